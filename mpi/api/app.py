@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from mpi import __version__
 from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher
 from mpi.api.middleware.metrics import Metrics
-from mpi.api.middleware.middleware import RequestMiddleware
+from mpi.api.middleware.request_middleware import RequestMiddleware
 from mpi.api.openapi import DocumentedAPI
 from mpi.api.pages import page_route
 from mpi.api.pages.desk import sign_in, view_as

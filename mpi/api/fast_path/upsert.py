@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from mpi.api.fast_path.look_up import json_response, read_api_key
 from mpi.api.middleware.fast_path_dispatch import FastPathRoute
-from mpi.api.request.access import add_idempotency_key
-from mpi.api.request.body import parse_json_object, read_raw_body
+from mpi.api.request.authentication import add_idempotency_key
 from mpi.api.request.problems import TooLargeError
 from mpi.api.request.record_address import address_from_path
+from mpi.api.request.record_body import parse_json_object, read_raw_body
 from mpi.domain.errors import ModelMovedError, RecordError
 from mpi.service.access.clients import authenticate
 from mpi.service.core.index import Index

@@ -15,10 +15,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from mpi.api.request.access import Credentials
-from mpi.api.request.body import BodyLine, iterate_lines, parse_json_object
+from mpi.api.request.authentication import Credentials
 from mpi.api.request.model_reload import reload_model
 from mpi.api.request.problems import log_unexpected, problem_from_error
+from mpi.api.request.record_body import BodyLine, iterate_lines, parse_json_object
 from mpi.domain.errors import ModelMovedError, MpiError, RecordError
 from mpi.domain.viewer import Viewer
 from mpi.service.records.upsert import UpsertResult, upsert

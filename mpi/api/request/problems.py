@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mpi.api.request.fairness import TooManyCallsError
+from mpi.api.request.call_limiter import TooManyCallsError
 from mpi.domain.errors import (
     AccessDenied,
     ClaimedError,

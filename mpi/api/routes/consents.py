@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from mpi.api.request.access import ActionPath, CallerDep, IndexDep, WriterDep
-from mpi.api.request.step_body import JsonBody, JsonBodyDep
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WriterDep
+from mpi.api.request.json_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.consents import AskingConsentOut, WaitingStepOut
 from mpi.api.schemas.decisions import UNDO, EffectOut, build_json_body
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request, Response
 
 from mpi.api.fast_path.look_up import LookUpRoute, json_response
-from mpi.api.request.access import CallerDep, IndexDep
+from mpi.api.request.authentication import CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.crosswalk import AddressedOut, CrosswalkOut, EventPageOut
 from mpi.api.schemas.parameters import CrosswalkDep, EventsDep

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from mpi.api.request.access import CallerDep, IndexDep
+from mpi.api.request.authentication import CallerDep, IndexDep
+from mpi.api.request.json_body import JsonBody, JsonBodyDep
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.explain import EXPLAIN, BuiltOut, ExplanationOut, PersonExplanationOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
 from mpi.api.schemas.problem import describe_problems

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from mpi.api.request.access import ActionPath, CallerDep, IndexDep
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep
+from mpi.api.request.json_body import JsonBody, JsonBodyDep
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.decisions import build_json_body
 from mpi.api.schemas.freezes import FreezeWindowOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Response
 
-from mpi.api.request.access import CallerDep, IfMatchDep, IndexDep, WriterDep
+from mpi.api.request.authentication import CallerDep, IfMatchDep, IndexDep, WriterDep
+from mpi.api.request.json_body import JsonBody, JsonBodyDep
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.decisions import EffectOut
 from mpi.api.schemas.golden import CORRECT, GoldenOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep

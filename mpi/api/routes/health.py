@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse
 
 from mpi.api.middleware.metrics import CONTENT_TYPE, Metrics, render_block_counts
-from mpi.api.request.access import IndexDep
+from mpi.api.request.authentication import IndexDep
 from mpi.service.core.readiness import require_ready
 
 router = APIRouter(include_in_schema=False)

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from mpi.api.request.access import ActionPath, IndexDep, WriterDep
+from mpi.api.request.authentication import ActionPath, IndexDep, WriterDep
+from mpi.api.request.json_body import JsonBody, JsonBodyDep
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.decisions import UNDO
 from mpi.api.schemas.loads import LoadUndoneOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep

@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request, Response
 
 from mpi.api.fast_path.look_up import LookUpRoute, json_response
-from mpi.api.request.access import ActionPath, CallerDep, IndexDep
-from mpi.api.request.body import RecordBodyDep
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.request.record_body import RecordBodyDep
 from mpi.api.schemas.parameters import AsOfDep, EidDep, NoQueryDep
 from mpi.api.schemas.persons import FoundOut, LineageStepOut, PersonOut
 from mpi.api.schemas.problem import describe_problems

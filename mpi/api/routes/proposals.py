@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from mpi.api.request import recluster_process
-from mpi.api.request.access import ActionPath, CallerDep, IndexDep
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep
+from mpi.api.request.json_body import JsonBody, JsonBodyDep
 from mpi.api.request.model_reload import ModelReloadRoute, cache_model
-from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.proposals import (

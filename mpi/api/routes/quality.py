@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from mpi.api.request.access import ActionPath, CallerDep, IndexDep
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep
+from mpi.api.request.json_body import JsonBody, JsonBodyDep
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.quality import (

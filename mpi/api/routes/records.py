@@ -5,13 +5,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from mpi.api.fast_path.upsert import UpsertRoute, require_matching_local_id
-from mpi.api.request.access import CallerDep, CredentialsDep, IndexDep, WriterDep
-from mpi.api.request.body import RecordBodyDep
+from mpi.api.request.authentication import CallerDep, CredentialsDep, IndexDep, WriterDep
 from mpi.api.request.bulk import BulkResponse, answer_lines
+from mpi.api.request.json_body import JsonBody, JsonBodyDep
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.problems import REQUEST_ID
 from mpi.api.request.record_address import RecordAddressDep, RekeyAddressDep
-from mpi.api.request.step_body import JsonBody, JsonBodyDep
+from mpi.api.request.record_body import RecordBodyDep
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.records import (

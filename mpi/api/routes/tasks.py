@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from mpi.api.request.access import CallerDep, IndexDep
+from mpi.api.request.authentication import CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.parameters import TasksDep
 from mpi.api.schemas.problem import describe_problems

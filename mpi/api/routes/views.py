@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter
 
-from mpi.api.request.access import ActionPath, CallerDep, IndexDep
-from mpi.api.request.step_body import JsonBody, JsonBodyDep
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep
+from mpi.api.request.json_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.views import FORGET, SAVE, SavedViewOut

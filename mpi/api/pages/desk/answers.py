@@ -19,7 +19,7 @@ from mpi.api.pages.rendering.paths import question_path
 from mpi.api.pages.rendering.words import load_words
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import Visit, VisitDep, format_flash_query
-from mpi.api.request.access import IndexDep
+from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.domain.errors import ConflictError, InputError
 from mpi.service.core.index import Index

@@ -9,7 +9,7 @@ from mpi.api.pages.rendering.record_values import format_record
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import VisitDep
-from mpi.api.request.access import IndexDep
+from mpi.api.request.authentication import IndexDep
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)

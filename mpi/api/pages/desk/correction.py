@@ -10,7 +10,7 @@ from mpi.api.pages.rendering.record_values import format_value
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import Visit, VisitDep, format_flash_query
-from mpi.api.request.access import IndexDep
+from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import InputError, MpiError, RecordError, StaleError

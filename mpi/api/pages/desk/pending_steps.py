@@ -9,7 +9,7 @@ from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import VisitDep
-from mpi.api.request.access import IndexDep
+from mpi.api.request.authentication import IndexDep
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.owner_consent import give_consent, refuse_consent

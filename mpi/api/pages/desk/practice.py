@@ -13,7 +13,7 @@ from mpi.api.pages.rendering.record_values import format_record
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import VisitDep
-from mpi.api.request.access import IndexDep
+from mpi.api.request.authentication import IndexDep
 from mpi.domain.record_ref import RecordRef
 from mpi.service.sampling.practice import (
     PracticeRecord,

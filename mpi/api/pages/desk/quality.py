@@ -10,7 +10,7 @@ from mpi.api.pages.rendering.charts import LineChart, Point, draw_lines
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.rendering.words import load_words
 from mpi.api.pages.session.visit import VisitDep
-from mpi.api.request.access import IndexDep
+from mpi.api.request.authentication import IndexDep
 from mpi.service.quality.dashboard import measure_quality
 from mpi.service.quality.forecast import DailyCounts, forecast_workload
 from mpi.service.quality.live_accuracy import MonthlyAccuracy

@@ -14,7 +14,7 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.rendering.words import load_words
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import Visit, VisitDep
-from mpi.api.request.access import IndexDep
+from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
 from mpi.domain import clock

@@ -16,7 +16,7 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.rendering.words import format_text, load_words
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import Visit, VisitDep
-from mpi.api.request.access import IndexDep
+from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.domain import clock
 from mpi.domain.errors import InputError, MpiError

@@ -12,7 +12,7 @@ from mpi.api.pages.rendering.words import load_words
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import Visit, VisitDep
 from mpi.api.request import recluster_process
-from mpi.api.request.access import IndexDep
+from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.model_reload import cache_model
 from mpi.api.request.problems import find_status

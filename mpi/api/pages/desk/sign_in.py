@@ -33,7 +33,7 @@ from mpi.api.pages.session.session import (
     to_local_path,
 )
 from mpi.api.pages.session.visit import create_visit
-from mpi.api.request.access import IndexDep
+from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form, SentFormDep
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import InputError, MpiError, NotAuthenticated, StoreError

@@ -16,7 +16,7 @@ from starlette.routing import Match
 
 from mpi.api.pages.session.cookies import read_demo_role, read_sign_in_token
 from mpi.api.pages.session.demo_people import create_demo_person
-from mpi.api.request.access import IndexDep
+from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form, SentFormDep
 from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.service.access.sign_in import SignedInAccount, authenticate_session

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from mpi.api.pages.rendering.words import format_text, load_words
 from mpi.api.pages.session.session import SignedDep
-from mpi.api.request.access import IndexDep
+from mpi.api.request.authentication import IndexDep
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.access.sign_in import SignedInAccount

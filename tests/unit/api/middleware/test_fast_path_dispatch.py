@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher, FastPathRoute
 from mpi.api.middleware.metrics import Metrics
-from mpi.api.middleware.middleware import RequestMiddleware
+from mpi.api.middleware.request_middleware import RequestMiddleware
 from mpi.domain.errors import NotFoundError
 
 

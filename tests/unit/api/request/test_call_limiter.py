@@ -9,7 +9,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from mpi.api.app import create_app
-from mpi.api.request.fairness import CallLimiter, TooManyCallsError
+from mpi.api.request.call_limiter import CallLimiter, TooManyCallsError
 from mpi.domain.viewer import Action
 from mpi.service.persons import persons
 from tests.index import an_index
@@ -87,7 +87,7 @@ def test_a_call_that_is_given_up_while_it_waits_leaves_its_place():
 
 def test_over_http_it_is_a_429_with_retry_after_while_another_client_is_answered(tmp_path, monkeypatch):
     fairness, entered, free = CallLimiter(max_running=1, max_waiting=0), threading.Event(), threading.Event()
-    monkeypatch.setattr("mpi.api.middleware.middleware.CallLimiter", lambda: fairness)
+    monkeypatch.setattr("mpi.api.middleware.request_middleware.CallLimiter", lambda: fairness)
     look_up = persons.look_up_lineage
 
     def slow(index, viewer, *rest):

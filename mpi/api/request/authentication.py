@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from mpi.api.request.body import RawBodyDep
+from mpi.api.request.record_body import RawBodyDep
 from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import PURPOSES, IdempotentCall, Viewer
 from mpi.service.access.clients import authenticate

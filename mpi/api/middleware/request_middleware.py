@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher
 from mpi.api.middleware.metrics import Metrics
-from mpi.api.request.fairness import CallLimiter, TooManyCallsError
+from mpi.api.request.call_limiter import CallLimiter, TooManyCallsError
 from mpi.api.request.problems import (
     REQUEST_ID,
     WrongHostError,

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends
 
-from mpi.api.request.body import RawBodyDep, parse_json_object
+from mpi.api.request.record_body import RawBodyDep, parse_json_object
 from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
 
