@@ -2,7 +2,6 @@
 
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from multiprocessing import active_children
 
 import pytest
 
@@ -18,7 +17,7 @@ from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.processes.pacing import AdaptiveBatchSize
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.standardize.payload import record_from_bytes
-from mpi.storage.backends import checkpoint_process, checkpoint_thread
+from mpi.storage.backends import checkpoint_thread
 from mpi.storage.backends.checkpoint_thread import Checkpointer
 from mpi.storage.repositories.sources.records import Records
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, partition_of, rows
@@ -341,26 +340,14 @@ def test_the_log_begins_anew_between_two_windows_though_the_next_one_s_pairs_are
     assert all(before > 0 == after for before, after in lengths)
 
 
-def test_the_log_of_a_long_load_is_copied_by_a_process_of_its_own_and_of_a_short_one_it_is_not(
-    index, monkeypatch
-):
+def test_a_long_load_empties_the_log_at_its_end_and_a_short_one_does_not(index, monkeypatch):
     if index.database.is_postgresql:
-        pytest.skip("PostgreSQL's own checkpoints spare the disk")
-    apart, begun, log = checkpoint_process.copying_apart, [], index.home / "mpi.db-wal"
-
-    @contextmanager
-    def noted(path):
-        with apart(path) as process:
-            begun.append(process)
-            yield process
-
-    monkeypatch.setattr(checkpoint_thread, "copying_apart", noted)
-    monkeypatch.setattr(chunk_writer, "CHECKPOINTER_FROM", 1_000)
+        pytest.skip("PostgreSQL recycles its log itself")
+    log = index.home / "mpi.db-wal"
+    monkeypatch.setattr(chunk_writer, "LOG_RESET_FROM", 1_000)
     load_rows(index, "sis", *children()[:999])
-    assert begun == []
+    assert log.stat().st_size > 0
     load_rows(index, "ccwis", *children())
-    assert len(begun) == 1
-    assert not active_children()
     assert log.stat().st_size == 0
     sound(index)
 
@@ -475,7 +462,7 @@ def test_a_load_whose_helper_is_killed_says_so_and_goes_on_when_it_is_sent_again
         return commit
 
     with monkeypatch.context() as patched:
-        patched.setattr(PairWorker, "ask", killed)
+        patched.setattr(PairWorker, "request", killed)
         with pytest.raises(EngineError, match="run it again"):
             load_rows(index, "sis", *file, digest="file")
     assert len(crosswalk(index)) == 600 * window
@@ -495,7 +482,7 @@ def test_of_two_that_go_on_with_one_load_the_later_is_told(index, monkeypatch):
             done.append(step)
             load_rows(index, "sis", *children(), digest="file")
 
-    with pytest.raises(ConflictError, match="somebody else"):
+    with pytest.raises(ConflictError, match="another caller has resumed"):
         load_rows_watched(index, "sis", standardize_pool, *children(), digest="file")
     assert done
     sound(index)
