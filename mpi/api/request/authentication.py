@@ -1,16 +1,18 @@
-"""FastAPI dependencies for the open index and the authenticated caller."""
+"""FastAPI dependencies: the open index, and an authenticated, permitted caller."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Security
+from fastapi.params import Depends as Dependency
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from mpi.api.request.record_body import RawBodyDep
 from mpi.domain.errors import NotFoundError
-from mpi.domain.viewer import PURPOSES, IdempotentCall, Viewer
+from mpi.domain.viewer import PURPOSES, Action, IdempotentCall, Viewer, require_permission
 from mpi.service.access.clients import authenticate
 from mpi.service.core.index import Index
+from mpi.service.gates.holds import require_whole_index
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", description="The API key of a client.")
 _api_key = APIKeyHeader(
@@ -77,6 +79,29 @@ def authenticate_caller(index: IndexDep, sent_credentials: CredentialsDep) -> Vi
 
 
 CallerDep = Annotated[Viewer, Depends(authenticate_caller)]
+
+
+def permit(action: Action) -> Dependency:
+    """Return a route's dependency that permits its caller an action.
+
+    List it under ``dependencies`` of the route: those run before the body is read. A source that the path
+    names must be one that the caller may see.
+    """
+
+    # Async, because FastAPI would run a plain function in the thread pool.
+    async def require_action(request: Request, viewer: CallerDep) -> None:
+        require_permission(viewer, action, request.path_params.get("source"))
+
+    return Depends(require_action)
+
+
+async def _require_whole_index(viewer: CallerDep) -> None:
+    """Require a caller who may re-cluster and see every source."""
+    require_whole_index(viewer)
+
+
+WholeIndex = Depends(_require_whole_index)
+"""A route's dependency that permits only who may re-cluster."""
 
 
 def authenticate_writer(

@@ -2,14 +2,13 @@
 
 from fastapi import APIRouter
 
-from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WriterDep
-from mpi.api.request.json_body import JsonBody, JsonBodyDep
-from mpi.api.schemas.consents import AskingConsentOut, WaitingStepOut
-from mpi.api.schemas.decisions import UNDO, EffectOut, build_json_body
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WriterDep, permit
+from mpi.api.schemas.consents import AskConsentBody, AskConsentBodyDep, AskingConsentOut, WaitingStepOut
+from mpi.api.schemas.decisions import EffectOut, UndoBody, UndoBodyDep
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
-from mpi.domain.errors import InputError
-from mpi.domain.viewer import Action, require_permission
+from mpi.api.schemas.request_bodies import describe_body
+from mpi.domain.viewer import Action
 from mpi.service.persons.effects import StepEffect
 from mpi.service.stewardship.owner_consent import (
     ConsentSetting,
@@ -20,10 +19,6 @@ from mpi.service.stewardship.owner_consent import (
 from mpi.service.stewardship.pending_steps import PendingStep, list_pending_steps
 
 router = APIRouter(tags=["decisions"])
-_REASON_SCHEMA = {"type": "string", "maxLength": 64}
-_ASK_CONSENT_BODY = build_json_body(
-    {"asks": True, "reason": "agreement"}, ("asks",), asks={"type": "boolean"}, reason=_REASON_SCHEMA
-)
 
 
 @router.post(
@@ -31,22 +26,17 @@ _ASK_CONSENT_BODY = build_json_body(
     response_model=AskingConsentOut,
     summary="Set whether decisions about a source's records need its owner's consent",
     responses=describe_problems(404, 409, 413, 422),
-    dependencies=[ActionPath],
-    openapi_extra=_ASK_CONSENT_BODY,
+    dependencies=[ActionPath, permit(Action.SOURCE_ADMIN)],
+    openapi_extra=describe_body(AskConsentBody),
 )
 def post_ask_consent(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, body: AskConsentBodyDep
 ) -> ConsentSetting:
     """Set whether decisions about a source's records need its owner's consent.
 
     The setting applies from now on. Steps that wait already go on waiting for the owners who were asked.
     """
-    require_permission(viewer, Action.SOURCE_ADMIN, source)
-    body = JsonBody(members, "asks", "reason")
-    if body.value("asks") not in (True, False):
-        raise InputError("asks: give true or false")
-    reason = body.optional_text("reason") or "setting"
-    return set_consent_required(index, viewer, source, asks=body.flag("asks"), reason=reason)
+    return set_consent_required(index, viewer, source, asks=body.asks, reason=body.reason or "setting")
 
 
 @router.get(
@@ -69,20 +59,17 @@ def get_waiting_steps(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list
     response_model=EffectOut,
     summary="Consent to a step, as an owner of a source that was asked",
     responses=describe_problems(404, 409, 413, 422),
-    dependencies=[ActionPath],
-    openapi_extra=UNDO,
+    dependencies=[ActionPath, permit(Action.CONSENT)],
+    openapi_extra=describe_body(UndoBody),
 )
 def post_consent(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, body: UndoBodyDep
 ) -> StepEffect:
     """Consent to a step for every source that the caller owns.
 
     The step takes effect as soon as no approver or owner is still to answer.
     """
-    require_permission(viewer, Action.CONSENT)
-    body = JsonBody(members, "reason", "preview")
-    reason = body.optional_text("reason") or "consent"
-    return give_consent(index, viewer, number, reason, preview=body.flag("preview"))
+    return give_consent(index, viewer, number, body.reason or "consent", preview=body.preview)
 
 
 @router.post(
@@ -90,17 +77,14 @@ def post_consent(
     response_model=EffectOut,
     summary="Refuse a step, as an owner of a source that was asked",
     responses=describe_problems(404, 409, 413, 422),
-    dependencies=[ActionPath],
-    openapi_extra=UNDO,
+    dependencies=[ActionPath, permit(Action.CONSENT)],
+    openapi_extra=describe_body(UndoBody),
 )
 def post_refusal(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, body: UndoBodyDep
 ) -> StepEffect:
     """Refuse a step for the sources that the caller owns.
 
     The step ends, and nothing of it takes effect.
     """
-    require_permission(viewer, Action.CONSENT)
-    body = JsonBody(members, "reason", "preview")
-    reason = body.optional_text("reason") or "refused"
-    return refuse_consent(index, viewer, number, reason, preview=body.flag("preview"))
+    return refuse_consent(index, viewer, number, body.reason or "refused", preview=body.preview)

@@ -2,33 +2,42 @@
 
 from fastapi import APIRouter
 
-from mpi.api.request.authentication import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
-from mpi.api.request.json_body import JsonBody, JsonBodyDep
+from mpi.api.request.authentication import (
+    ActionPath,
+    CallerDep,
+    IfMatchDep,
+    IndexDep,
+    WriterDep,
+    permit,
+)
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.decisions import (
-    DECIDE,
-    MERGE,
-    MOVE,
-    REPORT,
-    SPLIT,
-    UNDO,
+    DecisionBody,
+    DecisionBodyDep,
     DecisionOut,
     EffectOut,
+    LinkReportBody,
+    LinkReportBodyDep,
+    MergeBody,
+    MergeBodyDep,
+    MoveBody,
+    MoveBodyDep,
     ReportedOut,
+    SplitBody,
+    SplitBodyDep,
+    UndoBody,
+    UndoBodyDep,
 )
 from mpi.api.schemas.parameters import DecisionsDep, EidDep, NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
-from mpi.domain.decision import DecisionKind
-from mpi.domain.errors import InputError
-from mpi.domain.viewer import Action, require_permission
+from mpi.api.schemas.request_bodies import describe_body
+from mpi.domain.viewer import Action
 from mpi.service.persons.effects import StepEffect
 from mpi.service.stewardship import decisions, merge, undo
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, DecisionView
-from mpi.service.stewardship.merge import StepOptions
 
 router = APIRouter(tags=["decisions"], route_class=ModelReloadRoute)
-_REASON_MEMBERS = ("reason", "note", "supersedes", "preview")
 _DEFAULT_UNDO_REASON = "undo"
 
 
@@ -37,26 +46,25 @@ _DEFAULT_UNDO_REASON = "undo"
     response_model=EffectOut,
     summary="Decide that records are one person, are different persons, or cannot be told",
     responses=describe_problems(404, 409, 413, 422),
-    openapi_extra=DECIDE,
+    dependencies=[permit(Action.DECIDE)],
+    openapi_extra=describe_body(DecisionBody),
 )
-def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: JsonBodyDep) -> StepEffect:
+def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, body: DecisionBodyDep) -> StepEffect:
     """Decide whether groups of records are one person.
 
     A decision holds until it is undone or superseded, whatever new record versions or models say. A decision
     that contradicts decisions in force is answered 409 with their numbers in `chain`.
     """
-    require_permission(viewer, Action.DECIDE)
-    body = JsonBody(members, "kind", "groups", "effective_from", "recheck_on", *_REASON_MEMBERS)
     decision = DecisionRequest(
-        kind=_parse_decision_kind(body.text("kind")),
-        groups=body.groups("groups"),
-        reason=body.text("reason"),
-        effective_from=body.optional_text("effective_from"),
-        recheck_on=body.optional_text("recheck_on"),
-        note=body.optional_text("note"),
-        supersedes=body.numbers("supersedes"),
+        kind=body.kind,
+        groups=body.groups,
+        reason=body.reason,
+        effective_from=body.effective_from,
+        recheck_on=body.recheck_on,
+        note=body.note,
+        supersedes=body.supersedes,
     )
-    return decisions.decide(index, viewer, decision, preview=body.flag("preview"))
+    return decisions.decide(index, viewer, decision, preview=body.preview)
 
 
 @router.post(
@@ -64,23 +72,17 @@ def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: Js
     response_model=ReportedOut,
     summary="Report a wrong link, a missed link, or two IDs of one child",
     responses=describe_problems(404, 413, 422),
-    openapi_extra=REPORT,
+    dependencies=[permit(Action.LINK_REPORT)],
+    openapi_extra=describe_body(LinkReportBody),
 )
 def post_link_report(
-    index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, _: NoQueryDep, body: LinkReportBodyDep
 ) -> dict[str, int]:
     """Report a wrong link, a missed link, or a duplicate ID.
 
     A report changes nothing by itself. It becomes a claim, and a task asks a steward about it.
     """
-    require_permission(viewer, Action.LINK_REPORT)
-    body = JsonBody(members, "kind", "groups", "reason", "note")
-    claim = DecisionRequest(
-        _parse_decision_kind(body.text("kind")),
-        body.groups("groups"),
-        body.text("reason"),
-        note=body.optional_text("note"),
-    )
+    claim = DecisionRequest(body.kind, body.groups, body.reason, note=body.note)
     return {"claim": decisions.report_link(index, viewer, claim)}
 
 
@@ -114,21 +116,20 @@ def get_decision(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
     response_model=EffectOut,
     summary="Undo a decision",
     responses=describe_problems(404, 409, 413, 422),
-    dependencies=[ActionPath],
-    openapi_extra=UNDO,
+    dependencies=[ActionPath, permit(Action.DECIDE)],
+    openapi_extra=describe_body(UndoBody),
 )
 def post_decision_undo(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, body: UndoBodyDep
 ) -> StepEffect:
     """Undo a decision.
 
     The result is as if the decision had never been made, with everything that came since. `stays` lists what
     does not change, and why.
     """
-    require_permission(viewer, Action.DECIDE)
-    body = JsonBody(members, "reason", "preview")
-    reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
-    return undo.undo_decision(index, viewer, number, reason, preview=body.flag("preview"))
+    return undo.undo_decision(
+        index, viewer, number, body.reason or _DEFAULT_UNDO_REASON, preview=body.preview
+    )
 
 
 @router.post(
@@ -136,20 +137,17 @@ def post_decision_undo(
     response_model=EffectOut,
     summary="Undo a merge, split, move or decision whole",
     responses=describe_problems(404, 409, 413, 422),
-    dependencies=[ActionPath],
-    openapi_extra=UNDO,
+    dependencies=[ActionPath, permit(Action.DECIDE)],
+    openapi_extra=describe_body(UndoBody),
 )
 def post_step_undo(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, body: UndoBodyDep
 ) -> StepEffect:
     """Undo a step whole: all decisions that it made are revoked.
 
     Steps can be undone in any order.
     """
-    require_permission(viewer, Action.DECIDE)
-    body = JsonBody(members, "reason", "preview")
-    reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
-    return undo.undo_step(index, viewer, number, reason, preview=body.flag("preview"))
+    return undo.undo_step(index, viewer, number, body.reason or _DEFAULT_UNDO_REASON, preview=body.preview)
 
 
 @router.post(
@@ -157,18 +155,17 @@ def post_step_undo(
     response_model=EffectOut,
     summary="Approve a step that waits for a second approver",
     responses=describe_problems(404, 409, 413, 422),
-    dependencies=[ActionPath],
-    openapi_extra=UNDO,
+    dependencies=[ActionPath, permit(Action.APPROVE)],
+    openapi_extra=describe_body(UndoBody),
 )
 def post_step_approve(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, body: UndoBodyDep
 ) -> StepEffect:
     """Approve a step that waits for a second approver.
 
     It takes effect as computed now. Whoever made the step cannot approve it.
     """
-    require_permission(viewer, Action.APPROVE)
-    return approve(index, viewer, number, preview=JsonBody(members, "reason", "preview").flag("preview"))
+    return approve(index, viewer, number, preview=body.preview)
 
 
 @router.post(
@@ -176,21 +173,18 @@ def post_step_approve(
     response_model=EffectOut,
     summary="Merge two or more persons",
     responses=describe_problems(404, 409, 412, 413, 422),
-    dependencies=[ActionPath],
-    openapi_extra=MERGE,
+    dependencies=[ActionPath, permit(Action.DECIDE)],
+    openapi_extra=describe_body(MergeBody),
 )
 def post_merge(
-    index: IndexDep, viewer: WriterDep, etags: IfMatchDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, etags: IfMatchDep, _: NoQueryDep, body: MergeBodyDep
 ) -> StepEffect:
     """Merge two or more persons into one.
 
     The surviving ID stays; the other IDs are retired and answer with the survivor. The survivor is the ID
     with an open enrollment, then with most records, then the oldest, unless `survivor` names another.
     """
-    require_permission(viewer, Action.DECIDE)
-    body = JsonBody(members, "eids", "survivor", *_REASON_MEMBERS)
-    reason = _build_reason(body, etags)
-    return merge.merge(index, viewer, body.texts("eids"), reason, body.optional_text("survivor"))
+    return merge.merge(index, viewer, body.eids, body.build_options(etags), body.survivor)
 
 
 @router.post(
@@ -198,8 +192,8 @@ def post_merge(
     response_model=EffectOut,
     summary="Split one person's records into several persons",
     responses=describe_problems(404, 409, 412, 413, 422),
-    dependencies=[ActionPath],
-    openapi_extra=SPLIT,
+    dependencies=[ActionPath, permit(Action.DECIDE)],
+    openapi_extra=describe_body(SplitBody),
 )
 def post_split(
     index: IndexDep,
@@ -207,19 +201,13 @@ def post_split(
     eid: EidDep,
     etags: IfMatchDep,
     _: NoQueryDep,
-    members: JsonBodyDep,
+    body: SplitBodyDep,
 ) -> StepEffect:
     """Split one person's records into several persons.
 
     The group with most of the records keeps the ID, unless `keep` names another.
     """
-    require_permission(viewer, Action.DECIDE)
-    body = JsonBody(members, "groups", "keep", "one_child", *_REASON_MEMBERS)
-    reason = _build_reason(body, etags)
-    one_child = body.numbers("one_child")
-    return merge.split(
-        index, viewer, eid, body.groups("groups"), reason, body.optional_group("keep"), one_child
-    )
+    return merge.split(index, viewer, eid, body.groups, body.build_options(etags), body.keep, body.one_child)
 
 
 @router.post(
@@ -227,8 +215,8 @@ def post_split(
     response_model=EffectOut,
     summary="Move records from one person to another",
     responses=describe_problems(404, 409, 412, 413, 422),
-    dependencies=[ActionPath],
-    openapi_extra=MOVE,
+    dependencies=[ActionPath, permit(Action.DECIDE)],
+    openapi_extra=describe_body(MoveBody),
 )
 def post_move(
     index: IndexDep,
@@ -236,32 +224,10 @@ def post_move(
     eid: EidDep,
     etags: IfMatchDep,
     _: NoQueryDep,
-    members: JsonBodyDep,
+    body: MoveBodyDep,
 ) -> StepEffect:
     """Move records from one person to another.
 
     A decision keeps them apart from the first person and together with the second.
     """
-    require_permission(viewer, Action.DECIDE)
-    body = JsonBody(members, "records", "to", *_REASON_MEMBERS)
-    reason = _build_reason(body, etags)
-    return merge.move(index, viewer, eid, body.records("records"), body.text("to"), reason)
-
-
-def _build_reason(body: JsonBody, etags: tuple[str, ...] | None) -> StepOptions:
-    """Build a step's options from the body's members and the ETags."""
-    return StepOptions(
-        reason=body.text("reason"),
-        note=body.optional_text("note"),
-        supersedes=body.numbers("supersedes"),
-        expected_etags=etags,
-        preview=body.flag("preview"),
-    )
-
-
-def _parse_decision_kind(text: str) -> DecisionKind:
-    """Parse the kind of a decision."""
-    try:
-        return DecisionKind(text)
-    except ValueError:
-        raise InputError(f"kind: one of {', '.join(kind.value for kind in DecisionKind)}") from None
+    return merge.move(index, viewer, eid, body.records, body.to, body.build_options(etags))

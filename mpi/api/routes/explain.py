@@ -2,13 +2,19 @@
 
 from fastapi import APIRouter
 
-from mpi.api.request.authentication import CallerDep, IndexDep
-from mpi.api.request.json_body import JsonBody, JsonBodyDep
+from mpi.api.request.authentication import CallerDep, IndexDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.schemas.explain import EXPLAIN, BuiltOut, ExplanationOut, PersonExplanationOut
+from mpi.api.schemas.explain import (
+    BuiltOut,
+    ExplanationBody,
+    ExplanationBodyDep,
+    ExplanationOut,
+    PersonExplanationOut,
+)
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
 from mpi.api.schemas.problem import describe_problems
-from mpi.domain.viewer import Action, require_permission
+from mpi.api.schemas.request_bodies import describe_body
+from mpi.domain.viewer import Action
 from mpi.service.explanations.pair import Explanation, explain_pair
 from mpi.service.explanations.person import PersonExplanation, explain_person
 from mpi.service.explanations.person_history import HistoryStep, describe_history
@@ -21,17 +27,18 @@ router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
     response_model=ExplanationOut,
     summary="Explain why two records are one person, or are not",
     responses=describe_problems(404, 409, 413, 422),
-    openapi_extra=EXPLAIN,
+    dependencies=[permit(Action.RECORD_READ)],
+    openapi_extra=describe_body(ExplanationBody),
 )
-def post_explanation(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> Explanation:
+def post_explanation(
+    index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: ExplanationBodyDep
+) -> Explanation:
     """Explain why two records are one person, or are not.
 
     The answer has one sentence, the weight of each comparison, opposing evidence, and what would change the
     result. It holds no values of the records.
     """
-    require_permission(viewer, Action.RECORD_READ)
-    body = JsonBody(members, "left", "right")
-    return explain_pair(index, viewer, body.record("left"), body.record("right"))
+    return explain_pair(index, viewer, body.left, body.right)
 
 
 @router.get(

@@ -2,14 +2,13 @@
 
 from fastapi import APIRouter
 
-from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep
-from mpi.api.request.json_body import JsonBody, JsonBodyDep
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.schemas.decisions import build_json_body
-from mpi.api.schemas.freezes import FreezeWindowOut
+from mpi.api.schemas.freezes import FreezeBody, FreezeBodyDep, FreezeWindowOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
-from mpi.domain.viewer import Action, require_permission
+from mpi.api.schemas.request_bodies import ReasonBody, ReasonBodyDep, describe_body
+from mpi.domain.viewer import Action
 from mpi.service.stewardship.freeze_windows import (
     FreezeWindow,
     add_freeze_window,
@@ -18,15 +17,6 @@ from mpi.service.stewardship.freeze_windows import (
 )
 
 router = APIRouter(tags=["decisions"], route_class=ModelReloadRoute)
-_DATE_SCHEMA = {"type": "string", "format": "date"}
-_REASON_SCHEMA = {"type": "string", "maxLength": 64}
-_WINDOW_BODY = build_json_body(
-    {"begins_on": "2026-10-01", "ends_on": "2026-10-05", "reason": "count-day"},
-    ("begins_on", "ends_on"),
-    begins_on=_DATE_SCHEMA,
-    ends_on=_DATE_SCHEMA,
-    reason=_REASON_SCHEMA,
-)
 
 
 @router.post(
@@ -34,21 +24,20 @@ _WINDOW_BODY = build_json_body(
     response_model=FreezeWindowOut,
     summary="Add a freeze window, in which decisions about a source's records wait",
     responses=describe_problems(404, 413, 422),
-    dependencies=[ActionPath],
-    openapi_extra=_WINDOW_BODY,
+    dependencies=[ActionPath, permit(Action.SOURCE_ADMIN)],
+    openapi_extra=describe_body(FreezeBody),
 )
 def post_freeze(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, body: FreezeBodyDep
 ) -> FreezeWindow:
     """Add a freeze window to a source.
 
     Decisions, merges, splits, moves and approved proposal items about its records wait until the day after
     the window.
     """
-    require_permission(viewer, Action.SOURCE_ADMIN, source)
-    body = JsonBody(members, "begins_on", "ends_on", "reason")
-    reason = body.optional_text("reason") or "reporting-period"
-    return add_freeze_window(index, viewer, source, body.text("begins_on"), body.text("ends_on"), reason)
+    return add_freeze_window(
+        index, viewer, source, body.begins_on, body.ends_on, body.reason or "reporting-period"
+    )
 
 
 @router.get(
@@ -70,17 +59,14 @@ def get_freezes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Freez
     response_model=FreezeWindowOut,
     summary="End a freeze window early",
     responses=describe_problems(404, 409, 413),
-    dependencies=[ActionPath],
-    openapi_extra=build_json_body({"reason": "count-is-done"}, (), reason=_REASON_SCHEMA),
+    dependencies=[ActionPath, permit(Action.SOURCE_ADMIN)],
+    openapi_extra=describe_body(ReasonBody),
 )
 def post_lift(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, body: ReasonBodyDep
 ) -> FreezeWindow:
     """End a freeze window early.
 
     Steps that wait only for this window take effect at once.
     """
-    require_permission(viewer, Action.SOURCE_ADMIN)
-    return lift_freeze_window(
-        index, viewer, number, JsonBody(members, "reason").optional_text("reason") or "lifted"
-    )
+    return lift_freeze_window(index, viewer, number, body.reason or "lifted")

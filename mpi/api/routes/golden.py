@@ -2,14 +2,14 @@
 
 from fastapi import APIRouter, Response
 
-from mpi.api.request.authentication import CallerDep, IfMatchDep, IndexDep, WriterDep
-from mpi.api.request.json_body import JsonBody, JsonBodyDep
+from mpi.api.request.authentication import CallerDep, IfMatchDep, IndexDep, WriterDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.decisions import EffectOut
-from mpi.api.schemas.golden import CORRECT, GoldenOut
+from mpi.api.schemas.golden import CorrectionBody, CorrectionBodyDep, GoldenOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
 from mpi.api.schemas.problem import describe_problems
-from mpi.domain.viewer import Action, require_permission
+from mpi.api.schemas.request_bodies import describe_body
+from mpi.domain.viewer import Action
 from mpi.service.persons.effects import StepEffect
 from mpi.service.persons.golden_record import GoldenRecord, look_up_golden_record
 from mpi.service.stewardship.corrections import correct_value
@@ -43,7 +43,8 @@ def get_golden(
     response_model=EffectOut,
     summary="Correct a value of the golden record",
     responses=describe_problems(404, 409, 412, 413, 422),
-    openapi_extra=CORRECT,
+    dependencies=[permit(Action.DECIDE)],
+    openapi_extra=describe_body(CorrectionBody),
 )
 def post_correction(
     index: IndexDep,
@@ -51,19 +52,12 @@ def post_correction(
     eid: EidDep,
     etags: IfMatchDep,
     _: NoQueryDep,
-    members: JsonBodyDep,
+    body: CorrectionBodyDep,
 ) -> StepEffect:
     """Correct one value of a person's golden record.
 
     A correction is a record of the stewards' own source. It precedes every other record and links nothing. It
     follows the record that it corrects, and is taken back by undoing its step.
     """
-    require_permission(viewer, Action.DECIDE)
-    body = JsonBody(members, "attribute", "value", "reason", "note", "preview")
-    reason = StepOptions(
-        body.text("reason"),
-        body.optional_text("note"),
-        expected_etags=etags,
-        preview=body.flag("preview"),
-    )
-    return correct_value(index, viewer, eid, body.text("attribute"), body.value("value"), reason)
+    options = StepOptions(body.reason, body.note, expected_etags=etags, preview=body.preview)
+    return correct_value(index, viewer, eid, body.attribute, body.value, options)

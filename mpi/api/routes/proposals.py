@@ -4,37 +4,41 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 
 from mpi.api.request import recluster_process
-from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep
-from mpi.api.request.json_body import JsonBody, JsonBodyDep
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WholeIndex, permit
 from mpi.api.request.model_reload import ModelReloadRoute, cache_model
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.proposals import (
-    APPLY,
-    PROPOSE,
-    REASON_ONLY,
-    SIMULATE,
     AppliedOut,
+    ApplyBody,
+    ApplyBodyDep,
     HoldEndedOut,
     HoldOut,
+    ProposalBody,
+    ProposalBodyDep,
     ProposalOut,
+    SimulationBody,
+    SimulationBodyDep,
     SimulationOut,
 )
+from mpi.api.schemas.request_bodies import ReasonBody, describe_body
 from mpi.bootstrap import keep_model, load_matcher
 from mpi.config import Settings
 from mpi.domain.errors import InputError, ModelError, NotFoundError
-from mpi.domain.viewer import Action, require_permission
+from mpi.domain.viewer import Action
 from mpi.service.core.index import Index, Matcher
 from mpi.service.gates import holds
-from mpi.service.gates.holds import HoldView, require_whole_index
+from mpi.service.gates.holds import HoldView
 from mpi.service.recluster import proposals
 from mpi.service.recluster.proposals import ProposalResult, ProposalView
 from mpi.service.recluster.threshold_simulation import Simulation, TrialThresholds
 
 router = APIRouter(tags=["recluster"], route_class=ModelReloadRoute)
+_OptionalReason = Depends(ReasonBody.read)
+"""Refuses a body that has more than a reason code, which is not kept."""
 _MODEL_REF = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
 
 
@@ -43,19 +47,17 @@ _MODEL_REF = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
     response_model=ProposalOut,
     summary="Compute a re-cluster of the whole index as a proposal",
     responses=describe_problems(404, 409, 413),
-    openapi_extra=PROPOSE,
+    dependencies=[WholeIndex],
+    openapi_extra=describe_body(ProposalBody),
 )
-def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> ProposalView:
+def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: ProposalBodyDep) -> ProposalView:
     """Compute a re-cluster of the whole index as a proposal.
 
     A proposal lists merges, splits, moves, IDs and the review work that follows. Nothing changes.
     """
-    require_whole_index(viewer)
-    body = JsonBody(members, "model", "refresh_lists", "reason")
-    reason = body.optional_text("reason") or "recluster"
-    matcher = load_matcher_of_ref(index, body.optional_text("model"), keep=True)
+    matcher = load_matcher_of_ref(index, body.model, keep=True)
     return recluster_process.propose(
-        index, viewer, matcher, refresh_lists=body.flag("refresh_lists"), reason=reason
+        index, viewer, matcher, refresh_lists=body.refresh_lists, reason=body.reason or "recluster"
     )
 
 
@@ -86,8 +88,8 @@ def get_proposal(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
     response_model=AppliedOut,
     summary="Apply a proposal, whole or in part",
     responses=describe_problems(404, 409, 413),
-    dependencies=[ActionPath],
-    openapi_extra=APPLY,
+    dependencies=[ActionPath, WholeIndex],
+    openapi_extra=describe_body(ApplyBody),
 )
 def post_apply(
     request: Request,
@@ -95,18 +97,15 @@ def post_apply(
     viewer: CallerDep,
     number: NumberDep,
     _: NoQueryDep,
-    members: JsonBodyDep,
+    body: ApplyBodyDep,
 ) -> ProposalResult:
     """Apply a proposal, whole or in part.
 
     Items that are not approved are held, and so is an item that has changed since it was computed.
     """
-    require_whole_index(viewer)
-    body = JsonBody(members, "items")
-    approved = body.numbers("items") if "items" in members else None
     matcher = load_matcher_of_ref(index, proposals.get_proposal(index, viewer, number).model)
     cache_model(request.app, matcher)
-    result = recluster_process.apply_proposal(index, viewer, matcher, number, approved)
+    result = recluster_process.apply_proposal(index, viewer, matcher, number, body.items)
     request.app.state.index = replace(index, matcher=matcher)
     return result
 
@@ -116,15 +115,11 @@ def post_apply(
     response_model=AppliedOut,
     summary="Reject a proposal",
     responses=describe_problems(404, 409, 413),
-    dependencies=[ActionPath],
-    openapi_extra=REASON_ONLY,
+    dependencies=[ActionPath, WholeIndex, _OptionalReason],
+    openapi_extra=describe_body(ReasonBody),
 )
-def post_reject(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
-) -> ProposalResult:
+def post_reject(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> ProposalResult:
     """Reject a proposal; nothing of it is applied or held."""
-    require_whole_index(viewer)
-    JsonBody(members, "reason")
     return proposals.reject_proposal(index, viewer, number)
 
 
@@ -133,8 +128,8 @@ def post_reject(
     response_model=AppliedOut,
     summary="Roll back an applied proposal",
     responses=describe_problems(404, 409, 413),
-    dependencies=[ActionPath],
-    openapi_extra=REASON_ONLY,
+    dependencies=[ActionPath, WholeIndex, _OptionalReason],
+    openapi_extra=describe_body(ReasonBody),
 )
 def post_rollback(
     request: Request,
@@ -142,14 +137,11 @@ def post_rollback(
     viewer: CallerDep,
     number: NumberDep,
     _: NoQueryDep,
-    members: JsonBodyDep,
 ) -> ProposalResult:
     """Roll back an applied proposal to the earlier configuration.
 
     What came since stays, and the proposal's holds end.
     """
-    require_whole_index(viewer)
-    JsonBody(members, "reason")
     matcher = load_matcher_of_ref(index, proposals.get_proposal(index, viewer, number).model_before)
     cache_model(request.app, matcher)
     result = recluster_process.roll_back_proposal(index, viewer, matcher, number)
@@ -162,20 +154,16 @@ def post_rollback(
     response_model=SimulationOut,
     summary="Simulate other thresholds on the live index",
     responses=describe_problems(409, 413),
-    dependencies=[ActionPath],
-    openapi_extra=SIMULATE,
+    dependencies=[ActionPath, WholeIndex],
+    openapi_extra=describe_body(SimulationBody),
 )
-def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> Simulation:
+def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: SimulationBodyDep) -> Simulation:
     """Simulate other thresholds on the live index.
 
     Returns figures of merges, splits and review tasks. Nothing is stored.
     """
-    require_whole_index(viewer)
-    body = JsonBody(members, "link", "review", "margin", "cohesion")
-    names = ("link", "review", "margin", "cohesion")
-    return recluster_process.simulate(
-        index, viewer, TrialThresholds(*(body.optional_bits(name) for name in names))
-    )
+    thresholds = TrialThresholds(body.link, body.review, body.margin, body.cohesion)
+    return recluster_process.simulate(index, viewer, thresholds)
 
 
 @router.get(
@@ -191,15 +179,11 @@ def get_holds(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[HoldVie
     response_model=HoldEndedOut,
     summary="Release a held change",
     responses=describe_problems(404, 413),
-    dependencies=[ActionPath],
-    openapi_extra=REASON_ONLY,
+    dependencies=[ActionPath, WholeIndex, _OptionalReason],
+    openapi_extra=describe_body(ReasonBody),
 )
-def post_release(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
-) -> dict[str, Any]:
+def post_release(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> dict[str, Any]:
     """Release a held change, as it is computed now."""
-    require_whole_index(viewer)
-    JsonBody(members, "reason")
     return {"hold": number, "status": "released", "moved": holds.release_hold(index, viewer, number)}
 
 
@@ -208,19 +192,14 @@ def post_release(
     response_model=HoldEndedOut,
     summary="Refuse a held change",
     responses=describe_problems(404, 409, 413),
-    dependencies=[ActionPath],
-    openapi_extra=REASON_ONLY,
+    dependencies=[ActionPath, permit(Action.DECIDE), WholeIndex, _OptionalReason],
+    openapi_extra=describe_body(ReasonBody),
 )
-def post_refuse(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
-) -> dict[str, Any]:
+def post_refuse(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> dict[str, Any]:
     """Refuse a held change.
 
     The refusal is stored as a steward's decision against the change.
     """
-    require_permission(viewer, Action.DECIDE)
-    require_whole_index(viewer)
-    JsonBody(members, "reason")
     return {"hold": number, "status": "refused", "moved": holds.refuse_hold(index, viewer, number)}
 
 

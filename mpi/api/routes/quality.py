@@ -4,26 +4,27 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep
-from mpi.api.request.json_body import JsonBody, JsonBodyDep
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WholeIndex, permit
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.quality import (
-    ANSWER,
-    DRAW,
     BlindToldOut,
+    DrawBody,
+    DrawBodyDep,
     DrawnOut,
     ForecastOut,
     ForecastQuery,
     NextBlindOut,
+    PairAnswerBody,
+    PairAnswerBodyDep,
     PracticeOut,
     PracticeToldOut,
     QualityOut,
 )
+from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.sampling import MONTHLY_PAIRS
-from mpi.domain.viewer import Action, require_permission
-from mpi.service.gates.holds import require_whole_index
+from mpi.domain.viewer import Action
 from mpi.service.quality.dashboard import QualityFigures, measure_quality
 from mpi.service.quality.forecast import Forecast, forecast_workload
 from mpi.service.recluster.threshold_simulation import TrialThresholds
@@ -71,19 +72,15 @@ def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Fore
     response_model=DrawnOut,
     summary="Draw this month's blind sample",
     responses=describe_problems(413),
-    dependencies=[ActionPath],
-    openapi_extra=DRAW,
+    dependencies=[ActionPath, WholeIndex],
+    openapi_extra=describe_body(DrawBody),
 )
-def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> BlindSample:
+def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: DrawBodyDep) -> BlindSample:
     """Draw the month's blind sample.
 
     Pairs are drawn at random from each stratum of linked and unlinked pairs, once a month.
     """
-    require_whole_index(viewer)
-    body = JsonBody(members, "month", "size")
-    return blind_sample.draw_blind_sample(
-        index, viewer, body.optional_text("month"), body.optional_number("size") or MONTHLY_PAIRS
-    )
+    return blind_sample.draw_blind_sample(index, viewer, body.month, body.size or MONTHLY_PAIRS)
 
 
 @router.get(
@@ -105,18 +102,17 @@ def get_next_blind(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> dict[st
     response_model=BlindToldOut,
     summary="Judge a pair of the blind sample",
     responses=describe_problems(404, 409, 413),
-    dependencies=[ActionPath],
-    openapi_extra=ANSWER,
+    dependencies=[ActionPath, permit(Action.TASK_WORK)],
+    openapi_extra=describe_body(PairAnswerBody),
 )
 def post_blind_answer(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, body: PairAnswerBodyDep
 ) -> BlindResult:
     """Judge a pair of the blind sample.
 
     A verdict changes nothing by itself. If it contradicts the index, it becomes a claim in the review queue.
     """
-    require_permission(viewer, Action.TASK_WORK)
-    return blind_review.answer_blind_pair(index, viewer, number, JsonBody(members, "verdict").text("verdict"))
+    return blind_review.answer_blind_pair(index, viewer, number, body.verdict)
 
 
 @router.get(
@@ -135,15 +131,14 @@ def get_next_practice(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> Prac
     response_model=PracticeToldOut,
     summary="Judge a practice pair and read the truth",
     responses=describe_problems(404, 413),
-    dependencies=[ActionPath],
-    openapi_extra=ANSWER,
+    dependencies=[ActionPath, permit(Action.TASK_WORK)],
+    openapi_extra=describe_body(PairAnswerBody),
 )
 def post_practice_answer(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, body: PairAnswerBodyDep
 ) -> PracticeResult:
     """Judge a practice pair and return the truth with its reason.
 
     If the index requires practice, a steward can claim questions only after enough correct answers.
     """
-    require_permission(viewer, Action.TASK_WORK)
-    return practice.answer_practice_pair(index, viewer, number, JsonBody(members, "verdict").text("verdict"))
+    return practice.answer_practice_pair(index, viewer, number, body.verdict)

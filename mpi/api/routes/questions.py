@@ -4,33 +4,41 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, Response
 
-from mpi.api.request.authentication import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
-from mpi.api.request.json_body import JsonBody, JsonBodyDep
+from mpi.api.request.authentication import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep, permit
+from mpi.api.request.json_body import require_member
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.questions import (
-    ANSWER,
-    ASK,
-    ASSIGN,
-    BULK,
-    DEFER,
-    NOTE_ONLY,
-    OWNER_ANSWER,
-    UNDO_ANSWER,
+    AnswerBody,
+    AnswerBodyDep,
     AnsweredOut,
+    AskBody,
+    AskBodyDep,
     AskedOut,
+    AssignBody,
+    AssignBodyDep,
+    BulkBody,
+    BulkBodyDep,
     BulkOut,
+    DeferBody,
+    DeferBodyDep,
     KeyDep,
+    NoteBody,
+    NoteBodyDep,
+    OwnerAnswerBody,
+    OwnerAnswerBodyDep,
     OwnerQuestionOut,
     OwnerQuestionsDep,
     QuestionOut,
     QuestionsDep,
     QuestionViewOut,
     QueuePageOut,
+    UndoAnswerBody,
+    UndoAnswerBodyDep,
 )
-from mpi.domain.errors import InputError
-from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.api.schemas.request_bodies import describe_body
+from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.index import Index
 from mpi.service.review import answer as answer_module
 from mpi.service.review.answer import AnswerResult, PairVerdict, ResponseOptions
@@ -89,39 +97,36 @@ def get_question(
     response_model=list[BulkOut],
     summary="Defer, assign, escalate or release several questions",
     responses=describe_problems(413),
-    dependencies=[ActionPath],
-    openapi_extra=BULK,
+    dependencies=[ActionPath, permit(Action.TASK_WORK)],
+    openapi_extra=describe_body(BulkBody),
 )
 def post_bulk(
-    index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: BulkBodyDep
 ) -> list[dict[str, object]]:
     """Defer, assign, escalate or release several questions, each on its own.
 
     No answer is ever given in bulk.
     """
-    require_permission(viewer, Action.TASK_WORK)
-    body = JsonBody(members, "keys", "action", "until", "to", "due_on", "note")
-    errors_by_key = answer_module.apply_in_bulk(body.texts("keys"), _make_bulk_action(index, viewer, body))
+    errors_by_key = answer_module.apply_in_bulk(body.keys, _make_bulk_action(index, viewer, body))
     return [
         {"key": key, "done": error is None, "why": None if error is None else str(error)}
         for key, error in errors_by_key.items()
     ]
 
 
-def _make_bulk_action(index: Index, viewer: Viewer, body: JsonBody) -> Callable[[str], object]:
+def _make_bulk_action(index: Index, viewer: Viewer, body: BulkBody) -> Callable[[str], object]:
     """Return the act on each question that the body asks for."""
-    action, note = body.text("action"), body.optional_text("note")
-    if action == "defer":
-        until = body.text("until")
-        return lambda key: answer_module.defer(index, viewer, key, until, note)
-    if action == "assign":
-        to, day = body.text("to"), body.optional_text("due_on")
-        return lambda key: answer_module.assign(index, viewer, key, to, day, note)
-    if action == "escalate":
-        return lambda key: answer_module.escalate(index, viewer, key, note)
-    if action == "release":
-        return lambda key: answer_module.release(index, viewer, key, note)
-    raise InputError("action: one of defer, assign, escalate, release")
+    match body.action:
+        case "defer":
+            until = require_member("until", body.until)
+            return lambda key: answer_module.defer(index, viewer, key, until, body.note)
+        case "assign":
+            to = require_member("to", body.to)
+            return lambda key: answer_module.assign(index, viewer, key, to, body.due_on, body.note)
+        case "escalate":
+            return lambda key: answer_module.escalate(index, viewer, key, body.note)
+        case "release":
+            return lambda key: answer_module.release(index, viewer, key, body.note)
 
 
 @router.post(
@@ -129,18 +134,17 @@ def _make_bulk_action(index: Index, viewer: Viewer, body: JsonBody) -> Callable[
     response_model=QuestionOut,
     summary="Claim a question",
     responses=_WORK_PROBLEMS,
-    dependencies=[ActionPath],
-    openapi_extra=NOTE_ONLY,
+    dependencies=[ActionPath, permit(Action.TASK_WORK)],
+    openapi_extra=describe_body(NoteBody),
 )
 def post_claim(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: NoteBodyDep
 ) -> QuestionSummary:
     """Claim a question for twenty minutes.
 
     Each act of the holder on the question renews the claim. 409 names who else has claimed it.
     """
-    require_permission(viewer, Action.TASK_WORK)
-    return answer_module.claim(index, viewer, question_key, JsonBody(members, "note").optional_text("note"))
+    return answer_module.claim(index, viewer, question_key, body.note)
 
 
 @router.post(
@@ -148,15 +152,14 @@ def post_claim(
     response_model=QuestionOut,
     summary="Release a claimed question",
     responses=_WORK_PROBLEMS,
-    dependencies=[ActionPath],
-    openapi_extra=NOTE_ONLY,
+    dependencies=[ActionPath, permit(Action.TASK_WORK)],
+    openapi_extra=describe_body(NoteBody),
 )
 def post_release(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: NoteBodyDep
 ) -> QuestionSummary:
     """Return a claimed question to the queue."""
-    require_permission(viewer, Action.TASK_WORK)
-    return answer_module.release(index, viewer, question_key, JsonBody(members, "note").optional_text("note"))
+    return answer_module.release(index, viewer, question_key, body.note)
 
 
 @router.post(
@@ -164,16 +167,14 @@ def post_release(
     response_model=QuestionOut,
     summary="Defer a question",
     responses=_WORK_PROBLEMS,
-    dependencies=[ActionPath],
-    openapi_extra=DEFER,
+    dependencies=[ActionPath, permit(Action.TASK_WORK)],
+    openapi_extra=describe_body(DeferBody),
 )
 def post_defer(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: DeferBodyDep
 ) -> QuestionSummary:
     """Defer a question to a day, or until its evidence changes."""
-    require_permission(viewer, Action.TASK_WORK)
-    body = JsonBody(members, "until", "note")
-    return answer_module.defer(index, viewer, question_key, body.text("until"), body.optional_text("note"))
+    return answer_module.defer(index, viewer, question_key, body.until, body.note)
 
 
 @router.post(
@@ -181,20 +182,17 @@ def post_defer(
     response_model=QuestionOut,
     summary="Assign a question",
     responses=_WORK_PROBLEMS,
-    dependencies=[ActionPath],
-    openapi_extra=ASSIGN,
+    dependencies=[ActionPath, permit(Action.TASK_WORK)],
+    openapi_extra=describe_body(AssignBody),
 )
 def post_assign(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: AssignBodyDep
 ) -> QuestionSummary:
     """Assign a question to an account or client.
 
     A due date is optional. The assignee must be permitted to see every record of the question.
     """
-    require_permission(viewer, Action.TASK_WORK)
-    body = JsonBody(members, "to", "due_on", "note")
-    to, day, note = body.text("to"), body.optional_text("due_on"), body.optional_text("note")
-    return answer_module.assign(index, viewer, question_key, to, day, note)
+    return answer_module.assign(index, viewer, question_key, body.to, body.due_on, body.note)
 
 
 @router.post(
@@ -202,17 +200,14 @@ def post_assign(
     response_model=QuestionOut,
     summary="Assign a question to the approvers",
     responses=_WORK_PROBLEMS,
-    dependencies=[ActionPath],
-    openapi_extra=NOTE_ONLY,
+    dependencies=[ActionPath, permit(Action.TASK_WORK)],
+    openapi_extra=describe_body(NoteBody),
 )
 def post_escalate(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: NoteBodyDep
 ) -> QuestionSummary:
     """Assign a question to the approvers."""
-    require_permission(viewer, Action.TASK_WORK)
-    return answer_module.escalate(
-        index, viewer, question_key, JsonBody(members, "note").optional_text("note")
-    )
+    return answer_module.escalate(index, viewer, question_key, body.note)
 
 
 @router.post(
@@ -220,23 +215,18 @@ def post_escalate(
     response_model=AskedOut,
     summary="Ask the owner of a record",
     responses=_WORK_PROBLEMS,
-    dependencies=[ActionPath],
-    openapi_extra=ASK,
+    dependencies=[ActionPath, permit(Action.TASK_WORK)],
+    openapi_extra=describe_body(AskBody),
 )
 def post_ask(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: AskBodyDep
 ) -> dict[str, tuple[int, ...]]:
     """Ask the owner of a record.
 
     The owner sees that one record and nothing else. The question waits for the answer, at most until the due
     date.
     """
-    require_permission(viewer, Action.TASK_WORK)
-    body = JsonBody(members, "record", "asks", "due_on", "note")
-    day, note = body.optional_text("due_on"), body.optional_text("note")
-    numbers = ask_owner(
-        index, viewer, question_key, body.optional_record("record"), body.text("asks"), day, note
-    )
+    numbers = ask_owner(index, viewer, question_key, body.record, body.asks, body.due_on, body.note)
     return {"numbers": numbers}
 
 
@@ -245,8 +235,8 @@ def post_ask(
     response_model=AnsweredOut,
     summary="Answer a question",
     responses=_ANSWER_PROBLEMS,
-    dependencies=[ActionPath],
-    openapi_extra=ANSWER,
+    dependencies=[ActionPath, permit(Action.DECIDE)],
+    openapi_extra=describe_body(AnswerBody),
 )
 def post_decide(
     index: IndexDep,
@@ -254,7 +244,7 @@ def post_decide(
     question_key: KeyDep,
     etags: IfMatchDep,
     _: NoQueryDep,
-    members: JsonBodyDep,
+    body: AnswerBodyDep,
 ) -> AnswerResult:
     """Answer a question by verdicts on its pairs, or by a response.
 
@@ -262,28 +252,23 @@ def post_decide(
     that contradict each other are refused. An answer that contradicts decisions in force is answered 409 with
     their numbers in `chain`.
     """
-    require_permission(viewer, Action.DECIDE)
-    body = JsonBody(
-        members, "verdicts", "response", "decision", "reason", "note", "recheck_on", "supersedes", "preview"
-    )
-    reason, note, preview = body.text("reason"), body.optional_text("note"), body.flag("preview")
-    response = body.optional_text("response")
-    if response is not None:
-        options = ResponseOptions(reason, note, etags, preview)
+    if body.response is not None:
+        options = ResponseOptions(body.reason, body.note, etags, body.preview)
         return answer_module.respond_to_question(
-            index, viewer, question_key, response, options, body.optional_number("decision")
+            index, viewer, question_key, body.response, options, body.decision
         )
+    verdicts = require_member("verdicts", body.verdicts)
     return answer_module.answer_question(
         index,
         viewer,
         question_key,
-        [PairVerdict(left, right, kind) for left, right, kind in body.verdicts("verdicts")],
-        reason,
-        note,
+        [PairVerdict(verdict.left, verdict.right, verdict.kind) for verdict in verdicts],
+        body.reason,
+        body.note,
         etags,
-        preview=preview,
-        recheck_on=body.optional_text("recheck_on"),
-        supersedes=body.numbers("supersedes"),
+        preview=body.preview,
+        recheck_on=body.recheck_on,
+        supersedes=body.supersedes,
     )
 
 
@@ -292,21 +277,19 @@ def post_decide(
     response_model=AnsweredOut,
     summary="Undo an answer",
     responses=_ANSWER_PROBLEMS,
-    dependencies=[ActionPath],
-    openapi_extra=UNDO_ANSWER,
+    dependencies=[ActionPath, permit(Action.DECIDE)],
+    openapi_extra=describe_body(UndoAnswerBody),
 )
 def post_undo_answer(
-    index: IndexDep, viewer: WriterDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, question_key: KeyDep, _: NoQueryDep, body: UndoAnswerBodyDep
 ) -> AnswerResult:
     """Undo an answer whole and claim its question for the caller.
 
     The question reopens with its history.
     """
-    require_permission(viewer, Action.DECIDE)
-    body = JsonBody(members, "step", "reason", "preview")
-    reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
+    reason = body.reason or _DEFAULT_UNDO_REASON
     return answer_module.undo_answer(
-        index, viewer, question_key, body.number("step"), reason=reason, preview=body.flag("preview")
+        index, viewer, question_key, body.step, reason=reason, preview=body.preview
     )
 
 
@@ -331,17 +314,15 @@ def get_owner_questions(
     response_model=AskedOut,
     summary="Answer a question as the source's owner",
     responses=_WORK_PROBLEMS,
-    dependencies=[ActionPath],
-    openapi_extra=OWNER_ANSWER,
+    dependencies=[ActionPath, permit(Action.QUESTION_ANSWER)],
+    openapi_extra=describe_body(OwnerAnswerBody),
 )
 def post_owner_answer(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, body: OwnerAnswerBodyDep
 ) -> dict[str, tuple[int, ...]]:
     """Answer a question as the owner of its record's source.
 
     The answer goes into the history of the steward's question, which reopens.
     """
-    require_permission(viewer, Action.QUESTION_ANSWER)
-    body = JsonBody(members, "answer", "note", "alike")
-    answer, note = body.text("answer"), body.optional_text("note")
-    return {"numbers": answer_owner_question(index, viewer, number, answer, note, alike=body.flag("alike"))}
+    numbers = answer_owner_question(index, viewer, number, body.answer, body.note, alike=body.alike)
+    return {"numbers": numbers}

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 
 from mpi.api.fast_path.upsert import UpsertRoute, require_matching_local_id
 from mpi.api.request.authentication import CallerDep, CredentialsDep, IndexDep, WriterDep
 from mpi.api.request.bulk import BulkResponse, answer_lines
-from mpi.api.request.json_body import JsonBody, JsonBodyDep
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.problems import REQUEST_ID
 from mpi.api.request.record_address import RecordAddressDep, RekeyAddressDep
@@ -18,13 +17,15 @@ from mpi.api.schemas.records import (
     BULK_REQUEST,
     BULK_RESPONSE,
     CHILD,
-    REKEY,
     RecordOut,
+    RekeyBody,
+    RekeyBodyDep,
     RekeyedOut,
     ResolvedOut,
     WithdrawnOut,
     build_record_body,
 )
+from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action, require_permission
 from mpi.service.records import upsert
 from mpi.service.records.upsert import UpsertResult, WithdrawalResult
@@ -87,25 +88,28 @@ def delete_record(
     return upsert.withdraw(index, viewer, address.source, address.local_id)
 
 
+async def _permit_rekey(viewer: CallerDep, address: RekeyAddressDep) -> None:
+    """Require a caller who may write records of the source that the raw path names."""
+    require_permission(viewer, Action.RECORD_WRITE, address.source)
+
+
 @router.post(
     _PATH + "/rekey",
     response_model=RekeyedOut,
     summary="Give a record a new local ID",
     responses=describe_problems(404, 409, 413, 422),
-    openapi_extra=REKEY,
+    dependencies=[Depends(_permit_rekey)],
+    openapi_extra=describe_body(RekeyBody),
 )
 def post_rekey(
-    index: IndexDep, viewer: WriterDep, address: RekeyAddressDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, address: RekeyAddressDep, _: NoQueryDep, body: RekeyBodyDep
 ) -> RekeyResult:
     """Give a record a new local ID.
 
     Its versions, decisions, links and enterprise ID follow. A new local ID that another record already has is
     never taken for the same record: it becomes a claim for a steward, and links nothing.
     """
-    require_permission(viewer, Action.RECORD_WRITE, address.source)
-    body = JsonBody(members, "to", "reason")
-    reason = body.optional_text("reason") or "rekey"
-    return rekey(index, viewer, address.source, {address.local_id: body.text("to")}, reason)
+    return rekey(index, viewer, address.source, {address.local_id: body.to}, body.reason or "rekey")
 
 
 @router.post(

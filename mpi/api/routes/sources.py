@@ -2,18 +2,16 @@
 
 from fastapi import APIRouter
 
-from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep
-from mpi.api.request.json_body import JsonBody, JsonBodyDep
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.schemas.decisions import build_json_body
 from mpi.api.schemas.parameters import NoQueryDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
+from mpi.api.schemas.request_bodies import ReasonBody, ReasonBodyDep, describe_body
 from mpi.api.schemas.sources import PausedOut
-from mpi.domain.viewer import Action, require_permission
+from mpi.domain.viewer import Action
 from mpi.service.records.source_pause import PauseResult, pause, resume
 
 router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
-_PAUSE_BODY = build_json_body({"reason": "bad-extract"}, (), reason={"type": "string", "maxLength": 64})
 
 
 @router.post(
@@ -21,19 +19,18 @@ _PAUSE_BODY = build_json_body({"reason": "bad-extract"}, (), reason={"type": "st
     response_model=PausedOut,
     summary="Pause a source: hold its records and link nothing",
     responses=describe_problems(404, 413),
-    dependencies=[ActionPath],
-    openapi_extra=_PAUSE_BODY,
+    dependencies=[ActionPath, permit(Action.SOURCE_ADMIN)],
+    openapi_extra=describe_body(ReasonBody),
 )
 def post_pause(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, body: ReasonBodyDep
 ) -> PauseResult:
     """Pause a source: hold its records and link nothing.
 
     Records are accepted, answered `held`, and take effect on resume. Withdrawals and seals take effect at
     once.
     """
-    require_permission(viewer, Action.SOURCE_ADMIN, source)
-    return pause(index, viewer, source, JsonBody(members, "reason").optional_text("reason") or "pause")
+    return pause(index, viewer, source, body.reason or "pause")
 
 
 @router.post(
@@ -41,15 +38,14 @@ def post_pause(
     response_model=PausedOut,
     summary="Resume a source: let its held records take effect",
     responses=describe_problems(404, 413),
-    dependencies=[ActionPath],
-    openapi_extra=_PAUSE_BODY,
+    dependencies=[ActionPath, permit(Action.SOURCE_ADMIN)],
+    openapi_extra=describe_body(ReasonBody),
 )
 def post_resume(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, body: ReasonBodyDep
 ) -> PauseResult:
     """Resume a source: its held records take effect.
 
     They apply in the order of as-of date and receipt, as if they had never been held.
     """
-    require_permission(viewer, Action.SOURCE_ADMIN, source)
-    return resume(index, viewer, source, JsonBody(members, "reason").optional_text("reason") or "resume")
+    return resume(index, viewer, source, body.reason or "resume")

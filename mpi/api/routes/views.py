@@ -4,12 +4,18 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter
 
-from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep
-from mpi.api.request.json_body import JsonBody, JsonBodyDep
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, permit
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.problem import describe_problems
-from mpi.api.schemas.views import FORGET, SAVE, SavedViewOut
-from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.api.schemas.request_bodies import describe_body
+from mpi.api.schemas.views import (
+    ForgetViewBody,
+    ForgetViewBodyDep,
+    SavedViewOut,
+    SaveViewBody,
+    SaveViewBodyDep,
+)
+from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.index import Index
 from mpi.service.review.queue import Filters
 from mpi.service.review.saved_views import delete_view, list_saved_views, save_view
@@ -37,18 +43,17 @@ def get_views(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[st
     response_model=list[SavedViewOut],
     summary="Save a filter of the review queue",
     responses=describe_problems(413),
-    openapi_extra=SAVE,
+    dependencies=[permit(Action.TASK_READ)],
+    openapi_extra=describe_body(SaveViewBody),
 )
 def post_view(
-    index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: SaveViewBodyDep
 ) -> list[dict[str, object]]:
     """Save a filter of the review queue under a name.
 
     A filter of that name is replaced. A local ID is not stored. Returns all saved filters.
     """
-    require_permission(viewer, Action.TASK_READ)
-    body = JsonBody(members, "name", "kind", "state", "source", "mine", "due", "burst")
-    save_view(index, viewer, body.text("name"), _build_filters(body))
+    save_view(index, viewer, body.name, _build_filters(body))
     return _list_views(index, viewer)
 
 
@@ -57,28 +62,27 @@ def post_view(
     response_model=list[SavedViewOut],
     summary="Delete a saved filter",
     responses=describe_problems(404, 413),
-    dependencies=[ActionPath],
-    openapi_extra=FORGET,
+    dependencies=[ActionPath, permit(Action.TASK_READ)],
+    openapi_extra=describe_body(ForgetViewBody),
 )
 def post_forget(
-    index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: ForgetViewBodyDep
 ) -> list[dict[str, object]]:
     """Delete a saved filter of the review queue, and list the rest."""
-    require_permission(viewer, Action.TASK_READ)
-    delete_view(index, viewer, JsonBody(members, "name").text("name"))
+    delete_view(index, viewer, body.name)
     return _list_views(index, viewer)
 
 
-def _build_filters(body: JsonBody) -> Filters:
+def _build_filters(body: SaveViewBody) -> Filters:
     """Build queue filters from the body's members."""
-    state = body.optional_text("state") or Filters().state
+    state = body.state or Filters().state
     return Filters(
-        kind=body.optional_text("kind"),
+        kind=body.kind,
         state=None if state == _ANY_STATE else state,
-        source=body.optional_text("source"),
-        mine=body.flag("mine"),
-        due=body.flag("due"),
-        burst=body.optional_text("burst"),
+        source=body.source,
+        mine=body.mine,
+        due=body.due,
+        burst=body.burst,
     )
 
 

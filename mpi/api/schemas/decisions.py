@@ -1,126 +1,131 @@
 """API schemas of decisions, steps and their effects."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
+from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
+from mpi.api.schemas.request_bodies import Note, OptionalDate, OptionalReason, Preview, Reason, Supersedes
 from mpi.domain.decision import DecisionKind
+from mpi.domain.record_ref import RecordRef
+from mpi.service.stewardship.merge import StepOptions
 
 _LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
 _RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
 _SECOND_EID = "T8EB-2Z47-N10V"
 
-_LABEL: dict[str, Any] = {
-    "type": "object",
-    "properties": {"source": {"type": "string"}, "local_id": {"type": "string"}},
-    "required": ["source", "local_id"],
-    "additionalProperties": False,
-}
-_TEXT = {"type": "string"}
-_LABELS = {"type": "array", "items": _LABEL}
-_WHY: dict[str, Any] = {
-    "reason": {
-        "type": "string",
-        "maxLength": 64,
-        "description": "Reason code; text about a person belongs in `note`.",
-    },
-    "note": {"type": "string", "description": "Free text, which can be expunged by itself."},
-    "supersedes": {"type": "array", "items": {"type": "integer"}, "description": "Decisions to replace."},
-    "preview": {"type": "boolean", "description": "Return the effect without changing anything."},
-}
+_GROUPS = "One group of records; for DIFFERENT two or more."
 
 
-def build_json_body(
-    example: dict[str, Any], required: tuple[str, ...], **properties: object
-) -> dict[str, Any]:
-    """Build the OpenAPI request body of an operation.
+class _StepBody(JsonBody):
+    """Members that steps of a steward share."""
 
-    Args:
-        example: example of the body.
-        required: names of the required properties.
-        properties: JSON schema of each property.
-    """
-    schema = {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
-    content = {"application/json": {"schema": schema, "example": example}}
-    return {"requestBody": {"required": bool(required), "content": content}}
+    reason: Reason
+    note: Note = None
+    supersedes: Supersedes = ()
+    preview: Preview = False
+
+    def build_options(self, etags: tuple[str, ...] | None) -> StepOptions:
+        """Build a step's options, with the ETags of the request."""
+        return StepOptions(
+            reason=self.reason,
+            note=self.note,
+            supersedes=self.supersedes,
+            expected_etags=etags,
+            preview=self.preview,
+        )
 
 
-DECIDE = build_json_body(
-    {"kind": "DIFFERENT", "groups": [[_LEFT], [_RIGHT]], "reason": "sibling"},
-    ("kind", "groups", "reason"),
-    kind={"enum": [kind.value for kind in DecisionKind]},
-    groups={
-        "type": "array",
-        "items": _LABELS,
-        "description": "One group of records; for DIFFERENT two or more.",
-    },
-    effective_from={
-        "type": "string",
-        "format": "date",
-        "description": "Day from which the decision is in force.",
-    },
-    recheck_on={
-        "type": "string",
-        "format": "date",
-        "description": "Day from which a task asks to check the decision.",
-    },
-    **_WHY,
-)
-REPORT = build_json_body(
-    {"kind": "SAME", "groups": [[_LEFT, _RIGHT]], "reason": "two-ids"},
-    ("kind", "groups", "reason"),
-    kind={"enum": ["SAME", "DIFFERENT"], "description": "The caller's claim."},
-    groups={
-        "type": "array",
-        "items": _LABELS,
-        "description": "One group of records; for DIFFERENT two or more.",
-    },
-    reason=_WHY["reason"],
-    note=_WHY["note"],
-)
-MERGE = build_json_body(
-    {"eids": [EXAMPLE_EID, _SECOND_EID], "reason": "same-child", "preview": True},
-    ("eids", "reason"),
-    eids={"type": "array", "items": _TEXT},
-    survivor={
-        "type": "string",
-        "description": "Enterprise ID that stays; by default the survivor rule chooses.",
-    },
-    **_WHY,
-)
-SPLIT = build_json_body(
-    {"groups": [[_LEFT], [_RIGHT]], "keep": 0, "reason": "two-children"},
-    ("groups", "reason"),
-    groups={
-        "type": "array",
-        "items": _LABELS,
-        "description": "The person's records by part; with one part, the other records form the second.",
-    },
-    keep={"description": "The part that keeps the ID: its index from 0, or one of its records."},
-    one_child={
-        "type": "array",
-        "items": {"type": "integer"},
-        "description": "Indexes from 0 of parts whose records are decided to be one child.",
-    },
-    **_WHY,
-)
-MOVE = build_json_body(
-    {"records": [_LEFT], "to": _SECOND_EID, "reason": "wrong-child"},
-    ("records", "to", "reason"),
-    records=_LABELS,
-    to={"type": "string", "description": "Enterprise ID of the person who gets the records."},
-    **_WHY,
-)
-UNDO = build_json_body(
-    {"reason": "mistaken", "preview": True}, (), reason=_WHY["reason"], preview=_WHY["preview"]
-)
+class DecisionBody(_StepBody):
+    """Decision whether groups of records are one person."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"kind": "DIFFERENT", "groups": [[_LEFT], [_RIGHT]], "reason": "sibling"}
+        }
+    )
+
+    kind: DecisionKind
+    groups: list[list[RecordRef]] = Field(description=_GROUPS)
+    effective_from: OptionalDate = Field(None, description="Day from which the decision is in force.")
+    recheck_on: OptionalDate = Field(None, description="Day from which a task asks to check the decision.")
+
+
+class LinkReportBody(JsonBody):
+    """Claim of a wrong link, a missed link, or two IDs of one child."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"kind": "SAME", "groups": [[_LEFT, _RIGHT]], "reason": "two-ids"}}
+    )
+
+    kind: DecisionKind = Field(description="The caller's claim: SAME or DIFFERENT.")
+    groups: list[list[RecordRef]] = Field(description=_GROUPS)
+    reason: Reason
+    note: Note = None
+
+
+class MergeBody(_StepBody):
+    """Merge of two or more persons."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"eids": [EXAMPLE_EID, _SECOND_EID], "reason": "same-child", "preview": True}
+        }
+    )
+
+    eids: list[str] = Field(description="Enterprise IDs of the persons.")
+    survivor: str | None = Field(
+        None, description="Enterprise ID that stays; by default the survivor rule chooses."
+    )
+
+
+class SplitBody(_StepBody):
+    """Split of one person's records."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"groups": [[_LEFT], [_RIGHT]], "keep": 0, "reason": "two-children"}}
+    )
+
+    groups: list[list[RecordRef]] = Field(
+        description="The person's records by part; with one part, the other records form the second."
+    )
+    keep: StrictInt | RecordRef | None = Field(
+        None, description="The part that keeps the ID: its index from 0, or one of its records."
+    )
+    one_child: tuple[StrictInt, ...] = Field(
+        (), description="Indexes from 0 of parts whose records are decided to be one child."
+    )
+
+
+class MoveBody(_StepBody):
+    """Move of records from one person to another."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"records": [_LEFT], "to": _SECOND_EID, "reason": "wrong-child"}}
+    )
+
+    records: list[RecordRef] = Field(description="The records.")
+    to: str = Field(description="Enterprise ID of the person who gets the records.")
+
+
+class UndoBody(JsonBody):
+    """Body of a call that undoes, approves, consents to or refuses a step."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"reason": "mistaken", "preview": True}})
+
+    reason: OptionalReason = None
+    preview: Preview = False
+
+
+DecisionBodyDep = Annotated[DecisionBody, Depends(DecisionBody.read)]
+LinkReportBodyDep = Annotated[LinkReportBody, Depends(LinkReportBody.read)]
+MergeBodyDep = Annotated[MergeBody, Depends(MergeBody.read)]
+SplitBodyDep = Annotated[SplitBody, Depends(SplitBody.read)]
+MoveBodyDep = Annotated[MoveBody, Depends(MoveBody.read)]
+UndoBodyDep = Annotated[UndoBody, Depends(UndoBody.read)]
 
 
 class ReportedOut(BaseModel):

@@ -1,25 +1,31 @@
 """API schemas of explanations of pairs and persons, without record values."""
 
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.decisions import build_json_body
+from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.weight import Band
 
 _LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
 _RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
-_LABEL = {
-    "type": "object",
-    "properties": {"source": {"type": "string"}, "local_id": {"type": "string"}},
-    "required": ["source", "local_id"],
-    "additionalProperties": False,
-}
 _SENTENCE = "Same name, birth dates one day apart, and different addresses: 14.1 bits, enough to link."
 
-EXPLAIN = build_json_body({"left": _LEFT, "right": _RIGHT}, ("left", "right"), left=_LABEL, right=_LABEL)
+
+class ExplanationBody(JsonBody):
+    """Two records whose link is to be explained."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"left": _LEFT, "right": _RIGHT}})
+
+    left: RecordRef
+    right: RecordRef
+
+
+ExplanationBodyDep = Annotated[ExplanationBody, Depends(ExplanationBody.read)]
 
 
 class PartOut(BaseModel):

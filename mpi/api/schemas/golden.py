@@ -1,38 +1,47 @@
 """API schemas of the golden record and its corrections."""
 
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.decisions import build_json_body
+from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
+from mpi.api.schemas.request_bodies import Preview, Reason
 from mpi.domain.survivorship import SINGLE_VALUE_ATTRIBUTES, SelectionReason
 from mpi.storage.repositories.persons.persons import PersonStatus
 
 _LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
 _RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
 
-CORRECT = build_json_body(
-    {
-        "attribute": "birth_date",
-        "value": "2014-03-08",
-        "reason": "document-seen",
-        "note": "Birth certificate shown at the office",
-    },
-    ("attribute", "value", "reason", "note"),
-    attribute={"enum": list(SINGLE_VALUE_ATTRIBUTES), "description": "Attribute to correct."},
-    value={
-        "description": "Value in the form of a canonical record; for `birth_place` an object of its fields."
-    },
-    reason={
-        "type": "string",
-        "maxLength": 64,
-        "description": "Reason code; text about a person belongs in `note`.",
-    },
-    note={"type": "string", "description": "Evidence for the correction; can be expunged by itself."},
-    preview={"type": "boolean", "description": "Return the effect without changing anything."},
-)
+
+class CorrectionBody(JsonBody):
+    """Correction of one value of a golden record."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "attribute": "birth_date",
+                "value": "2014-03-08",
+                "reason": "document-seen",
+                "note": "Birth certificate shown at the office",
+            }
+        }
+    )
+
+    attribute: str = Field(
+        description="Attribute to correct.", json_schema_extra={"enum": list(SINGLE_VALUE_ATTRIBUTES)}
+    )
+    value: Any = Field(
+        description="Value in the form of a canonical record; for `birth_place` an object of its fields."
+    )
+    reason: Reason
+    note: str = Field(description="Evidence for the correction; can be expunged by itself.")
+    preview: Preview = False
+
+
+CorrectionBodyDep = Annotated[CorrectionBody, Depends(CorrectionBody.read)]
 
 
 class OtherValueOut(BaseModel):

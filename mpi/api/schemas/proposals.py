@@ -1,12 +1,15 @@
 """API schemas of re-cluster proposals, holds and simulations."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, model_validator
 
-from mpi.api.schemas.decisions import ReceivedOut, build_json_body
+from mpi.api.request.json_body import JsonBody
+from mpi.api.schemas.decisions import ReceivedOut
 from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
+from mpi.api.schemas.request_bodies import OptionalReason
 
 _LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
 _RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
@@ -16,25 +19,54 @@ _AFTER: list[Any] = [
     {"enterprise_id": None, "records": [_RIGHT]},
 ]
 
-PROPOSE = build_json_body(
-    {"model": "children/2"},
-    (),
-    model={"type": "string", "description": "`name/version`; without it, the model in force."},
-    refresh_lists={"type": "boolean", "description": "Compute the lists of shared values again."},
-    reason={"type": "string", "maxLength": 64},
-)
-APPLY = build_json_body(
-    {"items": [1, 3]},
-    (),
-    items={
-        "type": "array",
-        "items": {"type": "integer"},
-        "description": "Numbers of approved items; by default all. The others are held.",
-    },
-)
-_BITS: dict[str, Any] = {"type": "number", "description": "Threshold in bits; by default the one in force."}
-SIMULATE = build_json_body({"link": 11.5}, (), link=_BITS, review=_BITS, margin=_BITS, cohesion=_BITS)
-REASON_ONLY = build_json_body({"reason": "not-now"}, (), reason={"type": "string", "maxLength": 64})
+_BITS = "Threshold in bits; by default the one in force."
+
+
+class ProposalBody(JsonBody):
+    """Request of a re-cluster proposal."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"model": "children/2"}})
+
+    model: str | None = Field(None, description="`name/version`; without it, the model in force.")
+    refresh_lists: StrictBool = Field(default=False, description="Compute the lists of shared values again.")
+    reason: OptionalReason = None
+
+
+class ApplyBody(JsonBody):
+    """Approved items of a proposal.
+
+    A list that is null approves nothing, unlike a missing one.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"example": {"items": [1, 3]}})
+
+    items: tuple[StrictInt, ...] | None = Field(
+        None, description="Numbers of approved items; by default all. The others are held."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def drop_null_members(cls, members: object) -> object:
+        """Return a body whose list that is null is empty."""
+        if isinstance(members, dict) and members.get("items", ()) is None:
+            return {**members, "items": []}
+        return members
+
+
+class SimulationBody(JsonBody):
+    """Thresholds to simulate."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"link": 11.5}})
+
+    link: StrictFloat | None = Field(None, description=_BITS)
+    review: StrictFloat | None = Field(None, description=_BITS)
+    margin: StrictFloat | None = Field(None, description=_BITS)
+    cohesion: StrictFloat | None = Field(None, description=_BITS)
+
+
+ProposalBodyDep = Annotated[ProposalBody, Depends(ProposalBody.read)]
+ApplyBodyDep = Annotated[ApplyBody, Depends(ApplyBody.read)]
+SimulationBodyDep = Annotated[SimulationBody, Depends(SimulationBody.read)]
 
 
 class GroupOut(BaseModel):

@@ -1,17 +1,17 @@
 """API schemas of quality figures, blind pairs and practice pairs."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
-from mpi.api.schemas.decisions import build_json_body
+from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.examples import EXAMPLE_TIME
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
 from mpi.service.sampling.blind_review import VERDICTS
 
 _SHARE: dict[str, Any] = {"value": 0.991, "low": 0.972, "high": 0.998}
-_VERDICT = {"enum": list(VERDICTS), "description": "Verdict on the pair; `unsure` if it cannot be told."}
 _VALUES: dict[str, Any] = {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09"}
 _STANDING: dict[str, Any] = {
     "answered": 41,
@@ -24,13 +24,29 @@ _STANDING: dict[str, Any] = {
     "required": True,
 }
 
-DRAW = build_json_body(
-    {"size": 105},
-    (),
-    month={"type": "string", "description": "`YYYY-MM`; this month if left out, and no other is drawn."},
-    size={"type": "integer", "description": "Pairs at most."},
-)
-ANSWER = build_json_body({"verdict": "same"}, ("verdict",), verdict=_VERDICT)
+
+class DrawBody(JsonBody):
+    """Request of a month's blind sample."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"size": 105}})
+
+    month: str | None = Field(None, description="`YYYY-MM`; this month if left out, and no other is drawn.")
+    size: StrictInt | None = Field(None, description="Pairs at most.")
+
+
+class PairAnswerBody(JsonBody):
+    """Verdict on a blind or practice pair."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"verdict": "same"}})
+
+    verdict: str = Field(
+        description="Verdict on the pair; `unsure` if it cannot be told.",
+        json_schema_extra={"enum": list(VERDICTS)},
+    )
+
+
+DrawBodyDep = Annotated[DrawBody, Depends(DrawBody.read)]
+PairAnswerBodyDep = Annotated[PairAnswerBody, Depends(PairAnswerBody.read)]
 
 
 class ForecastQuery(NoQuery):

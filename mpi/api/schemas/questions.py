@@ -1,14 +1,24 @@
 """API schemas of the review queue's questions and answers."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Path, Query
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
-from mpi.api.schemas.decisions import EffectOut, build_json_body
+from mpi.api.request.json_body import JsonBody
+from mpi.api.schemas.decisions import EffectOut
 from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
+from mpi.api.schemas.request_bodies import (
+    Date,
+    Note,
+    OptionalDate,
+    OptionalReason,
+    Preview,
+    Supersedes,
+)
+from mpi.domain.record_ref import RecordRef
 from mpi.service.review.owner_questions import FIELDS_BY_REQUEST_KIND, OWNER_ANSWERS
 from mpi.service.review.queue import MAX_QUESTIONS, STATES
 from mpi.service.review.verdicts import ANSWER_REASONS, VerdictKind
@@ -18,93 +28,141 @@ _RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
 EXAMPLE_KEY = "q-9eac1b5f60d3a7c3"
 _DAY = "2026-12-01"
 
-_LABEL: dict[str, Any] = {
-    "type": "object",
-    "properties": {"source": {"type": "string"}, "local_id": {"type": "string"}},
-    "required": ["source", "local_id"],
-    "additionalProperties": False,
-}
-_NOTE = {"type": "string", "description": "Free text, which can be expunged by itself."}
-_DATE = {"type": "string", "format": "date"}
-_VERDICT: dict[str, Any] = {
-    "type": "object",
-    "properties": {"left": _LABEL, "right": _LABEL, "kind": {"enum": [kind.value for kind in VerdictKind]}},
-    "required": ["left", "right", "kind"],
-    "additionalProperties": False,
-}
 
-NOTE_ONLY = build_json_body({"note": "the school calls back at ten"}, (), note=_NOTE)
-DEFER = build_json_body(
-    {"until": _DAY},
-    ("until",),
-    until={**_DATE, "description": "Day from which the question is asked again, within a year."},
-    note=_NOTE,
-)
-ASSIGN = build_json_body(
-    {"to": "ann", "due_on": _DAY},
-    ("to",),
-    to={"type": "string", "description": "Name of an account or client."},
-    due_on={**_DATE, "description": "Due date of the question."},
-    note=_NOTE,
-)
-BULK = build_json_body(
-    {"keys": [EXAMPLE_KEY], "action": "defer", "until": _DAY},
-    ("keys", "action"),
-    keys={
-        "type": "array",
-        "items": {"type": "string"},
-        "description": "Keys of questions or bursts, at most 200.",
-    },
-    action={"enum": ["defer", "assign", "escalate", "release"]},
-    until={**_DATE, "description": "For `defer`: day from which the question is asked again."},
-    to={"type": "string", "description": "For `assign`: name of an account or client."},
-    due_on={**_DATE, "description": "For `assign`: due date, optional."},
-    note=_NOTE,
-)
-ASK = build_json_body(
-    {"record": _LEFT, "asks": "confirm-birth-date"},
-    ("asks",),
-    record={
-        **_LABEL,
-        "description": "The record; left out, each is asked of its own owner; of a burst, each of the feed.",
-    },
-    asks={"enum": list(FIELDS_BY_REQUEST_KIND)},
-    due_on={**_DATE, "description": "Due date of the answer; by default in two weeks."},
-    note={**_NOTE, "description": "Note for the question's history; the owner does not see it."},
-)
-ANSWER = build_json_body(
-    {"verdicts": [{"left": _LEFT, "right": _RIGHT, "kind": "different"}], "reason": "sibling"},
-    ("reason",),
-    verdicts={
-        "type": "array",
-        "items": _VERDICT,
-        "description": "Verdicts on pairs; pairs left out stay open.",
-    },
-    response={
-        "enum": ["confirm", "revoke", "approve", "release", "refuse"],
-        "description": "For a question that is not about pairs: one of its `responses`.",
-    },
-    decision={"type": "integer", "description": "For a conflict: decision of the chain to revoke."},
-    reason={"type": "string", "enum": list(ANSWER_REASONS)},
-    note=_NOTE,
-    recheck_on={**_DATE, "description": "For `unsure`: day from which the question is asked again."},
-    supersedes={"type": "array", "items": {"type": "integer"}, "description": "Decisions to replace."},
-    preview={"type": "boolean", "description": "Return the effect without changing anything."},
-)
-UNDO_ANSWER = build_json_body(
-    {"step": 7},
-    ("step",),
-    step={"type": "integer", "description": "Step number of the answer."},
-    reason={"type": "string", "maxLength": 64},
-    preview={"type": "boolean", "description": "Return the effect without changing anything."},
-)
-OWNER_ANSWER = build_json_body(
-    {"answer": "wrong", "note": "mistyped; corrected tomorrow"},
-    ("answer",),
-    answer={"enum": list(OWNER_ANSWERS)},
-    note=_NOTE,
-    alike={"type": "boolean", "description": "Give this answer to all questions that were asked together."},
-)
+class NoteBody(JsonBody):
+    """Body of an act on a question that needs a note at most."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"note": "the school calls back at ten"}})
+
+    note: Note = None
+
+
+class DeferBody(JsonBody):
+    """Day until which a question is deferred."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"until": _DAY}})
+
+    until: Date = Field(description="Day from which the question is asked again, within a year.")
+    note: Note = None
+
+
+class AssignBody(JsonBody):
+    """Assignee of a question."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"to": "ann", "due_on": _DAY}})
+
+    to: str = Field(description="Name of an account or client.")
+    due_on: OptionalDate = Field(None, description="Due date of the question.")
+    note: Note = None
+
+
+class BulkBody(JsonBody):
+    """Act on several questions."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"keys": [EXAMPLE_KEY], "action": "defer", "until": _DAY}}
+    )
+
+    keys: list[str] = Field(description="Keys of questions or bursts, at most 200.")
+    action: Literal["defer", "assign", "escalate", "release"] = Field(description="The act.")
+    until: OptionalDate = Field(None, description="For `defer`: day from which the question is asked again.")
+    to: str | None = Field(None, description="For `assign`: name of an account or client.")
+    due_on: OptionalDate = Field(None, description="For `assign`: due date, optional.")
+    note: Note = None
+
+
+class AskBody(JsonBody):
+    """Question to the owner of a record."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"record": _LEFT, "asks": "confirm-birth-date"}})
+
+    record: RecordRef | None = Field(
+        None,
+        description="The record; left out, each is asked of its own owner; of a burst, each of the feed.",
+    )
+    asks: str = Field(
+        description="What the owner is asked.", json_schema_extra={"enum": list(FIELDS_BY_REQUEST_KIND)}
+    )
+    due_on: OptionalDate = Field(None, description="Due date of the answer; by default in two weeks.")
+    note: Note = Field(None, description="Note for the question's history; the owner does not see it.")
+
+
+class VerdictBody(JsonBody):
+    """Verdict on a pair of records."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"left": _LEFT, "right": _RIGHT, "kind": "different"}}
+    )
+
+    left: RecordRef
+    right: RecordRef
+    kind: str = Field(
+        description="Verdict.", json_schema_extra={"enum": [kind.value for kind in VerdictKind]}
+    )
+
+
+class AnswerBody(JsonBody):
+    """Answer to a question: verdicts on its pairs, or a response."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "verdicts": [{"left": _LEFT, "right": _RIGHT, "kind": "different"}],
+                "reason": "sibling",
+            }
+        }
+    )
+
+    verdicts: list[VerdictBody] | None = Field(
+        None, description="Verdicts on pairs; pairs left out stay open. Required without a `response`."
+    )
+    response: str | None = Field(
+        None,
+        description="For a question that is not about pairs: one of its `responses`.",
+        json_schema_extra={"enum": ["confirm", "revoke", "approve", "release", "refuse", None]},
+    )
+    decision: StrictInt | None = Field(None, description="For a conflict: decision of the chain to revoke.")
+    reason: str = Field(description="Reason code.", json_schema_extra={"enum": list(ANSWER_REASONS)})
+    note: Note = None
+    recheck_on: OptionalDate = Field(
+        None, description="For `unsure`: day from which the question is asked again."
+    )
+    supersedes: Supersedes = ()
+    preview: Preview = False
+
+
+class UndoAnswerBody(JsonBody):
+    """Answer to undo."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"step": 7}})
+
+    step: StrictInt = Field(description="Step number of the answer.")
+    reason: OptionalReason = None
+    preview: Preview = False
+
+
+class OwnerAnswerBody(JsonBody):
+    """Owner's answer to a question about a record."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"answer": "wrong", "note": "mistyped; corrected tomorrow"}}
+    )
+
+    answer: str = Field(description="The answer.", json_schema_extra={"enum": list(OWNER_ANSWERS)})
+    note: Note = None
+    alike: StrictBool = Field(
+        default=False, description="Give this answer to all questions that were asked together."
+    )
+
+
+NoteBodyDep = Annotated[NoteBody, Depends(NoteBody.read)]
+DeferBodyDep = Annotated[DeferBody, Depends(DeferBody.read)]
+AssignBodyDep = Annotated[AssignBody, Depends(AssignBody.read)]
+BulkBodyDep = Annotated[BulkBody, Depends(BulkBody.read)]
+AskBodyDep = Annotated[AskBody, Depends(AskBody.read)]
+AnswerBodyDep = Annotated[AnswerBody, Depends(AnswerBody.read)]
+UndoAnswerBodyDep = Annotated[UndoAnswerBody, Depends(UndoAnswerBody.read)]
+OwnerAnswerBodyDep = Annotated[OwnerAnswerBody, Depends(OwnerAnswerBody.read)]
 
 
 class QuestionsQuery(NoQuery):

@@ -1,14 +1,14 @@
 """API schemas of saved views of the review queue."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from mpi.api.schemas.decisions import build_json_body
+from mpi.api.request.json_body import JsonBody
 from mpi.service.review.queue import STATES
 from mpi.service.review.saved_views import MAX_NAME_LENGTH
 
-_NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH}
 _EXAMPLE: dict[str, Any] = {
     "name": "due in the north",
     "kind": None,
@@ -19,18 +19,45 @@ _EXAMPLE: dict[str, Any] = {
     "burst": None,
 }
 
-SAVE = build_json_body(
-    {"name": "due in the north", "source": "D01-SIS", "due": True},
-    ("name",),
-    name={**_NAME, "description": "Name of the view; an existing one is replaced."},
-    kind={"type": "string", "description": "Only questions of this kind."},
-    state={"enum": [*STATES, "any"], "description": "State; by default `open`."},
-    source={"type": "string", "description": "Only questions about a record of this source."},
-    mine={"type": "boolean", "description": "Only questions claimed by or assigned to the caller."},
-    due={"type": "boolean", "description": "Only questions that are due or overdue."},
-    burst={"type": "string", "description": "Only the questions of this burst."},
-)
-FORGET = build_json_body({"name": "due in the north"}, ("name",), name=_NAME)
+_ViewName = Annotated[
+    str,
+    Field(
+        description="Name of the view; an existing one is replaced.",
+        json_schema_extra={"minLength": 1, "maxLength": MAX_NAME_LENGTH},
+    ),
+]
+
+
+class SaveViewBody(JsonBody):
+    """Filters of the review queue to save under a name."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"name": "due in the north", "source": "D01-SIS", "due": True}}
+    )
+
+    name: _ViewName
+    kind: str | None = Field(None, description="Only questions of this kind.")
+    state: str | None = Field(
+        None, description="State; by default `open`.", json_schema_extra={"enum": [*STATES, "any", None]}
+    )
+    source: str | None = Field(None, description="Only questions about a record of this source.")
+    mine: StrictBool = Field(
+        default=False, description="Only questions claimed by or assigned to the caller."
+    )
+    due: StrictBool = Field(default=False, description="Only questions that are due or overdue.")
+    burst: str | None = Field(None, description="Only the questions of this burst.")
+
+
+class ForgetViewBody(JsonBody):
+    """Name of a view to delete."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"name": "due in the north"}})
+
+    name: _ViewName = Field(description="Name of the view.")
+
+
+SaveViewBodyDep = Annotated[SaveViewBody, Depends(SaveViewBody.read)]
+ForgetViewBodyDep = Annotated[ForgetViewBody, Depends(ForgetViewBody.read)]
 
 
 class SavedViewOut(BaseModel):

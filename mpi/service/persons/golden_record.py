@@ -80,7 +80,7 @@ class GoldenValue:
         value: text, yes or no, or an object of canonical fields.
         record: the record that states it.
         as_of: when that record was true at its source.
-        rule: why it was chosen: a code of ``mpi.domain.survivorship.Rule``.
+        rule: why it was chosen: a code of ``mpi.domain.survivorship.SelectionReason``.
         agreeing: other records that state the same value.
         others: other values, in order of preference.
         correction: what a steward stated with it, if it is a correction.

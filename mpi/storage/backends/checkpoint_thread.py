@@ -8,11 +8,8 @@ without.
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
-
-from mpi.storage.backends.checkpoint_process import Copier, copying_apart
 
 COMMITS_PER_CHECKPOINT = 20
 """Commits after which a checkpoint is due: about 2 MB of log.
@@ -54,22 +51,6 @@ class Checkpointer:
         self._wake = threading.Event()
         self._is_stopping = False
         self._thread: threading.Thread | None = None
-        self._copier: Copier | None = None
-
-    @contextmanager
-    def use_own_process(self) -> Iterator[None]:
-        """Let a child process make the checkpoints during a long job.
-
-        The log is emptied at the end. Otherwise the next writer would copy all of it. See
-        ``checkpoint_process``.
-        """
-        with copying_apart(self._path) as copier:
-            self._copier = copier
-            try:
-                yield
-                self.truncate_log()
-            finally:
-                self._copier = None
 
     def count_commit(self) -> None:
         """Count a commit and start a checkpoint when one is due.
@@ -82,8 +63,6 @@ class Checkpointer:
             or time.monotonic() - self._last_at > CHECKPOINT_INTERVAL_S
         ):
             self._commits, self._last_at = 0, time.monotonic()
-            if self._copier is not None and self._copier.copy():
-                return
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
                 self._thread.start()
@@ -95,8 +74,6 @@ class Checkpointer:
         A long job that writes without a pause calls this between two of its snapshots. The log restarts only
         when all of it is copied and nobody reads from it, which may otherwise never happen.
         """
-        if self._copier is not None and self._copier.begin_log_anew():
-            return
         with suppress(sqlite3.Error), closing(self._connect()) as connection:
             # The passive checkpoint blocks nobody and leaves little to do for the one that does.
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

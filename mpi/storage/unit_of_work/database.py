@@ -198,13 +198,6 @@ class Database:
         with self.read_autocommit(viewer) as unit:
             return postgresql.server_processes_of(unit.connection, processes)
 
-    def checkpoint_in_process(self) -> AbstractContextManager[None]:
-        """Let a child process write SQLite checkpoints during a long job.
-
-        Does nothing on PostgreSQL, which paces its own checkpoints.
-        """
-        return nullcontext() if self._checkpointer is None else self._checkpointer.use_own_process()
-
     def truncate_log(self) -> None:
         """Empty SQLite's write-ahead log between two parts of a long job.
 

@@ -159,7 +159,7 @@ def test_a_change_asks_for_no_more_pairs_however_much_hangs_together():
         asked = set()
 
         def told_of(doubts):
-            return ReviewPairGraph(lambda records: asked.update(records) or {r: doubts.candidates(r) for r in records})
+            return ReviewPairGraph(lambda records: asked.update(records) or {r: doubts.get_candidates(r) for r in records})
 
         middle = length // 2
         before, after = ReviewPairGraph.from_pairs(chain), ReviewPairGraph.from_pairs({*chain, (middle, length + 7)})

@@ -43,7 +43,7 @@ def once(tmp_path, made, pairs):
 def test_what_is_kept_is_scored_as_splink_scores_what_is_read_anew(
     kept, tmp_path, monkeypatch, worth_a_thread
 ):
-    monkeypatch.setattr(kept, "_worth_a_thread", worth_a_thread)
+    monkeypatch.setattr(kept, "_pairs_per_thread", worth_a_thread)
     monkeypatch.setattr(kept, "_threads", 3)
     made = dict(records(240, 5))
     first, later = dict(list(made.items())[:100]), dict(list(made.items())[100:160])
@@ -81,7 +81,7 @@ def test_what_passes_by_is_gone_though_scoring_fails(kept, monkeypatch):
         raise MemoryError
 
     with monkeypatch.context() as patched, pytest.raises(MemoryError):
-        patched.setattr(PairQuery, "weighed", fails)
+        patched.setattr(PairQuery, "weigh", fails)
         kept.score(pairs_of([-1], [-2]), FLOOR, stored({-1: made[1], -2: made[2]}))
     found = kept.score(pairs_of([-1], [-2]), FLOOR, stored({-1: made[3], -2: made[4]}))
     assert found.num_rows == 1

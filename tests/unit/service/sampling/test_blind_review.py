@@ -237,7 +237,7 @@ def test_a_pair_whose_record_changed_or_went_is_not_asked_about(index):
     shown = get_next_blind_pair(index, ana)
     before = shown.left + 1
     restate(index, shown.records[0])
-    with pytest.raises(ConflictError, match="something else"):
+    with pytest.raises(ConflictError, match="has changed"):
         answer_blind_pair(index, ana, shown.id, "same")
     after = get_next_blind_pair(index, ana)
     assert after.left + 1 < before

@@ -214,7 +214,7 @@ def test_the_undo_of_what_needed_consent_needs_it_again_whatever_the_setting_is_
     seen, undoing = undo_step(asking, STEWARD, made.step, preview=True), undo_step(asking, STEWARD, made.step)
     assert (seen.consent_of, undoing.consent_of, undoing.moved) == (("ccwis",), ("ccwis",), ())
     assert len(set(both(asking))) == 1
-    with pytest.raises(ConflictError, match="and waits"):
+    with pytest.raises(ConflictError, match="which waits"):
         undo_decision(asking, OTHER, made.decisions[0])
     assert [c.kind.value for c in one(asking, STEWARD).decisions] == ["SAME"]
     refuse_consent(asking, OWNER, undoing.step)
