@@ -96,9 +96,7 @@ class VerdictBody(JsonBody):
 
     left: RecordRef
     right: RecordRef
-    kind: str = Field(
-        description="Verdict.", json_schema_extra={"enum": [kind.value for kind in VerdictKind]}
-    )
+    kind: str = Field(description="Verdict.", json_schema_extra={"enum": list(VerdictKind)})
 
 
 class AnswerBody(JsonBody):

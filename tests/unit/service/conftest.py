@@ -1,4 +1,4 @@
-"""Indexes with a school and a child-welfare source, on either store."""
+"""Fixtures: test indexes with a school and a child-welfare source."""
 
 import pytest
 
@@ -8,13 +8,21 @@ from tests.loads import in_small_chunks
 
 @pytest.fixture
 def index(tmp_path, database_url):
+    """An empty index, on each store in turn."""
     with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
         yield index
 
 
 @pytest.fixture
-def with_runs(tmp_path, monkeypatch, database_url):
-    """An index with records, to which small loads put runs of keys."""
+def sqlite_index(tmp_path):
+    """An empty index on SQLite only, for tests that do not depend on the store."""
+    with an_index(tmp_path / "home", "sis", "ccwis") as index:
+        yield index
+
+
+@pytest.fixture
+def segmented_index(tmp_path, monkeypatch, database_url):
+    """An index with records, whose small loads write segments."""
     in_small_chunks(monkeypatch)
     with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
         load_rows(opened, "ccwis", *many_children(30, 9_000))

@@ -146,8 +146,8 @@ def test_whoever_is_interrupted_while_pairs_are_scored_does_not_wait_for_them(tm
         begun.set()
         return weighed(*asked, **named)
 
-    monkeypatch.setattr(PairQuery, "weighed", begins)
-    monkeypatch.setattr(PairQuery, "sql", lambda *_: TWO_MINUTES)
+    monkeypatch.setattr(PairQuery, "weigh", begins)
+    monkeypatch.setattr(PairQuery, "write_sql", lambda *_: TWO_MINUTES)
     pairs = pa.table({"lo": range(-50, 0), "hi": range(50)}, schema=PAIR_SCHEMA)
     with LoadScorer(load_model(find_model_folder()), ScoringResources(tmp_path), pairs_per_thread=10) as kept:
         with interrupted_soon(begun):

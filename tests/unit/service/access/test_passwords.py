@@ -1,4 +1,4 @@
-"""Passwords: which are refused, and how they are kept."""
+"""Test which passwords are refused, and how passwords are hashed."""
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
@@ -24,7 +24,7 @@ NAMES = ("ana.ruiz", "Ana María Ruiz")
         "x7" * 20 + "abcd",
     ],
 )
-def test_what_nobody_would_try_is_taken_whatever_it_is_made_of(password):
+def test_uncommon_password_is_accepted_in_any_script(password):
     passwords.check_password(password, *NAMES)
 
 
@@ -55,44 +55,56 @@ def test_what_nobody_would_try_is_taken_whatever_it_is_made_of(password):
         "new\nline in a password",
     ],
 )
-def test_what_anybody_would_try_is_refused_and_not_quoted(password):
-    with pytest.raises(InputError) as refused:
+def test_guessable_password_is_refused_and_not_quoted(password):
+    with pytest.raises(InputError) as error:
         passwords.check_password(password, *NAMES)
-    assert password not in str(refused.value) or password == ""
+    assert password not in str(error.value) or password == ""
 
 
-def test_the_one_that_was_set_opens_and_no_other():
+def test_only_the_password_that_was_set_is_correct():
     with quick_passwords():
-        kept = passwords.hash_password("seventeen green kettles")
-        assert passwords.is_correct(kept, "seventeen green kettles")
-        for other in ("seventeen green kettle", "Seventeen green kettles", "seventeen green kettles ", ""):
-            assert not passwords.is_correct(kept, other)
+        password_hash = passwords.hash_password("seventeen green kettles")
+        assert passwords.is_correct(password_hash, "seventeen green kettles")
+        for wrong_password in (
+            "seventeen green kettle",
+            "Seventeen green kettles",
+            "seventeen green kettles ",
+            "",
+        ):
+            assert not passwords.is_correct(password_hash, wrong_password)
         assert not passwords.is_correct(None, "seventeen green kettles")
         assert not passwords.is_correct("not a hash", "seventeen green kettles")
 
 
-def test_what_keyboards_write_in_several_ways_is_one_password():
+def test_equivalent_unicode_forms_are_one_password():
     with quick_passwords():
-        assert passwords.is_correct(passwords.hash_password("caf\u00e9 con leche frío"), "cafe\u0301 con leche frío")
+        assert passwords.is_correct(
+            passwords.hash_password("caf\u00e9 con leche frío"), "cafe\u0301 con leche frío"
+        )
 
 
 def test_hashes_are_argon2id_with_the_second_recommended_option_of_rfc_9106():
-    kept = passwords.hash_password("seventeen green kettles")
-    found = extract_parameters(kept)
-    assert (found.type, found.memory_cost, found.time_cost, found.parallelism) == (Type.ID, 64 * 1024, 3, 4)
-    assert (found.salt_len, found.hash_len) == (16, 32)
-    assert not passwords.is_outdated(kept)
+    password_hash = passwords.hash_password("seventeen green kettles")
+    parameters = extract_parameters(password_hash)
+    assert (parameters.type, parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (
+        Type.ID,
+        64 * 1024,
+        3,
+        4,
+    )
+    assert (parameters.salt_len, parameters.hash_len) == (16, 32)
+    assert not passwords.is_outdated(password_hash)
     assert passwords.is_outdated(PasswordHasher.from_parameters(CHEAPEST).hash("x"))
 
 
-def test_nobodys_password_takes_as_much_work_as_anybodys():
+def test_dummy_hash_costs_as_much_work_as_a_real_one():
     assert extract_parameters(passwords._dummy_hash()) == extract_parameters(passwords.hash_password("x"))
 
 
-def test_a_password_that_opens_once_is_long_random_and_can_be_read_aloud():
-    made = {passwords.generate_one_time_password() for _ in range(100)}
-    assert len(made) == 100
-    for password in made:
+def test_one_time_passwords_are_long_random_and_readable_aloud():
+    generated = {passwords.generate_one_time_password() for _ in range(100)}
+    assert len(generated) == 100
+    for password in generated:
         passwords.check_password(password, *NAMES)
         assert not set(password) & set("ilou")
         assert len(password) == 24

@@ -1,4 +1,4 @@
-"""What an answer names is what its line of the ledger names: no record more, and none less."""
+"""Test that an answer's disclosure log line names exactly the records shown."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -24,8 +24,8 @@ FIRST, SECOND, HIDDEN = RecordRef("sis", "c0"), RecordRef("sis", "c1"), RecordRe
 
 
 @pytest.fixture
-def doubted(tmp_path, database_url):
-    """A child of sis that lives with a sibling, and two of ccwis that it may be."""
+def household_index(tmp_path, database_url):
+    """An index with a school child, a sibling in the household, and two candidates."""
     home = {"household_ids": ["H77"], "address_line1": "12 Elm St", "city": "Dayton", "state": "OH"}
     sibling = {"first_name": "Kofi", "birth_date": "2010-01-05", "sex": "M"}
     with an_index(
@@ -39,69 +39,73 @@ def doubted(tmp_path, database_url):
         yield index
 
 
-def named_in(told) -> set[RecordRef]:
-    """Every label in an answer, wherever it stands."""
-    match told:
+def collect_record_refs(answer) -> set[RecordRef]:
+    """Return every record reference in an answer, at any depth."""
+    match answer:
         case RecordRef():
-            return {told}
+            return {answer}
         case {"source": str(source), "local_id": str(local_id)}:
             return {RecordRef(source, local_id)}
         case Mapping():
-            return named_in(tuple(told.values()))
+            return collect_record_refs(tuple(answer.values()))
         case tuple() | list():
-            return {label for each in told for label in named_in(each)}
-        case _ if is_dataclass(told):
-            return named_in(tuple(getattr(told, each.name) for each in fields(told)))
+            return {label for each in answer for label in collect_record_refs(each)}
+        case _ if is_dataclass(answer):
+            return collect_record_refs(tuple(getattr(answer, each.name) for each in fields(answer)))
     return set()
 
 
-def line_of(index, read):
-    """An answer with the records and fields of its line of the ledger."""
+def run_and_read_disclosure(index, read):
+    """Run a read and return its answer with the records and fields it disclosed."""
     with index.database.read(OPERATOR) as unit:
         before = len(unit.disclosures.all())
-    told = read()
+    answer = read()
     with index.database.read(OPERATOR) as unit:
         [line] = unit.disclosures.all()[before:]
-        return told, set(unit.records.labels(line.record_ids).values()), line.fields
+        return answer, set(unit.records.labels(line.record_ids).values()), line.fields
 
 
-def test_a_question_discloses_who_lives_with_its_children_and_that_it_does(doubted):
-    key = the_question(doubted).key
-    told, disclosed, shown = line_of(doubted, lambda: load_question_view(doubted, ANN, key))
+def test_question_discloses_household_members_and_the_household_field(household_index):
+    key = the_question(household_index).key
+    answer, disclosed, shown = run_and_read_disclosure(
+        household_index, lambda: load_question_view(household_index, ANN, key)
+    )
     assert SIBLING in disclosed
-    assert disclosed == named_in(told)
+    assert disclosed == collect_record_refs(answer)
     assert {"household", "enterprise_id"} <= set(shown)
 
 
-def test_a_question_discloses_of_whom_its_history_tells(doubted):
-    key = the_question(doubted).key
+def test_question_discloses_the_records_in_its_history(household_index):
+    key = the_question(household_index).key
     verdict = PairVerdict(RecordRef("sis", "1"), RecordRef("ccwis", "4"), "different")
-    answer_question(doubted, ANN, key, [verdict], "different-children")
-    withdraw(doubted, OPERATOR, "ccwis", "4")
-    for each in keys(doubted, state=None):
-        told, disclosed, _ = line_of(doubted, lambda each=each: load_question_view(doubted, ANN, each))
-        assert disclosed == named_in(told)
+    answer_question(household_index, ANN, key, [verdict], "different-children")
+    withdraw(household_index, OPERATOR, "ccwis", "4")
+    for each in keys(household_index, state=None):
+        answer, disclosed, _ = run_and_read_disclosure(
+            household_index, lambda each=each: load_question_view(household_index, ANN, each)
+        )
+        assert disclosed == collect_record_refs(answer)
 
 
-def test_what_a_steward_sees_first_discloses_what_owners_did_not_answer_in_time(index):
+def test_landing_page_discloses_records_of_overdue_owner_questions(index):
     one_pair(index)
     key = the_question(index).key
     ask_owner(index, ANN, key, RecordRef("sis", "1"), "confirm-record")
     with at(later(days=30)):
         claim(index, BEN, key)
-        told, disclosed, _ = line_of(index, lambda: load_landing(index, ANN))
-    assert disclosed == named_in(told) == {RecordRef("sis", "1")}
+        answer, disclosed, _ = run_and_read_disclosure(index, lambda: load_landing(index, ANN))
+    assert disclosed == collect_record_refs(answer) == {RecordRef("sis", "1")}
 
 
-def test_of_a_decision_only_the_records_that_its_reader_is_shown_are_disclosed(index):
+def test_decision_discloses_only_the_records_shown_to_its_reader(index):
     load_rows(index, "sis", *many_children(2))
     load_rows(index, "ccwis", *many_children(1, start=50))
     for groups in (((FIRST, HIDDEN), (SECOND,)), ((FIRST,), (SECOND,))):
         decide(index, OPERATOR, DecisionRequest(DecisionKind.DIFFERENT, groups, "x"))
-    told, disclosed, _ = line_of(index, lambda: get_decision(index, SIS_CLIENT, 1))
-    assert disclosed == named_in(told) == {FIRST, SECOND}
+    answer, disclosed, _ = run_and_read_disclosure(index, lambda: get_decision(index, SIS_CLIENT, 1))
+    assert disclosed == collect_record_refs(answer) == {FIRST, SECOND}
     for limit in (1, 10):
-        listed, of_list, _ = line_of(
+        decisions, list_disclosed, _ = run_and_read_disclosure(
             index, lambda limit=limit: list_decisions(index, SIS_CLIENT, None, limit)
         )
-        assert of_list == named_in(listed) == {FIRST, SECOND}
+        assert list_disclosed == collect_record_refs(decisions) == {FIRST, SECOND}

@@ -1,4 +1,4 @@
-"""The ledger as many threads write it: each line durable before its call is answered, few transactions."""
+"""Test the disclosure log under concurrent writers: durable lines, few transactions."""
 
 import queue
 import threading
@@ -14,129 +14,124 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.disclosure_ledger import call_now
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.unit_of_work.database import Database, Lock
-from tests.index import an_index
 
 CALLS = 40
 
 
-@pytest.fixture
-def index(tmp_path):
-    with an_index(tmp_path) as index:
-        yield index
-
-
-def lines(index):
+def read_lines(index):
     with index.database.read(make_operator()) as unit:
         return unit.disclosures.all()
 
 
-def counting(monkeypatch, at_commit=lambda: None):
+def count_transactions(monkeypatch, at_commit=lambda: None):
     """Count the ledger's transactions."""
     transactions = []
     write = Database.write
 
     @contextmanager
-    def counted(self, viewer, kind, *rest):
+    def write_counted(self, viewer, kind, *rest):
         if kind == "disclose":
             at_commit()
             transactions.append(kind)
         with write(self, viewer, kind, *rest) as unit:
             yield unit
 
-    monkeypatch.setattr(Database, "write", counted)
+    monkeypatch.setattr(Database, "write", write_counted)
     return transactions
 
 
-def test_calls_of_one_moment_share_a_transaction_and_each_has_its_line(index, monkeypatch):
-    go = threading.Barrier(CALLS)
-    transactions = counting(monkeypatch)
+def test_concurrent_calls_share_a_transaction_and_each_has_its_line(sqlite_index, monkeypatch):
+    barrier = threading.Barrier(CALLS)
+    transactions = count_transactions(monkeypatch)
 
     def call(number):
-        go.wait()
-        disclose(index, make_operator(), Action.PERSON_READ, [number], ("now",))
-        return {number} <= {record for line in lines(index) for record in line.record_ids}
+        barrier.wait()
+        disclose(sqlite_index, make_operator(), Action.PERSON_READ, [number], ("now",))
+        return {number} <= {record for line in read_lines(sqlite_index) for record in line.record_ids}
 
     with ThreadPoolExecutor(CALLS) as pool:
         assert all(pool.map(call, range(1, CALLS + 1))), "a call was answered before its line was there"
-    assert len(lines(index)) == CALLS
+    assert len(read_lines(sqlite_index)) == CALLS
     assert len(transactions) < CALLS
 
 
-def test_calls_that_come_while_another_process_writes_share_the_next_transaction(index, monkeypatch):
-    transactions = counting(monkeypatch)
+def test_calls_during_another_write_share_the_next_transaction(sqlite_index, monkeypatch):
+    transactions = count_transactions(monkeypatch)
     with ThreadPoolExecutor(CALLS) as pool:
-        with index.database.ledger.write(make_operator(), "another's", Lock.NONE):
-            told = [
-                pool.submit(disclose, index, make_operator(), Action.PERSON_READ, [number], ("now",))
+        with sqlite_index.database.ledger.write(make_operator(), "another's", Lock.NONE):
+            futures = [
+                pool.submit(disclose, sqlite_index, make_operator(), Action.PERSON_READ, [number], ("now",))
                 for number in range(1, CALLS + 1)
             ]
-            until = time.monotonic() + 10
-            while len(index.store.ledger._pending) < CALLS and time.monotonic() < until:
+            deadline = time.monotonic() + 10
+            while len(sqlite_index.store.ledger._pending) < CALLS and time.monotonic() < deadline:
                 time.sleep(0.005)
-        for each in told:
-            each.result(10)
-    assert len(lines(index)) == CALLS
+        for future in futures:
+            future.result(10)
+    assert len(read_lines(sqlite_index)) == CALLS
     assert len(transactions) == 1
 
 
-def test_when_the_ledger_cannot_be_written_none_of_the_calls_that_waited_is_answered(index, monkeypatch):
-    go = threading.Barrier(CALLS)
-    counting(monkeypatch, at_commit=lambda: (_ for _ in ()).throw(StoreError("the disk is full")))
+def test_no_waiting_call_is_answered_when_the_log_cannot_be_written(sqlite_index, monkeypatch):
+    barrier = threading.Barrier(CALLS)
+    count_transactions(monkeypatch, at_commit=lambda: (_ for _ in ()).throw(StoreError("the disk is full")))
 
     def call(number):
-        go.wait()
+        barrier.wait()
         with pytest.raises(StoreError):
-            disclose(index, make_operator(), Action.PERSON_READ, [number], ("now",))
+            disclose(sqlite_index, make_operator(), Action.PERSON_READ, [number], ("now",))
 
     with ThreadPoolExecutor(CALLS) as pool:
         list(pool.map(call, range(1, CALLS + 1)))
-    assert lines(index) == []
+    assert read_lines(sqlite_index) == []
 
 
-def test_a_ledger_that_failed_once_is_written_again(index, monkeypatch):
+def test_log_is_written_again_after_one_failure(sqlite_index, monkeypatch):
     with monkeypatch.context() as failing:
-        counting(failing, at_commit=lambda: (_ for _ in ()).throw(StoreError("the disk is full")))
+        count_transactions(failing, at_commit=lambda: (_ for _ in ()).throw(StoreError("the disk is full")))
         with pytest.raises(StoreError, match="disk is full"):
-            disclose(index, make_operator(), Action.PERSON_READ, [1], ("now",))
-    disclose(index, make_operator(), Action.PERSON_READ, [2], ("now",))
-    assert [line.record_ids for line in lines(index)] == [(2,)]
+            disclose(sqlite_index, make_operator(), Action.PERSON_READ, [1], ("now",))
+    disclose(sqlite_index, make_operator(), Action.PERSON_READ, [2], ("now",))
+    assert [line.record_ids for line in read_lines(sqlite_index)] == [(2,)]
 
 
-def test_after_a_fault_that_nobody_foresaw_the_next_line_is_written(index, monkeypatch):
+def test_next_line_is_written_after_an_unexpected_error(sqlite_index, monkeypatch):
     faults = iter([RuntimeError("out of threads")])
 
     def at_commit():
         for fault in faults:
             raise fault
 
-    counting(monkeypatch, at_commit)
-    assert isinstance(handed_over(index, 1), StoreError)
-    assert handed_over(index, 2) is None
-    assert [line.record_ids for line in lines(index)] == [(2,)]
+    count_transactions(monkeypatch, at_commit)
+    assert isinstance(write_and_wait(sqlite_index, 1), StoreError)
+    assert write_and_wait(sqlite_index, 2) is None
+    assert [line.record_ids for line in read_lines(sqlite_index)] == [(2,)]
 
 
-def test_lines_handed_in_one_after_the_other_are_written_once_all_are_there(index, monkeypatch):
-    transactions = counting(monkeypatch)
-    said, wakes = queue.SimpleQueue(), []
+def test_queued_lines_are_written_together_by_one_wake_call(sqlite_index, monkeypatch):
+    transactions = count_transactions(monkeypatch)
+    answers, wake_calls = queue.SimpleQueue(), []
     for number in (1, 2, 3):
-        hand_in(index, number, said.put, wakes.append)
-    assert said.empty()
-    [wake] = wakes
+        write_in_background(sqlite_index, number, answers.put, wake_calls.append)
+    assert answers.empty()
+    [wake] = wake_calls
     wake()
-    assert [said.get(timeout=10) for _ in range(3)] == [None] * 3
-    assert [line.record_ids for line in lines(index)] == [(1,), (2,), (3,)]
+    assert [answers.get(timeout=10) for _ in range(3)] == [None] * 3
+    assert [line.record_ids for line in read_lines(sqlite_index)] == [(1,), (2,), (3,)]
     assert len(transactions) == 1
-    hand_in(index, 4, said.put, lambda wake: wake())
-    assert said.get(timeout=10) is None
+    write_in_background(sqlite_index, 4, answers.put, lambda wake: wake())
+    assert answers.get(timeout=10) is None
 
 
-def hand_in(index, record, told, soon=call_now):
+def write_in_background(index, record, on_written, schedule=call_now):
     line = Disclosure("2026-01-01T00:00:00.000000Z", "d", None, "person", (record,), ("now",))
-    index.store.ledger.write_in_background(index.database, make_operator(), lambda: line, told, soon)
+    index.store.ledger.write_in_background(
+        index.database, make_operator(), lambda: line, on_written, schedule
+    )
 
 
-def handed_over(index, record):
-    """What the ledger's own thread says of a line."""
-    said = queue.SimpleQueue()
-    hand_in(index, record, said.put)
-    return said.get(timeout=10)
+def write_and_wait(index, record):
+    """Write a line in the background and return its error, or None."""
+    answers = queue.SimpleQueue()
+    write_in_background(index, record, answers.put)
+    return answers.get(timeout=10)

@@ -1,4 +1,4 @@
-"""Every name of the shipped model, and every code that is shown, has its words."""
+"""Test that every shown name and code of the shipped model has its wording."""
 
 import pytest
 
@@ -11,33 +11,33 @@ from mpi.matching.model.model import find_model_folder, load_model
 from mpi.service.explanations import wording
 
 
-def test_every_comparison_level_and_caution_of_the_shipped_model_has_its_words():
+def test_every_comparison_level_and_caution_of_the_shipped_model_has_a_wording():
     scorer = compile_scorer(load_model(find_model_folder()))
     words = wording.load_words()
     for comparison in scorer.parameters.comparisons:
         assert comparison.name in words["comparisons"]
-        said = words["levels"][comparison.name]
-        assert [level.label for level in comparison.levels if level.label not in said] == []
+        level_words = words["levels"][comparison.name]
+        assert [level.label for level in comparison.levels if level.label not in level_words] == []
     assert [name for name in scorer.cautions.conditions if name not in words["cautions"]] == []
 
 
-def test_every_rule_band_authority_and_thing_that_could_be_otherwise_has_its_words():
+def test_every_rule_band_authority_and_what_if_subject_has_a_wording():
     words = wording.load_words()
     assert {rule.value for rule in SelectionReason} == set(words["rules"])
     assert {band.value for band in Band} == set(words["bands"]) == set(words["would_be"])
-    # A hold is nobody's word, and has a sentence of its own.
+    # A hold is not a person's decision; it has its own sentence.
     assert {authority.name for authority in Authority} - {"HOLD"} == set(words["authorities"])
     assert set(words["what_ifs"]) == set(COLUMNS_OF_SUBJECT)
 
 
-def test_what_is_not_listed_reads_as_the_model_names_it():
+def test_unlisted_name_is_shown_as_the_model_names_it():
     assert wording.describe_level("eye_colour", "much alike") == "eye colour: much alike"
     assert wording.describe_level("given", "rhymes") == "given name: rhymes"
     assert wording.describe_cause("eclipse") == "eclipse"
 
 
 @pytest.mark.parametrize(
-    ("parts", "said"),
+    ("parts", "phrase"),
     [
         ([], ""),
         (["a"], "a"),
@@ -47,5 +47,5 @@ def test_what_is_not_listed_reads_as_the_model_names_it():
         (["a, or so", "b", "c"], "a, or so; b; and c"),
     ],
 )
-def test_a_list_reads_as_people_write_it(parts, said):
-    assert wording.join_phrases(parts) == said
+def test_list_is_joined_in_plain_english(parts, phrase):
+    assert wording.join_phrases(parts) == phrase

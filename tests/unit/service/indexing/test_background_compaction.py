@@ -1,3 +1,5 @@
+"""Test background compaction of segments that loads leave behind."""
+
 import multiprocessing
 import threading
 import time
@@ -15,121 +17,135 @@ from tests.loads import children, sound, stopped_after, waiting
 
 
 @pytest.fixture
-def left(with_runs, monkeypatch):
-    """An index in which a load that is done has left runs."""
+def leftover_index(segmented_index, monkeypatch):
+    """An index in which a finished load has left segments."""
     monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
     monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 100_000)
-    load_rows(with_runs, "sis", *children())
-    assert waiting(with_runs) > 0
-    return with_runs
+    load_rows(segmented_index, "sis", *children())
+    assert waiting(segmented_index) > 0
+    return segmented_index
 
 
-def test_what_a_load_left_that_is_done_is_left_until_somebody_merges_it(left):
-    looked = background_compaction.CompactionMonitor()
-    assert not looked.is_compaction_due(left, OPERATOR), "whether somebody merges is seen by looking twice"
-    assert looked.is_compaction_due(left, OPERATOR)
-    with left.database.write(OPERATOR, "merge") as unit:
+def test_compaction_is_due_once_no_other_process_compacts(leftover_index):
+    monitor = background_compaction.CompactionMonitor()
+    assert not monitor.is_compaction_due(leftover_index, OPERATOR), (
+        "a second check is needed to see whether another process compacts"
+    )
+    assert monitor.is_compaction_due(leftover_index, OPERATOR)
+    with leftover_index.database.write(OPERATOR, "merge") as unit:
         unit.keys.segments.compact(1_000)
-    assert not looked.is_compaction_due(left, OPERATOR)
-    assert looked.is_compaction_due(left, OPERATOR)
-    background_compaction.compact_leftover_segments(left.database, OPERATOR)
-    assert waiting(left) == 0
-    assert not looked.is_compaction_due(left, OPERATOR)
-    assert not looked.is_compaction_due(left, OPERATOR)
-    sound(left)
+    assert not monitor.is_compaction_due(leftover_index, OPERATOR)
+    assert monitor.is_compaction_due(leftover_index, OPERATOR)
+    background_compaction.compact_leftover_segments(leftover_index.database, OPERATOR)
+    assert waiting(leftover_index) == 0
+    assert not monitor.is_compaction_due(leftover_index, OPERATOR)
+    assert not monitor.is_compaction_due(leftover_index, OPERATOR)
+    sound(leftover_index)
 
 
-def test_what_an_interrupted_load_left_is_left_when_it_is_at_work_no_more(with_runs, monkeypatch):
+def test_segments_of_an_interrupted_load_are_due_once_it_is_inactive(segmented_index, monkeypatch):
     with stopped_after(monkeypatch, 2):
-        load_rows(with_runs, "sis", *children())
+        load_rows(segmented_index, "sis", *children())
     now = [100.0]
     monkeypatch.setattr(background_compaction.time, "monotonic", lambda: now[0])
-    looked = background_compaction.CompactionMonitor()
-    assert not looked.is_compaction_due(with_runs, OPERATOR)
+    monitor = background_compaction.CompactionMonitor()
+    assert not monitor.is_compaction_due(segmented_index, OPERATOR)
     now[0] += background_compaction.ABANDONED_AFTER_S / 2
-    with with_runs.database.write(OPERATOR, "a load") as unit:
-        config = with_runs.config_id(unit)
+    with segmented_index.database.write(OPERATOR, "a load") as unit:
+        config = segmented_index.config_id(unit)
         own = unit.keys.packed_keys(config, [1])
         unit.keys.delete(config, [1])
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
-    assert not looked.is_compaction_due(with_runs, OPERATOR)
+    assert not monitor.is_compaction_due(segmented_index, OPERATOR)
     now[0] += background_compaction.ABANDONED_AFTER_S / 2
-    assert not looked.is_compaction_due(with_runs, OPERATOR), "a run was begun half that time ago"
+    assert not monitor.is_compaction_due(segmented_index, OPERATOR), (
+        "a segment was written half that time ago"
+    )
     now[0] += background_compaction.ABANDONED_AFTER_S / 2
-    assert looked.is_compaction_due(with_runs, OPERATOR)
+    assert monitor.is_compaction_due(segmented_index, OPERATOR)
 
 
-def test_of_two_that_merge_one_goes_on_and_the_other_leaves_it_the_rest(left, monkeypatch):
-    merge, sizes = KeySegments.compact, {}
+def test_second_concurrent_compaction_leaves_the_work_to_the_first(leftover_index, monkeypatch):
+    compact, sizes = KeySegments.compact, {}
 
-    def a_little(self, most):
+    def compact_few(self, most):
         name = threading.current_thread().name
         sizes[name] = sizes.get(name, 0) + 1
-        return merge(self, min(most, 40))
+        return compact(self, min(most, 40))
 
-    monkeypatch.setattr(KeySegments, "compact", a_little)
-    both = [
-        threading.Thread(target=background_compaction.compact_leftover_segments, args=(left.database, OPERATOR), name=name)
+    monkeypatch.setattr(KeySegments, "compact", compact_few)
+    threads = [
+        threading.Thread(
+            target=background_compaction.compact_leftover_segments,
+            args=(leftover_index.database, OPERATOR),
+            name=name,
+        )
         for name in ("first", "second")
     ]
-    for each in both:
-        each.start()
-    for each in both:
-        each.join()
-    assert waiting(left) == 0
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert waiting(leftover_index) == 0
     assert min(sizes.values()) < max(sizes.values()) / 4
-    sound(left)
+    sound(leftover_index)
 
 
-def test_it_rests_long_only_beside_others_who_write(left, monkeypatch):
-    merge, rests = KeySegments.compact, []
+def test_compaction_rests_long_only_while_others_write(leftover_index, monkeypatch):
+    compact, rests = KeySegments.compact, []
 
-    def rested(seconds):
+    def record_rest(seconds):
         rests.append(seconds)
         if len(rests) == 3:
-            load_rows(left, "sis", {"local_id": "another", "first_name": "Zo", "last_name": "Quist"})
+            load_rows(
+                leftover_index,
+                "sis",
+                {"local_id": "another", "first_name": "Zo", "last_name": "Quist"},
+            )
 
-    monkeypatch.setattr(KeySegments, "compact", lambda self, most: merge(self, min(most, 40)))
+    monkeypatch.setattr(KeySegments, "compact", lambda self, most: compact(self, min(most, 40)))
     monkeypatch.setattr(background_compaction, "REST_FACTOR", 1_000_000.0)
-    clock = SimpleNamespace(perf_counter=time.perf_counter, monotonic=time.monotonic, sleep=rested)
+    clock = SimpleNamespace(perf_counter=time.perf_counter, monotonic=time.monotonic, sleep=record_rest)
     monkeypatch.setattr(pacing, "time", clock)
-    background_compaction.compact_leftover_segments(left.database, OPERATOR)
+    background_compaction.compact_leftover_segments(leftover_index.database, OPERATOR)
     assert len(rests) > 6
     assert max(rests[:3]) <= pacing.TARGET_TRANSACTION_S
     assert min(rests[4:]) > 100 * pacing.TARGET_TRANSACTION_S
 
 
-def test_a_process_of_its_own_merges_what_a_load_left(left):
-    background_compaction.compact_in_child_process(left.database, OPERATOR)
-    assert waiting(left) == 0
-    sound(left)
+def test_child_process_compacts_segments_of_a_load(leftover_index):
+    background_compaction.compact_in_child_process(leftover_index.database, OPERATOR)
+    assert waiting(leftover_index) == 0
+    sound(leftover_index)
 
 
-def test_a_process_that_is_ended_while_it_merges_is_told_of_and_leaves_a_sound_index(left):
+def test_killed_compaction_raises_an_error_and_leaves_a_sound_index(leftover_index):
     with ThreadPoolExecutor() as pool:
-        merging = pool.submit(background_compaction.compact_in_child_process, left.database, OPERATOR)
-        until = time.monotonic() + 60
-        while not place_of_the_merge(left):
-            assert time.monotonic() < until
-            assert not merging.done()
-        [begun] = multiprocessing.active_children()
-        begun.kill()
+        compaction_run = pool.submit(
+            background_compaction.compact_in_child_process, leftover_index.database, OPERATOR
+        )
+        deadline = time.monotonic() + 60
+        while not read_compaction_cursors(leftover_index):
+            assert time.monotonic() < deadline
+            assert not compaction_run.done()
+        [child] = multiprocessing.active_children()
+        child.kill()
         with pytest.raises(StoreError, match="was ended: another goes on where it stopped"):
-            merging.result()
-    assert place_of_the_merge(left)
-    assert waiting(left) > 0
-    sound(left)
-    background_compaction.compact_leftover_segments(left.database, OPERATOR)
-    assert waiting(left) == 0
-    sound(left)
+            compaction_run.result()
+    assert read_compaction_cursors(leftover_index)
+    assert waiting(leftover_index) > 0
+    sound(leftover_index)
+    background_compaction.compact_leftover_segments(leftover_index.database, OPERATOR)
+    assert waiting(leftover_index) == 0
+    sound(leftover_index)
 
 
-def place_of_the_merge(index):
+def read_compaction_cursors(index):
     with index.database.read(OPERATOR) as unit:
         return unit.keys.segments.compaction_cursors()
 
 
-def test_what_keeps_a_process_from_merging_is_told(left, monkeypatch):
-    monkeypatch.setattr(left.database, "url", "sqlite:////nowhere/mpi.db")
+def test_failure_to_open_the_database_is_reported(leftover_index, monkeypatch):
+    monkeypatch.setattr(leftover_index.database, "url", "sqlite:////nowhere/mpi.db")
     with pytest.raises(StoreError, match="cannot be opened"):
-        background_compaction.compact_in_child_process(left.database, OPERATOR)
+        background_compaction.compact_in_child_process(leftover_index.database, OPERATOR)

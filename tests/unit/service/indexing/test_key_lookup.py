@@ -1,4 +1,4 @@
-"""Keys read by two threads: the same is found as by one, whatever is committed meanwhile."""
+"""Test that a key lookup by two threads finds what one thread finds."""
 
 import threading
 from contextlib import contextmanager
@@ -17,14 +17,14 @@ from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from tests.index import OPERATOR, an_index, load_rows, many_children
 from tests.loads import in_small_chunks
-from tests.unit.service.indexing.test_pairing import as_stored
+from tests.unit.service.indexing.test_pairing import packed_records
 
 CHILDREN = 400
 
 
 @pytest.fixture
-def index(tmp_path, monkeypatch):
-    """Children whose keys lie among all and in runs; every part is of thirty keys."""
+def mixed_index(tmp_path, monkeypatch):
+    """An index with keys in the main table and in segments, read thirty keys at a time."""
     in_small_chunks(monkeypatch)
     chunked = key_lookup.iter_chunks
     monkeypatch.setattr(key_lookup, "MIN_KEYS_FOR_THREAD", 1)
@@ -40,7 +40,7 @@ def index(tmp_path, monkeypatch):
         yield opened
 
 
-def keys_of_all(unit, config):
+def keys_of_all_children(unit, config):
     own = unit.keys.keys_of(config, range(1, CHILDREN + 1))
     return sorted({key for keys in own.values() for key in keys})
 
@@ -50,116 +50,136 @@ def rows(parts):
 
 
 @contextmanager
-def after(act, index):
-    """Another transaction, begun once something was done."""
-    act()
-    with index.database.read(OPERATOR) as unit:
+def open_snapshot_after(action, mixed_index):
+    """Run an action, then open another snapshot."""
+    action()
+    with mixed_index.database.read(OPERATOR) as unit:
         yield unit
 
 
-def merged(index):
-    with index.database.write(OPERATOR, "load") as unit:
+def compact_all(mixed_index):
+    with mixed_index.database.write(OPERATOR, "load") as unit:
         assert unit.keys.segments.compact(1_000_000)
 
 
-def test_two_threads_find_what_one_finds_each_row_once(index):
-    with index.database.read(OPERATOR) as unit:
-        config = index.config_id(unit)
-        keys = keys_of_all(unit, config)
-        alone = rows(find_records_by_key(unit, config, keys))
-        together = rows(find_records_by_key(unit, config, keys, partial(index.database.read, OPERATOR)))
-    assert sorted(together) == sorted(alone)
-    assert len(set(alone)) == len(alone) > CHILDREN
+def test_two_threads_find_what_one_finds_each_row_once(mixed_index):
+    with mixed_index.database.read(OPERATOR) as unit:
+        config = mixed_index.config_id(unit)
+        keys = keys_of_all_children(unit, config)
+        by_one = rows(find_records_by_key(unit, config, keys))
+        by_two = rows(find_records_by_key(unit, config, keys, partial(mixed_index.database.read, OPERATOR)))
+    assert sorted(by_two) == sorted(by_one)
+    assert len(set(by_one)) == len(by_one) > CHILDREN
 
 
-def test_a_key_that_a_record_lost_in_a_run_finds_it_no_more(index):
-    with index.database.write(OPERATOR, "load") as unit:
-        config = index.config_id(unit)
-        keys = keys_of_all(unit, config)
+def test_key_removed_in_a_segment_no_longer_finds_its_record(mixed_index):
+    with mixed_index.database.write(OPERATOR, "load") as unit:
+        config = mixed_index.config_id(unit)
+        keys = keys_of_all_children(unit, config)
         before = rows(find_records_by_key(unit, config, keys))
         own = unit.keys.packed_keys(config, range(2, CHILDREN + 1, 3))
         width = STORED_DTYPE.itemsize
-        lost = {(int(np.frombuffer(one.keys, STORED_DTYPE)[0]), record) for record, one in own.items()}
-        fewer = {record: one._replace(keys=one.keys[width:]) for record, one in own.items()}
+        lost = {(int(np.frombuffer(packed.keys, STORED_DTYPE)[0]), record) for record, packed in own.items()}
+        fewer = {record: packed._replace(keys=packed.keys[width:]) for record, packed in own.items()}
         unit.keys.write(config, fewer, unit.commit_no, as_segment=True, rewritten=own)
-    with index.database.read(OPERATOR) as unit:
-        alone = rows(find_records_by_key(unit, config, keys))
-        together = rows(find_records_by_key(unit, config, keys, partial(index.database.read, OPERATOR)))
-    assert sorted(alone) == sorted(together) == sorted({*before} - lost)
+    with mixed_index.database.read(OPERATOR) as unit:
+        by_one = rows(find_records_by_key(unit, config, keys))
+        by_two = rows(find_records_by_key(unit, config, keys, partial(mixed_index.database.read, OPERATOR)))
+    assert sorted(by_one) == sorted(by_two) == sorted({*before} - lost)
     assert lost <= {*before}
 
 
-def test_what_is_merged_between_the_two_snapshots_is_found(index):
-    with index.database.read(OPERATOR) as unit:
-        config = index.config_id(unit)
-        keys = keys_of_all(unit, config)
-        alone = rows(find_records_by_key(unit, config, keys))
-        together = rows(find_records_by_key(unit, config, keys, partial(after, partial(merged, index), index)))
-    assert set(together) == set(alone)
+def test_rows_compacted_between_the_two_snapshots_are_found(mixed_index):
+    with mixed_index.database.read(OPERATOR) as unit:
+        config = mixed_index.config_id(unit)
+        keys = keys_of_all_children(unit, config)
+        by_one = rows(find_records_by_key(unit, config, keys))
+        by_two = rows(
+            find_records_by_key(
+                unit,
+                config,
+                keys,
+                partial(open_snapshot_after, partial(compact_all, mixed_index), mixed_index),
+            )
+        )
+    assert set(by_two) == set(by_one)
 
 
 @pytest.fixture
-def all_by_the_second(monkeypatch):
-    """What lies among all is read by the second thread alone."""
+def main_rows_by_second_thread(monkeypatch):
+    """Let only the second thread read the main table."""
     is_read = threading.Event()
-    another, recent = key_lookup._find_in_second_snapshot, KeySegments.find_records
+    find_in_second, find_records = key_lookup._find_in_second_snapshot, KeySegments.find_records
 
-    def by_another(*asked):
+    def find_and_signal(*arguments):
         try:
-            return another(*asked)
+            return find_in_second(*arguments)
         finally:
             is_read.set()
 
-    def by_the_first(self, *asked):
+    def find_after_signal(self, *arguments):
         if threading.current_thread() is threading.main_thread():
             assert is_read.wait(30)
             is_read.clear()
-        return recent(self, *asked)
+        return find_records(self, *arguments)
 
-    monkeypatch.setattr(key_lookup, "_find_in_second_snapshot", by_another)
-    return lambda: monkeypatch.setattr(KeySegments, "find_records", by_the_first)
+    monkeypatch.setattr(key_lookup, "_find_in_second_snapshot", find_and_signal)
+    return lambda: monkeypatch.setattr(KeySegments, "find_records", find_after_signal)
 
 
-def test_pairs_are_those_of_the_first_snapshot_whatever_is_written_between_the_two(index, all_by_the_second):
-    late = many_children(1)[0] | {"local_id": "late"}
-    write = partial(upsert, index, OPERATOR, "ccwis", late)
-    with index.database.read(OPERATOR) as unit:
-        config = index.config_id(unit)
-        mine = {-1: as_stored(unit, config, 1)[0]}
-        place = ScoringResources(index.home)
-        with PairScorer(index.matcher.model, place) as alone:
-            expected = alone.score_pairs(unit, config, mine).to_edges()
-        all_by_the_second()
-        with PairScorer(index.matcher.model, place, open_snapshot=partial(after, write, index)) as together:
-            assert together.score_pairs(unit, config, mine).to_edges() == expected
-        later = partial(after, partial(upsert, index, OPERATOR, "ccwis", late | {"local_id": "later"}), index)
-        assert score_candidate_pairs(unit, index.matcher, config, mine, place, later).to_edges() == expected
+def test_pairs_are_those_of_the_first_snapshot_despite_later_writes(mixed_index, main_rows_by_second_thread):
+    late_child = many_children(1)[0] | {"local_id": "late"}
+    write = partial(upsert, mixed_index, OPERATOR, "ccwis", late_child)
+    with mixed_index.database.read(OPERATOR) as unit:
+        config = mixed_index.config_id(unit)
+        candidates = {-1: packed_records(unit, config, 1)[0]}
+        resources = ScoringResources(mixed_index.home)
+        with PairScorer(mixed_index.matcher.model, resources) as single_scorer:
+            expected = single_scorer.score_pairs(unit, config, candidates).to_edges()
+        main_rows_by_second_thread()
+        with PairScorer(
+            mixed_index.matcher.model,
+            resources,
+            open_snapshot=partial(open_snapshot_after, write, mixed_index),
+        ) as concurrent_scorer:
+            assert concurrent_scorer.score_pairs(unit, config, candidates).to_edges() == expected
+        open_second_snapshot = partial(
+            open_snapshot_after,
+            partial(upsert, mixed_index, OPERATOR, "ccwis", late_child | {"local_id": "later"}),
+            mixed_index,
+        )
+        assert (
+            score_candidate_pairs(
+                unit, mixed_index.matcher, config, candidates, resources, open_second_snapshot
+            ).to_edges()
+            == expected
+        )
     assert set(expected) == {(-1, 1)}
 
 
-def test_the_failure_of_either_thread_is_told(index):
+def test_failure_of_the_second_thread_is_raised(mixed_index):
     def fail():
         raise StoreError("the disk is full")
 
-    with index.database.read(OPERATOR) as unit:
-        config = index.config_id(unit)
-        keys = keys_of_all(unit, config)
+    with mixed_index.database.read(OPERATOR) as unit:
+        config = mixed_index.config_id(unit)
+        keys = keys_of_all_children(unit, config)
         with pytest.raises(StoreError, match="full"):
-            find_records_by_key(unit, config, keys, partial(after, fail, index))
+            find_records_by_key(unit, config, keys, partial(open_snapshot_after, fail, mixed_index))
 
 
-def test_whoever_is_interrupted_while_the_second_thread_begins_leaves_it_nothing_to_read(index, monkeypatch):
-    begin, lefts = key_lookup.ThreadPoolExecutor.submit, []
+def test_interrupt_while_the_second_thread_starts_leaves_it_nothing_to_read(mixed_index, monkeypatch):
+    submit, remaining_groups = key_lookup.ThreadPoolExecutor.submit, []
 
-    def interrupted(pool, work, again, config, groups, left):
-        lefts.append(left)
-        begin(pool, threading.Event().wait, 0.1)
+    def submit_and_interrupt(pool, work, open_again, config, groups, remaining):
+        remaining_groups.append(remaining)
+        submit(pool, threading.Event().wait, 0.1)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(key_lookup.ThreadPoolExecutor, "submit", interrupted)
-    with index.database.read(OPERATOR) as unit:
-        config = index.config_id(unit)
-        keys = keys_of_all(unit, config)
+    monkeypatch.setattr(key_lookup.ThreadPoolExecutor, "submit", submit_and_interrupt)
+    with mixed_index.database.read(OPERATOR) as unit:
+        config = mixed_index.config_id(unit)
+        keys = keys_of_all_children(unit, config)
         with pytest.raises(KeyboardInterrupt):
-            find_records_by_key(unit, config, keys, partial(index.database.read, OPERATOR))
-    assert [len(left) for left in lefts] == [0]
+            find_records_by_key(unit, config, keys, partial(mixed_index.database.read, OPERATOR))
+    assert [len(remaining) for remaining in remaining_groups] == [0]

@@ -16,7 +16,7 @@ from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import list_decisions
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows
-from tests.unit.service.stewardship.test_decisions import said, together
+from tests.unit.service.stewardship.test_decisions import make_decision, are_same_person
 
 ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "postal_code": "41111"}
 
@@ -44,7 +44,7 @@ def test_an_old_id_answers_and_what_it_linked_stays_linked(cut_over):
     assert {one.authority for one in list_decisions(cut_over, OPERATOR)} == {"migration"}
     assert verify(cut_over, OPERATOR) == []
     undo_step(cut_over, OPERATOR, done.step)
-    assert not together(cut_over, "sis:1", "sis:2")
+    assert not are_same_person(cut_over, "sis:1", "sis:2")
     assert crosswalk(cut_over)["sis", "1"] == eid
     assert look_up(cut_over, OPERATOR, "old", "S-1").enterprise_id is None
     assert verify(cut_over, OPERATOR) == []
@@ -53,28 +53,28 @@ def test_an_old_id_answers_and_what_it_linked_stays_linked(cut_over):
 def test_a_difference_is_held_until_a_person_releases_it(cut_over):
     done = imported(cut_over, "sis,1,S-1", "ccwis,1,S-2")
     assert done.held == 1
-    assert not together(cut_over, "sis:1", "ccwis:1")
+    assert not are_same_person(cut_over, "sis:1", "ccwis:1")
     assert verify(cut_over, OPERATOR) == []
     [held] = list_holds(cut_over, OPERATOR)
     assert [len(group.records) for group in held.before] == [1, 1]
     release_hold(cut_over, OPERATOR, held.id)
-    assert together(cut_over, "sis:1", "ccwis:1")
+    assert are_same_person(cut_over, "sis:1", "ccwis:1")
     assert imported(cut_over, "sis,1,S-1").old_ids == 1
     assert verify(cut_over, OPERATOR) == []
 
 
 def test_a_difference_is_no_longer_held_when_the_import_is_taken_back(cut_over):
     done = imported(cut_over, "sis,1,S-1", "ccwis,1,S-2")
-    assert not together(cut_over, "sis:1", "ccwis:1")
+    assert not are_same_person(cut_over, "sis:1", "ccwis:1")
     undo_step(cut_over, OPERATOR, done.step)
-    assert together(cut_over, "sis:1", "ccwis:1")
+    assert are_same_person(cut_over, "sis:1", "ccwis:1")
     assert list_holds(cut_over, OPERATOR) == []
 
 
 def test_an_import_that_contradicts_a_decision_gives_way_and_is_asked_about(cut_over):
-    said(cut_over, "DIFFERENT", ["sis:1"], ["sis:2"])
+    make_decision(cut_over, "DIFFERENT", ["sis:1"], ["sis:2"])
     imported(cut_over, "sis,1,S-1", "sis,2,S-1")
-    assert not together(cut_over, "sis:1", "sis:2")
+    assert not are_same_person(cut_over, "sis:1", "sis:2")
     assert "conflict" in [task.kind for task in list_review_tasks(cut_over, OPERATOR)]
 
 
@@ -136,7 +136,7 @@ def test_without_being_asked_to_nothing_is_adopted(cut_over):
 def test_of_several_ids_at_one_person_that_of_most_records_is_adopted(cut_over):
     few, most = valid(3), valid(9)
     load_rows(cut_over, "ccwis", a_child("3"))
-    said(cut_over, "SAME", ["sis:1", "ccwis:1", "ccwis:3"])
+    make_decision(cut_over, "SAME", ["sis:1", "ccwis:1", "ccwis:3"])
     done = adopted(cut_over, f"sis,1,{few}", f"ccwis,1,{most}", f"ccwis,3,{most}")
     assert (done.adopted, crosswalk(cut_over)["sis", "1"]) == (1, most)
     assert look_up(cut_over, OPERATOR, "old", few).enterprise_id == most
@@ -145,7 +145,7 @@ def test_of_several_ids_at_one_person_that_of_most_records_is_adopted(cut_over):
 
 def test_an_id_whose_records_a_steward_parted_goes_with_most_of_them(cut_over):
     old = valid(3)
-    said(cut_over, "DIFFERENT", ["sis:1", "ccwis:1"], ["sis:2"])
+    make_decision(cut_over, "DIFFERENT", ["sis:1", "ccwis:1"], ["sis:2"])
     done = adopted(cut_over, f"sis,2,{old}", f"sis,1,{old}", f"ccwis,1,{old}")
     links = crosswalk(cut_over)
     assert done.adopted == 1
@@ -157,5 +157,5 @@ def test_an_adopted_id_stays_when_the_import_is_taken_back(cut_over):
     done = adopted(cut_over, f"sis,1,{old}", f"ccwis,1,{old}", f"sis,2,{old}")
     undo_step(cut_over, OPERATOR, done.step)
     assert crosswalk(cut_over)["sis", "1"] == old
-    assert not together(cut_over, "sis:1", "sis:2")
+    assert not are_same_person(cut_over, "sis:1", "sis:2")
     assert verify(cut_over, OPERATOR) == []

@@ -20,7 +20,7 @@ from mpi.service.stewardship.merge import StepOptions, merge, move, split
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, with_settings
 from tests.models import tiny_model
-from tests.unit.service.stewardship.test_decisions import labels, put
+from tests.unit.service.stewardship.test_decisions import record_refs, upsert_record
 
 BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "postal_code": "44444"}
 OFFICER = Viewer("officer", "data_quality", frozenset({Action.DECIDE, Action.DISCLOSURE_READ}), None)
@@ -44,13 +44,13 @@ def links(index) -> dict[str, str]:
 @pytest.fixture
 def one(index):
     """One child's records in two sources, one person by the model."""
-    put(index, "sis:1")
-    put(index, "ccwis:1")
+    upsert_record(index, "sis:1")
+    upsert_record(index, "ccwis:1")
     return index
 
 
 def parted(index, viewer=OFFICER, why=PREVIEW):
-    return split(index, viewer, links(index)["sis:1"], [labels("ccwis:1")], why)
+    return split(index, viewer, links(index)["sis:1"], [record_refs("ccwis:1")], why)
 
 
 def clients(effect) -> list[str]:
@@ -63,7 +63,7 @@ def test_who_read_the_person_is_listed_with_purpose_time_fields_and_records(one)
     [line] = seen.disclosures
     assert (line.client, line.purpose, line.action) == ("school", "school_stability", "person.read")
     assert (line.fields, line.handle) == (("now", "records"), None)
-    assert line.records == (*labels("ccwis:1"), *labels("sis:1"))
+    assert line.records == (*record_refs("ccwis:1"), *record_refs("sis:1"))
     assert line.at.endswith("Z")
     assert seen.disclosed == 1
 
@@ -85,24 +85,24 @@ def test_who_read_one_record_only_is_not_listed_and_who_read_both_apart_is(one):
 
 
 def test_what_was_read_before_they_were_one_person_is_not_listed(index):
-    put(index, "sis:1")
+    upsert_record(index, "sis:1")
     read(index, SCHOOL, "sis", "1")
-    put(index, "ccwis:1")
+    upsert_record(index, "ccwis:1")
     read(index, SCHOOL, "ccwis", "1")
     assert parted(index).disclosed == 0
     read(index, SCHOOL, "sis", "1")
     assert [line.records for line in parted(index).disclosures if line.client == "school"] == [
-        labels("sis:1"),
-        labels("ccwis:1"),
+        record_refs("sis:1"),
+        record_refs("ccwis:1"),
     ]
 
 
 def test_each_two_records_count_from_when_they_themselves_were_one_person(one):
-    put(one, "sis:2", **BO)
+    upsert_record(one, "sis:2", **BO)
     read(one, SCHOOL, "sis", "2")
     made = merge(one, OFFICER, [links(one)["sis:1"], links(one)["sis:2"]], WHY)
     read(one, SCHOOL, "sis", "1")
-    three = [labels("sis:1"), labels("ccwis:1"), labels("sis:2")]
+    three = [record_refs("sis:1"), record_refs("ccwis:1"), record_refs("sis:2")]
     why = replace(PREVIEW, supersedes=made.decisions)
     assert "school" not in clients(split(one, OFFICER, links(one)["sis:1"], three, why))
     read(one, SCHOOL, "sis", "2")
@@ -111,24 +111,24 @@ def test_each_two_records_count_from_when_they_themselves_were_one_person(one):
 
 def test_they_were_one_person_through_a_merge_that_gave_them_another_id(one):
     look_up_person(one, SCHOOL, links(one)["sis:1"])
-    put(one, "sis:2", **BO)
+    upsert_record(one, "sis:2", **BO)
     both = [links(one)["sis:1"], links(one)["sis:2"]]
     made = merge(one, OFFICER, both, WHY, survivor=both[1])
     assert "school" in clients(parted(one, why=replace(PREVIEW, supersedes=made.decisions)))
 
 
 def test_a_move_a_decision_and_the_undo_of_a_merge_list_it_too(one):
-    put(one, "sis:2", **BO)
+    upsert_record(one, "sis:2", **BO)
     made = merge(one, OFFICER, [links(one)["sis:1"], links(one)["sis:2"]], WHY)
     assert made.disclosures == ()
     look_up_person(one, SCHOOL, links(one)["sis:1"])
     undone = undo_step(one, OFFICER, made.step, preview=True)
     assert clients(undone) == ["school", "officer"]  # the merge itself told its steward of both
-    put(one, "sis:3", **{**BO, "first_name": "Cleo", "birth_date": "2001-07-30"})
-    different = DecisionRequest(DecisionKind.DIFFERENT, (labels("sis:1"), labels("ccwis:1")), "sibling")
+    upsert_record(one, "sis:3", **{**BO, "first_name": "Cleo", "birth_date": "2001-07-30"})
+    different = DecisionRequest(DecisionKind.DIFFERENT, (record_refs("sis:1"), record_refs("ccwis:1")), "sibling")
     undo_step(one, OFFICER, made.step)
     assert "school" in clients(decide(one, OFFICER, different, preview=True))
-    moved = move(one, OFFICER, links(one)["sis:1"], labels("ccwis:1"), links(one)["sis:3"], PREVIEW)
+    moved = move(one, OFFICER, links(one)["sis:1"], record_refs("ccwis:1"), links(one)["sis:3"], PREVIEW)
     assert "school" in clients(moved)
 
 
@@ -140,7 +140,7 @@ def test_an_export_is_listed_by_its_handle_for_whoever_could_see_both(one):
     crosswalk(one)
     [export] = [line for line in parted(one).disclosures if line.client == "operator"]
     assert export.handle.startswith("all@")
-    assert export.records == (*labels("ccwis:1"), *labels("sis:1"))
+    assert export.records == (*record_refs("ccwis:1"), *record_refs("sis:1"))
 
 
 def test_without_the_right_to_the_ledger_a_steward_gets_the_number_alone(one):
@@ -150,10 +150,10 @@ def test_without_the_right_to_the_ledger_a_steward_gets_the_number_alone(one):
 
 
 def test_a_client_of_certain_sources_learns_nothing_even_with_the_right(one):
-    put(one, "sis:2")
+    upsert_record(one, "sis:2")
     look_up_person(one, SCHOOL, links(one)["sis:1"])
     mine = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
-    seen = split(one, mine, links(one)["sis:1"], [labels("sis:2")], PREVIEW)
+    seen = split(one, mine, links(one)["sis:1"], [record_refs("sis:2")], PREVIEW)
     assert seen.moved
     assert (seen.disclosed, seen.disclosures) == (None, ())
 
@@ -161,12 +161,12 @@ def test_a_client_of_certain_sources_learns_nothing_even_with_the_right(one):
 def test_a_repeated_call_is_not_shown_what_its_client_may_no_longer_read(one):
     look_up_person(one, SCHOOL, links(one)["sis:1"])
     eid, once = links(one)["sis:1"], IdempotentCall("key", b"split")
-    first = split(one, replace(OFFICER, idempotent_call=once), eid, [labels("ccwis:1")], WHY)
+    first = split(one, replace(OFFICER, idempotent_call=once), eid, [record_refs("ccwis:1")], WHY)
     assert first.disclosures
     again = replace(OFFICER, actions=frozenset({Action.DECIDE}), idempotent_call=once)
-    assert split(one, again, eid, [labels("ccwis:1")], WHY).disclosures == ()
+    assert split(one, again, eid, [record_refs("ccwis:1")], WHY).disclosures == ()
     again = replace(OFFICER, sources=frozenset({"sis", "ccwis"}), idempotent_call=once)
-    narrowed = split(one, again, eid, [labels("ccwis:1")], WHY)
+    narrowed = split(one, again, eid, [record_refs("ccwis:1")], WHY)
     assert (narrowed.disclosed, narrowed.disclosures) == (None, ())
 
 
@@ -192,7 +192,7 @@ LOADER = Viewer("loader", "data_quality", frozenset({Action.LOAD, Action.DISCLOS
 
 
 def test_the_undo_of_a_load_lists_it_also_of_a_record_that_is_nobodys_any_more(index):
-    put(index, "sis:1")
+    upsert_record(index, "sis:1")
     bad = load_rows(index, "ccwis", a_child("1"))
     look_up_person(index, SCHOOL, links(index)["sis:1"])
     seen = undo_load(index, LOADER, bad.batch, preview=True)
@@ -203,11 +203,11 @@ def test_the_undo_of_a_load_lists_it_also_of_a_record_that_is_nobodys_any_more(i
         2,
         ["loader", "school"],
     )
-    assert done.disclosures[1].records == (*labels("ccwis:1"), *labels("sis:1"))
+    assert done.disclosures[1].records == (*record_refs("ccwis:1"), *record_refs("sis:1"))
 
 
 def test_the_undo_of_a_load_tells_no_more_than_its_viewer_may_know(index):
-    put(index, "sis:1")
+    upsert_record(index, "sis:1")
     bad = load_rows(index, "ccwis", a_child("1"))
     look_up_person(index, SCHOOL, links(index)["sis:1"])
     without = Viewer("loader", None, frozenset({Action.LOAD}), None)
@@ -219,7 +219,7 @@ def test_the_undo_of_a_load_tells_no_more_than_its_viewer_may_know(index):
 
 
 def test_a_repeated_undo_of_a_load_tells_the_number_alone(index):
-    put(index, "sis:1")
+    upsert_record(index, "sis:1")
     bad = load_rows(index, "ccwis", a_child("1"))
     look_up_person(index, SCHOOL, links(index)["sis:1"])
     caller = replace(LOADER, idempotent_call=IdempotentCall("key", b"undo"))
@@ -232,8 +232,8 @@ def test_a_repeated_undo_of_a_load_tells_the_number_alone(index):
 
 def test_a_proposal_that_parts_persons_lists_it_and_its_rollback_that_joins_them_does_not(index, tmp_path):
     doubtful = {"postal_code": None}
-    put(index, "sis:1", **doubtful)
-    put(index, "ccwis:1", **doubtful)
+    upsert_record(index, "sis:1", **doubtful)
+    upsert_record(index, "ccwis:1", **doubtful)
     look_up_person(index, SCHOOL, links(index)["sis:1"])
     stricter = open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
     made = propose(index, OPERATOR, stricter)
@@ -245,8 +245,8 @@ def test_a_proposal_that_parts_persons_lists_it_and_its_rollback_that_joins_them
 
 
 def test_rolling_back_what_joined_two_lists_who_was_told_of_both_since(index, tmp_path):
-    put(index, "sis:1", postal_code=None)
-    put(index, "ccwis:1", postal_code=None, first_name="Amarra")
+    upsert_record(index, "sis:1", postal_code=None)
+    upsert_record(index, "ccwis:1", postal_code=None, first_name="Amarra")
     looser = open_matcher(str(tiny_model(tmp_path / "looser", version="2", link=6.0)))
     made = propose(index, OPERATOR, looser)
     assert apply_proposal(index, OPERATOR, looser, made.id).disclosures == ()

@@ -28,7 +28,7 @@ CONFIDENTIAL = [{"kind": "address_confidential"}]
 HOME = {"address_line1": "12 Elm St", "city": "Dayton", "state": "OH", "postal_code": "45402"}
 
 
-def put(index, name: str, **changes) -> str:
+def upsert_record(index, name: str, **changes) -> str:
     source, local_id = name.split(":")
     upsert(index, OPERATOR, source, a_child(local_id, **changes))
     return crosswalk(index)[source, local_id]
@@ -54,9 +54,9 @@ def said_of(sent: dict) -> dict:
 
 
 def test_a_value_names_its_record_and_rule_and_what_others_say(index):
-    put(index, "sis:1", birth_date="2014-03-09", birth_date_quality="reported", middle_name="L")
-    eid = put(index, "ccwis:1", birth_date="2014-03-09", middle_name="Lou")
-    put(index, "sis:2", birth_date="2014-03-09", middle_name="LOU")
+    upsert_record(index, "sis:1", birth_date="2014-03-09", birth_date_quality="reported", middle_name="L")
+    eid = upsert_record(index, "ccwis:1", birth_date="2014-03-09", middle_name="Lou")
+    upsert_record(index, "sis:2", birth_date="2014-03-09", middle_name="LOU")
     middle = the(index, eid, "middle_name")
     assert (middle.value, middle.rule) in (("Lou", "completeness"), ("LOU", "completeness"))
     assert middle.others == (OtherValue("L", RecordRef("sis", "1")),)
@@ -67,16 +67,16 @@ def test_a_value_names_its_record_and_rule_and_what_others_say(index):
 
 def test_a_verified_birth_date_stands_before_a_later_one_of_a_trusted_source(index):
     add_source(index, OPERATOR, NewSource("sea", kind=SourceKind.STATE_ID))
-    put(index, "sis:1", birth_date="2014-03-09", birth_date_quality="verified", **NUMBER)
-    eid = put(index, "sea:1", birth_date="2014-03-08", **NUMBER)
+    upsert_record(index, "sis:1", birth_date="2014-03-09", birth_date_quality="verified", **NUMBER)
+    eid = upsert_record(index, "sea:1", birth_date="2014-03-08", **NUMBER)
     born = the(index, eid, "birth_date")
     assert (born.value, born.record, born.rule) == ("2014-03-09", RecordRef("sis", "1"), "verification")
 
 
 def test_a_document_that_proves_who_a_child_is_counts_as_verification(index):
     number = [{"system": "birth_certificate", "assigner": "OH", "value": "77-1"}]
-    put(index, "sis:1", first_name="Amara", identifiers=number)
-    eid = put(index, "ccwis:1", first_name="Amarah")
+    upsert_record(index, "sis:1", first_name="Amara", identifiers=number)
+    eid = upsert_record(index, "ccwis:1", first_name="Amarah")
     name = the(index, eid, "first_name")
     assert (name.value, name.rule, name.others[0].value) == ("Amara", "verification", "Amarah")
 
@@ -116,32 +116,32 @@ def test_a_birth_date_beside_a_document_counts_for_more_than_one_reported_and_le
 
 
 def test_a_placeholder_name_never_stands_before_a_name(index):
-    put(index, "ccwis:1", first_name="Baby Girl", **NUMBER)
-    eid = put(index, "sis:1", **NUMBER)
+    upsert_record(index, "ccwis:1", first_name="Baby Girl", **NUMBER)
+    eid = upsert_record(index, "sis:1", **NUMBER)
     assert crosswalk(index)["ccwis", "1"] == eid
     assert the(index, eid, "first_name").value == "Amara"
     assert the(index, eid, "first_name").others == ()
 
 
 def test_a_whole_birth_date_stands_before_a_partial_one_and_is_written_in_one_form(index):
-    put(index, "ccwis:1", birth_date="2014", **NUMBER)
-    eid = put(index, "sis:1", birth_date="03/09/2014", **NUMBER)
+    upsert_record(index, "ccwis:1", birth_date="2014", **NUMBER)
+    eid = upsert_record(index, "sis:1", birth_date="03/09/2014", **NUMBER)
     born = the(index, eid, "birth_date")
     assert (born.value, born.rule) == ("2014-03-09", "completeness")
     assert [each.value for each in born.others] == ["2014"]
 
 
 def test_city_and_state_of_birth_are_of_one_record(index):
-    put(index, "sis:1", birth_city="Dayton", birth_state="OH")
-    eid = put(index, "ccwis:1", birth_city="Miami")
+    upsert_record(index, "sis:1", birth_city="Dayton", birth_state="OH")
+    eid = upsert_record(index, "ccwis:1", birth_city="Miami")
     place = the(index, eid, "birth_place")
     assert place.value == {"birth_city": "Dayton", "birth_state": "OH"}
 
 
 def test_of_lists_every_value_stands_with_those_who_state_it_current_first(index):
     old = {"address_line1": "9 Oak Ave", "city": "Dayton", "end": "2020-01-01"}
-    put(index, "sis:1", addresses=[{**HOME, "begin": "2024-01-01"}, old], postal_code=None)
-    eid = put(index, "ccwis:1", address_line1="12 ELM STREET", city="Dayton", postal_code="45402")
+    upsert_record(index, "sis:1", addresses=[{**HOME, "begin": "2024-01-01"}, old], postal_code=None)
+    eid = upsert_record(index, "ccwis:1", address_line1="12 ELM STREET", city="Dayton", postal_code="45402")
     homes = values(index, eid)["addresses"]
     assert [home.value["address_line1"] for home in homes][1] == "9 Oak Ave"
     assert {homes[0].record, *homes[0].agreeing} == {RecordRef("sis", "1"), RecordRef("ccwis", "1")}
@@ -151,15 +151,15 @@ def test_of_lists_every_value_stands_with_those_who_state_it_current_first(index
 def test_flags_and_identifiers_show_with_the_record_that_bears_them(index):
     flag = {"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2026-09-02"}
     number = {"system": "state_student_id", "assigner": "SEA", "value": "9001"}
-    put(index, "sis:1", identifiers=[number])
-    eid = put(index, "ccwis:1", flags=[flag])
+    upsert_record(index, "sis:1", identifiers=[number])
+    eid = upsert_record(index, "ccwis:1", flags=[flag])
     found = values(index, eid)
     assert (found["flags"][0].value, found["flags"][0].record) == (flag, RecordRef("ccwis", "1"))
     assert (found["identifiers"][0].value, found["identifiers"][0].record) == (number, RecordRef("sis", "1"))
 
 
 def test_of_a_social_security_number_nothing_shows(index):
-    eid = put(index, "sis:1", **NUMBER)
+    eid = upsert_record(index, "sis:1", **NUMBER)
     shown = repr(look_up_golden_record(index, OPERATOR, eid).values)  # an ID or a tag may hold these digits by chance
     assert "412" not in shown
     assert "9182" not in shown
@@ -167,8 +167,8 @@ def test_of_a_social_security_number_nothing_shows(index):
 
 
 def test_where_an_address_is_confidential_no_address_or_telephone_of_any_record_shows_or_is_counted(index):
-    put(index, "ccwis:1", restrictions=CONFIDENTIAL, phone="614-555-0111", **HOME)
-    eid = put(index, "sis:1", phone="614-555-0122", **HOME)
+    upsert_record(index, "ccwis:1", restrictions=CONFIDENTIAL, phone="614-555-0111", **HOME)
+    eid = upsert_record(index, "sis:1", phone="614-555-0122", **HOME)
     found = values(index, eid)
     assert not {"addresses", "phone"} & found.keys()
     assert "614" not in repr(found)
@@ -176,10 +176,10 @@ def test_where_an_address_is_confidential_no_address_or_telephone_of_any_record_
 
 
 def test_a_reader_who_may_not_see_the_confidential_record_reads_as_if_it_were_not_there(index):
-    put(index, "sis:1", phone="614-555-0122", **HOME)
+    upsert_record(index, "sis:1", phone="614-555-0122", **HOME)
     eid = crosswalk(index)["sis", "1"]
     before = look_up_golden_record(index, SIS_ONLY, eid)
-    put(index, "ccwis:1", restrictions=CONFIDENTIAL, middle_name="Secret", **HOME)
+    upsert_record(index, "ccwis:1", restrictions=CONFIDENTIAL, middle_name="Secret", **HOME)
     assert crosswalk(index)["ccwis", "1"] == eid
     assert look_up_golden_record(index, SIS_ONLY, eid) == before
     assert "phone" not in values(index, eid)
@@ -187,8 +187,8 @@ def test_a_reader_who_may_not_see_the_confidential_record_reads_as_if_it_were_no
 
 @pytest.mark.parametrize("kind", ["sealed", "expunged"])
 def test_a_value_of_a_sealed_record_is_gone(index, kind):
-    eid = put(index, "sis:1")
-    put(index, "ccwis:1", first_name="Amarah", middle_name="Lou", birth_date_quality="verified")
+    eid = upsert_record(index, "sis:1")
+    upsert_record(index, "ccwis:1", first_name="Amarah", middle_name="Lou", birth_date_quality="verified")
     assert "middle_name" in values(index, eid)
     upsert(index, OPERATOR, "ccwis", a_child("1", restrictions=[{"kind": kind}]))
     assert "Lou" not in repr(look_up_golden_record(index, OPERATOR, eid))
@@ -196,31 +196,31 @@ def test_a_value_of_a_sealed_record_is_gone(index, kind):
 
 
 def test_a_value_of_a_withdrawn_record_is_gone_and_comes_back_with_it(index):
-    eid = put(index, "sis:1")
-    put(index, "ccwis:1", middle_name="Lou")
+    eid = upsert_record(index, "sis:1")
+    upsert_record(index, "ccwis:1", middle_name="Lou")
     withdraw(index, OPERATOR, "ccwis", "1")
     assert "middle_name" not in values(index, eid)
-    put(index, "ccwis:1", middle_name="Lou")
+    upsert_record(index, "ccwis:1", middle_name="Lou")
     assert the(index, eid, "middle_name").value == "Lou"
 
 
 def test_a_held_value_does_not_stand(index):
-    eid = put(index, "sis:1", middle_name="Ann")
+    eid = upsert_record(index, "sis:1", middle_name="Ann")
     pause(index, OPERATOR, "sis")
     upsert(index, OPERATOR, "sis", a_child("1", middle_name="Held"))
     assert the(index, eid, "middle_name").value == "Ann"
 
 
 def test_a_retired_id_has_no_values_and_says_who_took_over(index):
-    first = put(index, "sis:1")
-    second = put(index, "ccwis:1", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
+    first = upsert_record(index, "sis:1")
+    second = upsert_record(index, "ccwis:1", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
     merge(index, OPERATOR, [first, second], StepOptions("test"), first)
     found = look_up_golden_record(index, OPERATOR, second)
     assert (found.status, found.now, found.values) == ("retired", (first,), ())
 
 
 def test_who_may_not_read_persons_and_records_reads_no_golden_record(index):
-    eid = put(index, "sis:1")
+    eid = upsert_record(index, "sis:1")
     for lacking in (Action.PERSON_READ, Action.RECORD_READ):
         viewer = replace(OPERATOR, actions=frozenset(Action) - {lacking})
         with pytest.raises(AccessDenied):
@@ -232,7 +232,7 @@ def test_who_may_not_read_persons_and_records_reads_no_golden_record(index):
 
 
 def test_a_reading_is_on_the_ledger_with_its_records_and_attributes(index):
-    eid = put(index, "sis:1", middle_name="Ann")
+    eid = upsert_record(index, "sis:1", middle_name="Ann")
     look_up_golden_record(index, OPERATOR, eid)
     with index.database.read(OPERATOR) as unit:
         [record] = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["1"]).values()
@@ -241,10 +241,10 @@ def test_a_reading_is_on_the_ledger_with_its_records_and_attributes(index):
 
 
 def test_the_tag_changes_with_what_is_read_and_not_otherwise(index):
-    eid = put(index, "sis:1")
+    eid = upsert_record(index, "sis:1")
     first = look_up_golden_record(index, OPERATOR, eid).etag
     assert look_up_golden_record(index, OPERATOR, eid).etag == first
-    put(index, "ccwis:1", middle_name="Lou")
+    upsert_record(index, "ccwis:1", middle_name="Lou")
     assert look_up_golden_record(index, OPERATOR, eid).etag != first
 
 
@@ -289,7 +289,7 @@ def test_whatever_the_order_of_arrival_the_same_values_stand(tmp_path):
 def test_the_golden_record_of_twenty_records_takes_less_than_20_ms_of_work(tmp_path):
     with an_index(tmp_path, "sis") as index:
         for number in range(20):
-            eid = put(index, f"sis:{number}", middle_name=f"Lou{number % 3}", **HOME)
+            eid = upsert_record(index, f"sis:{number}", middle_name=f"Lou{number % 3}", **HOME)
         look_up_golden_record(index, OPERATOR, eid)
         taken = []
         for _ in range(15):

@@ -16,7 +16,7 @@ from mpi.service.stewardship.merge import StepOptions, merge
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, rows, with_settings
-from tests.unit.service.stewardship.test_decisions import SIS_ONLY, STRANGER, labels, put, said
+from tests.unit.service.stewardship.test_decisions import SIS_ONLY, STRANGER, record_refs, upsert_record, make_decision
 
 WELFARE = Viewer("welfare", None, frozenset(Action), frozenset({"ccwis"}))
 PREVIEW = StepOptions("x", preview=True)
@@ -28,9 +28,9 @@ NEVER_GIVEN = "T7K3-M92Q-X0HN"
 def shared(request, index):
     """Whether another source, which the viewer may not see, holds the same child, and did so before."""
     if request.param:
-        put(index, "ccwis:1")
-    put(index, "sis:1")
-    put(index, "sis:2", **STRANGER)
+        upsert_record(index, "ccwis:1")
+    upsert_record(index, "sis:1")
+    upsert_record(index, "sis:2", **STRANGER)
     return index
 
 
@@ -57,7 +57,7 @@ def test_a_person_whose_visible_records_are_withdrawn_is_empty_whoever_else_it_h
 def test_a_person_whose_visible_records_moved_on_is_retired_whoever_else_it_holds(shared):
     amara, bo = eids(shared)
     for name in ("sis:3", "sis:4"):
-        put(shared, name, **STRANGER)
+        upsert_record(shared, name, **STRANGER)
     becomes_the_stranger(shared, SIS_ONLY, "sis", born="2014-03-09")
     seen = look_up_person(shared, SIS_ONLY, amara)
     assert (seen.status, seen.now, seen.records) == ("retired", (bo,), ())
@@ -79,22 +79,22 @@ def of_sis(unit) -> set[int]:
 
 
 def test_a_preview_tells_of_the_fate_of_visible_records_alone(shared):
-    asked = DecisionRequest(DecisionKind.SAME, (labels("sis:1", "sis:2"),), "x")
+    asked = DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "sis:2"),), "x")
     seen = decide(shared, SIS_ONLY, asked, preview=True)
     assert sorted(each.change for each in seen.persons) == ["kept", "retired"]
     assert "ccwis" not in str(seen)
 
 
 def test_a_survivor_that_is_not_merged_tells_nothing_of_who_is(index):
-    hidden, bo = put(index, "ccwis:1"), put(index, "sis:2", **STRANGER)
-    other = put(index, "sis:3", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
+    hidden, bo = upsert_record(index, "ccwis:1"), upsert_record(index, "sis:2", **STRANGER)
+    other = upsert_record(index, "sis:3", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
     for eid in (hidden, NEVER_GIVEN):
         with pytest.raises(InputError, match="survivor"):
             merge(index, SIS_ONLY, [eid, bo], PREVIEW, survivor=other)
 
 
 def test_a_rekey_of_another_source_is_no_step_of_the_viewer_before_and_after_its_undo(index):
-    put(index, "ccwis:1")
+    upsert_record(index, "ccwis:1")
     step = rekey(index, WELFARE, "ccwis", {"1": "2"}).step
     with pytest.raises(NotFoundError):
         undo_step(index, SIS_ONLY, step)
@@ -111,7 +111,7 @@ def test_a_rekey_of_another_source_is_no_step_of_the_viewer_before_and_after_its
 )
 def test_rekeys_are_undone_in_any_order(index, order, names):
     """A record bears what the latest re-key that stands gave it, and without any what it was called first."""
-    put(index, "ccwis:1")
+    upsert_record(index, "ccwis:1")
     steps = [rekey(index, WELFARE, "ccwis", {a: b}).step for a, b in ("12", "23", "34")]
     eid = crosswalk(index)["ccwis", "4"]
     for place, name in zip(order, names, strict=True):
@@ -122,16 +122,16 @@ def test_rekeys_are_undone_in_any_order(index, order, names):
 
 
 def test_a_rekey_is_not_undone_into_the_local_id_of_another_record(index):
-    put(index, "ccwis:1")
+    upsert_record(index, "ccwis:1")
     step = rekey(index, WELFARE, "ccwis", {"1": "2"}).step
-    put(index, "ccwis:1", **STRANGER)
+    upsert_record(index, "ccwis:1", **STRANGER)
     with pytest.raises(ConflictError, match="another record has"):
         undo_step(index, WELFARE, step)
 
 
 def test_the_undo_of_a_rekey_gives_no_sealed_record_another_id(index):
     """What was expunged stays refused under the ID under which it was."""
-    put(index, "ccwis:1")
+    upsert_record(index, "ccwis:1")
     step = rekey(index, WELFARE, "ccwis", {"1": "2"}).step
     upsert(index, WELFARE, "ccwis", a_child("2", restrictions=[{"kind": "expunged"}]))
     with pytest.raises(NotFoundError):
@@ -140,8 +140,8 @@ def test_the_undo_of_a_rekey_gives_no_sealed_record_another_id(index):
 
 
 def test_an_expunged_record_never_comes_back_under_an_id_that_it_had(index):
-    put(index, "ccwis:1")
-    put(index, "ccwis:9", **STRANGER)
+    upsert_record(index, "ccwis:1")
+    upsert_record(index, "ccwis:9", **STRANGER)
     rekey(index, WELFARE, "ccwis", {"1": "2"})
     upsert(index, WELFARE, "ccwis", a_child("2", restrictions=[{"kind": "expunged"}]))
     assert upsert(index, WELFARE, "ccwis", a_child("1")).outcome == "refused"
@@ -153,15 +153,15 @@ def test_an_expunged_record_never_comes_back_under_an_id_that_it_had(index):
 
 
 def test_an_id_that_a_living_record_gave_up_is_free(index):
-    put(index, "ccwis:1")
+    upsert_record(index, "ccwis:1")
     rekey(index, WELFARE, "ccwis", {"1": "2"})
     assert upsert(index, WELFARE, "ccwis", a_child("1")).outcome != "refused"
 
 
 def test_an_upsert_answers_as_if_the_viewers_records_were_all_there_are(index):
     """Not even that somebody is asked whether the record is one of another source's."""
-    put(index, "ccwis:1")
-    put(index, "ccwis:2", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
+    upsert_record(index, "ccwis:1")
+    upsert_record(index, "ccwis:2", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
     same, like = (
         upsert(index, SIS_ONLY, "sis", a_child("1")),
         upsert(
@@ -179,10 +179,10 @@ def test_an_upsert_answers_as_if_the_viewers_records_were_all_there_are(index):
 
 def test_a_lineage_names_no_client_of_another_source(index):
     """The name of who sent another source's record would tell which agency holds the child."""
-    put(index, "sis:1", **STRANGER | {"birth_date": None})
-    put(index, "sis:2", **STRANGER)
-    put(index, "ccwis:1", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
-    said(index, "SAME", ["sis:1", "ccwis:1"])
+    upsert_record(index, "sis:1", **STRANGER | {"birth_date": None})
+    upsert_record(index, "sis:2", **STRANGER)
+    upsert_record(index, "ccwis:1", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
+    make_decision(index, "SAME", ["sis:1", "ccwis:1"])
     becomes_the_stranger(index, WELFARE, "ccwis", born="2001-05-06")
     amara, bo = eids(index)
     assert amara == bo
@@ -193,12 +193,12 @@ def test_a_lineage_names_no_client_of_another_source(index):
 
 def test_a_decision_that_gave_way_to_an_unseen_one_shows_as_any_in_force(index):
     """So does its task, which is not asked."""
-    put(index, "sis:1")
-    put(index, "sis:2", **STRANGER)
-    put(index, "ccwis:1", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
-    said(index, "SAME", ["sis:1", "ccwis:1"])
-    said(index, "DIFFERENT", ["ccwis:1"], ["sis:2"])
-    number = said(index, "SAME", ["sis:1", "sis:2"], viewer=SIS_ONLY)
+    upsert_record(index, "sis:1")
+    upsert_record(index, "sis:2", **STRANGER)
+    upsert_record(index, "ccwis:1", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
+    make_decision(index, "SAME", ["sis:1", "ccwis:1"])
+    make_decision(index, "DIFFERENT", ["ccwis:1"], ["sis:2"])
+    number = make_decision(index, "SAME", ["sis:1", "sis:2"], viewer=SIS_ONLY)
     suspended = [one.id for one in list_decisions(index, OPERATOR) if one.suspended]
     assert suspended == [number]
     assert [one.id for one in list_decisions(index, SIS_ONLY)] == [number]
@@ -209,9 +209,9 @@ def test_a_decision_that_waits_shows_only_to_who_may_see_all_of_it(index):
     """In part it would tell that there is an agency more, for which it waits."""
     made = with_settings(index, second_approver=SecondApprover.CROSS_AGENCY)
     for name in ("sis:1", "sis:2", "ccwis:1"):
-        put(made, name)
+        upsert_record(made, name)
     effect = decide(
-        made, FIRST, DecisionRequest(DecisionKind.SAME, (labels("sis:1", "sis:2", "ccwis:1"),), "x")
+        made, FIRST, DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "sis:2", "ccwis:1"),), "x")
     )
     assert effect.awaiting
     with pytest.raises(NotFoundError):

@@ -24,7 +24,7 @@ from mpi.service.stewardship.decisions import list_decisions
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, a_child, crosswalk, partition_of
 from tests.models import tiny_model
-from tests.unit.service.stewardship.test_decisions import said
+from tests.unit.service.stewardship.test_decisions import make_decision
 
 
 @pytest.fixture
@@ -260,7 +260,7 @@ def test_a_hold_is_not_refused_against_what_a_steward_has_said_since(three, stri
     made = propose(three, OPERATOR, stricter)
     apply_proposal(three, OPERATOR, stricter, made.id, [])
     now = replace(three, matcher=stricter)
-    word = said(now, "DIFFERENT", ["sis:0"], ["ccwis:0"])
+    word = make_decision(now, "DIFFERENT", ["sis:0"], ["ccwis:0"])
     held = next(h for h in list_holds(now, OPERATOR) if any(r.local_id == "0" for r in h.before[0].records))
     with pytest.raises(DecisionConflict) as refused:
         refuse_hold(now, OPERATOR, held.id)
@@ -276,7 +276,7 @@ def test_a_held_merge_keeps_its_people_apart_and_a_steward_s_word_goes_before_it
     apply_proposal(now, OPERATOR, three.matcher, made.id, [])
     assert all(apart(three, number) for number in range(3))
     assert verify(three, OPERATOR) == []
-    said(three, "SAME", ["sis:0", "ccwis:0"])
+    make_decision(three, "SAME", ["sis:0", "ccwis:0"])
     assert not apart(three, 0)
     assert list_review_tasks(three, OPERATOR) == []
     assert verify(three, OPERATOR) == []

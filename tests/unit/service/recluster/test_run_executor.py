@@ -32,7 +32,7 @@ from mpi.service.records.upsert import upsert, withdraw
 from tests.index import OPERATOR, a_child, all_keys, crosswalk, load_rows, many_children
 from tests.models import tiny_model
 from tests.unit.service.recluster.test_proposals import apart, pair
-from tests.unit.service.stewardship.test_decisions import said
+from tests.unit.service.stewardship.test_decisions import make_decision
 
 STAGES = (WRITING, ACTIVATING, RELEASING, CLEARING)
 
@@ -99,7 +99,7 @@ def test_what_is_written_during_a_run_is_kept_and_comes_out_as_the_new_configura
                                                   birth_date="2010-03-09", postal_code=None))  # fmt: skip
         upsert(during, OPERATOR, "sis", a_child("c1", first_name="Someone", last_name="Else"))
         withdraw(during, OPERATOR, "sis", "2")
-        said(during, "SAME", ["sis:1", "ccwis:1"])
+        make_decision(during, "SAME", ["sis:1", "ccwis:1"])
 
     recluster(three, OPERATOR, stricter, apply=True, progress=At(step, meanwhile))
     links = crosswalk(now)

@@ -24,7 +24,7 @@ from mpi.service.stewardship.owner_consent import give_consent, set_consent_requ
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, partition_of
-from tests.unit.service.stewardship.test_decisions import labels, put, said, together
+from tests.unit.service.stewardship.test_decisions import record_refs, upsert_record, make_decision, are_same_person
 
 ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "postal_code": "41111"}
 MISTYPED = "T7K3-M92Q-X0HA"
@@ -33,8 +33,8 @@ NEVER_GIVEN = "T7K3-M92Q-X0HN"
 
 def sent(index, name: str, viewer=OPERATOR, **changes):
     source, local_id = name.split(":")
-    said = {name: changes.pop(name) for name in ("same_as", "not") if name in changes}
-    return upsert(index, viewer, source, a_child(local_id, **changes) | said)
+    make_decision = {name: changes.pop(name) for name in ("same_as", "not") if name in changes}
+    return upsert(index, viewer, source, a_child(local_id, **changes) | make_decision)
 
 
 def kinds(index) -> list[str]:
@@ -47,19 +47,19 @@ def eid_of(index, name: str) -> str:
 
 @pytest.fixture
 def amara(index) -> str:
-    return put(index, "ccwis:1")
+    return upsert_record(index, "ccwis:1")
 
 
 def test_same_as_joins_until_its_source_takes_it_back(index, amara):
     answer = sent(index, "sis:9", **ZOE, same_as=amara)
     assert (answer.outcome, answer.enterprise_id) == ("linked", amara)
     sent(index, "sis:9", **ZOE, grade="05")
-    assert together(index, "sis:9", "ccwis:1")
+    assert are_same_person(index, "sis:9", "ccwis:1")
     [view] = list_decisions(index, OPERATOR)
     assert (view.authority, view.origin, view.status) == ("source", "same_as", "in_force")
     assert len(view.evidence["pairs"]) == 1
     sent(index, "sis:9", **ZOE, grade="05", same_as=None)
-    assert not together(index, "sis:9", "ccwis:1")
+    assert not are_same_person(index, "sis:9", "ccwis:1")
     assert verify(index, OPERATOR) == []
 
 
@@ -67,20 +67,20 @@ def test_not_parts_what_the_model_would_link(index, amara):
     answer = upsert(index, OPERATOR, "sis", {**a_child("1"), "not": [amara]})
     assert answer.enterprise_id != amara
     upsert(index, OPERATOR, "sis", {**a_child("1"), "not": []})
-    assert together(index, "sis:1", "ccwis:1")
+    assert are_same_person(index, "sis:1", "ccwis:1")
     assert verify(index, OPERATOR) == []
 
 
 def test_a_steward_goes_before_a_source_and_a_task_shows_where_they_meet(index, amara):
     sent(index, "sis:9", **ZOE, same_as=amara)
-    said(index, "DIFFERENT", ["sis:9"], ["ccwis:1"])
-    assert not together(index, "sis:9", "ccwis:1")
+    make_decision(index, "DIFFERENT", ["sis:9"], ["ccwis:1"])
+    assert not are_same_person(index, "sis:9", "ccwis:1")
     assert kinds(index) == ["conflict"]
 
 
 def test_an_import_that_contradicts_a_decision_changes_nothing_and_is_asked_about(index, amara):
     sent(index, "sis:9", **ZOE)
-    said(index, "DIFFERENT", ["sis:9"], ["ccwis:1"])
+    make_decision(index, "DIFFERENT", ["sis:9"], ["ccwis:1"])
     before = crosswalk(index)
     sent(index, "sis:9", **ZOE, same_as=amara)
     assert crosswalk(index) == before
@@ -94,7 +94,7 @@ def test_a_mistyped_eid_is_a_review_and_never_a_link(index, amara, eid):
     assert (answer.outcome, answer.provisional, len(answer.tasks)) == ("review", True, 1)
     assert len(partition_of(index)) == 2
     [task] = list_review_tasks(index, OPERATOR)
-    assert (task.kind, task.records) == ("claim", labels("sis:9"))
+    assert (task.kind, task.records) == ("claim", record_refs("sis:9"))
     [number] = task.decisions
     assert get_decision(index, OPERATOR, number).status == "review"
     undo_decision(index, OPERATOR, number)
@@ -122,7 +122,7 @@ def test_the_id_of_a_person_that_was_split_since_is_a_review(index, amara):
         index,
         OPERATOR,
         other,
-        [labels("ccwis:1"), labels("ccwis:2", "sis:2")],
+        [record_refs("ccwis:1"), record_refs("ccwis:2", "sis:2")],
         StepOptions("x", supersedes=done.decisions),
         keep=1,
     )
@@ -134,11 +134,11 @@ def test_the_id_of_a_person_that_was_split_since_is_a_review(index, amara):
 
 def test_a_re_used_local_id_is_a_review_and_never_a_link(index, amara):
     sent(index, "sis:9", **ZOE, same_as=amara)
-    assert together(index, "sis:9", "ccwis:1")
+    assert are_same_person(index, "sis:9", "ccwis:1")
     sent(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08", postal_code="45555")
     assert kinds(index) == ["overlay"]
     release_overlay(index, OPERATOR, RecordRef("sis", "9"))
-    assert not together(index, "sis:9", "ccwis:1")
+    assert not are_same_person(index, "sis:9", "ccwis:1")
     assert kinds(index) == ["claim"]
     assert verify(index, OPERATOR) == []
 
@@ -146,7 +146,7 @@ def test_a_re_used_local_id_is_a_review_and_never_a_link(index, amara):
 @pytest.fixture
 def zoe(index, amara) -> str:
     """The EID of another child; the record sis:9 is Amara's."""
-    put(index, "sis:9")
+    upsert_record(index, "sis:9")
     return sent(index, "ccwis:7", **ZOE).enterprise_id
 
 
@@ -168,7 +168,7 @@ def test_what_comes_with_an_overlay_binds_once_it_is_released_and_no_longer(inde
     assert sorted(kinds(index)) == ["claim", "overlay"]
     released = release_overlay(index, OPERATOR, RecordRef("sis", "9"))
     assert statuses(index) == [("SAME", "in_force")]
-    assert together(index, "sis:9", "ccwis:7")
+    assert are_same_person(index, "sis:9", "ccwis:7")
     assert kinds(index) == []
     undo_step(index, OPERATOR, released.step)
     assert partition_of(index) == before
@@ -182,10 +182,10 @@ def test_what_was_said_of_the_child_before_is_a_claim_while_the_overlay_stands(i
     assert statuses(index) == [("SAME", "in_force"), ("SAME", "review"), ("DIFFERENT", "review")]
     released = release_overlay(index, OPERATOR, RecordRef("sis", "9"))
     assert statuses(index) == [("SAME", "review"), ("SAME", "in_force"), ("DIFFERENT", "in_force")]
-    assert together(index, "sis:9", "ccwis:7")
+    assert are_same_person(index, "sis:9", "ccwis:7")
     undo_step(index, OPERATOR, released.step)
     assert statuses(index) == [("SAME", "in_force"), ("SAME", "review"), ("DIFFERENT", "review")]
-    assert together(index, "sis:9", "ccwis:1")
+    assert are_same_person(index, "sis:9", "ccwis:1")
     assert verify(index, OPERATOR) == []
 
 
@@ -196,9 +196,9 @@ def test_what_comes_with_an_overlay_waits_though_an_older_statement_comes_after_
     for month in order:
         sent(index, "sis:8", **statements[month], as_of=f"2026-0{month}-01T00:00:00Z")
     before = standing(index)
-    assert together(index, "sis:8", "ccwis:1")
+    assert are_same_person(index, "sis:8", "ccwis:1")
     released = release_overlay(index, OPERATOR, RecordRef("sis", "8"))
-    assert together(index, "sis:8", "ccwis:7")
+    assert are_same_person(index, "sis:8", "ccwis:7")
     assert sorted(statuses(index)) == [("SAME", "in_force"), ("SAME", "review")]
     undo_step(index, OPERATOR, released.step)
     assert standing(index) == before
@@ -227,7 +227,7 @@ def test_what_a_paused_source_says_of_a_person_binds_when_it_resumes(index, zoe,
     assert statuses(index)[0] == ("SAME", "in_force")
     resume(index, OPERATOR, "sis")
     assert [status for _, status in statuses(index)] == ["review", "revoked", "in_force"]
-    assert together(index, "sis:9", "ccwis:7")
+    assert are_same_person(index, "sis:9", "ccwis:7")
     assert verify(index, OPERATOR) == []
 
 
@@ -258,22 +258,22 @@ def test_what_is_no_assertion_is_refused_and_nothing_is_kept(index):
 
 
 def test_two_ccwis_ids_merged_then_un_merged(index):
-    first = put(index, "ccwis:1")
+    first = upsert_record(index, "ccwis:1")
     second = sent(index, "ccwis:2", **ZOE).enterprise_id
     sent(index, "ccwis:2", **ZOE, merged_into="1")
-    assert together(index, "ccwis:1", "ccwis:2")
+    assert are_same_person(index, "ccwis:1", "ccwis:2")
     withdraw(index, OPERATOR, "ccwis", "2")
     sent(index, "ccwis:2", **ZOE, merged_into="1")
-    assert together(index, "ccwis:1", "ccwis:2")
+    assert are_same_person(index, "ccwis:1", "ccwis:2")
     sent(index, "ccwis:2", **ZOE)
     assert (eid_of(index, "ccwis:1"), eid_of(index, "ccwis:2")) == (first, second)
     assert verify(index, OPERATOR) == []
 
 
 def test_an_un_merged_id_whose_first_record_leaves_in_the_same_file_stays_with_who_a_steward_put_there(index):
-    first = put(index, "ccwis:1")
+    first = upsert_record(index, "ccwis:1")
     sent(index, "ccwis:2", **ZOE, merged_into="1")
-    other = put(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    other = upsert_record(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
     merge(index, OPERATOR, [first, other], StepOptions("seen"), survivor=first)
     load_rows(index, "ccwis", a_child("2", **ZOE), snapshot=Snapshot.FULL, confirm=True)
     assert crosswalk(index) == {("ccwis", "2"): first, ("sis", "9"): first}
@@ -284,7 +284,7 @@ def test_a_merge_of_a_source_holds_whichever_of_its_records_comes_first(index):
     load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
     assert len(crosswalk(index)) == 1
     load_rows(index, "ccwis", a_child("1"))
-    assert together(index, "ccwis:1", "ccwis:2")
+    assert are_same_person(index, "ccwis:1", "ccwis:2")
     assert verify(index, OPERATOR) == []
 
 
@@ -305,7 +305,7 @@ def revoked_when_asked_to_look_again(index):
 
 
 def revoked_where_it_gave_way(index):
-    different = said(index, "DIFFERENT", ["ccwis:1"], ["ccwis:2"])
+    different = make_decision(index, "DIFFERENT", ["ccwis:1"], ["ccwis:2"])
     revoked_on_the_desk(index, "conflict")
     undo_decision(index, OPERATOR, different)
 
@@ -328,24 +328,24 @@ def revoked_on_the_desk(index, kind: str):
 def test_a_merge_that_a_steward_took_back_is_not_said_again_by_the_next_file(index, took_back):
     load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE, merged_into="1"))
     took_back(index)
-    assert not together(index, "ccwis:1", "ccwis:2")
+    assert not are_same_person(index, "ccwis:1", "ccwis:2")
     load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE, merged_into="1", grade="05"))
-    assert not together(index, "ccwis:1", "ccwis:2")
+    assert not are_same_person(index, "ccwis:1", "ccwis:2")
     load_rows(index, "ccwis", a_child("2", **ZOE))
     load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
-    assert not together(index, "ccwis:1", "ccwis:2")
+    assert not are_same_person(index, "ccwis:1", "ccwis:2")
 
 
 def test_a_merge_that_went_with_the_release_of_an_overlay_comes_with_the_next(index):
-    put(index, "ccwis:1")
-    put(index, "ccwis:2", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    upsert_record(index, "ccwis:1")
+    upsert_record(index, "ccwis:2", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
     sent(index, "ccwis:2", **ZOE, merged_into="1")
     released = release_overlay(index, OPERATOR, RecordRef("ccwis", "2"))
-    assert together(index, "ccwis:1", "ccwis:2")
+    assert are_same_person(index, "ccwis:1", "ccwis:2")
     undo_step(index, OPERATOR, released.step)
-    assert not together(index, "ccwis:1", "ccwis:2")
+    assert not are_same_person(index, "ccwis:1", "ccwis:2")
     release_overlay(index, OPERATOR, RecordRef("ccwis", "2"))
-    assert together(index, "ccwis:1", "ccwis:2")
+    assert are_same_person(index, "ccwis:1", "ccwis:2")
 
 
 def test_a_merge_of_a_source_goes_with_the_load_that_said_it(index):
@@ -353,9 +353,9 @@ def test_a_merge_of_a_source_goes_with_the_load_that_said_it(index):
     bad = load_rows(
         index, "ccwis", a_child("2", **ZOE, merged_into="1"), as_of=datetime(2026, 3, 2, tzinfo=UTC)
     )
-    assert together(index, "ccwis:1", "ccwis:2")
+    assert are_same_person(index, "ccwis:1", "ccwis:2")
     undo_load(index, OPERATOR, bad.batch)
-    assert not together(index, "ccwis:1", "ccwis:2")
+    assert not are_same_person(index, "ccwis:1", "ccwis:2")
     new = load_rows(index, "ccwis", a_child("3", **ZOE | {"sex": "M"}, merged_into="1"))
     undo_load(index, OPERATOR, new.batch)
     assert [one.status for one in list_decisions(index, OPERATOR)] == ["revoked", "revoked"]
@@ -370,7 +370,7 @@ def test_what_a_slip_made_a_claim_is_in_force_again_once_its_load_is_undone(inde
     before = standing(index)
     bad = load_rows(index, "sis", a_child("9", **ZOE | {"last_name": "Quirst", "birth_date": "2001-06-05"}))
     assert statuses(index) == [("SAME", "review"), ("DIFFERENT", "review")]
-    assert not together(index, "sis:9", "ccwis:1")
+    assert not are_same_person(index, "sis:9", "ccwis:1")
     undo_load(index, OPERATOR, bad.batch)
     assert standing(index) == before
     assert verify(index, OPERATOR) == []
@@ -389,12 +389,12 @@ def test_what_a_released_overlay_made_a_claim_is_in_force_again_once_that_is_und
 
 def test_a_merge_of_a_source_goes_with_the_load_that_returned_its_record(index, amara):
     sent(index, "ccwis:2", **ZOE)
-    put(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
-    said(index, "SAME", ["ccwis:2", "sis:5"])
+    upsert_record(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    make_decision(index, "SAME", ["ccwis:2", "sis:5"])
     withdraw(index, OPERATOR, "ccwis", "2")
     before = partition_of(index)
     back = load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
-    assert together(index, "ccwis:1", "sis:5")
+    assert are_same_person(index, "ccwis:1", "sis:5")
     undo_load(index, OPERATOR, back.batch)
     assert standing(index) == ([("SAME", "in_force"), ("SAME", "revoked")], before)
     assert verify(index, OPERATOR) == []
@@ -402,25 +402,25 @@ def test_a_merge_of_a_source_goes_with_the_load_that_returned_its_record(index, 
 
 def test_a_merge_of_a_source_goes_with_its_load_though_its_record_was_withdrawn_since(index, amara):
     sent(index, "ccwis:2", **ZOE)
-    put(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
-    said(index, "SAME", ["ccwis:2", "sis:5"])
+    upsert_record(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    make_decision(index, "SAME", ["ccwis:2", "sis:5"])
     bad = load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
     withdraw(index, OPERATOR, "ccwis", "2")
-    assert together(index, "ccwis:1", "sis:5")
+    assert are_same_person(index, "ccwis:1", "sis:5")
     undo_load(index, OPERATOR, bad.batch)
-    assert not together(index, "ccwis:1", "sis:5")
+    assert not are_same_person(index, "ccwis:1", "sis:5")
     assert verify(index, OPERATOR) == []
 
 
 def test_a_merge_of_a_record_that_was_withdrawn_holds_when_a_load_that_returned_it_is_undone(index, amara):
     sent(index, "ccwis:2", **ZOE, merged_into="1")
-    put(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
-    said(index, "SAME", ["ccwis:2", "sis:5"])
+    upsert_record(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    make_decision(index, "SAME", ["ccwis:2", "sis:5"])
     withdraw(index, OPERATOR, "ccwis", "2")
     before = partition_of(index)
-    assert together(index, "ccwis:1", "sis:5")
+    assert are_same_person(index, "ccwis:1", "sis:5")
     back = load_rows(index, "ccwis", a_child("2", **ZOE))
-    assert not together(index, "ccwis:1", "sis:5")
+    assert not are_same_person(index, "ccwis:1", "sis:5")
     undo_load(index, OPERATOR, back.batch)
     assert partition_of(index) == before
     assert verify(index, OPERATOR) == []
@@ -428,11 +428,11 @@ def test_a_merge_of_a_record_that_was_withdrawn_holds_when_a_load_that_returned_
 
 def test_decisions_links_and_ids_follow_a_rekey(index, amara):
     sent(index, "sis:9", **ZOE)
-    number = said(index, "SAME", ["sis:9", "ccwis:1"])
+    number = make_decision(index, "SAME", ["sis:9", "ccwis:1"])
     done = rekey(index, OPERATOR, "sis", {"9": "2027-9"})
     assert (done.rekeyed, done.review, done.unknown) == (1, (), ())
     assert crosswalk(index) == {("sis", "2027-9"): amara, ("ccwis", "1"): amara}
-    assert set(get_decision(index, OPERATOR, number).groups[0]) == set(labels("sis:2027-9", "ccwis:1"))
+    assert set(get_decision(index, OPERATOR, number).groups[0]) == set(record_refs("sis:2027-9", "ccwis:1"))
     with pytest.raises(NotFoundError):
         look_up(index, OPERATOR, "sis", "9")
     assert verify(index, OPERATOR) == []
@@ -444,18 +444,18 @@ def test_decisions_links_and_ids_follow_a_rekey(index, amara):
 
 
 def test_a_rekey_to_an_id_that_another_record_bears_is_a_review_and_never_a_link(index):
-    put(index, "sis:1")
+    upsert_record(index, "sis:1")
     sent(index, "sis:2", **ZOE)
     before = crosswalk(index)
     done = rekey(index, OPERATOR, "sis", {"1": "2"})
     assert (done.rekeyed, done.review, done.step) == (0, ("2",), None)
     assert crosswalk(index) == before
     [task] = list_review_tasks(index, OPERATOR)
-    assert (task.kind, task.records) == ("claim", labels("sis:1", "sis:2"))
+    assert (task.kind, task.records) == ("claim", record_refs("sis:1", "sis:2"))
 
 
 def test_ids_may_be_exchanged_and_a_chain_of_new_ids_is_taken_at_once(index):
-    put(index, "sis:1")
+    upsert_record(index, "sis:1")
     sent(index, "sis:2", **ZOE)
     one, two = eid_of(index, "sis:1"), eid_of(index, "sis:2")
     assert rekey(index, OPERATOR, "sis", {"1": "2", "2": "1"}).rekeyed == 2
@@ -469,7 +469,7 @@ def test_ids_may_be_exchanged_and_a_chain_of_new_ids_is_taken_at_once(index):
 
 
 def test_a_rekey_that_cannot_be_is_refused_whole(index):
-    put(index, "sis:1")
+    upsert_record(index, "sis:1")
     with pytest.raises(InputError):
         rekey(index, OPERATOR, "sis", {"1": "3", "2": "3"})
     with pytest.raises(NotFoundError):

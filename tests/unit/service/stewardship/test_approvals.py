@@ -16,7 +16,7 @@ from mpi.service.stewardship.merge import StepOptions, merge, move
 from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, crosswalk, with_settings
-from tests.unit.service.stewardship.test_decisions import SIS_ONLY, labels, put, said, together
+from tests.unit.service.stewardship.test_decisions import SIS_ONLY, record_refs, upsert_record, make_decision, are_same_person
 
 FIRST = Viewer("first", None, frozenset(Action), None)
 SECOND = Viewer("second", None, frozenset(Action), None)
@@ -27,8 +27,8 @@ BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "pos
 def careful(index):
     """An index where what concerns two agencies waits, and a child of each."""
     made = with_settings(index, second_approver=SecondApprover.CROSS_AGENCY)
-    put(made, "sis:1")
-    put(made, "ccwis:1", **BO)
+    upsert_record(made, "sis:1")
+    upsert_record(made, "ccwis:1", **BO)
     return made
 
 
@@ -88,30 +88,30 @@ def test_what_waits_is_taken_back_by_its_maker_alone(careful):
 
 
 def test_a_part_that_is_taken_back_meanwhile_is_no_longer_what_waits(careful):
-    put(careful, "sis:2")
+    upsert_record(careful, "sis:2")
     here, there = both(careful)
-    assert together(careful, "sis:1", "sis:2")
-    made = move(careful, FIRST, here, labels("sis:2"), there, StepOptions("x"))
+    assert are_same_person(careful, "sis:1", "sis:2")
+    made = move(careful, FIRST, here, record_refs("sis:2"), there, StepOptions("x"))
     kept, taken_back = made.decisions
     undo_decision(careful, FIRST, taken_back)
     [waits] = list_pending_steps(careful, SECOND)
     assert [each.id for each in waits.decisions] == [kept]
     assert approve(careful, SECOND, made.step).decisions == (kept,)
     assert get_decision(careful, OPERATOR, taken_back).status == "revoked"
-    assert not together(careful, "sis:1", "sis:2")
+    assert not are_same_person(careful, "sis:1", "sis:2")
     assert verify(careful, OPERATOR) == []
 
 
 def test_a_record_between_others_that_a_waiting_step_names_is_sent_anew_and_its_task_stays(careful):
-    put(careful, "sis:3", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None)
+    upsert_record(careful, "sis:3", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None)
     made = decide(
-        careful, FIRST, DecisionRequest(DecisionKind.SAME, (labels("sis:1", "ccwis:1", "sis:3"),), "x")
+        careful, FIRST, DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "ccwis:1", "sis:3"),), "x")
     )
     [before] = list_review_tasks(careful, OPERATOR)
-    put(careful, "ccwis:1", **{**BO, "postal_code": "55555"})
+    upsert_record(careful, "ccwis:1", **{**BO, "postal_code": "55555"})
     assert list_review_tasks(careful, OPERATOR) == [before]
     approve(careful, SECOND, made.step)
-    assert together(careful, "sis:1", "ccwis:1", "sis:3")
+    assert are_same_person(careful, "sis:1", "ccwis:1", "sis:3")
     assert list_review_tasks(careful, OPERATOR) == []
     assert verify(careful, OPERATOR) == []
 
@@ -119,32 +119,32 @@ def test_a_record_between_others_that_a_waiting_step_names_is_sent_anew_and_its_
 def test_an_approval_that_comes_after_a_contrary_decision_is_refused(careful):
     made = merge(careful, FIRST, both(careful), StepOptions("x"))
     calm = with_settings(careful, second_approver=SecondApprover.NEVER)
-    apart = said(calm, "DIFFERENT", ["sis:1"], ["ccwis:1"])
+    apart = make_decision(calm, "DIFFERENT", ["sis:1"], ["ccwis:1"])
     with pytest.raises(DecisionConflict) as refused:
         approve(careful, SECOND, made.step)
     assert refused.value.chain == (apart,)
-    assert not together(careful, "sis:1", "ccwis:1")
+    assert not are_same_person(careful, "sis:1", "ccwis:1")
 
 
 def test_what_it_is_to_supersede_stays_in_force_until_it_is_approved(careful):
     calm = with_settings(careful, second_approver=SecondApprover.NEVER)
-    same = said(calm, "SAME", ["sis:1", "ccwis:1"])
+    same = make_decision(calm, "SAME", ["sis:1", "ccwis:1"])
     asked = DecisionRequest(
-        DecisionKind.DIFFERENT, (labels("sis:1"), labels("ccwis:1")), "x", supersedes=(same,)
+        DecisionKind.DIFFERENT, (record_refs("sis:1"), record_refs("ccwis:1")), "x", supersedes=(same,)
     )
     made = decide(careful, FIRST, asked)
-    assert together(careful, "sis:1", "ccwis:1")
+    assert are_same_person(careful, "sis:1", "ccwis:1")
     approve(careful, SECOND, made.step)
-    assert not together(careful, "sis:1", "ccwis:1")
+    assert not are_same_person(careful, "sis:1", "ccwis:1")
     assert get_decision(careful, OPERATOR, same).status == "superseded"
 
 
 def test_within_one_agency_nothing_waits_and_a_viewer_approves_only_what_it_sees_whole(careful):
-    put(careful, "sis:2", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None)
-    asked = DecisionRequest(DecisionKind.SAME, (labels("sis:1", "sis:2"),), "x")
+    upsert_record(careful, "sis:2", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None)
+    asked = DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "sis:2"),), "x")
     assert not decide(careful, FIRST, asked).awaiting
     made = decide(
-        careful, FIRST, DecisionRequest(DecisionKind.SAME, (labels("sis:1", "sis:2", "ccwis:1"),), "x")
+        careful, FIRST, DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "sis:2", "ccwis:1"),), "x")
     )
     assert made.awaiting
     for step in (made.step, 99):
@@ -152,7 +152,7 @@ def test_within_one_agency_nothing_waits_and_a_viewer_approves_only_what_it_sees
             approve(careful, SIS_ONLY, step)
     always = with_settings(careful, second_approver=SecondApprover.ALWAYS)
     assert decide(
-        always, SIS_ONLY, DecisionRequest(DecisionKind.UNSURE, (labels("sis:1", "sis:2"),), "x")
+        always, SIS_ONLY, DecisionRequest(DecisionKind.UNSURE, (record_refs("sis:1", "sis:2"),), "x")
     ).awaiting
 
 

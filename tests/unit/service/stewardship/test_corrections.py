@@ -49,7 +49,7 @@ from tests.index import (
     rows,
     with_settings,
 )
-from tests.unit.service.persons.test_golden_record import put, the, values
+from tests.unit.service.persons.test_golden_record import upsert_record, the, values
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY
 
 WHY = StepOptions("document-seen", "Birth certificate shown at the office")
@@ -59,8 +59,8 @@ WITH_CORRECTIONS = Viewer("office", None, frozenset(Action), frozenset({"sis", "
 @pytest.fixture
 def eid(index) -> str:
     """A person of a school's and a child-welfare record."""
-    put(index, "sis:1", middle_name="Lou")
-    return put(index, "ccwis:1")
+    upsert_record(index, "sis:1", middle_name="Lou")
+    return upsert_record(index, "ccwis:1")
 
 
 def test_a_correction_stands_names_its_record_and_tells_who_said_it_why_and_on_what(index, eid):
@@ -75,7 +75,7 @@ def test_a_correction_stands_names_its_record_and_tells_who_said_it_why_and_on_w
 
 
 def test_a_correction_moves_nobody_opens_no_task_and_keeps_the_laws(index, eid):
-    put(index, "sis:2", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
+    upsert_record(index, "sis:2", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
     before, seen = partition_of(index), look_up_person(index, OPERATOR, eid)
     effect = correct_value(index, OPERATOR, eid, "first_name", "Bo", WHY)
     correct_value(index, OPERATOR, eid, "last_name", "Zwart", WHY)
@@ -85,7 +85,7 @@ def test_a_correction_moves_nobody_opens_no_task_and_keeps_the_laws(index, eid):
     assert look_up_person(index, OPERATOR, eid) == seen
     assert verify(index, OPERATOR) == []
     # A record that is as the corrections say is compared with what records say, not with corrections.
-    assert put(index, "ccwis:9", first_name="Bo", last_name="Zwart", birth_date="2009-01-02") != eid
+    assert upsert_record(index, "ccwis:9", first_name="Bo", last_name="Zwart", birth_date="2009-01-02") != eid
 
 
 def test_an_undo_takes_a_correction_back_and_both_show_in_the_lineage(index, eid):
@@ -112,7 +112,7 @@ def test_the_later_of_two_corrections_stands_and_its_undo_brings_the_earlier_bac
 
 def test_a_correction_outlives_what_its_record_comes_to_say(index, eid):
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
-    put(index, "sis:1", middle_name="Lucy")
+    upsert_record(index, "sis:1", middle_name="Lucy")
     middle = the(index, eid, "middle_name")
     assert (middle.value, [other.value for other in middle.others]) == ("Louise", ["Lucy"])
 
@@ -124,7 +124,7 @@ def test_a_correction_goes_where_the_record_goes_that_it_corrects(index, eid):
     assert the(index, links["sis", "1"], "middle_name").value == "Louise"
     assert "middle_name" not in values(index, links["ccwis", "1"])
     withdraw(index, OPERATOR, "sis", "1")
-    put(index, "sis:1")
+    upsert_record(index, "sis:1")
     assert the(index, crosswalk(index)["sis", "1"], "middle_name").value == "Louise"
 
 
@@ -200,7 +200,7 @@ def test_a_reader_of_certain_sources_sees_corrections_of_its_records_where_it_wa
 
 
 def test_a_correction_of_a_record_that_the_reader_may_not_see_does_not_exist_for_it(index, eid):
-    put(index, "ccwis:1", preferred_name="Mara")
+    upsert_record(index, "ccwis:1", preferred_name="Mara")
     correct_value(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
     record = the(index, eid, "preferred_name").record
     assert "preferred_name" not in values(index, eid, WITH_CORRECTIONS)
@@ -256,9 +256,9 @@ def answer_of(index, viewer: Viewer, call, label: RecordRef) -> tuple[str, str]:
 def test_no_call_tells_a_correction_of_a_record_that_the_reader_may_not_see_from_a_number_never_given(
     index, eid
 ):
-    put(index, "sis:2")
-    put(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
-    put(index, "ccwis:1", preferred_name="Mara")
+    upsert_record(index, "sis:2")
+    upsert_record(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
+    upsert_record(index, "ccwis:1", preferred_name="Mara")
     correct_value(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
     hidden, never = the(index, eid, "preferred_name").record, RecordRef("STEWARD", "correction-999999")
     viewer = replace(WITH_CORRECTIONS, client="district")
@@ -270,8 +270,8 @@ def test_no_call_tells_a_correction_of_a_record_that_the_reader_may_not_see_from
 
 
 def test_nobody_can_say_anything_of_a_correction_but_by_its_own_step(index, eid):
-    put(index, "sis:2")
-    put(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
+    upsert_record(index, "sis:2")
+    upsert_record(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     record, before = the(index, eid, "middle_name").record, len(list_decisions(index, OPERATOR))
     calls = calls_that_take(record, eid)

@@ -24,7 +24,7 @@ from mpi.service.stewardship.merge import StepOptions, merge, move, split
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, crosswalk, with_settings
 from tests.models import tiny_model
-from tests.unit.service.stewardship.test_decisions import labels, put
+from tests.unit.service.stewardship.test_decisions import record_refs, upsert_record
 
 BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "postal_code": "44444"}
 CLEO = {"first_name": "Cleo", "last_name": "Ruiz", "birth_date": "2008-08-08", "postal_code": "45555"}
@@ -44,8 +44,8 @@ def on(day: str):
 def two(index):
     """Two children, one in each source, and a count of the school's from the third to the fifth of March."""
     with on("2030-03-01"):
-        put(index, "sis:1")
-        put(index, "ccwis:9", **BO)
+        upsert_record(index, "sis:1")
+        upsert_record(index, "ccwis:9", **BO)
         add_freeze_window(index, OPERATOR, "sis", "2030-03-03", "2030-03-06", "count-day")
     return index
 
@@ -81,9 +81,9 @@ def test_a_preview_shows_what_it_will_do_and_until_when_it_waits(two):
 
 
 def test_outside_the_window_and_of_other_sources_nothing_waits(two):
-    put(two, "ccwis:8", first_name="Cleo", last_name="Ruiz", birth_date="2008-08-08")
+    upsert_record(two, "ccwis:8", first_name="Cleo", last_name="Ruiz", birth_date="2008-08-08")
     with on("2030-03-04"):
-        free = DecisionRequest(DecisionKind.SAME, (labels("ccwis:8", "ccwis:9"),), "same-child")
+        free = DecisionRequest(DecisionKind.SAME, (record_refs("ccwis:8", "ccwis:9"),), "same-child")
         assert decide(two, OPERATOR, free).held_until is None
     with on("2030-03-02"):
         assert merge(two, OPERATOR, eids(two), WHY).held_until is None
@@ -93,9 +93,9 @@ def test_outside_the_window_and_of_other_sources_nothing_waits(two):
 def test_a_decision_waits_too_where_another_record_of_its_person_is_of_the_source(two):
     with on("2030-03-02"):
         merge(two, OPERATOR, eids(two), WHY)
-        put(two, "ccwis:8", first_name="Cleo", last_name="Ruiz", birth_date="2008-08-08")
+        upsert_record(two, "ccwis:8", first_name="Cleo", last_name="Ruiz", birth_date="2008-08-08")
     with on("2030-03-04"):
-        asked = DecisionRequest(DecisionKind.SAME, (labels("ccwis:8", "ccwis:9"),), "same-child")
+        asked = DecisionRequest(DecisionKind.SAME, (record_refs("ccwis:8", "ccwis:9"),), "same-child")
         assert decide(two, OPERATOR, asked).held_until == "2030-03-06"
         mine = Viewer("agency", None, frozenset(Action), frozenset({"ccwis"}))
         told = decide(two, mine, asked, preview=True)
@@ -105,7 +105,7 @@ def test_a_decision_waits_too_where_another_record_of_its_person_is_of_the_sourc
 def test_windows_that_meet_are_one_wait_and_a_day_that_its_maker_chose_counts(two):
     add_freeze_window(two, OPERATOR, "ccwis", "2030-03-06", "2030-03-08", "reporting-period")
     with on("2030-03-02"):
-        later = DecisionRequest(DecisionKind.SAME, (labels("sis:1", "ccwis:9"),), "same-child", "2030-03-05")
+        later = DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "ccwis:9"),), "same-child", "2030-03-05")
         assert decide(two, OPERATOR, later).held_until == "2030-03-08"
         free = replace(later, effective_from="2030-03-09")
         assert decide(two, OPERATOR, free, preview=True).held_until is None
@@ -138,7 +138,7 @@ def test_what_waits_can_be_taken_back_and_what_binds_cannot_until_the_window_is_
         bound = merge(two, OPERATOR, eids(two), WHY)
     with on("2030-03-04"):
         waiting = split(
-            two, OPERATOR, eids(two)[0], [labels("sis:1")], StepOptions("two", supersedes=bound.decisions)
+            two, OPERATOR, eids(two)[0], [record_refs("sis:1")], StepOptions("two", supersedes=bound.decisions)
         )
         assert waiting.held_until == "2030-03-06"
         with pytest.raises(ConflictError, match="frozen until 2030-03-06"):
@@ -166,8 +166,8 @@ def test_what_a_second_approver_lets_pass_within_a_window_waits_for_its_end(two)
 def careful(two):
     """The same where everything asks for a second word, and a child of two records in the other source."""
     with on("2030-03-01"):
-        put(two, "ccwis:1", **CLEO)
-        put(two, "ccwis:2", **CLEO)
+        upsert_record(two, "ccwis:1", **CLEO)
+        upsert_record(two, "ccwis:2", **CLEO)
     return with_settings(two, second_approver=SecondApprover.ALWAYS)
 
 
@@ -179,7 +179,7 @@ def statuses(index, done) -> set[tuple[str, str | None]]:
 def a_move(index):
     """One of the two records of a child of one source, to a child of the source that is frozen."""
     links = crosswalk(index)
-    return move(index, OPERATOR, links["ccwis", "1"], labels("ccwis:2"), links["sis", "1"], WHY)
+    return move(index, OPERATOR, links["ccwis", "1"], record_refs("ccwis:2"), links["sis", "1"], WHY)
 
 
 @pytest.mark.parametrize("lifted", [False, True])
@@ -204,15 +204,15 @@ def test_a_move_that_is_approved_within_a_window_takes_effect_wholly_once_it_is_
 
 def test_what_is_approved_within_a_window_of_another_record_of_its_person_waits_for_its_end(careful):
     with on("2030-03-01"):
-        put(careful, "ccwis:3")  # the child of the school's record
+        upsert_record(careful, "ccwis:3")  # the child of the school's record
         asked = decide(
             careful,
             OPERATOR,
-            DecisionRequest(DecisionKind.SAME, (labels("ccwis:3", "ccwis:9"),), "same-child"),
+            DecisionRequest(DecisionKind.SAME, (record_refs("ccwis:3", "ccwis:9"),), "same-child"),
         )
         mine = Viewer("agency", None, frozenset(Action), frozenset({"ccwis"}))
         untold = decide(
-            careful, mine, DecisionRequest(DecisionKind.UNSURE, (labels("ccwis:3", "ccwis:1"),), "ask")
+            careful, mine, DecisionRequest(DecisionKind.UNSURE, (record_refs("ccwis:3", "ccwis:1"),), "ask")
         )
     with on("2030-03-04"):
         approve(careful, SECOND, asked.step)
@@ -249,7 +249,7 @@ def test_what_waits_for_others_words_heeds_no_window_that_was_lifted_before_they
 def test_an_approved_item_of_a_proposal_is_held_and_released_by_its_date_or_by_a_person(index, tmp_path):
     with on("2030-03-01"):
         for source in ("sis:1", "ccwis:1"):
-            put(index, source, postal_code=None)
+            upsert_record(index, source, postal_code=None)
         add_freeze_window(index, OPERATOR, "sis", "2030-03-01", "2030-03-06", "count-day")
         stricter = open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
         made = propose(index, OPERATOR, stricter)

@@ -11,7 +11,7 @@ from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decis
 from mpi.service.stewardship.merge import StepOptions, merge, move, split
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, a_child, crosswalk, partition_of
-from tests.unit.service.stewardship.test_decisions import SIS_ONLY, STRANGER, labels, put, said
+from tests.unit.service.stewardship.test_decisions import SIS_ONLY, STRANGER, record_refs, upsert_record, make_decision
 
 WHY = StepOptions("same-child")
 PREVIEW = StepOptions("same-child", preview=True)
@@ -34,8 +34,8 @@ def other(local_id: str, number: int, **changes) -> dict[str, object]:
 @pytest.fixture
 def two(index):
     """Two persons: two records of one child, and one of another."""
-    put(index, "sis:1")
-    put(index, "ccwis:1", flags=[FLAG])
+    upsert_record(index, "sis:1")
+    upsert_record(index, "ccwis:1", flags=[FLAG])
     upsert(index, OPERATOR, "sis", other("9", 1))
     return index
 
@@ -44,7 +44,7 @@ def two(index):
 def four(index):
     """Four records of one child."""
     for name in FOUR:
-        put(index, name)
+        upsert_record(index, name)
     return index
 
 
@@ -131,11 +131,11 @@ def test_a_merge_undone_gives_both_ids_back_and_the_lineage_shows_both_steps(two
 def test_a_merge_on_monday_and_a_newcomer_on_tuesday(two):
     """A child under a new surname: the newcomer follows by its evidence, and stays after the undo."""
     # In two steps: all at once it would be another child under the local ID, and wait.
-    put(two, "sis:9", first_name=other("9", 1)["first_name"], last_name="Zwart", postal_code=None)
-    put(two, "sis:9", last_name="Zwart", postal_code=None)
+    upsert_record(two, "sis:9", first_name=other("9", 1)["first_name"], last_name="Zwart", postal_code=None)
+    upsert_record(two, "sis:9", last_name="Zwart", postal_code=None)
     larger, smaller = both(two, "sis:1", "sis:9")
     done = merge(two, OPERATOR, [larger, smaller], WHY)
-    put(two, "ccwis:9", last_name="Zwart", postal_code=None)
+    upsert_record(two, "ccwis:9", last_name="Zwart", postal_code=None)
     assert set(crosswalk(two).values()) == {larger}
     undo_decision(two, OPERATOR, done.decisions[0])
     assert partition_of(two) == {
@@ -148,7 +148,7 @@ def test_a_merge_on_monday_and_a_newcomer_on_tuesday(two):
 
 def test_a_split_of_four_into_two_and_two(four):
     eid = eid_of(four, "sis:1")
-    done = split(four, OPERATOR, eid, [labels("sis:1", "ccwis:2"), labels("sis:2", "ccwis:1")], WHY)
+    done = split(four, OPERATOR, eid, [record_refs("sis:1", "ccwis:2"), record_refs("sis:2", "ccwis:1")], WHY)
     assert partition_of(four) == {
         frozenset({("sis", "1"), ("ccwis", "2")}),
         frozenset({("sis", "2"), ("ccwis", "1")}),
@@ -163,9 +163,9 @@ def test_a_split_of_four_into_two_and_two(four):
 @pytest.mark.parametrize("enrolled", FOUR)
 @pytest.mark.parametrize("keep", [0, 1])
 def test_a_split_that_is_undone_at_once_leaves_every_id_as_it_was(four, enrolled, keep):
-    put(four, enrolled, enrollments=[{"school_id": "1", "entry_date": "2020-08-01"}])
+    upsert_record(four, enrolled, enrollments=[{"school_id": "1", "entry_date": "2020-08-01"}])
     before = crosswalk(four)
-    parts = [labels("sis:1", "sis:2", "ccwis:1"), labels("ccwis:2")]
+    parts = [record_refs("sis:1", "sis:2", "ccwis:1"), record_refs("ccwis:2")]
     done = split(four, OPERATOR, eid_of(four, "sis:1"), parts, WHY, keep=keep)
     assert crosswalk(four) != before
     undo_step(four, OPERATOR, done.step)
@@ -173,10 +173,10 @@ def test_a_split_that_is_undone_at_once_leaves_every_id_as_it_was(four, enrolled
     assert verify(four, OPERATOR) == []
 
 
-@pytest.mark.parametrize("keep", [1, labels("ccwis:2")[0]])
+@pytest.mark.parametrize("keep", [1, record_refs("ccwis:2")[0]])
 def test_a_steward_may_choose_which_part_keeps_the_id(four, keep):
     eid = eid_of(four, "sis:1")
-    groups = [labels("sis:1", "sis:2", "ccwis:1"), labels("ccwis:2")]
+    groups = [record_refs("sis:1", "sis:2", "ccwis:1"), record_refs("ccwis:2")]
     seen = split(four, OPERATOR, eid, groups, PREVIEW, keep=keep)
     done = split(four, OPERATOR, eid, groups, WHY, keep=keep)
     assert bare(seen) == bare(done)
@@ -187,23 +187,23 @@ def test_a_steward_may_choose_which_part_keeps_the_id(four, keep):
 
 @pytest.mark.parametrize("one_child", [(), (1,)])
 def test_what_is_said_to_be_one_child_stays_so_whatever_its_records_come_to_say(four, one_child):
-    split(four, OPERATOR, eid_of(four, "sis:1"), [labels("sis:1")], WHY, one_child=one_child)
+    split(four, OPERATOR, eid_of(four, "sis:1"), [record_refs("sis:1")], WHY, one_child=one_child)
     # Step by step: all at once it would be another child under the local ID, and wait.
-    said = {"postal_code": None}
+    make_decision = {"postal_code": None}
     for change in ({"last_name": "Zwart"}, {"first_name": "Quirin"}, {"birth_date": "2001-07-08"}):
-        said |= change
-        put(four, "ccwis:2", **said)
+        make_decision |= change
+        upsert_record(four, "ccwis:2", **make_decision)
     assert (eid_of(four, "ccwis:2") == eid_of(four, "sis:2")) == bool(one_child)
     assert verify(four, OPERATOR) == []
 
 
 def test_a_part_that_is_not_there_cannot_be_said_to_be_one_child(four):
     with pytest.raises(InputError, match="one_child"):
-        split(four, OPERATOR, eid_of(four, "sis:1"), [labels("sis:1")], WHY, one_child=(2,))
+        split(four, OPERATOR, eid_of(four, "sis:1"), [record_refs("sis:1")], WHY, one_child=(2,))
 
 
 def test_one_part_alone_is_split_from_the_rest(four):
-    split(four, OPERATOR, eid_of(four, "sis:1"), [labels("sis:1")], WHY)
+    split(four, OPERATOR, eid_of(four, "sis:1"), [record_refs("sis:1")], WHY)
     assert partition_of(four) == {
         frozenset({("sis", "1")}),
         frozenset({("sis", "2"), ("ccwis", "1"), ("ccwis", "2")}),
@@ -214,7 +214,7 @@ def test_a_split_of_what_a_merge_joined_is_refused_unless_it_supersedes_it_and_k
     for number, name in enumerate(("1", "2", "3")):
         upsert(index, OPERATOR, "sis", other(name, number))
     merged = merge(index, OPERATOR, both(index, "sis:1", "sis:2", "sis:3"), WHY)
-    eid, parts = eid_of(index, "sis:1"), [labels("sis:1", "sis:2"), labels("sis:3")]
+    eid, parts = eid_of(index, "sis:1"), [record_refs("sis:1", "sis:2"), record_refs("sis:3")]
     with pytest.raises(DecisionConflict) as refused:
         split(index, OPERATOR, eid, parts, WHY)
     assert refused.value.chain == merged.decisions
@@ -227,12 +227,12 @@ def test_a_split_of_what_a_merge_joined_is_refused_unless_it_supersedes_it_and_k
 
 def test_a_move_takes_records_from_one_person_to_another_and_holds(two):
     leaving, joining = both(two, "sis:1", "sis:9")
-    seen = move(two, OPERATOR, leaving, labels("ccwis:1"), joining, PREVIEW)
-    done = move(two, OPERATOR, leaving, labels("ccwis:1"), joining, WHY)
+    seen = move(two, OPERATOR, leaving, record_refs("ccwis:1"), joining, PREVIEW)
+    done = move(two, OPERATOR, leaving, record_refs("ccwis:1"), joining, WHY)
     assert bare(seen) == bare(done)
     assert crosswalk(two) == {("sis", "1"): leaving, ("ccwis", "1"): joining, ("sis", "9"): joining}
     assert sorted(get_decision(two, OPERATOR, n).kind for n in done.decisions) == ["DIFFERENT", "SAME"]
-    put(two, "ccwis:1", flags=[FLAG], grade="04")
+    upsert_record(two, "ccwis:1", flags=[FLAG], grade="04")
     assert eid_of(two, "ccwis:1") == joining
     undo_step(two, OPERATOR, done.step)
     assert eid_of(two, "ccwis:1") == leaving
@@ -243,7 +243,7 @@ def test_a_step_on_what_was_read_is_refused_once_it_has_changed(two):
     larger, smaller = both(two, "sis:1", "sis:9")
     seen = merge(two, OPERATOR, [larger, smaller], PREVIEW)
     tags = tuple(look_up_person(two, OPERATOR, eid).etag for eid in (larger, smaller))
-    put(two, "sis:2")
+    upsert_record(two, "sis:2")
     for expected in ((seen.etag,), tags, ("anything",), ()):
         with pytest.raises(StaleError, match="changed since"):
             merge(two, OPERATOR, [larger, smaller], StepOptions("same-child", expected_etags=expected))
@@ -262,7 +262,7 @@ def test_the_tags_of_the_persons_read_one_by_one_do_as_well(two):
 def test_two_stewards_contradicting_each_other(two):
     """Both read the same two persons; the second is told by what the first said."""
     larger, smaller = both(two, "sis:1", "sis:9")
-    apart = said(two, "DIFFERENT", ["sis:1", "ccwis:1"], ["sis:9"])
+    apart = make_decision(two, "DIFFERENT", ["sis:1", "ccwis:1"], ["sis:9"])
     with pytest.raises(DecisionConflict) as refused:
         merge(two, OPERATOR, [larger, smaller], WHY)
     assert refused.value.chain == (apart,)
@@ -273,7 +273,7 @@ def test_two_stewards_contradicting_each_other(two):
 def test_a_retired_id_after_a_later_split_answers_with_all_who_hold_its_records(two):
     larger, smaller = both(two, "sis:1", "sis:9")
     merged = merge(two, OPERATOR, [larger, smaller], WHY, survivor=smaller)
-    split(two, OPERATOR, smaller, [labels("sis:1")], StepOptions("wrong", supersedes=merged.decisions))
+    split(two, OPERATOR, smaller, [record_refs("sis:1")], StepOptions("wrong", supersedes=merged.decisions))
     view = look_up_person(two, OPERATOR, larger)
     assert (view.status, set(view.now)) == ("retired", {eid_of(two, "sis:1"), smaller})
     assert len(view.now) == 2
@@ -293,9 +293,9 @@ def test_what_is_not_well_formed_is_refused(four):
     eid = eid_of(four, "sis:1")
     upsert(four, OPERATOR, "sis", other("9", 1))
     for wrong in (
-        [labels(*FOUR)],
-        [labels("sis:1"), labels("sis:1")],
-        [labels("sis:9"), labels("sis:1")],
+        [record_refs(*FOUR)],
+        [record_refs("sis:1"), record_refs("sis:1")],
+        [record_refs("sis:9"), record_refs("sis:1")],
         [],
     ):
         with pytest.raises(InputError):
@@ -303,7 +303,7 @@ def test_what_is_not_well_formed_is_refused(four):
     with pytest.raises(InputError):
         merge(four, OPERATOR, [eid, eid.lower()], WHY)
     with pytest.raises(InputError):
-        split(four, OPERATOR, eid, [labels("sis:1")], WHY, keep=2)
+        split(four, OPERATOR, eid, [record_refs("sis:1")], WHY, keep=2)
     with pytest.raises(InputError, match="reason"):
         merge(four, OPERATOR, [eid, eid_of(four, "sis:9")], StepOptions(" "))
 
@@ -329,22 +329,22 @@ def test_a_viewer_merges_what_it_may_see_and_learns_of_nothing_else(two):
         refusals.append(str(refused.value))
     assert len(set(refusals)) == 1
     with pytest.raises(NotFoundError):
-        split(two, SIS_ONLY, larger, [labels("ccwis:1")], WHY)
+        split(two, SIS_ONLY, larger, [record_refs("ccwis:1")], WHY)
     done = merge(two, SIS_ONLY, [larger, smaller], WHY)
     shown = {label for p in done.persons for label in (*p.before, *p.after)}
-    assert shown == set(labels("sis:1", "sis:9"))
+    assert shown == set(record_refs("sis:1", "sis:9"))
     assert {p.flags for p in done.persons} == {()}
-    assert get_decision(two, SIS_ONLY, done.decisions[0]).groups == (labels("sis:1", "sis:9"),)
+    assert get_decision(two, SIS_ONLY, done.decisions[0]).groups == (record_refs("sis:1", "sis:9"),)
     assert eid_of(two, "ccwis:1") == larger
 
 
 def test_the_tag_of_a_person_does_not_tell_of_records_that_the_viewer_may_not_see(two):
     eid = eid_of(two, "sis:1")
     before = look_up_person(two, SIS_ONLY, eid).etag
-    put(two, "ccwis:2")
+    upsert_record(two, "ccwis:2")
     assert eid_of(two, "ccwis:2") == eid
     assert look_up_person(two, SIS_ONLY, eid).etag == before
-    put(two, "sis:3")
+    upsert_record(two, "sis:3")
     assert look_up_person(two, SIS_ONLY, eid).etag != before
 
 
@@ -352,8 +352,8 @@ def test_same_same_then_the_middle_record_withdrawn_and_returned(index):
     """A withdrawn record keeps its place in the chain and is a member of nobody."""
     for number, name in enumerate(("1", "2", "3")):
         upsert(index, OPERATOR, "sis", other(name, number))
-    decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, (labels("sis:1", "sis:2"),), "test"))
-    decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, (labels("sis:2", "sis:3"),), "test"))
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "sis:2"),), "test"))
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, (record_refs("sis:2", "sis:3"),), "test"))
     eid = eid_of(index, "sis:1")
     withdraw(index, OPERATOR, "sis", "2")
     assert crosswalk(index) == {("sis", "1"): eid, ("sis", "3"): eid}
@@ -365,15 +365,15 @@ def test_same_same_then_the_middle_record_withdrawn_and_returned(index):
 
 def test_a_merge_of_very_many_records_weighs_no_pair_anew_while_others_wait(index, monkeypatch):
     for name in ("sis:1", "ccwis:1"):
-        put(index, name)
-    put(index, "sis:2", **STRANGER)
+        upsert_record(index, name)
+    upsert_record(index, "sis:2", **STRANGER)
     links = crosswalk(index)
     pair = [links["sis", "1"], links["sis", "2"]]
     whole = merge(index, OPERATOR, pair, StepOptions("x"))
     seen = get_decision(index, OPERATOR, whole.decisions[0]).evidence["pairs"]
     undo_step(index, OPERATOR, whole.step)
     monkeypatch.setattr("mpi.service.decisions.evidence.MAX_PAIRS_SCORED", 2)
-    parted = split(index, OPERATOR, pair[0], [labels("sis:1"), labels("ccwis:1")], StepOptions("x"))
+    parted = split(index, OPERATOR, pair[0], [record_refs("sis:1"), record_refs("ccwis:1")], StepOptions("x"))
     undo_step(index, OPERATOR, parted.step)
     again = merge(index, OPERATOR, pair, StepOptions("x"))
     kept = get_decision(index, OPERATOR, again.decisions[0]).evidence["pairs"]

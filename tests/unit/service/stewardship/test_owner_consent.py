@@ -24,7 +24,7 @@ from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, a_child, crosswalk, with_settings
-from tests.unit.service.stewardship.test_decisions import labels, put, together
+from tests.unit.service.stewardship.test_decisions import record_refs, upsert_record, are_same_person
 
 STEWARD = Viewer("steward", None, ACTIONS_BY_ROLE[Role.APPROVER], None)
 OTHER = Viewer("other", None, frozenset(Action), None)
@@ -38,8 +38,8 @@ BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "pos
 def asking(index):
     """An index where the welfare agency asks for consent, and a child of each agency."""
     set_consent_required(index, OPERATOR, "ccwis", asks=True)
-    put(index, "sis:1")
-    put(index, "ccwis:1", **BO)
+    upsert_record(index, "sis:1")
+    upsert_record(index, "ccwis:1", **BO)
     return index
 
 
@@ -80,7 +80,7 @@ def test_a_merge_waits_for_the_owner_of_a_record_and_its_preview_says_whom(askin
 def test_the_owner_is_shown_its_own_records_and_nothing_of_whom_they_would_join(asking):
     merged(asking, note="their school says so")
     shown = one(asking, OWNER)
-    assert shown.records == labels("ccwis:1")
+    assert shown.records == record_refs("ccwis:1")
     assert (shown.kind, shown.by, shown.reason) == ("change", None, None)
     assert (shown.decisions, shown.approval) == ((), False)
     assert shown.may_consent == ("ccwis",)
@@ -95,8 +95,8 @@ def test_the_owner_is_shown_its_own_records_and_nothing_of_whom_they_would_join(
 
 
 def test_a_step_between_two_of_the_readers_records_that_waits_for_a_third_is_not_there_for_him(asking):
-    put(asking, "sis:2", **BO)
-    made = decide(asking, STEWARD, DecisionRequest(DecisionKind.SAME, (labels("sis:1", "sis:2"),), "x"))
+    upsert_record(asking, "sis:2", **BO)
+    made = decide(asking, STEWARD, DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "sis:2"),), "x"))
     assert made.consent_of == ("ccwis",)
     assert list_pending_steps(asking, SCHOOL) == []
     assert list_decisions(asking, SCHOOL) == []
@@ -112,9 +112,9 @@ def test_a_step_between_two_of_the_readers_records_that_waits_for_a_third_is_not
 
 
 def test_a_maker_is_asked_to_wait_only_for_owners_whose_records_it_may_see(asking):
-    put(asking, "sis:2", **BO)
-    assert together(asking, "sis:2", "ccwis:1")
-    said = DecisionRequest(DecisionKind.DIFFERENT, (labels("sis:1"), labels("sis:2")), "x")
+    upsert_record(asking, "sis:2", **BO)
+    assert are_same_person(asking, "sis:2", "ccwis:1")
+    said = DecisionRequest(DecisionKind.DIFFERENT, (record_refs("sis:1"), record_refs("sis:2")), "x")
     assert not decide(asking, SCHOOL, said, preview=True).awaiting
     assert decide(asking, STEWARD, said, preview=True).consent_of == ("ccwis",)
 
@@ -265,11 +265,11 @@ def test_an_owner_whose_record_joins_while_it_waits_is_asked_before_it_takes_eff
     set_consent_required(asking, OPERATOR, "health", asks=True)
     health = replace(OWNER, client="nurse", sources=frozenset({"health"}))
     made = merged(asking)
-    put(asking, "health:1", **BO)
-    assert together(asking, "health:1", "ccwis:1")
+    upsert_record(asking, "health:1", **BO)
+    assert are_same_person(asking, "health:1", "ccwis:1")
     give_consent(asking, OWNER, made.step)
     assert len(set(both(asking))) == 2
-    assert one(asking, health).records == labels("health:1")
+    assert one(asking, health).records == record_refs("health:1")
     give_consent(asking, health, made.step)
     assert len(set(both(asking))) == 1
 
@@ -293,11 +293,11 @@ def test_an_owner_who_speaks_for_several_sources_answers_for_all_and_others_for_
 def test_consent_holds_through_a_new_local_id_a_withdrawal_and_a_move(asking):
     made = merged(asking)
     rekey(asking, OPERATOR, "ccwis", {"1": "9"})
-    assert one(asking, OWNER).records == labels("ccwis:9")
+    assert one(asking, OWNER).records == record_refs("ccwis:9")
     withdraw(asking, OPERATOR, "ccwis", "9")
     give_consent(asking, OWNER, made.step)
     upsert(asking, OPERATOR, "ccwis", a_child("9", **BO, as_of=clock.format_timestamp(clock.now())))
-    assert together(asking, "sis:1", "ccwis:9")
+    assert are_same_person(asking, "sis:1", "ccwis:9")
     assert verify(asking, OPERATOR) == []
 
 
@@ -315,16 +315,16 @@ def test_what_waits_about_a_record_that_is_sealed_meanwhile_is_there_for_nobody(
 
 
 def test_a_split_a_move_a_decision_and_a_correction_wait_as_a_merge_does(asking):
-    put(asking, "sis:2", **BO)
+    upsert_record(asking, "sis:2", **BO)
     eid = both(asking)[1]
-    parts = [labels("sis:2"), labels("ccwis:1")]
+    parts = [record_refs("sis:2"), record_refs("ccwis:1")]
     assert split(asking, STEWARD, eid, parts, StepOptions("x", preview=True)).consent_of == ("ccwis",)
     assert move(
-        asking, STEWARD, eid, labels("sis:2"), both(asking)[0], StepOptions("x", preview=True)
+        asking, STEWARD, eid, record_refs("sis:2"), both(asking)[0], StepOptions("x", preview=True)
     ).consent_of
-    unsure = DecisionRequest(DecisionKind.UNSURE, (labels("sis:1", "ccwis:1"),), "x")
+    unsure = DecisionRequest(DecisionKind.UNSURE, (record_refs("sis:1", "ccwis:1"),), "x")
     assert decide(asking, STEWARD, unsure, preview=True).consent_of == ("ccwis",)
-    apart = DecisionRequest(DecisionKind.DIFFERENT, (labels("sis:1"), labels("sis:2")), "x")
+    apart = DecisionRequest(DecisionKind.DIFFERENT, (record_refs("sis:1"), record_refs("sis:2")), "x")
     made = decide(asking, STEWARD, apart)
     assert made.consent_of == ("ccwis",)
     give_consent(asking, OWNER, made.step)
