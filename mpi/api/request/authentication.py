@@ -92,7 +92,7 @@ def permit(action: Action) -> Dependency:
     async def require_action(request: Request, viewer: CallerDep) -> None:
         require_permission(viewer, action, request.path_params.get("source"))
 
-    return Depends(require_action)
+    return Dependency(require_action)
 
 
 async def _require_whole_index(viewer: CallerDep) -> None:

@@ -17,7 +17,7 @@ from mpi.matching.scoring.engines import DUCKDB_ENGINE
 from mpi.service.core.index import Index
 from mpi.service.indexing.background_compaction import CompactionMonitor, compact_in_child_process
 from mpi.service.recluster.run_state import get_engine_name, is_alive
-from mpi.storage.repositories.derived.runs import RunStage
+from mpi.storage.repositories.derived.recluster_runs import RunStage
 
 CHECK_INTERVAL_S = 60.0
 """Seconds between two later checks."""

@@ -18,7 +18,7 @@ from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, require_permission
 from mpi.service.access import passwords
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.accounts import Account
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MAX_NAME_LENGTH = 64
 MAX_FULL_NAME_LENGTH = 200

@@ -9,7 +9,7 @@ from mpi.domain.viewer import PURPOSES, RESERVED_NAMES, Action, Viewer, require_
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.clients import Client
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_NAME_LENGTH = 64
 

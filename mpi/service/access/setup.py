@@ -12,7 +12,7 @@ from mpi.service.core.index import Matcher
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.repositories.derived.configs import IndexInfo
 from mpi.storage.unit_of_work.database import Database
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 FIRST_CLIENT_NAME = "init"
 _CHECKED_TEXT = "the secret of this index"

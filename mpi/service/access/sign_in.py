@@ -20,7 +20,7 @@ from mpi.service.core.index import Index
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.repositories.access.sign_ins import SignIn
 from mpi.storage.unit_of_work.database import Lock
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
 FAILURES_PER_LOCK = 10
 """Wrong passwords in a row after which an account is locked, each time."""

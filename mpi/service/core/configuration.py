@@ -6,7 +6,7 @@ import orjson
 
 from mpi.service.core.index import Index, Matcher
 from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 
 def read_shared_values(

@@ -18,7 +18,7 @@ from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Viewer
 from mpi.storage.backends.sqlite import BUSY
 from mpi.storage.unit_of_work.database import BUSY_TIMEOUT_MS, Database
-from mpi.storage.unit_of_work.unit import WriteUnit, WriteUnits
+from mpi.storage.unit_of_work.units import WriteUnit, WriteUnits
 
 RECENT_S = 1.0
 """Seconds for which another writer counts as concurrent."""

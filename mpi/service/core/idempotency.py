@@ -16,7 +16,7 @@ from mpi.domain.viewer import Action
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.storage.repositories.steps.idempotent_answers import StoredAnswer
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
 RETENTION = timedelta(days=7)
 MAX_KEY_LENGTH = 200

@@ -25,7 +25,7 @@ from mpi.standardize.shared_values import SharedValues, drop_shared_values
 from mpi.storage.repositories.derived.configs import ActiveConfig
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.database import Database
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 if TYPE_CHECKING:
     from mpi.matching.compiler.online_scorer import OnlineScorer

@@ -11,7 +11,7 @@ from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.storage.repositories.steps.steps import Step
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MAX_REASON_LENGTH = 64
 MAX_NOTE_LENGTH = 4000

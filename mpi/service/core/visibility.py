@@ -8,7 +8,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 RecordGroups = tuple[tuple[int, ...], ...]
 """Record numbers, by group."""

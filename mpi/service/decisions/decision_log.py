@@ -17,7 +17,7 @@ from mpi.service.decisions.contradictions import find_contradiction
 from mpi.service.decisions.evidence import collect_evidence
 from mpi.storage.repositories.steps.consents import ConsentStatus
 from mpi.storage.repositories.steps.decisions import DecisionStatus, NewDecision, StoredDecision
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 _NOT_YET_IN_FORCE = frozenset({DecisionStatus.PENDING, DecisionStatus.AWAITING})
 _SHOWN_ONLY_WHOLE = frozenset({DecisionStatus.REVIEW, DecisionStatus.AWAITING})

@@ -9,7 +9,7 @@ from mpi.domain.features import Features
 from mpi.domain.weight import round_weight
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_PAIRS_STORED = 400
 """Most pairs stored with a decision, heaviest first."""

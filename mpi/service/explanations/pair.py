@@ -23,7 +23,7 @@ from mpi.service.core.visibility import RecordGroups, find_record_numbers
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.explanations import wording
 from mpi.storage.repositories.steps.decisions import DecisionStatus
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 FIELDS = ("match_weight", "explanation")
 MAX_CHANGES = 4

@@ -26,7 +26,7 @@ from mpi.service.explanations.pair import FIELDS, summarize_pair
 from mpi.service.persons.golden_record import UNKNOWN_ID
 from mpi.service.persons.person_status import find_visible_status
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_SCORED_RECORDS = 100
 """Above this number of records, stored pairs replace scoring every pair."""

@@ -13,7 +13,7 @@ from mpi.domain.decision import CORRECTION
 from mpi.domain.viewer import Viewer, is_source_owner
 from mpi.storage.repositories.steps.consents import ConsentStatus, StoredConsent
 from mpi.storage.repositories.steps.decisions import StoredDecision
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MAKER = "maker"
 """Member of a waiting step's detail: the sources of its maker."""

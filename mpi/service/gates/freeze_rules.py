@@ -7,7 +7,7 @@ from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import ConflictError
 from mpi.service.gates.consents import find_person_records
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 FROZEN_SOURCES, WANTED_FROM = "frozen", "wanted_from"
 """Members of a step's detail: frozen sources, and the requested day."""

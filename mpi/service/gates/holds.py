@@ -20,7 +20,7 @@ from mpi.service.resolution.resolve import resettle
 from mpi.storage.repositories.derived.proposals import Hold, ProposalItem, ProposalStatus
 from mpi.storage.repositories.steps.decisions import DecisionStatus, NewDecision
 from mpi.storage.repositories.steps.steps import Step
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 FIELDS = ("source", "local_id", "enterprise_id")
 REFUSED_HOLD = "hold"

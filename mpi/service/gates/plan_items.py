@@ -10,7 +10,7 @@ import orjson
 from mpi.domain.record_ref import RecordRef
 from mpi.service.resolution.settlement import Settlement
 from mpi.storage.repositories.derived.proposals import ProposalItem
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)

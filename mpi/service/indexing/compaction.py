@@ -15,7 +15,7 @@ from mpi.service.indexing.reindex import Progress
 from mpi.service.processes.pacing import AdaptiveBatchSize, Pace
 from mpi.storage.key_index.key_segments import UncompactedKeys
 from mpi.storage.unit_of_work.database import Database
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
 MAX_UNMERGED_RECORDS, MAX_UNMERGED_SHARE = 200_000, 10
 """Uncompacted records, or one part in so many of the index, that force a compaction.

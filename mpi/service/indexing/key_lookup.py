@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from mpi.storage.driver.chunks import iter_chunks
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 SnapshotOpener = Callable[[], AbstractContextManager[ReadUnit]]
 """Opens another reading transaction."""

@@ -23,8 +23,8 @@ from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Matcher
 from mpi.service.indexing.key_lookup import SnapshotOpener, find_records_by_key
 from mpi.service.indexing.scalar_scoring import score_in_batches
-from mpi.storage.repositories.derived.derived import Edges
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.repositories.derived.features_and_edges import Edges
+from mpi.storage.unit_of_work.units import ReadUnit
 
 DUCKDB_MEMORY = "1500MB"
 """Memory of DuckDB before it spills; a load of a million stays under 4 GB."""

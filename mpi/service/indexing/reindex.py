@@ -18,8 +18,8 @@ from mpi.service.indexing.pairing import DUCKDB_MEMORY, edges_from_columns, scor
 from mpi.service.indexing.scalar_scoring import score_in_batches
 from mpi.standardize.payload import features_to_bytes
 from mpi.storage.key_index.blocking_keys import PackedKeys
-from mpi.storage.repositories.derived.derived import Edges
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.repositories.derived.features_and_edges import Edges
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MIN_RECORDS_FOR_DUCKDB = 500
 """Fewest changed records whose pairs are found on DuckDB."""

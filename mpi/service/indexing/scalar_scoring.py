@@ -10,8 +10,8 @@ from mpi.domain.features import Features
 from mpi.domain.weight import round_weight
 from mpi.service.core.index import Matcher
 from mpi.service.core.stored_features import load_features, split_into_batches
-from mpi.storage.repositories.derived.derived import Edges
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.repositories.derived.features_and_edges import Edges
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 class ScoredBatch(NamedTuple):

@@ -35,7 +35,7 @@ from mpi.storage.repositories.sources.batches import LOADING, Batch
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.sources import Source
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 SQLITE_CHUNK = 2_000
 """Largest number of statements in one SQLite transaction.

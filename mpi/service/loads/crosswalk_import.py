@@ -26,7 +26,7 @@ from mpi.service.statements.sources import require_data_source
 from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.derived.proposals import ProposalItem
 from mpi.storage.repositories.steps.decisions import DecisionStatus, NewDecision
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
 ORIGIN = "import"
 

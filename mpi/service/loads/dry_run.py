@@ -27,10 +27,10 @@ from mpi.service.loads.standardize_pool import StandardizePool
 from mpi.service.statements.intake import StatementOutcome, judge_statements
 from mpi.service.statements.statement import Statement
 from mpi.standardize.payload import features_to_bytes
-from mpi.storage.repositories.derived.derived import Edges
+from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.sources.records import StoredRecord
 from mpi.storage.repositories.sources.sources import Source
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 SAMPLE_PER_BAND = 5
 """Sample records per band."""

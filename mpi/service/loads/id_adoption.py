@@ -10,7 +10,7 @@ from dataclasses import replace
 from mpi.domain import eid as eids
 from mpi.domain.errors import EidError
 from mpi.service.resolution.settlement import ClusterAssignment, Settlement
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
 
 def find_adoptable_ids(old_ids: Collection[str], *, test: bool) -> dict[str, str]:

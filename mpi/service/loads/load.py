@@ -23,7 +23,7 @@ from mpi.service.processes.core_reservation import reserve_core
 from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.storage.repositories.sources.batches import Batch
 from mpi.storage.repositories.sources.sources import Source
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from mpi.service.resolution.resolve import ResolveInputs, find_affected_records,
 from mpi.service.resolution.settlement import IdChoice
 from mpi.service.statements.current_version import RestatedRecords, recompute_current_versions
 from mpi.storage.repositories.sources.batches import LOADING, UNDOING, Batch
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 DISCLOSED_FIELDS = ("source", "local_id", "disclosures")
 COMMIT_KIND = "undo load"

@@ -37,9 +37,9 @@ from mpi.service.indexing.scalar_scoring import score_pairs
 from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.statements.intake import StatementOutcome, judge_statement, make_comparable
 from mpi.service.statements.statement import Statement
-from mpi.storage.repositories.derived.derived import Edges
+from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.sources.sources import Source
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 NO_RECORD = -1
 ALREADY_WRITTEN = -1

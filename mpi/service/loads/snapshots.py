@@ -13,7 +13,7 @@ from mpi.service.statements.intake import StatementOutcome, judge_statement
 from mpi.standardize.payload import record_from_bytes
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 @dataclass(slots=True)

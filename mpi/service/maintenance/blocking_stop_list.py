@@ -15,7 +15,7 @@ from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.standardize.shared_values import SharedValues
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 SAMPLE_BLOCKS = 100
 """Number of largest blocks from which pairs are sampled."""

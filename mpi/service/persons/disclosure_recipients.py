@@ -16,7 +16,7 @@ from mpi.service.core.visibility import visible_labels
 from mpi.service.persons.effects import PastDisclosure, StepEffect
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.persons.persons import Membership
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MAX_LISTED = 1000
 

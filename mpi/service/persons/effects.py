@@ -11,7 +11,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
 from mpi.service.core.visibility import visible_labels
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 FIELDS = ("source", "local_id", "enterprise_id", "flags")
 

@@ -9,7 +9,7 @@ from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
 from mpi.service.persons.person_status import find_visible_status
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def compute_etag(unit: ReadUnit, index: Index, persons: Iterable[Person]) -> str:

@@ -16,7 +16,7 @@ from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.persons.persons import PersonStatus
 from mpi.storage.repositories.sources.records import RecordState
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def look_up_crosswalk_fast(

@@ -33,7 +33,7 @@ from mpi.service.statements.correction_records import Correction, find_correctio
 from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.payload import record_from_bytes
 from mpi.storage.repositories.persons.persons import Person
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 UNKNOWN_ID = "this index never gave out that enterprise ID"
 

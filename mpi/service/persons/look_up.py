@@ -14,7 +14,7 @@ from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.repositories.access.disclosures import Disclosure
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 _ANONYMOUS = Viewer("nobody")
 Answer = TypeVar("Answer")

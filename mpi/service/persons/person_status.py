@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mpi.service.core.visibility import visible_labels
 from mpi.storage.repositories.persons.persons import IdentityEvent, Person, PersonStatus
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.persons.persons import Person
 from mpi.storage.repositories.steps.decisions import DecisionStatus
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 IMPORT_ORIGIN = "import"
 """Origin of decisions that came from an old crosswalk."""

@@ -17,7 +17,7 @@ from mpi.service.indexing.reindex import find_candidates
 from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.shared_values import drop_shared_values
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_RESULTS = 10
 """Most persons in a search result: search finds, it does not browse."""

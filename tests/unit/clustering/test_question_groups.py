@@ -20,7 +20,9 @@ from mpi.clustering.question_groups import (
 keys = st.integers(-(2**63), 2**63 - 1)
 few = st.integers(0, 30)
 hubs = st.integers(0, 2)
-edges = st.tuples(st.one_of(few, hubs), few).filter(lambda ends: ends[0] != ends[1]).map(lambda e: order_pair(*e))
+edges = (
+    st.tuples(st.one_of(few, hubs), few).filter(lambda ends: ends[0] != ends[1]).map(lambda e: order_pair(*e))
+)
 pair_sets = st.sets(edges, max_size=60)
 few_pairs = st.sets(edges, max_size=6)
 
@@ -81,7 +83,9 @@ def test_a_key_names_one_record_and_needs_no_escape_in_an_address(one, other):
 
 
 def test_three_candidates_of_one_record_are_one_question_about_it():
-    assert shown([(1, 9), (4, 9), (9, 12)]) == {PairQuestion(9, QuestionShape.STAR): {(1, 9), (4, 9), (9, 12)}}
+    assert shown([(1, 9), (4, 9), (9, 12)]) == {
+        PairQuestion(9, QuestionShape.STAR): {(1, 9), (4, 9), (9, 12)}
+    }
 
 
 def test_one_candidate_less_leaves_the_question_its_name():
@@ -125,7 +129,9 @@ def parts_of_a_page(draw):
     for first in range(draw(st.integers(1, 4))):
         records = range(first * 8, first * 8 + draw(st.integers(2, 14)))
         chain = {(one, one + 1) for one in records[:-1]}
-        star = {order_pair(records[0], other) for other in records[1 : draw(st.integers(0, BUSY_CANDIDATES + 1))]}
+        star = {
+            order_pair(records[0], other) for other in records[1 : draw(st.integers(0, BUSY_CANDIDATES + 1))]
+        }
         found |= chain | star
     return found
 
@@ -159,10 +165,15 @@ def test_a_change_asks_for_no_more_pairs_however_much_hangs_together():
         asked = set()
 
         def told_of(doubts):
-            return ReviewPairGraph(lambda records: asked.update(records) or {r: doubts.get_candidates(r) for r in records})
+            return ReviewPairGraph(
+                lambda records: asked.update(records) or {r: doubts.get_candidates(r) for r in records}
+            )
 
         middle = length // 2
-        before, after = ReviewPairGraph.from_pairs(chain), ReviewPairGraph.from_pairs({*chain, (middle, length + 7)})
+        before, after = (
+            ReviewPairGraph.from_pairs(chain),
+            ReviewPairGraph.from_pairs({*chain, (middle, length + 7)}),
+        )
         regroup_questions(told_of(before), told_of(after), {middle, length + 7})
         return len(asked)
 

@@ -64,7 +64,9 @@ def test_a_stratum_counts_by_the_pairs_that_it_holds():
 
 
 def test_what_was_judged_whole_has_no_interval_left():
-    assert estimate_precision([JudgedStratum(20, 20, 15, 5)]) == estimate_precision([JudgedStratum(20, 20, 15, 5), JudgedStratum(0, 0, 0, 0)])
+    assert estimate_precision([JudgedStratum(20, 20, 15, 5)]) == estimate_precision(
+        [JudgedStratum(20, 20, 15, 5), JudgedStratum(0, 0, 0, 0)]
+    )
     found = estimate_precision([JudgedStratum(20, 20, 15, 5)])
     assert found.low == found.value == found.high == 0.75
 
@@ -81,7 +83,11 @@ def test_a_size_that_was_estimated_widens_the_interval():
 
 
 def test_nothing_is_said_before_every_stratum_has_a_verdict():
-    judged, not_yet, empty = JudgedStratum(10, 10, 3, 0), JudgedStratum(10, 10, 0, 0), JudgedStratum(0, 0, 0, 0)
+    judged, not_yet, empty = (
+        JudgedStratum(10, 10, 3, 0),
+        JudgedStratum(10, 10, 0, 0),
+        JudgedStratum(0, 0, 0, 0),
+    )
     assert estimate_precision([judged, not_yet]) is None
     assert estimate_precision([empty]) is None
     assert estimate_recall([judged], [not_yet]) is None

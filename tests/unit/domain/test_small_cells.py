@@ -1,6 +1,6 @@
 """Small counts are not shown, and neither is what they would follow from."""
 
-from mpi.domain.small_cells import suppress_count, suppress_cells, suppress_cells_in_parts
+from mpi.domain.small_cells import suppress_cells, suppress_cells_in_parts, suppress_count
 
 
 def test_a_small_count_takes_the_next_smallest_with_it():
@@ -15,7 +15,12 @@ def test_two_small_counts_hide_each_other_and_large_ones_stay():
 def test_nought_tells_of_nobody_and_hides_nothing():
     assert suppress_cells({"a": 0, "b": 5}) == {"a": 0, "b": None}
     assert suppress_cells({"a": 0, "b": 50}) == {"a": 0, "b": 50}
-    assert (suppress_count(0), suppress_count(1), suppress_count(9), suppress_count(10)) == (0, None, None, 10)
+    assert (suppress_count(0), suppress_count(1), suppress_count(9), suppress_count(10)) == (
+        0,
+        None,
+        None,
+        10,
+    )
 
 
 def test_a_small_count_follows_from_no_total_of_its_part():

@@ -78,7 +78,10 @@ def test_what_stands_was_stated_and_nothing_stated_is_lost(values, rule):
 
 @given(_VALUES, _RULES)
 def test_a_record_whose_value_does_not_stand_can_go_without_changing_what_does(values, rule):
-    stands, listed = choose_value(values, rule).stated, [one.stated for one in choose_all_values(values, rule, DAY)]
+    stands, listed = (
+        choose_value(values, rule).stated,
+        [one.stated for one in choose_all_values(values, rule, DAY)],
+    )
     for gone in values:
         left = [each for each in values if each is not gone]
         if gone != stands:
@@ -97,7 +100,10 @@ def test_the_rule_that_is_named_is_the_one_that_left_the_value_alone(values, rul
         assert chosen.reason is (SelectionReason.ONLY if len(values) == 1 else SelectionReason.AGREED)
     elif chosen.reason is not SelectionReason.KEY:
         criterion = Criterion(chosen.reason.value)
-        ranks = [rule.rank_value(criterion, other) < rule.rank_value(criterion, chosen.stated) for other in chosen.others]
+        ranks = [
+            rule.rank_value(criterion, other) < rule.rank_value(criterion, chosen.stated)
+            for other in chosen.others
+        ]
         assert any(ranks)
 
 
@@ -144,7 +150,12 @@ def test_of_a_list_every_value_stands_those_of_the_day_first_and_the_latest_befo
         said("newer", 3, begin="2026-01-01"),
         said("to come", 4, begin="2027-01-01"),
     ]
-    assert [one.stated.value for one in choose_all_values(homes, RULE, DAY)] == ["newer", "now", "to come", "old"]
+    assert [one.stated.value for one in choose_all_values(homes, RULE, DAY)] == [
+        "newer",
+        "now",
+        "to come",
+        "old",
+    ]
 
 
 def test_the_shipped_rules_have_one_for_every_attribute():

@@ -60,7 +60,9 @@ def test_a_whole_number_says_what_its_text_says_whatever_its_column_is(tmp_path,
     row = next(iter(open_file(written(tmp_path, columns), None, None)))
     assert isinstance(row, CanonicalRow)
     sealed = KeyedHash(bytes(32))
-    assert validate_record(row.fields, sealed, NOW) == validate_record({"local_id": "1"} | {field: text}, sealed, NOW)
+    assert validate_record(row.fields, sealed, NOW) == validate_record(
+        {"local_id": "1"} | {field: text}, sealed, NOW
+    )
 
 
 def test_a_decimal_has_no_exponent_and_no_fraction_of_nought(tmp_path, mapped):
@@ -88,7 +90,9 @@ FAR_DAY = 2_932_897  # 10000-01-01, in days since 1970
 def test_a_day_outside_the_calendar_is_an_issue_of_its_row_as_in_csv(tmp_path, kind, count):
     field = "previous_birth_dates" if pa.types.is_list(kind) else "birth_date"
     path = written(tmp_path, {"local_id": ["1", "2"], field: pa.array([count, None], kind)})
-    far, none = [validate_record(row.fields, KeyedHash(bytes(32)), NOW) for row in open_file(path, None, None)]
+    far, none = [
+        validate_record(row.fields, KeyedHash(bytes(32)), NOW) for row in open_file(path, None, None)
+    ]
     assert [issue.code for issue in far.issues] == ["unreadable-date"]
     assert none.issues == ()
 

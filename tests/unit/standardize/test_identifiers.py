@@ -56,5 +56,7 @@ def test_a_filler_leaves_nothing_behind():
 def test_no_token_holds_the_digits_and_all_depend_on_the_secret(value):
     mine = read(value)
     assert all(value not in token for token in (*mine.tokens, *mine.near, *mine.systems))
-    other = tokenize_identifiers([Identifier(system="ssid", assigner="OH", value=value)], KeyedHash(b"o" * 32))
+    other = tokenize_identifiers(
+        [Identifier(system="ssid", assigner="OH", value=value)], KeyedHash(b"o" * 32)
+    )
     assert not set(mine.near) & set(other.near)

@@ -88,7 +88,9 @@ def test_bytes_that_are_no_payload_are_refused_without_being_quoted(data):
 
 def test_the_content_hash_ignores_when_it_was_stated_and_nothing_else():
     record = record_of(**FULL)
-    assert compute_content_hash(record._replace(as_of="2020-01-01T00:00:00.000000Z")) == compute_content_hash(record)
+    assert compute_content_hash(record._replace(as_of="2020-01-01T00:00:00.000000Z")) == compute_content_hash(
+        record
+    )
     changes = {"local_id": "r2", "ssn_token": None, "race": (), "flags": (), "multiple_birth": True}
     hashes = {compute_content_hash(record._replace(**{name: value})) for name, value in changes.items()}
     assert len(hashes | {compute_content_hash(record)}) == 6

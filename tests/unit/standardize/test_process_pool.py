@@ -47,7 +47,9 @@ def lose(folder):
 
 
 def test_a_process_that_standardizes_does_not_look_for_garbage_as_it_ends(tmp_path):
-    assert len(list(map_chunks(lose, [str(tmp_path)] * (MIN_PARALLEL_CHUNKS + 4), 2))) == MIN_PARALLEL_CHUNKS + 4
+    assert (
+        len(list(map_chunks(lose, [str(tmp_path)] * (MIN_PARALLEL_CHUNKS + 4), 2))) == MIN_PARALLEL_CHUNKS + 4
+    )
     assert not (tmp_path / "sought").exists()
 
 

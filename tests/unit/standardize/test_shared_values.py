@@ -29,7 +29,9 @@ def children(count: int = MIN_BIRTH_DATES, **sent: object) -> list[Features]:
 
 
 def left_of(features: Features, *shared: list[Features]) -> Features:
-    return drop_shared_values(features, find_shared_values([one for some in shared for one in some], SEAL), SEAL)
+    return drop_shared_values(
+        features, find_shared_values([one for some in shared for one in some], SEAL), SEAL
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,9 @@ def test_records_of_one_birth_date_or_of_none_are_counted_once_or_not_at_all():
 
 @given(st.permutations(children(13, **HAVEN, phone="614-555-0134")))
 def test_the_order_of_the_records_does_not_matter(records):
-    assert find_shared_values(records, SEAL) == find_shared_values(children(13, **HAVEN, phone="614-555-0134"), SEAL)
+    assert find_shared_values(records, SEAL) == find_shared_values(
+        children(13, **HAVEN, phone="614-555-0134"), SEAL
+    )
 
 
 def test_a_guardians_name_is_shared_because_it_is_common_and_stays():

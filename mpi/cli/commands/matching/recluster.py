@@ -46,7 +46,7 @@ def run(
         ),
     ] = None,
     memory: MemoryOption = None,
-    runs: Annotated[bool, typer.Option("--runs", help="List the runs and their progress.")] = False,
+    recluster_runs: Annotated[bool, typer.Option("--runs", help="List the runs and their progress.")] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Resume an interrupted run, with the same --engine."),
@@ -62,7 +62,7 @@ def run(
     --apply nothing changes. A plan is applied in many short transactions, so that nobody waits for it.
     """
     chosen = select_engine(engine, master, memory)
-    if runs or resume or give_up:
+    if recluster_runs or resume or give_up:
         _manage_runs(
             chosen, is_engine_given=engine is not None, resume=resume, give_up=give_up, as_json=as_json
         )
@@ -117,7 +117,7 @@ def _manage_runs(
     from mpi import bootstrap
     from mpi.service.processes import core_reservation
     from mpi.service.recluster import proposals, run_executor
-    from mpi.storage.repositories.derived import runs
+    from mpi.storage.repositories.derived import recluster_runs
 
     if resume and give_up:
         raise InputError("--resume and --abandon: one of them")
@@ -125,7 +125,7 @@ def _manage_runs(
         index, viewer = session.index, session.viewer
         all_runs = run_executor.list_runs(index, viewer)
         if resume or give_up:
-            interrupted_runs = [run for run in all_runs if run.stage in runs.OPEN_STAGES]
+            interrupted_runs = [run for run in all_runs if run.stage in recluster_runs.OPEN_STAGES]
             if not interrupted_runs:
                 raise ConflictError("no run was interrupted: there is nothing to do")
             if resume:
@@ -152,9 +152,9 @@ def _require_same_engine(run: RunView, engine: BatchEngine) -> None:
 
     A run begun on a cluster may be too large for this machine.
     """
-    from mpi.storage.repositories.derived import runs
+    from mpi.storage.repositories.derived import recluster_runs
 
-    if run.stage == runs.RunStage.DERIVING and run.engine != engine.name:
+    if run.stage == recluster_runs.RunStage.DERIVING and run.engine != engine.name:
         raise InputError(
             f"run {run.id} was begun with {run.engine}: add --engine {run.engine}, or --engine {engine.name} "
             "to score its pairs on this machine"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpi.api.app import create_app
-from mpi.api.request import body, bulk
+from mpi.api.request import bulk, record_body
 from mpi.domain.viewer import Action, make_operator
 from mpi.service.access.clients import revoke_client
 from tests.index import a_child, crosswalk
@@ -139,7 +139,7 @@ def test_lines_are_the_same_however_the_body_arrives(texts, size):
             yield data[start : start + size]
 
     async def read():
-        return [(each.number, each.data) async for each in body.iterate_lines(arriving())]
+        return [(each.number, each.data) async for each in record_body.iterate_lines(arriving())]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(body, "MAX_RECORD_BYTES", 8)

@@ -69,12 +69,16 @@ def test_each_condition_says_what_it_said(stated, drawn):
     with duckdb.connect() as connection:
         connection.register("pairs", pa.table(columns, schema=schema))
         before = connection.sql(f"SELECT {', '.join(stated)} FROM pairs").fetchall()
-        after = connection.sql(f"SELECT {', '.join(shared.conditions)} FROM ({shared.write_query('FROM pairs')})")
+        after = connection.sql(
+            f"SELECT {', '.join(shared.conditions)} FROM ({shared.write_query('FROM pairs')})"
+        )
         assert after.fetchall() == before
 
 
 def test_what_is_said_twice_is_a_column_and_what_is_said_once_is_none():
-    shared = share_subexpressions(["f(a_l, a_r) >= 0.9 AND n_l = n_r", "f(a_l, a_r) >= 0.8", "g(a_l) = 1"], "s_")
+    shared = share_subexpressions(
+        ["f(a_l, a_r) >= 0.9 AND n_l = n_r", "f(a_l, a_r) >= 0.8", "g(a_l) = 1"], "s_"
+    )
     [[term]] = shared.layers
     assert term == ("s_0", "(F(a_l, a_r))")
     assert shared.conditions == ("((s_0 >= 0.9) AND (n_l = n_r))", "(s_0 >= 0.8)", "((G(a_l)) = 1)")

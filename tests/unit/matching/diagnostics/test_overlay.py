@@ -22,7 +22,9 @@ def scorer():
 
 
 def features(**changes):
-    record = validate_record(a_child("1", **{**JAYDEN, **changes}), SEAL, datetime(2026, 3, 1, tzinfo=UTC)).record
+    record = validate_record(
+        a_child("1", **{**JAYDEN, **changes}), SEAL, datetime(2026, 3, 1, tzinfo=UTC)
+    ).record
     return standardize(record, "sis", SEAL)
 
 

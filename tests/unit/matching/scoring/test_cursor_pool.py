@@ -15,7 +15,7 @@ from mpi.matching.compiler.pair_query import PairQuery
 from mpi.matching.model.model import find_model_folder, load_model
 from mpi.matching.scoring.batch import PAIR_SCHEMA
 from mpi.matching.scoring.cursor_pool import CursorPool
-from mpi.matching.scoring.load_scorer import ScoringResources, LoadScorer
+from mpi.matching.scoring.load_scorer import LoadScorer, ScoringResources
 
 TWO_MINUTES = "SELECT count(*) FROM range(200000) AS a, range(200000) AS b WHERE a.range + b.range = -1"
 SOON_S = 20

@@ -9,7 +9,7 @@ from mpi.matching.model.model import find_model_folder, load_model
 from mpi.matching.scoring import load_scorer
 from mpi.matching.scoring.batch import PAIR_SCHEMA
 from mpi.matching.scoring.feature_batches import batch_stored_features
-from mpi.matching.scoring.load_scorer import ScoringResources, LoadScorer
+from mpi.matching.scoring.load_scorer import LoadScorer, ScoringResources
 from mpi.matching.scoring.splink_scorer import score_stored_pairs
 from mpi.standardize.payload import features_to_bytes
 from tests.unit.matching.pairs import records
@@ -116,7 +116,8 @@ def test_nothing_piles_up_beside_the_features(kept):
 def test_pairs_are_cut_into_as_many_parts_as_there_are_threads_and_each_fits_into_memory(monkeypatch):
     monkeypatch.setattr(load_scorer, "CHUNK_PAIRS", 1_000)
     sizes = {
-        rows: [size for _, size in load_scorer._divide_rows(rows, 4, 100)] for rows in (0, 1, 199, 200, 900, 4_100)
+        rows: [size for _, size in load_scorer._divide_rows(rows, 4, 100)]
+        for rows in (0, 1, 199, 200, 900, 4_100)
     }
     assert all(size * 4 <= load_scorer.CHUNK_PAIRS for some in sizes.values() for size in some), "at once"
     assert sizes[0] == []
@@ -133,7 +134,9 @@ def test_progress_is_told_of_each_part(tmp_path, monkeypatch):
     monkeypatch.setattr(load_scorer, "CHUNK_PAIRS", 30)
     monkeypatch.setattr(load_scorer, "MAX_QUERIES", 1)
     told, made = [], dict(records(20, 10))
-    with LoadScorer(MODEL, ScoringResources(tmp_path, progress=lambda done, total: told.append((done, total)))) as opened:
+    with LoadScorer(
+        MODEL, ScoringResources(tmp_path, progress=lambda done, total: told.append((done, total)))
+    ) as opened:
         opened.add_features(stored({number: made[number] for number in range(10)}))
         passing = {-1 - place: made[number] for place, number in enumerate(range(10, 20))}
         opened.score(pairs_of(passing, range(10)), FLOOR, stored(passing))

@@ -287,7 +287,9 @@ def test_a_worker_with_other_string_functions_is_refused_in_one_line_without_a_v
     call, _returns = functions.FUNCTIONS["jaro_winkler"]
     monkeypatch.setattr(call.__closure__[0].cell_contents, "edition", "0.0.1")
     with pytest.raises(EngineError) as refusal:
-        SparkEngine(MASTER, MEMORY).weigh_pairs(model, stored(made), keys_of(made, model), 0.0, tmp_path, ignore_progress)
+        SparkEngine(MASTER, MEMORY).weigh_pairs(
+            model, stored(made), keys_of(made, model), 0.0, tmp_path, ignore_progress
+        )
     said = str(refusal.value)
     assert "this worker has rapidfuzz" in said
     assert "the index 0.0.1" in said
