@@ -9,7 +9,6 @@ import uvicorn
 
 from mpi.api.app import create_app
 from mpi.api.server.resumption import start_resumption
-from mpi.api.server.scheduler_slice import request_short_slice
 from mpi.domain.errors import InputError
 from mpi.service.core.index import Index
 
@@ -34,7 +33,6 @@ def serve(index: Index, host: str, port: int, *, open_pages: bool = False) -> No
     """
     app = create_app(index, open_pages=open_pages)
     listener = listen(host, port)
-    request_short_slice()
     log_to_stderr()
     start_resumption(app)
     # uvicorn's own access log shows whole paths, and those hold local IDs.

@@ -6,7 +6,6 @@ from uvicorn.supervisors import Multiprocess
 
 from mpi.api.app import create_app
 from mpi.api.server.resumption import start_resumption
-from mpi.api.server.scheduler_slice import request_short_slice
 from mpi.api.server.serve import GRACE_S, listen, log_to_stderr
 from mpi.api.server.shared_port import open_shared_port
 from mpi.bootstrap import open_index
@@ -34,7 +33,6 @@ def serve_with(host: str, port: int, workers: int) -> None:
     with listen(host, port) as free:
         address, number = free.getsockname()[:2]
     shared = open_shared_port(address, number)
-    request_short_slice()
     config = uvicorn.Config(
         "mpi.api.server.workers:application", factory=True, workers=workers,
         access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_S,
@@ -47,7 +45,6 @@ def serve_with(host: str, port: int, workers: int) -> None:
 def application() -> FastAPI:
     """Return the application of one worker, around the index that the environment names."""
     log_to_stderr()
-    request_short_slice()
     app = create_app(open_index(Settings()))
     start_resumption(app)
     return app

@@ -142,5 +142,5 @@ def test_lines_are_the_same_however_the_body_arrives(texts, size):
         return [(each.number, each.data) async for each in record_body.iterate_lines(arriving())]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(body, "MAX_RECORD_BYTES", 8)
+        patch.setattr(record_body, "MAX_RECORD_BYTES", 8)
         assert asyncio.run(read()) == expected
