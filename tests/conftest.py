@@ -1,11 +1,11 @@
-"""The two stores. A test that takes ``database_url`` runs on each of them."""
+"""Stores, servers and databases of tests; a test that takes ``database_url`` runs on each store."""
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.postgres import NoServer, a_server
 
-# How fast examples are drawn says how busy the machine is, and nothing of the code.
+# The time to draw examples depends on how busy the machine is, and says nothing of the code.
 settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
@@ -14,7 +14,7 @@ STORES = ("sqlite", "postgresql")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Leave a test's second store to the whole suite, except for the contract that both stores keep."""
+    """Mark the second store of a test as slow, except for the conformance tests."""
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         if params.get("database_url") == "postgresql" and "conformance" not in item.path.parts:
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def postgres():
-    """A PostgreSQL server of this test process; without one the test fails, and says why."""
+    """A PostgreSQL server for this test process; the test fails with the reason where none can start."""
     try:
         with a_server(in_memory=True) as server:
             yield server
@@ -38,12 +38,12 @@ def _shared_database(postgres):
 
 @pytest.fixture
 def postgres_url(postgres, _shared_database):
-    """A database on PostgreSQL at this version's schema, without a row; the same for all tests in turn."""
+    """An empty PostgreSQL database at the current schema, shared by all tests in turn."""
     postgres.empty(_shared_database)
     return postgres.url(_shared_database)
 
 
 @pytest.fixture(params=STORES)
 def database_url(request):
-    """Where a new index is kept, on either store; None is an SQLite file in its home."""
+    """The database URL of a new index, on each store; None is an SQLite file in its home."""
     return None if request.param == "sqlite" else request.getfixturevalue("postgres_url")

@@ -1,4 +1,4 @@
-"""What tests of the steward's desk share: children in doubt, people at the desk, and a clock."""
+"""Shared helpers for tests of the desk: open questions, stewards and a clock."""
 
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,20 +20,20 @@ NOBODY = Viewer("nobody", None, frozenset(Action) - {Action.TASK_READ, Action.TA
 
 
 def doubtful(index, count: int, start: int = 0) -> None:
-    """So many pairs in doubt: a child of sis and one almost alike of ccwis, by the same local ID."""
+    """Load the given number of doubtful pairs: a child of sis and a similar one of ccwis."""
     children = many_children(count, start)
     load_rows(index, "sis", *children)
     load_rows(index, "ccwis", *(almost(child) for child in children))
 
 
 def almost(child: dict[str, object]) -> dict[str, object]:
-    """The child under names that are alike, of the same birth date."""
+    """Return the child with similar names, the same birth date and no ZIP."""
     names = {name: f"{child[name]}h" for name in ("first_name", "last_name")}
     return {**child, **names, "postal_code": ""}
 
 
 def one_pair(index) -> None:
-    """A child of sis and one of ccwis, in doubt."""
+    """Add a child of sis and a similar one of ccwis."""
     upsert(index, OPERATOR, "sis", a_child("1"))
     upsert(
         index, OPERATOR, "ccwis", a_child("2", first_name="Amarah", last_name="Okonkwoh", postal_code=None)
@@ -41,7 +41,7 @@ def one_pair(index) -> None:
 
 
 def several(index) -> None:
-    """A child of sis with three candidates of ccwis, which are candidates of each other as well."""
+    """Add a child of sis with three candidates of ccwis, which are candidates of each other too."""
     one_pair(index)
     for local_id, first, last in (("3", "Amaro", "Okonkwu"), ("4", "Amarix", "Okonkw")):
         upsert(
@@ -50,14 +50,14 @@ def several(index) -> None:
 
 
 def keys(index, viewer=ANN, **filters) -> list[str]:
-    """Keys of the questions that a page of the queue shows."""
-    return [one.key for one in load_queue_page(index, viewer, Filters(**filters)).questions]
+    """Return the keys of the questions on a page of the queue."""
+    return [question.key for question in load_queue_page(index, viewer, Filters(**filters)).questions]
 
 
 def the_question(index, viewer=ANN, **filters):
-    """The one question that there is."""
-    [one] = load_queue_page(index, viewer, Filters(**filters)).questions
-    return one
+    """Return the only question of the queue."""
+    [question] = load_queue_page(index, viewer, Filters(**filters)).questions
+    return question
 
 
 @contextmanager
@@ -68,5 +68,5 @@ def at(moment: datetime):
 
 
 def later(**by: float) -> datetime:
-    """A moment after now."""
+    """Return a moment after now."""
     return datetime.now(UTC) + timedelta(**by)

@@ -23,7 +23,7 @@ from mpi.storage import migrate
 from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.unit_of_work.database import Database
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 from tests.models import tiny_model
 
 OPERATOR = make_operator()

@@ -1,4 +1,4 @@
-"""The benchmark behind docs/benchmarks.md; ``scripts/bench`` runs it and it prints JSON."""
+"""Benchmark whose figures docs/benchmarks.md shows; ``scripts/bench`` runs it and prints JSON."""
 
 import argparse
 import json
@@ -16,16 +16,16 @@ from tests.bench import batch, beside, delta, online, scoring, state
 from tests.postgres import a_server
 
 PARTS = ("load", "online", "delta", "scoring", "batch")
-"""There is no other part without the load."""
+"""Parts that run by default; each needs the load."""
 ON_REQUEST = ("beside",)
-"""Half a minute more, or two at a million."""
+"""Parts that run only when named; half a minute, or two at a million records."""
 _CHANGING = {"online", "beside", "delta"}
 """Parts that write to the index."""
 PACKAGES = ("splink", "duckdb", "sqlalchemy", "fastapi", "uvicorn", "uvloop", "httptools", "rapidfuzz")
 
 
 def main() -> int:
-    """Measure what docs/benchmarks.md lists, on this machine."""
+    """Measure what docs/benchmarks.md lists, on this machine." asked=argument"""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=main.__doc__)
     parser.add_argument("--records", type=int, default=100_000, help="source records of the simulated state")
     parser.add_argument("--store", choices=("sqlite", "postgresql", "both"), default="sqlite")
@@ -42,35 +42,39 @@ def main() -> int:
     return 0
 
 
-def bench(asked: argparse.Namespace) -> dict[str, object]:
-    """Everything that was asked for."""
+def bench(arguments: argparse.Namespace) -> dict[str, object]:
+    """Run the requested parts on the requested stores."""
     began = time.perf_counter()
-    found: dict[str, object] = {"machine": machine(), "workers": asked.workers}
+    results: dict[str, object] = {"machine": machine(), "workers": arguments.workers}
     with tempfile.TemporaryDirectory(prefix="mpi-bench-") as name:
         folder = Path(name)
-        kept = asked.keep or folder
-        if not (kept / "state").exists():
-            step(f"simulating {asked.records:,} records")
-            found["simulate_s"] = round(state.simulate(kept / "state", asked.records, seed=1), 1)
-        if _CHANGING & set(asked.parts):
-            state.simulate(folder / "fresh", max(asked.records // 5, int(asked.seconds * 2_000)), seed=2)
-        stores = ("sqlite", "postgresql") if asked.store == "both" else (asked.store,)
+        state_folder = arguments.keep or folder
+        if not (state_folder / "state").exists():
+            step(f"simulating {arguments.records:,} records")
+            results["simulate_s"] = round(
+                state.simulate(state_folder / "state", arguments.records, seed=1), 1
+            )
+        if _CHANGING & set(arguments.parts):
+            state.simulate(
+                folder / "fresh", max(arguments.records // 5, int(arguments.seconds * 2_000)), seed=2
+            )
+        stores = ("sqlite", "postgresql") if arguments.store == "both" else (arguments.store,)
         with a_server(**_advised()) if "postgresql" in stores else nullcontext() as server:
             for store in stores:
                 url = server.url(server.new_database()) if store == "postgresql" else None
-                found[store] = _one_store(asked, folder, store, url)
-    return found | {"took_s": round(time.perf_counter() - began)}
+                results[store] = _one_store(arguments, folder, store, url)
+    return results | {"took_s": round(time.perf_counter() - began)}
 
 
-def _one_store(asked: argparse.Namespace, folder: Path, store: str, url: str | None) -> dict[str, object]:
+def _one_store(arguments: argparse.Namespace, folder: Path, store: str, url: str | None) -> dict[str, object]:
     step(f"{store}: from files to enterprise IDs")
-    kept = asked.keep or folder
+    state_folder = arguments.keep or folder
     made = (
-        state.keep(kept, asked.records, url, asked.model)
+        state.keep(state_folder, arguments.records, url, arguments.model)
         if url is None
-        else state.make(kept / "state", folder / store, url, asked.model)
+        else state.make(state_folder / "state", folder / store, url, arguments.model)
     )
-    found: dict[str, object] = {
+    results: dict[str, object] = {
         "load": {
             "records": made.records,
             "seconds": round(made.load_s, 1),
@@ -80,30 +84,37 @@ def _one_store(asked: argparse.Namespace, folder: Path, store: str, url: str | N
             "database_mb": round(sum(f.stat().st_size for f in made.home.glob("mpi.db*")) / 1e6),
         }
     }
-    if "batch" in asked.parts:
+    if "batch" in arguments.parts:
         step(f"{store}: re-cluster")
-        found["recluster"] = batch.measure(made)
-    if "scoring" in asked.parts and store == "sqlite":
+        results["recluster"] = batch.measure(made)
+    if "scoring" in arguments.parts and store == "sqlite":
         step("scoring, beside Splink")
-        found["scoring"] = scoring.measure(made)
-    if asked.keep is not None and url is None and _CHANGING & set(asked.parts):
+        results["scoring"] = scoring.measure(made)
+    if arguments.keep is not None and url is None and _CHANGING & set(arguments.parts):
         made = state.copied(made, folder / store)
-    if "online" in asked.parts:
+    if "online" in arguments.parts:
         step(f"{store}: over HTTP")
-        found["http"] = online.measure(
-            made, kept / "state", folder / "fresh", asked.calls, asked.seconds, asked.workers
+        results["http"] = online.measure(
+            made,
+            state_folder / "state",
+            folder / "fresh",
+            arguments.calls,
+            arguments.seconds,
+            arguments.workers,
         )
-    if "beside" in asked.parts:
+    if "beside" in arguments.parts:
         step(f"{store}: over HTTP, in turn with Splink")
-        found["beside_splink"] = beside.measure(made, kept / "state", folder / "fresh", asked.workers)
-    if "delta" in asked.parts:
+        results["beside_splink"] = beside.measure(
+            made, state_folder / "state", folder / "fresh", arguments.workers
+        )
+    if "delta" in arguments.parts:
         step(f"{store}: one record in a hundred, a night later")
-        found["delta"] = delta.measure(made, kept / "state", folder / "fresh", folder)
-    return found
+        results["delta"] = delta.measure(made, state_folder / "state", folder / "fresh", folder)
+    return results
 
 
 def _advised() -> dict[str, str]:
-    """The settings of a server that docs/how-to/postgresql.md advises."""
+    """Return the server settings that docs/how-to/postgresql.md advises."""
     memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     return {
         "shared_buffers": f"{memory_mb // 4}MB",
@@ -115,7 +126,7 @@ def _advised() -> dict[str, str]:
 
 
 def machine() -> dict[str, object]:
-    """What was measured on, with which versions, when."""
+    """Return the machine, the versions and the date of the measurement."""
     return {
         "on": datetime.now(UTC).date().isoformat(),
         "cores": os.cpu_count(),
@@ -127,9 +138,9 @@ def machine() -> dict[str, object]:
     }
 
 
-def step(what: str) -> None:
-    """Say on stderr what is being done."""
-    print(what, file=sys.stderr, flush=True)
+def step(message: str) -> None:
+    """Print the current step to stderr."""
+    print(message, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

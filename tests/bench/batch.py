@@ -1,4 +1,4 @@
-"""A re-cluster of the whole index beside Splink's own predict and clustering, on the same pairs."""
+"""Re-cluster of a whole index compared with Splink's predict and clustering on the same pairs."""
 
 import json
 import tempfile
@@ -10,13 +10,13 @@ import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
 from mpi.domain.viewer import make_operator
-from mpi.matching.scoring.batch import _register_frequencies, find_all_candidate_pairs, connect_duckdb
+from mpi.matching.scoring.batch import _register_frequencies, connect_duckdb, find_all_candidate_pairs
 from tests.bench.searching import every_record
 from tests.bench.state import Made
 
 
 def measure(made: Made) -> dict[str, object]:
-    """Seconds of each, and peak memory of ours."""
+    """Return seconds of both, and peak memory of ours."""
     printed, seconds, peak = made.run("recluster", "--dry-run", "--json")
     plan = json.loads(printed)
     splink = _splink(made)
@@ -31,7 +31,7 @@ def measure(made: Made) -> dict[str, object]:
 
 
 def _splink(made: Made) -> float:
-    """Splink from stored features and keys to clusters."""
+    """Return the seconds that Splink takes from stored features and keys to clusters."""
     with made.opened() as index:
         model, columns = index.matcher.model, index.matcher.scorer.columns
         table = every_record(index, columns)

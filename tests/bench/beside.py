@@ -1,6 +1,6 @@
-"""A record resolved over HTTP beside Splink's search for one: in turn, as the machine is fast and slow.
+"""A resolve over HTTP compared with a Splink search for one record, in turn.
 
-One after the other they would be measured on two machines: this one changes by a quarter within minutes.
+The two alternate, because the speed of a machine may change by a quarter within minutes.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from tests.bench.wire import Wire, timed
 
 ROUNDS = 10
 RESOLVES = 1_200
-"""Fewer where the state is smaller; those of two rounds come first, to warm up."""
+"""Resolves in all; fewer where the state is smaller. Those of two rounds warm the server up."""
 SEARCHES = 3
 
 

@@ -1,4 +1,4 @@
-"""What a night brings, beside a full load: one record in a hundred is new, or has moved."""
+"""Load of a nightly delta, in which one record in a hundred is new or has moved."""
 
 import csv
 import json
@@ -8,11 +8,11 @@ from pathlib import Path
 from tests.bench.state import Made
 
 SHARE = 100
-"""One record in so many."""
+"""Records of the index for each row of the delta."""
 NEW = 10
-"""Of the rows of a delta one in so many is a new record; the others are known ones that have moved."""
+"""One row of a delta in this many is a new record; the others are known records that moved."""
 AS_OF = "2026-10-01T04:00:00.000000Z"
-"""After every statement of a simulated state."""
+"""A date after every statement of a simulated state."""
 _MOVED = ("address_line1", "address_line2", "city", "postal_code", "county", "phone")
 
 
@@ -45,20 +45,20 @@ def measure(made: Made, state: Path, fresh: Path, folder: Path) -> dict[str, obj
     }
 
 
-def _write(file: Path, known: Path, fresh: Path, rows: int) -> int:
-    """Known records, each with the address of the one after it, and new ones; returns how many."""
+def _write(file: Path, known_file: Path, fresh_file: Path, rows: int) -> int:
+    """Write known records with the next record's address, and new records; return the row count."""
     new = max(rows // NEW, 1)
     with (
-        known.open(newline="", encoding="utf-8") as said,
-        fresh.open(newline="", encoding="utf-8") as unknown,
+        known_file.open(newline="", encoding="utf-8") as known_rows,
+        fresh_file.open(newline="", encoding="utf-8") as fresh_rows,
         file.open("w", newline="", encoding="utf-8") as out,
     ):
-        moved = [*islice(csv.DictReader(said), rows - new + 1)]
-        writer = csv.DictWriter(out, list(moved[0]))
+        moved_rows = [*islice(csv.DictReader(known_rows), rows - new + 1)]
+        writer = csv.DictWriter(out, list(moved_rows[0]))
         writer.writeheader()
-        for row, after in pairwise(moved):
-            writer.writerow({**row, **{name: after[name] for name in _MOVED}, "as_of": AS_OF})
-        added = [*islice(csv.DictReader(unknown), new)]
-        for number, row in enumerate(added):
+        for row, next_row in pairwise(moved_rows):
+            writer.writerow({**row, **{name: next_row[name] for name in _MOVED}, "as_of": AS_OF})
+        new_rows = [*islice(csv.DictReader(fresh_rows), new)]
+        for number, row in enumerate(new_rows):
             writer.writerow({**row, "local_id": f"delta-{rows}-{number}", "as_of": AS_OF})
-    return len(moved) - 1 + len(added)
+    return len(moved_rows) - 1 + len(new_rows)

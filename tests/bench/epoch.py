@@ -1,8 +1,8 @@
-"""How long a writer waits while a re-cluster of many changes is applied; ``scripts/bench-epoch`` prints JSON.
+"""Time that a writer waits while a large re-cluster is applied; ``scripts/bench-epoch`` prints JSON.
 
-An index of children with three records each that one model links and a stricter one parts. While the stricter
-one is put in force by ``mpi recluster --apply``, another process asks for the writer's place again and again,
-and upserts: every fourth time a record of one of those children, else one of a new child.
+The index holds children with three records each, which one model links and a stricter one parts. While ``mpi
+recluster --apply`` puts the stricter model in force, another process asks for the writer's lock again and
+again and upserts: every fourth time a record of one of those children, else one of a new child.
 """
 
 import argparse
@@ -42,7 +42,9 @@ SYNCS, COMMIT_BYTES = 4_000, 160_000
 
 
 def main() -> int:
-    """Apply a re-cluster of so many changes, and measure how long others wait."""
+    """Apply a re-cluster with the given number of changes, and measure how long other writers wait."
+    asked=arguments found=result
+    """
     parser = argparse.ArgumentParser(prog="scripts/bench-epoch", description=main.__doc__)
     parser.add_argument("--changes", type=int, default=200_000, help="records that change person")
     parser.add_argument("--store", choices=("sqlite", "postgresql", "both"), default="both")
@@ -64,24 +66,24 @@ def _one_store(folder: Path, store: str, url: str | None, changes: int) -> dict[
     step(f"{store}: loading {children * EACH:,} records")
     with an_index(folder / "home", "sis", "ccwis", database_url=url) as index:
         for first in range(0, children, AT_A_TIME):
-            some = range(first, min(first + AT_A_TIME, children))
-            load_rows(index, "sis", *(one for number in some for one in _child(number)))
-    # What was loaded is not measured: let the system write it out now, and not a minute into the re-cluster.
+            numbers = range(first, min(first + AT_A_TIME, children))
+            load_rows(index, "sis", *(one for number in numbers for one in _child(number)))
+    # The load is not measured: let the system write it out now, and not a minute into the re-cluster.
     os.sync()
     stricter = tiny_model(folder / "stricter", version="2", link=STRICTER)
     step(f"{store}: the disk by itself")
     disk = _disk(folder)
     context = multiprocessing.get_context("spawn")
-    ready, over = context.Event(), context.Event()
+    ready, is_finished = context.Event(), context.Event()
     results = context.Queue()
-    writer = context.Process(target=_write, args=(settings, ready, over, results))
+    writer = context.Process(target=_write, args=(settings, ready, is_finished, results))
     step(f"{store}: applying {changes:,} changes")
     writer.start()
     ready.wait()
     environment = {"MPI_HOME": str(folder / "home")} | ({"MPI_DATABASE_URL": url} if url else {})
     command = [sys.executable, "-m", "mpi", "recluster", "--apply", "--model", str(stricter), "--json"]
     printed, seconds, peak = measured(command, environment)
-    over.set()
+    is_finished.set()
     waits = results.get()
     writer.join()
     index = replace(open_index(settings), matcher=open_matcher(str(stricter)))
@@ -104,7 +106,7 @@ def _one_store(folder: Path, store: str, url: str | None, changes: int) -> dict[
 
 
 def _child(number: int) -> list[dict[str, object]]:
-    """Records that agree in names and birth date, and in nothing else."""
+    """Return records that agree in names and birth date, and in nothing else."""
     word = ""
     rest = number * 7919 + 13
     for _ in range(6):
@@ -125,7 +127,7 @@ def _child(number: int) -> list[dict[str, object]]:
 
 @dataclass
 class _Times:
-    """Milliseconds of what was done."""
+    """Milliseconds of each timed action."""
 
     taken: list[float] = field(default_factory=list)
 
@@ -145,14 +147,14 @@ class _Times:
 
 
 def _disk(folder: Path) -> dict[str, float]:
-    """Milliseconds of a bare append and sync of as much as a commit writes, with nothing else at work.
+    """Return milliseconds of a bare append and sync of as many bytes as a commit writes.
 
-    What no store on this disk can keep from those who wait for a commit.
+    No store on this disk can make a commit faster than that.
     """
-    times, some = _Times(), os.urandom(COMMIT_BYTES)
+    times, content = _Times(), os.urandom(COMMIT_BYTES)
     with (folder / "appended").open("wb", buffering=0) as file:
         for _ in range(SYNCS):
-            file.write(some)
+            file.write(content)
             began = time.perf_counter()
             os.fdatasync(file.fileno())
             times.add(began)
@@ -160,14 +162,16 @@ def _disk(folder: Path) -> dict[str, float]:
     return times.figures()
 
 
-def _write(settings: Settings, ready: Event, over: Event, results: "multiprocessing.Queue[object]") -> None:
-    """Ask for the writer's place, and upsert, first alone and then beside the re-cluster."""
+def _write(
+    settings: Settings, ready: Event, is_finished: Event, results: "multiprocessing.Queue[object]"
+) -> None:
+    """Take the writer's lock and upsert, first alone and then during the re-cluster."""
     index, number = open_index(settings), 0
-    alone, beside = (_Times(), _Times()), (_Times(), _Times())
+    alone, contended = (_Times(), _Times()), (_Times(), _Times())
     until = time.monotonic() + 10
-    while not over.is_set():
-        waits, upserts = alone if time.monotonic() < until else beside
-        if waits is beside[0]:
+    while not is_finished.is_set():
+        waits, upserts = alone if time.monotonic() < until else contended
+        if waits is contended[0]:
             ready.set()
         began = time.perf_counter()
         with index.database.write(make_operator(), "probe") as unit:
@@ -191,7 +195,7 @@ def _write(settings: Settings, ready: Event, over: Event, results: "multiprocess
     results.put(
         {
             "alone": {"wait": alone[0].figures(), "upsert": alone[1].figures()},
-            "beside": {"wait": beside[0].figures(), "upsert": beside[1].figures()},
+            "beside": {"wait": contended[0].figures(), "upsert": contended[1].figures()},
         }
     )
     index.database.dispose()

@@ -1,4 +1,6 @@
-"""Loads one file as ``mpi ingest`` does, and says what each phase cost; ``scripts/bench`` runs it a file."""
+"""Load of one file as ``mpi ingest`` does it, with the cost of each phase; ``scripts/bench`` runs it per
+file.
+"""
 
 import json
 import resource
@@ -13,21 +15,21 @@ _LOOK_EVERY_S = 0.25
 
 
 class _Phases:
-    """This process's seconds by step: what is spent until a step is told of was spent on it."""
+    """This process's processor seconds by phase, measured between progress reports."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = {}
         self._since = time.process_time()
 
-    def told(self, step: str, _done: int, _total: int) -> None:
-        """Take note."""
+    def report(self, step: str, _done: int, _total: int) -> None:
+        """Record the time since the last report for the phase."""
         now = time.process_time()
         self.spent[step] = self.spent.get(step, 0.0) + now - self._since
         self._since = now
 
 
 class _Peak(threading.Thread):
-    """The most memory that this process and those it began had at one time."""
+    """Thread that samples the peak memory of this process and its children."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -35,24 +37,24 @@ class _Peak(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Look again and again."""
+        """Sample the memory until stopped."""
         while not self._over.wait(_LOOK_EVERY_S):
             self.bytes = max(self.bytes, sum(map(_resident, ("self", *_begun()))))
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop sampling."""
         self._over.set()
         self.join()
 
 
 def _begun() -> list[str]:
-    """The processes that this one began."""
-    listed = (task / "children" for task in Path("/proc/self/task").iterdir())
-    found: list[str] = []
-    for children in listed:
+    """Return the processes that this one started."""
+    children_files = (task / "children" for task in Path("/proc/self/task").iterdir())
+    pids: list[str] = []
+    for children in children_files:
         with suppress(OSError):  # a thread that has ended meanwhile
-            found += children.read_text().split()
-    return found
+            pids += children.read_text().split()
+    return pids
 
 
 def _resident(pid: str) -> int:
@@ -62,14 +64,14 @@ def _resident(pid: str) -> int:
 
 
 def main() -> int:
-    """Load a file into the index that the environment names; prints JSON."""
+    """Load a file into the index that the environment names; print JSON."""
     # A process that standardizes imports this module too, and ``mpi ingest`` gives it no more than it needs.
     from mpi.bootstrap import open_index
     from mpi.cli.progress import report_rows_read
     from mpi.config import Settings
+    from mpi.domain.snapshot import Snapshot
     from mpi.domain.viewer import make_operator
     from mpi.intake.reader import open_file
-    from mpi.domain.snapshot import Snapshot
     from mpi.service.loads.load import LoadOptions, load
 
     file, source = Path(sys.argv[1]), sys.argv[2]
@@ -77,20 +79,20 @@ def main() -> int:
     peak.start()
     index = open_index(Settings())
     try:
-        rows = report_rows_read(open_file(file, None, None), phases.told)
-        receipt = load(index, make_operator(), source, rows, LoadOptions(Snapshot.FULL), phases.told)
-        phases.told("finishing", 1, 1)
+        rows = report_rows_read(open_file(file, None, None), phases.report)
+        receipt = load(index, make_operator(), source, rows, LoadOptions(Snapshot.FULL), phases.report)
+        phases.report("finishing", 1, 1)
     finally:
         index.database.dispose()
         peak.stop()
-    others = resource.getrusage(resource.RUSAGE_CHILDREN)
+    children_usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(
         json.dumps(
             {
                 "records": receipt.received,
                 "seconds": time.perf_counter() - began,
                 "processor_s": {
-                    "workers": others.ru_utime + others.ru_stime,
+                    "workers": children_usage.ru_utime + children_usage.ru_stime,
                     **phases.spent,
                 },
                 "peak_mb": peak.bytes // _MB,

@@ -1,4 +1,4 @@
-"""What one record, a lookup, and eight clients at once cost over HTTP, on an index that is being served."""
+"""Cost of one record, a look-up and eight concurrent clients over HTTP, on a served index."""
 
 import itertools
 import random
@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from mpi.api.server.scheduler_slice import request_short_slice
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
 from tests.bench.state import Made, Served, sent, serving
@@ -19,7 +18,7 @@ WARM_UP = 100
 LOOKUPS = 2_000
 KEYS_MERGED_WITHIN_S = 300
 TO = "ccwis"
-"""Every record is sent here."""
+"""The source to which every record is sent."""
 
 
 def measure(
@@ -62,10 +61,10 @@ def measure(
 
 
 def keys_merged(made: Made) -> float:
-    """Wait until the keys that the load left in runs are merged by whoever serves; returns the seconds.
+    """Wait until the server has compacted the key segments of the load; return the seconds.
 
     Raises:
-        TimeoutError: nobody merges them.
+        TimeoutError: the segments are not compacted in time.
     """
     began = time.monotonic()
     with made.opened() as index:
@@ -82,42 +81,46 @@ def _keys_waiting(index: Index) -> int:
 
 
 def _alone(server: Served, wire: Wire, calls: Iterable[Call]) -> dict[str, float]:
-    """Calls of one client, one after the other."""
-    before, mine = server.spent(), time.process_time()
-    took = timed(wire, calls)
-    return summary(took) | _spent(server.spent() - before, time.process_time() - mine, len(took))
+    """Time the calls of one client, one after the other."""
+    server_before, client_before = server.spent(), time.process_time()
+    durations = timed(wire, calls)
+    return summary(durations) | _spent(
+        server.spent() - server_before, time.process_time() - client_before, len(durations)
+    )
 
 
 def _together(
     server: Served, wires: Sequence[Wire], shares: Sequence[Iterator[Call]], seconds: float
 ) -> dict[str, float]:
-    """Calls of all clients at once."""
-    before, mine = server.spent(), time.process_time()
-    found = at_once(wires, shares, seconds)
-    return found | _spent(server.spent() - before, time.process_time() - mine, int(found["calls"]))
+    """Time the calls of all clients at once."""
+    server_before, client_before = server.spent(), time.process_time()
+    results = at_once(wires, shares, seconds)
+    return results | _spent(
+        server.spent() - server_before, time.process_time() - client_before, int(results["calls"])
+    )
 
 
 def _spent(server: float, generator: float, calls: int) -> dict[str, float]:
-    """Processor milliseconds a call; of PostgreSQL's own processes none are counted."""
+    """Return processor milliseconds per call, without PostgreSQL's own processes."""
     return {
         "server_cpu_ms": round(server / calls * 1000, 3),
         "generator_cpu_ms": round(generator / calls * 1000, 3),
     }
 
 
-def resolves(wire: Wire, state: Path, fresh: Path, name: str = "") -> Iterator[Call]:
-    """New children and known ones in turn, each under a local ID that is new, made up with a name."""
+def resolves(wire: Wire, state: Path, fresh: Path, prefix: str = "") -> Iterator[Call]:
+    """Yield upserts of new and known children in turn, each under a new local ID with a prefix."""
     new, known = sent(fresh, "district_north"), sent(state, "district_south")
-    for number, (one, other) in enumerate(zip(new, known, strict=False)):
-        yield wire.put(TO, {**one, "local_id": f"{name}new-{number}"})
-        yield wire.put(TO, {**other, "local_id": f"{name}known-{number}"})
+    for number, (new_record, known_record) in enumerate(zip(new, known, strict=False)):
+        yield wire.put(TO, {**new_record, "local_id": f"{prefix}new-{number}"})
+        yield wire.put(TO, {**known_record, "local_id": f"{prefix}known-{number}"})
 
 
 def _lookups(wire: Wire, made: Made, state: Path) -> tuple[Iterator[Call], Iterator[Call]]:
-    """Reads of the crosswalk, one way and the other, of records at random."""
-    some = list(itertools.islice(sent(state, "district_north"), 20_000))
-    random.Random(1).shuffle(some)
-    paths = [f"/v1/crosswalk?source=district_north&local_id={one['local_id']}" for one in some]
+    """Return endless reads of the crosswalk of random records, by local ID and by enterprise ID."""
+    records = list(itertools.islice(sent(state, "district_north"), 20_000))
+    random.Random(1).shuffle(records)
+    paths = [f"/v1/crosswalk?source=district_north&local_id={record['local_id']}" for record in records]
     eids = [str(wire.send(wire.get(path))["enterprise_id"]) for path in paths[:500]]
     return (
         itertools.cycle([wire.get(path) for path in paths]),
@@ -125,15 +128,13 @@ def _lookups(wire: Wire, made: Made, state: Path) -> tuple[Iterator[Call], Itera
     )
 
 
-def _while_loading(made: Made, fresh: Path, wire: Wire, look: Iterator[Call]) -> dict[str, object]:
-    """Lookups from the start of a load of one file to its end."""
+def _while_loading(made: Made, fresh: Path, wire: Wire, look_ups: Iterator[Call]) -> dict[str, object]:
+    """Time look-ups from the start of a load of one file to its end."""
     command = [sys.executable, "-m", "mpi", "ingest", str(fresh / "state_ssid.csv"), "--source", "state_ssid"]
-    took: list[float] = []
+    durations: list[float] = []
     with subprocess.Popen(
         [*command, "--confirm"], env=made.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as load:
-        # Clients have machines of their own; this one would wait for the load to let go of the processor.
-        request_short_slice()
         while load.poll() is None:
-            took += timed(wire, itertools.islice(look, 20))
-    return {**summary(took), "longest_ms": round(max(took), 1), "load_exit": load.returncode}
+            durations += timed(wire, itertools.islice(look_ups, 20))
+    return {**summary(durations), "longest_ms": round(max(durations), 1), "load_exit": load.returncode}

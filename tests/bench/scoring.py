@@ -1,4 +1,4 @@
-"""The compiled scorer beside Splink, on the same records and the same model."""
+"""Compiled scorer compared with Splink, on the same records and the same model."""
 
 import random
 import statistics
@@ -15,19 +15,19 @@ SPLINK_CALLS = 10
 
 
 def measure(made: Made) -> dict[str, object]:
-    """Time a pair and a search, in this process."""
+    """Time the scoring of a pair and a search, in this process."""
     with made.opened() as index:
         features, pairs = sample(index)
         return {"pair": _pairs(index, features, pairs), "splink": _splink(index, features, pairs)}
 
 
 def sample(index: Index) -> tuple[dict[int, Any], list[tuple[int, int]]]:
-    """Candidate pairs as searches meet them: records that share an edge, with their features."""
+    """Return candidate pairs that share an edge, with their features."""
     with index.database.read(make_operator()) as unit:
         config = index.config_id(unit)
         numbers = sorted(unit.records.active_canonical_keys())
-        chosen = random.Random(1).sample(numbers, min(20_000, len(numbers)))
-        edges = unit.derived_data.edges_of(config, chosen, index.matcher.model.thresholds.storage_floor)
+        sampled = random.Random(1).sample(numbers, min(20_000, len(numbers)))
+        edges = unit.derived_data.edges_of(config, sampled, index.matcher.model.thresholds.storage_floor)
         pairs = sorted(edges)[:20_000]
         features = load_features(unit, config, {end for pair in pairs for end in pair})
     return features, pairs
@@ -35,23 +35,26 @@ def sample(index: Index) -> tuple[dict[int, Any], list[tuple[int, int]]]:
 
 def _pairs(index: Index, features: dict[int, Any], pairs: list[tuple[int, int]]) -> dict[str, float]:
     weight = index.matcher.scorer.weigh
-    took = []
+    durations = []
     for lo, hi in pairs:
         left, right = features[lo], features[hi]
         began = time.perf_counter_ns()
         weight(left, right)
-        took.append((time.perf_counter_ns() - began) / 1000)
-    return {"p50_us": round(statistics.median(took), 2), "mean_us": round(statistics.fmean(took), 2)}
+        durations.append((time.perf_counter_ns() - began) / 1000)
+    return {
+        "p50_us": round(statistics.median(durations), 2),
+        "mean_us": round(statistics.fmean(durations), 2),
+    }
 
 
 def _splink(index: Index, features: dict[int, Any], pairs: list[tuple[int, int]]) -> dict[str, float]:
-    """Splink's ``predict_between`` of one record and the whole index, and ``score_pair`` of one pair."""
+    """Time Splink's ``predict_between`` of one record with the index and ``score_pair`` of one pair."""
     with searching(index) as splink:
-        took = [
+        durations = [
             (splink.predict_between(features[lo]), splink.score_pair(features[lo], features[hi]))
             for lo, hi in pairs[:SPLINK_CALLS]
         ]
-    searches, scores = zip(*took, strict=True)
+    searches, scores = zip(*durations, strict=True)
     return {
         "predict_between_p50_ms": round(statistics.median(searches), 1),
         "score_pair_p50_ms": round(statistics.median(scores), 1),

@@ -1,4 +1,4 @@
-"""Splink's own search for one record, over the records of an index; and a pair, scored by Splink."""
+"""Splink's search for one record among those of an index, and its scoring of a pair."""
 
 import tempfile
 import time
@@ -22,16 +22,16 @@ RULES = (
     "l.email = r.email",
     "l.street_number = r.street_number and l.street = r.street and l.birth_year = r.birth_year",
 )
-"""For Splink's own search: five plain rules, fewer than ours, which is to its advantage."""
+"""Five plain rules for Splink's search; fewer than ours, which is to its advantage."""
 NEW = 10**15
 CHUNK = 20_000
 
 
 class Search:
-    """Splink with the records of an index, and the index's model.
+    """Splink with the records and the model of an index.
 
     Args:
-        connection: with the table of every record.
+        connection: a DuckDB connection with the table of every record.
         index: the index.
     """
 
@@ -52,20 +52,20 @@ class Search:
         _register_frequencies(self._linker, self._api, model.frequencies)
 
     def predict_between(self, features: Any) -> float:
-        """Milliseconds to search for one record."""
-        one = self._registered(features)
+        """Return the milliseconds of a search for one record."""
+        record = self._register_record(features)
         began = time.perf_counter()
-        self._linker.inference.predict_between(self._records, one, warning_mode="never").as_record_list()
+        self._linker.inference.predict_between(self._records, record, warning_mode="never").as_record_list()
         return (time.perf_counter() - began) * 1000
 
     def score_pair(self, left: Any, right: Any) -> float:
-        """Milliseconds to score a pair."""
-        one, other = self._registered(left), self._registered(right)
+        """Return the milliseconds of scoring a pair."""
+        left_table, right_table = self._register_record(left), self._register_record(right)
         began = time.perf_counter()
-        self._linker.inference.score_pair(one, other).as_record_list()
+        self._linker.inference.score_pair(left_table, right_table).as_record_list()
         return (time.perf_counter() - began) * 1000
 
-    def _registered(self, features: Any) -> Any:
+    def _register_record(self, features: Any) -> Any:
         number = next(self._numbers)
         name = f"one_{number}"
         self._connection.register(name, make_feature_table([(number, features)], self._columns))
@@ -74,7 +74,7 @@ class Search:
 
 @contextmanager
 def searching(index: Index) -> Iterator[Search]:
-    """Splink with every active record of an index."""
+    """Open Splink with every active record of an index."""
     with tempfile.TemporaryDirectory() as spill:
         connection = connect_duckdb(Path(spill))
         connection.register("feature_table", every_record(index, index.matcher.scorer.columns))
@@ -83,7 +83,7 @@ def searching(index: Index) -> Iterator[Search]:
 
 
 def every_record(index: Index, columns: tuple[str, ...]) -> pa.Table:
-    """The scoring table of every active record."""
+    """Return the feature table of every active record."""
     with index.database.read(make_operator()) as unit:
         config, numbers = index.config_id(unit), sorted(unit.records.active_canonical_keys())
         return make_feature_table(

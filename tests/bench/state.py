@@ -1,4 +1,4 @@
-"""A simulated state, and an index made of it by the commands that an operator would use."""
+"""Simulated state, and an index that an operator's commands make of it."""
 
 import csv
 import json
@@ -27,13 +27,13 @@ _KINDS = {"ccwis": "ccwis", "district": "sis", "state_ssid": "state_id"}
 
 @dataclass
 class Made:
-    """An index and what making it took.
+    """An index and the cost of making it.
 
     Args:
         home: its folder.
         url: its database; None for SQLite in the folder.
         key: API key of its first client.
-        asked: how many records it was to have, and the folder of its model; empty for the default one.
+        asked: requested record count, and the folder of its model; empty for the default model.
     """
 
     home: Path
@@ -49,13 +49,13 @@ class Made:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What commands on this index need."""
-        mine = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
-        return mine | {"MPI_HOME": str(self.home)} | ({"MPI_DATABASE_URL": self.url} if self.url else {})
+        """Return the environment variables that commands on this index need."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
+        return inherited | {"MPI_HOME": str(self.home)} | ({"MPI_DATABASE_URL": self.url} if self.url else {})
 
     @contextmanager
-    def opened(self) -> Iterator[Index]:
-        """The index, open in this process."""
+    def open(self) -> Iterator[Index]:
+        """Open the index in this process."""
         index = open_index(Settings(home=self.home, database_url=self.url, model=None, secret_file=None))
         try:
             yield index
@@ -63,15 +63,15 @@ class Made:
             index.database.dispose()
 
     def run(self, *arguments: str) -> tuple[str, float, int]:
-        """Run a command: what it printed, seconds, and peak memory in MB."""
+        """Run a command: return its output, seconds, and peak memory in MB."""
         return measured([sys.executable, "-m", "mpi", *arguments], self.environment)
 
 
 def measured(command: list[str], environment: dict[str, str]) -> tuple[str, float, int]:
-    """Run a program: what it printed, seconds from start to end, peak memory in MB.
+    """Run a program: return its output, its seconds, and its peak memory in MB.
 
     Raises:
-        RuntimeError: it failed.
+        RuntimeError: the program failed.
     """
     began = time.perf_counter()
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -80,24 +80,24 @@ def measured(command: list[str], environment: dict[str, str]) -> tuple[str, floa
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{command[2:5]} failed with {process.returncode}")
-    # Of the program, and of those that it began and waited for.
+    # Peak of the program and of the children that it waited for.
     return printed, time.perf_counter() - began, usage.ru_maxrss // _MB
 
 
 def simulate(folder: Path, records: int, seed: int) -> float:
-    """Write a state; returns the seconds that it took."""
+    """Write a simulated state; return the seconds."""
     command = ["training", "simulate", "--out", str(folder), "--records", str(records), "--seed", str(seed)]
     return measured([sys.executable, "-m", *command], dict(os.environ))[1]
 
 
 def make(state: Path, home: Path, url: str | None, model: Path | None = None) -> Made:
-    """Make an index of a simulated state with ``mpi init`` and what ``mpi ingest`` does.
+    """Make an index of a simulated state with ``mpi init`` and ``mpi ingest``.
 
     Args:
         state: folder of the state.
-        home: of the index.
-        url: of its database; None for SQLite in the folder.
-        model: folder of the model that it begins with; None for the default one.
+        home: folder of the index.
+        url: URL of its database; None for SQLite in the folder.
+        model: folder of its first model; None for the default model.
     """
     made = Made(home, url, "")
     command = [sys.executable, "-m", "mpi", "init", "--test", "--json"]
@@ -110,10 +110,10 @@ def make(state: Path, home: Path, url: str | None, model: Path | None = None) ->
     for source in made.sources:
         command = [sys.executable, "-m", "tests.bench.load", str(state / f"{source}.csv"), source]
         printed, seconds, _ = measured(command, made.environment)
-        told = json.loads(printed)
+        report = json.loads(printed)
         made.load_s += seconds
-        made.peak_mb = max(made.peak_mb, told["peak_mb"])
-        for step, spent in told["processor_s"].items():
+        made.peak_mb = max(made.peak_mb, report["peak_mb"])
+        for step, spent in report["processor_s"].items():
             made.processor_s[step] = round(made.processor_s.get(step, 0.0) + spent, 1)
         with (state / f"{source}.csv").open(newline="", encoding="utf-8") as file:
             made.by_source[source] = sum(1 for _ in csv.reader(file)) - 1
@@ -122,54 +122,56 @@ def make(state: Path, home: Path, url: str | None, model: Path | None = None) ->
 
 
 def keep(folder: Path, records: int, url: str | None = None, model: Path | None = None) -> Made:
-    """A state in ``state`` of a folder and its index in ``index``: made, or taken from there (SQLite).
+    """Return a state and its index in a folder, made now or reused (SQLite only).
 
     Raises:
-        SystemExit: what is there was made for another size, or with another model.
+        SystemExit: the folder holds an index of another size or model.
     """
-    note, asked = folder / "made.json", (records, str(model or ""))
+    note, parameters = folder / "made.json", (records, str(model or ""))
     if url is None and note.exists():
-        told = json.loads(note.read_text())
-        if tuple(told["asked"]) != asked:
+        stored = json.loads(note.read_text())
+        if tuple(stored["asked"]) != parameters:
             raise SystemExit(
-                f"{folder} holds an index of {told['asked']}, not of {asked}: name another folder"
+                f"{folder} holds an index of {stored['asked']}, not of {parameters}: name another folder"
             )
-        return Made(**{**told, "home": folder / "index", "sources": tuple(told["sources"]), "asked": asked})
+        return Made(
+            **{**stored, "home": folder / "index", "sources": tuple(stored["sources"]), "asked": parameters}
+        )
     if not (folder / "state").exists():
         simulate(folder / "state", records, seed=1)
     made = make(folder / "state", folder / "index", url, model)
-    made.asked = asked
+    made.asked = parameters
     if url is None:
         note.write_text(json.dumps({**asdict(made), "home": ""}))
     return made
 
 
 def copied(made: Made, home: Path) -> Made:
-    """The same index in another folder, to be written to."""
+    """Copy the index to another folder, for a part that writes."""
     shutil.copytree(made.home, home)
     return replace(made, home=home)
 
 
 def sent(state: Path, source: str) -> Iterator[dict[str, object]]:
-    """The records of one source of a state, as they are sent."""
+    """Yield the records of one source of a state, as they are sent."""
     for row in open_file(state / f"{source}.csv", None, None):
         yield dict(row.fields)  # type: ignore[union-attr]  # the simulator's files hold no bad row
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server that runs.
+    """A running server.
 
     Args:
-        port: where it answers.
-        pid: of the process that supervises those that answer.
+        port: the port at which it answers.
+        pid: process that supervises the workers.
     """
 
     port: int
     pid: int
 
-    def spent(self) -> float:
-        """Processor seconds of all its processes so far."""
+    def processor_seconds(self) -> float:
+        """Return the processor seconds of all its processes so far."""
         return sum(_spent(pid) for pid in (self.pid, *_children(self.pid)))
 
 
@@ -182,7 +184,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _spent(pid: int) -> float:
-    # After the name in brackets, which may hold anything; fields are numbered in proc(5) from 1.
+    # The fields follow the name in brackets, which may hold anything; proc(5) numbers them from 1.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     user, system = int(fields[11]), int(fields[12])
     return (user + system) / os.sysconf("SC_CLK_TCK")
@@ -190,7 +192,7 @@ def _spent(pid: int) -> float:
 
 @contextmanager
 def serving(made: Made, workers: int) -> Iterator[Served]:
-    """Serve the index from so many processes."""
+    """Serve the index from the given number of processes."""
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mpi", "serve", "--port", str(port), "--workers", str(workers)]
@@ -198,13 +200,13 @@ def serving(made: Made, workers: int) -> Iterator[Served]:
         command, env=made.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        until = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _PATIENCE_S
         while True:
             try:
                 httpx.get(f"http://127.0.0.1:{port}/readyz").raise_for_status()
                 break
             except httpx.HTTPError:
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
         yield Served(port, server.pid)

@@ -1,4 +1,4 @@
-"""A client of a few lines over a kept-open connection: the generator must cost little beside the server."""
+"""Small HTTP client over a kept-open connection, so that the load generator costs little."""
 
 import json
 import socket
@@ -14,7 +14,7 @@ _PIECE = 65536
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, ready to send."""
+    """One HTTP request as bytes, ready to send."""
 
     data: bytes
 
@@ -23,7 +23,7 @@ class Wire:
     """One connection to a server on loopback.
 
     Args:
-        port: of the server.
+        port: port of the server.
         key: API key.
     """
 
@@ -33,13 +33,13 @@ class Wire:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def put(self, source: str, record: dict[str, object]) -> Call:
-        """An upsert."""
+        """Build an upsert."""
         body = json.dumps(record).encode()
         path = f"/v1/sources/{quote(source)}/records/{quote(str(record['local_id']), safe='')}"
         return Call(self._head("PUT", path, len(body)) + body)
 
     def get(self, path: str) -> Call:
-        """A read."""
+        """Build a read."""
         return Call(self._head("GET", path, 0))
 
     def _head(self, method: str, path: str, size: int) -> bytes:
@@ -50,29 +50,29 @@ class Wire:
         ).encode()
 
     def send(self, call: Call) -> dict[str, object]:
-        """Send a call and read its answer.
+        """Send a call and return its JSON answer.
 
         Raises:
-            RuntimeError: it was not answered 200 or 201.
+            RuntimeError: the status is neither 200 nor 201.
         """
         self._socket.sendall(call.data)
         answer = b""
         while (end := answer.find(b"\r\n\r\n")) < 0:
-            answer += self._piece()
+            answer += self._receive()
         head = answer[:end].decode("latin-1").lower()
         size = int(head.partition("content-length:")[2].split("\r\n")[0])
         while len(answer) < end + 4 + size:
-            answer += self._piece()
+            answer += self._receive()
         status = int(head.split(" ", 2)[1])
         if status not in (200, 201):
             raise RuntimeError(f"answered {status}")
         return dict(json.loads(answer[end + 4 :]))
 
-    def _piece(self) -> bytes:
-        piece = self._socket.recv(_PIECE)
-        if not piece:
+    def _receive(self) -> bytes:
+        chunk = self._socket.recv(_PIECE)
+        if not chunk:
             raise RuntimeError("the server closed the connection")
-        return piece
+        return chunk
 
     def close(self) -> None:
         """Close the connection."""
@@ -80,44 +80,48 @@ class Wire:
 
 
 def timed(wire: Wire, calls: Iterable[Call]) -> list[float]:
-    """Milliseconds of each call, one after the other."""
-    took = []
+    """Return the milliseconds of each call, one after the other."""
+    durations = []
     for call in calls:
         began = time.perf_counter()
         wire.send(call)
-        took.append((time.perf_counter() - began) * 1000)
-    return took
+        durations.append((time.perf_counter() - began) * 1000)
+    return durations
 
 
-def summary(took: Sequence[float]) -> dict[str, float]:
-    """Median and 99th percentile in milliseconds, and how many calls they are of."""
-    cuts = statistics.quantiles(took, n=100)
-    return {"p50_ms": round(statistics.median(took), 2), "p99_ms": round(cuts[98], 2), "calls": len(took)}
+def summary(durations: Sequence[float]) -> dict[str, float]:
+    """Return median and 99th percentile in milliseconds, and the number of calls."""
+    percentiles = statistics.quantiles(durations, n=100)
+    return {
+        "p50_ms": round(statistics.median(durations), 2),
+        "p99_ms": round(percentiles[98], 2),
+        "calls": len(durations),
+    }
 
 
 def at_once(wires: Sequence[Wire], shares: Sequence[Iterator[Call]], seconds: float) -> dict[str, float]:
-    """Calls a second with a thread for each connection, and the share of a core that this took itself."""
-    took: list[list[float]] = [[] for _ in wires]
-    until = time.perf_counter() + seconds
+    """Call from one thread per connection; return calls per second and the generator's share of a core."""
+    durations: list[list[float]] = [[] for _ in wires]
+    deadline = time.perf_counter() + seconds
 
     def work(number: int) -> None:
         for call in shares[number]:
             began = time.perf_counter()
-            if began > until:
+            if began > deadline:
                 return
             wires[number].send(call)
-            took[number].append((time.perf_counter() - began) * 1000)
+            durations[number].append((time.perf_counter() - began) * 1000)
 
-    began, spent = time.perf_counter(), time.process_time()
+    began, processor_before = time.perf_counter(), time.process_time()
     threads = [threading.Thread(target=work, args=(number,)) for number in range(len(wires))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     elapsed = time.perf_counter() - began
-    every = [ms for each in took for ms in each]
+    all_durations = [ms for each in durations for ms in each]
     return {
-        "per_second": round(len(every) / elapsed, 1),
-        **summary(every),
-        "generator_cores": round((time.process_time() - spent) / elapsed, 2),
+        "per_second": round(len(all_durations) / elapsed, 1),
+        **summary(all_durations),
+        "generator_cores": round((time.process_time() - processor_before) / elapsed, 2),
     }

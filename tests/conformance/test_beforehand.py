@@ -1,4 +1,4 @@
-"""Pairs found before a record's transaction are, in it, those that a search would find there."""
+"""Optimistic candidate pairs equal those of a search within the transaction."""
 
 from array import array
 from dataclasses import replace
@@ -22,90 +22,90 @@ from mpi.standardize.payload import features_from_bytes
 from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.database import Database
-from mpi.storage.unit_of_work.session import DatabaseSession
+from mpi.storage.unit_of_work.session_pool import DatabaseSession
 from tests.index import OPERATOR, a_child, an_index, partition_of, with_settings
 from tests.models import tiny_model
 
-MOST = 3
+MAX_CHANGES = 3
 KNOWN = a_child("known", ssn="532-11-8842")
 SAME = a_child("same", ssn="532-11-8842")
-ALIKE = a_child("alike", birth_date="2014-03-19")
+SIMILAR = a_child("alike", birth_date="2014-03-19")
 OTHER = a_child("other", first_name="Chidi", birth_date="2011-07-02", postal_code="43210")
 
 
-def withdrawn(index):
+def withdraw_known_record(index):
     withdraw(index, OPERATOR, "sis", "known")
 
 
-def sealed(index):
+def seal_known_record(index):
     upsert(index, OPERATOR, "sis", {**KNOWN, "restrictions": [{"kind": "sealed"}]})
     with index.database.read(OPERATOR) as unit:
         source = unit.sources.get_by_code("sis")
         assert unit.records.find_by_local_ids(source.id, ["known"])["known"].state == "sealed"
 
 
-def becomes_another(index):
+def replace_person_of_known_record(index):
     upsert(index, OPERATOR, "sis", {**OTHER, "local_id": "known"})
 
 
-def changes_a_little(index):
+def change_known_record_slightly(index):
     upsert(index, OPERATOR, "sis", {**KNOWN, "birth_date": "2014-03-10"})
 
 
-def has_nothing_in_common_any_more(index):
-    said = dict(KNOWN)
+def change_every_field_of_known_record(index):
+    content = dict(KNOWN)
     for change in (
         {"last_name": "Quartermain"}, {"ssn": None}, {"postal_code": "90210"}, {"birth_date": "2011-11-23"},
         {"first_name": "Zoe"},
     ):  # fmt: skip
-        said |= change
-        assert upsert(index, OPERATOR, "sis", said).record == "updated"
+        content |= change
+        assert upsert(index, OPERATOR, "sis", content).record == "updated"
 
 
-def another_of_the_same(index):
+def add_twin(index):
     upsert(index, OPERATOR, "sis", {**KNOWN, "local_id": "twin"})
 
 
-def comes_and_goes(index):
-    another_of_the_same(index)
+def add_and_withdraw_twin(index):
+    add_twin(index)
     withdraw(index, OPERATOR, "sis", "twin")
 
 
-def comes_by_another(index):
+def add_record_of_other_source(index):
     upsert(index, OPERATOR, "ccwis", SAME)
 
 
-def a_source_comes(index):
+def add_source_with_record(index):
     add_source(index, OPERATOR, NewSource("court", "Court", "court"))
     upsert(index, OPERATOR, "court", {**KNOWN, "local_id": "k"})
 
 
-def a_group_comes(index):
+def add_group_with_record(index):
     with index.database.write(OPERATOR, "test") as unit:
         court = Source(9, "court", "Court", "court", "other", group_id=2, paused=False)
         unit.sources.add(9, 9, court, unit.commit_no)
     upsert(index, OPERATOR, "court", {**KNOWN, "local_id": "k"})
 
 
-def many_come(index):
-    for number in range(MOST + 1):
+def add_many_records(index):
+    for number in range(MAX_CHANGES + 1):
         upsert(index, OPERATOR, "sis", {**OTHER, "local_id": f"o{number}", "first_name": f"Chidi{number}"})
-    another_of_the_same(index)
+    add_twin(index)
 
 
-def nothing(_index):
+def change_nothing(_index):
     pass
 
 
-MEANWHILE = (
-    withdrawn, sealed, becomes_another, changes_a_little, has_nothing_in_common_any_more, another_of_the_same,
-    comes_and_goes, comes_by_another, a_source_comes, a_group_comes, many_come, nothing,
+CONCURRENT_CHANGES = (
+    withdraw_known_record, seal_known_record, replace_person_of_known_record, change_known_record_slightly, change_every_field_of_known_record, add_twin,
+    add_and_withdraw_twin, add_record_of_other_source, add_source_with_record, add_group_with_record, add_many_records, change_nothing,
 )  # fmt: skip
 
 
 @pytest.fixture
 def index(tmp_path, database_url, monkeypatch):
-    # Where nobody else writes, PostgreSQL searches in the transaction.
+    # A writer without contention searches within the transaction on PostgreSQL.
     monkeypatch.setattr(GroupCommit, "is_uncontended", False)
     with an_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url) as index:
         begin(index)
@@ -113,25 +113,25 @@ def index(tmp_path, database_url, monkeypatch):
 
 
 def begin(index):
-    for child in (KNOWN, ALIKE, OTHER):
+    for child in (KNOWN, SIMILAR, OTHER):
         upsert(index, OPERATOR, "sis", child)
 
 
-def with_meanwhile(index, act, child):
-    """Upsert a record; between the search for its pairs and its transaction something else is done."""
-    found = []
+def upsert_with_concurrent_change(index, change, child):
+    """Upsert a record, with a concurrent change between its search and its transaction."""
+    optimistic_results = []
 
-    def and_then(*asked):
-        found.append(optimistic_candidates.find_optimistic_pairs(*asked))
+    def find_and_change(*arguments):
+        optimistic_results.append(optimistic_candidates.find_optimistic_pairs(*arguments))
         with patch.object(
             upsert_module, "find_optimistic_pairs", optimistic_candidates.find_optimistic_pairs
         ):
-            act(index)
-        return found[0]
+            change(index)
+        return optimistic_results[0]
 
-    with patch.object(upsert_module, "find_optimistic_pairs", and_then):
+    with patch.object(upsert_module, "find_optimistic_pairs", find_and_change):
         answer = upsert(index, OPERATOR, "ccwis", child)
-    return answer, found[0]
+    return answer, optimistic_results[0]
 
 
 def edges_of(index):
@@ -143,17 +143,15 @@ def edges_of(index):
         return {frozenset((keys[lo], keys[hi])): bits for (lo, hi), bits in edges.items()}
 
 
-@pytest.mark.parametrize("act", MEANWHILE, ids=lambda act: act.__name__)
-def test_whatever_happens_meanwhile_the_pairs_are_those_of_a_search_in_the_transaction(
-    index, tmp_path, monkeypatch, act
-):
-    monkeypatch.setattr(optimistic_candidates, "LARGEST_CHANGE_COUNT", MOST)
-    answer, found = with_meanwhile(index, act, SAME)
-    assert found is not None
-    assert found.bits
+@pytest.mark.parametrize("change", CONCURRENT_CHANGES, ids=lambda change: change.__name__)
+def test_optimistic_pairs_equal_a_search_in_the_transaction(index, tmp_path, monkeypatch, change):
+    monkeypatch.setattr(optimistic_candidates, "LARGEST_CHANGE_COUNT", MAX_CHANGES)
+    answer, optimistic = upsert_with_concurrent_change(index, change, SAME)
+    assert optimistic is not None
+    assert optimistic.bits
     with an_index(tmp_path / "plain", "sis", "ccwis", secret="5" * 64) as plain:
         begin(plain)
-        act(plain)
+        change(plain)
         with patch.object(upsert_module, "find_optimistic_pairs", lambda *_: None):
             expected = upsert(plain, OPERATOR, "ccwis", SAME)
         assert (answer.outcome, answer.record, answer.tasks) == (
@@ -164,81 +162,79 @@ def test_whatever_happens_meanwhile_the_pairs_are_those_of_a_search_in_the_trans
     assert verify(index, OPERATOR) == []
 
 
-def searched_in_the_transaction(index, act):
-    """The records whose pairs are looked for once the writer is held."""
-    with patch.object(reindex, "_read_blocks", wraps=reindex._read_blocks) as searched:
-        act(index)
-    return [len(call.args[2]) for call in searched.call_args_list]
+def count_searched_in_transaction(index, change):
+    """Return how many records each search under the writer's lock looks for."""
+    with patch.object(reindex, "_read_blocks", wraps=reindex._read_blocks) as read_blocks:
+        change(index)
+    return [len(call.args[2]) for call in read_blocks.call_args_list]
 
 
-def test_what_was_found_beforehand_is_not_looked_for_again(index):
-    assert searched_in_the_transaction(index, comes_by_another) == [0]
+def test_pairs_found_optimistically_are_not_searched_again(index):
+    assert count_searched_in_transaction(index, add_record_of_other_source) == [0]
     with patch.object(upsert_module, "find_optimistic_pairs", lambda *_: None):
-        assert searched_in_the_transaction(index, another_of_the_same) == [1]
+        assert count_searched_in_transaction(index, add_twin) == [1]
 
 
-def test_what_says_nothing_new_is_not_searched_for(index):
+def test_unchanged_record_is_not_searched(index):
     with patch.object(
         upsert_module, "find_optimistic_pairs", wraps=optimistic_candidates.find_optimistic_pairs
-    ) as looked:
+    ) as find_pairs:
         upsert(index, OPERATOR, "sis", KNOWN)
-    [call] = looked.call_args_list
+    [call] = find_pairs.call_args_list
     assert optimistic_candidates.find_optimistic_pairs(*call.args) is None
 
 
-def test_where_callers_of_one_process_wait_for_each_other_alone_sqlite_searches_in_the_transaction(
-    index, monkeypatch
-):
+def test_sqlite_searches_in_the_transaction_under_contention_within_one_process(index, monkeypatch):
     monkeypatch.setattr(GroupCommit, "is_contended_in_process", True)
-    searched = searched_in_the_transaction(index, comes_by_another)
-    assert searched == ([0] if index.database.is_postgresql else [1])
+    searched_counts = count_searched_in_transaction(index, add_record_of_other_source)
+    assert searched_counts == ([0] if index.database.is_postgresql else [1])
 
 
-def test_where_nobody_else_writes_postgresql_searches_in_the_transaction(index, monkeypatch):
+def test_postgresql_searches_in_the_transaction_without_contention(index, monkeypatch):
     monkeypatch.setattr(GroupCommit, "is_uncontended", True)
     with patch.object(upsert_module, "start_pipelined_search", lambda *_: None):
-        searched = searched_in_the_transaction(index, comes_by_another)
-    assert searched == ([1] if index.database.is_postgresql else [0])
+        searched_counts = count_searched_in_transaction(index, add_record_of_other_source)
+    assert searched_counts == ([1] if index.database.is_postgresql else [0])
 
 
-def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):
+def test_oversized_block_is_reported_without_optimistic_pairs(index):
     limited = with_settings(index, block_limits=BlockLimits(alarm=1, hard=10))
-    _, found = with_meanwhile(limited, nothing, SAME)
-    assert found is None
+    _, optimistic = upsert_with_concurrent_change(limited, change_nothing, SAME)
+    assert optimistic is None
     with index.database.read(OPERATOR) as unit:
         assert unit.large_blocks.all(index.config_id(unit))
 
 
-def test_the_last_commit_is_asked_first_as_each_statement_may_be_of_a_moment_of_its_own(index, monkeypatch):
-    asked = []
-    execute, ahead = DatabaseSession.execute, DatabaseSession.prefetch
+def test_last_commit_is_read_before_optimistic_candidates(index, monkeypatch):
+    statements = []
+    execute, prefetch = DatabaseSession.execute, DatabaseSession.prefetch
 
-    def executed(session, statement, *rest, **options):
-        asked.append(("now", str(statement)))
+    def execute_noted(session, statement, *rest, **options):
+        statements.append(("now", str(statement)))
         return execute(session, statement, *rest, **options)
 
-    def sent_ahead(session, statement, *rest):
-        asked.append(("ahead", str(statement)))
-        return ahead(session, statement, *rest)
+    def prefetch_noted(session, statement, *rest):
+        statements.append(("ahead", str(statement)))
+        return prefetch(session, statement, *rest)
 
-    monkeypatch.setattr(DatabaseSession, "execute", executed)
-    monkeypatch.setattr(DatabaseSession, "prefetch", sent_ahead)
+    monkeypatch.setattr(DatabaseSession, "execute", execute_noted)
+    monkeypatch.setattr(DatabaseSession, "prefetch", prefetch_noted)
     upsert(index, OPERATOR, "ccwis", SAME)
-    how, first = asked[0]
-    assert how == "now"
+    kind, first = statements[0]
+    assert kind == "now"
     assert "max(commit_log.no)" in first
-    names = [statement for _, statement in asked[1:]]
+    names = [statement for _, statement in statements[1:]]
     runs, all_keys = (
         next(n for n, one in enumerate(names) if table in one) for table in ("key_run", "blocking_key")
     )
     if index.database.is_postgresql:
-        # A key that is merged between the two is found twice, and never not at all.
+        # A key that is compacted between the two reads is found twice, but never missed.
         assert runs < all_keys
 
 
 @pytest.fixture
-def with_a_run(index):
-    """An index of which the first record's keys are in a run."""
+def index_with_segment(index):
+    """An index in which the keys of the first record are in a segment."""
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
         own = unit.keys.packed_keys(config, [1])
@@ -247,33 +243,33 @@ def with_a_run(index):
     return index
 
 
-def test_what_has_its_keys_in_a_run_is_found_before_the_transaction(with_a_run):
-    assert searched_in_the_transaction(with_a_run, comes_by_another) == [0]
-    assert verify(with_a_run, OPERATOR) == []
+def test_keys_in_a_segment_are_found_before_the_transaction(index_with_segment):
+    assert count_searched_in_transaction(index_with_segment, add_record_of_other_source) == [0]
+    assert verify(index_with_segment, OPERATOR) == []
 
 
-def test_a_run_that_is_merged_and_gone_while_pairs_are_looked_for_loses_none(with_a_run, monkeypatch):
-    runs, told = KeySegments.segments_of, []
-    # PostgreSQL is asked once more, statement by statement, before the snapshot in which they are read.
-    in_the_snapshot = 2 if with_a_run.database.is_postgresql else 1
+def test_segment_compacted_during_the_search_loses_no_pairs(index_with_segment, monkeypatch):
+    segments_of, segment_lists = KeySegments.segments_of, []
+    # PostgreSQL reads the segments once more, before the snapshot in which their keys are read.
+    snapshot_call = 2 if index_with_segment.database.is_postgresql else 1
 
-    def merged_meanwhile(self, config_id):
-        found = runs(self, config_id)
-        told.append(found)
-        if len(told) == in_the_snapshot:
-            another_process = Database(with_a_run.database.url)
+    def compact_concurrently(self, config_id):
+        segments = segments_of(self, config_id)
+        segment_lists.append(segments)
+        if len(segment_lists) == snapshot_call:
+            another_process = Database(index_with_segment.database.url)
             compact_leftover_segments(another_process, OPERATOR)
             another_process.dispose()
-        return found
+        return segments
 
-    monkeypatch.setattr(KeySegments, "segments_of", merged_meanwhile)
-    assert searched_in_the_transaction(with_a_run, comes_by_another) == [0]
-    assert told[in_the_snapshot - 1]
-    assert verify(with_a_run, OPERATOR) == []
+    monkeypatch.setattr(KeySegments, "segments_of", compact_concurrently)
+    assert count_searched_in_transaction(index_with_segment, add_record_of_other_source) == [0]
+    assert segment_lists[snapshot_call - 1]
+    assert verify(index_with_segment, OPERATOR) == []
 
 
-def wrong_keys(index):
-    """Records that have other keys than the model in force gives them."""
+def records_with_wrong_keys(index):
+    """Return records whose stored keys differ from those of the active model."""
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
         upsert_module = unit.derived_data.record_ids(config_id)
@@ -290,36 +286,36 @@ def wrong_keys(index):
     }
 
 
-def test_a_record_that_is_sent_after_a_move_and_after_the_way_back_has_the_keys_of_the_model_in_force(
-    index, tmp_path
-):
-    other = open_matcher(str(tiny_model(tmp_path / "other", version="2", birth=["birth_date", "surname:2"])))
-    recluster(index, OPERATOR, other, apply=True)
-    moved = replace(index, matcher=other)
+def test_record_sent_after_a_model_change_and_its_reversal_has_the_active_models_keys(index, tmp_path):
+    other_matcher = open_matcher(
+        str(tiny_model(tmp_path / "other", version="2", birth=["birth_date", "surname:2"]))
+    )
+    recluster(index, OPERATOR, other_matcher, apply=True)
+    other_index = replace(index, matcher=other_matcher)
     for number in range(2):
-        upsert(moved, OPERATOR, "ccwis", a_child(f"moved-{number}"))
-    assert not wrong_keys(moved)
-    recluster(moved, OPERATOR, index.matcher, apply=True)
+        upsert(other_index, OPERATOR, "ccwis", a_child(f"moved-{number}"))
+    assert not records_with_wrong_keys(other_index)
+    recluster(other_index, OPERATOR, index.matcher, apply=True)
     for number in range(2):
         upsert(index, OPERATOR, "ccwis", a_child(f"back-{number}"))
-    assert not wrong_keys(index)
+    assert not records_with_wrong_keys(index)
     assert verify(index, OPERATOR) == []
 
 
-def test_pairs_are_found_beforehand_after_the_way_back_too(index, tmp_path):
-    other = open_matcher(str(tiny_model(tmp_path / "other", version="2")))
-    recluster(index, OPERATOR, other, apply=True)
-    moved = replace(index, matcher=other)
-    upsert(moved, OPERATOR, "ccwis", a_child("moved"))
-    recluster(moved, OPERATOR, index.matcher, apply=True)
+def test_optimistic_pairs_work_after_a_model_change_and_its_reversal(index, tmp_path):
+    other_matcher = open_matcher(str(tiny_model(tmp_path / "other", version="2")))
+    recluster(index, OPERATOR, other_matcher, apply=True)
+    other_index = replace(index, matcher=other_matcher)
+    upsert(other_index, OPERATOR, "ccwis", a_child("moved"))
+    recluster(other_index, OPERATOR, index.matcher, apply=True)
     upsert(index, OPERATOR, "ccwis", a_child("first"))
-    found = []
+    optimistic_results = []
 
-    def kept(*asked):
-        found.append(optimistic_candidates.find_optimistic_pairs(*asked))
-        return found[-1]
+    def find_noted(*arguments):
+        optimistic_results.append(optimistic_candidates.find_optimistic_pairs(*arguments))
+        return optimistic_results[-1]
 
-    with patch.object(upsert_module, "find_optimistic_pairs", kept):
+    with patch.object(upsert_module, "find_optimistic_pairs", find_noted):
         upsert(index, OPERATOR, "ccwis", a_child("second"))
     with index.database.read(OPERATOR) as unit:
-        assert found[0].query.config_id == index.config_id(unit)
+        assert optimistic_results[0].query.config_id == index.config_id(unit)

@@ -1,4 +1,4 @@
-"""``MPI_DATABASE_URL`` is all that a user sets: commands, API and a restored backup, on either store."""
+"""Commands, API and a restored backup work on either store; a user sets only ``MPI_DATABASE_URL``."""
 
 import csv
 import io
@@ -26,8 +26,8 @@ FIELDS = ("local_id", "first_name", "last_name", "birth_date", "postal_code")
 
 
 @pytest.fixture(params=STORES)
-def blank(request, tmp_path, monkeypatch):
-    """The environment of a user who has no index yet; the URL of the database, or None."""
+def empty_environment(request, tmp_path, monkeypatch):
+    """The environment of a user without an index; yields the database URL, or None for SQLite."""
     for name in [name for name in os.environ if name.startswith("MPI_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MPI_HOME", str(tmp_path / "home"))
@@ -44,7 +44,7 @@ def blank(request, tmp_path, monkeypatch):
 
 @pytest.fixture
 def mpi(capfd, monkeypatch):
-    """Run a command in this process: its exit code, and what it printed, or said of an error."""
+    """Run a command in this process; returns its exit code, and its output or its error text."""
 
     def command(*arguments, send=None, told=False):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(send).encode())))
@@ -59,7 +59,7 @@ def mpi(capfd, monkeypatch):
 
 
 @contextmanager
-def an_open_index():
+def open_configured_index():
     index = open_index(Settings())
     try:
         yield index
@@ -67,7 +67,7 @@ def an_open_index():
         index.database.dispose()
 
 
-def a_csv(path, children):
+def write_csv(path, children):
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, FIELDS, extrasaction="ignore")
         writer.writeheader()
@@ -75,10 +75,10 @@ def a_csv(path, children):
     return str(path)
 
 
-def test_every_command_works_with_nothing_set_but_the_url(mpi, blank, tmp_path):
+def test_every_command_works_with_only_the_url_set(mpi, empty_environment, tmp_path):
     assert mpi("db", "check")[0] != 0
     assert mpi("init", "--test", "--json")[0] == 0
-    setting = "MPI_HOME" if blank is None else "MPI_DATABASE_URL"
+    setting = "MPI_HOME" if empty_environment is None else "MPI_DATABASE_URL"
     code, error = mpi("init", told=True)
     assert (code, setting in error, error.count("\n")) == (7, True, 1)
     assert mpi("db", "upgrade", "--json") == (0, {"before": "current", "now": "current"})
@@ -87,15 +87,15 @@ def test_every_command_works_with_nothing_set_but_the_url(mpi, blank, tmp_path):
         assert mpi("source", "add", source)[0] == 0
 
     children = many_children(600)
-    file = a_csv(tmp_path / "sis.csv", children)
+    file = write_csv(tmp_path / "sis.csv", children)
     assert mpi("ingest", file, "--source", "sis", "--dry-run")[0] == 0
     code, receipt = mpi("ingest", file, "--source", "sis", "--json")
     assert (code, receipt["created"]) == (0, 600)
     code, answer = mpi("resolve", "--json", send={**children[7], "source": "ccwis", "local_id": "Ünï/ 7"})
     assert (code, answer["outcome"]) == (0, "linked")
-    sought = {name: children[7][name] for name in ("first_name", "last_name", "birth_date")}
-    code, found = mpi("search", "--json", send=sought)
-    assert (code, found[0]["enterprise_id"]) == (0, answer["enterprise_id"])
+    search_fields = {name: children[7][name] for name in ("first_name", "last_name", "birth_date")}
+    code, persons = mpi("search", "--json", send=search_fields)
+    assert (code, persons[0]["enterprise_id"]) == (0, answer["enterprise_id"])
 
     assert mpi("export", "crosswalk", "--out", str(tmp_path / "before.csv"))[0] == 0
     assert mpi("recluster", "--json")[1]["moved"] == 0
@@ -111,10 +111,10 @@ def test_every_command_works_with_nothing_set_but_the_url(mpi, blank, tmp_path):
     assert lines == sorted(lines)
 
 
-def test_the_api_serves_the_same_index(mpi, blank):
+def test_the_api_serves_the_same_index(mpi, empty_environment):
     mpi("init", "--test")
     mpi("source", "add", "sis")
-    with an_open_index() as index, calling(create_app(index), a_key(index, "district")) as call:
+    with open_configured_index() as index, calling(create_app(index), a_key(index, "district")) as call:
         put = call.put("/v1/sources/sis/records/D01%2F1", json=a_child("D01/1"))
         assert put.status_code in (200, 201), put.text
         eid = put.json()["enterprise_id"]
@@ -123,26 +123,26 @@ def test_the_api_serves_the_same_index(mpi, blank):
         assert [json.loads(line)["outcome"] for line in bulk.text.splitlines()] == ["created"] * 5
         assert call.get("/v1/crosswalk", params={"source": "sis", "local_id": "D01/1"}).json() != []
         assert call.get(f"/v1/persons/{eid}").json()["status"] == "active"
-        found = call.post("/v1/persons:search", json=a_child()).json()
-        assert eid in json.dumps(found)
+        persons = call.post("/v1/persons:search", json=a_child()).json()
+        assert eid in json.dumps(persons)
         assert call.get("/readyz").status_code == 200
         assert call.delete("/v1/sources/sis/records/D01%2F1").status_code == 200
         with index.database.read(OPERATOR) as unit:
             assert len(unit.disclosures.all()) >= 3
 
 
-def test_a_restored_backup_is_the_index_it_was_made_of(mpi, blank, tmp_path, monkeypatch, request):
-    """As docs/how-to/backup-and-restore.md says: the database by its own tool, and the home beside it."""
+def test_a_restored_backup_equals_the_original_index(mpi, empty_environment, tmp_path, monkeypatch, request):
+    """Follow docs/how-to/backup-and-restore.md: back up the database by its own tool, and the home folder."""
     mpi("init", "--test")
     mpi("source", "add", "sis")
-    mpi("ingest", a_csv(tmp_path / "sis.csv", many_children(20)), "--source", "sis")
+    mpi("ingest", write_csv(tmp_path / "sis.csv", many_children(20)), "--source", "sis")
     home, copy = tmp_path / "home", tmp_path / "restored"
     shutil.copytree(home, copy, ignore=shutil.ignore_patterns("*.db*"))
-    with an_open_index() as index:
+    with open_configured_index() as index:
         before = crosswalk(index)
         with index.database.read(OPERATOR) as unit:
-            made = unit.configs.index_info().generation
-        if blank is None:
+            old_generation = unit.configs.index_info().generation
+        if empty_environment is None:
             for name in ("mpi.db", "mpi-ledger.db"):
                 plain = sqlite3.connect(home / name)
                 plain.execute("VACUUM INTO ?", (str(copy / name),))
@@ -160,9 +160,9 @@ def test_a_restored_backup_is_the_index_it_was_made_of(mpi, blank, tmp_path, mon
     monkeypatch.setenv("MPI_HOME", str(copy))
     assert mpi("db", "check", "--json") == (0, {"state": "current", "differences": []})
     generation = mpi("db", "restored", "--json")[1]["generation"]
-    with an_open_index() as index:
+    with open_configured_index() as index:
         with index.database.read(OPERATOR) as unit:
-            assert unit.configs.index_info().generation == generation != made
+            assert unit.configs.index_info().generation == generation != old_generation
             assert unit.commit_info({unit.last_commit()})[unit.last_commit()][2] == "restored"
         assert crosswalk(index) == before
         assert verify(index, OPERATOR) == []

@@ -1,4 +1,4 @@
-"""Units of work, commit numbers and migrations: the same on both stores."""
+"""Units of work, commit numbers and migrations work alike on both stores."""
 
 import os
 import threading
@@ -15,8 +15,8 @@ from tests.conftest import STORES
 
 
 @pytest.fixture(params=STORES)
-def nowhere(request, tmp_path):
-    """The URL of a database that has no schema yet."""
+def empty_database_url(request, tmp_path):
+    """The URL of a database without a schema."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'mpi.db'}"
         return
@@ -34,8 +34,8 @@ def database(tmp_path, database_url):
     database.dispose()
 
 
-def test_a_new_database_reaches_this_version_and_declares_what_the_program_declares(nowhere):
-    database = Database(nowhere)
+def test_a_new_database_reaches_the_current_schema_without_drift(empty_database_url):
+    database = Database(empty_database_url)
     assert migrate.schema_state(database) is SchemaState.MISSING
     assert migrate.upgrade(database) is SchemaState.MISSING
     assert migrate.schema_state(database) is SchemaState.CURRENT
@@ -44,8 +44,8 @@ def test_a_new_database_reaches_this_version_and_declares_what_the_program_decla
     database.dispose()
 
 
-def test_a_database_from_a_newer_version_is_refused(nowhere):
-    database = Database(nowhere)
+def test_a_database_of_a_newer_version_is_refused(empty_database_url):
+    database = Database(empty_database_url)
     migrate.upgrade(database)
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -57,7 +57,7 @@ def test_a_database_from_a_newer_version_is_refused(nowhere):
     database.dispose()
 
 
-def test_an_error_inside_a_unit_leaves_nothing_and_its_number_is_given_again(database):
+def test_a_failed_unit_writes_nothing_and_its_commit_number_is_reused(database):
     def number():
         with database.write(make_operator(), "test") as unit:
             return unit.commit_no
@@ -77,7 +77,7 @@ def test_a_reading_unit_sees_one_snapshot(database):
         assert reader.connection.execute(text("SELECT count(*) FROM commit_log")).scalar() == before
 
 
-def test_concurrent_writers_take_consecutive_numbers(database):
+def test_concurrent_writers_take_consecutive_commit_numbers(database):
     taken = []
 
     def work():
@@ -93,9 +93,9 @@ def test_concurrent_writers_take_consecutive_numbers(database):
     assert sorted(taken) == list(range(1, 41))
 
 
-def test_a_commit_never_looks_earlier_than_the_one_before_it(database, monkeypatch):
+def test_a_commit_time_never_precedes_the_previous_commit_time(database, monkeypatch):
     moments = iter(["2026-05-01T00:00:00.000000Z", "2026-04-01T00:00:00.000000Z"])
-    monkeypatch.setattr("mpi.storage.unit_of_work.unit.clock.iso", lambda _moment: next(moments))
+    monkeypatch.setattr("mpi.storage.unit_of_work.units.clock.iso", lambda _moment: next(moments))
     for _ in range(2):
         with database.write(make_operator(), "test") as unit:
             assert unit.commit_no
@@ -103,29 +103,29 @@ def test_a_commit_never_looks_earlier_than_the_one_before_it(database, monkeypat
         assert [unit.commit_info({n})[n][0][:10] for n in (1, 2)] == ["2026-05-01", "2026-05-01"]
 
 
-def test_numbers_are_consecutive_though_the_writers_share_no_process(database):
+def test_writers_of_different_processes_take_consecutive_commit_numbers(database):
     """Each writer has a connection pool of its own, as another process has."""
-    others = [Database(database.engine.url.render_as_string(hide_password=False)) for _ in range(3)]
+    databases = [Database(database.engine.url.render_as_string(hide_password=False)) for _ in range(3)]
     taken = []
 
-    def work(mine):
+    def work(own_database):
         for _ in range(10):
-            with mine.write(make_operator(), "test") as unit:
+            with own_database.write(make_operator(), "test") as unit:
                 number = unit.commit_no
             taken.append(number)
 
-    threads = [threading.Thread(target=work, args=(mine,)) for mine in others]
+    threads = [threading.Thread(target=work, args=(own_database,)) for own_database in databases]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
         assert not thread.is_alive()
-    for other in others:
-        other.dispose()
+    for other_database in databases:
+        other_database.dispose()
     assert sorted(taken) == list(range(1, 31))
 
 
-def test_a_counter_gives_each_number_once_and_counts_from_one(database):
+def test_a_counter_gives_each_number_once_starting_from_one(database):
     with database.write(make_operator(), "test") as unit:
         assert unit.counters.take("a") == 1
         assert unit.counters.take("a", 5) == 2
@@ -138,23 +138,25 @@ def test_a_counter_gives_each_number_once_and_counts_from_one(database):
 @pytest.mark.parametrize(
     "url", ["mysql://somebody:hunter2@host/mpi", "hunter2", "", "postgresql://u:hunter2@host:port/db"]
 )
-def test_a_url_of_no_store_is_refused_without_being_told(url):
+def test_an_invalid_database_url_is_refused_without_quoting_it(url):
     with pytest.raises(InputError, match="MPI_DATABASE_URL") as caught:
         Database(url)
     assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["postgresql", "postgres", "postgresql+psycopg"])
-def test_postgresql_goes_by_each_of_its_names(name):
+def test_every_postgresql_url_scheme_is_accepted(name):
     database = Database(f"{name}://somebody@host/mpi")
     assert database.is_postgresql
     assert database.engine.dialect.driver == "psycopg"
 
 
-def test_the_servers_processes_that_work_for_this_one_are_known_where_they_are_on_this_machine(database):
+def test_server_processes_of_local_connections_are_found(database):
     with database.read(make_operator()) as unit:
-        mine = {unit.connection.scalar(text("SELECT pg_backend_pid()"))} if database.is_postgresql else set()
-        found = set(database.server_processes_of(make_operator(), [os.getpid()]))
-    assert mine <= found
-    assert bool(found) == database.is_postgresql
+        own_backend = (
+            {unit.connection.scalar(text("SELECT pg_backend_pid()"))} if database.is_postgresql else set()
+        )
+        server_processes = set(database.server_processes_of(make_operator(), [os.getpid()]))
+    assert own_backend <= server_processes
+    assert bool(server_processes) == database.is_postgresql
     assert database.server_processes_of(make_operator(), [1]) == []

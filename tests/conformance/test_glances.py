@@ -1,4 +1,4 @@
-"""What one statement looks up is what is read in full, on either store; what it cannot is left to that."""
+"""The fast look-up answers like the full read, on either store, or leaves the call to it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,7 +20,7 @@ from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR, a_child, an_index
 from tests.unit.api.live import calling
 
-HOME = {
+CHILD_FIELDS = {
     "first_name": "Glencora", "last_name": "Glancer", "birth_date": "2013-04-05", "ssn": "532-11-8842",
     "address_line1": "12 Elm St", "city": "Salem", "state": "OR", "postal_code": "97301",
     "flags": [
@@ -34,7 +34,7 @@ HOME = {
 def index(tmp_path, database_url):
     with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
         for source, local_id in (("sis", "1"), ("ccwis", "é/1"), ("sis", "2")):
-            upsert(index, OPERATOR, source, a_child(local_id, **HOME))
+            upsert(index, OPERATOR, source, a_child(local_id, **CHILD_FIELDS))
         upsert(index, OPERATOR, "sis", a_child("alone", first_name="Uno", last_name="Solo"))
         yield index
 
@@ -59,89 +59,94 @@ def by_eid(index, eid):
 
 
 @pytest.fixture
-def asked(index, key, monkeypatch):
-    """Asks both ways: what each answers, the line that it leaves, and whether the one statement sufficed."""
+def compare_look_ups(index, key, monkeypatch):
+    """Look up in both ways, compare answers and disclosure lines; returns the answer and whether one
+    statement sufficed.
+    """
 
-    def both(ask, own_key=key):
+    def compare(query, own_key=key):
         with index.database.read(OPERATOR) as unit:
-            found = ask.fast(unit, hash_token(own_key), lambda client: viewer(unit, client))
-        quick = look_up(index, own_key, None, ask)
-        in_full = look_up(index, own_key, None, LookUpQuery(lambda *_: None, ask.full))
-        assert quick[0] == in_full[0]
-        assert replace(quick[1], at="") == replace(in_full[1], at="")
-        assert quick[2] == in_full[2]
-        return quick[0], found is not None
+            fast_result = query.fast(unit, hash_token(own_key), lambda client: viewer(unit, client))
+        fast_answer = look_up(index, own_key, None, query)
+        full_answer = look_up(index, own_key, None, LookUpQuery(lambda *_: None, query.full))
+        assert fast_answer[0] == full_answer[0]
+        assert replace(fast_answer[1], at="") == replace(full_answer[1], at="")
+        assert fast_answer[2] == full_answer[2]
+        return fast_answer[0], fast_result is not None
 
     def viewer(unit, client):
         unit.viewer = viewer_from_client(client, None)
         return unit.viewer
 
-    return both
+    return compare
 
 
-def test_a_record_and_a_person_are_answered_by_one_statement_as_they_are_in_full(index, asked):
+def test_one_statement_answers_a_record_and_a_person_like_the_full_read(index, compare_look_ups):
     for source, local_id in (("sis", "1"), ("ccwis", "é/1"), ("sis", "alone")):
-        entry, sufficed = asked(by_local_id(source, local_id))
+        entry, sufficed = compare_look_ups(by_local_id(source, local_id))
         assert sufficed
-        view, sufficed = asked(by_eid(index, entry.enterprise_id))
+        view, sufficed = compare_look_ups(by_eid(index, entry.enterprise_id))
         assert sufficed
         assert view.status == "active"
         assert view.etag
 
 
-def test_the_flags_of_several_records_come_in_the_order_in_which_they_are_read_in_full(index, asked):
-    entry, _ = asked(by_local_id("sis", "1"))
-    view, sufficed = asked(by_eid(index, entry.enterprise_id.lower().replace("-", " ")))
+def test_flags_of_several_records_keep_the_order_of_the_full_read(index, compare_look_ups):
+    entry, _ = compare_look_ups(by_local_id("sis", "1"))
+    view, sufficed = compare_look_ups(by_eid(index, entry.enterprise_id.lower().replace("-", " ")))
     assert sufficed
     assert len(view.records) > 1
     assert len(view.flags) == 2 * len(view.records)
 
 
-def test_what_has_no_person_and_what_is_restated_or_sealed_is_left_to_the_full_way(index, asked):
-    entry, _ = asked(by_local_id("sis", "alone"))
+def test_a_person_without_records_and_a_sealed_record_use_the_full_read(index, compare_look_ups):
+    entry, _ = compare_look_ups(by_local_id("sis", "alone"))
     withdraw(index, OPERATOR, "sis", "alone")
-    assert asked(by_local_id("sis", "alone"))[1] is False
-    assert asked(by_eid(index, entry.enterprise_id)) == (asked(by_eid(index, entry.enterprise_id))[0], False)
-    upsert(index, OPERATOR, "sis", a_child("1", **HOME, restrictions=[{"kind": "sealed"}]))
+    assert compare_look_ups(by_local_id("sis", "alone"))[1] is False
+    assert compare_look_ups(by_eid(index, entry.enterprise_id)) == (
+        compare_look_ups(by_eid(index, entry.enterprise_id))[0],
+        False,
+    )
+    upsert(index, OPERATOR, "sis", a_child("1", **CHILD_FIELDS, restrictions=[{"kind": "sealed"}]))
     with pytest.raises(NotFoundError):
-        asked(by_local_id("sis", "1"))
-    other, sufficed = asked(by_local_id("ccwis", "é/1"))
+        compare_look_ups(by_local_id("sis", "1"))
+    other, sufficed = compare_look_ups(by_local_id("ccwis", "é/1"))
     assert sufficed
-    view, _ = asked(by_eid(index, other.enterprise_id))
+    view, _ = compare_look_ups(by_eid(index, other.enterprise_id))
     assert "1" not in [label.local_id for label in view.records]
 
 
-def test_a_client_of_some_sources_is_answered_in_full(index, asked):
+def test_a_client_of_some_sources_uses_the_full_read_of_a_person(index, compare_look_ups):
     key = add_client(index, OPERATOR, "some", ["crosswalk.read", "person.read"], ["sis"])
-    entry, sufficed = asked(by_local_id("sis", "1"), key)
+    entry, sufficed = compare_look_ups(by_local_id("sis", "1"), key)
     assert sufficed
-    view, sufficed = asked(by_eid(index, entry.enterprise_id), key)
+    view, sufficed = compare_look_ups(by_eid(index, entry.enterprise_id), key)
     assert not sufficed
     assert {label.source for label in view.records} == {"sis"}
 
 
 @pytest.mark.parametrize("local_id", ["nobody", "", "a\x00b"])
-def test_what_is_not_there_is_refused_as_in_full(index, asked, local_id):
-    with pytest.raises(Exception, match=r".") as refused:
-        asked(by_local_id("sis", local_id))
-    assert type(refused.value).__name__ in ("NotFoundError", "RecordError")
+def test_a_missing_record_is_refused_like_the_full_read(index, compare_look_ups, local_id):
+    with pytest.raises(Exception, match=r".") as error:
+        compare_look_ups(by_local_id("sis", local_id))
+    assert type(error.value).__name__ in ("NotFoundError", "RecordError")
 
 
-def test_a_key_that_was_revoked_opens_nothing(index, asked):
+def test_a_revoked_key_is_refused(index, compare_look_ups):
     key = add_client(index, OPERATOR, "gone", ["crosswalk.read"], None)
     revoke_client(index, OPERATOR, "gone")
     with pytest.raises(NotAuthenticated):
         look_up(index, key, None, by_local_id("sis", "1"))
 
 
-def test_a_glance_begins_no_transaction_and_leaves_the_session_as_it_was(index, key, monkeypatch):
-    begun = []
+def test_a_fast_look_up_opens_no_transaction_and_leaves_the_session_usable(index, key, monkeypatch):
+    transactions = []
     transaction = Database._transaction
     monkeypatch.setattr(
-        Database, "_transaction", lambda self, *a, **k: begun.append(1) or transaction(self, *a, **k)
+        Database, "_transaction", lambda self, *a, **k: transactions.append(1) or transaction(self, *a, **k)
     )
     look_up(index, key, None, by_local_id("sis", "1"))
-    assert not begun
+    assert not transactions
     with index.database.write(OPERATOR, "test") as unit:
         unit.ensure_commit()
     failing = partial(look_up, index, key, None, LookUpQuery(lambda *_: 1 / 0, None))
@@ -154,8 +159,8 @@ def test_a_glance_begins_no_transaction_and_leaves_the_session_as_it_was(index, 
         assert not unit.persons.by_ids([10**6])
 
 
-def test_over_http_each_call_is_answered_once_its_line_is_durable_on_either_store(index, key):
-    some = add_client(index, OPERATOR, "sees-some", ["crosswalk.read", "person.read"], ["sis"])
+def test_each_http_answer_waits_until_its_disclosure_line_is_durable(index, key):
+    restricted_key = add_client(index, OPERATOR, "sees-some", ["crosswalk.read", "person.read"], ["sis"])
 
     def lines():
         with index.database.read(OPERATOR) as unit:
@@ -167,8 +172,8 @@ def test_over_http_each_call_is_answered_once_its_line_is_durable_on_either_stor
         person = call.get(path)
         assert person.json()["records"]
         assert lines() == 2
-        mine = call.get(path, headers={"Authorization": f"Bearer {some}"})
-        assert {record["source"] for record in mine.json()["records"]} == {"sis"}
+        restricted_answer = call.get(path, headers={"Authorization": f"Bearer {restricted_key}"})
+        assert {record["source"] for record in restricted_answer.json()["records"]} == {"sis"}
         for missing in ("/v1/crosswalk?source=sis&local_id=nobody", "/v1/persons/none"):
             assert call.get(missing).status_code in (400, 404)
         assert call.get(path, headers={"Authorization": "Bearer wrong"}).status_code == 401
@@ -179,13 +184,13 @@ def test_over_http_each_call_is_answered_once_its_line_is_durable_on_either_stor
         assert lines() == 27
     with index.database.read(OPERATOR) as unit:
         count, last = unit.disclosures.count_and_last()
-        told = unit.disclosures.all()
+        disclosures = unit.disclosures.all()
     assert count == last
-    assert {line.client for line in told} == {"looks", "sees-some"}
+    assert {line.client for line in disclosures} == {"looks", "sees-some"}
     assert not [finding for finding in verify(index, OPERATOR) if "ledger" in str(finding)]
 
 
-def test_a_line_that_cannot_be_written_lets_no_answer_leave(index, key, monkeypatch):
+def test_no_answer_leaves_without_its_disclosure_line(index, key, monkeypatch):
     def refuse(*_):
         raise StoreError("full")
 

@@ -1,4 +1,4 @@
-"""A record that has just come is settled without reading what cannot be: it comes to the same."""
+"""A new record is settled without the reads that it does not need, and with the same result."""
 
 from unittest.mock import patch
 
@@ -9,7 +9,7 @@ from mpi.service.persons.search import search_persons
 from mpi.service.records.upsert import upsert
 from mpi.service.resolution import resolve as resolving
 from mpi.service.resolution.closure import NO_NEW_RECORDS
-from mpi.storage.unit_of_work.session import DatabaseSession
+from mpi.storage.unit_of_work.session_pool import DatabaseSession
 from tests.index import OPERATOR, a_child, an_index, partition_of
 
 NAMES = ("Amara", "Amarah", "Chidi")
@@ -17,7 +17,7 @@ DAYS = ("2014-03-09", "2011-07-02")
 
 
 def children():
-    """Records of a few children that are alike in every way that makes edges, weak ones too."""
+    """Yield similar records of a few children, with strong and weak edges."""
     number = 0
     for name in NAMES:
         for day in DAYS:
@@ -32,34 +32,37 @@ def index(tmp_path, database_url):
         yield index
 
 
-def reading_all():
-    """As if every record had been there before."""
+def without_new_record_shortcut():
+    """Treat every record as if it had been stored before."""
     return patch.object(resolving, "_find_new_records", lambda *_: NO_NEW_RECORDS)
 
 
 def send_all(index):
     answers = []
-    for number, sent in enumerate(children()):
+    for number, child in enumerate(children()):
         source = ("sis", "ccwis")[number % 2]
-        answer = upsert(index, OPERATOR, source, sent)
+        answer = upsert(index, OPERATOR, source, child)
         answers.append((answer.outcome, answer.record, answer.provisional, answer.tasks))
         if answer.enterprise_id and number % 5 == 0:
-            said = {"same_as": answer.enterprise_id} if number % 2 else {"not": [answer.enterprise_id]}
-            answer = upsert(index, OPERATOR, "sis", {**sent, "local_id": f"s{number}", **said})
+            assertion = {"same_as": answer.enterprise_id} if number % 2 else {"not": [answer.enterprise_id]}
+            answer = upsert(index, OPERATOR, "sis", {**child, "local_id": f"s{number}", **assertion})
             answers.append((answer.outcome, answer.record, answer.provisional, answer.tasks))
     return answers
 
 
-def test_what_a_newcomer_is_answered_and_settles_is_what_reading_all_gives(index, tmp_path):
-    mine = send_all(index)
-    with an_index(tmp_path / "other", "sis", "ccwis", secret="5" * 64) as other, reading_all():
-        assert send_all(other) == mine
-        assert partition_of(other) == partition_of(index)
+def test_a_new_record_settles_as_if_everything_were_read(index, tmp_path):
+    answers = send_all(index)
+    with (
+        an_index(tmp_path / "other", "sis", "ccwis", secret="5" * 64) as other_index,
+        without_new_record_shortcut(),
+    ):
+        assert send_all(other_index) == answers
+        assert partition_of(other_index) == partition_of(index)
     assert verify(index, OPERATOR) == []
-    assert {outcome for outcome, *_ in mine} >= {"created", "linked"}
+    assert {outcome for outcome, *_ in answers} >= {"created", "linked"}
 
 
-def test_a_question_sent_ahead_is_asked_anew_once_something_was_written(index):
+def test_a_prefetched_query_is_repeated_after_a_write(index):
     with index.database.write(OPERATOR, "test") as unit:
         session = unit.connection
         assert isinstance(session, DatabaseSession)
@@ -77,7 +80,7 @@ def test_a_question_sent_ahead_is_asked_anew_once_something_was_written(index):
         assert unit.records.canonical_keys([1]) == {1: 7}
 
 
-def test_questions_sent_ahead_and_never_asked_leave_no_trace(index):
+def test_unused_prefetched_queries_leave_no_trace(index):
     for _ in range(4):
         with index.database.write(OPERATOR, "test") as unit:
             unit.prefetch()

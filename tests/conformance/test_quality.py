@@ -1,4 +1,4 @@
-"""Blind pairs, practice answers and figures, on either store."""
+"""Blind pairs, practice answers and quality figures work on either store."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ from mpi.service.sampling.labels import export_labels
 from mpi.service.sampling.practice import answer_practice_pair, get_next_practice_pair
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
-from mpi.storage.repositories.review.figures import StewardAnswers
+from mpi.storage.repositories.review.desk_counts import StewardAnswers
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.index import OPERATOR, an_index, load_rows, many_children
 
@@ -24,16 +24,16 @@ ANA = Viewer("ana", "data_quality", frozenset({Action.TASK_WORK, Action.LINK_REP
 
 @pytest.fixture
 def index(tmp_path, database_url):
-    with an_index(tmp_path / "home", database_url=database_url) as made:
-        add_source(made, OPERATOR, NewSource("school", kind=SourceKind.SIS))
-        add_source(made, OPERATOR, NewSource("care", kind=SourceKind.CCWIS))
+    with an_index(tmp_path / "home", database_url=database_url) as index:
+        add_source(index, OPERATOR, NewSource("school", kind=SourceKind.SIS))
+        add_source(index, OPERATOR, NewSource("care", kind=SourceKind.CCWIS))
         flag = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
-        load_rows(made, "care", *({**child, "flags": [flag]} for child in many_children(4)))
-        load_rows(made, "school", *many_children(3))
-        yield made
+        load_rows(index, "care", *({**child, "flags": [flag]} for child in many_children(4)))
+        load_rows(index, "school", *many_children(3))
+        yield index
 
 
-def test_a_pair_comes_back_as_it_was_drawn_with_its_answer(index):
+def test_a_blind_pair_is_stored_with_its_answer(index):
     pair = BlindPair(
         1, "near", 2**40, 7, "2026-11", "2026-11-24T00:00:00.000000Z", 1, 1, 2, 3, 4, -1.25, linked=True
     )
@@ -46,44 +46,44 @@ def test_a_pair_comes_back_as_it_was_drawn_with_its_answer(index):
         assert unit.blind_pairs.samples("2026-10", "2026-12") == [pair]
         assert unit.blind_pairs.unanswered_for("ana") == [pair]
         assert unit.blind_pairs.unanswered_for("ben") == [pair, second]
-        said = BlindAnswer(2, "ben", "unsure", "2026-12-02T00:00:00.000000Z")
-        unit.blind_pairs.add_answer(said)
+        answer = BlindAnswer(2, "ben", "unsure", "2026-12-02T00:00:00.000000Z")
+        unit.blind_pairs.add_answer(answer)
         assert unit.blind_pairs.unanswered_for("ben") == [pair]
-        assert unit.blind_pairs.all_with_answers() == [(second, said)]
+        assert unit.blind_pairs.all_with_answers() == [(second, answer)]
         assert unit.blind_pairs.count_second_reviews() == [("ana", "ben", "same", "unsure", 1)]
         assert (unit.blind_pairs.get(3), unit.blind_pairs.count_unanswered_second_reviews()) == (None, 0)
 
 
-def test_edges_are_read_by_their_lower_end_alone(index):
+def test_edges_are_read_by_their_lower_record(index):
     with index.database.write(OPERATOR, "test") as unit:
         unit.derived_data.add_edges(9, {(1, 2): 4.5, (2, 3): -0.5, (1, 5): 7.0})
         assert unit.blind_pairs.edges_by_lower_record(9, [1, 3]) == {(1, 2): 4.5, (1, 5): 7.0}
         assert unit.blind_pairs.max_record_id() == 7
 
 
-def test_the_desk_works_whole_from_draw_to_label(index):
+def test_a_blind_sample_leads_from_draw_to_labels(index):
     draw_blind_sample(index, OPERATOR)
-    while (shown := get_next_blind_pair(index, ANA)) is not None:
-        answer_blind_pair(index, ANA, shown.id, "same")
+    while (shown_pair := get_next_blind_pair(index, ANA)) is not None:
+        answer_blind_pair(index, ANA, shown_pair.id, "same")
     assert (
         answer_practice_pair(index, ANA, get_next_practice_pair(index, ANA).id, "same").standing.answered == 1
     )
-    found = measure_quality(index, OPERATOR)
-    assert (found.match_rate.in_care, found.match_rate.found) == (4, 3)
-    assert found.live[0].precision.value == 1.0
-    assert found.links.automatic == len(export_labels(index, OPERATOR, with_blind=True)) == 3
+    figures = measure_quality(index, OPERATOR)
+    assert (figures.match_rate.in_care, figures.match_rate.found) == (4, 3)
+    assert figures.live[0].precision.value == 1.0
+    assert figures.links.automatic == len(export_labels(index, OPERATOR, with_blind=True)) == 3
     assert forecast_workload(index, OPERATOR).backlog == 0
 
 
-def test_work_is_counted_alike(index):
+def test_work_figures_are_the_same_on_both_stores(index):
     now = datetime.now(UTC)
     moment, later = clock.format_timestamp(now), clock.format_timestamp(now + timedelta(hours=1))
     with index.database.write(OPERATOR, "test") as unit:
-        for n, (state, held) in enumerate(
+        for n, (state, lease_end) in enumerate(
             [("open", later), ("open", moment), ("asleep", None), ("waiting", None)]
         ):
             unit.task_work.save(
-                QuestionWork(f"q{n}", state, moment, claimed_by=held and "ana", lease_until=held)
+                QuestionWork(f"q{n}", state, moment, claimed_by=lease_end and "ana", lease_until=lease_end)
             )
         unit.task_work.save(QuestionWork("q9", "closed", moment, closed_at=moment, closed_because="went"))
         for n, action in enumerate(("claim", "answer"), 1):

@@ -1,4 +1,4 @@
-"""Keys in runs are searched, dropped and merged like all others, on either store."""
+"""Key segments are searched, deleted and compacted correctly, on either store."""
 
 from collections import Counter
 from functools import partial
@@ -43,38 +43,38 @@ def group_of(record):
     return GROUPS[record % 2]
 
 
-def put(unit, config, records, commit_no=1, *, as_segment=False):
-    """A key that all share, one that two share, and the greatest."""
+def write_keys(unit, config, records, commit_no=1, *, as_segment=False):
+    """Write a key that all records share, one that two share, and the greatest key."""
     own = {n: own_keys(group_of(n), LEAST + n // 2, SHARED, GREATEST) for n in records}
     unit.keys.write(config, own, commit_no, as_segment=as_segment)
 
 
-def in_runs(unit):
-    """One configuration with records among all and in runs, of three transactions."""
-    put(unit, 1, (1, 2))
+def write_segments(unit):
+    """Store records in the base table and in segments of three transactions."""
+    write_keys(unit, 1, (1, 2))
     for commit_no, records in ((4, (3, 6)), (7, (4, 8)), (9, (5,))):
-        put(unit, 1, records, commit_no, as_segment=True)
+        write_keys(unit, 1, records, commit_no, as_segment=True)
 
 
-def are_in_runs(unit, config=1):
-    """How many keys runs have still."""
+def count_segment_rows(unit, config=1):
+    """Return how many rows the segments still hold."""
     return sum(rows.shape[1] for rows in unit.keys.segments.iterate_rows(config))
 
 
-def stored(unit):
-    """The records of each run, as they are stored."""
+def stored_records(unit):
+    """Return the records of each segment, as they are stored."""
     rows = unit.connection.execute(text("SELECT record_ids, lost_ids FROM key_run ORDER BY number")).all()
     return [{int(n) for column in row for n in np.frombuffer(column, STORED_DTYPE)} for row in rows]
 
 
-def merge_all(unit, most=1_000):
-    while unit.keys.segments.compact(most):
+def compact_all(unit, max_rows=1_000):
+    while unit.keys.segments.compact(max_rows):
         pass
 
 
 @pytest.fixture(autouse=True)
-def small_runs(monkeypatch):
-    """Of two transactions some are put together, and some are not."""
+def small_segments(monkeypatch):
+    """Limit joined segments so that only some transactions share one."""
     monkeypatch.setattr(key_segments, "MAX_JOINED_KEYS", 6)
 
 
@@ -82,18 +82,18 @@ def keys_of(*records):
     return sorted((key, n) for n in records for key in (LEAST + n // 2, SHARED, GREATEST))
 
 
-def test_they_are_found_by_whatever_searches(unit):
-    in_runs(unit)
-    put(unit, 2, range(20, 24), 4, as_segment=True)
-    assert are_in_runs(unit) == 15
+def test_keys_in_segments_are_found_by_every_search(unit):
+    write_segments(unit)
+    write_keys(unit, 2, range(20, 24), 4, as_segment=True)
+    assert count_segment_rows(unit) == 15
     assert all_keys(unit, 1) == keys_of(1, 2, 3, 4, 5, 6, 8)
-    found = [(LEAST + 1, 2), (LEAST + 1, 3), *((SHARED, n) for n in (1, 2, 3, 4, 5, 6, 8))]
-    few, many = [LEAST + 1, 0, SHARED], [LEAST + 1, *range(30)]
-    for wanted in (few, many):
-        assert sorted(unit.keys.find_records(1, GROUPS, wanted)) == found
-        parts = unit.keys.find_records_in_parts(1, GROUPS, wanted)
-        assert sorted(tuple(row) for part in parts for row in part.T.tolist()) == found
-        assert [part.shape[1] for part in unit.keys.find_records_in_parts(1, [9], wanted) if part.size] == []
+    expected_pairs = [(LEAST + 1, 2), (LEAST + 1, 3), *((SHARED, n) for n in (1, 2, 3, 4, 5, 6, 8))]
+    few_keys, many_keys = [LEAST + 1, 0, SHARED], [LEAST + 1, *range(30)]
+    for keys in (few_keys, many_keys):
+        assert sorted(unit.keys.find_records(1, GROUPS, keys)) == expected_pairs
+        parts = unit.keys.find_records_in_parts(1, GROUPS, keys)
+        assert sorted(tuple(row) for part in parts for row in part.T.tolist()) == expected_pairs
+        assert [part.shape[1] for part in unit.keys.find_records_in_parts(1, [9], keys) if part.size] == []
     assert sorted(unit.keys.find_records(1, [group_of(1)], [SHARED])) == [(SHARED, n) for n in (1, 3, 5)]
     assert len(unit.keys.find_records(1, GROUPS, [SHARED], limit_per_key=3)) > 3
     assert unit.keys.find_records(1, GROUPS, []) == []
@@ -102,91 +102,91 @@ def test_they_are_found_by_whatever_searches(unit):
 
 
 @pytest.mark.parametrize("merged", [0, 1, 2, 3])
-def test_a_large_key_is_counted_wherever_its_records_are(unit, merged):
+def test_a_large_key_is_counted_across_base_table_and_segments(unit, merged):
     for n in range(1, 9):
         unit.keys.write(1, {n: own_keys(1, *range(n))}, n, as_segment=n > merged)
     sizes = {key: 8 - key for key in range(8)}
-    for over in range(9):
-        assert dict(unit.keys.large_keys(1, over)) == {
-            key: size for key, size in sizes.items() if size > over
+    for limit in range(9):
+        assert dict(unit.keys.large_keys(1, limit)) == {
+            key: size for key, size in sizes.items() if size > limit
         }
 
 
-def among_all(unit, config=1):
-    """Key and record of every row that is among all, lost or not."""
+def base_rows(unit, config=1):
+    """Return key and record of every row of the base table, removed keys included."""
     statement = text("SELECT key, record_id FROM blocking_key WHERE config_id = :config")
     return sorted(tuple(row) for row in unit.connection.execute(statement, {"config": config}))
 
 
-def moved_away(unit, *records, as_segment=True, commit_no=12):
-    """Records lose the key that all share, and the least, and get another."""
-    now = {n: own_keys(group_of(n), 7, GREATEST) for n in records}
-    unit.keys.write(1, now, commit_no, as_segment=as_segment, rewritten=now)
+def move_records(unit, *records, as_segment=True, commit_no=12):
+    """Rewrite records with another key instead of the shared and the least one."""
+    new_keys = {n: own_keys(group_of(n), 7, GREATEST) for n in records}
+    unit.keys.write(1, new_keys, commit_no, as_segment=as_segment, rewritten=new_keys)
 
 
-def test_a_key_that_a_record_lost_is_not_found_though_it_stays_among_all_until_it_is_merged(unit):
-    in_runs(unit)
-    there = among_all(unit)
-    moved_away(unit, 1, 3)
-    assert among_all(unit) == there
+def test_a_removed_key_is_not_found_before_it_is_compacted(unit):
+    write_segments(unit)
+    rows_before = base_rows(unit)
+    move_records(unit, 1, 3)
+    assert base_rows(unit) == rows_before
     expected = sorted([*keys_of(2, 4, 5, 6, 8), (7, 1), (7, 3), (GREATEST, 1), (GREATEST, 3)])
     assert all_keys(unit, 1) == expected
-    wanted, found = [LEAST, SHARED, 7], [*((SHARED, n) for n in (2, 4, 5, 6, 8)), (7, 1), (7, 3)]
-    assert sorted(unit.keys.find_records(1, GROUPS, wanted)) == found
-    parts = unit.keys.find_records_in_parts(1, GROUPS, wanted)
-    assert sorted(tuple(row) for part in parts for row in part.T.tolist()) == found
+    keys, expected_pairs = [LEAST, SHARED, 7], [*((SHARED, n) for n in (2, 4, 5, 6, 8)), (7, 1), (7, 3)]
+    assert sorted(unit.keys.find_records(1, GROUPS, keys)) == expected_pairs
+    parts = unit.keys.find_records_in_parts(1, GROUPS, keys)
+    assert sorted(tuple(row) for part in parts for row in part.T.tolist()) == expected_pairs
     assert unit.keys.large_keys(1, 2) == [(GREATEST, 7), (SHARED, 5)]
-    merge_all(unit)
-    assert among_all(unit) == all_keys(unit, 1) == expected
+    compact_all(unit)
+    assert base_rows(unit) == all_keys(unit, 1) == expected
 
 
-def test_of_too_many_it_is_seen_that_they_are_though_some_are_lost(unit):
-    in_runs(unit)
-    merge_all(unit)
-    moved_away(unit, 2, 4, 6)
-    # Those are the first that are found in the table; four are left.
-    for most in (2, 3):
-        assert len(unit.keys.find_records(1, GROUPS, [SHARED], limit_per_key=most)) > most
-    for most in (4, 5, 7):
-        assert len(unit.keys.find_records(1, GROUPS, [SHARED], limit_per_key=most)) == 4
+def test_a_search_reports_an_oversized_block_even_with_removed_keys(unit):
+    write_segments(unit)
+    compact_all(unit)
+    move_records(unit, 2, 4, 6)
+    # The first matches in the table are the removed keys; four records are left.
+    for limit in (2, 3):
+        assert len(unit.keys.find_records(1, GROUPS, [SHARED], limit_per_key=limit)) > limit
+    for limit in (4, 5, 7):
+        assert len(unit.keys.find_records(1, GROUPS, [SHARED], limit_per_key=limit)) == 4
 
 
-def test_a_key_that_is_lost_twice_is_gone_once_it_is_merged(unit):
+def test_a_key_removed_twice_is_gone_after_compaction(unit):
     group = group_of(1)
     unit.keys.write(1, {1: own_keys(group, 10, 20)}, 1)
-    # Among all, in a run as well, in another as well, and then gone.
+    # The key is in the base table, then also in a segment, then in a second one, and then gone.
     for commit_no, keys in ((2, (10, 30)), (3, (10, 40)), (4, (50,))):
         unit.keys.write(1, {1: own_keys(group, *keys)}, commit_no, as_segment=True, rewritten=[1])
     assert all_keys(unit, 1) == [(50, 1)]
-    merge_all(unit)
-    assert among_all(unit) == all_keys(unit, 1) == [(50, 1)]
+    compact_all(unit)
+    assert base_rows(unit) == all_keys(unit, 1) == [(50, 1)]
 
 
-def test_a_key_that_a_record_lost_and_has_again_is_found_once(unit):
-    put(unit, 1, (1, 2))
-    moved_away(unit, 1, 2, commit_no=3)
-    back = {1: own_keys(group_of(1), LEAST, SHARED, GREATEST)}
-    unit.keys.write(1, back, 4, rewritten=back)
+def test_a_key_removed_and_written_again_is_found_once(unit):
+    write_keys(unit, 1, (1, 2))
+    move_records(unit, 1, 2, commit_no=3)
+    restored_keys = {1: own_keys(group_of(1), LEAST, SHARED, GREATEST)}
+    unit.keys.write(1, restored_keys, 4, rewritten=restored_keys)
     expected = sorted([*keys_of(1), (7, 2), (GREATEST, 2)])
     assert all_keys(unit, 1) == expected
     assert unit.keys.find_records(1, GROUPS, [SHARED]) == [(SHARED, 1)]
-    merge_all(unit)
-    assert among_all(unit) == all_keys(unit, 1) == expected
+    compact_all(unit)
+    assert base_rows(unit) == all_keys(unit, 1) == expected
 
 
-def test_what_a_record_lost_and_has_again_is_found_once_it_is_corrected(unit):
-    put(unit, 1, (1, 2))
-    moved_away(unit, 1, commit_no=3)
-    back = {1: own_keys(group_of(1), LEAST, SHARED, GREATEST)}
-    unit.keys.write(1, back, 4, as_segment=True, rewritten=back)
+def test_a_key_removed_and_written_again_is_found_once_after_repair(unit):
+    write_keys(unit, 1, (1, 2))
+    move_records(unit, 1, commit_no=3)
+    restored_keys = {1: own_keys(group_of(1), LEAST, SHARED, GREATEST)}
+    unit.keys.write(1, restored_keys, 4, as_segment=True, rewritten=restored_keys)
     unit.keys.repair(1, [(group_of(1), SHARED, 1)])
     assert all_keys(unit, 1) == keys_of(1, 2)
     assert sorted(unit.keys.find_records(1, GROUPS, [SHARED])) == [(SHARED, 1), (SHARED, 2)]
-    merge_all(unit)
-    assert among_all(unit) == all_keys(unit, 1) == keys_of(1, 2)
+    compact_all(unit)
+    assert base_rows(unit) == all_keys(unit, 1) == keys_of(1, 2)
 
 
-def test_two_connections_find_what_one_finds_each_row_once(index, monkeypatch):
+def test_two_connections_find_each_row_once(index, monkeypatch):
     monkeypatch.setattr(key_lookup, "MIN_KEYS_FOR_THREAD", 1)
     monkeypatch.setattr(key_lookup, "iter_chunks", partial(key_lookup.iter_chunks, size=30))
     load_rows(index, "ccwis", *many_children(60))
@@ -194,50 +194,52 @@ def test_two_connections_find_what_one_finds_each_row_once(index, monkeypatch):
         config = index.config_id(unit)
         own = unit.keys.packed_keys(config, range(1, 61))
         keys = sorted({key for each in unit.keys.keys_of(config, own).values() for key in each})
-        fewer = {n: one._replace(keys=one.keys[STORED_DTYPE.itemsize :]) for n, one in own.items() if n % 3}
-        unit.keys.write(config, fewer, unit.commit_no, as_segment=True, rewritten=fewer)
+        remaining_keys = {
+            n: one._replace(keys=one.keys[STORED_DTYPE.itemsize :]) for n, one in own.items() if n % 3
+        }
+        unit.keys.write(config, remaining_keys, unit.commit_no, as_segment=True, rewritten=remaining_keys)
         expected = all_keys(unit, config)
     with index.database.read(OPERATOR) as unit:
-        for again in (None, partial(index.database.read, OPERATOR)):
-            found = key_lookup.find_records_by_key(unit, config, keys, again)
-            assert sorted(tuple(row) for part in found for row in part.T.tolist()) == expected
+        for open_second_read in (None, partial(index.database.read, OPERATOR)):
+            parts = key_lookup.find_records_by_key(unit, config, keys, open_second_read)
+            assert sorted(tuple(row) for part in parts for row in part.T.tolist()) == expected
 
 
-def test_what_a_record_lost_is_destroyed_with_it(unit):
-    put(unit, 1, (1, 3))
-    moved_away(unit, 1, 3)
+def test_erasing_a_record_destroys_its_removed_keys(unit):
+    write_keys(unit, 1, (1, 3))
+    move_records(unit, 1, 3)
     unit.keys.segments.erase([1])
     unit.keys.delete(1, [1])
-    assert stored(unit) == [{3}]
-    assert 1 not in {record for _, record in among_all(unit)}
+    assert stored_records(unit) == [{3}]
+    assert 1 not in {record for _, record in base_rows(unit)}
     assert all_keys(unit, 1) == [(7, 3), (GREATEST, 3)]
 
 
-def test_what_small_transactions_put_into_runs_is_put_together(unit):
+def test_segments_of_small_transactions_are_joined(unit):
     for n in range(1, 21, 2):
-        put(unit, 1, (n,), n, as_segment=True)
-        # In the last run, to which the next is put.
+        write_keys(unit, 1, (n,), n, as_segment=True)
+        # Deletes from the last segment, to which the next record is appended.
         unit.keys.delete(1, [n] if n % 3 == 0 else [])
-    runs = unit.keys.segments.segments_of(1)
-    assert max(run.row_count for run in runs) == key_segments.MAX_JOINED_KEYS
-    assert len(runs) < 10
-    assert [run.number for run in runs] == sorted({run.number for run in runs})
+    segments = unit.keys.segments.segments_of(1)
+    assert max(run.row_count for run in segments) == key_segments.MAX_JOINED_KEYS
+    assert len(segments) < 10
+    assert [run.number for run in segments] == sorted({run.number for run in segments})
     assert all_keys(unit, 1) == keys_of(1, 5, 7, 11, 13, 17, 19)
-    # One that a merge has moved keys of is added to no more.
+    # Nothing is appended to a segment that a compaction has taken rows from.
     unit.keys.segments.compact(1)
-    begun = unit.keys.segments.segments_of(1)
-    put(unit, 1, (21,), 21, as_segment=True)
-    assert unit.keys.segments.segments_of(1)[:-1] == begun
+    compacting_segments = unit.keys.segments.segments_of(1)
+    write_keys(unit, 1, (21,), 21, as_segment=True)
+    assert unit.keys.segments.segments_of(1)[:-1] == compacting_segments
     assert all_keys(unit, 1) == keys_of(1, 5, 7, 11, 13, 17, 19, 21)
 
 
-def test_a_run_of_a_transaction_that_was_undone_is_not_taken_for_another(index):
+def test_a_segment_of_a_rolled_back_transaction_is_not_confused_with_a_later_one(index):
     with pytest.raises(MpiError), index.database.write(OPERATOR, "test") as unit:
-        put(unit, 1, (3,), 4, as_segment=True)
+        write_keys(unit, 1, (3,), 4, as_segment=True)
         assert all_keys(unit, 1) == keys_of(3)
         raise MpiError
     with index.database.write(OPERATOR, "test") as unit:
-        put(unit, 1, (4,), 4, as_segment=True)
+        write_keys(unit, 1, (4,), 4, as_segment=True)
     with index.database.read(OPERATOR) as unit:
         assert all_keys(unit, 1) == keys_of(4)
 
@@ -250,9 +252,9 @@ def test_a_run_of_a_transaction_that_was_undone_is_not_taken_for_another(index):
         lambda unit: unit.derived_data.delete_features_and_keys(1, [3, 2, 5]),
     ],
 )
-def test_what_is_dropped_is_dropped_from_runs_too(unit, drop):
-    in_runs(unit)
-    put(unit, 2, (3,), 4, as_segment=True)
+def test_deleted_records_are_deleted_from_segments(unit, drop):
+    write_segments(unit)
+    write_keys(unit, 2, (3,), 4, as_segment=True)
     drop(unit)
     assert all_keys(unit, 1) == keys_of(1, 4, 6, 8)
     assert all_keys(unit, 2) == keys_of(3)
@@ -263,25 +265,25 @@ def test_what_is_dropped_is_dropped_from_runs_too(unit, drop):
     assert all_keys(unit, 2) == []
 
 
-def test_a_merge_moves_some_at_a_time_and_every_search_finds_the_same(unit):
-    in_runs(unit)
-    put(unit, 2, (30, 31), 8, as_segment=True)
-    expected, left = all_keys(unit, 1), are_in_runs(unit, 1) + are_in_runs(unit, 2)
+def test_compaction_moves_a_limited_number_of_rows_and_keeps_search_results(unit):
+    write_segments(unit)
+    write_keys(unit, 2, (30, 31), 8, as_segment=True)
+    expected, rows_left = all_keys(unit, 1), count_segment_rows(unit, 1) + count_segment_rows(unit, 2)
     while unit.keys.segments.compact(4):
-        now = are_in_runs(unit, 1) + are_in_runs(unit, 2)
-        assert left - 4 <= now <= left
-        left = now
+        rows_now = count_segment_rows(unit, 1) + count_segment_rows(unit, 2)
+        assert rows_left - 4 <= rows_now <= rows_left
+        rows_left = rows_now
         assert all_keys(unit, 1) == expected
         assert all_keys(unit, 2) == keys_of(30, 31)
         assert len(unit.keys.find_records(1, GROUPS, [SHARED])) == 7
-    assert left == 0
+    assert rows_left == 0
     assert unit.keys.segments.segments_of(1) == unit.keys.segments.segments_of(2) == []
     assert unit.keys.segments.uncompacted(1) == (0, False)
     assert unit.keys.segments.newest_mark() is None
 
 
-def test_what_is_put_into_runs_while_they_are_merged_waits_for_the_next_merge(unit):
-    in_runs(unit)
+def test_a_segment_written_during_compaction_waits_for_the_next_one(unit):
+    write_segments(unit)
     assert unit.keys.segments.uncompacted(1) == (5, False)
     assert 0 < unit.keys.segments.compact(6) <= 6
     assert unit.keys.segments.uncompacted(1) == (5, True)
@@ -291,63 +293,67 @@ def test_what_is_put_into_runs_while_they_are_merged_waits_for_the_next_merge(un
         assert unit.keys.segments.compact(6)
         assert all_keys(unit, 1) == expected
     assert unit.keys.segments.uncompacted(1) == (1, False)
-    merge_all(unit)
+    compact_all(unit)
     assert (all_keys(unit, 1), unit.keys.segments.segments_of(1)) == (expected, [])
 
 
-def test_what_was_gone_from_runs_that_are_merged_is_not_gone_from_later_ones(unit):
-    in_runs(unit)
+def test_a_deletion_in_compacted_segments_does_not_affect_later_segments(unit):
+    write_segments(unit)
     unit.keys.delete(1, [3, 5])
-    merge_all(unit)
-    put(unit, 1, (3, 5), 12, as_segment=True)
+    compact_all(unit)
+    write_keys(unit, 1, (3, 5), 12, as_segment=True)
     assert all_keys(unit, 1) == keys_of(1, 2, 3, 4, 5, 6, 8)
 
 
-def test_a_record_that_is_corrected_is_in_no_run_any_more(unit):
-    in_runs(unit)
+def test_a_repaired_record_is_in_no_segment(unit):
+    write_segments(unit)
     expected = all_keys(unit, 1)
     unit.keys.repair(1, [(group_of(5), SHARED, 5), (group_of(5), 77, 5)])
     assert all_keys(unit, 1) == expected
-    assert are_in_runs(unit) == 12
+    assert count_segment_rows(unit) == 12
 
 
 @pytest.mark.parametrize("merged", [0, 6])
-def test_what_is_erased_is_in_no_run_as_it_is_stored_either(unit, merged):
-    in_runs(unit)
-    put(unit, 2, (3,), 8, as_segment=True)
+def test_an_erased_record_is_in_no_stored_segment(unit, merged):
+    write_segments(unit)
+    write_keys(unit, 2, (3,), 8, as_segment=True)
     if merged:
         unit.keys.segments.compact(merged)
-    # What the process has read before is not what is searched afterwards.
+    # The segments that this process has read before must not be searched afterwards.
     assert all_keys(unit, 1) == keys_of(1, 2, 3, 4, 5, 6, 8)
     for config in (1, 2):
         unit.keys.delete(config, [3, 4, 8])
-    before = {run.mark for run in unit.keys.segments.segments_of(1)}
+    marks_before = {run.mark for run in unit.keys.segments.segments_of(1)}
     unit.keys.segments.erase([3, 4, 8, 99])
-    assert not {3, 4, 8} & set().union(*stored(unit))
-    runs = [*unit.keys.segments.segments_of(1), *unit.keys.segments.segments_of(2)]
-    assert [run.record_count for run in sorted(runs)] == [len(records) for records in stored(unit)]
-    assert len(before & {run.mark for run in runs}) == len(before) - 2, "others are as they were"
+    assert not {3, 4, 8} & set().union(*stored_records(unit))
+    segments = [*unit.keys.segments.segments_of(1), *unit.keys.segments.segments_of(2)]
+    assert [run.record_count for run in sorted(segments)] == [
+        len(records) for records in stored_records(unit)
+    ]
+    assert len(marks_before & {run.mark for run in segments}) == len(marks_before) - 2, (
+        "others are as they were"
+    )
     assert all_keys(unit, 1) == keys_of(1, 2, 5, 6)
     assert sorted(unit.keys.find_records(1, GROUPS, [SHARED])) == [(SHARED, n) for n in (1, 2, 5, 6)]
-    merge_all(unit)
+    compact_all(unit)
     assert (all_keys(unit, 1), all_keys(unit, 2)) == (keys_of(1, 2, 5, 6), [])
 
 
-def test_what_is_merged_is_kept_in_memory_no_longer_though_numbers_of_runs_begin_anew(unit):
-    in_runs(unit)
+def test_compacted_segments_leave_the_cache_even_if_numbers_are_reused(unit):
+    write_segments(unit)
     unit.keys.find_records(1, GROUPS, [SHARED])
-    many = unit.keys.segments.segments_of(1)
-    assert {run.mark for run in many} <= unit.keys.segments._cache.keys()
-    merge_all(unit)
+    segments = unit.keys.segments.segments_of(1)
+    assert {run.mark for run in segments} <= unit.keys.segments._cache.keys()
+    compact_all(unit)
     unit.keys.delete(1, [3, 5])
-    put(unit, 1, (3, 5), 12, as_segment=True)
+    write_keys(unit, 1, (3, 5), 12, as_segment=True)
     unit.keys.find_records(1, GROUPS, [SHARED])
-    [one] = unit.keys.segments.segments_of(1)
-    assert one.number < many[-1].number
-    assert unit.keys.segments._cache.keys() == {one.mark}
+    [segment] = unit.keys.segments.segments_of(1)
+    assert segment.number < segments[-1].number
+    assert unit.keys.segments._cache.keys() == {segment.mark}
 
 
-def test_the_keys_of_an_expunged_record_are_destroyed_wherever_they_are(index):
+def test_the_keys_of_an_expunged_record_are_destroyed_everywhere(index):
     load_rows(index, "ccwis", *many_children(20))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
@@ -359,77 +365,77 @@ def test_the_keys_of_an_expunged_record_are_destroyed_wherever_they_are(index):
     assert record in own
     upsert(index, OPERATOR, "ccwis", {**many_children(20)[3], "restrictions": [{"kind": "expunged"}]})
     with index.database.read(OPERATOR) as unit:
-        assert record not in set().union(*stored(unit))
-        assert record not in {found for _, found in all_keys(unit, config)}
+        assert record not in set().union(*stored_records(unit))
+        assert record not in {found_record for _, found_record in all_keys(unit, config)}
     assert verify(index, OPERATOR) == []
 
 
-def test_a_merge_that_is_not_committed_moves_nothing(index):
+def test_a_rolled_back_compaction_moves_nothing(index):
     with index.database.write(OPERATOR, "test") as unit:
-        in_runs(unit)
+        write_segments(unit)
         expected = all_keys(unit, 1)
     with index.database.write(OPERATOR, "test") as unit:
         unit.keys.segments.compact(4)
-        before = are_in_runs(unit)
+        rows_before = count_segment_rows(unit)
     with pytest.raises(MpiError), index.database.write(OPERATOR, "test") as unit:
-        merge_all(unit)
+        compact_all(unit)
         raise MpiError
     with index.database.read(OPERATOR) as unit:
-        assert (all_keys(unit, 1), are_in_runs(unit)) == (expected, before)
+        assert (all_keys(unit, 1), count_segment_rows(unit)) == (expected, rows_before)
 
 
-def test_a_snapshot_has_each_key_once_while_they_are_merged_and_others_are_put(index):
+def test_a_snapshot_has_each_key_once_during_compaction_and_writes(index):
     with index.database.write(OPERATOR, "test") as unit:
-        in_runs(unit)
+        write_segments(unit)
         expected = all_keys(unit, 1)
-    with index.database.read(OPERATOR) as before, index.database.read(OPERATOR) as and_before:
-        assert all_keys(before, 1) == all_keys(and_before, 1) == expected
+    with index.database.read(OPERATOR) as first_snapshot, index.database.read(OPERATOR) as second_snapshot:
+        assert all_keys(first_snapshot, 1) == all_keys(second_snapshot, 1) == expected
         with index.database.write(OPERATOR, "test") as unit:
             unit.keys.segments.compact(1_000)
-            put(unit, 1, (9,), 11, as_segment=True)
+            write_keys(unit, 1, (9,), 11, as_segment=True)
             unit.keys.delete(1, [3])
             assert all_keys(unit, 1) == keys_of(1, 2, 4, 5, 6, 8, 9)
         with index.database.write(OPERATOR, "test") as unit:
-            merge_all(unit)
+            compact_all(unit)
             assert all_keys(unit, 1) == keys_of(1, 2, 4, 5, 6, 8, 9)
-        for snapshot in (before, and_before):
-            # What this process keeps of runs is of another moment by now.
+        for snapshot in (first_snapshot, second_snapshot):
+            # The cached segments are of a later moment by now.
             assert all_keys(snapshot, 1) == expected
     with index.database.read(OPERATOR) as after:
         assert (after.keys.segments.segments_of(1), all_keys(after, 1)) == ([], keys_of(1, 2, 4, 5, 6, 8, 9))
 
 
-def test_runs_are_read_once_and_kept_in_memory_as_long_as_they_are_there(index):
+def test_segments_are_read_once_and_cached_while_they_exist(index):
     with index.database.write(OPERATOR, "test") as unit:
-        in_runs(unit)
-        runs = unit.keys.segments.segments_of(1)
+        write_segments(unit)
+        segments = unit.keys.segments.segments_of(1)
     with patch.object(
         KeySegments, "_read_content", autospec=True, side_effect=KeySegments._read_content
-    ) as stored:
+    ) as read_content:
         for _ in range(2):
             with index.database.read(OPERATOR) as unit:
                 assert len(unit.keys.find_records(1, GROUPS, [SHARED])) == 7
-                kept = unit.connection.immutable_cache["key_run"]
-        assert stored.call_count == len(runs) == len(kept)
+                cache = unit.connection.immutable_cache["key_run"]
+        assert read_content.call_count == len(segments) == len(cache)
     with index.database.write(OPERATOR, "test") as unit:
-        merge_all(unit)
+        compact_all(unit)
     with index.database.read(OPERATOR) as unit:
         assert len(unit.keys.find_records(1, GROUPS, [SHARED])) == 7
-    assert kept == {}
+    assert cache == {}
 
 
 CONFIGS = (1, 2)
-SOME = st.sets(st.integers(1, 9), max_size=4)
-VERSIONS = st.dictionaries(st.integers(1, 9), st.frozensets(st.integers(0, 4), max_size=3), max_size=4)
-"""Which of some keys a record has."""
+RECORD_SETS = st.sets(st.integers(1, 9), max_size=4)
+KEYS_BY_RECORD = st.dictionaries(st.integers(1, 9), st.frozensets(st.integers(0, 4), max_size=3), max_size=4)
+"""The keys of each record, as indices into a short list."""
 STEPS = st.lists(
     st.tuples(
         st.one_of(
-            st.tuples(st.just("put"), VERSIONS, st.booleans()),
-            st.tuples(st.just("drop"), SOME, st.none()),
-            st.tuples(st.just("drop range"), SOME, st.none()),
-            st.tuples(st.just("expunge"), SOME, st.none()),
-            st.tuples(st.just("correct"), SOME, st.none()),
+            st.tuples(st.just("put"), KEYS_BY_RECORD, st.booleans()),
+            st.tuples(st.just("drop"), RECORD_SETS, st.none()),
+            st.tuples(st.just("drop range"), RECORD_SETS, st.none()),
+            st.tuples(st.just("expunge"), RECORD_SETS, st.none()),
+            st.tuples(st.just("correct"), RECORD_SETS, st.none()),
             st.tuples(st.just("merge"), st.none(), st.integers(1, 12)),
         ),
         st.sampled_from(CONFIGS),
@@ -445,66 +451,70 @@ def drop(unit, config, records):
 
 
 def drop_range(unit, config, records):
-    some = range(min(records, default=1), max(records, default=0) + 1)
-    unit.keys.delete_range(config, some.start, some.stop - 1)
-    return {config: some}
+    removed = range(min(records, default=1), max(records, default=0) + 1)
+    unit.keys.delete_range(config, removed.start, removed.stop - 1)
+    return {config: removed}
 
 
 def expunge(unit, _config, records):
     unit.keys.segments.erase(records)
     for config in CONFIGS:
         unit.keys.delete(config, records)
-    assert not records & set().union(*stored(unit))
+    assert not records & set().union(*stored_records(unit))
     return dict.fromkeys(CONFIGS, records)
 
 
-DROPPING = {"drop": drop, "drop range": drop_range, "expunge": expunge}
+REMOVALS = {"drop": drop, "drop range": drop_range, "expunge": expunge}
 
 
-def in_a_version(n, version):
-    """What has the last of the keys is in another group."""
+def make_keys(n, version):
+    """Make keys of a version; a version with the last key is in another group."""
     return own_keys(group_of(n + (4 in version)), *sorted(version))
 
 
 @given(STEPS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_whatever_comes_before_what_is_searched_is_what_the_records_have(unit, steps):
+def test_any_sequence_of_writes_is_searched_like_the_current_keys(unit, steps):
     unit.derived_data.delete_all()
-    having = {config: {} for config in CONFIGS}
+    keys_by_config = {config: {} for config in CONFIGS}
     commit_no = 1
-    for (step, records, how), config, is_another_commit in steps:
+    for (step, records, option), config, is_another_commit in steps:
         commit_no += is_another_commit
         if step == "put":
-            own = {n: in_a_version(n, version) for n, version in records.items()}
-            had = own.keys() & having[config].keys()
-            unit.keys.write(config, own, commit_no, as_segment=how, rewritten=had)
-            having[config] |= records
+            own = {n: make_keys(n, version) for n, version in records.items()}
+            rewritten = own.keys() & keys_by_config[config].keys()
+            unit.keys.write(config, own, commit_no, as_segment=option, rewritten=rewritten)
+            keys_by_config[config] |= records
         elif step == "correct":
             unit.keys.repair(config, [(group, 0, n) for n in records for group in GROUPS])
         elif step == "merge":
-            unit.keys.segments.compact(how)
+            unit.keys.segments.compact(option)
         else:
-            for each, gone in DROPPING[step](unit, config, records).items():
-                having[each] = {n: version for n, version in having[each].items() if n not in gone}
+            for each, removed in REMOVALS[step](unit, config, records).items():
+                keys_by_config[each] = {
+                    n: version for n, version in keys_by_config[each].items() if n not in removed
+                }
         for each in CONFIGS:
-            keys = sorted((key, n) for n, version in having[each].items() for key in version)
+            keys = sorted((key, n) for n, version in keys_by_config[each].items() for key in version)
             assert all_keys(unit, each) == keys
             assert sorted(unit.keys.find_records(each, GROUPS, {key for key, _ in keys})) == keys
             sizes = Counter(key for key, _ in keys)
-            for over in (0, 1, 2):
-                large = {key: size for key, size in sizes.items() if size > over}
-                assert dict(unit.keys.large_keys(each, over)) == large
+            for limit in (0, 1, 2):
+                large_keys = {key: size for key, size in sizes.items() if size > limit}
+                assert dict(unit.keys.large_keys(each, limit)) == large_keys
             assert are_keys_consistent(unit, each)
-    runs = sorted(run for config in CONFIGS for run in unit.keys.segments.segments_of(config))
-    assert [run.record_count for run in runs] == [len(records) for records in stored(unit)]
+    segments = sorted(run for config in CONFIGS for run in unit.keys.segments.segments_of(config))
+    assert [run.record_count for run in segments] == [len(records) for records in stored_records(unit)]
 
 
-def test_keys_that_a_record_keeps_are_left_where_they_are(unit):
-    put(unit, 1, (1, 2))
-    now = {n: own_keys(group_of(n), 7, SHARED, GREATEST) for n in (1, 2)}
-    with patch.object(blocking_keys, "insert_columns", side_effect=blocking_keys.insert_columns) as written:
-        unit.keys.write(1, now, 2, rewritten=now)
-    assert written.call_args.args[2]["key"] == [7, 7]
+def test_keys_that_a_record_keeps_are_not_rewritten(unit):
+    write_keys(unit, 1, (1, 2))
+    new_keys = {n: own_keys(group_of(n), 7, SHARED, GREATEST) for n in (1, 2)}
+    with patch.object(
+        blocking_keys, "insert_columns", side_effect=blocking_keys.insert_columns
+    ) as insert_columns:
+        unit.keys.write(1, new_keys, 2, rewritten=new_keys)
+    assert insert_columns.call_args.args[2]["key"] == [7, 7]
     assert all_keys(unit, 1) == sorted((key, n) for n in (1, 2) for key in (7, SHARED, GREATEST))
 
 
@@ -517,20 +527,20 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_runs_that_are_damaged_are_told_of_and_mended(index, damage):
+def test_damaged_segments_are_reported_and_rebuilt(index, damage):
     load_rows(index, "ccwis", *many_children(20), a_child("x"))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
         own = unit.keys.packed_keys(config, range(1, 11))
         unit.keys.delete(config, own)
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
-        assert 0 < unit.keys.segments.compact(6) < are_in_runs(unit, config)
+        assert 0 < unit.keys.segments.compact(6) < count_segment_rows(unit, config)
         expected = all_keys(unit, config)
     assert verify(index, OPERATOR) == []
     with index.database.engine.begin() as connection:
-        [stored] = connection.execute(text("SELECT record_ids FROM key_run")).scalars()
-        connection.execute(text(damage), {"of_others": stored[8:] + stored[:8]})
-    # What this process has read before is sound.
+        [record_ids] = connection.execute(text("SELECT record_ids FROM key_run")).scalars()
+        connection.execute(text(damage), {"of_others": record_ids[8:] + record_ids[:8]})
+    # What this process has cached is sound.
     index.database._sessions._immutable_cache.clear()
     assert [finding.law for finding in verify(index, OPERATOR)] == [5]
     assert rebuild(index, OPERATOR).is_empty
@@ -540,20 +550,20 @@ def test_runs_that_are_damaged_are_told_of_and_mended(index, damage):
     assert verify(index, OPERATOR) == []
 
 
-def test_keys_of_a_record_that_changes_while_others_are_mended_are_mended_too(index):
-    known = many_children(20)
-    load_rows(index, "ccwis", *known)
+def test_keys_of_a_record_that_changes_during_a_rebuild_are_rebuilt_too(index):
+    children = many_children(20)
+    load_rows(index, "ccwis", *children)
     with index.database.engine.begin() as connection:
         connection.execute(text("DELETE FROM blocking_key WHERE record_id = 1"))
     [finding] = verify(index, OPERATOR)
     assert finding.law == 5
-    mend = derived_sync.repair_keys
+    repair_keys = derived_sync.repair_keys
 
-    def meanwhile(carrier, config_id):
-        for child in known:
+    def change_and_repair(carrier, config_id):
+        for child in children:
             upsert(index, OPERATOR, "ccwis", child | {"postal_code": "43999"})
-        mend(carrier, config_id)
+        repair_keys(carrier, config_id)
 
-    with patch.object(derived_sync, "repair_keys", meanwhile):
+    with patch.object(derived_sync, "repair_keys", change_and_repair):
         rebuild(index, OPERATOR)
     assert verify(index, OPERATOR) == []

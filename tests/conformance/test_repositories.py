@@ -1,4 +1,4 @@
-"""What each repository keeps is what it gives back, at the limits of its types, on either store."""
+"""Each repository returns what it stored, at the limits of its types, on either store."""
 
 from dataclasses import replace
 
@@ -24,8 +24,25 @@ from tests.index import OPERATOR, a_child, all_keys, an_index, load_rows, many_c
 
 TODAY = "2026-01-01"
 LEAST, GREATEST = -(2**63), 2**63 - 1
-ODD = ("a", "B", "Z", "_", "Å", "é", "ÿ", "ﬀ", "\U0001d49c", "İ", "a b", "-1", "0", "10", "9", "e\u0301")
-"""Local IDs that locales sort otherwise than bytes; the last is not the composed é."""
+UNUSUAL_LOCAL_IDS = (
+    "a",
+    "B",
+    "Z",
+    "_",
+    "Å",
+    "é",
+    "ÿ",
+    "ﬀ",
+    "\U0001d49c",
+    "İ",
+    "a b",
+    "-1",
+    "0",
+    "10",
+    "9",
+    "e\u0301",
+)
+"""Local IDs that locales sort differently from bytes; the last is not the composed é."""
 
 
 @pytest.fixture
@@ -40,8 +57,8 @@ def unit(index):
         yield unit
 
 
-def records(unit, *local_ids):
-    """Bare records of the source sis, numbered from 1; a version each."""
+def add_records(unit, *local_ids):
+    """Insert records of the source sis, numbered from 1, with a version each."""
     source = unit.sources.get_by_code("sis")
     unit.records.insert(
         [
@@ -67,16 +84,16 @@ def records(unit, *local_ids):
     )
 
 
-def test_local_ids_stay_apart_to_the_byte_and_sort_by_it(unit):
-    records(unit, *ODD)
+def test_local_ids_are_compared_and_sorted_by_byte(unit):
+    add_records(unit, *UNUSUAL_LOCAL_IDS)
     source = unit.sources.get_by_code("sis")
-    assert set(unit.records.find_by_local_ids(source.id, ODD)) == set(ODD)
+    assert set(unit.records.find_by_local_ids(source.id, UNUSUAL_LOCAL_IDS)) == set(UNUSUAL_LOCAL_IDS)
     assert unit.records.find_by_local_ids(source.id, ["A", "É"]) == {}
-    assert [label.local_id for _, label in unit.records.iterate_labels()] == sorted(ODD)
+    assert [label.local_id for _, label in unit.records.iterate_labels()] == sorted(UNUSUAL_LOCAL_IDS)
 
 
-def test_bytes_and_numbers_of_64_bits_come_back_whole(unit):
-    records(unit, "1")
+def test_bytes_and_64_bit_numbers_are_stored_unchanged(unit):
+    add_records(unit, "1")
     [(source_id, payload)] = unit.records.payloads([1]).values()
     assert (source_id, payload) == (unit.sources.get_by_code("sis").id, bytes(range(256)))
     assert type(payload) is bytes
@@ -99,7 +116,7 @@ def test_bytes_and_numbers_of_64_bits_come_back_whole(unit):
         lambda unit: unit.derived_data.delete(1, [2, 3]),
     ],
 )
-def test_keys_that_are_dropped_are_neither_searched_nor_anybodys(unit, drop):
+def test_deleted_keys_are_not_found(unit, drop):
     unit.derived_data.add_features(1, ((n, b"x") for n in (1, 2, 3)))
     for config in (1, 2):
         unit.keys.write(config, {n: own_keys(n % 2, -7, n, 2**40) for n in (1, 2, 3)}, 1)
@@ -111,7 +128,7 @@ def test_keys_that_are_dropped_are_neither_searched_nor_anybodys(unit, drop):
     assert all_keys(unit, 2) == []
 
 
-def test_it_is_known_which_commit_wrote_the_keys_of_a_record(unit):
+def test_keys_are_found_by_the_commit_that_wrote_them(unit):
     unit.keys.write(1, {1: own_keys(1, 5), 2: own_keys(1, 5)}, 7)
     unit.keys.write(1, {3: own_keys(1, 5), 4: own_keys(1)}, 8)
     unit.keys.write(2, {5: own_keys(1, 5)}, 9)
@@ -127,39 +144,40 @@ def test_keys_are_read_in_pages_by_record_and_by_key(unit, monkeypatch):
     unit.keys.write(1, {n: own_keys(n % 2, LEAST, n, GREATEST) for n in range(1, 5)} | {9: own_keys(1)}, 1)
     rows = sorted((n % 2, key, n) for n in range(1, 5) for key in (LEAST, n, GREATEST))
     by_record, by_key = (
-        list(found(1)) for found in (unit.keys.iterate_forward_index, unit.keys.iterate_searched_rows)
+        list(read_pages(1))
+        for read_pages in (unit.keys.iterate_forward_index, unit.keys.iterate_searched_rows)
     )
     assert sorted(tuple(row) for page in by_record for row in page.T.tolist()) == rows
     assert [tuple(row) for page in by_key for row in page.T.tolist()] == rows
     assert (len(by_record), len(by_key)) == (2, 4)
 
 
-def test_lists_longer_than_a_statement_may_have_are_asked_in_parts(unit):
-    many = range(1, 70_001)
+def test_lists_longer_than_a_statement_allows_are_queried_in_parts(unit):
+    record_ids = range(1, 70_001)
     unit.derived_data.add_features(1, ((n, b"x") for n in (1, 9_999, 10_000, 10_001, 70_000)))
     unit.derived_data.add_edges(1, {(1, 2): 4.0, (69_999, 70_000): -1.25})
-    assert sorted(unit.derived_data.features(1, many)) == [1, 9_999, 10_000, 10_001, 70_000]
-    read = list(unit.derived_data.iterate_features_in_parts(1, many))
-    assert [part.records for part in read if part.records] == [[1, 9_999, 10_000], [10_001], [70_000]]
-    assert unit.derived_data.edges_of(1, many, -2.0) == {(1, 2): 4.0, (69_999, 70_000): -1.25}
-    assert unit.tasks.about_records(many) == []
-    assert unit.records.get(many) == {}
+    assert sorted(unit.derived_data.features(1, record_ids)) == [1, 9_999, 10_000, 10_001, 70_000]
+    parts = list(unit.derived_data.iterate_features_in_parts(1, record_ids))
+    assert [part.records for part in parts if part.records] == [[1, 9_999, 10_000], [10_001], [70_000]]
+    assert unit.derived_data.edges_of(1, record_ids, -2.0) == {(1, 2): 4.0, (69_999, 70_000): -1.25}
+    assert unit.tasks.about_records(record_ids) == []
+    assert unit.records.get(record_ids) == {}
     unit.derived_data.add_features(2, ((n, b"x") for n in range(1, 20_001)))
     assert [record for record, _ in unit.derived_data.iterate_features(2)] == list(range(1, 20_001))
     assert unit.derived_data.records_with_features(1) == {1, 9_999, 10_000, 10_001, 70_000}
-    unit.derived_data.delete(1, many)
+    unit.derived_data.delete(1, record_ids)
     assert list(unit.derived_data.iterate_features(1)) == []
     assert unit.derived_data.all_edges(1) == {}
 
 
-def test_payloads_that_are_read_joined_are_those_that_are_stored(unit):
-    stored = {1: b'["Ana"]', 2: '["Zo\u00eb"]'.encode(), 7: b"[]", 9: b'["' + b"x" * 70_000 + b'"]'}
-    unit.derived_data.add_features(1, stored.items())
+def test_joined_payloads_equal_the_stored_payloads(unit):
+    payloads = {1: b'["Ana"]', 2: '["Zo\u00eb"]'.encode(), 7: b"[]", 9: b'["' + b"x" * 70_000 + b'"]'}
+    unit.derived_data.add_features(1, payloads.items())
     unit.derived_data.add_features(2, [(1, b"[1]")])
     [part] = unit.derived_data.iterate_features_in_parts(1, [1, 2, 3, 7, 9])
     [batch] = batch_joined_features([part])
     assert dict(zip(*(column.to_pylist() for column in batch.columns), strict=True)) == {
-        record: payload.decode() for record, payload in stored.items()
+        record: payload.decode() for record, payload in payloads.items()
     }
     assert [
         batch.num_rows for batch in batch_joined_features(unit.derived_data.iterate_features_in_parts(1, [3]))
@@ -168,19 +186,19 @@ def test_payloads_that_are_read_joined_are_those_that_are_stored(unit):
         list(batch_joined_features([([1], [2], b"\xff\xfe")]))
 
 
-def test_a_statement_that_is_kept_asks_for_the_values_of_each_run(unit):
+def test_a_cached_statement_uses_the_values_of_each_call(unit):
     table = RecordRow.__table__
-    records(unit, *ODD)
+    add_records(unit, *UNUSUAL_LOCAL_IDS)
 
-    def named(*local_ids):
+    def ids_of(*local_ids):
         return set(
             unit.connection.execute(select(table.c.id).where(is_in(table.c.local_id, local_ids))).scalars()
         )
 
-    assert [named("a"), named("B"), named("a", "Z"), named()] == [{1}, {2}, {1, 3}, set()]
+    assert [ids_of("a"), ids_of("B"), ids_of("a", "Z"), ids_of()] == [{1}, {2}, {1, 3}, set()]
 
 
-def test_edges_come_back_to_the_millionth_bit_from_either_end_and_above_the_floor(unit):
+def test_edges_keep_six_decimals_and_are_found_from_either_end_above_the_floor(unit):
     edges = {(1, 2): 12.345678, (2, 3): -0.000001, (3, 4): 5.0}
     unit.derived_data.add_edges(7, edges)
     assert unit.derived_data.edges_of(7, [2], -1.0) == {(1, 2): 12.345678, (2, 3): -0.000001}
@@ -191,8 +209,8 @@ def test_edges_come_back_to_the_millionth_bit_from_either_end_and_above_the_floo
     assert unit.derived_data.all_edges(7) == {}
 
 
-def test_a_change_of_person_is_a_membership_ended_and_begun_and_one_event(unit):
-    records(unit, "1", "2")
+def test_moving_a_record_ends_one_membership_begins_another_and_writes_one_event(unit):
+    add_records(unit, "1", "2")
     unit.persons.mint([{"id": 1, "eid": "A", "minted_commit": 1}, {"id": 2, "eid": "B", "minted_commit": 1}])
     unit.persons.move_records(10, [(1, None, 1), (2, None, 1)], "load")
     unit.persons.move_records(11, [(2, 1, 2)], "upsert")
@@ -212,8 +230,8 @@ def test_a_change_of_person_is_a_membership_ended_and_begun_and_one_event(unit):
     assert unit.persons.find_by_eid("a") is None
 
 
-def test_tasks_come_heaviest_first_then_by_key_and_keep_the_commit_they_were_opened_in(unit):
-    records(unit, *"1234567")
+def test_tasks_are_sorted_by_weight_and_key_and_keep_their_opening_commit(unit):
+    add_records(unit, *"1234567")
     tasks = [Task("b", "pair", 1, 2, 5.5, "band"), Task("B", "pair", 3, 4, 5.5, "band"),
              Task("a", "pair", 5, 6, 6.25, "margin")]  # fmt: skip
     unit.tasks.replace(unit.tasks.about_records([1, 2, 3, 4, 5, 6]), tasks, 3)
@@ -221,14 +239,14 @@ def test_tasks_come_heaviest_first_then_by_key_and_keep_the_commit_they_were_ope
     unit.tasks.replace(
         unit.tasks.about_records([1]), [replace(tasks[0], bits=4.0), Task("c", "pair", 1, 7, 4.0, "x")], 9
     )
-    found = [task for record in (4, 1) for task in unit.tasks.request_about_record(record, TODAY)()]
-    assert [(task.key, task.bits) for task in found] == [("B", 5.5), ("b", 4.0), ("c", 4.0)]
-    assert [task.opened_commit for task in found] == [3, 3, 9]
+    found_tasks = [task for record in (4, 1) for task in unit.tasks.request_about_record(record, TODAY)()]
+    assert [(task.key, task.bits) for task in found_tasks] == [("B", 5.5), ("b", 4.0), ("c", 4.0)]
+    assert [task.opened_commit for task in found_tasks] == [3, 3, 9]
     assert unit.tasks.replace(unit.tasks.about_records([1, 2, 3, 4]), [], 10) == ({"B", "b", "c"}, set())
     assert unit.tasks.count() == 1
 
 
-def test_clients_sources_and_flags_come_back_as_they_were_put(unit):
+def test_clients_sources_and_flags_are_returned_as_stored(unit):
     unit.clients.add(90, Client("d", frozenset(Action), frozenset({"sis"})), "hash", 1)
     assert unit.clients.find_by_key("hash").sources == frozenset({"sis"})
     assert unit.clients.find_by_key("HASH") is None
@@ -237,49 +255,49 @@ def test_clients_sources_and_flags_come_back_as_they_were_put(unit):
     assert [source.code for source in unit.sources.all()] == ["ccwis", "sis"]
     with pytest.raises(NotFoundError, match="ccwis, sis"):
         unit.sources.get_by_code("SIS")
-    records(unit, "1")
+    add_records(unit, "1")
     unit.records.insert_flags(
         [{"version_id": 1, "seq": 0, "population": "foster_care", "value": "Y", "definition": "x"}]
     )
     assert [(flag.record_id, flag.value) for flag in unit.records.flags([1])] == [(1, "Y")]
 
 
-def test_disclosures_come_back_as_they_were_put_where_the_index_is_read(index):
-    told = Disclosure("2026-01-01T00:00:00.000000Z", "d", None, "search", (1, 2), ("enterprise_id",))
+def test_disclosures_are_read_through_the_index(index):
+    disclosure = Disclosure("2026-01-01T00:00:00.000000Z", "d", None, "search", (1, 2), ("enterprise_id",))
     with index.database.ledger.write(OPERATOR, "disclose", Lock.NONE) as unit:
-        unit.disclosures.add_all(1, [told])
+        unit.disclosures.add_all(1, [disclosure])
     with index.database.read(OPERATOR) as unit:
-        assert unit.disclosures.all() == [told]
+        assert unit.disclosures.all() == [disclosure]
 
 
-def test_an_erased_record_keeps_nothing_of_its_versions(unit):
-    records(unit, "1")
+def test_an_erased_record_keeps_no_version_content(unit):
+    add_records(unit, "1")
     unit.records.set_state([1], RecordState.SEALED)
     unit.records.erase(1)
     assert [(v.payload, v.issues) for v in unit.records.versions(1)] == [(b"{}", "[]")]
     assert unit.records.labels([1]) == {}
 
 
-def test_keys_that_lead_nowhere_and_names_taken_twice_are_refused(index):
+def test_dangling_references_and_duplicate_names_are_refused(index):
     with pytest.raises(StoreError), index.database.write(OPERATOR, "test") as unit:
         unit.persons.move_records(10, [(99, None, 1)], "load")
         unit.connection.commit()
     with index.database.write(OPERATOR, "test") as unit:
-        records(unit, "1")
+        add_records(unit, "1")
     with pytest.raises(StoreError), index.database.write(OPERATOR, "test") as unit:
-        records(unit, "1")
+        add_records(unit, "1")
 
 
-def test_both_stores_make_the_same_persons_and_events_of_the_same_records(tmp_path, postgres_url):
-    """The partition, who moved when and in what order; IDs are drawn at random."""
-    seen = []
+def test_both_stores_make_the_same_persons_and_events(tmp_path, postgres_url):
+    """Compare partition, moves and their order; only the random IDs differ."""
+    states = []
     secret = "5e" * 32
     for number, url in enumerate((None, postgres_url)):
         home = tmp_path / f"home{number}"
         with an_index(home, "sis", "ccwis", secret=secret, database_url=url) as index:
             load_rows(index, "sis", *many_children(30))
             for n, child in enumerate(many_children(10, start=25)):
-                upsert(index, OPERATOR, "ccwis", {**child, "local_id": ODD[n]})
+                upsert(index, OPERATOR, "ccwis", {**child, "local_id": UNUSUAL_LOCAL_IDS[n]})
             upsert(index, OPERATOR, "sis", a_child("c3"))
             load_rows(index, "sis", *many_children(29), snapshot=Snapshot.FULL, confirm=True)
             with index.database.read(OPERATOR) as unit:
@@ -290,6 +308,6 @@ def test_both_stores_make_the_same_persons_and_events_of_the_same_records(tmp_pa
                 keys = unit.records.active_canonical_keys()
                 tasks = [(task.key, task.bits) for task in unit.tasks.all()]
                 edges = unit.derived_data.all_edges(index.config_id(unit))
-            seen.append((events, keys, tasks, edges))
-    assert len(seen[0][0]) > 40
-    assert seen[0] == seen[1]
+            states.append((events, keys, tasks, edges))
+    assert len(states[0][0]) > 40
+    assert states[0] == states[1]

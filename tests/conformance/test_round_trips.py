@@ -1,4 +1,4 @@
-"""What a call over the network waits for: few round trips to PostgreSQL, and none to SQLite."""
+"""Database round trips of a call: few to PostgreSQL and none to SQLite."""
 
 import threading
 
@@ -12,7 +12,7 @@ from tests.index import OPERATOR, a_child, an_index, many_children
 from tests.waiting import at_once
 
 CREATED, LINKED = 2, 3
-"""Round trips of a resolve of a new record that is like no other, and like one; its commit among them."""
+"""Round trips of a resolve of an unmatched new record and of a matched one, including the commit."""
 
 
 @pytest.fixture
@@ -22,54 +22,53 @@ def index(tmp_path, database_url):
 
 
 @pytest.fixture
-def waits(monkeypatch):
-    """The thread of each time that a connection to PostgreSQL is waited for."""
-    waits = []
+def round_trips(monkeypatch):
+    """The thread of each wait for a PostgreSQL connection."""
+    round_trips = []
     answers = Pipeline._answers
 
     def noted(self, *arguments, **options):
-        waits.append(threading.get_ident())
+        round_trips.append(threading.get_ident())
         return answers(self, *arguments, **options)
 
     monkeypatch.setattr(Pipeline, "_answers", noted)
-    return waits
+    return round_trips
 
 
-def test_a_resolve_and_whose_key_it_is_wait_for_few_answers(index, waits):
+def test_a_resolve_and_its_authentication_need_few_round_trips(index, round_trips):
     key = add_client(index, OPERATOR, "sender", ["record.write"], None)
     names = ("Amara", "Chidi", "Quirina", "Bartholomew")
-    few = {}
+    counts = {}
     for number, name in enumerate(names):
         for source in ("sis", "ccwis"):
             child = a_child(
                 f"c{number}", first_name=name, last_name=f"{name}son", birth_date=f"201{number}-03-09"
             )
-            waits.clear()
+            round_trips.clear()
             authenticate(index, key, None)
-            asked = len(waits)
+            authentication_count = len(round_trips)
             outcome = upsert(index, OPERATOR, source, child).outcome
-            few[outcome] = asked, len(waits) - asked
+            counts[outcome] = authentication_count, len(round_trips) - authentication_count
     expected = {"created": (1, CREATED), "linked": (1, LINKED)}
-    assert few == (expected if index.database.is_postgresql else dict.fromkeys(expected, (0, 0)))
+    assert counts == (expected if index.database.is_postgresql else dict.fromkeys(expected, (0, 0)))
 
 
-def test_of_upserts_that_share_a_transaction_none_waits_for_its_answer_before_the_next_is_begun(
-    index, waits, monkeypatch
-):
-    inside = []
-    do_some = GroupCommit._run_batch
+def test_a_step_of_a_group_commit_does_not_wait_for_the_previous_answer(index, round_trips, monkeypatch):
+    counts = []
+    run_batch = GroupCommit._run_batch
 
-    def counted(self, database):
-        # Others, which have no turn yet, look for their pairs at the same time, each in a thread of its own.
-        mine, before = threading.get_ident(), list(waits)
-        do_some(self, database)
-        inside.append(waits[len(before) :].count(mine))
+    def run_counted(self, database):
+        # Callers without a turn search for their pairs at the same time, each in its own thread.
+        own_thread, waits_before = threading.get_ident(), list(round_trips)
+        run_batch(self, database)
+        counts.append(round_trips[len(waits_before) :].count(own_thread))
 
     for start in (0, 100):  # the first time connections are opened
-        inside.clear()
+        counts.clear()
         with monkeypatch.context() as patched:
-            patched.setattr(GroupCommit, "_run_batch", counted)
+            patched.setattr(GroupCommit, "_run_batch", run_counted)
             children = many_children(MAX_STEPS, start)
             at_once(index, [lambda c=c: upsert(index, OPERATOR, "sis", c) for c in children])
-    # One that is answered before the next is begun waits twice: for what it begins with, and for its answer.
-    assert sum(inside) <= 12
+    # A step that is answered before the next one starts waits twice: for its first queries and for its
+    # answer.
+    assert sum(counts) <= 12

@@ -1,4 +1,4 @@
-"""Pairs asked for with the first questions of a transaction are those that a search in it would find."""
+"""Pairs requested with a transaction's first queries equal those of a search within it."""
 
 from unittest.mock import patch
 
@@ -32,7 +32,7 @@ def index(tmp_path, database_url):
 
 
 def children():
-    """Records of a few children that are alike in every way that makes edges, some sent again and changed."""
+    """Yield similar records of a few children, some sent again and changed."""
     number = 0
     for name in ("Amara", "Amarah", "Chidi"):
         for changes in ({}, {"ssn": "532-11-8842"}, {"postal_code": None}, {"birth_date": "2014-03-19"}):
@@ -49,100 +49,103 @@ def send_all(index):
     return [(a.outcome, a.record, a.provisional, a.tasks) for a in answers]
 
 
-def searched_for(index, act):
-    """How many records were searched for after something of their transaction was written."""
-    with patch.object(reindex, "_read_blocks", wraps=reindex._read_blocks) as searched:
-        answer = act(index)
-    return answer, sum(len(call.args[2]) for call in searched.call_args_list)
+def count_late_searches(index, action):
+    """Return the answer and how many records were searched for after the first write."""
+    with patch.object(reindex, "_read_blocks", wraps=reindex._read_blocks) as read_blocks:
+        answer = action(index)
+    return answer, sum(len(call.args[2]) for call in read_blocks.call_args_list)
 
 
-def nothing_sought():
+def without_pipelined_search():
     return patch.object(upsert_module, "start_pipelined_search", lambda *_: None)
 
 
-def test_what_records_are_answered_and_settle_is_what_a_search_gives(index, tmp_path):
+def test_pipelined_candidates_give_the_results_of_a_search(index, tmp_path):
     first = a_child("first", first_name="Zoe", last_name="Quartermain")
-    upsert(index, OPERATOR, "sis", first)  # what is known of an index is known from here on
-    mine, searched = searched_for(index, send_all)
+    upsert(index, OPERATOR, "sis", first)
+    answers, late_searches = count_late_searches(index, send_all)
     # On SQLite they are found before the transaction.
-    assert searched == 0
-    with an_index(tmp_path / "other", "sis", "ccwis", secret="5" * 64) as other, nothing_sought():
-        upsert(other, OPERATOR, "sis", first)
-        assert send_all(other) == mine
-        assert edges_of(other) == edges_of(index)
-        assert partition_of(other) == partition_of(index)
+    assert late_searches == 0
+    with (
+        an_index(tmp_path / "other", "sis", "ccwis", secret="5" * 64) as other_index,
+        without_pipelined_search(),
+    ):
+        upsert(other_index, OPERATOR, "sis", first)
+        assert send_all(other_index) == answers
+        assert edges_of(other_index) == edges_of(index)
+        assert partition_of(other_index) == partition_of(index)
     assert verify(index, OPERATOR) == []
-    assert {outcome for outcome, *_ in mine} >= {"created", "linked"}
+    assert {outcome for outcome, *_ in answers} >= {"created", "linked"}
 
 
-def test_those_of_a_group_that_came_since_the_sources_were_read_are_found(index):
+def test_records_of_a_group_added_since_the_sources_were_read_are_found(index):
     for child in (KNOWN, OTHER):
         upsert(index, OPERATOR, "sis", child)
-    elsewhere = with_caches(index, sources=dict(index.caches.sources))
-    with elsewhere.database.write(OPERATOR, "test") as unit:
+    other_process = with_caches(index, sources=dict(index.caches.sources))
+    with other_process.database.write(OPERATOR, "test") as unit:
         court = Source(9, "court", "Court", "court", "other", group_id=2, paused=False)
         unit.sources.add(9, 9, court, unit.commit_no)
-    upsert(elsewhere, OPERATOR, "court", {**KNOWN, "local_id": "k"})
+    upsert(other_process, OPERATOR, "court", {**KNOWN, "local_id": "k"})
     assert "court" not in index.caches.sources
-    withdraw(elsewhere, OPERATOR, "sis", "known")
-    answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
-    assert (answer.outcome, searched) == ("linked", 1)
+    withdraw(other_process, OPERATOR, "sis", "known")
+    answer, late_searches = count_late_searches(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert (answer.outcome, late_searches) == ("linked", 1)
     assert verify(index, OPERATOR) == []
 
 
-def test_a_source_that_another_process_added_is_found_and_so_are_its_records(index):
+def test_a_source_added_by_another_process_is_found_with_its_records(index):
     upsert(index, OPERATOR, "sis", OTHER)
-    elsewhere = with_caches(index, sources=dict(index.caches.sources))
-    add_source(elsewhere, OPERATOR, NewSource("court", "Court", "court"))
-    upsert(elsewhere, OPERATOR, "court", {**KNOWN, "local_id": "k"})
+    other_process = with_caches(index, sources=dict(index.caches.sources))
+    add_source(other_process, OPERATOR, NewSource("court", "Court", "court"))
+    upsert(other_process, OPERATOR, "court", {**KNOWN, "local_id": "k"})
     assert upsert(index, OPERATOR, "ccwis", SAME).outcome == "linked"
     assert upsert(index, OPERATOR, "court", {**KNOWN, "local_id": "l"}).outcome == "linked"
 
 
-def test_a_record_whose_keys_are_in_a_run_is_found(index):
+def test_a_record_with_keys_in_a_segment_is_found(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
         own = unit.keys.packed_keys(config, [1])
         unit.keys.delete(config, [1])
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
-    answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
-    assert (answer.outcome, searched) == ("linked", 0)
+    answer, late_searches = count_late_searches(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert (answer.outcome, late_searches) == ("linked", 0)
     assert verify(index, OPERATOR) == []
 
 
-def test_a_record_is_not_found_by_keys_that_it_lost_in_a_run(index):
+def test_a_record_is_not_found_by_removed_keys(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
         [group] = {own.group_id for own in unit.keys.packed_keys(config, [1]).values()}
         unit.keys.write(config, {1: own_keys(group, 7)}, unit.commit_no, as_segment=True, rewritten=[1])
-    answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
-    assert (answer.outcome, searched) == ("created", 0)
+    answer, late_searches = count_late_searches(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert (answer.outcome, late_searches) == ("created", 0)
 
 
-def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):
+def test_an_oversized_block_is_reported_after_a_late_search(index):
     limited = with_settings(index, block_limits=BlockLimits(alarm=1, hard=10))
     for child in (KNOWN, {**KNOWN, "local_id": "twin"}):
         upsert(limited, OPERATOR, "sis", child)
-    answer, searched = searched_for(limited, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
-    assert (answer.outcome, searched) == ("linked", 1)
+    answer, late_searches = count_late_searches(limited, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert (answer.outcome, late_searches) == ("linked", 1)
     with index.database.read(OPERATOR) as unit:
         assert unit.large_blocks.all(index.config_id(unit))
 
 
-def test_where_more_share_its_keys_than_are_asked_for_a_record_is_searched_for(index, monkeypatch):
+def test_more_candidates_than_the_limit_cause_a_late_search(index, monkeypatch):
     monkeypatch.setattr(candidates, "LARGEST_AVERAGE_BLOCK", 1)
     for number in range(4):
         upsert(index, OPERATOR, "sis", {**KNOWN, "local_id": f"k{number}"})
-    answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
-    assert (answer.outcome, searched) == ("linked", 1)
+    answer, late_searches = count_late_searches(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert (answer.outcome, late_searches) == ("linked", 1)
 
 
-def test_after_a_move_to_another_model_by_another_process_nothing_is_paired_by_the_old_one(index):
+def test_no_pairs_of_the_old_model_are_used_after_another_process_changed_it(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     lists, blocking = (
-        known[index.last_config_id] for known in (index.caches.shared_values, index.caches.blocking)
+        cache[index.last_config_id] for cache in (index.caches.shared_values, index.caches.blocking)
     )
     stale = with_caches(
         index,
@@ -150,32 +153,38 @@ def test_after_a_move_to_another_model_by_another_process_nothing_is_paired_by_t
         shared_values={**index.caches.shared_values, 77: lists},
         blocking={**index.caches.blocking, 77: blocking},
     )
-    answer, searched = searched_for(stale, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
-    assert (answer.outcome, searched) == ("linked", 1)
+    answer, late_searches = count_late_searches(stale, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert (answer.outcome, late_searches) == ("linked", 1)
     assert verify(index, OPERATOR) == []
 
 
-def test_a_statement_that_is_another_by_the_time_it_is_written_has_the_pairs_of_what_is_written(index):
+def test_a_statement_that_changes_before_the_write_gets_its_own_pairs(index):
     for child in (KNOWN, OTHER):
         upsert(index, OPERATOR, "sis", child)
-    came = validate_record({**OTHER, "local_id": "same"}, index.keyed_hash, clock.now())
+    validated = validate_record({**OTHER, "local_id": "same"}, index.keyed_hash, clock.now())
     with patch.object(
-        upsert_module._PreparedUpsert, "_date_statement", lambda *_: build_statement(came.record, came.issues)
+        upsert_module._PreparedUpsert,
+        "_date_statement",
+        lambda *_: build_statement(validated.record, validated.issues),
     ):
-        answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
-    assert (answer.outcome, searched) == ("linked", 1)
+        answer, late_searches = count_late_searches(
+            index, lambda index: upsert(index, OPERATOR, "ccwis", SAME)
+        )
+    assert (answer.outcome, late_searches) == ("linked", 1)
     assert {frozenset({("sis", "other"), ("ccwis", "same")})} <= partition_of(index)
     assert verify(index, OPERATOR) == []
 
 
-def test_beside_others_nothing_is_asked_for_in_the_turn_that_all_wait_for(index, monkeypatch):
+def test_no_pipelined_search_starts_under_contention(index, monkeypatch):
     upsert(index, OPERATOR, "sis", KNOWN)
     monkeypatch.setattr(GroupCommit, "is_uncontended", False)
-    sought = []
+    searches = []
     with patch.object(
-        upsert_module, "start_pipelined_search", lambda *asked: sought.append(start_pipelined_search(*asked))
+        upsert_module,
+        "start_pipelined_search",
+        lambda *asked: searches.append(start_pipelined_search(*asked)),
     ):
         assert upsert(index, OPERATOR, "ccwis", SAME).outcome == "linked"
-        # The same again is not looked for beforehand.
+        # An unchanged record is not searched for.
         assert upsert(index, OPERATOR, "ccwis", SAME).outcome == "unchanged"
-    assert sought == [None]
+    assert searches == [None]

@@ -1,4 +1,4 @@
-"""The documents name what there is, and nothing of one machine."""
+"""Documents name what exists, and nothing of one machine."""
 
 import re
 import subprocess
@@ -24,12 +24,12 @@ def test_every_population_that_the_simulator_asserts_is_documented():
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_to_a_file_leads_to_one(page):
+def test_every_link_to_a_file_has_a_target(page):
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
 
 
-def test_every_decision_is_listed_nowhere_twice_and_says_what_holds_it():
+def test_every_decision_has_a_unique_number_and_names_its_tests():
     pages = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
     numbers = [page.name[:4] for page in pages]
     assert numbers[0] == "0001"
@@ -37,17 +37,19 @@ def test_every_decision_is_listed_nowhere_twice_and_says_what_holds_it():
     assert all("Tests: " in page.read_text() for page in pages)
 
 
-def test_no_tracked_file_holds_a_path_of_one_machine_or_a_registry_host():
-    tracked = subprocess.run(
+def test_no_tracked_file_holds_a_machine_path_or_a_registry_host():
+    names = subprocess.run(
         ["git", "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout.splitlines()
-    # Put together here, so that this file does not hold what it looks for.
-    bad = re.compile("|".join(["/" + "work/", "/" + "root/", "python" + "hosted", "pypi" + r"\.org/simple"]))
-    found = []
-    for name in tracked:
+    # Joined here, so that this file does not match its own pattern.
+    pattern = re.compile(
+        "|".join(["/" + "work/", "/" + "root/", "python" + "hosted", "pypi" + r"\.org/simple"])
+    )
+    matches = []
+    for name in names:
         try:
             text = (ROOT / name).read_text()
         except (UnicodeDecodeError, OSError):
             continue
-        found += [f"{name}:{n}" for n, line in enumerate(text.splitlines(), 1) if bad.search(line)]
-    assert found == []
+        matches += [f"{name}:{n}" for n, line in enumerate(text.splitlines(), 1) if pattern.search(line)]
+    assert matches == []

@@ -1,4 +1,4 @@
-"""The examples and lists of the pages on golden records and explanations are true of the code."""
+"""Examples and lists of the pages on golden records and explanations match the code."""
 
 import json
 import re
@@ -9,12 +9,18 @@ import pytest
 from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import MULTI_VALUE_ATTRIBUTES, SINGLE_VALUE_ATTRIBUTES, Criterion, SelectionReason, SurvivorshipRules
+from mpi.domain.source_kind import SourceKind
+from mpi.domain.survivorship import (
+    MULTI_VALUE_ATTRIBUTES,
+    SINGLE_VALUE_ATTRIBUTES,
+    Criterion,
+    SelectionReason,
+    SurvivorshipRules,
+)
 from mpi.service.explanations.pair import explain_pair
 from mpi.service.explanations.person_history import describe_history
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.records.upsert import upsert
-from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
 from tests.index import OPERATOR, crosswalk
 
@@ -39,35 +45,41 @@ def put_example(index, page: str) -> None:
         upsert(index, OPERATOR, source, {"local_id": local_id, **record})
 
 
-def test_the_golden_record_of_the_example_is_as_the_page_shows_it(index):
+def test_the_example_golden_record_matches_the_page(index):
     put_example(index, GOLDEN)
     links = crosswalk(index)
     assert links["sis", "1"] == links["ccwis", "9"]
-    values = {value.attribute: value for value in look_up_golden_record(index, OPERATOR, links["sis", "1"]).values}
-    shown = re.findall(r"^\| `(\w+)` \| (\S+) \| (\S+) \| `(\w+)` \| (\S*) ?\|$", GOLDEN, re.MULTILINE)
-    assert len(shown) == 3
-    for attribute, value, record, rule, others in shown:
-        found = values[attribute]
-        assert (found.value, found.rule) == (value, rule)
-        assert record in ("any", f"{found.record.source}:{found.record.local_id}")
-        assert " ".join(other.value for other in found.others) == others
+    values = {
+        value.attribute: value for value in look_up_golden_record(index, OPERATOR, links["sis", "1"]).values
+    }
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (\S+) \| `(\w+)` \| (\S*) ?\|$", GOLDEN, re.MULTILINE)
+    assert len(rows) == 3
+    for attribute, value, record, rule, others in rows:
+        golden_value = values[attribute]
+        assert (golden_value.value, golden_value.rule) == (value, rule)
+        assert record in ("any", f"{golden_value.record.source}:{golden_value.record.local_id}")
+        assert " ".join(other.value for other in golden_value.others) == others
 
 
 def test_the_page_names_every_attribute_criterion_and_rule():
-    for name in (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES, *(each.value for each in (*Criterion, *SelectionReason))):
+    for name in (
+        *SINGLE_VALUE_ATTRIBUTES,
+        *MULTI_VALUE_ATTRIBUTES,
+        *(each.value for each in (*Criterion, *SelectionReason)),
+    ):
         assert f"`{name}`" in GOLDEN, name
 
 
-def test_the_rules_that_the_page_shows_can_be_read():
+def test_the_survivorship_rules_of_the_page_can_be_parsed():
     [example] = re.findall(r"```toml\n(.*?)```", GOLDEN, re.DOTALL)
     assert SurvivorshipRules.parse(example).rules["phone"].criteria[0] is Criterion.RECENCY
 
 
-def test_the_explanation_of_the_example_is_as_the_page_shows_it(index):
+def test_the_example_explanation_matches_the_page(index):
     put_example(index, EXPLAINED)
     sentence, *steps = re.findall(r"^> (.*)$", EXPLAINED, re.MULTILINE)
-    found = explain_pair(index, OPERATOR, RecordRef("sis", "1"), RecordRef("ccwis", "9"))
-    assert found.sentence == sentence
-    assert f"{-found.parts[0].bits:.1f} bits" in EXPLAINED
+    explanation = explain_pair(index, OPERATOR, RecordRef("sis", "1"), RecordRef("ccwis", "9"))
+    assert explanation.sentence == sentence
+    assert f"{-explanation.parts[0].bits:.1f} bits" in EXPLAINED
     eid = crosswalk(index)["sis", "1"]
     assert [step.sentence for step in describe_history(index, OPERATOR, eid)] == steps

@@ -71,7 +71,9 @@ def fill(index, tasks: int, seed: int = 7) -> None:
         keys = sorted(by_question)
         for key in draw.sample(keys, min(2000, len(keys) // 4)):
             known = {task.key: round(task.bits * 1e6) for task in by_question[key]}
-            unit.task_work.save(QuestionWork(key, "asleep", AT, asleep_until="2099-01-01", about={"tasks": known}))
+            unit.task_work.save(
+                QuestionWork(key, "asleep", AT, asleep_until="2099-01-01", about={"tasks": known})
+            )
         for key in draw.sample(keys, min(500, len(keys) // 8)):
             unit.task_work.save(
                 QuestionWork(key, "open", AT, claimed_by="other", lease_until="2099-01-01T00:00:00.000000Z")

@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 
 from mpi.bootstrap import init_index
 from mpi.config import Settings
+from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import make_operator
 from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.reader import open_file
 from mpi.intake.rows import CanonicalRow
 from mpi.service.core.index import Index
-from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions, Receipt, load
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.records.upsert import upsert

@@ -169,7 +169,11 @@ class Speakers:
                 bound.setdefault((links[corrected], attribute), set()).add(value)
         for eid in persons:
             for attribute in VALUES:
-                stands = [v for v in look_up_golden_record(self.index, OPERATOR, eid).values if v.attribute == attribute]
+                stands = [
+                    v
+                    for v in look_up_golden_record(self.index, OPERATOR, eid).values
+                    if v.attribute == attribute
+                ]
                 said = bound.get((eid, attribute))
                 if said:
                     [one] = stands

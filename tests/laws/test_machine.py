@@ -73,7 +73,9 @@ def predict_by_record(scorer, known, pairs, floor):
     ends = list(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
     weights = [round_weight(scorer.weigh(known[lo], known[hi])) for lo, hi in ends]
     rows = [(*pair, bits) for pair, bits in zip(ends, weights, strict=True) if bits >= floor]
-    return pa.Table.from_pylist([dict(zip(WEIGHT_SCHEMA.names, row, strict=True)) for row in rows], schema=WEIGHT_SCHEMA)
+    return pa.Table.from_pylist(
+        [dict(zip(WEIGHT_SCHEMA.names, row, strict=True)) for row in rows], schema=WEIGHT_SCHEMA
+    )
 
 
 def pairs_of_blocks(blocks, **_):
@@ -384,9 +386,12 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         with self.index.database.read(OPERATOR) as unit:
             config_id = self.index.config_id(unit)
             meant = self.meant(unit)
-            assert {r: features_from_bytes(f) for r, f in unit.derived_data.iterate_features(config_id)} == meant
+            assert {
+                r: features_from_bytes(f) for r, f in unit.derived_data.iterate_features(config_id)
+            } == meant
             blocks = {
-                record: set(compute_keys(f, model.blocking, self.index.keyed_hash)) for record, f in meant.items()
+                record: set(compute_keys(f, model.blocking, self.index.keyed_hash))
+                for record, f in meant.items()
             }
             assert all_keys(unit, config_id) == sorted(
                 (key, record) for record, own in blocks.items() for key in own
@@ -395,7 +400,8 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
                 (lo, hi): bits
                 for lo, hi in combinations(sorted(meant), 2)
                 if blocks[lo] & blocks[hi]
-                and (bits := round_weight(scorer.weigh(meant[lo], meant[hi]))) >= model.thresholds.storage_floor
+                and (bits := round_weight(scorer.weigh(meant[lo], meant[hi])))
+                >= model.thresholds.storage_floor
             }
             assert unit.derived_data.all_edges(config_id) == edges
 
@@ -404,8 +410,12 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         found = {}
         for (source, local_id), said in self.oracle.active.items():
             sent = dict.fromkeys(a_child(None)) | plain(said.content)
-            came = validate_record(a_child(local_id, **sent, as_of=said.as_of), self.index.keyed_hash, self.time)
-            number = unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])[local_id].id
+            came = validate_record(
+                a_child(local_id, **sent, as_of=said.as_of), self.index.keyed_hash, self.time
+            )
+            number = unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])[
+                local_id
+            ].id
             found[number] = standardize(came.record, source, self.index.keyed_hash)
         return found
 

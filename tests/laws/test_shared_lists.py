@@ -30,7 +30,8 @@ def state_of(index):
         label = {number: each.local_id for number, each in unit.records.iterate_labels()}
         features = {label[number]: body for number, body in unit.derived_data.iterate_features(config_id)}
         edges = {
-            frozenset(map(label.get, edge)): bits for edge, bits in unit.derived_data.all_edges(config_id).items()
+            frozenset(map(label.get, edge)): bits
+            for edge, bits in unit.derived_data.all_edges(config_id).items()
         }
         return index.shared_values(unit), features, edges, partition_of(index)
 

@@ -8,7 +8,15 @@ from mpi.domain.weight import Thresholds
 from mpi.matching.model.model import MatchModel
 from training.evaluate import baseline, model_clusters
 from training.evaluate.datasets.dataset import Dataset
-from training.evaluate.measures import bias, blocking_loss, calibration, care, error_kinds, relatives, review
+from training.evaluate.measures import (
+    bias,
+    blocking_loss,
+    calibration,
+    error_kinds,
+    relatives,
+    review,
+    school_links,
+)
 from training.evaluate.measures.intervals import IntervalEstimate
 from training.evaluate.measures.scores import PairCounts, PartitionQuality, count_pairs, measure_quality
 from training.record_table import Records
@@ -32,7 +40,7 @@ class MethodEvaluation:
     scores: PairCounts
     quality: PartitionQuality
     relatives: relatives.RelativeLinks | None
-    schools: care.SchoolsFound | None
+    schools: school_links.SchoolsFound | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +135,7 @@ def _measure_method(
         scores=count_pairs(clusters, truth),
         quality=measure_quality(clusters, truth),
         relatives=relatives.count_linked_relatives(clusters, dataset),
-        schools=care.find_schools(clusters, truth, dataset.care) if dataset.care else None,
+        schools=school_links.find_schools(clusters, truth, dataset.care) if dataset.care else None,
     )
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from training.current_records import CurrentRecords, read_current_records
 from training.file_layouts import FormatOption, MappingOption, read_layouts
 from training.fit.comparisons import list_fixed_levels
-from training.fit.decisions import read_decisions
+from training.fit.decision_labels import read_decisions
 from training.fit.errors import TrainingError
 from training.fit.fit import FitOptions, fit_table
 from training.fit.model_writer import ModelIdentity, write_model

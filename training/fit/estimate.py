@@ -18,7 +18,7 @@ import numpy.typing as npt
 from mpi.matching.model.levels import NULL_LEVEL, ScoringParameters
 from training.fit.errors import DegenerateDataError
 from training.fit.labels import LabelledPosteriors
-from training.fit.levels import PairLevels
+from training.fit.level_reader import PairLevels
 
 MAX_ITERATIONS = 40
 CONVERGENCE_TOLERANCE = 1e-4

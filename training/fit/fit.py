@@ -29,7 +29,7 @@ from training.fit.estimate import (
 )
 from training.fit.frequencies import count_frequencies
 from training.fit.labels import LabelledPosteriors, add_labels
-from training.fit.levels import LevelReader
+from training.fit.level_reader import LevelReader
 from training.fit.relatives import RelativeCounts, count_relatives, relieve_guards
 from training.fit.settings import build_untrained_settings, fill_settings, select_usable_comparisons
 from training.record_table import Records

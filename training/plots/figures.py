@@ -11,7 +11,7 @@ from typing import Any
 from mpi.matching.model.levels import read_parameters
 from training.blocking import RuleContribution
 from training.plots.canvas import draw_figures
-from training.plots.evidence import (
+from training.plots.evaluation_figures import (
     draw_blocking_recall,
     draw_calibration,
     draw_expected_blocking,

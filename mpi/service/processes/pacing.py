@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from mpi.domain.viewer import Viewer
 from mpi.storage.unit_of_work.database import Database
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
 TARGET_TRANSACTION_S = 0.008
 """Target seconds of one transaction, which bound another writer's wait."""

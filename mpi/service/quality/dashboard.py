@@ -27,7 +27,7 @@ from mpi.service.quality.live_accuracy import (
 from mpi.service.quality.throughput import Throughput, measure_throughput, suppress_throughputs
 from mpi.service.review.waiting_count import count_waiting_questions
 from mpi.service.sampling.blind_sample import Stratum
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 SAMPLE_MONTHS = 12
 """Number of months of blind samples on the dashboard."""

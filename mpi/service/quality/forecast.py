@@ -20,7 +20,7 @@ from mpi.service.quality.throughput import (
 from mpi.service.recluster.proposals import MINUTES_A_TASK
 from mpi.service.recluster.threshold_simulation import TrialThresholds, simulate_thresholds
 from mpi.service.review.waiting_count import count_waiting_questions
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 HISTORY_PERIOD = timedelta(days=28)
 """Period of history that the forecast is based on."""

@@ -13,7 +13,7 @@ from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, suppress_cells, suppres
 from mpi.service.sampling.blind_review import DIFFERENT, SAME, UNSURE, find_unchanged_pairs
 from mpi.service.sampling.blind_sample import LINKED, NOT_LINKED, Stratum
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from mpi.domain.small_cells import suppress_cells, suppress_count
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 ANSWER_ACTION = "answer"
 """Name of the act in a question's history that answers the question."""

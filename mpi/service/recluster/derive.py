@@ -28,8 +28,8 @@ from mpi.standardize.record import standardize
 from mpi.standardize.shared_value_detection import SharedValueCounter
 from mpi.standardize.shared_values import SharedValues, drop_shared_values
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
-from mpi.storage.repositories.derived.derived import Edges
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.repositories.derived.features_and_edges import Edges
+from mpi.storage.unit_of_work.units import ReadUnit
 
 BLOCK_RECORDS = 2_000
 """Records that one process derives at a time."""

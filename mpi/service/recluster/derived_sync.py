@@ -17,8 +17,8 @@ from mpi.service.recluster.run_state import RunContext
 from mpi.standardize.payload import record_from_bytes
 from mpi.standardize.shared_values import SharedValues
 from mpi.storage.key_index.blocking_keys import PackedKeys
-from mpi.storage.repositories.derived.derived import MICROBITS
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.repositories.derived.features_and_edges import MICROBITS
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 WRITING, CATCHING_UP, CLEARING = "writing what was derived", "catching up", "dropping what was before"
 PAGE_RECORDS = 2_000

@@ -13,7 +13,7 @@ from mpi.matching.scoring.table_diff import diff_tables
 from mpi.service.indexing.compaction import compact_all_segments
 from mpi.service.recluster.run_state import RunContext
 from mpi.storage.key_index.segment_arrays import IntArray
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 """Odd multiplier whose multiples are far apart.

@@ -20,8 +20,8 @@ from mpi.service.indexing.reindex import Progress, edges_from_table
 from mpi.service.recluster.derive import derive
 from mpi.service.resolution.task_facts import FeatureLoader
 from mpi.standardize.shared_values import SharedValues, make_shared_values
-from mpi.storage.repositories.derived.derived import Edges
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.repositories.derived.features_and_edges import Edges
+from mpi.storage.unit_of_work.units import ReadUnit
 
 READING = "reading features"
 _KEYS = pa.schema([("key", pa.int64()), ("record_id", pa.int64())])

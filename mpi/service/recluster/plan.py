@@ -15,8 +15,8 @@ from mpi.service.resolution.closure import load_whole_index
 from mpi.service.resolution.resolve import get_plan_date
 from mpi.service.resolution.settlement import Settlement, settle
 from mpi.standardize.shared_values import SharedValues
-from mpi.storage.repositories.derived.runs import RunKind
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.repositories.derived.recluster_runs import RunKind
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)

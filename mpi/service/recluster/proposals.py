@@ -29,8 +29,8 @@ from mpi.service.recluster.run_state import RunView, is_alive, new_run_request, 
 from mpi.service.resolution.closure import load_whole_index
 from mpi.service.resolution.settlement import Settlement, settle
 from mpi.storage.repositories.derived.proposals import Proposal, ProposalItem, ProposalStatus
-from mpi.storage.repositories.derived.runs import ReclusterRun, RunKind
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.repositories.derived.recluster_runs import ReclusterRun, RunKind
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MINUTES_A_TASK = 3
 """Minutes of a steward's work for one review task, to estimate hours."""

@@ -54,8 +54,8 @@ from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.settlement import EMPTY_SETTLEMENT, Settlement
 from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues
 from mpi.storage.repositories.derived.proposals import ProposalStatus
-from mpi.storage.repositories.derived.runs import ReclusterRun, RunKind, RunStage
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.repositories.derived.recluster_runs import ReclusterRun, RunKind, RunStage
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 ACTIVATING = "putting the configuration in force"
 

@@ -33,8 +33,8 @@ from mpi.service.resolution.settlement import (
     settle,
 )
 from mpi.storage.repositories.derived.proposals import ProposalItem
-from mpi.storage.repositories.derived.runs import RunKind
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.repositories.derived.recluster_runs import RunKind
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 HOLDING, RELEASING = "finding what is to be held", "publishing what changes"
 PUBLISH_ROUNDS = 10

@@ -14,8 +14,8 @@ from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import Pace
 from mpi.service.processes.worker_liveness import is_worker_alive, worker_name
 from mpi.service.processes.yielding import run_at_low_priority
-from mpi.storage.repositories.derived.runs import OPEN_STAGES, ReclusterRun, RunStage
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.repositories.derived.recluster_runs import OPEN_STAGES, ReclusterRun, RunStage
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 COMMIT_KIND = "recluster"
 ENGINE_KEY = "engine"

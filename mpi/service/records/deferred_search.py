@@ -17,7 +17,7 @@ from mpi.service.indexing.reindex import ChangedRecord
 from mpi.service.resolution.resolve import resolve
 from mpi.standardize.payload import record_from_bytes
 from mpi.storage.repositories.sources.records import RecordState
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
 _log = logging.getLogger("mpi.pending")
 

@@ -24,8 +24,8 @@ from mpi.service.records.candidates import (
 )
 from mpi.service.statements.intake import StatementOutcome, judge_statement
 from mpi.service.statements.statement import Statement
-from mpi.storage.key_index.candidates import CandidateRows
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.key_index.candidate_query import CandidateRows
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 LARGEST_CHANGE_COUNT = 100
 """Largest number of concurrently written records before a new search.

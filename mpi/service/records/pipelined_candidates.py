@@ -11,8 +11,8 @@ from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPairs, known_pairs_of_record
 from mpi.service.records.candidates import CandidateQuery, build_query, request_candidates, score_candidates
 from mpi.service.statements.statement import Statement
-from mpi.storage.key_index.candidates import CandidateRows
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.key_index.candidate_query import CandidateRows
+from mpi.storage.unit_of_work.units import WriteUnit
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
 from mpi.service.statements.current_version import recompute_current_versions
 from mpi.storage.repositories.sources.sources import Source
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from mpi.standardize.record_validation import validate_record
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord, StoredVersion
 from mpi.storage.repositories.sources.sources import Source
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 
 class Outcome(StrEnum):

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from mpi.domain.decision import Decision
-from mpi.storage.repositories.derived.derived import Edges
+from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.persons.persons import MAX_CACHED_RECORDS
 from mpi.storage.repositories.steps.decisions import NamedDecision
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)

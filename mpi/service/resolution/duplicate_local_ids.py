@@ -14,7 +14,7 @@ from mpi.domain.weight import round_weight
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.task_facts import PairScoring
 from mpi.storage.repositories.review.tasks import Task
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 MULTIPLE = "multiple"
 """Task kind: do two local IDs of one source describe one child?"""

@@ -23,11 +23,11 @@ from mpi.service.resolution.task_facts import PairScoring, TaskFacts
 from mpi.service.resolution.twins import find_known_twins
 from mpi.service.statements.overlay_detection import find_pending_overlays
 from mpi.standardize.payload import record_from_bytes
-from mpi.storage.repositories.derived.derived import MICROBITS
+from mpi.storage.repositories.derived.features_and_edges import MICROBITS
 from mpi.storage.repositories.review.tasks import NEVER, Task
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.decisions import DecisionStatus, NamedDecision
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 PAIR = "pair"
 """Task kind: are these two records one person?"""

@@ -26,7 +26,7 @@ from mpi.service.resolution.task_replacement import replace_tasks
 from mpi.standardize.payload import record_from_bytes
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
 from mpi.storage.repositories.review.tasks import Task
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MembershipChange = tuple[int, int | None, int | None]
 """Record number, the person it leaves, and the person it joins."""

@@ -31,7 +31,7 @@ from mpi.standardize.payload import record_from_bytes
 from mpi.storage.repositories.persons.persons import PersonStatus
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
 SAME_AS, NOT, MERGED_INTO = "same_as", "not", "merged_into"
 _KINDS = {SAME_AS: DecisionKind.SAME, NOT: DecisionKind.DIFFERENT, MERGED_INTO: DecisionKind.SAME}

@@ -14,7 +14,7 @@ from mpi.service.resolution.expected_harm import Stake
 from mpi.standardize.fields.dates import to_iso_day
 from mpi.standardize.payload import record_from_bytes
 from mpi.storage.repositories.sources.records import ActiveVersion
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 FeatureLoader = Callable[[Collection[int]], Mapping[int, Features]]
 """Function that loads features of active records, by record number."""

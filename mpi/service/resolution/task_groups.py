@@ -21,7 +21,7 @@ from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.review_tasks import PAIR, format_pair_key, parse_pair_key
 from mpi.service.resolution.task_facts import TaskFacts
 from mpi.storage.repositories.review.tasks import Task
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)

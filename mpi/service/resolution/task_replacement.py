@@ -6,7 +6,7 @@ from mpi.domain import clock
 from mpi.service.resolution.task_visibility import select_known_scope
 from mpi.storage.repositories.review.task_work import QuestionAction
 from mpi.storage.repositories.review.tasks import Task
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
 INDEX_ACTOR = "(index)"
 """Actor of automatic changes to questions; no account has this name."""

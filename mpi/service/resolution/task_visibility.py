@@ -14,7 +14,7 @@ from mpi.service.decisions.contradictions import find_contradiction
 from mpi.service.decisions.decision_log import is_wholly_visible, to_visible_decisions, visible_groups
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, RECHECK
 from mpi.storage.repositories.review.task_work import QuestionWork
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 ASSIGNED, DATED = "given", "dated"
 """Members of stored notes: a question's content when assigned, or snoozed."""

@@ -67,7 +67,7 @@ from mpi.service.stewardship.overlays import answer_overlay
 from mpi.service.stewardship.undo import undo_any_step, undo_decisions
 from mpi.storage.repositories.review.task_work import OPEN, QuestionAction, QuestionWork
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 __all__ = [
     "AnswerResult",

@@ -10,7 +10,7 @@ from mpi.service.review.assignments import claim_work, record_action
 from mpi.service.review.open_questions import OpenQuestion, find_opening_time, load_questions
 from mpi.storage.repositories.review.owner_questions import OPEN as UNANSWERED
 from mpi.storage.repositories.review.task_work import ANSWERED, CLOSED, OPEN, WAITING, QuestionWork
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 APPROVAL_WAIT = timedelta(days=7)
 """Time that a question waits for a second approver before it reopens."""

@@ -37,7 +37,7 @@ from mpi.service.sampling.practice import may_work_live
 from mpi.storage.repositories.review.task_queue import Burst
 from mpi.storage.repositories.review.task_work import ASLEEP, OPEN, QuestionAction, QuestionWork
 from mpi.storage.unit_of_work.database import Lock
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 LEASE_DURATION = timedelta(minutes=20)
 """Time that a claim lasts after its holder's last act."""

@@ -11,7 +11,7 @@ from mpi.domain.features import Features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.storage.repositories.sources.records import StoredRecord
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_CANDIDATES = 200
 """Most candidate records that are compared for the household of one record."""

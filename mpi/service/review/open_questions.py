@@ -18,11 +18,11 @@ from mpi.service.resolution.review_tasks import APPROVAL, CONFLICT, PAIR
 from mpi.service.resolution.task_visibility import is_visible, keep_assignment_scopes, redact_work
 from mpi.service.review.due_dates import compute_due_date
 from mpi.storage.driver.chunks import MAX_BIGINT
-from mpi.storage.repositories.derived.derived import MICROBITS
+from mpi.storage.repositories.derived.features_and_edges import MICROBITS
 from mpi.storage.repositories.review.task_work import ASLEEP, CLOSED, OPEN, WAITING, QuestionWork
 from mpi.storage.repositories.review.tasks import NEVER, Task
 from mpi.storage.repositories.steps.decisions import StoredDecision
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 CLAIMED = "claimed"
 """State of a question that somebody has claimed, until the lease ends."""

@@ -23,7 +23,7 @@ from mpi.standardize.payload import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.review.owner_questions import ANSWERED, OPEN, StoredOwnerQuestion
 from mpi.storage.repositories.review.task_work import OPEN as AWAKE
 from mpi.storage.repositories.review.task_work import WAITING, QuestionWork
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 CONFIRM_RECORD = "confirm-record"
 """Code of the request to confirm the identifying fields of a record."""

@@ -34,7 +34,7 @@ from mpi.standardize.payload import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.review.task_queue import Burst
 from mpi.storage.repositories.review.task_work import QuestionAction
 from mpi.storage.repositories.review.tasks import Task
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 STAR, GRID, DECISION, BURST = "star", "grid", "decision", "burst"
 """Layouts of a question: one record with candidates, similar records, a decision, or a burst."""

@@ -43,7 +43,7 @@ from mpi.service.review.queue_reader import (
 from mpi.storage.repositories.review.owner_questions import OPEN as UNANSWERED
 from mpi.storage.repositories.review.task_queue import Burst, QueuePosition
 from mpi.storage.repositories.review.task_work import CLOSED, TASKS_GONE, QuestionWork
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 __all__ = [
     "APPROVER_ASSIGNEE", "FIELDS", "MAX_COUNTED", "STATES", "Filters", "LandingPage", "OverdueOwnerQuestion",

@@ -24,10 +24,10 @@ from mpi.service.review.open_questions import (
     make_burst_key,
     parse_burst_key,
 )
-from mpi.storage.repositories.derived.derived import MICROBITS
+from mpi.storage.repositories.derived.features_and_edges import MICROBITS
 from mpi.storage.repositories.review.task_queue import Burst, DueFilter, QueuePosition, TaskFilter
 from mpi.storage.repositories.review.task_work import ASLEEP, CLOSED, OPEN, WAITING, QuestionWork
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 STATES = (OPEN, CLAIMED, ASLEEP, WAITING, CLOSED)
 """States that a queue filter can ask for."""

@@ -17,7 +17,7 @@ from mpi.service.review.open_questions import (
 )
 from mpi.service.review.queue import FIELDS
 from mpi.service.review.queue_reader import iterate_asked_questions
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_TASKS = 1000
 """Most review tasks that one call returns."""

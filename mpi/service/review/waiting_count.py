@@ -8,9 +8,9 @@ from datetime import datetime
 
 from mpi.domain import clock
 from mpi.service.review.open_questions import MIN_BURST_QUESTIONS
-from mpi.storage.repositories.review.figures import WaitingCount
+from mpi.storage.repositories.review.desk_counts import WaitingCount
 from mpi.storage.repositories.review.task_queue import TaskFilter
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def count_waiting_questions(

@@ -30,7 +30,7 @@ from mpi.standardize.payload import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
 from mpi.storage.repositories.review.task_work import OPEN, QuestionAction, QuestionWork
 from mpi.storage.repositories.sources.records import RecordState
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 SAME, DIFFERENT, UNSURE = "same", "different", "unsure"
 VERDICTS = (SAME, DIFFERENT, UNSURE)

@@ -23,11 +23,11 @@ from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.gates.holds import require_whole_index
 from mpi.service.indexing.reindex import find_candidates
-from mpi.storage.repositories.derived.derived import Edges
+from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.review.blind_pairs import BlindPair
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.decisions import DecisionStatus
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_COUNTED_RECORDS = 20_000
 """Most records whose pairs are counted to size the strata.

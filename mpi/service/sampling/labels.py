@@ -15,7 +15,7 @@ from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
 from mpi.service.sampling.blind_review import DIFFERENT, SAME
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 HEADER = (
     "left_source", "left_local_id", "right_source", "right_local_id", "label", "decided_on", "reason",

@@ -23,7 +23,7 @@ from mpi.service.core.index import Index
 from mpi.service.sampling.blind_review import VERDICTS
 from mpi.standardize.record_validation import validate_record
 from mpi.storage.repositories.review.practice import PracticeAnswer
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 _FILE = "practice_pairs.json"
 

@@ -13,7 +13,7 @@ from mpi.service.core.visibility import visible_labels
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from mpi.service.statements.overlay_detection import recheck_overlays
 from mpi.standardize.payload import record_from_bytes
 from mpi.storage.repositories.sources.record_assertions import RecordAssertion
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
 
 @dataclass(slots=True)

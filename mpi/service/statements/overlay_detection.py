@@ -14,7 +14,7 @@ from mpi.service.core.index import Index
 from mpi.standardize.payload import features_from_bytes, have_same_given_name, record_from_bytes
 from mpi.storage.repositories.sources.record_assertions import RecordAssertion
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 OVERLAY, REFUSED, HELD = "overlay", "refused", "held"
 """States of a version that waits for a person, of one to which a person said no, and of one that waits for

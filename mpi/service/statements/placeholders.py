@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from mpi.service.core.index import Index, canonical_key
 from mpi.storage.repositories.sources.records import RecordState
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
 
 def add_placeholders(

@@ -8,7 +8,7 @@ from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.storage.repositories.sources.sources import Source
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 _MAX_CODE_LENGTH = 64
 

@@ -36,7 +36,7 @@ from mpi.service.persons.disclosure_recipients import add_recipients
 from mpi.service.persons.effects import StepEffect, describe_changes
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.settlement import IdChoice
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 AWAITING, APPROVED, CHOICE = "awaiting", "approved", "choice"
 """Members of a step's detail: approval pending, approval given, and ID choices."""

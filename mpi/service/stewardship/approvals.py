@@ -33,7 +33,7 @@ from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.service.stewardship.undo import apply_undo
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 UNDO = "undo"
 """Step kind of an undo."""

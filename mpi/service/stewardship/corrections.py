@@ -34,7 +34,7 @@ from mpi.standardize.record_validation import validate_record
 from mpi.storage.repositories.persons.persons import Person
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
 STEWARD_SOURCE_CODE = "STEWARD"
 """Code of the steward source that the first correction creates."""

@@ -35,7 +35,7 @@ from mpi.service.resolution.review_tasks import CONFLICT
 from mpi.service.resolution.settlement import NO_ID_CHOICE
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_RECORDS = 500
 """Most records that one decision names."""

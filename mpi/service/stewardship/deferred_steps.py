@@ -16,7 +16,7 @@ from mpi.service.resolution.settlement import IdChoice
 from mpi.service.stewardship.apply_step import choice_from_detail
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 _LAST_DAY = "9999-12-31"
 

@@ -15,8 +15,8 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, check_reason
 from mpi.service.stewardship.deferred_steps import recompute_effective_days, release_due
-from mpi.storage.repositories.steps.freezes import StoredFreezeWindow
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.repositories.steps.freeze_windows import StoredFreezeWindow
+from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_DAYS = 366
 

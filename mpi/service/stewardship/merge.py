@@ -26,7 +26,7 @@ from mpi.service.resolution.settlement import IdChoice
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 
 @dataclass(frozen=True, slots=True)

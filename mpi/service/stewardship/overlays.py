@@ -25,7 +25,7 @@ from mpi.service.statements.current_version import RestatedRecords, recompute_cu
 from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, find_pending_overlays
 from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.storage.repositories.steps.steps import Step
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 RELEASE, REFUSE = "release", "refuse"
 

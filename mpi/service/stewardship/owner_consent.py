@@ -23,7 +23,7 @@ from mpi.service.stewardship.undo import end_pending_undo
 from mpi.storage.repositories.steps.consents import ConsentStatus
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 CONSENT, REFUSAL = "consent", "refusal"
 """Kinds of an owner's answer, in commits and effects."""

@@ -14,7 +14,7 @@ from mpi.service.gates.consents import ConsentView, build_consent_views, find_pe
 from mpi.service.stewardship.approvals import drop_revoked, load_step_decisions
 from mpi.storage.repositories.steps.consents import ConsentStatus, StoredConsent
 from mpi.storage.repositories.steps.decisions import StoredDecision
-from mpi.storage.unit_of_work.unit import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
 REDACTED_KIND = "change"
 """Kind shown for a step that the viewer may not see whole."""

@@ -22,7 +22,7 @@ from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.renames import Rename
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.repositories.steps.steps import Step
-from mpi.storage.unit_of_work.unit import WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
 REKEY = "rekey"
 

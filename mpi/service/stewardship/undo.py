@@ -43,7 +43,7 @@ from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.service.stewardship.rekey import REKEY, undo_rekey
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 IMPORT = "import"
 DECISION_STEP_KINDS = frozenset({"decision", "merge", "split", "move", CORRECTION, IMPORT})

@@ -10,7 +10,29 @@ from typing import Any
 from sqlalchemy import Row
 from sqlmodel import SQLModel
 
-from mpi.storage.tables.blocks import LargeBlockRow, PendingRow
+from mpi.storage.tables.accounts import AccountRow, SignInRow
+from mpi.storage.tables.commits_and_disclosures import (
+    ClientRow,
+    CommitRow,
+    CounterRow,
+    DisclosedRecordRow,
+    DisclosureRow,
+    IndexRow,
+    KeptAnswerRow,
+)
+from mpi.storage.tables.decisions import (
+    ApprovalRow,
+    AwaitedRow,
+    ConsentRow,
+    DecisionMemberRow,
+    DecisionRow,
+    DecisionSupersedesRow,
+    HoldRow,
+    NoteRow,
+    ProposalItemRow,
+    ProposalRow,
+    StepRow,
+)
 from mpi.storage.tables.derived import (
     BlockingKeyRow,
     EdgeRow,
@@ -21,7 +43,17 @@ from mpi.storage.tables.derived import (
     RecordKeysRow,
     TaskRow,
 )
-from mpi.storage.tables.desk import (
+from mpi.storage.tables.freeze_windows import FreezeWindowRow
+from mpi.storage.tables.identity import (
+    ConfigRow,
+    EpochRow,
+    IdentityEventRow,
+    MembershipRow,
+    PersonRow,
+)
+from mpi.storage.tables.large_blocks import LargeBlockRow, PendingRow
+from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
+from mpi.storage.tables.review_work import (
     BlindAnswerRow,
     BlindPairRow,
     OwnerQuestionRow,
@@ -30,25 +62,6 @@ from mpi.storage.tables.desk import (
     TaskActionRow,
     TaskWorkRow,
 )
-from mpi.storage.tables.freezing import FreezeWindowRow
-from mpi.storage.tables.identity import (
-    ConfigRow,
-    EpochRow,
-    IdentityEventRow,
-    MembershipRow,
-    PersonRow,
-)
-from mpi.storage.tables.ledger import (
-    ClientRow,
-    CommitRow,
-    CounterRow,
-    DisclosedRecordRow,
-    DisclosureRow,
-    IndexRow,
-    KeptAnswerRow,
-)
-from mpi.storage.tables.people import AccountRow, SignInRow
-from mpi.storage.tables.runs import RunChangeRow, RunRow
 from mpi.storage.tables.sources import (
     AgencyRow,
     BatchRow,
@@ -61,19 +74,6 @@ from mpi.storage.tables.sources import (
     SightingRow,
     SourceRow,
     TakenBackRow,
-)
-from mpi.storage.tables.statements import (
-    ApprovalRow,
-    AwaitedRow,
-    ConsentRow,
-    DecisionMemberRow,
-    DecisionRow,
-    DecisionSupersedesRow,
-    HoldRow,
-    NoteRow,
-    ProposalItemRow,
-    ProposalRow,
-    StepRow,
 )
 
 __all__ = [

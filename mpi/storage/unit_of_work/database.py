@@ -17,8 +17,8 @@ from mpi.domain.viewer import Viewer
 from mpi.storage.backends import ledger_file, postgresql, sqlite
 from mpi.storage.backends.checkpoint_thread import Checkpointer
 from mpi.storage.driver.pipeline import NotDurableError
-from mpi.storage.unit_of_work.session import DatabaseSession, SessionPool
-from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit, WriteUnits
+from mpi.storage.unit_of_work.session_pool import DatabaseSession, SessionPool
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit, WriteUnits
 
 BUSY_TIMEOUT_MS = 30_000
 """Milliseconds to wait for a lock or a connection."""

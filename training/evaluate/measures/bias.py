@@ -4,8 +4,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
+from training.evaluate.measures.pair_errors import find_false_links, list_pairs
 from training.evaluate.measures.scores import Groups
-from training.evaluate.measures.wrong_pairs import find_false_links, list_pairs
 from training.evaluate.model_clusters import ModelPartition
 
 MAX_GAP = 0.05

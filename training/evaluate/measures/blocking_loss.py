@@ -9,8 +9,8 @@ from mpi.matching.model.blocking_keys import compute_keys_by_rule
 from mpi.matching.model.model import MatchModel
 from training.blocking import RuleContribution, rank_rules_by_contribution
 from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
+from training.evaluate.measures.pair_errors import is_same_person
 from training.evaluate.measures.scores import Groups
-from training.evaluate.measures.wrong_pairs import is_same_person
 from training.evaluate.model_clusters import ScoredRecords
 from training.records import KEYED_HASH
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from mpi.clustering.component import Pair
 from mpi.domain.weight import compute_probability
 from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
+from training.evaluate.measures.pair_errors import is_same_person, list_pairs
 from training.evaluate.measures.scores import Groups
-from training.evaluate.measures.wrong_pairs import is_same_person, list_pairs
 from training.evaluate.model_clusters import Clusters, ScoredRecords
 
 LINKS = 10_000

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from mpi.clustering.component import Pair
 from mpi.domain.features import Features
 from training.evaluate.datasets.dataset import Dataset
-from training.evaluate.measures.wrong_pairs import find_false_links, find_missed_links
+from training.evaluate.measures.pair_errors import find_false_links, find_missed_links
 from training.evaluate.model_clusters import Clusters
 
 _EXPLAINING_TAGS = (

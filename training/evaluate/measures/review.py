@@ -7,8 +7,8 @@ import networkx as nx
 
 from mpi.clustering.component import Pair
 from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
+from training.evaluate.measures.pair_errors import find_missed_links, is_same_person
 from training.evaluate.measures.scores import Groups
-from training.evaluate.measures.wrong_pairs import find_missed_links, is_same_person
 from training.evaluate.model_clusters import ModelPartition, ScoredRecords
 
 TASKS_PER_HOUR = 25

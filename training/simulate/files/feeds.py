@@ -22,14 +22,14 @@ from training.simulate.people.state_on_date import rewind_state
 from training.simulate.people.timeline import DAYS_A_WEEK, draw_timeline, extend_rates
 from training.simulate.rates import Rates
 from training.simulate.simulation import Population
-from training.simulate.sources.enrollment_periods import (
+from training.simulate.sources.identity import IdentityColumns, StateIds
+from training.simulate.sources.record_schedule import (
     COLUMNS,
     RecordPart,
     RecordSchedule,
     draw_schedule,
     find_first_registrations,
 )
-from training.simulate.sources.identity import IdentityColumns, StateIds
 from training.simulate.sources.records import (
     NIGHTLY_TIME,
     TRUTH_FIELDS,

@@ -16,7 +16,7 @@ import numpy as np
 from training.simulate.columns import Bools, Ints, Rng
 from training.simulate.people.blocks import Block
 from training.simulate.people.care import Care
-from training.simulate.people.children import ChildIdentities
+from training.simulate.people.child_identities import ChildIdentities
 from training.simulate.people.families import Births, Homes
 from training.simulate.people.names import HISPANIC
 from training.simulate.rates import Rates

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from training.simulate.columns import Rng
 from training.simulate.people.blocks import Block
 from training.simulate.people.care import Care, draw_care
-from training.simulate.people.children import ChildIdentities, draw_identities
+from training.simulate.people.child_identities import ChildIdentities, draw_identities
 from training.simulate.people.families import Births, Homes, draw_births, draw_homes
 from training.simulate.people.flags import Flags, draw_flags
 from training.simulate.people.names import NameBook

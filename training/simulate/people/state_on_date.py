@@ -6,7 +6,7 @@ import numpy as np
 
 from training.simulate.columns import Bools, Dates, Ints, Texts, text_column
 from training.simulate.people.care import FOSTER_HOME, NOT_PLACED, Care
-from training.simulate.people.children import ChildIdentities
+from training.simulate.people.child_identities import ChildIdentities
 from training.simulate.people.families import Births, Homes
 from training.simulate.people.flags import school_year_start
 from training.simulate.people.population import SimulatedState

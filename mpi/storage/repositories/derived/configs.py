@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, or_, select, update
 
 from mpi.storage.driver.prefetch import prefetch
-from mpi.storage.repositories.derived.runs import DERIVING_RUN, RELEASING_RUN
+from mpi.storage.repositories.derived.recluster_runs import DERIVING_RUN, RELEASING_RUN
 from mpi.storage.tables import ConfigRow, EpochRow, IndexRow, table_of
 
 _config = table_of(ConfigRow)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, bindparam, exists, func, insert, sele
 from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.repositories.derived.derived import MICROBITS, Edges
+from mpi.storage.repositories.derived.features_and_edges import MICROBITS, Edges
 from mpi.storage.tables import AnyRow, BlindAnswerRow, BlindPairRow, EdgeRow, RecordRow, table_of
 
 _pair = table_of(BlindPairRow)

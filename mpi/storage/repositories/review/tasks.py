@@ -10,7 +10,7 @@ from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import prefetch
-from mpi.storage.repositories.derived.derived import MICROBITS
+from mpi.storage.repositories.derived.features_and_edges import MICROBITS
 from mpi.storage.tables import AnyRow, RecordRow, TaskRow, table_of
 
 _task = table_of(TaskRow)

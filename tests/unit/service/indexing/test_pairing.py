@@ -17,7 +17,7 @@ from mpi.service.indexing.pairing import (
 )
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.storage.repositories.derived.derived import DerivedRepository
+from mpi.storage.repositories.derived.features_and_edges import DerivedRepository
 from tests.index import OPERATOR, an_index, load_rows, many_children
 from tests.models import tiny_model
 

@@ -16,7 +16,7 @@ from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import list_decisions
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows
-from tests.unit.service.stewardship.test_decisions import make_decision, are_same_person
+from tests.unit.service.stewardship.test_decisions import are_same_person, make_decision
 
 ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "postal_code": "41111"}
 

@@ -125,7 +125,9 @@ def test_a_move_a_decision_and_the_undo_of_a_merge_list_it_too(one):
     undone = undo_step(one, OFFICER, made.step, preview=True)
     assert clients(undone) == ["school", "officer"]  # the merge itself told its steward of both
     upsert_record(one, "sis:3", **{**BO, "first_name": "Cleo", "birth_date": "2001-07-30"})
-    different = DecisionRequest(DecisionKind.DIFFERENT, (record_refs("sis:1"), record_refs("ccwis:1")), "sibling")
+    different = DecisionRequest(
+        DecisionKind.DIFFERENT, (record_refs("sis:1"), record_refs("ccwis:1")), "sibling"
+    )
     undo_step(one, OFFICER, made.step)
     assert "school" in clients(decide(one, OFFICER, different, preview=True))
     moved = move(one, OFFICER, links(one)["sis:1"], record_refs("ccwis:1"), links(one)["sis:3"], PREVIEW)

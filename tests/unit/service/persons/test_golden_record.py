@@ -160,7 +160,9 @@ def test_flags_and_identifiers_show_with_the_record_that_bears_them(index):
 
 def test_of_a_social_security_number_nothing_shows(index):
     eid = upsert_record(index, "sis:1", **NUMBER)
-    shown = repr(look_up_golden_record(index, OPERATOR, eid).values)  # an ID or a tag may hold these digits by chance
+    shown = repr(
+        look_up_golden_record(index, OPERATOR, eid).values
+    )  # an ID or a tag may hold these digits by chance
     assert "412" not in shown
     assert "9182" not in shown
     assert "ssn" not in shown
@@ -236,7 +238,9 @@ def test_a_reading_is_on_the_ledger_with_its_records_and_attributes(index):
     look_up_golden_record(index, OPERATOR, eid)
     with index.database.read(OPERATOR) as unit:
         [record] = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["1"]).values()
-        lines = [line for line in unit.disclosures.about_records("", [record.id]) if "middle_name" in line.fields]
+        lines = [
+            line for line in unit.disclosures.about_records("", [record.id]) if "middle_name" in line.fields
+        ]
     assert lines[0].action == Action.PERSON_READ
 
 

@@ -16,7 +16,13 @@ from mpi.service.stewardship.merge import StepOptions, merge
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, rows, with_settings
-from tests.unit.service.stewardship.test_decisions import SIS_ONLY, STRANGER, record_refs, upsert_record, make_decision
+from tests.unit.service.stewardship.test_decisions import (
+    SIS_ONLY,
+    STRANGER,
+    make_decision,
+    record_refs,
+    upsert_record,
+)
 
 WELFARE = Viewer("welfare", None, frozenset(Action), frozenset({"ccwis"}))
 PREVIEW = StepOptions("x", preview=True)

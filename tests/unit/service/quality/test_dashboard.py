@@ -22,7 +22,7 @@ from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_
 from mpi.service.sampling.blind_sample import Stratum, draw_blind_sample
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
-from mpi.storage.repositories.review.figures import DeskFigures
+from mpi.storage.repositories.review.desk_counts import DeskFigures
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.desk import doubtful
 from tests.index import OPERATOR, a_child, an_index, load_rows, many_children

@@ -103,7 +103,10 @@ def test_a_question_that_reaches_beyond_what_changed_is_named_anew_as_a_whole(in
 def as_cut_at_once(index):
     """By pair of canonical keys: the question that all stored pairs, put together at once, give it."""
     pairs = {parse_pair_key(task.key) for task, _, _ in asked(index)}
-    return {format_pair_key(each): one.key for each, one in ReviewPairGraph.from_pairs(pairs).group_into_questions(pairs).items()}
+    return {
+        format_pair_key(each): one.key
+        for each, one in ReviewPairGraph.from_pairs(pairs).group_into_questions(pairs).items()
+    }
 
 
 def as_stored(index):

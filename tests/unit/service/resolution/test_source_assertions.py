@@ -24,7 +24,12 @@ from mpi.service.stewardship.owner_consent import give_consent, set_consent_requ
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, partition_of
-from tests.unit.service.stewardship.test_decisions import record_refs, upsert_record, make_decision, are_same_person
+from tests.unit.service.stewardship.test_decisions import (
+    are_same_person,
+    make_decision,
+    record_refs,
+    upsert_record,
+)
 
 ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "postal_code": "41111"}
 MISTYPED = "T7K3-M92Q-X0HA"

@@ -128,7 +128,9 @@ def test_what_was_done_before_it_was_noted_about_what_shows_to_readers_of_all_so
     key = the_question(three, SIS_STEWARD).key
     with three.database.write(ANN, "test") as unit:
         for number, detail in enumerate(({}, {"records": [], "decision": 1}), 1):
-            unit.task_work.add_action(QuestionAction(number, key, clock.format_timestamp(clock.now()), "ben", "closed", detail))
+            unit.task_work.add_action(
+                QuestionAction(number, key, clock.format_timestamp(clock.now()), "ben", "closed", detail)
+            )
     assert load_question_view(three, SIS_STEWARD, key).history == ()
     assert len(load_question_view(three, ANN, key).history) == 2
 

@@ -1,4 +1,4 @@
-"""A second approver: what waits for one binds nothing until somebody else says so."""
+"""Test second approval: a waiting step has no effect until another person approves it."""
 
 from dataclasses import replace
 
@@ -16,7 +16,13 @@ from mpi.service.stewardship.merge import StepOptions, merge, move
 from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, crosswalk, with_settings
-from tests.unit.service.stewardship.test_decisions import SIS_ONLY, record_refs, upsert_record, make_decision, are_same_person
+from tests.unit.service.stewardship.test_decisions import (
+    SIS_ONLY,
+    are_same_person,
+    make_decision,
+    record_refs,
+    upsert_record,
+)
 
 FIRST = Viewer("first", None, frozenset(Action), None)
 SECOND = Viewer("second", None, frozenset(Action), None)
@@ -24,142 +30,154 @@ BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "pos
 
 
 @pytest.fixture
-def careful(index):
-    """An index where what concerns two agencies waits, and a child of each."""
-    made = with_settings(index, second_approver=SecondApprover.CROSS_AGENCY)
-    upsert_record(made, "sis:1")
-    upsert_record(made, "ccwis:1", **BO)
-    return made
+def approval_index(index):
+    """An index that requires approval across agencies, with a child of each agency."""
+    careful = with_settings(index, second_approver=SecondApprover.CROSS_AGENCY)
+    upsert_record(careful, "sis:1")
+    upsert_record(careful, "ccwis:1", **BO)
+    return careful
 
 
-def both(index) -> list[str]:
+def both_eids(index) -> list[str]:
     links = crosswalk(index)
     return [links["sis", "1"], links["ccwis", "1"]]
 
 
-def test_a_step_across_agencies_waits_until_somebody_else_approves_it(careful):
-    eids = both(careful)
-    seen = merge(careful, FIRST, eids, StepOptions("x", preview=True), survivor=eids[1])
-    made = merge(careful, FIRST, eids, StepOptions("x"), survivor=eids[1])
-    assert (seen.awaiting, made.awaiting, made.moved) == (True, True, ())
-    assert both(careful) == eids
-    [task] = list_review_tasks(careful, OPERATOR)
-    assert (task.kind, task.decisions) == ("approval", made.decisions)
-    assert get_decision(careful, FIRST, made.decisions[0]).status == "awaiting"
+def test_cross_agency_step_waits_for_approval_by_another_person(approval_index):
+    eids = both_eids(approval_index)
+    previewed = merge(approval_index, FIRST, eids, StepOptions("x", preview=True), survivor=eids[1])
+    effect = merge(approval_index, FIRST, eids, StepOptions("x"), survivor=eids[1])
+    assert (previewed.awaiting, effect.awaiting, effect.moved) == (True, True, ())
+    assert both_eids(approval_index) == eids
+    [task] = list_review_tasks(approval_index, OPERATOR)
+    assert (task.kind, task.decisions) == ("approval", effect.decisions)
+    assert get_decision(approval_index, FIRST, effect.decisions[0]).status == "awaiting"
     with pytest.raises(ConflictError, match="your own"):
-        approve(careful, FIRST, made.step)
-    done = approve(careful, SECOND, made.step)
-    assert (done.persons, done.moved) == (seen.persons, seen.moved)
-    assert set(both(careful)) == {eids[1]}
-    assert list_review_tasks(careful, OPERATOR) == []
+        approve(approval_index, FIRST, effect.step)
+    approved = approve(approval_index, SECOND, effect.step)
+    assert (approved.persons, approved.moved) == (previewed.persons, previewed.moved)
+    assert set(both_eids(approval_index)) == {eids[1]}
+    assert list_review_tasks(approval_index, OPERATOR) == []
     with pytest.raises(ConflictError, match="does not wait"):
-        approve(careful, SECOND, made.step)
-    assert verify(careful, OPERATOR) == []
+        approve(approval_index, SECOND, effect.step)
+    assert verify(approval_index, OPERATOR) == []
 
 
-def test_the_second_word_is_a_right_of_its_own(careful):
-    made = merge(careful, FIRST, both(careful), StepOptions("x"))
-    for actions in (frozenset({Action.DECIDE}), frozenset(Action) - {Action.APPROVE}, ACTIONS_BY_ROLE[Role.STEWARD]):
+def test_approval_needs_its_own_right(approval_index):
+    effect = merge(approval_index, FIRST, both_eids(approval_index), StepOptions("x"))
+    for actions in (
+        frozenset({Action.DECIDE}),
+        frozenset(Action) - {Action.APPROVE},
+        ACTIONS_BY_ROLE[Role.STEWARD],
+    ):
         with pytest.raises(AccessDenied):
-            approve(careful, Viewer("second", None, actions, None), made.step)
-    approve(careful, Viewer("second", None, ACTIONS_BY_ROLE[Role.APPROVER], None), made.step)
-    assert len(set(both(careful))) == 1
+            approve(approval_index, Viewer("second", None, actions, None), effect.step)
+    approve(approval_index, Viewer("second", None, ACTIONS_BY_ROLE[Role.APPROVER], None), effect.step)
+    assert len(set(both_eids(approval_index))) == 1
 
 
-def test_the_undo_of_what_needed_two_needs_two(careful):
-    eids = both(careful)
-    made = merge(careful, FIRST, eids, StepOptions("x"))
-    approve(careful, SECOND, made.step)
-    undoing = undo_step(careful, SECOND, made.step)
-    assert (undoing.awaiting, len(set(both(careful)))) == (True, 1)
+def test_undo_of_an_approved_step_needs_approval_too(approval_index):
+    eids = both_eids(approval_index)
+    effect = merge(approval_index, FIRST, eids, StepOptions("x"))
+    approve(approval_index, SECOND, effect.step)
+    undo = undo_step(approval_index, SECOND, effect.step)
+    assert (undo.awaiting, len(set(both_eids(approval_index)))) == (True, 1)
     with pytest.raises(ConflictError, match="your own"):
-        approve(careful, SECOND, undoing.step)
-    approve(careful, FIRST, undoing.step)
-    assert both(careful) == eids
-    assert verify(careful, OPERATOR) == []
+        approve(approval_index, SECOND, undo.step)
+    approve(approval_index, FIRST, undo.step)
+    assert both_eids(approval_index) == eids
+    assert verify(approval_index, OPERATOR) == []
 
 
-def test_what_waits_is_taken_back_by_its_maker_alone(careful):
-    made = merge(careful, FIRST, both(careful), StepOptions("x"))
-    undo_decision(careful, FIRST, made.decisions[0])
-    assert list_review_tasks(careful, OPERATOR) == []
+def test_only_its_author_takes_back_a_waiting_step(approval_index):
+    effect = merge(approval_index, FIRST, both_eids(approval_index), StepOptions("x"))
+    undo_decision(approval_index, FIRST, effect.decisions[0])
+    assert list_review_tasks(approval_index, OPERATOR) == []
     with pytest.raises(ConflictError):
-        approve(careful, SECOND, made.step)
+        approve(approval_index, SECOND, effect.step)
 
 
-def test_a_part_that_is_taken_back_meanwhile_is_no_longer_what_waits(careful):
-    upsert_record(careful, "sis:2")
-    here, there = both(careful)
-    assert are_same_person(careful, "sis:1", "sis:2")
-    made = move(careful, FIRST, here, record_refs("sis:2"), there, StepOptions("x"))
-    kept, taken_back = made.decisions
-    undo_decision(careful, FIRST, taken_back)
-    [waits] = list_pending_steps(careful, SECOND)
-    assert [each.id for each in waits.decisions] == [kept]
-    assert approve(careful, SECOND, made.step).decisions == (kept,)
-    assert get_decision(careful, OPERATOR, taken_back).status == "revoked"
-    assert not are_same_person(careful, "sis:1", "sis:2")
-    assert verify(careful, OPERATOR) == []
+def test_decision_taken_back_while_its_step_waits_is_not_approved(approval_index):
+    upsert_record(approval_index, "sis:2")
+    school_eid, welfare_eid = both_eids(approval_index)
+    assert are_same_person(approval_index, "sis:1", "sis:2")
+    effect = move(approval_index, FIRST, school_eid, record_refs("sis:2"), welfare_eid, StepOptions("x"))
+    kept, revoked = effect.decisions
+    undo_decision(approval_index, FIRST, revoked)
+    [pending] = list_pending_steps(approval_index, SECOND)
+    assert [decision.id for decision in pending.decisions] == [kept]
+    assert approve(approval_index, SECOND, effect.step).decisions == (kept,)
+    assert get_decision(approval_index, OPERATOR, revoked).status == "revoked"
+    assert not are_same_person(approval_index, "sis:1", "sis:2")
+    assert verify(approval_index, OPERATOR) == []
 
 
-def test_a_record_between_others_that_a_waiting_step_names_is_sent_anew_and_its_task_stays(careful):
-    upsert_record(careful, "sis:3", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None)
-    made = decide(
-        careful, FIRST, DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "ccwis:1", "sis:3"),), "x")
+def test_resent_record_of_a_waiting_step_keeps_the_task(approval_index):
+    upsert_record(
+        approval_index, "sis:3", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None
     )
-    [before] = list_review_tasks(careful, OPERATOR)
-    upsert_record(careful, "ccwis:1", **{**BO, "postal_code": "55555"})
-    assert list_review_tasks(careful, OPERATOR) == [before]
-    approve(careful, SECOND, made.step)
-    assert are_same_person(careful, "sis:1", "ccwis:1", "sis:3")
-    assert list_review_tasks(careful, OPERATOR) == []
-    assert verify(careful, OPERATOR) == []
+    effect = decide(
+        approval_index,
+        FIRST,
+        DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "ccwis:1", "sis:3"),), "x"),
+    )
+    [before] = list_review_tasks(approval_index, OPERATOR)
+    upsert_record(approval_index, "ccwis:1", **{**BO, "postal_code": "55555"})
+    assert list_review_tasks(approval_index, OPERATOR) == [before]
+    approve(approval_index, SECOND, effect.step)
+    assert are_same_person(approval_index, "sis:1", "ccwis:1", "sis:3")
+    assert list_review_tasks(approval_index, OPERATOR) == []
+    assert verify(approval_index, OPERATOR) == []
 
 
-def test_an_approval_that_comes_after_a_contrary_decision_is_refused(careful):
-    made = merge(careful, FIRST, both(careful), StepOptions("x"))
-    calm = with_settings(careful, second_approver=SecondApprover.NEVER)
-    apart = make_decision(calm, "DIFFERENT", ["sis:1"], ["ccwis:1"])
-    with pytest.raises(DecisionConflict) as refused:
-        approve(careful, SECOND, made.step)
-    assert refused.value.chain == (apart,)
-    assert not are_same_person(careful, "sis:1", "ccwis:1")
+def test_approval_after_a_contradicting_decision_is_refused(approval_index):
+    effect = merge(approval_index, FIRST, both_eids(approval_index), StepOptions("x"))
+    no_approval_index = with_settings(approval_index, second_approver=SecondApprover.NEVER)
+    different = make_decision(no_approval_index, "DIFFERENT", ["sis:1"], ["ccwis:1"])
+    with pytest.raises(DecisionConflict) as error:
+        approve(approval_index, SECOND, effect.step)
+    assert error.value.chain == (different,)
+    assert not are_same_person(approval_index, "sis:1", "ccwis:1")
 
 
-def test_what_it_is_to_supersede_stays_in_force_until_it_is_approved(careful):
-    calm = with_settings(careful, second_approver=SecondApprover.NEVER)
-    same = make_decision(calm, "SAME", ["sis:1", "ccwis:1"])
-    asked = DecisionRequest(
+def test_superseded_decision_stays_in_force_until_approval(approval_index):
+    no_approval_index = with_settings(approval_index, second_approver=SecondApprover.NEVER)
+    same = make_decision(no_approval_index, "SAME", ["sis:1", "ccwis:1"])
+    request = DecisionRequest(
         DecisionKind.DIFFERENT, (record_refs("sis:1"), record_refs("ccwis:1")), "x", supersedes=(same,)
     )
-    made = decide(careful, FIRST, asked)
-    assert are_same_person(careful, "sis:1", "ccwis:1")
-    approve(careful, SECOND, made.step)
-    assert not are_same_person(careful, "sis:1", "ccwis:1")
-    assert get_decision(careful, OPERATOR, same).status == "superseded"
+    effect = decide(approval_index, FIRST, request)
+    assert are_same_person(approval_index, "sis:1", "ccwis:1")
+    approve(approval_index, SECOND, effect.step)
+    assert not are_same_person(approval_index, "sis:1", "ccwis:1")
+    assert get_decision(approval_index, OPERATOR, same).status == "superseded"
 
 
-def test_within_one_agency_nothing_waits_and_a_viewer_approves_only_what_it_sees_whole(careful):
-    upsert_record(careful, "sis:2", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None)
-    asked = DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "sis:2"),), "x")
-    assert not decide(careful, FIRST, asked).awaiting
-    made = decide(
-        careful, FIRST, DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "sis:2", "ccwis:1"),), "x")
+def test_step_within_one_agency_needs_no_approval_and_hidden_steps_cannot_be_approved(approval_index):
+    upsert_record(
+        approval_index, "sis:2", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None
     )
-    assert made.awaiting
-    for step in (made.step, 99):
+    request = DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "sis:2"),), "x")
+    assert not decide(approval_index, FIRST, request).awaiting
+    effect = decide(
+        approval_index,
+        FIRST,
+        DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "sis:2", "ccwis:1"),), "x"),
+    )
+    assert effect.awaiting
+    for step in (effect.step, 99):
         with pytest.raises(NotFoundError):
-            approve(careful, SIS_ONLY, step)
-    always = with_settings(careful, second_approver=SecondApprover.ALWAYS)
+            approve(approval_index, SIS_ONLY, step)
+    always_index = with_settings(approval_index, second_approver=SecondApprover.ALWAYS)
     assert decide(
-        always, SIS_ONLY, DecisionRequest(DecisionKind.UNSURE, (record_refs("sis:1", "sis:2"),), "x")
+        always_index, SIS_ONLY, DecisionRequest(DecisionKind.UNSURE, (record_refs("sis:1", "sis:2"),), "x")
     ).awaiting
 
 
-def test_an_undo_that_waits_is_asked_for_once_under_one_key(careful):
-    made = merge(careful, FIRST, both(careful), StepOptions("x"))
-    approve(careful, SECOND, made.step)
-    once = replace(FIRST, idempotent_call=IdempotentCall("k", b"call"))
-    asked = [undo_step(careful, once, made.step) for _ in range(2)]
-    assert asked[0].awaiting
-    assert asked[0].step == asked[1].step
+def test_waiting_undo_is_requested_once_per_idempotency_key(approval_index):
+    effect = merge(approval_index, FIRST, both_eids(approval_index), StepOptions("x"))
+    approve(approval_index, SECOND, effect.step)
+    caller = replace(FIRST, idempotent_call=IdempotentCall("k", b"call"))
+    undos = [undo_step(approval_index, caller, effect.step) for _ in range(2)]
+    assert undos[0].awaiting
+    assert undos[0].step == undos[1].step

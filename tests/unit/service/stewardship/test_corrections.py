@@ -1,4 +1,4 @@
-"""A steward's correction: it stands, joins nobody, goes where its record goes, and an undo takes it back."""
+"""Test a steward's corrections: effect, undo, visibility and privacy."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -49,7 +49,7 @@ from tests.index import (
     rows,
     with_settings,
 )
-from tests.unit.service.persons.test_golden_record import upsert_record, the, values
+from tests.unit.service.persons.test_golden_record import the, upsert_record, values
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY
 
 WHY = StepOptions("document-seen", "Birth certificate shown at the office")
@@ -63,32 +63,36 @@ def eid(index) -> str:
     return upsert_record(index, "ccwis:1")
 
 
-def test_a_correction_stands_names_its_record_and_tells_who_said_it_why_and_on_what(index, eid):
+def test_correction_names_its_record_author_reason_and_evidence(index, eid):
     effect = correct_value(index, OPERATOR, eid, "birth_date", "2014-03-08", WHY)
     born = the(index, eid, "birth_date")
     assert (born.value, born.rule, born.record.source) == ("2014-03-08", "correction", "STEWARD")
     assert [other.value for other in born.others] == ["2014-03-09", "2014-03-09"]
-    told = born.correction
-    assert (told.by, told.reason, told.evidence) == (OPERATOR.client, "document-seen", WHY.note)
-    assert told.step == effect.step
+    correction = born.correction
+    assert (correction.by, correction.reason, correction.evidence) == (
+        OPERATOR.client,
+        "document-seen",
+        WHY.note,
+    )
+    assert correction.step == effect.step
     assert read(index, OPERATOR, "STEWARD", born.record.local_id)["record"]["birth_date"] == "2014-03-08"
 
 
-def test_a_correction_moves_nobody_opens_no_task_and_keeps_the_laws(index, eid):
+def test_correction_moves_no_record_and_opens_no_task(index, eid):
     upsert_record(index, "sis:2", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
-    before, seen = partition_of(index), look_up_person(index, OPERATOR, eid)
+    before, person_before = partition_of(index), look_up_person(index, OPERATOR, eid)
     effect = correct_value(index, OPERATOR, eid, "first_name", "Bo", WHY)
     correct_value(index, OPERATOR, eid, "last_name", "Zwart", WHY)
     correct_value(index, OPERATOR, eid, "birth_date", "2009-01-02", WHY)
     assert effect.persons == effect.moved == ()
     assert partition_of(index) == before
-    assert look_up_person(index, OPERATOR, eid) == seen
+    assert look_up_person(index, OPERATOR, eid) == person_before
     assert verify(index, OPERATOR) == []
-    # A record that is as the corrections say is compared with what records say, not with corrections.
+    # A record equal to the corrected values is compared with records, not with corrections.
     assert upsert_record(index, "ccwis:9", first_name="Bo", last_name="Zwart", birth_date="2009-01-02") != eid
 
 
-def test_an_undo_takes_a_correction_back_and_both_show_in_the_lineage(index, eid):
+def test_undo_reverts_a_correction_and_the_lineage_shows_both_steps(index, eid):
     effect = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     assert the(index, eid, "middle_name").value == "Louise"
     record = the(index, eid, "middle_name").record
@@ -100,7 +104,7 @@ def test_an_undo_takes_a_correction_back_and_both_show_in_the_lineage(index, eid
         read(index, OPERATOR, record.source, record.local_id)
 
 
-def test_the_later_of_two_corrections_stands_and_its_undo_brings_the_earlier_back(index, eid):
+def test_later_correction_wins_and_its_undo_restores_the_earlier_one(index, eid):
     first = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     second = correct_value(index, OPERATOR, eid, "middle_name", "Louisa", WHY)
     assert the(index, eid, "middle_name").value == "Louisa"
@@ -110,14 +114,14 @@ def test_the_later_of_two_corrections_stands_and_its_undo_brings_the_earlier_bac
     assert the(index, eid, "middle_name").value == "Lou"
 
 
-def test_a_correction_outlives_what_its_record_comes_to_say(index, eid):
+def test_correction_stays_when_its_record_changes(index, eid):
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     upsert_record(index, "sis:1", middle_name="Lucy")
     middle = the(index, eid, "middle_name")
     assert (middle.value, [other.value for other in middle.others]) == ("Louise", ["Lucy"])
 
 
-def test_a_correction_goes_where_the_record_goes_that_it_corrects(index, eid):
+def test_correction_moves_with_the_record_it_corrects(index, eid):
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     split(index, OPERATOR, eid, [[RecordRef("sis", "1")], [RecordRef("ccwis", "1")]], StepOptions("test"))
     links = crosswalk(index)
@@ -128,13 +132,13 @@ def test_a_correction_goes_where_the_record_goes_that_it_corrects(index, eid):
     assert the(index, crosswalk(index)["sis", "1"], "middle_name").value == "Louise"
 
 
-def test_what_no_record_states_can_be_said(index, eid):
+def test_value_that_no_record_states_can_be_corrected(index, eid):
     correct_value(index, OPERATOR, eid, "birth_place", {"birth_city": "Dayton", "birth_state": "OH"}, WHY)
     place = the(index, eid, "birth_place")
     assert place.value == {"birth_city": "Dayton", "birth_state": "OH"}
 
 
-def test_a_preview_leaves_no_trace(index, eid):
+def test_preview_leaves_no_trace(index, eid):
     effect = correct_value(index, OPERATOR, eid, "middle_name", "Louise", replace(WHY, preview=True))
     assert effect.preview
     assert the(index, eid, "middle_name").value == "Lou"
@@ -142,22 +146,22 @@ def test_a_preview_leaves_no_trace(index, eid):
         assert [source.code for source in unit.sources.all()] == ["ccwis", "sis"]
 
 
-def test_a_second_steward_is_refused_who_read_the_value_before_the_first_corrected_it(index, eid):
+def test_correction_based_on_an_outdated_value_is_refused(index, eid):
     tag = look_up_golden_record(index, OPERATOR, eid).etag
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", replace(WHY, expected_etags=(tag,)))
     with pytest.raises(StaleError):
         correct_value(index, OPERATOR, eid, "middle_name", "Louisa", replace(WHY, expected_etags=(tag,)))
 
 
-def test_the_same_call_again_under_its_key_corrects_once(index, eid):
+def test_repeated_call_with_its_idempotency_key_corrects_once(index, eid):
     viewer = replace(OPERATOR, idempotent_call=IdempotentCall("k", b"call"))
     first = correct_value(index, viewer, eid, "middle_name", "Louise", WHY)
     assert correct_value(index, viewer, eid, "middle_name", "Louise", WHY).step == first.step
     assert len(list_decisions(index, OPERATOR)) == 1
 
 
-def test_what_cannot_be_a_correction_is_refused_and_leaves_no_trace(index, eid):
-    wrong = [
+def test_invalid_correction_is_refused_and_leaves_no_trace(index, eid):
+    invalid_corrections = [
         ("middle_name", "Louise", replace(WHY, note=None)),
         ("middle_name", "Louise", replace(WHY, reason="")),
         ("addresses", "12 Elm St", WHY),
@@ -169,37 +173,37 @@ def test_what_cannot_be_a_correction_is_refused_and_leaves_no_trace(index, eid):
         ("birth_place", "Dayton", WHY),
         ("birth_place", {"city": "Dayton"}, WHY),
     ]
-    for attribute, value, why in wrong:
-        with pytest.raises(InputError) as refused:
-            correct_value(index, OPERATOR, eid, attribute, value, why)
-        assert value == "" or str(value) not in str(refused.value)
+    for attribute, value, options in invalid_corrections:
+        with pytest.raises(InputError) as error:
+            correct_value(index, OPERATOR, eid, attribute, value, options)
+        assert value == "" or str(value) not in str(error.value)
     assert list_decisions(index, OPERATOR) == []
 
 
-def test_text_that_no_record_can_state_is_refused_by_field(index, eid):
+def test_text_with_control_characters_is_refused_by_field(index, eid):
     with pytest.raises(RecordError, match="middle_name"):
         correct_value(index, OPERATOR, eid, "middle_name", "Lou\x00", WHY)
 
 
-def test_who_may_not_decide_or_not_see_corrections_corrects_nothing(index, eid):
+def test_viewer_without_decide_or_access_to_corrections_is_refused(index, eid):
     viewer = replace(OPERATOR, actions=frozenset(Action) - {Action.DECIDE})
     for denied in (viewer, SIS_ONLY):
         with pytest.raises(AccessDenied):
             correct_value(index, denied, eid, "middle_name", "Louise", WHY)
 
 
-def test_a_reader_of_certain_sources_sees_corrections_of_its_records_where_it_was_granted_them(index, eid):
+def test_reader_of_some_sources_sees_corrections_only_when_granted(index, eid):
     before = look_up_golden_record(index, SIS_ONLY, eid)
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     assert look_up_golden_record(index, SIS_ONLY, eid) == before
-    seen = the(index, eid, "middle_name", WITH_CORRECTIONS)
-    # What another steward rests it on may tell of records that this reader may not see.
-    assert (seen.value, seen.correction.evidence) == ("Louise", None)
+    value = the(index, eid, "middle_name", WITH_CORRECTIONS)
+    # Another steward's evidence may mention records that this reader may not see.
+    assert (value.value, value.correction.evidence) == ("Louise", None)
     correct_value(index, WITH_CORRECTIONS, eid, "middle_name", "Lulu", WHY)
     assert the(index, eid, "middle_name", WITH_CORRECTIONS).correction.evidence == WHY.note
 
 
-def test_a_correction_of_a_record_that_the_reader_may_not_see_does_not_exist_for_it(index, eid):
+def test_correction_of_a_hidden_record_is_hidden(index, eid):
     upsert_record(index, "ccwis:1", preferred_name="Mara")
     correct_value(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
     record = the(index, eid, "preferred_name").record
@@ -209,26 +213,28 @@ def test_a_correction_of_a_record_that_the_reader_may_not_see_does_not_exist_for
         read(index, WITH_CORRECTIONS, record.source, record.local_id)
 
 
-def calls_that_take(label: RecordRef, eid: str) -> dict:
-    """Every call by which a caller names a record, of which it names one more of its own."""
-    mine, why = RecordRef("sis", "1"), StepOptions("x")
+def calls_naming(label: RecordRef, eid: str) -> dict:
+    """Return every call by which a caller names a record, by name."""
+    own_record, options = RecordRef("sis", "1"), StepOptions("x")
     kinds = {
-        "same": (DecisionKind.SAME, [[mine, label]]),
-        "different": (DecisionKind.DIFFERENT, [[mine], [label]]),
-        "unsure": (DecisionKind.UNSURE, [[mine, label]]),
+        "same": (DecisionKind.SAME, [[own_record, label]]),
+        "different": (DecisionKind.DIFFERENT, [[own_record], [label]]),
+        "unsure": (DecisionKind.UNSURE, [[own_record, label]]),
     }
-    said = {name: DecisionRequest(kind, groups, "x") for name, (kind, groups) in kinds.items()}
+    requests = {name: DecisionRequest(kind, groups, "x") for name, (kind, groups) in kinds.items()}
     return {
-        **{name: lambda *who, one=one: decide(*who, one) for name, one in said.items()},
-        "preview": lambda *who: decide(*who, said["same"], preview=True),
-        "report": lambda *who: report_link(*who, said["same"]),
-        "explain": lambda *who: explain_pair(*who, mine, label),
-        "split": lambda *who: split(*who, eid, [[label]], why),
-        "keep": lambda *who: split(*who, eid, [[mine], [RecordRef("sis", "2")]], why, keep=label),
-        "move": lambda *who: move(*who, eid, [label], other_of(who[0], eid), why),
+        **{name: lambda *who, request=request: decide(*who, request) for name, request in requests.items()},
+        "preview": lambda *who: decide(*who, requests["same"], preview=True),
+        "report": lambda *who: report_link(*who, requests["same"]),
+        "explain": lambda *who: explain_pair(*who, own_record, label),
+        "split": lambda *who: split(*who, eid, [[label]], options),
+        "keep": lambda *who: split(*who, eid, [[own_record], [RecordRef("sis", "2")]], options, keep=label),
+        "move": lambda *who: move(*who, eid, [label], other_of(who[0], eid), options),
         "refuse": lambda *who: refuse_overlay(*who, label),
         "crosswalk": lambda *who: crosswalk_of(*who, label.source, label.local_id),
-        "past": lambda *who: crosswalk_of(*who, label.source, label.local_id, clock.format_timestamp(clock.now())),
+        "past": lambda *who: crosswalk_of(
+            *who, label.source, label.local_id, clock.format_timestamp(clock.now())
+        ),
         "read": lambda *who: read(*who, label.source, label.local_id),
         "withdraw": lambda *who: withdraw(*who, label.source, label.local_id),
         "send": lambda *who: upsert(*who, label.source, a_child(label.local_id)),
@@ -241,44 +247,53 @@ def calls_that_take(label: RecordRef, eid: str) -> dict:
 
 
 def other_of(index, eid: str) -> str:
-    return next(each for each in crosswalk(index).values() if each != eid)
+    return next(other for other in crosswalk(index).values() if other != eid)
 
 
 def answer_of(index, viewer: Viewer, call, label: RecordRef) -> tuple[str, str]:
-    """What a call answers or raises, less the name that it was asked about."""
+    """Return the answer or error of a call, without the name it was asked about."""
     try:
-        found = call(index, viewer)
+        result = call(index, viewer)
     except MpiError as error:
-        found = error
-    return type(found).__name__, str(found).replace(label.local_id, "?")
+        result = error
+    return type(result).__name__, str(result).replace(label.local_id, "?")
 
 
-def test_no_call_tells_a_correction_of_a_record_that_the_reader_may_not_see_from_a_number_never_given(
-    index, eid
-):
+def test_no_call_distinguishes_a_hidden_correction_from_an_unknown_one(index, eid):
     upsert_record(index, "sis:2")
     upsert_record(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
     upsert_record(index, "ccwis:1", preferred_name="Mara")
     correct_value(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
-    hidden, never = the(index, eid, "preferred_name").record, RecordRef("STEWARD", "correction-999999")
+    hidden, unknown = the(index, eid, "preferred_name").record, RecordRef("STEWARD", "correction-999999")
     viewer = replace(WITH_CORRECTIONS, client="district")
-    of_hidden, of_none = calls_that_take(hidden, eid), calls_that_take(never, eid)
-    for name in of_hidden:
-        told = answer_of(index, viewer, of_hidden[name], hidden)
-        assert (name, told) == (name, answer_of(index, viewer, of_none[name], never))
+    hidden_calls, unknown_calls = calls_naming(hidden, eid), calls_naming(unknown, eid)
+    for name in hidden_calls:
+        answer = answer_of(index, viewer, hidden_calls[name], hidden)
+        assert (name, answer) == (name, answer_of(index, viewer, unknown_calls[name], unknown))
     assert the(index, eid, "preferred_name").value == "Mimi"
 
 
-def test_nobody_can_say_anything_of_a_correction_but_by_its_own_step(index, eid):
+def test_correction_record_cannot_be_named_in_other_calls(index, eid):
     upsert_record(index, "sis:2")
     upsert_record(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     record, before = the(index, eid, "middle_name").record, len(list_decisions(index, OPERATOR))
-    calls = calls_that_take(record, eid)
-    naming = ("same", "different", "unsure", "preview", "report", "explain", "split", "keep", "move", "rekey")
+    calls = calls_naming(record, eid)
+    call_names = (
+        "same",
+        "different",
+        "unsure",
+        "preview",
+        "report",
+        "explain",
+        "split",
+        "keep",
+        "move",
+        "rekey",
+    )
     for viewer in (OPERATOR, WITH_CORRECTIONS):
         assert crosswalk_of(index, viewer, record.source, record.local_id).enterprise_id is None
-        for name in naming:
+        for name in call_names:
             with pytest.raises(NotFoundError):
                 calls[name](index, viewer)
     assert (
@@ -292,21 +307,21 @@ def test_nobody_can_say_anything_of_a_correction_but_by_its_own_step(index, eid)
     assert len(list_decisions(index, OPERATOR)) == before
 
 
-def test_a_correction_has_no_label_for_a_reader_who_may_not_see_the_record_that_it_corrects(index, eid):
+def test_correction_of_a_hidden_record_has_no_label(index, eid):
     withdraw(index, OPERATOR, "sis", "1")
-    made = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    effect = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     record = the(index, eid, "middle_name").record
     with index.database.read(WITH_CORRECTIONS) as unit:
-        found = unit.records.find_by_local_ids(unit.sources.get_by_code("STEWARD").id, [record.local_id])
-        number = found[record.local_id].id
+        records = unit.records.find_by_local_ids(unit.sources.get_by_code("STEWARD").id, [record.local_id])
+        number = records[record.local_id].id
         assert visible_labels(unit, [number]) == {}
-    undo_step(index, OPERATOR, made.step)
+    undo_step(index, OPERATOR, effect.step)
     with index.database.read(OPERATOR) as unit:
         assert visible_labels(unit, [number]) == {number: record}
 
 
 @pytest.mark.parametrize("kind", ["sealed", "expunged"])
-def test_a_seal_takes_the_corrections_of_its_record_with_it(index, eid, kind):
+def test_seal_also_seals_the_corrections_of_its_record(index, eid, kind):
     correct_value(index, OPERATOR, eid, "middle_name", "Xanthippe", WHY)
     record = the(index, eid, "middle_name").record
     upsert(index, OPERATOR, "sis", a_child("1", restrictions=[{"kind": kind}]))
@@ -314,14 +329,16 @@ def test_a_seal_takes_the_corrections_of_its_record_with_it(index, eid, kind):
     with pytest.raises(NotFoundError):
         read(index, OPERATOR, record.source, record.local_id)
     with index.database.read(OPERATOR) as unit:
-        [kept] = unit.records.find_by_local_ids(unit.sources.get_by_code("STEWARD").id, [record.local_id]).values()
-    assert kept.state == "sealed"
+        [correction] = unit.records.find_by_local_ids(
+            unit.sources.get_by_code("STEWARD").id, [record.local_id]
+        ).values()
+    assert correction.state == "sealed"
     stored = all_that_is_stored(index)
     assert (b"Xanthippe" in stored) == (kind == "sealed")
     assert (b"Birth certificate shown" in stored) == (kind == "sealed")
 
 
-def test_nothing_but_corrections_enters_the_stewards_source(index, eid):
+def test_only_corrections_enter_the_stewards_source(index, eid):
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     record = the(index, eid, "middle_name").record
     with pytest.raises(ConflictError):
@@ -335,30 +352,30 @@ def test_nothing_but_corrections_enters_the_stewards_source(index, eid):
     assert the(index, eid, "middle_name").value == "Louise"
 
 
-def test_a_correction_waits_for_a_second_word_only_where_every_step_does(index, eid):
-    crossing = with_settings(index, second_approver=SecondApprover.CROSS_AGENCY)
-    assert not correct_value(crossing, OPERATOR, eid, "middle_name", "Louise", WHY).awaiting
-    always = with_settings(index, second_approver=SecondApprover.ALWAYS)
-    effect = correct_value(always, OPERATOR, eid, "middle_name", "Louisa", WHY)
+def test_correction_waits_for_approval_only_when_every_step_does(index, eid):
+    cross_agency_index = with_settings(index, second_approver=SecondApprover.CROSS_AGENCY)
+    assert not correct_value(cross_agency_index, OPERATOR, eid, "middle_name", "Louise", WHY).awaiting
+    always_index = with_settings(index, second_approver=SecondApprover.ALWAYS)
+    effect = correct_value(always_index, OPERATOR, eid, "middle_name", "Louisa", WHY)
     assert effect.awaiting
     assert the(index, eid, "middle_name").value == "Louise"
-    approve(always, replace(OPERATOR, client="second"), effect.step)
+    approve(always_index, replace(OPERATOR, client="second"), effect.step)
     assert the(index, eid, "middle_name").value == "Louisa"
 
 
-def test_a_freeze_window_which_keeps_people_as_they_are_holds_no_correction_and_no_undo_of_one(index, eid):
+def test_freeze_window_holds_no_correction_and_no_undo_of_one(index, eid):
     today = clock.now().date()
     add_freeze_window(
         index, OPERATOR, "sis", today.isoformat(), (today + timedelta(days=9)).isoformat(), "count-day"
     )
-    made = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
-    assert made.held_until is None
+    effect = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    assert effect.held_until is None
     assert the(index, eid, "middle_name").value == "Louise"
-    undo_step(index, OPERATOR, made.step)
+    undo_step(index, OPERATOR, effect.step)
     assert the(index, eid, "middle_name").value == "Lou"
 
 
-def test_a_person_that_is_retired_or_unknown_is_not_corrected(index, eid):
+def test_retired_or_unknown_person_is_not_corrected(index, eid):
     with pytest.raises(NotFoundError):
         correct_value(index, OPERATOR, "T7K3-M92Q-X0HN", "middle_name", "Louise", WHY)
     withdraw(index, OPERATOR, "sis", "1")

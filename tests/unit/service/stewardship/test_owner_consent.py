@@ -1,4 +1,4 @@
-"""An owner's consent: what others decide of a source's records waits for its owner, where the source asks."""
+"""Test owner consent: steps on a source's records wait for its owner's consent."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, a_child, crosswalk, with_settings
-from tests.unit.service.stewardship.test_decisions import record_refs, upsert_record, are_same_person
+from tests.unit.service.stewardship.test_decisions import are_same_person, record_refs, upsert_record
 
 STEWARD = Viewer("steward", None, ACTIONS_BY_ROLE[Role.APPROVER], None)
 OTHER = Viewer("other", None, frozenset(Action), None)
@@ -35,113 +35,122 @@ BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "pos
 
 
 @pytest.fixture
-def asking(index):
-    """An index where the welfare agency asks for consent, and a child of each agency."""
+def consent_index(index):
+    """An index in which child welfare requires consent, with a child of each agency."""
     set_consent_required(index, OPERATOR, "ccwis", asks=True)
     upsert_record(index, "sis:1")
     upsert_record(index, "ccwis:1", **BO)
     return index
 
 
-def both(index) -> list[str]:
+def both_eids(index) -> list[str]:
     links = crosswalk(index)
     return [links["sis", "1"], links["ccwis", "1"]]
 
 
-def merged(index, viewer=STEWARD, **why):
-    return merge(index, viewer, both(index), StepOptions("x", **why))
+def merge_both(index, viewer=STEWARD, **why):
+    return merge(index, viewer, both_eids(index), StepOptions("x", **why))
 
 
-def one(index, viewer):
+def the_pending_step(index, viewer):
     [step] = list_pending_steps(index, viewer)
     return step
 
 
-def test_a_merge_waits_for_the_owner_of_a_record_and_its_preview_says_whom(asking):
-    eids = both(asking)
-    seen, made = merged(asking, preview=True), merged(asking)
-    assert (seen.awaiting, seen.approval, seen.consent_of) == (True, False, ("ccwis",))
-    assert (made.awaiting, made.consent_of, made.moved) == (True, ("ccwis",), ())
-    assert both(asking) == eids
-    assert get_decision(asking, STEWARD, made.decisions[0]).status == "awaiting"
-    assert list_review_tasks(asking, OPERATOR) == []
-    shown = one(asking, STEWARD)
-    assert (shown.step, shown.kind, shown.by, shown.approval) == (made.step, "merge", "steward", False)
-    assert [(c.source, c.status) for c in shown.consents] == [("ccwis", "asked")]
-    told = give_consent(asking, OWNER, made.step)
-    assert not told.awaiting
-    assert len(set(both(asking))) == 1
-    assert list_pending_steps(asking, STEWARD) == list_pending_steps(asking, OWNER) == []
-    [given] = get_decision(asking, STEWARD, made.decisions[0]).consents
-    assert (given.status, given.by) == ("given", "owner")
-    assert verify(asking, OPERATOR) == []
+def test_merge_waits_for_the_owner_and_its_preview_names_the_source(consent_index):
+    eids = both_eids(consent_index)
+    previewed, effect = merge_both(consent_index, preview=True), merge_both(consent_index)
+    assert (previewed.awaiting, previewed.approval, previewed.consent_of) == (True, False, ("ccwis",))
+    assert (effect.awaiting, effect.consent_of, effect.moved) == (True, ("ccwis",), ())
+    assert both_eids(consent_index) == eids
+    assert get_decision(consent_index, STEWARD, effect.decisions[0]).status == "awaiting"
+    assert list_review_tasks(consent_index, OPERATOR) == []
+    pending = the_pending_step(consent_index, STEWARD)
+    assert (pending.step, pending.kind, pending.by, pending.approval) == (
+        effect.step,
+        "merge",
+        "steward",
+        False,
+    )
+    assert [(consent.source, consent.status) for consent in pending.consents] == [("ccwis", "asked")]
+    consent = give_consent(consent_index, OWNER, effect.step)
+    assert not consent.awaiting
+    assert len(set(both_eids(consent_index))) == 1
+    assert list_pending_steps(consent_index, STEWARD) == list_pending_steps(consent_index, OWNER) == []
+    [given_consent] = get_decision(consent_index, STEWARD, effect.decisions[0]).consents
+    assert (given_consent.status, given_consent.by) == ("given", "owner")
+    assert verify(consent_index, OPERATOR) == []
 
 
-def test_the_owner_is_shown_its_own_records_and_nothing_of_whom_they_would_join(asking):
-    merged(asking, note="their school says so")
-    shown = one(asking, OWNER)
-    assert shown.records == record_refs("ccwis:1")
-    assert (shown.kind, shown.by, shown.reason) == ("change", None, None)
-    assert (shown.decisions, shown.approval) == ((), False)
-    assert shown.may_consent == ("ccwis",)
-    seen = give_consent(asking, OWNER, shown.step, preview=True)
-    assert (seen.kind, seen.decisions) == ("consent", ())
-    assert "sis" not in str(seen) + str(shown)
-    assert len(set(both(asking))) == 2
-    eids = both(asking)
-    give_consent(asking, OWNER, shown.step)
-    [line] = seen.moved
-    assert (line.local_id, line.before, line.after) == ("1", eids[1], None)
+def test_owner_sees_its_own_records_and_nothing_of_the_other_ones(consent_index):
+    merge_both(consent_index, note="their school says so")
+    pending = the_pending_step(consent_index, OWNER)
+    assert pending.records == record_refs("ccwis:1")
+    assert (pending.kind, pending.by, pending.reason) == ("change", None, None)
+    assert (pending.decisions, pending.approval) == ((), False)
+    assert pending.may_consent == ("ccwis",)
+    previewed = give_consent(consent_index, OWNER, pending.step, preview=True)
+    assert (previewed.kind, previewed.decisions) == ("consent", ())
+    assert "sis" not in str(previewed) + str(pending)
+    assert len(set(both_eids(consent_index))) == 2
+    eids = both_eids(consent_index)
+    give_consent(consent_index, OWNER, pending.step)
+    [move] = previewed.moved
+    assert (move.local_id, move.before, move.after) == ("1", eids[1], None)
 
 
-def test_a_step_between_two_of_the_readers_records_that_waits_for_a_third_is_not_there_for_him(asking):
-    upsert_record(asking, "sis:2", **BO)
-    made = decide(asking, STEWARD, DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "sis:2"),), "x"))
-    assert made.consent_of == ("ccwis",)
-    assert list_pending_steps(asking, SCHOOL) == []
-    assert list_decisions(asking, SCHOOL) == []
+def test_step_waiting_for_a_hidden_source_is_hidden_from_the_reader(consent_index):
+    upsert_record(consent_index, "sis:2", **BO)
+    effect = decide(
+        consent_index, STEWARD, DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "sis:2"),), "x")
+    )
+    assert effect.consent_of == ("ccwis",)
+    assert list_pending_steps(consent_index, SCHOOL) == []
+    assert list_decisions(consent_index, SCHOOL) == []
     with pytest.raises(NotFoundError):
-        get_decision(asking, SCHOOL, made.decisions[0])
-    for number in (made.step, 99):
+        get_decision(consent_index, SCHOOL, effect.decisions[0])
+    for number in (effect.step, 99):
         with pytest.raises(NotFoundError, match="there is no step"):
-            approve(asking, SCHOOL, number)
-    refuse_consent(asking, OWNER, made.step)
-    assert list_decisions(asking, SCHOOL) == []
-    assert "owner" not in str(look_up_lineage(asking, SCHOOL, both(asking)[0]))
-    assert len(list_decisions(asking, STEWARD)) == 1
+            approve(consent_index, SCHOOL, number)
+    refuse_consent(consent_index, OWNER, effect.step)
+    assert list_decisions(consent_index, SCHOOL) == []
+    assert "owner" not in str(look_up_lineage(consent_index, SCHOOL, both_eids(consent_index)[0]))
+    assert len(list_decisions(consent_index, STEWARD)) == 1
 
 
-def test_a_maker_is_asked_to_wait_only_for_owners_whose_records_it_may_see(asking):
-    upsert_record(asking, "sis:2", **BO)
-    assert are_same_person(asking, "sis:2", "ccwis:1")
-    said = DecisionRequest(DecisionKind.DIFFERENT, (record_refs("sis:1"), record_refs("sis:2")), "x")
-    assert not decide(asking, SCHOOL, said, preview=True).awaiting
-    assert decide(asking, STEWARD, said, preview=True).consent_of == ("ccwis",)
+def test_author_waits_only_for_owners_whose_records_it_may_see(consent_index):
+    upsert_record(consent_index, "sis:2", **BO)
+    assert are_same_person(consent_index, "sis:2", "ccwis:1")
+    request = DecisionRequest(DecisionKind.DIFFERENT, (record_refs("sis:1"), record_refs("sis:2")), "x")
+    assert not decide(consent_index, SCHOOL, request, preview=True).awaiting
+    assert decide(consent_index, STEWARD, request, preview=True).consent_of == ("ccwis",)
 
 
-def test_a_refusal_ends_the_step_and_says_who_and_why(asking):
-    eids = both(asking)
-    made = merged(asking)
-    assert refuse_consent(asking, OWNER, made.step, "not-our-child", preview=True).preview
-    ended = refuse_consent(asking, OWNER, made.step, "not-our-child")
-    assert (ended.kind, ended.moved) == ("refusal", ())
-    shown = get_decision(asking, STEWARD, made.decisions[0])
-    assert (shown.status, shown.ended_by) == ("revoked", "owner")
-    assert [(c.status, c.reason) for c in shown.consents] == [("refused", "not-our-child")]
-    assert both(asking) == eids
-    for again in (give_consent, refuse_consent):
+def test_refusal_ends_the_step_and_states_author_and_reason(consent_index):
+    eids = both_eids(consent_index)
+    effect = merge_both(consent_index)
+    assert refuse_consent(consent_index, OWNER, effect.step, "not-our-child", preview=True).preview
+    refusal = refuse_consent(consent_index, OWNER, effect.step, "not-our-child")
+    assert (refusal.kind, refusal.moved) == ("refusal", ())
+    decision = get_decision(consent_index, STEWARD, effect.decisions[0])
+    assert (decision.status, decision.ended_by) == ("revoked", "owner")
+    assert [(consent.status, consent.reason) for consent in decision.consents] == [
+        ("refused", "not-our-child")
+    ]
+    assert both_eids(consent_index) == eids
+    for call in (give_consent, refuse_consent):
         with pytest.raises(ConflictError, match="does not wait"):
-            again(asking, OWNER, made.step)
+            call(consent_index, OWNER, effect.step)
     with pytest.raises(ConflictError):
-        approve(asking, OTHER, made.step)
+        approve(consent_index, OTHER, effect.step)
     with pytest.raises(ConflictError):
-        undo_step(asking, STEWARD, made.step)
-    assert list_pending_steps(asking, STEWARD) == []
-    assert verify(asking, OPERATOR) == []
+        undo_step(consent_index, STEWARD, effect.step)
+    assert list_pending_steps(consent_index, STEWARD) == []
+    assert verify(consent_index, OPERATOR) == []
 
 
-def test_consent_is_the_owners_alone(asking):
-    made = merged(asking)
+def test_only_the_owner_gives_consent(consent_index):
+    effect = merge_both(consent_index)
     strangers = [
         replace(OWNER, sources=frozenset({"sis"})),
         replace(OWNER, sources=None),
@@ -149,212 +158,226 @@ def test_consent_is_the_owners_alone(asking):
         OTHER,
     ]
     for stranger in strangers:
-        for number in (made.step, 99, 2**70):
+        for number in (effect.step, 99, 2**70):
             with pytest.raises(NotFoundError):
-                give_consent(asking, stranger, number)
+                give_consent(consent_index, stranger, number)
     for denied in (SCHOOL, replace(OWNER, actions=ACTIONS_BY_ROLE[Role.STEWARD])):
         with pytest.raises(AccessDenied):
-            give_consent(asking, denied, made.step)
-    assert list_pending_steps(asking, replace(OWNER, sources=frozenset({"sis"}))) == []
+            give_consent(consent_index, denied, effect.step)
+    assert list_pending_steps(consent_index, replace(OWNER, sources=frozenset({"sis"}))) == []
     with pytest.raises(InputError):
-        give_consent(asking, OWNER, made.step, "")
-    give_consent(asking, OWNER, made.step)
+        give_consent(consent_index, OWNER, effect.step, "")
+    give_consent(consent_index, OWNER, effect.step)
     with pytest.raises(ConflictError):
-        give_consent(asking, OWNER, made.step)
+        give_consent(consent_index, OWNER, effect.step)
 
 
-def test_what_an_owner_decides_of_its_own_records_waits_for_nobody(asking):
-    made = merged(asking, BOTH)
-    assert not made.awaiting
-    assert len(set(both(asking))) == 1
+def test_owners_own_decision_needs_no_consent(consent_index):
+    effect = merge_both(consent_index, BOTH)
+    assert not effect.awaiting
+    assert len(set(both_eids(consent_index))) == 1
 
 
-def test_who_became_an_owner_after_he_made_a_step_does_not_consent_to_it(asking):
+def test_author_who_later_becomes_owner_cannot_consent_to_the_own_step(consent_index):
     maker = replace(BOTH, actions=frozenset(Action) - {Action.CONSENT})
-    made = merged(asking, maker)
-    assert made.consent_of == ("ccwis",)
-    assert one(asking, BOTH).may_consent == ()
+    effect = merge_both(consent_index, maker)
+    assert effect.consent_of == ("ccwis",)
+    assert the_pending_step(consent_index, BOTH).may_consent == ()
     with pytest.raises(ConflictError, match="your own"):
-        give_consent(asking, BOTH, made.step)
+        give_consent(consent_index, BOTH, effect.step)
     with pytest.raises(ConflictError, match="your own"):
-        refuse_consent(asking, BOTH, made.step)
-    give_consent(asking, OWNER, made.step)
+        refuse_consent(consent_index, BOTH, effect.step)
+    give_consent(consent_index, OWNER, effect.step)
 
 
-def test_approval_and_consent_are_both_needed_in_either_order(asking):
-    careful = with_settings(asking, second_approver=SecondApprover.ALWAYS)
-    eids = both(asking)
+def test_approval_and_consent_are_both_needed_in_either_order(consent_index):
+    approval_index = with_settings(consent_index, second_approver=SecondApprover.ALWAYS)
+    eids = both_eids(consent_index)
     for first, second in ((approve, give_consent), (give_consent, approve)):
         viewer = {approve: OTHER, give_consent: OWNER}
-        made = merged(careful)
-        assert (made.approval, made.consent_of) == (True, ("ccwis",))
-        seen = first(careful, viewer[first], made.step, preview=True)
-        half = first(careful, viewer[first], made.step)
-        assert half.moved == ()
+        effect = merge_both(approval_index)
+        assert (effect.approval, effect.consent_of) == (True, ("ccwis",))
+        previewed = first(approval_index, viewer[first], effect.step, preview=True)
+        first_effect = first(approval_index, viewer[first], effect.step)
+        assert first_effect.moved == ()
         if first is approve:
-            assert (half.awaiting, half.approval, half.consent_of) == (True, False, ("ccwis",))
-            assert seen.moved
-        assert both(careful) == eids
-        done = second(careful, viewer[second], made.step)
-        assert not done.awaiting
-        assert len(set(both(careful))) == 1
-        undoing = undo_step(careful, STEWARD, made.step)
-        assert (undoing.approval, undoing.consent_of) == (True, ("ccwis",))
-        approve(careful, OTHER, undoing.step)
-        assert len(set(both(careful))) == 1
-        give_consent(careful, OWNER, undoing.step)
-        assert both(careful) == eids
-    assert verify(careful, OPERATOR) == []
+            assert (first_effect.awaiting, first_effect.approval, first_effect.consent_of) == (
+                True,
+                False,
+                ("ccwis",),
+            )
+            assert previewed.moved
+        assert both_eids(approval_index) == eids
+        second_effect = second(approval_index, viewer[second], effect.step)
+        assert not second_effect.awaiting
+        assert len(set(both_eids(approval_index))) == 1
+        undo = undo_step(approval_index, STEWARD, effect.step)
+        assert (undo.approval, undo.consent_of) == (True, ("ccwis",))
+        approve(approval_index, OTHER, undo.step)
+        assert len(set(both_eids(approval_index))) == 1
+        give_consent(approval_index, OWNER, undo.step)
+        assert both_eids(approval_index) == eids
+    assert verify(approval_index, OPERATOR) == []
 
 
-def test_the_undo_of_what_needed_consent_needs_it_again_whatever_the_setting_is_now(asking):
-    made = merged(asking)
-    give_consent(asking, OWNER, made.step)
-    set_consent_required(asking, OPERATOR, "ccwis", asks=False)
-    seen, undoing = undo_step(asking, STEWARD, made.step, preview=True), undo_step(asking, STEWARD, made.step)
-    assert (seen.consent_of, undoing.consent_of, undoing.moved) == (("ccwis",), ("ccwis",), ())
-    assert len(set(both(asking))) == 1
+def test_undo_of_a_consented_step_needs_consent_even_if_no_longer_required(consent_index):
+    effect = merge_both(consent_index)
+    give_consent(consent_index, OWNER, effect.step)
+    set_consent_required(consent_index, OPERATOR, "ccwis", asks=False)
+    previewed, undo = (
+        undo_step(consent_index, STEWARD, effect.step, preview=True),
+        undo_step(consent_index, STEWARD, effect.step),
+    )
+    assert (previewed.consent_of, undo.consent_of, undo.moved) == (("ccwis",), ("ccwis",), ())
+    assert len(set(both_eids(consent_index))) == 1
     with pytest.raises(ConflictError, match="which waits"):
-        undo_decision(asking, OTHER, made.decisions[0])
-    assert [c.kind.value for c in one(asking, STEWARD).decisions] == ["SAME"]
-    refuse_consent(asking, OWNER, undoing.step)
-    assert (list_pending_steps(asking, STEWARD), len(set(both(asking)))) == ([], 1)
-    again = undo_step(asking, STEWARD, made.step)
-    give_consent(asking, OWNER, again.step)
-    assert len(set(both(asking))) == 2
+        undo_decision(consent_index, OTHER, effect.decisions[0])
+    assert [decision.kind.value for decision in the_pending_step(consent_index, STEWARD).decisions] == [
+        "SAME"
+    ]
+    refuse_consent(consent_index, OWNER, undo.step)
+    assert (list_pending_steps(consent_index, STEWARD), len(set(both_eids(consent_index)))) == ([], 1)
+    second_undo = undo_step(consent_index, STEWARD, effect.step)
+    give_consent(consent_index, OWNER, second_undo.step)
+    assert len(set(both_eids(consent_index))) == 2
 
 
-def test_a_waiting_undo_is_taken_back_by_its_maker(asking):
-    made = merged(asking)
-    give_consent(asking, OWNER, made.step)
-    undoing = undo_step(asking, STEWARD, made.step)
-    undo_step(asking, STEWARD, undoing.step)
-    assert list_pending_steps(asking, OWNER) == []
+def test_author_takes_back_a_waiting_undo(consent_index):
+    effect = merge_both(consent_index)
+    give_consent(consent_index, OWNER, effect.step)
+    undo = undo_step(consent_index, STEWARD, effect.step)
+    undo_step(consent_index, STEWARD, undo.step)
+    assert list_pending_steps(consent_index, OWNER) == []
     with pytest.raises(ConflictError):
-        give_consent(asking, OWNER, undoing.step)
-    assert len(set(both(asking))) == 1
-    assert verify(asking, OPERATOR) == []
+        give_consent(consent_index, OWNER, undo.step)
+    assert len(set(both_eids(consent_index))) == 1
+    assert verify(consent_index, OPERATOR) == []
 
 
-def test_an_owner_takes_back_what_it_consented_to_without_asking_itself(asking):
-    made = merged(asking)
-    give_consent(asking, OWNER, made.step)
-    assert not undo_step(asking, replace(BOTH, client="steward"), made.step).awaiting
+def test_owner_undoes_a_consented_step_without_asking_itself(consent_index):
+    effect = merge_both(consent_index)
+    give_consent(consent_index, OWNER, effect.step)
+    assert not undo_step(consent_index, replace(BOTH, client="steward"), effect.step).awaiting
 
 
-def test_a_setting_approves_nothing_and_its_asking_reaches_what_waits(asking):
-    made = merged(asking)
-    set_consent_required(asking, OPERATOR, "ccwis", asks=False)
-    assert one(asking, OWNER).step == made.step
-    give_consent(asking, OWNER, made.step)
-    assert len(set(both(asking))) == 1
-    undoing = undo_step(asking, STEWARD, made.step)
-    give_consent(asking, OWNER, undoing.step)
-    careful = with_settings(asking, second_approver=SecondApprover.ALWAYS)
-    waits = merged(careful)
-    assert waits.consent_of == ()
-    set_consent_required(asking, OPERATOR, "ccwis", asks=True)
-    assert approve(careful, OTHER, waits.step).consent_of == ("ccwis",)
-    assert len(set(both(careful))) == 2
-    give_consent(careful, OWNER, waits.step)
-    assert len(set(both(careful))) == 1
+def test_disabling_consent_approves_nothing_and_enabling_it_affects_waiting_steps(consent_index):
+    effect = merge_both(consent_index)
+    set_consent_required(consent_index, OPERATOR, "ccwis", asks=False)
+    assert the_pending_step(consent_index, OWNER).step == effect.step
+    give_consent(consent_index, OWNER, effect.step)
+    assert len(set(both_eids(consent_index))) == 1
+    undo = undo_step(consent_index, STEWARD, effect.step)
+    give_consent(consent_index, OWNER, undo.step)
+    approval_index = with_settings(consent_index, second_approver=SecondApprover.ALWAYS)
+    waiting = merge_both(approval_index)
+    assert waiting.consent_of == ()
+    set_consent_required(consent_index, OPERATOR, "ccwis", asks=True)
+    assert approve(approval_index, OTHER, waiting.step).consent_of == ("ccwis",)
+    assert len(set(both_eids(approval_index))) == 2
+    give_consent(approval_index, OWNER, waiting.step)
+    assert len(set(both_eids(approval_index))) == 1
 
 
-def test_an_owner_whose_record_joins_while_it_waits_is_asked_before_it_takes_effect(asking):
-    add_source(asking, OPERATOR, NewSource("health"))
-    set_consent_required(asking, OPERATOR, "health", asks=True)
+def test_owner_of_a_record_that_joins_while_a_step_waits_is_asked_too(consent_index):
+    add_source(consent_index, OPERATOR, NewSource("health"))
+    set_consent_required(consent_index, OPERATOR, "health", asks=True)
     health = replace(OWNER, client="nurse", sources=frozenset({"health"}))
-    made = merged(asking)
-    upsert_record(asking, "health:1", **BO)
-    assert are_same_person(asking, "health:1", "ccwis:1")
-    give_consent(asking, OWNER, made.step)
-    assert len(set(both(asking))) == 2
-    assert one(asking, health).records == record_refs("health:1")
-    give_consent(asking, health, made.step)
-    assert len(set(both(asking))) == 1
+    effect = merge_both(consent_index)
+    upsert_record(consent_index, "health:1", **BO)
+    assert are_same_person(consent_index, "health:1", "ccwis:1")
+    give_consent(consent_index, OWNER, effect.step)
+    assert len(set(both_eids(consent_index))) == 2
+    assert the_pending_step(consent_index, health).records == record_refs("health:1")
+    give_consent(consent_index, health, effect.step)
+    assert len(set(both_eids(consent_index))) == 1
 
 
-def test_an_owner_who_speaks_for_several_sources_answers_for_all_and_others_for_themselves(asking):
-    set_consent_required(asking, OPERATOR, "sis", asks=True)
+def test_owner_of_several_sources_consents_for_all_of_them(consent_index):
+    set_consent_required(consent_index, OPERATOR, "sis", asks=True)
     school = replace(OWNER, client="principal", sources=frozenset({"sis"}))
-    made = merged(asking)
-    assert made.consent_of == ("ccwis", "sis")
-    told = give_consent(asking, OWNER, made.step)
-    assert (told.consent_of, told.awaiting) == ((), False)
-    assert len(set(both(asking))) == 2
-    assert list_pending_steps(asking, OWNER)[0].may_consent == ()
-    give_consent(asking, school, made.step)
-    assert len(set(both(asking))) == 1
-    undoing = undo_step(asking, STEWARD, made.step)
-    give_consent(asking, BOTH, undoing.step)
-    assert len(set(both(asking))) == 2
+    effect = merge_both(consent_index)
+    assert effect.consent_of == ("ccwis", "sis")
+    consent = give_consent(consent_index, OWNER, effect.step)
+    assert (consent.consent_of, consent.awaiting) == ((), False)
+    assert len(set(both_eids(consent_index))) == 2
+    assert list_pending_steps(consent_index, OWNER)[0].may_consent == ()
+    give_consent(consent_index, school, effect.step)
+    assert len(set(both_eids(consent_index))) == 1
+    undo = undo_step(consent_index, STEWARD, effect.step)
+    give_consent(consent_index, BOTH, undo.step)
+    assert len(set(both_eids(consent_index))) == 2
 
 
-def test_consent_holds_through_a_new_local_id_a_withdrawal_and_a_move(asking):
-    made = merged(asking)
-    rekey(asking, OPERATOR, "ccwis", {"1": "9"})
-    assert one(asking, OWNER).records == record_refs("ccwis:9")
-    withdraw(asking, OPERATOR, "ccwis", "9")
-    give_consent(asking, OWNER, made.step)
-    upsert(asking, OPERATOR, "ccwis", a_child("9", **BO, as_of=clock.format_timestamp(clock.now())))
-    assert are_same_person(asking, "sis:1", "ccwis:9")
-    assert verify(asking, OPERATOR) == []
+def test_consent_stays_valid_through_rekey_and_withdrawal(consent_index):
+    effect = merge_both(consent_index)
+    rekey(consent_index, OPERATOR, "ccwis", {"1": "9"})
+    assert the_pending_step(consent_index, OWNER).records == record_refs("ccwis:9")
+    withdraw(consent_index, OPERATOR, "ccwis", "9")
+    give_consent(consent_index, OWNER, effect.step)
+    upsert(consent_index, OPERATOR, "ccwis", a_child("9", **BO, as_of=clock.format_timestamp(clock.now())))
+    assert are_same_person(consent_index, "sis:1", "ccwis:9")
+    assert verify(consent_index, OPERATOR) == []
 
 
-def test_what_waits_about_a_record_that_is_sealed_meanwhile_is_there_for_nobody(asking):
-    made = merged(asking)
-    upsert(asking, OPERATOR, "ccwis", a_child("1", **BO, restrictions=[{"kind": "sealed"}]))
-    assert list_pending_steps(asking, STEWARD) == []
-    shown = list_pending_steps(asking, OWNER)
-    assert [s.records for s in shown] in ([], [()])
-    links = crosswalk(asking)
-    if shown:
-        give_consent(asking, OWNER, made.step)
-    assert crosswalk(asking) == links
-    assert verify(asking, OPERATOR) == []
+def test_waiting_step_on_a_sealed_record_is_hidden_and_has_no_effect(consent_index):
+    effect = merge_both(consent_index)
+    upsert(consent_index, OPERATOR, "ccwis", a_child("1", **BO, restrictions=[{"kind": "sealed"}]))
+    assert list_pending_steps(consent_index, STEWARD) == []
+    pending = list_pending_steps(consent_index, OWNER)
+    assert [pending_step.records for pending_step in pending] in ([], [()])
+    links = crosswalk(consent_index)
+    if pending:
+        give_consent(consent_index, OWNER, effect.step)
+    assert crosswalk(consent_index) == links
+    assert verify(consent_index, OPERATOR) == []
 
 
-def test_a_split_a_move_a_decision_and_a_correction_wait_as_a_merge_does(asking):
-    upsert_record(asking, "sis:2", **BO)
-    eid = both(asking)[1]
+def test_split_move_decision_and_correction_wait_for_consent_too(consent_index):
+    upsert_record(consent_index, "sis:2", **BO)
+    eid = both_eids(consent_index)[1]
     parts = [record_refs("sis:2"), record_refs("ccwis:1")]
-    assert split(asking, STEWARD, eid, parts, StepOptions("x", preview=True)).consent_of == ("ccwis",)
+    assert split(consent_index, STEWARD, eid, parts, StepOptions("x", preview=True)).consent_of == ("ccwis",)
     assert move(
-        asking, STEWARD, eid, record_refs("sis:2"), both(asking)[0], StepOptions("x", preview=True)
+        consent_index,
+        STEWARD,
+        eid,
+        record_refs("sis:2"),
+        both_eids(consent_index)[0],
+        StepOptions("x", preview=True),
     ).consent_of
     unsure = DecisionRequest(DecisionKind.UNSURE, (record_refs("sis:1", "ccwis:1"),), "x")
-    assert decide(asking, STEWARD, unsure, preview=True).consent_of == ("ccwis",)
-    apart = DecisionRequest(DecisionKind.DIFFERENT, (record_refs("sis:1"), record_refs("sis:2")), "x")
-    made = decide(asking, STEWARD, apart)
-    assert made.consent_of == ("ccwis",)
-    give_consent(asking, OWNER, made.step)
-    assert get_decision(asking, STEWARD, made.decisions[0]).status == "in_force"
+    assert decide(consent_index, STEWARD, unsure, preview=True).consent_of == ("ccwis",)
+    different = DecisionRequest(DecisionKind.DIFFERENT, (record_refs("sis:1"), record_refs("sis:2")), "x")
+    effect = decide(consent_index, STEWARD, different)
+    assert effect.consent_of == ("ccwis",)
+    give_consent(consent_index, OWNER, effect.step)
+    assert get_decision(consent_index, STEWARD, effect.decisions[0]).status == "in_force"
 
 
-def test_a_freeze_window_holds_what_an_owner_consented_to(asking):
-    made = merged(asking)
+def test_freeze_window_holds_a_consented_step(consent_index):
+    effect = merge_both(consent_index)
     today = clock.today()
     add_freeze_window(
-        asking, OPERATOR, "ccwis", today, str(int(today[:4]) + 1) + today[4:7] + "-01", "count-day"
+        consent_index, OPERATOR, "ccwis", today, str(int(today[:4]) + 1) + today[4:7] + "-01", "count-day"
     )
-    give_consent(asking, OWNER, made.step)
-    assert get_decision(asking, STEWARD, made.decisions[0]).status == "pending"
-    assert len(set(both(asking))) == 2
+    give_consent(consent_index, OWNER, effect.step)
+    assert get_decision(consent_index, STEWARD, effect.decisions[0]).status == "pending"
+    assert len(set(both_eids(consent_index))) == 2
 
 
-def test_consent_under_one_key_is_given_once_and_answered_alike(asking):
-    made = merged(asking)
-    once = replace(OWNER, idempotent_call=IdempotentCall("k", b"call"))
-    given = [give_consent(asking, once, made.step) for _ in range(2)]
-    assert [len(told.moved) for told in given] == [1, 1]
-    assert len(set(both(asking))) == 1
+def test_repeated_consent_with_its_idempotency_key_is_given_once(consent_index):
+    effect = merge_both(consent_index)
+    caller = replace(OWNER, idempotent_call=IdempotentCall("k", b"call"))
+    consents = [give_consent(consent_index, caller, effect.step) for _ in range(2)]
+    assert [len(consent.moved) for consent in consents] == [1, 1]
+    assert len(set(both_eids(consent_index))) == 1
 
 
-def test_nobody_owns_the_stewards_own_source(asking):
-    add_source(asking, OPERATOR, NewSource("STEWARD", kind=SourceKind.STEWARD))
+def test_stewards_source_has_no_owner(consent_index):
+    add_source(consent_index, OPERATOR, NewSource("STEWARD", kind=SourceKind.STEWARD))
     with pytest.raises(ConflictError):
-        set_consent_required(asking, OPERATOR, "STEWARD", asks=True)
+        set_consent_required(consent_index, OPERATOR, "STEWARD", asks=True)
     with pytest.raises(NotFoundError):
-        set_consent_required(asking, OPERATOR, "nowhere", asks=True)
+        set_consent_required(consent_index, OPERATOR, "nowhere", asks=True)
     with pytest.raises(AccessDenied):
-        set_consent_required(asking, OWNER, "ccwis", asks=False)
+        set_consent_required(consent_index, OWNER, "ccwis", asks=False)

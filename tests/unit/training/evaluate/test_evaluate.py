@@ -17,15 +17,15 @@ from training.evaluate.evaluation import evaluate_dataset
 from training.evaluate.golden_pairs import GoldenResult, decide_golden_pairs
 from training.evaluate.measures import bias
 from training.evaluate.measures.ablation import measure_ablation
-from training.evaluate.measures.care import find_schools
 from training.evaluate.measures.error_kinds import count_errors_by_kind
 from training.evaluate.measures.intervals import Bootstrap, estimate_share
 from training.evaluate.measures.nightly_review import measure_feed_review
+from training.evaluate.measures.pair_errors import find_false_links, find_missed_links
 from training.evaluate.measures.relatives import count_linked_relatives
 from training.evaluate.measures.review import measure_review
+from training.evaluate.measures.school_links import find_schools
 from training.evaluate.measures.scores import measure_quality
 from training.evaluate.measures.stress_set import HISPANIC_SHARE, build_stress_set, judge_stress_set
-from training.evaluate.measures.wrong_pairs import find_false_links, find_missed_links
 from training.evaluate.model_clusters import ModelPartition
 from training.fit.errors import TrainingError
 

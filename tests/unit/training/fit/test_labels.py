@@ -19,7 +19,7 @@ from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import PAIR_SCHEMA, make_feature_table
 from tests.unit.training.fit.test_fit import OPTIONS, make_population
 from training.__main__ import build_app
-from training.fit.decisions import read_decisions
+from training.fit.decision_labels import read_decisions
 from training.fit.errors import TrainingError
 from training.fit.fit import fit_table
 from training.fit.labels import LABEL_SCHEMA, add_labels

@@ -18,7 +18,7 @@ from training.blocking import compute_blocking_keys, join_candidate_pairs
 from training.fit.blocking import STANDARD_RULES
 from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS
 from training.fit.frequencies import count_frequencies
-from training.fit.levels import LevelReader
+from training.fit.level_reader import LevelReader
 from training.fit.settings import build_untrained_settings
 from training.records import KEYED_HASH
 

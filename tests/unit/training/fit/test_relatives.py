@@ -12,7 +12,7 @@ from mpi.matching.scoring.batch import PAIR_SCHEMA, connect_duckdb, make_feature
 from training.fit.cautions import CAUTIONS, TWIN_CAUTIONS, build_cautions
 from training.fit.comparisons import COMPARISONS, FAMILY, FREQUENCY_COLUMNS, MULTIPLE_BIRTH
 from training.fit.frequencies import count_frequencies
-from training.fit.levels import LevelReader
+from training.fit.level_reader import LevelReader
 from training.fit.relatives import USUAL_RELATIVES, RelativeCounts, count_relatives, relieve_guards
 from training.fit.settings import build_untrained_settings
 

@@ -28,7 +28,7 @@ from training.simulate.people.names import build_faker_names
 from training.simulate.people.population import draw_state
 from training.simulate.people.timeline import draw_timeline, extend_rates
 from training.simulate.rates import load_rates
-from training.simulate.sources.enrollment_periods import RecordPart, draw_schedule
+from training.simulate.sources.record_schedule import RecordPart, draw_schedule
 from training.simulate.sources.rosters import SourceSystem, draw_rosters
 
 WEEKS, CHILDREN = 60, 1_800

@@ -11,20 +11,20 @@ from mpi.domain.viewer import Viewer
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.key_index.blocking_keys import BlockingKeys
-from mpi.storage.key_index.candidates import CandidateQuery
+from mpi.storage.key_index.candidate_query import CandidateQuery
 from mpi.storage.key_index.large_blocks import LargeBlockRepository
 from mpi.storage.repositories.access.accounts import Accounts
 from mpi.storage.repositories.access.clients import Clients
 from mpi.storage.repositories.access.disclosures import Disclosures
 from mpi.storage.repositories.access.sign_ins import SignIns
 from mpi.storage.repositories.derived.configs import Configs
-from mpi.storage.repositories.derived.derived import DerivedRepository
+from mpi.storage.repositories.derived.features_and_edges import DerivedRepository
 from mpi.storage.repositories.derived.proposals import Proposals
-from mpi.storage.repositories.derived.runs import ReclusterRuns
+from mpi.storage.repositories.derived.recluster_runs import ReclusterRuns
 from mpi.storage.repositories.persons.fast_look_up import FastLookUps
 from mpi.storage.repositories.persons.persons import Persons
 from mpi.storage.repositories.review.blind_pairs import BlindPairs
-from mpi.storage.repositories.review.figures import DeskFigures
+from mpi.storage.repositories.review.desk_counts import DeskFigures
 from mpi.storage.repositories.review.owner_questions import OwnerQuestions
 from mpi.storage.repositories.review.practice import PracticeAnswers
 from mpi.storage.repositories.review.saved_views import SavedViews
@@ -39,12 +39,12 @@ from mpi.storage.repositories.sources.sources import Sources
 from mpi.storage.repositories.steps.consents import Consents
 from mpi.storage.repositories.steps.counters import Counters
 from mpi.storage.repositories.steps.decisions import Decisions
-from mpi.storage.repositories.steps.freezes import FreezeWindows
+from mpi.storage.repositories.steps.freeze_windows import FreezeWindows
 from mpi.storage.repositories.steps.idempotent_answers import IdempotentAnswers
 from mpi.storage.repositories.steps.pending_approvals import PendingApprovals
 from mpi.storage.repositories.steps.steps import Steps
 from mpi.storage.tables import CommitRow, table_of
-from mpi.storage.unit_of_work.session import DatabaseSession
+from mpi.storage.unit_of_work.session_pool import DatabaseSession
 
 _commit = table_of(CommitRow)
 _previous_time = select(_commit.c.at).where(_commit.c.no == bindparam("no") - 1).scalar_subquery()
