@@ -19,7 +19,7 @@ from mpi.service.access.sign_in import (
     sign_in,
     sign_out,
 )
-from mpi.service.maintenance.restore_notice import begin_generation_after_restore
+from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from tests.index import OPERATOR
 from tests.people import PASSWORD, Clock, a_person, quick_passwords
 

@@ -5,9 +5,9 @@ import pytest
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
 from mpi.service.records.upsert import read, withdraw
-from mpi.service.review.question import build_cards
+from mpi.service.review.question_view import build_cards
 from mpi.service.stewardship.corrections import correct_value
-from mpi.service.stewardship.merge import StepOptions
+from mpi.service.stewardship.merge_split_move import StepOptions
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows
 
 CHILD = a_child(

@@ -9,10 +9,10 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answer import PairVerdict, answer_question
+from mpi.service.review.answers import PairVerdict, answer_question
 from mpi.service.review.assignments import claim
 from mpi.service.review.owner_questions import ask_owner
-from mpi.service.review.question import load_question_view
+from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import load_landing
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
 from tests.desk import ANN, BEN, at, keys, later, one_pair, the_question

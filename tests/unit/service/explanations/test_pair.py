@@ -11,7 +11,7 @@ from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundE
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
 from mpi.domain.weight import Band, compute_probability, round_weight
-from mpi.service.explanations.pair import explain_features, explain_pair
+from mpi.service.explanations.pair_explanation import explain_features, explain_pair
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source

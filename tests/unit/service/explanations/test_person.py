@@ -8,11 +8,11 @@ from mpi.bootstrap import open_matcher
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.service.explanations.person import explain_person
+from mpi.service.explanations.person_explanation import explain_person
 from mpi.service.recluster.proposals import apply_proposal, propose
 from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.decisions import DecisionRequest, decide
-from mpi.service.stewardship.merge import StepOptions, merge
+from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from tests.index import OPERATOR, a_child, crosswalk
 from tests.models import tiny_model
 from tests.unit.service.persons.test_golden_record import upsert_record
@@ -47,7 +47,7 @@ def test_stored_links_suffice_for_a_person_with_very_many_records(index, monkeyp
     upsert_record(index, "sis:2")
     eid = upsert_record(index, "ccwis:1", ssn="412-55-9182")
     full_explanation = explain_person(index, OPERATOR, eid)
-    monkeypatch.setattr("mpi.service.explanations.person.MAX_SCORED_RECORDS", 1)
+    monkeypatch.setattr("mpi.service.explanations.person_explanation.MAX_SCORED_RECORDS", 1)
     assert explain_person(index, OPERATOR, eid) == full_explanation
 
 

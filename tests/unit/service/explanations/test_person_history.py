@@ -4,7 +4,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.service.explanations.person_history import describe_history
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.stewardship.corrections import correct_value
-from mpi.service.stewardship.merge import StepOptions, merge, split
+from mpi.service.stewardship.merge_split_move import StepOptions, merge, split
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows
 from tests.unit.service.persons.test_golden_record import upsert_record

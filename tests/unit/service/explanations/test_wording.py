@@ -6,8 +6,8 @@ from mpi.domain.decision import Authority
 from mpi.domain.survivorship import SelectionReason
 from mpi.domain.weight import Band
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.diagnostics.what_if import COLUMNS_OF_SUBJECT
-from mpi.matching.model.model import find_model_folder, load_model
+from mpi.matching.diagnostics.pair_variations import COLUMNS_OF_SUBJECT
+from mpi.matching.model.match_model import find_model_folder, load_model
 from mpi.service.explanations import wording
 
 

@@ -5,7 +5,7 @@ import pytest
 from mpi.domain.errors import StoreError
 from mpi.service.indexing import compaction
 from mpi.service.indexing.reindex import ignore_progress
-from mpi.service.loads import batch_sizes, chunk_writer, pair_prefetch
+from mpi.service.loads import window_sizes, chunk_writer, pair_prefetch
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.storage.key_index.key_segments import KeySegments
 from tests.index import OPERATOR, load_rows, many_children
@@ -46,7 +46,7 @@ def test_compaction_runs_while_pairs_are_awaited_and_resumes_at_its_cursor(segme
     monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
     monkeypatch.setattr(compaction, "_MAX_ROWS", 100)
     monkeypatch.setattr(pair_prefetch, "WORKER_FROM_STATEMENTS", 100)
-    monkeypatch.setattr(batch_sizes, "LARGEST_WINDOW", 600)
+    monkeypatch.setattr(window_sizes, "LARGEST_WINDOW", 600)
     running_answers, positions = iter([True, True, False, True, False] + [False] * 20), []
     monkeypatch.setattr(pair_prefetch.PairPrefetcher, "is_running", lambda _: next(running_answers))
     compact = KeySegments.compact
@@ -84,7 +84,7 @@ def test_started_compaction_is_finished_even_if_little_remains(segmented_index, 
     monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 10_000)
     monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
     monkeypatch.setattr(pair_prefetch, "WORKER_FROM_STATEMENTS", 100)
-    monkeypatch.setattr(batch_sizes, "LARGEST_WINDOW", 600)
+    monkeypatch.setattr(window_sizes, "LARGEST_WINDOW", 600)
     monkeypatch.setattr(pair_prefetch.PairPrefetcher, "is_running", lambda _: True)
     load_rows(segmented_index, "sis", *many_children(500, 1_000))
     leftover_marks = segment_marks(segmented_index)

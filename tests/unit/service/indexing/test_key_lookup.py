@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from mpi.domain.errors import StoreError
-from mpi.matching.scoring.load_scorer import ScoringResources
+from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.indexing import key_lookup
 from mpi.service.indexing.key_lookup import find_records_by_key
-from mpi.service.indexing.pairing import PairScorer, score_candidate_pairs
+from mpi.service.indexing.pair_scorer import PairScorer, score_candidate_pairs
 from mpi.service.records.upsert import upsert
 from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from tests.index import OPERATOR, an_index, load_rows, many_children
 from tests.loads import in_small_chunks
-from tests.unit.service.indexing.test_pairing import packed_records
+from tests.unit.service.indexing.test_pair_scorer import packed_records
 
 CHILDREN = 400
 

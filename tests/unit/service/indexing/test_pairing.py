@@ -6,16 +6,10 @@ import pytest
 
 from mpi.bootstrap import open_matcher
 from mpi.domain.errors import MpiError
-from mpi.matching.scoring.load_scorer import LoadScorer, ScoringResources
+from mpi.matching.scoring.batch_scorer import LoadScorer, ScoringResources
 from mpi.service.core.comparable_record import PackedRecord
-from mpi.service.indexing.pairing import (
-    PairingLimits,
-    PairScorer,
-    PreviousBatch,
-    limits_for_machine,
-    score_candidate_pairs,
-)
-from mpi.service.recluster.plan import recluster
+from mpi.service.indexing.pair_scorer import PairingLimits, PairScorer, PreviousBatch, limits_for_machine, score_candidate_pairs
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.storage.repositories.derived.features_and_edges import DerivedRepository
 from tests.index import OPERATOR, an_index, load_rows, many_children
@@ -84,11 +78,11 @@ def test_few_pairs_are_scored_without_duckdb_and_to_the_same_weights(index_of_40
         candidates = dict(zip((1, -1, -2, -3), packed_records(unit, config, 2, 1, 1, 7), strict=True))
         duckdb_edges = score_with_new_scorer(index_of_40, unit, config, candidates, {})
         with monkeypatch.context() as patched:
-            patched.setattr("mpi.service.indexing.pairing.PairScorer", None)
+            patched.setattr("mpi.service.indexing.pair_scorer.PairScorer", None)
             patched.setattr("mpi.service.core.stored_features.FEATURES_PER_BATCH", 2)
             edges = score_candidate_pairs(unit, index_of_40.matcher, config, candidates, resources).to_edges()
             assert score_candidate_pairs(unit, index_of_40.matcher, config, {}, resources).to_edges() == {}
-        monkeypatch.setattr("mpi.service.indexing.pairing.MIN_PAIRS_FOR_DUCKDB", 0)
+        monkeypatch.setattr("mpi.service.indexing.pair_scorer.MIN_PAIRS_FOR_DUCKDB", 0)
         assert (
             score_candidate_pairs(unit, index_of_40.matcher, config, candidates, resources).to_edges()
             == edges

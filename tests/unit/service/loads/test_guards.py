@@ -1,8 +1,8 @@
-"""When a load is held."""
+"""Test when a load is held for confirmation."""
 
 import pytest
 
-from mpi.service.loads.guards import LoadEffect, find_hold_reason
+from mpi.service.loads.load_guards import LoadEffect, find_hold_reason
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,9 @@ from mpi.service.loads.guards import LoadEffect, find_hold_reason
         (30, 0, 0, 15, True),
     ],
 )
-def test_a_load_is_held_for_what_is_likelier_a_mistake(active, withdrawn, renamed, sealed, held):
+def test_load_is_held_when_a_mistake_is_likely(active, withdrawn, renamed, sealed, held):
     assert (find_hold_reason(LoadEffect(active, withdrawn, renamed, sealed)) is not None) is held
 
 
-def test_of_several_reasons_that_which_cannot_be_undone_is_said():
+def test_irreversible_reason_is_stated_first():
     assert "cannot be undone" in find_hold_reason(LoadEffect(100, 60, 30, 60))

@@ -1,4 +1,4 @@
-"""Loads: every row accounted for, guarded, all or nothing."""
+"""Test loads: every row is accounted for, guarded, and loaded completely or not at all."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +29,7 @@ MONDAY = datetime(2026, 9, 7, tzinfo=UTC)
 TUESDAY = datetime(2026, 9, 8, tzinfo=UTC)
 
 
-def test_a_first_load_gives_every_record_an_id_and_links_across_sources(index):
+def test_first_load_gives_every_record_an_id_and_links_across_sources(index):
     receipt = load_rows(index, "sis", a_child("s1"), a_child("s2", first_name="Femi"))
     assert (receipt.received, receipt.created, receipt.adds_up) == (2, 2, True)
     load_rows(index, "ccwis", a_child("c1"))
@@ -37,7 +37,7 @@ def test_a_first_load_gives_every_record_an_id_and_links_across_sources(index):
     assert ids["sis", "s1"] == ids["ccwis", "c1"] != ids["sis", "s2"]
 
 
-def test_the_same_file_again_is_unchanged_and_moves_no_id(index):
+def test_same_file_again_is_unchanged_and_moves_no_id(index):
     load_rows(index, "sis", *many_children(30))
     before = crosswalk(index)
     receipt = load_rows(index, "sis", *many_children(30))
@@ -46,15 +46,17 @@ def test_the_same_file_again_is_unchanged_and_moves_no_id(index):
     assert verify(index, OPERATOR) == []
 
 
-def test_local_ids_that_are_numbers_too_large_to_be_told_apart_are_rejected_not_made_one(index, tmp_path):
+def test_local_ids_that_are_too_large_numbers_are_rejected(index, tmp_path):
     path = tmp_path / "f.ndjson"
     path.write_text('{"local_id": 123456789012345678901}\n{"local_id": 123456789012345678902}\n')
     receipt = load(index, OPERATOR, "sis", open_file(path, None, None), LoadOptions())
-    assert [(one.field, one.reason) for one in receipt.rejects] == [("local_id", "inexact-number")] * 2
+    assert [(reject.field, reject.reason) for reject in receipt.rejects] == [
+        ("local_id", "inexact-number")
+    ] * 2
     assert crosswalk(index) == {}
 
 
-def test_a_full_snapshot_withdraws_what_is_absent_and_a_delta_does_not(index):
+def test_full_snapshot_withdraws_missing_records_and_a_delta_does_not(index):
     children = many_children(30)
     load_rows(index, "sis", *children)
     assert load_rows(index, "sis", *children[1:]).withdrawn == 0
@@ -64,7 +66,7 @@ def test_a_full_snapshot_withdraws_what_is_absent_and_a_delta_does_not(index):
     assert ("sis", "c0") not in crosswalk(index)
 
 
-def test_a_file_cut_in_half_is_held_whole_until_it_is_confirmed(index):
+def test_file_cut_in_half_is_held_until_it_is_confirmed(index):
     children = many_children(60)
     load_rows(index, "sis", *children)
     before = crosswalk(index)
@@ -78,7 +80,7 @@ def test_a_file_cut_in_half_is_held_whole_until_it_is_confirmed(index):
     assert len(crosswalk(index)) == 30
 
 
-def test_all_birth_dates_off_by_one_day_are_held_whole(index):
+def test_file_with_shifted_birth_dates_is_held(index):
     children = many_children(25)
     load_rows(index, "sis", *children)
     shifted = [child | {"birth_date": str(child["birth_date"])[:8] + "29"} for child in children]
@@ -87,13 +89,13 @@ def test_all_birth_dates_off_by_one_day_are_held_whole(index):
     assert "25 of 25" in receipt.held_reason
 
 
-def test_changed_addresses_are_no_reason_to_hold(index):
+def test_changed_addresses_do_not_hold_a_load(index):
     children = many_children(25)
     load_rows(index, "sis", *children)
     assert load_rows(index, "sis", *(c | {"postal_code": "44001"} for c in children)).updated == 25
 
 
-def test_yesterdays_file_after_todays_changes_nothing_current(index):
+def test_older_file_after_a_newer_one_changes_no_current_value(index):
     child = a_child("s1")
     load_rows(index, "sis", child | {"postal_code": "44002"}, as_of=TUESDAY)
     for _ in range(2):
@@ -102,7 +104,7 @@ def test_yesterdays_file_after_todays_changes_nothing_current(index):
     assert read(index, OPERATOR, "sis", "s1")["record"]["postal_code"] == "44002"
 
 
-def test_files_out_of_order_end_as_files_in_order(index):
+def test_files_out_of_order_end_like_files_in_order(index):
     states = [a_child("s1", postal_code=f"4400{day}") for day in range(3)]
     days = [datetime(2026, 9, day + 1, tzinfo=UTC) for day in range(3)]
     for day in (2, 0, 1):
@@ -110,18 +112,18 @@ def test_files_out_of_order_end_as_files_in_order(index):
     assert read(index, OPERATOR, "sis", "s1")["record"]["postal_code"] == "44002"
 
 
-def test_periods_that_are_loaded_full_in_one_sitting_leave_the_children_of_the_last(index, tmp_path):
+def test_full_loads_of_several_periods_leave_the_children_of_the_last(index, tmp_path):
     names = [f"k{number}" for number in range(6)]
-    for period, inside in (("202403", names), ("202409", names[1:]), ("202503", names[:5])):
+    for period, present in (("202403", names), ("202409", names[1:]), ("202503", names[:5])):
         file = tmp_path / f"{period}.xml"
-        file.write_text(_afcars(period, inside))
+        file.write_text(afcars_file(period, present))
         options = LoadOptions(Snapshot.FULL)
-        foreseen = dry_run(index, OPERATOR, "ccwis", open_file(file, None, None), options).receipt
-        assert load(index, OPERATOR, "ccwis", open_file(file, None, None), options).counts == foreseen.counts
-        assert set(crosswalk(index)) == {("ccwis", name) for name in inside}
+        predicted = dry_run(index, OPERATOR, "ccwis", open_file(file, None, None), options).receipt
+        assert load(index, OPERATOR, "ccwis", open_file(file, None, None), options).counts == predicted.counts
+        assert set(crosswalk(index)) == {("ccwis", name) for name in present}
 
 
-def _afcars(period, names):
+def afcars_file(period, names):
     records = "".join(
         f"<record><E4_child_record_number>{name}</E4_child_record_number>"
         f"<E5_date_of_birth>2010010{name[1:]}</E5_date_of_birth></record>"
@@ -131,33 +133,37 @@ def _afcars(period, names):
 
 
 @pytest.mark.parametrize(
-    ("stated", "options", "as_of"),
+    ("row_dates", "options", "as_of"),
     [
         (["2026-09-02", "2026-09-07"], {}, "2026-09-07"),
         (["2026-09-02", None], {}, None),
         (["2026-09-02", "2026-09-07"], {"as_of": TUESDAY}, "2026-09-08"),
         ([], {"confirm": True}, None),
     ],
-    ids=["all rows say it", "one does not", "it was given", "no rows"],
+    ids=["all-rows-dated", "one-row-undated", "given", "no-rows"],
 )
-def test_a_full_file_was_true_when_the_latest_of_its_rows_was_if_all_say_it(index, stated, options, as_of):
+def test_full_file_is_as_of_its_latest_row_if_all_rows_are_dated(index, row_dates, options, as_of):
     load_rows(index, "sis", *many_children(6), as_of=datetime(2026, 9, 1, tzinfo=UTC))
-    said = [child | {"as_of": day} for child, day in zip(many_children(5), (stated * 5)[:5], strict=False)]
+    dated_children = [
+        child | {"as_of": day} for child, day in zip(many_children(5), (row_dates * 5)[:5], strict=False)
+    ]
     before = clock.format_timestamp(clock.now())
-    assert load_rows(index, "sis", *said, snapshot=Snapshot.FULL, **options).withdrawn == 6 - len(said)
+    assert load_rows(index, "sis", *dated_children, snapshot=Snapshot.FULL, **options).withdrawn == 6 - len(
+        dated_children
+    )
     with index.database.read(OPERATOR) as unit:
         last_seen = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["c5"])["c5"].last_seen
         assert unit.batches.all()[-1].as_of == last_seen
     assert last_seen >= before if as_of is None else last_seen.startswith(as_of)
 
 
-def test_an_older_snapshot_withdraws_nothing_that_its_source_has_stated_since(index):
+def test_older_snapshot_withdraws_no_record_stated_since(index):
     children = many_children(30)
     load_rows(index, "sis", *children, as_of=TUESDAY)
     assert load_rows(index, "sis", *children[:29], snapshot=Snapshot.FULL, as_of=MONDAY).withdrawn == 0
 
 
-def test_a_withdrawn_record_that_returns_finds_its_id(index):
+def test_withdrawn_record_that_returns_gets_its_id_back(index):
     children = many_children(30)
     load_rows(index, "sis", *children)
     before = crosswalk(index)
@@ -166,13 +172,13 @@ def test_a_withdrawn_record_that_returns_finds_its_id(index):
     assert crosswalk(index) == before
 
 
-def test_of_two_rows_with_one_local_id_the_last_wins_and_the_other_is_reported(index):
+def test_last_of_two_rows_with_one_local_id_wins_and_the_other_is_counted(index):
     receipt = load_rows(index, "sis", a_child("s1", postal_code="44001"), a_child("s1", postal_code="44002"))
     assert (receipt.received, receipt.created, receipt.superseded, receipt.adds_up) == (2, 1, 1, True)
     assert read(index, OPERATOR, "sis", "s1")["record"]["postal_code"] == "44002"
 
 
-def test_refused_rows_are_counted_with_line_and_reason_and_never_their_text(index):
+def test_rejected_rows_are_counted_with_line_and_reason_but_not_their_text(index):
     receipt = load(
         index,
         OPERATOR,
@@ -192,17 +198,17 @@ def test_refused_rows_are_counted_with_line_and_reason_and_never_their_text(inde
     assert "secret" not in str(receipt.rejects)
 
 
-def test_an_error_while_a_file_is_read_loads_nothing_of_it(index):
-    def broken():
+def test_read_error_in_a_file_loads_nothing(index):
+    def broken_rows():
         yield from rows(a_child("s1"))
         raise FileError("the rest cannot be read")
 
     with pytest.raises(FileError):
-        load(index, OPERATOR, "sis", broken(), LoadOptions())
+        load(index, OPERATOR, "sis", broken_rows(), LoadOptions())
     assert crosswalk(index) == {}
 
 
-def test_an_interrupt_in_the_middle_keeps_nothing_and_the_load_can_run_again(index):
+def test_interrupt_keeps_nothing_and_the_load_can_run_again(index):
     def interrupt(step, done, total):
         raise KeyboardInterrupt
 
@@ -212,18 +218,18 @@ def test_an_interrupt_in_the_middle_keeps_nothing_and_the_load_can_run_again(ind
     assert load_rows(index, "sis", *many_children(5)).created == 5
 
 
-def test_an_unknown_source_is_named_with_those_there_are(index):
+def test_unknown_source_is_refused_with_the_known_ones(index):
     with pytest.raises(NotFoundError, match=r"'sjs'.*ccwis, sis"):
         load_rows(index, "sjs", a_child())
 
 
-def test_a_client_without_the_grant_loads_nothing(index):
+def test_client_without_the_right_loads_nothing(index):
     nobody = Viewer("nobody", None, frozenset({Action.LOAD}), frozenset({"ccwis"}))
     with pytest.raises(AccessDenied):
         load(index, nobody, "sis", rows(a_child()), LoadOptions())
 
 
-def test_a_large_load_by_set_and_a_small_one_by_record_give_one_partition(index, monkeypatch):
+def test_large_load_in_batches_gives_the_same_partition(index, monkeypatch):
     children = many_children(40)
     monkeypatch.setattr("mpi.service.indexing.reindex.MIN_RECORDS_FOR_DUCKDB", 1)
     load_rows(index, "sis", *children)
@@ -234,16 +240,14 @@ def test_a_large_load_by_set_and_a_small_one_by_record_give_one_partition(index,
 
 
 @pytest.mark.parametrize("kind", ["sealed", "expunged"])
-@pytest.mark.parametrize("first", ["seals", "says"])
-@pytest.mark.parametrize("apart", [False, True], ids=["one file", "two"])
+@pytest.mark.parametrize("first", ["sealing", "plain"])
+@pytest.mark.parametrize("two_files", [False, True], ids=["one-file", "two-files"])
 @pytest.mark.parametrize("later", ["2026-01-01", "2026-02-01", "2026-03-01"])
-def test_a_seal_holds_whatever_else_is_said_of_the_record_and_in_whatever_order(
-    index, kind, first, apart, later
-):
-    seals = a_child("1", as_of="2026-02-01T00:00:00Z", restrictions=[{"kind": kind}])
-    says = a_child("1", as_of=f"{later}T00:00:00Z")
-    both = [seals, says] if first == "seals" else [says, seals]
-    files = [[row] for row in both] if apart else [both]
+def test_seal_holds_in_any_order_of_statements(index, kind, first, two_files, later):
+    sealing = a_child("1", as_of="2026-02-01T00:00:00Z", restrictions=[{"kind": kind}])
+    plain = a_child("1", as_of=f"{later}T00:00:00Z")
+    statements = [sealing, plain] if first == "sealing" else [plain, sealing]
+    files = [[row] for row in statements] if two_files else [statements]
     receipts = [load_rows(index, "sis", *file, confirm=True) for file in files]
     assert all(receipt.adds_up for receipt in receipts)
     assert not crosswalk(index)
@@ -252,7 +256,7 @@ def test_a_seal_holds_whatever_else_is_said_of_the_record_and_in_whatever_order(
         assert unit.records.find_by_local_ids(source.id, ["1"])["1"].state == "sealed"
 
 
-def test_a_sealed_record_never_shows_and_nothing_sent_again_lifts_the_seal(index):
+def test_sealed_record_is_never_shown_and_resending_does_not_lift_the_seal(index):
     load_rows(index, "ccwis", a_child("c1"))
     load_rows(index, "sis", a_child("s1"))
     sealed = a_child("c1", restrictions=[{"kind": "sealed"}])
@@ -265,7 +269,7 @@ def test_a_sealed_record_never_shows_and_nothing_sent_again_lifts_the_seal(index
     assert set(crosswalk(index)) == {("sis", "s1")}
 
 
-def test_an_expunged_record_leaves_no_value_in_the_database(index):
+def test_expunged_record_leaves_no_value_in_the_database(index):
     load_rows(index, "ccwis", a_child("c1", first_name="Zebulonia"))
     expunged = a_child("c1", first_name="Zebulonia", restrictions=[{"kind": "expunged"}])
     load_rows(index, "ccwis", expunged, confirm=True)
@@ -276,32 +280,32 @@ def test_an_expunged_record_leaves_no_value_in_the_database(index):
 
 @pytest.mark.parametrize("kind", ["sealed", "expunged"])
 @pytest.mark.parametrize("snapshot", Snapshot)
-def test_a_file_that_seals_or_destroys_a_whole_source_is_held_until_it_is_confirmed(index, kind, snapshot):
+def test_file_that_seals_or_expunges_a_whole_source_is_held_until_confirmed(index, kind, snapshot):
     children = many_children(60)
     load_rows(index, "sis", *children)
     before = crosswalk(index)
     sealed = [child | {"restrictions": [{"kind": kind}]} for child in children[:25]] + children[25:]
-    foreseen = dry_run(index, OPERATOR, "sis", rows(*sealed), LoadOptions(snapshot))
-    assert (foreseen.sealed, foreseen.receipt.status) == (25, "held")
+    predicted = dry_run(index, OPERATOR, "sis", rows(*sealed), LoadOptions(snapshot))
+    assert (predicted.sealed, predicted.receipt.status) == (25, "held")
     receipt = load_rows(index, "sis", *sealed, snapshot=snapshot)
     assert (receipt.status, receipt.held, receipt.updated) == ("held", 60, 0)
     assert "seal or expunge 25 of 60" in receipt.held_reason
     assert crosswalk(index) == before
     assert load_rows(index, "sis", *sealed, snapshot=snapshot, confirm=True).updated == 25
     assert len(crosswalk(index)) == 35
-    # One that is sealed already is no reason to hold what says so again.
+    # Records that are sealed already do not hold the same file again.
     assert load_rows(index, "sis", *sealed, snapshot=snapshot).rejected == 25
 
 
-def test_a_seal_that_begins_by_itself_is_counted_though_the_file_says_the_same_again(index):
-    begins = [{"kind": "sealed", "begin": "2026-09-08"}]
-    children = [child | {"restrictions": begins} for child in many_children(4)]
+def test_seal_that_starts_by_date_is_counted_for_an_unchanged_file(index):
+    restrictions = [{"kind": "sealed", "begin": "2026-09-08"}]
+    children = [child | {"restrictions": restrictions} for child in many_children(4)]
     load_rows(index, "sis", *children, as_of=MONDAY)
     receipt = load_rows(index, "sis", *children, snapshot=Snapshot.FULL, as_of=TUESDAY)
     assert (receipt.status, "4 of 4" in (receipt.held_reason or "")) == ("held", True)
 
 
-def test_an_ssn_is_nowhere_in_the_database(index):
+def test_ssn_is_stored_nowhere_in_the_database(index):
     load_rows(index, "ccwis", a_child("c1", ssn="219-09-9998", ssn_last4="9998"))
     load_rows(
         index, "sis", a_child("s1", identifiers=[{"system": "SSN", "assigner": "SSA", "value": "219099998"}])
@@ -311,20 +315,20 @@ def test_an_ssn_is_nowhere_in_the_database(index):
     assert b"219099998" not in content
 
 
-def test_a_record_whose_row_is_refused_is_not_taken_for_absent(index):
+def test_record_with_a_rejected_row_is_not_withdrawn(index):
     children = many_children(30)
     load_rows(index, "sis", *children)
-    broken = [*children[1:], children[0] | {"identifiers": "not a list"}]
-    receipt = load_rows(index, "sis", *broken, snapshot=Snapshot.FULL)
+    broken_rows = [*children[1:], children[0] | {"identifiers": "not a list"}]
+    receipt = load_rows(index, "sis", *broken_rows, snapshot=Snapshot.FULL)
     assert (receipt.rejected, receipt.withdrawn, receipt.adds_up) == (1, 0, True)
     assert len(crosswalk(index)) == 30
 
 
-def test_a_row_without_a_readable_local_id_spares_every_absent_record(index):
+def test_row_without_a_readable_local_id_prevents_every_withdrawal(index):
     children = many_children(30)
     load_rows(index, "sis", *children)
-    sent = [*rows(*children[2:]), RejectedRow(40, None, "malformed-csv", "the row cannot be read")]
-    receipt = load(index, OPERATOR, "sis", sent, LoadOptions(Snapshot.FULL))
+    rows_in_file = [*rows(*children[2:]), RejectedRow(40, None, "malformed-csv", "the row cannot be read")]
+    receipt = load(index, OPERATOR, "sis", rows_in_file, LoadOptions(Snapshot.FULL))
     assert (receipt.withdrawn, receipt.spared, receipt.adds_up) == (0, 2, True)
     assert len(crosswalk(index)) == 30
 
@@ -341,14 +345,14 @@ def test_a_row_without_a_readable_local_id_spares_every_absent_record(index):
         ("09/09/2026", None, False),
     ],
 )
-def test_a_seal_holds_whatever_form_its_dates_are_written_in(index, begin, end, seals):
+def test_seal_holds_in_every_date_format(index, begin, end, seals):
     restriction = {"kind": "sealed", "begin": begin, "end": end}
     sealed = a_child("c1", restrictions=[{n: value for n, value in restriction.items() if value}])
     load_rows(index, "ccwis", sealed, as_of=TUESDAY)
     assert (("ccwis", "c1") not in crosswalk(index)) is seals
 
 
-def test_a_statement_that_comes_after_the_snapshot_that_outdates_it_brings_no_record_back(index):
+def test_late_statement_older_than_a_later_snapshot_brings_no_record_back(index):
     children = many_children(30)
     days = [datetime(2026, 9, day, tzinfo=UTC) for day in (1, 2, 5, 8)]
     load_rows(index, "sis", *children, as_of=days[0])
@@ -358,7 +362,7 @@ def test_a_statement_that_comes_after_the_snapshot_that_outdates_it_brings_no_re
     assert ("sis", "c0") not in crosswalk(index)
 
 
-def test_a_record_restated_when_its_birth_date_no_longer_lies_ahead_is_compared_by_it(index):
+def test_restated_record_is_compared_by_its_birth_date_once_it_is_past(index):
     newborn = a_child("n1", birth_date="2026-09-10")
     load_rows(index, "sis", newborn, as_of=MONDAY)
     load_rows(index, "ccwis", newborn, as_of=datetime(2026, 9, 20, tzinfo=UTC))
@@ -367,9 +371,9 @@ def test_a_record_restated_when_its_birth_date_no_longer_lies_ahead_is_compared_
     assert len(partition_of(index)) == 1
 
 
-def test_a_record_restated_after_its_address_is_no_longer_confidential_is_compared_by_it(index):
-    bar = {"kind": "address_confidential", "end": "2026-09-10"}
-    child = a_child("s1", birth_date="2014-05-21", restrictions=[bar])
+def test_restated_record_is_compared_by_its_address_once_it_is_public(index):
+    restriction = {"kind": "address_confidential", "end": "2026-09-10"}
+    child = a_child("s1", birth_date="2014-05-21", restrictions=[restriction])
     load_rows(index, "sis", child, as_of=MONDAY)
     load_rows(index, "ccwis", a_child("c1"), as_of=MONDAY)
     assert load_rows(index, "sis", child, as_of=TUESDAY).unchanged == 1
@@ -380,22 +384,22 @@ def test_a_record_restated_after_its_address_is_no_longer_confidential_is_compar
         assert unit.tasks.count() == 1
 
 
-def test_a_record_whose_number_of_a_local_id_came_as_a_float_is_not_taken_for_absent(index):
+def test_rejected_record_with_a_float_local_id_is_not_withdrawn(index):
     children = [child | {"local_id": float(n)} for n, child in enumerate(many_children(30))]
     load_rows(index, "sis", *children)
-    broken = [children[0] | {"identifiers": "not a list"}, *children[1:]]
-    receipt = load_rows(index, "sis", *broken, snapshot=Snapshot.FULL)
+    broken_rows = [children[0] | {"identifiers": "not a list"}, *children[1:]]
+    receipt = load_rows(index, "sis", *broken_rows, snapshot=Snapshot.FULL)
     assert (receipt.rejected, receipt.withdrawn) == (1, 0)
 
 
-def test_a_load_after_the_clock_was_set_back_is_current(index, monkeypatch):
+def test_load_after_the_clock_was_set_back_is_current(index, monkeypatch):
     load_rows(index, "sis", a_child("s1"))
-    real = clock.now
-    monkeypatch.setattr(clock, "now", lambda: real() - timedelta(hours=1))
+    real_now = clock.now
+    monkeypatch.setattr(clock, "now", lambda: real_now() - timedelta(hours=1))
     assert load_rows(index, "sis", a_child("s1", postal_code="44001")).updated == 1
 
 
-def test_an_expunged_record_leaves_not_even_whom_it_was_about(index):
+def test_expunged_record_does_not_keep_its_subject(index):
     load_rows(index, "ccwis", a_child("c1", subject="child victim"))
     load_rows(index, "ccwis", a_child("c1", restrictions=[{"kind": "expunged"}]), confirm=True)
     with index.database.engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""Chunks of an undo of a load: IDs, what becomes of each, and what is told are as in one transaction."""
+"""Test that an undo in chunks leaves and reports what one transaction would."""
 
 import random
 import threading
@@ -17,198 +17,197 @@ from mpi.service.persons.persons import look_up_person
 from mpi.service.processes.pacing import AdaptiveBatchSize
 from mpi.service.records.upsert import read, upsert
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, partition_of
-from tests.loads import CHILDREN, children, in_small_chunks, sound, stopped_after, undo_stopped_after
+from tests.loads import CHILDREN, children, sound, stopped_after, undo_stopped_after
 
 
-@pytest.fixture
-def index(tmp_path, database_url, monkeypatch):
-    in_small_chunks(monkeypatch)
-    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
-        yield opened
-
-
-def batches(index):
+def list_batches(index):
     with index.database.read(OPERATOR) as unit:
         return unit.batches.all()
 
 
-def test_an_undo_that_was_interrupted_leaves_whole_chunks_and_goes_on_when_it_is_asked_for_again(
-    index, monkeypatch
-):
-    load_rows(index, "ccwis", *many_children(300))
-    load_rows(index, "sis", *children()[:500])
-    before = crosswalk(index)
-    wrong = [child | {"birth_date": "2011-02-03"} for child in children("43009")[100:]]
-    bad = load_rows(index, "sis", *wrong, confirm=True)
+def test_interrupted_undo_leaves_complete_chunks_and_resumes_when_repeated(chunked_index, monkeypatch):
+    load_rows(chunked_index, "ccwis", *many_children(300))
+    load_rows(chunked_index, "sis", *children()[:500])
+    before = crosswalk(chunked_index)
+    wrong_children = [child | {"birth_date": "2011-02-03"} for child in children("43009")[100:]]
+    wrong_load = load_rows(chunked_index, "sis", *wrong_children, confirm=True)
     with undo_stopped_after(monkeypatch, 2):
-        undo_load(index, OPERATOR, bad.batch)
-    assert batches(index)[-1].status == "undoing"
-    assert before != crosswalk(index)
-    sound(index)
-    upsert(index, OPERATOR, "ccwis", a_child("meanwhile", first_name="Zoe", last_name="Quist"))
-    done = undo_load(index, OPERATOR, bad.batch)
-    sound(index)
-    after = crosswalk(index)
+        undo_load(chunked_index, OPERATOR, wrong_load.batch)
+    assert list_batches(chunked_index)[-1].status == "undoing"
+    assert before != crosswalk(chunked_index)
+    sound(chunked_index)
+    upsert(chunked_index, OPERATOR, "ccwis", a_child("meanwhile", first_name="Zoe", last_name="Quist"))
+    undone = undo_load(chunked_index, OPERATOR, wrong_load.batch)
+    sound(chunked_index)
+    after = crosswalk(chunked_index)
     assert after.pop(("ccwis", "meanwhile"))
     assert after == before
-    assert (done.stated, done.restored + done.removed) == (1_000, 600), (
-        "two chunks of 200 were taken back before"
+    assert (undone.stated, undone.restored + undone.removed) == (1_000, 600), (
+        "two chunks of 200 were undone before"
     )
-    assert batches(index)[-1].status == "undone"
+    assert list_batches(chunked_index)[-1].status == "undone"
 
 
-def test_chunks_of_an_undo_leave_and_tell_what_one_transaction_does(index, tmp_path, monkeypatch):
-    def undone(opened):
-        load_rows(opened, "ccwis", *many_children(300))
-        load_rows(opened, "sis", *children()[:500])
-        wrong = [child | {"last_name": "Quist"} for child in children("43009")[100:]]
-        bad = load_rows(opened, "sis", *wrong, confirm=True)
-        told = undo_load(opened, OPERATOR, bad.batch)
-        return told, partition_of(opened)
+def test_undo_in_chunks_leaves_and_reports_what_one_transaction_does(chunked_index, tmp_path, monkeypatch):
+    def load_and_undo(index):
+        load_rows(index, "ccwis", *many_children(300))
+        load_rows(index, "sis", *children()[:500])
+        wrong_children = [child | {"last_name": "Quist"} for child in children("43009")[100:]]
+        wrong_load = load_rows(index, "sis", *wrong_children, confirm=True)
+        result = undo_load(index, OPERATOR, wrong_load.batch)
+        return result, partition_of(index)
 
-    found = undone(index)
+    expected = load_and_undo(chunked_index)
     monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 100_000)
-    with an_index(tmp_path / "other", "sis", "ccwis") as whole:
-        assert undone(whole) == found
+    with an_index(tmp_path / "other", "sis", "ccwis") as other_index:
+        assert load_and_undo(other_index) == expected
 
 
 @pytest.fixture
-def sizes(monkeypatch):
-    """How many records each chunk of an undo has."""
-    found, taken = [], load_undo._LoadUndo.undo_chunk
+def chunk_sizes(monkeypatch):
+    """The number of records of each undo chunk."""
+    sizes, undo_chunk = [], load_undo._LoadUndo.undo_chunk
 
-    def take_back(self, unit, most, progress):
+    def undo_and_count(self, unit, most, progress):
         before = len(self.remaining)
-        taken(self, unit, most, progress)
-        found.append(before - len(self.remaining))
+        undo_chunk(self, unit, most, progress)
+        sizes.append(before - len(self.remaining))
 
-    monkeypatch.setattr(load_undo._LoadUndo, "undo_chunk", take_back)
-    return found
-
-
-def test_others_write_between_the_chunks_of_an_undo_and_those_become_small(index, monkeypatch, sizes):
-    bad = load_rows(index, "sis", *children())
-    taken = load_undo._LoadUndo.undo_chunk
-
-    def take_back(self, *asked):
-        taken(self, *asked)
-        if len(sizes) == 1:
-            threading.Thread(target=upsert, args=(index, OPERATOR, "ccwis", a_child("other"))).start()
-
-    monkeypatch.setattr(load_undo._LoadUndo, "undo_chunk", take_back)
-    undo_load(index, OPERATOR, bad.batch)
-    assert sizes[0] == 200
-    assert 20 in sizes
-    assert sum(sizes) == CHILDREN
-    sound(index)
+    monkeypatch.setattr(load_undo._LoadUndo, "undo_chunk", undo_and_count)
+    return sizes
 
 
-def test_where_others_have_just_written_the_first_chunk_of_an_undo_is_small_as_well(index, sizes):
-    bad = load_rows(index, "sis", *children()[:100])
-    upsert(index, OPERATOR, "ccwis", a_child("other"))
-    undo_load(index, OPERATOR, bad.batch)
-    assert sizes[0] == 20
-    assert sum(sizes) == 100
+def test_others_write_between_undo_chunks_which_then_shrink(chunked_index, monkeypatch, chunk_sizes):
+    wrong_load = load_rows(chunked_index, "sis", *children())
+    undo_chunk = load_undo._LoadUndo.undo_chunk
+
+    def undo_and_write(self, *arguments):
+        undo_chunk(self, *arguments)
+        if len(chunk_sizes) == 1:
+            threading.Thread(target=upsert, args=(chunked_index, OPERATOR, "ccwis", a_child("other"))).start()
+
+    monkeypatch.setattr(load_undo._LoadUndo, "undo_chunk", undo_and_write)
+    undo_load(chunked_index, OPERATOR, wrong_load.batch)
+    assert chunk_sizes[0] == 200
+    assert 20 in chunk_sizes
+    assert sum(chunk_sizes) == CHILDREN
+    sound(chunked_index)
 
 
-def test_of_two_who_take_a_load_back_the_later_is_told_unless_the_first_is_no_more(index, monkeypatch):
-    bad = load_rows(index, "sis", *children())
-    told = []
-    pause = AdaptiveBatchSize.timed_turn
+def test_first_undo_chunk_is_small_after_another_write(chunked_index, chunk_sizes):
+    wrong_load = load_rows(chunked_index, "sis", *children()[:100])
+    upsert(chunked_index, OPERATOR, "ccwis", a_child("other"))
+    undo_load(chunked_index, OPERATOR, wrong_load.batch)
+    assert chunk_sizes[0] == 20
+    assert sum(chunk_sizes) == 100
+
+
+def test_second_concurrent_undo_is_refused(chunked_index, monkeypatch):
+    wrong_load = load_rows(chunked_index, "sis", *children())
+    errors = []
+    timed_turn = AdaptiveBatchSize.timed_turn
 
     @contextmanager
-    def turn(self):
-        with pause(self):
+    def turn_with_second_undo(self):
+        with timed_turn(self):
             yield
-        if not told:
-            told.append("")
-            with pytest.raises(ConflictError, match="load 1 is being undone") as refused:
-                undo_load(index, OPERATOR, bad.batch)
-            told.append(str(refused.value))
+        if not errors:
+            errors.append("")
+            with pytest.raises(ConflictError, match="load 1 is being undone") as error:
+                undo_load(chunked_index, OPERATOR, wrong_load.batch)
+            errors.append(str(error.value))
 
     with monkeypatch.context() as patched:
-        patched.setattr(AdaptiveBatchSize, "timed_turn", turn)
-        assert undo_load(index, OPERATOR, bad.batch).removed == CHILDREN
-    assert len(told) == 2
-    assert crosswalk(index) == {}
-    sound(index)
+        patched.setattr(AdaptiveBatchSize, "timed_turn", turn_with_second_undo)
+        assert undo_load(chunked_index, OPERATOR, wrong_load.batch).removed == CHILDREN
+    assert len(errors) == 2
+    assert crosswalk(chunked_index) == {}
+    sound(chunked_index)
 
 
-def test_one_whose_undo_another_went_on_with_is_told_and_writes_no_more(index, monkeypatch):
-    bad = load_rows(index, "sis", *children())
-    pause = AdaptiveBatchSize.timed_turn
+def test_process_whose_undo_another_resumed_is_refused_and_stops_writing(chunked_index, monkeypatch):
+    wrong_load = load_rows(chunked_index, "sis", *children())
+    timed_turn = AdaptiveBatchSize.timed_turn
 
     @contextmanager
-    def turn(self):
-        with pause(self):
+    def turn_with_other_undo(self):
+        with timed_turn(self):
             yield
-        # Once the first chunk is written this process is silent for long: another takes it for dead.
+        # After the first chunk, another process takes this one for dead.
         patched.undo()
-        with monkeypatch.context() as silent:
-            silent.setattr("mpi.service.loads.load_undo.is_worker_alive", lambda *_: False)
-            undo_load(index, OPERATOR, bad.batch)
+        with monkeypatch.context() as inactive:
+            inactive.setattr("mpi.service.loads.load_undo.is_worker_alive", lambda *_: False)
+            undo_load(chunked_index, OPERATOR, wrong_load.batch)
 
     with monkeypatch.context() as patched:
-        patched.setattr(AdaptiveBatchSize, "timed_turn", turn)
+        patched.setattr(AdaptiveBatchSize, "timed_turn", turn_with_other_undo)
         with pytest.raises(ConflictError, match="another caller has resumed the undo of load 1"):
-            undo_load(index, OPERATOR, bad.batch)
-    assert crosswalk(index) == {}
-    sound(index)
+            undo_load(chunked_index, OPERATOR, wrong_load.batch)
+    assert crosswalk(chunked_index) == {}
+    sound(chunked_index)
 
 
-def test_while_a_load_is_taken_back_what_it_said_of_later_records_counts(index, monkeypatch):
+def test_statements_of_a_load_count_until_their_chunk_is_undone(chunked_index, monkeypatch):
     monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 1)
     monkeypatch.setattr(chunk_writer, "POSTGRESQL_CHUNK", 1)
 
     def grades():
-        return [read(index, OPERATOR, "sis", child["local_id"])["record"]["grade"] for child in named]
+        return [
+            read(chunked_index, OPERATOR, "sis", child["local_id"])["record"]["grade"]
+            for child in children_of_load
+        ]
 
-    named = many_children(2)
+    children_of_load = many_children(2)
 
-    for on, grade in (("2026-03-01", "01"), ("2026-03-05", "09")):
-        first, second = (child | {"grade": grade} for child in named)
-        bad = load_rows(index, "sis", first, second, as_of=datetime.fromisoformat(on).replace(tzinfo=UTC))
+    for day, grade in (("2026-03-01", "01"), ("2026-03-05", "09")):
+        first, second = (child | {"grade": grade} for child in children_of_load)
+        wrong_load = load_rows(
+            chunked_index, "sis", first, second, as_of=datetime.fromisoformat(day).replace(tzinfo=UTC)
+        )
     with undo_stopped_after(monkeypatch, 1):
-        undo_load(index, OPERATOR, bad.batch)
+        undo_load(chunked_index, OPERATOR, wrong_load.batch)
     assert grades() == ["01", "09"]
-    upsert(index, OPERATOR, "sis", named[1] | {"grade": "02", "as_of": "2026-03-03T00:00:00Z"})
+    upsert(
+        chunked_index, OPERATOR, "sis", children_of_load[1] | {"grade": "02", "as_of": "2026-03-03T00:00:00Z"}
+    )
     assert grades() == ["01", "09"]
-    undo_load(index, OPERATOR, bad.batch)
+    undo_load(chunked_index, OPERATOR, wrong_load.batch)
     assert grades() == ["01", "02"]
 
 
-def test_while_a_load_is_taken_back_another_is_and_of_each_record_what_counts_stays(index, monkeypatch):
-    named = [child | {"grade": "01"} for child in many_children(6)]
-    first = load_rows(index, "sis", *named)
-    later = load_rows(index, "sis", *(child | {"grade": "02"} for child in named[3:]))
+def test_concurrent_undo_of_two_loads_keeps_what_counts_for_each_record(chunked_index, monkeypatch):
+    children_of_load = [child | {"grade": "01"} for child in many_children(6)]
+    first = load_rows(chunked_index, "sis", *children_of_load)
+    later = load_rows(chunked_index, "sis", *(child | {"grade": "02"} for child in children_of_load[3:]))
     monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 1)
     monkeypatch.setattr(chunk_writer, "POSTGRESQL_CHUNK", 1)
     with undo_stopped_after(monkeypatch, 1):
-        undo_load(index, OPERATOR, first.batch)
-    with index.database.read(OPERATOR) as unit:
-        had_their_turn = unit.batches.undone_records(first.batch)
+        undo_load(chunked_index, OPERATOR, first.batch)
+    with chunked_index.database.read(OPERATOR) as unit:
+        undone_records = unit.batches.undone_records(first.batch)
         counts = {
-            record: len(said) for record, said in unit.record_assertions.assertions_about(range(1, 7)).items()
+            record: len(assertions)
+            for record, assertions in unit.record_assertions.assertions_about(range(1, 7)).items()
         }
-    assert len(had_their_turn) == 1
-    assert counts == {n: (n not in had_their_turn) + (n > 3) for n in range(1, 7)}
-    undo_load(index, OPERATOR, later.batch)
-    assert len(crosswalk(index)) == 5
-    sound(index)
-    undo_load(index, OPERATOR, first.batch)
-    assert crosswalk(index) == {}
-    sound(index)
+    assert len(undone_records) == 1
+    assert counts == {n: (n not in undone_records) + (n > 3) for n in range(1, 7)}
+    undo_load(chunked_index, OPERATOR, later.batch)
+    assert len(crosswalk(chunked_index)) == 5
+    sound(chunked_index)
+    undo_load(chunked_index, OPERATOR, first.batch)
+    assert crosswalk(chunked_index) == {}
+    sound(chunked_index)
 
 
-def test_a_load_that_is_being_taken_back_is_not_gone_on_with(index, monkeypatch):
+def test_load_that_is_being_undone_is_not_resumed(chunked_index, monkeypatch):
     with stopped_after(monkeypatch, 3):
-        load_rows(index, "sis", *children(), digest="file")
+        load_rows(chunked_index, "sis", *children(), digest="file")
     with undo_stopped_after(monkeypatch, 1):
-        undo_load(index, OPERATOR, 1)
-    assert load_rows(index, "sis", *children(), digest="file").batch == 2
-    undo_load(index, OPERATOR, 1)
-    assert len(crosswalk(index)) == CHILDREN
-    sound(index)
+        undo_load(chunked_index, OPERATOR, 1)
+    assert load_rows(chunked_index, "sis", *children(), digest="file").batch == 2
+    undo_load(chunked_index, OPERATOR, 1)
+    assert len(crosswalk(chunked_index)) == CHILDREN
+    sound(chunked_index)
 
 
 def day(number: int) -> datetime:
@@ -216,55 +215,59 @@ def day(number: int) -> datetime:
 
 
 @pytest.mark.parametrize("seed", [4, 6, 17, 18, 22, 26, 29, 35, 37, 38])
-def test_whatever_its_chunks_an_undo_leaves_and_tells_the_same(tmp_path, monkeypatch, seed):
+def test_undo_leaves_and_reports_the_same_with_any_chunk_size(tmp_path, monkeypatch, seed):
     histories = []
     for size in (1, 3, 10_000):
         monkeypatch.setattr(load_undo, "new_transaction_sizer", lambda _, n=size: AdaptiveBatchSize(n))
         with an_index(tmp_path / str(size), "sis", "ccwis", secret="ab" * 32) as index:
-            histories.append(a_history(index, random.Random(seed)))
+            histories.append(run_random_history(index, random.Random(seed)))
     assert histories[0] == histories[1] == histories[2]
 
 
-def a_history(index, chance):
-    """Children who are much alike come, change, and come back; what one of their loads said is taken back.
+def run_random_history(index, random_source):
+    """Load and change similar children at random, and undo one of the loads.
 
-    Returns who is who in the end, by the records that each ID was first seen with; what became of every ID;
-    and what the undo told.
+    Returns the final persons, by the records that each ID was first seen with; the status of every ID;
+    and the report of the undo.
     """
 
     def child(local_id):
         return a_child(
             local_id,
-            first_name=chance.choice(("Amara", "Amaro", "Zoe")),
-            last_name=chance.choice(("Okonkwo", "Washington")),
-            birth_date=chance.choice(("2014-03-09", "2014-03-10")),
-            postal_code=chance.choice(("43001", "43002", None)),
+            first_name=random_source.choice(("Amara", "Amaro", "Zoe")),
+            last_name=random_source.choice(("Okonkwo", "Washington")),
+            birth_date=random_source.choice(("2014-03-09", "2014-03-10")),
+            postal_code=random_source.choice(("43001", "43002", None)),
         )
 
-    seen = {}
+    first_seen = {}
 
-    def look():
+    def read_persons():
         links = crosswalk(index)
         for record in sorted(links):
-            seen.setdefault(links[record], (len(seen), record))
-        return {record: seen[eid] for record, eid in links.items()}
+            first_seen.setdefault(links[record], (len(first_seen), record))
+        return {record: first_seen[eid] for record, eid in links.items()}
 
-    for number in range(chance.randint(2, 6)):
+    for number in range(random_source.randint(2, 6)):
         upsert(index, OPERATOR, "ccwis", child(f"c{number}"))
     load_rows(
-        index, "sis", *(child(f"s{n}") for n in range(chance.randint(1, 7))), as_of=day(1), confirm=True
+        index,
+        "sis",
+        *(child(f"s{n}") for n in range(random_source.randint(1, 7))),
+        as_of=day(1),
+        confirm=True,
     )
-    look()
-    snapshot = Snapshot.FULL if chance.random() < 0.4 else Snapshot.DELTA
-    names = [f"s{n}" for n in range(chance.randint(0, 2), chance.randint(3, 10))]
-    said = [child(name) for name in names]
-    bad = load_rows(index, "sis", *said, as_of=day(2), confirm=True, snapshot=snapshot)
-    look()
-    for _ in range(chance.randint(0, 3)):
-        upsert(index, OPERATOR, "ccwis", child(f"c{chance.randint(0, 9)}"))
-    look()
-    told = undo_load(index, OPERATOR, bad.batch)
+    read_persons()
+    snapshot = Snapshot.FULL if random_source.random() < 0.4 else Snapshot.DELTA
+    names = [f"s{n}" for n in range(random_source.randint(0, 2), random_source.randint(3, 10))]
+    statements = [child(name) for name in names]
+    wrong_load = load_rows(index, "sis", *statements, as_of=day(2), confirm=True, snapshot=snapshot)
+    read_persons()
+    for _ in range(random_source.randint(0, 3)):
+        upsert(index, OPERATOR, "ccwis", child(f"c{random_source.randint(0, 9)}"))
+    read_persons()
+    undone = undo_load(index, OPERATOR, wrong_load.batch)
     assert verify(index, OPERATOR) == []
-    links = look()
-    became = {seen[eid]: look_up_person(index, OPERATOR, eid).status for eid in seen}
-    return links, became, replace(told, disclosures=())
+    links = read_persons()
+    statuses = {first_seen[eid]: look_up_person(index, OPERATOR, eid).status for eid in first_seen}
+    return links, statuses, replace(undone, disclosures=())

@@ -1,12 +1,14 @@
-"""What each process that lets rows in has to begin with: each begins anew with every file."""
+"""Test that a row intake process imports no slow module, since it starts anew with every file."""
 
 import subprocess
 import sys
 
-HEAVY = ("numpy", "pyarrow", "duckdb", "sqlalchemy", "networkx", "splink")
+SLOW_MODULES = ("numpy", "pyarrow", "duckdb", "sqlalchemy", "networkx", "splink")
 
 
-def test_who_lets_rows_in_imports_nothing_that_takes_long():
-    ask = f"import sys, mpi.service.loads.row_intake; print([m for m in {HEAVY} if m in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True).stdout
-    assert told == "[]\n"
+def test_row_intake_imports_no_slow_module():
+    script = (
+        f"import sys, mpi.service.loads.row_intake; print([m for m in {SLOW_MODULES} if m in sys.modules])"
+    )
+    output = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert output == "[]\n"
