@@ -17,11 +17,11 @@ from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.viewer import make_operator
-from mpi.matching.model.model import MODEL_FILES, MatchModel, find_model_folder, load_model
+from mpi.matching.model.match_model import MODEL_FILES, MatchModel, find_model_folder, load_model
 from mpi.service.access.setup import create_index, require_secret
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.index import Index, IndexSettings, Matcher, SignInLimits, Store, compile_matcher
-from mpi.service.maintenance.restore_notice import begin_generation_after_restore
+from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
 

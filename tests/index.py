@@ -1,4 +1,4 @@
-"""A real index in a temporary folder, with the tiny model, and plain helpers to work it."""
+"""Real test index in a temporary folder, with the tiny model, and helpers to use it."""
 
 import tempfile
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ _SCORERS: dict[str, OnlineScorer] = {}
 def an_index(
     folder: Path, *sources: str, secret: str | None = None, database_url: str | None = None, **model: object
 ):
-    """A new test index with the given sources; on SQLite, in the folder, unless another store is named."""
+    """Open a new test index with the given sources, on SQLite in the folder or on another store."""
     folder.mkdir(parents=True, exist_ok=True)
     if secret is not None:
         (folder / "secret.key").write_text(secret)
@@ -54,17 +54,17 @@ def an_index(
 
 
 def with_settings(index: Index, **changes: object) -> Index:
-    """The same open index with other settings."""
+    """Return the open index with other settings."""
     return replace(index, settings=replace(index.settings, **changes))
 
 
 def with_caches(index: Index, **changes: object) -> Index:
-    """The same open index with other cached values, as another process would have them."""
+    """Return the open index with other cached values, as another process would have them."""
     return replace(index, caches=replace(index.caches, **changes))
 
 
 def _compiled(model) -> OnlineScorer:
-    """The model's scorer, compiled once a process: a model that a folder holds is known by its digest."""
+    """Return the model's scorer, compiled once per process and cached by the model's digest."""
     if model.digest not in _SCORERS:
         _SCORERS[model.digest] = compile_scorer(model)
     return _SCORERS[model.digest]
@@ -72,7 +72,7 @@ def _compiled(model) -> OnlineScorer:
 
 @cache
 def _database_without_a_row() -> dict[str, bytes]:
-    """SQLite's files at this version's schema: migrations take longer than all else of a new index."""
+    """Return SQLite's files at the current schema; migrations would take most of a new index's time."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "mpi.db"
         database = Database(f"sqlite:///{file}")
@@ -82,7 +82,7 @@ def _database_without_a_row() -> dict[str, bytes]:
 
 
 def a_child(local_id: str = "1", **changes: object) -> dict[str, object]:
-    """A canonical record as sent, valid by default."""
+    """Return a canonical record as sent, valid by default."""
     record: dict[str, object] = {
         "local_id": local_id,
         "first_name": "Amara",
@@ -96,7 +96,7 @@ def a_child(local_id: str = "1", **changes: object) -> dict[str, object]:
 
 
 def rows(*records: dict[str, object]) -> list[CanonicalRow]:
-    """Records as the rows of a file."""
+    """Return records as the rows of a file."""
     return [CanonicalRow(line, None, dict(record)) for line, record in enumerate(records, 2)]
 
 
@@ -106,12 +106,12 @@ def load_rows(index, source: str, *records: dict[str, object], **options: object
 
 
 def crosswalk(index) -> dict[tuple[str, str], str]:
-    """Every active record's enterprise ID."""
+    """Return the enterprise ID of every active record."""
     return {(row.source, row.local_id): row.enterprise_id for row in export_crosswalk(index, OPERATOR)}
 
 
 def partition_of(index) -> set[frozenset[tuple[str, str]]]:
-    """The published partition, by (source, local ID)."""
+    """Return the published partition, by (source, local ID)."""
     persons: dict[str, set[tuple[str, str]]] = {}
     for record, eid in crosswalk(index).items():
         persons.setdefault(eid, set()).add(record)
@@ -119,7 +119,7 @@ def partition_of(index) -> set[frozenset[tuple[str, str]]]:
 
 
 def many_children(count: int, start: int = 0) -> list[dict[str, object]]:
-    """Children that are nobody else: distinct names of letters and distinct birth dates."""
+    """Return unrelated children: distinct names of letters and distinct birth dates."""
 
     def word(number: int) -> str:
         letters = ""
@@ -141,16 +141,16 @@ def many_children(count: int, start: int = 0) -> list[dict[str, object]]:
 
 
 def all_that_is_stored(index) -> bytes:
-    """Every byte of the database: SQLite's file, what was deleted too; of PostgreSQL every value there is."""
+    """Return every byte of the database, with deleted ones on SQLite and every value on PostgreSQL."""
     with index.database.engine.connect() as connection:
         if index.database.is_postgresql:
             cursor = connection.connection.cursor()
             tables = [row[0] for row in cursor.execute("SELECT relname FROM pg_stat_user_tables")]
-            found = b""
+            content = b""
             for table in tables:
                 with cursor.copy(f'COPY "{table}" TO STDOUT (FORMAT binary)') as copy:
-                    found += b"".join(bytes(piece) for piece in copy)
-            return found
+                    content += b"".join(bytes(chunk) for chunk in copy)
+            return content
         connection.exec_driver_sql("COMMIT")
         connection.exec_driver_sql("VACUUM")
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -158,12 +158,12 @@ def all_that_is_stored(index) -> bytes:
 
 
 def own_keys(group_id: int, *keys: int) -> PackedKeys:
-    """Keys of one record, as they are stored."""
+    """Return the keys of one record, as they are stored."""
     return PackedKeys(group_id, np.array(keys, STORED_DTYPE).tobytes())
 
 
 def all_keys(unit: ReadUnit, config_id: int) -> list[tuple[int, int]]:
-    """Key and record of every key that is searched, ascending."""
+    """Return key and record of every searchable key, ascending."""
     return sorted(
         (key, record)
         for page in unit.keys.iterate_searched_rows(config_id)

@@ -1,43 +1,43 @@
-"""Re-clusters whose process is no more."""
+"""Re-clusters whose process has died."""
 
 import pytest
 
 from mpi.matching.scoring.engines import DUCKDB_ENGINE
 from mpi.service.processes import worker_liveness
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from tests.index import OPERATOR
 
 
 class Killed(BaseException):
-    """Stands for a kill."""
+    """Stands for a kill of the process."""
 
 
 class Elsewhere:
-    """DuckDB, as if it were on machines that are not here; says how often it is asked."""
+    """The DuckDB engine under Spark's name; counts its calls."""
 
     name = "spark"
 
     def __init__(self):
         self.asked = 0
 
-    def weigh_pairs(self, *what):
+    def weigh_pairs(self, *arguments):
         self.asked += 1
-        return DUCKDB_ENGINE.weigh_pairs(*what)
+        return DUCKDB_ENGINE.weigh_pairs(*arguments)
 
 
 def interrupt(monkeypatch, index, matcher, step, engine=DUCKDB_ENGINE):
-    """Begin a re-cluster that dies at a step as if its process had been killed."""
+    """Start a re-cluster that dies at a step as if its process had been killed."""
 
-    def dies(at, _done, _total):
-        if at == step:
+    def die_at_step(current_step, _done, _total):
+        if current_step == step:
             raise Killed
 
     with monkeypatch.context() as patched:
         patched.setattr("mpi.service.recluster.run_executor._detach_or_abandon", lambda *_: None)
         with pytest.raises(Killed):
-            recluster(index, OPERATOR, matcher, apply=True, progress=dies, engine=engine)
+            recluster(index, OPERATOR, matcher, apply=True, progress=die_at_step, engine=engine)
 
 
 def forget_who_began(monkeypatch):
-    """From now on this process is not the one that began a run, and that one is no more."""
+    """Make this process differ from the one that started a run, which counts as dead."""
     monkeypatch.setattr(worker_liveness, "_TOKEN", "another")

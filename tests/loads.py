@@ -6,9 +6,9 @@ import pytest
 
 from mpi.service.indexing import compaction
 from mpi.service.indexing.reindex import ignore_progress
-from mpi.service.loads import batch_sizes, chunk_writer, load_undo
+from mpi.service.loads import chunk_writer, load_undo, window_sizes
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.derive import derive
+from mpi.service.recluster.derivation import derive
 from tests.index import OPERATOR, many_children
 
 CHILDREN = 1_100
@@ -30,7 +30,11 @@ _SMALL_RUNS = {
 
 def in_small_chunks(monkeypatch) -> None:
     """Have the loads of a test write a few hundred statements at a time."""
-    for module, numbers in ((chunk_writer, _SMALL), (batch_sizes, _SMALL_WINDOWS), (compaction, _SMALL_RUNS)):
+    for module, numbers in (
+        (chunk_writer, _SMALL),
+        (window_sizes, _SMALL_WINDOWS),
+        (compaction, _SMALL_RUNS),
+    ):
         for name, number in numbers.items():
             monkeypatch.setattr(module, name, number)
 

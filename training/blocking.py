@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
 from mpi.matching.model.blocking_keys import BlockingPart, BlockingRule, BlockingSpec, compute_keys
-from mpi.matching.scoring.batch import PAIR_SCHEMA, connect_duckdb
+from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb
 from training.record_table import Records, to_feature_table
 from training.records import KEYED_HASH
 

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from mpi.domain import clock
 from mpi.domain.errors import RecordError
 from mpi.domain.features import FEATURE_COLUMNS, Features
-from mpi.matching.scoring.batch import make_feature_schema, make_feature_table
+from mpi.matching.scoring.splink_engine import make_feature_schema, make_feature_table
 from mpi.standardize.fields.scalars import MAX_VALUE_CHARACTERS
 from mpi.standardize.process_pool import start_pool
 from training.field_groups import (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS
-from mpi.matching.scoring.batch import make_feature_table
+from mpi.matching.scoring.splink_engine import make_feature_table
 from training.column_standardizer import standardize_table
 from training.file_layouts import FileLayout, read_rows_by_layout
 from training.raw_table import read_raw_table

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.domain.record import Address, CanonicalRecord, Enrollment, Guardian, Placement
-from mpi.matching.scoring.batch import make_feature_schema
+from mpi.matching.scoring.splink_engine import make_feature_schema
 from mpi.standardize.address.addresses import NO_ADDRESS, list_address_keys, parse_addresses
 from mpi.standardize.address.placements import find_placement_homes
 from mpi.standardize.birth_dates import parse_birth_dates
@@ -26,9 +26,9 @@ from mpi.standardize.name.names import add_formal_names, parse_given_name, parse
 from mpi.standardize.name.person_names import choose_surname
 from mpi.standardize.name.placeholders import is_multiple_birth_name
 from mpi.standardize.phones import parse_email, parse_phones
-from mpi.standardize.record import format_birth_place
 from mpi.standardize.record_validation import parse_as_of, parse_multiple_birth
 from mpi.standardize.ssn import tokenize_ssn
+from mpi.standardize.standardizer import format_birth_place
 from training.records import KEYED_HASH, SOURCE_COLUMN
 
 Values = Sequence[str | None]

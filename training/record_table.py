@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
-from mpi.matching.scoring.batch import make_feature_table
+from mpi.matching.scoring.splink_engine import make_feature_table
 
 Records = Sequence[tuple[int, Features]]
 """Record IDs with their features, ascending by ID."""

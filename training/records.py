@@ -16,10 +16,10 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.record import SENT_FIELDS
 from mpi.standardize.process_pool import map_chunks
-from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.shared_value_detection import find_shared_values
 from mpi.standardize.shared_values import drop_shared_values
+from mpi.standardize.standardizer import standardize
 
 KEYED_HASH = KeyedHash(bytes(SECRET_BYTES))
 """Fixed keyed hash of training runs.

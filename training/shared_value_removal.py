@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mpi.domain.features import FEATURE_COLUMNS
-from mpi.matching.scoring.batch import connect_duckdb, make_feature_table
 from mpi.matching.scoring.shared_value_counts import SHAREABLE_VALUES_SQL, SHARED_VALUES_SQL
+from mpi.matching.scoring.splink_engine import connect_duckdb, make_feature_table
 from mpi.standardize.shared_values import drop_shared_values, make_shared_values
 from training.record_table import decode_features
 from training.records import KEYED_HASH

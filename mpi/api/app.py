@@ -14,13 +14,13 @@ from mpi.api.openapi import DocumentedAPI
 from mpi.api.pages import page_route
 from mpi.api.pages.desk import sign_in, view_as
 from mpi.api.pages.routes import router as pages
-from mpi.api.pages.session import session
+from mpi.api.pages.session import authentication
 from mpi.api.request import problems
 from mpi.api.routes import (
     consents,
     crosswalk,
     decisions,
-    explain,
+    explanations,
     freezes,
     golden,
     health,
@@ -30,9 +30,9 @@ from mpi.api.routes import (
     quality,
     questions,
     records,
+    saved_views,
     sources,
     tasks,
-    views,
 )
 from mpi.domain.errors import InputError
 from mpi.service.core.index import Index
@@ -89,11 +89,11 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     for router in fast_path_routers:
         app.include_router(router)
     for module in (
-        records, loads, sources, persons, golden, explain, decisions, proposals, crosswalk, tasks, quality,
-        questions, freezes, consents, views, health,
+        records, loads, sources, persons, golden, explanations, decisions, proposals, crosswalk, tasks, quality,
+        questions, freezes, consents, saved_views, health,
     ):  # fmt: skip
         app.include_router(module.router)
-    session.install(app, open_pages=open_pages)
+    authentication.install(app, open_pages=open_pages)
     app.include_router(pages)
     if open_pages:
         app.include_router(view_as.router)

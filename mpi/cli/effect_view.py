@@ -9,7 +9,7 @@ from mpi.cli.output import print_facts, print_json, print_note, print_table
 from mpi.cli.record_references import format_group
 
 if TYPE_CHECKING:
-    from mpi.service.persons.effects import PastDisclosure, StepEffect
+    from mpi.service.persons.step_effects import PastDisclosure, StepEffect
 
 
 def show_effect(effect: StepEffect, *, as_json: bool) -> None:

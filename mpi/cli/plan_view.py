@@ -9,7 +9,7 @@ from mpi.cli.output import print_facts, print_json, print_note, print_table
 
 if TYPE_CHECKING:
     from mpi.service.maintenance.blocking_stop_list import StopListPlan
-    from mpi.service.recluster.plan import ReclusterPlan
+    from mpi.service.recluster.recluster_plan import ReclusterPlan
 
 MAX_LINES = 20
 """Number of changes in the table of a plan; ``--json`` has all of them."""

@@ -3,19 +3,54 @@
 All other modules read the clock here, so that tests can set it.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from mpi.domain.errors import InputError
 
 
+def _read_system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+_read_clock: Callable[[], datetime] = _read_system_clock
+
+
 def now() -> datetime:
     """Return the current time in UTC, with time zone."""
-    return datetime.now(UTC)
+    return _read_clock()
 
 
 def today() -> str:
     """Return the current date in UTC as ``YYYY-MM-DD``."""
     return now().date().isoformat()
+
+
+@contextmanager
+def set_clock(read_clock: Callable[[], datetime]) -> Iterator[None]:
+    """Replace the clock of this process, for all threads, within a block.
+
+    Args:
+        read_clock: returns the time in UTC, with time zone.
+    """
+    global _read_clock  # noqa: PLW0603 - the clock is one for the process, like the system's
+    previous_clock, _read_clock = _read_clock, read_clock
+    try:
+        yield
+    finally:
+        _read_clock = previous_clock
+
+
+@contextmanager
+def fixed_clock(moment: datetime) -> Iterator[None]:
+    """Stop the clock of this process at a moment within a block.
+
+    Args:
+        moment: with time zone.
+    """
+    with set_clock(lambda: moment):
+        yield
 
 
 def format_timestamp(moment: datetime) -> str:

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 from mpi.domain.errors import FileError
 from mpi.intake.encoding import BOM, SAMPLE_BYTES, check_encoding
 from mpi.intake.rows import RawRow, RejectedRow
-from mpi.intake.tabular import MAX_FIELD_CHARACTERS, MAX_RECORD_BYTES, check_header, open_binary
+from mpi.intake.tabular_file import MAX_FIELD_CHARACTERS, MAX_RECORD_BYTES, check_header, open_binary
 
 _DELIMITER_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 _SKIP_BYTES = 65_536

@@ -13,7 +13,7 @@ import orjson
 from mpi.domain.errors import FileError
 from mpi.intake.encoding import BOM, SAMPLE_BYTES, check_encoding, is_utf8
 from mpi.intake.rows import RawRow, RejectedRow
-from mpi.intake.tabular import MAX_RECORD_BYTES, open_binary
+from mpi.intake.tabular_file import MAX_RECORD_BYTES, open_binary
 
 MAX_DEPTH = 8
 """Deepest nesting of a row; a canonical record needs three."""

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from mpi.domain.errors import FileError
 from mpi.intake.rows import RawRow, RejectedRow
-from mpi.intake.tabular import MAX_FIELD_CHARACTERS, check_header, open_binary
+from mpi.intake.tabular_file import MAX_FIELD_CHARACTERS, check_header, open_binary
 
 BATCH_ROWS = 2_048
 """Rows that are read at a time."""

@@ -14,7 +14,7 @@ from mpi.intake.ndjson_file import NdjsonTable
 from mpi.intake.parquet_file import ParquetTable
 from mpi.intake.projection import Projection
 from mpi.intake.rows import CanonicalRow, RejectedRow
-from mpi.intake.tabular import TabularFile, open_binary
+from mpi.intake.tabular_file import TabularFile, open_binary
 from mpi.intake.xml_stream import XmlFile
 
 FORMATS = ("csv", "parquet", "ndjson", "edfi", "afcars")

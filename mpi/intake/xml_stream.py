@@ -16,7 +16,7 @@ from xml.parsers import expat
 
 from mpi.domain.errors import FileError
 from mpi.intake.encoding import to_codec_name
-from mpi.intake.tabular import MAX_RECORD_BYTES, open_binary
+from mpi.intake.tabular_file import MAX_RECORD_BYTES, open_binary
 
 MAX_DEPTH = 40
 """Deepest nesting of a record; the interchange formats need about ten."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from mpi.domain.record import CanonicalRecord
 from mpi.standardize.fields.dates import ParsedDate, is_future, parse_date, swap_day_and_month
-from mpi.standardize.text import squeeze
+from mpi.standardize.text_folding import squeeze
 
 _NO_DATE = ParsedDate()
 

@@ -11,7 +11,7 @@ from mpi.standardize.fields.codes import BIRTH_DATE_QUALITIES, is_sex_code
 from mpi.standardize.fields.dates import is_future, parse_date
 from mpi.standardize.name.placeholders import is_placeholder_given, is_placeholder_surname
 from mpi.standardize.phones import parse_email, parse_phones
-from mpi.standardize.text import squeeze
+from mpi.standardize.text_folding import squeeze
 
 
 def find_quality_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import Identifier
-from mpi.standardize.text import CACHE_SIZE, join_words, squeeze
+from mpi.standardize.text_folding import CACHE_SIZE, join_words, squeeze
 
 _FAMILY_SYSTEM_WORDS = ("CASE", "FAMILY", "HOUSEHOLD")
 """Words in the names of systems that number families, not persons.

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import phonenumbers
 
-from mpi.standardize.text import CACHE_SIZE
+from mpi.standardize.text_folding import CACHE_SIZE
 
 _HOME_REGION = "US"
 _MAX_PHONE_CHARACTERS = 100

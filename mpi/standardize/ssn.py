@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import QualityIssue
-from mpi.standardize.text import split_words
+from mpi.standardize.text_folding import split_words
 
 _NINE_DIGITS = re.compile(r"([0-9]{3})[- ]?([0-9]{2})[- ]?([0-9]{4})\Z")
 _FOUR_DIGITS = re.compile(r"[0-9]{4}\Z")

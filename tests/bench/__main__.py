@@ -37,8 +37,8 @@ def main() -> int:
     )
     parser.add_argument("--model", type=Path, help="folder of a model fitted for so many; the default one")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that serve")
-    asked = parser.parse_args()
-    print(json.dumps(bench(asked), indent=1))
+    arguments = parser.parse_args()
+    print(json.dumps(bench(arguments), indent=1))
     return 0
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
 from mpi.domain.viewer import make_operator
-from mpi.matching.scoring.batch import _register_frequencies, connect_duckdb, find_all_candidate_pairs
+from mpi.matching.scoring.splink_engine import _register_frequencies, connect_duckdb, find_all_candidate_pairs
 from tests.bench.searching import every_record
 from tests.bench.state import Made
 

@@ -48,15 +48,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench-epoch", description=main.__doc__)
     parser.add_argument("--changes", type=int, default=200_000, help="records that change person")
     parser.add_argument("--store", choices=("sqlite", "postgresql", "both"), default="both")
-    asked = parser.parse_args()
-    found: dict[str, object] = {"machine": machine(), "changes": asked.changes}
-    stores = ("sqlite", "postgresql") if asked.store == "both" else (asked.store,)
+    arguments = parser.parse_args()
+    results: dict[str, object] = {"machine": machine(), "changes": arguments.changes}
+    stores = ("sqlite", "postgresql") if arguments.store == "both" else (arguments.store,)
     with a_server() if "postgresql" in stores else nullcontext() as server:
         for store in stores:
             with tempfile.TemporaryDirectory(prefix="mpi-bench-epoch-") as folder:
                 url = server.url(server.new_database()) if store == "postgresql" else None
-                found[store] = _one_store(Path(folder), store, url, asked.changes)
-    print(json.dumps(found, indent=1))
+                results[store] = _one_store(Path(folder), store, url, arguments.changes)
+    print(json.dumps(results, indent=1))
     return 0
 
 

@@ -24,40 +24,40 @@ TO = "ccwis"
 def measure(
     made: Made, state: Path, fresh: Path, calls: int, seconds: float, workers: int
 ) -> dict[str, object]:
-    """Everything over HTTP.
+    """Measure every figure over HTTP.
 
     Args:
         made: the index.
         state: the simulated state that it holds.
-        fresh: another, none of whose records it holds.
+        fresh: another state, none of whose records it holds.
         calls: resolves to time with one client.
-        seconds: how long eight clients keep at it.
+        seconds: how long eight clients keep calling.
         workers: processes that serve.
     """
-    found: dict[str, object] = {}
+    results: dict[str, object] = {}
     with serving(made, workers) as server:
-        found["keys_merged_s"] = keys_merged(made)
+        results["keys_merged_s"] = keys_merged(made)
         wires = [Wire(server.port, made.key) for _ in range(CLIENTS)]
         stream = resolves(wires[0], state, fresh)
-        look = _lookups(wires[0], made, state)
+        look_ups = _lookups(wires[0], made, state)
         for call in itertools.islice(stream, WARM_UP * workers):
             wires[0].send(call)
-        found["resolve"] = _alone(server, wires[0], itertools.islice(stream, calls))
-        by_local_id, by_eid = look
-        found["look_up_by_local_id"] = _alone(server, wires[0], itertools.islice(by_local_id, LOOKUPS))
-        found["look_up_by_eid"] = _alone(server, wires[0], itertools.islice(by_eid, LOOKUPS))
+        results["resolve"] = _alone(server, wires[0], itertools.islice(stream, calls))
+        by_local_id, by_eid = look_ups
+        results["look_up_by_local_id"] = _alone(server, wires[0], itertools.islice(by_local_id, LOOKUPS))
+        results["look_up_by_eid"] = _alone(server, wires[0], itertools.islice(by_eid, LOOKUPS))
         shares = [itertools.islice(by_local_id, n, None, CLIENTS) for n in range(CLIENTS)]
-        ready = [list(itertools.islice(share, 2_000)) for share in shares]
-        found["look_up_8_clients"] = _together(
-            server, wires, [itertools.cycle(each) for each in ready], min(seconds, 10)
+        prepared_calls = [list(itertools.islice(share, 2_000)) for share in shares]
+        results["look_up_8_clients"] = _together(
+            server, wires, [itertools.cycle(each) for each in prepared_calls], min(seconds, 10)
         )
-        enough = int(seconds * 100)
-        writes = [list(itertools.islice(stream, enough)) for _ in wires]
-        found["resolve_8_clients"] = _together(server, wires, [iter(each) for each in writes], seconds)
-        found["look_up_while_loading"] = _while_loading(made, fresh, wires[0], by_local_id)
+        most_calls = int(seconds * 100)
+        writes = [list(itertools.islice(stream, most_calls)) for _ in wires]
+        results["resolve_8_clients"] = _together(server, wires, [iter(each) for each in writes], seconds)
+        results["look_up_while_loading"] = _while_loading(made, fresh, wires[0], by_local_id)
         for wire in wires:
             wire.close()
-    return found
+    return results
 
 
 def keys_merged(made: Made) -> float:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
 from mpi.domain.viewer import make_operator
-from mpi.matching.scoring.batch import _register_frequencies, connect_duckdb, make_feature_table
+from mpi.matching.scoring.splink_engine import _register_frequencies, connect_duckdb, make_feature_table
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 

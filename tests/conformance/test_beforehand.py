@@ -13,12 +13,12 @@ from mpi.service.core.group_commit import GroupCommit
 from mpi.service.indexing import reindex
 from mpi.service.indexing.background_compaction import compact_leftover_segments
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records import optimistic_candidates
 from mpi.service.records import upsert as upsert_module
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.standardize.payload import features_from_bytes
+from mpi.standardize.serialization import features_from_bytes
 from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.database import Database

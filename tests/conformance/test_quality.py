@@ -11,8 +11,8 @@ from mpi.service.quality.dashboard import measure_quality
 from mpi.service.quality.forecast import forecast_workload
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
 from mpi.service.sampling.blind_sample import draw_blind_sample
-from mpi.service.sampling.labels import export_labels
 from mpi.service.sampling.practice import answer_practice_pair, get_next_practice_pair
+from mpi.service.sampling.training_labels import export_labels
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
 from mpi.storage.repositories.review.desk_counts import StewardAnswers

@@ -17,7 +17,7 @@ from mpi.domain.survivorship import (
     SelectionReason,
     SurvivorshipRules,
 )
-from mpi.service.explanations.pair import explain_pair
+from mpi.service.explanations.pair_explanation import explain_pair
 from mpi.service.explanations.person_history import describe_history
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.records.upsert import upsert

@@ -1,4 +1,4 @@
-"""The commands of the tutorial run as written and print what the page shows."""
+"""The tutorial's commands run as written and print what the page shows."""
 
 import os
 import re
@@ -21,14 +21,14 @@ END_OF_BLOCK = "-- end of block --"
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
-    """Standard output of each bash block, all run in one shell."""
+    """Return the standard output of each bash block, all run in one shell."""
     script = [f'set -e\nmpi() {{ "{sys.executable}" -m mpi "$@"; }}']
     for kind, block in BLOCKS:
         if kind == "bash":
             script += [block, f'echo "{END_OF_BLOCK}"']
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
     environment["COLUMNS"] = "200"
-    run = subprocess.run(
+    process = subprocess.run(
         ["bash", "-c", "\n".join(script)],
         capture_output=True,
         text=True,
@@ -36,16 +36,16 @@ def outputs(tmp_path_factory):
         cwd=tmp_path_factory.mktemp("tutorial"),
         env=environment,
     )
-    assert run.returncode == 0, run.stderr
-    return run.stdout.split(END_OF_BLOCK)
+    assert process.returncode == 0, process.stderr
+    return process.stdout.split(END_OF_BLOCK)
 
 
 def plain_lines(text: str) -> list[str]:
-    """Lines without repeated blanks, and with one placeholder for every enterprise ID."""
+    """Return lines without repeated blanks, with a placeholder for each enterprise ID."""
     return [ENTERPRISE_ID.sub("ID", " ".join(line.split())) for line in text.splitlines() if line.strip()]
 
 
-def test_every_shown_line_is_printed_by_the_commands_before_it(outputs):
+def test_the_commands_print_every_line_shown(outputs):
     number = 0
     for kind, block in BLOCKS:
         if kind == "bash":
@@ -61,7 +61,7 @@ def test_amara_has_one_enterprise_id_in_both_sources(outputs):
     assert first == second
 
 
-def test_the_question_is_closed_by_the_answer_and_open_after_the_undo(outputs):
+def test_the_answer_closes_the_question_and_the_undo_reopens_it(outputs):
     commands = [block for kind, block in BLOCKS if kind == "bash"]
     lists = [text for block, text in zip(commands, outputs, strict=False) if "mpi tasks" in block]
     assert [len(set(QUESTION.findall(text))) for text in lists] == [1, 0, 1]

@@ -1,10 +1,10 @@
-"""How long a page of the queue takes with many open tasks: ``scripts/bench-queue`` (JSON).
+"""Response time of a page of the queue with many open tasks: ``scripts/bench-queue`` (JSON).
 
-Both the use case and, as "HTML", the page as a signed-in steward waits for it over HTTP on this machine.
-
-Records and tasks are written straight into the tables, as settling 100,000 records is not what is measured:
+It measures the use case and, as \"HTML\", the page as a signed-in steward waits for it over HTTP on this
+machine.
+Records and tasks are written straight into the tables, because settling 100,000 records is not measured:
 questions of one to four candidates, one in fifty of them in a burst, a fifth of the sources' pairs within one
-source, 2,000 questions put to sleep and 500 claimed by somebody else.
+source, 2,000 snoozed questions and 500 claimed by somebody else.
 """
 
 import argparse
@@ -39,12 +39,12 @@ OK, SHOWN = 200, 25
 
 
 def fill(index, tasks: int, seed: int = 7) -> None:
-    """Write so many tasks, and records for them."""
+    """Write the given number of tasks, and records for them."""
     draw = random.Random(seed)
     with index.database.write(OPERATOR, "load") as unit:
         sources = [unit.sources.get_by_code(code) for code in SOURCES]
-        made, records, number = [], [], 0
-        while len(made) < tasks:
+        new_tasks, records, number = [], [], 0
+        while len(new_tasks) < tasks:
             number += 1
             centre = len(records) + 1
             candidates = draw.choice((1, 1, 1, 2, 3, 4))
@@ -53,26 +53,26 @@ def fill(index, tasks: int, seed: int = 7) -> None:
                 records.append(_record(len(records) + 1, source))
             burst = draw.random() < 0.02
             question = f"q-{draw.getrandbits(64):016x}"
-            for other in range(centre + 1, centre + candidates + 1):
+            for candidate in range(centre + 1, centre + candidates + 1):
                 harm = draw.randrange(200_000, 9_000_000)
-                made.append(
+                new_tasks.append(
                     Task(
-                        f"pair:{centre}:{other}", "pair", centre, other, draw.uniform(5, 12), "band",
+                        f"pair:{centre}:{candidate}", "pair", centre, candidate, draw.uniform(5, 12), "band",
                         question=question, subject=centre, harm=harm, harm_unflagged=harm // 2,
                         pattern="birth-date-a-day-off" if burst else None,
                         batch_id=1 + number % 5 if burst else None,
                     )
                 )  # fmt: skip
         unit.records.insert(records)
-        unit.tasks.replace([], made, unit.commit_no)
+        unit.tasks.replace([], new_tasks, unit.commit_no)
         by_question: dict[str, list[Task]] = {}
-        for task in made:
+        for task in new_tasks:
             by_question.setdefault(task.question, []).append(task)
         keys = sorted(by_question)
         for key in draw.sample(keys, min(2000, len(keys) // 4)):
-            known = {task.key: round(task.bits * 1e6) for task in by_question[key]}
+            bits_by_task = {task.key: round(task.bits * 1e6) for task in by_question[key]}
             unit.task_work.save(
-                QuestionWork(key, "asleep", AT, asleep_until="2099-01-01", about={"tasks": known})
+                QuestionWork(key, "asleep", AT, asleep_until="2099-01-01", about={"tasks": bits_by_task})
             )
         for key in draw.sample(keys, min(500, len(keys) // 8)):
             unit.task_work.save(
@@ -88,31 +88,31 @@ def _record(number: int, source) -> dict[str, object]:
 
 
 def timed(call, work_clock=time.thread_time) -> dict[str, float]:
-    """Median and 95th percentile in milliseconds, and the median of the processor time, by a clock of it."""
+    """Return median and 95th percentile in milliseconds, and the median processor time."""
     call()
-    took, worked = [], []
+    durations, processor_times = [], []
     for _ in range(RUNS):
-        begun, work = time.perf_counter(), work_clock()
+        start, processor_start = time.perf_counter(), work_clock()
         call()
-        took.append((time.perf_counter() - begun) * 1000)
-        worked.append((work_clock() - work) * 1000)
-    took.sort()
+        durations.append((time.perf_counter() - start) * 1000)
+        processor_times.append((work_clock() - processor_start) * 1000)
+    durations.sort()
     return {
-        "p50_ms": round(statistics.median(took), 1),
-        "p95_ms": round(took[int(len(took) * 0.95)], 1),
-        "processor_ms": round(statistics.median(worked), 1),
+        "p50_ms": round(statistics.median(durations), 1),
+        "p95_ms": round(durations[int(len(durations) * 0.95)], 1),
+        "processor_ms": round(statistics.median(processor_times), 1),
     }
 
 
 def measured(index) -> dict[str, object]:
-    """Times of pages, by what is asked."""
+    """Return the times of pages, by page name."""
     first = load_queue_page(index, STEWARD, Filters())
-    deep = first.after
+    cursor = first.after
     for _ in range(10):
-        deep = load_queue_page(index, STEWARD, Filters(), 200, deep).after
-    asked = {
+        cursor = load_queue_page(index, STEWARD, Filters(), 200, cursor).after
+    calls = {
         "first page": lambda: load_queue_page(index, STEWARD, Filters()),
-        "twelfth page of 200": lambda: load_queue_page(index, STEWARD, Filters(), 50, deep),
+        "twelfth page of 200": lambda: load_queue_page(index, STEWARD, Filters(), 50, cursor),
         "first page, reader of one source": lambda: load_queue_page(index, SCOPED, Filters()),
         "one source of several": lambda: load_queue_page(index, STEWARD, Filters(source="sis2")),
         "one local ID": lambda: load_queue_page(index, STEWARD, Filters(text="L500")),
@@ -122,45 +122,45 @@ def measured(index) -> dict[str, object]:
         "mine": lambda: load_queue_page(index, STEWARD, Filters(state=None, mine=True)),
         "landing": lambda: load_landing(index, STEWARD),
     }
-    return {name: timed(call) for name, call in asked.items()} | as_pages(index)
+    return {name: timed(call) for name, call in calls.items()} | as_pages(index)
 
 
 def as_pages(index) -> dict[str, object]:
-    """Times of the queue's page; the processor time is that of the server and of whoever asks."""
-    people = {"HTML": None, "HTML, reader of one source": {"sis"}}
-    found = {}
+    """Return the times of the queue's HTML page; processor time includes the client's."""
+    sources_by_page = {"HTML": None, "HTML, reader of one source": {"sis"}}
+    times = {}
     with serving(create_app(index)) as url:
-        for number, (name, sources) in enumerate(people.items()):
+        for number, (name, sources) in enumerate(sources_by_page.items()):
             with closing(signed_in(url, a_person(index, f"ann{number}", Role.STEWARD, sources))) as browser:
 
-                def ask(browser=browser) -> None:
+                def request_page(browser=browser) -> None:
                     answer = browser.get("/queue")
                     assert answer.status_code == OK
                     assert answer.text.count('href="/queue/q-') >= SHOWN
 
-                found[name] = timed(ask, time.process_time)
-    return found
+                times[name] = timed(request_page, time.process_time)
+    return times
 
 
 def main() -> None:
-    """Measure, and print JSON."""
+    """Measure the pages and print JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--tasks", type=int, default=50_000)
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = None
-        if asked.store == "postgresql":
+        if arguments.store == "postgresql":
             server = stack.enter_context(a_server())
             url = server.url(server.new_schema())
         index = stack.enter_context(an_index(home / "home", *SOURCES, database_url=url))
-        fill(index, asked.tasks)
+        fill(index, arguments.tasks)
         if index.database.is_postgresql:
             with index.database.engine.begin() as connection:
-                # What its autovacuum does by itself within a minute.
+                # PostgreSQL's autovacuum does this by itself within a minute.
                 connection.execute(text("ANALYZE"))
-        print(json.dumps({"store": asked.store, "tasks": asked.tasks, **measured(index)}, indent=1))
+        print(json.dumps({"store": arguments.store, "tasks": arguments.tasks, **measured(index)}, indent=1))
 
 
 if __name__ == "__main__":

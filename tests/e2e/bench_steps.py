@@ -1,7 +1,7 @@
-"""How long a merge of twenty records and its undo take over the API, in process (``scripts/bench-steps``).
+"""Time of a merge of twenty records and its undo over the API, in process (``scripts/bench-steps``).
 
-The persons lie in an index of other children, and each merge joins two of ten records that the model keeps
-apart: so twenty records are settled, ten change person, and ten events are written.
+The two persons lie in an index of other children, and each merge joins two of ten records that the model
+keeps apart: so twenty records are settled, ten change person, and ten events are written.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from tests.unit.api.live import a_key, calling
 
 RECORDS, ROUNDS, OTHERS = 10, 40, 20_000
 DEAD_AFTER_S = 300
-"""No new round is begun after that."""
+"""Seconds after which no new round starts."""
 FAMILIES = (
     {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09", "postal_code": "43001"},
     {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "postal_code": "44444"},
@@ -28,7 +28,7 @@ FAMILIES = (
 
 
 def main() -> None:
-    """Measure, and print JSON."""
+    """Measure merges and undos, and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--others", type=int, default=OTHERS, help="other records of the index")
@@ -39,13 +39,13 @@ def main() -> None:
         url = None if options.store == "sqlite" else _fresh(stack.enter_context(a_server()))
         with an_index(home, "sis", "ccwis", database_url=url) as index:
             load_rows(index, "sis", *many_children(options.others))
-            for family, said in enumerate(FAMILIES):
-                rows = [a_child(f"f{family}-{n}", **said, grade=f"{1 + n:02}") for n in range(RECORDS)]
+            for family, person_fields in enumerate(FAMILIES):
+                rows = [a_child(f"f{family}-{n}", **person_fields, grade=f"{1 + n:02}") for n in range(RECORDS)]
                 load_rows(index, "sis" if family else "ccwis", *rows)
             with calling(create_app(index), a_key(index, "bench")) as client:
-                taken = _rounds(client, options.rounds)
+                times = _rounds(client, options.rounds)
     print(json.dumps({"store": options.store, "records": 2 * RECORDS, "others": options.others,
-                      "load": os.getloadavg()[0]} | taken))  # fmt: skip
+                      "load": os.getloadavg()[0]} | times))  # fmt: skip
 
 
 def _fresh(server) -> str:
@@ -53,14 +53,14 @@ def _fresh(server) -> str:
 
 
 def _rounds(client, rounds: int) -> dict[str, object]:
-    """Milliseconds of each call, by the clock and of processor time, with those of the caller."""
+    """Return the clock and processor milliseconds of each call, the client's included."""
     eids = [
         client.get("/v1/crosswalk", params={"source": source, "local_id": local_id}).json()["enterprise_id"]
         for source, local_id in (("ccwis", "f0-0"), ("sis", "f1-0"))
     ]
-    merges, undos, until = [], [], time.monotonic() + DEAD_AFTER_S
+    merges, undos, deadline = [], [], time.monotonic() + DEAD_AFTER_S
     for _ in range(rounds + 1):
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             break
         merged, cost = _timed(client, "/v1/persons:merge", {"eids": eids, "reason": "bench"})
         assert len(merged["moved"]) == RECORDS, merged
@@ -68,14 +68,14 @@ def _rounds(client, rounds: int) -> dict[str, object]:
         undone, cost = _timed(client, f"/v1/steps/{merged['step']}:undo", {"reason": "bench"})
         assert len(undone["moved"]) == RECORDS, undone
         undos.append(cost)
-    # The first of each finds nothing prepared.
+    # The first round finds cold caches.
     return {"rounds": len(merges) - 1, "merge": _told(merges[1:]), "undo": _told(undos[1:])}
 
 
 def _timed(client, path: str, body: dict[str, object]) -> tuple[dict, tuple[float, float]]:
-    clock, processor = time.perf_counter(), time.process_time()
+    clock_start, processor_start = time.perf_counter(), time.process_time()
     answer = client.post(path, json=body)
-    cost = (time.perf_counter() - clock) * 1000, (time.process_time() - processor) * 1000
+    cost = (time.perf_counter() - clock_start) * 1000, (time.process_time() - processor_start) * 1000
     assert answer.status_code == 200, answer.text
     return answer.json(), cost
 

@@ -1,4 +1,4 @@
-"""What one record costs over HTTP on either store. ``scripts/bench-stores`` prints it as JSON.
+"""Cost of one record over HTTP on either store; ``scripts/bench-stores`` prints JSON.
 
 ``mpi serve`` runs in processes of its own; times are those of a client on the same machine, in milliseconds.
 """
@@ -36,7 +36,7 @@ PATIENCE_S = 60
 
 @contextmanager
 def serving(home: Path, url: str | None, processes: int) -> Iterator[list[str]]:
-    """Serve the index from several processes; yields their addresses."""
+    """Serve the index from several processes and yield their addresses."""
     ports = [free_port() for _ in range(processes)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
     environment |= {"MPI_HOME": str(home)} | ({"MPI_DATABASE_URL": url} if url else {})
@@ -68,12 +68,12 @@ def free_port() -> int:
 
 
 def await_ready(address: str) -> None:
-    until = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             httpx.get(f"{address}/readyz").raise_for_status()
         except httpx.HTTPError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
         else:
@@ -81,14 +81,14 @@ def await_ready(address: str) -> None:
 
 
 def timed(call: Callable[[dict[str, object]], None], children: list[dict[str, object]]) -> dict[str, float]:
-    """Make a call for each child and say how long they took."""
-    took = []
+    """Call once for each child and return median and 99th percentile."""
+    durations = []
     for child in children:
         began = time.perf_counter()
         call(child)
-        took.append((time.perf_counter() - began) * 1000)
-    cuts = statistics.quantiles(took, n=100)
-    return {"p50_ms": round(statistics.median(took), 2), "p99_ms": round(cuts[98], 2)}
+        durations.append((time.perf_counter() - began) * 1000)
+    percentiles = statistics.quantiles(durations, n=100)
+    return {"p50_ms": round(statistics.median(durations), 2), "p99_ms": round(percentiles[98], 2)}
 
 
 def bench(home: Path, url: str | None, records: int, calls: int, processes: int) -> dict[str, object]:
@@ -96,10 +96,10 @@ def bench(home: Path, url: str | None, records: int, calls: int, processes: int)
     index, key = init_index(Settings(home=home, model=None, database_url=url, secret_file=None), is_test=True)
     for code in ("sis", "ccwis"):
         add_source(index, make_operator(), NewSource(code))
-    known = many_children(records)
+    loaded_children = many_children(records)
     began = time.perf_counter()
-    load(index, make_operator(), "sis", rows(*known), LoadOptions())
-    found: dict[str, object] = {"load_s": round(time.perf_counter() - began, 1)}
+    load(index, make_operator(), "sis", rows(*loaded_children), LoadOptions())
+    results: dict[str, object] = {"load_s": round(time.perf_counter() - began, 1)}
     index.database.dispose()
     with serving(home, url, processes) as addresses, ExitStack() as stack:
         clients = [
@@ -114,53 +114,53 @@ def bench(home: Path, url: str | None, records: int, calls: int, processes: int)
             client.put(path, json=child).raise_for_status()
 
         def look_up(child: dict[str, object]) -> None:
-            where = {"source": "sis", "local_id": str(child["local_id"])}
-            clients[0].get("/v1/crosswalk", params=where).raise_for_status()
+            parameters = {"source": "sis", "local_id": str(child["local_id"])}
+            clients[0].get("/v1/crosswalk", params=parameters).raise_for_status()
 
-        fresh = iter(many_children(4 * calls + 50, start=records))
-        for child in itertools.islice(fresh, 50):
+        new_children = iter(many_children(4 * calls + 50, start=records))
+        for child in itertools.islice(new_children, 50):
             put(child)
-            look_up(known[0])
-        found["put_new"] = timed(put, list(itertools.islice(fresh, calls)))
-        found["put_linked"] = timed(put, [{**c, "local_id": f"x{c['local_id']}"} for c in known[:calls]])
-        found["look_up"] = timed(look_up, known[:calls])
-        share = [list(itertools.islice(fresh, calls // 4)) for _ in clients]
+            look_up(loaded_children[0])
+        results["put_new"] = timed(put, list(itertools.islice(new_children, calls)))
+        results["put_linked"] = timed(put, [{**c, "local_id": f"x{c['local_id']}"} for c in loaded_children[:calls]])
+        results["look_up"] = timed(look_up, loaded_children[:calls])
+        shares = [list(itertools.islice(new_children, calls // 4)) for _ in clients]
 
         def work(number: int) -> None:
-            for child in share[number]:
+            for child in shares[number]:
                 put(child, clients[number])
 
         began = time.perf_counter()
-        spent = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+        processor_before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
         with ThreadPoolExecutor(CLIENTS) as pool:
             list(pool.map(work, range(CLIENTS)))
         seconds = time.perf_counter() - began
-        found["put_per_second_8_clients"] = round(sum(map(len, share)) / seconds, 1)
-        found["client_cpu_share"] = round(
-            (resource.getrusage(resource.RUSAGE_SELF).ru_utime - spent) / seconds, 2
+        results["put_per_second_8_clients"] = round(sum(map(len, shares)) / seconds, 1)
+        results["client_cpu_share"] = round(
+            (resource.getrusage(resource.RUSAGE_SELF).ru_utime - processor_before) / seconds, 2
         )
-    return found
+    return results
 
 
 def main() -> int:
-    """Measure both stores and print what was found."""
+    """Measure both stores and print JSON."""
     parser = argparse.ArgumentParser(prog="scripts/bench-stores", description=main.__doc__)
     parser.add_argument("--records", type=int, default=20_000)
     parser.add_argument("--calls", type=int, default=400)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    asked = parser.parse_args()
-    found: dict[str, object] = {
-        "records": asked.records,
-        "processes": asked.processes,
+    arguments = parser.parse_args()
+    results: dict[str, object] = {
+        "records": arguments.records,
+        "processes": arguments.processes,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
     }
     with tempfile.TemporaryDirectory() as folder, a_server() as server:
-        sizes = (asked.records, asked.calls, asked.processes)
-        found["sqlite"] = bench(Path(folder) / "sqlite", None, *sizes)
+        sizes = (arguments.records, arguments.calls, arguments.processes)
+        results["sqlite"] = bench(Path(folder) / "sqlite", None, *sizes)
         url = server.url(server.new_database())
-        found["postgresql"] = bench(Path(folder) / "postgresql", url, *sizes)
-    print(json.dumps(found, indent=1))
+        results["postgresql"] = bench(Path(folder) / "postgresql", url, *sizes)
+    print(json.dumps(results, indent=1))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A public evaluation set through the shipped default model: load by source, crosswalk, score, orders.
+"""Helpers to load, export and score a public evaluation set with the default model.
 
 The set is read in place (MPI_EVAL_DATA, or ``../shared/data`` beside the checkout) and never copied.
 """
@@ -37,7 +37,7 @@ Clusters = dict[tuple[str, str], str]
 
 @contextmanager
 def empty_index(home: Path) -> Iterator[Index]:
-    """A new index with the default model, a secret of its own, and the set's sources."""
+    """Open a new index with the default model, its own secret and the set's sources."""
     index, _key = init_index(
         Settings(home=home, database_url=None, model=None, secret_file=None), is_test=True
     )
@@ -50,7 +50,7 @@ def empty_index(home: Path) -> Iterator[Index]:
 
 
 def load_by_source(index: Index) -> list[Receipt]:
-    """The file once for each source, filtered, as full snapshots."""
+    """Load the file once for each source, filtered, as full snapshots."""
     return [
         load(
             index,
@@ -64,7 +64,7 @@ def load_by_source(index: Index) -> list[Receipt]:
 
 
 def rows_to_send() -> list[tuple[str, CanonicalRow]]:
-    """Every row with its source, for one-by-one resolving."""
+    """Return every row with its source, for resolving one by one."""
     return [
         (source, row)
         for source in SOURCES
@@ -73,21 +73,21 @@ def rows_to_send() -> list[tuple[str, CanonicalRow]]:
     ]
 
 
-def resolve_one_by_one(index: Index, sent: list[tuple[str, CanonicalRow]], seed: int) -> None:
-    """Send the rows in an order of the seed's own."""
-    shuffled = list(sent)
+def resolve_one_by_one(index: Index, rows: list[tuple[str, CanonicalRow]], seed: int) -> None:
+    """Resolve the rows in an order that the seed determines."""
+    shuffled = list(rows)
     random.Random(seed).shuffle(shuffled)
     for source, row in shuffled:
         upsert(index, OPERATOR, source, row.fields)
 
 
 def crosswalk(index: Index) -> Clusters:
-    """Enterprise ID by (source, local ID)."""
+    """Return the enterprise ID by (source, local ID)."""
     return {(row.source, row.local_id): row.enterprise_id for row in export_crosswalk(index, OPERATOR)}
 
 
 def persons_of(clusters: Clusters) -> set[frozenset[tuple[str, str]]]:
-    """The partition without its IDs."""
+    """Return the partition without its IDs."""
     persons: dict[str, set[tuple[str, str]]] = {}
     for record, eid in clusters.items():
         persons.setdefault(eid, set()).add(record)
@@ -95,22 +95,22 @@ def persons_of(clusters: Clusters) -> set[frozenset[tuple[str, str]]]:
 
 
 def truth() -> dict[tuple[str, str], str]:
-    """The true person of each row; row numbers are local IDs."""
+    """Return the true person of each row; row numbers are local IDs."""
     table = pq.read_table(CHILDREN, columns=["true_id", "source"]).to_pydict()
     rows = zip(table["true_id"], table["source"], strict=True)
     return {(source, str(number)): person for number, (person, source) in enumerate(rows, 1)}
 
 
 def pairwise(clusters: Clusters) -> dict[str, float]:
-    """Pairwise precision, recall and F1 against the truth."""
-    true = truth()
+    """Return pairwise precision, recall and F1 against the truth."""
+    true_persons = truth()
 
     def pairs(labels: list[Hashable]) -> int:
         return sum(n * (n - 1) // 2 for n in Counter(labels).values())
 
     records = sorted(clusters)
     linked = pairs([clusters[r] for r in records])
-    matches = pairs([true[r] for r in records])
-    both = pairs([(clusters[r], true[r]) for r in records])
-    precision, recall = both / linked, both / matches
+    matches = pairs([true_persons[r] for r in records])
+    correct = pairs([(clusters[r], true_persons[r]) for r in records])
+    precision, recall = correct / linked, correct / matches
     return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall)}

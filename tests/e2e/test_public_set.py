@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from tests.e2e.public_set import (
     CHILDREN,
     OPERATOR,
@@ -25,7 +25,7 @@ pytestmark = [
 ORDERED_ROWS = 600
 
 
-def test_a_public_set_by_source_scores_at_least_090_and_loads_again_without_a_change(tmp_path):
+def test_a_public_set_scores_at_least_090_and_reloads_without_a_change(tmp_path):
     with empty_index(tmp_path) as index:
         receipts = load_by_source(index)
         assert sum(receipt.created for receipt in receipts) == 8_824
@@ -34,19 +34,19 @@ def test_a_public_set_by_source_scores_at_least_090_and_loads_again_without_a_ch
         before = crosswalk(index)
         assert pairwise(before)["f1"] >= 0.90
         assert plan.is_empty
-        again = load_by_source(index)
-        assert sum(receipt.unchanged for receipt in again) == 8_824
+        second_receipts = load_by_source(index)
+        assert sum(receipt.unchanged for receipt in second_receipts) == 8_824
         assert recluster(index, OPERATOR, index.matcher, apply=True).is_empty
         assert crosswalk(index) == before
         assert verify(index, OPERATOR) == []
 
 
-def test_records_one_by_one_in_three_orders_give_the_partition_that_a_load_gives(tmp_path):
-    sent = rows_to_send()[::14][:ORDERED_ROWS]
+def test_three_orders_of_upserts_give_the_partition_of_a_load(tmp_path):
+    rows = rows_to_send()[::14][:ORDERED_ROWS]
     partitions = set()
     for seed in range(3):
         with empty_index(tmp_path / str(seed)) as index:
-            resolve_one_by_one(index, sent, seed)
+            resolve_one_by_one(index, rows, seed)
             partitions.add(frozenset(persons_of(crosswalk(index))))
             assert recluster(index, OPERATOR, index.matcher, apply=False).is_empty
     assert len(partitions) == 1

@@ -1,4 +1,4 @@
-"""The golden pairs, each as a scene of its own in a simulated state, resolved through the real service."""
+"""Golden pairs, each a scene of its own in a simulated state, resolved by the real service."""
 
 import csv
 import json
@@ -19,9 +19,9 @@ from mpi.intake.rows import CanonicalRow
 from mpi.service.core.index import Index
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.crosswalk_export import export_crosswalk
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert
-from mpi.service.review.tasks import list_review_tasks
+from mpi.service.review.task_list import list_review_tasks
 from mpi.service.statements.sources import NewSource, add_source
 from tests.golden.scenes import OTHERS, RECLUSTERED, Other
 from training.simulate.simulation import simulate
@@ -40,7 +40,7 @@ Record = dict[str, object]
 
 @dataclass(frozen=True)
 class Case:
-    """A golden pair: two records as sent, each with its source, and what is expected of them."""
+    """A golden pair: two records as sent, each with its source, and the expected decision."""
 
     name: str
     topic: str
@@ -50,13 +50,13 @@ class Case:
 
 
 def cases() -> dict[str, Case]:
-    """All golden pairs by name."""
+    """Return all golden pairs by name."""
     with CASES.open(encoding="utf-8", newline="") as file:
         return {row["case_id"]: _case(row) for row in csv.DictReader(file)}
 
 
 def make_state(home: Path) -> None:
-    """An index with a simulated state, to be copied for each scene."""
+    """Make an index with a simulated state, to be copied for each scene."""
     index, _key = init_index(_settings(home), is_test=True)
     for source in ("CCWIS", "SIS"):
         add_source(index, OPERATOR, NewSource(source))
@@ -72,7 +72,7 @@ def make_state(home: Path) -> None:
 
 
 def decide(case: Case, state: Path, folder: Path) -> str:
-    """Play the scene in a copy of the state and say what the index made of the pair."""
+    """Resolve the scene in a copy of the state and return the decision for the pair."""
     shutil.copytree(state, folder)
     with _opened(folder) as index:
         for source, record in others(case):
@@ -93,37 +93,37 @@ def _decision(index: Index, case: Case) -> str:
     persons = {(row.source, row.local_id): row.enterprise_id for row in export_crosswalk(index, OPERATOR)}
     if persons[left] == persons[right]:
         return "link"
-    asked = (
+    task_records = (
         {(label.source, label.local_id) for label in task.records}
         for task in list_review_tasks(index, OPERATOR, _MOST_TASKS)
     )
-    return "review" if {left, right} in asked else "no_link"
+    return "review" if {left, right} in task_records else "no_link"
 
 
 def _sealed_after_linking(index: Index, case: Case) -> str:
-    """First both records without the seal, then the seal."""
-    (source, sealed), (school, other) = case.left, case.right
-    before = {name: value for name, value in sealed.items() if name != "restrictions"}
-    upsert(index, OPERATOR, source, before)
-    linked = upsert(index, OPERATOR, school, other)
-    assert linked.outcome == "linked", "the two must be linked before the seal"
+    """Send both records without the seal, then the seal."""
+    (source, sealed), (school, school_record) = case.left, case.right
+    unsealed = {name: value for name, value in sealed.items() if name != "restrictions"}
+    upsert(index, OPERATOR, source, unsealed)
+    link_result = upsert(index, OPERATOR, school, school_record)
+    assert link_result.outcome == "linked", "the two must be linked before the seal"
     upsert(index, OPERATOR, source, sealed)
-    after = read(index, OPERATOR, school, str(other["local_id"]))
-    kept = after["enterprise_id"] == linked.enterprise_id
-    return "blocked" if kept and _unknown(index, source, str(sealed["local_id"])) else "not blocked"
+    shown = read(index, OPERATOR, school, str(school_record["local_id"]))
+    is_unchanged = shown["enterprise_id"] == link_result.enterprise_id
+    return "blocked" if is_unchanged and _unknown(index, source, str(sealed["local_id"])) else "not blocked"
 
 
 def _after_expungement(index: Index, case: Case) -> str:
-    """The client is known, expunged, and then sent again, or referred anew under another number."""
-    expunged, again = (case.left, case.right) if case.name == "HC28" else (case.right, case.left)
+    """Expunge a known client, then send it again, or refer it under another number."""
+    expunged, second_record = (case.left, case.right) if case.name == "HC28" else (case.right, case.left)
     source, record = expunged
     upsert(index, OPERATOR, source, {n: v for n, v in record.items() if n != "restrictions"})
     upsert(index, OPERATOR, source, record)
-    answer = upsert(index, OPERATOR, source, again[1])
+    answer = upsert(index, OPERATOR, source, second_record[1])
     if answer.outcome == "refused":
         return "blocked"
-    alone = answer.outcome == "created" and not answer.tasks
-    return "no_link" if alone and _unknown(index, source, str(record["local_id"])) else "link"
+    is_alone = answer.outcome == "created" and not answer.tasks
+    return "no_link" if is_alone and _unknown(index, source, str(record["local_id"])) else "link"
 
 
 def _unknown(index: Index, source: str, local_id: str) -> bool:
@@ -137,19 +137,19 @@ def _unknown(index: Index, source: str, local_id: str) -> bool:
 
 
 def others(case: Case) -> Iterator[tuple[str, Record]]:
-    """The scene's other records."""
-    for number, other in enumerate(OTHERS.get(case.name, ())):
-        yield other.source, _other(case, other, number)
+    """Yield the other records of the scene."""
+    for number, scene_record in enumerate(OTHERS.get(case.name, ())):
+        yield scene_record.source, _other(case, scene_record, number)
 
 
-def _other(case: Case, other: Other, number: int) -> Record:
-    base = dict(case.left[1] if other.like == "left" else case.right[1]) if other.like else {}
-    made = {**base, "local_id": f"other-{number}", **other.changes}
-    if other.source == "SIS":
-        made["identifiers"] = _state_id(f"98000000{number:02}")
-    elif "identifiers" not in other.changes:
-        made.pop("identifiers", None)
-    return {name: value for name, value in made.items() if value is not None}
+def _other(case: Case, scene_record: Other, number: int) -> Record:
+    base = dict(case.left[1] if scene_record.like == "left" else case.right[1]) if scene_record.like else {}
+    record = {**base, "local_id": f"other-{number}", **scene_record.changes}
+    if scene_record.source == "SIS":
+        record["identifiers"] = _state_id(f"98000000{number:02}")
+    elif "identifiers" not in scene_record.changes:
+        record.pop("identifiers", None)
+    return {name: value for name, value in record.items() if value is not None}
 
 
 @contextmanager
@@ -193,11 +193,11 @@ def _record(side: str, row: Mapping[str, str]) -> Record:
 
 
 def _address(text: str) -> Record:
-    found = _ADDRESS.fullmatch(text)
-    if found is None:
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
         return {}
-    home: Record = {"address_line1": found["line"], "postal_code": found["postal"]}
-    return {"addresses": json.dumps([{**home, "type": found["type"]}])} if found["type"] else home
+    home: Record = {"address_line1": match["line"], "postal_code": match["postal"]}
+    return {"addresses": json.dumps([{**home, "type": match["type"]}])} if match["type"] else home
 
 
 def _guardian(text: str) -> Record:

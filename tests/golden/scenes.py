@@ -1,4 +1,4 @@
-"""The other records of each scene: who else is in the index when the pair is decided."""
+"""Other records of each golden scene: who else is in the index when the pair is decided."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ class Other:
     Args:
         source: its source.
         like: ``left`` or ``right``: the record of the pair that it resembles; None for neither.
-        changes: what it says otherwise; None takes a value away.
+        changes: the values that differ; None removes a value.
     """
 
     source: str
@@ -28,7 +28,7 @@ _RESIDENTS = (
 _SURNAMES = ("Abbott", "Brandt", "Coleman", "Dawson", "Ellison", "Fuentes", "Greene", "Holloway", "Ingram")
 
 RECLUSTERED = frozenset({"HC17"})
-"""Scenes re-clustered with fresh lists before the pair arrives, so that their address is listed as shared."""
+"""Scenes that are re-clustered with fresh lists first, so that their address is listed as shared."""
 
 OTHERS: dict[str, tuple[Other, ...]] = {
     # Each twin is in both systems.

@@ -1,4 +1,4 @@
-"""The golden pairs of this population, decided by the real service with the shipped model."""
+"""The real service decides this population's golden pairs with the shipped model as expected."""
 
 import shutil
 from pathlib import Path
@@ -26,8 +26,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_golden_pair_is_decided_as_expected(case: Case, state: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     try:
-        decided = decide(case, state, home)
+        decision = decide(case, state, home)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    # That an address is not compared and never shown is held by tests of its own.
-    assert decided == case.expected.removesuffix("_no_address"), case.topic
+    # Other tests check that a confidential address is not compared and never shown.
+    assert decision == case.expected.removesuffix("_no_address"), case.topic

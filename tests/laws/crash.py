@@ -1,7 +1,7 @@
-"""Kill a writer, or its database server, at any instant, and see what is left.
+"""Kill of a writer or its database server at any instant, and a check of what is left.
 
-``scripts/prove-crash`` does it many times. As a program, this module is the writer: it works the index in a
-home until it is killed, and prints a line for each thing that was acknowledged to it.
+``scripts/prove-crash`` repeats it. As a program, this module is the writer: it works on the index in a home
+folder until it is killed, and prints a line for each acknowledged step.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from mpi.service.indexing import compaction
 from mpi.service.loads import chunk_writer
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert
 from mpi.storage.repositories.sources.batches import Batch
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
@@ -31,14 +31,14 @@ from tests.postgres import Postgres, a_server
 LOADED = 700
 """Above ``mpi.service.indexing.reindex.MIN_RECORDS_FOR_DUCKDB``, so that a load goes through DuckDB."""
 WRONG = 450
-"""Records of a load that is taken back."""
+"""Records of a load that is undone."""
 CHUNK = 200
 """Records of one transaction of a load: a kill may leave some of its chunks."""
 
 
 @dataclass
 class Killed:
-    """What was seen over all kills."""
+    """Results over all kills."""
 
     kills: int = 0
     acknowledged: int = 0
@@ -48,12 +48,12 @@ class Killed:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the index is that is killed.
+    """Location of the index under test.
 
     Args:
-        home: its home.
+        home: its home folder.
         database_url: its store; None for the file in its home.
-        server: the PostgreSQL server that keeps it, to be killed in turn with the writer.
+        server: its PostgreSQL server, which is killed in turn with the writer.
     """
 
     home: Path
@@ -65,18 +65,18 @@ class Place:
         """How it is opened."""
         return Settings(home=self.home, model=None, database_url=self.database_url, secret_file=None)
 
-    def quiet(self) -> None:
-        """Wait until the server has noticed that its client is gone, and has undone what was under way."""
-        others = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'mpi %'"
-        while self.server is not None and self.server.run(others):
+    def await_rollback(self) -> None:
+        """Wait until the server has noticed that its client is gone, and has rolled back."""
+        sessions = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'mpi %'"
+        while self.server is not None and self.server.run(sessions):
             time.sleep(0.01)
 
 
 def work(place: Place, turn: int) -> None:
-    """Upsert, load, take loads back and re-cluster without end, and say what has been acknowledged."""
+    """Upsert, load, undo loads and re-cluster without end, and print what is acknowledged."""
     index = open_index(place.settings)
     chunk_writer.SQLITE_CHUNK = chunk_writer.POSTGRESQL_CHUNK = CHUNK
-    # Where there are runs of keys, loads as small as these write some, and merge them.
+    # Segments of keys are written and compacted by loads as small as these.
     compaction.MIN_INDEX_RECORDS = compaction.MIN_STATEMENTS = 1
     compaction.MAX_UNMERGED_RECORDS, compaction.MIN_MERGE_RECORDS = 4 * CHUNK, 1
     _take_back(index)
@@ -94,8 +94,8 @@ def work(place: Place, turn: int) -> None:
         assert receipt.adds_up
         _say(f"kept sis {turn} {len(children)}")
         _say("load")
-        wrong = [child | {"local_id": f"w{child['local_id']}"} for child in many_children(WRONG)]
-        assert load_rows(index, "ccwis", *wrong, confirm=True).adds_up
+        wrong_children = [child | {"local_id": f"w{child['local_id']}"} for child in many_children(WRONG)]
+        assert load_rows(index, "ccwis", *wrong_children, confirm=True).adds_up
         _take_back(index)
         _say("recluster")
         recluster(index, OPERATOR, index.matcher, apply=True)
@@ -103,7 +103,7 @@ def work(place: Place, turn: int) -> None:
 
 
 def _take_back(index) -> None:
-    """Take the wrong load back, or go on with it."""
+    """Undo the wrong load, or continue its undo."""
     for batch in _of_ccwis(index):
         if batch.status != "undone":
             _say("undo")
@@ -116,32 +116,32 @@ def _of_ccwis(index) -> list[Batch]:
 
 
 def kill_often(place: Place, kills: int, seed: int) -> Killed:
-    """Kill the writer of one index again and again, and check the index after each.
+    """Kill the writer of one index again and again, and check the index after each kill.
 
     Args:
-        place: where the index is to be; its folder does not exist yet.
-        kills: how often; where there is a server, each other time it is the server that is killed.
-        seed: of the moments.
+        place: location of the index; its folder does not exist yet.
+        kills: number of kills; with a server, every second one kills the server.
+        seed: seed of the moments.
     """
     with an_index(place.home, "sis", "ccwis", database_url=place.database_url):
         pass
-    chance, seen, kept = random.Random(seed), Killed(), {}
+    random_moments, report, acknowledged = random.Random(seed), Killed(), {}
     for number in range(kills):
-        said = _killed(place, number, chance)
-        seen.kills += 1
-        doing = next((line for line in reversed(said) if not line.startswith("kept")), "opening")
-        seen.during[doing] = seen.during.get(doing, 0) + 1
-        for line in said:
+        output = _killed(place, number, random_moments)
+        report.kills += 1
+        last_action = next((line for line in reversed(output) if not line.startswith("kept")), "opening")
+        report.during[last_action] = report.during.get(last_action, 0) + 1
+        for line in output:
             if line.startswith("kept"):
                 _, name, turn, *count = line.split()
-                kept[name] = (int(turn), *map(int, count))
-                seen.acknowledged += 1
-        seen.faults += [f"kill {number} during {doing}: {fault}" for fault in _faults(place, kept)]
-    return seen
+                acknowledged[name] = (int(turn), *map(int, count))
+                report.acknowledged += 1
+        report.faults += [f"kill {number} during {last_action}: {fault}" for fault in _faults(place, acknowledged)]
+    return report
 
 
-def _killed(place: Place, number: int, chance: random.Random) -> list[str]:
-    """Let the writer begin, end it at some instant, and return what it had said in whole lines."""
+def _killed(place: Place, number: int, random_moments: random.Random) -> list[str]:
+    """Start the writer, kill it at some instant, and return the whole lines of its output."""
     command = [
         sys.executable,
         "-m",
@@ -153,21 +153,21 @@ def _killed(place: Place, number: int, chance: random.Random) -> list[str]:
     ]
     if place.database_url:
         command += ["--database-url", place.database_url]
-    # A writer that loses its server says so at length.
+    # A writer that loses its server prints a long error.
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        first = process.stdout.readline()
-        time.sleep(chance.random() ** 2 * 4)
+        first_line = process.stdout.readline()
+        time.sleep(random_moments.random() ** 2 * 4)
         if place.server is not None and number % 2:
             place.server.stop(signal.SIGKILL)
             place.server.again()
         process.kill()
-        rest, _ = process.communicate()
-    place.quiet()
-    return [line.rstrip("\n") for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")]
+        remaining, _ = process.communicate()
+    place.await_rollback()
+    return [line.rstrip("\n") for line in (first_line + remaining).splitlines(keepends=True) if line.endswith("\n")]
 
 
-def _faults(place: Place, kept: dict[str, tuple[int, ...]]) -> list[str]:
+def _faults(place: Place, acknowledged: dict[str, tuple[int, ...]]) -> list[str]:
     index = open_index(place.settings)
     try:
         faults = [f"law {finding.law}: {finding.detail}" for finding in verify(index, OPERATOR)]
@@ -177,38 +177,38 @@ def _faults(place: Place, kept: dict[str, tuple[int, ...]]) -> list[str]:
             persons = unit.persons.counts().get("active", 0)
         if persons != len(set(links.values())):
             faults.append(f"{persons} active persons, {len(set(links.values()))} in the crosswalk")
-        loaded = sum(source == "sis" for source, _ in links)
+        loaded_count = sum(source == "sis" for source, _ in links)
         if receipts:
-            faults += _faults_of(index, receipts[-1], loaded)
-        elif loaded:
-            faults.append(f"{loaded} records of a load without a receipt")
-        wrong = sum(source == "ccwis" and name.startswith("w") for source, name in links)
-        if wrong != (expected := _not_taken_back(index)):
-            faults.append(f"{wrong} records of a load that is taken back, not {expected}")
-        for name, (turn, *_) in kept.items():
+            faults += _faults_of(index, receipts[-1], loaded_count)
+        elif loaded_count:
+            faults.append(f"{loaded_count} records of a load without a receipt")
+        wrong_count = sum(source == "ccwis" and name.startswith("w") for source, name in links)
+        if wrong_count != (expected := _not_taken_back(index)):
+            faults.append(f"{wrong_count} records of a load that is taken back, not {expected}")
+        for name, (turn, *_) in acknowledged.items():
             if name != "sis" and not _holds(index, name, turn):
                 faults.append(f"an upsert that was acknowledged is gone: {name}")
-        if "sis" in kept and not receipts:
+        if "sis" in acknowledged and not receipts:
             faults.append("a load that was acknowledged is gone")
     finally:
         index.database.dispose()
     return faults
 
 
-def _faults_of(index, receipt, loaded: int) -> list[str]:
-    """What the last load says of itself and is not so; of one that was killed, what it says of its chunks."""
+def _faults_of(index, receipt, loaded_count: int) -> list[str]:
+    """Return contradictions between the last load's receipt and the index, chunk counts included."""
     counts = receipt.counts
-    stated = counts["created"] + counts["updated"] + counts["unchanged"]
+    counted = counts["created"] + counts["updated"] + counts["unchanged"]
     if receipt.status == "loading":
         with index.database.read(OPERATOR) as unit:
-            loaded = len(unit.record_assertions.records_of_load(receipt.id))
-        if stated % CHUNK:
-            return [f"a chunk of {stated % CHUNK} records"]
-    return [] if stated == loaded else [f"{loaded} records of a load of {stated}"]
+            loaded_count = len(unit.record_assertions.records_of_load(receipt.id))
+        if counted % CHUNK:
+            return [f"a chunk of {counted % CHUNK} records"]
+    return [] if counted == loaded_count else [f"{loaded_count} records of a load of {counted}"]
 
 
 def _not_taken_back(index) -> int:
-    """The records of which what the wrong load says counts still."""
+    """Count the records that still rest on the wrong load."""
     with index.database.read(OPERATOR) as unit:
         return sum(
             len(unit.record_assertions.records_of_load(batch.id) - unit.batches.undone_records(batch.id))
@@ -218,7 +218,7 @@ def _not_taken_back(index) -> int:
 
 
 def _holds(index, local_id: str, turn: int) -> bool:
-    """Whether the record is as it was acknowledged, or as it was sent after that."""
+    """Return whether the record is as it was acknowledged, or as it was sent after that."""
     grade = read(index, OPERATOR, "ccwis", local_id)["record"]["grade"]
     return int(grade) >= turn
 
@@ -233,7 +233,7 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    """Kill a writer as often as asked, and say what was found."""
+    """Kill a writer as often as requested, and print the results."""
     parser = argparse.ArgumentParser(prog="scripts/prove-crash", description=main.__doc__)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
@@ -242,25 +242,25 @@ def main() -> int:
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--database-url", help=argparse.SUPPRESS)
     parser.add_argument("--turn", type=int, default=0, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.work:
-        work(Place(asked.work, asked.database_url), asked.turn)
+    arguments = parser.parse_args()
+    if arguments.work:
+        work(Place(arguments.work, arguments.database_url), arguments.turn)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         place = Place(Path(folder) / "home")
-        if asked.store == "postgresql":
+        if arguments.store == "postgresql":
             server = stack.enter_context(a_server())
             place = Place(place.home, server.url(server.new_database()), server)
-        if asked.migrations:
+        if arguments.migrations:
             from tests.laws.migration import kill_upgrades  # built upon this module
 
             if place.server is not None:
                 place = Place(place.home, place.server.url(place.server.new_schema()), place.server)
-            seen = kill_upgrades(place, asked.kills, asked.seed)
+            report = kill_upgrades(place, arguments.kills, arguments.seed)
         else:
-            seen = kill_often(place, asked.kills, asked.seed)
-    print(f"{seen.kills} kills, {seen.acknowledged} acknowledged steps, killed during {seen.during}")
-    print("\n".join(seen.faults) or "nothing lost, nothing half applied")
-    return 1 if seen.faults else 0
+            report = kill_often(place, arguments.kills, arguments.seed)
+    print(f"{report.kills} kills, {report.acknowledged} acknowledged steps, killed during {report.during}")
+    print("\n".join(report.faults) or "nothing lost, nothing half applied")
+    return 1 if report.faults else 0
 
 
 if __name__ == "__main__":

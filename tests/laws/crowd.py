@@ -1,7 +1,7 @@
-"""Several processes that work one index at once, each with several threads.
+"""Several processes that use one index at once, each with several threads.
 
-As a program, this module is one of them: it opens the index, says that it is ready, reads its tasks from
-standard input, does them all at once and prints what it was answered.
+As a program, this module is one of them: it opens the index, prints that it is ready, reads its tasks from
+standard input, runs them concurrently and prints the answers.
 """
 
 import json
@@ -22,7 +22,7 @@ PATIENCE_S = 90
 
 @dataclass(frozen=True)
 class Answer:
-    """What one record was answered."""
+    """Answer to one upsert."""
 
     local_id: str
     enterprise_id: str
@@ -35,41 +35,41 @@ def all_at_once(index, home: Path, database_url: str | None, source: str, record
 
     Args:
         index: the open index, for its source.
-        home: its home.
+        home: its home folder.
         database_url: its store; None for the file in its home.
-        source: of the records.
-        records: dealt out in turn.
+        source: source of the records.
+        records: records, distributed over the processes in turn.
     """
     command = [sys.executable, "-m", "tests.laws.crowd", str(home), database_url or "", source]
-    crowd = [
+    processes = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(PROCESSES)
     ]
     try:
-        for process in crowd:
+        for process in processes:
             assert process.stdout.readline() == "ready\n"
-        for number, process in enumerate(crowd):
+        for number, process in enumerate(processes):
             process.stdin.write(json.dumps(records[number::PROCESSES]) + "\n")
             process.stdin.flush()
         answers = []
-        for process in crowd:
-            told, _ = process.communicate(timeout=PATIENCE_S)
+        for process in processes:
+            output, _ = process.communicate(timeout=PATIENCE_S)
             assert process.returncode == 0
-            answers += [Answer(**answer) for answer in json.loads(told)]
+            answers += [Answer(**answer) for answer in json.loads(output)]
         return answers
     finally:
-        for process in crowd:
+        for process in processes:
             process.kill()
             process.communicate()
 
 
 def main() -> None:
-    """One process of the crowd."""
+    """Run one of the processes."""
     home, database_url, source = sys.argv[1:]
     settings = Settings(home=Path(home), model=None, database_url=database_url or None, secret_file=None)
     index = open_index(settings)
 
-    def one(record):
+    def upsert_record(record):
         answer = upsert(index, OPERATOR, source, record)
         return {
             "local_id": answer.local_id,
@@ -81,7 +81,7 @@ def main() -> None:
     print("ready", flush=True)
     records = json.loads(sys.stdin.readline())
     with ThreadPoolExecutor(THREADS) as pool:
-        print(json.dumps(list(pool.map(one, records))), flush=True)
+        print(json.dumps(list(pool.map(upsert_record, records))), flush=True)
     index.database.dispose()
 
 

@@ -1,4 +1,4 @@
-"""What the records of the machine say: few values, so that persons join, part and compete."""
+"""Hypothesis strategies for record contents, with few values so that persons join and part."""
 
 from hypothesis import strategies as st
 
@@ -30,8 +30,11 @@ _TORN = [
     ("Jayden", "2014-01-20", "43001", None),
     ("Jaylen", "2014-01-21", "43002", "219-09-9998"),
 ]
-"""The first is the second by name and birth date (16.1 bits) and the third by SSN (17.8), and those two are
-not each other (-3.8): nobody is linked while all three are there."""
+"""Three records that cannot all be linked.
+
+The first matches the second by name and birth date (16.1 bits) and the third by SSN (17.8); the second and
+the third do not match (-3.8). Nobody is linked while all three exist.
+"""
 
 _ONE_OF_THE_TORN = st.fixed_dictionaries(
     {
@@ -48,15 +51,15 @@ _ONE_OF_THE_TORN = st.fixed_dictionaries(
 )
 
 contents = st.one_of(_ANYONE, _ONE_OF_THE_TORN).map(lambda said: tuple(sorted(said.items())))
-"""A record as sent, without local ID and as-of; sorted, so that equal ones are equal."""
+"""Record contents as sent, without local ID and as-of date; sorted, so that equal ones are equal."""
 
 
 def plain(content) -> dict[str, object]:
-    """The content with its lists as JSON has them."""
+    """Return the content with lists as JSON has them."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in content}
 
 
 def means_the_same_later(content) -> bool:
-    """Whether no date of it ever lies ahead, and no bar of it ever ends."""
-    said = dict(content)
-    return said["birth_date"] < "2031" and not said["restrictions"]
+    """Return whether no date of the content lies ahead, and no restriction ever ends."""
+    fields = dict(content)
+    return fields["birth_date"] < "2031" and not fields["restrictions"]

@@ -1,7 +1,7 @@
-"""Kill an upgrade of the schema at any statement of it, or its database server, and see what is left.
+"""Kill of a schema upgrade at any statement, or of its server, and a check of what is left.
 
-``scripts/prove-crash`` does it many times. As a program, this module is the upgrade: it ends itself, or
-waits to be ended with its server, at the statement that it was told.
+``scripts/prove-crash`` repeats it. As a program, this module is the upgrade: it ends itself, or waits to be
+killed with its server, at the given statement.
 """
 
 import argparse
@@ -27,65 +27,65 @@ from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_
 from tests.laws.crash import Killed, Place
 
 OLDEST = "0002"
-"""The first schema whose content outlives going back to it."""
+"""The first schema to which content survives a downgrade."""
 _MOMENTS = ("before_cursor_execute", "commit")
-"""Just before a statement, and just before the commit."""
+"""Events just before a statement, and just before the commit."""
 _REACHED = "reached"
 _PATIENCE_S = 30
 
 
 def kill_upgrades(place: Place, kills: int, seed: int) -> Killed:
-    """Take one index back to an older schema and kill its upgrade, again and again.
+    """Downgrade one index to an older schema and kill its upgrade, again and again.
 
     Args:
-        place: where the index is to be; its folder does not exist yet.
-        kills: how often; where there is a server, each other time it is the server that is killed.
-        seed: of the schemas and statements.
+        place: location of the index; its folder does not exist yet.
+        kills: number of kills; with a server, every second one kills the server.
+        seed: seed of the schemas and statements.
     """
     with an_index(place.home, "sis", "ccwis", database_url=place.database_url) as index:
         load_rows(index, "sis", *many_children(60))
         for number in range(8):
             upsert(index, OPERATOR, "ccwis", a_child(f"u{number}", birth_date=f"2014-01-{1 + number % 3:02}"))
-        kept = crosswalk(index)
-    chance, seen = random.Random(seed), Killed()
-    older = _older()
-    lengths = {revision: _length(place, revision) for revision in older}
+        links = crosswalk(index)
+    random_choices, report = random.Random(seed), Killed()
+    older_revisions = _older()
+    lengths = {revision: _length(place, revision) for revision in older_revisions}
     for number in range(kills):
-        revision = chance.choice(older)
+        revision = random_choices.choice(older_revisions)
         _take_back(place, revision)
-        before = _content(place)
-        statement = chance.randrange(1, lengths[revision] + 3)
-        done = _killed(place, statement, server=place.server is not None and bool(number % 2))
-        seen.kills += 1
-        seen.acknowledged += done
-        seen.during[revision] = seen.during.get(revision, 0) + 1
-        where = f"kill at statement {statement} of {lengths[revision]} from {revision}"
-        seen.faults += [f"{where}: {fault}" for fault in _faults(place, before, kept, done=done)]
-    return seen
+        content_before = _content(place)
+        statement = random_choices.randrange(1, lengths[revision] + 3)
+        is_done = _killed(place, statement, server=place.server is not None and bool(number % 2))
+        report.kills += 1
+        report.acknowledged += is_done
+        report.during[revision] = report.during.get(revision, 0) + 1
+        label = f"kill at statement {statement} of {lengths[revision]} from {revision}"
+        report.faults += [f"{label}: {fault}" for fault in _faults(place, content_before, links, is_done=is_done)]
+    return report
 
 
 def _older() -> list[str]:
     script = ScriptDirectory.from_config(migrate._alembic_config())
-    known = sorted(revision.revision for revision in script.walk_revisions())
-    return [revision for revision in known if OLDEST <= revision < migrate.latest_revision()]
+    revisions = sorted(revision.revision for revision in script.walk_revisions())
+    return [revision for revision in revisions if OLDEST <= revision < migrate.latest_revision()]
 
 
 def _length(place: Place, revision: str) -> int:
-    """How many statements an upgrade from a schema takes, its commit with them; leaves the index upgraded."""
+    """Return how many statements an upgrade takes, its commit included; leaves the index upgraded."""
     _take_back(place, revision)
-    told: list[None] = []
+    statements: list[None] = []
 
-    def tell(*_arguments: object) -> None:
-        told.append(None)
+    def note_statement(*_arguments: object) -> None:
+        statements.append(None)
 
     for moment in _MOMENTS:
-        event.listen(Engine, moment, tell)
+        event.listen(Engine, moment, note_statement)
     try:
         upgrade_database(place.settings)
     finally:
         for moment in _MOMENTS:
-            event.remove(Engine, moment, tell)
-    return len(told)
+            event.remove(Engine, moment, note_statement)
+    return len(statements)
 
 
 def _take_back(place: Place, revision: str) -> None:
@@ -98,47 +98,47 @@ def _take_back(place: Place, revision: str) -> None:
 
 
 def _killed(place: Place, statement: int, *, server: bool) -> bool:
-    """Let an upgrade run to a statement and end it there; whether it was done before."""
-    asked = [sys.executable, "-m", "tests.laws.migration", str(place.home), "--at", str(statement)]
+    """Run an upgrade to a statement and kill it there; return whether it had finished."""
+    command_line = [sys.executable, "-m", "tests.laws.migration", str(place.home), "--at", str(statement)]
     if place.database_url:
-        asked += ["--database-url", place.database_url]
+        command_line += ["--database-url", place.database_url]
     if server:
-        asked += ["--wait"]
-    with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        command_line += ["--wait"]
+    with subprocess.Popen(command_line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        said = process.stdout.readline()
-        if server and said.strip() == _REACHED and place.server is not None:
+        first_line = process.stdout.readline()
+        if server and first_line.strip() == _REACHED and place.server is not None:
             place.server.stop(signal.SIGKILL)
             place.server.again()
-        process.kill() if said.strip() == _REACHED else process.wait(_PATIENCE_S)
-        rest, _ = process.communicate()
+        process.kill() if first_line.strip() == _REACHED else process.wait(_PATIENCE_S)
+        remaining, _ = process.communicate()
     place.quiet()
-    return "done" in said + rest
+    return "done" in first_line + remaining
 
 
 def _faults(
-    place: Place, before: dict[str, object], kept: dict[tuple[str, str], str], *, done: bool
+    place: Place, content_before: dict[str, object], links: dict[tuple[str, str], str], *, is_done: bool
 ) -> list[str]:
     faults = []
     state, differences = check_database(place.settings)
     if differences:
         faults.append(f"half applied: {differences}")
     if state is migrate.SchemaState.BEHIND:
-        if done:
+        if is_done:
             faults.append("an upgrade that was acknowledged is gone")
-        if _content(place) != before:
+        if _content(place) != content_before:
             faults.append("half applied: it is neither the older schema nor this one")
         faults += _opened_too_soon(place)
     elif state is not migrate.SchemaState.CURRENT:
         faults.append(f"the schema is {state}")
     upgrade_database(place.settings)
-    again, differences = check_database(place.settings)
-    if again is not migrate.SchemaState.CURRENT or differences:
-        faults.append(f"run again it leaves a schema that is {again}: {differences}")
+    state_after, differences = check_database(place.settings)
+    if state_after is not migrate.SchemaState.CURRENT or differences:
+        faults.append(f"run again it leaves a schema that is {state_after}: {differences}")
     index = open_index(place.settings)
     try:
         faults += [f"law {finding.law}: {finding.detail}" for finding in verify(index, OPERATOR)]
-        if crosswalk(index) != kept:
+        if crosswalk(index) != links:
             faults.append("the crosswalk is another")
     finally:
         index.database.dispose()
@@ -154,20 +154,20 @@ def _opened_too_soon(place: Place) -> list[str]:
 
 
 def _content(place: Place) -> dict[str, object]:
-    """Every table with its columns, indexes and number of rows."""
+    """Return every table with its columns, indexes and number of rows."""
     database = Database(_url(place))
     with database.engine.connect() as connection:
-        seen = inspect(connection)
-        found: dict[str, object] = {
+        inspector = inspect(connection)
+        tables: dict[str, object] = {
             table: (
-                sorted((column["name"], str(column["type"])) for column in seen.get_columns(table)),
-                sorted(str(each["name"]) for each in seen.get_indexes(table)),
+                sorted((column["name"], str(column["type"])) for column in inspector.get_columns(table)),
+                sorted(str(each["name"]) for each in inspector.get_indexes(table)),
                 connection.execute(text(f'SELECT count(*) FROM "{table}"')).scalar(),
             )
-            for table in seen.get_table_names()
+            for table in inspector.get_table_names()
         }
     database.dispose()
-    return found
+    return tables
 
 
 def _url(place: Place) -> str:
@@ -175,10 +175,10 @@ def _url(place: Place) -> str:
 
 
 def upgrade_until(place: Place, statement: int, *, wait: bool) -> None:
-    """Upgrade, and end at a statement, as by kill -9, or wait there to be ended."""
+    """Upgrade, and end at a statement as by kill -9, or wait there to be killed."""
     count = 0
 
-    def reached(*_arguments: object) -> None:
+    def count_statement(*_arguments: object) -> None:
         nonlocal count
         count += 1
         if count == statement:
@@ -188,7 +188,7 @@ def upgrade_until(place: Place, statement: int, *, wait: bool) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     for moment in _MOMENTS:
-        event.listen(Engine, moment, reached)
+        event.listen(Engine, moment, count_statement)
     upgrade_database(place.settings)
     print("done", flush=True)
 
@@ -200,8 +200,8 @@ def main() -> None:
     parser.add_argument("--at", type=int, required=True)
     parser.add_argument("--wait", action="store_true")
     parser.add_argument("--database-url")
-    asked = parser.parse_args()
-    upgrade_until(Place(asked.home, asked.database_url), asked.at, wait=asked.wait)
+    arguments = parser.parse_args()
+    upgrade_until(Place(arguments.home, arguments.database_url), arguments.at, wait=arguments.wait)
 
 
 if __name__ == "__main__":

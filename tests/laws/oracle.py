@@ -1,4 +1,4 @@
-"""What must be true of an index, told from what was sent to it: kept apart from how the index does it."""
+"""Oracle that derives what must be true of an index from what was sent, apart from its code."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ Address = tuple[str, str]
 
 @dataclass(frozen=True, order=True)
 class Said:
-    """One statement of a source: a content, or None where it says that the record is gone."""
+    """One statement of a source: its content, or None for a withdrawal."""
 
     as_of: str
     receipt: int
@@ -34,11 +34,11 @@ class Said:
 
 @dataclass
 class Word:
-    """A decision: what was said, and what became of it.
+    """A decision and its state.
 
-    ``waiting`` for others' words or ``pending`` its day it does not bind yet; a ``claim`` binds nobody.
-    ``corrects`` is the attribute and value of a correction; ``said_by`` the kind of a source's assertion, and
-    the record that it is said with.
+    ``waiting`` decisions lack others' approval or consent and ``pending`` ones wait for a date; neither binds
+    yet. A ``claim`` binds nobody. ``corrects`` is the attribute and value of a correction; ``said_by`` is the
+    kind of a source's assertion and the record that carries it.
     """
 
     kind: DecisionKind
@@ -63,7 +63,7 @@ class Word:
 
 @dataclass
 class Waiting:
-    """A step that waits: with which words, to say them or to take them back, and for whom.
+    """A step that waits for approval or consent: its decisions, and whether it undoes them.
 
     ``of`` is the step that an undo is of.
     """
@@ -82,9 +82,9 @@ class Waiting:
 
 @dataclass
 class Oracle:
-    """Every statement and decision, and who bore which ID at which moment.
+    """Every statement and decision, and the history of enterprise IDs.
 
-    ``another`` tells of two statements of one record whether they are of two children.
+    ``another`` tells whether two statements of one record are of two children.
     """
 
     another: Callable[[Said, Said], bool] = lambda _one, _other: False
@@ -110,7 +110,7 @@ class Oracle:
     def hear(
         self, address: Address, as_of: str, content, *, sealing: bool = False, batch: int | None = None
     ) -> None:
-        """A statement was acknowledged."""
+        """Add an acknowledged statement."""
         if address in self.sealed:
             return
         self.receipts += 1
@@ -124,67 +124,67 @@ class Oracle:
         self._judge_again(address)
 
     def _doubted(self, address: Address, said: Said) -> Said:
-        """Another child under the local ID waits for a person; to what was refused once, the answer is no."""
-        before = max((s for s in self.said.get(address, ()) if s.counts and s.content), default=None)
-        if before is None or not self.another(before, said):
+        """Mark a statement of another child as doubtful; a statement refused before is refused again."""
+        previous = max((s for s in self.said.get(address, ()) if s.counts and s.content), default=None)
+        if previous is None or not self.another(previous, said):
             return said
-        no = any(s.refused and s.content == said.content for s in self.said[address])
-        return replace(said, refused=no, doubted=not no)
+        was_refused = any(s.refused and s.content == said.content for s in self.said[address])
+        return replace(said, refused=was_refused, doubted=not was_refused)
 
     def _judge_again(self, address: Address) -> None:
-        """What waits counts after all where what counts before it is the same child, or is gone."""
-        before: Said | None = None
+        """Accept doubtful statements whose predecessor is the same child, or is gone."""
+        previous: Said | None = None
         cleared = set()
-        for one in sorted(self.said.get(address, ())):
-            if one.content is None or one.held or one.refused:
+        for statement in sorted(self.said.get(address, ())):
+            if statement.content is None or statement.held or statement.refused:
                 continue
-            if one.doubted:
-                if before is not None and self.another(before, one):
+            if statement.doubted:
+                if previous is not None and self.another(previous, statement):
                     continue
-                cleared.add(one)
-            before = one
+                cleared.add(statement)
+            previous = statement
         self.said[address] = [replace(s, doubted=s.doubted and s not in cleared) for s in self.said[address]]
 
     def waiting(self, address: Address) -> list[Said]:
-        """What a person is asked about: what is doubted and newer than all that counts."""
-        said = self.said.get(address, ())
-        latest = max((s for s in said if s.counts), default=None)
-        return sorted(s for s in said if s.doubted and (latest is None or s > latest))
+        """Return the statements that wait for review: doubtful, and newer than all that count."""
+        statements = self.said.get(address, ())
+        latest_statement = max((s for s in statements if s.counts), default=None)
+        return sorted(s for s in statements if s.doubted and (latest_statement is None or s > latest_statement))
 
     @property
     def asked(self) -> set[Address]:
-        """Records of which something waits for a person."""
+        """Return records with a statement that waits for review."""
         return {address for address in self.said.keys() - self.sealed if self.waiting(address)}
 
     def release(self, address: Address, step: int) -> None:
-        """The latest that waits counts."""
+        """Accept the latest statement that waits."""
         latest = self.waiting(address)[-1]
         self.released[step] = frozenset([latest.receipt])
         self._mark(address, {latest.receipt}, doubted=False)
         self._judge_again(address)
 
     def refuse(self, address: Address, step: int) -> None:
-        """Whatever waits counts for nothing."""
-        no = {s.receipt for s in self.waiting(address)}
-        self.refused[step] = frozenset(no)
-        self._mark(address, no, doubted=False, refused=True)
+        """Refuse every statement that waits."""
+        refused_receipts = {s.receipt for s in self.waiting(address)}
+        self.refused[step] = frozenset(refused_receipts)
+        self._mark(address, refused_receipts, doubted=False, refused=True)
         self._judge_again(address)
 
     def undo_answer(self, step: int) -> None:
-        """What was answered waits again, and with a release what came after it, unless answered itself."""
+        """Reopen an answered review, and after a release the later statements, unless answered themselves."""
         release = step in self.released
         answered = self.released if release else self.refused
-        mine = answered.pop(step)
-        others = frozenset(receipt for each in answered.values() for receipt in each)
-        for address, said in list(self.said.items()):
-            first = min((s for s in said if s.receipt in mine and s.counts), default=None)
-            if release and first is not None:
-                again = {s.receipt for s in said if s.counts and s >= first and s.content is not None}
-                self._mark(address, again - others, doubted=True)
+        own_receipts = answered.pop(step)
+        other_receipts = frozenset(receipt for each in answered.values() for receipt in each)
+        for address, statements in list(self.said.items()):
+            first_statement = min((s for s in statements if s.receipt in own_receipts and s.counts), default=None)
+            if release and first_statement is not None:
+                reopened = {s.receipt for s in statements if s.counts and s >= first_statement and s.content is not None}
+                self._mark(address, reopened - other_receipts, doubted=True)
             elif not release:
-                no = [s.content for s in said if s.receipt in mine - others and s.refused]
-                again = {s.receipt for s in said if s.refused and s.content in no}
-                self._mark(address, again - others, doubted=True, refused=False)
+                refused_contents = [s.content for s in statements if s.receipt in own_receipts - other_receipts and s.refused]
+                reopened = {s.receipt for s in statements if s.refused and s.content in refused_contents}
+                self._mark(address, reopened - other_receipts, doubted=True, refused=False)
             self._judge_again(address)
 
     def _mark(self, address: Address, receipts: set[int] | frozenset[int], **marks: bool) -> None:
@@ -197,22 +197,22 @@ class Oracle:
         return latest is None or (as_of >= latest.as_of and latest.content != content)
 
     def let_go(self, source: str) -> None:
-        """What a paused source said takes effect."""
+        """Apply the held statements of a source that was paused."""
         self.paused.discard(source)
-        for address, said in self.said.items():
+        for address, statements in self.said.items():
             if address[0] == source:
-                self.said[address] = [replace(s, held=False, doubted=s.doubted or s.held) for s in said]
+                self.said[address] = [replace(s, held=False, doubted=s.doubted or s.held) for s in statements]
                 self._judge_again(address)
 
     def unhear(self, batch: int) -> None:
-        """A load was taken back: nothing that it said counts any more."""
-        for address, said in self.said.items():
-            self.said[address] = [s for s in said if s.batch != batch]
-            if len(self.said[address]) < len(said):
+        """Remove the statements of an undone load."""
+        for address, statements in self.said.items():
+            self.said[address] = [s for s in statements if s.batch != batch]
+            if len(self.said[address]) < len(statements):
                 self._judge_again(address)
 
     def rename(self, old: Address, new: Address) -> None:
-        """A record got another local ID; everything about it follows."""
+        """Give a record another local ID, in everything about it."""
 
         def follow(address: Address) -> Address:
             return new if address == old else address
@@ -230,12 +230,12 @@ class Oracle:
 
     @property
     def decisions(self) -> dict[int, tuple[DecisionKind, int, tuple[tuple[Address, ...], ...]]]:
-        """The words in force, those of holds left out."""
+        """Return the decisions in force, without those of holds."""
         words = {n: word for n, word in self.words.items() if word.corrects is None}
         return {n: word.plain() for n, word in words.items() if self.in_force(n)}
 
     def in_force(self, number: int) -> bool:
-        """Neither taken back, nor is its place taken by one in force, or by one whose place is taken so."""
+        """Return whether a decision is neither revoked, nor waiting, nor superseded."""
         word = self.words[number]
         return not (word.revoked or word.not_yet or word.claim or self._replaced(number))
 
@@ -244,31 +244,31 @@ class Oracle:
         return any(self.in_force(n) or (not self.words[n].not_yet and self._replaced(n)) for n in above)
 
     def take_effect(self, step: int) -> None:
-        """Nobody is awaited any more: a step's words bind, or those that it takes back do not."""
-        waits = self.waiting_steps.pop(step)
-        for number in waits.words:
+        """Apply a step that no longer waits: its decisions bind, or those it undoes are revoked."""
+        pending_step = self.waiting_steps.pop(step)
+        for number in pending_step.words:
             word = self.words[number]
             word.waiting = False
-            if waits.undoing:
+            if pending_step.undoing:
                 self.revoke(number)
 
     def end(self, step: int) -> None:
-        """A step that waits comes to nothing."""
-        waits = self.waiting_steps[step]
-        for number in () if waits.undoing else waits.words:
+        """Cancel a step that waits."""
+        pending_step = self.waiting_steps[step]
+        for number in () if pending_step.undoing else pending_step.words:
             self.revoke(number)
         self.waiting_steps.pop(step, None)
 
     def revoke(self, number: int) -> None:
-        """A word was taken back; whatever waits with it waits without it."""
+        """Revoke a decision; steps that wait with it go on without it."""
         self.words[number].revoked, self.words[number].waiting = True, False
-        for step, waits in list(self.waiting_steps.items()):
-            waits.words = tuple(n for n in waits.words if n != number)
-            if not waits.words:
+        for step, pending_step in list(self.waiting_steps.items()):
+            pending_step.words = tuple(n for n in pending_step.words if n != number)
+            if not pending_step.words:
                 del self.waiting_steps[step]
 
     def contradicts(self, kind: DecisionKind, groups, leaving_out: frozenset[int] = frozenset()) -> bool:
-        """Whether a steward's word would contradict those in force."""
+        """Return whether a steward's decision would contradict those in force."""
         words = [
             (k, g)
             for n, (k, authority, g) in self.decisions.items()
@@ -294,20 +294,20 @@ class Oracle:
         return {address: said for address, said in latest.items() if said.content is not None}
 
     def learn(self, at: str, crosswalk: dict[Address, str]) -> None:
-        """Check the law of stable IDs from one commit to the next, and remember it."""
-        before = self._persons(self.moments[-1][1] if self.moments else {})
-        after = self._persons(crosswalk)
-        self._check_same_persons(before, after)
-        minted = after.keys() - self.standing.keys()
+        """Check that IDs are stable from one commit to the next, and remember the state."""
+        persons_before = self._persons(self.moments[-1][1] if self.moments else {})
+        persons_after = self._persons(crosswalk)
+        self._check_same_persons(persons_before, persons_after)
+        minted = persons_after.keys() - self.standing.keys()
         for eid in minted:
-            owed = [
+            revivable = [
                 old
-                for old, standing in self.standing.items()
-                if standing != "active" and self._live(old, crosswalk) == after[eid]
+                for old, status in self.standing.items()
+                if status != "active" and self._live(old, crosswalk) == persons_after[eid]
             ]
-            assert not owed, f"{eid} was minted where {owed} should live again"
-        for eid in self.standing | after:
-            self._follow(eid, before.get(eid), after.get(eid), crosswalk)
+            assert not revivable, f"{eid} was minted where {revivable} should live again"
+        for eid in self.standing | persons_after:
+            self._follow(eid, persons_before.get(eid), persons_after.get(eid), crosswalk)
         self.latest.update(crosswalk)
         self.moments.append((at, crosswalk))
 
@@ -336,11 +336,11 @@ class Oracle:
                 self.standing[eid] = "retired"
 
     def _claim(self, eid: str) -> None:
-        """An emptied person keeps a claim on every record whose latest person it was."""
+        """Let an emptied person keep a claim on every record whose latest person it was."""
         self.held[eid] = frozenset(a for a, latest in self.latest.items() if latest == eid)
 
     def now_of(self, eid: str, crosswalk: dict[Address, str]) -> set[str]:
-        """The persons that hold what a retired ID held when it was retired."""
+        """Return the persons that hold the records which a retired ID held when it was retired."""
         return {crosswalk[address] for address in self._live(eid, crosswalk)}
 
     @staticmethod
@@ -351,13 +351,13 @@ class Oracle:
         return {eid: frozenset(records) for eid, records in persons.items()}
 
     def words_meet(self) -> bool:
-        """Whether words in force contradict each other, so that one of them gives way."""
+        """Return whether decisions in force contradict each other, so that one of them yields."""
         words = [(k, g) for k, _, g in self.decisions.values()]
         sames = [g[0] for k, g in words if k is DecisionKind.SAME]
         return any(_chains(sames, g) for k, g in words if k is DecisionKind.DIFFERENT)
 
     def check_stewards_rule(self, crosswalk: dict[Address, str]) -> None:
-        """Where the decisions in force agree with each other, each of them holds."""
+        """Check that every decision in force holds when none contradicts another."""
         root: dict[Address, Address] = {}
 
         def find(address: Address) -> Address:
@@ -365,31 +365,31 @@ class Oracle:
                 address = root[address]
             return address
 
-        apart = []
+        different_pairs = []
         for kind, _, groups in self.decisions.values():
             if kind is DecisionKind.SAME:
-                for other in groups[0][1:]:
-                    root[find(other)] = find(groups[0][0])
+                for member in groups[0][1:]:
+                    root[find(member)] = find(groups[0][0])
             elif kind is DecisionKind.DIFFERENT:
-                apart += [(a, b) for n, g in enumerate(groups) for h in groups[n + 1 :] for a in g for b in h]
-        if any(find(a) == find(b) for a, b in apart):
+                different_pairs += [(a, b) for n, g in enumerate(groups) for h in groups[n + 1 :] for a in g for b in h]
+        if any(find(a) == find(b) for a, b in different_pairs):
             return
         for address in list(root):
-            one, other = crosswalk.get(address), crosswalk.get(find(address))
-            together = {crosswalk[a] for a in root if find(a) == find(address) and a in crosswalk}
-            assert len(together) <= 1, f"a SAME does not hold: {one} {other}"
-        for a, b in apart:
+            person, member = crosswalk.get(address), crosswalk.get(find(address))
+            joined_persons = {crosswalk[a] for a in root if find(a) == find(address) and a in crosswalk}
+            assert len(joined_persons) <= 1, f"a SAME does not hold: {person} {member}"
+        for a, b in different_pairs:
             assert a not in crosswalk or crosswalk[a] != crosswalk.get(b), "a DIFFERENT does not hold"
 
 
 def _chains(sames, groups) -> bool:
-    """Whether groups of records that are the same reach from one group to another."""
-    for place, group in enumerate(groups):
-        reached, grown = set(group), True
+    """Return whether SAME groups connect two of the groups."""
+    for position, group in enumerate(groups):
+        reachable, grown = set(group), True
         while grown:
-            more = {a for same in sames if reached & set(same) for a in same} - reached
-            reached |= more
-            grown = bool(more)
-        if any(reached & set(other) for other in groups[place + 1 :]):
+            next_records = {a for same in sames if reachable & set(same) for a in same} - reachable
+            reachable |= next_records
+            grown = bool(next_records)
+        if any(reachable & set(other_group) for other_group in groups[position + 1 :]):
             return True
     return False

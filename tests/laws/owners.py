@@ -1,6 +1,6 @@
-"""The words of others as steps of the machine: second approvers, owners' consents, and windows of days.
+"""State-machine rules for second approvals, owners' consents and freeze windows.
 
-Whose word a step needs is told from the settings, and from who was one person with whom before it.
+Whose approval or consent a step needs is derived from the settings and from the persons before it.
 """
 
 from datetime import timedelta
@@ -27,7 +27,7 @@ OWNERS = {
 
 
 class Owners:
-    """Mixed into the machine, whose index and oracle it works on."""
+    """Mixin of the state machine, with its index and oracle."""
 
     @rule(source=st.sampled_from(("sis", "ccwis")), asks=st.booleans())
     def ask_for_consent(self, source, asks):
@@ -39,25 +39,25 @@ class Owners:
     def ask_for_approval(self, which):
         self.index = with_settings(self.index, second_approver=which)
 
-    def others_needed(self, named, links):
-        """Whether a second approver, and whose consent, what is decided of records needs now."""
-        named = {address for address in named if address not in self.oracle.sealed}
-        agencies = {source for source, _ in named if source != "STEWARD"}
-        second = {
+    def others_needed(self, records, links):
+        """Return whether a decision needs a second approver, and whose consent it needs."""
+        records = {address for address in records if address not in self.oracle.sealed}
+        agencies = {source for source, _ in records if source != "STEWARD"}
+        needs_approval = {
             SecondApprover.NEVER: False,
             SecondApprover.ALWAYS: True,
             SecondApprover.CROSS_AGENCY: len(agencies) > 1,
         }[self.index.settings.second_approver]
-        return second, self.asked_of(named, links)
+        return needs_approval, self.asked_of(records, links)
 
-    def asked_of(self, named, links, *, alone=False):
-        """The sources that ask for consent, of the records and of those that are one person with them."""
-        persons = set() if alone else {links[address] for address in named if address in links}
-        touched = {address for address, eid in links.items() if eid in persons} | set(named)
-        return {source for source, _ in touched - self.oracle.sealed} & self.oracle.asking
+    def asked_of(self, records, links, *, single_record=False):
+        """Return the sources that require consent, of the records and of all in their persons."""
+        persons = set() if single_record else {links[address] for address in records if address in links}
+        affected = {address for address, eid in links.items() if eid in persons} | set(records)
+        return {source for source, _ in affected - self.oracle.sealed} & self.oracle.asking
 
     def settle_at_random(self, step):
-        """Often answer at once what waits, as nothing would ever take effect otherwise."""
+        """Usually answer a waiting step at once, because nothing would take effect otherwise."""
         while step in self.oracle.waiting_steps and self.random.random() < 0.8:
             if self.oracle.waiting_steps[step].second:
                 self.give_approval(step)
@@ -69,96 +69,96 @@ class Owners:
                     return
 
     def give_approval(self, step):
-        waits = self.oracle.waiting_steps[step]
-        hidden = self.hides(waits)
+        pending_step = self.oracle.waiting_steps[step]
+        is_hidden = self.hides(pending_step)
         try:
-            done = self.previewed(lambda preview: approve(self.index, SECOND, step, preview=preview))
+            effect = self.previewed(lambda preview: approve(self.index, SECOND, step, preview=preview))
         except NotFoundError:
-            assert hidden
+            assert is_hidden
             return
         except DecisionConflict:
-            self.must_contradict(waits)
+            self.must_contradict(pending_step)
             return
         except ConflictError:
-            assert waits.undoing
+            assert pending_step.undoing
             assert self.frozen()
             return
-        assert not hidden
-        waits.second = False
-        self.oracle.approved.add(waits.of if waits.undoing else step)
-        self.after_a_word(step, done)
+        assert not is_hidden
+        pending_step.second = False
+        self.oracle.approved.add(pending_step.of if pending_step.undoing else step)
+        self.after_a_word(step, effect)
 
     def give_consent(self, step, source, *, refuse) -> bool:
-        waits = self.oracle.waiting_steps[step]
+        pending_step = self.oracle.waiting_steps[step]
         if refuse:
-            done = self.previewed(
+            effect = self.previewed(
                 lambda preview: refuse_consent(self.index, OWNERS[source], step, preview=preview)
             )
-            assert not done.moved
+            assert not effect.moved
             self.oracle.end(step)
             return True
         try:
-            done = self.previewed(
+            effect = self.previewed(
                 lambda preview: give_consent(self.index, OWNERS[source], step, preview=preview), untold=True
             )
         except DecisionConflict:
-            self.must_contradict(waits)
+            self.must_contradict(pending_step)
             return False
         except ConflictError:
-            assert waits.undoing
+            assert pending_step.undoing
             assert self.frozen()
             return False
-        waits.given.add(source)
-        self.oracle.consented.setdefault(waits.of if waits.undoing else step, set()).add(source)
-        self.after_a_word(step, done, owner=source)
+        pending_step.given.add(source)
+        self.oracle.consented.setdefault(pending_step.of if pending_step.undoing else step, set()).add(source)
+        self.after_a_word(step, effect, owner=source)
         return True
 
-    def hides(self, waits):
-        """Whether a sealed record hides what waits."""
-        words = [self.oracle.words[number] for number in waits.words]
-        return any(a in self.oracle.sealed for word in words for group in word.groups for a in group)
+    def hides(self, pending_step):
+        """Return whether a sealed record hides the waiting step."""
+        decisions = [self.oracle.words[number] for number in pending_step.words]
+        return any(a in self.oracle.sealed for word in decisions for group in word.groups for a in group)
 
-    def must_contradict(self, waits):
-        """Whoever refuses it for what was decided since is right."""
-        assert not waits.undoing
-        words = [self.oracle.words[number] for number in waits.words]
-        if len(words) == 1:
-            [word] = words
-            assert self.oracle.contradicts(word.kind, word.groups, word.supersedes)
+    def must_contradict(self, pending_step):
+        """Check that a refusal because of later decisions is justified."""
+        assert not pending_step.undoing
+        decisions = [self.oracle.words[number] for number in pending_step.words]
+        if len(decisions) == 1:
+            [decision] = decisions
+            assert self.oracle.contradicts(decision.kind, decision.groups, decision.supersedes)
 
-    def after_a_word(self, step, done, owner=None):
-        """Who has come to be concerned is asked; where nobody is left, it takes effect."""
-        waits = self.oracle.waiting_steps[step]
-        words = [self.oracle.words[number] for number in waits.words]
-        named = {a for word in words for group in word.groups for a in group}
-        alone = all(word.corrects is not None for word in words)
-        waits.asked |= self.asked_of(named - self.oracle.sealed, self.before, alone=alone)
+    def after_a_word(self, step, effect, owner=None):
+        """Add owners who have become concerned; apply the step when nobody is left to ask."""
+        pending_step = self.oracle.waiting_steps[step]
+        decisions = [self.oracle.words[number] for number in pending_step.words]
+        records = {a for word in decisions for group in word.groups for a in group}
+        single_record = all(word.corrects is not None for word in decisions)
+        pending_step.asked |= self.asked_of(records - self.oracle.sealed, self.before, single_record=single_record)
         if owner is None:
-            assert (done.approval, done.consent_of) == (waits.second, tuple(sorted(waits.open)))
-        if waits.second or waits.open:
+            assert (effect.approval, effect.consent_of) == (pending_step.second, tuple(sorted(pending_step.open)))
+        if pending_step.second or pending_step.open:
             assert crosswalk(self.index) == self.before
         else:
             self.oracle.take_effect(step)
             self.hear_words()
             self.hear_holds()
 
-    @precondition(lambda self: any(waits.second for waits in self.oracle.waiting_steps.values()))
+    @precondition(lambda self: any(pending_step.second for pending_step in self.oracle.waiting_steps.values()))
     @rule(data=st.data())
     def approve(self, data):
-        steps = sorted(step for step, waits in self.oracle.waiting_steps.items() if waits.second)
+        steps = sorted(step for step, pending_step in self.oracle.waiting_steps.items() if pending_step.second)
         self.give_approval(data.draw(st.sampled_from(steps)))
 
-    @precondition(lambda self: any(waits.open for waits in self.oracle.waiting_steps.values()))
+    @precondition(lambda self: any(pending_step.open for pending_step in self.oracle.waiting_steps.values()))
     @rule(data=st.data(), refuse=st.booleans())
     def answer_for_a_source(self, data, refuse):
-        asked = sorted((step, s) for step, waits in self.oracle.waiting_steps.items() for s in waits.open)
-        step, source = data.draw(st.sampled_from(asked))
+        requests = sorted((step, s) for step, pending_step in self.oracle.waiting_steps.items() for s in pending_step.open)
+        step, source = data.draw(st.sampled_from(requests))
         self.give_consent(step, source, refuse=refuse)
 
-    @precondition(lambda self: any(waits.undoing for waits in self.oracle.waiting_steps.values()))
+    @precondition(lambda self: any(pending_step.undoing for pending_step in self.oracle.waiting_steps.values()))
     @rule(data=st.data())
     def take_a_waiting_undo_back(self, data):
-        steps = sorted(step for step, waits in self.oracle.waiting_steps.items() if waits.undoing)
+        steps = sorted(step for step, pending_step in self.oracle.waiting_steps.items() if pending_step.undoing)
         step = data.draw(st.sampled_from(steps))
         if self.hides(self.oracle.waiting_steps[step]):
             return
@@ -178,32 +178,32 @@ class Owners:
     @rule(data=st.data())
     def end_a_window(self, data):
         self.tick()
-        standing = [
-            one.id for one in list_freeze_windows(self.index, OPERATOR) if one.state in {"coming", "open"}
+        current = [
+            window.id for window in list_freeze_windows(self.index, OPERATOR) if window.state in {"coming", "open"}
         ]
-        if standing and self.random.random() < 0.5:
-            lift_freeze_window(self.index, OPERATOR, data.draw(st.sampled_from(sorted(standing))))
+        if current and self.random.random() < 0.5:
+            lift_freeze_window(self.index, OPERATOR, data.draw(st.sampled_from(sorted(current))))
         apply_due_decisions(self.index, OPERATOR)
         self.hear_words()
         if not self.frozen():
             assert not any(word.pending and not word.revoked for word in self.oracle.words.values())
 
     def frozen(self) -> bool:
-        """Whether a window of any source is open today."""
-        return any(one.state == "open" for one in list_freeze_windows(self.index, OPERATOR))
+        """Return whether a window of any source is open today."""
+        return any(window.state == "open" for window in list_freeze_windows(self.index, OPERATOR))
 
     @invariant()
     def just_what_waits_is_listed(self):
-        shown = {one.step: one for one in list_pending_steps(self.index, OPERATOR)}
-        expected = {step: waits for step, waits in self.oracle.waiting_steps.items() if not self.hides(waits)}
-        assert shown.keys() == expected.keys()
-        for step, waits in expected.items():
-            asked = {one.source for one in shown[step].consents if one.status == "asked"}
-            assert (shown[step].approval, asked) == (waits.second, waits.open)
-            assert sorted(one.id for one in shown[step].decisions) == sorted(waits.words)
+        listed = {one.step: one for one in list_pending_steps(self.index, OPERATOR)}
+        expected = {step: pending_step for step, pending_step in self.oracle.waiting_steps.items() if not self.hides(pending_step)}
+        assert listed.keys() == expected.keys()
+        for step, pending_step in expected.items():
+            sources = {one.source for one in listed[step].consents if one.status == "asked"}
+            assert (listed[step].approval, sources) == (pending_step.second, pending_step.open)
+            assert sorted(one.id for one in listed[step].decisions) == sorted(pending_step.words)
         with self.index.database.read(OPERATOR) as unit:
             tasks = {task.decision_id for task in unit.tasks.all() if task.kind == "approval"}
-        wanted = {
-            number for waits in self.oracle.waiting_steps.values() if waits.second for number in waits.words
+        expected_tasks = {
+            number for pending_step in self.oracle.waiting_steps.values() if pending_step.second for number in pending_step.words
         }
-        assert tasks == wanted
+        assert tasks == expected_tasks

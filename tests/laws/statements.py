@@ -1,4 +1,4 @@
-"""Decisions as rows: of authorities that the service does not give, and in orders that it would refuse."""
+"""Decisions written as rows, with authorities and orders that the service would refuse."""
 
 from sqlalchemy import insert, update
 
@@ -15,7 +15,7 @@ _member = DecisionMemberRow.__table__
 
 
 def decide(index, kind: DecisionKind, authority: Authority, groups) -> int:
-    """Insert a decision over groups of (source, local ID), and let it take effect; returns its number."""
+    """Insert a decision over groups of (source, local ID), apply it, and return its number."""
     with index.database.write(OPERATOR, "decision") as unit:
         number = unit.counters.take("decision")
         numbered = [[_record(unit, *address) for address in group] for group in groups]
@@ -33,8 +33,8 @@ def decide(index, kind: DecisionKind, authority: Authority, groups) -> int:
         unit.connection.execute(
             insert(_member),
             [
-                {"decision_id": number, "record_id": record, "group_no": place}
-                for place, group in enumerate(numbered)
+                {"decision_id": number, "record_id": record, "group_no": position}
+                for position, group in enumerate(numbered)
                 for record in group
             ],
         )
@@ -43,25 +43,25 @@ def decide(index, kind: DecisionKind, authority: Authority, groups) -> int:
 
 
 def revoke(index, number: int) -> None:
-    """Revoke a decision, and compute anew."""
+    """Revoke a decision, and settle again."""
     with index.database.write(OPERATOR, "undo") as unit:
-        [named] = [d for d in unit.decisions.all_in_force() if d.decision.id == number]
+        [decision] = [d for d in unit.decisions.all_in_force() if d.decision.id == number]
         unit.connection.execute(
             update(_decision)
             .where(_decision.c.id == number)
             .values(status="revoked", ended_commit=unit.commit_no)
         )
-        _settle(unit, index, named.record_ids)
+        _settle(unit, index, decision.record_ids)
 
 
 def _record(unit, source: str, local_id: str) -> int:
     return unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])[local_id].id
 
 
-def _settle(unit, index, touched) -> None:
+def _settle(unit, index, records) -> None:
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
-    scope = load_closure(unit, config_id, touched, thresholds.influence_floor, thresholds.storage_floor)
+    scope = load_closure(unit, config_id, records, thresholds.influence_floor, thresholds.storage_floor)
     settlement = settle(
         unit,
         scope,

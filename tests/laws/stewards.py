@@ -19,7 +19,7 @@ from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose, roll_back_proposal
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
-from mpi.service.stewardship.merge import StepOptions, merge, move, split
+from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, crosswalk

@@ -8,7 +8,7 @@ from mpi.bootstrap import open_index
 from mpi.config import Settings
 from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert, withdraw
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
 from tests.laws.crowd import all_at_once

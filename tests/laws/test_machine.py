@@ -29,22 +29,22 @@ from mpi.domain.snapshot import Snapshot
 from mpi.domain.weight import round_weight
 from mpi.matching.model.blocking_keys import compute_keys
 from mpi.matching.scoring import engines
-from mpi.matching.scoring.batch import WEIGHT_SCHEMA, find_all_candidate_pairs
+from mpi.matching.scoring.splink_engine import WEIGHT_SCHEMA, find_all_candidate_pairs
 from mpi.service.core.index import Matcher
-from mpi.service.indexing import pairing
+from mpi.service.indexing import pair_scorer
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.persons.persons import look_up_crosswalk as look_up
 from mpi.service.persons.persons import look_up_lineage, look_up_person
 from mpi.service.persons.search import search_persons
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert, withdraw
-from mpi.service.review.tasks import list_review_tasks
+from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.decisions import list_decisions
-from mpi.standardize.payload import features_from_bytes
-from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
+from mpi.standardize.serialization import features_from_bytes
+from mpi.standardize.standardizer import standardize
 from tests.index import OPERATOR, a_child, all_keys, an_index, crosswalk, load_rows, partition_of
 from tests.laws.families import contents, means_the_same_later, plain
 from tests.laws.oracle import Oracle
@@ -141,7 +141,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         self.time = START
         self.patches = [patch.object(clock, "now", lambda: self.time)]
         self.quicker = [
-            patch.object(pairing, "LoadScorer", partial(ByRecord, self.predicted)),
+            patch.object(pair_scorer, "LoadScorer", partial(ByRecord, self.predicted)),
             patch.object(engines, "score_stored_pairs", self.predicted),
             patch.object(engines, "find_all_candidate_pairs", pairs_of_blocks),
         ]

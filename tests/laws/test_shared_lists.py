@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert
 from tests.index import OPERATOR, a_child, an_index, load_rows, many_children, partition_of
 

@@ -16,9 +16,9 @@ from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.core.block_limits import queue_large_blocks
 from mpi.service.recluster.proposals import propose
 from mpi.service.records.upsert import read, upsert
-from mpi.service.review.answer import defer
+from mpi.service.review.answers import defer
 from mpi.service.review.owner_questions import ask_owner
-from mpi.service.review.question import load_question_view
+from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.statements.sources import NewSource, add_source

@@ -14,14 +14,14 @@ from PIL import Image
 from mpi.api.app import create_app
 from mpi.api.pages.rendering.paths import question_path
 from mpi.cli.demo.comparison import read_labeled_index
+from mpi.cli.demo.demo_index import SOURCES, build_demo, open_demo_index, read_build, read_truth
 from mpi.cli.demo.story import choose_story
-from mpi.cli.demo.world import SOURCES, build_demo, open_demo_index, read_build, read_truth
 from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
 from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.recluster import proposals
 from mpi.service.review.owner_questions import ask_owner
-from mpi.service.review.question import load_question_view
+from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
 from mpi.service.sampling.blind_sample import draw_blind_sample

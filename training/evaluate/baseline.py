@@ -12,7 +12,7 @@ from splink import comparison_library as library
 
 from mpi.domain.features import Features
 from mpi.domain.weight import compute_probability
-from mpi.matching.scoring.batch import connect_duckdb
+from mpi.matching.scoring.splink_engine import connect_duckdb
 from training.record_table import Records
 
 NOTEBOOK_PROBABILITY = 0.95

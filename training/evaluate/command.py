@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mpi.matching.model.model import MatchModel, find_model_folder, load_model
+from mpi.matching.model.match_model import MatchModel, find_model_folder, load_model
 from training.evaluate import tables
 from training.evaluate.acceptance import FITTED_SUFFIX, SIMULATED_SET, AcceptanceRow, build_acceptance_rows
 from training.evaluate.datasets.dataset import Dataset, standardize_records

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mpi.clustering.source_pair_priors import estimate_priors
 from mpi.domain.weight import Thresholds
-from mpi.matching.model.model import MatchModel
+from mpi.matching.model.match_model import MatchModel
 from training.evaluate import baseline, model_clusters
 from training.evaluate.datasets.dataset import Dataset
 from training.evaluate.measures import (

@@ -6,7 +6,7 @@ A state would fit its own model in the same way.
 import tempfile
 from pathlib import Path
 
-from mpi.matching.model.model import MatchModel, load_model
+from mpi.matching.model.match_model import MatchModel, load_model
 from training.fit.fit import fit
 from training.fit.model_writer import ModelIdentity, write_model
 from training.fit.thresholds import choose_thresholds

@@ -15,8 +15,8 @@ from mpi.clustering.source_pair_priors import MIN_CANDIDATE_BITS, MODEL_PRIORS, 
 from mpi.domain.features import Features
 from mpi.domain.weight import Thresholds, round_weight
 from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer
-from mpi.matching.model.model import MatchModel
-from mpi.matching.scoring.load_scorer import ScoringResources
+from mpi.matching.model.match_model import MatchModel
+from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.matching.scoring.splink_scorer import score_pairs
 from training.blocking import find_candidate_pairs
 from training.record_table import ArrowFeatures, Records, features_by_id

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from mpi.matching.compiler.online_scorer import compute_level_bits, compute_prior_bits
-from mpi.matching.model.levels import ComparisonLevel, read_parameters
+from mpi.matching.model.scoring_parameters import ComparisonLevel, read_parameters
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import LOOSER_RULES, TIGHTER_RULES
 from training.fit.comparisons import list_fixed_levels

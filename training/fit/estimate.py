@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mpi.matching.model.levels import NULL_LEVEL, ScoringParameters
+from mpi.matching.model.scoring_parameters import NULL_LEVEL, ScoringParameters
 from training.fit.errors import DegenerateDataError
 from training.fit.labels import LabelledPosteriors
 from training.fit.level_reader import PairLevels

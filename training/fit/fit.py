@@ -14,8 +14,8 @@ import pyarrow as pa
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import NULL_LEVEL, ScoringParameters
-from mpi.matching.scoring.batch import PAIR_SCHEMA, connect_duckdb, make_feature_table
+from mpi.matching.model.scoring_parameters import NULL_LEVEL, ScoringParameters
+from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make_feature_table
 from training.blocking import join_candidate_pairs
 from training.fit.birth_date_precision import drop_partial_date_guards, measure_complete_dates
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules

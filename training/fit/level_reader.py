@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from mpi.matching.compiler.conditions import Translator
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import NULL_LEVEL, Comparison, ScoringParameters, read_parameters
+from mpi.matching.model.scoring_parameters import NULL_LEVEL, Comparison, ScoringParameters, read_parameters
 
 PAIRS_PER_CHUNK = 1_500_000  # a chunk costs one pass over all records and some 20 bytes per pair
 

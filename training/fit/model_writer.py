@@ -1,4 +1,4 @@
-"""Writer of model folders that ``mpi.matching.model.model`` reads."""
+"""Writer of model folders that ``mpi.matching.model.match_model`` reads."""
 
 import csv
 import hashlib
@@ -13,9 +13,9 @@ from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.online_scorer import compute_level_bits
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import HEADER, Frequencies
-from mpi.matching.model.levels import read_parameters
-from mpi.matching.model.model import MODEL_FILES
-from mpi.standardize.record import STANDARDIZER_VERSION
+from mpi.matching.model.match_model import MODEL_FILES
+from mpi.matching.model.scoring_parameters import read_parameters
+from mpi.standardize.standardizer import STANDARDIZER_VERSION
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import REFINEMENTS
 from training.fit.card import write_card

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mpi.clustering.source_pair_priors import MODEL_PRIORS, estimate_priors
-from mpi.matching.model.model import MatchModel
+from mpi.matching.model.match_model import MatchModel
 from training.evaluate.datasets.dataset import Dataset
 from training.evaluate.measures.scores import PairCounts, count_pairs
 from training.evaluate.model_clusters import score_records, split_into_components

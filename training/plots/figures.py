@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mpi.matching.model.levels import read_parameters
+from mpi.matching.model.scoring_parameters import read_parameters
 from training.blocking import RuleContribution
 from training.plots.canvas import draw_figures
 from training.plots.evaluation_figures import (

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from mpi.matching.compiler.online_scorer import compute_level_bits
-from mpi.matching.model.levels import ComparisonLevel, ScoringParameters
+from mpi.matching.model.scoring_parameters import ComparisonLevel, ScoringParameters
 from training.plots.canvas import AGAINST_COLOR, FIXED_COLOR, FOR_COLOR, TEXT_COLOR, label_rows, new_figure
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import JaroWinkler
 
-from mpi.standardize.text import join_words
+from mpi.standardize.text_folding import join_words
 from training.simulate.simulation import Population
 
 PAIRS = 160

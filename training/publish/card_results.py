@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mpi.matching.model.model import MatchModel
+from mpi.matching.model.match_model import MatchModel
 from training.fit.errors import TrainingError
 
 HEADING = "## Measured"

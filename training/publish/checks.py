@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.model import MODEL_FILES, MatchModel, load_model
+from mpi.matching.model.match_model import MODEL_FILES, MatchModel, load_model
 from training.fit.errors import TrainingError
 from training.fit.frequencies import LEAST_OCCURRENCES
 from training.fit.model_writer import format_checksums_toml

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mpi.matching.model.model import load_model
+from mpi.matching.model.match_model import load_model
 from training.fit.comparisons import list_fixed_levels
 from training.plots.figures import draw_evaluation, draw_model
 from training.publish.card_results import read_evaluation

@@ -11,9 +11,9 @@ import pyarrow as pa
 from mpi.domain.features import TEXT_COLUMNS
 from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.levels import read_parameters
-from mpi.matching.model.model import load_model
-from mpi.standardize.record import STANDARDIZER_VERSION
+from mpi.matching.model.match_model import load_model
+from mpi.matching.model.scoring_parameters import read_parameters
+from mpi.standardize.standardizer import STANDARDIZER_VERSION
 from training.fit.errors import TrainingError
 from training.fit.frequencies import count_frequencies
 from training.fit.model_writer import ModelIdentity, format_checksums_toml, format_frequencies_csv

@@ -15,6 +15,7 @@ from mpi.api.request.problems import TooLargeError
 from mpi.api.request.record_address import address_from_path
 from mpi.api.request.record_body import parse_json_object, read_raw_body
 from mpi.domain.errors import ModelMovedError, RecordError
+from mpi.domain.viewer import Action, require_permission
 from mpi.service.access.clients import authenticate
 from mpi.service.core.index import Index
 from mpi.service.records import upsert
@@ -49,6 +50,7 @@ def _upsert_record(request: Request, body: bytes) -> Response:
     viewer = authenticate(index, read_api_key(headers), headers.get("purpose-of-use"))
     viewer = add_idempotency_key(viewer, headers.get("idempotency-key"), request, body)
     address = address_from_path(request.scope["raw_path"])
+    require_permission(viewer, Action.RECORD_WRITE, address.source)
     record = parse_json_object(body)
     require_matching_local_id(record, address.local_id)
     return json_response(_to_plain_values(upsert.upsert(index, viewer, address.source, record)))

@@ -10,10 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.rendering.words import load_words
-from mpi.api.pages.session.session import PageRedirect, require_signed_in
-from mpi.api.pages.session.visit import create_visit
+from mpi.api.pages.session.authentication import PageRedirect, require_signed_in
+from mpi.api.pages.session.page_context import create_visit
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.problems import REQUEST_ID, find_status, log_unexpected, problem_from_error
 from mpi.domain.errors import AccessDenied, MpiError, NotFoundError

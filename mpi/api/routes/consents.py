@@ -9,7 +9,7 @@ from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action
-from mpi.service.persons.effects import StepEffect
+from mpi.service.persons.step_effects import StepEffect
 from mpi.service.stewardship.owner_consent import (
     ConsentSetting,
     give_consent,

@@ -32,8 +32,8 @@ from mpi.api.schemas.parameters import DecisionsDep, EidDep, NoQueryDep, NumberD
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action
-from mpi.service.persons.effects import StepEffect
-from mpi.service.stewardship import decisions, merge, undo
+from mpi.service.persons.step_effects import StepEffect
+from mpi.service.stewardship import decisions, merge_split_move, undo
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, DecisionView
 
@@ -184,7 +184,7 @@ def post_merge(
     The surviving ID stays; the other IDs are retired and answer with the survivor. The survivor is the ID
     with an open enrollment, then with most records, then the oldest, unless `survivor` names another.
     """
-    return merge.merge(index, viewer, body.eids, body.build_options(etags), body.survivor)
+    return merge_split_move.merge(index, viewer, body.eids, body.build_options(etags), body.survivor)
 
 
 @router.post(
@@ -207,7 +207,9 @@ def post_split(
 
     The group with most of the records keeps the ID, unless `keep` names another.
     """
-    return merge.split(index, viewer, eid, body.groups, body.build_options(etags), body.keep, body.one_child)
+    return merge_split_move.split(
+        index, viewer, eid, body.groups, body.build_options(etags), body.keep, body.one_child
+    )
 
 
 @router.post(
@@ -230,4 +232,4 @@ def post_move(
 
     A decision keeps them apart from the first person and together with the second.
     """
-    return merge.move(index, viewer, eid, body.records, body.to, body.build_options(etags))
+    return merge_split_move.move(index, viewer, eid, body.records, body.to, body.build_options(etags))

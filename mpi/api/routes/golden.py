@@ -10,10 +10,10 @@ from mpi.api.schemas.parameters import EidDep, NoQueryDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action
-from mpi.service.persons.effects import StepEffect
 from mpi.service.persons.golden_record import GoldenRecord, look_up_golden_record
+from mpi.service.persons.step_effects import StepEffect
 from mpi.service.stewardship.corrections import correct_value
-from mpi.service.stewardship.merge import StepOptions
+from mpi.service.stewardship.merge_split_move import StepOptions
 
 router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 

@@ -41,14 +41,14 @@ from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.index import Index
 from mpi.service.review import answer as answer_module
-from mpi.service.review.answer import AnswerResult, PairVerdict, ResponseOptions
+from mpi.service.review.answers import AnswerResult, PairVerdict, ResponseOptions
 from mpi.service.review.owner_questions import (
     OwnerQuestion,
     answer_owner_question,
     ask_owner,
     list_owner_questions,
 )
-from mpi.service.review.question import QuestionView, load_question_view
+from mpi.service.review.question_view import QuestionView, load_question_view
 from mpi.service.review.queue import Filters, QuestionSummary, QueuePage, load_queue_page
 
 router = APIRouter(tags=["review"], route_class=ModelReloadRoute)

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from mpi.api.fast_path.upsert import UpsertRoute, require_matching_local_id
-from mpi.api.request.authentication import CallerDep, CredentialsDep, IndexDep, WriterDep
+from mpi.api.request.authentication import CallerDep, CredentialsDep, IndexDep, WriterDep, permit
 from mpi.api.request.bulk import BulkResponse, answer_lines
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.problems import REQUEST_ID
@@ -41,6 +41,7 @@ _PATH = "/v1/sources/{source}/records/{local_id:path}"
     response_model=ResolvedOut,
     summary="Send a record and get its enterprise ID",
     responses=describe_problems(404, 409, 413, 422),
+    dependencies=[permit(Action.RECORD_WRITE)],
     openapi_extra=build_record_body(
         CHILD, "The record, whole. `local_id` may be left out: the path says it."
     ),

@@ -7,7 +7,7 @@ from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.parameters import TasksDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.tasks import TaskOut
-from mpi.service.review.tasks import TaskView, list_review_tasks
+from mpi.service.review.task_list import TaskView, list_review_tasks
 
 router = APIRouter(tags=["review"], route_class=ModelReloadRoute)
 

@@ -11,7 +11,7 @@ from mpi.api.schemas.persons import LabelOut
 from mpi.api.schemas.request_bodies import Note, OptionalDate, OptionalReason, Preview, Reason, Supersedes
 from mpi.domain.decision import DecisionKind
 from mpi.domain.record_ref import RecordRef
-from mpi.service.stewardship.merge import StepOptions
+from mpi.service.stewardship.merge_split_move import StepOptions
 
 _LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
 _RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.examples import EXAMPLE_EID
 from mpi.service.persons.change_feed import MAX_EVENTS
-from mpi.service.review.tasks import MAX_TASKS
+from mpi.service.review.task_list import MAX_TASKS
 from mpi.service.stewardship.decisions import MAX_LISTED
 
 _AS_OF = (

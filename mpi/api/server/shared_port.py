@@ -12,7 +12,7 @@ class SharedPort(socket.socket):
     wake accepts all that wait. This socket itself never listens. It reserves the port while workers start.
     """
 
-    def __reduce__(self) -> tuple[Callable[[str, int], "SharedPort"], tuple[str, int]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[Callable[[str, int], "SharedPort"], tuple[str, int]]:
         """Return how another process opens the port: by binding a socket of its own."""
         host, port = self.getsockname()[:2]
         return open_shared_port, (host, port)

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mpi.cli.demo.world import SimulationTruth
+from mpi.cli.demo.demo_index import SimulationTruth
 from mpi.domain.features import Features
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
-from mpi.standardize.payload import features_from_bytes
+from mpi.standardize.serialization import features_from_bytes
 from training.evaluate.baseline import cluster_exact_matches, cluster_with_splink
 
 CCWIS = "ccwis"

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from mpi.api.pages.rendering.paths import question_path
 from mpi.cli.demo.comparison import MethodResult
+from mpi.cli.demo.demo_index import SOURCES, DemoBuild
 from mpi.cli.demo.story import AgencyRecord, ChildStory
-from mpi.cli.demo.world import SOURCES, DemoBuild
 from mpi.standardize.address.addresses import has_confidential_address_as_sent
 
 TASKS_PER_HOUR = 25

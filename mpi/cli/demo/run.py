@@ -10,8 +10,15 @@ from mpi.api.server.serve import serve
 from mpi.cli.demo import display
 from mpi.cli.demo.cache import DemoResult, load_result, save_result
 from mpi.cli.demo.comparison import MethodResult, compare_methods, find_children_in_care, read_labeled_index
+from mpi.cli.demo.demo_index import (
+    DemoBuild,
+    build_demo,
+    create_settings,
+    open_demo_index,
+    read_build,
+    read_truth,
+)
 from mpi.cli.demo.story import ChildStory, choose_story
-from mpi.cli.demo.world import DemoBuild, build_demo, create_settings, open_demo_index, read_build, read_truth
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
 from mpi.service.review.queue import Filters, load_queue_page

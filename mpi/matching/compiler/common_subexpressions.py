@@ -12,7 +12,7 @@ from typing import NamedTuple
 import sqlglot
 from sqlglot import exp
 
-from mpi.matching.model.levels import DIALECT
+from mpi.matching.model.scoring_parameters import DIALECT
 
 _OPERATOR_SQL: dict[type[exp.Expr], str] = {
     exp.And: "AND",

@@ -1,8 +1,8 @@
 """Online scorer: compiles a frozen model to one Python function.
 
 ``compile_scorer`` writes, for each comparison, the ``if``/``elif`` chain that Splink writes as SQL
-``CASE``, and lets Python compile the result. DuckDB (``mpi.matching.scoring.batch``) is the other scorer.
-Both give equal levels, and weights that agree within 1e-6 bits (law 5).
+``CASE``, and lets Python compile the result. DuckDB (``mpi.matching.scoring.splink_engine``) is the other
+scorer. Both give equal levels, and weights that agree within 1e-6 bits (law 5).
 
 ``OnlineScorer.source`` holds the generated code.
 """
@@ -20,14 +20,14 @@ from mpi.matching.compiler.runtime_functions import NAMESPACE
 from mpi.matching.compiler.sql_functions import NotCompilableError
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import (
+from mpi.matching.model.match_model import MatchModel
+from mpi.matching.model.scoring_parameters import (
     Comparison,
     ComparisonLevel,
     FrequencyAdjustment,
     ScoringParameters,
     read_parameters,
 )
-from mpi.matching.model.model import MatchModel
 
 _CompareFunction = Callable[[Features, Features], tuple[float, tuple[int, ...], tuple[float, ...]]]
 _FirstConditionFunction = Callable[[Features, Features], int]

@@ -25,8 +25,8 @@ from mpi.matching.compiler.online_scorer import (
 )
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import Comparison, ComparisonLevel, ScoringParameters
-from mpi.matching.model.model import MatchModel
+from mpi.matching.model.match_model import MatchModel
+from mpi.matching.model.scoring_parameters import Comparison, ComparisonLevel, ScoringParameters
 
 _EDIT_DISTANCE_NAME = "levenshtein"
 

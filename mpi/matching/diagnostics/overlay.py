@@ -5,7 +5,7 @@ The model's own comparison levels decide.
 
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import OnlineScorer, compute_level_bits
-from mpi.matching.model.levels import NULL_LEVEL
+from mpi.matching.model.scoring_parameters import NULL_LEVEL
 
 OPPOSING_COMPARISONS = (frozenset({"given", "birth_date"}), frozenset({"given", "surname", "sex"}))
 """Sets of comparisons that, all negative, mean another child."""

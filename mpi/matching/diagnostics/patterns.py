@@ -7,7 +7,7 @@ pattern. The model's own comparison levels define it.
 
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import OnlineScorer, compute_level_bits
-from mpi.matching.model.levels import NULL_LEVEL, ComparisonLevel
+from mpi.matching.model.scoring_parameters import NULL_LEVEL, ComparisonLevel
 
 OPPOSING_BITS = 4.0
 """Negative weight, in bits, that indicates another child, not an error."""

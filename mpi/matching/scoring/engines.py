@@ -10,9 +10,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from mpi.matching.model.model import MatchModel
-from mpi.matching.scoring.batch import find_all_candidate_pairs
-from mpi.matching.scoring.load_scorer import ScoringResources
+from mpi.matching.model.match_model import MatchModel
+from mpi.matching.scoring.batch_scorer import ScoringResources
+from mpi.matching.scoring.splink_engine import find_all_candidate_pairs
 from mpi.matching.scoring.splink_scorer import score_stored_pairs
 
 Progress = Callable[[str, int, int], None]

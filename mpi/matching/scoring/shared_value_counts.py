@@ -12,8 +12,8 @@ import duckdb
 import pyarrow as pa
 
 from mpi.domain.features import LIST_COLUMNS
-from mpi.matching.scoring.batch import connect_duckdb
 from mpi.matching.scoring.feature_batches import create_feature_table, insert_features
+from mpi.matching.scoring.splink_engine import connect_duckdb
 from mpi.standardize.shared_values import MIN_BIRTH_DATES, SHARED_VALUE_COLUMNS
 
 _HOUSE_SQL = "coalesce(street_number || ' ', '') || street || '|' || coalesce(postal_code, city)"

@@ -16,9 +16,11 @@ import pyarrow as pa
 from mpi.domain.features import Features
 from mpi.domain.weight import HALF_WEIGHT_STEP, WEIGHT_DECIMALS
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.levels import ScoringParameters
-from mpi.matching.model.model import MatchModel
-from mpi.matching.scoring.batch import (
+from mpi.matching.model.match_model import MatchModel
+from mpi.matching.model.scoring_parameters import ScoringParameters
+from mpi.matching.scoring.batch_scorer import PairProgress, ScoringResources
+from mpi.matching.scoring.feature_batches import create_feature_table, insert_features
+from mpi.matching.scoring.splink_engine import (
     CHUNK_PAIRS,
     FEATURE_TABLE,
     PAIR_SCHEMA,
@@ -28,8 +30,6 @@ from mpi.matching.scoring.batch import (
     connect_duckdb,
     make_feature_batches,
 )
-from mpi.matching.scoring.feature_batches import create_feature_table, insert_features
-from mpi.matching.scoring.load_scorer import PairProgress, ScoringResources
 
 MIN_PREFILTER_PAIRS = 200_000
 """Pairs from which a first pass saves more than it costs."""

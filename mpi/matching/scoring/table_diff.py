@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from mpi.matching.scoring.batch import connect_duckdb
+from mpi.matching.scoring.splink_engine import connect_duckdb
 
 COMPARING_MEMORY = "500MB"
 """Memory limit of comparing before it spills."""

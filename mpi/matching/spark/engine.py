@@ -13,14 +13,14 @@ import pyarrow as pa
 from mpi.domain.errors import EngineError, MpiError
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.model import MatchModel
-from mpi.matching.scoring.batch import WEIGHT_SCHEMA, make_feature_batches, make_feature_schema
+from mpi.matching.model.match_model import MatchModel
 from mpi.matching.scoring.engines import Progress
+from mpi.matching.scoring.splink_engine import WEIGHT_SCHEMA, make_feature_batches, make_feature_schema
 from mpi.matching.spark.functions import WorkerDiffersError
 from mpi.matching.spark.scoring import SparkScorer, apply_cautions, find_candidate_pairs
 from mpi.matching.spark.session import LOG_FILE, is_local, open_session
 from mpi.matching.spark.staging import Staging, open_staging
-from mpi.standardize.payload import features_from_bytes
+from mpi.standardize.serialization import features_from_bytes
 
 _PROGRESS_STEP = "scoring pairs on Spark"
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from mpi.domain.weight import HALF_WEIGHT_STEP, WEIGHT_DECIMALS
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import make_batch_settings
+from mpi.matching.model.scoring_parameters import make_batch_settings
 from mpi.matching.spark.conditions import to_spark_condition, to_spark_settings
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from mpi.domain.features import Features
-from mpi.standardize.payload import features_from_bytes
+from mpi.standardize.serialization import features_from_bytes
 
 
 class PackedRecord(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from mpi.service.core.visibility import visible_labels
 from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS
-from mpi.standardize.payload import record_from_bytes
+from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.unit_of_work.units import ReadUnit
 
 WITHHELD_FIELDS = frozenset({"addresses", "phone", "email", *FLAT_COLUMNS["addresses"]})

@@ -16,12 +16,12 @@ from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.viewer import SecondApprover
 from mpi.matching.model.blocking_keys import BlockingSpec
-from mpi.matching.model.model import MatchModel
+from mpi.matching.model.match_model import MatchModel
 from mpi.service.core.block_limits import BlockCounts, BlockLimits
 from mpi.service.core.disclosure_ledger import DisclosureLedger
 from mpi.service.core.group_commit import GroupCommit
-from mpi.standardize.record import standardize
 from mpi.standardize.shared_values import SharedValues, drop_shared_values
+from mpi.standardize.standardizer import standardize
 from mpi.storage.repositories.derived.configs import ActiveConfig
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.database import Database

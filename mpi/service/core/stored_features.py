@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from mpi.domain.features import Features
-from mpi.standardize.payload import features_from_bytes
+from mpi.standardize.serialization import features_from_bytes
 from mpi.storage.unit_of_work.units import ReadUnit
 
 FEATURES_PER_BATCH = 2_000

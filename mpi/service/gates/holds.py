@@ -12,10 +12,10 @@ from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step
+from mpi.service.core.undoable_steps import add_step
 from mpi.service.decisions.decision_log import DecisionDraft, add_decision, revoke_decisions
 from mpi.service.gates.freeze_rules import FROZEN_SOURCES
-from mpi.service.gates.plan_items import PersonGroup, load_groups
+from mpi.service.gates.proposal_items import PersonGroup, load_groups
 from mpi.service.resolution.resolve import resettle
 from mpi.storage.repositories.derived.proposals import Hold, ProposalItem, ProposalStatus
 from mpi.storage.repositories.steps.decisions import DecisionStatus, NewDecision

@@ -10,13 +10,13 @@ import pyarrow as pa
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
-from mpi.matching.scoring.load_scorer import ScoringResources
+from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
-from mpi.service.indexing.pairing import DUCKDB_MEMORY, edges_from_columns, score_candidate_pairs
+from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, edges_from_columns, score_candidate_pairs
 from mpi.service.indexing.scalar_scoring import score_in_batches
-from mpi.standardize.payload import features_to_bytes
+from mpi.standardize.serialization import features_to_bytes
 from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit

@@ -17,20 +17,20 @@ from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.indexing.compaction import LoadCompaction
 from mpi.service.indexing.reindex import Progress
-from mpi.service.loads.batch_sizes import SMALLEST_WINDOW, compute_largest_window, plan_window_sizes
+from mpi.service.loads.file_impact import FileImpact, assess_file
 from mpi.service.loads.pair_prefetch import PairPrefetcher, PrefetchedPairs, prefetch_pairs
 from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.loads.receipt import Receipt, count_verdicts
 from mpi.service.loads.row_intake import ValidatedFile
-from mpi.service.loads.snapshots import FileImpact, assess_file
 from mpi.service.loads.standardize_pool import StandardizePool
+from mpi.service.loads.window_sizes import SMALLEST_WINDOW, compute_largest_window, plan_window_sizes
 from mpi.service.processes.core_reservation import CoreReservation
+from mpi.service.processes.low_priority_thread import run_at_low_priority
 from mpi.service.processes.pacing import AdaptiveBatchSize, freeze_existing_objects
-from mpi.service.processes.yielding import run_at_low_priority
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
 from mpi.service.statements.current_version import recompute_current_versions
-from mpi.service.statements.intake import write_statements
 from mpi.service.statements.statement import Statement
+from mpi.service.statements.statement_intake import write_statements
 from mpi.storage.repositories.sources.batches import LOADING, Batch
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord

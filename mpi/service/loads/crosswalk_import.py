@@ -14,7 +14,7 @@ from typing import Any
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, check_reason
+from mpi.service.core.undoable_steps import add_step, check_reason
 from mpi.service.core.visibility import find_nameable_records
 from mpi.service.gates.holds import add_hold, require_whole_index
 from mpi.service.indexing.reindex import Progress, ignore_progress

@@ -12,21 +12,21 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, round_weight
 from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
-from mpi.matching.scoring.load_scorer import ScoringResources
+from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.pairing import DUCKDB_MEMORY, score_candidate_pairs
+from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, score_candidate_pairs
 from mpi.service.indexing.reindex import MIN_RECORDS_FOR_DUCKDB, Progress, find_candidates, ignore_progress
-from mpi.service.loads.guards import find_hold_reason
+from mpi.service.loads.file_impact import assess_file
 from mpi.service.loads.load import LoadOptions, choose_file_as_of, receive_rows
+from mpi.service.loads.load_guards import find_hold_reason
 from mpi.service.loads.receipt import Receipt, count_verdicts, receipt_from
 from mpi.service.loads.row_intake import ValidatedFile
-from mpi.service.loads.snapshots import assess_file
 from mpi.service.loads.standardize_pool import StandardizePool
-from mpi.service.statements.intake import StatementOutcome, judge_statements
 from mpi.service.statements.statement import Statement
-from mpi.standardize.payload import features_to_bytes
+from mpi.service.statements.statement_intake import StatementOutcome, judge_statements
+from mpi.standardize.serialization import features_to_bytes
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.sources.records import StoredRecord
 from mpi.storage.repositories.sources.sources import Source

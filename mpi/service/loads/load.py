@@ -15,10 +15,10 @@ from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.loads.chunk_writer import ChunkWriter, LoadFile
-from mpi.service.loads.guards import find_hold_reason
+from mpi.service.loads.file_impact import assess_file
+from mpi.service.loads.load_guards import find_hold_reason
 from mpi.service.loads.receipt import Receipt, receipt_from
 from mpi.service.loads.row_intake import RowValidator, ValidatedFile, validate_rows
-from mpi.service.loads.snapshots import assess_file
 from mpi.service.processes.core_reservation import reserve_core
 from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.storage.repositories.sources.batches import Batch

@@ -13,11 +13,11 @@ from functools import partial
 import numpy as np
 
 from mpi.domain.viewer import Viewer
-from mpi.matching.scoring.load_scorer import ScoringResources
+from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.pairing import (
+from mpi.service.indexing.pair_scorer import (
     DUCKDB_MEMORY,
     PreviousBatch,
     ScoredPairs,
@@ -35,8 +35,8 @@ from mpi.service.indexing.reindex import (
 )
 from mpi.service.indexing.scalar_scoring import score_pairs
 from mpi.service.loads.pair_worker import PairWorker
-from mpi.service.statements.intake import StatementOutcome, judge_statement, make_comparable
 from mpi.service.statements.statement import Statement
+from mpi.service.statements.statement_intake import StatementOutcome, judge_statement, make_comparable
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit

@@ -20,14 +20,14 @@ from mpi.domain.record import CanonicalRecord
 from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.service.core.comparable_record import PackedRecord
-from mpi.service.core.identity_key import identity_key
+from mpi.service.core.name_and_birth_key import identity_key
 from mpi.service.statements.statement import SEAL_KINDS, Statement, StatementHeading, build_statement
 from mpi.standardize.fields.scalars import parse_local_id
-from mpi.standardize.payload import features_to_bytes
 from mpi.standardize.process_pool import map_chunks
-from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
+from mpi.standardize.serialization import features_to_bytes
 from mpi.standardize.shared_values import SharedValues, drop_shared_values
+from mpi.standardize.standardizer import standardize
 
 BLOCK_ROWS = 500
 """Rows that one process validates at a time.

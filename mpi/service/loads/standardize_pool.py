@@ -13,8 +13,8 @@ from typing import Self
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.loads.row_intake import RowValidator, ValidatedFile
 from mpi.service.statements.statement import Statement
-from mpi.standardize.payload import record_from_bytes
 from mpi.standardize.process_pool import count_cores, make_worker_lost_error, start_pool, submit_chunk
+from mpi.standardize.serialization import record_from_bytes
 
 TASK_STATEMENTS = 1_000
 """Statements that one process standardizes at a time."""

@@ -7,7 +7,7 @@ from mpi.domain.viewer import Viewer
 from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
-from mpi.service.recluster.plan import ReclusterPlan, recluster
+from mpi.service.recluster.recluster_plan import ReclusterPlan, recluster
 
 
 def rebuild(

@@ -11,7 +11,7 @@ from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.service.recluster.key_verification import are_keys_consistent
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.storage.repositories.derived.recluster_runs import RunStage
 from mpi.storage.repositories.persons.persons import PersonStatus
 from mpi.storage.repositories.steps.decisions import DecisionStatus

@@ -16,7 +16,7 @@ from mpi.standardize.fields import codes
 from mpi.standardize.fields.dates import is_future, parse_date, to_iso_day
 from mpi.standardize.name.names import parse_given_name, parse_middle_name, parse_suffix, parse_surname
 from mpi.standardize.phones import parse_email, parse_phones
-from mpi.standardize.text import squeeze
+from mpi.standardize.text_folding import squeeze
 
 CONFIDENTIAL_ATTRIBUTES = frozenset(("addresses", "phone"))
 """Attributes withheld where an address of the person is confidential."""

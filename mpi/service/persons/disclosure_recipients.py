@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.visibility import visible_labels
-from mpi.service.persons.effects import PastDisclosure, StepEffect
+from mpi.service.persons.step_effects import PastDisclosure, StepEffect
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.persons.persons import Membership
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit

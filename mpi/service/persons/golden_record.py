@@ -31,7 +31,7 @@ from mpi.service.persons.attribute_values import CONFIDENTIAL_ATTRIBUTES, ValueO
 from mpi.service.persons.person_status import find_visible_status
 from mpi.service.statements.correction_records import Correction, find_corrections
 from mpi.standardize.address.addresses import is_address_confidential
-from mpi.standardize.payload import record_from_bytes
+from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.persons.persons import Person
 from mpi.storage.unit_of_work.units import ReadUnit
 

@@ -14,9 +14,9 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features, split_into_batches
 from mpi.service.indexing.reindex import find_candidates
-from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.shared_values import drop_shared_values
+from mpi.standardize.standardizer import standardize
 from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_RESULTS = 10

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from mpi.service.core.configuration import activate_config
 from mpi.service.indexing.reindex import ChangedRecord, write_derived_data
-from mpi.service.recluster.derive import DerivedData
+from mpi.service.recluster.derivation import DerivedData
 from mpi.service.recluster.key_verification import repair_keys
 from mpi.service.recluster.run_state import RunContext
-from mpi.standardize.payload import record_from_bytes
+from mpi.standardize.serialization import record_from_bytes
 from mpi.standardize.shared_values import SharedValues
 from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.repositories.derived.features_and_edges import MICROBITS

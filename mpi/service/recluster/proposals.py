@@ -17,13 +17,13 @@ from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.configuration import read_shared_values
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index, Matcher
-from mpi.service.core.steps import add_step, check_reason
+from mpi.service.core.undoable_steps import add_step, check_reason
 from mpi.service.gates.holds import FIELDS, require_whole_index
-from mpi.service.gates.plan_items import PersonGroup, list_items, load_groups
+from mpi.service.gates.proposal_items import PersonGroup, list_items, load_groups
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients_before
-from mpi.service.persons.effects import PastDisclosure
-from mpi.service.recluster.pair_scoring import IndexScores, score_index
+from mpi.service.persons.step_effects import PastDisclosure
+from mpi.service.recluster.index_scoring import IndexScores, score_index
 from mpi.service.recluster.run_executor import execute_run, resume
 from mpi.service.recluster.run_state import RunView, is_alive, new_run_request, view_run
 from mpi.service.resolution.closure import load_whole_index

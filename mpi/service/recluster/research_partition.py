@@ -14,7 +14,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.persons.crosswalk_export import HEADER, CrosswalkRow
-from mpi.service.recluster.pair_scoring import score_index
+from mpi.service.recluster.index_scoring import score_index
 from mpi.service.resolution.closure import load_whole_index
 from mpi.service.resolution.settlement import map_edges_to_keys, partition_closure
 

@@ -20,11 +20,11 @@ from mpi.domain.viewer import Viewer
 from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.configuration import find_or_add_config, read_shared_values
 from mpi.service.core.index import Index, Matcher
-from mpi.service.core.steps import add_step
+from mpi.service.core.undoable_steps import add_step
 from mpi.service.gates.holds import end_hold, require_whole_index
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import disable_garbage_collection
-from mpi.service.recluster.derive import DerivedData, derive
+from mpi.service.recluster.derivation import DerivedData, derive
 from mpi.service.recluster.derived_sync import (
     DerivedByRecord,
     activate_configuration,

@@ -19,10 +19,10 @@ from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.gates.freeze_rules import find_first_free_day
 from mpi.service.gates.holds import add_hold, end_hold
-from mpi.service.gates.plan_items import list_items
+from mpi.service.gates.proposal_items import list_items
 from mpi.service.recluster.run_state import RunContext
 from mpi.service.resolution.closure import load_whole_index
-from mpi.service.resolution.publication_parts import combine_settlements, split_settlement
+from mpi.service.resolution.independent_settlements import combine_settlements, split_settlement
 from mpi.service.resolution.resolve import plan_settlement
 from mpi.service.resolution.settlement import (
     EMPTY_SETTLEMENT,

@@ -11,9 +11,9 @@ from mpi.domain.viewer import Viewer
 from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.index import Index, Matcher
 from mpi.service.indexing.reindex import Progress, ignore_progress
+from mpi.service.processes.low_priority_thread import run_at_low_priority
 from mpi.service.processes.pacing import Pace
 from mpi.service.processes.worker_liveness import is_worker_alive, worker_name
-from mpi.service.processes.yielding import run_at_low_priority
 from mpi.storage.repositories.derived.recluster_runs import OPEN_STAGES, ReclusterRun, RunStage
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 

@@ -17,7 +17,7 @@ from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.reindex import MAX_KEPT_NEIGHBORS
 from mpi.service.indexing.scalar_scoring import score_pairs
 from mpi.service.statements.statement import Statement
-from mpi.standardize.payload import features_from_bytes
+from mpi.standardize.serialization import features_from_bytes
 from mpi.storage.key_index.candidate_query import CandidateRows
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.unit_of_work.units import ReadUnit

@@ -15,7 +15,7 @@ from mpi.domain.viewer import Action, Viewer, make_operator, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import ChangedRecord
 from mpi.service.resolution.resolve import resolve
-from mpi.standardize.payload import record_from_bytes
+from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.unit_of_work.units import WriteUnit
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, check_reason
+from mpi.service.core.undoable_steps import add_step, check_reason
 from mpi.service.core.visibility import visible_labels
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve

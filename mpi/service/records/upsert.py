@@ -22,7 +22,7 @@ from mpi.service.core.visibility import find_visible_records, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, note_changed_records
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients
-from mpi.service.persons.effects import PastDisclosure
+from mpi.service.persons.step_effects import PastDisclosure
 from mpi.service.records.optimistic_candidates import OptimisticPairs, find_optimistic_pairs
 from mpi.service.records.pipelined_candidates import PipelinedSearch, start_pipelined_search
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
@@ -30,12 +30,12 @@ from mpi.service.resolution.review_tasks import CLAIM, OVERLAY_TASK, PAIR
 from mpi.service.resolution.source_assertions import PersonAssertions, extract_assertions, record_assertions
 from mpi.service.statements.correction_records import find_bound_records
 from mpi.service.statements.current_version import recompute_current_versions
-from mpi.service.statements.intake import StatementOutcome, prepare_comparable, write_statements
 from mpi.service.statements.statement import Statement, build_statement
+from mpi.service.statements.statement_intake import StatementOutcome, prepare_comparable, write_statements
 from mpi.standardize.address.addresses import is_address_confidential
-from mpi.standardize.payload import record_from_bytes, to_canonical_fields
 from mpi.standardize.record_validation import ValidatedRecord as Came
 from mpi.standardize.record_validation import validate_record
+from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord, StoredVersion
 from mpi.storage.repositories.sources.sources import Source

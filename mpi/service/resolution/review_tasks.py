@@ -14,15 +14,15 @@ from mpi.clustering.question_groups import format_question_key
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import Thresholds
 from mpi.matching.diagnostics.patterns import find_error_pattern
-from mpi.service.core.identity_key import identity_key
+from mpi.service.core.name_and_birth_key import identity_key
 from mpi.service.decisions.contradictions import find_contradiction
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.duplicate_local_ids import derive_duplicate_id_tasks, join_same_decisions
 from mpi.service.resolution.expected_harm import estimate_error_chance, estimate_harm
+from mpi.service.resolution.known_twins import find_known_twins
 from mpi.service.resolution.task_facts import PairScoring, TaskFacts
-from mpi.service.resolution.twins import find_known_twins
 from mpi.service.statements.overlay_detection import find_pending_overlays
-from mpi.standardize.payload import record_from_bytes
+from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.derived.features_and_edges import MICROBITS
 from mpi.storage.repositories.review.tasks import NEVER, Task
 from mpi.storage.repositories.sources.records import RecordState

@@ -23,7 +23,7 @@ from mpi.service.resolution.review_tasks import derive_tasks
 from mpi.service.resolution.task_facts import FeatureLoader, PairScoring
 from mpi.service.resolution.task_groups import group_tasks
 from mpi.service.resolution.task_replacement import replace_tasks
-from mpi.standardize.payload import record_from_bytes
+from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
 from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit

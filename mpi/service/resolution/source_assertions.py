@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from mpi.domain import eid as eids
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import EidError, InputError
-from mpi.service.core.identity_key import identity_key
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step
+from mpi.service.core.name_and_birth_key import identity_key
+from mpi.service.core.undoable_steps import add_step
 from mpi.service.core.visibility import visible_labels
 from mpi.service.decisions.decision_log import (
     DecisionDraft,
@@ -27,7 +27,7 @@ from mpi.service.decisions.decision_log import (
 from mpi.service.indexing.reindex import ChangedRecord
 from mpi.service.statements.overlay_detection import HELD, OVERLAY, REFUSED
 from mpi.service.statements.placeholders import add_placeholders
-from mpi.standardize.payload import record_from_bytes
+from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.persons.persons import PersonStatus
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision

@@ -12,7 +12,7 @@ from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.expected_harm import Stake
 from mpi.standardize.fields.dates import to_iso_day
-from mpi.standardize.payload import record_from_bytes
+from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.records import ActiveVersion
 from mpi.storage.unit_of_work.units import ReadUnit
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from mpi.domain import clock
-from mpi.service.resolution.task_visibility import select_known_scope
+from mpi.service.resolution.work_log_visibility import select_known_scope
 from mpi.storage.repositories.review.task_work import QuestionAction
 from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.units import WriteUnit

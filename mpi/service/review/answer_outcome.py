@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from mpi.domain import clock
-from mpi.service.persons.effects import StepEffect
+from mpi.service.persons.step_effects import StepEffect
 from mpi.service.review.assignments import claim_work, record_action
 from mpi.service.review.open_questions import OpenQuestion, find_opening_time, load_questions
 from mpi.storage.repositories.review.owner_questions import OPEN as UNANSWERED

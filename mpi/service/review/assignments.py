@@ -15,8 +15,8 @@ from mpi.domain.roles import APPROVER_ASSIGNEE
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.steps import check_note
-from mpi.service.resolution.task_visibility import (
+from mpi.service.core.undoable_steps import check_note
+from mpi.service.resolution.work_log_visibility import (
     ASSIGNED,
     DATED,
     keep_assignment_scopes,
@@ -30,9 +30,9 @@ from mpi.service.review.open_questions import (
     is_burst_key,
     summarize_questions,
 )
-from mpi.service.review.question import require_question
+from mpi.service.review.question_view import require_question
 from mpi.service.review.queue import FIELDS
-from mpi.service.review.queue_reader import find_burst, summarize_burst
+from mpi.service.review.queue_search import find_burst, summarize_burst
 from mpi.service.sampling.practice import may_work_live
 from mpi.storage.repositories.review.task_queue import Burst
 from mpi.storage.repositories.review.task_work import ASLEEP, OPEN, QuestionAction, QuestionWork

@@ -15,7 +15,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.service.core.visibility import visible_source_ids
 from mpi.service.decisions.decision_log import find_conflict_chain, is_wholly_visible, visible_groups
 from mpi.service.resolution.review_tasks import APPROVAL, CONFLICT, PAIR
-from mpi.service.resolution.task_visibility import is_visible, keep_assignment_scopes, redact_work
+from mpi.service.resolution.work_log_visibility import is_visible, keep_assignment_scopes, redact_work
 from mpi.service.review.due_dates import compute_due_date
 from mpi.storage.driver.chunks import MAX_BIGINT
 from mpi.storage.repositories.derived.features_and_edges import MICROBITS

@@ -14,12 +14,12 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.steps import check_note
+from mpi.service.core.undoable_steps import check_note
 from mpi.service.core.visibility import find_record_numbers
 from mpi.service.review.assignments import load_target, parse_future_day, record_action, save_work
 from mpi.service.review.open_questions import is_burst_key
-from mpi.service.review.queue_reader import Filters, list_single_questions
-from mpi.standardize.payload import record_from_bytes, to_canonical_fields
+from mpi.service.review.queue_search import Filters, list_single_questions
+from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.review.owner_questions import ANSWERED, OPEN, StoredOwnerQuestion
 from mpi.storage.repositories.review.task_work import OPEN as AWAKE
 from mpi.storage.repositories.review.task_work import WAITING, QuestionWork

@@ -26,7 +26,7 @@ from mpi.service.review.open_questions import (
     summarize_closed_question,
     summarize_questions,
 )
-from mpi.service.review.queue_reader import (
+from mpi.service.review.queue_search import (
     MAX_COUNTED,
     STATES,
     Filters,

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
-from mpi.service.review.queue_reader import Filters, check_filters
+from mpi.service.review.queue_search import Filters, check_filters
 from mpi.storage.unit_of_work.database import Lock
 
 MAX_NAME_LENGTH = 64

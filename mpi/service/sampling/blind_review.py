@@ -18,15 +18,15 @@ from mpi.domain.weight import Band, round_weight
 from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step
 from mpi.service.core.stored_features import load_features
+from mpi.service.core.undoable_steps import add_step
 from mpi.service.core.visibility import visible_labels
 from mpi.service.decisions.decision_log import DecisionDraft, add_decision
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import CLAIM
-from mpi.service.resolution.task_visibility import ASSIGNED
+from mpi.service.resolution.work_log_visibility import ASSIGNED
 from mpi.service.sampling.blind_sample import Stratum
-from mpi.standardize.payload import record_from_bytes, to_canonical_fields
+from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
 from mpi.storage.repositories.review.task_work import OPEN, QuestionAction, QuestionWork
 from mpi.storage.repositories.sources.records import RecordState

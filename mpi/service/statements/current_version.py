@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import ChangedRecord
 from mpi.service.statements.overlay_detection import recheck_overlays
-from mpi.standardize.payload import record_from_bytes
+from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.record_assertions import RecordAssertion
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.unit_of_work.units import WriteUnit

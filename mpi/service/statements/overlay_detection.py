@@ -11,7 +11,7 @@ from mpi.domain.features import Features
 from mpi.matching.diagnostics.overlay import is_another_child
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
-from mpi.standardize.payload import features_from_bytes, have_same_given_name, record_from_bytes
+from mpi.standardize.serialization import features_from_bytes, have_same_given_name, record_from_bytes
 from mpi.storage.repositories.sources.record_assertions import RecordAssertion
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit

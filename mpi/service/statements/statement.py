@@ -6,7 +6,7 @@ from mpi.domain.record import CanonicalRecord, Flag, QualityIssue
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.fields.dates import is_future, parse_date, to_iso_day
-from mpi.standardize.payload import record_from_bytes, to_payload_and_hash
+from mpi.standardize.serialization import record_from_bytes, to_payload_and_hash
 
 SEAL_KINDS = ("sealed", "expunged")
 """Kinds of restriction that seal a record, weaker first."""

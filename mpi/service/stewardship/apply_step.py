@@ -15,7 +15,7 @@ from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import SecondApprover
 from mpi.service.core.idempotency import store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step
+from mpi.service.core.undoable_steps import add_step
 from mpi.service.core.visibility import visible_labels
 from mpi.service.decisions.decision_log import DecisionDraft, add_decision, find_affected_records
 from mpi.service.gates.consents import (
@@ -33,7 +33,7 @@ from mpi.service.gates.freeze_rules import (
     find_visible_sources,
 )
 from mpi.service.persons.disclosure_recipients import add_recipients
-from mpi.service.persons.effects import StepEffect, describe_changes
+from mpi.service.persons.step_effects import StepEffect, describe_changes
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.settlement import IdChoice
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit

@@ -10,7 +10,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import step_transaction
+from mpi.service.core.undoable_steps import step_transaction
 from mpi.service.decisions.decision_log import bring_into_force, find_affected_records, is_wholly_visible
 from mpi.service.gates.consents import (
     ask_new_owners,
@@ -26,7 +26,7 @@ from mpi.service.gates.freeze_rules import (
     require_not_frozen,
 )
 from mpi.service.persons.disclosure_recipients import add_recipients
-from mpi.service.persons.effects import FIELDS, StepEffect, describe_changes, effect_fields
+from mpi.service.persons.step_effects import FIELDS, StepEffect, describe_changes, effect_fields
 from mpi.service.resolution.resolve import resettle
 from mpi.service.stewardship.apply_step import APPROVED, AWAITING, choice_from_detail
 from mpi.service.stewardship.decisions import effect_from_answer

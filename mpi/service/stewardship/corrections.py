@@ -18,19 +18,19 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer
 from mpi.service.core.index import Index, canonical_key
-from mpi.service.core.steps import check_note, check_reason, step_transaction
+from mpi.service.core.undoable_steps import check_note, check_reason, step_transaction
 from mpi.service.decisions.decision_log import DecisionDraft
 from mpi.service.persons.attribute_values import ValueOrigin, read_attribute_values
-from mpi.service.persons.effects import FIELDS, StepEffect, effect_fields
 from mpi.service.persons.golden_record import UNKNOWN_ID, BuiltGoldenRecord, build_golden_record
 from mpi.service.persons.person_status import find_visible_status
+from mpi.service.persons.step_effects import FIELDS, StepEffect, effect_fields
 from mpi.service.resolution.settlement import NO_ID_CHOICE
 from mpi.service.statements.correction_records import find_steward_source
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.decisions import effect_from_answer
-from mpi.service.stewardship.merge import StepOptions
-from mpi.standardize.payload import compute_content_hash, record_to_bytes
+from mpi.service.stewardship.merge_split_move import StepOptions
 from mpi.standardize.record_validation import validate_record
+from mpi.standardize.serialization import compute_content_hash, record_to_bytes
 from mpi.storage.repositories.persons.persons import Person
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source

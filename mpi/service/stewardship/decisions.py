@@ -12,7 +12,7 @@ from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, check_note, check_reason, step_transaction
+from mpi.service.core.undoable_steps import add_step, check_note, check_reason, step_transaction
 from mpi.service.core.visibility import (
     RecordGroups,
     find_record_numbers,
@@ -28,8 +28,8 @@ from mpi.service.decisions.decision_log import (
     visible_groups,
 )
 from mpi.service.gates.consents import ConsentView, build_consent_views
-from mpi.service.persons.effects import FIELDS as EFFECT_FIELDS
-from mpi.service.persons.effects import StepEffect, effect_fields
+from mpi.service.persons.step_effects import FIELDS as EFFECT_FIELDS
+from mpi.service.persons.step_effects import StepEffect, effect_fields
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import CONFLICT
 from mpi.service.resolution.settlement import NO_ID_CHOICE

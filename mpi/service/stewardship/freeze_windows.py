@@ -13,7 +13,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, check_reason
+from mpi.service.core.undoable_steps import add_step, check_reason
 from mpi.service.stewardship.deferred_steps import recompute_effective_days, release_due
 from mpi.storage.repositories.steps.freeze_windows import StoredFreezeWindow
 from mpi.storage.unit_of_work.units import ReadUnit

@@ -13,11 +13,11 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, check_reason, require_own_step, step_transaction
+from mpi.service.core.undoable_steps import add_step, check_reason, require_own_step, step_transaction
 from mpi.service.core.visibility import find_record_numbers, visible_labels
 from mpi.service.indexing.reindex import reindex
 from mpi.service.persons.disclosure_recipients import add_recipients
-from mpi.service.persons.effects import FIELDS, StepEffect, describe_changes, effect_fields
+from mpi.service.persons.step_effects import FIELDS, StepEffect, describe_changes, effect_fields
 from mpi.service.resolution.resolve import LoadedRecords, preview_assignments, resettle
 from mpi.service.resolution.settlement import NO_ID_CHOICE, IdChoice, Settlement
 from mpi.service.resolution.source_assertions import update_assertions

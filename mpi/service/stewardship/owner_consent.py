@@ -12,9 +12,9 @@ from mpi.domain.viewer import Action, Viewer, is_source_owner, require_permissio
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, check_reason, step_transaction
+from mpi.service.core.undoable_steps import add_step, check_reason, step_transaction
 from mpi.service.decisions.decision_log import find_affected_records, is_wholly_visible, revoke_decisions
-from mpi.service.persons.effects import FIELDS, StepEffect, effect_fields
+from mpi.service.persons.step_effects import FIELDS, StepEffect, effect_fields
 from mpi.service.resolution.resolve import resettle
 from mpi.service.statements.sources import require_owned_source
 from mpi.service.stewardship.approvals import UNDO, apply_if_approved, load_step_decisions

@@ -13,7 +13,7 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index, canonical_key
-from mpi.service.core.steps import add_step, check_reason
+from mpi.service.core.undoable_steps import add_step, check_reason
 from mpi.service.core.visibility import find_nameable_records
 from mpi.service.decisions.decision_log import DecisionDraft, add_decision, revoke_decisions
 from mpi.service.resolution.resolve import resettle

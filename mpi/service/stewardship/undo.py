@@ -16,7 +16,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, check_reason, require_own_step, step_transaction
+from mpi.service.core.undoable_steps import add_step, check_reason, require_own_step, step_transaction
 from mpi.service.core.visibility import RecordGroups, visible_labels
 from mpi.service.decisions.contradictions import find_chain
 from mpi.service.decisions.decision_log import (
@@ -33,7 +33,13 @@ from mpi.service.gates.consents import find_owners_to_ask_of_undo, list_visible_
 from mpi.service.gates.freeze_rules import require_not_frozen
 from mpi.service.gates.holds import REFUSED_HOLD, end_hold, reopen_hold
 from mpi.service.persons.disclosure_recipients import add_recipients
-from mpi.service.persons.effects import FIELDS, StepEffect, UnchangedLink, describe_changes, effect_fields
+from mpi.service.persons.step_effects import (
+    FIELDS,
+    StepEffect,
+    UnchangedLink,
+    describe_changes,
+    effect_fields,
+)
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.settlement import IdChoice
 from mpi.service.statements.overlay_detection import OVERLAY

@@ -12,7 +12,7 @@ from mpi.standardize.address.streets import ParsedStreet, parse_street, parse_un
 from mpi.standardize.address.usps_abbreviations import PLACE_WORDS
 from mpi.standardize.fields import codes
 from mpi.standardize.fields.dates import to_iso_day
-from mpi.standardize.text import CACHE_SIZE, split_words
+from mpi.standardize.text_folding import CACHE_SIZE, split_words
 
 # What an Address Confidentiality Program's substitute address carries.
 _SUBSTITUTE_ADDRESS = re.compile(r"\(\s*ACP\s*\)|ADDRESS CONFIDENTIALITY|SAFE AT HOME", re.IGNORECASE)

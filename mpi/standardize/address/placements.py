@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from mpi.domain.record import CanonicalRecord
 from mpi.standardize.address.addresses import ParsedAddress, list_address_keys
-from mpi.standardize.text import squeeze
+from mpi.standardize.text_folding import squeeze
 
 # Living arrangements of AFCARS 2020 (elements 113 to 120) in the words of child-welfare systems. Ed-Fi's
 # "Shelter, Transitional housing, Awaiting Foster" is where a family without a home stays, and a school's

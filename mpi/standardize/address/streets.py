@@ -18,7 +18,7 @@ from mpi.standardize.address.usps_abbreviations import (
     STREET_SUFFIXES,
     UNIT_WORDS,
 )
-from mpi.standardize.text import CACHE_SIZE, fold, squeeze
+from mpi.standardize.text_folding import CACHE_SIZE, fold, squeeze
 
 _MAX_UNIT_CHARACTERS = 10
 _MAX_BARE_UNIT_CHARACTERS = 2

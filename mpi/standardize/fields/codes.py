@@ -7,7 +7,7 @@ administrative gender; USPS Publication 28, appendix B, for the states.
 
 from functools import lru_cache
 
-from mpi.standardize.text import squeeze
+from mpi.standardize.text_folding import squeeze
 
 _SEX = {
     **dict.fromkeys(("M", "MALE", "BOY", "MAN", "1"), "M"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
-from mpi.standardize.text import CACHE_SIZE
+from mpi.standardize.text_folding import CACHE_SIZE
 
 EARLIEST_YEAR = 1900
 """Earliest possible birth year of a living person in the index."""

@@ -4,7 +4,7 @@ Examples: "Ana Lucia de la Cruz", "Cruz, Ana Lucia".
 """
 
 from mpi.standardize.name.particles import PARTICLES, SUFFIXES
-from mpi.standardize.text import squeeze
+from mpi.standardize.text_folding import squeeze
 
 
 def split_full_name(text: str) -> tuple[str | None, str | None, str | None]:

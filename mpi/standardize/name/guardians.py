@@ -10,7 +10,7 @@ from functools import lru_cache
 from mpi.domain.record import Guardian
 from mpi.standardize.name.full_names import split_full_name
 from mpi.standardize.name.names import add_formal_names, parse_given_name, parse_surname
-from mpi.standardize.text import CACHE_SIZE, squeeze
+from mpi.standardize.text_folding import CACHE_SIZE, squeeze
 
 # A placement's adults change with the placement and are shared by unrelated children; so are an
 # agency's staff.

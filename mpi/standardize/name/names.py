@@ -16,7 +16,7 @@ from mpi.standardize.name.placeholders import (
     is_placeholder_middle,
     is_placeholder_surname,
 )
-from mpi.standardize.text import CACHE_SIZE, MAX_FOLDED_CHARACTERS, split_words, squeeze
+from mpi.standardize.text_folding import CACHE_SIZE, MAX_FOLDED_CHARACTERS, split_words, squeeze
 
 MAX_NAME_LETTERS = 75
 """Letters of a name that are compared.

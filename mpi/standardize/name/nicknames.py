@@ -7,7 +7,7 @@ from functools import cache
 
 from nicknames import NickNamer
 
-from mpi.standardize.text import squeeze
+from mpi.standardize.text_folding import squeeze
 
 
 @cache

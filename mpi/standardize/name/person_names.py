@@ -16,7 +16,7 @@ from mpi.standardize.name.names import (
     parse_surname,
 )
 from mpi.standardize.name.placeholders import is_multiple_birth_name
-from mpi.standardize.text import CACHE_SIZE, squeeze
+from mpi.standardize.text_folding import CACHE_SIZE, squeeze
 
 
 class PersonNames(NamedTuple):

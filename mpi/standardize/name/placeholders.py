@@ -9,7 +9,7 @@ letter for each child of a multiple birth.
 import re
 from functools import lru_cache
 
-from mpi.standardize.text import CACHE_SIZE, MAX_FOLDED_CHARACTERS, squeeze
+from mpi.standardize.text_folding import CACHE_SIZE, MAX_FOLDED_CHARACTERS, squeeze
 
 _NOT_A_LETTER = re.compile(r"[^A-Z]+")
 _SLASHED_NA = re.compile(r"\s*N\s*[/\\]\s*A\s*\Z")

@@ -9,8 +9,8 @@ class RunRow(SQLModel, table=True):
     """One execution of a re-cluster, which can be resumed or abandoned.
 
     ``kind`` is ``recluster``, ``proposal`` or ``rollback``. ``stage`` is a
-    ``mpi.storage.repositories.derived.recluster_runs.RunStage``. ``config_id`` is the configuration that it puts in
-    force, once known. ``worker`` is the process that executes it, and ``beat`` that process's last
+    ``mpi.storage.repositories.derived.recluster_runs.RunStage``. ``config_id`` is the configuration that it
+    puts in force, once known. ``worker`` is the process that executes it, and ``beat`` that process's last
     heartbeat.
     """
 

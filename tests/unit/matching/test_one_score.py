@@ -16,14 +16,14 @@ from mpi.matching.compiler.online_scorer import compile_scorer, compute_level_bi
 from mpi.matching.compiler.pair_query import compile_query
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import read_parameters
-from mpi.matching.model.model import MatchModel, find_model_folder, load_model
+from mpi.matching.model.match_model import MatchModel, find_model_folder, load_model
+from mpi.matching.model.scoring_parameters import read_parameters
 from mpi.matching.scoring import splink_scorer
-from mpi.matching.scoring.batch import PAIR_SCHEMA, SplinkEngine, connect_duckdb, make_feature_table
+from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.matching.scoring.feature_batches import STORED_FEATURE_SCHEMA, create_feature_table, insert_features
-from mpi.matching.scoring.load_scorer import ScoringResources
+from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, SplinkEngine, connect_duckdb, make_feature_table
 from mpi.matching.scoring.splink_scorer import score_pairs
-from mpi.standardize.payload import features_to_bytes
+from mpi.standardize.serialization import features_to_bytes
 from tests.unit.matching.pairs import records
 
 FREQUENCIES = Frequencies(

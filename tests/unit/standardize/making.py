@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
-from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import ValidatedRecord, validate_record
+from mpi.standardize.standardizer import standardize
 
 SEAL = KeyedHash(b"s" * 32)
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)

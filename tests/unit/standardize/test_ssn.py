@@ -1,6 +1,6 @@
 import pytest
 
-from mpi.standardize.payload import record_to_bytes, to_canonical_fields
+from mpi.standardize.serialization import record_to_bytes, to_canonical_fields
 from mpi.standardize.ssn import is_ssn_system
 from tests.unit.standardize.making import SEAL, features_of, issues_of, let_in, record_of
 

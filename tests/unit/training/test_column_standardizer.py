@@ -12,7 +12,7 @@ import pytest
 from mpi.domain.errors import FileError
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.domain.record import SENT_FIELDS
-from mpi.matching.scoring.batch import make_feature_table
+from mpi.matching.scoring.splink_engine import make_feature_table
 from training.column_standardizer import standardize_table
 from training.current_records import read_current_records
 from training.raw_table import read_raw_table

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from mpi.domain.features import FEATURE_COLUMNS
-from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import make_feature_table
+from mpi.matching.model.match_model import load_model
+from mpi.matching.scoring.splink_engine import make_feature_table
 from tests.models import tiny_model
 from tests.unit.training.fit.test_fit import make_population
 from training.evaluate.baseline import cluster_exact_matches

@@ -6,7 +6,7 @@ from typing import Any
 
 from mpi.domain.weight import Thresholds
 from mpi.matching.model.cautions import NO_CAUTIONS, Cautions
-from mpi.matching.model.model import MatchModel
+from mpi.matching.model.match_model import MatchModel
 from training.evaluate.datasets.dataset import Dataset
 from training.evaluate.measures.relatives import count_linked_relatives
 from training.evaluate.measures.scores import PairCounts, count_pairs

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpi.matching.model.blocking_keys import compute_keys_by_rule
-from mpi.matching.model.model import MatchModel
+from mpi.matching.model.match_model import MatchModel
 from training.blocking import RuleContribution, rank_rules_by_contribution
 from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
 from training.evaluate.measures.pair_errors import is_same_person

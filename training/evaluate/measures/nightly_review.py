@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mpi.domain.record import SENT_FIELDS
-from mpi.matching.model.model import MatchModel
+from mpi.matching.model.match_model import MatchModel
 from training.evaluate.datasets.dataset import standardize_records
 from training.evaluate.datasets.simulated_state import SEED, load_name_book
 from training.evaluate.measures.intervals import IntervalEstimate, estimate_share

@@ -7,8 +7,8 @@ from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.session.session import FormDep
-from mpi.api.pages.session.visit import VisitDep
+from mpi.api.pages.session.authentication import FormDep
+from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.domain.errors import InputError
 from mpi.service.access.accounts import end_account, list_accounts, unlock_account

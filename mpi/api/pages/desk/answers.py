@@ -15,15 +15,15 @@ from mpi.api.pages.desk.question import (
 )
 from mpi.api.pages.desk.question_view import parse_pair_key, parse_record_key
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.paths import question_path
-from mpi.api.pages.rendering.words import load_words
-from mpi.api.pages.session.session import FormDep
-from mpi.api.pages.session.visit import Visit, VisitDep, format_flash_query
+from mpi.api.pages.session.authentication import FormDep
+from mpi.api.pages.session.page_context import Visit, VisitDep, format_flash_query
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.domain.errors import ConflictError, InputError
 from mpi.service.core.index import Index
-from mpi.service.review.answer import (
+from mpi.service.review.answers import (
     AnswerResult,
     PairVerdict,
     ResponseOptions,
@@ -32,7 +32,7 @@ from mpi.service.review.answer import (
     undo_answer,
 )
 from mpi.service.review.owner_questions import ask_owner
-from mpi.service.review.question import load_question_view
+from mpi.service.review.question_view import load_question_view
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 

@@ -4,11 +4,11 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.differences import compare_records
+from mpi.api.pages.rendering.record_comparison import compare_records
 from mpi.api.pages.rendering.record_values import format_record
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.session.session import FormDep
-from mpi.api.pages.session.visit import VisitDep
+from mpi.api.pages.session.authentication import FormDep
+from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
 

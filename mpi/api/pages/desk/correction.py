@@ -8,8 +8,8 @@ from starlette.responses import RedirectResponse, Response
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.record_values import format_value
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.session.session import FormDep
-from mpi.api.pages.session.visit import Visit, VisitDep, format_flash_query
+from mpi.api.pages.session.authentication import FormDep
+from mpi.api.pages.session.page_context import Visit, VisitDep, format_flash_query
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
@@ -19,7 +19,7 @@ from mpi.domain.viewer import Action, require_permission
 from mpi.service.core.index import Index
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.stewardship.corrections import correct_value
-from mpi.service.stewardship.merge import StepOptions
+from mpi.service.stewardship.merge_split_move import StepOptions
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.paths import question_path
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.session.visit import VisitDep
+from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.domain import clock
 from mpi.domain.viewer import Action, is_allowed

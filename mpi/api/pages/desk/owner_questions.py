@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.record_values import format_record
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.session.session import FormDep
-from mpi.api.pages.session.visit import VisitDep
+from mpi.api.pages.session.authentication import FormDep
+from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.service.review.owner_questions import OwnerQuestion, answer_owner_question, list_owner_questions
 

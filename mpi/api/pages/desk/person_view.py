@@ -10,8 +10,8 @@ from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
-from mpi.service.explanations.links import Link, list_links
 from mpi.service.explanations.person_history import HistoryStep, describe_history
+from mpi.service.explanations.person_links import Link, list_links
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import LineageStep, PersonView, look_up_lineage, look_up_person
 from mpi.service.records.upsert import read

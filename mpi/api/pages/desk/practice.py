@@ -8,11 +8,11 @@ from starlette.responses import Response
 from mpi.api.pages.desk.blind_review import OPTIONS
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.charts import draw_waterfall
-from mpi.api.pages.rendering.differences import ComparisonRow, compare_records
+from mpi.api.pages.rendering.record_comparison import ComparisonRow, compare_records
 from mpi.api.pages.rendering.record_values import format_record
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.session.session import FormDep
-from mpi.api.pages.session.visit import VisitDep
+from mpi.api.pages.session.authentication import FormDep
+from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.domain.record_ref import RecordRef
 from mpi.service.sampling.practice import (

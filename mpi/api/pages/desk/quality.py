@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.charts import LineChart, Point, draw_lines
+from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.rendering.words import load_words
-from mpi.api.pages.session.visit import VisitDep
+from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.service.quality.dashboard import measure_quality
 from mpi.service.quality.forecast import DailyCounts, forecast_workload

@@ -9,11 +9,11 @@ from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.desk.question_view import build_question_page, describe_changes
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.paths import question_path
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.rendering.words import load_words
-from mpi.api.pages.session.session import FormDep
-from mpi.api.pages.session.visit import Visit, VisitDep
+from mpi.api.pages.session.authentication import FormDep
+from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
@@ -29,10 +29,10 @@ from mpi.domain.errors import (
 )
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
-from mpi.service.persons.effects import StepEffect
+from mpi.service.persons.step_effects import StepEffect
 from mpi.service.review.assignments import assign, claim, defer, escalate, release
 from mpi.service.review.owner_questions import FIELDS_BY_REQUEST_KIND
-from mpi.service.review.question import QuestionView, load_question_view
+from mpi.service.review.question_view import QuestionView, load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.review.verdicts import ANSWER_REASONS
 

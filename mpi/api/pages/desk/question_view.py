@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.api.pages.rendering.charts import ArcDiagram, Waterfall, draw_arcs, draw_waterfall
-from mpi.api.pages.rendering.differences import ComparisonRow, ComparisonStatus, compare_records
+from mpi.api.pages.rendering.page_texts import format_text, load_words
+from mpi.api.pages.rendering.record_comparison import ComparisonRow, ComparisonStatus, compare_records
 from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record
-from mpi.api.pages.rendering.words import format_text, load_words
 from mpi.domain.errors import ConflictError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
-from mpi.service.explanations.pair import Explanation, explain_pair
-from mpi.service.review.question import BURST, PairView, QuestionView, RecordCard
+from mpi.service.explanations.pair_explanation import Explanation, explain_pair
+from mpi.service.review.question_view import BURST, PairView, QuestionView, RecordCard
 from mpi.service.statements.sources import list_visible_sources
 from mpi.service.stewardship.decisions import DecisionView, get_decision
 

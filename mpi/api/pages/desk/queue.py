@@ -11,18 +11,18 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.page_texts import format_text, load_words
 from mpi.api.pages.rendering.paths import question_path
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.rendering.words import format_text, load_words
-from mpi.api.pages.session.session import FormDep
-from mpi.api.pages.session.visit import Visit, VisitDep
+from mpi.api.pages.session.authentication import FormDep
+from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.domain import clock
 from mpi.domain.errors import InputError, MpiError
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
-from mpi.service.review.answer import apply_in_bulk, assign, defer
+from mpi.service.review.answers import apply_in_bulk, assign, defer
 from mpi.service.review.queue import MAX_COUNTED, STATES, Filters, load_queue_page
 from mpi.service.review.saved_views import delete_view, list_saved_views, save_view
 from mpi.service.statements.sources import list_visible_sources

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.rendering.words import load_words
-from mpi.api.pages.session.session import FormDep
-from mpi.api.pages.session.visit import Visit, VisitDep
+from mpi.api.pages.session.authentication import FormDep
+from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request import recluster_process
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form

@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.session.session import FormDep
-from mpi.api.pages.session.visit import Visit, VisitDep
+from mpi.api.pages.session.authentication import FormDep
+from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status

@@ -12,17 +12,9 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.rendering.words import load_words
-from mpi.api.pages.session.cookies import (
-    VISIT_BYTES,
-    delete_sign_in_token,
-    read_sign_in_token,
-    read_visit_token,
-    set_sign_in_token,
-    set_visit_token,
-)
-from mpi.api.pages.session.session import (
+from mpi.api.pages.session.authentication import (
     CHANGE_PASSWORD,
     SIGN_IN,
     SIGN_OUT,
@@ -32,7 +24,15 @@ from mpi.api.pages.session.session import (
     check_form,
     to_local_path,
 )
-from mpi.api.pages.session.visit import create_visit
+from mpi.api.pages.session.cookies import (
+    VISIT_BYTES,
+    delete_sign_in_token,
+    read_sign_in_token,
+    read_visit_token,
+    set_sign_in_token,
+    set_visit_token,
+)
+from mpi.api.pages.session.page_context import create_visit
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form, SentFormDep
 from mpi.api.request.problems import find_status

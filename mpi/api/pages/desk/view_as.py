@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.session.authentication import FormDep, to_local_path
 from mpi.api.pages.session.cookies import set_demo_role
-from mpi.api.pages.session.session import FormDep, to_local_path
 from mpi.domain.errors import InputError
 from mpi.domain.roles import Role
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpi.domain.record_ref import RecordRef
-from mpi.service.persons.effects import PastDisclosure
+from mpi.service.persons.step_effects import PastDisclosure
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from mpi.api.pages.rendering.words import Words, load_words
+from mpi.api.pages.rendering.page_texts import Words, load_words
 from mpi.standardize.address.addresses import has_confidential_address_as_sent
 
 Record = Mapping[str, Any]

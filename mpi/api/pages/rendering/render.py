@@ -8,8 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from mpi.api.pages.rendering.disclosure_recipients import group_by_client
+from mpi.api.pages.rendering.page_texts import format_count, format_text, load_words
 from mpi.api.pages.rendering.record_values import format_day, format_minute, shorten_id
-from mpi.api.pages.rendering.words import format_count, format_text, load_words
 
 _HASH_DIGITS = 16
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from mpi.cli.command_session import open_session
-from mpi.cli.files import write_csv
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note
+from mpi.cli.output_files import write_csv
 from mpi.cli.progress import show_progress
 
 

@@ -12,8 +12,8 @@ from mpi.cli.arguments import AsOf, parse_moment
 from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.dry_run_view import show_dry_run
 from mpi.cli.exit_codes import ExitCode
-from mpi.cli.files import write_csv
 from mpi.cli.output import JsonFlag, print_note
+from mpi.cli.output_files import write_csv
 from mpi.cli.progress import report_rows_read, show_progress
 from mpi.cli.receipt_view import REJECT_HEADER, list_reject_rows, show_receipt
 from mpi.domain import clock

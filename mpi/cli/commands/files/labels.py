@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from mpi.cli.command_session import open_session
-from mpi.cli.files import write_csv
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note
+from mpi.cli.output_files import write_csv
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import PURPOSES
 
@@ -24,14 +24,14 @@ def run(
     The columns are left_source, left_local_id, right_source, right_local_id, label (SAME or DIFFERENT),
     decided_on and reason. The file is written completely or not at all.
     """
-    from mpi.service.sampling import labels
+    from mpi.service.sampling import training_labels
 
     if purpose not in PURPOSES:
         raise InputError(f"--purpose: one of {', '.join(PURPOSES)}")
     with open_session() as session:
         viewer = replace(session.viewer, purpose=purpose)
-        rows = labels.export_labels(session.index, viewer, with_blind=blind)
-        count = write_csv(out, labels.HEADER, (astuple(row) for row in rows))
+        rows = training_labels.export_labels(session.index, viewer, with_blind=blind)
+        count = write_csv(out, training_labels.HEADER, (astuple(row) for row in rows))
     written = {"file": str(out), "rows": count}
     if as_json:
         print_json(written)

@@ -15,7 +15,7 @@ from mpi.cli.record_references import format_group
 
 if TYPE_CHECKING:
     from mpi.service.core.index import Matcher
-    from mpi.service.gates.plan_items import PersonGroup
+    from mpi.service.gates.proposal_items import PersonGroup
     from mpi.service.recluster.proposals import ProposalResult, ProposalView
 
 Number = Annotated[int, typer.Argument(help="The proposal.")]

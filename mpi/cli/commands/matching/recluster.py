@@ -17,7 +17,7 @@ from mpi.domain.errors import ConflictError, InputError
 if TYPE_CHECKING:
     from mpi.matching.scoring.engines import BatchEngine
     from mpi.service.maintenance.blocking_stop_list import StopListPlan
-    from mpi.service.recluster.plan import ReclusterPlan
+    from mpi.service.recluster.recluster_plan import ReclusterPlan
     from mpi.service.recluster.run_state import RunView
 
 

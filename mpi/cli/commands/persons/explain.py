@@ -13,7 +13,7 @@ from mpi.cli.record_references import format_group, parse_record_ref
 from mpi.domain.errors import InputError
 
 if TYPE_CHECKING:
-    from mpi.service.explanations.pair import Explanation
+    from mpi.service.explanations.pair_explanation import Explanation
 
 _PAIR = 2
 
@@ -40,10 +40,10 @@ def run(
 
 def _explain_pair(session: CommandSession, record_texts: list[str], *, as_json: bool) -> None:
     """Print why two records are or are not one person."""
-    from mpi.service.explanations import pair
+    from mpi.service.explanations import pair_explanation
 
     left, right = (parse_record_ref(text) for text in record_texts)
-    explanation = pair.explain_pair(session.index, session.viewer, left, right)
+    explanation = pair_explanation.explain_pair(session.index, session.viewer, left, right)
     if as_json:
         print_json(asdict(explanation))
     else:
@@ -81,9 +81,9 @@ def _show_explanation(explanation: Explanation) -> None:
 
 def _explain_person(session: CommandSession, text: str, *, as_json: bool) -> None:
     """Print why the records of an enterprise ID are one person."""
-    from mpi.service.explanations import person, person_history
+    from mpi.service.explanations import person_explanation, person_history
 
-    explanation = person.explain_person(session.index, session.viewer, text)
+    explanation = person_explanation.explain_person(session.index, session.viewer, text)
     steps = person_history.describe_history(session.index, session.viewer, text)
     if as_json:
         print_json({**asdict(explanation), "built": [asdict(step) for step in steps]})

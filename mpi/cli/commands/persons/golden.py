@@ -55,10 +55,10 @@ def correct(
 
     --note is required and names the evidence. Undo a correction with mpi undo STEP --step.
     """
-    from mpi.service.stewardship import corrections, merge
+    from mpi.service.stewardship import corrections, merge_split_move
 
     expected = None if if_match is None else (if_match.strip(' "'),)
-    step_reason = merge.StepOptions(reason, note, expected_etags=expected, preview=preview)
+    step_reason = merge_split_move.StepOptions(reason, note, expected_etags=expected, preview=preview)
     with open_session() as session:
         effect = corrections.correct_value(
             session.index, session.viewer, eid, attribute, _parse_value(attribute, value), step_reason

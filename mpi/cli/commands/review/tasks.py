@@ -12,7 +12,7 @@ from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_
 from mpi.cli.record_references import format_group
 
 if TYPE_CHECKING:
-    from mpi.service.review.question import QuestionView
+    from mpi.service.review.question_view import QuestionView
     from mpi.service.review.queue import QueuePage
 
 _ANY = "any"
@@ -34,11 +34,13 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """List the questions for stewards, or show one."""
-    from mpi.service.review import question, queue
+    from mpi.service.review import question_view, queue
 
     with open_session() as session:
         if key is not None:
-            _show_question(question.load_question_view(session.index, session.viewer, key), as_json=as_json)
+            _show_question(
+                question_view.load_question_view(session.index, session.viewer, key), as_json=as_json
+            )
             return
         filters = queue.Filters(
             kind=kind, state=None if state == _ANY else state, source=source, due=due, burst=burst

@@ -13,7 +13,7 @@ from mpi.cli.output import JsonFlag
 from mpi.cli.record_references import parse_record_groups, parse_record_ref
 
 if TYPE_CHECKING:
-    from mpi.service.stewardship.merge import StepOptions
+    from mpi.service.stewardship.merge_split_move import StepOptions
 
 IfMatch = Annotated[
     str | None,
@@ -21,7 +21,7 @@ IfMatch = Annotated[
 ]
 
 
-def merge(
+def merge_split_move(
     eids: Annotated[list[str], typer.Argument(metavar="EID EID…", help="Two or more enterprise IDs.")],
     reason: Reason,
     survivor: Annotated[str | None, typer.Option(metavar="EID", help="Enterprise ID that stays.")] = None,
@@ -35,11 +35,11 @@ def merge(
 
     The ID that stays is that of an open enrollment, then of most records, then the oldest.
     """
-    from mpi.service.stewardship import merge
+    from mpi.service.stewardship import merge_split_move
 
     step_reason = _create_reason(reason, note, supersedes, if_match, preview=preview)
     with open_session() as session:
-        effect = merge.merge(session.index, session.viewer, eids, step_reason, survivor)
+        effect = merge_split_move.merge(session.index, session.viewer, eids, step_reason, survivor)
     show_effect(effect, as_json=as_json)
 
 
@@ -63,12 +63,12 @@ def split(
     If one part is given, the other records are the second part. The ID stays with the largest part, unless
     --keep names another.
     """
-    from mpi.service.stewardship import merge
+    from mpi.service.stewardship import merge_split_move
 
     step_reason = _create_reason(reason, note, supersedes, if_match, preview=preview)
     record_to_keep = None if keep is None else parse_record_ref(keep)
     with open_session() as session:
-        effect = merge.split(
+        effect = merge_split_move.split(
             session.index, session.viewer, eid, parse_record_groups(records), step_reason, record_to_keep
         )
     show_effect(effect, as_json=as_json)
@@ -86,12 +86,12 @@ def move(
     as_json: JsonFlag = False,
 ) -> None:
     """Move records from one person to another."""
-    from mpi.service.stewardship import merge
+    from mpi.service.stewardship import merge_split_move
 
     step_reason = _create_reason(reason, note, supersedes, if_match, preview=preview)
     labels = [parse_record_ref(text) for text in records]
     with open_session() as session:
-        effect = merge.move(session.index, session.viewer, eid, labels, to, step_reason)
+        effect = merge_split_move.move(session.index, session.viewer, eid, labels, to, step_reason)
     show_effect(effect, as_json=as_json)
 
 
@@ -139,9 +139,9 @@ def _create_reason(
     preview: bool,
 ) -> StepOptions:
     """Create the reason and conditions of a step from options."""
-    from mpi.service.stewardship import merge
+    from mpi.service.stewardship import merge_split_move
 
     expected = None if if_match is None else tuple(tag.strip(' "') for tag in if_match.split(","))
-    return merge.StepOptions(
+    return merge_split_move.StepOptions(
         reason=reason, note=note, supersedes=tuple(supersedes or ()), expected_etags=expected, preview=preview
     )

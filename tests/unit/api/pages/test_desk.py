@@ -9,7 +9,7 @@ import pytest
 
 from mpi.api.pages.desk.person_view import build_person_page
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.session.visit import Visit
+from mpi.api.pages.session.page_context import Visit
 from mpi.domain import clock
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Viewer, make_operator

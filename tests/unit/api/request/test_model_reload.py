@@ -12,8 +12,8 @@ from mpi.config import Settings
 from mpi.domain.errors import ConflictError
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.derived_sync import WRITING
-from mpi.service.recluster.plan import recluster
 from mpi.service.recluster.proposals import resume_run
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.recluster.run_executor import abandon, list_runs
 from mpi.service.recluster.run_publisher import RELEASING
 from mpi.service.records.upsert import upsert

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mpi.matching.compiler.common_subexpressions import share_subexpressions
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.model import find_model_folder, load_model
+from mpi.matching.model.match_model import find_model_folder, load_model
 
 COLUMNS = {"a_l": pa.string(), "a_r": pa.string(), "n_l": pa.int64(), "n_r": pa.int64(), "t_l": pa.bool_()}
 LISTS = {"x_l": pa.list_(pa.string()), "x_r": pa.list_(pa.string())}

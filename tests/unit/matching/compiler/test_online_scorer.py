@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.model import find_model_folder, load_model
+from mpi.matching.model.match_model import find_model_folder, load_model
 from tests.unit.matching.pairs import near, record
 
 MODEL = load_model(find_model_folder())

@@ -7,9 +7,9 @@ import pytest
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.overlay import is_another_child
-from mpi.matching.model.model import find_model_folder, load_model
-from mpi.standardize.record import standardize
+from mpi.matching.model.match_model import find_model_folder, load_model
 from mpi.standardize.record_validation import validate_record
+from mpi.standardize.standardizer import standardize
 from tests.index import a_child
 
 SEAL = KeyedHash(bytes(32))

@@ -7,7 +7,7 @@ import pytest
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.patterns import find_error_pattern
-from mpi.matching.model.model import find_model_folder, load_model
+from mpi.matching.model.match_model import find_model_folder, load_model
 
 
 @pytest.fixture(scope="module")

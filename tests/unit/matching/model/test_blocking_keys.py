@@ -9,7 +9,7 @@ from mpi.domain.errors import ModelError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys, compute_keys_by_rule
-from mpi.matching.scoring.batch import find_all_candidate_pairs, find_large_blocks
+from mpi.matching.scoring.splink_engine import find_all_candidate_pairs, find_large_blocks
 
 SEAL = KeyedHash(b"k" * 32)
 SPEC = BlockingSpec.parse(

@@ -10,9 +10,9 @@ from mpi.domain.errors import ModelError
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.cautions import OPPOSED_CAUTION, Cautions
-from mpi.matching.model.model import find_model_folder, load_model
-from mpi.matching.scoring.batch import PAIR_SCHEMA
-from mpi.matching.scoring.load_scorer import ScoringResources
+from mpi.matching.model.match_model import find_model_folder, load_model
+from mpi.matching.scoring.batch_scorer import ScoringResources
+from mpi.matching.scoring.splink_engine import PAIR_SCHEMA
 from mpi.matching.scoring.splink_scorer import score_pairs
 from tests.models import tiny_model
 from tests.unit.matching.pairs import records

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 
 from mpi.matching.compiler.pair_query import PairQuery
-from mpi.matching.model.model import find_model_folder, load_model
-from mpi.matching.scoring.batch import PAIR_SCHEMA
+from mpi.matching.model.match_model import find_model_folder, load_model
+from mpi.matching.scoring.batch_scorer import LoadScorer, ScoringResources
 from mpi.matching.scoring.cursor_pool import CursorPool
-from mpi.matching.scoring.load_scorer import LoadScorer, ScoringResources
+from mpi.matching.scoring.splink_engine import PAIR_SCHEMA
 
 TWO_MINUTES = "SELECT count(*) FROM range(200000) AS a, range(200000) AS b WHERE a.range + b.range = -1"
 SOON_S = 20

@@ -7,7 +7,7 @@ import pytest
 
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.matching.scoring import feature_batches
-from mpi.standardize.payload import features_to_bytes
+from mpi.standardize.serialization import features_to_bytes
 
 
 @pytest.mark.parametrize("sizes", [(7,), (1, 1, 1, 1, 1, 1, 1), (3, 4), (4, 3), (2, 5)])

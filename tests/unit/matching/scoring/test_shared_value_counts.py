@@ -8,7 +8,7 @@ import pytest
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.scoring.feature_batches import batch_stored_features
 from mpi.matching.scoring.shared_value_counts import open_shared_value_table
-from mpi.standardize.payload import features_to_bytes
+from mpi.standardize.serialization import features_to_bytes
 from mpi.standardize.shared_value_detection import find_shared_values
 from mpi.standardize.shared_values import make_shared_values
 from tests.unit.matching.pairs import records

@@ -28,10 +28,10 @@ from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.compiler.sql_functions import NotCompilableError
 from mpi.matching.model.blocking_keys import compute_keys
 from mpi.matching.model.cautions import Cautions
-from mpi.matching.model.model import find_model_folder, load_model
-from mpi.matching.scoring.batch import PAIR_SCHEMA, find_all_candidate_pairs, make_feature_table
+from mpi.matching.model.match_model import find_model_folder, load_model
 from mpi.matching.scoring.engines import DUCKDB_ENGINE
 from mpi.matching.scoring.feature_batches import batch_stored_features
+from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, find_all_candidate_pairs, make_feature_table
 from mpi.matching.spark import functions
 from mpi.matching.spark.conditions import to_spark_condition, to_spark_settings
 from mpi.matching.spark.engine import SparkEngine
@@ -39,8 +39,8 @@ from mpi.matching.spark.scoring import SparkScorer, apply_cautions
 from mpi.matching.spark.scoring import find_candidate_pairs as spark_candidate_pairs
 from mpi.matching.spark.session import open_session
 from mpi.service.indexing.reindex import ignore_progress
-from mpi.service.recluster.plan import recluster
-from mpi.standardize.payload import features_to_bytes
+from mpi.service.recluster.recluster_plan import recluster
+from mpi.standardize.serialization import features_to_bytes
 from tests.index import OPERATOR, a_child, an_index, load_rows, partition_of
 from tests.models import tiny_model
 from tests.unit.matching.pairs import records

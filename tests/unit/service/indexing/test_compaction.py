@@ -5,7 +5,7 @@ import pytest
 from mpi.domain.errors import StoreError
 from mpi.service.indexing import compaction
 from mpi.service.indexing.reindex import ignore_progress
-from mpi.service.loads import window_sizes, chunk_writer, pair_prefetch
+from mpi.service.loads import chunk_writer, pair_prefetch, window_sizes
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.storage.key_index.key_segments import KeySegments
 from tests.index import OPERATOR, load_rows, many_children

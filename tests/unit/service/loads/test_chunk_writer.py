@@ -10,7 +10,7 @@ from mpi.domain.snapshot import Snapshot
 from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.reader import open_file
 from mpi.service.indexing import compaction
-from mpi.service.loads import window_sizes, chunk_writer, pair_prefetch, row_intake, standardize_pool
+from mpi.service.loads import chunk_writer, pair_prefetch, row_intake, standardize_pool, window_sizes
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.loads.pair_worker import PairWorker

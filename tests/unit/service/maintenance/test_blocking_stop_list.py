@@ -6,15 +6,15 @@ import pytest
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.weight import Band
 from mpi.matching.model.blocking_keys import compute_keys_by_rule
-from mpi.service.explanations.pair import explain_pair
+from mpi.service.explanations.pair_explanation import explain_pair
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
 from mpi.service.maintenance.blocking_stop_list import plan_stop_list
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.search import search_persons
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert
-from mpi.standardize.payload import features_from_bytes
+from mpi.standardize.serialization import features_from_bytes
 from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from tests.index import OPERATOR, a_child, all_keys, an_index, crosswalk, load_rows, partition_of, rows

@@ -8,7 +8,7 @@ from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.records.upsert import upsert
-from mpi.service.stewardship.merge import StepOptions, merge
+from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.storage.repositories.persons.persons import Persons
 from tests.index import OPERATOR, an_index, load_rows, many_children
 

@@ -16,7 +16,7 @@ from mpi.service.recluster.proposals import apply_proposal, propose, roll_back_p
 from mpi.service.records.upsert import read, withdraw
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide
-from mpi.service.stewardship.merge import StepOptions, merge, move, split
+from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, with_settings
 from tests.models import tiny_model

@@ -18,7 +18,7 @@ from mpi.service.persons.golden_record import OtherValue, look_up_golden_record
 from mpi.service.records.source_pause import pause
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.service.stewardship.merge import StepOptions, merge
+from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.standardize.record_validation import validate_record
 from tests.index import OPERATOR, a_child, an_index, crosswalk
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY

@@ -9,10 +9,10 @@ from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.persons import look_up_lineage, look_up_person
 from mpi.service.records.upsert import read, upsert, withdraw
-from mpi.service.review.tasks import list_review_tasks
+from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
-from mpi.service.stewardship.merge import StepOptions, merge
+from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, rows, with_settings

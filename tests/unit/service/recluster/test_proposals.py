@@ -9,7 +9,6 @@ from mpi.domain.errors import AccessDenied, ConflictError, DecisionConflict, Inp
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.gates.holds import list_holds, refuse_hold, release_hold
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.plan import recluster
 from mpi.service.recluster.proposals import (
     apply_proposal,
     get_proposal,
@@ -18,8 +17,9 @@ from mpi.service.recluster.proposals import (
     reject_proposal,
     roll_back_proposal,
 )
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert
-from mpi.service.review.tasks import list_review_tasks
+from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.decisions import list_decisions
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, a_child, crosswalk, partition_of

@@ -18,7 +18,6 @@ from mpi.service.processes.pacing import Pace, PacedBatch
 from mpi.service.recluster import run_executor, run_publisher
 from mpi.service.recluster import run_state as service_runs
 from mpi.service.recluster.derived_sync import CLEARING, WRITING
-from mpi.service.recluster.plan import recluster
 from mpi.service.recluster.proposals import (
     apply_proposal,
     get_proposal,
@@ -26,6 +25,7 @@ from mpi.service.recluster.proposals import (
     resume_run,
     roll_back_proposal,
 )
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.recluster.run_executor import ACTIVATING, abandon, list_runs
 from mpi.service.recluster.run_publisher import HOLDING, RELEASING
 from mpi.service.records.upsert import upsert, withdraw

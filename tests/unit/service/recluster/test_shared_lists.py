@@ -14,9 +14,9 @@ from mpi.service.loads.load import LoadOptions
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.search import search_persons
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.standardize.payload import features_from_bytes
+from mpi.standardize.serialization import features_from_bytes
 from tests.index import OPERATOR, a_child, load_rows, many_children, rows, with_caches
 from tests.models import tiny_model
 

@@ -7,7 +7,7 @@ import pytest
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.search import search_persons
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import Outcome, upsert, withdraw
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, partition_of, with_settings

@@ -9,7 +9,7 @@ from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import read, upsert, withdraw
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, partition_of

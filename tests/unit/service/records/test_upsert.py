@@ -12,7 +12,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_crosswalk as look_up
 from mpi.service.persons.persons import look_up_lineage, look_up_person
 from mpi.service.persons.search import search_persons
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import Outcome, read, upsert, withdraw
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, partition_of
 

@@ -15,10 +15,10 @@ from mpi.service.persons.persons import look_up_crosswalk as look_up
 from mpi.service.persons.persons import look_up_person
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answer import ResponseOptions, respond_to_question
-from mpi.service.review.tasks import list_review_tasks
+from mpi.service.review.answers import ResponseOptions, respond_to_question
+from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.decisions import get_decision, list_decisions
-from mpi.service.stewardship.merge import StepOptions, merge, split
+from mpi.service.stewardship.merge_split_move import StepOptions, merge, split
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.owner_consent import give_consent, set_consent_required
 from mpi.service.stewardship.rekey import rekey

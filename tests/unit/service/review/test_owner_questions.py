@@ -6,10 +6,10 @@ import pytest
 from mpi.domain.errors import AccessDenied, ClaimedError, ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answer import PairVerdict, answer_question, claim, defer, undo_answer
+from mpi.service.review.answers import PairVerdict, answer_question, claim, defer, undo_answer
 from mpi.service.review.open_questions import make_burst_key
 from mpi.service.review.owner_questions import answer_owner_question, ask_owner, list_owner_questions
-from mpi.service.review.question import load_question_view
+from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from mpi.storage.repositories.review.tasks import Task
 from tests.desk import (

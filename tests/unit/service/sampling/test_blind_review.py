@@ -13,9 +13,9 @@ from mpi.domain.roles import ACTIONS_BY_ROLE, APPROVER_ASSIGNEE, Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.domain.weight import Band
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answer import PairVerdict, answer_question
+from mpi.service.review.answers import PairVerdict, answer_question
 from mpi.service.review.queue import Filters, load_queue_page
-from mpi.service.review.tasks import list_review_tasks
+from mpi.service.review.task_list import list_review_tasks
 from mpi.service.sampling import blind_sample
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair, sample_second_review
 from mpi.service.sampling.blind_sample import Stratum, draw_blind_sample

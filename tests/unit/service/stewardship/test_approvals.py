@@ -9,10 +9,10 @@ from mpi.domain.errors import AccessDenied, ConflictError, DecisionConflict, Not
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.maintenance.verify import verify
-from mpi.service.review.tasks import list_review_tasks
+from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
-from mpi.service.stewardship.merge import StepOptions, merge, move
+from mpi.service.stewardship.merge_split_move import StepOptions, merge, move
 from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, crosswalk, with_settings

@@ -20,7 +20,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.source_kind import SourceKind
 from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.core.visibility import visible_labels
-from mpi.service.explanations.pair import explain_pair
+from mpi.service.explanations.pair_explanation import explain_pair
 from mpi.service.loads.crosswalk_import import OldCrosswalkLine, import_crosswalk
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
@@ -35,7 +35,7 @@ from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.decisions import DecisionRequest, decide, list_decisions, report_link
 from mpi.service.stewardship.freeze_windows import add_freeze_window
-from mpi.service.stewardship.merge import StepOptions, move, split
+from mpi.service.stewardship.merge_split_move import StepOptions, move, split
 from mpi.service.stewardship.overlays import refuse_overlay
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step

@@ -12,9 +12,9 @@ from mpi.domain.errors import AccessDenied, ConflictError, DecisionConflict, Inp
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, IdempotentCall, Viewer
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.tasks import list_review_tasks
+from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
 from mpi.service.stewardship.undo import undo_decision
 from tests.index import OPERATOR, a_child, crosswalk, partition_of

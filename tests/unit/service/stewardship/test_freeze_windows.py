@@ -14,13 +14,13 @@ from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundE
 from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.service.gates.holds import list_holds, release_hold
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.plan import recluster
 from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
 from mpi.service.stewardship.deferred_steps import apply_due_decisions
 from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window, list_freeze_windows
-from mpi.service.stewardship.merge import StepOptions, merge, move, split
+from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, crosswalk, with_settings
 from tests.models import tiny_model

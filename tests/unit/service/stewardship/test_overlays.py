@@ -14,11 +14,11 @@ from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_person
-from mpi.service.recluster.plan import recluster
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import read, upsert, withdraw
-from mpi.service.review.answer import ResponseOptions, respond_to_question, undo_answer
-from mpi.service.review.question import load_question_view
+from mpi.service.review.answers import ResponseOptions, respond_to_question, undo_answer
+from mpi.service.review.question_view import load_question_view
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, rows

@@ -13,12 +13,12 @@ from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_lineage
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.tasks import list_review_tasks
+from mpi.service.review.task_list import list_review_tasks
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
 from mpi.service.stewardship.freeze_windows import add_freeze_window
-from mpi.service.stewardship.merge import StepOptions, merge, move, split
+from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split
 from mpi.service.stewardship.owner_consent import give_consent, refuse_consent, set_consent_required
 from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.rekey import rekey

@@ -12,7 +12,7 @@ from alembic import command
 from sqlalchemy import text
 
 from mpi.domain.errors import StoreError
-from mpi.service.maintenance.restore_notice import begin_generation_after_restore
+from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_crosswalk
 from mpi.storage import migrate

@@ -12,8 +12,8 @@ from mpi.service.persons.search import search_persons
 from mpi.service.quality.dashboard import measure_quality
 from mpi.service.quality.forecast import forecast_workload
 from mpi.service.records.upsert import read, upsert, withdraw
-from mpi.service.review.answer import claim
-from mpi.service.review.question import load_question_view
+from mpi.service.review.answers import claim
+from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from tests.desk import ANN, SIS_STEWARD, almost
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children

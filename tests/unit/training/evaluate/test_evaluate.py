@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mpi.domain.features import Features
-from mpi.matching.model.model import load_model
+from mpi.matching.model.match_model import load_model
 from tests.models import tiny_model
 from training.__main__ import build_app
 from training.evaluate.acceptance import build_acceptance_rows

@@ -6,9 +6,9 @@ import pytest
 
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.compiler.online_scorer import compute_level_bits
-from mpi.matching.model.levels import read_parameters
-from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import make_feature_table
+from mpi.matching.model.match_model import load_model
+from mpi.matching.model.scoring_parameters import read_parameters
+from mpi.matching.scoring.splink_engine import make_feature_table
 from tests.unit.training.fit.test_fit import OPTIONS, make_population
 from training.fit.birth_date_precision import measure_complete_dates
 from training.fit.fit import fit

@@ -7,8 +7,8 @@ import pytest
 
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.model.blocking_keys import BlockingRule, BlockingSpec
-from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import connect_duckdb, find_all_candidate_pairs, make_feature_table
+from mpi.matching.model.match_model import load_model
+from mpi.matching.scoring.splink_engine import connect_duckdb, find_all_candidate_pairs, make_feature_table
 from tests.unit.training.fit.test_fit import make_population
 from tests.unit.training.fit.test_pairs import make_records
 from training.blocking import (

@@ -11,9 +11,9 @@ import pytest
 
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer, compute_level_bits
-from mpi.matching.model.levels import read_parameters
-from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import make_feature_table
+from mpi.matching.model.match_model import load_model
+from mpi.matching.model.scoring_parameters import read_parameters
+from mpi.matching.scoring.splink_engine import make_feature_table
 from training.evaluate.baseline import cluster_exact_matches, cluster_with_splink
 from training.evaluate.evaluation import evaluate
 from training.evaluate.measures.scores import count_pairs

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from mpi.domain.errors import FileError
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import PAIR_SCHEMA, make_feature_table
+from mpi.matching.model.match_model import load_model
+from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, make_feature_table
 from tests.unit.training.fit.test_fit import OPTIONS, make_population
 from training.__main__ import build_app
 from training.fit.decision_labels import read_decisions

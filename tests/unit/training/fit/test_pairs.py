@@ -8,7 +8,7 @@ import pytest
 
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys_by_rule
-from mpi.matching.scoring.batch import (
+from mpi.matching.scoring.splink_engine import (
     SplinkEngine,
     connect_duckdb,
     find_all_candidate_pairs,

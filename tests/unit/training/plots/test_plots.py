@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner
 
-from mpi.matching.model.model import MODEL_FILES, find_model_folder, load_model
+from mpi.matching.model.match_model import MODEL_FILES, find_model_folder, load_model
 from tests.models import tiny_model
 from tests.unit.training.publish.test_publish import make_estimate, make_evaluation_of
 from training.__main__ import build_app

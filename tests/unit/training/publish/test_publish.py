@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from mpi.matching.model.model import load_model
+from mpi.matching.model.match_model import load_model
 from tests.models import tiny_model
 from training.fit.errors import TrainingError
 from training.publish.checks import publish_model

@@ -19,9 +19,9 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.blocking_keys import compute_keys
-from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import find_all_candidate_pairs
-from mpi.service.recluster.plan import recluster
+from mpi.matching.model.match_model import load_model
+from mpi.matching.scoring.splink_engine import find_all_candidate_pairs
+from mpi.service.recluster.recluster_plan import recluster
 from tests.index import OPERATOR, an_index, load_rows
 from training.__main__ import build_app
 from training.current_records import read_current_records

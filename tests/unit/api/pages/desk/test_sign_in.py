@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from mpi.api.app import create_app
-from mpi.api.pages.session.session import to_local_path
+from mpi.api.pages.session.authentication import to_local_path
 from mpi.api.request.forms import MAX_FORM_BYTES, MAX_FORM_FIELDS
 from mpi.domain.roles import Role
 from mpi.service.access.accounts import NewAccount, add_account, end_account

@@ -40,7 +40,7 @@ def test_what_was_begun_on_a_cluster_is_scored_on_this_machine_only_if_that_is_s
 def of_an_earlier_version(home, tmp_path, monkeypatch, mpi):
     """Two records of one child, in an index whose program had another standardizer."""
     with monkeypatch.context() as then:
-        then.setattr("mpi.matching.model.model.STANDARDIZER_VERSION", "0")
+        then.setattr("mpi.matching.model.match_model.STANDARDIZER_VERSION", "0")
         earlier = tiny_model(tmp_path / "earlier", name="earlier", standardizer="0")
         assert mpi("recluster", "--model", str(earlier), "--apply").code == 0
         index = open_index(Settings())

@@ -6,9 +6,9 @@ import sys
 import pytest
 from rich.console import Console
 
+from mpi.cli.demo.demo_index import build_demo, read_build
 from mpi.cli.demo.display import show_pages, show_story
 from mpi.cli.demo.story import AgencyRecord, ChildStory
-from mpi.cli.demo.world import build_demo, read_build
 from mpi.domain.errors import ConflictError
 
 
@@ -66,7 +66,7 @@ def test_all_that_init_writes_is_its_owners_only(blank):
 def test_a_demo_of_an_earlier_schema_is_made_anew(tmp_path, monkeypatch):
     build_demo(tmp_path / "demo", 1_000, quiet)
     assert read_build(tmp_path / "demo", 1_000) is not None
-    monkeypatch.setattr("mpi.cli.demo.world.latest_revision", lambda: "a later one")
+    monkeypatch.setattr("mpi.cli.demo.demo_index.latest_revision", lambda: "a later one")
     assert read_build(tmp_path / "demo", 1_000) is None
 
 

@@ -17,8 +17,8 @@ from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
 from mpi.domain.snapshot import Snapshot
 from mpi.intake.reader import open_file
-from mpi.service.loads.guards import LoadEffect, find_hold_reason
 from mpi.service.loads.load import LoadOptions, load
+from mpi.service.loads.load_guards import LoadEffect, find_hold_reason
 from tests.index import OPERATOR, an_index
 from training.__main__ import build_app
 from training.simulate.files.feed_files import FEED_FIELDS, FeedPlan, save_feeds

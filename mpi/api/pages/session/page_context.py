@@ -1,0 +1,170 @@
+"""Context of a page request: user, menu and flash message."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import Depends, Request
+
+from mpi.api.pages.rendering.page_texts import format_text, load_words
+from mpi.api.pages.session.authentication import SignedDep
+from mpi.api.request.authentication import IndexDep
+from mpi.domain.roles import Role
+from mpi.domain.viewer import Action, Viewer, is_allowed
+from mpi.service.access.sign_in import SignedInAccount
+from mpi.service.core.index import Index
+from mpi.service.persons.step_effects import StepEffect
+
+_MENU = (
+    ("home", "/", (Action.TASK_WORK,)),
+    ("queue", "/queue", (Action.TASK_READ,)),
+    ("find", "/find", (Action.PERSON_SEARCH, Action.PERSON_READ)),
+    ("waiting", "/waiting", (Action.DECISION_READ, Action.CONSENT)),
+    ("asked", "/asked", (Action.QUESTION_ANSWER,)),
+    ("runs", "/runs", (Action.RECLUSTER,)),
+    ("quality", "/quality", (Action.QUALITY_READ,)),
+    ("accounts", "/accounts", (Action.ACCOUNT_ADMIN,)),
+)
+"""Name, path, and actions of which the viewer needs one, by menu item."""
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """Item of the menu."""
+
+    name: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class UndoForm:
+    """Path and fields of a form that undoes the last step."""
+
+    action: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlashMessage:
+    """Message about what was just done, with its undo form."""
+
+    text: str
+    undo: UndoForm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Context of one page request.
+
+    Args:
+        viewer: the user as the access policy knows them.
+        name: account name; empty if nobody is signed in.
+        full_name: the user's full name.
+        role: the user's role.
+        csrf: CSRF token of every form.
+        test: whether the records are synthetic.
+        roles: roles that a demonstration lets the user try.
+        flash: message about what the user has just done.
+    """
+
+    viewer: Viewer
+    name: str = ""
+    full_name: str = ""
+    role: str = ""
+    csrf: str = ""
+    test: bool = False
+    roles: tuple[str, ...] = ()
+    flash: FlashMessage | None = field(default=None)
+
+    @property
+    def menu(self) -> tuple[MenuItem, ...]:
+        """Menu items that the viewer may open."""
+        return tuple(
+            MenuItem(name, href)
+            for name, href, actions in _MENU
+            if any(is_allowed(self.viewer, action) for action in actions)
+        )
+
+    def may(self, action: str) -> bool:
+        """Check whether the viewer may perform an action."""
+        return is_allowed(self.viewer, Action(action))
+
+
+def create_visit(request: Request, index: Index, signed: SignedInAccount | None) -> Visit:
+    """Create the context of a page request.
+
+    Args:
+        request: the page request.
+        index: the open index.
+        signed: the signed-in person; None for nobody.
+    """
+    if signed is None:
+        return Visit(Viewer("nobody"), test=index.settings.is_test)
+    return Visit(
+        viewer=signed.viewer,
+        name=signed.name,
+        full_name=signed.full_name,
+        role=signed.role,
+        csrf=signed.csrf,
+        test=index.settings.is_test,
+        roles=tuple(role.value for role in Role) if request.app.state.open_pages else (),
+        flash=_read_flash_message(request),
+    )
+
+
+def provide_visit(request: Request, index: IndexDep, signed: SignedDep) -> Visit:
+    """Provide the context of a page request as a dependency."""
+    return create_visit(request, index, signed)
+
+
+VisitDep = Annotated[Visit, Depends(provide_visit)]
+
+
+def _read_flash_message(request: Request) -> FlashMessage | None:
+    """Read the flash message's code and numbers from the query.
+
+    No text from the query is shown.
+    """
+    query = request.query_params
+    text = load_words().done.maybe(query.get("done", ""))
+    if text is None:
+        return None
+    if "{until}" in text:
+        until = query.get("until", "")
+        if not _is_day(until):
+            return None
+        text = str(format_text(text, until=until))
+    step, question = query.get("step", ""), query.get("question", "")
+    undo = None
+    if step.isascii() and step.isdigit():
+        if question:
+            undo = UndoForm(f"/queue/{quote(question, safe=':')}/undo", (("step", step),))
+        else:
+            undo = UndoForm(
+                f"/steps/{step}/undo", (("confirm", "1"), ("eid", request.path_params.get("eid", "")))
+            )
+    return FlashMessage(text, undo)
+
+
+def _is_day(text: str) -> bool:
+    """Check whether a text is an ISO date."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def format_flash_query(effect: StepEffect, outcome: str) -> str:
+    """Format the query string of a flash message about a step.
+
+    Args:
+        effect: the effect of the step.
+        outcome: code of the message if nothing delays the step.
+    """
+    if effect.awaiting:
+        return "done=awaiting"
+    step = "" if effect.step is None else f"&step={effect.step}"
+    if effect.held_until is not None:
+        return f"done=frozen&until={effect.held_until}{step}"
+    return f"done={outcome}{step}"

@@ -1,0 +1,195 @@
+"""Simulated state of the demo, loaded into a test index."""
+
+import csv
+import fcntl
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from mpi import __version__
+from mpi.bootstrap import init_index, open_index
+from mpi.config import Settings
+from mpi.domain.errors import ConflictError
+from mpi.domain.snapshot import Snapshot
+from mpi.domain.source_kind import SourceKind
+from mpi.domain.viewer import make_operator
+from mpi.intake.reader import open_file
+from mpi.matching.model.match_model import find_model_folder, load_model
+from mpi.service.core.index import Index
+from mpi.service.indexing.reindex import Progress
+from mpi.service.loads.load import LoadOptions, load
+from mpi.service.statements.sources import NewSource, add_source
+from mpi.storage.migrate import latest_revision
+from training.simulate.files.output import save_population
+from training.simulate.simulation import simulate
+from training.simulate.sources.rosters import SourceSystem
+
+SEED = 1
+_MARKER_NAME = ".mpi-demo"
+SOURCES = {
+    SourceSystem.STATE: ("State student IDs", "Department of Education", SourceKind.STATE_ID),
+    SourceSystem.NORTH: ("North District SIS", "North School District", SourceKind.SIS),
+    SourceSystem.SOUTH: ("South District SIS", "South School District", SourceKind.SIS),
+    SourceSystem.CCWIS: ("Child welfare (CCWIS)", "Child Welfare Agency", SourceKind.CCWIS),
+}
+"""Name, agency and kind of each source, in loading order."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLoad:
+    """Counts and seconds of one source's load."""
+
+    source: str
+    counts: dict[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationTruth:
+    """True person and tags of each simulated record, hidden from the index."""
+
+    person: dict[tuple[str, str], str]
+    tags: dict[tuple[str, str], frozenset[str]]
+
+
+@dataclass(slots=True)
+class DemoBuild:
+    """Figures of building the demo's index."""
+
+    records: int
+    made_with: str
+    simulate_seconds: float
+    loads: list[SourceLoad] = field(default_factory=list)
+
+    @property
+    def index_seconds(self) -> float:
+        """Seconds from files to enterprise IDs, over all sources."""
+        return sum(load.seconds for load in self.loads)
+
+
+def create_settings(folder: Path) -> Settings:
+    """Create the settings of the demo's own index, whatever the environment says."""
+    return Settings(home=folder / "index", database_url=None, model=None, secret_file=None)
+
+
+def build_demo(folder: Path, records: int, progress: Progress) -> DemoBuild:
+    """Simulate, load and resolve a state, replacing an earlier demo.
+
+    Raises:
+        ConflictError: the folder holds something else, or another demo is being built in it.
+    """
+    with _lock_folder(folder):
+        return _build_in_folder(folder, records, progress)
+
+
+def _build_in_folder(folder: Path, records: int, progress: Progress) -> DemoBuild:
+    """Simulate and load all sources in an empty folder."""
+    started = time.perf_counter()
+    save_population(simulate(records=records, seed=SEED), folder / "state")
+    build = DemoBuild(records, _describe_versions(), time.perf_counter() - started)
+    index, key = init_index(create_settings(folder), is_test=True)
+    try:
+        _save_key(folder, key)
+        for source, (name, agency, kind) in SOURCES.items():
+            add_source(index, make_operator(), NewSource(source, name, agency, kind))
+            build.loads.append(_load_source(index, folder, source, progress))
+    finally:
+        index.database.dispose()
+    (folder / "making.json").write_text(json.dumps(asdict(build)))
+    return build
+
+
+@contextmanager
+def _lock_folder(folder: Path) -> Iterator[None]:
+    """Empty the demo's folder and lock it against other demos."""
+    mark = folder / _MARKER_NAME
+    if folder.exists() and not mark.exists() and any(folder.iterdir()):
+        raise ConflictError(
+            f"{folder} was not made by mpi demo and is left as it is: remove it, or give another --folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with mark.open("w") as claim:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConflictError(
+                f"another demo is being made in {folder}: wait for it, or give another --folder"
+            ) from error
+        _empty_folder(folder)
+        yield
+
+
+def _empty_folder(folder: Path) -> None:
+    """Delete all files of the folder but its marker.
+
+    The marker stays, so that an interrupted clearing is still recognized as a demo's folder.
+    """
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != _MARKER_NAME:
+            entry.unlink()
+
+
+def _load_source(index: Index, folder: Path, source: SourceSystem, progress: Progress) -> SourceLoad:
+    """Load one source's file and measure the time."""
+    started = time.perf_counter()
+    rows = open_file(folder / "state" / f"{source}.csv", None, None)
+    receipt = load(
+        index,
+        make_operator(),
+        source,
+        rows,
+        LoadOptions(Snapshot.FULL, digest=rows.compute_digest()),
+        lambda step, done, total: progress(f"{source}: {step}", done, total),
+    )
+    return SourceLoad(str(source), receipt.counts, time.perf_counter() - started)
+
+
+def _save_key(folder: Path, key: str) -> None:
+    """Write the API key to a file for its owner only."""
+    path = folder / "api-key"
+    path.touch(mode=0o600)
+    path.write_text(key + "\n")
+
+
+def read_build(folder: Path, records: int) -> DemoBuild | None:
+    """Read the figures of an earlier build, None if absent or outdated."""
+    try:
+        values = json.loads((folder / "making.json").read_text())
+    except (OSError, ValueError):
+        return None
+    if values.get("records") != records or values.get("made_with") != _describe_versions():
+        return None
+    return DemoBuild(**{**values, "loads": [SourceLoad(**load) for load in values["loads"]]})
+
+
+def _describe_versions() -> str:
+    """Return program, schema and model versions, which invalidate an older demo."""
+    return f"{__version__} {latest_revision()} {load_model(find_model_folder()).digest}"
+
+
+@contextmanager
+def open_demo_index(folder: Path) -> Iterator[Index]:
+    """Open the demo's index and close it at the end."""
+    index = open_index(create_settings(folder))
+    try:
+        yield index
+    finally:
+        index.database.dispose()
+
+
+def read_truth(folder: Path) -> SimulationTruth:
+    """Read the true person of each simulated record."""
+    person: dict[tuple[str, str], str] = {}
+    tags: dict[tuple[str, str], frozenset[str]] = {}
+    with (folder / "state" / "truth.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            record = row["source"], row["local_id"]
+            person[record] = row["person_id"]
+            tags[record] = frozenset(row["tags"].split("|"))
+    return SimulationTruth(person, tags)

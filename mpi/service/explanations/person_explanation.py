@@ -1,0 +1,246 @@
+"""Explain a person: the links and decisions that connect its records.
+
+The connections form a maximum spanning tree: removing one leaves two parts that no stronger connection joins.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import combinations
+
+from mpi.clustering.union_find import UnionFind
+from mpi.domain import eid as eids
+from mpi.domain.decision import Authority, DecisionKind
+from mpi.domain.errors import NotFoundError
+from mpi.domain.features import Features
+from mpi.domain.record_ref import RecordRef
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.weight import Band, Thresholds, round_weight
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.core.stored_features import load_features
+from mpi.service.core.visibility import visible_labels
+from mpi.service.decisions.decision_log import visible_groups
+from mpi.service.explanations import wording
+from mpi.service.explanations.pair_explanation import FIELDS, summarize_pair
+from mpi.service.persons.golden_record import UNKNOWN_ID
+from mpi.service.persons.person_status import find_visible_status
+from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
+from mpi.storage.unit_of_work.units import ReadUnit
+
+MAX_SCORED_RECORDS = 100
+"""Above this number of records, stored pairs replace scoring every pair."""
+Pair = tuple[int, int]
+
+
+class _ConnectionRank(IntEnum):
+    """Order in which connections enter the tree: links before decisions."""
+
+    LINKED, DECIDED, REVIEW, WEAK = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordConnection:
+    """Link or decision that connects two records of a person.
+
+    Args:
+        left: one record.
+        right: the other record.
+        because: ``model`` or ``decision``.
+        match_weight: of the pair, in bits; None where a record is not compared.
+        band: band of the pair alone.
+        decision: number of the connecting decision, if any.
+        sentence: the connection in words.
+    """
+
+    left: RecordRef
+    right: RecordRef
+    because: str
+    match_weight: float | None
+    band: Band | None
+    decision: int | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonExplanation:
+    """Reasons why a person's records are one person, for a viewer.
+
+    Args:
+        enterprise_id: the person.
+        sentence: summary in one plain sentence.
+        lines: connections between the records, strongest first.
+        parts: records by connected part. There are several parts where a chain of weaker evidence, a held
+            change, or only records hidden from the viewer connect them.
+    """
+
+    enterprise_id: str
+    sentence: str
+    lines: tuple[RecordConnection, ...]
+    parts: tuple[tuple[RecordRef, ...], ...]
+
+
+def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplanation:
+    """Explain why the records of a person are one person.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        eid_text: the enterprise ID as typed.
+
+    Raises:
+        EidError: the text is not an enterprise ID.
+        NotFoundError: the enterprise ID was never minted here, or none of its records is visible to the
+            viewer.
+        AccessDenied: the viewer may not read persons and records.
+    """
+    require_permission(viewer, Action.PERSON_READ)
+    require_permission(viewer, Action.RECORD_READ)
+    with index.database.read(viewer) as unit:
+        person = unit.persons.find_by_eid(eids.parse_eid(eid_text))
+        if person is None or find_visible_status(unit, person) is None:
+            raise NotFoundError(UNKNOWN_ID)
+        labels = visible_labels(unit, unit.persons.members([person.id])[person.id])
+        features_by_record = load_features(unit, index.config_id(unit), list(labels))
+        keys = {number: record.canonical_key for number, record in unit.records.get(list(labels)).items()}
+        weights = _load_weights(unit, index, features_by_record)
+        same_decisions = _load_same_decisions(unit, labels)
+    connected_pairs, parts = _build_tree(weights, same_decisions, keys, index.matcher.model.thresholds)
+    connections = tuple(
+        _build_connection(index, labels, features_by_record, weights, same_decisions, pair)
+        for pair in connected_pairs
+    )
+    disclose(index, viewer, Action.PERSON_READ, labels, FIELDS)
+    labeled_parts = tuple(tuple(labels[record] for record in part) for part in parts)
+    return PersonExplanation(
+        person.eid, _summarize_person(connections, labeled_parts), connections, labeled_parts
+    )
+
+
+def _load_weights(
+    unit: ReadUnit, index: Index, features_by_record: Mapping[int, Features]
+) -> dict[Pair, float]:
+    """Load or compute match weights in bits between a person's records."""
+    if len(features_by_record) <= MAX_SCORED_RECORDS:
+        scorer = index.matcher.scorer
+        return {
+            (left, right): round_weight(scorer.weigh(features_by_record[left], features_by_record[right]))
+            for left, right in combinations(sorted(features_by_record), 2)
+        }
+    floor = index.matcher.model.thresholds.storage_floor
+    edges = unit.derived_data.edges_of(index.config_id(unit), list(features_by_record), floor)
+    return {
+        edge: bits
+        for edge, bits in edges.items()
+        if edge[0] in features_by_record and edge[1] in features_by_record
+    }
+
+
+def _load_same_decisions(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[Pair, StoredDecision]:
+    """Load the strongest, then latest, SAME decision for each pair of records."""
+    decision_by_pair: dict[Pair, StoredDecision] = {}
+    decisions = unit.decisions.of_records(list(labels)).values()
+    for decision in sorted(decisions, key=lambda stored: (stored.authority, stored.id)):
+        # A hold is not a decision of a person: the records that it keeps together show as parts.
+        if decision.authority is Authority.HOLD or decision.status is not DecisionStatus.IN_FORCE:
+            continue
+        groups = visible_groups(unit, decision)
+        if decision.kind is DecisionKind.SAME and groups is not None:
+            for pair in combinations(sorted(record for record in groups[0] if record in labels), 2):
+                decision_by_pair[pair] = decision
+    return decision_by_pair
+
+
+def _build_tree(
+    weights: Mapping[Pair, float],
+    same_decisions: Mapping[Pair, StoredDecision],
+    keys: Mapping[int, int],
+    thresholds: Thresholds,
+) -> tuple[list[Pair], list[list[int]]]:
+    """Return the pairs of the maximum spanning tree and the connected parts."""
+
+    def rank_pair(pair: Pair) -> tuple[_ConnectionRank, float, tuple[int, ...]]:
+        bits = weights.get(pair, 0.0)
+        ends = tuple(sorted(keys[record] for record in pair))
+        if bits >= thresholds.link:
+            return _ConnectionRank.LINKED, -bits, ends
+        if pair in same_decisions:
+            return _ConnectionRank.DECIDED, -bits, ends
+        return (_ConnectionRank.REVIEW if bits >= thresholds.review else _ConnectionRank.WEAK), -bits, ends
+
+    sets = UnionFind()
+    connected_pairs = []
+    for pair in sorted({*weights, *same_decisions}, key=rank_pair):
+        left, right = map(sets.find, pair)
+        if left != right and rank_pair(pair)[0] is not _ConnectionRank.WEAK:
+            sets.join_all(pair)
+            connected_pairs.append(pair)
+    parts: dict[int, list[int]] = {}
+    for record in sorted(keys, key=keys.__getitem__):
+        parts.setdefault(sets.find(record), []).append(record)
+    return connected_pairs, sorted(parts.values(), key=lambda part: (-len(part), keys[part[0]]))
+
+
+def _build_connection(
+    index: Index,
+    labels: Mapping[int, RecordRef],
+    features_by_record: Mapping[int, Features],
+    weights: Mapping[Pair, float],
+    same_decisions: Mapping[Pair, StoredDecision],
+    pair: Pair,
+) -> RecordConnection:
+    """Build the connection of a pair, with its sentence."""
+    left, right = pair
+    bits = weights.get(pair)
+    band = None if bits is None else index.matcher.model.thresholds.classify(bits)
+    summary = ""
+    if bits is not None and band is not None and left in features_by_record and right in features_by_record:
+        summary = summarize_pair(
+            index.matcher.scorer.explain(features_by_record[left], features_by_record[right]), bits, band
+        )
+    decision = same_decisions.get(pair)
+    if decision is None or band is Band.LINK:
+        return RecordConnection(
+            left=labels[left],
+            right=labels[right],
+            because="model",
+            match_weight=bits,
+            band=band,
+            decision=None,
+            sentence=summary,
+        )
+    text = (
+        f"Decision {decision.id} of {wording.describe_authority(decision.authority.name)} says so. {summary}"
+    )
+    return RecordConnection(
+        left=labels[left],
+        right=labels[right],
+        because="decision",
+        match_weight=bits,
+        band=band,
+        decision=decision.id,
+        sentence=text.strip(),
+    )
+
+
+def _summarize_person(
+    connections: Iterable[RecordConnection], parts: tuple[tuple[RecordRef, ...], ...]
+) -> str:
+    """Return one sentence on what connects a person's records."""
+    count = sum(len(part) for part in parts)
+    if count <= 1:
+        return "There is only one record of this person." if count else "This person holds no record now."
+    reasons = [connection.because for connection in connections]
+    phrases = [
+        wording.format_count(number, singular, plural)
+        for number, singular, plural in (
+            (reasons.count("model"), "link of the model", "links of the model"),
+            (reasons.count("decision"), "decision", "decisions"),
+        )
+        if number
+    ]
+    joined_text = f"{count:,} records are one person by {wording.join_phrases(phrases)}" if phrases else ""
+    if len(parts) == 1:
+        return wording.format_sentence(joined_text)
+    remainder = f"what joins {len(parts):,} parts of the records is not among what can be shown"
+    return wording.format_sentence(f"{joined_text}; {remainder}" if joined_text else remainder)

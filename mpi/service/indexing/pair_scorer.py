@@ -1,0 +1,327 @@
+"""Candidate pairs and match weights of many records.
+
+Pairs are found on DuckDB. Many pairs are scored there too, few by the scalar scorer. The cost depends on the
+records that share a key, not on the size of the index.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from types import MappingProxyType, TracebackType
+from typing import NamedTuple, Self
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from mpi.matching.compiler.online_scorer import OnlineScorer
+from mpi.matching.model.match_model import MatchModel
+from mpi.matching.scoring.batch_scorer import PAIRS_PER_THREAD, LoadScorer, PairProgress, ScoringResources
+from mpi.matching.scoring.feature_batches import batch_joined_features, batch_stored_features
+from mpi.matching.scoring.splink_engine import find_all_candidate_pairs
+from mpi.service.core.comparable_record import PackedRecord, unpack_features
+from mpi.service.core.index import Matcher
+from mpi.service.indexing.key_lookup import SnapshotOpener, find_records_by_key
+from mpi.service.indexing.scalar_scoring import score_in_batches
+from mpi.storage.repositories.derived.features_and_edges import Edges
+from mpi.storage.unit_of_work.units import ReadUnit
+
+DUCKDB_MEMORY = "1500MB"
+"""Memory of DuckDB before it spills; a load of a million stays under 4 GB."""
+MAX_CACHED_RECORDS = 1_200_000
+"""Most records whose features are cached, about 450 bytes each.
+
+That is two fifths of DuckDB's memory. Joins need the rest: beyond it they would spill more and more.
+"""
+MIN_PAIRS_FOR_DUCKDB = 40_000
+"""Fewest pairs that are scored on DuckDB, whose start takes half a second.
+
+At 86,600 pairs of 77,000 records, DuckDB saves a third of a second.
+"""
+_MIN_BYTES = 1_500_000_000
+_MEMORY_SHARE = "20%"
+
+
+class PairingLimits(NamedTuple):
+    """Memory limits of a ``PairScorer``.
+
+    Args:
+        memory: memory of DuckDB before it spills, such as ``1500MB``.
+        max_cached_records: most records whose features are cached.
+    """
+
+    memory: str = DUCKDB_MEMORY
+    max_cached_records: int = MAX_CACHED_RECORDS
+
+
+def limits_for_machine(share: str = _MEMORY_SHARE) -> PairingLimits:
+    """Return memory limits for a long job, from the machine's memory.
+
+    With millions of records, a small cache would read most features time and again.
+
+    Args:
+        share: share of the machine's memory, which DuckDB knows in a container too. Where it is less than
+            ``DUCKDB_MEMORY``, the limits are the defaults.
+    """
+    with duckdb.connect() as connection:
+        connection.execute(f"SET memory_limit = '{share}'")
+        rows = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()
+    memory_bytes = max(rows[0][0], _MIN_BYTES)
+    return PairingLimits(f"{memory_bytes // 1_000_000}MB", MAX_CACHED_RECORDS * memory_bytes // _MIN_BYTES)
+
+
+class PreviousBatch(NamedTuple):
+    """Stands for the records of the previous call as compared records.
+
+    Args:
+        offset: by how much the number of each record is lower now.
+    """
+
+    offset: int
+
+
+ComparedRecords = Mapping[int, PackedRecord] | PreviousBatch
+"""Unstored records, by number, that others are also compared with."""
+NO_COMPARED_RECORDS: Mapping[int, PackedRecord] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPairs:
+    """Pairs at or above the storage floor, in columns.
+
+    Args:
+        lo: the record with the lower number of each pair.
+        hi: the record with the higher number.
+        bits: match weights in bits, rounded to 1e-6.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    bits: np.ndarray
+
+    def to_edges(self) -> Edges:
+        """Return the pairs as edges."""
+        return edges_from_columns(self.lo, self.hi, self.bits)
+
+
+def edges_from_columns(lo: np.ndarray, hi: np.ndarray, bits: np.ndarray) -> Edges:
+    """Convert columns of pairs and weights to edges."""
+    return dict(zip(zip(lo.tolist(), hi.tolist(), strict=True), bits.tolist(), strict=True))
+
+
+class PairScorer:
+    """Pair search and scoring, with a cache of stored features.
+
+    Args:
+        model: the model of the configuration.
+        resources: memory, spill folder and progress of scoring.
+        max_cached_records: most records whose features are cached.
+        open_snapshot: opens a reading transaction for a second thread; None for one thread.
+        min_pairs_for_thread: fewest pairs for which a second scoring thread pays.
+        scorer: the model's scorer, if it is compiled already.
+    """
+
+    def __init__(
+        self,
+        model: MatchModel,
+        resources: ScoringResources,
+        max_cached_records: int = MAX_CACHED_RECORDS,
+        open_snapshot: SnapshotOpener | None = None,
+        min_pairs_for_thread: int = PAIRS_PER_THREAD,
+        scorer: OnlineScorer | None = None,
+    ) -> None:
+        self._model = model
+        self._resources = resources
+        self._max_cached_records = max_cached_records
+        self._open_snapshot = open_snapshot
+        self._min_pairs_for_thread = min_pairs_for_thread
+        self._scorer = scorer
+        self._config_id: int | None = None
+        self._last_commit = -1
+        self._scoring: LoadScorer | None = None
+        self._previous_records: Mapping[int, PackedRecord] = NO_COMPARED_RECORDS
+        self._previous_scoring: LoadScorer | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._close_scoring()
+
+    def score_pairs(
+        self,
+        unit: ReadUnit,
+        config_id: int,
+        records: Mapping[int, PackedRecord],
+        compared: ComparedRecords = NO_COMPARED_RECORDS,
+        on_read: Callable[[], None] = lambda: None,
+        pairs: pa.Table | None = None,
+    ) -> ScoredPairs:
+        """Score the candidate pairs that contain a given record.
+
+        Args:
+            unit: the transaction; no older than that of the previous call.
+            config_id: the configuration.
+            records: the given records, by number; negative numbers are of unstored records.
+            compared: further records that the given ones are compared with, as if they were stored.
+            on_read: called once nothing more is read in the transaction; scoring follows.
+            pairs: table of ``lo`` and ``hi``, if the pairs are known; None to find those that share a key.
+        """
+        scoring = self._refresh(unit, config_id)
+        compared_records, previous_scoring = self._resolve_compared(compared), self._previous_scoring
+        self._previous_records, self._previous_scoring = records, None
+        if pairs is None:
+            blocks = _read_key_table(unit, config_id, records, compared_records, self._open_snapshot)
+            pairs = scoring.find_pairs_sharing_keys(blocks, _record_numbers(records))
+        # The given features replace the stored ones.
+        scoring.remove_features(np.fromiter((number for number in records if number > 0), np.int64))
+        ends = _sort_distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
+        unstored_ids = np.fromiter(chain(records, compared_records), np.int64)
+        scoring = self._load_missing(
+            scoring, unit, config_id, np.setdiff1d(ends, unstored_ids, assume_unique=True)
+        )
+        on_read()
+        compared_features: Iterator[pa.RecordBatch] | int = _feature_batches(compared_records)
+        if isinstance(compared, PreviousBatch) and scoring is previous_scoring:
+            compared_features = compared.offset
+        scored = scoring.score(
+            pairs, self._model.thresholds.storage_floor, _feature_batches(records), compared_features
+        )
+        self._previous_scoring = scoring
+        lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
+        return ScoredPairs(lo, hi, np.round(bits, 6))
+
+    def _resolve_compared(self, compared: ComparedRecords) -> Mapping[int, PackedRecord]:
+        if isinstance(compared, PreviousBatch):
+            return {number - compared.offset: record for number, record in self._previous_records.items()}
+        return compared
+
+    def _refresh(self, unit: ReadUnit, config_id: int) -> LoadScorer:
+        """Return the scoring cache without outdated features."""
+        commit_no = unit.last_commit()
+        if self._scoring is None or config_id != self._config_id:
+            scoring = self._open_scoring()
+        else:
+            scoring = self._scoring
+            scoring.remove_features(
+                np.array(unit.keys.records_written_since(config_id, self._last_commit), np.int64)
+            )
+        self._config_id, self._last_commit = config_id, commit_no
+        return scoring
+
+    def _load_missing(
+        self, scoring: LoadScorer, unit: ReadUnit, config_id: int, record_ids: np.ndarray
+    ) -> LoadScorer:
+        """Load the features that the scoring cache lacks."""
+        missing = scoring.find_missing(record_ids)
+        if scoring.stored_rows and scoring.stored_rows + len(missing) > self._max_cached_records:
+            scoring, missing = self._open_scoring(), record_ids
+        parts = unit.derived_data.iterate_features_in_parts(config_id, missing.tolist())
+        scoring.add_features(batch_joined_features(parts))
+        return scoring
+
+    def _open_scoring(self) -> LoadScorer:
+        self._close_scoring()
+        self._scoring = LoadScorer(self._model, self._resources, self._min_pairs_for_thread, self._scorer)
+        return self._scoring
+
+    def _close_scoring(self) -> None:
+        if self._scoring is not None:
+            self._scoring.close()
+            self._scoring = None
+
+
+def score_candidate_pairs(
+    unit: ReadUnit,
+    matcher: Matcher,
+    config_id: int,
+    records: Mapping[int, PackedRecord],
+    resources: ScoringResources,
+    open_snapshot: SnapshotOpener | None = None,
+) -> ScoredPairs:
+    """Find and score the candidate pairs of records, once.
+
+    Few pairs are scored one by one, before DuckDB would be ready, and to equal weights (law 5). Arguments as
+    for ``PairScorer.score_pairs``.
+    """
+    blocks = _read_key_table(unit, config_id, records, open_snapshot=open_snapshot)
+    pairs = find_all_candidate_pairs(
+        blocks, _record_numbers(records), memory=resources.memory, work_dir=resources.folder
+    )
+    if pairs.num_rows < MIN_PAIRS_FOR_DUCKDB:
+        return _score_one_by_one(unit, matcher, config_id, records, pairs, resources.progress)
+    with PairScorer(matcher.model, resources, scorer=matcher.scorer) as pair_scorer:
+        return pair_scorer.score_pairs(unit, config_id, records, pairs=pairs)
+
+
+def _score_one_by_one(
+    unit: ReadUnit,
+    matcher: Matcher,
+    config_id: int,
+    records: Mapping[int, PackedRecord],
+    pairs: pa.Table,
+    progress: PairProgress | None,
+) -> ScoredPairs:
+    features = {number: unpack_features(packed) for number, packed in records.items()}
+    neighbors: dict[int, list[int]] = {}
+    for lo, hi in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
+        record, candidate = (lo, hi) if lo in records else (hi, lo)
+        neighbors.setdefault(candidate, []).append(record)
+    edges: Edges = {}
+    done_count = 0
+    for batch in score_in_batches(unit, matcher, config_id, features, neighbors):
+        edges.update(batch.edges)
+        done_count += batch.pair_count
+        if progress is not None:
+            progress(done_count, pairs.num_rows)
+    ends = np.array(list(edges), np.int64).reshape(-1, 2)
+    return ScoredPairs(ends[:, 0], ends[:, 1], np.fromiter(edges.values(), np.float64, len(edges)))
+
+
+def _read_key_table(
+    unit: ReadUnit,
+    config_id: int,
+    records: Mapping[int, PackedRecord],
+    compared: Mapping[int, PackedRecord] = NO_COMPARED_RECORDS,
+    open_snapshot: SnapshotOpener | None = None,
+) -> pa.Table:
+    """Return a table of blocking keys and the records that have them.
+
+    It holds the given records, the compared ones, and stored records other than the given ones.
+    """
+    own = _key_table(records)
+    distinct_keys = _sort_distinct(own["key"].to_numpy())
+    parts = find_records_by_key(unit, config_id, distinct_keys.tolist(), open_snapshot)
+    stored_pairs = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
+    given_ids = np.fromiter((number for number in records if number > 0), np.int64)
+    if given_ids.size:
+        stored_pairs = stored_pairs[:, ~np.isin(stored_pairs[1], given_ids)]
+    stored = pa.table({"key": stored_pairs[0], "record_id": stored_pairs[1]})
+    return pa.concat_tables([own, stored, _key_table(compared)])
+
+
+def _record_numbers(records: Mapping[int, PackedRecord]) -> pa.Array:
+    return pa.array(sorted(records), pa.int64())
+
+
+def _sort_distinct(numbers: np.ndarray) -> np.ndarray:
+    """Return the distinct numbers, ascending.
+
+    numpy's own function uses a hash table and takes eighteen times as long.
+    """
+    ascending = np.sort(numbers)
+    is_first = np.ones(len(ascending), bool)
+    np.not_equal(ascending[1:], ascending[:-1], out=is_first[1:])
+    return ascending[is_first]
+
+
+def _feature_batches(records: Mapping[int, PackedRecord]) -> Iterator[pa.RecordBatch]:
+    return batch_stored_features((number, record.features) for number, record in records.items())
+
+
+def _key_table(records: Mapping[int, PackedRecord]) -> pa.Table:
+    keys = np.frombuffer(b"".join(record.keys for record in records.values()), np.int64)
+    counts = [len(record.keys) // keys.itemsize for record in records.values()]
+    return pa.table({"key": keys, "record_id": np.repeat(np.fromiter(records, np.int64), counts)})

@@ -1,0 +1,135 @@
+"""Assess what a file means for its source's stored records.
+
+The assessment lists the records that the file lacks, and the counts that the load guards check.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from mpi.service.core.name_and_birth_key import identity_key
+from mpi.service.loads.load_guards import LoadEffect
+from mpi.service.loads.row_intake import ValidatedFile
+from mpi.service.statements.statement_intake import StatementOutcome, judge_statement
+from mpi.standardize.serialization import record_from_bytes
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.repositories.sources.records import RecordState, StoredRecord
+from mpi.storage.unit_of_work.units import ReadUnit
+
+
+@dataclass(slots=True)
+class FileImpact:
+    """What a file means for the records of its source.
+
+    Args:
+        active_count: number of active records.
+        renamed_count: number of active records whose name or birth date would change.
+        sealed_count: number of active records that would be sealed or expunged.
+        missing: records that a full snapshot states as gone, even if the source has stated them since.
+        held_ids: records with a held version; of a full snapshot only.
+        spared_count: active records that would be withdrawn if every row had a local ID.
+    """
+
+    active_count: int
+    renamed_count: int = 0
+    sealed_count: int = 0
+    missing: list[StoredRecord] = field(default_factory=list)
+    held_ids: list[int] = field(default_factory=list)
+    spared_count: int = 0
+
+    def select_missing_active(self, as_of: str) -> list[StoredRecord]:
+        """Return missing active records that the source has not stated since.
+
+        Args:
+            as_of: when the file was true at its source (ISO, UTC).
+        """
+        return _select_not_seen_since(self.missing, as_of, RecordState.ACTIVE)
+
+    def select_missing_withdrawn(self, as_of: str) -> list[StoredRecord]:
+        """Return withdrawn records that the full snapshot also lacks.
+
+        The source states their absence again. Otherwise a statement from before the snapshot would bring such
+        a record back if it came late, and not if it came in time.
+
+        Args:
+            as_of: when the file was true at its source (ISO, UTC).
+        """
+        return _select_not_seen_since(self.missing, as_of, RecordState.WITHDRAWN)
+
+    def to_effect(self, as_of: str) -> LoadEffect:
+        """Return the counts that the load guards check.
+
+        Args:
+            as_of: when the file was true at its source (ISO, UTC).
+        """
+        return LoadEffect(
+            self.active_count, len(self.select_missing_active(as_of)), self.renamed_count, self.sealed_count
+        )
+
+
+def assess_file(unit: ReadUnit, source_id: int, file: ValidatedFile, as_of: str, *, full: bool) -> FileImpact:
+    """Assess what a file means for its source's records.
+
+    For a delta, only the records that the file names are read. A record whose row was refused is not missing.
+    If a row has no readable local ID it may be any record's, so no record counts as missing.
+
+    Args:
+        unit: the transaction.
+        source_id: the source.
+        file: the validated file.
+        as_of: when the file was true at its source (ISO, UTC).
+        full: whether the file is a full snapshot.
+    """
+    impact = FileImpact(unit.records.count_by_state(source_id).get(RecordState.ACTIVE, 0))
+    updated: list[StoredRecord] = []
+    for record in _each_differing(unit, source_id, file) if full else _each_named(unit, source_id, file):
+        heading = file.headings.get(record.local_id)
+        if heading is not None:
+            verdict = judge_statement(record, heading)
+            impact.sealed_count += record.state == RecordState.ACTIVE and verdict is StatementOutcome.SEALED
+            if record.state == RecordState.ACTIVE and verdict is StatementOutcome.UPDATED:
+                updated.append(record)
+        elif full and record.local_id not in file.refused_ids and record.state != RecordState.SEALED:
+            impact.missing.append(record)
+        if full and record.state == RecordState.HELD:
+            impact.held_ids.append(record.id)
+    impact.renamed_count = sum(_count_renamed(unit, file, page) for page in iter_chunks(updated))
+    if file.nameless_count:
+        impact.spared_count, impact.missing = len(impact.select_missing_active(as_of)), []
+    return impact
+
+
+def _each_differing(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator[StoredRecord]:
+    """Yield the records that the file changes, seals or lacks.
+
+    A seal that was to begin later has equal content once it has begun, so sealing rows always count as
+    changed.
+    """
+
+    def get_hash(local_id: str) -> str | None:
+        heading = file.headings.get(local_id)
+        return None if heading is None or heading.seal_kind else heading.content_hash
+
+    return unit.records.iterate_changed(source_id, get_hash)
+
+
+def _each_named(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator[StoredRecord]:
+    """Yield the stored records whose local IDs are in the file."""
+    for local_ids in iter_chunks(file.headings):
+        yield from unit.records.find_by_local_ids(source_id, local_ids).values()
+
+
+def _count_renamed(unit: ReadUnit, file: ValidatedFile, updated: Iterable[StoredRecord]) -> int:
+    """Count the records whose name or birth date the file changes."""
+    identity_of = {record.id: file.headings[record.local_id].identity_key for record in updated}
+    payloads = unit.records.payloads(identity_of)
+    return sum(
+        identity is not None and identity_key(record_from_bytes(payloads[record_id][1])) != identity
+        for record_id, identity in identity_of.items()
+    )
+
+
+def _select_not_seen_since(
+    records: Iterable[StoredRecord], as_of: str, state: RecordState
+) -> list[StoredRecord]:
+    """Return records of one state that were not seen since."""
+    return [record for record in records if record.state == state and record.last_seen <= as_of]

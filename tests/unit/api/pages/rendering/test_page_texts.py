@@ -1,0 +1,62 @@
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import mpi.api
+from mpi.api.pages.rendering.page_texts import format_text, load_words
+
+TEMPLATES = Path(mpi.api.__file__).parent / "templates"
+PAGES = sorted(TEMPLATES.glob("*.html"))
+_JINJA = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.DOTALL)
+_SPOKEN = re.compile(r'(?:aria-label|placeholder|title|alt|data-label|content)="([^"]*)"')
+_TAG = re.compile(r"<[^>]*>", re.DOTALL)
+_UNSPOKEN = re.compile(r"<kbd[^>]*>.*?</kbd>", re.DOTALL)
+_SETTINGS = {"width=device-width, initial-scale=1", "light dark"}
+
+
+@pytest.mark.parametrize("template", PAGES, ids=lambda path: path.name)
+def test_a_template_says_no_word_of_its_own(template):
+    text = _UNSPOKEN.sub("", _JINJA.sub("", template.read_text()))
+    spoken = [*_SPOKEN.findall(text), _TAG.sub(" ", text)]
+    said = " ".join(each for each in spoken if each not in _SETTINGS)
+    assert re.findall(r"[A-Za-z]{2,}", said) == []
+
+
+def test_a_word_that_is_not_there_is_an_error_and_no_empty_text():
+    with pytest.raises(LookupError, match=r"person\.nothing_like_it"):
+        load_words().person.nothing_like_it  # noqa: B018
+
+
+def test_no_word_hides_behind_a_method_of_the_table():
+    assert (
+        set(every_name(tomllib.loads((TEMPLATES / "words.toml").read_text()))) & set(dir(load_words()))
+        == set()
+    )
+
+
+def test_values_are_escaped_where_they_are_put():
+    assert format_text("<{name}>", name="<b>") == "<&lt;b&gt;>"
+
+
+def test_the_pages_use_none_of_the_words_that_the_project_avoids():
+    said = list(every_text(tomllib.loads((TEMPLATES / "words.toml").read_text())))
+    assert len(said) > 100
+    for avoided in ("merge", "split", "entity", "confidence", "score", "master id", "dedup"):
+        assert [text for text in said if avoided in text.lower()] == []
+
+
+def every_text(table):
+    for value in table.values():
+        if isinstance(value, str):
+            yield value
+        else:
+            yield from every_text(value)
+
+
+def every_name(table):
+    for name, value in table.items():
+        yield name
+        if isinstance(value, dict):
+            yield from every_name(value)

@@ -1,0 +1,222 @@
+"""The whole of standardize: the laws it keeps, and the hard cases of the field."""
+
+import hashlib
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
+from mpi.standardize.serialization import features_to_bytes
+from mpi.standardize.standardizer import standardize
+from tests.unit.standardize.making import SEAL, features_of, record_of
+
+CHILD = {
+    "first_name": "Ana", "middle_name": "Lucía", "last_name": "Ruiz-Díaz", "birth_date": "2012-03-04",
+    "sex": "F",
+    "address_line1": "12 Oak St", "city": "Dayton", "state": "OH", "postal_code": "45402",
+    "phone": "614-555-0134",
+    "guardian_first_name": "Dana", "guardian_last_name": "Ruiz", "ssn": "219-09-9998", "birth_city": "Lima",
+    "birth_state": "Ohio", "household_ids": "H1", "email": "dana@example.org", "suffix": "Jr",
+    "multiple_birth": "N",
+    "address_line2": "Apt 3", "identifiers": [{"system": "ssid", "assigner": "OH", "value": "901234567"}],
+}  # fmt: skip
+
+
+def test_every_column_can_be_filled():
+    home = {"address_line1": "9 Lake Dr", "postal_code": "43011", "type": "placement"}
+    flat = ("address_line1", "address_line2", "city", "state", "postal_code")
+    own = {name: CHILD[name] for name in flat}
+    features = features_of(**CHILD, addresses=[own, home])
+    empty = [name for name in FEATURE_COLUMNS if getattr(features, name) in (None, ())]
+    assert empty == ["shared_homes"], "the configuration fills it, not the record"
+
+
+def test_a_record_has_the_features_that_it_had_under_this_version():
+    # Stored in every index: where this must change, STANDARDIZER_VERSION is to be raised.
+    sent = CHILD | {
+        "first_name": "Bill (William) José",
+        "preferred_name": "Billy",
+        "previous_birth_dates": "2012-04-03|2012",
+        "other_names": "Mac Donald, Ana|Baby Girl B",
+        "phone": "(614) 555-0134; +52 55 5345 6789",
+        "guardians": [
+            {"guardian_first_name": "Dana", "guardian_last_name": "Ruiz"},
+            {"guardian_first_name": "Liz O'Brien"},
+        ],
+        "addresses": [
+            {
+                name: CHILD[name]
+                for name in ("address_line1", "address_line2", "city", "state", "postal_code")
+            },
+            {"address_line1": "PO Box 7", "city": "St. Paul", "type": "foster home"},
+        ],
+    }
+    stored = features_to_bytes(features_of(**sent))
+    assert (
+        hashlib.sha256(stored).hexdigest()
+        == "63bfa2913f050dc409b6001111d804a00021827334acb9eeff53081347ca4d0f"
+    )
+
+
+def test_a_record_that_states_nothing_has_no_features():
+    assert features_of() == Features()
+
+
+FLAGS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "population": st.sampled_from(["foster_care", "homeless", "english_learner", "idea"]),
+            "value": st.sampled_from("YNU"),
+        }
+    ),
+    max_size=4,
+)
+
+
+@given(
+    FLAGS,
+    st.lists(st.text("AB", min_size=1), max_size=3),
+    st.sampled_from([None, "Hispanic", "Not Hispanic"]),
+)
+def test_flags_race_and_ethnicity_change_nothing(flags, race, ethnicity):
+    assert features_of(**CHILD, flags=flags, race=race, ethnicity=ethnicity) == features_of(**CHILD)
+
+
+@given(
+    st.lists(st.sampled_from(["sealed", "expunged", "address_confidential", "protective_order", "opt_out"]))
+)
+def test_a_restriction_can_only_take_evidence_away(kinds):
+    features = features_of(**CHILD, restrictions=[{"kind": kind} for kind in kinds])
+    for name in FEATURE_COLUMNS:
+        assert getattr(features, name) in (getattr(features_of(**CHILD), name), None, ())
+
+
+def test_enrolments_placements_and_the_local_id_do_not_enter():
+    more = {
+        "local_id": "r2",
+        "school_id": "S1",
+        "entry_date": "2026-08-20",
+        "placements": [{"begin": "2026-01-01"}],
+    }
+    assert features_of(**CHILD, **more) == features_of(**CHILD)
+
+
+def test_the_source_enters_only_by_its_household_ids():
+    record = record_of(**CHILD)
+    sis, ccwis = standardize(record, "sis", SEAL), standardize(record, "ccwis", SEAL)
+    differing = {name for name in FEATURE_COLUMNS if getattr(sis, name) != getattr(ccwis, name)}
+    assert differing == {"household_ids", "household_system"}
+
+
+STORABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=25)
+TEXT_FIELDS = (
+    "first_name", "middle_name", "last_name", "suffix", "preferred_name", "birth_date", "birth_date_quality",
+    "sex", "phone", "email", "address_line1", "address_line2", "city", "state", "postal_code", "birth_city",
+    "birth_state", "guardian_first_name", "guardian_last_name", "ssn", "ssn_last4",
+)  # fmt: skip
+ANYTHING = st.fixed_dictionaries({}, optional=dict.fromkeys(TEXT_FIELDS, STORABLE))
+
+
+@given(ANYTHING)
+def test_a_column_is_missing_rather_than_empty(sent):
+    features = features_of(**sent)
+    for name in FEATURE_COLUMNS:
+        value = getattr(features, name)
+        if name in LIST_COLUMNS:
+            assert isinstance(value, tuple)
+            assert all(value)
+            assert list(value) == sorted(set(value))
+        else:
+            assert value != ""
+
+
+@pytest.mark.parametrize(
+    ("code", "sex"),
+    [
+        ("Male", "M"), ("m", "M"), ("1", "M"), (1, "M"), ("Boy", "M"), ("Female", "F"), ("2", "F"),
+        ("girl", "F"),
+        ("X", "X"), ("NotSelected", "X"), ("Not Selected", "X"), ("Non-binary", "X"), ("Unknown", None),
+        ("Q", None),
+    ],
+)  # fmt: skip
+def test_sex_codes_of_every_source_become_three(code, sex):
+    assert features_of(sex=code).sex == sex
+
+
+@pytest.mark.parametrize(
+    ("sent", "place"),
+    [
+        ({"birth_city": "Lima", "birth_state": "Ohio", "birth_country": "USA"}, "LIMA|OH|US"),
+        ({"birth_city": "Lima", "birth_state": "OH"}, "LIMA|OH|US"),
+        ({"birth_city": "Lima", "birth_country": "Perú"}, "LIMA||PERU"),
+        ({"birth_state": "OH", "birth_country": "US"}, None),
+    ],
+)
+def test_a_birth_place_needs_its_city(sent, place):
+    assert features_of(**sent).birth_place == place
+
+
+class TestHardCases:
+    """Pairs of the field whose treatment begins here."""
+
+    def test_two_surnames_share_a_part_with_one_of_them(self):
+        both, one = features_of(last_name="Garcia Martinez"), features_of(last_name="Garcia")
+        assert set(both.surname_tokens) & set(one.surname_tokens) == {"GARCIA"}
+
+    def test_two_surnames_are_one_set_in_either_order_and_with_a_hyphen(self):
+        one, other = features_of(last_name="Lopez-Ramirez"), features_of(last_name="Ramirez Lopez")
+        assert one.surname_tokens == other.surname_tokens
+
+    def test_a_placeholder_of_one_twin_is_no_name_and_marks_a_multiple_birth(self):
+        features = features_of(first_name="Baby Boy A", last_name="Smith")
+        assert (features.given, features.multiple_birth) == (None, True)
+
+    def test_a_truncated_compound_name_shares_its_first_part(self):
+        cut = features_of(first_name="Christopher-Mic", last_name="Vandenberg")
+        whole = features_of(first_name="Christopher", middle_name="Michael", last_name="Van Den Berg")
+        assert "CHRISTOPHER" in set(cut.given_forms) & set(whole.given_forms)
+        assert cut.surname == whole.surname == "VANDENBERG"
+
+    def test_an_open_name_change_shares_a_surname(self):
+        before, after = features_of(last_name="Diaz"), features_of(last_name="Olsen", other_names="Emma Diaz")
+        assert set(before.surname_forms) & set(after.surname_forms) == {"DIAZ"}
+
+    def test_a_corrected_birth_date_shares_the_earlier_one(self):
+        before = features_of(birth_date="2011-01-01")
+        after = features_of(birth_date="2011-04-17", previous_birth_dates=["2011-01-01"])
+        assert before.birth_date in after.birth_dates
+
+    def test_a_swapped_day_and_month_meet(self):
+        one, other = features_of(birth_date="2012-04-07"), features_of(birth_date="2012-07-04")
+        assert (one.birth_date_swapped, other.birth_date_swapped) == (other.birth_date, one.birth_date)
+
+    def test_a_missing_suffix_leaves_the_names_equal(self):
+        one, other = features_of(last_name="Hayes Jr"), features_of(last_name="Hayes")
+        assert one.surname == other.surname
+        assert (one.suffix, other.suffix) == ("JR", None)
+
+    def test_a_mononym_that_fills_both_fields_has_no_surname(self):
+        one, other = features_of(first_name="Htoo"), features_of(first_name="Htoo", last_name="Htoo")
+        assert one == other
+
+    def test_a_foster_parent_is_no_guardian(self):
+        sent = {
+            "guardian_first_name": "P.",
+            "guardian_last_name": "Ortiz",
+            "guardian_relationship": "foster parent",
+        }
+        assert features_of(**sent).guardians == ()
+
+    def test_a_confidential_address_is_not_compared(self):
+        assert features_of(address_line1="PO Box 2 Capital 43000 (ACP)", city="Capital").addresses == ()
+
+
+def test_importing_reads_no_list_of_nicknames():
+    code = (
+        "import sys, mpi.standardize.standardizer; from mpi.standardize.name.nicknames import _load_formal_names;"
+        "sys.exit(_load_formal_names.cache_info().currsize)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
