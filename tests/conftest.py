@@ -1,8 +1,12 @@
 """Stores, servers and databases of tests; a test that takes ``database_url`` runs on each store."""
 
+from contextlib import ExitStack
+
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mpi.domain import clock
+from tests.people import ManualClock
 from tests.postgres import NoServer, a_server
 
 # The time to draw examples depends on how busy the machine is, and says nothing of the code.
@@ -47,3 +51,18 @@ def postgres_url(postgres, _shared_database):
 def database_url(request):
     """The database URL of a new index, on each store; None is an SQLite file in its home."""
     return None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def set_clock():
+    """Set the clock to what a function returns, until the end of the test."""
+    with ExitStack() as stack:
+        yield lambda read_clock: stack.enter_context(clock.set_clock(read_clock))
+
+
+@pytest.fixture
+def manual_clock(set_clock):
+    """The clock of the process, stopped and moved by hand."""
+    stopped = ManualClock()
+    set_clock(lambda: stopped.now)
+    return stopped

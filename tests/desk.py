@@ -2,7 +2,6 @@
 
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from unittest.mock import patch
 
 from mpi.domain import clock
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
@@ -63,7 +62,7 @@ def the_question(index, viewer=ANN, **filters):
 @contextmanager
 def at(moment: datetime):
     """Set the clock."""
-    with patch.object(clock, "now", return_value=moment):
+    with clock.fixed_clock(moment):
         yield
 
 

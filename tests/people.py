@@ -37,12 +37,11 @@ def a_person(index, name: str, role: Role = Role.STEWARD, sources=None, full_nam
     return name
 
 
-class Clock:
-    """The index's clock, moved by hand."""
+class ManualClock:
+    """A clock that is moved by hand."""
 
-    def __init__(self, monkeypatch) -> None:
+    def __init__(self) -> None:
         self.now = clock.now()
-        monkeypatch.setattr(clock, "now", lambda: self.now)
 
     def pass_by(self, **time: float) -> None:
         """Let time pass, as ``timedelta`` takes it."""

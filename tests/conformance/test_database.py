@@ -2,6 +2,7 @@
 
 import os
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
@@ -93,9 +94,9 @@ def test_concurrent_writers_take_consecutive_commit_numbers(database):
     assert sorted(taken) == list(range(1, 41))
 
 
-def test_a_commit_time_never_precedes_the_previous_commit_time(database, monkeypatch):
-    moments = iter(["2026-05-01T00:00:00.000000Z", "2026-04-01T00:00:00.000000Z"])
-    monkeypatch.setattr("mpi.storage.unit_of_work.units.clock.iso", lambda _moment: next(moments))
+def test_a_commit_time_never_precedes_the_previous_commit_time(database, set_clock):
+    moments = iter([datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)])
+    set_clock(lambda: next(moments))
     for _ in range(2):
         with database.write(make_operator(), "test") as unit:
             assert unit.commit_no

@@ -1,6 +1,6 @@
-"""The eight laws under every kind of step, in every order: a machine that tries to break them.
+"""The eight laws hold under every kind of step, in any order (a Hypothesis state machine).
 
-``LAWS_EXAMPLES`` and ``LAWS_STEPS`` make it run longer than in the suite, and say how far it is
+``LAWS_EXAMPLES`` and ``LAWS_STEPS`` make it run longer than in the suite and print its progress
 (`scripts/prove-laws`).
 """
 
@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import tempfile
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -63,33 +64,33 @@ START = datetime(2031, 9, 1, tzinfo=UTC)  # after the copied index was made
 SOURCES = ("sis", "ccwis")
 SECRET = "5a" * 32
 IN_MEMORY = next((str(path) for path in [Path("/dev/shm")] if path.is_dir()), None)  # noqa: S108 - of our own
-"""Whether it is on the disk at once is for other tests; waiting for that takes a third of the time."""
+"""Durability is tested elsewhere; waiting for the disk would take a third of the time."""
 
 addresses = st.tuples(st.sampled_from(SOURCES), st.sampled_from([f"r{n}" for n in range(6)]))
 
 
-def predict_by_record(scorer, known, pairs, floor):
-    """What Splink answers on DuckDB (law 5 has its own tests), without its tenth of a second a run."""
-    ends = list(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
-    weights = [round_weight(scorer.weigh(known[lo], known[hi])) for lo, hi in ends]
-    rows = [(*pair, bits) for pair, bits in zip(ends, weights, strict=True) if bits >= floor]
+def predict_by_record(scorer, features, pairs, floor):
+    """Score pairs as Splink does on DuckDB (law 5 has its own tests), without its start-up time."""
+    pair_ids = list(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
+    weights = [round_weight(scorer.weigh(features[lo], features[hi])) for lo, hi in pair_ids]
+    rows = [(*pair, bits) for pair, bits in zip(pair_ids, weights, strict=True) if bits >= floor]
     return pa.Table.from_pylist(
         [dict(zip(WEIGHT_SCHEMA.names, row, strict=True)) for row in rows], schema=WEIGHT_SCHEMA
     )
 
 
 def pairs_of_blocks(blocks, **_):
-    """What DuckDB joins (its own tests say so), without the tenth of a second that it takes each time."""
-    found = {}
+    """Join blocks as DuckDB does (it has its own tests), without its start-up time."""
+    records_by_key = {}
     for row in blocks.to_pylist():
-        found.setdefault(row["key"], set()).add(row["record_id"])
-    pairs = sorted({pair for block in found.values() for pair in combinations(sorted(block), 2)})
+        records_by_key.setdefault(row["key"], set()).add(row["record_id"])
+    pairs = sorted({pair for block in records_by_key.values() for pair in combinations(sorted(block), 2)})
     columns = {"lo": [lo for lo, _ in pairs], "hi": [hi for _, hi in pairs]}
     return pa.table(columns, schema=pa.schema([("lo", pa.int64()), ("hi", pa.int64())]))
 
 
 class ByRecord:
-    """What keeps features in DuckDB, and scores them by Splink, without their tenth of a second a run."""
+    """Stand-in for the load scorer's DuckDB and Splink, without their start-up time."""
 
     stored_rows = 0
 
@@ -118,7 +119,7 @@ class ByRecord:
 
 @pytest.fixture(scope="module", autouse=True)
 def empty_home(tmp_path_factory):
-    """An index without records, to copy for every run: making one takes a tenth of a second."""
+    """Make an index without records, to copy for each run."""
     home = tmp_path_factory.mktemp("laws") / "empty"
     with an_index(home, *SOURCES, secret=SECRET):
         pass
@@ -139,13 +140,14 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="laws-", dir=IN_MEMORY))
         self.time = START
-        self.patches = [patch.object(clock, "now", lambda: self.time)]
+        self.clock = ExitStack()
+        self.clock.enter_context(clock.set_clock(lambda: self.time))
         self.quicker = [
             patch.object(pair_scorer, "LoadScorer", partial(ByRecord, self.predicted)),
             patch.object(engines, "score_stored_pairs", self.predicted),
             patch.object(engines, "find_all_candidate_pairs", pairs_of_blocks),
         ]
-        for one in (*self.patches, *self.quicker):
+        for one in self.quicker:
             one.start()
         self.index = self.opened("index")
         self.matchers = [self.index.matcher, *self.others]
@@ -172,11 +174,11 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         return self.moved_to(opened, self.index.matcher) if name != "index" else opened
 
     def moved_to(self, index, matcher):
-        """A fresh index, and what this process must take it for, under the model that is in force here."""
-        mine = next(m for m in [index.matcher, *self.others] if m.model.ref == matcher.model.ref)
+        """Re-cluster a fresh index under the model that is in force here."""
+        own_matcher = next(m for m in [index.matcher, *self.others] if m.model.ref == matcher.model.ref)
         self.matchers.append(index.matcher)
-        recluster(index, OPERATOR, mine, apply=True)
-        return replace(index, matcher=mine)
+        recluster(index, OPERATOR, own_matcher, apply=True)
+        return replace(index, matcher=own_matcher)
 
     def teardown(self) -> None:
         try:
@@ -191,8 +193,9 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
                 print(f"{Laws.runs} runs hold, {Laws.steps_taken} steps", flush=True)
         finally:
             self.index.database.dispose()
-            for one in (*self.patches, *self.quicker):
+            for one in self.quicker:
                 one.stop()
+            self.clock.close()
             shutil.rmtree(self.folder)
 
     def tick(self, hours: int = 19) -> str:
@@ -233,7 +236,8 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
     def state_again(self, data):
         address = data.draw(st.sampled_from(sorted(self.oracle.active)))
         content = self.oracle.active[address].content
-        # Restated after one of its dates has passed it means something else, and of a paused source is held.
+        # Restated after one of its dates has passed it means something else, and a paused source's record is
+        # held.
         if address[0] in self.oracle.paused and not means_the_same_later(content):
             return
         as_of = self.tick()
@@ -263,8 +267,10 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         confirm=st.booleans(),
         days=st.sampled_from([0, 0, 2, 5]),
     )
-    def load_file(self, source, file, full, confirm, days):
-        if source in self.oracle.paused and not all(means_the_same_later(said) for said in file.values()):
+    def load_file(self, source, file, is_full, confirm, days):
+        if source in self.oracle.paused and not all(
+            means_the_same_later(content) for content in file.values()
+        ):
             return
         self.tick()
         moment = self.time - timedelta(days=days)
@@ -272,20 +278,23 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         receipt = load_rows(
             self.index,
             source,
-            *(a_child(name, **dict.fromkeys(a_child(None)) | plain(said)) for name, said in file.items()),
-            snapshot=Snapshot.FULL if full else Snapshot.DELTA,
+            *(
+                a_child(name, **dict.fromkeys(a_child(None)) | plain(content))
+                for name, content in file.items()
+            ),
+            snapshot=Snapshot.FULL if is_full else Snapshot.DELTA,
             as_of=moment,
             confirm=confirm,
         )
         assert receipt.adds_up
         if receipt.status == "held":
-            assert (full, confirm) == (True, False)
+            assert (is_full, confirm) == (True, False)
             assert crosswalk(self.index) == before
             return
-        absent = [a for a in self.oracle.said if a[0] == source and a[1] not in file] if full else []
-        for name, said in file.items():
-            self.oracle.hear((source, name), clock.format_timestamp(moment), said, batch=receipt.batch)
-        for address in absent:
+        missing = [a for a in self.oracle.said if a[0] == source and a[1] not in file] if is_full else []
+        for name, content in file.items():
+            self.oracle.hear((source, name), clock.format_timestamp(moment), content, batch=receipt.batch)
+        for address in missing:
             self.oracle.hear(address, clock.format_timestamp(moment), None, batch=receipt.batch)
         self.batches.append(receipt.batch)
 
@@ -307,7 +316,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         assert self.asked() == asked
 
     def asked(self):
-        """Every task whole, with its question, harm and pattern."""
+        """Return every task in full, with its question, harm and pattern."""
         with self.index.database.read(OPERATOR) as unit:
             return unit.tasks.all()
 
@@ -316,14 +325,14 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
     def permute_flags(self):
         before = crosswalk(self.index)
         active = self.oracle.active
-        lists = [dict(said.content)["flags"] for said in active.values()]
+        lists = [dict(statement.content)["flags"] for statement in active.values()]
         self.random.shuffle(lists)
-        for (address, said), flags in zip(active.items(), lists, strict=True):
+        for (address, statement), flags in zip(active.items(), lists, strict=True):
             as_of = self.tick(0)
-            content = tuple((n, flags if n == "flags" else value) for n, value in said.content)
-            self.put(self.index, address, content, max(as_of, said.as_of))
-            self.oracle.hear(address, max(as_of, said.as_of), content)
-        if all(means_the_same_later(said.content) for said in active.values()):
+            content = tuple((n, flags if n == "flags" else value) for n, value in statement.content)
+            self.put(self.index, address, content, max(as_of, statement.as_of))
+            self.oracle.hear(address, max(as_of, statement.as_of), content)
+        if all(means_the_same_later(statement.content) for statement in active.values()):
             assert crosswalk(self.index) == before
 
     @rule()
@@ -336,26 +345,26 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             fresh.database.dispose()
 
     def load_into(self, fresh) -> None:
-        """The final state alone, in random order; records that take no part only as decisions' members."""
+        """Load only the final state, in random order; inactive records only as members of decisions."""
         active = self.oracle.active
-        held = [word for words in self.oracle.holding.values() for word in words]
-        decisions = [*self.oracle.decisions.values(), *held]
-        named = {a for _, _, groups in decisions for group in groups for a in group}
-        order = [*active, *sorted(named - active.keys())]
+        hold_decisions = [word for words in self.oracle.holding.values() for word in words]
+        decisions = [*self.oracle.decisions.values(), *hold_decisions]
+        members = {a for _, _, groups in decisions for group in groups for a in group}
+        order = [*active, *sorted(members - active.keys())]
         self.random.shuffle(order)
         self.random.shuffle(decisions)
-        early = [d for d in decisions if self.random.random() < 0.5]
+        early_decisions = [d for d in decisions if self.random.random() < 0.5]
         for address in order:
             if address in active:
-                # What it says of other records is among the words already.
+                # The oracle's decisions already hold what the record asserts of other records.
                 self.put(fresh, address, active[address].content, active[address].as_of, merged_into=None)
             elif address in self.oracle.sealed:
                 self.put(fresh, address, (), None, restrictions=[{"kind": "sealed"}])
             else:
                 self.put(fresh, address, (), None)
                 withdraw(fresh, OPERATOR, *address)
-            for decision in [d for d in early if self._known(fresh, d)]:
-                early.remove(decision)
+            for decision in [d for d in early_decisions if self._known(fresh, d)]:
+                early_decisions.remove(decision)
                 decisions.remove(decision)
                 decide(fresh, *decision)
         for decision in decisions:
@@ -372,7 +381,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
 
     @invariant()
     def a_step_is_counted(self):
-        """Each invariant is asked after the beginning, which is no step, and after every step."""
+        """Count each step; invariants also run once before the first step."""
         Laws.steps_taken += self.begun
         self.begun = True
 
@@ -406,31 +415,31 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             assert unit.derived_data.all_edges(config_id) == edges
 
     def meant(self, unit):
-        """Features by record, from nothing but what each source said last."""
-        found = {}
-        for (source, local_id), said in self.oracle.active.items():
-            sent = dict.fromkeys(a_child(None)) | plain(said.content)
-            came = validate_record(
-                a_child(local_id, **sent, as_of=said.as_of), self.index.keyed_hash, self.time
+        """Return features by record, derived only from each source's latest statements."""
+        features = {}
+        for (source, local_id), statement in self.oracle.active.items():
+            record = dict.fromkeys(a_child(None)) | plain(statement.content)
+            validated = validate_record(
+                a_child(local_id, **record, as_of=statement.as_of), self.index.keyed_hash, self.time
             )
-            number = unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])[
+            record_id = unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])[
                 local_id
             ].id
-            found[number] = standardize(came.record, source, self.index.keyed_hash)
-        return found
+            features[record_id] = standardize(validated.record, source, self.index.keyed_hash)
+        return features
 
     @invariant()
     def active_versions_are_the_latest_said(self):
         active = self.oracle.active
         links = crosswalk(self.index)
         assert set(links) == set(active)
-        for address, said in active.items():
-            # Where a child lives may be told to its record's own source alone.
+        for address, statement in active.items():
+            # A confidential address may be shown to the record's own source only.
             source = replace(OPERATOR, sources=frozenset({address[0]}))
-            shown = read(self.index, source, *address)["record"]
-            content = dict(said.content)
+            shown_record = read(self.index, source, *address)["record"]
+            content = dict(statement.content)
             for name in ("first_name", "last_name", "birth_date", "postal_code"):
-                assert shown.get(name) == content[name]
+                assert shown_record.get(name) == content[name]
 
     @invariant()
     def enterprise_ids_are_stable_and_answer(self):
@@ -448,15 +457,15 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
     def some_past_moment_answers_as_it_did(self):
         self.every_past_moment_answers_as_it_did(2)
 
-    def every_past_moment_answers_as_it_did(self, most: int) -> None:
+    def every_past_moment_answers_as_it_did(self, max_moments: int) -> None:
         by_time = dict(self.oracle.moments)
-        for at in self.random.sample(sorted(by_time), min(most, len(by_time))):
+        for at in self.random.sample(sorted(by_time), min(max_moments, len(by_time))):
             for address in self.oracle.said.keys() - self.oracle.sealed:
                 try:
-                    found = look_up(self.index, OPERATOR, *address, at).enterprise_id
+                    person = look_up(self.index, OPERATOR, *address, at).enterprise_id
                 except NotFoundError:
-                    found = None
-                assert found == by_time[at].get(address)
+                    person = None
+                assert person == by_time[at].get(address)
 
     @invariant()
     def sealed_records_never_show(self):
@@ -464,26 +473,30 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         if not sealed:
             return
         for address in sealed:
-            for asked in (
+            for read_function in (
                 lambda a: read(self.index, OPERATOR, *a),
                 lambda a: look_up(self.index, OPERATOR, *a),
             ):
                 with pytest.raises(NotFoundError):
-                    asked(address)
-        shown = {(e.source, e.local_id) for e in read_change_feed(self.index, OPERATOR, limit=1000).events}
+                    read_function(address)
+        shown_records = {
+            (e.source, e.local_id) for e in read_change_feed(self.index, OPERATOR, limit=1000).events
+        }
         for task in list_review_tasks(self.index, OPERATOR):
-            shown |= {(label.source, label.local_id) for label in task.records}
+            shown_records |= {(label.source, label.local_id) for label in task.records}
         for eid in self.oracle.standing:
-            shown |= {(r.source, r.local_id) for r in look_up_person(self.index, OPERATOR, eid).records}
+            shown_records |= {
+                (r.source, r.local_id) for r in look_up_person(self.index, OPERATOR, eid).records
+            }
             steps = [step for step in look_up_lineage(self.index, OPERATOR, eid) if step.record is not None]
-            shown |= {(step.record.source, step.record.local_id) for step in steps}
+            shown_records |= {(step.record.source, step.record.local_id) for step in steps}
         for view in list_decisions(self.index, OPERATOR, limit=1000):
-            shown |= {(label.source, label.local_id) for group in view.groups for label in group}
-            shown |= {(each["source"], each["local_id"]) for each in view.seen}
-        assert not shown & sealed
+            shown_records |= {(label.source, label.local_id) for group in view.groups for label in group}
+            shown_records |= {(seen_record["source"], seen_record["local_id"]) for seen_record in view.seen}
+        assert not shown_records & sealed
         links = set(crosswalk(self.index).values())
         query = {"first_name": "Jayden", "last_name": "Cruz", "birth_date": "2014-01-20"}
-        assert {found.enterprise_id for found in search_persons(self.index, OPERATOR, query)} <= links
+        assert {person.enterprise_id for person in search_persons(self.index, OPERATOR, query)} <= links
 
 
 TestLaws = Laws.TestCase
@@ -493,6 +506,6 @@ TestLaws.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,
-    # Shrinking a run of many steps takes minutes: only where somebody looks for a fault.
+    # Shrinking a run of many steps takes minutes, so it is off unless somebody looks for a fault.
     phases=[Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if SHRINK else [])],
 )

@@ -1,7 +1,6 @@
 import re
 from contextlib import contextmanager
-from datetime import timedelta
-from unittest.mock import patch
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -86,8 +85,7 @@ def person(chromium, desk):
 @contextmanager
 def later(by):
     """Let time pass at the desk, which is served from this process; not in the browsers."""
-    now = clock.now
-    with patch.object(clock, "now", lambda: now() + by):
+    with clock.set_clock(lambda: datetime.now(UTC) + by):
         yield
 
 

@@ -18,7 +18,7 @@ from mpi.service.access.accounts import (
 from mpi.service.access.clients import add_client
 from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
 from tests.index import OPERATOR, all_that_is_stored
-from tests.people import PASSWORD, Clock, a_person, quick_passwords
+from tests.people import PASSWORD, a_person, quick_passwords
 
 
 @pytest.fixture(autouse=True)
@@ -211,8 +211,8 @@ def test_ended_account_cannot_sign_in_and_is_listed_as_ended(sqlite_index):
     assert (account.state, account.ended is not None) == (AccountState.ENDED, True)
 
 
-def test_accounts_are_listed_with_their_current_state(index, monkeypatch):
-    clock = Clock(monkeypatch)
+def test_accounts_are_listed_with_their_current_state(index, manual_clock):
+    clock = manual_clock
     a_person(index, "ana", Role.APPROVER)
     a_person(index, "ben", Role.SOURCE_OWNER, ["sis"])
     create_account(index, "new", Role.OPERATOR)

@@ -21,7 +21,7 @@ from mpi.service.access.sign_in import (
 )
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from tests.index import OPERATOR
-from tests.people import PASSWORD, Clock, a_person, quick_passwords
+from tests.people import PASSWORD, a_person, quick_passwords
 
 WRONG = "wrong wrong wrong"
 
@@ -38,8 +38,8 @@ def ana(sqlite_index):
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    return Clock(monkeypatch)
+def clock(manual_clock):
+    return manual_clock
 
 
 def assert_refused(index, name, password=WRONG, times=1):

@@ -392,10 +392,9 @@ def test_rejected_record_with_a_float_local_id_is_not_withdrawn(index):
     assert (receipt.rejected, receipt.withdrawn) == (1, 0)
 
 
-def test_load_after_the_clock_was_set_back_is_current(index, monkeypatch):
+def test_load_after_the_clock_was_set_back_is_current(index, set_clock):
     load_rows(index, "sis", a_child("s1"))
-    real_now = clock.now
-    monkeypatch.setattr(clock, "now", lambda: real_now() - timedelta(hours=1))
+    set_clock(lambda: datetime.now(UTC) - timedelta(hours=1))
     assert load_rows(index, "sis", a_child("s1", postal_code="44001")).updated == 1
 
 

@@ -51,12 +51,12 @@ def test_figures_are_of_every_source_and_for_whoever_may_read_them(index):
             measure_quality(index, viewer)
 
 
-def test_questions_are_counted_by_kind_and_age(index, monkeypatch):
+def test_questions_are_counted_by_kind_and_age(index, set_clock):
     a_state(index)
     later = datetime.now(UTC) + timedelta(days=9)
     before = measure_quality(index, OPERATOR).workload
     assert [(one.kind, one.open, one.new) for one in before.kinds] == [("pair", 6, 6)]
-    monkeypatch.setattr(clock, "now", lambda: later)
+    set_clock(lambda: later)
     after = measure_quality(index, OPERATOR).workload
     assert (after.open, after.new, after.oldest_days) == (6, 0, 9)
     assert [(one.age, one.open) for one in after.ages if one.open] == [("8 to 30 days", 6)]
@@ -274,7 +274,7 @@ def small_counts(told):
     return [str(told)] if type(told) is int and 1 <= told <= 9 else []
 
 
-def test_no_small_count_is_in_any_figure_of_whoever_may_not_see_records(index, monkeypatch):
+def test_no_small_count_is_in_any_figure_of_whoever_may_not_see_records(index, set_clock):
     a_state(index)
     draw_blind_sample(index, OPERATOR)
     seconds(index, "ana", "same")
@@ -287,7 +287,7 @@ def test_no_small_count_is_in_any_figure_of_whoever_may_not_see_records(index, m
             moment = clock.format_timestamp(late - timedelta(days=days_ago))
             unit.task_work.add_action(QuestionAction(900 + number, f"q{number}", moment, "ana", "answer"))
             unit.task_work.save(QuestionWork(f"q{number}", "closed", moment, closed_at=moment))
-    monkeypatch.setattr(clock, "now", lambda: late)
+    set_clock(lambda: late)
     told = {
         "quality": asdict(measure_quality(index, OUTSIDER)),
         "forecast": asdict(forecast_workload(index, OUTSIDER)),
@@ -306,10 +306,10 @@ def test_no_small_count_is_in_any_figure_of_whoever_may_not_see_records(index, m
     )
 
 
-def test_how_few_questions_are_old_does_not_follow_from_how_many_are_new(index, monkeypatch):
+def test_how_few_questions_are_old_does_not_follow_from_how_many_are_new(index, set_clock):
     doubtful(index, 5)
     later = datetime.now(UTC) + timedelta(days=9)
-    monkeypatch.setattr(clock, "now", lambda: later)
+    set_clock(lambda: later)
     doubtful(index, 12, start=5)
     seen, hidden = measure_quality(index, OPERATOR).workload, measure_quality(index, OUTSIDER).workload
     assert (seen.open, seen.new) == (17, 12)

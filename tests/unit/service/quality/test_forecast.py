@@ -19,13 +19,9 @@ TODAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def at(monkeypatch):
+def at(set_clock):
     """Set the clock."""
-
-    def set_clock(days_ago):
-        monkeypatch.setattr(clock, "now", lambda: TODAY - timedelta(days=days_ago))
-
-    return set_clock
+    return lambda days_ago: set_clock(lambda: TODAY - timedelta(days=days_ago))
 
 
 @pytest.fixture

@@ -2,11 +2,10 @@
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mpi.domain import clock
 from mpi.domain.errors import NotFoundError, RecordError
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_crosswalk as look_up
@@ -208,10 +207,9 @@ def test_local_ids_of_any_shape_are_one_record_each(index):
     assert {local_id for _, local_id in crosswalk(index)} == set(shapes)
 
 
-def test_what_states_no_moment_is_as_of_its_receipt_even_where_the_clock_was_set_back(index, monkeypatch):
+def test_what_states_no_moment_is_as_of_its_receipt_even_where_the_clock_was_set_back(index, set_clock):
     put(index, "sis", local_id="s1")
-    real = clock.now
-    monkeypatch.setattr(clock, "now", lambda: real() - timedelta(hours=1))
+    set_clock(lambda: datetime.now(UTC) - timedelta(hours=1))
     assert put(index, "sis", local_id="s1", postal_code="44001").record == "updated"
     withdraw(index, OPERATOR, "sis", "s1")
     assert put(index, "sis", local_id="s1").record == "updated"

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from unittest.mock import patch
 
 import pytest
 
@@ -200,7 +199,7 @@ def test_unsure_closes_the_task_until_its_recheck_date(unsure_pair):
     make_decision(unsure_pair, "UNSURE", ["sis:1", "ccwis:1"], recheck_on=day.isoformat())
     assert list_review_tasks(unsure_pair, OPERATOR) == []
     later = datetime.combine(day, datetime.min.time(), UTC)
-    with patch.object(clock, "now", lambda: later):
+    with clock.fixed_clock(later):
         assert [task.kind for task in list_review_tasks(unsure_pair, OPERATOR)] == ["pair"]
 
 
@@ -219,7 +218,7 @@ def test_decision_stays_and_is_rechecked_when_a_birth_date_changes(strangers):
 def test_decision_is_rechecked_from_its_recheck_date(strangers):
     number = make_decision(strangers, "SAME", ["sis:1", "ccwis:1"], recheck_on="2999-01-01")
     assert list_review_tasks(strangers, OPERATOR) == []
-    with patch.object(clock, "now", lambda: datetime(2999, 1, 1, tzinfo=UTC)):
+    with clock.fixed_clock(datetime(2999, 1, 1, tzinfo=UTC)):
         [task] = list_review_tasks(strangers, OPERATOR)
     assert (task.kind, task.reason, task.decisions) == ("recheck", "due", (number,))
 

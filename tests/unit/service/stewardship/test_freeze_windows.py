@@ -3,7 +3,6 @@
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from unittest.mock import patch
 
 import pytest
 
@@ -36,7 +35,7 @@ SECOND = Viewer("second", None, frozenset(Action), None)
 def clock_at(day: str):
     """Set every clock to noon of a day."""
     moment = datetime.fromisoformat(f"{day}T12:00:00").replace(tzinfo=UTC)
-    with patch.object(clock, "now", lambda: moment), patch.object(clock, "today", lambda: day):
+    with clock.fixed_clock(moment):
         yield
 
 

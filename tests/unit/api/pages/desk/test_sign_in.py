@@ -12,7 +12,7 @@ from mpi.domain.roles import Role
 from mpi.service.access.accounts import NewAccount, add_account, end_account
 from mpi.service.access.sign_in import sign_in
 from tests.index import OPERATOR, a_child
-from tests.people import PASSWORD, Clock, a_person, quick_passwords
+from tests.people import PASSWORD, a_person, quick_passwords
 from tests.unit.api.live import problem, serving
 
 OPEN = {"/sign-in", "/style.css", "/desk.js", "/icon.svg"}
@@ -295,8 +295,8 @@ def test_what_was_typed_is_shown_again_as_text_and_the_password_never(browser):
     assert "secret-of-mine" not in answer.text
 
 
-def test_a_form_that_comes_after_the_sign_in_has_ended_is_not_kept_and_says_so(browser, index, monkeypatch):
-    clock = Clock(monkeypatch)
+def test_a_form_that_comes_after_the_sign_in_has_ended_is_not_kept_and_says_so(browser, index, manual_clock):
+    clock = manual_clock
     signed(browser, index, "too-late")
     csrf = browser.csrf()
     clock.pass_by(minutes=31)
@@ -322,8 +322,8 @@ def test_who_was_signed_out_while_filling_in_a_form_is_led_back_to_its_page(brow
     assert answer.headers["location"] == f"/sign-in?next={page}&why=lost"
 
 
-def test_a_page_after_the_sign_in_has_ended_says_why_and_leads_back(browser, index, monkeypatch):
-    clock = Clock(monkeypatch)
+def test_a_page_after_the_sign_in_has_ended_says_why_and_leads_back(browser, index, manual_clock):
+    clock = manual_clock
     signed(browser, index, "was-away")
     clock.pass_by(minutes=31)
     answer = browser.get("/find")

@@ -1,8 +1,9 @@
 """Decide, merge, split, move and undo at the command line."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from mpi.domain import clock
 from tests.unit.cli.conftest import is_one_line
 
 ANA = {"first_name": "Ana", "last_name": "Lopez", "birth_date": "2010-01-02"}
@@ -89,12 +90,12 @@ def test_an_undo_says_what_stays_and_how_to_change_it(mpi, people):
     assert "mpi decide DIFFERENT" in undone.err
 
 
-def test_a_decision_for_a_later_day_binds_from_then_on(mpi, people, monkeypatch):
+def test_a_decision_for_a_later_day_binds_from_then_on(mpi, people, set_clock):
     mpi("decide", "SAME", "sis:1", "sis:2", "--reason", "same-child", "--effective-from", "2999-01-01")
     assert mpi("decisions", "--json").json[0]["status"] == "pending"
     assert "0 decisions put in force" in mpi("decisions", "--due").err
     assert eid(mpi, "sis", "1") != eid(mpi, "sis", "2")
-    monkeypatch.setattr(clock, "today", lambda: "2999-01-01")
+    set_clock(lambda: datetime(2999, 1, 1, tzinfo=UTC))
     assert "1 decisions put in force" in mpi("decisions", "--due").err
     assert eid(mpi, "sis", "1") == eid(mpi, "sis", "2")
 
