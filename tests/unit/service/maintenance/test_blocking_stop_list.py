@@ -1,4 +1,4 @@
-"""Keys that too many records share: stopped for everybody, by a re-cluster that a person applies."""
+"""Test the stop list: blocking keys that too many records share are not used."""
 
 import numpy as np
 import pytest
@@ -19,127 +19,131 @@ from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from tests.index import OPERATOR, a_child, all_keys, an_index, crosswalk, load_rows, partition_of, rows
 
-NAMESAKES = 12
+NAMESAKE_COUNT = 12
 
 
 @pytest.fixture
 def index(tmp_path, database_url):
-    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as made:
-        load_rows(made, "sis", *(namesake(number) for number in range(NAMESAKES)))
-        yield made
+    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
+        load_rows(opened, "sis", *(namesake(number) for number in range(NAMESAKE_COUNT)))
+        yield opened
 
 
 def namesake(number: int, **changes: object):
-    """One name, and a birth date of their own each."""
+    """Return a child of the shared name with its own birth date."""
     day = {"birth_date": f"20{10 + number % 8}-0{1 + number % 9}-1{number % 10}"}
     return a_child(**({"local_id": f"S{number}"} | day | changes))
 
 
-def stop(index, over: int):
+def stop_keys(index, over: int):
     return recluster(
         index, OPERATOR, index.matcher, apply=True, lists=plan_stop_list(index, OPERATOR, over).lists
     )
 
 
-def stored(index):
+def read_stored_keys(index):
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
         pairs = set(all_keys(unit, config_id))
         return config_id, index.shared_values_of(unit, config_id).stopped, pairs
 
 
-def test_a_proposal_tells_what_stopping_saves_and_changes_nothing(index):
-    before = stored(index)
-    stops = plan_stop_list(index, OPERATOR, NAMESAKES - 1)
-    assert (stops.stopped, stops.added, stops.largest) == (1, 1, NAMESAKES)
-    assert stops.pairs == stops.saved == NAMESAKES * (NAMESAKES - 1) // 2
-    assert stops.lost == 4, "who is of one name, place and year is asked about, and nothing else finds them"
-    assert stored(index) == before
-    assert plan_stop_list(index, OPERATOR, NAMESAKES).stopped == 0
+def test_plan_states_what_stopping_saves_and_changes_nothing(namesake_index):
+    before = read_stored_keys(namesake_index)
+    stops = plan_stop_list(namesake_index, OPERATOR, NAMESAKE_COUNT - 1)
+    assert (stops.stopped, stops.added, stops.largest) == (1, 1, NAMESAKE_COUNT)
+    assert stops.pairs == stops.saved == NAMESAKE_COUNT * (NAMESAKE_COUNT - 1) // 2
+    assert stops.lost == 4, "pairs of one name, place and year are reviewed, and no other key finds them"
+    assert read_stored_keys(namesake_index) == before
+    assert plan_stop_list(namesake_index, OPERATOR, NAMESAKE_COUNT).stopped == 0
 
 
-def test_what_only_a_stopped_key_finds_is_told_as_lost(tmp_path):
+def test_pairs_found_only_by_a_stopped_key_are_reported_as_lost(tmp_path):
     with an_index(tmp_path / "home", "sis") as index:
         load_rows(index, "sis", *(namesake(n, birth_date=None, ssn="219-09-9999") for n in range(6)))
         assert plan_stop_list(index, OPERATOR, 5).lost == 15
 
 
-def test_a_stopped_key_is_another_configuration_that_everybody_keeps(index):
-    first = stored(index)
-    stop(index, NAMESAKES - 1)
-    config_id, stopped, pairs = stored(index)
+def test_stopped_key_makes_a_new_configuration_that_every_path_obeys(namesake_index):
+    first = read_stored_keys(namesake_index)
+    stop_keys(namesake_index, NAMESAKE_COUNT - 1)
+    config_id, stopped, pairs = read_stored_keys(namesake_index)
     assert config_id != first[0]
     assert len(stopped) == 1
     assert pairs == {(key, record) for key, record in first[2] if key not in stopped}
-    # An upsert, a load and a re-cluster make no such key again, and verify says so.
-    upsert(index, OPERATOR, "ccwis", a_child("u1", birth_date="2011-05-05"))
-    load_rows(index, "ccwis", a_child("u2", birth_date="2012-05-05"))
-    assert not stopped & {key for key, _ in stored(index)[2]}
-    assert verify(index, OPERATOR) == []
-    plan = recluster(index, OPERATOR, index.matcher, apply=True)
+    # An upsert, a load and a re-cluster add no stopped key, and verify finds none.
+    upsert(namesake_index, OPERATOR, "ccwis", a_child("u1", birth_date="2011-05-05"))
+    load_rows(namesake_index, "ccwis", a_child("u2", birth_date="2012-05-05"))
+    assert not stopped & {key for key, _ in read_stored_keys(namesake_index)[2]}
+    assert verify(namesake_index, OPERATOR) == []
+    plan = recluster(namesake_index, OPERATOR, namesake_index.matcher, apply=True)
     assert plan.is_empty
-    assert stored(index)[:2] == (config_id, stopped)
+    assert read_stored_keys(namesake_index)[:2] == (config_id, stopped)
 
 
-def test_it_finds_the_same_online_in_a_load_and_in_a_re_cluster(index):
-    stop(index, NAMESAKES - 1)
+def test_upsert_load_and_recluster_find_the_same(namesake_index):
+    stop_keys(namesake_index, NAMESAKE_COUNT - 1)
     sent = [namesake(number, local_id=f"C{number}", postal_code="43001") for number in range(4)]
     for record in sent:
-        upsert(index, OPERATOR, "ccwis", record)
-    online = partition_of(index)
-    assert recluster(index, OPERATOR, index.matcher, apply=False).is_empty
-    again = [record | {"grade": "03"} for record in sent]
-    load_rows(index, "ccwis", *again)
-    assert partition_of(index) == online
-    assert any(len(person) > 1 for person in online), "birth dates still find who is the same"
+        upsert(namesake_index, OPERATOR, "ccwis", record)
+    online = partition_of(namesake_index)
+    assert recluster(namesake_index, OPERATOR, namesake_index.matcher, apply=False).is_empty
+    changed = [record | {"grade": "03"} for record in sent]
+    load_rows(namesake_index, "ccwis", *changed)
+    assert partition_of(namesake_index) == online
+    assert any(len(person) > 1 for person in online), "birth dates still find duplicates"
 
 
-def test_searches_dry_runs_and_explanations_do_without_it_too(index):
-    asked = {k: v for k, v in a_child(birth_date="2010-12-31").items() if k != "local_id"}
-    new = rows(a_child("N", birth_date="2010-12-31"))
-    assert search_persons(index, OPERATOR, asked)
-    assert dry_run(index, OPERATOR, "ccwis", new, LoadOptions()).bands[Band.REVIEW] == 1
-    two = (RecordRef("sis", "S1"), RecordRef("sis", "S2"))
-    assert "names" in explain_pair(index, OPERATOR, *two).found_by
-    stop(index, NAMESAKES - 1)
-    assert search_persons(index, OPERATOR, asked) == []
-    assert dry_run(index, OPERATOR, "ccwis", new, LoadOptions()).bands[Band.REVIEW] == 0
-    assert "names" not in explain_pair(index, OPERATOR, *two).found_by
+def test_searches_dry_runs_and_explanations_obey_the_stop_list(namesake_index):
+    query = {name: value for name, value in a_child(birth_date="2010-12-31").items() if name != "local_id"}
+    new_rows = rows(a_child("N", birth_date="2010-12-31"))
+    assert search_persons(namesake_index, OPERATOR, query)
+    assert dry_run(namesake_index, OPERATOR, "ccwis", new_rows, LoadOptions()).bands[Band.REVIEW] == 1
+    pair = (RecordRef("sis", "S1"), RecordRef("sis", "S2"))
+    assert "names" in explain_pair(namesake_index, OPERATOR, *pair).found_by
+    stop_keys(namesake_index, NAMESAKE_COUNT - 1)
+    assert search_persons(namesake_index, OPERATOR, query) == []
+    assert dry_run(namesake_index, OPERATOR, "ccwis", new_rows, LoadOptions()).bands[Band.REVIEW] == 0
+    assert "names" not in explain_pair(namesake_index, OPERATOR, *pair).found_by
 
 
-def test_it_is_taken_back_by_a_re_cluster_as_it_was_stopped(index):
-    before, links = stored(index), crosswalk(index)
-    stop(index, NAMESAKES - 1)
-    stop(index, 0)
-    assert stored(index) == before
-    assert crosswalk(index) == links
-    assert verify(index, OPERATOR) == []
+def test_recluster_without_the_limit_removes_the_stop(namesake_index):
+    before, links = read_stored_keys(namesake_index), crosswalk(namesake_index)
+    stop_keys(namesake_index, NAMESAKE_COUNT - 1)
+    stop_keys(namesake_index, 0)
+    assert read_stored_keys(namesake_index) == before
+    assert crosswalk(namesake_index) == links
+    assert verify(namesake_index, OPERATOR) == []
 
 
-def test_fresh_lists_of_shared_values_leave_it_stopped(index):
-    stop(index, NAMESAKES - 1)
-    before = stored(index)
-    recluster(index, OPERATOR, index.matcher, apply=True, refresh_lists=True)
-    assert stored(index) == before
+def test_refreshed_shared_lists_keep_the_stop_list(namesake_index):
+    stop_keys(namesake_index, NAMESAKE_COUNT - 1)
+    before = read_stored_keys(namesake_index)
+    recluster(namesake_index, OPERATOR, namesake_index.matcher, apply=True, refresh_lists=True)
+    assert read_stored_keys(namesake_index) == before
 
 
-def test_verify_finds_a_record_that_has_a_stopped_key(index):
-    stop(index, NAMESAKES - 1)
-    config_id, stopped, pairs = stored(index)
-    with index.database.write(OPERATOR, "break") as unit:
+def test_verify_finds_a_record_with_a_stopped_key(namesake_index):
+    stop_keys(namesake_index, NAMESAKE_COUNT - 1)
+    config_id, stopped, pairs = read_stored_keys(namesake_index)
+    with namesake_index.database.write(OPERATOR, "break") as unit:
         record = min(record for _, record in pairs)
-        [group] = {each.group_id for each in unit.records.get([record]).values()}
+        [group] = {record_row.group_id for record_row in unit.records.get([record]).values()}
         [own] = unit.keys.packed_keys(config_id, [record]).values()
         unit.keys.delete(config_id, [record])
-        more = np.append(np.frombuffer(own.keys, STORED_DTYPE), min(stopped))
-        unit.keys.write(config_id, {record: PackedKeys(group, np.sort(more).tobytes())}, unit.commit_no)
-    assert [finding.law for finding in verify(index, OPERATOR)] == [5]
+        with_stopped_key = np.append(np.frombuffer(own.keys, STORED_DTYPE), min(stopped))
+        unit.keys.write(
+            config_id, {record: PackedKeys(group, np.sort(with_stopped_key).tobytes())}, unit.commit_no
+        )
+    assert [finding.law for finding in verify(namesake_index, OPERATOR)] == [5]
 
 
-def test_the_stopped_key_is_that_of_the_name(index):
-    stop(index, NAMESAKES - 1)
-    config_id, stopped, _ = stored(index)
-    with index.database.read(OPERATOR) as unit:
+def test_stopped_key_is_the_name_key(namesake_index):
+    stop_keys(namesake_index, NAMESAKE_COUNT - 1)
+    config_id, stopped, _ = read_stored_keys(namesake_index)
+    with namesake_index.database.read(OPERATOR) as unit:
         [payload] = list(unit.derived_data.features(config_id, [1]).values())
-    made = compute_keys_by_rule(features_from_bytes(payload), index.matcher.model.blocking, index.keyed_hash)
-    assert [rule for (rule, _), key in made.items() if key in stopped] == ["names"]
+    keys_by_rule = compute_keys_by_rule(
+        features_from_bytes(payload), namesake_index.matcher.model.blocking, namesake_index.keyed_hash
+    )
+    assert [rule for (rule, _), key in keys_by_rule.items() if key in stopped] == ["names"]

@@ -1,4 +1,4 @@
-"""Outgrown: told of from twice as many records on as the prior of the model in force holds for."""
+"""Test the warning that an index has outgrown its model's prior."""
 
 from dataclasses import replace
 
@@ -8,12 +8,12 @@ from mpi.service.maintenance.model_capacity import CapacityExcess, find_capacity
 from tests.index import OPERATOR, an_index, load_rows, many_children
 
 
-@pytest.mark.parametrize(("fitted_for", "told"), [(40, None), (21, None), (20, 1.0), (10, 2.0)])
-def test_of_twice_as_many_records_every_weight_is_one_bit_too_high(tmp_path, fitted_for, told):
+@pytest.mark.parametrize(("fitted_for", "excess_bits"), [(40, None), (21, None), (20, 1.0), (10, 2.0)])
+def test_every_weight_is_one_bit_too_high_at_twice_the_fitted_size(tmp_path, fitted_for, excess_bits):
     with an_index(tmp_path, "sis") as index:
         assert find_capacity_excess(index, OPERATOR) is None
         load_rows(index, "sis", *many_children(40))
         model = replace(index.matcher.model, index_size=fitted_for)
-        found = find_capacity_excess(replace(index, matcher=replace(index.matcher, model=model)), OPERATOR)
-        assert found == (None if told is None else CapacityExcess(40, fitted_for))
-        assert found is None or found.bits == told
+        excess = find_capacity_excess(replace(index, matcher=replace(index.matcher, model=model)), OPERATOR)
+        assert excess == (None if excess_bits is None else CapacityExcess(40, fitted_for))
+        assert excess is None or excess.bits == excess_bits

@@ -1,4 +1,4 @@
-"""Whoever parts a wrong link sees at once who received what because of it, if the policy lets them."""
+"""Test that undoing a wrong link lists who received data because of it."""
 
 from dataclasses import replace
 
@@ -30,236 +30,263 @@ WHY = StepOptions("two-children")
 PREVIEW = replace(WHY, preview=True)
 
 
-def links(index) -> dict[str, str]:
-    """Who is who, told without a line on the ledger."""
+def read_links(index) -> dict[str, str]:
+    """Return each record's enterprise ID without writing to the disclosure log."""
     with index.database.read(OPERATOR) as unit:
-        shown = dict(unit.records.iterate_labels())
-        eids = {one.id: one.eid for one in unit.persons.all()}
+        labels = dict(unit.records.iterate_labels())
+        eids = {row.id: row.eid for row in unit.persons.all()}
         return {
-            f"{shown[record].source}:{shown[record].local_id}": eids[person]
+            f"{labels[record].source}:{labels[record].local_id}": eids[person]
             for record, person in unit.persons.all_current_persons().items()
         }
 
 
 @pytest.fixture
-def one(index):
-    """One child's records in two sources, one person by the model."""
+def linked_index(index):
+    """An index with one person of two records, linked by the model."""
     upsert_record(index, "sis:1")
     upsert_record(index, "ccwis:1")
     return index
 
 
-def parted(index, viewer=OFFICER, why=PREVIEW):
-    return split(index, viewer, links(index)["sis:1"], [record_refs("ccwis:1")], why)
+def split_off(index, viewer=OFFICER, why=PREVIEW):
+    return split(index, viewer, read_links(index)["sis:1"], [record_refs("ccwis:1")], why)
 
 
-def clients(effect) -> list[str]:
+def recipient_clients(effect) -> list[str]:
     return [line.client for line in effect.disclosures]
 
 
-def test_who_read_the_person_is_listed_with_purpose_time_fields_and_records(one):
-    look_up_person(one, SCHOOL, links(one)["sis:1"])
-    seen = parted(one)
-    [line] = seen.disclosures
+def test_reader_of_the_person_is_listed_with_purpose_time_fields_and_records(linked_index):
+    look_up_person(linked_index, SCHOOL, read_links(linked_index)["sis:1"])
+    effect = split_off(linked_index)
+    [line] = effect.disclosures
     assert (line.client, line.purpose, line.action) == ("school", "school_stability", "person.read")
     assert (line.fields, line.handle) == (("now", "records"), None)
     assert line.records == (*record_refs("ccwis:1"), *record_refs("sis:1"))
     assert line.at.endswith("Z")
-    assert seen.disclosed == 1
+    assert effect.disclosed == 1
 
 
-def test_the_step_lists_what_its_preview_listed_and_the_preview_itself(one):
-    look_up_person(one, SCHOOL, links(one)["sis:1"])
-    seen = parted(one)
-    done = parted(one, why=WHY)
-    assert clients(done) == ["officer", "school"]
-    assert done.disclosures[1:] == seen.disclosures
-    assert done.disclosures[0].fields[-1] == "disclosures"
+def test_step_lists_what_its_preview_listed_and_the_preview(linked_index):
+    look_up_person(linked_index, SCHOOL, read_links(linked_index)["sis:1"])
+    previewed = split_off(linked_index)
+    applied = split_off(linked_index, why=WHY)
+    assert recipient_clients(applied) == ["officer", "school"]
+    assert applied.disclosures[1:] == previewed.disclosures
+    assert applied.disclosures[0].fields[-1] == "disclosures"
 
 
-def test_who_read_one_record_only_is_not_listed_and_who_read_both_apart_is(one):
-    read(one, SCHOOL, "sis", "1")
-    assert parted(one, STEWARD).disclosed == 0
-    read(one, SCHOOL, "ccwis", "1")
-    assert clients(parted(one)).count("school") == 2
+def test_reader_of_one_record_is_not_listed_and_of_both_records_is(linked_index):
+    read(linked_index, SCHOOL, "sis", "1")
+    assert split_off(linked_index, STEWARD).disclosed == 0
+    read(linked_index, SCHOOL, "ccwis", "1")
+    assert recipient_clients(split_off(linked_index)).count("school") == 2
 
 
-def test_what_was_read_before_they_were_one_person_is_not_listed(index):
+def test_reads_before_the_records_were_one_person_are_not_listed(index):
     upsert_record(index, "sis:1")
     read(index, SCHOOL, "sis", "1")
     upsert_record(index, "ccwis:1")
     read(index, SCHOOL, "ccwis", "1")
-    assert parted(index).disclosed == 0
+    assert split_off(index).disclosed == 0
     read(index, SCHOOL, "sis", "1")
-    assert [line.records for line in parted(index).disclosures if line.client == "school"] == [
+    assert [line.records for line in split_off(index).disclosures if line.client == "school"] == [
         record_refs("sis:1"),
         record_refs("ccwis:1"),
     ]
 
 
-def test_each_two_records_count_from_when_they_themselves_were_one_person(one):
-    upsert_record(one, "sis:2", **BO)
-    read(one, SCHOOL, "sis", "2")
-    made = merge(one, OFFICER, [links(one)["sis:1"], links(one)["sis:2"]], WHY)
-    read(one, SCHOOL, "sis", "1")
-    three = [record_refs("sis:1"), record_refs("ccwis:1"), record_refs("sis:2")]
-    why = replace(PREVIEW, supersedes=made.decisions)
-    assert "school" not in clients(split(one, OFFICER, links(one)["sis:1"], three, why))
-    read(one, SCHOOL, "sis", "2")
-    assert clients(split(one, OFFICER, links(one)["sis:1"], three, why)).count("school") == 2
+def test_each_pair_of_records_counts_from_its_own_link(linked_index):
+    upsert_record(linked_index, "sis:2", **BO)
+    read(linked_index, SCHOOL, "sis", "2")
+    merge_effect = merge(
+        linked_index, OFFICER, [read_links(linked_index)["sis:1"], read_links(linked_index)["sis:2"]], WHY
+    )
+    read(linked_index, SCHOOL, "sis", "1")
+    groups = [record_refs("sis:1"), record_refs("ccwis:1"), record_refs("sis:2")]
+    options = replace(PREVIEW, supersedes=merge_effect.decisions)
+    assert "school" not in recipient_clients(
+        split(linked_index, OFFICER, read_links(linked_index)["sis:1"], groups, options)
+    )
+    read(linked_index, SCHOOL, "sis", "2")
+    assert (
+        recipient_clients(
+            split(linked_index, OFFICER, read_links(linked_index)["sis:1"], groups, options)
+        ).count("school")
+        == 2
+    )
 
 
-def test_they_were_one_person_through_a_merge_that_gave_them_another_id(one):
-    look_up_person(one, SCHOOL, links(one)["sis:1"])
-    upsert_record(one, "sis:2", **BO)
-    both = [links(one)["sis:1"], links(one)["sis:2"]]
-    made = merge(one, OFFICER, both, WHY, survivor=both[1])
-    assert "school" in clients(parted(one, why=replace(PREVIEW, supersedes=made.decisions)))
+def test_records_stay_one_person_through_a_merge_with_another_id(linked_index):
+    look_up_person(linked_index, SCHOOL, read_links(linked_index)["sis:1"])
+    upsert_record(linked_index, "sis:2", **BO)
+    eids = [read_links(linked_index)["sis:1"], read_links(linked_index)["sis:2"]]
+    merge_effect = merge(linked_index, OFFICER, eids, WHY, survivor=eids[1])
+    assert "school" in recipient_clients(
+        split_off(linked_index, why=replace(PREVIEW, supersedes=merge_effect.decisions))
+    )
 
 
-def test_a_move_a_decision_and_the_undo_of_a_merge_list_it_too(one):
-    upsert_record(one, "sis:2", **BO)
-    made = merge(one, OFFICER, [links(one)["sis:1"], links(one)["sis:2"]], WHY)
-    assert made.disclosures == ()
-    look_up_person(one, SCHOOL, links(one)["sis:1"])
-    undone = undo_step(one, OFFICER, made.step, preview=True)
-    assert clients(undone) == ["school", "officer"]  # the merge itself told its steward of both
-    upsert_record(one, "sis:3", **{**BO, "first_name": "Cleo", "birth_date": "2001-07-30"})
+def test_move_decision_and_undo_of_a_merge_list_recipients_too(linked_index):
+    upsert_record(linked_index, "sis:2", **BO)
+    merge_effect = merge(
+        linked_index, OFFICER, [read_links(linked_index)["sis:1"], read_links(linked_index)["sis:2"]], WHY
+    )
+    assert merge_effect.disclosures == ()
+    look_up_person(linked_index, SCHOOL, read_links(linked_index)["sis:1"])
+    undone = undo_step(linked_index, OFFICER, merge_effect.step, preview=True)
+    assert recipient_clients(undone) == [
+        "school",
+        "officer",
+    ]  # the merge itself disclosed both to its steward
+    upsert_record(linked_index, "sis:3", **{**BO, "first_name": "Cleo", "birth_date": "2001-07-30"})
     different = DecisionRequest(
         DecisionKind.DIFFERENT, (record_refs("sis:1"), record_refs("ccwis:1")), "sibling"
     )
-    undo_step(one, OFFICER, made.step)
-    assert "school" in clients(decide(one, OFFICER, different, preview=True))
-    moved = move(one, OFFICER, links(one)["sis:1"], record_refs("ccwis:1"), links(one)["sis:3"], PREVIEW)
-    assert "school" in clients(moved)
+    undo_step(linked_index, OFFICER, merge_effect.step)
+    assert "school" in recipient_clients(decide(linked_index, OFFICER, different, preview=True))
+    move_effect = move(
+        linked_index,
+        OFFICER,
+        read_links(linked_index)["sis:1"],
+        record_refs("ccwis:1"),
+        read_links(linked_index)["sis:3"],
+        PREVIEW,
+    )
+    assert "school" in recipient_clients(move_effect)
 
 
-def test_an_export_is_listed_by_its_handle_for_whoever_could_see_both(one):
-    add_client(one, OPERATOR, "district", ["crosswalk.export"], ["sis"])
+def test_export_is_listed_by_its_handle_for_viewers_of_both_sources(linked_index):
+    add_client(linked_index, OPERATOR, "district", ["crosswalk.export"], ["sis"])
     district = Viewer("district", None, frozenset({Action.CROSSWALK_EXPORT}), frozenset({"sis"}))
-    list(export_crosswalk(one, district))
-    assert parted(one, STEWARD).disclosed == 0
-    crosswalk(one)
-    [export] = [line for line in parted(one).disclosures if line.client == "operator"]
+    list(export_crosswalk(linked_index, district))
+    assert split_off(linked_index, STEWARD).disclosed == 0
+    crosswalk(linked_index)
+    [export] = [line for line in split_off(linked_index).disclosures if line.client == "operator"]
     assert export.handle.startswith("all@")
     assert export.records == (*record_refs("ccwis:1"), *record_refs("sis:1"))
 
 
-def test_without_the_right_to_the_ledger_a_steward_gets_the_number_alone(one):
-    look_up_person(one, SCHOOL, links(one)["sis:1"])
-    seen = parted(one, STEWARD)
-    assert (seen.disclosed, seen.disclosures) == (1, ())
+def test_steward_without_disclosure_read_gets_only_the_count(linked_index):
+    look_up_person(linked_index, SCHOOL, read_links(linked_index)["sis:1"])
+    previewed = split_off(linked_index, STEWARD)
+    assert (previewed.disclosed, previewed.disclosures) == (1, ())
 
 
-def test_a_client_of_certain_sources_learns_nothing_even_with_the_right(one):
-    upsert_record(one, "sis:2")
-    look_up_person(one, SCHOOL, links(one)["sis:1"])
-    mine = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
-    seen = split(one, mine, links(one)["sis:1"], [record_refs("sis:2")], PREVIEW)
-    assert seen.moved
-    assert (seen.disclosed, seen.disclosures) == (None, ())
+def test_client_of_some_sources_gets_no_recipients(linked_index):
+    upsert_record(linked_index, "sis:2")
+    look_up_person(linked_index, SCHOOL, read_links(linked_index)["sis:1"])
+    district = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
+    previewed = split(
+        linked_index, district, read_links(linked_index)["sis:1"], [record_refs("sis:2")], PREVIEW
+    )
+    assert previewed.moved
+    assert (previewed.disclosed, previewed.disclosures) == (None, ())
 
 
-def test_a_repeated_call_is_not_shown_what_its_client_may_no_longer_read(one):
-    look_up_person(one, SCHOOL, links(one)["sis:1"])
-    eid, once = links(one)["sis:1"], IdempotentCall("key", b"split")
-    first = split(one, replace(OFFICER, idempotent_call=once), eid, [record_refs("ccwis:1")], WHY)
+def test_repeated_call_shows_only_what_its_client_may_still_read(linked_index):
+    look_up_person(linked_index, SCHOOL, read_links(linked_index)["sis:1"])
+    eid, call = read_links(linked_index)["sis:1"], IdempotentCall("key", b"split")
+    first = split(linked_index, replace(OFFICER, idempotent_call=call), eid, [record_refs("ccwis:1")], WHY)
     assert first.disclosures
-    again = replace(OFFICER, actions=frozenset({Action.DECIDE}), idempotent_call=once)
-    assert split(one, again, eid, [record_refs("ccwis:1")], WHY).disclosures == ()
-    again = replace(OFFICER, sources=frozenset({"sis", "ccwis"}), idempotent_call=once)
-    narrowed = split(one, again, eid, [record_refs("ccwis:1")], WHY)
+    caller = replace(OFFICER, actions=frozenset({Action.DECIDE}), idempotent_call=call)
+    assert split(linked_index, caller, eid, [record_refs("ccwis:1")], WHY).disclosures == ()
+    caller = replace(OFFICER, sources=frozenset({"sis", "ccwis"}), idempotent_call=call)
+    narrowed = split(linked_index, caller, eid, [record_refs("ccwis:1")], WHY)
     assert (narrowed.disclosed, narrowed.disclosures) == (None, ())
 
 
-def test_the_list_comes_when_a_step_takes_effect_not_when_it_begins_to_wait(one):
-    careful = with_settings(one, second_approver=SecondApprover.ALWAYS)
-    look_up_person(careful, SCHOOL, links(one)["sis:1"])
-    waiting = parted(careful, why=WHY)
+def test_recipients_are_listed_when_a_step_takes_effect(linked_index):
+    approval_index = with_settings(linked_index, second_approver=SecondApprover.ALWAYS)
+    look_up_person(approval_index, SCHOOL, read_links(linked_index)["sis:1"])
+    waiting = split_off(approval_index, why=WHY)
     assert (waiting.awaiting, waiting.disclosed) == (True, 0)
     second = Viewer("second", None, OFFICER.actions | {Action.APPROVE}, None)
-    assert "school" in clients(approve(careful, second, waiting.step))
+    assert "school" in recipient_clients(approve(approval_index, second, waiting.step))
 
 
-def test_a_long_list_is_cut_to_the_latest_and_counted_whole(one, monkeypatch):
+def test_long_list_shows_the_latest_and_the_full_count(linked_index, monkeypatch):
     monkeypatch.setattr(disclosure_recipients, "MAX_LISTED", 2)
     for purpose in ("case_planning", "transport", "court_report"):
-        look_up_person(one, replace(SCHOOL, purpose=purpose), links(one)["sis:1"])
-    seen = parted(one)
-    assert [line.purpose for line in seen.disclosures] == ["court_report", "transport"]
-    assert seen.disclosed == 3
+        look_up_person(linked_index, replace(SCHOOL, purpose=purpose), read_links(linked_index)["sis:1"])
+    previewed = split_off(linked_index)
+    assert [line.purpose for line in previewed.disclosures] == ["court_report", "transport"]
+    assert previewed.disclosed == 3
 
 
 LOADER = Viewer("loader", "data_quality", frozenset({Action.LOAD, Action.DISCLOSURE_READ}), None)
 
 
-def test_the_undo_of_a_load_lists_it_also_of_a_record_that_is_nobodys_any_more(index):
+def test_undo_of_a_load_lists_recipients_of_removed_records(index):
     upsert_record(index, "sis:1")
-    bad = load_rows(index, "ccwis", a_child("1"))
-    look_up_person(index, SCHOOL, links(index)["sis:1"])
-    seen = undo_load(index, LOADER, bad.batch, preview=True)
-    done = undo_load(index, LOADER, bad.batch)
-    assert [line.client for line in seen.disclosures] == ["school"]
-    assert (done.removed, done.disclosed, [line.client for line in done.disclosures]) == (
+    wrong_load = load_rows(index, "ccwis", a_child("1"))
+    look_up_person(index, SCHOOL, read_links(index)["sis:1"])
+    previewed = undo_load(index, LOADER, wrong_load.batch, preview=True)
+    applied = undo_load(index, LOADER, wrong_load.batch)
+    assert [line.client for line in previewed.disclosures] == ["school"]
+    assert (applied.removed, applied.disclosed, [line.client for line in applied.disclosures]) == (
         1,
         2,
         ["loader", "school"],
     )
-    assert done.disclosures[1].records == (*record_refs("ccwis:1"), *record_refs("sis:1"))
+    assert applied.disclosures[1].records == (*record_refs("ccwis:1"), *record_refs("sis:1"))
 
 
-def test_the_undo_of_a_load_tells_no_more_than_its_viewer_may_know(index):
+def test_undo_of_a_load_lists_only_what_its_viewer_may_know(index):
     upsert_record(index, "sis:1")
-    bad = load_rows(index, "ccwis", a_child("1"))
-    look_up_person(index, SCHOOL, links(index)["sis:1"])
-    without = Viewer("loader", None, frozenset({Action.LOAD}), None)
-    seen = undo_load(index, without, bad.batch, preview=True)
-    assert (seen.disclosed, seen.disclosures) == (1, ())
-    mine = Viewer("ccwis", None, frozenset(Action), frozenset({"ccwis"}))
-    seen = undo_load(index, mine, bad.batch, preview=True)
-    assert (seen.disclosed, seen.disclosures) == (None, ())
+    wrong_load = load_rows(index, "ccwis", a_child("1"))
+    look_up_person(index, SCHOOL, read_links(index)["sis:1"])
+    loader = Viewer("loader", None, frozenset({Action.LOAD}), None)
+    previewed = undo_load(index, loader, wrong_load.batch, preview=True)
+    assert (previewed.disclosed, previewed.disclosures) == (1, ())
+    welfare_viewer = Viewer("ccwis", None, frozenset(Action), frozenset({"ccwis"}))
+    previewed = undo_load(index, welfare_viewer, wrong_load.batch, preview=True)
+    assert (previewed.disclosed, previewed.disclosures) == (None, ())
 
 
-def test_a_repeated_undo_of_a_load_tells_the_number_alone(index):
+def test_repeated_undo_of_a_load_gets_only_the_count(index):
     upsert_record(index, "sis:1")
-    bad = load_rows(index, "ccwis", a_child("1"))
-    look_up_person(index, SCHOOL, links(index)["sis:1"])
+    wrong_load = load_rows(index, "ccwis", a_child("1"))
+    look_up_person(index, SCHOOL, read_links(index)["sis:1"])
     caller = replace(LOADER, idempotent_call=IdempotentCall("key", b"undo"))
-    assert undo_load(index, caller, bad.batch).disclosures
-    again = undo_load(index, caller, bad.batch)
-    assert (again.disclosed, again.disclosures) == (1, ())
+    assert undo_load(index, caller, wrong_load.batch).disclosures
+    repeated = undo_load(index, caller, wrong_load.batch)
+    assert (repeated.disclosed, repeated.disclosures) == (1, ())
     narrowed = replace(caller, sources=frozenset({"ccwis"}))
-    assert undo_load(index, narrowed, bad.batch).disclosed is None
+    assert undo_load(index, narrowed, wrong_load.batch).disclosed is None
 
 
-def test_a_proposal_that_parts_persons_lists_it_and_its_rollback_that_joins_them_does_not(index, tmp_path):
+def test_proposal_that_splits_persons_lists_recipients_and_its_rollback_none(index, tmp_path):
     doubtful = {"postal_code": None}
     upsert_record(index, "sis:1", **doubtful)
     upsert_record(index, "ccwis:1", **doubtful)
-    look_up_person(index, SCHOOL, links(index)["sis:1"])
+    look_up_person(index, SCHOOL, read_links(index)["sis:1"])
     stricter = open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
-    made = propose(index, OPERATOR, stricter)
-    done = apply_proposal(index, OPERATOR, stricter, made.id)
-    assert "school" in [line.client for line in done.disclosures]
-    assert done.disclosed == len(done.disclosures)
-    back = roll_back_proposal(replace(index, matcher=stricter), OPERATOR, index.matcher, made.id)
-    assert (back.disclosed, back.disclosures) == (0, ()), "it joins again, and parts nobody"
+    proposal = propose(index, OPERATOR, stricter)
+    applied = apply_proposal(index, OPERATOR, stricter, proposal.id)
+    assert "school" in [line.client for line in applied.disclosures]
+    assert applied.disclosed == len(applied.disclosures)
+    rollback = roll_back_proposal(replace(index, matcher=stricter), OPERATOR, index.matcher, proposal.id)
+    assert (rollback.disclosed, rollback.disclosures) == (0, ()), (
+        "the rollback joins records and separates none"
+    )
 
 
-def test_rolling_back_what_joined_two_lists_who_was_told_of_both_since(index, tmp_path):
+def test_rollback_of_a_merge_lists_who_received_both(index, tmp_path):
     upsert_record(index, "sis:1", postal_code=None)
     upsert_record(index, "ccwis:1", postal_code=None, first_name="Amarra")
     looser = open_matcher(str(tiny_model(tmp_path / "looser", version="2", link=6.0)))
-    made = propose(index, OPERATOR, looser)
-    assert apply_proposal(index, OPERATOR, looser, made.id).disclosures == ()
-    now = replace(index, matcher=looser)
-    look_up_person(now, SCHOOL, links(index)["sis:1"])
-    back = roll_back_proposal(now, OPERATOR, index.matcher, made.id)
-    assert [line.client for line in back.disclosures] == ["school"]
+    proposal = propose(index, OPERATOR, looser)
+    assert apply_proposal(index, OPERATOR, looser, proposal.id).disclosures == ()
+    new_index = replace(index, matcher=looser)
+    look_up_person(new_index, SCHOOL, read_links(index)["sis:1"])
+    rollback = roll_back_proposal(new_index, OPERATOR, index.matcher, proposal.id)
+    assert [line.client for line in rollback.disclosures] == ["school"]
 
 
-def test_a_withdrawal_lists_who_was_told_of_the_record_and_of_its_fellows(one):
-    look_up_person(one, SCHOOL, links(one)["sis:1"])
+def test_withdrawal_lists_recipients_of_the_record_and_its_person(linked_index):
+    look_up_person(linked_index, SCHOOL, read_links(linked_index)["sis:1"])
     caller = Viewer(
         "data-office",
         None,
@@ -267,13 +294,15 @@ def test_a_withdrawal_lists_who_was_told_of_the_record_and_of_its_fellows(one):
         None,
         IdempotentCall("k", b""),
     )
-    told = withdraw(one, caller, "ccwis", "1")
-    assert [line.client for line in told.disclosures] == ["school"]
-    again = withdraw(one, caller, "ccwis", "1")
-    assert (again.disclosed, again.disclosures) == (1, ())
+    effect = withdraw(linked_index, caller, "ccwis", "1")
+    assert [line.client for line in effect.disclosures] == ["school"]
+    repeated = withdraw(linked_index, caller, "ccwis", "1")
+    assert (repeated.disclosed, repeated.disclosures) == (1, ())
 
 
-def test_a_source_that_withdraws_its_own_record_is_not_told_who_knows_it(one):
-    look_up_person(one, SCHOOL, links(one)["sis:1"])
-    told = withdraw(one, Viewer("ccwis", None, frozenset(Action), frozenset({"ccwis"})), "ccwis", "1")
-    assert (told.disclosed, told.disclosures) == (None, ())
+def test_source_withdrawing_its_own_record_gets_no_recipients(linked_index):
+    look_up_person(linked_index, SCHOOL, read_links(linked_index)["sis:1"])
+    effect = withdraw(
+        linked_index, Viewer("ccwis", None, frozenset(Action), frozenset({"ccwis"})), "ccwis", "1"
+    )
+    assert (effect.disclosed, effect.disclosures) == (None, ())

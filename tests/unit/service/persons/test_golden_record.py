@@ -1,4 +1,4 @@
-"""The golden record: each value is of a record that the reader may see, names it, and says by which rule."""
+"""Test golden records: every value names its record and rule, and respects visibility."""
 
 import time
 from dataclasses import replace
@@ -34,50 +34,50 @@ def upsert_record(index, name: str, **changes) -> str:
     return crosswalk(index)[source, local_id]
 
 
-def values(index, eid: str, viewer=OPERATOR) -> dict:
-    """The values that stand, by attribute; of a list all of them."""
-    found: dict = {}
+def values_by_attribute(index, eid: str, viewer=OPERATOR) -> dict:
+    """Return the golden record's values by attribute, all of them for lists."""
+    by_attribute: dict = {}
     for value in look_up_golden_record(index, viewer, eid).values:
-        found.setdefault(value.attribute, []).append(value)
-    return found
+        by_attribute.setdefault(value.attribute, []).append(value)
+    return by_attribute
 
 
-def the(index, eid: str, attribute: str, viewer=OPERATOR):
-    [value] = values(index, eid, viewer)[attribute]
+def value_of(index, eid: str, attribute: str, viewer=OPERATOR):
+    [value] = values_by_attribute(index, eid, viewer)[attribute]
     return value
 
 
-def said_of(sent: dict) -> dict:
-    """What a record as sent states, by attribute."""
+def read_stated_values(sent: dict) -> dict:
+    """Return what a record as sent states, by attribute."""
     record = validate_record(sent, KeyedHash(bytes(32)), clock.now()).record
     return dict(read_attribute_values(record, ValueOrigin(1, 1, "sis", "sis"), ("birth_certificate",)))
 
 
-def test_a_value_names_its_record_and_rule_and_what_others_say(index):
+def test_value_names_its_record_its_rule_and_other_values(index):
     upsert_record(index, "sis:1", birth_date="2014-03-09", birth_date_quality="reported", middle_name="L")
     eid = upsert_record(index, "ccwis:1", birth_date="2014-03-09", middle_name="Lou")
     upsert_record(index, "sis:2", birth_date="2014-03-09", middle_name="LOU")
-    middle = the(index, eid, "middle_name")
+    middle = value_of(index, eid, "middle_name")
     assert (middle.value, middle.rule) in (("Lou", "completeness"), ("LOU", "completeness"))
     assert middle.others == (OtherValue("L", RecordRef("sis", "1")),)
     assert {middle.record, *middle.agreeing} == {RecordRef("ccwis", "1"), RecordRef("sis", "2")}
-    born = the(index, eid, "birth_date")
+    born = value_of(index, eid, "birth_date")
     assert (born.value, born.rule, len(born.agreeing)) == ("2014-03-09", "agreed", 2)
 
 
-def test_a_verified_birth_date_stands_before_a_later_one_of_a_trusted_source(index):
+def test_verified_birth_date_wins_over_a_later_one_of_a_trusted_source(index):
     add_source(index, OPERATOR, NewSource("sea", kind=SourceKind.STATE_ID))
     upsert_record(index, "sis:1", birth_date="2014-03-09", birth_date_quality="verified", **NUMBER)
     eid = upsert_record(index, "sea:1", birth_date="2014-03-08", **NUMBER)
-    born = the(index, eid, "birth_date")
+    born = value_of(index, eid, "birth_date")
     assert (born.value, born.record, born.rule) == ("2014-03-09", RecordRef("sis", "1"), "verification")
 
 
-def test_a_document_that_proves_who_a_child_is_counts_as_verification(index):
+def test_identity_document_counts_as_verification(index):
     number = [{"system": "birth_certificate", "assigner": "OH", "value": "77-1"}]
     upsert_record(index, "sis:1", first_name="Amara", identifiers=number)
     eid = upsert_record(index, "ccwis:1", first_name="Amarah")
-    name = the(index, eid, "first_name")
+    name = value_of(index, eid, "first_name")
     assert (name.value, name.rule, name.others[0].value) == ("Amara", "verification", "Amarah")
 
 
@@ -96,14 +96,16 @@ def test_a_document_that_proves_who_a_child_is_counts_as_verification(index):
         ({"suffix": "PhD"}, "suffix"),
     ],
 )
-def test_what_says_only_that_nothing_is_known_is_no_value(changes, attribute):
-    assert attribute not in said_of(a_child("1", **changes))
+def test_placeholder_for_unknown_is_no_value(changes, attribute):
+    assert attribute not in read_stated_values(a_child("1", **changes))
 
 
-def test_a_birth_date_beside_a_document_counts_for_more_than_one_reported_and_less_than_one_verified():
+def test_birth_date_with_a_document_ranks_between_reported_and_verified():
     document = [{"system": "birth_certificate", "assigner": "OH", "value": "77-1"}]
     ranks = [
-        said_of(a_child("1", birth_date_quality=quality, identifiers=papers))["birth_date"].verified
+        read_stated_values(a_child("1", birth_date_quality=quality, identifiers=papers))[
+            "birth_date"
+        ].verified
         for quality, papers in (
             ("placeholder", document),
             ("estimated", document),
@@ -115,113 +117,119 @@ def test_a_birth_date_beside_a_document_counts_for_more_than_one_reported_and_le
     assert ranks == sorted(set(ranks))
 
 
-def test_a_placeholder_name_never_stands_before_a_name(index):
+def test_placeholder_name_never_wins_over_a_name(index):
     upsert_record(index, "ccwis:1", first_name="Baby Girl", **NUMBER)
     eid = upsert_record(index, "sis:1", **NUMBER)
     assert crosswalk(index)["ccwis", "1"] == eid
-    assert the(index, eid, "first_name").value == "Amara"
-    assert the(index, eid, "first_name").others == ()
+    assert value_of(index, eid, "first_name").value == "Amara"
+    assert value_of(index, eid, "first_name").others == ()
 
 
-def test_a_whole_birth_date_stands_before_a_partial_one_and_is_written_in_one_form(index):
+def test_complete_birth_date_wins_over_a_partial_one_and_is_normalized(index):
     upsert_record(index, "ccwis:1", birth_date="2014", **NUMBER)
     eid = upsert_record(index, "sis:1", birth_date="03/09/2014", **NUMBER)
-    born = the(index, eid, "birth_date")
+    born = value_of(index, eid, "birth_date")
     assert (born.value, born.rule) == ("2014-03-09", "completeness")
     assert [each.value for each in born.others] == ["2014"]
 
 
-def test_city_and_state_of_birth_are_of_one_record(index):
+def test_birth_city_and_state_come_from_one_record(index):
     upsert_record(index, "sis:1", birth_city="Dayton", birth_state="OH")
     eid = upsert_record(index, "ccwis:1", birth_city="Miami")
-    place = the(index, eid, "birth_place")
+    place = value_of(index, eid, "birth_place")
     assert place.value == {"birth_city": "Dayton", "birth_state": "OH"}
 
 
-def test_of_lists_every_value_stands_with_those_who_state_it_current_first(index):
+def test_list_shows_every_value_with_its_records_current_values_first(index):
     old = {"address_line1": "9 Oak Ave", "city": "Dayton", "end": "2020-01-01"}
     upsert_record(index, "sis:1", addresses=[{**HOME, "begin": "2024-01-01"}, old], postal_code=None)
     eid = upsert_record(index, "ccwis:1", address_line1="12 ELM STREET", city="Dayton", postal_code="45402")
-    homes = values(index, eid)["addresses"]
+    homes = values_by_attribute(index, eid)["addresses"]
     assert [home.value["address_line1"] for home in homes][1] == "9 Oak Ave"
     assert {homes[0].record, *homes[0].agreeing} == {RecordRef("sis", "1"), RecordRef("ccwis", "1")}
     assert {home.rule for home in homes} == {"every"}
 
 
-def test_flags_and_identifiers_show_with_the_record_that_bears_them(index):
+def test_flags_and_identifiers_show_their_record(index):
     flag = {"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2026-09-02"}
     number = {"system": "state_student_id", "assigner": "SEA", "value": "9001"}
     upsert_record(index, "sis:1", identifiers=[number])
     eid = upsert_record(index, "ccwis:1", flags=[flag])
-    found = values(index, eid)
-    assert (found["flags"][0].value, found["flags"][0].record) == (flag, RecordRef("ccwis", "1"))
-    assert (found["identifiers"][0].value, found["identifiers"][0].record) == (number, RecordRef("sis", "1"))
+    shown_values = values_by_attribute(index, eid)
+    assert (shown_values["flags"][0].value, shown_values["flags"][0].record) == (
+        flag,
+        RecordRef("ccwis", "1"),
+    )
+    assert (shown_values["identifiers"][0].value, shown_values["identifiers"][0].record) == (
+        number,
+        RecordRef("sis", "1"),
+    )
 
 
-def test_of_a_social_security_number_nothing_shows(index):
+def test_social_security_number_is_not_shown(index):
     eid = upsert_record(index, "sis:1", **NUMBER)
     shown = repr(
         look_up_golden_record(index, OPERATOR, eid).values
-    )  # an ID or a tag may hold these digits by chance
+    )  # an ID or an etag may contain these digits by chance
     assert "412" not in shown
     assert "9182" not in shown
     assert "ssn" not in shown
 
 
-def test_where_an_address_is_confidential_no_address_or_telephone_of_any_record_shows_or_is_counted(index):
+def test_confidential_address_hides_addresses_and_phones_of_every_record(index):
     upsert_record(index, "ccwis:1", restrictions=CONFIDENTIAL, phone="614-555-0111", **HOME)
     eid = upsert_record(index, "sis:1", phone="614-555-0122", **HOME)
-    found = values(index, eid)
-    assert not {"addresses", "phone"} & found.keys()
-    assert "614" not in repr(found)
-    assert "Elm" not in repr(found)
+    shown_values = values_by_attribute(index, eid)
+    assert not {"addresses", "phone"} & shown_values.keys()
+    assert "614" not in repr(shown_values)
+    assert "Elm" not in repr(shown_values)
 
 
-def test_a_reader_who_may_not_see_the_confidential_record_reads_as_if_it_were_not_there(index):
+def test_confidential_record_hidden_from_a_reader_changes_nothing_for_it(index):
     upsert_record(index, "sis:1", phone="614-555-0122", **HOME)
     eid = crosswalk(index)["sis", "1"]
     before = look_up_golden_record(index, SIS_ONLY, eid)
     upsert_record(index, "ccwis:1", restrictions=CONFIDENTIAL, middle_name="Secret", **HOME)
     assert crosswalk(index)["ccwis", "1"] == eid
     assert look_up_golden_record(index, SIS_ONLY, eid) == before
-    assert "phone" not in values(index, eid)
+    assert "phone" not in values_by_attribute(index, eid)
 
 
 @pytest.mark.parametrize("kind", ["sealed", "expunged"])
-def test_a_value_of_a_sealed_record_is_gone(index, kind):
+def test_value_of_a_sealed_record_disappears(index, kind):
     eid = upsert_record(index, "sis:1")
     upsert_record(index, "ccwis:1", first_name="Amarah", middle_name="Lou", birth_date_quality="verified")
-    assert "middle_name" in values(index, eid)
+    assert "middle_name" in values_by_attribute(index, eid)
     upsert(index, OPERATOR, "ccwis", a_child("1", restrictions=[{"kind": kind}]))
     assert "Lou" not in repr(look_up_golden_record(index, OPERATOR, eid))
-    assert the(index, eid, "first_name").rule == "only"
+    assert value_of(index, eid, "first_name").rule == "only"
 
 
-def test_a_value_of_a_withdrawn_record_is_gone_and_comes_back_with_it(index):
+def test_value_of_a_withdrawn_record_disappears_and_returns_with_it(index):
     eid = upsert_record(index, "sis:1")
     upsert_record(index, "ccwis:1", middle_name="Lou")
     withdraw(index, OPERATOR, "ccwis", "1")
-    assert "middle_name" not in values(index, eid)
+    assert "middle_name" not in values_by_attribute(index, eid)
     upsert_record(index, "ccwis:1", middle_name="Lou")
-    assert the(index, eid, "middle_name").value == "Lou"
+    assert value_of(index, eid, "middle_name").value == "Lou"
 
 
-def test_a_held_value_does_not_stand(index):
+def test_held_value_is_not_shown(index):
     eid = upsert_record(index, "sis:1", middle_name="Ann")
     pause(index, OPERATOR, "sis")
     upsert(index, OPERATOR, "sis", a_child("1", middle_name="Held"))
-    assert the(index, eid, "middle_name").value == "Ann"
+    assert value_of(index, eid, "middle_name").value == "Ann"
 
 
-def test_a_retired_id_has_no_values_and_says_who_took_over(index):
+def test_retired_id_has_no_values_and_names_its_successor(index):
     first = upsert_record(index, "sis:1")
     second = upsert_record(index, "ccwis:1", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
     merge(index, OPERATOR, [first, second], StepOptions("test"), first)
-    found = look_up_golden_record(index, OPERATOR, second)
-    assert (found.status, found.now, found.values) == ("retired", (first,), ())
+    golden_record = look_up_golden_record(index, OPERATOR, second)
+    assert (golden_record.status, golden_record.now, golden_record.values) == ("retired", (first,), ())
 
 
-def test_who_may_not_read_persons_and_records_reads_no_golden_record(index):
+def test_golden_record_needs_person_read_and_record_read(index):
     eid = upsert_record(index, "sis:1")
     for lacking in (Action.PERSON_READ, Action.RECORD_READ):
         viewer = replace(OPERATOR, actions=frozenset(Action) - {lacking})
@@ -233,7 +241,7 @@ def test_who_may_not_read_persons_and_records_reads_no_golden_record(index):
         look_up_golden_record(index, OPERATOR, "nonsense")
 
 
-def test_a_reading_is_on_the_ledger_with_its_records_and_attributes(index):
+def test_read_is_logged_with_its_records_and_attributes(index):
     eid = upsert_record(index, "sis:1", middle_name="Ann")
     look_up_golden_record(index, OPERATOR, eid)
     with index.database.read(OPERATOR) as unit:
@@ -244,7 +252,7 @@ def test_a_reading_is_on_the_ledger_with_its_records_and_attributes(index):
     assert lines[0].action == Action.PERSON_READ
 
 
-def test_the_tag_changes_with_what_is_read_and_not_otherwise(index):
+def test_etag_changes_only_with_what_is_read(index):
     eid = upsert_record(index, "sis:1")
     first = look_up_golden_record(index, OPERATOR, eid).etag
     assert look_up_golden_record(index, OPERATOR, eid).etag == first
@@ -267,37 +275,37 @@ _CHANGES = st.fixed_dictionaries(
 
 
 @given(_CHANGES)
-def test_nothing_is_shown_that_the_record_does_not_state(changes):
+def test_golden_record_shows_only_what_records_state(changes):
     sent = a_child("1", **changes)
-    for attribute, said in said_of(sent).items():
-        parts = said.value.values() if isinstance(said.value, dict) else [said.value]
+    for attribute, stated in read_stated_values(sent).items():
+        parts = stated.value.values() if isinstance(stated.value, dict) else [stated.value]
         assert all(part in repr(sent) for part in parts), attribute
 
 
-def test_whatever_the_order_of_arrival_the_same_values_stand(tmp_path):
+def test_values_do_not_depend_on_the_order_of_arrival(tmp_path):
     sent = [
         a_child("1", middle_name="L", birth_city="Dayton", as_of="2024-01-01"),
         a_child("2", middle_name="Lou", phone="614-555-0111", as_of="2024-01-01"),
         a_child("3", middle_name="Ann", birth_city="Miami", as_of="2024-01-01"),
         a_child("4", middle_name="LOU", birth_date_quality="verified", as_of="2025-01-01"),
     ]
-    told = []
+    golden_values = []
     for number, order in enumerate((sent, sent[::-1], sent[2:] + sent[:2])):
         with an_index(tmp_path / str(number), "sis", secret="ab" * 32) as index:
             for record in order:
                 upsert(index, OPERATOR, "sis", record)
-            told.append(look_up_golden_record(index, OPERATOR, crosswalk(index)["sis", "1"]).values)
-    assert told[0] == told[1] == told[2]
+            golden_values.append(look_up_golden_record(index, OPERATOR, crosswalk(index)["sis", "1"]).values)
+    assert golden_values[0] == golden_values[1] == golden_values[2]
 
 
-def test_the_golden_record_of_twenty_records_takes_less_than_20_ms_of_work(tmp_path):
+def test_golden_record_of_twenty_records_takes_less_than_20_ms(tmp_path):
     with an_index(tmp_path, "sis") as index:
         for number in range(20):
             eid = upsert_record(index, f"sis:{number}", middle_name=f"Lou{number % 3}", **HOME)
         look_up_golden_record(index, OPERATOR, eid)
-        taken = []
+        durations = []
         for _ in range(15):
-            began = time.process_time()
+            start = time.process_time()
             look_up_golden_record(index, OPERATOR, eid)
-            taken.append(time.process_time() - began)
-    assert sorted(taken)[7] < 0.020
+            durations.append(time.process_time() - start)
+    assert sorted(durations)[7] < 0.020

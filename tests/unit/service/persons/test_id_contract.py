@@ -1,4 +1,4 @@
-"""docs/reference/id-contract.md: every sentence names a test that there is."""
+"""Test that every sentence of docs/reference/id-contract.md names existing tests."""
 
 import re
 from pathlib import Path
@@ -10,13 +10,13 @@ PAGE = (ROOT / "docs" / "reference" / "id-contract.md").read_text(encoding="utf-
 SENTENCES = re.findall(r"^- (.+?\.) (.*)$", PAGE, re.MULTILINE)
 
 
-def test_every_sentence_is_read():
+def test_page_has_only_sentences_with_named_tests():
     assert len(SENTENCES) == len(re.findall(r"^- ", PAGE, re.MULTILINE))
     assert len(SENTENCES) > 25
 
 
 @pytest.mark.parametrize(("sentence", "named"), SENTENCES, ids=[sentence[:50] for sentence, _ in SENTENCES])
-def test_every_sentence_is_held_by_tests_that_there_are(sentence, named):
+def test_tests_named_by_a_sentence_exist(sentence, named):
     tests = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", named)
     assert tests, sentence
     for path, name in tests:

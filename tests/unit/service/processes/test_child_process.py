@@ -1,4 +1,4 @@
-"""Work in a process of its own: what it returns and raises is as if it were done here."""
+"""Test work in a child process: results and errors are as if it ran here."""
 
 import multiprocessing
 import os
@@ -16,88 +16,94 @@ from tests.index import OPERATOR, an_index, load_rows, many_children
 SECRET = "Amara Okafor"
 
 
-def told(mapping, *others):
-    return {**mapping, "others": others, "process": os.getpid(), "niceness": os.nice(0)}
+def describe_process(mapping, *rest):
+    return {**mapping, "others": rest, "process": os.getpid(), "niceness": os.nice(0)}
 
 
-def told_by_another():
-    return run_in_child_process(told, {})
+def describe_nested_process():
+    return run_in_child_process(describe_process, {})
 
 
-def refused():
+def raise_record_error():
     raise RecordError("birth_date", "missing", "give one")
 
 
-def claimed():
+def raise_claimed_error():
     raise ClaimedError("ana", "2026-11-27T10:00:00Z")
 
 
-def fails():
+def raise_value_error():
     raise ValueError(SECRET)
 
 
-def a_lock():
+def return_lock():
     return threading.Lock()
 
 
-def sleeps():
+def sleep_long():
     time.sleep(60)
 
 
-def records_of(index, viewer):
+def describe_index(index, viewer):
     with index.database.read(viewer) as unit:
         keys = unit.keys.max_record_id(index.config_id(unit))
     return keys, index.matcher.model.ref, index.keyed_hash.to_int64("a", "b"), index.settings.is_test
 
 
-def test_a_process_gives_way_and_what_it_returns_comes_back():
-    found = run_in_child_process(told, MappingProxyType({"one": 1}), 2, 3)
-    assert (found["one"], found["others"]) == (1, (2, 3))
-    assert found["process"] != os.getpid()
-    assert found["niceness"] == max(10, os.nice(0))
+def test_child_process_has_low_priority_and_returns_its_result():
+    result = run_in_child_process(describe_process, MappingProxyType({"one": 1}), 2, 3)
+    assert (result["one"], result["others"]) == (1, (2, 3))
+    assert result["process"] != os.getpid()
+    assert result["niceness"] == max(10, os.nice(0))
 
 
-def test_a_process_may_begin_others():
-    assert run_in_child_process(told_by_another)["niceness"] == max(10, os.nice(0)), "they give way once"
+def test_child_process_may_start_other_processes():
+    assert run_in_child_process(describe_nested_process)["niceness"] == max(10, os.nice(0)), (
+        "niceness is raised once"
+    )
 
 
-@pytest.mark.parametrize(("work", "kind"), [(refused, RecordError), (claimed, ClaimedError)])
-def test_what_is_refused_is_refused_here(work, kind):
-    with pytest.raises(kind) as here:
+@pytest.mark.parametrize(
+    ("work", "kind"), [(raise_record_error, RecordError), (raise_claimed_error, ClaimedError)]
+)
+def test_refusal_in_the_child_process_is_raised_here(work, kind):
+    with pytest.raises(kind) as local_error:
         work()
-    with pytest.raises(kind) as there:
+    with pytest.raises(kind) as child_error:
         run_in_child_process(work)
-    assert str(there.value) == str(here.value)
-    assert vars(there.value) == vars(here.value)
+    assert str(child_error.value) == str(local_error.value)
+    assert vars(child_error.value) == vars(local_error.value)
 
 
-def test_of_what_fails_the_words_do_not_come_back_but_the_place_does():
-    with pytest.raises(EngineError, match=r"failed \(ValueError\): try again") as failed:
-        run_in_child_process(fails)
-    told_of = f"{failed.value} {describe_origin(failed.value)}"
-    assert SECRET not in told_of
-    assert "there ValueError at _run_child:" in told_of
-    assert "> fails:" in told_of
+def test_unexpected_error_reports_its_place_but_not_its_text():
+    with pytest.raises(EngineError, match=r"failed \(ValueError\): try again") as error:
+        run_in_child_process(raise_value_error)
+    report = f"{error.value} {describe_origin(error.value)}"
+    assert SECRET not in report
+    assert "there ValueError at _run_child:" in report
+    assert "> fails:" in report
 
 
-def test_what_cannot_be_sent_back_is_an_error_and_no_endless_wait():
+def test_result_that_cannot_be_sent_is_an_error_and_no_endless_wait():
     with pytest.raises(EngineError, match="failed"):
-        run_in_child_process(a_lock)
+        run_in_child_process(return_lock)
 
 
-def test_a_process_that_is_ended_from_outside_is_told_of():
+def test_child_process_ended_from_outside_raises_the_given_error():
     with ThreadPoolExecutor() as pool:
-        working = pool.submit(run_in_child_process, sleeps, ended_error=StoreError("it was ended"))
-        until = time.monotonic() + 60
+        future = pool.submit(run_in_child_process, sleep_long, ended_error=StoreError("it was ended"))
+        deadline = time.monotonic() + 60
         while not multiprocessing.active_children():
-            assert time.monotonic() < until
-        [begun] = multiprocessing.active_children()
-        begun.kill()
+            assert time.monotonic() < deadline
+        [child] = multiprocessing.active_children()
+        child.kill()
         with pytest.raises(StoreError, match="it was ended"):
-            working.result()
+            future.result()
 
 
-def test_an_index_is_opened_there_as_it_is_here(tmp_path, database_url):
+def test_child_process_opens_the_index_with_the_same_settings(tmp_path, database_url):
     with an_index(tmp_path / "home", "sis", database_url=database_url) as index:
         load_rows(index, "sis", *many_children(3))
-        assert run_with_index_in_child_process(index, records_of, OPERATOR) == records_of(index, OPERATOR)
+        assert run_with_index_in_child_process(index, describe_index, OPERATOR) == describe_index(
+            index, OPERATOR
+        )

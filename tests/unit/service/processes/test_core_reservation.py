@@ -1,4 +1,4 @@
-"""Leaving room: while somebody is answered a core is left to who answers, and else none stands idle."""
+"""Test core reservation: one core stays free while requests are answered."""
 
 import os
 import signal
@@ -15,14 +15,14 @@ from mpi.service.processes.core_reservation import CoreAffinity, CoreReservation
 from mpi.service.records.upsert import read
 from tests.index import OPERATOR, a_child, an_index, load_rows
 
-ALL = frozenset(os.sched_getaffinity(0)) if sys.platform == "linux" else frozenset()
-ALL_BUT_ONE = ALL - {max(ALL, default=0)}
+ALL_CORES = frozenset(os.sched_getaffinity(0)) if sys.platform == "linux" else frozenset()
+ALL_CORES_BUT_ONE = ALL_CORES - {max(ALL_CORES, default=0)}
 
-pytestmark = pytest.mark.skipif(len(ALL) < 2, reason="there is no core to leave")
+pytestmark = pytest.mark.skipif(len(ALL_CORES) < 2, reason="there is no core to reserve")
 
 
-class Lines:
-    """A ledger that grows while somebody asks."""
+class FakeDisclosureLog:
+    """A disclosure log that grows while requests are answered."""
 
     def __init__(self):
         self.last = 0
@@ -37,135 +37,135 @@ class Lines:
 
 
 @pytest.fixture(autouse=True)
-def _soon(monkeypatch):
+def _short_intervals(monkeypatch):
     monkeypatch.setattr(module, "POLL_INTERVAL_S", 0.005)
     monkeypatch.setattr(module, "RESERVED_AFTER_REQUEST_S", 0.1)
 
 
-def comes_to(kept: list[frozenset[int]], cores: frozenset[int]) -> bool:
-    until = time.monotonic() + 5
-    while kept[-1] != cores and time.monotonic() < until:
+def wait_for_cores(affinities: list[frozenset[int]], cores: frozenset[int]) -> bool:
+    deadline = time.monotonic() + 5
+    while affinities[-1] != cores and time.monotonic() < deadline:
         time.sleep(0.005)
-    return kept[-1] == cores
+    return affinities[-1] == cores
 
 
-def test_a_core_is_left_while_somebody_is_answered_and_taken_again_when_nobody_has_been_for_a_while():
-    lines, kept = Lines(), []
-    with CoreReservation(lines, kept.append):
-        assert kept[0] == ALL_BUT_ONE
-        assert comes_to(kept, ALL)
-        lines.asks = True
-        assert comes_to(kept, ALL_BUT_ONE)
-        lines.asks = False
-        assert comes_to(kept, ALL)
+def test_core_is_reserved_during_requests_and_released_after_a_while():
+    log, affinities = FakeDisclosureLog(), []
+    with CoreReservation(log, affinities.append):
+        assert affinities[0] == ALL_CORES_BUT_ONE
+        assert wait_for_cores(affinities, ALL_CORES)
+        log.asks = True
+        assert wait_for_cores(affinities, ALL_CORES_BUT_ONE)
+        log.asks = False
+        assert wait_for_cores(affinities, ALL_CORES)
 
 
-def test_who_writes_is_left_a_core_too_though_the_ledger_does_not_tell():
-    kept = []
-    with CoreReservation(Lines(), kept.append) as room:
-        assert comes_to(kept, ALL)
-        room.note_request()
-        assert comes_to(kept, ALL_BUT_ONE)
-        assert comes_to(kept, ALL)
+def test_core_is_reserved_for_a_writer_without_disclosure_lines():
+    affinities = []
+    with CoreReservation(FakeDisclosureLog(), affinities.append) as reservation:
+        assert wait_for_cores(affinities, ALL_CORES)
+        reservation.note_request()
+        assert wait_for_cores(affinities, ALL_CORES_BUT_ONE)
+        assert wait_for_cores(affinities, ALL_CORES)
 
 
-def test_a_ledger_that_cannot_be_read_now_stops_nothing():
-    lines, kept = Lines(), []
-    lines.fails = True
-    with CoreReservation(lines, kept.append):
-        assert comes_to(kept, ALL)
-        lines.fails, lines.asks = False, True
-        assert comes_to(kept, ALL_BUT_ONE)
+def test_unreadable_disclosure_log_does_not_stop_the_reservation():
+    log, affinities = FakeDisclosureLog(), []
+    log.fails = True
+    with CoreReservation(log, affinities.append):
+        assert wait_for_cores(affinities, ALL_CORES)
+        log.fails, log.asks = False, True
+        assert wait_for_cores(affinities, ALL_CORES_BUT_ONE)
 
 
-def test_all_cores_are_taken_again_at_the_end_whatever_happens():
-    lines, kept = Lines(), []
-    lines.asks = True
-    with pytest.raises(ZeroDivisionError), CoreReservation(lines, kept.append):
+def test_all_cores_are_used_again_at_the_end_after_any_error():
+    log, affinities = FakeDisclosureLog(), []
+    log.asks = True
+    with pytest.raises(ZeroDivisionError), CoreReservation(log, affinities.append):
         raise ZeroDivisionError
-    assert kept[-1] == ALL
+    assert affinities[-1] == ALL_CORES
 
 
-def test_where_there_is_one_core_none_is_left(monkeypatch):
+def test_single_core_is_not_reserved(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    kept = []
-    with CoreReservation(Lines(), kept.append):
+    affinities = []
+    with CoreReservation(FakeDisclosureLog(), affinities.append):
         pass
-    assert kept == []
+    assert affinities == []
 
 
-def test_every_thread_keeps_to_the_cores_and_so_does_every_process_that_it_began():
+def test_affinity_applies_to_every_thread_and_child_process():
     stop = threading.Event()
     thread = threading.Thread(target=stop.wait)
     thread.start()
     sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
     with subprocess.Popen(sleeping) as child:
-        keep_to = CoreAffinity()
+        affinity = CoreAffinity()
         try:
-            keep_to(ALL_BUT_ONE)
-            for one in (0, thread.native_id, child.pid):
-                assert os.sched_getaffinity(one) == ALL_BUT_ONE
-            keep_to(ALL)
-            for one in (0, thread.native_id, child.pid):
-                assert os.sched_getaffinity(one) == ALL
+            affinity(ALL_CORES_BUT_ONE)
+            for process in (0, thread.native_id, child.pid):
+                assert os.sched_getaffinity(process) == ALL_CORES_BUT_ONE
+            affinity(ALL_CORES)
+            for process in (0, thread.native_id, child.pid):
+                assert os.sched_getaffinity(process) == ALL_CORES
         finally:
-            keep_to(ALL)
+            affinity(ALL_CORES)
             child.kill()
             stop.set()
             thread.join()
 
 
 @pytest.fixture
-def another():
-    """A process that this one did not begin, as that of a database server is."""
-    begun = subprocess.run(
+def foreign_process():
+    """The ID of a process that this one did not start, like a database server's."""
+    started = subprocess.run(
         ["sh", "-c", "sleep 60 >/dev/null & echo $!"], check=True, capture_output=True, text=True
     )
-    process = int(begun.stdout)
+    process = int(started.stdout)
     yield process
     os.kill(process, signal.SIGKILL)
 
 
-def test_who_serves_this_process_keeps_to_the_cores_as_far_as_it_may_run_there(another):
-    os.sched_setaffinity(another, ALL)
-    asked = []
-    keep_to = CoreAffinity(lambda processes: asked.append(processes) or [another])
+def test_affinity_applies_to_the_database_server_within_its_own_cores(foreign_process):
+    os.sched_setaffinity(foreign_process, ALL_CORES)
+    process_lists = []
+    affinity = CoreAffinity(lambda processes: process_lists.append(processes) or [foreign_process])
     try:
-        keep_to(ALL_BUT_ONE)
-        assert os.sched_getaffinity(another) == ALL_BUT_ONE
-        keep_to(ALL)
-        assert os.sched_getaffinity(another) == ALL
+        affinity(ALL_CORES_BUT_ONE)
+        assert os.sched_getaffinity(foreign_process) == ALL_CORES_BUT_ONE
+        affinity(ALL_CORES)
+        assert os.sched_getaffinity(foreign_process) == ALL_CORES
     finally:
-        keep_to(ALL)
-    assert os.getpid() in asked[0]
-    kept_elsewhere = ALL - ALL_BUT_ONE
-    os.sched_setaffinity(another, kept_elsewhere)
+        affinity(ALL_CORES)
+    assert os.getpid() in process_lists[0]
+    other_core = ALL_CORES - ALL_CORES_BUT_ONE
+    os.sched_setaffinity(foreign_process, other_core)
     try:
-        CoreAffinity(lambda _: [another])(ALL_BUT_ONE)
-        assert os.sched_getaffinity(another) == kept_elsewhere
+        CoreAffinity(lambda _: [foreign_process])(ALL_CORES_BUT_ONE)
+        assert os.sched_getaffinity(foreign_process) == other_core
     finally:
-        CoreAffinity()(ALL)
+        CoreAffinity()(ALL_CORES)
 
 
-def test_a_server_that_cannot_be_asked_or_told_stops_nothing():
-    def fails(_):
+def test_unreachable_server_or_ended_process_does_not_stop_the_affinity():
+    def fail(_):
         raise StoreError("no connection")
 
-    keep_to = CoreAffinity(fails)
-    keep_to(ALL_BUT_ONE)
-    keep_to(ALL)
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    keep_to = CoreAffinity(lambda _: [gone.pid])
-    keep_to(ALL_BUT_ONE)
-    assert os.sched_getaffinity(0) == ALL_BUT_ONE
-    keep_to(ALL)
+    affinity = CoreAffinity(fail)
+    affinity(ALL_CORES_BUT_ONE)
+    affinity(ALL_CORES)
+    ended_process = subprocess.Popen(["true"])
+    ended_process.wait()
+    affinity = CoreAffinity(lambda _: [ended_process.pid])
+    affinity(ALL_CORES_BUT_ONE)
+    assert os.sched_getaffinity(0) == ALL_CORES_BUT_ONE
+    affinity(ALL_CORES)
 
 
-def test_whoever_is_answered_from_the_index_is_seen(tmp_path):
+def test_read_of_the_index_is_noticed(tmp_path):
     with an_index(tmp_path, "sis") as index:
         load_rows(index, "sis", a_child("1"))
-        room = reserve_core(index.database, OPERATOR)
-        before = room._last_line_number()
+        reservation = reserve_core(index.database, OPERATOR)
+        before = reservation._last_line_number()
         read(index, OPERATOR, "sis", "1")
-        assert room._last_line_number() == before + 1
+        assert reservation._last_line_number() == before + 1

@@ -1,4 +1,4 @@
-"""Long computations give way to who waits for an answer."""
+"""Test that long computations run at low priority."""
 
 import os
 import sys
@@ -10,18 +10,18 @@ from mpi.domain.errors import ConflictError
 from mpi.service.processes.low_priority_thread import NICENESS, run_at_low_priority
 
 
-def niceness():
+def current_niceness():
     return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is not by thread")
-def test_what_is_computed_comes_back_from_a_thread_of_low_priority():
-    before = niceness()
-    assert run_at_low_priority(niceness) == max(NICENESS, before)
-    assert niceness() == before
+def test_result_comes_from_a_thread_of_low_priority():
+    before = current_niceness()
+    assert run_at_low_priority(current_niceness) == max(NICENESS, before)
+    assert current_niceness() == before
 
 
-def test_what_it_raises_is_raised():
+def test_error_in_the_computation_is_raised():
     def refuse():
         raise ConflictError("no")
 
@@ -29,13 +29,13 @@ def test_what_it_raises_is_raised():
         run_at_low_priority(refuse)
 
 
-def test_something_else_is_done_meanwhile():
-    enough, times = threading.Event(), []
+def test_callback_runs_during_the_computation():
+    done, calls = threading.Event(), []
 
     def beat():
-        times.append(1)
-        if len(times) == 3:
-            enough.set()
+        calls.append(1)
+        if len(calls) == 3:
+            done.set()
 
-    assert run_at_low_priority(lambda: enough.wait(30), beat, 0.001)
-    assert len(times) >= 3
+    assert run_at_low_priority(lambda: done.wait(30), beat, 0.001)
+    assert len(calls) >= 3

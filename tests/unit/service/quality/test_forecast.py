@@ -1,4 +1,4 @@
-"""The forecast: what the last weeks were, carried on; and nothing where there is too little to carry on."""
+"""Test the forecast: it extends the last weeks, and is empty without enough history."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -19,23 +19,23 @@ TODAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def at(set_clock):
-    """Set the clock."""
+def set_days_ago(set_clock):
+    """Set the clock to a number of days before today."""
     return lambda days_ago: set_clock(lambda: TODAY - timedelta(days=days_ago))
 
 
 @pytest.fixture
-def index(tmp_path, at):
-    at(29)
-    with an_index(tmp_path / "home", "sis", "ccwis") as made:
-        a_state(made)
-        at(0)
-        yield made
+def backlog_index(tmp_path, set_days_ago):
+    set_days_ago(29)
+    with an_index(tmp_path / "home", "sis", "ccwis") as opened:
+        a_state(opened)
+        set_days_ago(0)
+        yield opened
 
 
-def doubt(index, name):
-    """One more question."""
-    # Born in a year of their own, or all would be one question.
+def add_question(index, name):
+    """Add one question."""
+    # Each pair has its own birth year, or all would be one question.
     alike = {"birth_date": f"20{ord(name) % 17:02}-02-03", "postal_code": None}
     load_rows(
         index, "sis", a_child(name, first_name=f"Marietta{name}", last_name=f"Vandermeer{name}", **alike)
@@ -45,8 +45,8 @@ def doubt(index, name):
     )
 
 
-def answered(index, days_ago, count, minutes=2.0, actor="ana"):
-    """Questions of one sitting, answered and closed; opened on that day too."""
+def answer_questions(index, days_ago, count, minutes=2.0, actor="ana"):
+    """Answer and close questions of one session, opened on the same day."""
     with index.database.write(OPERATOR, "test") as unit:
         start = TODAY - timedelta(days=days_ago)
         for n in range(count + 1):
@@ -61,94 +61,94 @@ def answered(index, days_ago, count, minutes=2.0, actor="ana"):
                 unit.task_work.save(work)
 
 
-def test_the_backlog_takes_the_minutes_that_answers_were_seen_to_take(index):
-    found = forecast_workload(index, OPERATOR)
-    assert (found.backlog, found.minutes, found.minutes_measured) == (6, 3.0, False)
-    assert "assumed" in found.says
+def test_backlog_hours_use_the_measured_minutes_per_answer(backlog_index):
+    forecast = forecast_workload(backlog_index, OPERATOR)
+    assert (forecast.backlog, forecast.minutes, forecast.minutes_measured) == (6, 3.0, False)
+    assert "assumed" in forecast.says
     for days_ago in (3, 2):
-        answered(index, days_ago, 12, minutes=5.0)
-    found = forecast_workload(index, OPERATOR)
-    assert (found.minutes_measured, found.hours) == (True, 0.5)
-    assert found.minutes == pytest.approx(5.0)
-    assert found.people[0].answers == 24
+        answer_questions(backlog_index, days_ago, 12, minutes=5.0)
+    forecast = forecast_workload(backlog_index, OPERATOR)
+    assert (forecast.minutes_measured, forecast.hours) == (True, 0.5)
+    assert forecast.minutes == pytest.approx(5.0)
+    assert forecast.people[0].answers == 24
 
 
-def test_what_arrives_is_carried_on_and_the_day_that_filled_the_index_is_left_out(index, at):
+def test_arrivals_are_extended_without_the_day_of_the_first_load(backlog_index, set_days_ago):
     for days_ago in (20, 10, 5, 1):
-        at(days_ago)
-        doubt(index, "abcdefghijklmnopqrstuvw"[days_ago])
-    at(0)
-    answered(index, 7, 24, minutes=1.0)
-    found = forecast_workload(index, OPERATOR)
-    assert found.backlog == 10
-    by_day = {day.day: (day.arrived, day.answered) for day in found.days}
+        set_days_ago(days_ago)
+        add_question(backlog_index, "abcdefghijklmnopqrstuvw"[days_ago])
+    set_days_ago(0)
+    answer_questions(backlog_index, 7, 24, minutes=1.0)
+    forecast = forecast_workload(backlog_index, OPERATOR)
+    assert forecast.backlog == 10
+    by_day = {day.day: (day.arrived, day.answered) for day in forecast.days}
     assert (TODAY - timedelta(days=29)).date().isoformat() not in by_day
     assert by_day[(TODAY - timedelta(days=10)).date().isoformat()] == (1, 0)
     assert by_day[(TODAY - timedelta(days=7)).date().isoformat()] == (24, 24)
-    assert len(found.days) == 29
-    assert found.arrive_a_week == pytest.approx(7 * 28 / 28)
-    assert found.answered_a_week == pytest.approx(7 * 24 / 28)
-    assert found.hours_a_week == pytest.approx(0.1)
-    assert (found.gone_on, "grows by 1 a week" in found.says) == (None, True)
+    assert len(forecast.days) == 29
+    assert forecast.arrive_a_week == pytest.approx(7 * 28 / 28)
+    assert forecast.answered_a_week == pytest.approx(7 * 24 / 28)
+    assert forecast.hours_a_week == pytest.approx(0.1)
+    assert (forecast.gone_on, "grows by 1 a week" in forecast.says) == (None, True)
 
 
-def test_a_backlog_that_shrinks_has_a_day_on_which_it_is_gone(index):
-    with index.database.write(OPERATOR, "test") as unit:
+def test_shrinking_backlog_has_an_end_date(backlog_index):
+    with backlog_index.database.write(OPERATOR, "test") as unit:
         for n in range(28):
             moment = clock.format_timestamp(TODAY - timedelta(days=1, minutes=n))
             unit.task_work.add_action(
                 QuestionAction(unit.counters.take("task_action"), "old", moment, "ana", "answer")
             )
-    found = forecast_workload(index, OPERATOR)
-    assert found.answered_a_week == pytest.approx(7.0)
-    assert found.gone_on == (date(2026, 11, 24) + timedelta(days=6)).isoformat()
-    assert found.gone_on in found.says
+    forecast = forecast_workload(backlog_index, OPERATOR)
+    assert forecast.answered_a_week == pytest.approx(7.0)
+    assert forecast.gone_on == (date(2026, 11, 24) + timedelta(days=6)).isoformat()
+    assert forecast.gone_on in forecast.says
 
 
-def test_nothing_is_said_of_what_is_to_come_before_there_is_a_history(index, at):
-    at(29 - 13)
-    young = forecast_workload(index, OPERATOR)
-    assert (young.arrive_a_week, young.hours_a_week, young.gone_on) == (None, None, None)
-    assert "nothing can be said yet" in young.says
-    assert "12 whole days" in young.says
-    at(0)
-    assert "Nobody has answered" in forecast_workload(index, OPERATOR).says
+def test_forecast_is_empty_without_enough_history(backlog_index, set_days_ago):
+    set_days_ago(29 - 13)
+    forecast = forecast_workload(backlog_index, OPERATOR)
+    assert (forecast.arrive_a_week, forecast.hours_a_week, forecast.gone_on) == (None, None, None)
+    assert "nothing can be said yet" in forecast.says
+    assert "12 whole days" in forecast.says
+    set_days_ago(0)
+    assert "Nobody has answered" in forecast_workload(backlog_index, OPERATOR).says
 
 
-def test_on_the_first_day_there_is_no_day_to_tell_of(tmp_path):
+def test_forecast_is_empty_on_the_first_day(tmp_path):
     with an_index(tmp_path / "new", "sis") as fresh:
-        found = forecast_workload(fresh, OPERATOR)
-        assert (found.backlog, found.days, found.gone_on) == (0, (), None)
+        forecast = forecast_workload(fresh, OPERATOR)
+        assert (forecast.backlog, forecast.days, forecast.gone_on) == (0, (), None)
 
 
-def test_other_thresholds_ask_for_more_or_less_in_the_measure_of_the_whole_index(index):
-    found = forecast_workload(index, OPERATOR, TrialThresholds(review=6.5)).other
-    assert (found.review, found.questions, found.hours, found.hours_a_week) == (6.5, 0, 0.0, 0.0)
-    same = forecast_workload(index, OPERATOR, TrialThresholds()).other
-    assert (same.questions, same.hours) == (6, 0.3)
+def test_trial_thresholds_forecast_questions_and_hours_of_the_whole_index(backlog_index):
+    trial = forecast_workload(backlog_index, OPERATOR, TrialThresholds(review=6.5)).other
+    assert (trial.review, trial.questions, trial.hours, trial.hours_a_week) == (6.5, 0, 0.0, 0.0)
+    unchanged = forecast_workload(backlog_index, OPERATOR, TrialThresholds()).other
+    assert (unchanged.questions, unchanged.hours) == (6, 0.3)
 
 
-def test_whoever_may_not_see_records_is_told_of_no_day_from_which_a_small_count_follows(index, at):
-    at(10)
+def test_days_with_a_derivable_small_count_are_suppressed(backlog_index, set_days_ago):
+    set_days_ago(10)
     for name in "defghijklmno":
-        doubt(index, name)
-    at(0)
-    answered(index, 7, 40, minutes=1.0)
-    answered(index, 3, 8, minutes=1.0, actor="ben")
-    found = forecast_workload(index, OUTSIDER)
-    told = {day.day: (day.arrived, day.answered) for day in found.days}
+        add_question(backlog_index, name)
+    set_days_ago(0)
+    answer_questions(backlog_index, 7, 40, minutes=1.0)
+    answer_questions(backlog_index, 3, 8, minutes=1.0, actor="ben")
+    forecast = forecast_workload(backlog_index, OUTSIDER)
+    by_day = {day.day: (day.arrived, day.answered) for day in forecast.days}
 
     def day(days_ago):
         return (TODAY - timedelta(days=days_ago)).date().isoformat()
 
-    assert [told[day(days_ago)] for days_ago in (10, 7, 3)] == [
+    assert [by_day[day(days_ago)] for days_ago in (10, 7, 3)] == [
         (None, 0),
         (40, None),
         (None, None),
     ]
-    assert [(one.actor, one.answers) for one in found.people] == [("ana", None), ("ben", None)]
-    full = forecast_workload(index, OPERATOR)
-    assert (found.backlog, found.hours, found.arrive_a_week, found.gone_on, found.says) == (
+    assert [(person.actor, person.answers) for person in forecast.people] == [("ana", None), ("ben", None)]
+    full = forecast_workload(backlog_index, OPERATOR)
+    assert (forecast.backlog, forecast.hours, forecast.arrive_a_week, forecast.gone_on, forecast.says) == (
         full.backlog,
         full.hours,
         full.arrive_a_week,
@@ -157,12 +157,12 @@ def test_whoever_may_not_see_records_is_told_of_no_day_from_which_a_small_count_
     )
 
 
-def test_what_other_thresholds_ask_for_is_not_told_where_it_is_little(index):
-    reclusters = replace(OUTSIDER, actions=OUTSIDER.actions | {Action.RECLUSTER})
-    other = forecast_workload(index, reclusters, TrialThresholds()).other
-    assert (other.questions, other.hours, other.hours_a_week) == (None, None, None)
+def test_small_forecast_of_trial_thresholds_is_suppressed(backlog_index):
+    viewer = replace(OUTSIDER, actions=OUTSIDER.actions | {Action.RECLUSTER})
+    trial = forecast_workload(backlog_index, viewer, TrialThresholds()).other
+    assert (trial.questions, trial.hours, trial.hours_a_week) == (None, None, None)
 
 
-def test_a_forecast_is_of_every_source(index):
+def test_forecast_needs_every_source(backlog_index):
     with pytest.raises(AccessDenied):
-        forecast_workload(index, replace(OPERATOR, sources=frozenset({"sis"})))
+        forecast_workload(backlog_index, replace(OPERATOR, sources=frozenset({"sis"})))

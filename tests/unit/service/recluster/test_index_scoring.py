@@ -1,4 +1,4 @@
-"""The whole index weighed: from what is stored where that is what would be made, and anew elsewhere."""
+"""Test scoring of all pairs for a re-cluster, from stored data or derived again."""
 
 import pytest
 
@@ -15,61 +15,65 @@ HAVEN = {"address_line1": "500 Haven Rd", "postal_code": "43010"}
 
 
 @pytest.fixture
-def filled(index):
-    """Children of one name, and others who are not kin and live at one address."""
+def shared_address_index(index):
+    """An index with namesakes, and unrelated children at one address."""
     load_rows(index, "sis", *(a_child(f"s{n}", birth_date=f"2014-01-0{1 + n % 3}") for n in range(6)))
     load_rows(index, "ccwis", *({**child, **HAVEN} for child in many_children(14)))
     return index
 
 
-def both(index, lists):
-    """Edges as ``score_index`` finds them, and as they are made anew."""
+def score_and_derive(index, lists):
+    """Return edges from stored data, and edges derived again."""
     matcher = index.matcher
     floor = matcher.model.thresholds.storage_floor
     with index.database.read(OPERATOR) as unit:
-        made = derive(unit, index, matcher, floor, ignore_progress, lists(unit))
-        weighed = score_index(unit, index, matcher, floor, ignore_progress, lists(unit))
-        features = {record: weighed.read_features([record])[record] for record in made.features}
-        assert features == made.read_features(made.features)
-    return weighed.edges, made.edges
+        derived = derive(unit, index, matcher, floor, ignore_progress, lists(unit))
+        scored = score_index(unit, index, matcher, floor, ignore_progress, lists(unit))
+        features = {record: scored.read_features([record])[record] for record in derived.features}
+        assert features == derived.read_features(derived.features)
+    return scored.edges, derived.edges
 
 
-def forbid(monkeypatch):
-    """Let nothing be derived anew."""
+def forbid_deriving(monkeypatch):
+    """Fail if anything is derived again."""
 
     def refuse(*_args, **_named):
-        raise AssertionError("something was derived anew")
+        raise AssertionError("something was derived again")
 
     monkeypatch.setattr(index_scoring, "derive", refuse)
 
 
-def test_under_the_configuration_in_force_stored_features_and_keys_are_taken(filled, monkeypatch):
-    forbid(monkeypatch)
-    found, expected = both(filled, filled.shared_values)
-    assert found == expected
-    assert found
-    assert recluster(filled, OPERATOR, filled.matcher, apply=False).is_empty
-    with pytest.raises(AssertionError, match="anew"):
-        recluster(filled, OPERATOR, filled.matcher, apply=False, refresh_lists=True)
+def test_active_configuration_uses_stored_features_and_keys(shared_address_index, monkeypatch):
+    forbid_deriving(monkeypatch)
+    edges, expected = score_and_derive(shared_address_index, shared_address_index.shared_values)
+    assert edges == expected
+    assert edges
+    assert recluster(shared_address_index, OPERATOR, shared_address_index.matcher, apply=False).is_empty
+    with pytest.raises(AssertionError, match="again"):
+        recluster(
+            shared_address_index, OPERATOR, shared_address_index.matcher, apply=False, refresh_lists=True
+        )
 
 
-def test_while_a_record_waits_to_be_searched_everything_is_made_anew(filled, monkeypatch):
-    hot = with_settings(filled, block_limits=BlockLimits(2, 3))
-    assert upsert(hot, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01")).pending
-    found, expected = both(filled, filled.shared_values)
-    assert found == expected
-    forbid(monkeypatch)
-    with pytest.raises(AssertionError, match="anew"):
-        recluster(filled, OPERATOR, filled.matcher, apply=False)
+def test_pending_search_derives_everything_again(shared_address_index, monkeypatch):
+    limited_index = with_settings(shared_address_index, block_limits=BlockLimits(2, 3))
+    assert upsert(limited_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01")).pending
+    edges, expected = score_and_derive(shared_address_index, shared_address_index.shared_values)
+    assert edges == expected
+    forbid_deriving(monkeypatch)
+    with pytest.raises(AssertionError, match="again"):
+        recluster(shared_address_index, OPERATOR, shared_address_index.matcher, apply=False)
 
 
-def test_a_plan_made_of_what_is_stored_tells_of_lists_what_is_to_be_added(filled):
-    before = recluster(filled, OPERATOR, filled.matcher, apply=False).lists
+def test_plan_from_stored_data_reports_values_to_add_to_the_lists(shared_address_index):
+    before = recluster(shared_address_index, OPERATOR, shared_address_index.matcher, apply=False).lists
     assert (before.listed, before.fresh, before.added, before.dropped) == (0, False, 1, 0)
-    recluster(filled, OPERATOR, filled.matcher, apply=True, refresh_lists=True)
-    after = recluster(filled, OPERATOR, filled.matcher, apply=False).lists
+    recluster(shared_address_index, OPERATOR, shared_address_index.matcher, apply=True, refresh_lists=True)
+    after = recluster(shared_address_index, OPERATOR, shared_address_index.matcher, apply=False).lists
     assert (after.listed, after.fresh, after.added, after.dropped) == (1, True, 0, None)
-    other = {"address_line1": "7 Refuge St", "postal_code": "43010"}
-    load_rows(filled, "ccwis", *({**child, **other} for child in many_children(14, start=100)))
-    aged = recluster(filled, OPERATOR, filled.matcher, apply=False).lists
-    assert (aged.listed, aged.fresh, aged.added, aged.dropped) == (1, False, 1, None)
+    other_address = {"address_line1": "7 Refuge St", "postal_code": "43010"}
+    load_rows(
+        shared_address_index, "ccwis", *({**child, **other_address} for child in many_children(14, start=100))
+    )
+    outdated = recluster(shared_address_index, OPERATOR, shared_address_index.matcher, apply=False).lists
+    assert (outdated.listed, outdated.fresh, outdated.added, outdated.dropped) == (1, False, 1, None)

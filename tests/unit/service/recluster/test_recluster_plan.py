@@ -1,4 +1,4 @@
-"""Re-cluster: another model in force, and components that are too large."""
+"""Test re-clusters with another model, and components that are too large."""
 
 import gc
 from contextlib import contextmanager
@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from mpi.bootstrap import open_matcher
 from mpi.domain.errors import ConflictError
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
@@ -14,30 +13,26 @@ from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, partition_of
-from tests.models import tiny_model
 
 
-@pytest.fixture
-def stricter(tmp_path):
-    return open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
-
-
-def doubtful(local_id):
-    """Names and birth date agree, nothing else: 16.1 bits with another of its kind."""
+def doubtful_child(local_id):
+    """Return a child who matches another such child with 16.1 bits."""
     return a_child(local_id, postal_code=None)
 
 
-def test_a_stricter_model_parts_persons_and_what_comes_after_is_resolved_by_it(index, stricter):
-    load_rows(index, "sis", doubtful("s1"), *many_children(5))
-    first = upsert(index, OPERATOR, "ccwis", doubtful("c1")).enterprise_id
+def test_stricter_model_separates_persons_and_resolves_new_records(index, stricter):
+    load_rows(index, "sis", doubtful_child("s1"), *many_children(5))
+    first = upsert(index, OPERATOR, "ccwis", doubtful_child("c1")).enterprise_id
     plan = recluster(index, OPERATOR, stricter, apply=True)
     assert (plan.applied, plan.mint + plan.split >= 1) == (True, True)
-    now = replace(index, matcher=stricter)
-    assert first in crosswalk(now).values()
-    other = upsert(now, OPERATOR, "ccwis", doubtful("c2"))
-    assert other.enterprise_id not in {e for r, e in crosswalk(now).items() if r != ("ccwis", "c2")}
-    assert verify(now, OPERATOR) == []
-    recluster(now, OPERATOR, index.matcher, apply=True)
+    stricter_index = replace(index, matcher=stricter)
+    assert first in crosswalk(stricter_index).values()
+    other = upsert(stricter_index, OPERATOR, "ccwis", doubtful_child("c2"))
+    assert other.enterprise_id not in {
+        eid for record, eid in crosswalk(stricter_index).items() if record != ("ccwis", "c2")
+    }
+    assert verify(stricter_index, OPERATOR) == []
+    recluster(stricter_index, OPERATOR, index.matcher, apply=True)
     assert {frozenset({("sis", "s1"), ("ccwis", "c1"), ("ccwis", "c2")})} <= partition_of(index)
     assert verify(index, OPERATOR) == []
 
@@ -45,17 +40,17 @@ def test_a_stricter_model_parts_persons_and_what_comes_after_is_resolved_by_it(i
 @pytest.mark.parametrize(
     "step",
     [
-        lambda index: upsert(index, OPERATOR, "sis", doubtful("s2")),
+        lambda index: upsert(index, OPERATOR, "sis", doubtful_child("s2")),
         lambda index: withdraw(index, OPERATOR, "sis", "s1"),
-        lambda index: load_rows(index, "sis", doubtful("s2")),
+        lambda index: load_rows(index, "sis", doubtful_child("s2")),
         lambda index: rebuild(index, OPERATOR),
         lambda index: recluster(index, OPERATOR, index.matcher, apply=True),
         lambda index: recluster(index, OPERATOR, index.matcher, apply=False),
         lambda index: verify(index, OPERATOR),
     ],
 )
-def test_a_process_that_missed_a_move_to_another_model_changes_nothing(index, stricter, step):
-    load_rows(index, "sis", doubtful("s1"))
+def test_process_that_missed_a_model_change_changes_nothing(index, stricter, step):
+    load_rows(index, "sis", doubtful_child("s1"))
     recluster(index, OPERATOR, stricter, apply=True)
     before = crosswalk(index)
     with pytest.raises(ConflictError, match="moved to another model"):
@@ -64,7 +59,7 @@ def test_a_process_that_missed_a_move_to_another_model_changes_nothing(index, st
     assert verify(replace(index, matcher=stricter), OPERATOR) == []
 
 
-def test_more_records_of_one_child_than_a_component_may_have_are_parted_and_asked_about_once_each(index):
+def test_oversized_component_is_separated_with_one_task_per_record(index):
     load_rows(index, "sis", *(a_child(f"s{n}") for n in range(60)))
     assert len(partition_of(index)) == 60
     with index.database.read(OPERATOR) as unit:
@@ -87,21 +82,19 @@ def test_more_records_of_one_child_than_a_component_may_have_are_parted_and_aske
     ],
     ids=["plan", "apply", "verify"],
 )
-def test_what_goes_through_the_whole_index_seeks_no_cycles_meanwhile_and_does_afterwards(
-    index, monkeypatch, work
-):
+def test_garbage_collection_is_off_during_work_on_the_whole_index(index, monkeypatch, work):
     upsert(index, OPERATOR, "sis", a_child())
-    seeking = []
+    gc_states = []
     read = Database.read
 
     @contextmanager
-    def noted(self, viewer):
-        seeking.append(gc.isenabled())
+    def read_and_record_gc(self, viewer):
+        gc_states.append(gc.isenabled())
         with read(self, viewer) as unit:
             yield unit
 
-    monkeypatch.setattr(Database, "read", noted)
+    monkeypatch.setattr(Database, "read", read_and_record_gc)
     work(index)
-    assert seeking
-    assert not any(seeking)
+    assert gc_states
+    assert not any(gc_states)
     assert gc.isenabled()

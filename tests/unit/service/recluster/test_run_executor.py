@@ -1,4 +1,4 @@
-"""An epoch: what happens while a re-cluster is carried out, and what a kill at any stage leaves behind."""
+"""Test a re-cluster run: writes during it, kills at every stage, and resumption."""
 
 import time
 from dataclasses import replace
@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from mpi.bootstrap import open_matcher
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.gates.holds import list_holds
@@ -30,386 +29,393 @@ from mpi.service.recluster.run_executor import ACTIVATING, abandon, list_runs
 from mpi.service.recluster.run_publisher import HOLDING, RELEASING
 from mpi.service.records.upsert import upsert, withdraw
 from tests.index import OPERATOR, a_child, all_keys, crosswalk, load_rows, many_children
-from tests.models import tiny_model
-from tests.unit.service.recluster.test_proposals import apart, pair
+from tests.unit.service.recluster.test_proposals import are_separate, upsert_doubtful_pair
 from tests.unit.service.stewardship.test_decisions import make_decision
 
 STAGES = (WRITING, ACTIVATING, RELEASING, CLEARING)
 
 
 @pytest.fixture
-def stricter(tmp_path):
-    return open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
-
-
-@pytest.fixture
-def three(index):
-    """Three children with a doubtful link each, and some others."""
+def mixed_children(index):
+    """An index with three children with a doubtful link each, and five others."""
     for number in range(3):
-        pair(index, number)
+        upsert_doubtful_pair(index, number)
     load_rows(index, "sis", *many_children(5))
     return index
 
 
-class Killed(BaseException):
-    """Stands for a kill: nothing is tidied up after it."""
+class KilledError(BaseException):
+    """Stands for a kill of the process: no cleanup runs after it."""
 
 
-class At:
-    """Progress that does something the first time that a step is told of."""
+class ProgressHook:
+    """A progress callback that runs an action at the first report of a step."""
 
-    def __init__(self, step, then):
-        self.step, self.then, self.seen = step, then, []
+    def __init__(self, step, action):
+        self.step, self.action, self.reports = step, action, []
 
     def __call__(self, step, done, total):
-        self.seen.append((step, done, total))
-        if step == self.step and self.then is not None:
-            then, self.then = self.then, None
-            then()
+        self.reports.append((step, done, total))
+        if step == self.step and self.action is not None:
+            action, self.action = self.action, None
+            action()
 
 
 @pytest.fixture
 def kill(monkeypatch):
-    """A step to take at which the run dies as if its process had been killed."""
+    """An action that ends the run as if its process had been killed."""
 
-    def dies():
+    def die():
         monkeypatch.setattr("mpi.service.recluster.run_executor._detach_or_abandon", lambda *_: None)
-        raise Killed
+        raise KilledError
 
-    return dies
+    return die
 
 
-def another_process(monkeypatch):
-    """From now on this process is not the one that began a run, and that one is no more."""
+def become_another_process(monkeypatch):
+    """Act as another process; the one that started the run has died."""
     monkeypatch.undo()
     monkeypatch.setattr(worker_liveness, "_TOKEN", "another")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STAGES)
-def test_what_is_written_during_a_run_is_kept_and_comes_out_as_the_new_configuration_would_have_it(
-    three, stricter, step
-):
-    now = replace(three, matcher=stricter)
-    flipped = step in (RELEASING, CLEARING)
+def test_writes_during_a_run_are_kept_and_match_the_new_configuration(mixed_children, stricter, step):
+    stricter_index = replace(mixed_children, matcher=stricter)
+    is_active = step in (RELEASING, CLEARING)
 
-    def meanwhile():
-        during = now if flipped else three
-        upsert(during, OPERATOR, "ccwis", a_child("new", first_name="Bbbbb", last_name="Ggggg",
+    def write_during_run():
+        current_index = stricter_index if is_active else mixed_children
+        upsert(current_index, OPERATOR, "ccwis", a_child("new", first_name="Bbbbb", last_name="Ggggg",
                                                   birth_date="2010-03-09", postal_code=None))  # fmt: skip
-        upsert(during, OPERATOR, "sis", a_child("c1", first_name="Someone", last_name="Else"))
-        withdraw(during, OPERATOR, "sis", "2")
-        make_decision(during, "SAME", ["sis:1", "ccwis:1"])
+        upsert(current_index, OPERATOR, "sis", a_child("c1", first_name="Someone", last_name="Else"))
+        withdraw(current_index, OPERATOR, "sis", "2")
+        make_decision(current_index, "SAME", ["sis:1", "ccwis:1"])
 
-    recluster(three, OPERATOR, stricter, apply=True, progress=At(step, meanwhile))
-    links = crosswalk(now)
+    recluster(mixed_children, OPERATOR, stricter, apply=True, progress=ProgressHook(step, write_during_run))
+    links = crosswalk(stricter_index)
     assert links["sis", "1"] == links["ccwis", "1"]
     assert len({links["sis", "0"], links["ccwis", "0"], links["ccwis", "new"]}) == 3
     assert ("sis", "2") not in links
-    assert recluster(now, OPERATOR, stricter, apply=False).is_empty
-    assert verify(now, OPERATOR) == []
-    before = crosswalk(now)
-    assert rebuild(now, OPERATOR).is_empty
-    assert crosswalk(now) == before
+    assert recluster(stricter_index, OPERATOR, stricter, apply=False).is_empty
+    assert verify(stricter_index, OPERATOR) == []
+    before = crosswalk(stricter_index)
+    assert rebuild(stricter_index, OPERATOR).is_empty
+    assert crosswalk(stricter_index) == before
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STAGES)
-def test_a_run_that_is_killed_leaves_a_sound_index_and_is_carried_on_or_begun_anew(
-    three, stricter, step, kill, monkeypatch
+def test_killed_run_leaves_a_sound_index_and_is_resumed_or_restarted(
+    mixed_children, stricter, step, kill, monkeypatch
 ):
-    now = replace(three, matcher=stricter)
-    before = crosswalk(three)
-    with pytest.raises(Killed):
-        recluster(three, OPERATOR, stricter, apply=True, progress=At(step, kill))
-    flipped = step in (RELEASING, CLEARING)
-    left = now if flipped else three
-    another_process(monkeypatch)
-    [run] = list_runs(three, OPERATOR)
+    stricter_index = replace(mixed_children, matcher=stricter)
+    before = crosswalk(mixed_children)
+    with pytest.raises(KilledError):
+        recluster(mixed_children, OPERATOR, stricter, apply=True, progress=ProgressHook(step, kill))
+    is_active = step in (RELEASING, CLEARING)
+    current_index = stricter_index if is_active else mixed_children
+    become_another_process(monkeypatch)
+    [run] = list_runs(mixed_children, OPERATOR)
     assert (run.alive, run.stage) == (
         False,
         {RELEASING: "releasing", CLEARING: "clearing"}.get(step, "deriving"),
     )
-    assert verify(left, OPERATOR) == []
-    if not flipped:
-        assert crosswalk(three) == before
-    upsert(left, OPERATOR, "sis", a_child("late"))
-    recluster(left, OPERATOR, stricter, apply=True)
-    assert all(apart(now, number) for number in range(3))
-    assert verify(now, OPERATOR) == []
-    assert [one.stage for one in list_runs(now, OPERATOR)] == ["done", "done" if flipped else "abandoned"]
-    with now.database.read(OPERATOR) as unit:
-        assert unit.derived_data.config_ids() == {now.config_id(unit)}
+    assert verify(current_index, OPERATOR) == []
+    if not is_active:
+        assert crosswalk(mixed_children) == before
+    upsert(current_index, OPERATOR, "sis", a_child("late"))
+    recluster(current_index, OPERATOR, stricter, apply=True)
+    assert all(are_separate(stricter_index, number) for number in range(3))
+    assert verify(stricter_index, OPERATOR) == []
+    assert [listed_run.stage for listed_run in list_runs(stricter_index, OPERATOR)] == [
+        "done",
+        "done" if is_active else "abandoned",
+    ]
+    with stricter_index.database.read(OPERATOR) as unit:
+        assert unit.derived_data.config_ids() == {stricter_index.config_id(unit)}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [WRITING, HOLDING, ACTIVATING, RELEASING, CLEARING])
-def test_a_proposal_that_was_killed_while_it_was_applied_is_resumed(three, stricter, step, kill, monkeypatch):
-    now = replace(three, matcher=stricter)
-    made = propose(three, OPERATOR, stricter)
-    with pytest.raises(Killed):
-        apply_proposal(three, OPERATOR, stricter, made.id, [made.items[0].no], At(step, kill))
-    another_process(monkeypatch)
-    [run] = list_runs(three, OPERATOR)
-    assert get_proposal(three, OPERATOR, made.id).status == "applying"
+def test_killed_application_of_a_proposal_is_resumed(mixed_children, stricter, step, kill, monkeypatch):
+    stricter_index = replace(mixed_children, matcher=stricter)
+    proposal = propose(mixed_children, OPERATOR, stricter)
+    with pytest.raises(KilledError):
+        apply_proposal(
+            mixed_children, OPERATOR, stricter, proposal.id, [proposal.items[0].no], ProgressHook(step, kill)
+        )
+    become_another_process(monkeypatch)
+    [run] = list_runs(mixed_children, OPERATOR)
+    assert get_proposal(mixed_children, OPERATOR, proposal.id).status == "applying"
     if step in (WRITING, RELEASING):
-        done = apply_proposal(three, OPERATOR, stricter, made.id)
-        assert (done.applied, done.held, done.changed) == (1, 2, 0)
+        application = apply_proposal(mixed_children, OPERATOR, stricter, proposal.id)
+        assert (application.applied, application.held, application.changed) == (1, 2, 0)
     else:
-        assert resume_run(three, OPERATOR, stricter, run.id).stage == "done"
-    assert get_proposal(now, OPERATOR, made.id).status == "applied"
-    assert [apart(now, number) for number in range(3)].count(True) == 1
-    assert [item.status for item in get_proposal(now, OPERATOR, made.id).items] == ["applied", "held", "held"]
-    assert len(list_holds(now, OPERATOR)) == 2
-    assert verify(now, OPERATOR) == []
+        assert resume_run(mixed_children, OPERATOR, stricter, run.id).stage == "done"
+    assert get_proposal(stricter_index, OPERATOR, proposal.id).status == "applied"
+    assert [are_separate(stricter_index, number) for number in range(3)].count(True) == 1
+    assert [item.status for item in get_proposal(stricter_index, OPERATOR, proposal.id).items] == [
+        "applied",
+        "held",
+        "held",
+    ]
+    assert len(list_holds(stricter_index, OPERATOR)) == 2
+    assert verify(stricter_index, OPERATOR) == []
     with pytest.raises(ConflictError, match="nothing to resume"):
-        resume_run(now, OPERATOR, stricter, run.id)
+        resume_run(stricter_index, OPERATOR, stricter, run.id)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [WRITING, ACTIVATING])
-def test_a_proposal_that_was_killed_before_its_flip_can_be_abandoned_and_is_open_again(
-    three, stricter, step, kill, monkeypatch
+def test_application_killed_before_activation_can_be_abandoned_and_reopens_the_proposal(
+    mixed_children, stricter, step, kill, monkeypatch
 ):
-    before = crosswalk(three)
-    made = propose(three, OPERATOR, stricter)
-    with pytest.raises(Killed):
-        apply_proposal(three, OPERATOR, stricter, made.id, [1], At(step, kill))
-    another_process(monkeypatch)
-    [run] = list_runs(three, OPERATOR)
-    assert abandon(three, OPERATOR, run.id).stage == "abandoned"
-    assert (crosswalk(three), list_holds(three, OPERATOR)) == (before, [])
-    assert get_proposal(three, OPERATOR, made.id).status == "open"
-    assert verify(three, OPERATOR) == []
-    apply_proposal(three, OPERATOR, stricter, made.id)
-    assert all(apart(replace(three, matcher=stricter), number) for number in range(3))
+    before = crosswalk(mixed_children)
+    proposal = propose(mixed_children, OPERATOR, stricter)
+    with pytest.raises(KilledError):
+        apply_proposal(mixed_children, OPERATOR, stricter, proposal.id, [1], ProgressHook(step, kill))
+    become_another_process(monkeypatch)
+    [run] = list_runs(mixed_children, OPERATOR)
+    assert abandon(mixed_children, OPERATOR, run.id).stage == "abandoned"
+    assert (crosswalk(mixed_children), list_holds(mixed_children, OPERATOR)) == (before, [])
+    assert get_proposal(mixed_children, OPERATOR, proposal.id).status == "open"
+    assert verify(mixed_children, OPERATOR) == []
+    apply_proposal(mixed_children, OPERATOR, stricter, proposal.id)
+    assert all(are_separate(replace(mixed_children, matcher=stricter), number) for number in range(3))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [WRITING, ACTIVATING, RELEASING, CLEARING])
-def test_a_rollback_that_was_killed_is_resumed(three, stricter, step, kill, monkeypatch):
-    before = crosswalk(three)
-    made = propose(three, OPERATOR, stricter)
-    apply_proposal(three, OPERATOR, stricter, made.id, [1, 2])
-    now = replace(three, matcher=stricter)
-    with pytest.raises(Killed):
-        roll_back_proposal(now, OPERATOR, three.matcher, made.id, At(step, kill))
-    another_process(monkeypatch)
-    run = list_runs(three, OPERATOR)[0]
-    resume_run(now, OPERATOR, three.matcher, run.id)
-    assert crosswalk(three) == before
-    assert list_holds(three, OPERATOR) == []
-    assert get_proposal(three, OPERATOR, made.id).status == "rolled_back"
-    assert verify(three, OPERATOR) == []
+def test_killed_rollback_is_resumed(mixed_children, stricter, step, kill, monkeypatch):
+    before = crosswalk(mixed_children)
+    proposal = propose(mixed_children, OPERATOR, stricter)
+    apply_proposal(mixed_children, OPERATOR, stricter, proposal.id, [1, 2])
+    stricter_index = replace(mixed_children, matcher=stricter)
+    with pytest.raises(KilledError):
+        roll_back_proposal(
+            stricter_index, OPERATOR, mixed_children.matcher, proposal.id, ProgressHook(step, kill)
+        )
+    become_another_process(monkeypatch)
+    run = list_runs(mixed_children, OPERATOR)[0]
+    resume_run(stricter_index, OPERATOR, mixed_children.matcher, run.id)
+    assert crosswalk(mixed_children) == before
+    assert list_holds(mixed_children, OPERATOR) == []
+    assert get_proposal(mixed_children, OPERATOR, proposal.id).status == "rolled_back"
+    assert verify(mixed_children, OPERATOR) == []
 
 
-def test_the_lineage_and_the_feed_show_the_run_as_the_cause(three, stricter):
-    after = read_change_feed(three, OPERATOR, 0, 1000).cursor
-    recluster(three, OPERATOR, stricter, apply=True)
-    assert [event.cause for event in read_change_feed(three, OPERATOR, after, 1000).events] == [
+def test_lineage_and_change_feed_show_the_run_as_cause(mixed_children, stricter):
+    after = read_change_feed(mixed_children, OPERATOR, 0, 1000).cursor
+    recluster(mixed_children, OPERATOR, stricter, apply=True)
+    assert [event.cause for event in read_change_feed(mixed_children, OPERATOR, after, 1000).events] == [
         "recluster"
     ] * 3
 
 
-def test_one_run_at_a_time(three, stricter):
-    refused = []
+def test_only_one_run_at_a_time(mixed_children, stricter):
+    refusals = []
 
-    def another():
+    def start_another():
         with pytest.raises(ConflictError, match=r"run 1 \(deriving\) is under way"):
-            recluster(three, OPERATOR, three.matcher, apply=True)
-        refused.append(True)
+            recluster(mixed_children, OPERATOR, mixed_children.matcher, apply=True)
+        refusals.append(True)
 
-    recluster(three, OPERATOR, stricter, apply=True, progress=At(WRITING, another))
-    assert refused
+    recluster(mixed_children, OPERATOR, stricter, apply=True, progress=ProgressHook(WRITING, start_another))
+    assert refusals
 
 
-def test_a_run_that_fails_before_its_flip_leaves_nothing(three, stricter):
-    before = crosswalk(three)
+def test_run_that_fails_before_activation_leaves_nothing(mixed_children, stricter):
+    before = crosswalk(mixed_children)
 
-    def fails():
+    def fail():
         raise ConflictError("no")
 
     with pytest.raises(ConflictError, match="no"):
-        recluster(three, OPERATOR, stricter, apply=True, progress=At(ACTIVATING, fails))
-    assert crosswalk(three) == before
-    assert [run.stage for run in list_runs(three, OPERATOR)] == ["abandoned"]
-    with three.database.read(OPERATOR) as unit:
-        assert unit.derived_data.config_ids() == {three.config_id(unit)}
-    assert verify(three, OPERATOR) == []
+        recluster(mixed_children, OPERATOR, stricter, apply=True, progress=ProgressHook(ACTIVATING, fail))
+    assert crosswalk(mixed_children) == before
+    assert [run.stage for run in list_runs(mixed_children, OPERATOR)] == ["abandoned"]
+    with mixed_children.database.read(OPERATOR) as unit:
+        assert unit.derived_data.config_ids() == {mixed_children.config_id(unit)}
+    assert verify(mixed_children, OPERATOR) == []
 
 
-def test_a_worker_that_another_has_taken_over_from_writes_no_more(three, stricter):
-    def taken():
-        with three.database.write(OPERATOR, "test") as unit:
+def test_worker_whose_run_was_taken_over_stops_writing(mixed_children, stricter):
+    def take_over():
+        with mixed_children.database.write(OPERATOR, "test") as unit:
             unit.runs.update(1, worker="elsewhere:1:x")
 
     with pytest.raises(ConflictError, match="another process"):
-        recluster(three, OPERATOR, stricter, apply=True, progress=At(WRITING, taken))
-    assert [run.stage for run in list_runs(three, OPERATOR)] == ["deriving"]
+        recluster(mixed_children, OPERATOR, stricter, apply=True, progress=ProgressHook(WRITING, take_over))
+    assert [run.stage for run in list_runs(mixed_children, OPERATOR)] == ["deriving"]
 
 
-def test_rebuild_mends_what_was_damaged_and_leaves_the_ids(three):
-    before, tasks = crosswalk(three), None
-    with three.database.read(OPERATOR) as unit:
+def test_rebuild_repairs_damaged_data_and_keeps_the_ids(mixed_children):
+    before, tasks = crosswalk(mixed_children), None
+    with mixed_children.database.read(OPERATOR) as unit:
         tasks = {(task.key, task.bits) for task in unit.tasks.all()}
-        config_id = three.config_id(unit)
-        kept = unit.derived_data.record_ids(config_id), unit.derived_data.all_edges(config_id)
-    with three.database.write(OPERATOR, "damage") as unit:
+        config_id = mixed_children.config_id(unit)
+        expected = unit.derived_data.record_ids(config_id), unit.derived_data.all_edges(config_id)
+    with mixed_children.database.write(OPERATOR, "damage") as unit:
         unit.derived_data.delete_features_and_keys(config_id, [1, 2])
-        unit.derived_data.delete_edges(config_id, list(kept[1])[:1])
+        unit.derived_data.delete_edges(config_id, list(expected[1])[:1])
         unit.derived_data.add_edges(config_id, {(900, 901): 20.0})
         unit.derived_data.add_features(config_id, [(902, b"[]")])
-    assert rebuild(three, OPERATOR).is_empty
-    assert crosswalk(three) == before
-    with three.database.read(OPERATOR) as unit:
-        assert (unit.derived_data.record_ids(config_id), unit.derived_data.all_edges(config_id)) == kept
+    assert rebuild(mixed_children, OPERATOR).is_empty
+    assert crosswalk(mixed_children) == before
+    with mixed_children.database.read(OPERATOR) as unit:
+        assert (unit.derived_data.record_ids(config_id), unit.derived_data.all_edges(config_id)) == expected
         assert {(task.key, task.bits) for task in unit.tasks.all()} == tasks
-    assert verify(three, OPERATOR) == []
+    assert verify(mixed_children, OPERATOR) == []
 
 
-def test_rebuild_mends_the_keys_that_are_searched(three):
-    with three.database.write(OPERATOR, "damage") as unit:
-        config_id = three.config_id(unit)
-        kept = all_keys(unit, config_id)
+def test_rebuild_repairs_the_searched_keys(mixed_children):
+    with mixed_children.database.write(OPERATOR, "damage") as unit:
+        config_id = mixed_children.config_id(unit)
+        expected = all_keys(unit, config_id)
         group, key, record = next(unit.keys.iterate_searched_rows(config_id)).T.tolist()[0]
     row = f"config_id = {config_id} AND group_id = {group} AND key = {key} AND record_id = {record}"
-    with three.database.engine.begin() as connection:
+    with mixed_children.database.engine.begin() as connection:
         connection.execute(text(f"UPDATE blocking_key SET record_id = 77 WHERE {row}"))
-    assert [finding.law for finding in verify(three, OPERATOR)] == [5]
-    assert rebuild(three, OPERATOR).is_empty
-    with three.database.read(OPERATOR) as unit:
-        assert all_keys(unit, config_id) == kept
-    assert verify(three, OPERATOR) == []
+    assert [finding.law for finding in verify(mixed_children, OPERATOR)] == [5]
+    assert rebuild(mixed_children, OPERATOR).is_empty
+    with mixed_children.database.read(OPERATOR) as unit:
+        assert all_keys(unit, config_id) == expected
+    assert verify(mixed_children, OPERATOR) == []
 
 
-def test_runs_are_for_whom_may_re_cluster_everything(three, stricter):
-    recluster(three, OPERATOR, stricter, apply=True)
+def test_runs_need_the_recluster_right_on_every_source(mixed_children, stricter):
+    recluster(mixed_children, OPERATOR, stricter, apply=True)
     for viewer in (
         Viewer("district", None, frozenset(Action), frozenset({"sis"})),
         Viewer("reader", None, frozenset(Action) - {Action.RECLUSTER}, None),
     ):
-        for asked in (
-            lambda v: list_runs(three, v),
-            lambda v: resume_run(three, v, stricter, 1),
-            lambda v: abandon(three, v, 1),
+        for call in (
+            lambda caller: list_runs(mixed_children, caller),
+            lambda caller: resume_run(mixed_children, caller, stricter, 1),
+            lambda caller: abandon(mixed_children, caller, 1),
         ):
             with pytest.raises(AccessDenied):
-                asked(viewer)
+                call(viewer)
     with pytest.raises(NotFoundError):
-        resume_run(three, OPERATOR, stricter, 9)
+        resume_run(mixed_children, OPERATOR, stricter, 9)
     with pytest.raises(ConflictError, match="done"):
-        abandon(three, OPERATOR, 1)
+        abandon(mixed_children, OPERATOR, 1)
 
 
-def test_a_run_may_be_interrupted_until_its_configuration_is_in_force(three, stricter):
-    late = {}
+def test_run_can_be_interrupted_until_its_configuration_is_active(mixed_children, stricter):
+    commit_states = {}
 
-    def look(step, _done, _total):
-        late.setdefault(step, three.database.is_commit_begun)
+    def record_commit_state(step, _done, _total):
+        commit_states.setdefault(step, mixed_children.database.is_commit_begun)
 
-    recluster(three, OPERATOR, stricter, apply=True, progress=look)
-    assert (late[WRITING], late[ACTIVATING], late[RELEASING]) == (False, False, True)
+    recluster(mixed_children, OPERATOR, stricter, apply=True, progress=record_commit_state)
+    assert (commit_states[WRITING], commit_states[ACTIVATING], commit_states[RELEASING]) == (
+        False,
+        False,
+        True,
+    )
 
 
-def number_of(index, source, local_id):
-    """The number of a record."""
+def find_record_id(index, source, local_id):
+    """Return the ID of a record."""
     with index.database.read(OPERATOR) as unit:
         return unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])[local_id].id
 
 
-def edges_in_force(index):
+def active_edges(index):
     with index.database.read(OPERATOR) as unit:
         return unit.derived_data.all_edges(index.config_id(unit))
 
 
 @pytest.mark.parametrize(
-    "becomes",
+    "change",
     [
         {"first_name": "Bbbbb", "last_name": "Ggggg", "birth_date": "2010-03-09", "postal_code": "43007"},
         {"first_name": "Bbbbb", "last_name": "Ggggg", "birth_date": "2013-07-21", "postal_code": "43007"},
         None,
     ],
-    ids=["still alike", "not alike", "withdrawn"],
+    ids=["still-alike", "not-alike", "withdrawn"],
 )
-def test_what_changes_between_one_record_of_a_pair_and_the_other_leaves_no_edge_of_what_it_was(
-    three, stricter, monkeypatch, becomes
+def test_record_changed_between_the_reads_of_a_pair_leaves_no_outdated_edge(
+    mixed_children, stricter, monkeypatch, change
 ):
-    now = replace(three, matcher=stricter)
-    first = number_of(three, "sis", "0")
-    assert first < number_of(three, "ccwis", "0")
+    stricter_index = replace(mixed_children, matcher=stricter)
+    first = find_record_id(mixed_children, "sis", "0")
+    assert first < find_record_id(mixed_children, "ccwis", "0")
 
-    def meanwhile():
-        if becomes is None:
-            withdraw(three, OPERATOR, "ccwis", "0")
+    def change_record():
+        if change is None:
+            withdraw(mixed_children, OPERATOR, "ccwis", "0")
         else:
-            upsert(three, OPERATOR, "ccwis", a_child("0", **becomes))
+            upsert(mixed_children, OPERATOR, "ccwis", a_child("0", **change))
 
-    def one_by_one(pace, items, **_sizes):
+    def single_item_batches(pace, items, **_sizes):
         for item in items:
             yield PacedBatch(pace, [item])
-            if item == first and edges_beside(three):
+            if item == first and has_derived_edges(mixed_children):
                 monkeypatch.undo()
-                meanwhile()
+                change_record()
 
-    def edges_beside(index):
+    def has_derived_edges(index):
         with index.database.read(OPERATOR) as unit:
-            others = unit.derived_data.config_ids() - {index.config_id(unit)}
-            return any(unit.derived_data.all_edges(other) for other in others)
+            other_configs = unit.derived_data.config_ids() - {index.config_id(unit)}
+            return any(unit.derived_data.all_edges(config) for config in other_configs)
 
-    monkeypatch.setattr(Pace, "batches", one_by_one)
-    recluster(three, OPERATOR, stricter, apply=True)
-    assert Pace.batches is not one_by_one, "the record changed in the middle of it"
-    if becomes is None:
-        back = a_child("0", first_name="Bbbbb", last_name="Ggggg", birth_date="2010-03-09")
-        upsert(now, OPERATOR, "ccwis", back)
-    assert verify(now, OPERATOR) == []
-    found = edges_in_force(now)
-    rebuild(now, OPERATOR)
-    assert found == edges_in_force(now)
+    monkeypatch.setattr(Pace, "batches", single_item_batches)
+    recluster(mixed_children, OPERATOR, stricter, apply=True)
+    assert Pace.batches is not single_item_batches, "the record changed in the middle of it"
+    if change is None:
+        returned = a_child("0", first_name="Bbbbb", last_name="Ggggg", birth_date="2010-03-09")
+        upsert(stricter_index, OPERATOR, "ccwis", returned)
+    assert verify(stricter_index, OPERATOR) == []
+    edges = active_edges(stricter_index)
+    rebuild(stricter_index, OPERATOR)
+    assert edges == active_edges(stricter_index)
 
 
 @pytest.mark.parametrize("step", ["_find_items_to_publish", "_find_items_to_hold"])
-def test_a_run_that_settles_for_long_says_that_it_is_alive_meanwhile(three, stricter, monkeypatch, step):
-    made = propose(three, OPERATOR, stricter)
-    settles, seen = getattr(run_publisher, step), []
+def test_run_that_publishes_for_long_keeps_its_heartbeat(mixed_children, stricter, monkeypatch, step):
+    proposal = propose(mixed_children, OPERATOR, stricter)
+    real_step, alive_states = getattr(run_publisher, step), []
 
-    def slowly(unit, **given):
-        began = time.monotonic()
-        while time.monotonic() - began < 1.0:
+    def run_slowly(unit, **arguments):
+        start = time.monotonic()
+        while time.monotonic() - start < 1.0:
             time.sleep(0.1)
-            seen.append(list_runs(three, OPERATOR)[0].alive)
-        return settles(unit, **given)
+            alive_states.append(list_runs(mixed_children, OPERATOR)[0].alive)
+        return real_step(unit, **arguments)
 
     monkeypatch.setattr(service_runs, "HEARTBEAT_S", 0.1)
     monkeypatch.setattr(worker_liveness, "HEARTBEAT_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(run_publisher, step, slowly)
-    apply_proposal(three, OPERATOR, stricter, made.id)
-    assert len(seen) > 5
-    assert all(seen)
+    monkeypatch.setattr(run_publisher, step, run_slowly)
+    apply_proposal(mixed_children, OPERATOR, stricter, proposal.id)
+    assert len(alive_states) > 5
+    assert all(alive_states)
 
 
-def test_of_two_that_find_one_interrupted_run_the_later_leaves_it_to_the_other(
-    three, stricter, kill, monkeypatch
+def test_later_of_two_processes_leaves_an_interrupted_run_to_the_other(
+    mixed_children, stricter, kill, monkeypatch
 ):
-    with pytest.raises(Killed):
-        recluster(three, OPERATOR, stricter, apply=True, progress=At(WRITING, kill))
-    another_process(monkeypatch)
-    alive, ended = run_executor.is_alive, []
+    with pytest.raises(KilledError):
+        recluster(mixed_children, OPERATOR, stricter, apply=True, progress=ProgressHook(WRITING, kill))
+    become_another_process(monkeypatch)
+    is_alive, ended_commits = run_executor.is_alive, []
 
-    def ended_by_another(run):
-        """Between what the later one has read and what it writes, another gives the run up."""
-        was = alive(run)
-        if not ended:
-            abandon(three, OPERATOR, run.id)
-            ended.append(run_of(run.id).ended_commit)
-        return was
+    def abandon_by_another(run):
+        """Abandon the run from another process between the later one's read and write."""
+        result = is_alive(run)
+        if not ended_commits:
+            abandon(mixed_children, OPERATOR, run.id)
+            ended_commits.append(find_run(run.id).ended_commit)
+        return result
 
-    def run_of(number):
-        with three.database.read(OPERATOR) as unit:
+    def find_run(number):
+        with mixed_children.database.read(OPERATOR) as unit:
             return unit.runs.get(number)
 
-    monkeypatch.setattr(run_executor, "is_alive", ended_by_another)
-    recluster(three, OPERATOR, stricter, apply=True)
-    first, later = sorted(list_runs(three, OPERATOR), key=lambda run: run.id)
+    monkeypatch.setattr(run_executor, "is_alive", abandon_by_another)
+    recluster(mixed_children, OPERATOR, stricter, apply=True)
+    first, later = sorted(list_runs(mixed_children, OPERATOR), key=lambda run: run.id)
     assert (first.stage, later.stage) == ("abandoned", "done")
-    assert [run_of(first.id).ended_commit] == ended
+    assert [find_run(first.id).ended_commit] == ended_commits

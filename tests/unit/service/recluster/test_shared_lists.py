@@ -1,4 +1,4 @@
-"""The configuration's lists of shared values: made by a re-cluster, and obeyed by every path alike."""
+"""Test lists of shared values: made by a re-cluster and obeyed by every path."""
 
 import hashlib
 from dataclasses import replace
@@ -25,22 +25,22 @@ HAVEN_KEY = "500 HAVEN RD|43010"
 
 
 def residents(count=14):
-    """Children who are not kin and live at one address."""
+    """Return unrelated children who live at one address."""
     return [{**child, **HAVEN} for child in many_children(count)]
 
 
-def refresh(index, *, apply=True, matcher=None):
+def refresh_lists(index, *, apply=True, matcher=None):
     return recluster(index, OPERATOR, matcher or index.matcher, apply=apply, refresh_lists=True)
 
 
-def config(index):
-    """The number of the configuration in force and how many values it lists."""
+def active_config(index):
+    """Return the active configuration's ID and the number of its listed values."""
     with index.database.read(OPERATOR) as unit:
         return index.config_id(unit), len(index.shared_values(unit))
 
 
-def addresses_of(index, source, local_id):
-    """The addresses by which a record is compared."""
+def compared_addresses(index, source, local_id):
+    """Return the addresses by which a record is compared."""
     with index.database.read(OPERATOR) as unit:
         number = unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])[local_id].id
         stored = unit.derived_data.features(index.config_id(unit), [number])
@@ -48,119 +48,123 @@ def addresses_of(index, source, local_id):
 
 
 @pytest.fixture
-def listed(index):
-    """An index whose lists have the group home."""
+def index_with_lists(index):
+    """An index whose lists contain the group home."""
     load_rows(index, "ccwis", *residents())
-    refresh(index)
+    refresh_lists(index)
     return index
 
 
-def test_nothing_is_counted_until_a_person_asks_for_fresh_lists(index):
+def test_lists_stay_empty_until_they_are_refreshed(index):
     load_rows(index, "ccwis", *residents())
     plan = recluster(index, OPERATOR, index.matcher, apply=True)
     assert (plan.lists.listed, plan.lists.fresh, plan.lists.added, plan.lists.dropped) == (0, False, 1, 0)
-    assert addresses_of(index, "ccwis", "c3") == (HAVEN_KEY,)
-    assert config(index) == (1, 0)
+    assert compared_addresses(index, "ccwis", "c3") == (HAVEN_KEY,)
+    assert active_config(index) == (1, 0)
     assert verify(index, OPERATOR) == []
 
 
-def test_a_plan_with_fresh_lists_changes_nothing_until_it_is_applied(index):
+def test_plan_with_refreshed_lists_changes_nothing_until_applied(index):
     load_rows(index, "ccwis", *residents())
-    plan = refresh(index, apply=False)
+    plan = refresh_lists(index, apply=False)
     assert (plan.lists.listed, plan.lists.fresh, plan.applied) == (1, True, False)
-    assert config(index) == (1, 0)
-    refresh(index)
-    assert config(index) == (2, 1)
-    assert addresses_of(index, "ccwis", "c3") == ()
+    assert active_config(index) == (1, 0)
+    refresh_lists(index)
+    assert active_config(index) == (2, 1)
+    assert compared_addresses(index, "ccwis", "c3") == ()
     assert verify(index, OPERATOR) == []
 
 
-def test_fresh_lists_that_are_the_old_ones_make_no_new_configuration(listed):
-    before = config(listed)
-    assert refresh(listed).is_empty
-    assert config(listed) == before
+def test_refresh_without_a_change_makes_no_new_configuration(index_with_lists):
+    before = active_config(index_with_lists)
+    assert refresh_lists(index_with_lists).is_empty
+    assert active_config(index_with_lists) == before
 
 
-def test_every_path_takes_the_listed_values_out(listed):
+def test_every_path_removes_the_listed_values(index_with_lists):
     newcomer = a_child("n1", first_name="Zora", last_name="Quist", **HAVEN)
-    upsert(listed, OPERATOR, "sis", newcomer)
-    load_rows(listed, "sis", {**newcomer, "local_id": "n2"})
+    upsert(index_with_lists, OPERATOR, "sis", newcomer)
+    load_rows(index_with_lists, "sis", {**newcomer, "local_id": "n2"})
     load_rows(
-        listed, "sis", *({**child, **HAVEN} for child in many_children(MIN_RECORDS_FOR_DUCKDB, start=100))
+        index_with_lists,
+        "sis",
+        *({**child, **HAVEN} for child in many_children(MIN_RECORDS_FOR_DUCKDB, start=100)),
     )
-    assert {addresses_of(listed, "sis", one) for one in ("n1", "n2", "c100", "c599")} == {()}
-    assert verify(listed, OPERATOR) == []
+    assert {
+        compared_addresses(index_with_lists, "sis", local_id) for local_id in ("n1", "n2", "c100", "c599")
+    } == {()}
+    assert verify(index_with_lists, OPERATOR) == []
 
 
-def test_a_search_and_a_dry_run_score_as_a_record_that_is_stored_would_be(listed):
-    seen = []
+def test_search_and_dry_run_score_like_a_stored_record(index_with_lists):
+    compared = []
 
-    def watching(left, right):
-        seen.append((left, right))
-        return listed.matcher.scorer._compare(left, right)
+    def compare_and_record(left, right):
+        compared.append((left, right))
+        return index_with_lists.matcher.scorer._compare(left, right)
 
-    scorer = replace(listed.matcher.scorer, _compare=watching)
-    watched = replace(listed, matcher=replace(listed.matcher, scorer=scorer))
-    one = {**residents()[3], "local_id": "n1"}
-    for ask in (
-        lambda: search_persons(watched, OPERATOR, one),
-        lambda: dry_run(watched, OPERATOR, "sis", rows(one), LoadOptions()),
+    scorer = replace(index_with_lists.matcher.scorer, _compare=compare_and_record)
+    watched_index = replace(index_with_lists, matcher=replace(index_with_lists.matcher, scorer=scorer))
+    child = {**residents()[3], "local_id": "n1"}
+    for call in (
+        lambda: search_persons(watched_index, OPERATOR, child),
+        lambda: dry_run(watched_index, OPERATOR, "sis", rows(child), LoadOptions()),
     ):
-        seen.clear()
-        ask()
-        assert {side.addresses for pair in seen for side in pair} == {()}
+        compared.clear()
+        call()
+        assert {side.addresses for pair in compared for side in pair} == {()}
 
 
-def test_an_error_does_not_tell_that_an_address_is_a_shared_one(index):
+def test_error_does_not_reveal_that_an_address_is_shared(index):
     blocking = BlockingSpec.parse({"home": ["addresses"]})
     model = replace(index.matcher.model, blocking=blocking)
-    by_home = replace(index, matcher=replace(index.matcher, model=model))
-    load_rows(by_home, "ccwis", *residents())
-    refresh(by_home)
-    assert search_persons(by_home, OPERATOR, HAVEN) == []
+    address_index = replace(index, matcher=replace(index.matcher, model=model))
+    load_rows(address_index, "ccwis", *residents())
+    refresh_lists(address_index)
+    assert search_persons(address_index, OPERATOR, HAVEN) == []
     with pytest.raises(RecordError, match="give a name"):
-        search_persons(by_home, OPERATOR, {"postal_code": "43010"})
+        search_persons(address_index, OPERATOR, {"postal_code": "43010"})
 
 
-def test_a_rebuild_keeps_the_lists_though_the_residents_have_left(listed):
+def test_rebuild_keeps_the_lists_after_residents_have_left(index_with_lists):
     for child in residents()[5:]:
-        withdraw(listed, OPERATOR, "ccwis", child["local_id"])
-    before = config(listed)
-    plan = rebuild(listed, OPERATOR)
-    assert (plan.is_empty, plan.lists.dropped, config(listed)) == (True, 1, before)
-    assert addresses_of(listed, "ccwis", "c3") == ()
-    assert verify(listed, OPERATOR) == []
-    refresh(listed)
-    assert config(listed) == (1, 0)
-    assert addresses_of(listed, "ccwis", "c3") == (HAVEN_KEY,)
+        withdraw(index_with_lists, OPERATOR, "ccwis", child["local_id"])
+    before = active_config(index_with_lists)
+    plan = rebuild(index_with_lists, OPERATOR)
+    assert (plan.is_empty, plan.lists.dropped, active_config(index_with_lists)) == (True, 1, before)
+    assert compared_addresses(index_with_lists, "ccwis", "c3") == ()
+    assert verify(index_with_lists, OPERATOR) == []
+    refresh_lists(index_with_lists)
+    assert active_config(index_with_lists) == (1, 0)
+    assert compared_addresses(index_with_lists, "ccwis", "c3") == (HAVEN_KEY,)
 
 
-def test_another_model_comes_with_fresh_lists(tmp_path, index):
+def test_change_of_model_refreshes_the_lists(tmp_path, index):
     load_rows(index, "ccwis", *residents())
-    other = open_matcher(str(tiny_model(tmp_path / "other", version="2", link=13.0)))
-    assert recluster(index, OPERATOR, other, apply=True).lists.fresh
-    assert config(replace(index, matcher=other)) == (2, 1)
-    assert addresses_of(replace(index, matcher=other), "ccwis", "c3") == ()
+    other_matcher = open_matcher(str(tiny_model(tmp_path / "other", version="2", link=13.0)))
+    assert recluster(index, OPERATOR, other_matcher, apply=True).lists.fresh
+    assert active_config(replace(index, matcher=other_matcher)) == (2, 1)
+    assert compared_addresses(replace(index, matcher=other_matcher), "ccwis", "c3") == ()
 
 
-def test_a_process_that_was_open_before_obeys_the_new_lists_at_once(index):
+def test_open_process_obeys_new_lists_at_once(index):
     load_rows(index, "ccwis", *residents())
-    config(index)
-    refresh(with_caches(index, shared_values={}))
+    active_config(index)
+    refresh_lists(with_caches(index, shared_values={}))
     upsert(index, OPERATOR, "sis", a_child("n1", **HAVEN))
-    assert addresses_of(index, "sis", "n1") == ()
+    assert compared_addresses(index, "sis", "n1") == ()
     assert verify(index, OPERATOR) == []
 
 
-def test_a_configuration_without_lists_is_the_one_that_it_was_before_there_were_lists(index):
+def test_configuration_without_lists_keeps_its_old_digest(index):
     model = index.matcher.model
     with index.database.read(OPERATOR) as unit:
         digest = unit.configs.active_config().digest
     assert digest == hashlib.sha256(f"{model.digest}|{model.standardizer}".encode()).hexdigest()
 
 
-def test_a_configuration_holds_no_address(listed):
-    with listed.database.read(OPERATOR) as unit:
-        text = unit.configs.lists(listed.config_id(unit))
+def test_configuration_contains_no_address(index_with_lists):
+    with index_with_lists.database.read(OPERATOR) as unit:
+        text = unit.configs.lists(index_with_lists.config_id(unit))
     assert text.startswith('{"addresses":[')
     assert "HAVEN" not in text

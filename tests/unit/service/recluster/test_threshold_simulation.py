@@ -1,4 +1,4 @@
-"""Thresholds tried on a live index keep the model's promise of what is for a person."""
+"""Test that simulated thresholds respect the model's cautions."""
 
 from dataclasses import replace
 
@@ -10,18 +10,18 @@ from mpi.service.recluster.threshold_simulation import TrialThresholds, simulate
 from tests.index import OPERATOR, an_index
 
 
-def cautious(index):
+def with_caution(index):
     model = replace(
         index.matcher.model, cautions=Cautions(8.0, {"odd": "given_l IS NULL AND given_r IS NULL"})
     )
     return replace(index, matcher=replace(index.matcher, model=model))
 
 
-def test_thresholds_that_would_link_pairs_held_in_doubt_or_drop_them_are_refused(tmp_path):
+def test_thresholds_that_link_or_drop_cautioned_pairs_are_refused(tmp_path):
     with an_index(tmp_path, "SIS") as index:
-        held = cautious(index)
+        cautious_index = with_caution(index)
         for bits in (TrialThresholds(link=7.5, margin=1.0), TrialThresholds(review=9.0)):
             with pytest.raises(InputError, match=r"8\.0 bits"):
-                simulate_thresholds(held, OPERATOR, bits)
+                simulate_thresholds(cautious_index, OPERATOR, bits)
             assert simulate_thresholds(index, OPERATOR, bits).moved == 0
-        assert simulate_thresholds(held, OPERATOR, TrialThresholds(link=11.0)).link == 11.0
+        assert simulate_thresholds(cautious_index, OPERATOR, TrialThresholds(link=11.0)).link == 11.0

@@ -1,4 +1,4 @@
-"""Blocks past the alarm size are told of once; past the hard size a request waits for the worker."""
+"""Test large blocks: an alarm above one size, a deferred search above another."""
 
 import logging
 
@@ -12,133 +12,135 @@ from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import Outcome, upsert, withdraw
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, partition_of, with_settings
 
-NAMESAKES = 8
+NAMESAKE_COUNT = 8
 
 
 @pytest.fixture
 def index(tmp_path, database_url):
-    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as made:
-        load_rows(made, "sis", *(a_child(f"S{n}", birth_date=f"2014-01-0{1 + n}") for n in range(NAMESAKES)))
-        yield made
+    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
+        load_rows(
+            opened, "sis", *(a_child(f"S{n}", birth_date=f"2014-01-0{1 + n}") for n in range(NAMESAKE_COUNT))
+        )
+        yield opened
 
 
-def limited(index, alarm: int, hard: int):
+def with_block_limits(index, alarm: int, hard: int):
     return with_settings(index, block_limits=BlockLimits(alarm, hard))
 
 
-def waiting(index) -> int:
+def count_pending(index) -> int:
     with index.database.read(OPERATOR) as unit:
         return unit.large_blocks.count_pending()
 
 
-def queued(index) -> list[int]:
+def queued_block_sizes(index) -> list[int]:
     with index.database.read(OPERATOR) as unit:
-        return [one.records for one in unit.large_blocks.all(index.config_id(unit))]
+        return [block.records for block in unit.large_blocks.all(index.config_id(unit))]
 
 
-def test_past_the_alarm_size_a_block_is_searched_in_full_counted_logged_and_queued_once(index, caplog):
-    told = limited(index, alarm=NAMESAKES, hard=100)
+def test_block_above_the_alarm_size_is_searched_logged_and_queued_once(namesake_index, caplog):
+    limited_index = with_block_limits(namesake_index, alarm=NAMESAKE_COUNT, hard=100)
     with caplog.at_level(logging.WARNING, "mpi.blocks"):
-        first = upsert(told, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
-        upsert(told, OPERATOR, "ccwis", a_child("u2", birth_date="2014-01-02"))
+        first = upsert(limited_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
+        upsert(limited_index, OPERATOR, "ccwis", a_child("u2", birth_date="2014-01-02"))
     assert first.outcome is Outcome.LINKED
     assert not first.pending
-    assert queued(index) == [NAMESAKES + 1]
-    assert told.block_counts.past_alarm == 2
+    assert queued_block_sizes(namesake_index) == [NAMESAKE_COUNT + 1]
+    assert limited_index.block_counts.past_alarm == 2
     [line] = [record.getMessage() for record in caplog.records if record.name == "mpi.blocks"]
-    assert str(NAMESAKES + 1) in line
+    assert str(NAMESAKE_COUNT + 1) in line
     assert "Okonkwo" not in line.title()
-    assert waiting(index) == 0
+    assert count_pending(namesake_index) == 0
 
 
-def test_past_the_hard_size_a_request_is_answered_pending_and_the_worker_finishes_it(index):
-    hot = limited(index, alarm=2, hard=NAMESAKES)
-    answer = upsert(hot, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
+def test_request_above_the_hard_size_is_pending_until_the_worker_finishes_it(namesake_index):
+    limited_index = with_block_limits(namesake_index, alarm=2, hard=NAMESAKE_COUNT)
+    answer = upsert(limited_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
     assert (answer.outcome, answer.pending, answer.provisional) == (Outcome.REVIEW, True, True)
     assert answer.enterprise_id
-    assert waiting(index) == 1
-    assert queued(index) == [NAMESAKES + 1]
-    links = crosswalk(index)
+    assert count_pending(namesake_index) == 1
+    assert queued_block_sizes(namesake_index) == [NAMESAKE_COUNT + 1]
+    links = crosswalk(namesake_index)
     assert links["ccwis", "u1"] != links["sis", "S0"]
-    again = upsert(hot, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
-    assert (again.outcome, again.pending) == (Outcome.REVIEW, True)
-    assert verify(index, OPERATOR) == [], "what waits is a hold on record, no breach"
-    assert finish_deferred_searches(hot, OPERATOR) == 1
-    links = crosswalk(index)
+    repeated = upsert(limited_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
+    assert (repeated.outcome, repeated.pending) == (Outcome.REVIEW, True)
+    assert verify(namesake_index, OPERATOR) == [], "a pending record is a recorded hold, not a finding"
+    assert finish_deferred_searches(limited_index, OPERATOR) == 1
+    links = crosswalk(namesake_index)
     assert links["ccwis", "u1"] == links["sis", "S0"]
-    assert waiting(index) == 0
-    assert verify(index, OPERATOR) == []
-    assert recluster(index, OPERATOR, index.matcher, apply=False).is_empty
+    assert count_pending(namesake_index) == 0
+    assert verify(namesake_index, OPERATOR) == []
+    assert recluster(namesake_index, OPERATOR, namesake_index.matcher, apply=False).is_empty
 
 
-def test_a_record_that_was_there_stays_where_it_was_until_it_is_finished(index):
-    upsert(index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
-    before = crosswalk(index)
-    hot = limited(index, alarm=2, hard=NAMESAKES)
-    answer = upsert(hot, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-02"))
+def test_known_record_stays_with_its_person_until_its_search_is_finished(namesake_index):
+    upsert(namesake_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
+    before = crosswalk(namesake_index)
+    limited_index = with_block_limits(namesake_index, alarm=2, hard=NAMESAKE_COUNT)
+    answer = upsert(limited_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-02"))
     assert (answer.outcome, answer.pending, answer.provisional) == (Outcome.REVIEW, True, False)
-    assert crosswalk(index) == before
-    finish_deferred_searches(hot, OPERATOR)
-    links = crosswalk(index)
+    assert crosswalk(namesake_index) == before
+    finish_deferred_searches(limited_index, OPERATOR)
+    links = crosswalk(namesake_index)
     assert links["ccwis", "u1"] == links["sis", "S1"]
-    assert verify(index, OPERATOR) == []
+    assert verify(namesake_index, OPERATOR) == []
 
 
-def test_the_partition_is_the_same_finished_at_once_or_after_others_in_any_order(tmp_path):
+def test_partition_does_not_depend_on_when_searches_finish(tmp_path):
     sent = [a_child(f"u{n}", birth_date=f"2014-01-0{1 + n % 5}", grade=str(n)) for n in range(6)]
-    found = []
+    partitions = []
     for hard in (1_000, 3, 5):
-        with an_index(tmp_path / str(hard), "sis", "ccwis", secret="11" * 32) as made:
-            hot = limited(made, alarm=2, hard=hard)
+        with an_index(tmp_path / str(hard), "sis", "ccwis", secret="11" * 32) as index:
+            limited_index = with_block_limits(index, alarm=2, hard=hard)
             for record in sent if hard != 5 else reversed(sent):
-                upsert(hot, OPERATOR, "ccwis", record)
+                upsert(limited_index, OPERATOR, "ccwis", record)
                 if hard == 3 and record["local_id"] == "u4":
-                    finish_deferred_searches(hot, OPERATOR)
-            assert (waiting(made) > 0) == (hard < 1_000)
-            finish_deferred_searches(hot, OPERATOR)
-            assert verify(made, OPERATOR) == []
-            found.append(partition_of(made))
-    assert found[0] == found[1] == found[2]
+                    finish_deferred_searches(limited_index, OPERATOR)
+            assert (count_pending(index) > 0) == (hard < 1_000)
+            finish_deferred_searches(limited_index, OPERATOR)
+            assert verify(index, OPERATOR) == []
+            partitions.append(partition_of(index))
+    assert partitions[0] == partitions[1] == partitions[2]
 
 
-def test_what_is_withdrawn_or_loaded_while_it_waits_is_not_brought_back_or_done_twice(index):
-    hot = limited(index, alarm=2, hard=NAMESAKES)
+def test_record_withdrawn_or_loaded_while_pending_is_not_resolved_again(namesake_index):
+    limited_index = with_block_limits(namesake_index, alarm=2, hard=NAMESAKE_COUNT)
     for number in (1, 2):
-        upsert(hot, OPERATOR, "ccwis", a_child(f"u{number}", birth_date="2014-01-01"))
-    withdraw(hot, OPERATOR, "ccwis", "u1")
-    load_rows(hot, "ccwis", a_child("u2", birth_date="2014-01-03"))
-    finish_deferred_searches(hot, OPERATOR)
-    links = crosswalk(index)
+        upsert(limited_index, OPERATOR, "ccwis", a_child(f"u{number}", birth_date="2014-01-01"))
+    withdraw(limited_index, OPERATOR, "ccwis", "u1")
+    load_rows(limited_index, "ccwis", a_child("u2", birth_date="2014-01-03"))
+    finish_deferred_searches(limited_index, OPERATOR)
+    links = crosswalk(namesake_index)
     assert ("ccwis", "u1") not in links
     assert links["ccwis", "u2"] == links["sis", "S2"]
-    assert waiting(index) == 0
-    assert verify(index, OPERATOR) == []
+    assert count_pending(namesake_index) == 0
+    assert verify(namesake_index, OPERATOR) == []
 
 
-def test_a_kill_while_a_record_is_finished_leaves_it_waiting(index, monkeypatch):
-    hot = limited(index, alarm=2, hard=NAMESAKES)
-    upsert(hot, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
-    before = crosswalk(index)
+def test_kill_while_a_record_is_finished_leaves_it_pending(namesake_index, monkeypatch):
+    limited_index = with_block_limits(namesake_index, alarm=2, hard=NAMESAKE_COUNT)
+    upsert(limited_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
+    before = crosswalk(namesake_index)
 
-    def killed(*_arguments, **_options):
+    def interrupt(*_arguments, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mpi.service.resolution.resolve.publish", killed)
+    monkeypatch.setattr("mpi.service.resolution.resolve.publish", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        finish_deferred_searches(hot, OPERATOR)
+        finish_deferred_searches(limited_index, OPERATOR)
     monkeypatch.undo()
-    assert waiting(index) == 1
-    assert crosswalk(index) == before
-    assert finish_deferred_searches(hot, OPERATOR) == 1
+    assert count_pending(namesake_index) == 1
+    assert crosswalk(namesake_index) == before
+    assert finish_deferred_searches(limited_index, OPERATOR) == 1
 
 
-def test_a_block_read_in_parts_is_found_whole_by_requests_and_searches(index, monkeypatch):
-    asked = {name: value for name, value in a_child(birth_date="2014-01-05").items() if name != "local_id"}
-    whole = search_persons(index, OPERATOR, asked)
+def test_block_read_in_batches_is_found_completely(namesake_index, monkeypatch):
+    query = {name: value for name, value in a_child(birth_date="2014-01-05").items() if name != "local_id"}
+    expected = search_persons(namesake_index, OPERATOR, query)
     monkeypatch.setattr("mpi.service.core.stored_features.FEATURES_PER_BATCH", 3)
-    assert search_persons(index, OPERATOR, asked) == whole
-    assert len(whole) > 3
-    upsert(index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-07"))
-    links = crosswalk(index)
+    assert search_persons(namesake_index, OPERATOR, query) == expected
+    assert len(expected) > 3
+    upsert(namesake_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-07"))
+    links = crosswalk(namesake_index)
     assert links["ccwis", "u1"] == links["sis", "S6"]
-    assert verify(index, OPERATOR) == []
+    assert verify(namesake_index, OPERATOR) == []

@@ -49,7 +49,7 @@ from tests.index import (
     rows,
     with_settings,
 )
-from tests.unit.service.persons.test_golden_record import the, upsert_record, values
+from tests.unit.service.persons.test_golden_record import upsert_record, value_of, values_by_attribute
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY
 
 WHY = StepOptions("document-seen", "Birth certificate shown at the office")
@@ -65,7 +65,7 @@ def eid(index) -> str:
 
 def test_correction_names_its_record_author_reason_and_evidence(index, eid):
     effect = correct_value(index, OPERATOR, eid, "birth_date", "2014-03-08", WHY)
-    born = the(index, eid, "birth_date")
+    born = value_of(index, eid, "birth_date")
     assert (born.value, born.rule, born.record.source) == ("2014-03-08", "correction", "STEWARD")
     assert [other.value for other in born.others] == ["2014-03-09", "2014-03-09"]
     correction = born.correction
@@ -94,10 +94,10 @@ def test_correction_moves_no_record_and_opens_no_task(index, eid):
 
 def test_undo_reverts_a_correction_and_the_lineage_shows_both_steps(index, eid):
     effect = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
-    assert the(index, eid, "middle_name").value == "Louise"
-    record = the(index, eid, "middle_name").record
+    assert value_of(index, eid, "middle_name").value == "Louise"
+    record = value_of(index, eid, "middle_name").record
     undo_step(index, OPERATOR, effect.step)
-    assert the(index, eid, "middle_name").value == "Lou"
+    assert value_of(index, eid, "middle_name").value == "Lou"
     causes = [step.cause for step in look_up_lineage(index, OPERATOR, eid) if step.step == effect.step]
     assert causes == ["correction", "undo correction"]
     with pytest.raises(NotFoundError):
@@ -107,17 +107,17 @@ def test_undo_reverts_a_correction_and_the_lineage_shows_both_steps(index, eid):
 def test_later_correction_wins_and_its_undo_restores_the_earlier_one(index, eid):
     first = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     second = correct_value(index, OPERATOR, eid, "middle_name", "Louisa", WHY)
-    assert the(index, eid, "middle_name").value == "Louisa"
+    assert value_of(index, eid, "middle_name").value == "Louisa"
     undo_step(index, OPERATOR, second.step)
-    assert the(index, eid, "middle_name").value == "Louise"
+    assert value_of(index, eid, "middle_name").value == "Louise"
     undo_step(index, OPERATOR, first.step)
-    assert the(index, eid, "middle_name").value == "Lou"
+    assert value_of(index, eid, "middle_name").value == "Lou"
 
 
 def test_correction_stays_when_its_record_changes(index, eid):
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     upsert_record(index, "sis:1", middle_name="Lucy")
-    middle = the(index, eid, "middle_name")
+    middle = value_of(index, eid, "middle_name")
     assert (middle.value, [other.value for other in middle.others]) == ("Louise", ["Lucy"])
 
 
@@ -125,23 +125,23 @@ def test_correction_moves_with_the_record_it_corrects(index, eid):
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     split(index, OPERATOR, eid, [[RecordRef("sis", "1")], [RecordRef("ccwis", "1")]], StepOptions("test"))
     links = crosswalk(index)
-    assert the(index, links["sis", "1"], "middle_name").value == "Louise"
-    assert "middle_name" not in values(index, links["ccwis", "1"])
+    assert value_of(index, links["sis", "1"], "middle_name").value == "Louise"
+    assert "middle_name" not in values_by_attribute(index, links["ccwis", "1"])
     withdraw(index, OPERATOR, "sis", "1")
     upsert_record(index, "sis:1")
-    assert the(index, crosswalk(index)["sis", "1"], "middle_name").value == "Louise"
+    assert value_of(index, crosswalk(index)["sis", "1"], "middle_name").value == "Louise"
 
 
 def test_value_that_no_record_states_can_be_corrected(index, eid):
     correct_value(index, OPERATOR, eid, "birth_place", {"birth_city": "Dayton", "birth_state": "OH"}, WHY)
-    place = the(index, eid, "birth_place")
+    place = value_of(index, eid, "birth_place")
     assert place.value == {"birth_city": "Dayton", "birth_state": "OH"}
 
 
 def test_preview_leaves_no_trace(index, eid):
     effect = correct_value(index, OPERATOR, eid, "middle_name", "Louise", replace(WHY, preview=True))
     assert effect.preview
-    assert the(index, eid, "middle_name").value == "Lou"
+    assert value_of(index, eid, "middle_name").value == "Lou"
     with index.database.read(OPERATOR) as unit:
         assert [source.code for source in unit.sources.all()] == ["ccwis", "sis"]
 
@@ -196,18 +196,18 @@ def test_reader_of_some_sources_sees_corrections_only_when_granted(index, eid):
     before = look_up_golden_record(index, SIS_ONLY, eid)
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     assert look_up_golden_record(index, SIS_ONLY, eid) == before
-    value = the(index, eid, "middle_name", WITH_CORRECTIONS)
+    value = value_of(index, eid, "middle_name", WITH_CORRECTIONS)
     # Another steward's evidence may mention records that this reader may not see.
     assert (value.value, value.correction.evidence) == ("Louise", None)
     correct_value(index, WITH_CORRECTIONS, eid, "middle_name", "Lulu", WHY)
-    assert the(index, eid, "middle_name", WITH_CORRECTIONS).correction.evidence == WHY.note
+    assert value_of(index, eid, "middle_name", WITH_CORRECTIONS).correction.evidence == WHY.note
 
 
 def test_correction_of_a_hidden_record_is_hidden(index, eid):
     upsert_record(index, "ccwis:1", preferred_name="Mara")
     correct_value(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
-    record = the(index, eid, "preferred_name").record
-    assert "preferred_name" not in values(index, eid, WITH_CORRECTIONS)
+    record = value_of(index, eid, "preferred_name").record
+    assert "preferred_name" not in values_by_attribute(index, eid, WITH_CORRECTIONS)
     assert "correction" not in {step.cause for step in look_up_lineage(index, WITH_CORRECTIONS, eid)}
     with pytest.raises(NotFoundError):
         read(index, WITH_CORRECTIONS, record.source, record.local_id)
@@ -264,20 +264,20 @@ def test_no_call_distinguishes_a_hidden_correction_from_an_unknown_one(index, ei
     upsert_record(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
     upsert_record(index, "ccwis:1", preferred_name="Mara")
     correct_value(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
-    hidden, unknown = the(index, eid, "preferred_name").record, RecordRef("STEWARD", "correction-999999")
+    hidden, unknown = value_of(index, eid, "preferred_name").record, RecordRef("STEWARD", "correction-999999")
     viewer = replace(WITH_CORRECTIONS, client="district")
     hidden_calls, unknown_calls = calls_naming(hidden, eid), calls_naming(unknown, eid)
     for name in hidden_calls:
         answer = answer_of(index, viewer, hidden_calls[name], hidden)
         assert (name, answer) == (name, answer_of(index, viewer, unknown_calls[name], unknown))
-    assert the(index, eid, "preferred_name").value == "Mimi"
+    assert value_of(index, eid, "preferred_name").value == "Mimi"
 
 
 def test_correction_record_cannot_be_named_in_other_calls(index, eid):
     upsert_record(index, "sis:2")
     upsert_record(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
-    record, before = the(index, eid, "middle_name").record, len(list_decisions(index, OPERATOR))
+    record, before = value_of(index, eid, "middle_name").record, len(list_decisions(index, OPERATOR))
     calls = calls_naming(record, eid)
     call_names = (
         "same",
@@ -310,7 +310,7 @@ def test_correction_record_cannot_be_named_in_other_calls(index, eid):
 def test_correction_of_a_hidden_record_has_no_label(index, eid):
     withdraw(index, OPERATOR, "sis", "1")
     effect = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
-    record = the(index, eid, "middle_name").record
+    record = value_of(index, eid, "middle_name").record
     with index.database.read(WITH_CORRECTIONS) as unit:
         records = unit.records.find_by_local_ids(unit.sources.get_by_code("STEWARD").id, [record.local_id])
         number = records[record.local_id].id
@@ -323,7 +323,7 @@ def test_correction_of_a_hidden_record_has_no_label(index, eid):
 @pytest.mark.parametrize("kind", ["sealed", "expunged"])
 def test_seal_also_seals_the_corrections_of_its_record(index, eid, kind):
     correct_value(index, OPERATOR, eid, "middle_name", "Xanthippe", WHY)
-    record = the(index, eid, "middle_name").record
+    record = value_of(index, eid, "middle_name").record
     upsert(index, OPERATOR, "sis", a_child("1", restrictions=[{"kind": kind}]))
     assert "Xanthippe" not in repr(look_up_golden_record(index, OPERATOR, eid))
     with pytest.raises(NotFoundError):
@@ -340,7 +340,7 @@ def test_seal_also_seals_the_corrections_of_its_record(index, eid, kind):
 
 def test_only_corrections_enter_the_stewards_source(index, eid):
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
-    record = the(index, eid, "middle_name").record
+    record = value_of(index, eid, "middle_name").record
     with pytest.raises(ConflictError):
         upsert(index, OPERATOR, "STEWARD", a_child(record.local_id))
     with pytest.raises(ConflictError):
@@ -349,7 +349,7 @@ def test_only_corrections_enter_the_stewards_source(index, eid):
         withdraw(index, OPERATOR, "STEWARD", record.local_id)
     with pytest.raises(ConflictError):
         add_source(index, OPERATOR, NewSource("other", kind=SourceKind.STEWARD))
-    assert the(index, eid, "middle_name").value == "Louise"
+    assert value_of(index, eid, "middle_name").value == "Louise"
 
 
 def test_correction_waits_for_approval_only_when_every_step_does(index, eid):
@@ -358,9 +358,9 @@ def test_correction_waits_for_approval_only_when_every_step_does(index, eid):
     always_index = with_settings(index, second_approver=SecondApprover.ALWAYS)
     effect = correct_value(always_index, OPERATOR, eid, "middle_name", "Louisa", WHY)
     assert effect.awaiting
-    assert the(index, eid, "middle_name").value == "Louise"
+    assert value_of(index, eid, "middle_name").value == "Louise"
     approve(always_index, replace(OPERATOR, client="second"), effect.step)
-    assert the(index, eid, "middle_name").value == "Louisa"
+    assert value_of(index, eid, "middle_name").value == "Louisa"
 
 
 def test_freeze_window_holds_no_correction_and_no_undo_of_one(index, eid):
@@ -370,9 +370,9 @@ def test_freeze_window_holds_no_correction_and_no_undo_of_one(index, eid):
     )
     effect = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     assert effect.held_until is None
-    assert the(index, eid, "middle_name").value == "Louise"
+    assert value_of(index, eid, "middle_name").value == "Louise"
     undo_step(index, OPERATOR, effect.step)
-    assert the(index, eid, "middle_name").value == "Lou"
+    assert value_of(index, eid, "middle_name").value == "Lou"
 
 
 def test_retired_or_unknown_person_is_not_corrected(index, eid):
