@@ -16,11 +16,12 @@ from mpi.domain.errors import ConflictError, InputError, StoreError, Survivorshi
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.survivorship import SurvivorshipRules
+from mpi.domain.tuning import DEFAULT_TUNING, Tuning
 from mpi.domain.viewer import make_operator
 from mpi.matching.model.match_model import MODEL_FILES, MatchModel, find_model_folder, load_model
 from mpi.service.access.setup import create_index, require_secret
 from mpi.service.core.block_limits import BlockLimits
-from mpi.service.core.index import Index, IndexSettings, Matcher, SignInLimits, Store, compile_matcher
+from mpi.service.core.index import Index, IndexSettings, Matcher, SignInLimits, compile_matcher, open_store
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
@@ -34,7 +35,13 @@ _IN_DATABASE = "in the database of MPI_DATABASE_URL: name another"
 """Part of an error message that names the place of an existing index."""
 
 
-def open_index(settings: Settings, *, for_model_change: bool = False, for_look_up: bool = False) -> Index:
+def open_index(
+    settings: Settings,
+    *,
+    for_model_change: bool = False,
+    for_look_up: bool = False,
+    tuning: Tuning = DEFAULT_TUNING,
+) -> Index:
     """Open the index that the settings name.
 
     Args:
@@ -43,21 +50,22 @@ def open_index(settings: Settings, *, for_model_change: bool = False, for_look_u
             one of an earlier standardizer, for which no new record can be standardized.
         for_look_up: compile the model only if records are compared after all, which saves the time of
             importing Splink and of compiling.
+        tuning: sizes, intervals and limits.
 
     Raises:
         StoreError: the index is missing, of another version, or was made with another secret.
         ModelError: the index's model cannot be found or compiled.
         SurvivorshipError: the file of survivorship rules cannot be used.
     """
-    database = _open_database(settings)
+    database = _open_database(settings, tuning)
     with _dispose_on_failure(database):
-        index = _open_checked(settings, database, for_model_change=for_model_change)
+        index = _open_checked(settings, database, tuning, for_model_change=for_model_change)
         if not for_look_up:
             index.matcher.compile()
         return index
 
 
-def _open_checked(settings: Settings, database: Database, *, for_model_change: bool) -> Index:
+def _open_checked(settings: Settings, database: Database, tuning: Tuning, *, for_model_change: bool) -> Index:
     """Open an index after checking its schema version, secret and model."""
     migrate.require_current(database)
     keyed_hash = _read_secret(settings.secret_path)
@@ -72,15 +80,21 @@ def _open_checked(settings: Settings, database: Database, *, for_model_change: b
         raise StoreError(
             f"model {name} is not the one that the index runs on: restore its folder, or set MPI_MODEL to it"
         )
-    return _create_index(settings, database, matcher, keyed_hash, is_test=info.is_test)
+    return _create_index(settings, database, matcher, keyed_hash, tuning, is_test=info.is_test)
 
 
 def _create_index(
-    settings: Settings, database: Database, matcher: Matcher, keyed_hash: KeyedHash, *, is_test: bool
+    settings: Settings,
+    database: Database,
+    matcher: Matcher,
+    keyed_hash: KeyedHash,
+    tuning: Tuning,
+    *,
+    is_test: bool,
 ) -> Index:
     """Create the index object from its opened parts."""
     return Index(
-        store=Store(database),
+        store=open_store(database, tuning),
         matcher=matcher,
         keyed_hash=keyed_hash,
         home=settings.home,
@@ -99,16 +113,18 @@ def _create_index(
                 longest=timedelta(hours=settings.sign_in_hours),
             ),
             block_limits=BlockLimits(settings.block_alarm, settings.block_hard),
+            tuning=tuning,
         ),
     )
 
 
-def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
+def init_index(settings: Settings, *, is_test: bool, tuning: Tuning = DEFAULT_TUNING) -> tuple[Index, str]:
     """Create a new index on disk.
 
     Args:
         settings: home folder, database and model of the index.
         is_test: whether enterprise IDs are marked as test IDs.
+        tuning: sizes, intervals and limits.
 
     Returns:
         The open index and the API key of its first client.
@@ -125,7 +141,7 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         home.chmod(0o700)
     except OSError as error:
         raise StoreError(f"cannot write {home}: {error.strerror}") from error
-    database = Database(settings.url)
+    database = Database(settings.url, tuning=tuning.storage)
     with _dispose_on_failure(database):
         if migrate.schema_state(database) is not migrate.SchemaState.MISSING:
             # Only mpi db upgrade changes an existing schema, after the operator made a backup.
@@ -140,7 +156,7 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         matcher = load_matcher(settings, None)
         keyed_hash = _make_secret(settings.secret_path)
         key = create_index(database, make_operator(), matcher, keyed_hash, is_test=is_test)
-        return _create_index(settings, database, matcher, keyed_hash, is_test=is_test), key
+        return _create_index(settings, database, matcher, keyed_hash, tuning, is_test=is_test), key
 
 
 @contextmanager
@@ -319,10 +335,10 @@ def note_restore(settings: Settings) -> str:
         database.dispose()
 
 
-def _open_database(settings: Settings) -> Database:
+def _open_database(settings: Settings, tuning: Tuning = DEFAULT_TUNING) -> Database:
     """Connect to the database of an existing index."""
     _require_file(settings)
-    return Database(settings.url)
+    return Database(settings.url, tuning=tuning.storage)
 
 
 def _require_file(settings: Settings) -> None:

@@ -137,6 +137,7 @@ class StorageTuning:
         lookup_chunk_keys: keys that one statement of a parallel look-up reads.
         second_reader_keys: fewest keys for which a second reading thread pays: those of 8,000 records.
         feature_batch_records: records whose features are in memory at one time.
+        listed_disclosures: most past answers that are read for the receipt of a step.
     """
 
     busy_timeout_ms: int = 30_000
@@ -149,6 +150,7 @@ class StorageTuning:
     lookup_chunk_keys: int = 10_000
     second_reader_keys: int = 200_000
     feature_batch_records: int = 2_000
+    listed_disclosures: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,16 +190,16 @@ class ReviewTuning:
 
     Args:
         explained_records: most records of a person whose pairs are scored for an explanation.
-        evidence_pairs: most pairs that are scored as evidence of a decision.
+        evidence_pairs: most pairs that are scored as evidence of a decision, while other writers wait. Of
+            more pairs, only the stored weights are used.
         feed_cursors: most change-feed cursors that a process remembers.
-        listed_disclosures: most answers that a list of disclosures shows.
-        sampled_records: most records whose pairs are counted for the strata of a blind sample.
+        sampled_records: most records whose pairs are counted to size the strata of a blind sample. In an
+            index with fewer records, every pair is counted.
     """
 
     explained_records: int = 100
     evidence_pairs: int = 20_000
     feed_cursors: int = 1_000
-    listed_disclosures: int = 1_000
     sampled_records: int = 20_000
 
 

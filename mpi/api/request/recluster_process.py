@@ -16,12 +16,6 @@ from mpi.service.recluster.run_state import RunView
 from mpi.service.recluster.threshold_simulation import Simulation, TrialThresholds
 from mpi.service.recluster.threshold_simulation import simulate_thresholds as simulate_in_process
 
-MIN_PROCESS_RECORDS = 5_000
-"""Number of records from which a child process is started.
-
-Starting one takes one to two seconds; a proposal over 20,000 records takes three.
-"""
-
 Result = TypeVar("Result")
 
 
@@ -60,7 +54,7 @@ def _run_job(index: Index, viewer: Viewer, job: Callable[..., Result], *argument
     require_whole_index(viewer)
     with index.database.read(make_operator()) as unit:
         record_count = unit.keys.max_record_id(index.config_id(unit))
-    if record_count < MIN_PROCESS_RECORDS:
+    if record_count < index.tuning.request.process_records:
         return job(index, viewer, *arguments)
     return run_with_index_in_child_process(index, job, viewer, *arguments)
 

@@ -12,6 +12,7 @@ from mpi.api.request.recluster_process import resume_run
 from mpi.bootstrap import load_matcher
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError, MpiError, describe_origin
+from mpi.domain.tuning import RequestTuning
 from mpi.domain.viewer import make_operator
 from mpi.matching.scoring.engines import DUCKDB_ENGINE
 from mpi.service.core.index import Index
@@ -19,25 +20,19 @@ from mpi.service.indexing.background_compaction import CompactionMonitor, compac
 from mpi.service.recluster.run_state import get_engine_name, is_alive
 from mpi.storage.repositories.derived.recluster_runs import RunStage
 
-CHECK_INTERVAL_S = 60.0
-"""Seconds between two later checks."""
-FIRST_CHECK_WITHIN_S = 5.0
-"""Seconds within which the second check comes.
-
-The delay is random, so that of several processes that start together one takes an interrupted run up first.
-"""
-
 _log = logging.getLogger("mpi.api")
 
 
 def start_resumption(app: FastAPI) -> None:
     """Start the threads that check for interrupted re-clusters and unmerged key segments."""
-    for check, name in ((_resume_runs, "resume runs"), (_compact_segments, "compact key segments")):
-        threading.Thread(target=check, args=(app,), name=name, daemon=True).start()
+    tuning = app.state.index.tuning.request
+    for check, name in ((_resume_runs, "resume runs"), (compact_segments, "compact key segments")):
+        thread = threading.Thread(target=check, args=(app, wait_for_checks(tuning)), name=name, daemon=True)
+        thread.start()
 
 
-def _resume_runs(app: FastAPI) -> None:
-    for _ in _wait_for_checks():
+def _resume_runs(app: FastAPI, checks: Iterator[None]) -> None:
+    for _ in checks:
         try:
             resume_interrupted(app)
         except MpiError as error:
@@ -45,25 +40,35 @@ def _resume_runs(app: FastAPI) -> None:
             _log.warning("an interrupted re-cluster was not resumed: %s (%s)", error, describe_origin(error))
 
 
-def _compact_segments(app: FastAPI) -> None:
+def compact_segments(app: FastAPI, checks: Iterator[None]) -> None:
+    """Compact leftover key segments at each check.
+
+    Args:
+        app: the application, which has the open index.
+        checks: yields when a check is due.
+    """
     monitor = CompactionMonitor()
-    for _ in _wait_for_checks():
+    for _ in checks:
         index: Index = app.state.index
         try:
             if monitor.is_compaction_due(index, make_operator()):
-                compact_in_child_process(index.database, make_operator())
+                compact_in_child_process(index.database, make_operator(), index.tuning)
         except MpiError as error:
             _log.warning("key segments were not compacted: %s", error)
 
 
-def _wait_for_checks() -> Iterator[None]:
-    """Yield when a check is due: at once, soon after, then regularly."""
+def wait_for_checks(tuning: RequestTuning) -> Iterator[None]:
+    """Yield when a check is due: at once, soon after, then regularly.
+
+    Args:
+        tuning: the interval of checks, and the longest wait for the second.
+    """
     pause = threading.Event()
     yield
-    pause.wait(random.uniform(0, FIRST_CHECK_WITHIN_S))  # noqa: S311 - no secret
+    pause.wait(random.uniform(0, tuning.first_check_s))  # noqa: S311 - no secret
     while True:
         yield
-        pause.wait(CHECK_INTERVAL_S)
+        pause.wait(tuning.check_interval_s)
 
 
 def resume_interrupted(app: FastAPI) -> bool:

@@ -11,13 +11,13 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
+from mpi.domain.tuning import DEFAULT_TUNING, ScoringTuning
 from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.matching.compiler.pair_query import compile_query
 from mpi.matching.model.match_model import MatchModel
 from mpi.matching.scoring.cursor_pool import CursorPool
 from mpi.matching.scoring.feature_batches import create_feature_table, insert_features
 from mpi.matching.scoring.splink_engine import (
-    CHUNK_PAIRS,
     FEATURE_TABLE,
     WEIGHT_SCHEMA,
     connect_duckdb,
@@ -25,11 +25,6 @@ from mpi.matching.scoring.splink_engine import (
     without_filter_pushdown,
 )
 
-MAX_QUERIES = 8
-"""Most queries that run at once.
-
-Together they hold no more pairs than one chunk of Splink's.
-"""
 PAIRS_PER_THREAD = 25_000
 """Pairs from which another thread is worth its cost.
 
@@ -50,11 +45,13 @@ class ScoringResources:
         folder: where DuckDB may spill; a directory that only this user can read is made inside.
         memory: DuckDB's memory limit, such as ``4GB``; None for its default.
         progress: called after each chunk of pairs.
+        tuning: batch sizes, and when DuckDB is worth its start.
     """
 
     folder: Path
     memory: str | None = None
     progress: PairProgress | None = None
+    tuning: ScoringTuning = DEFAULT_TUNING.scoring
 
 
 class LoadScorer:
@@ -84,10 +81,11 @@ class LoadScorer:
         self._columns = self._query.columns
         self._progress = resources.progress
         self._pairs_per_thread = pairs_per_thread
+        self._chunk_pairs = resources.tuning.chunk_pairs
         self._spill = tempfile.TemporaryDirectory(prefix="scoring-", dir=resources.folder)
         self._connection = connect_duckdb(Path(self._spill.name), resources.memory)
         threads = int(self._connection.sql("SELECT current_setting('threads')").fetchall()[0][0])
-        self._threads = min(threads, MAX_QUERIES)
+        self._threads = min(threads, resources.tuning.queries)
         self.stored_rows = 0
         for table in _FEATURE_TABLES:
             create_feature_table(self._connection, table, self._columns)
@@ -168,7 +166,7 @@ class LoadScorer:
         sorted_pairs = pairs.sort_by("hi")
         parts = [
             sorted_pairs.slice(*part)
-            for part in _divide_rows(pairs.num_rows, self._threads, self._pairs_per_thread)
+            for part in _divide_rows(pairs.num_rows, self._threads, self._pairs_per_thread, self._chunk_pairs)
         ]
         tables, done = [WEIGHT_SCHEMA.empty_table()], 0
         weigh = self._query.weigh
@@ -200,8 +198,8 @@ class LoadScorer:
         insert_features(self._connection, "temporary", temporary, self._columns)
 
 
-def _divide_rows(rows: int, threads: int, pairs_per_thread: int) -> list[tuple[int, int]]:
+def _divide_rows(rows: int, threads: int, pairs_per_thread: int, chunk_pairs: int) -> list[tuple[int, int]]:
     """Divide rows into parts for all threads, as start and length."""
-    count = max(-(-rows * threads // CHUNK_PAIRS), min(threads, rows // pairs_per_thread), 1)
+    count = max(-(-rows * threads // chunk_pairs), min(threads, rows // pairs_per_thread), 1)
     size = -(-rows // count) or 1
     return [(start, min(size, rows - start)) for start in range(0, rows, size)]

@@ -21,7 +21,6 @@ from mpi.matching.model.scoring_parameters import ScoringParameters
 from mpi.matching.scoring.batch_scorer import PairProgress, ScoringResources
 from mpi.matching.scoring.feature_batches import create_feature_table, insert_features
 from mpi.matching.scoring.splink_engine import (
-    CHUNK_PAIRS,
     FEATURE_TABLE,
     PAIR_SCHEMA,
     WEIGHT_SCHEMA,
@@ -30,9 +29,6 @@ from mpi.matching.scoring.splink_engine import (
     connect_duckdb,
     make_feature_batches,
 )
-
-MIN_PREFILTER_PAIRS = 200_000
-"""Pairs from which a first pass saves more than it costs."""
 
 
 class _ResultColumns(NamedTuple):
@@ -75,7 +71,7 @@ def score_pairs(
             connection.register("made", pa.Table.from_batches([batch]))
             connection.execute(f"INSERT INTO {FEATURE_TABLE} FROM made")
             connection.unregister("made")
-        return _score_pairs(connection, model, levels, columns, pairs, floor, resources.progress)
+        return _score_pairs(connection, model, levels, columns, pairs, floor, resources)
 
 
 def score_stored_pairs(
@@ -99,7 +95,7 @@ def score_stored_pairs(
     """
     with _open_feature_table(model, resources) as (connection, levels, columns):
         insert_features(connection, FEATURE_TABLE, packed, columns)
-        return _score_pairs(connection, model, levels, columns, pairs, floor, resources.progress)
+        return _score_pairs(connection, model, levels, columns, pairs, floor, resources)
 
 
 @contextmanager
@@ -124,17 +120,22 @@ def _score_pairs(
     columns: tuple[str, ...],
     pairs: pa.Table,
     floor: float,
-    progress: PairProgress | None,
+    resources: ScoringResources,
 ) -> pa.Table:
     """Score pairs in one or two passes, and apply the cautions."""
+    progress, tuning = resources.progress, resources.tuning
     prefilter_settings = _make_prefilter_settings(model.settings, parameters)
-    if prefilter_settings is not None and pairs.num_rows >= MIN_PREFILTER_PAIRS:
+    if prefilter_settings is not None and pairs.num_rows >= tuning.prefilter_pairs:
         prefilter = SplinkEngine(prefilter_settings, model.frequencies, connection)
         # Far below what a weight is rounded to, and far above what adding in another order makes.
-        pairs = _score_chunks(prefilter, pairs, _PAIR_COLUMNS, floor - 2 * HALF_WEIGHT_STEP, progress)
+        pairs = _score_chunks(
+            prefilter, pairs, _PAIR_COLUMNS, floor - 2 * HALF_WEIGHT_STEP, progress, tuning.chunk_pairs
+        )
         progress = None
     engine = SplinkEngine(model.settings, model.frequencies, connection)
-    scored = _score_chunks(engine, pairs, _WEIGHT_COLUMNS, floor - HALF_WEIGHT_STEP, progress)
+    scored = _score_chunks(
+        engine, pairs, _WEIGHT_COLUMNS, floor - HALF_WEIGHT_STEP, progress, tuning.chunk_pairs
+    )
     return apply_cautions(connection, scored, model.cautions, columns)
 
 
@@ -167,12 +168,13 @@ def _score_chunks(
     result_columns: _ResultColumns,
     floor: float,
     progress: PairProgress | None,
+    chunk_pairs: int,
 ) -> pa.Table:
     """Score pairs in chunks, and return those from a floor up."""
     results = [result_columns.schema.empty_table()]
-    for start in range(0, pairs.num_rows, CHUNK_PAIRS):
-        scored = engine.score(pairs.slice(start, CHUNK_PAIRS), result_columns.sql, floor)
+    for start in range(0, pairs.num_rows, chunk_pairs):
+        scored = engine.score(pairs.slice(start, chunk_pairs), result_columns.sql, floor)
         results.append(scored.cast(result_columns.schema))
         if progress is not None:
-            progress(min(start + CHUNK_PAIRS, pairs.num_rows), pairs.num_rows)
+            progress(min(start + chunk_pairs, pairs.num_rows), pairs.num_rows)
     return pa.concat_tables(results)

@@ -9,14 +9,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from mpi.domain.errors import StoreError
+from mpi.domain.tuning import DEFAULT_TUNING
 from mpi.domain.viewer import Viewer
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.unit_of_work.database import Database, Lock
 
 WRITE_FAILED = "the ledger of disclosures could not be written, so nothing was answered: try again"
 """Error text of a call whose ledger entry could not be written."""
-_IDLE_S = 5.0
-"""Seconds without work after which the background thread ends."""
 
 WrittenCallback = Callable[[Exception | None], None]
 """Called with None once an entry is durable, or with the error."""
@@ -56,9 +55,14 @@ class _PendingDisclosure:
 
 
 class DisclosureLedger:
-    """Writes ledger entries of many threads in shared transactions."""
+    """Writes ledger entries of many threads in shared transactions.
 
-    def __init__(self) -> None:
+    Args:
+        idle_s: seconds without work after which the background thread ends.
+    """
+
+    def __init__(self, idle_s: float = DEFAULT_TUNING.request.ledger_idle_s) -> None:
+        self._idle_s = idle_s
         self._queue_lock = threading.Lock()
         self._write_lock = threading.Lock()
         self._pending: list[_PendingDisclosure] = []
@@ -122,7 +126,7 @@ class DisclosureLedger:
 
     def _run(self, database: Database, viewer: Viewer) -> None:
         while True:
-            self._work_available.wait(_IDLE_S)
+            self._work_available.wait(self._idle_s)
             with self._queue_lock:
                 self._work_available.clear()
                 if not self._pending:

@@ -15,13 +15,12 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from mpi.domain.errors import StoreError
+from mpi.domain.tuning import DEFAULT_TUNING
 from mpi.domain.viewer import Viewer
 from mpi.storage.backends.sqlite import BUSY
-from mpi.storage.unit_of_work.database import BUSY_TIMEOUT_MS, Database
+from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.units import WriteUnit, WriteUnits
 
-RECENT_S = 1.0
-"""Seconds for which another writer counts as concurrent."""
 MAX_STEPS = 8
 """Most steps in one transaction, which bounds the wait of other writers."""
 
@@ -73,9 +72,14 @@ class _PendingStep:
 
 
 class GroupCommit:
-    """Runs steps of many threads in shared transactions."""
+    """Runs steps of many threads in shared transactions.
 
-    def __init__(self) -> None:
+    Args:
+        concurrent_writer_s: seconds for which another writer counts as concurrent.
+    """
+
+    def __init__(self, concurrent_writer_s: float = DEFAULT_TUNING.request.concurrent_writer_s) -> None:
+        self._concurrent_writer_s = concurrent_writer_s
         self._queue_lock = threading.Lock()
         self._writer_lock = threading.Lock()
         self._pending: list[_PendingStep] = []
@@ -85,13 +89,13 @@ class GroupCommit:
     @property
     def is_uncontended(self) -> bool:
         """Whether no two steps and no other process wrote concurrently of late."""
-        return time.monotonic() - max(self._shared_at, self._others_wrote_at) >= RECENT_S
+        return time.monotonic() - max(self._shared_at, self._others_wrote_at) >= self._concurrent_writer_s
 
     @property
     def is_contended_in_process(self) -> bool:
         """Whether steps wait for each other but not for other processes."""
         now = time.monotonic()
-        return now - self._shared_at < RECENT_S < now - self._others_wrote_at
+        return now - self._shared_at < self._concurrent_writer_s < now - self._others_wrote_at
 
     def write(
         self,
@@ -117,7 +121,7 @@ class GroupCommit:
         step = _PendingStep(viewer, kind, work)
         with self._queue_lock:
             self._pending.append(step)
-        self._acquire_turn(step)
+        self._acquire_turn(step, database.tuning.busy_timeout_ms / 1000)
         try:
             while not step.settled:
                 self._run_batch(database)
@@ -128,8 +132,8 @@ class GroupCommit:
         answer: Answer = step.answer
         return answer
 
-    def _acquire_turn(self, step: _PendingStep) -> None:
-        if self._writer_lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+    def _acquire_turn(self, step: _PendingStep, timeout_s: float) -> None:
+        if self._writer_lock.acquire(timeout=timeout_s):
             return
         with self._queue_lock:
             if step in self._pending:

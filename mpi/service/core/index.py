@@ -14,6 +14,7 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import SurvivorshipRules
+from mpi.domain.tuning import DEFAULT_TUNING, Tuning
 from mpi.domain.viewer import SecondApprover
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.match_model import MatchModel
@@ -117,6 +118,7 @@ class IndexSettings:
         quality_rules: shares and thresholds of second reviews and practice.
         sign_in_limits: time limits of a sign-in session.
         block_limits: alarm size and hard limit of a block.
+        tuning: sizes, intervals and limits that trade speed, memory and waiting time.
     """
 
     is_test: bool
@@ -125,6 +127,7 @@ class IndexSettings:
     quality_rules: QualityRules = field(default_factory=QualityRules)
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
     block_limits: BlockLimits = field(default_factory=BlockLimits)
+    tuning: Tuning = DEFAULT_TUNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,15 @@ class Store:
     database: Database
     ledger: DisclosureLedger = field(default_factory=DisclosureLedger)
     group_commit: GroupCommit = field(default_factory=GroupCommit)
+
+
+def open_store(database: Database, tuning: Tuning) -> Store:
+    """Return the store of a database with its two batched writers."""
+    return Store(
+        database,
+        ledger=DisclosureLedger(tuning.request.ledger_idle_s),
+        group_commit=GroupCommit(tuning.request.concurrent_writer_s),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +203,11 @@ class Index:
     def database(self) -> Database:
         """The database of the index."""
         return self.store.database
+
+    @property
+    def tuning(self) -> Tuning:
+        """Sizes, intervals and limits of the index."""
+        return self.settings.tuning
 
     def config_id(self, unit: ReadUnit) -> int:
         """Return the number of the configuration in force.

@@ -6,9 +6,6 @@ from mpi.domain.features import Features
 from mpi.standardize.serialization import features_from_bytes
 from mpi.storage.unit_of_work.units import ReadUnit
 
-FEATURES_PER_BATCH = 2_000
-"""Records whose features are in memory at one time."""
-
 
 def load_features(unit: ReadUnit, config_id: int, record_ids: Collection[int]) -> dict[int, Features]:
     """Return the stored features of records, by record number."""
@@ -16,9 +13,7 @@ def load_features(unit: ReadUnit, config_id: int, record_ids: Collection[int]) -
     return {record: features_from_bytes(payload) for record, payload in stored.items()}
 
 
-def split_into_batches(record_ids: list[int]) -> Iterator[list[int]]:
+def split_into_batches(unit: ReadUnit, record_ids: list[int]) -> Iterator[list[int]]:
     """Split record numbers into batches whose features fit into memory."""
-    return (
-        record_ids[start : start + FEATURES_PER_BATCH]
-        for start in range(0, len(record_ids), FEATURES_PER_BATCH)
-    )
+    batch_size = unit.tuning.feature_batch_records
+    return (record_ids[start : start + batch_size] for start in range(0, len(record_ids), batch_size))

@@ -13,11 +13,6 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_PAIRS_STORED = 400
 """Most pairs stored with a decision, heaviest first."""
-MAX_PAIRS_SCORED = 20_000
-"""Most pairs scored within the transaction, where other writers wait.
-
-Of more pairs, only the stored weights are used.
-"""
 
 
 def collect_evidence(
@@ -40,7 +35,8 @@ def collect_evidence(
     scorer = index.matcher.scorer
     groups_with_features = [[record for record in group if record in features] for group in groups]
     pair_count = _count_pairs(kind, [len(group) for group in groups_with_features])
-    if pair_count <= MAX_PAIRS_SCORED:
+    # More pairs would keep other writers waiting: only their stored weights are used.
+    if pair_count <= index.tuning.review.evidence_pairs:
         pairs = _list_pairs(kind, groups_with_features)
         weights = [(round_weight(scorer.weigh(features[lo], features[hi])), lo, hi) for lo, hi in pairs]
     else:

@@ -28,8 +28,6 @@ from mpi.service.persons.person_status import find_visible_status
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.units import ReadUnit
 
-MAX_SCORED_RECORDS = 100
-"""Above this number of records, stored pairs replace scoring every pair."""
 Pair = tuple[int, int]
 
 
@@ -121,7 +119,7 @@ def _load_weights(
     unit: ReadUnit, index: Index, features_by_record: Mapping[int, Features]
 ) -> dict[Pair, float]:
     """Load or compute match weights in bits between a person's records."""
-    if len(features_by_record) <= MAX_SCORED_RECORDS:
+    if len(features_by_record) <= index.tuning.review.explained_records:
         scorer = index.matcher.scorer
         return {
             (left, right): round_weight(scorer.weigh(features_by_record[left], features_by_record[right]))

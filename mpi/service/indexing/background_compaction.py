@@ -9,10 +9,11 @@ import sys
 import time
 
 from mpi.domain.errors import StoreError
+from mpi.domain.tuning import DEFAULT_TUNING, Tuning
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.processes.child_process import run_in_child_process
-from mpi.service.processes.pacing import CONTENDED_FOR_S, Pace
+from mpi.service.processes.pacing import Pace
 from mpi.storage.unit_of_work.database import Database
 
 ABANDONED_AFTER_S = 60.0
@@ -20,10 +21,6 @@ ABANDONED_AFTER_S = 60.0
 
 If the load still runs, no harm is done: two processes may compact at one time.
 """
-REST_FACTOR = 4.0
-"""Rest after a transaction beside other writers, as a multiple of its length."""
-MAX_ROWS = 50_000
-"""Most rows of one transaction; a key is one row, quickly moved."""
 COMMIT_KIND = "merge"
 
 
@@ -52,7 +49,7 @@ class CompactionMonitor:
         return are_loads_done or time.monotonic() - self._since >= ABANDONED_AFTER_S
 
 
-def compact_in_child_process(database: Database, viewer: Viewer) -> None:
+def compact_in_child_process(database: Database, viewer: Viewer, tuning: Tuning = DEFAULT_TUNING) -> None:
     """Compact leftover segments in a child process, until none remains.
 
     Stops early where another process has taken over.
@@ -64,17 +61,17 @@ def compact_in_child_process(database: Database, viewer: Viewer) -> None:
     """
     ended_error = StoreError("the process that merges keys was ended: another goes on where it stopped")
     # At normal priority: a slower process would hold the writer's lock for longer.
-    run_in_child_process(_compact, database.url, viewer, niceness=0, ended_error=ended_error)
+    run_in_child_process(_compact, database.url, viewer, tuning, niceness=0, ended_error=ended_error)
 
 
-def compact_leftover_segments(database: Database, viewer: Viewer) -> None:
+def compact_leftover_segments(database: Database, viewer: Viewer, tuning: Tuning = DEFAULT_TUNING) -> None:
     """Compact leftover segments until none remains or another process takes over."""
     own_cursors: frozenset[tuple[int, ...]] | None = None
     last_commit: int | None = None
     contended_until = 0.0
-    pace = Pace(database, viewer, COMMIT_KIND)
-    uncontended_rest = pace.rest_factor
-    for batch in pace.batches(range(sys.maxsize), max_items=MAX_ROWS):
+    pace = Pace(database, viewer, COMMIT_KIND, tuning=tuning.pacing)
+    uncontended_rest, contended_rest = pace.rest_factor, tuning.compaction.background_rest_factor
+    for batch in pace.batches(range(sys.maxsize), max_items=tuning.compaction.background_rows):
         with batch.transaction() as unit:
             segments = unit.keys.segments
             if (
@@ -85,13 +82,14 @@ def compact_leftover_segments(database: Database, viewer: Viewer) -> None:
             # Compaction adds no commit, so a new commit is another writer's.
             previous_commit, last_commit = last_commit, unit.last_commit()
             if previous_commit is not None and previous_commit != last_commit:
-                contended_until = time.monotonic() + CONTENDED_FOR_S
-            pace.rest_factor = REST_FACTOR if time.monotonic() < contended_until else uncontended_rest
+                contended_until = time.monotonic() + tuning.pacing.contended_for_s
+            is_contended = time.monotonic() < contended_until
+            pace.rest_factor = contended_rest if is_contended else uncontended_rest
 
 
-def _compact(url: str, viewer: Viewer) -> None:
-    database = Database(url)
+def _compact(url: str, viewer: Viewer, tuning: Tuning) -> None:
+    database = Database(url, tuning=tuning.storage)
     try:
-        compact_leftover_segments(database, viewer)
+        compact_leftover_segments(database, viewer, tuning)
     finally:
         database.dispose()

@@ -17,30 +17,6 @@ from mpi.storage.key_index.key_segments import UncompactedKeys
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.units import WriteUnit
 
-MAX_UNMERGED_RECORDS, MAX_UNMERGED_SHARE = 200_000, 10
-"""Uncompacted records, or one part in so many of the index, that force a compaction.
-
-The larger of the two counts. A compaction writes every page of the main table, so frequent ones cost more.
-Every searching process keeps uncompacted keys in memory, some 400 bytes a record, and searches them too.
-"""
-MIN_MERGE_RECORDS, MIN_MERGE_SHARE = 40_000, 25
-"""Uncompacted records, or one part in so many of the index, worth a compaction.
-
-The larger of the two counts, while the writer has nothing else to do.
-"""
-MIN_INDEX_RECORDS = 30_000
-"""Fewest records of an index for which segments are worth their compaction.
-
-The main table of a smaller index has too few pages.
-"""
-MIN_STATEMENTS = 500
-"""Fewest statements of a file that writes segments; smaller ones gain nothing."""
-
-_MAX_ROWS, _CONTENDED_ROWS = 100_000, 1_000
-"""Keys of the first compacting transaction beside other writers.
-
-A thousand keys take two milliseconds.
-"""
 PROGRESS_LABEL = "merging keys"
 
 
@@ -59,10 +35,13 @@ class LoadCompaction:
 
     def __init__(self, index: Index, viewer: Viewer, statement_count: int, progress: Progress) -> None:
         self._index = index
+        self._tuning = index.tuning.compaction
         self._viewer = viewer
-        self._has_enough_statements = statement_count >= MIN_STATEMENTS
+        self._has_enough_statements = statement_count >= self._tuning.file_statements
         self._progress = progress
-        self._batch_size = AdaptiveBatchSize(_MAX_ROWS, _CONTENDED_ROWS)
+        self._batch_size = AdaptiveBatchSize(
+            self._tuning.transaction_rows, self._tuning.contended_rows, index.tuning.pacing
+        )
         self._indexed_records = 0
         self.last_commit: int | None = None
 
@@ -78,7 +57,7 @@ class LoadCompaction:
         if not self._has_enough_statements:
             return False
         self._indexed_records = unit.keys.max_record_id(self._index.config_id(unit))
-        return self._indexed_records >= MIN_INDEX_RECORDS
+        return self._indexed_records >= self._tuning.index_records
 
     def compact_while(self, is_waited_for: Callable[[], bool]) -> None:
         """Compact while the caller waits, or while too much is uncompacted.
@@ -86,10 +65,11 @@ class LoadCompaction:
         Args:
             is_waited_for: returns whether the caller still waits.
         """
-        forced_records = max(MAX_UNMERGED_RECORDS, self._indexed_records // MAX_UNMERGED_SHARE)
+        tuning = self._tuning
+        forced_records = max(tuning.forced_records, self._indexed_records // tuning.forced_share)
         with self._index.database.read(self._viewer) as unit:
             uncompacted = unit.keys.segments.uncompacted(self._index.config_id(unit))
-        worthwhile_records = max(MIN_MERGE_RECORDS, self._indexed_records // MIN_MERGE_SHARE)
+        worthwhile_records = max(tuning.worthwhile_records, self._indexed_records // tuning.worthwhile_share)
         is_worthwhile = uncompacted.is_compacting or uncompacted.record_count >= worthwhile_records
         has_begun = False
         while uncompacted.record_count >= forced_records or (

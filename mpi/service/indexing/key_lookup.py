@@ -18,8 +18,6 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 SnapshotOpener = Callable[[], AbstractContextManager[ReadUnit]]
 """Opens another reading transaction."""
-MIN_KEYS_FOR_THREAD = 200_000
-"""Fewest keys for which a second thread pays: those of 8,000 records."""
 
 
 def find_records_by_key(
@@ -37,9 +35,9 @@ def find_records_by_key(
         Arrays of two rows, key and record number; a key may occur twice.
     """
     groups = unit.sources.group_ids()
-    if open_snapshot is None or len(keys) < MIN_KEYS_FOR_THREAD:
+    if open_snapshot is None or len(keys) < unit.tuning.second_reader_keys:
         return list(unit.keys.find_records_in_parts(config_id, groups, keys))
-    chunks = deque(iter_chunks(keys))
+    chunks = deque(iter_chunks(keys, unit.tuning.lookup_chunk_keys))
     with ThreadPoolExecutor(1, "reading keys") as executor:
         try:
             second_reads = executor.submit(_find_in_second_snapshot, open_snapshot, config_id, groups, chunks)

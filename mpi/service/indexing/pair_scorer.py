@@ -33,11 +33,6 @@ MAX_CACHED_RECORDS = 1_200_000
 
 That is two fifths of DuckDB's memory. Joins need the rest: beyond it they would spill more and more.
 """
-MIN_PAIRS_FOR_DUCKDB = 40_000
-"""Fewest pairs that are scored on DuckDB, whose start takes half a second.
-
-At 86,600 pairs of 77,000 records, DuckDB saves a third of a second.
-"""
 _MIN_BYTES = 1_500_000_000
 _MEMORY_SHARE = "20%"
 
@@ -250,7 +245,7 @@ def score_candidate_pairs(
     pairs = find_all_candidate_pairs(
         blocks, _record_numbers(records), memory=resources.memory, work_dir=resources.folder
     )
-    if pairs.num_rows < MIN_PAIRS_FOR_DUCKDB:
+    if pairs.num_rows < resources.tuning.duckdb_pairs:
         return _score_one_by_one(unit, matcher, config_id, records, pairs, resources.progress)
     with PairScorer(matcher.model, resources, scorer=matcher.scorer) as pair_scorer:
         return pair_scorer.score_pairs(unit, config_id, records, pairs=pairs)

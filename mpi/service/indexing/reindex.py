@@ -21,9 +21,6 @@ from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
-MIN_RECORDS_FOR_DUCKDB = 500
-"""Fewest changed records whose pairs are found on DuckDB."""
-
 Progress = Callable[[str, int, int], None]
 """Called with the step, the amount done and the total amount."""
 
@@ -249,7 +246,7 @@ def write_derived_data(
         record_id: change for record_id, change in changed.items() if record_id not in known_pairs.records
     }
     own_keys = {record_id: array("q", packed[record_id]).tolist() for record_id in unpaired}
-    if len(unpaired) < MIN_RECORDS_FOR_DUCKDB:
+    if len(unpaired) < index.tuning.scoring.duckdb_records:
         scored = _score_few(unit, index, config_id, unpaired, own_keys, known_pairs.block_limit)
     else:
         scored = ScoredEdges(_score_many(unit, index, config_id, unpaired, own_keys, progress))
@@ -351,7 +348,10 @@ def _score_many(
         for record, change in changed.items()
     }
     resources = ScoringResources(
-        index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total)
+        index.home,
+        DUCKDB_MEMORY,
+        lambda done, total: progress("scoring pairs", done, total),
+        index.tuning.scoring,
     )
     return score_candidate_pairs(unit, index.matcher, config_id, packed_records, resources).to_edges()
 

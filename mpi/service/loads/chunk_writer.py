@@ -16,6 +16,7 @@ from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.indexing.compaction import LoadCompaction
+from mpi.service.indexing.pair_scorer import limits_for_machine
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.file_impact import FileImpact, assess_file
 from mpi.service.loads.pair_prefetch import PairPrefetcher, PrefetchedPairs, prefetch_pairs
@@ -23,7 +24,7 @@ from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.loads.receipt import Receipt, count_verdicts
 from mpi.service.loads.row_intake import ValidatedFile
 from mpi.service.loads.standardize_pool import StandardizePool
-from mpi.service.loads.window_sizes import SMALLEST_WINDOW, compute_largest_window, plan_window_sizes
+from mpi.service.loads.window_sizes import compute_largest_window, plan_window_sizes
 from mpi.service.processes.core_reservation import CoreReservation
 from mpi.service.processes.low_priority_thread import run_at_low_priority
 from mpi.service.processes.pacing import AdaptiveBatchSize, freeze_existing_objects
@@ -37,29 +38,15 @@ from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
-SQLITE_CHUNK = 2_000
-"""Largest number of statements in one SQLite transaction.
-
-Other writers wait for the transaction.
-"""
-POSTGRESQL_CHUNK = 10_000
-"""Largest number of statements in one PostgreSQL transaction.
-
-A transaction waits for the server about ten times, so a chunk is larger than on SQLite.
-"""
-LOG_RESET_FROM = 10_000
-"""Smallest number of statements after which the load empties SQLite's log.
-
-Otherwise the next writer would copy all of the log. Emptying may keep writers waiting for 0.2 s.
-"""
-
 LOADED, HELD = "loaded", "held"
 _PARTIAL_COUNTS = ("created", "updated", "unchanged", "withdrawn", "history", "held")
 
 
 def new_transaction_sizer(index: Index) -> AdaptiveBatchSize:
     """Return the transaction sizer for a load or its undo."""
-    return AdaptiveBatchSize(POSTGRESQL_CHUNK if index.database.is_postgresql else SQLITE_CHUNK)
+    load = index.tuning.load
+    chunk = load.postgresql_chunk_statements if index.database.is_postgresql else load.sqlite_chunk_statements
+    return AdaptiveBatchSize(chunk, tuning=index.tuning.pacing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +164,7 @@ class ChunkWriter:
                 self._resolve_missing(unit, self._withdraw_missing(unit, impact))
                 self._finish_load(unit, impact)
         self._compaction.compact_at_end()
-        if len(self.file.rows.headings) >= LOG_RESET_FROM:
+        if len(self.file.rows.headings) >= self.index.tuning.load.log_reset_statements:
             self.index.database.truncate_log()
 
     def _write_windows(
@@ -262,9 +249,10 @@ class ChunkWriter:
         unwritten = self._each_unwritten()
         # Recorded includes withdrawn records, which are not rows of the file.
         statements = max(0, len(self.file.rows.headings) - len(self.recorded))
+        tuning = self.index.tuning.load
+        largest = compute_largest_window(self._count_indexed() + statements, tuning, limits_for_machine())
         sizes = chain(
-            plan_window_sizes(statements, compute_largest_window(self._count_indexed() + statements)),
-            repeat(SMALLEST_WINDOW),
+            plan_window_sizes(statements, largest, tuning), repeat(tuning.smallest_window_statements)
         )
         window = pool.submit(list(islice(unwritten, next(sizes))))
         while window.statements:
@@ -279,10 +267,11 @@ class ChunkWriter:
     def _each_unwritten(self) -> Iterator[Statement]:
         """Yield the statements that an interrupted load did not write."""
         statements = self.file.rows.read_statements()
+        page_size = self.index.tuning.load.postgresql_chunk_statements
         if not self.recorded:
             yield from statements
             return
-        while page := list(islice(statements, POSTGRESQL_CHUNK)):
+        while page := list(islice(statements, page_size)):
             with self.index.database.read(self.viewer) as unit:
                 records = unit.records.find_by_local_ids(
                     self.file.source.id, [statement.local_id for statement in page]

@@ -17,7 +17,7 @@ from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, u
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, score_candidate_pairs
-from mpi.service.indexing.reindex import MIN_RECORDS_FOR_DUCKDB, Progress, find_candidates, ignore_progress
+from mpi.service.indexing.reindex import Progress, find_candidates, ignore_progress
 from mpi.service.loads.file_impact import assess_file
 from mpi.service.loads.load import LoadOptions, choose_file_as_of, receive_rows
 from mpi.service.loads.load_guards import find_hold_reason
@@ -193,7 +193,7 @@ class _NumberedFile:
 def _score_pairs(unit: ReadUnit, index: Index, file: _NumberedFile, progress: Progress) -> Edges:
     """Score every pair with an end in the file."""
     config_id = index.config_id(unit)
-    if len(file.statements) < MIN_RECORDS_FOR_DUCKDB:
+    if len(file.statements) < index.tuning.scoring.duckdb_records:
         return _score_small_file(unit, index, config_id, file)
     return _score_large_file(unit, index, config_id, file, progress)
 
@@ -230,7 +230,10 @@ def _score_large_file(
         for number, record_keys in file.keys.items()
     }
     place = ScoringResources(
-        index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total)
+        index.home,
+        DUCKDB_MEMORY,
+        lambda done, total: progress("scoring pairs", done, total),
+        index.tuning.scoring,
     )
     return score_candidate_pairs(unit, index.matcher, config_id, records, place).to_edges()
 

@@ -86,7 +86,7 @@ def load(
         moment = datetime.fromisoformat(interrupted.as_of)
     with (
         disable_garbage_collection(),
-        reserve_core(index.database, viewer) as reservation,
+        reserve_core(index.database, viewer, index.tuning.pacing) as reservation,
         closing(receive_rows(index, viewer, source_code, rows, moment)) as file_rows,
     ):
         as_of = (
@@ -194,4 +194,4 @@ def receive_rows(
         lists_text=lists.to_text(),
         blocking=blocking,
     )
-    return validate_rows(validator, rows, read_hashes, str(index.home))
+    return validate_rows(validator, rows, read_hashes, str(index.home), index.tuning.load)

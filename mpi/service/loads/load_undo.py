@@ -25,8 +25,6 @@ from mpi.service.loads.chunk_writer import LOADED, new_transaction_sizer
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients_before
 from mpi.service.persons.step_effects import PastDisclosure, PersonEffect, describe_changes_of_commits
 from mpi.service.processes.pacing import (
-    CONTENDED_FOR_S,
-    MIN_REST_S,
     AdaptiveBatchSize,
     disable_garbage_collection,
 )
@@ -123,7 +121,7 @@ def undo_load(
         sizer.note_begin(unit)
         if (stored_answer := find_stored_answer(unit, index)) is not None:
             return _result_from(stored_answer, viewer)
-        if _has_concurrent_writer(unit):
+        if _has_concurrent_writer(unit, index.tuning.pacing.contended_for_s):
             sizer.note_other_writer()
         undo = _begin_or_resume(unit, index, number, code, preview=preview)
         # A preview is rolled back, so it must be one transaction.
@@ -151,7 +149,7 @@ def _undo_remaining_chunks(
     while undo.remaining:
         # More chunks follow, so an interrupt may still stop the undo, and other threads get a turn.
         database.is_commit_begun = False
-        time.sleep(MIN_REST_S)
+        time.sleep(undo.index.tuning.pacing.rest_s)
         with disable_garbage_collection(), sizer.timed_turn(), database.write(viewer, COMMIT_KIND) as unit:
             sizer.note_begin(unit)
             if undo.detect_commits(unit):
@@ -373,7 +371,7 @@ def _begin_or_resume(unit: WriteUnit, index: Index, number: int, reason: str, *,
     )
 
 
-def _has_concurrent_writer(unit: ReadUnit) -> bool:
+def _has_concurrent_writer(unit: ReadUnit, contended_for_s: float) -> bool:
     """Return whether anybody wrote recently, apart from a load.
 
     A load that has just ended is likely the one to be undone.
@@ -383,7 +381,7 @@ def _has_concurrent_writer(unit: ReadUnit) -> bool:
         return False
     written_at, _, kind = commits[last_commit]
     return kind != "load" and written_at > clock.format_timestamp(
-        clock.now() - timedelta(seconds=CONTENDED_FOR_S)
+        clock.now() - timedelta(seconds=contended_for_s)
     )
 
 

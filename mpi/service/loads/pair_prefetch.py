@@ -25,7 +25,6 @@ from mpi.service.indexing.pair_scorer import (
     score_candidate_pairs,
 )
 from mpi.service.indexing.reindex import (
-    MIN_RECORDS_FOR_DUCKDB,
     NO_KNOWN_PAIRS,
     ChangedRecord,
     KnownPairs,
@@ -44,11 +43,6 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 NO_RECORD = -1
 ALREADY_WRITTEN = -1
 """Position that stands for every statement before the first of the window."""
-WORKER_FROM_STATEMENTS = 2_000
-"""Smallest number of effective statements that is worth a worker process.
-
-Pairs of fewer statements are found before a process has started.
-"""
 _NO_NUMBERS = np.empty(0, np.int64)
 NO_PAIRS = ScoredPairs(_NO_NUMBERS, _NO_NUMBERS, np.empty(0))
 
@@ -255,7 +249,10 @@ def prefetch_pairs(
         pairs = _prepare_statements(unit, index, source, statements)
         if pairs.config_id is not None:
             place = ScoringResources(
-                index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total)
+                index.home,
+                DUCKDB_MEMORY,
+                lambda done, total: progress("scoring pairs", done, total),
+                index.tuning.scoring,
             )
             open_read = partial(index.database.read, viewer)
             pairs.set_pairs(
@@ -308,7 +305,7 @@ class PairPrefetcher:
         if (
             pairs.config_id is None
             or pairs.config_id != previous.config_id
-            or len(pairs.packed) < WORKER_FROM_STATEMENTS
+            or len(pairs.packed) < self._index.tuning.load.worker_statements
         ):
             return None
         previous_packed = {
@@ -354,7 +351,7 @@ def _prepare_statements(
 ) -> PrefetchedPairs:
     """Standardize a window's statements without searching for pairs."""
     pairs = PrefetchedPairs(None, unit.last_commit(), len(statements))
-    if len(statements) >= MIN_RECORDS_FOR_DUCKDB:
+    if len(statements) >= index.tuning.scoring.duckdb_records:
         pairs.config_id = index.config_id(unit)
         pairs.packed = _standardize_effective(unit, index, source, statements)
     return pairs

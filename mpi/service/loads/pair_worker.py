@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from mpi.domain.errors import EngineError, MpiError
+from mpi.domain.tuning import Tuning
 from mpi.domain.viewer import Viewer
 from mpi.matching.model.match_model import MatchModel
 from mpi.matching.scoring.batch_scorer import ScoringResources
@@ -48,12 +49,14 @@ class _WorkerSettings:
         viewer: who reads.
         model: the model in force.
         folder: folder for data that exceeds memory.
+        tuning: tuning of the index.
     """
 
     url: str
     viewer: Viewer
     model: MatchModel
     folder: Path
+    tuning: Tuning
 
 
 class _PairRequest(NamedTuple):
@@ -167,7 +170,13 @@ class PairWorker:
         # Created by the parent, which outlives the worker and deletes it.
         self._folder = tempfile.TemporaryDirectory(prefix="apart-", dir=self._index.home)
         index, folder = self._index, Path(self._folder.name)
-        settings = _WorkerSettings(index.database.url, self._viewer, index.matcher.model, folder)
+        settings = _WorkerSettings(
+            url=index.database.url,
+            viewer=self._viewer,
+            model=index.matcher.model,
+            folder=folder,
+            tuning=index.tuning,
+        )
         # A forked child may crash if DuckDB or Arrow run threads in the parent, so spawn.
         context = get_context("spawn")
         self._pipe, child_pipe = context.Pipe()
@@ -192,9 +201,9 @@ def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
     """
     lower_priority()
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
-    database = Database(settings.url)
+    database = Database(settings.url, tuning=settings.tuning.storage)
     bounds = limits_for_machine()
-    place = ScoringResources(settings.folder, bounds.memory)
+    place = ScoringResources(settings.folder, bounds.memory, tuning=settings.tuning.scoring)
     # Parallel reads would take a PostgreSQL server's cores from the writer; SQLite has no server.
     open_read = None if database.is_postgresql else partial(database.read, settings.viewer)
     # The parent may end at any moment.

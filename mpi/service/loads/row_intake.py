@@ -17,6 +17,7 @@ from typing import IO, NamedTuple
 from mpi.domain.errors import RecordError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
+from mpi.domain.tuning import DEFAULT_TUNING, LoadTuning
 from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.service.core.comparable_record import PackedRecord
@@ -29,16 +30,6 @@ from mpi.standardize.serialization import features_to_bytes
 from mpi.standardize.shared_values import SharedValues, drop_shared_values
 from mpi.standardize.standardizer import standardize
 
-BLOCK_ROWS = 500
-"""Rows that one process validates at a time.
-
-Small enough that no single process is left with much of a night's delta at the end.
-"""
-EAGER_ROWS = 20_000
-"""Rows at a file's beginning that are standardized during validation.
-
-The writer would have to wait for these.
-"""
 IN_MEMORY_BYTES = 64_000_000
 """Bytes of statements above which they are spilled to an unnamed file.
 
@@ -203,6 +194,7 @@ class ValidatedFile:
     Args:
         validator: validated the rows.
         spill: file object that holds the pickled statements.
+        tuning: rows of a block, and of a task of standardizing.
         headings: heading of the statement that counts for each local ID. Of two, the one that seals counts,
             then the later as-of, then the later row.
         latest_as_of: latest as-of of accepted rows; empty if there is none.
@@ -216,6 +208,7 @@ class ValidatedFile:
 
     validator: RowValidator
     spill: IO[bytes]
+    tuning: LoadTuning
     headings: dict[str, StatementHeading] = field(default_factory=dict)
     latest_as_of: str = ""
     received_count: int = 0
@@ -238,7 +231,7 @@ class ValidatedFile:
         self.nameless_count += block.nameless_count
         for name, count in block.issues.items():
             self.issues[name] = self.issues.get(name, 0) + count
-        first_place = len(self._blocks) * BLOCK_ROWS
+        first_place = len(self._blocks) * self.tuning.block_rows
         self._blocks.append((self.spill.tell(), len(block.pickled)))
         self.spill.write(block.pickled)
         self.latest_as_of = max([self.latest_as_of, *(heading.as_of for _, heading in block.headings)])
@@ -253,7 +246,7 @@ class ValidatedFile:
         for block_number, (offset, length) in enumerate(self._blocks):
             self.spill.seek(offset)
             statements: list[Statement] = pickle.loads(self.spill.read(length))  # noqa: S301 - written by this process
-            for position, statement in enumerate(statements, block_number * BLOCK_ROWS):
+            for position, statement in enumerate(statements, block_number * self.tuning.block_rows):
                 if self.headings[statement.local_id].row_number == position:
                     yield statement
 
@@ -275,7 +268,11 @@ def _has_precedence(heading: StatementHeading, earlier: StatementHeading) -> boo
 
 
 def validate_rows(
-    validator: RowValidator, rows: Iterable[CanonicalRow | RejectedRow], read_hashes: HashLookup, folder: str
+    validator: RowValidator,
+    rows: Iterable[CanonicalRow | RejectedRow],
+    read_hashes: HashLookup,
+    folder: str,
+    tuning: LoadTuning = DEFAULT_TUNING.load,
 ) -> ValidatedFile:
     """Validate a file's rows in parallel without storing them.
 
@@ -284,13 +281,15 @@ def validate_rows(
         rows: the rows of a file.
         read_hashes: returns the stored content hash of each local ID; unchanged records are not standardized.
         folder: folder for statements that exceed memory, readable by this user only.
+        tuning: rows of a block, and rows that are standardized at once.
 
     Returns:
         The validated file, which the caller closes.
     """
-    file = ValidatedFile(validator, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115 - ``ValidatedFile.close`` closes the spill
+    spill = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder)  # noqa: SIM115 - ``ValidatedFile.close`` closes the spill
+    file = ValidatedFile(validator, spill, tuning)
     try:
-        for block in map_chunks(validator, _split_into_blocks(rows, read_hashes)):
+        for block in map_chunks(validator, _split_into_blocks(rows, read_hashes, tuning)):
             file.add(block)
     except BaseException:  # including an interrupt: delete the spill
         file.close()
@@ -299,12 +298,12 @@ def validate_rows(
 
 
 def _split_into_blocks(
-    rows: Iterable[CanonicalRow | RejectedRow], read_hashes: HashLookup
+    rows: Iterable[CanonicalRow | RejectedRow], read_hashes: HashLookup, tuning: LoadTuning
 ) -> Iterator[RowBlock]:
     """Yield the rows in blocks with the stored hashes of their records."""
     remaining, row_count = iter(rows), 0
-    while block := list(islice(remaining, BLOCK_ROWS)):
-        yield RowBlock(_attach_hashes(block, read_hashes), is_eager=row_count < EAGER_ROWS)
+    while block := list(islice(remaining, tuning.block_rows)):
+        yield RowBlock(_attach_hashes(block, read_hashes), is_eager=row_count < tuning.eager_rows)
         row_count += len(block)
 
 

@@ -16,9 +16,6 @@ from mpi.service.statements.statement import Statement
 from mpi.standardize.process_pool import count_cores, make_worker_lost_error, start_pool, submit_chunk
 from mpi.standardize.serialization import record_from_bytes
 
-TASK_STATEMENTS = 1_000
-"""Statements that one process standardizes at a time."""
-
 
 @dataclass(frozen=True, slots=True)
 class PayloadStandardizer:
@@ -92,9 +89,8 @@ class StandardizePool:
         if places and self._pool is None:
             self._pool = start_pool(count_cores(), self._standardizer)
         payloads = [statements[position].payload for position in places]
-        tasks = [
-            payloads[start : start + TASK_STATEMENTS] for start in range(0, len(payloads), TASK_STATEMENTS)
-        ]
+        task_size = self._file.tuning.task_statements
+        tasks = [payloads[start : start + task_size] for start in range(0, len(payloads), task_size)]
         return PendingWindow(
             statements, places, [submit_chunk(self._pool, task) for task in tasks] if self._pool else []
         )

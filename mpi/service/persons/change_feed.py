@@ -15,8 +15,6 @@ from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_source_ids
 from mpi.storage.repositories.persons.persons import IdentityEvent
 
-MAX_CACHED_CURSORS = 1000
-"""Most feed cursors whose next event position is cached."""
 MAX_EVENTS = 1000
 """Largest page size; a page still ends with a complete commit."""
 FIELDS = ("source", "local_id", "before", "after", "cause", "at")
@@ -129,7 +127,7 @@ def _cache_quiet_cursor(index: Index, cursor: tuple[object, ...], commit: int) -
     """Cache that no event lies between a reader's cursor and a commit."""
     index.caches.quiet_until.pop(cursor, None)
     index.caches.quiet_until[cursor] = commit
-    for oldest in list(index.caches.quiet_until)[:-MAX_CACHED_CURSORS]:
+    for oldest in list(index.caches.quiet_until)[: -index.tuning.review.feed_cursors]:
         index.caches.quiet_until.pop(oldest, None)
 
 

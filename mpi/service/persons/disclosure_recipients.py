@@ -18,8 +18,6 @@ from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.persons.persons import Membership
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
-MAX_LISTED = 1000
-
 SeparatedRecords = Mapping[int, Mapping[int, str]]
 """By record: the records it was one person with, and since when.
 
@@ -81,7 +79,7 @@ def find_recipients_before(unit: ReadUnit, before: Mapping[int, int], until: int
     answers = _past_disclosures(unit, _find_separated(unit, before, after, labels, until), labels)
     if not is_allowed(unit.viewer, Action.DISCLOSURE_READ):
         return DisclosureRecipients(len(answers))
-    latest = tuple(answers[:MAX_LISTED])
+    latest = tuple(answers[: unit.tuning.listed_disclosures])
     numbers = {label: record_id for record_id, label in labels.items()}
     named_records = frozenset(numbers[label] for answer in latest for label in answer.records)
     return DisclosureRecipients(len(answers), latest, named_records)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from mpi.domain.errors import EngineError, MpiError, describe_origin
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.service.core.index import Index, IndexSettings, Matcher, Store
+from mpi.service.core.index import Index, IndexSettings, Matcher, open_store
 from mpi.standardize.process_pool import WORKER_NICENESS, lower_priority
 from mpi.storage.unit_of_work.database import Database
 
@@ -156,10 +156,10 @@ def _failure(error: Exception) -> _RemoteError:
 def _run_with_index(
     url: str, parts: _IndexParts, work: Callable[..., Result], arguments: tuple[object, ...]
 ) -> Result:
-    database = Database(url)
+    database = Database(url, tuning=parts.settings.tuning.storage)
     try:
         index = Index(
-            store=Store(database),
+            store=open_store(database, parts.settings.tuning),
             matcher=parts.matcher,
             keyed_hash=parts.keyed_hash,
             home=parts.home,

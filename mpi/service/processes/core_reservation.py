@@ -15,12 +15,10 @@ from types import TracebackType
 from typing import Self
 
 from mpi.domain.errors import StoreError
+from mpi.domain.tuning import DEFAULT_TUNING, PacingTuning
 from mpi.domain.viewer import Viewer
 from mpi.storage.unit_of_work.database import Database
 
-POLL_INTERVAL_S = 0.1
-RESERVED_AFTER_REQUEST_S = 10.0
-"""Seconds after the last answer for which a core stays reserved."""
 _RESCAN_INTERVAL_S = 1.0
 
 
@@ -33,13 +31,16 @@ class CoreReservation:
     Args:
         last_line_number: returns the number of the last ledger entry.
         set_affinity: limits this process and its children to some cores.
+        tuning: intervals of the checks, and how long the core stays reserved.
     """
 
     def __init__(
         self,
         last_line_number: Callable[[], int],
         set_affinity: Callable[[frozenset[int]], None] | None = None,
+        tuning: PacingTuning = DEFAULT_TUNING.pacing,
     ) -> None:
+        self._tuning = tuning
         self._last_line_number = last_line_number
         self._set_affinity = set_affinity or CoreAffinity()
         self._reserved_until = 0.0
@@ -49,7 +50,7 @@ class CoreReservation:
 
     def __enter__(self) -> Self:
         if len(self._all_cores) > 1:
-            self._reserved_until = time.monotonic() + 2 * POLL_INTERVAL_S
+            self._reserved_until = time.monotonic() + 2 * self._tuning.core_poll_s
             self._set_affinity(self._unreserved_cores)
             self._watcher.start()
         return self
@@ -68,11 +69,11 @@ class CoreReservation:
 
     def note_request(self) -> None:
         """Record that a request is being answered."""
-        self._reserved_until = time.monotonic() + RESERVED_AFTER_REQUEST_S
+        self._reserved_until = time.monotonic() + self._tuning.core_reserved_s
 
     def _watch(self) -> None:
         last_line = self._read_last_line(0)
-        while not self._stopping.wait(POLL_INTERVAL_S):
+        while not self._stopping.wait(self._tuning.core_poll_s):
             previous_line, last_line = last_line, self._read_last_line(last_line)
             if last_line != previous_line:
                 self.note_request()
@@ -146,12 +147,15 @@ def _thread_ids(process: int) -> list[int]:
     return []
 
 
-def reserve_core(database: Database, viewer: Viewer) -> CoreReservation:
+def reserve_core(
+    database: Database, viewer: Viewer, tuning: PacingTuning = DEFAULT_TUNING.pacing
+) -> CoreReservation:
     """Return a reservation that watches the ledger of a database.
 
     Args:
         database: the database of the index.
         viewer: who runs the batch job.
+        tuning: intervals of the checks, and how long the core stays reserved.
     """
 
     def read_last_line() -> int:
@@ -159,5 +163,7 @@ def reserve_core(database: Database, viewer: Viewer) -> CoreReservation:
             return unit.disclosures.last_number()
 
     return CoreReservation(
-        read_last_line, CoreAffinity(lambda processes: database.server_processes_of(viewer, processes))
+        read_last_line,
+        CoreAffinity(lambda processes: database.server_processes_of(viewer, processes)),
+        tuning,
     )

@@ -9,23 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+from mpi.domain.tuning import DEFAULT_TUNING, PacingTuning
 from mpi.domain.viewer import Viewer
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.units import WriteUnit
 
-TARGET_TRANSACTION_S = 0.008
-"""Target seconds of one transaction, which bound another writer's wait."""
-MIN_REST_S = 0.003
-"""Seconds between two transactions, in which a waiting writer gets its turn."""
 MAX_ITEMS = 2_000
-
-CONTENDED_TARGET_S = 0.01
-"""Target seconds of a load's transaction beside other writers.
-
-Some five milliseconds of them are a fixed cost.
-"""
-CONTENDED_FOR_S = 30.0
-"""Seconds after another writer's commit for which writers count as concurrent."""
 
 Item = TypeVar("Item")
 
@@ -60,6 +49,7 @@ class Pace:
         viewer: who acts.
         kind: kind of the commits.
         on_begin: called at the start of each transaction.
+        tuning: lengths of transactions and rests.
 
     Attributes:
         is_interruptible: whether an interrupt between two transactions leaves nothing behind.
@@ -72,7 +62,9 @@ class Pace:
         viewer: Viewer,
         kind: str,
         on_begin: Callable[[WriteUnit], None] = lambda _unit: None,
+        tuning: PacingTuning = DEFAULT_TUNING.pacing,
     ) -> None:
+        self._tuning = tuning
         self._database = database
         self._viewer = viewer
         self._kind = kind
@@ -90,7 +82,9 @@ class Pace:
             yield batch
             start += len(batch.items)
             if batch.duration_s > 0:
-                size = min(max(1.0, size * min(2.0, TARGET_TRANSACTION_S / batch.duration_s)), max_items)
+                size = min(
+                    max(1.0, size * min(2.0, self._tuning.transaction_s / batch.duration_s)), max_items
+                )
 
     @contextmanager
     def transaction(self) -> Iterator[WriteUnit]:
@@ -105,7 +99,8 @@ class Pace:
         if self.is_interruptible:
             # More batches follow, and the work so far can be dropped: an interrupt is still possible.
             self._database.is_commit_begun = False
-        time.sleep(max(MIN_REST_S, self.rest_factor * min(duration_s, TARGET_TRANSACTION_S)))
+        rest_s = self.rest_factor * min(duration_s, self._tuning.transaction_s)
+        time.sleep(max(self._tuning.rest_s, rest_s))
 
 
 class PacedBatch(Generic[Item]):
@@ -135,12 +130,16 @@ class AdaptiveBatchSize:
         max_items: most items of a transaction while nobody else writes.
         contended_items: items of the first transaction beside other writers; later ones adapt to the time
             taken.
+        tuning: lengths of transactions and rests.
 
     Attributes:
         max_items: most items of the next transaction.
     """
 
-    def __init__(self, max_items: int, contended_items: int = 20) -> None:
+    def __init__(
+        self, max_items: int, contended_items: int = 20, tuning: PacingTuning = DEFAULT_TUNING.pacing
+    ) -> None:
+        self._tuning = tuning
         self._largest_size, self._contended_size = max_items, contended_items
         self._contended_until = 0.0
         self._began_at = 0.0
@@ -160,7 +159,7 @@ class AdaptiveBatchSize:
         """Record, before the transaction's work, that another process has written."""
         if not self._is_contended:
             self.max_items = min(self.max_items, self._contended_size)
-        self._contended_until = time.monotonic() + CONTENDED_FOR_S
+        self._contended_until = time.monotonic() + self._tuning.contended_for_s
 
     @contextmanager
     def timed_turn(self) -> Iterator[None]:
@@ -171,7 +170,6 @@ class AdaptiveBatchSize:
         if not self._is_contended:
             self.max_items = min(2 * self.max_items, self._largest_size)
             return
-        self.max_items = max(
-            1, min(int(self.max_items * min(2.0, CONTENDED_TARGET_S / duration_s)), self._largest_size)
-        )
-        time.sleep(MIN_REST_S)
+        growth = min(2.0, self._tuning.contended_transaction_s / duration_s)
+        self.max_items = max(1, min(int(self.max_items * growth), self._largest_size))
+        time.sleep(self._tuning.rest_s)

@@ -20,8 +20,6 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 COMMIT_KIND = "recluster"
 ENGINE_KEY = "engine"
 """Key in a run's detail for the name of its engine."""
-HEARTBEAT_S = 10.0
-"""Seconds between heartbeats of a worker, at most."""
 
 Result = TypeVar("Result")
 
@@ -82,7 +80,9 @@ class RunContext:
     _last_heartbeat: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.index.database, self.viewer, COMMIT_KIND, self.send_heartbeat)
+        self.pace = Pace(
+            self.index.database, self.viewer, COMMIT_KIND, self.send_heartbeat, self.index.tuning.pacing
+        )
 
     @property
     def matcher(self) -> Matcher:
@@ -107,7 +107,7 @@ class RunContext:
 
         For steps without a transaction.
         """
-        if time.monotonic() - self._last_heartbeat >= HEARTBEAT_S:
+        if time.monotonic() - self._last_heartbeat >= self.index.tuning.request.heartbeat_s:
             with self.pace.transaction():
                 pass
 
@@ -125,7 +125,9 @@ class RunContext:
             with self.index.database.read(self.viewer) as unit:
                 return compute(unit)
 
-        return run_at_low_priority(compute_in_snapshot, self.keep_alive, HEARTBEAT_S)
+        return run_at_low_priority(
+            compute_in_snapshot, self.keep_alive, self.index.tuning.request.heartbeat_s
+        )
 
 
 def is_alive(run: ReclusterRun) -> bool:

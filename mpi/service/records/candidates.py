@@ -22,11 +22,6 @@ from mpi.storage.key_index.candidate_query import CandidateRows
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.unit_of_work.units import ReadUnit
 
-LARGEST_AVERAGE_BLOCK = 20
-"""Largest average number of records that share a key of the record.
-
-Above it, the search runs after the write.
-"""
 _SELF = 0
 """Number that stands for the record itself; no stored record has it."""
 
@@ -41,6 +36,8 @@ class CandidateQuery:
         source_id: the number of its source.
         config_id: the configuration believed to be in force.
         groups: the visibility groups believed to exist.
+        block_records: most records, on average, that share a key of the record. Above it, the search runs
+            after the write.
     """
 
     statement: Statement
@@ -48,6 +45,7 @@ class CandidateQuery:
     source_id: int
     config_id: int
     groups: tuple[int, ...]
+    block_records: int
 
     @property
     def keys(self) -> list[int]:
@@ -60,7 +58,7 @@ class CandidateQuery:
 
         It counts pairs of a key and a record that shares it.
         """
-        return LARGEST_AVERAGE_BLOCK * (len(self.packed.keys) // STORED_DTYPE.itemsize)
+        return self.block_records * (len(self.packed.keys) // STORED_DTYPE.itemsize)
 
     def is_current(self, unit: ReadUnit, index: Index) -> bool:
         """Return whether the query's configuration and groups are in force.
@@ -102,7 +100,12 @@ def build_query(index: Index, source_code: str, prepared: Statement) -> Candidat
         return None
     groups = tuple(sorted({known_source.group_id for known_source in sources}))
     return CandidateQuery(
-        statement=prepared, packed=packed, source_id=source.id, config_id=config_id, groups=groups
+        statement=prepared,
+        packed=packed,
+        source_id=source.id,
+        config_id=config_id,
+        groups=groups,
+        block_records=index.tuning.request.block_records,
     )
 
 
@@ -121,9 +124,7 @@ def request_candidates(unit: ReadUnit, query: CandidateQuery) -> Callable[[], Ca
     """
     config_id, groups, keys, limit = query.config_id, query.groups, query.keys, query.limit
     if not unit.candidates.is_supported:
-        return lambda: CandidateRows(
-            unit.keys.find_records(config_id, groups, keys, LARGEST_AVERAGE_BLOCK), {}
-        )
+        return lambda: CandidateRows(unit.keys.find_records(config_id, groups, keys, query.block_records), {})
     unit.keys.segments.prefetch()
     read_unsearched = unit.candidates.send(config_id, groups, keys, limit + 1)
 

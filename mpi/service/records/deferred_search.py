@@ -21,8 +21,6 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 _log = logging.getLogger("mpi.pending")
 
-POLL_INTERVAL_S = 2.0
-"""Seconds between a server's looks at the queue of deferred searches."""
 PAGE_RECORDS = 50
 """Queued records read at a time."""
 
@@ -99,7 +97,7 @@ class DeferredSearchWorker:
         self._thread.join()
 
     def _work(self) -> None:
-        while not self._stop_requested.wait(POLL_INTERVAL_S):
+        while not self._stop_requested.wait(self._index().tuning.request.deferred_search_poll_s):
             try:
                 finish_deferred_searches(self._index(), make_operator("worker"), self._stop_requested.is_set)
             except ModelMovedError:

@@ -27,12 +27,6 @@ from mpi.service.statements.statement_intake import StatementOutcome, judge_stat
 from mpi.storage.key_index.candidate_query import CandidateRows
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
-LARGEST_CHANGE_COUNT = 100
-"""Largest number of concurrently written records before a new search.
-
-A concurrent load writes more; a new search is faster then.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class OptimisticPairs:
@@ -41,12 +35,14 @@ class OptimisticPairs:
     Args:
         query: the record's query: its content, configuration and groups.
         last_commit: the last commit that the pairs take into account.
+        max_changed_records: most concurrently written records before a new search.
         bits: match weight of each paired record, in bits.
         features: features of those records.
     """
 
     query: CandidateQuery
     last_commit: int
+    max_changed_records: int
     bits: Mapping[int, float]
     features: Mapping[int, Features]
 
@@ -57,7 +53,7 @@ class OptimisticPairs:
             unit: the record's transaction.
         """
         unit.keys.prefetch_keys_written_since(
-            self.query.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1
+            self.query.config_id, self.last_commit, self.max_changed_records + 1
         )
         unit.keys.prefetch_records_with_keys(self.query.config_id, self.bits)
 
@@ -75,9 +71,9 @@ class OptimisticPairs:
         if not query.is_current(unit, index):
             return None
         written_since = unit.keys.keys_written_since(
-            query.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1
+            query.config_id, self.last_commit, self.max_changed_records + 1
         )
-        if len(written_since) > LARGEST_CHANGE_COUNT:
+        if len(written_since) > self.max_changed_records:
             return None
         indexed = unit.keys.records_with_keys(query.config_id, self.bits)
         unchanged_bits = {
@@ -170,7 +166,15 @@ def _score_requested(
     scored = score_candidates(
         unit, index, query, requests.read_candidates(), existing.id if existing else None
     )
-    return None if scored is None else OptimisticPairs(query, last_commit, scored.bits, scored.features)
+    if scored is None:
+        return None
+    return OptimisticPairs(
+        query=query,
+        last_commit=last_commit,
+        max_changed_records=index.tuning.request.changed_records,
+        bits=scored.bits,
+        features=scored.features,
+    )
 
 
 def _is_pointless(index: Index) -> bool:

@@ -29,11 +29,6 @@ from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.units import ReadUnit
 
-MAX_COUNTED_RECORDS = 20_000
-"""Most records whose pairs are counted to size the strata.
-
-In an index with fewer records, every pair is counted.
-"""
 MAX_SEARCHED_RECORDS = 1_000
 """Most records whose low-weight candidates, which are not stored, are scored."""
 STRONG_BITS = 6.0
@@ -182,7 +177,7 @@ def _build_sample(month: str, pairs: Iterable[BlindPair], *, is_new: bool) -> Bl
 def _collect_pairs(unit: ReadUnit, index: Index, seed: int) -> _StratumPairs:
     """Collect, by stratum, the pairs whose lower record was drawn."""
     highest_number = unit.blind_pairs.max_record_id()
-    records = draw_numbers(seed, highest_number, MAX_COUNTED_RECORDS)
+    records = draw_numbers(seed, highest_number, index.tuning.review.sampled_records)
     searched_positions = draw_numbers(seed, len(records), MAX_SEARCHED_RECORDS)
     searched_records = [records[position - 1] for position in searched_positions]
     stratum_pairs = _StratumPairs()

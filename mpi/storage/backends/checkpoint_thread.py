@@ -11,16 +11,13 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
+from mpi.domain.tuning import StorageTuning
+
 COMMITS_PER_CHECKPOINT = 20
 """Commits after which a checkpoint is due: about 2 MB of log.
 
 An upsert writes 30 pages. A commit that comes during a checkpoint waits for its sync too: 20 to 50 ms
 after 100 commits, and for one commit in a thousand some hundred milliseconds.
-"""
-CHECKPOINT_INTERVAL_S = 0.5
-"""Seconds after which a checkpoint is due.
-
-Long jobs have few but large commits.
 """
 LARGE_LOG_PAGES = 5_000
 """Log pages (20 MB) above which a second checkpoint follows at once.
@@ -33,8 +30,6 @@ AUTOCHECKPOINT_PAGES = 250_000
 
 It runs within a commit, and only if the thread cannot keep up.
 """
-_BUSY_TIMEOUT_S = 0.2
-"""Seconds to wait for readers of the log while writers wait."""
 
 
 class Checkpointer:
@@ -42,10 +37,12 @@ class Checkpointer:
 
     Args:
         path: path of the database file.
+        tuning: interval of checkpoints, and their wait for readers.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tuning: StorageTuning) -> None:
         self._path = path
+        self._tuning = tuning
         self._commits = 0
         self._last_at = time.monotonic()
         self._wake = threading.Event()
@@ -60,7 +57,7 @@ class Checkpointer:
         self._commits += 1
         if (
             self._commits >= COMMITS_PER_CHECKPOINT
-            or time.monotonic() - self._last_at > CHECKPOINT_INTERVAL_S
+            or time.monotonic() - self._last_at > self._tuning.checkpoint_interval_s
         ):
             self._commits, self._last_at = 0, time.monotonic()
             if self._thread is None:
@@ -105,4 +102,4 @@ class Checkpointer:
                     continue
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+        return sqlite3.connect(self._path, timeout=self._tuning.checkpoint_timeout_s, isolation_level=None)

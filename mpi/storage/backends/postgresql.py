@@ -18,6 +18,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from mpi.domain.errors import StoreError
+from mpi.domain.tuning import StorageTuning
 from mpi.storage.backends.sqlite import BUSY
 from mpi.storage.driver.pipeline import Pipeline
 
@@ -57,8 +58,8 @@ _KEEPALIVE = {
     "keepalives_count": _KEEPALIVE_COUNT,
 }
 _USER_TIMEOUT = {"tcp_user_timeout": _DEAD_PEER_TIMEOUT_MS}
-MAX_CONNECTIONS, POOL_SIZE = 30, 10
-"""Maximum number of connections, and of idle ones kept open."""
+POOL_SIZE = 10
+"""Most idle connections kept open."""
 _IDLE_CHECK_S = 2.0
 _CONNECTION_CLASS = "08"
 
@@ -126,13 +127,14 @@ def autocommit(pipeline: Pipeline) -> Iterator[None]:
         raise
 
 
-def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
+def open_engine(url: URL, tuning: StorageTuning) -> Engine:
     """Create an engine with durable commits and bounded waits for locks.
 
     Args:
         url: URL of the database.
-        busy_timeout_ms: milliseconds to wait for a lock or a connection.
+        tuning: wait for a lock or a connection, and number of connections.
     """
+    busy_timeout_ms = tuning.busy_timeout_ms
     options = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": _application_name(os.getpid())}
     defaults = options | _KEEPALIVE | _USER_TIMEOUT
     # psycopg's error log would hold personal values.
@@ -141,7 +143,7 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
         url.set(drivername="postgresql+psycopg"),
         connect_args={name: value for name, value in defaults.items() if name not in url.query},
         pool_size=POOL_SIZE,
-        max_overflow=MAX_CONNECTIONS - POOL_SIZE,
+        max_overflow=max(0, tuning.postgresql_connections - POOL_SIZE),
         pool_timeout=busy_timeout_ms / 1000,
         pool_use_lifo=True,
         hide_parameters=True,

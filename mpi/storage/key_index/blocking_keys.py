@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 from sqlalchemy import Connection, Executable, bindparam, delete, func, select, tuple_
 
+from mpi.domain.tuning import DEFAULT_TUNING, StorageTuning
 from mpi.storage.driver.bulk_rows import delete_by_columns, insert_columns
 from mpi.storage.driver.chunks import CHUNK_SIZE, iter_chunks
 from mpi.storage.driver.in_list import is_in
@@ -84,13 +85,6 @@ _BASE_TABLE_PAGE = (
     .limit(bindparam("row_limit"))
 )
 
-RECORDS_PER_PAGE = 10_000
-"""Records read from the forward index at a time.
-
-Each record has some 26 keys.
-"""
-BASE_ROWS_PER_PAGE = 200_000
-"""Rows read from the base table at a time."""
 _MIN_BIGINT = -(2**63)
 
 
@@ -114,6 +108,7 @@ class BlockingKeys:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._tuning: StorageTuning = getattr(connection, "tuning", DEFAULT_TUNING.storage)
         self.segments = KeySegments(connection)
         self._is_sqlite = connection.dialect.name == "sqlite"
 
@@ -355,9 +350,10 @@ class BlockingKeys:
         Yields:
             Arrays of shape (3, n): visibility group, key and record number.
         """
-        last_record, row_count = -1, RECORDS_PER_PAGE
-        while row_count == RECORDS_PER_PAGE:
-            parameters = {"config": config_id, "after": last_record, "row_limit": RECORDS_PER_PAGE}
+        last_record, page_size = -1, self._tuning.forward_page_records
+        row_count = page_size
+        while row_count == page_size:
+            parameters = {"config": config_id, "after": last_record, "row_limit": page_size}
             rows = self._connection.execute(_FORWARD_PAGE, parameters).all()
             if (row_count := len(rows)) > 0:
                 last_record = rows[-1][0]
@@ -372,12 +368,13 @@ class BlockingKeys:
             Arrays of shape (3, n): visibility group, key and record number.
         """
         tombstones = self.segments.key_tombstones(config_id)
-        last_position, row_count = (_MIN_BIGINT, _MIN_BIGINT, _MIN_BIGINT), BASE_ROWS_PER_PAGE
-        while row_count == BASE_ROWS_PER_PAGE:
+        last_position, page_size = (_MIN_BIGINT, _MIN_BIGINT, _MIN_BIGINT), self._tuning.base_page_rows
+        row_count = page_size
+        while row_count == page_size:
             position_parameters = dict(zip(("group", "key", "record"), last_position, strict=True))
             rows = self._connection.execute(
                 _BASE_TABLE_PAGE,
-                {"config": config_id, "row_limit": BASE_ROWS_PER_PAGE, **position_parameters},
+                {"config": config_id, "row_limit": page_size, **position_parameters},
             ).all()
             if (row_count := len(rows)) > 0:
                 last_position = (rows[-1][0], rows[-1][1], rows[-1][2])
@@ -444,7 +441,8 @@ class BlockingKeys:
         """Correct key sizes in place for tombstoned base-table rows."""
         tombstones = self.segments.key_tombstones(config_id)
         for key_chunk in _chunk_keys_by_size(
-            {key: sizes[key] for key in sizes.keys() & set(np.unique(tombstones[1]).tolist())}
+            {key: sizes[key] for key in sizes.keys() & set(np.unique(tombstones[1]).tolist())},
+            self._tuning.base_page_rows,
         ):
             base_rows = columns_from_rows(
                 self._fetch_rows(_ROWS_OF_KEYS, {"config": config_id, "keys": key_chunk})
@@ -516,14 +514,14 @@ def columns_from_rows(rows: Sequence[Any]) -> IntArray:
     return np.array([tuple(row) for row in rows], np.int64).reshape(-1, 3).T
 
 
-def _chunk_keys_by_size(sizes: Mapping[int, int]) -> Iterator[list[int]]:
-    """Yield lists of keys that together have about ``BASE_ROWS_PER_PAGE`` records."""
+def _chunk_keys_by_size(sizes: Mapping[int, int], page_rows: int) -> Iterator[list[int]]:
+    """Yield lists of keys that together have about ``page_rows`` records."""
     chunk: list[int] = []
     record_count = 0
     for key, size in sizes.items():
         chunk.append(key)
         record_count += size
-        if record_count >= BASE_ROWS_PER_PAGE or len(chunk) == CHUNK_SIZE:
+        if record_count >= page_rows or len(chunk) == CHUNK_SIZE:
             yield chunk
             chunk, record_count = [], 0
     if chunk:

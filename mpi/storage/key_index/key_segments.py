@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select, text, update
 
+from mpi.domain.tuning import DEFAULT_TUNING
 from mpi.storage.driver.bulk_rows import delete_by_columns, insert_columns
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.key_index.segment_arrays import (
@@ -43,8 +44,6 @@ _segment = table_of(KeyRunRow)
 _tombstone = table_of(GoneFromRunsRow)
 _cursor = table_of(KeyMergeRow)
 
-MAX_JOINED_KEYS = 60_000
-"""Keys up to which small consecutive segments are joined into one."""
 _DELETES_PER_COMPACTED_ROW = 40
 """Rows deleted in the time of compacting one row."""
 _MAX_LOOKED_UP_RECORDS = 5_000
@@ -159,6 +158,7 @@ class KeySegments:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._joined_keys = getattr(connection, "tuning", DEFAULT_TUNING.storage).joined_keys
         self._requested: Any = None
         self._segments: list[Segment] | None = None
 
@@ -239,7 +239,7 @@ class KeySegments:
         while (
             candidates
             and candidates[-1].row_count <= size
-            and candidates[-1].row_count + size <= MAX_JOINED_KEYS
+            and candidates[-1].row_count + size <= self._joined_keys
         ):
             joinable.append(candidates.pop())
             size += joinable[-1].row_count

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from mpi.domain.errors import InputError, StoreError
+from mpi.domain.tuning import DEFAULT_TUNING, StorageTuning
 from mpi.domain.viewer import Viewer
 from mpi.storage.backends import ledger_file, postgresql, sqlite
 from mpi.storage.backends.checkpoint_thread import Checkpointer
@@ -20,8 +21,6 @@ from mpi.storage.driver.pipeline import NotDurableError
 from mpi.storage.unit_of_work.session_pool import DatabaseSession, SessionPool
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit, WriteUnits
 
-BUSY_TIMEOUT_MS = 30_000
-"""Milliseconds to wait for a lock or a connection."""
 _CONNECTION_LOST = (
     "the connection to the database was lost at the commit: the step was kept whole or not at all; "
     "look, or send it again"
@@ -50,6 +49,7 @@ class Database:
     Args:
         url: SQLAlchemy URL, ``sqlite:///path`` or ``postgresql+psycopg://…``.
         is_ledger: whether this is only the ledger file of an index on SQLite.
+        tuning: waits, connections, pages and checkpoints.
 
     Attributes:
         ledger: database of the disclosure ledger; on PostgreSQL this database.
@@ -61,19 +61,22 @@ class Database:
         InputError: the URL is of another database, or malformed.
     """
 
-    def __init__(self, url: str, *, is_ledger: bool = False) -> None:
+    def __init__(
+        self, url: str, *, is_ledger: bool = False, tuning: StorageTuning = DEFAULT_TUNING.storage
+    ) -> None:
         self.url = url
+        self.tuning = tuning
         parsed = _parse_url(url)
         self.is_postgresql = parsed.get_backend_name() == "postgresql"
-        self.engine = _open_engine(parsed)
+        self.engine = _open_engine(parsed, tuning)
         self.is_commit_begun = False
         self.committed_units = 0
         self._writer_lock = threading.Lock()
         path = sqlite_path(url)
         self.ledger_path = None if path is None or is_ledger else ledger_file.ledger_path_of(path)
-        self.ledger = self if self.ledger_path is None else _open_ledger(self.ledger_path)
-        self._sessions = _open_session_pool(self.engine, self.ledger_path)
-        self._checkpointer = None if path is None else Checkpointer(path)
+        self.ledger = self if self.ledger_path is None else _open_ledger(self.ledger_path, tuning)
+        self._sessions = _open_session_pool(self.engine, self.ledger_path, tuning)
+        self._checkpointer = None if path is None else Checkpointer(path, tuning)
 
     @contextmanager
     def read(self, viewer: Viewer) -> Iterator[ReadUnit]:
@@ -89,7 +92,7 @@ class Database:
 
         Suits work that needs a single statement.
         """
-        borrowed = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
+        borrowed = self._sessions.lend(self.tuning.busy_timeout_ms / 1000)
         with translate_errors(), borrowed as session, self._autocommit(session):
             yield ReadUnit(session, viewer)
 
@@ -168,7 +171,7 @@ class Database:
         if self.is_postgresql and lock is Lock.NONE:
             yield
             return
-        if not self._writer_lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+        if not self._writer_lock.acquire(timeout=self.tuning.busy_timeout_ms / 1000):
             raise StoreError(sqlite.BUSY)
         try:
             yield
@@ -178,14 +181,14 @@ class Database:
     @contextmanager
     def _open_session(self, *, writing: bool) -> Iterator[DatabaseSession]:
         """Borrow a session and begin a transaction on it."""
-        borrowed = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
+        borrowed = self._sessions.lend(self.tuning.busy_timeout_ms / 1000)
         with translate_errors(), borrowed as session, self._transaction(session, writing=writing):
             yield session
 
     def _transaction(self, session: DatabaseSession, *, writing: bool) -> AbstractContextManager[None]:
         if session.pipeline is not None:
             return postgresql.transaction(session.pipeline, writing=writing)
-        return sqlite.transaction(session.driver, BUSY_TIMEOUT_MS, writing=writing)
+        return sqlite.transaction(session.driver, self.tuning.busy_timeout_ms, writing=writing)
 
     def server_processes_of(self, viewer: Viewer, processes: Collection[int]) -> list[int]:
         """Return database server processes that work for given client processes.
@@ -259,18 +262,20 @@ def _uses_postgres_scheme(url: str) -> bool:
     return url.startswith("postgres://")
 
 
-def _open_engine(url: URL) -> Engine:
+def _open_engine(url: URL, tuning: StorageTuning) -> Engine:
     if url.get_backend_name() == "postgresql":
-        return postgresql.open_engine(url, BUSY_TIMEOUT_MS)
-    return sqlite.open_engine(url, BUSY_TIMEOUT_MS)
+        return postgresql.open_engine(url, tuning)
+    return sqlite.open_engine(url, tuning.busy_timeout_ms)
 
 
-def _open_ledger(path: Path) -> Database:
-    return Database(URL.create("sqlite", database=str(path)).render_as_string(), is_ledger=True)
+def _open_ledger(path: Path, tuning: StorageTuning) -> Database:
+    url = URL.create("sqlite", database=str(path)).render_as_string()
+    return Database(url, is_ledger=True, tuning=tuning)
 
 
-def _open_session_pool(engine: Engine, ledger: Path | None) -> SessionPool:
-    backend = postgresql if engine.dialect.name == "postgresql" else sqlite
+def _open_session_pool(engine: Engine, ledger: Path | None, tuning: StorageTuning) -> SessionPool:
+    is_postgresql = engine.dialect.name == "postgresql"
+    backend = postgresql if is_postgresql else sqlite
 
     def attach_ledger(session: DatabaseSession) -> None:
         if ledger is not None:
@@ -278,11 +283,12 @@ def _open_session_pool(engine: Engine, ledger: Path | None) -> SessionPool:
 
     return SessionPool(
         engine=engine,
-        max_sessions=backend.MAX_CONNECTIONS,
+        max_sessions=tuning.postgresql_connections if is_postgresql else sqlite.MAX_CONNECTIONS,
         max_idle=backend.POOL_SIZE,
         on_open=attach_ledger,
         is_alive=backend.is_alive,
         is_reusable=backend.is_reusable,
+        tuning=tuning,
     )
 
 

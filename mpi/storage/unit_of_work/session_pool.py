@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Executable, SelectBase
 
 from mpi.domain.errors import StoreError
+from mpi.domain.tuning import StorageTuning
 from mpi.storage.backends.sqlite import BUSY
 from mpi.storage.driver.compiled_statements import Parameters, Rows, Statements
 from mpi.storage.driver.pipeline import Pipeline
@@ -26,10 +27,18 @@ class DatabaseSession(Connection):
         statements: compiled statements, shared by all sessions.
         immutable_cache: data that repositories keep in memory between transactions, by table. It must
             never change.
+        tuning: sizes of the pages that repositories read.
     """
 
-    def __init__(self, engine: Engine, statements: Statements, immutable_cache: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        statements: Statements,
+        immutable_cache: dict[str, Any],
+        tuning: StorageTuning,
+    ) -> None:
         super().__init__(engine)
+        self.tuning = tuning
         self._statements = statements
         self.immutable_cache = immutable_cache
         self._execution_options = self._execution_options.union({"mpi_unit": True})
@@ -134,6 +143,7 @@ class SessionPool:
         on_open: called with each new session.
         is_alive: whether an idle session can be used again.
         is_reusable: whether a returned session can be lent again.
+        tuning: sizes of the pages that repositories read.
     """
 
     def __init__(
@@ -144,8 +154,10 @@ class SessionPool:
         on_open: Callable[[DatabaseSession], None],
         is_alive: Callable[[DatabaseSession], bool],
         is_reusable: Callable[[DatabaseSession], bool],
+        tuning: StorageTuning,
     ) -> None:
         self._engine = engine
+        self._tuning = tuning
         self._statements = Statements(engine.dialect)
         self._immutable_cache: dict[str, Any] = {}
         self._slots = threading.BoundedSemaphore(max_sessions)
@@ -186,7 +198,7 @@ class SessionPool:
             if self._is_alive(session):
                 return session
             _discard(session)
-        session = DatabaseSession(self._engine, self._statements, self._immutable_cache)
+        session = DatabaseSession(self._engine, self._statements, self._immutable_cache, self._tuning)
         self._on_open(session)
         return session
 

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from sqlalchemy import Connection, Text, bindparam, case, func, insert, select
 
 from mpi.domain import clock
+from mpi.domain.tuning import DEFAULT_TUNING, StorageTuning
 from mpi.domain.viewer import Viewer
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
@@ -136,6 +137,12 @@ class ReadUnit:
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection
         self.viewer = viewer
+
+    @property
+    def tuning(self) -> StorageTuning:
+        """Sizes of pages and batches that are read from the database."""
+        tuning: StorageTuning = getattr(self.connection, "tuning", DEFAULT_TUNING.storage)
+        return tuning
 
     def last_commit(self) -> int:
         """Return the latest commit number of this snapshot, or 0."""

@@ -87,7 +87,7 @@ def _make_plan(
     with (
         open_session(for_model_change=model is not None) as session,
         show_progress() as report,
-        core_reservation.reserve_core(session.index.database, session.viewer),
+        core_reservation.reserve_core(session.index.database, session.viewer, session.index.tuning.pacing),
     ):
         matcher = session.index.matcher if model is None else bootstrap.open_matcher(model)
         stops = (
@@ -134,7 +134,7 @@ def _manage_runs(
                 matcher = index.matcher
                 if interrupted_runs[0].model != matcher.model.ref:
                     matcher = bootstrap.load_matcher(session.settings, interrupted_runs[0].model)
-                with core_reservation.reserve_core(index.database, viewer):
+                with core_reservation.reserve_core(index.database, viewer, index.tuning.pacing):
                     proposals.resume_run(index, viewer, matcher, interrupted_runs[0].id, report, engine)
             else:
                 run_executor.abandon(index, viewer, interrupted_runs[0].id)
