@@ -23,7 +23,8 @@ NAMESAKE_COUNT = 12
 
 
 @pytest.fixture
-def index(tmp_path, database_url):
+def namesake_index(tmp_path, database_url):
+    """An index of children with one name, on each store in turn."""
     with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
         load_rows(opened, "sis", *(namesake(number) for number in range(NAMESAKE_COUNT)))
         yield opened

@@ -26,7 +26,12 @@ from mpi.storage.repositories.review.desk_counts import DeskFigures
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.desk import doubtful
 from tests.index import OPERATOR, a_child, an_index, load_rows, many_children
-from tests.unit.service.sampling.test_blind_review import a_state, restate, seconds, steward
+from tests.unit.service.sampling.test_blind_review import (
+    add_second_review,
+    change_record,
+    load_linked_and_doubtful_pairs,
+    steward,
+)
 
 OUTSIDER = Viewer("ops", "system_admin", frozenset({Action.QUALITY_READ}), None)
 
@@ -46,7 +51,7 @@ def test_figures_need_quality_read_and_every_source(sqlite_index):
 
 
 def test_questions_are_counted_by_kind_and_age(sqlite_index, set_clock):
-    a_state(sqlite_index)
+    load_linked_and_doubtful_pairs(sqlite_index)
     later = datetime.now(UTC) + timedelta(days=9)
     before = measure_quality(sqlite_index, OPERATOR).workload
     assert [(row.kind, row.open, row.new) for row in before.kinds] == [("pair", 6, 6)]
@@ -57,7 +62,7 @@ def test_questions_are_counted_by_kind_and_age(sqlite_index, set_clock):
 
 
 def test_questions_of_one_load_with_one_pattern_count_as_one(sqlite_index):
-    a_state(sqlite_index)
+    load_linked_and_doubtful_pairs(sqlite_index)
     with sqlite_index.database.write(OPERATOR, "test") as unit:
         [template, *_] = unit.tasks.all()
         burst = [
@@ -73,7 +78,7 @@ def test_questions_of_one_load_with_one_pattern_count_as_one(sqlite_index):
 
 
 def test_claimed_snoozed_answered_and_obsolete_questions_are_counted(sqlite_index):
-    a_state(sqlite_index)
+    load_linked_and_doubtful_pairs(sqlite_index)
     now = datetime.now(UTC)
     with sqlite_index.database.write(OPERATOR, "test") as unit:
         keys = sorted({task.question for task in unit.tasks.all()} | {"gone:1", "gone:2"})
@@ -149,7 +154,7 @@ def test_slow_match_rate_is_cached_and_a_quick_one_is_not(sqlite_index, monkeypa
 
 
 def test_precision_and_recall_come_from_blind_answers_with_intervals(sqlite_index):
-    a_state(sqlite_index)
+    load_linked_and_doubtful_pairs(sqlite_index)
     draw_blind_sample(sqlite_index, OPERATOR)
     assert measure_quality(sqlite_index, OPERATOR).live[0].precision is None
     ana, pairs = steward("ana"), {}
@@ -170,12 +175,12 @@ def test_precision_and_recall_come_from_blind_answers_with_intervals(sqlite_inde
 
 
 def test_obsolete_pairs_count_as_dropped_and_unsure_answers_as_neither(sqlite_index):
-    a_state(sqlite_index, 2)
+    load_linked_and_doubtful_pairs(sqlite_index, 2)
     draw_blind_sample(sqlite_index, OPERATOR)
     answer_blind_pair(
         sqlite_index, steward("ana"), get_next_blind_pair(sqlite_index, steward("ana")).id, "unsure"
     )
-    restate(sqlite_index, get_next_blind_pair(sqlite_index, steward("ana")).records[0])
+    change_record(sqlite_index, get_next_blind_pair(sqlite_index, steward("ana")).records[0])
     strata = measure_quality(sqlite_index, OPERATOR).live[0].strata
     assert sum(stratum.unsure for stratum in strata) == 1
     assert sum(stratum.dropped for stratum in strata) >= 1
@@ -186,17 +191,17 @@ def test_obsolete_pairs_count_as_dropped_and_unsure_answers_as_neither(sqlite_in
 
 
 def test_agreement_is_reported_per_pair_of_stewards_in_any_order(sqlite_index):
-    a_state(sqlite_index, 1)
+    load_linked_and_doubtful_pairs(sqlite_index, 1)
     for first, second, verdicts in (
         ("ana", "ben", ("same", "same")),
         ("ben", "ana", ("different", "different")),
         ("ana", "ben", ("same", "unsure")),
     ):
-        seconds(sqlite_index, first, verdicts[0])
+        add_second_review(sqlite_index, first, verdicts[0])
         answer_blind_pair(
             sqlite_index, steward(second), get_next_blind_pair(sqlite_index, steward(second)).id, verdicts[1]
         )
-    seconds(sqlite_index, "ana", "same")
+    add_second_review(sqlite_index, "ana", "same")
     figures = measure_quality(sqlite_index, OPERATOR)
     [agreement] = figures.agreement
     assert (agreement.first, agreement.second, agreement.pairs, agreement.agreed) == ("ana", "ben", 3, 2)
@@ -205,7 +210,7 @@ def test_agreement_is_reported_per_pair_of_stewards_in_any_order(sqlite_index):
 
 
 def test_automatic_links_are_counted_by_stratum_without_decided_ones(sqlite_index):
-    a_state(sqlite_index)
+    load_linked_and_doubtful_pairs(sqlite_index)
     assert measure_quality(sqlite_index, OPERATOR).links.automatic is None
     draw_blind_sample(sqlite_index, OPERATOR)
     decide(
@@ -250,7 +255,7 @@ def test_viewer_without_record_access_sees_no_small_count(tmp_path):
     with an_index(tmp_path / "small") as index:
         add_source(index, OPERATOR, NewSource("sis", kind=SourceKind.SIS))
         add_source(index, OPERATOR, NewSource("ccwis", kind=SourceKind.CCWIS))
-        a_state(index)
+        load_linked_and_doubtful_pairs(index)
         children = many_children(12, 50)
         load_rows(index, "ccwis", *({**child, **foster_care_record(child["local_id"])} for child in children))
         load_rows(index, "sis", *children[:5])
@@ -279,14 +284,14 @@ def find_small_counts(figures):
 
 
 def test_no_figure_shows_a_small_count_to_a_viewer_without_record_access(sqlite_index, set_clock):
-    a_state(sqlite_index)
+    load_linked_and_doubtful_pairs(sqlite_index)
     draw_blind_sample(sqlite_index, OPERATOR)
-    seconds(sqlite_index, "ana", "same")
+    add_second_review(sqlite_index, "ana", "same")
     answer_blind_pair(
         sqlite_index, steward("ben"), get_next_blind_pair(sqlite_index, steward("ben")).id, "same"
     )
-    seconds(sqlite_index, "ana", "same")
-    restate(sqlite_index, get_next_blind_pair(sqlite_index, steward("ana")).records[0])
+    add_second_review(sqlite_index, "ana", "same")
+    change_record(sqlite_index, get_next_blind_pair(sqlite_index, steward("ana")).records[0])
     later = datetime.now(UTC) + timedelta(days=20)
     with sqlite_index.database.write(OPERATOR, "test") as unit:
         for number, days_ago in enumerate((12, 5, 5), 1):

@@ -12,7 +12,7 @@ from mpi.service.quality.forecast import forecast_workload
 from mpi.service.recluster.threshold_simulation import TrialThresholds
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.index import OPERATOR, a_child, an_index, load_rows
-from tests.unit.service.sampling.test_blind_review import a_state
+from tests.unit.service.sampling.test_blind_review import load_linked_and_doubtful_pairs
 
 OUTSIDER = Viewer("ops", "system_admin", frozenset({Action.QUALITY_READ}), None)
 TODAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -28,7 +28,7 @@ def set_days_ago(set_clock):
 def backlog_index(tmp_path, set_days_ago):
     set_days_ago(29)
     with an_index(tmp_path / "home", "sis", "ccwis") as opened:
-        a_state(opened)
+        load_linked_and_doubtful_pairs(opened)
         set_days_ago(0)
         yield opened
 

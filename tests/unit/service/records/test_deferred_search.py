@@ -16,7 +16,8 @@ NAMESAKE_COUNT = 8
 
 
 @pytest.fixture
-def index(tmp_path, database_url):
+def namesake_index(tmp_path, database_url):
+    """An index of children with one name, on each store in turn."""
     with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
         load_rows(
             opened, "sis", *(a_child(f"S{n}", birth_date=f"2014-01-0{1 + n}") for n in range(NAMESAKE_COUNT))

@@ -1,4 +1,4 @@
-"""Harm orders the queue and nothing else: what is at stake, and that flags change only the order (law 8)."""
+"""Test expected harm: it orders the queue, and flags change only the order (law 8)."""
 
 import random
 from dataclasses import replace
@@ -19,36 +19,37 @@ IN_DOUBT = {"last_name": "Cruz", "postal_code": None, "sex": None, "birth_date":
 
 
 @pytest.fixture
-def index(tmp_path):
+def three_source_index(tmp_path):
+    """An empty index with three sources."""
     with an_index(tmp_path / "home", "sis", "ccwis", "ssid") as index:
         yield index
 
 
-def put(index, source, local_id="1", **changes):
+def upsert_child(index, source, local_id="1", **changes):
     return upsert(index, OPERATOR, source, a_child(local_id, **{**IN_DOUBT, **changes}))
 
 
-def a_pair_in_doubt(index, one=None, other=None):
-    put(index, "sis", first_name="Jayden", **(one or {}))
-    put(index, "ccwis", first_name="Jaydon", **(other or {}))
-    [task] = tasks(index)
+def upsert_doubtful_pair(index, sis_changes=None, ccwis_changes=None):
+    upsert_child(index, "sis", first_name="Jayden", **(sis_changes or {}))
+    upsert_child(index, "ccwis", first_name="Jaydon", **(ccwis_changes or {}))
+    [task] = list_tasks(index)
     return task
 
 
-def tasks(index):
+def list_tasks(index):
     with index.database.read(OPERATOR) as unit:
         return unit.tasks.all()
 
 
-def test_the_harm_of_a_pair_is_its_probability_times_what_is_at_stake(index):
-    task = a_pair_in_doubt(index)
-    # 1, a child of ten, and a second source.
+def test_harm_of_a_pair_is_its_probability_times_the_stake(three_source_index):
+    task = upsert_doubtful_pair(three_source_index)
+    # The base stake, a child of ten, and a second source.
     assert task.harm == round(compute_probability(task.bits) * 2.5 * 1e6)
     assert task.harm_unflagged == round(compute_probability(task.bits) * 2 * 1e6)
 
 
 @pytest.mark.parametrize(
-    ("said", "more"),
+    ("changes", "added_stake"),
     [
         ({"flags": [CARE]}, 4),
         ({"flags": [HOMELESS]}, 2),
@@ -62,23 +63,25 @@ def test_the_harm_of_a_pair_is_its_probability_times_what_is_at_stake(index):
         ({"flags": [{**CARE, "population": "migrant"}]}, 0),
     ],
 )
-def test_a_child_in_care_or_without_a_home_comes_first_and_only_where_a_flag_may_tell(index, said, more):
-    task = a_pair_in_doubt(index, other=said)
-    assert task.harm == round(compute_probability(task.bits) * (2.5 + more) * 1e6)
+def test_child_in_care_or_homeless_comes_first_where_flags_may_be_used(
+    three_source_index, changes, added_stake
+):
+    task = upsert_doubtful_pair(three_source_index, ccwis_changes=changes)
+    assert task.harm == round(compute_probability(task.bits) * (2.5 + added_stake) * 1e6)
     assert task.harm_unflagged == round(compute_probability(task.bits) * 2 * 1e6)
 
 
-def test_each_further_source_that_holds_the_persons_adds_up_to_a_bound(index):
-    before = a_pair_in_doubt(index)
-    put(index, "ssid", first_name="Jaydon")
-    after = next(task for task in tasks(index) if task.key == before.key)
+def test_every_further_source_adds_harm_up_to_a_limit(three_source_index):
+    before = upsert_doubtful_pair(three_source_index)
+    upsert_child(three_source_index, "ssid", first_name="Jaydon")
+    after = next(task for task in list_tasks(three_source_index) if task.key == before.key)
     assert after.harm - before.harm == round(compute_probability(after.bits) * 0.5 * 1e6)
     assert after.harm_unflagged == before.harm_unflagged
     assert estimate_harm(1, Stake(), 5) == estimate_harm(1, Stake(), 50)
 
 
 @pytest.mark.parametrize(("age", "stake"), [(4, 0.5), (5, 1), (18, 1), (19, 0), (None, 0.5)])
-def test_a_child_of_an_age_to_go_to_school_comes_before_a_younger_one_and_an_adult_last(age, stake):
+def test_school_age_comes_before_younger_children_and_adults(age, stake):
     assert estimate_harm(1, Stake(age=age), 1).total == round((1 + stake) * 1e6)
 
 
@@ -86,13 +89,13 @@ stakes = st.builds(Stake, st.booleans(), st.booleans(), st.none() | st.integers(
 
 
 @given(stakes, stakes)
-def test_what_is_at_stake_for_two_is_the_more_of_it_whichever_is_first(one, other):
-    both = estimate_harm(1, one.combine(other), 1)
-    assert both == estimate_harm(1, other.combine(one), 1)
-    assert both.total >= max(estimate_harm(1, each, 1).total for each in (one, other))
+def test_combined_stake_is_the_higher_one_in_any_order(first, second):
+    combined = estimate_harm(1, first.combine(second), 1)
+    assert combined == estimate_harm(1, second.combine(first), 1)
+    assert combined.total >= max(estimate_harm(1, stake, 1).total for stake in (first, second))
 
 
-def test_what_a_source_says_of_two_charts_it_wrote_over_comes_before_a_day_to_look_again():
+def test_error_chance_is_ordered_by_task_kind():
     assert (
         estimate_error_chance("overlay", 0.0)
         > estimate_error_chance("conflict", 0.0)
@@ -101,22 +104,35 @@ def test_what_a_source_says_of_two_charts_it_wrote_over_comes_before_a_day_to_lo
     )
 
 
-def test_permuting_every_flag_changes_nothing_but_harm(index):
-    said = [("sis", str(n)) for n in range(6)] + [("ccwis", str(n)) for n in range(6)]
+def test_permuting_every_flag_changes_nothing_but_harm(three_source_index):
+    record_ids = [("sis", str(local_id)) for local_id in range(6)] + [
+        ("ccwis", str(local_id)) for local_id in range(6)
+    ]
     flags = [[CARE], [HOMELESS], [], [{**CARE, "value": "N"}], [], [CARE, HOMELESS]] * 2
 
-    def state(shuffled):
-        for (source, n), mine in zip(said, shuffled, strict=True):
+    def load_and_read(shuffled):
+        for (source, local_id), record_flags in zip(record_ids, shuffled, strict=True):
             name = f"{'Jaydon' if source == 'ccwis' else 'Jayden'}"
-            put(index, source, n, first_name=name, birth_date=f"20{10 + int(n)}-01-20", flags=mine)
-        found = tasks(index)
-        return crosswalk(index), [replace(task, harm=0) for task in found], [task.harm for task in found]
+            upsert_child(
+                three_source_index,
+                source,
+                local_id,
+                first_name=name,
+                birth_date=f"20{10 + int(local_id)}-01-20",
+                flags=record_flags,
+            )
+        tasks = list_tasks(three_source_index)
+        return (
+            crosswalk(three_source_index),
+            [replace(task, harm=0) for task in tasks],
+            [task.harm for task in tasks],
+        )
 
-    links, plain, ordered = state(flags)
-    assert len(plain) == 6
+    links, unordered, ordered = load_and_read(flags)
+    assert len(unordered) == 6
     orders = {tuple(ordered)}
     for seed in range(3):
-        again = state(random.Random(seed).sample(flags, len(flags)))
-        assert again[:2] == (links, plain)
-        orders.add(tuple(again[2]))
+        permuted = load_and_read(random.Random(seed).sample(flags, len(flags)))
+        assert permuted[:2] == (links, unordered)
+        orders.add(tuple(permuted[2]))
     assert len(orders) > 1

@@ -1,4 +1,4 @@
-"""What sources say about who is who: believed, outranked, taken back; a link only where it can be meant."""
+"""Test source assertions: same-as, not, merges and re-keys, and their undo."""
 
 from datetime import UTC, datetime
 
@@ -36,13 +36,13 @@ MISTYPED = "T7K3-M92Q-X0HA"
 NEVER_GIVEN = "T7K3-M92Q-X0HN"
 
 
-def sent(index, name: str, viewer=OPERATOR, **changes):
+def send_record(index, name: str, viewer=OPERATOR, **changes):
     source, local_id = name.split(":")
-    make_decision = {name: changes.pop(name) for name in ("same_as", "not") if name in changes}
-    return upsert(index, viewer, source, a_child(local_id, **changes) | make_decision)
+    assertions = {name: changes.pop(name) for name in ("same_as", "not") if name in changes}
+    return upsert(index, viewer, source, a_child(local_id, **changes) | assertions)
 
 
-def kinds(index) -> list[str]:
+def task_kinds(index) -> list[str]:
     return [task.kind for task in list_review_tasks(index, OPERATOR)]
 
 
@@ -55,20 +55,20 @@ def amara(index) -> str:
     return upsert_record(index, "ccwis:1")
 
 
-def test_same_as_joins_until_its_source_takes_it_back(index, amara):
-    answer = sent(index, "sis:9", **ZOE, same_as=amara)
+def test_same_as_joins_until_its_source_retracts_it(index, amara):
+    answer = send_record(index, "sis:9", **ZOE, same_as=amara)
     assert (answer.outcome, answer.enterprise_id) == ("linked", amara)
-    sent(index, "sis:9", **ZOE, grade="05")
+    send_record(index, "sis:9", **ZOE, grade="05")
     assert are_same_person(index, "sis:9", "ccwis:1")
     [view] = list_decisions(index, OPERATOR)
     assert (view.authority, view.origin, view.status) == ("source", "same_as", "in_force")
     assert len(view.evidence["pairs"]) == 1
-    sent(index, "sis:9", **ZOE, grade="05", same_as=None)
+    send_record(index, "sis:9", **ZOE, grade="05", same_as=None)
     assert not are_same_person(index, "sis:9", "ccwis:1")
     assert verify(index, OPERATOR) == []
 
 
-def test_not_parts_what_the_model_would_link(index, amara):
+def test_not_separates_what_the_model_would_link(index, amara):
     answer = upsert(index, OPERATOR, "sis", {**a_child("1"), "not": [amara]})
     assert answer.enterprise_id != amara
     upsert(index, OPERATOR, "sis", {**a_child("1"), "not": []})
@@ -76,26 +76,26 @@ def test_not_parts_what_the_model_would_link(index, amara):
     assert verify(index, OPERATOR) == []
 
 
-def test_a_steward_goes_before_a_source_and_a_task_shows_where_they_meet(index, amara):
-    sent(index, "sis:9", **ZOE, same_as=amara)
+def test_stewards_decision_outranks_a_source_and_opens_a_conflict_task(index, amara):
+    send_record(index, "sis:9", **ZOE, same_as=amara)
     make_decision(index, "DIFFERENT", ["sis:9"], ["ccwis:1"])
     assert not are_same_person(index, "sis:9", "ccwis:1")
-    assert kinds(index) == ["conflict"]
+    assert task_kinds(index) == ["conflict"]
 
 
-def test_an_import_that_contradicts_a_decision_changes_nothing_and_is_asked_about(index, amara):
-    sent(index, "sis:9", **ZOE)
+def test_assertion_that_contradicts_a_decision_changes_nothing_and_opens_a_task(index, amara):
+    send_record(index, "sis:9", **ZOE)
     make_decision(index, "DIFFERENT", ["sis:9"], ["ccwis:1"])
     before = crosswalk(index)
-    sent(index, "sis:9", **ZOE, same_as=amara)
+    send_record(index, "sis:9", **ZOE, same_as=amara)
     assert crosswalk(index) == before
-    assert kinds(index) == ["conflict"]
+    assert task_kinds(index) == ["conflict"]
     assert verify(index, OPERATOR) == []
 
 
 @pytest.mark.parametrize("eid", [MISTYPED, NEVER_GIVEN, "nonsense", ""])
-def test_a_mistyped_eid_is_a_review_and_never_a_link(index, amara, eid):
-    answer = sent(index, "sis:9", **ZOE, same_as=eid)
+def test_mistyped_eid_opens_a_review_and_never_links(index, amara, eid):
+    answer = send_record(index, "sis:9", **ZOE, same_as=eid)
     assert (answer.outcome, answer.provisional, len(answer.tasks)) == ("review", True, 1)
     assert len(partition_of(index)) == 2
     [task] = list_review_tasks(index, OPERATOR)
@@ -106,84 +106,89 @@ def test_a_mistyped_eid_is_a_review_and_never_a_link(index, amara, eid):
     assert list_review_tasks(index, OPERATOR) == []
 
 
-def test_an_eid_that_its_source_may_not_know_of_answers_as_one_never_given(index, amara):
+def test_eid_hidden_from_its_source_is_answered_like_an_unknown_one(index, amara):
     district = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
     answers = [
-        sent(index, name, district, **ZOE | {"birth_date": day}, same_as=eid)
+        send_record(index, name, district, **ZOE | {"birth_date": day}, same_as=eid)
         for name, day, eid in (("sis:8", "2001-05-06", amara), ("sis:9", "2002-05-06", NEVER_GIVEN))
     ]
-    assert len({(a.outcome, a.record, a.provisional, len(a.tasks)) for a in answers}) == 1
+    assert (
+        len({(answer.outcome, answer.record, answer.provisional, len(answer.tasks)) for answer in answers})
+        == 1
+    )
     assert len(partition_of(index)) == 3
 
 
-def test_the_id_of_a_person_that_was_split_since_is_a_review(index, amara):
-    sent(index, "ccwis:2", first_name="Amara", last_name="Okonkwo")
-    other = sent(index, "sis:2", **ZOE).enterprise_id
-    done = merge(index, OPERATOR, [amara, other], StepOptions("x"), survivor=other)
+def test_id_of_a_person_split_since_opens_a_review(index, amara):
+    send_record(index, "ccwis:2", first_name="Amara", last_name="Okonkwo")
+    other = send_record(index, "sis:2", **ZOE).enterprise_id
+    merge_effect = merge(index, OPERATOR, [amara, other], StepOptions("x"), survivor=other)
     newcomer = {"first_name": "Ulf", "last_name": "Berg", "birth_date": "1999-09-09"}
-    assert sent(index, "sis:7", **newcomer, same_as=amara).enterprise_id == other
-    sent(index, "sis:7", **newcomer, same_as=None)
+    assert send_record(index, "sis:7", **newcomer, same_as=amara).enterprise_id == other
+    send_record(index, "sis:7", **newcomer, same_as=None)
     split(
         index,
         OPERATOR,
         other,
         [record_refs("ccwis:1"), record_refs("ccwis:2", "sis:2")],
-        StepOptions("x", supersedes=done.decisions),
+        StepOptions("x", supersedes=merge_effect.decisions),
         keep=1,
     )
     assert len(look_up_person(index, OPERATOR, amara).now) == 2
-    answer = sent(index, "sis:7", **newcomer, same_as=amara)
+    answer = send_record(index, "sis:7", **newcomer, same_as=amara)
     assert answer.enterprise_id not in {amara, other}
-    assert kinds(index) == ["claim"]
+    assert task_kinds(index) == ["claim"]
 
 
-def test_a_re_used_local_id_is_a_review_and_never_a_link(index, amara):
-    sent(index, "sis:9", **ZOE, same_as=amara)
+def test_reused_local_id_opens_a_review_and_never_links(index, amara):
+    send_record(index, "sis:9", **ZOE, same_as=amara)
     assert are_same_person(index, "sis:9", "ccwis:1")
-    sent(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08", postal_code="45555")
-    assert kinds(index) == ["overlay"]
+    send_record(
+        index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08", postal_code="45555"
+    )
+    assert task_kinds(index) == ["overlay"]
     release_overlay(index, OPERATOR, RecordRef("sis", "9"))
     assert not are_same_person(index, "sis:9", "ccwis:1")
-    assert kinds(index) == ["claim"]
+    assert task_kinds(index) == ["claim"]
     assert verify(index, OPERATOR) == []
 
 
 @pytest.fixture
 def zoe(index, amara) -> str:
-    """The EID of another child; the record sis:9 is Amara's."""
+    """The EID of another child; the record sis:9 belongs to Amara."""
     upsert_record(index, "sis:9")
-    return sent(index, "ccwis:7", **ZOE).enterprise_id
+    return send_record(index, "ccwis:7", **ZOE).enterprise_id
 
 
 def statuses(index) -> list[tuple[str, str]]:
-    """Kind and status of what sources say, oldest first."""
+    """Return kind and status of every assertion, oldest first."""
     return [(view.kind, view.status) for view in reversed(list_decisions(index, OPERATOR))]
 
 
-def standing(index):
-    """What sources say, as it stands, and who is one person."""
+def statuses_and_partition(index):
+    """Return the assertions' statuses and the partition."""
     return statuses(index), partition_of(index)
 
 
-def test_what_comes_with_an_overlay_binds_once_it_is_released_and_no_longer(index, zoe):
+def test_assertion_sent_with_an_overlay_applies_only_while_it_is_released(index, zoe):
     before = partition_of(index)
-    answer = sent(index, "sis:9", **ZOE, same_as=zoe)
+    answer = send_record(index, "sis:9", **ZOE, same_as=zoe)
     assert (answer.outcome, len(answer.tasks)) == ("held", 2)
     assert partition_of(index) == before
-    assert sorted(kinds(index)) == ["claim", "overlay"]
+    assert sorted(task_kinds(index)) == ["claim", "overlay"]
     released = release_overlay(index, OPERATOR, RecordRef("sis", "9"))
     assert statuses(index) == [("SAME", "in_force")]
     assert are_same_person(index, "sis:9", "ccwis:7")
-    assert kinds(index) == []
+    assert task_kinds(index) == []
     undo_step(index, OPERATOR, released.step)
     assert partition_of(index) == before
     assert statuses(index) == [("SAME", "review")]
     assert verify(index, OPERATOR) == []
 
 
-def test_what_was_said_of_the_child_before_is_a_claim_while_the_overlay_stands(index, zoe, amara):
-    sent(index, "sis:9", same_as=amara)
-    sent(index, "sis:9", **ZOE, **{"same_as": zoe, "not": [amara]})
+def test_assertion_about_the_earlier_child_is_reviewed_while_an_overlay_is_released(index, zoe, amara):
+    send_record(index, "sis:9", same_as=amara)
+    send_record(index, "sis:9", **ZOE, **{"same_as": zoe, "not": [amara]})
     assert statuses(index) == [("SAME", "in_force"), ("SAME", "review"), ("DIFFERENT", "review")]
     released = release_overlay(index, OPERATOR, RecordRef("sis", "9"))
     assert statuses(index) == [("SAME", "review"), ("SAME", "in_force"), ("DIFFERENT", "in_force")]
@@ -194,40 +199,40 @@ def test_what_was_said_of_the_child_before_is_a_claim_while_the_overlay_stands(i
     assert verify(index, OPERATOR) == []
 
 
-@pytest.mark.parametrize("order", [(2, 3), (3, 2)], ids=["in order", "the older one late"])
-def test_what_comes_with_an_overlay_waits_though_an_older_statement_comes_after_it(index, zoe, amara, order):
+@pytest.mark.parametrize("order", [(2, 3), (3, 2)], ids=["in-order", "older-one-late"])
+def test_assertion_sent_with_an_overlay_waits_despite_a_late_older_statement(index, zoe, amara, order):
     statements = {2: {"grade": "05", "same_as": amara}, 3: {**ZOE, "same_as": zoe}}
-    sent(index, "sis:8", as_of="2026-01-01T00:00:00Z")
+    send_record(index, "sis:8", as_of="2026-01-01T00:00:00Z")
     for month in order:
-        sent(index, "sis:8", **statements[month], as_of=f"2026-0{month}-01T00:00:00Z")
-    before = standing(index)
+        send_record(index, "sis:8", **statements[month], as_of=f"2026-0{month}-01T00:00:00Z")
+    before = statuses_and_partition(index)
     assert are_same_person(index, "sis:8", "ccwis:1")
     released = release_overlay(index, OPERATOR, RecordRef("sis", "8"))
     assert are_same_person(index, "sis:8", "ccwis:7")
     assert sorted(statuses(index)) == [("SAME", "in_force"), ("SAME", "review")]
     undo_step(index, OPERATOR, released.step)
-    assert standing(index) == before
+    assert statuses_and_partition(index) == before
     assert verify(index, OPERATOR) == []
 
 
-def test_what_comes_with_a_version_that_was_refused_binds_nothing(index, zoe):
+def test_assertion_sent_with_a_refused_version_has_no_effect(index, zoe):
     before = partition_of(index)
-    sent(index, "sis:9", **ZOE)
+    send_record(index, "sis:9", **ZOE)
     refuse_overlay(index, OPERATOR, RecordRef("sis", "9"))
     for _ in range(2):
-        assert sent(index, "sis:9", **ZOE, same_as=zoe).outcome == "held"
+        assert send_record(index, "sis:9", **ZOE, same_as=zoe).outcome == "held"
     assert partition_of(index) == before
-    assert kinds(index) == ["claim"]
+    assert task_kinds(index) == ["claim"]
     assert verify(index, OPERATOR) == []
 
 
 @pytest.mark.parametrize("changes", [{}, {"grade": "05"}], ids=["unchanged", "changed"])
-def test_what_a_paused_source_says_of_a_person_binds_when_it_resumes(index, zoe, amara, changes):
-    sent(index, "sis:9", same_as=amara)
+def test_assertion_of_a_paused_source_applies_on_resume(index, zoe, amara, changes):
+    send_record(index, "sis:9", same_as=amara)
     before = partition_of(index)
     pause(index, OPERATOR, "sis")
     for _ in range(2):
-        assert sent(index, "sis:9", **changes, same_as=zoe).tasks
+        assert send_record(index, "sis:9", **changes, same_as=zoe).tasks
     assert partition_of(index) == before
     assert statuses(index)[0] == ("SAME", "in_force")
     resume(index, OPERATOR, "sis")
@@ -236,48 +241,48 @@ def test_what_a_paused_source_says_of_a_person_binds_when_it_resumes(index, zoe,
     assert verify(index, OPERATOR) == []
 
 
-def test_what_a_paused_source_says_again_is_nothing_to_ask_about(index, amara):
-    sent(index, "sis:9", **ZOE, same_as=amara)
+def test_repeated_assertion_of_a_paused_source_opens_no_task(index, amara):
+    send_record(index, "sis:9", **ZOE, same_as=amara)
     pause(index, OPERATOR, "sis")
-    sent(index, "sis:9", **ZOE, grade="05", same_as=amara)
-    assert kinds(index) == []
+    send_record(index, "sis:9", **ZOE, grade="05", same_as=amara)
+    assert task_kinds(index) == []
     resume(index, OPERATOR, "sis")
     assert statuses(index) == [("SAME", "in_force")]
 
 
-@pytest.mark.parametrize("grade", ["01", "02"], ids=["history", "what stands"])
-def test_what_comes_late_says_nothing_of_now(index, zoe, amara, grade):
-    sent(index, "sis:8", grade="02", as_of="2026-02-01T00:00:00Z", same_as=zoe)
+@pytest.mark.parametrize("grade", ["01", "02"], ids=["history", "unchanged"])
+def test_late_statement_asserts_nothing_about_the_present(index, zoe, amara, grade):
+    send_record(index, "sis:8", grade="02", as_of="2026-02-01T00:00:00Z", same_as=zoe)
     before = partition_of(index)
-    sent(index, "sis:8", grade=grade, as_of="2026-01-01T00:00:00Z", same_as=amara)
-    sent(index, "sis:8", grade=grade, as_of="2026-01-01T00:00:00Z", same_as=None)
+    send_record(index, "sis:8", grade=grade, as_of="2026-01-01T00:00:00Z", same_as=amara)
+    send_record(index, "sis:8", grade=grade, as_of="2026-01-01T00:00:00Z", same_as=None)
     assert partition_of(index) == before
     assert statuses(index) == [("SAME", "in_force")]
 
 
-def test_what_is_no_assertion_is_refused_and_nothing_is_kept(index):
-    for wrong in ({"same_as": 7}, {"not": "x"}, {"not": [7]}, {"not": ["x"] * 21}):
+def test_invalid_assertion_is_refused_and_nothing_is_stored(index):
+    for invalid in ({"same_as": 7}, {"not": "x"}, {"not": [7]}, {"not": ["x"] * 21}):
         with pytest.raises(InputError):
-            upsert(index, OPERATOR, "sis", {**a_child("1"), **wrong})
+            upsert(index, OPERATOR, "sis", {**a_child("1"), **invalid})
     assert crosswalk(index) == {}
 
 
-def test_two_ccwis_ids_merged_then_un_merged(index):
+def test_ccwis_merge_and_its_retraction(index):
     first = upsert_record(index, "ccwis:1")
-    second = sent(index, "ccwis:2", **ZOE).enterprise_id
-    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    second = send_record(index, "ccwis:2", **ZOE).enterprise_id
+    send_record(index, "ccwis:2", **ZOE, merged_into="1")
     assert are_same_person(index, "ccwis:1", "ccwis:2")
     withdraw(index, OPERATOR, "ccwis", "2")
-    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    send_record(index, "ccwis:2", **ZOE, merged_into="1")
     assert are_same_person(index, "ccwis:1", "ccwis:2")
-    sent(index, "ccwis:2", **ZOE)
+    send_record(index, "ccwis:2", **ZOE)
     assert (eid_of(index, "ccwis:1"), eid_of(index, "ccwis:2")) == (first, second)
     assert verify(index, OPERATOR) == []
 
 
-def test_an_un_merged_id_whose_first_record_leaves_in_the_same_file_stays_with_who_a_steward_put_there(index):
+def test_unmerged_id_stays_with_the_person_a_steward_chose(index):
     first = upsert_record(index, "ccwis:1")
-    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    send_record(index, "ccwis:2", **ZOE, merged_into="1")
     other = upsert_record(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
     merge(index, OPERATOR, [first, other], StepOptions("seen"), survivor=first)
     load_rows(index, "ccwis", a_child("2", **ZOE), snapshot=Snapshot.FULL, confirm=True)
@@ -285,7 +290,7 @@ def test_an_un_merged_id_whose_first_record_leaves_in_the_same_file_stays_with_w
     assert verify(index, OPERATOR) == []
 
 
-def test_a_merge_of_a_source_holds_whichever_of_its_records_comes_first(index):
+def test_merge_by_a_source_holds_in_any_order_of_its_records(index):
     load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
     assert len(crosswalk(index)) == 1
     load_rows(index, "ccwis", a_child("1"))
@@ -293,46 +298,46 @@ def test_a_merge_of_a_source_holds_whichever_of_its_records_comes_first(index):
     assert verify(index, OPERATOR) == []
 
 
-def undone(index):
+def undo_latest(index):
     undo_decision(index, OPERATOR, list_decisions(index, OPERATOR)[0].id)
 
 
-def undone_with_an_owners_consent(index):
+def undo_with_owner_consent(index):
     set_consent_required(index, OPERATOR, "ccwis", asks=True)
     steward = Viewer("steward", None, ACTIONS_BY_ROLE[Role.STEWARD], None)
     owner = Viewer("owner", None, ACTIONS_BY_ROLE[Role.SOURCE_OWNER], frozenset({"ccwis"}))
     give_consent(index, owner, undo_decision(index, steward, list_decisions(index, steward)[0].id).step)
 
 
-def revoked_when_asked_to_look_again(index):
+def revoke_on_recheck(index):
     load_rows(index, "ccwis", a_child("2", **ZOE | {"last_name": "Quister"}, merged_into="1"))
-    revoked_on_the_desk(index, "recheck")
+    revoke_on_desk(index, "recheck")
 
 
-def revoked_where_it_gave_way(index):
+def revoke_on_conflict(index):
     different = make_decision(index, "DIFFERENT", ["ccwis:1"], ["ccwis:2"])
-    revoked_on_the_desk(index, "conflict")
+    revoke_on_desk(index, "conflict")
     undo_decision(index, OPERATOR, different)
 
 
-def revoked_on_the_desk(index, kind: str):
+def revoke_on_desk(index, kind: str):
     with index.database.read(OPERATOR) as unit:
         [task] = [task for task in unit.tasks.all() if task.kind == kind]
     respond_to_question(index, OPERATOR, task.question or task.key, "revoke", ResponseOptions("wrong-link"))
 
 
 @pytest.mark.parametrize(
-    "took_back",
+    "undo",
     [
-        undone,
-        undone_with_an_owners_consent,
-        revoked_when_asked_to_look_again,
-        revoked_where_it_gave_way,
+        undo_latest,
+        undo_with_owner_consent,
+        revoke_on_recheck,
+        revoke_on_conflict,
     ],
 )
-def test_a_merge_that_a_steward_took_back_is_not_said_again_by_the_next_file(index, took_back):
+def test_merge_undone_by_a_steward_is_not_repeated_by_the_next_file(index, undo):
     load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE, merged_into="1"))
-    took_back(index)
+    undo(index)
     assert not are_same_person(index, "ccwis:1", "ccwis:2")
     load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE, merged_into="1", grade="05"))
     assert not are_same_person(index, "ccwis:1", "ccwis:2")
@@ -341,10 +346,10 @@ def test_a_merge_that_a_steward_took_back_is_not_said_again_by_the_next_file(ind
     assert not are_same_person(index, "ccwis:1", "ccwis:2")
 
 
-def test_a_merge_that_went_with_the_release_of_an_overlay_comes_with_the_next(index):
+def test_merge_undone_with_an_overlay_release_returns_with_the_next_release(index):
     upsert_record(index, "ccwis:1")
     upsert_record(index, "ccwis:2", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
-    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    send_record(index, "ccwis:2", **ZOE, merged_into="1")
     released = release_overlay(index, OPERATOR, RecordRef("ccwis", "2"))
     assert are_same_person(index, "ccwis:1", "ccwis:2")
     undo_step(index, OPERATOR, released.step)
@@ -353,127 +358,131 @@ def test_a_merge_that_went_with_the_release_of_an_overlay_comes_with_the_next(in
     assert are_same_person(index, "ccwis:1", "ccwis:2")
 
 
-def test_a_merge_of_a_source_goes_with_the_load_that_said_it(index):
+def test_merge_by_a_source_ends_with_the_undo_of_its_load(index):
     load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE), as_of=datetime(2026, 3, 1, tzinfo=UTC))
-    bad = load_rows(
+    wrong_load = load_rows(
         index, "ccwis", a_child("2", **ZOE, merged_into="1"), as_of=datetime(2026, 3, 2, tzinfo=UTC)
     )
     assert are_same_person(index, "ccwis:1", "ccwis:2")
-    undo_load(index, OPERATOR, bad.batch)
+    undo_load(index, OPERATOR, wrong_load.batch)
     assert not are_same_person(index, "ccwis:1", "ccwis:2")
-    new = load_rows(index, "ccwis", a_child("3", **ZOE | {"sex": "M"}, merged_into="1"))
-    undo_load(index, OPERATOR, new.batch)
-    assert [one.status for one in list_decisions(index, OPERATOR)] == ["revoked", "revoked"]
+    new_load = load_rows(index, "ccwis", a_child("3", **ZOE | {"sex": "M"}, merged_into="1"))
+    undo_load(index, OPERATOR, new_load.batch)
+    assert [decision.status for decision in list_decisions(index, OPERATOR)] == ["revoked", "revoked"]
     assert verify(index, OPERATOR) == []
 
 
 @pytest.mark.parametrize("withdrawn", [False, True], ids=["active", "withdrawn"])
-def test_what_a_slip_made_a_claim_is_in_force_again_once_its_load_is_undone(index, amara, withdrawn):
-    sent(index, "sis:9", **ZOE, **{"same_as": amara, "not": ["T7K3-M92Q-X0HN"]})
+def test_assertion_under_review_applies_again_when_the_wrong_load_is_undone(index, amara, withdrawn):
+    send_record(index, "sis:9", **ZOE, **{"same_as": amara, "not": ["T7K3-M92Q-X0HN"]})
     if withdrawn:
         withdraw(index, OPERATOR, "sis", "9")
-    before = standing(index)
-    bad = load_rows(index, "sis", a_child("9", **ZOE | {"last_name": "Quirst", "birth_date": "2001-06-05"}))
+    before = statuses_and_partition(index)
+    wrong_load = load_rows(
+        index, "sis", a_child("9", **ZOE | {"last_name": "Quirst", "birth_date": "2001-06-05"})
+    )
     assert statuses(index) == [("SAME", "review"), ("DIFFERENT", "review")]
     assert not are_same_person(index, "sis:9", "ccwis:1")
-    undo_load(index, OPERATOR, bad.batch)
-    assert standing(index) == before
+    undo_load(index, OPERATOR, wrong_load.batch)
+    assert statuses_and_partition(index) == before
     assert verify(index, OPERATOR) == []
 
 
-def test_what_a_released_overlay_made_a_claim_is_in_force_again_once_that_is_undone(index, amara):
-    sent(index, "sis:9", **ZOE, same_as=amara)
-    sent(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08", postal_code="45555")
-    before = standing(index)
+def test_assertion_under_review_applies_again_when_the_overlay_release_is_undone(index, amara):
+    send_record(index, "sis:9", **ZOE, same_as=amara)
+    send_record(
+        index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08", postal_code="45555"
+    )
+    before = statuses_and_partition(index)
     released = release_overlay(index, OPERATOR, RecordRef("sis", "9"))
     assert statuses(index) == [("SAME", "review")]
     undo_step(index, OPERATOR, released.step)
-    assert standing(index) == before
+    assert statuses_and_partition(index) == before
     assert verify(index, OPERATOR) == []
 
 
-def test_a_merge_of_a_source_goes_with_the_load_that_returned_its_record(index, amara):
-    sent(index, "ccwis:2", **ZOE)
+def test_merge_by_a_source_ends_with_the_undo_of_the_load_that_returned_its_record(index, amara):
+    send_record(index, "ccwis:2", **ZOE)
     upsert_record(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
     make_decision(index, "SAME", ["ccwis:2", "sis:5"])
     withdraw(index, OPERATOR, "ccwis", "2")
     before = partition_of(index)
-    back = load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    returning_load = load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
     assert are_same_person(index, "ccwis:1", "sis:5")
-    undo_load(index, OPERATOR, back.batch)
-    assert standing(index) == ([("SAME", "in_force"), ("SAME", "revoked")], before)
+    undo_load(index, OPERATOR, returning_load.batch)
+    assert statuses_and_partition(index) == ([("SAME", "in_force"), ("SAME", "revoked")], before)
     assert verify(index, OPERATOR) == []
 
 
-def test_a_merge_of_a_source_goes_with_its_load_though_its_record_was_withdrawn_since(index, amara):
-    sent(index, "ccwis:2", **ZOE)
+def test_merge_by_a_source_ends_with_the_undo_of_its_load_after_a_withdrawal(index, amara):
+    send_record(index, "ccwis:2", **ZOE)
     upsert_record(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
     make_decision(index, "SAME", ["ccwis:2", "sis:5"])
-    bad = load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    wrong_load = load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
     withdraw(index, OPERATOR, "ccwis", "2")
     assert are_same_person(index, "ccwis:1", "sis:5")
-    undo_load(index, OPERATOR, bad.batch)
+    undo_load(index, OPERATOR, wrong_load.batch)
     assert not are_same_person(index, "ccwis:1", "sis:5")
     assert verify(index, OPERATOR) == []
 
 
-def test_a_merge_of_a_record_that_was_withdrawn_holds_when_a_load_that_returned_it_is_undone(index, amara):
-    sent(index, "ccwis:2", **ZOE, merged_into="1")
+def test_merge_of_a_withdrawn_record_holds_after_undo_of_the_load_that_returned_it(index, amara):
+    send_record(index, "ccwis:2", **ZOE, merged_into="1")
     upsert_record(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
     make_decision(index, "SAME", ["ccwis:2", "sis:5"])
     withdraw(index, OPERATOR, "ccwis", "2")
     before = partition_of(index)
     assert are_same_person(index, "ccwis:1", "sis:5")
-    back = load_rows(index, "ccwis", a_child("2", **ZOE))
+    returning_load = load_rows(index, "ccwis", a_child("2", **ZOE))
     assert not are_same_person(index, "ccwis:1", "sis:5")
-    undo_load(index, OPERATOR, back.batch)
+    undo_load(index, OPERATOR, returning_load.batch)
     assert partition_of(index) == before
     assert verify(index, OPERATOR) == []
 
 
 def test_decisions_links_and_ids_follow_a_rekey(index, amara):
-    sent(index, "sis:9", **ZOE)
+    send_record(index, "sis:9", **ZOE)
     number = make_decision(index, "SAME", ["sis:9", "ccwis:1"])
-    done = rekey(index, OPERATOR, "sis", {"9": "2027-9"})
-    assert (done.rekeyed, done.review, done.unknown) == (1, (), ())
+    result = rekey(index, OPERATOR, "sis", {"9": "2027-9"})
+    assert (result.rekeyed, result.review, result.unknown) == (1, (), ())
     assert crosswalk(index) == {("sis", "2027-9"): amara, ("ccwis", "1"): amara}
     assert set(get_decision(index, OPERATOR, number).groups[0]) == set(record_refs("sis:2027-9", "ccwis:1"))
     with pytest.raises(NotFoundError):
         look_up(index, OPERATOR, "sis", "9")
     assert verify(index, OPERATOR) == []
-    undo_step(index, OPERATOR, done.step)
+    undo_step(index, OPERATOR, result.step)
     assert crosswalk(index) == {("sis", "9"): amara, ("ccwis", "1"): amara}
     with pytest.raises(ConflictError, match="undone before"):
-        undo_step(index, OPERATOR, done.step)
+        undo_step(index, OPERATOR, result.step)
     assert verify(index, OPERATOR) == []
 
 
-def test_a_rekey_to_an_id_that_another_record_bears_is_a_review_and_never_a_link(index):
+def test_rekey_to_the_id_of_another_record_opens_a_review_and_never_links(index):
     upsert_record(index, "sis:1")
-    sent(index, "sis:2", **ZOE)
+    send_record(index, "sis:2", **ZOE)
     before = crosswalk(index)
-    done = rekey(index, OPERATOR, "sis", {"1": "2"})
-    assert (done.rekeyed, done.review, done.step) == (0, ("2",), None)
+    result = rekey(index, OPERATOR, "sis", {"1": "2"})
+    assert (result.rekeyed, result.review, result.step) == (0, ("2",), None)
     assert crosswalk(index) == before
     [task] = list_review_tasks(index, OPERATOR)
     assert (task.kind, task.records) == ("claim", record_refs("sis:1", "sis:2"))
 
 
-def test_ids_may_be_exchanged_and_a_chain_of_new_ids_is_taken_at_once(index):
+def test_local_ids_may_be_exchanged_and_chained_in_one_rekey(index):
     upsert_record(index, "sis:1")
-    sent(index, "sis:2", **ZOE)
-    one, two = eid_of(index, "sis:1"), eid_of(index, "sis:2")
+    send_record(index, "sis:2", **ZOE)
+    first_eid, second_eid = eid_of(index, "sis:1"), eid_of(index, "sis:2")
     assert rekey(index, OPERATOR, "sis", {"1": "2", "2": "1"}).rekeyed == 2
-    assert (eid_of(index, "sis:2"), eid_of(index, "sis:1")) == (one, two)
-    done = rekey(index, OPERATOR, "sis", {"1": "2", "2": "3", "9": "10"})
-    assert (done.rekeyed, done.unknown) == (2, ("9",))
-    assert (eid_of(index, "sis:3"), eid_of(index, "sis:2")) == (one, two)
-    undo_step(index, OPERATOR, done.step)
-    assert (eid_of(index, "sis:2"), eid_of(index, "sis:1")) == (one, two)
+    assert (eid_of(index, "sis:2"), eid_of(index, "sis:1")) == (first_eid, second_eid)
+    result = rekey(index, OPERATOR, "sis", {"1": "2", "2": "3", "9": "10"})
+    assert (result.rekeyed, result.unknown) == (2, ("9",))
+    assert (eid_of(index, "sis:3"), eid_of(index, "sis:2")) == (first_eid, second_eid)
+    undo_step(index, OPERATOR, result.step)
+    assert (eid_of(index, "sis:2"), eid_of(index, "sis:1")) == (first_eid, second_eid)
     assert verify(index, OPERATOR) == []
 
 
-def test_a_rekey_that_cannot_be_is_refused_whole(index):
+def test_invalid_rekey_is_refused_completely(index):
     upsert_record(index, "sis:1")
     with pytest.raises(InputError):
         rekey(index, OPERATOR, "sis", {"1": "3", "2": "3"})

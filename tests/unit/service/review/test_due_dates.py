@@ -1,4 +1,4 @@
-"""Due dates follow from kind and harm, and the filter for what is due agrees with them."""
+"""Test due dates by kind and harm, and the filter for due questions."""
 
 from datetime import date, timedelta
 
@@ -22,18 +22,20 @@ OPENED = "2026-03-02T09:00:00.000000Z"
         ("something-new", 0, "2026-04-01"),
     ],
 )
-def test_the_more_harm_and_the_graver_the_kind_the_sooner(kind, harm, day):
+def test_due_date_is_earlier_for_more_harm_and_a_graver_kind(kind, harm, day):
     assert compute_due_date(kind, harm, OPENED) == day
 
 
 @pytest.mark.parametrize("kind", DAYS_BY_KIND)
-@pytest.mark.parametrize("harm", [0, *(least + step for least, _ in DAYS_BY_HARM for step in (-1, 0, 1))])
-def test_what_is_due_by_a_day_is_what_has_that_due_date_or_an_earlier_one(kind, harm):
+@pytest.mark.parametrize(
+    "harm", [0, *(min_harm + step for min_harm, _ in DAYS_BY_HARM for step in (-1, 0, 1))]
+)
+def test_due_filter_agrees_with_the_due_dates(kind, harm):
     today = date(2026, 3, 31)
     for age in range(40):
         opened = (today - timedelta(days=age)).isoformat()
-        found = any(
-            kind in kinds and harm >= least and opened <= last
-            for (last, least), kinds in compute_due_cutoffs(today.isoformat()).items()
+        is_due = any(
+            kind in kinds and harm >= min_harm and opened <= latest_opened
+            for (latest_opened, min_harm), kinds in compute_due_cutoffs(today.isoformat()).items()
         )
-        assert found == (compute_due_date(kind, harm, opened) <= today.isoformat()), (kind, harm, age)
+        assert is_due == (compute_due_date(kind, harm, opened) <= today.isoformat()), (kind, harm, age)

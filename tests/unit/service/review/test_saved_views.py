@@ -1,4 +1,4 @@
-"""Saved views are everybody's own, and keep no local ID."""
+"""Test saved views: one set per user, without local IDs."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from mpi.service.review.saved_views import (
 from tests.desk import ANN, BEN, NOBODY
 
 
-def test_a_view_is_kept_under_its_name_for_whoever_saved_it(index):
+def test_view_is_saved_by_name_for_its_author(index):
     save_view(index, ANN, "rechecks of ccwis", Filters(kind="recheck", source="ccwis", text="C-1", due=True))
     save_view(index, ANN, "all", Filters(state=None))
     save_view(index, BEN, "all", Filters(mine=True))
@@ -28,7 +28,7 @@ def test_a_view_is_kept_under_its_name_for_whoever_saved_it(index):
     assert list_saved_views(index, BEN) == {"all": Filters(mine=True)}
 
 
-def test_what_is_no_name_or_no_filter_is_refused(index):
+def test_invalid_name_or_filter_is_refused(index):
     for name in ("", " ", "a\nb", "x" * (MAX_NAME_LENGTH + 1)):
         with pytest.raises(InputError, match="name"):
             save_view(index, ANN, name, Filters())

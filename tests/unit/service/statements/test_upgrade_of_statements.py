@@ -1,4 +1,4 @@
-"""An index from before every statement was kept is upgraded to one where loads can be undone."""
+"""Test the upgrade of an index from before every statement was kept."""
 
 from alembic import command
 from sqlalchemy import text
@@ -7,7 +7,7 @@ from mpi.domain.viewer import make_operator
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
 
-OLD = """
+OLD_ROWS = """
 INSERT INTO agency VALUES (1, 'a', 'a');
 INSERT INTO source (id, code, name, agency_id, kind, feed_mode, duplicates_expected, trust, complete_for,
   paused, group_id, created_commit) VALUES (1, 'sis', 'sis', 1, 'sis', 'delta', true, 0, '[]', false, 1, 1);
@@ -23,21 +23,25 @@ INSERT INTO record_version (id, record_id, as_of, received_commit, state, conten
 """
 
 
-def test_what_was_said_before_is_what_stands_after(tmp_path):
+def test_upgrade_keeps_the_statements_in_force(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'old.db'}")
     config = migrate._alembic_config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
-        for statement in OLD.split(";"):
+        for statement in OLD_ROWS.split(";"):
             connection.execute(text(statement))
     assert migrate.upgrade(database) is migrate.SchemaState.BEHIND
     assert migrate.schema_drift(database) == []
     with database.read(make_operator()) as unit:
-        heard = unit.record_assertions.assertions_about([1, 2, 3])
-    latest = {record: max(said) for record, said in heard.items()}
-    assert {record: one.version_id for record, one in latest.items()} == {1: 1, 2: 2, 3: None}
-    assert {record: one.as_of for record, one in latest.items()} == {
+        assertions = unit.record_assertions.assertions_about([1, 2, 3])
+    latest = {record: max(statements) for record, statements in assertions.items()}
+    assert {record: latest_statement.version_id for record, latest_statement in latest.items()} == {
+        1: 1,
+        2: 2,
+        3: None,
+    }
+    assert {record: latest_statement.as_of for record, latest_statement in latest.items()} == {
         1: "2026-01-01",
         2: "2026-01-05",
         3: "2026-01-06",
