@@ -25,8 +25,6 @@ from mpi.matching.model.scoring_parameters import make_batch_settings
 
 BATCH_ROWS = 50_000
 """Rows of a batch of features."""
-CHUNK_PAIRS = 1_000_000
-"""Pairs that are scored at a time."""
 WEIGHT_SCHEMA = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("bits", pa.float64())])
 """Columns of scored pairs; weights in bits."""
 PAIR_SCHEMA = pa.schema([("lo", pa.int64()), ("hi", pa.int64())])

@@ -65,7 +65,7 @@ def score_in_batches(
         features: features of the records.
         neighbors: by candidate, stored or among the records: the records that it is compared with.
     """
-    for candidates in split_into_batches(sorted(neighbors)):
+    for candidates in split_into_batches(unit, sorted(neighbors)):
         known_features = {
             **load_features(
                 unit, config_id, [candidate for candidate in candidates if candidate not in features]

@@ -71,6 +71,7 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
         best: dict[int, tuple[float, int]] = {}
         features: dict[int, Features] = {}
         for batch in split_into_batches(
+            unit,
             sorted(candidate_ids)
         ):  # a common name may have more records than memory holds
             features.update(load_features(unit, config_id, batch))
