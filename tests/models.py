@@ -1,8 +1,8 @@
-"""A small valid model, written by hand, for tests that need any model and not a good one.
+"""Small valid model, written by hand, for tests that need any model.
 
 Weights in bits, prior of -13.3 included, surname of tail frequency: names and birth date equal 16.1 (LINK);
-birth date equal and both names alike 6.0 (REVIEW), given name different 3.6; names equal and only the year of
-birth the same 2.6. An equal SSN adds 19.9, an equal postal code 5.1; different ones take 4.3 and 1.7.
+birth date equal and both names similar 6.0 (REVIEW), given name different 3.6; names equal and only the year
+of birth the same 2.6. An equal SSN adds 19.9, an equal postal code 5.1; different ones subtract 4.3 and 1.7.
 """
 
 import hashlib
@@ -49,10 +49,10 @@ def tiny_model(
 
     Args:
         folder: made if absent.
-        name: of the model.
-        version: of the model.
+        name: name of the model.
+        version: version of the model.
         link: its link threshold; another one makes another configuration.
-        standardizer: the version that it says it was fitted on.
+        standardizer: the standardizer version that it states it was fitted on.
         birth: the parts of one of its blocking rules; others make other blocking keys.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,11 +106,11 @@ def _comparison(
         "label_for_charts": "missing",
         "is_null_level": True,
     }
-    stated = [_level(*level) for level in levels]
+    compared_levels = [_level(*level) for level in levels]
     if frequencies:
-        stated[0] |= {"tf_adjustment_column": column, "tf_adjustment_weight": 1.0}
-    rest = _level("different", "ELSE", 1 - sum(m for *_, m, _ in levels), 1 - sum(u for *_, u in levels))
-    return {"output_column_name": column, "comparison_levels": [null, *stated, rest]}
+        compared_levels[0] |= {"tf_adjustment_column": column, "tf_adjustment_weight": 1.0}
+    else_level = _level("different", "ELSE", 1 - sum(m for *_, m, _ in levels), 1 - sum(u for *_, u in levels))
+    return {"output_column_name": column, "comparison_levels": [null, *compared_levels, else_level]}
 
 
 def _level(label: str, condition: str, m: float, u: float) -> dict[str, object]:

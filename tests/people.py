@@ -1,4 +1,4 @@
-"""People who sign in, with passwords that are quick to try, and a clock that a test sets."""
+"""Accounts with cheap password hashing, and a clock that a test moves."""
 
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,22 +18,22 @@ PASSWORD = "seventeen green kettles"
 
 @contextmanager
 def quick_passwords():
-    """Hash with the least that argon2 takes: those in force cost a tenth of a second each."""
-    in_force = passwords.HASHER
+    """Hash passwords at argon2's least cost; the default takes a tenth of a second each."""
+    hasher = passwords.HASHER
     passwords.HASHER = PasswordHasher.from_parameters(CHEAPEST)
     passwords._dummy_hash.cache_clear()
     try:
         yield
     finally:
-        passwords.HASHER = in_force
+        passwords.HASHER = hasher
         passwords._dummy_hash.cache_clear()
 
 
 def a_person(index, name: str, role: Role = Role.STEWARD, sources=None, full_name: str = "Ana Ruiz") -> str:
-    """Add an account whose person has set ``PASSWORD``; returns the account's name."""
-    given = add_account(index, OPERATOR, NewAccount(name, full_name, role, sources))
-    token = sign_in(index, name, given)
-    sign_out(index, change_password(index, token, given, PASSWORD))
+    """Add an account with ``PASSWORD`` as its password; return the account's name."""
+    initial_password = add_account(index, OPERATOR, NewAccount(name, full_name, role, sources))
+    token = sign_in(index, name, initial_password)
+    sign_out(index, change_password(index, token, initial_password, PASSWORD))
     return name
 
 
@@ -43,6 +43,6 @@ class ManualClock:
     def __init__(self) -> None:
         self.now = clock.now()
 
-    def pass_by(self, **time: float) -> None:
-        """Let time pass, as ``timedelta`` takes it."""
+    def advance(self, **time: float) -> None:
+        """Move the clock forward, by the arguments of ``timedelta``."""
         self.now += timedelta(**time)

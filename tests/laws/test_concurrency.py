@@ -1,4 +1,4 @@
-"""Many writers at once on one index, on either store: nothing lost, nobody stuck, the laws kept."""
+"""Concurrent writers on one index, on either store, lose nothing, do not hang and keep the laws."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -22,16 +22,16 @@ def twin(local_id: str, number: int) -> dict[str, object]:
     )
 
 
-def kept(index, local_id: str) -> str | None:
-    """The postal code that the record has; None where it is withdrawn."""
-    shown = read(index, OPERATOR, "sis", local_id)
-    return shown["record"]["postal_code"] if shown["enterprise_id"] else None
+def stored_postal_code(index, local_id: str) -> str | None:
+    """Return the postal code of the record; None where it is withdrawn."""
+    record = read(index, OPERATOR, "sis", local_id)
+    return record["record"]["postal_code"] if record["enterprise_id"] else None
 
 
-def test_writers_of_one_family_a_load_and_a_recluster_at_once_lose_nothing(tmp_path, database_url):
-    """Two processes' worth of connections; each record has one writer, who must find his last word kept."""
+def test_concurrent_writers_a_load_and_a_recluster_lose_nothing(tmp_path, database_url):
+    """Use connections as of two processes; each record has one writer, whose last write must be kept."""
     with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
-        other = open_index(
+        second_index = open_index(
             Settings(home=tmp_path / "home", model=None, database_url=database_url, secret_file=None)
         )
         try:
@@ -39,44 +39,44 @@ def test_writers_of_one_family_a_load_and_a_recluster_at_once_lose_nothing(tmp_p
             start = threading.Barrier(7)
 
             def write(worker: int) -> None:
-                mine = index if worker % 2 else other
+                own_index = index if worker % 2 else second_index
                 local_id = f"w{worker}"
                 start.wait()
                 for turn in range(6):
-                    sent = twin(local_id, worker) | {"postal_code": f"4300{turn}"}
-                    answer = upsert(mine, OPERATOR, "sis", sent)
+                    record = twin(local_id, worker) | {"postal_code": f"4300{turn}"}
+                    answer = upsert(own_index, OPERATOR, "sis", record)
                     assert answer.enterprise_id is not None
                     acknowledged[local_id] = f"4300{turn}"
                 if worker == 0:
-                    withdraw(mine, OPERATOR, "sis", local_id)
+                    withdraw(own_index, OPERATOR, "sis", local_id)
                     acknowledged[local_id] = None
 
             def load() -> None:
                 start.wait()
                 for turn in range(3):
                     file = [*many_children(20), *(twin(f"f{n}", n) for n in range(turn, turn + 3))]
-                    receipt = load_rows(other, "ccwis", *file, snapshot=Snapshot.FULL, confirm=True)
+                    receipt = load_rows(second_index, "ccwis", *file, snapshot=Snapshot.FULL, confirm=True)
                     assert receipt.adds_up
 
-            def think() -> None:
+            def recluster_repeatedly() -> None:
                 start.wait()
                 for _ in range(3):
                     assert recluster(index, OPERATOR, index.matcher, apply=True).is_empty
 
             with ThreadPoolExecutor(7) as pool:
-                waiting = [*(pool.submit(write, n) for n in range(5)), pool.submit(load), pool.submit(think)]
-                for one in waiting:
-                    one.result(timeout=60)
-            assert {n: kept(index, n) for n in acknowledged} == acknowledged
+                futures = [*(pool.submit(write, n) for n in range(5)), pool.submit(load), pool.submit(recluster_repeatedly)]
+                for future in futures:
+                    future.result(timeout=60)
+            assert {n: stored_postal_code(index, n) for n in acknowledged} == acknowledged
             links = crosswalk(index)
             assert len([1 for source, _ in links if source == "ccwis"]) == 23
             assert len([1 for source, _ in links if source == "sis"]) == 4
             assert verify(index, OPERATOR) == []
         finally:
-            other.database.dispose()
+            second_index.database.dispose()
 
 
-def test_many_writers_of_one_record_leave_one_of_their_words_whole(tmp_path, database_url):
+def test_concurrent_writers_of_one_record_leave_one_complete_version(tmp_path, database_url):
     with an_index(tmp_path / "home", "sis", database_url=database_url) as index:
 
         def write(number: int) -> str:
@@ -96,31 +96,31 @@ def test_many_writers_of_one_record_leave_one_of_their_words_whole(tmp_path, dat
 
 @contextmanager
 def following(index):
-    """Read the feed of events while others write; what was read is complete at the end."""
-    read_so_far, ended = [], threading.Event()
+    """Read the change feed while others write; what was read is complete at the end."""
+    read_so_far, is_finished = [], threading.Event()
 
-    def follow() -> None:
-        last_look = False
-        while not last_look:
-            last_look = ended.is_set()
-            after = read_so_far[-1].commit_no if read_so_far else 0
+    def read_events() -> None:
+        is_last_read = False
+        while not is_last_read:
+            is_last_read = is_finished.is_set()
+            last_commit = read_so_far[-1].commit_no if read_so_far else 0
             with index.database.read(OPERATOR) as unit:
-                read_so_far.extend(unit.persons.events_after(after, 100))
-            ended.wait(0.005)
+                read_so_far.extend(unit.persons.events_after(last_commit, 100))
+            is_finished.wait(0.005)
 
-    follower = threading.Thread(target=follow)
+    follower = threading.Thread(target=read_events)
     follower.start()
     try:
         yield read_so_far
     finally:
-        ended.set()
+        is_finished.set()
         follower.join()
 
 
 SIBLINGS = ("Amara", "Bolanle", "Chidi", "Dayo", "Efe")
 
 
-def test_several_processes_give_one_person_one_id_a_family_its_people_and_lose_no_update(
+def test_concurrent_processes_give_each_person_one_id_and_lose_no_update(
     tmp_path, database_url
 ):
     home = tmp_path / "home"
@@ -132,10 +132,10 @@ def test_several_processes_give_one_person_one_id_a_family_its_people_and_lose_n
             )
             for n in range(50)
         ]
-        again = [a_child(f"u{n % 5}", birth_date="2009-09-09", postal_code=f"4400{n}") for n in range(25)]
-        dealt = [record for pair in zip(person, family, strict=True) for record in pair] + again
-        with following(index) as followed:
-            answers = all_at_once(index, home, database_url, "sis", dealt)
+        updates = [a_child(f"u{n % 5}", birth_date="2009-09-09", postal_code=f"4400{n}") for n in range(25)]
+        records = [record for pair in zip(person, family, strict=True) for record in pair] + updates
+        with following(index) as events_read:
+            answers = all_at_once(index, home, database_url, "sis", records)
 
         assert len(answers) == 125
         links = crosswalk(index)
@@ -150,9 +150,9 @@ def test_several_processes_give_one_person_one_id_a_family_its_people_and_lose_n
             events = unit.persons.events_after(0, 10_000)
             last = unit.last_commit()
             moments = [at for _, (at, _, _) in sorted(unit.commit_info(set(range(1, last + 1))).items())]
-        # One number a transaction, none left out, each no earlier than the one before it.
+        # One number per transaction, none left out, each no earlier than the previous one.
         assert len(moments) == last == 125 + 2
         assert moments == sorted(moments)
-        # Whoever follows the feed meanwhile misses none: no number appears after a higher one was read.
-        assert followed == events
+        # A reader of the feed misses no event: no number appears after a higher one was read.
+        assert events_read == events
         assert verify(index, OPERATOR) == []

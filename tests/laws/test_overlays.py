@@ -1,6 +1,6 @@
-"""Overlays under everything that bears on them, in random order: the machine's rules meet them too seldom.
+"""Overlays under everything that affects them, in random order.
 
-``LAWS_EXAMPLES`` makes it run longer than in the suite.
+The state machine's rules create them too seldom. ``LAWS_EXAMPLES`` makes it run longer than in the suite.
 """
 
 from datetime import timedelta
@@ -118,7 +118,7 @@ class Walk(Laws):
 
 
 @pytest.mark.parametrize("seed", range(max(2, EXAMPLES // 4)))
-def test_whatever_happens_between_just_what_waits_is_asked_about_and_the_laws_hold(seed):
+def test_only_waiting_overlays_are_asked_about_and_the_laws_hold(seed):
     walk = Walk(seed + 6)
     try:
         for _ in range(25):

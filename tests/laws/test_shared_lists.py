@@ -1,4 +1,4 @@
-"""Law 1 with shared values: neither the lists nor what follows from them depend on how the records came."""
+"""Law 1 with shared values: lists and results do not depend on the order of arrival."""
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,25 +10,25 @@ from mpi.service.records.upsert import upsert
 from tests.index import OPERATOR, a_child, an_index, load_rows, many_children, partition_of
 
 SECRET = "5e" * 32
-HAVEN = {"address_line1": "500 Haven Rd", "postal_code": "43010"}
+SHELTER_ADDRESS = {"address_line1": "500 Haven Rd", "postal_code": "43010"}
 RECORDS = [
-    *({**child, **HAVEN} for child in many_children(18)),
-    a_child("twin", **HAVEN),
-    a_child("again", **HAVEN, address_line2="Apt 3"),
+    *({**child, **SHELTER_ADDRESS} for child in many_children(18)),
+    a_child("twin", **SHELTER_ADDRESS),
+    a_child("again", **SHELTER_ADDRESS, address_line2="Apt 3"),
     a_child("elsewhere", address_line1="12 Oak St"),
 ]
 
 
-def refresh(index):
+def refresh_lists(index):
     recluster(index, OPERATOR, index.matcher, apply=True, refresh_lists=True)
 
 
 def state_of(index):
-    """The lists, the features, the edges and the partition, by what names them on every index alike."""
+    """Return lists, features, edges and partition, under names that are the same on every index."""
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
-        label = {number: each.local_id for number, each in unit.records.iterate_labels()}
-        features = {label[number]: body for number, body in unit.derived_data.iterate_features(config_id)}
+        label = {number: record_label.local_id for number, record_label in unit.records.iterate_labels()}
+        features = {label[number]: content for number, content in unit.derived_data.iterate_features(config_id)}
         edges = {
             frozenset(map(label.get, edge)): bits
             for edge, bits in unit.derived_data.all_edges(config_id).items()
@@ -38,22 +38,22 @@ def state_of(index):
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.permutations(RECORDS), st.integers(0, 14), st.integers(14, 18))
-def test_order_path_and_earlier_lists_leave_no_trace(tmp_path_factory, order, in_file, listed_after):
+def test_arrival_order_and_earlier_lists_do_not_change_the_result(tmp_path_factory, order, in_file, listed_after):
     with an_index(tmp_path_factory.mktemp("plain"), "sis", secret=SECRET) as plain:
         load_rows(plain, "sis", *RECORDS)
-        refresh(plain)
+        refresh_lists(plain)
         expected = state_of(plain)
     with an_index(tmp_path_factory.mktemp("other"), "sis", secret=SECRET) as index:
         load_rows(index, "sis", *order[:in_file])
         for record in order[in_file:listed_after]:
             upsert(index, OPERATOR, "sis", record)
-        refresh(index)
+        refresh_lists(index)
         for record in order[listed_after:]:
             upsert(index, OPERATOR, "sis", record)
-        left = state_of(index)
+        state_before = state_of(index)
         rebuild(index, OPERATOR)
-        assert state_of(index) == left
+        assert state_of(index) == state_before
         assert verify(index, OPERATOR) == []
-        refresh(index)
+        refresh_lists(index)
         assert state_of(index) == expected
-        assert len(left[0]) == len(expected[0]) == 1
+        assert len(state_before[0]) == len(expected[0]) == 1

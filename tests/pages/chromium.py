@@ -1,4 +1,4 @@
-"""The browser of these tests: found on the machine, or fetched where that can be done without asking."""
+"""Chromium for these tests: found on the machine, or installed where that needs no question."""
 
 import os
 import shutil
@@ -22,31 +22,31 @@ _APT = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "-qq", "-y")
 
 
 class NoBrowser(RuntimeError):  # noqa: N818 - says what is missing
-    """There is no Chromium here, and none could be fetched."""
+    """No Chromium is installed, and none could be installed."""
 
 
 def find() -> str:
-    """The path of a Chromium.
+    """Return the path of a Chromium.
 
     Raises:
-        NoBrowser: none is on the PATH, and it cannot be installed by us; the message says what to install.
+        NoBrowserError: none is on the PATH, and it cannot be installed; the message says what to install.
     """
-    found = _on_path()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+    path = _on_path()
+    if path is None and os.geteuid() == 0 and shutil.which("apt-get"):
         for command in ((*_APT, "update"), (*_APT, "install", "chromium")):
             subprocess.run(command, check=False, capture_output=True, timeout=_FETCH_S)
-        found = _on_path()
-    if found is None:
+        path = _on_path()
+    if path is None:
         raise NoBrowser(
             "the pages are tested in a real Chromium, and none is on the PATH "
             f"(looked for {', '.join(NAMES)}): install it (Debian: apt-get install chromium)"
         )
-    return found
+    return path
 
 
 @contextmanager
 def browsing() -> Iterator[object]:
-    """A Chromium, closed at the end."""
+    """Open a Chromium, closed at the end."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -1,4 +1,4 @@
-"""A real Chromium, and a desk to look at: a small index with questions of each shape, and people who sign in.
+"""Fixtures for page tests: a real Chromium, and a desk with questions and accounts.
 
 All of these tests are marked ``slow``. Without a browser they fail, and say what to install.
 """
@@ -9,27 +9,27 @@ from tests.pages.chromium import NoBrowser, browsing
 from tests.pages.desk import a_desk
 
 
-# No longer than its module: while it lives, Playwright's event loop counts as this thread's running one, and
-# whatever else the process tests could run none.
+# Module scope: while Playwright's event loop exists it counts as this thread's running loop, and other tests
+# of the process could run none.
 @pytest.fixture(scope="module")
 def chromium():
-    """A browser of this test process."""
+    """Open a browser for this test process."""
     try:
         with browsing() as browser:
             yield browser
-    except NoBrowser as why:
-        pytest.fail(str(why), pytrace=False)
+    except NoBrowser as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture
 def desk(tmp_path):
-    """A desk of its own for each test that changes it."""
-    with a_desk(tmp_path) as made:
-        yield made
+    """Open a separate desk for each test that changes it."""
+    with a_desk(tmp_path) as new_desk:
+        yield new_desk
 
 
 @pytest.fixture(scope="session")
 def shown(tmp_path_factory):
-    """A desk for tests that only look."""
-    with a_desk(tmp_path_factory.mktemp("desk"), full=True) as made:
-        yield made
+    """Open a desk for tests that only read."""
+    with a_desk(tmp_path_factory.mktemp("desk"), full=True) as new_desk:
+        yield new_desk

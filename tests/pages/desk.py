@@ -1,4 +1,4 @@
-"""A small index with one question of each shape, a wrong link, and people who sign in."""
+"""Small desk for page tests: one question of each shape, a wrong link, and accounts."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,12 +38,12 @@ WRONG = {"first_name": "Isaiah", "last_name": "Washington", "birth_date": "2011-
 
 @dataclass(frozen=True)
 class Desk:
-    """Where it is served, and what it holds.
+    """Addresses and content of a served desk.
 
     Args:
         index: the open index.
-        url: of pages that are signed in to.
-        open_url: of pages that ask nobody to sign in.
+        url: address of the pages that require sign-in.
+        open_url: address of the pages without sign-in.
         wrong: the enterprise ID under which two children of one name were linked.
     """
 
@@ -53,19 +53,19 @@ class Desk:
     wrong: str
 
     def change(self, source, local_id):
-        """Let a source say something else of a record."""
-        stated = read(self.index, make_operator(), source, local_id)["record"]
-        stated.pop("as_of")
-        upsert(self.index, make_operator(), source, {**stated, "middle_name": "Quill"})
+        """Let a source send changed content for a record."""
+        record = read(self.index, make_operator(), source, local_id)["record"]
+        record.pop("as_of")
+        upsert(self.index, make_operator(), source, {**record, "middle_name": "Quill"})
 
 
 @contextmanager
 def a_desk(folder, *, full=False):
-    """Make it, serve it both ways, and take it down.
+    """Make a desk, serve it with and without sign-in, and remove it at the end.
 
     Args:
-        folder: where to keep it.
-        full: whether it holds a question of every shape, and what people did with some.
+        folder: folder of the index.
+        full: whether it holds a question of every shape, and some answers.
     """
     with an_index(folder) as index:
         _fill(index)
@@ -78,12 +78,12 @@ def a_desk(folder, *, full=False):
 
 
 def _fill(index):
-    everybody = make_operator()
+    operator = make_operator()
     add_source(
-        index, everybody, NewSource("sis", "North District SIS", "North School District", SourceKind.SIS)
+        index, operator, NewSource("sis", "North District SIS", "North School District", SourceKind.SIS)
     )
     add_source(
-        index, everybody, NewSource("ccwis", "Child welfare", "Child Welfare Agency", SourceKind.CCWIS)
+        index, operator, NewSource("ccwis", "Child welfare", "Child Welfare Agency", SourceKind.CCWIS)
     )
     flag = {"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2026-03-01"}
     load_rows(
@@ -109,24 +109,24 @@ def _fill(index):
 def _fill_up(index):
     """A burst of birth dates a day off, a report, a question put off, one asked of its source, a run."""
     for source, day in (("sis", "11"), ("ccwis", "12")):
-        children = [{**one, "birth_date": f"{one['birth_date'][:8]}{day}"} for one in many_children(_BURST)]
+        children = [{**child, "birth_date": f"{child['birth_date'][:8]}{day}"} for child in many_children(_BURST)]
         load_rows(index, source, *children)
-    # Overlaid: the source says under a known key that it is another child altogether.
+    # An overlay: the source sends another child under a known local ID.
     load_rows(
         index, "sis", a_child("became", first_name="Rosalind", last_name="Ferrars", birth_date="2010-01-02")
     )
-    other = a_child("became", first_name="Tobias", last_name="Quillfeather", birth_date="2015-08-19", sex="M")
-    upsert(index, make_operator(), "sis", other)
-    together = [[RecordRef("sis", "wrong-1")], [RecordRef("ccwis", "wrong-2")]]
+    overlaid = a_child("became", first_name="Tobias", last_name="Quillfeather", birth_date="2015-08-19", sex="M")
+    upsert(index, make_operator(), "sis", overlaid)
+    groups = [[RecordRef("sis", "wrong-1")], [RecordRef("ccwis", "wrong-2")]]
     report_link(
-        index, make_operator("sis-feed"), DecisionRequest(DecisionKind.DIFFERENT, together, "wrong-link")
+        index, make_operator("sis-feed"), DecisionRequest(DecisionKind.DIFFERENT, groups, "wrong-link")
     )
-    waiting = load_queue_page(index, make_operator(), Filters(kind="pair")).questions
-    single = [one for one in waiting if not one.burst]
-    later = (date.fromisoformat(clock.today()) + timedelta(days=30)).isoformat()
-    defer(index, make_operator("Ida Steward"), single[-1].key, later)
-    record = next(label for label in single[-2].records if label.source == "sis")
-    ask_owner(index, make_operator("Ida Steward"), single[-2].key, record, "confirm-name")
+    questions = load_queue_page(index, make_operator(), Filters(kind="pair")).questions
+    single_questions = [child for child in questions if not child.burst]
+    due_date = (date.fromisoformat(clock.today()) + timedelta(days=30)).isoformat()
+    defer(index, make_operator("Ida Steward"), single_questions[-1].key, due_date)
+    record = next(label for label in single_questions[-2].records if label.source == "sis")
+    ask_owner(index, make_operator("Ida Steward"), single_questions[-2].key, record, "confirm-name")
     propose(index, make_operator("Ada Approver"), index.matcher)
     with index.database.write(make_operator(), "probe") as unit:
         queue_large_blocks(unit, index.config_id(unit), {1 << 60: 24_310, -77: 1_204})
@@ -145,7 +145,7 @@ def _people(index):
 
 
 def every_page(desk):
-    """(name, role or None for whoever is not signed in, path) of each page that has an address of its own."""
+    """Yield name, role (None when signed out) and path of each page with an address."""
     yield "sign-in", None, "/sign-in"
     yield "home", "steward", "/"
     yield "queue", "steward", "/queue"
@@ -171,9 +171,9 @@ def every_page(desk):
 
 
 def questions_of(index):
-    """The key of one question of each shape that waits."""
-    found = {}
-    for one in load_queue_page(index, make_operator(), Filters(state=None)).questions:
-        view = load_question_view(index, make_operator(), one.key)
-        found.setdefault(f"{view.shape}-{one.kind}-{min(len(view.pairs), 2)}", one.key)
-    return found
+    """Return the key of one waiting question of each shape."""
+    keys = {}
+    for question in load_queue_page(index, make_operator(), Filters(state=None)).questions:
+        view = load_question_view(index, make_operator(), question.key)
+        keys.setdefault(f"{view.shape}-{question.kind}-{min(len(view.pairs), 2)}", question.key)
+    return keys

@@ -1,6 +1,7 @@
-"""Pictures of every page, for the docs: on the demo's state, light, dark and at the width of a telephone.
+"""Screenshots of every page for the docs: light, dark and at the width of a phone.
 
-usage: python -m tests.pages.screenshots [FOLDER of the pictures] [FOLDER of the demo, kept between runs]
+The pages show the demo's state. usage: python -m tests.pages.screenshots [FOLDER of the pictures] [FOLDER of
+the demo, kept between runs]
 """
 
 import io
@@ -32,13 +33,13 @@ RECORDS = 6_000
 LOOKS = {"light": (1280, "light"), "dark": (1280, "dark"), "narrow": (360, "light")}
 _COLOURS = 96
 _TALLEST = 1_400
-"""Pixels of a picture's height; what is below is left out."""
+"""Maximum height of a picture in pixels; the rest is cut off."""
 _ALSO = {"question", "person", "desk"}
-"""Pages whose dark and narrow pictures are kept too, unless all are asked for."""
+"""Pages that are also taken dark and narrow."""
 
 
 def main(folder: Path, demo: Path) -> None:
-    """Make the state if it is not there, and take the pictures."""
+    """Make the demo's state if needed, and take the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     if read_build(demo, RECORDS) is None:
         build_demo(demo, RECORDS, lambda *_: None)
@@ -49,9 +50,9 @@ def main(folder: Path, demo: Path) -> None:
         serving(create_app(index, open_pages=True)) as url,
         browsing() as browser,
     ):
-        places = list(_places(index, demo))
+        pages = list(_places(index, demo))
         for look, (width, scheme) in LOOKS.items():
-            for name, role, path, press in places:
+            for name, role, path, press in pages:
                 if look != "light" and name not in _ALSO:
                     continue
                 context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -66,29 +67,29 @@ def main(folder: Path, demo: Path) -> None:
 
 
 def _furnish(index, demo: Path) -> None:
-    """What a desk has after some days: judged pairs, questions to owners, a proposal, accounts."""
-    known = read_labeled_index(index, read_truth(demo))
-    person_of = {known.labels[record]: person for record, person in known.person_of.items()}
+    """Add what a desk has after some days: judged pairs, questions to owners, a proposal, accounts."""
+    labeled = read_labeled_index(index, read_truth(demo))
+    person_of = {labeled.labels[record]: person for record, person in labeled.person_of.items()}
     draw_blind_sample(index, make_operator("demo"))
-    judge = make_operator("Ida Steward")
+    steward = make_operator("Ida Steward")
     for _ in range(90):
-        view = get_next_blind_pair(index, judge)
+        view = get_next_blind_pair(index, steward)
         if view is None:
             break
-        left, right = (person_of[one.label] for one in view.records)
-        answer_blind_pair(index, judge, view.id, "same" if left == right else "different")
-    asked = 0
-    for one in load_queue_page(index, make_operator(), Filters(), limit=60).questions:
-        record = next((label for label in one.records if label.source == "district_north"), None)
-        if record is not None and asked < 3:
+        left, right = (person_of[question.label] for question in view.records)
+        answer_blind_pair(index, steward, view.id, "same" if left == right else "different")
+    asked_count = 0
+    for question in load_queue_page(index, make_operator(), Filters(), limit=60).questions:
+        record = next((label for label in question.records if label.source == "district_north"), None)
+        if record is not None and asked_count < 3:
             ask_owner(
                 index,
                 make_operator("Ida Steward"),
-                one.key,
+                question.key,
                 record,
-                ("confirm-name", "one-child", "confirm-birth-date")[asked],
+                ("confirm-name", "one-child", "confirm-birth-date")[asked_count],
             )
-            asked += 1
+            asked_count += 1
     proposals.propose(index, make_operator("Ada Approver"), index.matcher)
     for name, full_name, role, sources in (
         ("ida", "Ida Steward", Role.STEWARD, None),
@@ -99,11 +100,11 @@ def _furnish(index, demo: Path) -> None:
 
 
 def _places(index, demo: Path) -> Iterator[tuple]:
-    """(name, role, path, what is pressed there) of each picture."""
+    """Yield name, role, path and action of each picture."""
     story = choose_story(index, read_labeled_index(index, read_truth(demo)))
     top = load_queue_page(index, make_operator(), Filters(), limit=60).questions
-    several = next(
-        (one.key for one in top if len(load_question_view(index, make_operator(), one.key).pairs) > 1),
+    group_question = next(
+        (question.key for question in top if len(load_question_view(index, make_operator(), question.key).pairs) > 1),
         top[0].key,
     )
 
@@ -123,14 +124,14 @@ def _places(index, demo: Path) -> Iterator[tuple]:
             page.locator("main form button").first.click()
 
     def search(page):
-        held = story.held[0].record
+        record = story.held[0].record
         for field in ("first_name", "last_name", "birth_date"):
-            page.fill(f"form[action='/find'] [name={field}]", str(held[field]))
+            page.fill(f"form[action='/find'] [name={field}]", str(record[field]))
         with page.expect_navigation():
             page.locator("form[action='/find'] button").click()
 
     child = f"/people/{story.enterprise_id}"
-    yield "question", "steward", question_path(several), claim
+    yield "question", "steward", question_path(group_question), claim
     yield "desk", "steward", "/", None
     yield "queue", "steward", "/queue", None
     yield "person", "steward", child, None
@@ -146,9 +147,9 @@ def _places(index, demo: Path) -> Iterator[tuple]:
 
 
 def _save(path: Path, png: bytes) -> None:
-    """Write a picture with few colours, which text and plain grounds need no more of."""
-    whole = Image.open(io.BytesIO(png)).convert("RGB")
-    picture = whole.crop((0, 0, whole.width, min(whole.height, _TALLEST)))
+    """Write a picture with few colors, which are enough for text on plain backgrounds."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    picture = image.crop((0, 0, image.width, min(image.height, _TALLEST)))
     picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 

@@ -13,8 +13,8 @@ LOOKS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS)
-def test_axe_finds_nothing_on_any_page_and_none_is_wider_than_the_screen(chromium, shown, look):
-    wrong = []
+def test_no_page_has_axe_violations_or_exceeds_the_screen_width(chromium, shown, look):
+    problems = []
     for name, role, path in every_page(shown):
         context = chromium.new_context(**LOOKS[look])
         if role is not None:
@@ -22,15 +22,15 @@ def test_axe_finds_nothing_on_any_page_and_none_is_wider_than_the_screen(chromiu
         page = context.new_page()
         answer = page.goto(f"{shown.url if role is None else shown.open_url}{path}")
         if answer.status >= 500:
-            wrong.append(f"{name}: {answer.status}")
-        found = Axe().run(page, options=RULES).response["violations"]
-        wrong += [
-            f"{name} ({answer.status}): {one['id']} {node['target']} {node['failureSummary'][:200]}"
-            for one in found
-            for node in one["nodes"]
+            problems.append(f"{name}: {answer.status}")
+        violations = Axe().run(page, options=RULES).response["violations"]
+        problems += [
+            f"{name} ({answer.status}): {violation['id']} {node['target']} {node['failureSummary'][:200]}"
+            for violation in violations
+            for node in violation["nodes"]
         ]
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > LOOKS[look]["viewport"]["width"]:
-            wrong.append(f"{name}: {width} wide")
+            problems.append(f"{name}: {width} wide")
         context.close()
-    assert wrong == []
+    assert problems == []

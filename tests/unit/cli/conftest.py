@@ -1,4 +1,4 @@
-"""Each test has a home of its own, copied from one that is made once, and runs ``mpi`` in this process."""
+"""Fixtures of command-line tests: a home folder per test, and ``mpi`` run in this process."""
 
 import io
 import json
@@ -22,7 +22,7 @@ HEADER = "local_id,first_name,last_name,birth_date,postal_code\n"
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -51,7 +51,7 @@ def template(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def blank(tmp_path, monkeypatch) -> Path:
-    """A home that does not exist yet."""
+    """A home folder that does not exist yet."""
     for name in [name for name in os.environ if name.startswith("MPI_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MPI_HOME", str(tmp_path / "home"))
@@ -95,5 +95,5 @@ def a_file(tmp_path):
 
 
 def is_one_line(err: str) -> bool:
-    """Whether standard error holds one line of ours and nothing else."""
+    """Return whether standard error holds exactly one line of our own."""
     return err.startswith("mpi: ") and err.count("\n") == 1 and "Traceback" not in err

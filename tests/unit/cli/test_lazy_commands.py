@@ -8,7 +8,7 @@ from pathlib import Path
 from mpi.cli.catalog import COMMANDS
 
 ROOT = Path(__file__).parents[3]
-HEAVY = {
+HEAVY_PACKAGES = {
     "alembic",
     "duckdb",
     "faker",
@@ -29,38 +29,38 @@ print(*sys.modules)
 """
 
 
-def imported(code: str, *arguments: str, **environment: str) -> set[str]:
-    shown = subprocess.run(
+def imported_modules(code: str, *arguments: str, **environment: str) -> set[str]:
+    output = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     ).stdout
-    return set(shown.rpartition("\n")[0].rpartition("\n")[2].split())
+    return set(output.rpartition("\n")[0].rpartition("\n")[2].split())
 
 
 def test_no_help_screen_imports_a_heavy_package():
     commands = [path for path, entry in COMMANDS.items() if entry.target]
-    assert not HEAVY & imported(SHOW_HELP, *commands)
+    assert not HEAVY_PACKAGES & imported_modules(SHOW_HELP, *commands)
 
 
 def test_completion_of_an_option_imports_no_heavy_package():
-    complete = "import atexit, sys; atexit.register(lambda: print('\\n', *sys.modules)); import runpy; "
-    loaded = imported(
-        complete + "sys.argv = ['mpi']; runpy.run_module('mpi', run_name='__main__')",
+    code = "import atexit, sys; atexit.register(lambda: print('\\n', *sys.modules)); import runpy; "
+    modules = imported_modules(
+        code + "sys.argv = ['mpi']; runpy.run_module('mpi', run_name='__main__')",
         _MPI_COMPLETE="complete_bash",
         COMP_WORDS="mpi person --as",
         COMP_CWORD="2",
     )
-    assert "mpi.cli.commands.persons.person" in loaded
-    assert not HEAVY & loaded
+    assert "mpi.cli.commands.persons.person" in modules
+    assert not HEAVY_PACKAGES & modules
 
 
 def test_a_look_up_imports_no_engine(home, mpi):
     record = {"source": "sis", "local_id": "1", "first_name": "Ana", "last_name": "Lopez"}
     eid = mpi("resolve", "--json", send=record).json["enterprise_id"]
-    look_up = "import sys; from mpi.cli.main import run; assert run(['person', sys.argv[1]]) == 0; "
-    loaded = imported(look_up + "print(*sys.modules)", eid)
-    assert "sqlalchemy" in loaded
-    assert not {"duckdb", "faker", "fastapi", "networkx", "pyarrow", "splink", "sqlglot"} & loaded
+    code = "import sys; from mpi.cli.main import run; assert run(['person', sys.argv[1]]) == 0; "
+    modules = imported_modules(code + "print(*sys.modules)", eid)
+    assert "sqlalchemy" in modules
+    assert not {"duckdb", "faker", "fastapi", "networkx", "pyarrow", "splink", "sqlglot"} & modules

@@ -1,4 +1,4 @@
-"""Tables and progress bars, as a terminal of 80 columns and as a pipe sees them."""
+"""Tables and progress bars on a terminal of 80 columns and in a pipe."""
 
 import io
 from types import SimpleNamespace
@@ -31,7 +31,7 @@ def terminal(monkeypatch):
     return screen
 
 
-def test_a_table_that_fits_a_terminal_is_a_table(terminal):
+def test_a_table_that_fits_the_terminal_is_printed_as_a_table(terminal):
     print_table(("source", "count"), [("sis", 1_234)])
     assert terminal.getvalue().splitlines() == [
         " source   count",
@@ -41,7 +41,7 @@ def test_a_table_that_fits_a_terminal_is_a_table(terminal):
     ]
 
 
-def test_a_table_too_wide_for_a_terminal_is_a_list_and_nothing_is_cut(terminal):
+def test_a_table_wider_than_the_terminal_is_printed_as_a_complete_list(terminal):
     print_table(("local ID", "enterprise ID"), [(LONG, EID), ("2", EID)])
     text = terminal.getvalue()
     assert max(map(len, text.splitlines())) <= 80
@@ -49,7 +49,7 @@ def test_a_table_too_wide_for_a_terminal_is_a_list_and_nothing_is_cut(terminal):
     assert text.count(EID) == 2
 
 
-def test_a_pipe_gets_whole_lines_without_colour(capsys):
+def test_a_pipe_gets_complete_lines_without_color(capsys):
     print_table(("local ID", "enterprise ID"), [(LONG, EID)], "Title")
     text = capsys.readouterr().out
     assert any(LONG in line and EID in line for line in text.splitlines())
@@ -57,7 +57,7 @@ def test_a_pipe_gets_whole_lines_without_colour(capsys):
     assert not any(line.endswith(" ") for line in text.splitlines())
 
 
-def test_what_looks_like_markup_is_shown_as_it_is(capsys):
+def test_markup_in_values_is_printed_literally(capsys):
     print_facts({"name": "[red]Köln[/red] :smile:"})
     assert "[red]Köln[/red] :smile:" in capsys.readouterr().out
 
@@ -66,11 +66,11 @@ def test_what_looks_like_markup_is_shown_as_it_is(capsys):
     ("value", "text"),
     [(None, ""), (True, "yes"), (12_345, "12,345"), (0.126, "0.13"), (("a", "b"), "a, b"), ("4711", "4711")],
 )
-def test_values_are_shown_as_people_read_them(value, text):
+def test_values_are_formatted_for_people(value, text):
     assert format_value(value) == text
 
 
-def test_a_bar_shows_only_once_a_step_has_taken_long(terminal, monkeypatch):
+def test_a_progress_bar_appears_only_after_some_time(terminal, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     with progress.show_progress() as report:
         report("reading", 1, 10)
@@ -81,7 +81,7 @@ def test_a_bar_shows_only_once_a_step_has_taken_long(terminal, monkeypatch):
     assert "reading" in terminal.getvalue()
 
 
-def test_no_bar_is_drawn_where_nobody_watches(capsys, monkeypatch):
+def test_no_progress_bar_is_drawn_without_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr(progress, "PATIENCE_SECONDS", -1.0)
     with progress.show_progress() as report:
         report("reading", 5, 10)

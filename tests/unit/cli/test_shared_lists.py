@@ -1,22 +1,22 @@
-"""Fresh lists of shared values at the command line: told of, proposed, applied."""
+"""Refreshed lists of shared values on the command line: reported, planned and applied."""
 
 HOME = "500 Haven Rd"
 
 
-def children(tmp_path):
+def write_children(tmp_path):
     path = tmp_path / "children.csv"
     rows = [f"{n},Child{chr(97 + n)},Name{chr(97 + n)},2012-03-{n + 1:02},{HOME},43010" for n in range(12)]
     path.write_text("\n".join(["local_id,first_name,last_name,birth_date,address_line1,postal_code", *rows]))
     return str(path)
 
 
-def test_a_plan_tells_that_lists_have_aged_and_fresh_ones_are_a_plan_before_they_are_in_force(
+def test_aged_lists_are_reported_and_refreshed_lists_are_planned_before_they_apply(
     mpi, home, tmp_path
 ):
-    mpi("ingest", children(tmp_path), "--source", "sis")
-    told = mpi("recluster")
-    assert "1 to be listed and 0 no longer" in told.err
-    assert HOME.upper() not in (told.out + told.err).upper()
+    mpi("ingest", write_children(tmp_path), "--source", "sis")
+    result = mpi("recluster")
+    assert "1 to be listed and 0 no longer" in result.err
+    assert HOME.upper() not in (result.out + result.err).upper()
     plan = mpi("recluster", "--refresh-lists", "--json").json
     assert plan["lists"] == {"listed": 1, "fresh": True, "added": 1, "dropped": 0}
     assert mpi("recluster", "--json").json["lists"]["listed"] == 0

@@ -1,4 +1,4 @@
-"""The assignment: law 2."""
+"""Assignment of persons to clusters: law 2."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,55 +18,55 @@ def empty(person, *records):
     return Holder(person, HolderStatus.EMPTY, frozenset(records))
 
 
-def bearers(clusters, history, survivor=None):
+def assign(clusters, history, survivor=None):
     plan = assign_persons(clusters, history, survivor or {})
     return {a.cluster: a.person for a in plan.assignments}, plan.retired
 
 
 def test_unchanged_clusters_keep_their_ids_and_new_ones_are_minted():
-    assert bearers([(1, 2), (3,)], [active(7, 1, 2)]) == ({(1, 2): 7, (3,): None}, ())
+    assert assign([(1, 2), (3,)], [active(7, 1, 2)]) == ({(1, 2): 7, (3,): None}, ())
 
 
-def test_on_a_split_the_id_stays_with_the_part_that_holds_most_of_its_last_records():
-    assert bearers([(1,), (2, 3)], [active(7, 1, 2, 3)]) == ({(1,): None, (2, 3): 7}, ())
+def test_after_a_split_the_id_stays_with_most_of_its_last_records():
+    assert assign([(1,), (2, 3)], [active(7, 1, 2, 3)]) == ({(1,): None, (2, 3): 7}, ())
 
 
 def test_an_even_split_is_decided_by_canonical_key():
-    assert bearers([(2, 3), (1, 4)], [active(7, 1, 2, 3, 4)]) == ({(1, 4): 7, (2, 3): None}, ())
+    assert assign([(2, 3), (1, 4)], [active(7, 1, 2, 3, 4)]) == ({(1, 4): 7, (2, 3): None}, ())
 
 
-def test_on_a_merge_an_open_enrolment_survives_then_most_holders_then_the_oldest():
+def test_a_merge_prefers_an_open_enrollment_then_most_holders_then_the_oldest():
     history = [active(7, 1), active(9, 2, 3)]
     enrolled = {7: SurvivorKey(open_enrollment=True, holders=1), 9: SurvivorKey(holders=2)}
-    assert bearers([(1, 2, 3)], history, enrolled) == ({(1, 2, 3): 7}, (9,))
-    assert bearers([(1, 2, 3)], history, {9: SurvivorKey(holders=2)}) == ({(1, 2, 3): 9}, (7,))
-    even = {7: SurvivorKey(holders=1), 9: SurvivorKey(holders=1)}
-    assert bearers([(1, 2)], [active(9, 2), active(7, 1)], even) == ({(1, 2): 7}, (9,))
+    assert assign([(1, 2, 3)], history, enrolled) == ({(1, 2, 3): 7}, (9,))
+    assert assign([(1, 2, 3)], history, {9: SurvivorKey(holders=2)}) == ({(1, 2, 3): 9}, (7,))
+    even_keys = {7: SurvivorKey(holders=1), 9: SurvivorKey(holders=1)}
+    assert assign([(1, 2)], [active(9, 2), active(7, 1)], even_keys) == ({(1, 2): 7}, (9,))
 
 
-def test_in_an_undo_who_held_none_of_its_records_before_survives_nobody_who_did():
+def test_an_undo_prefers_persons_who_held_records_before():
     history = [active(7, 1, 2), active(9, 3)]
     keys = {7: SurvivorKey(open_enrollment=True, holders=2, is_newer=True), 9: SurvivorKey(holders=1)}
-    assert bearers([(1, 2, 3)], history, keys) == ({(1, 2, 3): 9}, (7,))
-    both = {7: keys[7], 9: SurvivorKey(holders=1, is_newer=True)}
-    assert bearers([(1, 2, 3)], history, both) == ({(1, 2, 3): 7}, (9,))
+    assert assign([(1, 2, 3)], history, keys) == ({(1, 2, 3): 9}, (7,))
+    keys_both_newer = {7: keys[7], 9: SurvivorKey(holders=1, is_newer=True)}
+    assert assign([(1, 2, 3)], history, keys_both_newer) == ({(1, 2, 3): 7}, (9,))
 
 
 def test_a_person_that_loses_its_best_cluster_keeps_its_id_on_the_rest():
     history = [active(7, 1, 2), active(9, 3, 4)]
     survivor = {7: SurvivorKey(holders=2), 9: SurvivorKey(holders=2)}
-    assert bearers([(1, 2, 3), (4,)], history, survivor) == ({(1, 2, 3): 7, (4,): 9}, ())
+    assert assign([(1, 2, 3), (4,)], history, survivor) == ({(1, 2, 3): 7, (4,): 9}, ())
 
 
-def test_a_retired_id_lives_again_when_its_records_are_a_person_of_their_own():
+def test_a_retired_id_is_revived_when_its_records_are_a_separate_person():
     history = [active(7, 1, 2), retired(9, 2)]
-    assert bearers([(1,), (2,)], history) == ({(1,): 7, (2,): 9}, ())
+    assert assign([(1,), (2,)], history) == ({(1,): 7, (2,): 9}, ())
 
 
-def test_parting_a_merge_gives_both_ids_back_whichever_part_is_larger():
+def test_undoing_a_merge_restores_both_ids_whichever_part_is_larger():
     history = [active(7, 1, 2, 3), retired(9, 2, 3)]
-    assert bearers([(1,), (2, 3)], history) == ({(1,): 7, (2, 3): 9}, ())
-    assert bearers([(2, 3)], history) == ({(2, 3): 7}, ())
+    assert assign([(1,), (2, 3)], history) == ({(1,): 7, (2, 3): 9}, ())
+    assert assign([(2, 3)], history) == ({(2, 3): 7}, ())
 
 
 def test_a_retired_id_stays_retired_while_its_records_are_apart():
@@ -75,12 +75,12 @@ def test_a_retired_id_stays_retired_while_its_records_are_apart():
     assert {a.cluster: a.person for a in plan.assignments} == {(1, 2): 7, (3,): None, (4,): None}
 
 
-def test_an_empty_person_finds_the_first_record_that_returns():
-    assert bearers([(1,)], [empty(7, 1, 2)]) == ({(1,): 7}, ())
+def test_an_empty_person_gets_the_first_record_that_returns():
+    assert assign([(1,)], [empty(7, 1, 2)]) == ({(1,): 7}, ())
 
 
-def test_an_empty_person_takes_no_active_persons_place():
-    assert bearers([(1, 2)], [empty(7, 1), active(9, 2)]) == ({(1, 2): 9}, (7,))
+def test_an_empty_person_does_not_displace_an_active_person():
+    assert assign([(1, 2)], [empty(7, 1), active(9, 2)]) == ({(1, 2): 9}, (7,))
 
 
 @st.composite
@@ -92,11 +92,11 @@ def histories(draw):
     owners: dict[int, list[int]] = {}
     for record in records:
         owners.setdefault(draw(st.integers(0, 4)), []).append(record)
-    history = [active(person, *held) for person, held in owners.items()]
-    gone = draw(st.lists(st.integers(10, 14), max_size=3, unique=True))
-    history += [retired(p, *draw(st.lists(st.sampled_from(records), min_size=1))) for p in gone]
+    history = [active(person, *person_records) for person, person_records in owners.items()]
+    retired_persons = draw(st.lists(st.integers(10, 14), max_size=3, unique=True))
+    history += [retired(p, *draw(st.lists(st.sampled_from(records), min_size=1))) for p in retired_persons]
     survivor = {
-        person: SurvivorKey(draw(st.booleans()), draw(st.integers(0, 3))) for person in [*owners, *gone]
+        person: SurvivorKey(draw(st.booleans()), draw(st.integers(0, 3))) for person in [*owners, *retired_persons]
     }
     return [tuple(sorted(group)) for group in groups.values()], history, survivor
 
@@ -111,29 +111,29 @@ def test_the_plan_does_not_depend_on_the_order_of_its_inputs(drawn, random):
 
 
 @given(histories())
-def test_no_id_is_borne_twice_and_applying_a_plan_again_changes_nothing(drawn):
+def test_no_id_is_used_twice_and_a_repeated_plan_changes_nothing(drawn):
     clusters, history, survivor = drawn
     plan = assign_persons(clusters, history, survivor)
-    borne = [a.person for a in plan.assignments if a.person is not None]
-    assert len(borne) == len(set(borne))
-    assert not set(borne) & set(plan.retired)
-    minted = 100
-    after = []
+    assigned = [a.person for a in plan.assignments if a.person is not None]
+    assert len(assigned) == len(set(assigned))
+    assert not set(assigned) & set(plan.retired)
+    next_person = 100
+    new_history = []
     for a in plan.assignments:
-        minted += 1
-        after.append(active(a.person if a.person is not None else minted, *a.cluster))
-    again = assign_persons(clusters, after, survivor)
-    assert {a.cluster: a.person for a in again.assignments} == {
-        tuple(sorted(h.records)): h.person for h in after
+        next_person += 1
+        new_history.append(active(a.person if a.person is not None else next_person, *a.cluster))
+    second_plan = assign_persons(clusters, new_history, survivor)
+    assert {a.cluster: a.person for a in second_plan.assignments} == {
+        tuple(sorted(h.records)): h.person for h in new_history
     }
-    assert again.retired == ()
+    assert second_plan.retired == ()
 
 
 @given(histories())
-def test_an_id_is_retired_only_where_no_part_of_it_is_left_without_one(drawn):
+def test_an_id_is_retired_only_when_no_part_of_it_is_left_without_one(drawn):
     clusters, history, survivor = drawn
     plan = assign_persons(clusters, history, survivor)
-    minted = {a.cluster for a in plan.assignments if a.person is None}
-    held = {holder.person: holder.records for holder in history}
+    new_clusters = {a.cluster for a in plan.assignments if a.person is None}
+    records_by_person = {holder.person: holder.records for holder in history}
     for person in plan.retired:
-        assert not any(held[person] & set(cluster) for cluster in minted)
+        assert not any(records_by_person[person] & set(cluster) for cluster in new_clusters)

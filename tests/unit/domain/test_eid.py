@@ -10,11 +10,11 @@ from mpi.domain.errors import EidError
 SEEDS = st.integers(0, 2**32)
 
 
-def minted(seed: int, *, test: bool = False) -> str:
+def mint(seed: int, *, test: bool = False) -> str:
     return mint_eid(test=test, randbelow=random.Random(seed).randrange)
 
 
-def flat(eid: str) -> str:
+def without_hyphens(eid: str) -> str:
     return eid.replace("-", "")
 
 
@@ -27,15 +27,15 @@ def is_refused(symbols: str) -> bool:
 
 
 @given(SEEDS, st.booleans())
-def test_a_minted_id_reads_as_itself(seed, test):
-    eid = minted(seed, test=test)
+def test_a_minted_id_parses_to_itself(seed, test):
+    eid = mint(seed, test=test)
     assert parse_eid(eid) == eid
     assert [len(group) for group in eid.split("-")] == [4, 4, 4]
 
 
 @given(SEEDS)
 def test_every_single_wrong_symbol_is_caught(seed):
-    symbols = flat(minted(seed))
+    symbols = without_hyphens(mint(seed))
     for position, right in enumerate(symbols):
         for wrong in ALPHABET:
             if wrong != right:
@@ -43,8 +43,8 @@ def test_every_single_wrong_symbol_is_caught(seed):
 
 
 @given(SEEDS)
-def test_every_swap_of_neighbours_is_caught(seed):
-    symbols = flat(minted(seed))
+def test_every_swap_of_neighbors_is_caught(seed):
+    symbols = without_hyphens(mint(seed))
     for position in range(len(symbols) - 1):
         left, right = symbols[position], symbols[position + 1]
         if left != right:
@@ -52,27 +52,27 @@ def test_every_swap_of_neighbours_is_caught(seed):
 
 
 @given(SEEDS)
-def test_the_id_of_a_test_index_is_marked_and_that_of_a_live_one_never(seed):
-    assert is_test_eid(minted(seed, test=True))
-    assert not is_test_eid(minted(seed))
+def test_only_ids_of_a_test_index_are_marked(seed):
+    assert is_test_eid(mint(seed, test=True))
+    assert not is_test_eid(mint(seed))
 
 
-def test_ids_are_spread_over_the_alphabet():
-    symbols = "".join(flat(minted(seed))[1:] for seed in range(400))
+def test_ids_use_the_whole_alphabet():
+    symbols = "".join(without_hyphens(mint(seed))[1:] for seed in range(400))
     assert set(symbols) == set(ALPHABET)
 
 
 @given(SEEDS)
-def test_it_is_read_as_people_type_it(seed):
-    eid = minted(seed)
+def test_an_id_is_parsed_as_people_type_it(seed):
+    eid = mint(seed)
     assert parse_eid(eid.lower()) == eid
-    assert parse_eid(f" {flat(eid)} ") == eid
+    assert parse_eid(f" {without_hyphens(eid)} ") == eid
     assert parse_eid(eid.replace("-", " ")) == eid
 
 
 @given(SEEDS)
 def test_letters_that_look_like_digits_are_read_as_digits(seed):
-    eid = minted(seed)
+    eid = mint(seed)
     for digit, letters in (("0", "Oo"), ("1", "IiLl")):
         for letter in letters:
             assert parse_eid(eid.replace(digit, letter)) == eid
@@ -89,16 +89,16 @@ def test_letters_that_look_like_digits_are_read_as_digits(seed):
         ("7K3M-92QX-0HTé", "without I, L, O, U"),
     ],
 )
-def test_what_is_no_id_is_refused_with_the_rule_that_it_breaks(text, reason):
+def test_an_invalid_id_is_refused_with_the_rule_that_it_breaks(text, reason):
     with pytest.raises(EidError, match=reason):
         parse_eid(text)
 
 
-def test_a_wrong_symbol_is_refused_as_such():
-    symbols = flat(minted(7))
+def test_a_wrong_symbol_is_named_as_the_cause():
+    symbols = without_hyphens(mint(7))
     with pytest.raises(EidError, match="a letter or digit is wrong, or two are swapped"):
         parse_eid(symbols[:-1] + ("0" if symbols[-1] != "0" else "2"))
 
 
-def test_the_systems_own_randomness_is_the_default():
+def test_the_systems_randomness_is_the_default():
     assert len({mint_eid(test=False) for _ in range(50)}) == 50

@@ -1,4 +1,4 @@
-"""Each role may do what its list says, and nothing else."""
+"""Each role may do what its list permits, and nothing else."""
 
 import pytest
 
@@ -14,7 +14,7 @@ EXPECTED = {
     Role.SOURCE_OWNER: {"record.read", "question.answer", "link.report", "consent"},
     Role.OPERATOR: {"source.admin", "load", "report", "quality.read", "client.admin", "account.admin"},
 }
-"""Written out once more, so that a slip in the one list is seen."""
+"""Repeated here, so that an accidental change of the code's list is noticed."""
 SHOWS_RECORDS = {"record.read", "person.read", "person.search", "crosswalk.read", "crosswalk.export",
                  "task.read", "task.work", "decision.read", "decide", "approve", "recluster",
                  "disclosure.read", "question.answer", "consent"}  # fmt: skip
@@ -22,7 +22,7 @@ SHOWS_RECORDS = {"record.read", "person.read", "person.search", "crosswalk.read"
 
 @pytest.mark.parametrize("action", list(Action))
 @pytest.mark.parametrize("role", list(Role))
-def test_a_role_may_do_what_is_listed_and_is_refused_the_rest(role, action):
+def test_a_role_is_permitted_its_listed_actions_and_refused_the_rest(role, action):
     person = Viewer("ana", PURPOSES_BY_ROLE[role][0], ACTIONS_BY_ROLE[role], None)
     if action.value in EXPECTED[role]:
         require_permission(person, action)
@@ -32,7 +32,7 @@ def test_a_role_may_do_what_is_listed_and_is_refused_the_rest(role, action):
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_a_person_of_one_source_sees_no_other_and_no_ledger_of_all(role):
+def test_a_person_of_one_source_sees_no_other_source_and_no_whole_ledger(role):
     person = Viewer("ana", None, ACTIONS_BY_ROLE[role], frozenset({"sis"}))
     assert not person.may_see("ccwis")
     for action in ACTIONS_BY_ROLE[role] - {Action.DISCLOSURE_READ}:
@@ -47,11 +47,11 @@ def test_an_operator_has_no_action_that_shows_a_record():
     assert not {action.value for action in ACTIONS_BY_ROLE[Role.OPERATOR]} & SHOWS_RECORDS
 
 
-def test_the_second_word_is_the_approvers_alone():
+def test_only_approvers_may_approve():
     assert [role for role in Role if Action.APPROVE in ACTIONS_BY_ROLE[role]] == [Role.APPROVER]
 
 
-def test_every_role_has_purposes_that_there_are():
+def test_every_role_has_only_known_purposes():
     assert set(PURPOSES_BY_ROLE) == set(Role)
     for purposes in PURPOSES_BY_ROLE.values():
         assert purposes

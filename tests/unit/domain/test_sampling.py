@@ -1,4 +1,4 @@
-"""What a sample tells of all pairs: shares, precision, recall, and intervals that hold what they promise."""
+"""Estimates from a sample: shares, precision, recall, and the coverage of their intervals."""
 
 from random import Random
 
@@ -23,30 +23,30 @@ STATE = (
 )
 
 
-def drawn(random, pairs, matching, size, counted):
+def draw_stratum(random, pairs, matching, size, counted):
     same = sum(random.random() < matching for _ in range(size))
     if counted == 1:
         return JudgedStratum(pairs, pairs, same, size - same)
-    seen = round(random.gauss(pairs * counted, (pairs * counted) ** 0.5))
-    return JudgedStratum(round(seen / counted), seen, same, size - same)
+    counted_pairs = round(random.gauss(pairs * counted, (pairs * counted) ** 0.5))
+    return JudgedStratum(round(counted_pairs / counted), counted_pairs, same, size - same)
 
 
 @pytest.mark.parametrize("counted", [1, 0.05])
-def test_intervals_hold_the_truth_in_about_95_of_100_samples(counted):
+def test_intervals_cover_the_truth_in_about_95_of_100_samples(counted):
     random, rounds = Random(20261124), 400
     linked = [(n, p) for n, p, _, is_linked in STATE if is_linked]
     true_precision = sum(n * p for n, p in linked) / sum(n for n, _ in linked)
     true_recall = sum(n * p for n, p in linked) / sum(n * p for n, p, *_ in STATE)
-    held = {"precision": 0, "recall": 0}
+    covered = {"precision": 0, "recall": 0}
     for _ in range(rounds):
-        strata = [(is_linked, drawn(random, n, p, size, counted)) for n, p, size, is_linked in STATE]
-        on = [one for is_linked, one in strata if is_linked]
-        off = [one for is_linked, one in strata if not is_linked]
-        found = estimate_precision(on)
-        held["precision"] += found.low <= true_precision <= found.high
-        found = estimate_recall(on, off)
-        held["recall"] += found.low <= true_recall <= found.high
-    assert all(0.92 * rounds <= times for times in held.values()), held
+        strata = [(is_linked, draw_stratum(random, n, p, size, counted)) for n, p, size, is_linked in STATE]
+        linked_strata = [stratum for is_linked, stratum in strata if is_linked]
+        unlinked_strata = [stratum for is_linked, stratum in strata if not is_linked]
+        estimate = estimate_precision(linked_strata)
+        covered["precision"] += estimate.low <= true_precision <= estimate.high
+        estimate = estimate_recall(linked_strata, unlinked_strata)
+        covered["recall"] += estimate.low <= true_recall <= estimate.high
+    assert all(0.92 * rounds <= count for count in covered.values()), covered
 
 
 def test_intervals_are_as_narrow_as_the_sample_allows():
@@ -57,32 +57,32 @@ def test_intervals_are_as_narrow_as_the_sample_allows():
     assert few.value == many.value == 0.9
 
 
-def test_a_stratum_counts_by_the_pairs_that_it_holds():
+def test_a_stratum_is_weighted_by_its_pairs():
     large, small = JudgedStratum(9_000, 9_000, 10, 0), JudgedStratum(1_000, 1_000, 5, 5)
     assert estimate_precision([large, small]).value == pytest.approx(0.95)
     assert estimate_recall([large], [small]).value == pytest.approx(9_000 / 9_500)
 
 
-def test_what_was_judged_whole_has_no_interval_left():
+def test_a_fully_judged_stratum_has_no_interval():
     assert estimate_precision([JudgedStratum(20, 20, 15, 5)]) == estimate_precision(
         [JudgedStratum(20, 20, 15, 5), JudgedStratum(0, 0, 0, 0)]
     )
-    found = estimate_precision([JudgedStratum(20, 20, 15, 5)])
-    assert found.low == found.value == found.high == 0.75
+    estimate = estimate_precision([JudgedStratum(20, 20, 15, 5)])
+    assert estimate.low == estimate.value == estimate.high == 0.75
 
 
-def test_a_size_that_was_estimated_widens_the_interval():
-    known = estimate_recall([JudgedStratum(1_000, 1_000, 30, 0)], [JudgedStratum(400, 400, 15, 15)])
-    guessed = estimate_recall([JudgedStratum(1_000, 100, 30, 0)], [JudgedStratum(400, 40, 15, 15)])
-    assert guessed.value == known.value
-    assert guessed.low < known.low < known.high < guessed.high
-    known = estimate_precision([JudgedStratum(1_000, 1_000, 30, 0), JudgedStratum(400, 400, 15, 15)])
-    guessed = estimate_precision([JudgedStratum(1_000, 100, 30, 0), JudgedStratum(400, 40, 15, 15)])
-    assert guessed.value == known.value
-    assert guessed.low < known.low < known.high < guessed.high
+def test_an_estimated_stratum_size_widens_the_interval():
+    exact = estimate_recall([JudgedStratum(1_000, 1_000, 30, 0)], [JudgedStratum(400, 400, 15, 15)])
+    estimated = estimate_recall([JudgedStratum(1_000, 100, 30, 0)], [JudgedStratum(400, 40, 15, 15)])
+    assert estimated.value == exact.value
+    assert estimated.low < exact.low < exact.high < estimated.high
+    exact = estimate_precision([JudgedStratum(1_000, 1_000, 30, 0), JudgedStratum(400, 400, 15, 15)])
+    estimated = estimate_precision([JudgedStratum(1_000, 100, 30, 0), JudgedStratum(400, 40, 15, 15)])
+    assert estimated.value == exact.value
+    assert estimated.low < exact.low < exact.high < estimated.high
 
 
-def test_nothing_is_said_before_every_stratum_has_a_verdict():
+def test_no_estimate_is_given_before_every_stratum_is_judged():
     judged, not_yet, empty = (
         JudgedStratum(10, 10, 3, 0),
         JudgedStratum(10, 10, 0, 0),
@@ -95,10 +95,10 @@ def test_nothing_is_said_before_every_stratum_has_a_verdict():
     assert estimate_recall([judged], [empty]).value == 1.0
 
 
-def test_where_no_match_was_found_at_all_nothing_is_promised():
+def test_recall_without_any_match_has_the_widest_interval():
     assert estimate_recall([JudgedStratum(10, 10, 0, 3)], [JudgedStratum(10, 10, 0, 3)]) is None
-    found = estimate_recall([JudgedStratum(10, 10, 0, 3)], [JudgedStratum(10, 10, 3, 0)])
-    assert (found.value, found.low, found.high) == (0.0, 0.0, 1.0)
+    estimate = estimate_recall([JudgedStratum(10, 10, 0, 3)], [JudgedStratum(10, 10, 3, 0)])
+    assert (estimate.value, estimate.low, estimate.high) == (0.0, 0.0, 1.0)
 
 
 def test_a_share_has_wilsons_interval():
@@ -108,7 +108,7 @@ def test_a_share_has_wilsons_interval():
     assert (round(estimate_share(1, 29).low, 4), round(estimate_share(1, 29).high, 4)) == (0.0061, 0.1718)
 
 
-def test_each_stratum_gives_as_many_and_what_one_lacks_the_others_give():
+def test_a_sample_is_spread_evenly_and_small_strata_are_topped_up_by_others():
     assert allocate_sample(9, [100, 100, 100]) == [3, 3, 3]
     assert allocate_sample(9, [1, 100, 100]) == [1, 4, 4]
     assert allocate_sample(10, [2, 0, 3]) == [2, 0, 3]
@@ -116,7 +116,7 @@ def test_each_stratum_gives_as_many_and_what_one_lacks_the_others_give():
     assert allocate_sample(0, [5]) == [0]
 
 
-def test_numbers_are_drawn_alike_by_one_seed_and_otherwise_by_another():
+def test_numbers_are_reproducible_by_seed():
     assert draw_numbers(1, 5, 10) == [1, 2, 3, 4, 5]
     drawn_once = draw_numbers(7, 1_000_000, 100)
     assert drawn_once == draw_numbers(7, 1_000_000, 100) == sorted(set(drawn_once))

@@ -1,4 +1,4 @@
-"""Survivorship: one value stands, of a record that states it, whatever the order, and says by which rule."""
+"""Survivorship: which stated value is shown, by which rule, independent of order."""
 
 import re
 from dataclasses import replace
@@ -32,15 +32,15 @@ RULE = AttributeRule(
 )
 
 
-def said(value: str, record: int = 1, **besides) -> StatedValue:
-    stated = {"source": "D01", "kind": "sis", "as_of": "2026-01-01T00:00:00Z", **besides}
-    return StatedValue(value, value.casefold(), record, 1000 - record, **stated)
+def stated_value(value: str, record: int = 1, **fields) -> StatedValue:
+    defaults = {"source": "D01", "kind": "sis", "as_of": "2026-01-01T00:00:00Z", **fields}
+    return StatedValue(value, value.casefold(), record, 1000 - record, **defaults)
 
 
 _DAYS = st.sampled_from([None, "2025-08-01", "2026-08-01", "2027-08-01"])
 _VALUES = st.lists(
     st.builds(
-        said,
+        stated_value,
         st.sampled_from(["Ana", "ANA", "Anna", "A"]),
         st.integers(1, 8),
         source=st.sampled_from(["D01", "D02"]),
@@ -61,42 +61,42 @@ _RULES = st.builds(
 
 
 @given(_VALUES, _RULES, st.randoms(use_true_random=False))
-def test_the_order_in_which_records_are_read_changes_nothing(values, rule, random):
+def test_the_order_of_the_records_changes_nothing(values, rule, random):
     shuffled = random.sample(values, len(values))
     assert choose_value(shuffled, rule) == choose_value(values, rule)
     assert choose_all_values(shuffled, rule, DAY) == choose_all_values(values, rule, DAY)
 
 
 @given(_VALUES, _RULES)
-def test_what_stands_was_stated_and_nothing_stated_is_lost(values, rule):
+def test_the_chosen_value_was_stated_and_no_stated_value_is_lost(values, rule):
     chosen = choose_value(values, rule)
     assert {chosen.stated, *chosen.agreeing, *chosen.others} == set(values)
-    stood = choose_all_values(values, rule, DAY)
-    assert {each for one in stood for each in (one.stated, *one.agreeing)} == set(values)
-    assert len({one.stated.comparable for one in stood}) == len(stood)
+    listed = choose_all_values(values, rule, DAY)
+    assert {value for chosen_value in listed for value in (chosen_value.stated, *chosen_value.agreeing)} == set(values)
+    assert len({chosen_value.stated.comparable for chosen_value in listed}) == len(listed)
 
 
 @given(_VALUES, _RULES)
-def test_a_record_whose_value_does_not_stand_can_go_without_changing_what_does(values, rule):
-    stands, listed = (
+def test_a_record_whose_value_is_not_chosen_can_be_removed_without_effect(values, rule):
+    chosen, listed = (
         choose_value(values, rule).stated,
-        [one.stated for one in choose_all_values(values, rule, DAY)],
+        [chosen_value.stated for chosen_value in choose_all_values(values, rule, DAY)],
     )
-    for gone in values:
-        left = [each for each in values if each is not gone]
-        if gone != stands:
-            assert choose_value(left, rule).stated == stands
-        if gone not in listed:
-            assert [one.stated for one in choose_all_values(left, rule, DAY)] == listed
+    for removed in values:
+        remaining = [value for value in values if value is not removed]
+        if removed != chosen:
+            assert choose_value(remaining, rule).stated == chosen
+        if removed not in listed:
+            assert [chosen_value.stated for chosen_value in choose_all_values(remaining, rule, DAY)] == listed
 
 
 @given(_VALUES, _RULES)
-def test_the_rule_that_is_named_is_the_one_that_left_the_value_alone(values, rule):
+def test_the_named_rule_is_the_one_that_decided(values, rule):
     chosen = choose_value(values, rule)
-    differ = {each.comparable for each in values}
+    distinct_values = {each.comparable for each in values}
     if chosen.stated.kind == STEWARD_SOURCE_KIND:
         assert chosen.reason is SelectionReason.CORRECTION
-    elif len(differ) == 1:
+    elif len(distinct_values) == 1:
         assert chosen.reason is (SelectionReason.ONLY if len(values) == 1 else SelectionReason.AGREED)
     elif chosen.reason is not SelectionReason.KEY:
         criterion = Criterion(chosen.reason.value)
@@ -107,10 +107,10 @@ def test_the_rule_that_is_named_is_the_one_that_left_the_value_alone(values, rul
         assert any(ranks)
 
 
-def test_a_stewards_correction_stands_before_all_else_and_the_later_of_two():
-    first = said("Anna", 2, source="STEWARD", kind=STEWARD_SOURCE_KIND, as_of="2024")
-    second = said("Hanna", 3, source="STEWARD", kind=STEWARD_SOURCE_KIND, as_of="2025")
-    verified = said("Ana", 1, verified=9, as_of="2026")
+def test_a_stewards_correction_wins_and_the_later_of_two_corrections():
+    first = stated_value("Anna", 2, source="STEWARD", kind=STEWARD_SOURCE_KIND, as_of="2024")
+    second = stated_value("Hanna", 3, source="STEWARD", kind=STEWARD_SOURCE_KIND, as_of="2025")
+    verified = stated_value("Ana", 1, verified=9, as_of="2026")
     assert choose_value([verified, first, second], RULE).stated == second
     assert choose_value([verified, first], RULE).stated == first
     assert choose_value([verified, first], RULE).reason is SelectionReason.CORRECTION
@@ -126,29 +126,29 @@ def test_a_stewards_correction_stands_before_all_else_and_the_later_of_two():
         ({"as_of": "2026-02-01T00:00:00Z"}, SelectionReason.RECENCY),
     ],
 )
-def test_each_criterion_decides_where_those_before_it_do_not(better, rule):
-    plain = said("Ana", 1)
-    chosen = choose_value([plain, replace(said("Anna", 2), **better)], RULE)
+def test_each_criterion_decides_when_those_before_it_do_not(better, rule):
+    plain = stated_value("Ana", 1)
+    chosen = choose_value([plain, replace(stated_value("Anna", 2), **better)], RULE)
     assert (chosen.stated.value, chosen.reason, chosen.others) == ("Anna", rule, (plain,))
 
 
-def test_what_nothing_tells_apart_is_settled_by_the_canonical_key():
-    chosen = choose_value([said("Ana", 1), said("Anna", 2)], RULE)
+def test_the_canonical_key_breaks_a_tie():
+    chosen = choose_value([stated_value("Ana", 1), stated_value("Anna", 2)], RULE)
     assert (chosen.stated.value, chosen.reason) == ("Anna", SelectionReason.KEY)
 
 
 def test_a_value_in_two_spellings_is_one_value():
-    chosen = choose_value([said("Ana", 1), said("ANA", 2)], RULE)
+    chosen = choose_value([stated_value("Ana", 1), stated_value("ANA", 2)], RULE)
     assert (chosen.reason, chosen.others) == (SelectionReason.AGREED, ())
     assert [each.record for each in chosen.agreeing] == [1]
 
 
-def test_of_a_list_every_value_stands_those_of_the_day_first_and_the_latest_before():
+def test_every_value_of_a_list_is_kept_current_ones_first():
     homes = [
-        said("old", 1, begin="2024-01-01", end="2025-06-01"),
-        said("now", 2, begin="2025-06-01"),
-        said("newer", 3, begin="2026-01-01"),
-        said("to come", 4, begin="2027-01-01"),
+        stated_value("old", 1, begin="2024-01-01", end="2025-06-01"),
+        stated_value("now", 2, begin="2025-06-01"),
+        stated_value("newer", 3, begin="2026-01-01"),
+        stated_value("to come", 4, begin="2027-01-01"),
     ]
     assert [one.stated.value for one in choose_all_values(homes, RULE, DAY)] == [
         "newer",
@@ -158,23 +158,23 @@ def test_of_a_list_every_value_stands_those_of_the_day_first_and_the_latest_befo
     ]
 
 
-def test_the_shipped_rules_have_one_for_every_attribute():
+def test_the_shipped_rules_cover_every_attribute():
     rules = SurvivorshipRules.parse(SHIPPED).rules
     assert set(rules) == {*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES}
     assert rules["birth_date"].criteria[0] is Criterion.VERIFICATION
     assert rules["ethnicity"].trust.kinds["sis"] > rules["last_name"].trust.kinds["state_id"]
 
 
-def test_an_attributes_own_trust_takes_the_place_of_the_shared_one():
+def test_trust_of_an_attribute_overrides_the_shared_trust():
     text = SHIPPED + 'phone2 = ["trust"]\n'.replace("phone2", "race")
     text = text.replace("sources = {}", 'sources = { "D01.SIS" = 99 }')
     rules = SurvivorshipRules.parse(text).rules
-    assert rules["race"].trust.rank_source(said("x", source="D01.SIS")) == 99
-    assert rules["race"].trust.rank_source(said("x", source="D09")) == 20
+    assert rules["race"].trust.rank_source(stated_value("x", source="D01.SIS")) == 99
+    assert rules["race"].trust.rank_source(stated_value("x", source="D09")) == 20
 
 
 @pytest.mark.parametrize(
-    ("text", "said_of_it"),
+    ("text", "message"),
     [
         ("default = [}", "rules.toml: not TOML: .*line 1"),
         ("", "rules.toml: default: it is missing"),
@@ -199,6 +199,6 @@ def test_an_attributes_own_trust_takes_the_place_of_the_shared_one():
         ("default = ['trust']\nverifying = 'x'\n", "line 2: verifying: give a list of texts"),
     ],
 )
-def test_a_file_that_says_what_cannot_be_is_refused_with_its_line_and_key(text, said_of_it):
-    with pytest.raises(SurvivorshipError, match=re.compile(said_of_it, re.DOTALL)):
+def test_an_invalid_survivorship_file_is_refused_with_its_line_and_key(text, message):
+    with pytest.raises(SurvivorshipError, match=re.compile(message, re.DOTALL)):
         SurvivorshipRules.parse(text, "rules.toml")

@@ -13,24 +13,24 @@ def is_permitted(viewer: Viewer, action: Action, source: str | None = None) -> b
 
 
 @pytest.mark.parametrize("action", list(Action))
-def test_a_viewer_with_no_grant_may_do_nothing(action):
+def test_a_viewer_without_a_grant_may_do_nothing(action):
     assert not is_permitted(Viewer("sis"), action)
     assert not is_permitted(Viewer("sis"), action, "d01")
 
 
 @pytest.mark.parametrize("action", list(Action))
-def test_a_grant_permits_its_own_action_and_no_other(action):
+def test_a_grant_permits_only_its_own_action(action):
     viewer = Viewer("sis", actions=frozenset({action}), sources=None)
     assert [other for other in Action if is_permitted(viewer, other)] == [action]
 
 
-def test_a_viewer_reaches_the_sources_that_it_was_granted_and_no_other():
+def test_a_viewer_reaches_only_its_granted_sources():
     viewer = Viewer("sis", actions=frozenset(Action), sources=frozenset({"d01"}))
     assert is_permitted(viewer, Action.RECORD_READ, "d01")
     assert not is_permitted(viewer, Action.RECORD_READ, "ccwis")
 
 
-def test_a_source_exists_only_for_the_viewers_that_it_was_granted_to():
+def test_a_source_is_visible_only_to_viewers_with_a_grant():
     viewer = Viewer("sis", sources=frozenset({"d01"}))
     assert (viewer.may_see("d01"), viewer.may_see("ccwis")) == (True, False)
     assert make_operator().may_see("ccwis")
@@ -47,7 +47,7 @@ def test_the_operator_may_do_everything_on_every_source():
     assert all(is_permitted(viewer, action, source) for action in Action for source in (None, "any"))
 
 
-def test_a_refusal_names_the_client_and_the_action_and_not_the_source():
+def test_a_refusal_names_the_client_and_the_action_but_not_the_source():
     with pytest.raises(AccessDenied, match=r"'sis' may not do 'record.read'"):
         require_permission(Viewer("sis"), Action.RECORD_READ)
     viewer = Viewer("sis", actions=frozenset(Action))
@@ -56,12 +56,12 @@ def test_a_refusal_names_the_client_and_the_action_and_not_the_source():
     assert "ccwis" not in str(caught.value)
 
 
-def test_a_viewer_cannot_be_changed_once_made():
+def test_a_viewer_is_immutable():
     with pytest.raises(AttributeError):
         Viewer("sis").sources = None
 
 
-def test_the_ledger_of_disclosures_is_for_clients_of_all_sources_alone():
+def test_only_clients_of_all_sources_may_read_the_disclosure_ledger():
     action = Action.DISCLOSURE_READ
     assert not is_permitted(Viewer("sis", actions=frozenset({action}), sources=frozenset({"sis"})), action)
     assert not is_permitted(Viewer("steward", actions=frozenset(Action) - {action}, sources=None), action)

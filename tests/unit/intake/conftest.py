@@ -1,6 +1,6 @@
-"""Small files of our own making, written for each test, and a short way to read them.
+"""Fixtures that write small files for a test and read them.
 
-``read`` takes a file's content and gives its rows; ``mapped`` makes a mapping from TOML text.
+``read_content`` takes a file's content and returns its rows; ``make_mapping`` makes a mapping from TOML text.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from mpi.intake.rows import CanonicalRow, RejectedRow
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Callable[..., FileRows]:
-    def open_content(
+    def open_file_content(
         content: bytes | str, name: str = "file.csv", mapping: FileMapping | None = None
     ) -> FileRows:
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return open_file(path, mapping, None)
 
-    return open_content
+    return open_file_content
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from mpi.domain.errors import FileError
 from mpi.intake.reader import open_file
 
 
-def afcars(record, head="<E1_title_iv_agency>39</E1_title_iv_agency><E2_report_date>202503</E2_report_date>"):
+def afcars_xml(record, head="<E1_title_iv_agency>39</E1_title_iv_agency><E2_report_date>202503</E2_report_date>"):
     return (
         '<acf:data xmlns:acf="http://www.acf.hhs.gov">'
         f"{head}<records><record>{record}</record></records></acf:data>"
@@ -12,7 +12,7 @@ def afcars(record, head="<E1_title_iv_agency>39</E1_title_iv_agency><E2_report_d
 
 
 @pytest.fixture
-def fields(tmp_path):
+def read_fields(tmp_path):
     def read(content):
         path = tmp_path / "f.xml"
         path.write_text(content, encoding="utf-8")
@@ -25,21 +25,21 @@ def fields(tmp_path):
 CHILD = "<E4_child_record_number>R1</E4_child_record_number>"
 
 
-def removal(begin, end, *arrangements):
-    places = "".join(f"<living_arrangement>{place}</living_arrangement>" for place in arrangements)
+def removal_xml(begin, end, *arrangements):
+    elements = "".join(f"<living_arrangement>{place}</living_arrangement>" for place in arrangements)
     return (
         f"<E69_E186_removals><removal_2020><E69_removal_date>{begin}</E69_removal_date>"
         "<E3_local_agency>39049</E3_local_agency><E72_runaway>1</E72_runaway>"
-        f"<E112_E146_living_arrangements>{places}</E112_E146_living_arrangements>"
+        f"<E112_E146_living_arrangements>{elements}</E112_E146_living_arrangements>"
         f"<E153_exit_date>{end}</E153_exit_date></removal_2020></E69_E186_removals>"
     )
 
 
-def test_a_child_has_identity_and_report_period_and_nothing_sensitive(fields):
-    more = """<E5_date_of_birth>20120304</E5_date_of_birth><E6_sex>2</E6_sex>
+def test_a_child_has_identity_and_report_period_and_nothing_sensitive(read_fields):
+    elements = """<E5_date_of_birth>20120304</E5_date_of_birth><E6_sex>2</E6_sex>
         <E15_child_race_black>1</E15_child_race_black><E17_child_race_white>0</E17_child_race_white>
         <E21_child_hispanic_latino>9</E21_child_hispanic_latino><E38_pregnant>1</E38_pregnant>"""
-    assert fields(afcars(CHILD + more)) == {
+    assert read_fields(afcars_xml(CHILD + elements)) == {
         "local_id": "R1", "birth_date": "2012-03-04", "sex": "F", "race": ["BlackOrAfricanAmerican"],
         "as_of": "2025-03-31",
         "identifiers": [{"system": "afcars_record_number", "assigner": "39", "value": "R1"}],
@@ -47,40 +47,40 @@ def test_a_child_has_identity_and_report_period_and_nothing_sensitive(fields):
 
 
 @pytest.mark.parametrize("sentinel", ["66666666", "77777777", "99999999", "00000000", ""])
-def test_sentinel_dates_are_missing_and_never_dates(fields, sentinel):
-    found = fields(
-        afcars(f"{CHILD}<E5_date_of_birth>{sentinel}</E5_date_of_birth>{removal(sentinel, sentinel)}")
+def test_sentinel_dates_are_missing(read_fields, sentinel):
+    values = read_fields(
+        afcars_xml(f"{CHILD}<E5_date_of_birth>{sentinel}</E5_date_of_birth>{removal_xml(sentinel, sentinel)}")
     )
-    assert found.keys() == {"local_id", "as_of", "identifiers"}
+    assert values.keys() == {"local_id", "as_of", "identifiers"}
 
 
-def test_an_impossible_date_keeps_its_parts_for_the_door_to_judge(fields):
-    found = fields(afcars(CHILD + "<E5_date_of_birth>20120231</E5_date_of_birth>"))
-    assert found["birth_date"] == "2012-02-31"
+def test_an_impossible_date_is_passed_on_for_validation(read_fields):
+    values = read_fields(afcars_xml(CHILD + "<E5_date_of_birth>20120231</E5_date_of_birth>"))
+    assert values["birth_date"] == "2012-02-31"
 
 
-def test_removals_become_foster_care_flags_and_placements(fields):
-    begins = "<E112_date_living_arrangement>{}</E112_date_living_arrangement>"
+def test_removals_become_foster_care_flags_and_placements(read_fields):
+    begin_element = "<E112_date_living_arrangement>{}</E112_date_living_arrangement>"
     home = "<E113_foster_family_home>1</E113_foster_family_home>"
     kind = "<E114_E146_foster_family_home_type><{0}>1</{0}></E114_E146_foster_family_home_type>"
-    found = fields(
-        afcars(
+    values = read_fields(
+        afcars_xml(
             CHILD
-            + removal(
+            + removal_xml(
                 "20241001", "20250301",
-                begins.format("20241001") + home + kind.format("E117_relative_foster_family"),
-                begins.format("20241101") + home + kind.format("E119_kin_foster_family"),
-                begins.format("20241201") + home,
-                begins.format("20250110")
+                begin_element.format("20241001") + home + kind.format("E117_relative_foster_family"),
+                begin_element.format("20241101") + home + kind.format("E119_kin_foster_family"),
+                begin_element.format("20241201") + home,
+                begin_element.format("20250110")
                 + "<E120_other_living_arrangement_type>12</E120_other_living_arrangement_type>",
             )
         )
     )  # fmt: skip
-    assert found["flags"] == [
+    assert values["flags"] == [
         {"population": "foster_care", "value": "Y", "definition": "AFCARS 2020",
          "begin": "2024-10-01", "end": "2025-03-01"},
     ]  # fmt: skip
-    assert [(p["type"], p["begin"], p["end"], p["county"]) for p in found["placements"]] == [
+    assert [(p["type"], p["begin"], p["end"], p["county"]) for p in values["placements"]] == [
         ("relative_foster_home", "2024-10-01", "2024-11-01", "39049"),
         ("kin_foster_home", "2024-11-01", "2024-12-01", "39049"),
         ("foster_home", "2024-12-01", "2025-01-10", "39049"),
@@ -88,7 +88,7 @@ def test_removals_become_foster_care_flags_and_placements(fields):
     ]
 
 
-def test_a_file_without_head_or_of_another_kind(fields):
-    assert fields(afcars(CHILD, head="<E2_report_date>202513</E2_report_date>")) == {"local_id": "R1"}
+def test_a_file_without_header_or_of_another_kind(read_fields):
+    assert read_fields(afcars_xml(CHILD, head="<E2_report_date>202513</E2_report_date>")) == {"local_id": "R1"}
     with pytest.raises(FileError, match="not AFCARS's data"):
-        fields("<other/>")
+        read_fields("<other/>")

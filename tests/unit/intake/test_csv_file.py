@@ -14,15 +14,15 @@ from mpi.intake.rows import CanonicalRow, RawRow, RejectedRow
 HEADER = "local_id,first_name,last_name\n"
 
 
-def reasons(rows):
+def reject_reasons(rows):
     return [(row.line, row.reason) for row in rows if isinstance(row, RejectedRow)]
 
 
-def ids(rows):
+def local_ids(rows):
     return [row.fields["local_id"] for row in rows if isinstance(row, CanonicalRow)]
 
 
-def test_rows_carry_their_line_and_byte_and_leave_empty_cells_out(read):
+def test_rows_have_their_line_and_byte_offset_and_omit_empty_cells(read):
     rows = read(HEADER + "1,Ana,\n2, Bo ,Díaz\n3,Cy,Ek\n")
     assert rows == [
         CanonicalRow(2, 30, {"local_id": "1", "first_name": "Ana"}),
@@ -31,44 +31,44 @@ def test_rows_carry_their_line_and_byte_and_leave_empty_cells_out(read):
     ]
 
 
-def test_a_field_may_hold_line_breaks_commas_and_quotes(read):
+def test_a_field_may_contain_line_breaks_commas_and_quotes(read):
     rows = read(HEADER + '1,"An, ""A""\na",Ek\r\n2,Bo,Ek\r\n')
     assert rows[0].fields["first_name"] == 'An, "A"\na'
     assert (rows[1].line, rows[1].fields["local_id"]) == (4, "2")
 
 
-def test_empty_file_is_refused(read):
+def test_an_empty_file_is_refused(read):
     for content in (b"", b"\n \n", b"\xef\xbb\xbf"):
         with pytest.raises(FileError, match="empty"):
             read(content)
 
 
-def test_header_only_has_no_rows(read):
+def test_a_header_alone_has_no_rows(read):
     assert read(HEADER) == []
     assert read(HEADER.strip()) == []
 
 
-def test_missing_file_is_refused_by_name(tmp_path):
+def test_a_missing_file_is_refused_by_name(tmp_path):
     with pytest.raises(FileError, match=r"none\.csv: cannot be opened"):
         open_file(tmp_path / "none.csv", None, None)
 
 
-def test_byte_order_mark_is_no_part_of_the_first_column(read):
-    assert ids(read(b"\xef\xbb\xbf" + HEADER.encode() + b"1,Ana,Ek\n")) == ["1"]
+def test_a_byte_order_mark_is_not_part_of_the_first_column(read):
+    assert local_ids(read(b"\xef\xbb\xbf" + HEADER.encode() + b"1,Ana,Ek\n")) == ["1"]
 
 
 @pytest.mark.parametrize(("mark", "name"), [(";", "semicolon"), ("\t", "tab"), ("|", "vertical bar")])
-def test_wrong_delimiter_is_refused_naming_the_likely_one(read, mark, name):
+def test_a_wrong_delimiter_is_refused_naming_the_likely_one(read, mark, name):
     with pytest.raises(FileError, match=f"separated by a {name}"):
         read((HEADER + "1,Ana,Ek\n").replace(",", mark))
 
 
-def test_tsv_is_separated_by_tabs(read):
-    assert ids(read((HEADER + "1,Ana,Ek\n").replace(",", "\t"), name="f.tsv")) == ["1"]
+def test_a_tsv_file_is_separated_by_tabs(read):
+    assert local_ids(read((HEADER + "1,Ana,Ek\n").replace(",", "\t"), name="f.tsv")) == ["1"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_utf16_is_refused_by_its_name(read, encoding):
+def test_utf16_is_refused_by_name(read, encoding):
     with pytest.raises(FileError, match="UTF-16"):
         read((HEADER + "1,Ana,Ek\n").encode(encoding))
 
@@ -86,7 +86,7 @@ def test_windows_1252_is_refused_with_the_setting_that_reads_it(read):
         read(WINDOWS)
 
 
-def test_windows_1252_is_read_when_the_mapping_says_so(read, mapped):
+def test_windows_1252_is_read_when_the_mapping_sets_it(read, mapped):
     mapping = mapped(
         'local_id = "local_id"\n[file]\nencoding = "cp1252"\n'
         '[fields]\nfirst_name = "first_name"\nlast_name = "last_name"\n'
@@ -95,22 +95,22 @@ def test_windows_1252_is_read_when_the_mapping_says_so(read, mapped):
     assert [row.fields["first_name"] for row in rows] == ["José", "Ana", "Zoë", "Bo"]
 
 
-def test_a_few_invalid_bytes_cost_their_rows_only(read):
+def test_a_few_invalid_bytes_reject_only_their_rows(read):
     body = "".join(f"{n},Zoë,Ek\n" for n in range(20)).encode() + b"20,Zo\xff,Ek\n21,Bo,Ek\n"
     rows = read(HEADER.encode() + body)
-    assert reasons(rows) == [(22, "invalid-utf8")]
-    assert len(ids(rows)) == 21
+    assert reject_reasons(rows) == [(22, "invalid-utf8")]
+    assert len(local_ids(rows)) == 21
 
 
-@pytest.mark.parametrize(("proper", "refused"), [(2, True), (3, False)])
-def test_a_file_is_refused_when_its_bad_lines_outnumber_its_proper_accents(read, proper, refused):
-    plain, good, bad = b"1,Bo,Ek\n" * 50, "2,Zoë,Ek\n".encode() * proper, b"3,Zo\xeb,Ek\n" * 3
-    content = HEADER.encode() + plain + good + bad
+@pytest.mark.parametrize(("valid_count", "refused"), [(2, True), (3, False)])
+def test_a_file_is_refused_when_invalid_lines_outnumber_valid_accents(read, valid_count, refused):
+    ascii_lines, valid_lines, invalid_lines = b"1,Bo,Ek\n" * 50, "2,Zoë,Ek\n".encode() * valid_count, b"3,Zo\xeb,Ek\n" * 3
+    content = HEADER.encode() + ascii_lines + valid_lines + invalid_lines
     if refused:
         with pytest.raises(FileError, match="3 of its first 56 lines"):
             read(content)
     else:
-        assert len(reasons(read(content))) == 3
+        assert len(reject_reasons(read(content))) == 3
 
 
 def test_invalid_bytes_in_the_header_refuse_the_file(read):
@@ -120,79 +120,79 @@ def test_invalid_bytes_in_the_header_refuse_the_file(read):
 
 def test_ragged_rows_are_rejected_and_the_others_kept(read):
     rows = read(HEADER + "1,Ana\n2,Bo,Ek\n3,Cy,Ek,x\n4,Di,Ek\n")
-    assert reasons(rows) == [(2, "wrong-field-count"), (4, "wrong-field-count")]
-    assert ids(rows) == ["2", "4"]
+    assert reject_reasons(rows) == [(2, "wrong-field-count"), (4, "wrong-field-count")]
+    assert local_ids(rows) == ["2", "4"]
 
 
-def test_blank_lines_are_no_rows_and_empty_rows_are_rejected(read):
+def test_blank_lines_are_skipped_and_empty_rows_rejected(read):
     rows = read(HEADER + "1,Ana,Ek\n\n  \n,,\n2,Bo,Ek\n\n")
-    assert reasons(rows) == [(5, "empty-row")]
-    assert ids(rows) == ["1", "2"]
+    assert reject_reasons(rows) == [(5, "empty-row")]
+    assert local_ids(rows) == ["1", "2"]
 
 
-def test_nul_bytes_cost_their_row_only(read):
+def test_a_nul_byte_rejects_only_its_row(read):
     rows = read(HEADER + "1,A\0na,Ek\n2,Bo,Ek\n")
-    assert reasons(rows) == [(2, "nul-byte")]
-    assert ids(rows) == ["2"]
+    assert reject_reasons(rows) == [(2, "nul-byte")]
+    assert local_ids(rows) == ["2"]
 
 
-def test_a_quote_left_open_in_a_file_cut_in_half_rejects_the_last_row(read):
+def test_an_open_quote_in_a_truncated_file_rejects_the_last_row(read):
     rows = read(HEADER + '1,Ana,Ek\n2,"Bo')
-    assert reasons(rows) == [(3, "unterminated-quote")]
-    assert ids(rows) == ["1"]
+    assert reject_reasons(rows) == [(3, "unterminated-quote")]
+    assert local_ids(rows) == ["1"]
 
 
-def test_a_stray_quote_costs_one_row_and_not_the_rest_of_the_file(read):
+def test_a_stray_quote_rejects_one_row_and_not_the_rest_of_the_file(read):
     rows = read(HEADER + '1,"Ana,Ek\n' + "".join(f"{n},Bo,Ek\n" for n in range(2, 50)))
-    assert reasons(rows) == [(2, "unterminated-quote")]
-    assert ids(rows) == [str(n) for n in range(2, 50)]
+    assert reject_reasons(rows) == [(2, "unterminated-quote")]
+    assert local_ids(rows) == [str(n) for n in range(2, 50)]
 
 
-def test_quotes_inside_a_quoted_field_reject_the_row_rather_than_guess(read):
+def test_quotes_inside_a_quoted_field_reject_the_row(read):
     rows = read(HEADER + '1,"Robert "Bob" R",Ek\n2,Bo,Ek\n')
-    assert reasons(rows) == [(2, "malformed-csv")]
-    assert ids(rows) == ["2"]
+    assert reject_reasons(rows) == [(2, "malformed-csv")]
+    assert local_ids(rows) == ["2"]
 
 
 @pytest.mark.parametrize("quote", ["", '"'])
-def test_a_field_of_10_mb_costs_its_row_and_little_memory(opened, quote):
-    big = quote + "x" * 10_000_000 + quote
-    file = opened(HEADER + f"1,{big},Ek\n2,Bo,Ek\n")
+def test_a_field_of_10_mb_rejects_its_row_and_uses_little_memory(opened, quote):
+    large_field = quote + "x" * 10_000_000 + quote
+    file = opened(HEADER + f"1,{large_field},Ek\n2,Bo,Ek\n")
     tracemalloc.start()
     rows = list(file)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert reasons(rows) == [(2, "field-too-large")]
-    assert ids(rows) == ["2"]
+    assert reject_reasons(rows) == [(2, "field-too-large")]
+    assert local_ids(rows) == ["2"]
     assert peak < 6_000_000
 
 
-def test_a_field_over_the_limit_within_a_row_under_it_is_rejected(read):
+def test_a_field_over_the_limit_is_rejected_even_in_a_row_under_it(read):
     rows = read(HEADER + f"1,{'x' * 200_000},Ek\n2,Bo,Ek\n")
-    assert reasons(rows) == [(2, "field-too-large")]
-    assert ids(rows) == ["2"]
+    assert reject_reasons(rows) == [(2, "field-too-large")]
+    assert local_ids(rows) == ["2"]
 
 
-def test_an_open_quote_before_many_rows_is_given_up_at_the_row_limit(read):
+def test_an_open_quote_before_many_rows_is_abandoned_at_the_row_limit(read):
     rows = read(HEADER + '1,"Ana,Ek\n' + "2,Bo,Ek\n" * 200)
-    assert reasons(rows) == [(2, "field-too-large")]
-    assert len(ids(rows)) == 200
+    assert reject_reasons(rows) == [(2, "field-too-large")]
+    assert len(local_ids(rows)) == 200
 
 
-def test_lines_that_each_open_a_quote_are_not_read_over_and_over(read):
+def test_many_lines_with_open_quotes_are_read_in_linear_time(read):
     rows = read(HEADER + 'a","a\n' * 3_000)
     assert len(rows) == 3_000
-    assert reasons(rows)[:2] == [(2, "field-too-large"), (3, "field-too-large")]
+    assert reject_reasons(rows)[:2] == [(2, "field-too-large"), (3, "field-too-large")]
 
 
 def test_a_row_of_many_fields_over_the_limit_is_rejected_at_its_first_line(read):
-    big = ",".join(['"' + "x" * 60_000 + '\n"'] * 20)
-    rows = read(HEADER + f"1,Ana,{big}\n2,Bo,Ek\n")
-    assert reasons(rows)[0] == (2, "field-too-large")
-    assert ids(rows) == ["2"]
+    large_fields = ",".join(['"' + "x" * 60_000 + '\n"'] * 20)
+    rows = read(HEADER + f"1,Ana,{large_fields}\n2,Bo,Ek\n")
+    assert reject_reasons(rows)[0] == (2, "field-too-large")
+    assert local_ids(rows) == ["2"]
 
 
-def test_a_header_with_a_column_twice_or_without_name_is_refused(read):
+def test_a_header_with_a_duplicate_or_unnamed_column_is_refused(read):
     with pytest.raises(FileError, match="columns 2 and 3 of the header have the same name"):
         read("local_id,sex,sex\n1,M,M\n")
     with pytest.raises(FileError, match="column 2 of the header has no name"):
@@ -201,11 +201,11 @@ def test_a_header_with_a_column_twice_or_without_name_is_refused(read):
 
 def test_rejects_never_repeat_text_of_the_row(read):
     rows = read(HEADER + '1,Secretname\n2,"Secret" name,Ek\n3,"Secretname')
-    assert len(reasons(rows)) == 3
+    assert len(reject_reasons(rows)) == 3
     assert not any("ecret" in repr(row) for row in rows)
 
 
-def test_bytes_read_reaches_the_size_and_the_digest_is_of_the_content(opened):
+def test_bytes_read_reaches_the_size_and_the_digest_covers_the_content(opened):
     file = opened(HEADER + "1,Ana,Ek\n")
     assert file.bytes_read == 0
     list(file)
@@ -216,29 +216,29 @@ def test_bytes_read_reaches_the_size_and_the_digest_is_of_the_content(opened):
         list(file)
 
 
-def test_the_digest_is_of_how_a_file_is_read_as_well(tmp_path):
+def test_the_digest_covers_how_a_file_is_read(tmp_path):
     def digest(mapping, name="m.toml", file_format="csv"):
         (tmp_path / name).write_text(mapping)
         return open_file(path, load_mapping(tmp_path / name), file_format).compute_digest()
 
     path = tmp_path / "f.csv"
     path.write_text('"id","day","sx","x"\n')
-    first = 'local_id = "id"\nignore = ["x", "sx"]\n[where]\nid = "1"\nsx = "M"\n[fields]\nbirth_date = '
-    day = '{column = "day", date_format = "%Y%m%d"}'
-    once = digest(first + day)
-    assert digest(first.replace('"x", "sx"', '"sx", "x"') + day, name="renamed.toml") == once
-    assert digest(first.replace('id = "1"\nsx = "M"', 'sx = "M"\nid = "1"') + day) == once
-    others = [
-        digest(first + day.replace("%Y%m%d", "%Y%d%m")),
-        digest(first + '"day"'),
-        digest(first.replace('sx = "M"', 'sx = "F"') + day),
-        digest(first + day + '\nsex = "sx"\n'),
-        digest(first.replace('local_id = "id"', 'local_id = "x"') + day),
+    mapping_start = 'local_id = "id"\nignore = ["x", "sx"]\n[where]\nid = "1"\nsx = "M"\n[fields]\nbirth_date = '
+    date_field = '{column = "day", date_format = "%Y%m%d"}'
+    digest_once = digest(mapping_start + date_field)
+    assert digest(mapping_start.replace('"x", "sx"', '"sx", "x"') + date_field, name="renamed.toml") == digest_once
+    assert digest(mapping_start.replace('id = "1"\nsx = "M"', 'sx = "M"\nid = "1"') + date_field) == digest_once
+    other_digests = [
+        digest(mapping_start + date_field.replace("%Y%m%d", "%Y%d%m")),
+        digest(mapping_start + '"day"'),
+        digest(mapping_start.replace('sx = "M"', 'sx = "F"') + date_field),
+        digest(mapping_start + date_field + '\nsex = "sx"\n'),
+        digest(mapping_start.replace('local_id = "id"', 'local_id = "x"') + date_field),
         open_file(path, load_mapping(tmp_path / "m.toml").with_where("x", "y"), None).compute_digest(),
     ]
-    assert len({once, *others}) == 1 + len(others)
+    assert len({digest_once, *other_digests}) == 1 + len(other_digests)
     path.write_text('{"local_id": "1"}\n')
-    assert open_file(path, None, "ndjson").compute_digest() != once
+    assert open_file(path, None, "ndjson").compute_digest() != digest_once
 
 
 CELLS = st.text("aé☃ ,;'\"\r\n\t|", max_size=8)
@@ -246,20 +246,20 @@ CELLS = st.text("aé☃ ,;'\"\r\n\t|", max_size=8)
 
 @given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=12))
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_a_spreadsheet_writes_comes_back(tmp_path: Path, rows):
+def test_whatever_a_spreadsheet_writes_is_read_back(tmp_path: Path, rows):
     path = tmp_path / "f.csv"
     cells = [[cell.replace('"', '""') for cell in row] for row in rows]
     quoted = "".join(",".join(f'"{cell}"' for cell in row) + "\r\n" for row in cells)
     path.write_bytes(("a,b,c\r\n" + quoted).encode())
-    found = list(CsvTable(path, ",", "utf-8").rows())
-    filled = [list(row) for row in rows if any(cell and not cell.isspace() for cell in row)]
-    assert [row.values for row in found if isinstance(row, RawRow)] == filled
-    assert len(found) == len(rows)
+    parsed = list(CsvTable(path, ",", "utf-8").rows())
+    expected = [list(row) for row in rows if any(cell and not cell.isspace() for cell in row)]
+    assert [row.values for row in parsed if isinstance(row, RawRow)] == expected
+    assert len(parsed) == len(rows)
 
 
 @given(body=st.binary(max_size=200))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_bytes_are_a_file_error_or_rows_that_move_forward(tmp_path: Path, body):
+def test_any_bytes_give_a_file_error_or_rows_in_ascending_order(tmp_path: Path, body):
     path = tmp_path / "f.csv"
     path.write_bytes(b"a,b\n" + body)
     try:

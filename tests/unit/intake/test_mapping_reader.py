@@ -13,7 +13,7 @@ from mpi.intake.rows import CanonicalRow
 ID = 'local_id = "id"\n'
 
 
-def sent(read, mapped, layout, content):
+def read_records(read, mapped, layout, content):
     return [row.fields for row in read(content, mapping=mapped(layout)) if isinstance(row, CanonicalRow)]
 
 
@@ -35,7 +35,7 @@ def test_columns_constants_templates_and_splits(read, mapped):
         address_line1 = {template = "{no} {street}"}
         household_ids = {column = "hh", split = ";"}
     """
-    rows = sent(
+    rows = read_records(
         read, mapped, layout,
         "set,id,given,no,street,hh,junk\nA,1,Ana,12,Elm St,h1; h2;,x\nA,,Bo,,Elm St,,\nA,3,,,,,\n",
     )  # fmt: skip
@@ -49,27 +49,27 @@ def test_columns_constants_templates_and_splits(read, mapped):
     ]  # fmt: skip
 
 
-def test_of_several_names_of_a_column_the_first_that_is_filled_counts(read, mapped):
+def test_the_first_filled_name_of_a_column_is_used(read, mapped):
     layout = ID + '[fields]\nfirst_name = {column = ["given", "first"]}\n'
-    assert sent(read, mapped, layout, "id,first\n1,Ana\n") == [{"local_id": "1", "first_name": "Ana"}]
-    rows = sent(read, mapped, layout, "id,first,given\n1,Ana,Bo\n2,Cy,\n")
+    assert read_records(read, mapped, layout, "id,first\n1,Ana\n") == [{"local_id": "1", "first_name": "Ana"}]
+    rows = read_records(read, mapped, layout, "id,first,given\n1,Ana,Bo\n2,Cy,\n")
     assert [row["first_name"] for row in rows] == ["Bo", "Cy"]
 
 
-def test_codes_are_strict_and_an_unlisted_one_is_missing_and_counted(read, mapped):
+def test_an_unlisted_code_is_missing_and_counted(read, mapped):
     layout = ID + '[fields]\nsex = {column = "sx", codes = {"1" = "M", "2" = "F", "9" = ""}}\n'
     rows = read("id,sx\n1,1\n2,9\n3,7\n4,\n", mapping=mapped(layout))
     assert [row.fields.get("sex") for row in rows] == ["M", None, None, None]
     assert [row.issues for row in rows] == [(), (), (QualityIssue("sex", "unknown-code"),), ()]
 
 
-def test_codes_default_takes_every_other_code(read, mapped):
+def test_codes_default_replaces_every_other_code(read, mapped):
     layout = ID + '[fields]\nsex = {column = "sx", codes = {"1" = "M"}, codes_default = "X"}\n'
     rows = read("id,sx\n1,1\n2,7\n", mapping=mapped(layout))
     assert [(row.fields["sex"], row.issues) for row in rows] == [("M", ()), ("X", ())]
 
 
-def test_lists_of_objects_take_what_each_row_has(read, mapped):
+def test_lists_of_objects_contain_what_each_row_has(read, mapped):
     layout = (
         ID
         + """
@@ -94,7 +94,7 @@ def test_lists_of_objects_take_what_each_row_has(read, mapped):
     """
     )
     homeless = {"population": "homeless", "value": "Y", "definition": "McKinney-Vento"}
-    rows = sent(
+    rows = read_records(
         read, mapped, layout,
         "id,p1,p2,nhs,care,since\n1,Ana de la Cruz,\"Ek, Bo\",999,1,3.2.2024\n2,,,,,1.1.2020\n",
     )  # fmt: skip
@@ -141,7 +141,7 @@ def test_dates_are_read_by_their_formats_and_never_guessed(read, mapped):
     ],
 )
 def test_date_formats(value, formats, expected):
-    assert to_iso_date(value, [DateFormat.parse(form) for form in formats]) == expected
+    assert to_iso_date(value, [DateFormat.parse(date_format) for date_format in formats]) == expected
 
 
 @given(
@@ -149,27 +149,27 @@ def test_date_formats(value, formats, expected):
     st.sampled_from(["%Y%m%d", "%m%d%Y", "%d%m%Y", "%Y%m", "%m%Y", "%y%m%d", "%Y-%m%d"]),
     st.data(),
 )
-def test_digits_of_which_one_was_lost_are_no_date(day, form, data):
-    """As of a date that began with a zero, once a spreadsheet had it."""
-    written = day.strftime(form)
-    at = data.draw(st.integers(0, len(written) - 1).filter(lambda place: written[place] != "-"))
-    assert to_iso_date(written[:at] + written[at + 1 :], [DateFormat.parse(form)]) is None
+def test_a_date_with_a_lost_digit_is_missing(day, date_format, data):
+    """Draw dates that lost a leading zero in a spreadsheet."""
+    written = day.strftime(date_format)
+    lost_position = data.draw(st.integers(0, len(written) - 1).filter(lambda position: written[position] != "-"))
+    assert to_iso_date(written[:lost_position] + written[lost_position + 1 :], [DateFormat.parse(date_format)]) is None
 
 
 @given(st.dates(), st.sampled_from(["%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d", "%d %B %Y"]))
-def test_every_date_written_in_a_format_is_read_back(day, form):
-    written = day.strftime(form.replace("%Y", f"{day.year:04}"))
-    assert to_iso_date(written, [DateFormat.parse(form)]) == day.isoformat()
+def test_every_date_written_in_a_format_is_read_back(day, date_format):
+    written = day.strftime(date_format.replace("%Y", f"{day.year:04}"))
+    assert to_iso_date(written, [DateFormat.parse(date_format)]) == day.isoformat()
 
 
-def test_cells_become_text_without_inventing_digits():
+def test_cells_become_text_without_invented_digits():
     cells = [" a ", "", None, 7, 7.0, 7.5, float("nan"), True, [], b"x"]
     assert [to_text(cell) for cell in cells] == [
         "a", None, None, "7", "7", "7.5", None, "true", None, None,
     ]  # fmt: skip
 
 
-def test_every_unknown_column_is_named_with_the_nearest_known(read, mapped):
+def test_unknown_columns_are_named_with_the_nearest_known_one(read, mapped):
     layout = ID + '[fields]\nfirst_name = "GIVEN_NAME"\n'
     with pytest.raises(MappingError) as caught:
         read("id,GIVEN_NAME,GIVEN_NAM,zzz\n1,a,b,c\n", mapping=mapped(layout))
@@ -178,7 +178,7 @@ def test_every_unknown_column_is_named_with_the_nearest_known(read, mapped):
     assert message.startswith("file.csv: mapping layout does not account for")
 
 
-def test_a_canonical_file_with_an_unknown_column_names_it(read):
+def test_an_unknown_column_of_a_canonical_file_is_named(read):
     with pytest.raises(MappingError, match="'dob'"):
         read("local_id,dob\n1,2010-01-01\n")
 
@@ -189,26 +189,26 @@ def test_a_first_line_that_is_no_header_is_not_repeated(read):
     assert "Secretname" not in str(caught.value)
 
 
-def test_an_unknown_column_that_looks_like_a_value_is_named_by_place(read):
+def test_an_unknown_column_that_looks_like_a_value_is_named_by_position(read):
     with pytest.raises(MappingError, match="column 2") as caught:
         read("local_id,2010-01-01\n1,x\n")
     assert "2010" not in str(caught.value)
 
 
-def test_a_mapped_column_that_is_absent_is_named_unless_optional(read, mapped):
+def test_a_missing_mapped_column_is_named_unless_optional(read, mapped):
     layout = ID + '[fields]\nfirst_name = "given"\nsex = {column = "sx"%s}\n'
     with pytest.raises(MappingError, match="needs 'sx', which the file does not have"):
         read("id,given\n1,Ana\n", mapping=mapped(layout % ""))
     optional = layout % ", optional = true"
-    assert sent(read, mapped, optional, "id,given\n1,Ana\n") == [{"local_id": "1", "first_name": "Ana"}]
+    assert read_records(read, mapped, optional, "id,given\n1,Ana\n") == [{"local_id": "1", "first_name": "Ana"}]
 
 
-def test_missing_local_id_column_is_named(read):
+def test_a_missing_local_id_column_is_named(read):
     with pytest.raises(MappingError, match="'local_id', which the file does not have"):
         read("first_name,last_name\nAna,Ek\n")
 
 
-def test_a_word_that_is_also_a_column_is_questioned(read, mapped):
+def test_a_constant_that_is_also_a_column_is_questioned(read, mapped):
     layout = ID + '[[other_names]]\ntype = "kind"\nlast_name = "alias"\n'
     with pytest.raises(MappingError, match=r"write type = \{column = 'kind'\}"):
         read("id,alias,kind\n1,Ek,maiden\n", mapping=mapped(layout))
@@ -245,12 +245,12 @@ def test_a_word_that_is_also_a_column_is_questioned(read, mapped):
         ("local_id = {row = false}\n", "'row': no such key"),
     ],
 )  # fmt: skip
-def test_a_fault_in_a_mapping_is_named_with_its_place(mapped, layout, message):
+def test_an_error_in_a_mapping_is_named_with_its_place(mapped, layout, message):
     with pytest.raises(MappingError, match=message) as caught:
         mapped(layout)
     assert str(caught.value).startswith("mapping layout.toml: ")
 
 
-def test_a_mapping_that_is_not_there_lists_the_shipped_ones(tmp_path):
+def test_a_missing_mapping_error_lists_the_shipped_mappings(tmp_path):
     with pytest.raises(MappingError, match="shipped mappings: edfi_students_flat"):
         load_mapping(tmp_path / "none.toml")

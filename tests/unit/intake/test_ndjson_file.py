@@ -9,11 +9,11 @@ def read_lines(read, *lines, **options):
     return read("\n".join(lines) + "\n", name="f.ndjson", **options)
 
 
-def reasons(rows):
+def reject_reasons(rows):
     return [(row.line, row.reason) for row in rows if isinstance(row, RejectedRow)]
 
 
-def test_objects_keep_their_lists_numbers_and_true_values(read):
+def test_objects_keep_lists_numbers_and_booleans(read):
     rows = read_lines(
         read,
         '{"local_id": "1", "multiple_birth": true, "postal_code": 2134, "sex": null}',
@@ -25,29 +25,29 @@ def test_objects_keep_their_lists_numbers_and_true_values(read):
     ]
 
 
-def test_each_bad_line_costs_only_itself(read):
+def test_each_invalid_line_rejects_only_itself(read):
     rows = read_lines(read, '{"local_id": "1"}', '{"local_id": "2"', "[1]", "7", "", '{"local_id": "3"}')
-    assert reasons(rows) == [(2, "malformed-json"), (3, "not-an-object"), (4, "not-an-object")]
+    assert reject_reasons(rows) == [(2, "malformed-json"), (3, "not-an-object"), (4, "not-an-object")]
     assert [row.line for row in rows if isinstance(row, CanonicalRow)] == [1, 6]
 
 
-def test_invalid_utf8_and_long_lines_cost_only_themselves(read):
-    good, bad = b'{"local_id": "1"}\n', b'{"local_id": "\xff"}\n'
-    long = b'{"local_id": "' + b"x" * 2_000_000 + b'"}\n'
-    rows = read(good + bad + long + good, name="f.jsonl")
-    assert reasons(rows) == [(2, "invalid-utf8"), (3, "field-too-large")]
+def test_invalid_utf8_and_long_lines_reject_only_themselves(read):
+    valid_line, invalid_line = b'{"local_id": "1"}\n', b'{"local_id": "\xff"}\n'
+    long_line = b'{"local_id": "' + b"x" * 2_000_000 + b'"}\n'
+    rows = read(valid_line + invalid_line + long_line + valid_line, name="f.jsonl")
+    assert reject_reasons(rows) == [(2, "invalid-utf8"), (3, "field-too-large")]
     assert [row.line for row in rows if isinstance(row, CanonicalRow)] == [1, 4]
 
 
-def test_a_file_in_another_encoding_is_refused_whole(read):
+def test_a_file_in_another_encoding_is_refused(read):
     with pytest.raises(FileError, match="save it as UTF-8"):
         read('{"local_id": "é"}\n'.encode("cp1252") * 5, name="f.jsonl")
 
 
-def test_a_nesting_bomb_is_a_malformed_line(read):
+def test_deep_nesting_is_a_malformed_line(read):
     bombs = ['{"local_id": ' + "[" * depth + "]" * depth + "}" for depth in (20, 900, 100_000)]
     rows = read_lines(read, *bombs, '{"local_id": "1"}')
-    assert reasons(rows) == [(1, "malformed-json"), (2, "malformed-json"), (3, "malformed-json")]
+    assert reject_reasons(rows) == [(1, "malformed-json"), (2, "malformed-json"), (3, "malformed-json")]
 
 
 def test_a_json_array_is_refused(read):
@@ -68,7 +68,7 @@ def test_an_unknown_key_is_an_error_that_names_it(read):
 def test_an_unknown_key_far_down_rejects_its_line_without_repeating_it(read):
     lines = ['{"local_id": "1"}'] * 1_001 + ['{"local_id": "1", "Secret": "x"}']
     rows = read_lines(read, *lines)
-    assert reasons(rows) == [(1_002, "unknown-column")]
+    assert reject_reasons(rows) == [(1_002, "unknown-column")]
     assert "Secret" not in repr(rows[-1])
 
 
@@ -84,10 +84,10 @@ def test_a_mapped_key_may_first_appear_far_down(read, mapped):
 @pytest.mark.parametrize(
     "local_id", ['"id"', '{template = "D-{id}"}', '{column = "id", codes = {"7" = "8"}, codes_default = "9"}']
 )
-def test_a_whole_number_of_more_than_64_bits_is_no_local_id_and_its_text_is(read, mapped, local_id):
+def test_a_number_of_more_than_64_bits_is_no_local_id_but_its_text_is(read, mapped, local_id):
     mapping = mapped(f"local_id = {local_id}\n")
-    big = "123456789012345678901"
-    number, text = read_lines(read, f'{{"id": {big}}}', f'{{"id": "{big}"}}', mapping=mapping)
+    digits = "123456789012345678901"
+    number, text = read_lines(read, f'{{"id": {digits}}}', f'{{"id": "{digits}"}}', mapping=mapping)
     with pytest.raises(RecordError, match="send it as text"):
         parse_local_id(number.fields["local_id"])
     assert parse_local_id(text.fields["local_id"])

@@ -16,14 +16,14 @@ from mpi.standardize.record_validation import validate_record
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def written(tmp_path, columns, **options):
+def write_parquet(tmp_path, columns, **options):
     path = tmp_path / "f.parquet"
     pq.write_table(pa.table(columns), path, **options)
     return path
 
 
-def test_values_become_what_the_door_takes(tmp_path):
-    path = written(
+def test_values_become_valid_input_for_validation(tmp_path):
+    path = write_parquet(
         tmp_path,
         {
             "local_id": pa.array([1, 2]),
@@ -54,20 +54,20 @@ def test_values_become_what_the_door_takes(tmp_path):
     [("ssn", "012345678"), ("ssn_last4", "0123"), ("postal_code", "00601"), ("local_id", "601")],
 )
 @pytest.mark.parametrize("kind", [pa.int64(), pa.float64(), pa.decimal128(38, 0), pa.decimal128(38, 2)])
-def test_a_whole_number_says_what_its_text_says_whatever_its_column_is(tmp_path, field, text, kind):
+def test_a_whole_number_equals_its_text_in_every_column_type(tmp_path, field, text, kind):
     numbers = pa.array([int(text), None]).cast(kind)
     columns = {"local_id": ["1", "2"]} | {field: numbers}
-    row = next(iter(open_file(written(tmp_path, columns), None, None)))
+    row = next(iter(open_file(write_parquet(tmp_path, columns), None, None)))
     assert isinstance(row, CanonicalRow)
-    sealed = KeyedHash(bytes(32))
-    assert validate_record(row.fields, sealed, NOW) == validate_record(
-        {"local_id": "1"} | {field: text}, sealed, NOW
+    hasher = KeyedHash(bytes(32))
+    assert validate_record(row.fields, hasher, NOW) == validate_record(
+        {"local_id": "1"} | {field: text}, hasher, NOW
     )
 
 
-def test_a_decimal_has_no_exponent_and_no_fraction_of_nought(tmp_path, mapped):
+def test_a_decimal_has_no_exponent_and_no_zero_fraction(tmp_path, mapped):
     cells = pa.array([Decimal("0E-7"), Decimal("7.0000000"), Decimal("1.5000000")])
-    path = written(tmp_path, {"local_id": ["1", "2", "3"], "grade": cells})
+    path = write_parquet(tmp_path, {"local_id": ["1", "2", "3"], "grade": cells})
     assert [row.fields["grade"] for row in open_file(path, None, None)] == [0, 7, "1.5"]
     mapping = mapped('local_id = "local_id"\n[fields]\ngrade = {template = "{grade}."}\n')
     assert [row.fields["grade"] for row in open_file(path, mapping, None)] == ["0.", "7.", "1.5."]
@@ -87,20 +87,20 @@ FAR_DAY = 2_932_897  # 10000-01-01, in days since 1970
         (pa.list_(pa.date32()), [FAR_DAY]),
     ],
 )
-def test_a_day_outside_the_calendar_is_an_issue_of_its_row_as_in_csv(tmp_path, kind, count):
+def test_a_date_outside_the_calendar_is_an_issue_of_its_row_as_in_csv(tmp_path, kind, count):
     field = "previous_birth_dates" if pa.types.is_list(kind) else "birth_date"
-    path = written(tmp_path, {"local_id": ["1", "2"], field: pa.array([count, None], kind)})
-    far, none = [
+    path = write_parquet(tmp_path, {"local_id": ["1", "2"], field: pa.array([count, None], kind)})
+    far_date, no_date = [
         validate_record(row.fields, KeyedHash(bytes(32)), NOW) for row in open_file(path, None, None)
     ]
-    assert [issue.code for issue in far.issues] == ["unreadable-date"]
-    assert none.issues == ()
+    assert [issue.code for issue in far_date.issues] == ["unreadable-date"]
+    assert no_date.issues == ()
 
 
-def test_a_day_outside_the_calendar_spares_the_other_days_of_its_lists(tmp_path):
+def test_a_date_outside_the_calendar_keeps_the_other_dates_of_its_list(tmp_path):
     kind = pa.list_(pa.struct([("city", pa.string()), ("begin", pa.date32())]))
     homes = [[{"city": "Lima", "begin": FAR_DAY}, {"city": "Ekeby", "begin": 0}]]
-    path = written(tmp_path, {"local_id": ["1"], "addresses": pa.array(homes, kind)})
+    path = write_parquet(tmp_path, {"local_id": ["1"], "addresses": pa.array(homes, kind)})
     (row,) = open_file(path, None, None)
     assert row.fields["addresses"] == [
         {"city": "Lima", "begin": "10000-01-01"},
@@ -109,27 +109,27 @@ def test_a_day_outside_the_calendar_spares_the_other_days_of_its_lists(tmp_path)
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.list_(pa.string())])
-def test_text_that_is_not_utf_8_costs_its_row(tmp_path, kind):
+def test_text_that_is_not_utf_8_rejects_its_row(tmp_path, kind):
     broken = pa.array([b"Ume\xe5", b"Lund"]).view(pa.string())
     if kind != pa.string():
         broken = pa.ListArray.from_arrays([0, 1, 2], broken)
-    rejected, sent = open_file(written(tmp_path, {"local_id": ["1", "2"], "race": broken}), None, None)
+    rejected, accepted = open_file(write_parquet(tmp_path, {"local_id": ["1", "2"], "race": broken}), None, None)
     assert isinstance(rejected, RejectedRow)
     assert (rejected.line, rejected.reason) == (1, "invalid-utf8")
-    assert sent.fields["local_id"] == "2"
+    assert accepted.fields["local_id"] == "2"
 
 
 def test_a_truncated_file_is_refused(tmp_path):
-    path = written(tmp_path, {"local_id": [str(n) for n in range(1000)]})
-    whole = path.read_bytes()
-    for cut in (len(whole) // 2, len(whole) - 1, 3, 0):
-        path.write_bytes(whole[:cut])
+    path = write_parquet(tmp_path, {"local_id": [str(n) for n in range(1000)]})
+    content = path.read_bytes()
+    for cut in (len(content) // 2, len(content) - 1, 3, 0):
+        path.write_bytes(content[:cut])
         with pytest.raises(FileError, match=r"f\.parquet"):
             open_file(path, None, None)
 
 
 def test_corrupt_pages_are_refused_while_reading(tmp_path):
-    path = written(tmp_path, {"local_id": [f"id {n}" for n in range(5000)]}, compression="snappy")
+    path = write_parquet(tmp_path, {"local_id": [f"id {n}" for n in range(5000)]}, compression="snappy")
     content = bytearray(path.read_bytes())
     content[40:2000] = b"\xff" * 1960
     path.write_bytes(content)
@@ -139,19 +139,19 @@ def test_corrupt_pages_are_refused_while_reading(tmp_path):
 
 def test_unknown_columns_are_named(tmp_path):
     with pytest.raises(MappingError, match="'lastname' \\(near 'last_name'\\)"):
-        open_file(written(tmp_path, {"local_id": ["1"], "lastname": ["Ek"]}), None, None)
+        open_file(write_parquet(tmp_path, {"local_id": ["1"], "lastname": ["Ek"]}), None, None)
 
 
-def test_a_field_too_large_costs_its_row(tmp_path):
-    path = written(tmp_path, {"local_id": ["1", "2"], "city": ["x" * 10_000_000, "Umeå"]})
-    rejected, sent = open_file(path, None, None)
+def test_a_field_too_large_rejects_its_row(tmp_path):
+    path = write_parquet(tmp_path, {"local_id": ["1", "2"], "city": ["x" * 10_000_000, "Umeå"]})
+    rejected, accepted = open_file(path, None, None)
     assert isinstance(rejected, RejectedRow)
     assert (rejected.line, rejected.reason) == (1, "field-too-large")
-    assert sent.fields == {"local_id": "2", "city": "Umeå"}
+    assert accepted.fields == {"local_id": "2", "city": "Umeå"}
 
 
-def test_rows_are_numbered_in_the_file_whatever_the_filter_passes_over(tmp_path, mapped):
-    path = written(tmp_path, {"kind": ["a", "b", "a", None], "name": ["P", "Q", "R", "S"]})
+def test_rows_are_numbered_in_the_file_regardless_of_the_filter(tmp_path, mapped):
+    path = write_parquet(tmp_path, {"kind": ["a", "b", "a", None], "name": ["P", "Q", "R", "S"]})
     mapping = mapped('local_id = {row = true}\n[fields]\nfirst_name = "name"\n')
     rows = open_file(path, mapping.with_where("kind", "a"), None)
     assert [row.fields for row in rows] == [
@@ -162,7 +162,7 @@ def test_rows_are_numbered_in_the_file_whatever_the_filter_passes_over(tmp_path,
     assert rows.bytes_read == rows.size_bytes
 
 
-def test_the_filter_names_a_column_of_the_file(tmp_path):
-    path = written(tmp_path, {"local_id": ["1"]})
+def test_an_unknown_filter_column_is_named(tmp_path):
+    path = write_parquet(tmp_path, {"local_id": ["1"]})
     with pytest.raises(MappingError, match="'sourc', which the file does not have"):
         open_file(path, make_canonical_mapping().with_where("sourc", "a"), None)

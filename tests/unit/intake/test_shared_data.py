@@ -1,4 +1,4 @@
-"""The shipped mappings and XML readers on the public sets: every row is sent or rejected."""
+"""Shipped mappings and XML readers accept or reject every row of the public sets."""
 
 import csv
 import os
@@ -26,7 +26,7 @@ SEAL = KeyedHash(b"k" * 32)
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def rows_of(file, mapping):
+def read_rows(file, mapping):
     rows = list(open_file(DATA / file, mapping, None))
     return (
         [row for row in rows if isinstance(row, CanonicalRow)],
@@ -34,11 +34,11 @@ def rows_of(file, mapping):
     )
 
 
-def test_edfi_students_flat_is_read_whole():
-    sent, rejected = rows_of("edfi/students_flat.csv", load_mapping("edfi_students_flat"))
-    assert (len(sent), len(rejected)) == (960, 0)
-    assert len({row.fields["local_id"] for row in sent}) == 960
-    assert not any(row.issues for row in sent)
+def test_edfi_students_flat_is_read_completely():
+    accepted, rejected = read_rows("edfi/students_flat.csv", load_mapping("edfi_students_flat"))
+    assert (len(accepted), len(rejected)) == (960, 0)
+    assert len({row.fields["local_id"] for row in accepted}) == 960
+    assert not any(row.issues for row in accepted)
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_edfi_students_flat_is_read_whole():
 def test_mavis_files_are_read_with_both_date_formats(file, accepted, rejects):
     mapping = load_mapping(f"mavis_{file.partition('_')[0]}")
     path = DATA / "mavis" / f"{file}.csv"
-    found = profile_file(open_file(path, mapping, None), SEAL, NOW)
-    assert (found.accepted, found.rejects) == (accepted, rejects)
-    assert not [issue for issue in found.issues if issue[0] == "birth_date"]
+    profile = profile_file(open_file(path, mapping, None), SEAL, NOW)
+    assert (profile.accepted, profile.rejects) == (accepted, rejects)
+    assert not [issue for issue in profile.issues if issue[0] == "birth_date"]
     with path.open(encoding="utf-8", newline="") as source:
-        assert found.rows == sum(1 for _ in csv.reader(source)) - 1
+        assert profile.rows == sum(1 for _ in csv.reader(source)) - 1
 
 
 @pytest.mark.parametrize(
@@ -69,36 +69,36 @@ def test_mavis_files_are_read_with_both_date_formats(file, accepted, rejects):
         ("pp_link_census_2020_2030", "pp_link_census"),
     ],
 )
-def test_pp_sets_are_read_by_source_and_ids_are_the_file_rows(file, name):
+def test_pp_sets_are_read_by_source_with_row_numbers_as_ids(file, name):
     path = f"eval/{file}.parquet"
     table = pq.read_table(DATA / path, columns=["source", "last_name", "date_of_birth"]).to_pylist()
-    seen = []
+    local_ids = []
     for source, count in Counter(row["source"] for row in table).items():
-        sent, rejected = rows_of(path, load_mapping(name).with_where("source", source))
-        assert (len(sent), len(rejected)) == (count, 0)
-        for row in sent:
+        accepted, rejected = read_rows(path, load_mapping(name).with_where("source", source))
+        assert (len(accepted), len(rejected)) == (count, 0)
+        for row in accepted:
             original = table[int(row.fields["local_id"]) - 1]
             assert (original["source"], original["last_name"]) == (source, row.fields.get("last_name"))
-        seen += [row.fields["local_id"] for row in sent]
-        unread = sum(bool(row.issues) for row in sent)
-        assert unread < 0.02 * len(sent)  # noise: letters among the digits
-    assert len(seen) == len(set(seen)) == len(table)
+        local_ids += [row.fields["local_id"] for row in accepted]
+        issue_count = sum(bool(row.issues) for row in accepted)
+        assert issue_count < 0.02 * len(accepted)  # noise: letters among the digits
+    assert len(local_ids) == len(set(local_ids)) == len(table)
 
 
 def test_edfi_interchange_files_give_each_student_with_guardians_and_flags():
-    sent, rejected = rows_of("edfi/sample_xml", None)
-    assert (len(sent), len(rejected)) == (960, 0)
-    populations = Counter(flag["population"] for row in sent for flag in row.fields.get("flags", ()))
+    accepted, rejected = read_rows("edfi/sample_xml", None)
+    assert (len(accepted), len(rejected)) == (960, 0)
+    populations = Counter(flag["population"] for row in accepted for flag in row.fields.get("flags", ()))
     assert populations == {
         "migrant": 275, "disability": 97, "english_learner": 38, "homeless": 11,
         "neglected_or_delinquent": 8, "section_504": 3,
     }  # fmt: skip
-    assert sum(len(row.fields["guardians"]) for row in sent) == 1_872
+    assert sum(len(row.fields["guardians"]) for row in accepted) == 1_872
     assert profile_file(open_file(DATA / "edfi/sample_xml", None, None), SEAL, NOW).rejects == ()
 
 
 def test_the_afcars_example_is_one_child_in_care():
-    ((row,), rejected) = rows_of("afcars/afcars2020_ooh_synthetic_example.xml", None)
+    ((row,), rejected) = read_rows("afcars/afcars2020_ooh_synthetic_example.xml", None)
     assert rejected == []
     assert [flag["population"] for flag in row.fields["flags"]] == ["foster_care"]
-    assert [place["type"] for place in row.fields["placements"]] == ["relative_foster_home", "runaway"]
+    assert [placement["type"] for placement in row.fields["placements"]] == ["relative_foster_home", "runaway"]

@@ -1,4 +1,4 @@
-"""Records that are near to each other in every way that the models look at; seeded."""
+"""Seeded records that are near to each other in every way that the models compare."""
 
 import random
 from dataclasses import replace
@@ -12,62 +12,62 @@ _STREETS = ["MAIN ST", "MIAN ST", "OAK AVE", "OAKS AVE", "ÉLYSÉE BLVD"]
 
 
 def record(rng: random.Random) -> Features:
-    """A record; each value may be missing."""
+    """Return a record; each value may be missing."""
 
-    def maybe(value):
+    def or_none(value):
         return value if rng.random() < 0.85 else None
 
-    given, other = rng.choice(_GIVEN), rng.choice(_GIVEN)
+    given, other_given = rng.choice(_GIVEN), rng.choice(_GIVEN)
     surname, second = rng.choice(_SURNAMES), rng.choice(_SURNAMES)
-    born = date(2010, 1, 1) + timedelta(days=rng.randrange(60))
-    swapped = date(born.year, born.day, born.month) if born.day <= 12 else None
+    birth_date = date(2010, 1, 1) + timedelta(days=rng.randrange(60))
+    swapped = date(birth_date.year, birth_date.day, birth_date.month) if birth_date.day <= 12 else None
     home = f"{rng.randrange(1, 4)} {rng.choice(_STREETS)}|43001"
-    middle = maybe(rng.choice([*_GIVEN, "A", "M"]))
-    ssn = maybe(f"ssn{rng.randrange(6)}")
-    found = Features(
-        given=maybe(given),
+    middle = or_none(rng.choice([*_GIVEN, "A", "M"]))
+    ssn = or_none(f"ssn{rng.randrange(6)}")
+    features = Features(
+        given=or_none(given),
         given_forms=(given,),
-        given_roots=tuple(sorted({given, other})),
+        given_roots=tuple(sorted({given, other_given})),
         middle=middle,
         middle_initial=middle[0] if middle else None,
-        surname=maybe(surname),
+        surname=or_none(surname),
         surname_tokens=tuple(sorted({surname, second})),
         surname_forms=(surname,),
-        suffix=maybe(rng.choice(["JR", "SR"])),
-        birth_date=maybe(born.isoformat()),
+        suffix=or_none(rng.choice(["JR", "SR"])),
+        birth_date=or_none(birth_date.isoformat()),
         birth_date_swapped=swapped.isoformat() if swapped else None,
-        birth_dates=(born.isoformat(),),
-        birth_year=born.year + rng.randrange(2),
-        sex=maybe(rng.choice("MFX")),
+        birth_dates=(birth_date.isoformat(),),
+        birth_year=birth_date.year + rng.randrange(2),
+        sex=or_none(rng.choice("MFX")),
         ssn=ssn,
-        ssn_last4=maybe(f"last{rng.randrange(4)}"),
+        ssn_last4=or_none(f"last{rng.randrange(4)}"),
         identifiers=(f"id{rng.randrange(5)}", f"id{rng.randrange(5, 9)}"),
-        street_number=maybe(str(rng.randrange(1, 4))),
-        street=maybe(rng.choice(_STREETS)),
-        postal_code=maybe(rng.choice(["43001", "43002"])),
+        street_number=or_none(str(rng.randrange(1, 4))),
+        street=or_none(rng.choice(_STREETS)),
+        postal_code=or_none(rng.choice(["43001", "43002"])),
         addresses=(home,),
         phones=(f"+1{rng.randrange(4)}",),
         guardians=(f"{rng.choice(_GIVEN)} {surname}",),
         household_ids=(f"A|{rng.randrange(9)}",),
-        birth_place=maybe(rng.choice(["PORT LINDEN|OH|US", "SABLE CREEK|OH|US"])),
+        birth_place=or_none(rng.choice(["PORT LINDEN|OH|US", "SABLE CREEK|OH|US"])),
         multiple_birth=rng.choice([None, True, False]),
     )
     emptied = {name: () for name in sorted(LIST_COLUMNS) if rng.random() < 0.2}
-    return replace(found, **emptied)
+    return replace(features, **emptied)
 
 
 def near(features: Features, rng: random.Random) -> Features:
-    """The same record with a few values taken from another."""
-    other = record(rng)
-    taken = rng.sample(Features.__slots__, rng.randrange(1, 6))
-    return replace(features, **{name: getattr(other, name) for name in taken})
+    """Return the record with a few values of another one."""
+    donor = record(rng)
+    columns = rng.sample(Features.__slots__, rng.randrange(1, 6))
+    return replace(features, **{name: getattr(donor, name) for name in columns})
 
 
 def records(count: int, seed: int) -> list[tuple[int, Features]]:
-    """Records numbered from 0, of which each odd one is near the even one before it."""
+    """Return numbered records, of which each odd one is near the even one before it."""
     rng = random.Random(seed)
-    made: list[Features] = []
-    while len(made) < count:
-        made.append(record(rng))
-        made.append(near(made[-1], rng))
-    return list(enumerate(made))
+    features: list[Features] = []
+    while len(features) < count:
+        features.append(record(rng))
+        features.append(near(features[-1], rng))
+    return list(enumerate(features))

@@ -1,4 +1,4 @@
-"""Law 5: the compiled scorer and Splink on DuckDB give the same levels and the same weights."""
+"""The compiled scorer gives the levels and weights of Splink on DuckDB (law 5)."""
 
 import random
 from dataclasses import replace
@@ -41,9 +41,9 @@ _ELSE = of_level.ElseLevel()
 
 
 def model_of(*comparisons) -> MatchModel:
-    """A model of comparisons from Splink's library, as a notebook would train and save it."""
-    stated = [comparison.get_comparison("duckdb").as_dict() for comparison in comparisons]
-    for comparison in stated:
+    """Return a model of comparisons from Splink's library, as a notebook would train and save it."""
+    settings_by_comparison = [comparison.get_comparison("duckdb").as_dict() for comparison in comparisons]
+    for comparison in settings_by_comparison:
         for number, level in enumerate(comparison["comparison_levels"]):
             if not level.get("is_null_level"):
                 level["m_probability"] = 0.9 / (number + 1)
@@ -51,7 +51,7 @@ def model_of(*comparisons) -> MatchModel:
     settings = {
         "link_type": "dedupe_only",
         "probability_two_random_records_match": 0.001,
-        "comparisons": stated,
+        "comparisons": settings_by_comparison,
         "blocking_rules_to_generate_predictions": [],
     }
     return MatchModel(
@@ -81,8 +81,8 @@ def notebook_model() -> MatchModel:
         library.JaroAtThresholds("birth_place", [0.9]),
     )
     # Two different names at one level: the commoner of the two counts, in part, and never below a minimum.
-    alike = model.settings["comparisons"][0]["comparison_levels"][2]
-    alike |= {
+    similar_level = model.settings["comparisons"][0]["comparison_levels"][2]
+    similar_level |= {
         "tf_adjustment_column": "given",
         "tf_adjustment_weight": 0.5,
         "tf_minimum_u_value": 0.0006,
@@ -91,7 +91,7 @@ def notebook_model() -> MatchModel:
 
 
 def library_model() -> MatchModel:
-    """What of Splink's library the notebook's model has not."""
+    """Return a model of the library's comparisons that the notebook's model lacks."""
     return model_of(
         library.CustomComparison(
             [
@@ -137,21 +137,21 @@ def library_model() -> MatchModel:
     )
 
 
-def drawn_pairs(count: int, seed: int) -> pa.Table:
-    """All near pairs and as many random ones, in both orders by chance."""
+def draw_pairs(count: int, seed: int) -> pa.Table:
+    """Return all near pairs and as many random ones, each in a random order."""
     rng = random.Random(seed)
-    near = [(2 * n, 2 * n + 1) for n in range(count // 2)]
-    far = [tuple(sorted(rng.sample(range(count), 2))) for _ in range(count)]
-    pairs = sorted({*near, *far})
+    near_pairs = [(2 * n, 2 * n + 1) for n in range(count // 2)]
+    random_pairs = [tuple(sorted(rng.sample(range(count), 2))) for _ in range(count)]
+    pairs = sorted({*near_pairs, *random_pairs})
     flipped = [pair[::-1] if rng.random() < 0.5 else pair for pair in pairs]
     return pa.table({"lo": [a for a, _ in flipped], "hi": [b for _, b in flipped]}, schema=PAIR_SCHEMA)
 
 
-def splink_scores(model, made, pairs, folder):
-    """Splink's levels and weights by pair."""
+def splink_scores(model, features, pairs, folder):
+    """Return Splink's levels and weights by pair."""
     scorer = compile_scorer(model)
     connection = connect_duckdb(folder)
-    connection.register("feature_table", make_feature_table(made, scorer.columns))
+    connection.register("feature_table", make_feature_table(features, scorer.columns))
     engine = SplinkEngine(model.settings, model.frequencies, connection, detailed=True)
     gammas = ", ".join(
         f"gamma_{comparison.name.replace(' ', '_')}" for comparison in scorer.parameters.comparisons
@@ -161,104 +161,104 @@ def splink_scores(model, made, pairs, folder):
     return {(row[0], row[1]): (row[2], row[3:]) for row in zip(*table.to_pydict().values(), strict=True)}
 
 
-def weighed_by_query(model, made, pairs, floor, folder):
-    """The weights by which loads link, cautions included."""
+def weigh_by_query(model, features, pairs, floor, folder):
+    """Return the weights that loads link by, cautions included."""
     query = compile_query(model)
     with connect_duckdb(folder) as connection:
-        connection.register("features", make_feature_table(made, query.columns))
+        connection.register("features", make_feature_table(features, query.columns))
         query.load_frequencies(connection)
         return query.weigh(connection, pairs, "features", floor)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("which", ["default", "notebook", "library"])
-def test_levels_are_equal_and_weights_within_a_millionth_of_a_bit_in_both_orders(tmp_path, which, seed):
-    made_by = {"notebook": notebook_model, "library": library_model}
-    model = load_model(find_model_folder()) if which == "default" else made_by[which]()
-    made = records(2000, seed)
-    features = dict(made)
-    scores = splink_scores(model, made, drawn_pairs(2000, seed), tmp_path)
+def test_levels_are_equal_and_weights_differ_by_less_than_a_millionth_of_a_bit(tmp_path, which, seed):
+    model_makers = {"notebook": notebook_model, "library": library_model}
+    model = load_model(find_model_folder()) if which == "default" else model_makers[which]()
+    numbered = records(2000, seed)
+    features = dict(numbered)
+    scores = splink_scores(model, numbered, draw_pairs(2000, seed), tmp_path)
     scorer = compile_scorer(model)
-    seen = set()
+    levels_reached = set()
     for (left, right), (bits, levels) in scores.items():
         for order in ((left, right), (right, left)):
-            scored = scorer.score(features[order[0]], features[order[1]])
-            assert scored.levels == levels, (left, right)
-            if scored.caution is None:
-                assert scored.bits == pytest.approx(bits, abs=1e-6)
+            score = scorer.score(features[order[0]], features[order[1]])
+            assert score.levels == levels, (left, right)
+            if score.caution is None:
+                assert score.bits == pytest.approx(bits, abs=1e-6)
             else:
-                assert scored.bits == model.cautions.bits < bits
-        seen.update(enumerate(levels))
+                assert score.bits == model.cautions.bits < bits
+        levels_reached.update(enumerate(levels))
     assert len(scores) > 2500
-    assert len(seen) > 25, "the pairs must reach most levels to prove anything"
+    assert len(levels_reached) > 25, "the pairs must reach most levels to prove anything"
 
 
-def test_a_first_pass_leaves_out_the_comparisons_that_can_only_lower_a_weight():
+def test_a_prefilter_omits_comparisons_that_can_only_lower_a_weight():
     model = load_model(find_model_folder())
     levels = read_parameters(model.settings)
-    lowering = {each.name for each in levels.comparisons if each.only_lowers}
+    lowering = {comparison_read.name for comparison_read in levels.comparisons if comparison_read.only_lowers}
     assert "family" in lowering
     assert lowering.isdisjoint({"given", "surname", "birth_date", "residence"})
     for comparison in levels.comparisons:
         bits = [compute_level_bits(level) for level in comparison.levels]
         assert (max(bits) <= 0) == (comparison.name in lowering)
-    quick = splink_scorer._make_prefilter_settings(model.settings, levels)
-    assert {each.name for each in read_parameters(quick).comparisons} == {
-        each.name for each in levels.comparisons
+    prefilter = splink_scorer._make_prefilter_settings(model.settings, levels)
+    assert {comparison_read.name for comparison_read in read_parameters(prefilter).comparisons} == {
+        comparison_read.name for comparison_read in levels.comparisons
     } - lowering
 
 
-@pytest.mark.parametrize("sifted", [False, True])
-def test_predict_returns_the_same_weights_at_or_above_the_floor_and_no_others(tmp_path, monkeypatch, sifted):
-    monkeypatch.setattr(splink_scorer, "MIN_PREFILTER_PAIRS", 1 if sifted else 10**9)
+@pytest.mark.parametrize("is_prefiltered", [False, True])
+def test_scoring_returns_exactly_the_weights_at_or_above_the_floor(tmp_path, monkeypatch, is_prefiltered):
+    monkeypatch.setattr(splink_scorer, "MIN_PREFILTER_PAIRS", 1 if is_prefiltered else 10**9)
     model = load_model(find_model_folder())
-    made = records(2000, 3)
-    features, pairs = dict(made), drawn_pairs(2000, 3)
-    told = []
-    place = ScoringResources(tmp_path, progress=lambda done, total: told.append((done, total)))
-    table = score_pairs(model, made, pairs, 0.0, place)
+    numbered = records(2000, 3)
+    features, pairs = dict(numbered), draw_pairs(2000, 3)
+    reports = []
+    resources = ScoringResources(tmp_path, progress=lambda done, total: reports.append((done, total)))
+    table = score_pairs(model, numbered, pairs, 0.0, resources)
     scorer = compile_scorer(model)
     expected = {}
     for pair in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
         bits = round(scorer.weigh(features[pair[0]], features[pair[1]]), 6)
         if bits >= 0:
             expected[pair] = bits
-    found = {row[:2]: row[2] for row in zip(*table.to_pydict().values(), strict=True)}
-    assert found.keys() == expected.keys()
+    actual = {row[:2]: row[2] for row in zip(*table.to_pydict().values(), strict=True)}
+    assert actual.keys() == expected.keys()
     assert expected
-    assert all(found[pair] == pytest.approx(bits, abs=1.5e-6) for pair, bits in expected.items())
-    held_down = [pair for pair, bits in found.items() if bits == model.cautions.bits]
-    assert held_down, "the pairs must reach a caution to prove that both hold it"
-    assert told == [(pairs.num_rows, pairs.num_rows)]
+    assert all(actual[pair] == pytest.approx(bits, abs=1.5e-6) for pair, bits in expected.items())
+    limited = [pair for pair, bits in actual.items() if bits == model.cautions.bits]
+    assert limited, "the pairs must reach a caution to prove that both hold it"
+    assert reports == [(pairs.num_rows, pairs.num_rows)]
     assert list(Path(tmp_path).iterdir()) == [], "nothing spilled is left behind"
 
 
 @pytest.mark.parametrize("floor", [-200.0, 0.0, 6.0])
 @pytest.mark.parametrize("which", ["default", "notebook", "library"])
-def test_the_one_query_that_loads_weigh_by_gives_splinks_weights(tmp_path, which, floor):
-    made_by = {"notebook": notebook_model, "library": library_model}
-    model = load_model(find_model_folder()) if which == "default" else made_by[which]()
-    made, pairs = records(1500, 11), drawn_pairs(1500, 11)
-    found = weighed_by_query(model, made, pairs, floor, tmp_path)
-    assert found == score_pairs(model, made, pairs, floor, ScoringResources(tmp_path))
-    assert found.num_rows
-    assert floor > -200 or found.num_rows == pairs.num_rows
+def test_the_query_of_loads_gives_splinks_weights(tmp_path, which, floor):
+    model_makers = {"notebook": notebook_model, "library": library_model}
+    model = load_model(find_model_folder()) if which == "default" else model_makers[which]()
+    features, pairs = records(1500, 11), draw_pairs(1500, 11)
+    weights = weigh_by_query(model, features, pairs, floor, tmp_path)
+    assert weights == score_pairs(model, features, pairs, floor, ScoringResources(tmp_path))
+    assert weights.num_rows
+    assert floor > -200 or weights.num_rows == pairs.num_rows
 
 
-def test_a_rare_value_of_which_edits_are_counted_lifts_a_pair_up_to_the_floor(tmp_path):
+def test_a_rare_value_with_counted_edits_can_raise_a_pair_to_the_floor(tmp_path):
     model = model_of(
         library.ExactMatch("sex"),
         library.LevenshteinAtThresholds("given", [1]).configure(term_frequency_adjustments=True),
     )
-    made, pairs = records(600, 12), drawn_pairs(600, 12)
-    every = weighed_by_query(model, made, pairs, -200.0, tmp_path)["bits"].to_pylist()
-    floor = max(every) - 0.5
-    found = weighed_by_query(model, made, pairs, floor, tmp_path)
-    assert found.num_rows == sum(bits >= floor for bits in every) < len(every)
+    features, pairs = records(600, 12), draw_pairs(600, 12)
+    all_weights = weigh_by_query(model, features, pairs, -200.0, tmp_path)["bits"].to_pylist()
+    floor = max(all_weights) - 0.5
+    weights = weigh_by_query(model, features, pairs, floor, tmp_path)
+    assert weights.num_rows == sum(bits >= floor for bits in all_weights) < len(all_weights)
 
 
 @pytest.mark.parametrize(
-    ("comparison", "named"),
+    ("comparison", "name"),
     [
         (library.PostcodeComparison("postal_code", lat_col="lat", long_col="long", km_thresholds=[1]), "lat"),
         (library.DistanceInKMAtThresholds("lat", "long", [1]), "lat"),
@@ -304,73 +304,73 @@ def test_a_rare_value_of_which_edits_are_counted_lifts_a_pair_up_to_the_floor(tm
         ),
     ],
 )
-def test_a_condition_that_has_no_exact_translation_is_refused_by_name(comparison, named):
-    with pytest.raises(ModelError, match=named) as refusal:
+def test_a_condition_without_an_exact_translation_is_refused_by_name(comparison, name):
+    with pytest.raises(ModelError, match=name) as refusal:
         compile_scorer(model_of(comparison))
     assert "level" in str(refusal.value)
 
 
 @pytest.mark.parametrize("column", ["birth_year", "multiple_birth", "phones"])
-def test_frequencies_of_what_is_no_text_are_refused_by_name(column):
-    """Their values would be looked up as texts online, and as what they are by DuckDB."""
+def test_frequencies_of_a_non_text_column_are_refused_by_name(column):
+    """Online scoring would look the values up as text, and DuckDB by their type."""
     model = model_of(library.ExactMatch(column).configure(term_frequency_adjustments=True))
     model = replace(model, frequencies=Frequencies({column: {"2014": 0.1}}, {column: 0.0001}))
     with pytest.raises(ModelError, match=f"'{column}': no term frequencies"):
         compile_scorer(model)
 
 
-def test_settings_written_for_another_dialect_are_refused():
+def test_settings_for_another_dialect_are_refused():
     model = model_of(library.ExactMatch("sex"))
     model.settings["sql_dialect"] = "spark"
     with pytest.raises(ModelError, match="sql_dialect"):
         compile_scorer(model)
 
 
-def test_names_that_a_splink_model_gave_its_own_columns_change_nothing(tmp_path):
+def test_column_names_of_a_splink_model_change_nothing(tmp_path):
     model = notebook_model()
-    named = {
+    column_names = {
         "unique_id_column_name": "person_key",
         "comparison_vector_value_column_prefix": "level_",
         "term_frequency_adjustment_column_prefix": "freq_",
         "match_weight_column_prefix": "weight_",
         "additional_columns_to_retain": ["cluster"],
     }
-    model = replace(model, settings={**model.settings, **named})
-    made, pairs = records(200, 4), drawn_pairs(200, 4)
-    plain = score_pairs(notebook_model(), made, pairs, 0.0, ScoringResources(tmp_path))
-    assert score_pairs(model, made, pairs, 0.0, ScoringResources(tmp_path)) == plain
-    assert plain.num_rows
+    model = replace(model, settings={**model.settings, **column_names})
+    features, pairs = records(200, 4), draw_pairs(200, 4)
+    expected = score_pairs(notebook_model(), features, pairs, 0.0, ScoringResources(tmp_path))
+    assert score_pairs(model, features, pairs, 0.0, ScoringResources(tmp_path)) == expected
+    assert expected.num_rows
 
 
-def test_a_level_that_training_never_saw_is_refused():
+def test_a_level_without_a_trained_probability_is_refused():
     model = model_of(library.ExactMatch("sex"))
     del model.settings["comparisons"][0]["comparison_levels"][1]["m_probability"]
     with pytest.raises(ModelError, match="training never saw it"):
         compile_scorer(model)
 
 
-def test_term_frequencies_that_the_folder_lacks_are_refused():
+def test_missing_term_frequencies_are_refused():
     model = model_of(library.ExactMatch("city").configure(term_frequency_adjustments=True))
     with pytest.raises(ModelError, match="city"):
         compile_scorer(model)
 
 
-def test_features_as_they_are_stored_are_read_by_duckdb_as_they_are_made(tmp_path):
-    odd = ('é"x', "\\n\\", "null", "[]", '["a"]', "true", "日本", "o'neil", "\u2028", "123", " x ", "\t")
-    made = [Features()]
-    for place, text in enumerate(odd):
-        listed = (text, odd[place - 1])
-        made.append(
+def test_stored_features_are_read_by_duckdb_unchanged(tmp_path):
+    texts = ('é"x', "\\n\\", "null", "[]", '["a"]', "true", "日本", "o'neil", "\u2028", "123", " x ", "\t")
+    features = [Features()]
+    for position, text in enumerate(texts):
+        values = (text, texts[position - 1])
+        features.append(
             Features(
-                given=text, given_forms=listed, surname=odd[place - 1], surname_tokens=(text,),
-                birth_year=2014, multiple_birth=bool(place % 2), addresses=listed if place % 3 else (),
+                given=text, given_forms=values, surname=texts[position - 1], surname_tokens=(text,),
+                birth_year=2014, multiple_birth=bool(position % 2), addresses=values if position % 3 else (),
             )
         )  # fmt: skip
-    numbered = list(enumerate(made))
-    payloads = pa.array([features_to_bytes(one) for one in made], pa.binary()).cast(pa.string())
-    packed = pa.record_batch([pa.array(range(len(made)), pa.int64()), payloads], schema=STORED_FEATURE_SCHEMA)
+    numbered_features = list(enumerate(features))
+    payloads = pa.array([features_to_bytes(record) for record in features], pa.binary()).cast(pa.string())
+    batch = pa.record_batch([pa.array(range(len(features)), pa.int64()), payloads], schema=STORED_FEATURE_SCHEMA)
     with connect_duckdb(tmp_path) as connection:
         create_feature_table(connection, "feature_table", FEATURE_COLUMNS)
-        insert_features(connection, "feature_table", [packed], FEATURE_COLUMNS)
-        found = connection.sql("FROM feature_table ORDER BY unique_id").to_arrow_table()
-    assert found.to_pydict() == make_feature_table(numbered, FEATURE_COLUMNS).to_pydict()
+        insert_features(connection, "feature_table", [batch], FEATURE_COLUMNS)
+        actual = connection.sql("FROM feature_table ORDER BY unique_id").to_arrow_table()
+    assert actual.to_pydict() == make_feature_table(numbered_features, FEATURE_COLUMNS).to_pydict()

@@ -1,4 +1,4 @@
-"""What the tests of standardize share: one secret, one clock, and the way from sent to features."""
+"""Shared helpers for tests of standardize: one secret, one clock, and records from raw fields."""
 
 from datetime import UTC, datetime
 
@@ -12,18 +12,18 @@ SEAL = KeyedHash(b"s" * 32)
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
 
-def let_in(**sent: object) -> ValidatedRecord:
-    """Send a record; its local ID is ``r1`` unless it says another."""
-    return validate_record({"local_id": "r1", **sent}, SEAL, NOW)
+def let_in(**fields: object) -> ValidatedRecord:
+    """Validate a record; its local ID is ``r1`` unless another is given."""
+    return validate_record({"local_id": "r1", **fields}, SEAL, NOW)
 
 
-def record_of(**sent: object) -> CanonicalRecord:
-    return let_in(**sent).record
+def record_of(**fields: object) -> CanonicalRecord:
+    return let_in(**fields).record
 
 
-def features_of(**sent: object) -> Features:
-    return standardize(record_of(**sent), "sis", SEAL)
+def features_of(**fields: object) -> Features:
+    return standardize(record_of(**fields), "sis", SEAL)
 
 
-def issues_of(**sent: object) -> set[tuple[str, str]]:
-    return {(issue.field, issue.code) for issue in let_in(**sent).issues}
+def issues_of(**fields: object) -> set[tuple[str, str]]:
+    return {(issue.field, issue.code) for issue in let_in(**fields).issues}

@@ -12,15 +12,15 @@ from mpi.standardize.record_validation import validate_record
 from tests.unit.standardize.making import NOW, SEAL, issues_of, let_in, record_of
 
 
-def refusal(**sent: object) -> RecordError:
+def refusal(**fields: object) -> RecordError:
     with pytest.raises(RecordError) as caught:
-        let_in(**sent)
+        let_in(**fields)
     return caught.value
 
 
-def refusal_or_none(sent: dict[str, object]) -> RecordError | None:
+def refusal_or_none(fields: dict[str, object]) -> RecordError | None:
     try:
-        validate_record(sent, SEAL, NOW)
+        validate_record(fields, SEAL, NOW)
     except RecordError as error:
         return error
     return None
@@ -43,11 +43,11 @@ class TestFields:
         with pytest.raises(RecordError, match="no field name"):
             validate_record({"local_id": "r1", 7: "x"}, SEAL, NOW)  # type: ignore[dict-item]
 
-    def test_every_published_field_is_accepted_empty(self):
-        sent = dict.fromkeys(SENT_FIELDS, "") | {"local_id": "r1"}
-        received = validate_record(sent, SEAL, NOW)
-        assert received.issues == ()
-        assert received.record == record_of()
+    def test_every_published_field_may_be_empty(self):
+        fields = dict.fromkeys(SENT_FIELDS, "") | {"local_id": "r1"}
+        validated = validate_record(fields, SEAL, NOW)
+        assert validated.issues == ()
+        assert validated.record == record_of()
 
     def test_text_is_trimmed_and_empty_text_is_missing(self):
         record = record_of(first_name="  Ana\t", last_name=" \n ")
@@ -72,7 +72,7 @@ class TestFields:
         assert record_of(postal_code=2138).addresses == (Address(postal_code="02138"),)
         assert record_of(addresses=[{"postal_code": 2138}]).addresses[0].postal_code == "02138"
 
-    def test_a_postal_code_sent_as_text_is_left_as_it_was_written(self):
+    def test_a_postal_code_sent_as_text_is_kept_as_written(self):
         assert record_of(postal_code="2138").addresses[0].postal_code == "2138"
         assert ("postal_code", "invalid-postal-code") not in issues_of(postal_code="2138"), "its zero is lost"
         assert ("postal_code", "invalid-postal-code") in issues_of(postal_code="213")
@@ -92,11 +92,11 @@ class TestFields:
 
 class TestLocalId:
     @pytest.mark.parametrize("value", [None, "", "   "])
-    def test_it_must_be_there(self, value):
+    def test_a_local_id_is_required(self, value):
         error = refusal(local_id=value)
         assert (error.field, error.reason) == ("local_id", "missing")
 
-    def test_200_characters_pass_and_201_do_not(self):
+    def test_200_characters_are_accepted_and_201_are_not(self):
         assert record_of(local_id="é" * 200).local_id == "é" * 200
         assert refusal(local_id="é" * 201).reason == "too-long"
 
@@ -105,7 +105,7 @@ class TestLocalId:
         assert refusal(local_id=value).reason == "control-character"
 
     @pytest.mark.parametrize("value", ["D01/12345", "a:b", "ünïcode 王", "a|b", "%2F"])
-    def test_any_other_text_passes_as_it_is(self, value):
+    def test_any_other_text_is_accepted_unchanged(self, value):
         assert record_of(local_id=value).local_id == value
 
 
@@ -134,22 +134,22 @@ class TestHostileText:
         assert refusal(household_ids=[str(n) for n in range(201)]).reason == "too-many"
 
     @given(st.dictionaries(st.sampled_from(SENT_FIELDS), st.text(max_size=40) | st.integers() | st.none()))
-    def test_any_text_is_let_in_or_refused_by_field_and_never_quoted(self, sent):
-        error = refusal_or_none(sent)
+    def test_any_text_is_accepted_or_refused_by_field_and_never_quoted(self, fields):
+        error = refusal_or_none(fields)
         if error is not None:
             assert error.field in SENT_FIELDS
             assert error.__context__ is None
 
 
 class TestLists:
-    def test_python_lists_json_cells_and_bars_say_the_same(self):
+    def test_python_lists_json_cells_and_bars_are_equivalent(self):
         for cell in (["H1", "H2"], '["H1", "H2"]', "H1|H2", " H1 | H2 | ", ["H1", "H2", "H1", None, ""]):
             assert record_of(household_ids=cell).household_ids == ("H1", "H2")
 
-    def test_one_number_is_a_list_of_one(self):
+    def test_a_single_number_is_a_list_of_one(self):
         assert record_of(household_ids=17).household_ids == ("17",)
 
-    def test_objects_come_as_lists_or_as_json(self):
+    def test_objects_are_accepted_as_lists_or_as_json(self):
         flag = Flag("foster_care", "Y", "source", begin="2026-01-01")
         row = {"population": "foster_care", "value": "Y", "begin": "2026-01-01"}
         assert record_of(flags=[row]).flags == (flag,)
@@ -168,7 +168,7 @@ class TestLists:
         assert (error.field, error.reason) == ("addresses", "unknown-field")
         assert "'postal_code'" in error.detail
 
-    def test_a_refused_cell_does_not_travel_with_the_error(self):
+    def test_a_refused_cell_is_not_part_of_the_error(self):
         error = refusal(identifiers='[{"system": "SSN", "value": "219-09-9998"')
         assert error.__context__ is None
         assert error.__cause__ is None
@@ -182,7 +182,7 @@ class TestLists:
             OtherName("John", None, "Hayes Jr"),
         )
 
-    def test_an_entry_that_says_nothing_is_left_out(self):
+    def test_an_empty_entry_is_omitted(self):
         assert record_of(addresses=[{}, {"city": " "}, {"city": "Dayton"}]).addresses == (
             Address(city="Dayton"),
         )
@@ -206,7 +206,7 @@ class TestFlatColumns:
         )
 
     @pytest.mark.parametrize(
-        "sent",
+        "fields",
         [
             {"city": "Lima", "addresses": [{"city": "Dayton"}]},
             {"state": "OH", "addresses": [{"city": "Dayton"}]},
@@ -214,18 +214,18 @@ class TestFlatColumns:
             {"school_id": "S1", "enrollments": [{"school_id": "S2"}]},
         ],
     )
-    def test_flat_columns_that_differ_from_the_first_entry_are_refused(self, sent):
-        assert refusal(**sent).reason == "conflict"
+    def test_flat_columns_that_differ_from_the_first_entry_are_refused(self, fields):
+        assert refusal(**fields).reason == "conflict"
 
 
 class TestIdentifiers:
     @pytest.mark.parametrize("lacking", ["system", "assigner"])
-    def test_one_without_its_namespace_is_refused(self, lacking):
+    def test_an_identifier_without_its_namespace_is_refused(self, lacking):
         row = {"system": "local", "assigner": "D01", "value": "7"}
         del row[lacking]
         assert refusal(identifiers=[row]).reason == "missing"
 
-    def test_one_without_a_value_says_nothing(self):
+    def test_an_identifier_without_a_value_is_omitted(self):
         assert record_of(identifiers=[{"system": "local", "assigner": "D01", "value": ""}]).identifiers == ()
 
 
@@ -245,11 +245,11 @@ class TestFlags:
             ("1a", "Y"),
         ],
     )
-    def test_codes_outside_the_list_are_refused(self, population, value):
+    def test_unknown_flag_codes_are_refused(self, population, value):
         assert refusal(flags=[{"population": population, "value": value}]).reason == "unknown-code"
 
     @pytest.mark.parametrize("lacking", ["population", "value"])
-    def test_one_without_population_or_value_is_refused(self, lacking):
+    def test_a_flag_without_population_or_value_is_refused(self, lacking):
         row = {"population": "homeless", "value": "Y"}
         del row[lacking]
         assert refusal(flags=[row]).reason == "missing"
@@ -259,25 +259,25 @@ class TestRestrictions:
     @pytest.mark.parametrize(
         "kind", ["sealed", "expunged", "address_confidential", "protective_order", "opt_out"]
     )
-    def test_the_five_kinds_are_accepted(self, kind):
+    def test_the_five_kinds_of_restriction_are_accepted(self, kind):
         assert record_of(restrictions=[{"kind": kind}]).restrictions[0].kind == kind
 
     @pytest.mark.parametrize("kind", ["Sealed", "acp", "sealed_adoption"])
-    def test_a_kind_that_nobody_obeys_is_refused(self, kind):
+    def test_an_unknown_kind_of_restriction_is_refused(self, kind):
         assert refusal(restrictions=[{"kind": kind}]).reason == "unknown-code"
 
 
 class TestAsOf:
     @pytest.fixture(autouse=True)
-    def _the_machines_own_zone_afterwards(self):
+    def _restore_time_zone(self):
         yield
         time.tzset()
 
-    def test_absent_it_is_the_moment_of_receipt(self):
+    def test_the_default_is_the_time_of_receipt(self):
         assert record_of().as_of == "2026-09-01T12:00:00.000000Z"
 
     @pytest.mark.parametrize(
-        ("sent", "stored"),
+        ("as_of", "stored"),
         [
             ("2026-08-01", "2026-08-01T00:00:00.000000Z"),
             ("2026-08-01T10:30:00", "2026-08-01T10:30:00.000000Z"),
@@ -287,13 +287,13 @@ class TestAsOf:
             (datetime(2026, 8, 1, 10, tzinfo=timezone(timedelta(hours=2))), "2026-08-01T08:00:00.000000Z"),
         ],
     )
-    def test_it_is_stored_in_utc_and_without_a_zone_read_as_utc(self, sent, stored, monkeypatch):
+    def test_an_as_of_time_is_stored_in_utc_and_read_as_utc_without_a_zone(self, as_of, stored, monkeypatch):
         monkeypatch.setenv("TZ", "America/Chicago")
         time.tzset()
-        assert record_of(as_of=sent).as_of == stored
+        assert record_of(as_of=as_of).as_of == stored
 
     @pytest.mark.parametrize(
-        "sent",
+        "as_of",
         [
             "yesterday",
             "08/01/2026",
@@ -303,23 +303,23 @@ class TestAsOf:
             7,
         ],
     )
-    def test_a_malformed_one_is_refused(self, sent):
-        error = refusal(as_of=sent)
+    def test_a_malformed_as_of_time_is_refused(self, as_of):
+        error = refusal(as_of=as_of)
         assert (error.field, error.reason) == ("as_of", "malformed-time")
 
-    def test_it_may_run_ahead_of_our_clock_by_a_day_and_no_more(self):
-        ahead = NOW.astimezone(UTC) + timedelta(days=1)
-        assert record_of(as_of=ahead).as_of is not None
-        assert refusal(as_of=ahead + timedelta(seconds=1)).reason == "future-date"
+    def test_an_as_of_time_may_be_at_most_one_day_ahead(self):
+        tomorrow = NOW.astimezone(UTC) + timedelta(days=1)
+        assert record_of(as_of=tomorrow).as_of is not None
+        assert refusal(as_of=tomorrow + timedelta(seconds=1)).reason == "future-date"
 
 
 class TestMultipleBirth:
     @pytest.mark.parametrize(
-        ("sent", "stored"), [(True, True), ("Y", True), ("no", False), (0, False), ("U", None)]
+        ("value", "stored"), [(True, True), ("Y", True), ("no", False), (0, False), ("U", None)]
     )
-    def test_yes_no_and_unknown_are_read(self, sent, stored):
-        assert record_of(multiple_birth=sent).multiple_birth is stored
-        assert issues_of(multiple_birth=sent) == set()
+    def test_yes_no_and_unknown_are_read(self, value, stored):
+        assert record_of(multiple_birth=value).multiple_birth is stored
+        assert issues_of(multiple_birth=value) == set()
 
     def test_any_other_code_is_missing_and_reported(self):
         assert record_of(multiple_birth="perhaps").multiple_birth is None
@@ -328,7 +328,7 @@ class TestMultipleBirth:
 
 class TestIssues:
     @pytest.mark.parametrize(
-        ("sent", "issue"),
+        ("fields", "issue"),
         [
             ({"birth_date": "2015-02-30"}, ("birth_date", "impossible-date")),
             ({"birth_date": "2099-01-01"}, ("birth_date", "future-date")),
@@ -349,14 +349,14 @@ class TestIssues:
             ({"last_name": "Unknown"}, ("last_name", "placeholder-name")),
         ],
     )
-    def test_a_value_that_cannot_be_used_is_reported_and_the_record_kept(self, sent, issue):
-        assert issues_of(**sent) == {issue}
+    def test_an_unusable_value_is_reported_and_the_record_kept(self, fields, issue):
+        assert issues_of(**fields) == {issue}
 
-    def test_an_enrolment_may_end_in_the_future(self):
+    def test_an_enrollment_may_end_in_the_future(self):
         assert issues_of(entry_date="2026-08-20", exit_date="2027-06-01") == set()
 
     def test_each_field_and_code_is_reported_once(self):
         assert len(let_in(previous_birth_dates="spring|summer").issues) == 1
 
-    def test_a_clean_record_has_none(self):
+    def test_a_clean_record_has_no_issues(self):
         assert issues_of(first_name="Ana", birth_date="2012-03-04", sex="F", phone="614-555-0134") == set()

@@ -56,23 +56,23 @@ NAMES = st.none() | st.text('A",\\é', max_size=4)
 
 
 @given(NAMES, NAMES, st.sampled_from([(), ("A",)]), st.sampled_from([(), ("A",)]))
-def test_features_are_seen_to_have_one_given_name_only_where_they_have(name, other, forms, other_forms):
-    one, another = (
-        features_to_bytes(Features(given=text, given_forms=each))
-        for text, each in ((name, forms), (other, other_forms))
+def test_equal_given_names_are_recognized_in_stored_features(name, other_name, forms, other_forms):
+    first_features, second_features = (
+        features_to_bytes(Features(given=text, given_forms=name_forms))
+        for text, name_forms in ((name, forms), (other_name, other_forms))
     )
-    seen = have_same_given_name(one, another)
-    assert not seen or (name == other and name is not None)
-    if name == other and name is not None and name.isalpha():
-        assert seen
+    is_same = have_same_given_name(first_features, second_features)
+    assert not is_same or (name == other_name and name is not None)
+    if name == other_name and name is not None and name.isalpha():
+        assert is_same
 
 
 @given(records())
-def test_a_record_comes_back_from_its_payload_as_it_was(record):
+def test_a_record_survives_its_payload_unchanged(record):
     assert record_from_bytes(record_to_bytes(record)) == record
 
 
-def test_a_payload_is_compact_sorted_and_leaves_out_what_is_missing():
+def test_a_payload_is_compact_sorted_and_omits_missing_values():
     record = CanonicalRecord("r1", last_name="Ruiz", birth_date="2012-03-04")
     assert record_to_bytes(record) == b'{"birth_date":"2012-03-04","last_name":"Ruiz","local_id":"r1"}'
 
@@ -80,13 +80,13 @@ def test_a_payload_is_compact_sorted_and_leaves_out_what_is_missing():
 @pytest.mark.parametrize(
     "data", [b"", b"{", b"[]", b"{}", b'{"local_id":"r1","unknown":1}', b'{"local_id":"r1","race":3}']
 )
-def test_bytes_that_are_no_payload_are_refused_without_being_quoted(data):
+def test_an_invalid_payload_is_refused_without_being_quoted(data):
     with pytest.raises(StoreError, match="cannot be read") as caught:
         record_from_bytes(data)
     assert caught.value.__context__ is None
 
 
-def test_the_content_hash_ignores_when_it_was_stated_and_nothing_else():
+def test_the_content_hash_ignores_only_the_as_of_date():
     record = record_of(**FULL)
     assert compute_content_hash(record._replace(as_of="2020-01-01T00:00:00.000000Z")) == compute_content_hash(
         record
@@ -97,22 +97,22 @@ def test_the_content_hash_ignores_when_it_was_stated_and_nothing_else():
 
 
 def test_the_content_hash_is_stable_across_releases():
-    # Stored with every version: a change would make each record of the next load look updated.
+    # Every version stores it: a change would make each record of the next load look updated.
     assert compute_content_hash(CanonicalRecord("r1", first_name="Ana")) == "34ec45b99cbc72a3915a813d7e811ac6"
 
 
-def test_a_reader_sees_canonical_fields_with_flat_columns_and_no_tokens():
-    sent = to_canonical_fields(record_of(**FULL))
-    assert sent.keys() <= set(SENT_FIELDS)
-    assert sent["address_line1"] == "1 Oak St"
-    assert sent["guardian_first_name"] == "Dana"
-    assert sent["addresses"] == [{"address_line1": "1 Oak St", "begin": "2025-01-01"}, {"city": "Lima"}]
+def test_a_reader_gets_canonical_fields_with_flat_columns_and_no_tokens():
+    fields = to_canonical_fields(record_of(**FULL))
+    assert fields.keys() <= set(SENT_FIELDS)
+    assert fields["address_line1"] == "1 Oak St"
+    assert fields["guardian_first_name"] == "Dana"
+    assert fields["addresses"] == [{"address_line1": "1 Oak St", "begin": "2025-01-01"}, {"city": "Lima"}]
 
 
-def test_what_a_reader_sees_can_be_sent_again():
+def test_fields_shown_to_a_reader_can_be_sent_again():
     record = record_of(**FULL)
-    again = let_in(**to_canonical_fields(record)).record
-    assert again == record._replace(ssn_token=None, ssn_last4_token=None)
+    second_record = let_in(**to_canonical_fields(record)).record
+    assert second_record == record._replace(ssn_token=None, ssn_last4_token=None)
 
 
 FEATURES = st.builds(
@@ -128,11 +128,11 @@ FEATURES = st.builds(
 
 
 @given(FEATURES)
-def test_features_come_back_from_their_bytes_as_they_were(features):
+def test_features_survive_their_bytes_unchanged(features):
     assert features_from_bytes(features_to_bytes(features)) == features
 
 
-def test_features_stored_before_a_column_was_added_have_it_missing():
+def test_features_stored_before_a_new_column_have_it_missing():
     stored = features_to_bytes(Features(given="ANA", placement_homes=("9 LAKE DR|43011",)))
-    earlier = orjson.dumps(orjson.loads(stored)[: FEATURE_COLUMNS.index("placement_homes")])
-    assert features_from_bytes(earlier) == Features(given="ANA")
+    older_bytes = orjson.dumps(orjson.loads(stored)[: FEATURE_COLUMNS.index("placement_homes")])
+    assert features_from_bytes(older_bytes) == Features(given="ANA")

@@ -12,9 +12,9 @@ def identifier(system: str, value: str) -> dict[str, str]:
     return {"system": system, "value": value}
 
 
-@pytest.mark.parametrize("sent", [GOOD, DIGITS, "219 09 9998", 219099998, f" {GOOD} "])
-def test_each_way_to_write_a_number_gives_one_token(sent):
-    record = record_of(ssn=sent)
+@pytest.mark.parametrize("ssn", [GOOD, DIGITS, "219 09 9998", 219099998, f" {GOOD} "])
+def test_each_way_to_write_a_number_gives_one_token(ssn):
+    record = record_of(ssn=ssn)
     assert record.ssn_token == SEAL.to_token("ssn", DIGITS)
     assert record.ssn_last4_token == SEAL.to_token("ssn4", "9998")
 
@@ -45,12 +45,12 @@ def test_the_numbers_next_to_the_gaps_are_valid(number):
 
 
 @pytest.mark.parametrize("four", ["0000", "123", "12345", "x998"])
-def test_bad_last_four_digits_are_missing_and_reported(four):
+def test_invalid_last_four_digits_are_missing_and_reported(four):
     assert record_of(ssn_last4=four).ssn_last4_token is None
     assert issues_of(ssn_last4=four) == {("ssn_last4", "invalid-ssn")}
 
 
-def test_the_last_four_stand_in_where_the_whole_number_is_invalid():
+def test_the_last_four_digits_are_used_when_the_whole_number_is_invalid():
     assert record_of(ssn="000-12-3456", ssn_last4="9998").ssn_last4_token == SEAL.to_token("ssn4", "9998")
 
 
@@ -70,12 +70,12 @@ def test_contradictory_fields_keep_the_whole_number_and_are_reported():
         "urn:oid:2.16.840.1.113883.4.1", "S.S.N.",
     ],
 )  # fmt: skip
-def test_every_usual_name_of_the_system_is_known(system):
+def test_every_usual_name_of_the_ssn_system_is_recognized(system):
     assert is_ssn_system(system)
 
 
 @pytest.mark.parametrize("system", ["class number", "business_number", "local_student_id", "passnumber", ""])
-def test_systems_that_only_contain_the_letters_are_not_taken_for_it(system):
+def test_systems_that_only_contain_the_letters_are_not_recognized(system):
     assert not is_ssn_system(system)
 
 
@@ -88,18 +88,18 @@ def test_an_identifier_that_is_an_ssn_becomes_tokens_and_leaves_the_identifiers(
     )
 
 
-def test_the_field_wins_over_an_identifier_that_differs():
-    sent = {"ssn": GOOD, "identifiers": [identifier("SSN", "219-09-1234")]}
-    assert record_of(**sent).ssn_token == SEAL.to_token("ssn", DIGITS)
-    assert issues_of(**sent) == {("ssn", "conflicting-ssn")}
+def test_the_field_takes_precedence_over_a_different_identifier():
+    fields = {"ssn": GOOD, "identifiers": [identifier("SSN", "219-09-1234")]}
+    assert record_of(**fields).ssn_token == SEAL.to_token("ssn", DIGITS)
+    assert issues_of(**fields) == {("ssn", "conflicting-ssn")}
 
 
-def test_a_bad_identifier_is_reported_as_an_identifier():
+def test_an_invalid_ssn_identifier_is_reported_as_an_identifier():
     assert issues_of(identifiers=[identifier("SSN", "000-12-3456")]) == {("identifiers", "invalid-ssn")}
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "fields",
     [
         {"ssn": GOOD},
         {"ssn": "666-09-9998"},
@@ -108,17 +108,17 @@ def test_a_bad_identifier_is_reported_as_an_identifier():
         {"identifiers": f'[{{"system": "us-ssn", "value": "{DIGITS}"}}]'},
     ],
 )
-def test_the_digits_are_nowhere_past_the_door(sent):
-    received = let_in(**sent)
-    # The record's own moment has digits of its own.
-    shown = repr(received) + repr(to_canonical_fields(received.record)) + repr(features_of(**sent))
-    shown += record_to_bytes(received.record).decode()
+def test_the_digits_are_nowhere_after_validation(fields):
+    validated = let_in(**fields)
+    # The record's own timestamp has digits, too.
+    shown = repr(validated) + repr(to_canonical_fields(validated.record)) + repr(features_of(**fields))
+    shown += record_to_bytes(validated.record).decode()
     for digits in ("9998", "219-09", "219099", "666-09"):
         assert digits not in shown.replace(SEAL.to_token("ssn", DIGITS), "").replace(
             SEAL.to_token("ssn4", "9998"), ""
         )
 
 
-def test_a_whole_number_and_four_digits_never_share_a_token():
+def test_a_whole_number_and_its_last_four_digits_never_share_a_token():
     record = record_of(ssn=GOOD)
     assert record.ssn_token != record.ssn_last4_token

@@ -1,4 +1,4 @@
-"""The whole of standardize: the laws it keeps, and the hard cases of the field."""
+"""Standardized records as a whole: their invariants, and the hard cases of the field."""
 
 import hashlib
 import subprocess
@@ -28,15 +28,15 @@ CHILD = {
 def test_every_column_can_be_filled():
     home = {"address_line1": "9 Lake Dr", "postal_code": "43011", "type": "placement"}
     flat = ("address_line1", "address_line2", "city", "state", "postal_code")
-    own = {name: CHILD[name] for name in flat}
-    features = features_of(**CHILD, addresses=[own, home])
+    own_address = {name: CHILD[name] for name in flat}
+    features = features_of(**CHILD, addresses=[own_address, home])
     empty = [name for name in FEATURE_COLUMNS if getattr(features, name) in (None, ())]
     assert empty == ["shared_homes"], "the configuration fills it, not the record"
 
 
-def test_a_record_has_the_features_that_it_had_under_this_version():
-    # Stored in every index: where this must change, STANDARDIZER_VERSION is to be raised.
-    sent = CHILD | {
+def test_features_of_a_record_are_unchanged_under_this_version():
+    # Every index stores them: raise STANDARDIZER_VERSION where this must change.
+    fields = CHILD | {
         "first_name": "Bill (William) José",
         "preferred_name": "Billy",
         "previous_birth_dates": "2012-04-03|2012",
@@ -54,14 +54,14 @@ def test_a_record_has_the_features_that_it_had_under_this_version():
             {"address_line1": "PO Box 7", "city": "St. Paul", "type": "foster home"},
         ],
     }
-    stored = features_to_bytes(features_of(**sent))
+    stored = features_to_bytes(features_of(**fields))
     assert (
         hashlib.sha256(stored).hexdigest()
         == "63bfa2913f050dc409b6001111d804a00021827334acb9eeff53081347ca4d0f"
     )
 
 
-def test_a_record_that_states_nothing_has_no_features():
+def test_an_empty_record_has_no_features():
     assert features_of() == Features()
 
 
@@ -88,23 +88,23 @@ def test_flags_race_and_ethnicity_change_nothing(flags, race, ethnicity):
 @given(
     st.lists(st.sampled_from(["sealed", "expunged", "address_confidential", "protective_order", "opt_out"]))
 )
-def test_a_restriction_can_only_take_evidence_away(kinds):
+def test_a_restriction_can_only_remove_evidence(kinds):
     features = features_of(**CHILD, restrictions=[{"kind": kind} for kind in kinds])
     for name in FEATURE_COLUMNS:
         assert getattr(features, name) in (getattr(features_of(**CHILD), name), None, ())
 
 
-def test_enrolments_placements_and_the_local_id_do_not_enter():
-    more = {
+def test_enrollments_placements_and_the_local_id_are_not_used():
+    unused_fields = {
         "local_id": "r2",
         "school_id": "S1",
         "entry_date": "2026-08-20",
         "placements": [{"begin": "2026-01-01"}],
     }
-    assert features_of(**CHILD, **more) == features_of(**CHILD)
+    assert features_of(**CHILD, **unused_fields) == features_of(**CHILD)
 
 
-def test_the_source_enters_only_by_its_household_ids():
+def test_the_source_is_used_only_for_its_household_ids():
     record = record_of(**CHILD)
     sis, ccwis = standardize(record, "sis", SEAL), standardize(record, "ccwis", SEAL)
     differing = {name for name in FEATURE_COLUMNS if getattr(sis, name) != getattr(ccwis, name)}
@@ -142,12 +142,12 @@ def test_a_column_is_missing_rather_than_empty(sent):
         ("Q", None),
     ],
 )  # fmt: skip
-def test_sex_codes_of_every_source_become_three(code, sex):
+def test_sex_codes_of_every_source_become_three_codes(code, sex):
     assert features_of(sex=code).sex == sex
 
 
 @pytest.mark.parametrize(
-    ("sent", "place"),
+    ("fields", "place"),
     [
         ({"birth_city": "Lima", "birth_state": "Ohio", "birth_country": "USA"}, "LIMA|OH|US"),
         ({"birth_city": "Lima", "birth_state": "OH"}, "LIMA|OH|US"),
@@ -155,32 +155,32 @@ def test_sex_codes_of_every_source_become_three(code, sex):
         ({"birth_state": "OH", "birth_country": "US"}, None),
     ],
 )
-def test_a_birth_place_needs_its_city(sent, place):
-    assert features_of(**sent).birth_place == place
+def test_a_birth_place_requires_a_city(fields, place):
+    assert features_of(**fields).birth_place == place
 
 
 class TestHardCases:
-    """Pairs of the field whose treatment begins here."""
+    """Hard cases of record linkage that standardization must prepare."""
 
-    def test_two_surnames_share_a_part_with_one_of_them(self):
-        both, one = features_of(last_name="Garcia Martinez"), features_of(last_name="Garcia")
-        assert set(both.surname_tokens) & set(one.surname_tokens) == {"GARCIA"}
+    def test_two_last_names_share_a_part_with_one_of_them(self):
+        two_names, one_name = features_of(last_name="Garcia Martinez"), features_of(last_name="Garcia")
+        assert set(two_names.surname_tokens) & set(one_name.surname_tokens) == {"GARCIA"}
 
-    def test_two_surnames_are_one_set_in_either_order_and_with_a_hyphen(self):
-        one, other = features_of(last_name="Lopez-Ramirez"), features_of(last_name="Ramirez Lopez")
-        assert one.surname_tokens == other.surname_tokens
+    def test_two_last_names_are_equal_in_either_order_and_with_a_hyphen(self):
+        hyphenated, reversed_names = features_of(last_name="Lopez-Ramirez"), features_of(last_name="Ramirez Lopez")
+        assert hyphenated.surname_tokens == reversed_names.surname_tokens
 
-    def test_a_placeholder_of_one_twin_is_no_name_and_marks_a_multiple_birth(self):
+    def test_a_placeholder_of_a_twin_is_no_name_and_marks_a_multiple_birth(self):
         features = features_of(first_name="Baby Boy A", last_name="Smith")
         assert (features.given, features.multiple_birth) == (None, True)
 
     def test_a_truncated_compound_name_shares_its_first_part(self):
-        cut = features_of(first_name="Christopher-Mic", last_name="Vandenberg")
-        whole = features_of(first_name="Christopher", middle_name="Michael", last_name="Van Den Berg")
-        assert "CHRISTOPHER" in set(cut.given_forms) & set(whole.given_forms)
-        assert cut.surname == whole.surname == "VANDENBERG"
+        truncated = features_of(first_name="Christopher-Mic", last_name="Vandenberg")
+        complete = features_of(first_name="Christopher", middle_name="Michael", last_name="Van Den Berg")
+        assert "CHRISTOPHER" in set(truncated.given_forms) & set(complete.given_forms)
+        assert truncated.surname == complete.surname == "VANDENBERG"
 
-    def test_an_open_name_change_shares_a_surname(self):
+    def test_a_recorded_name_change_shares_a_last_name(self):
         before, after = features_of(last_name="Diaz"), features_of(last_name="Olsen", other_names="Emma Diaz")
         assert set(before.surname_forms) & set(after.surname_forms) == {"DIAZ"}
 
@@ -189,32 +189,32 @@ class TestHardCases:
         after = features_of(birth_date="2011-04-17", previous_birth_dates=["2011-01-01"])
         assert before.birth_date in after.birth_dates
 
-    def test_a_swapped_day_and_month_meet(self):
-        one, other = features_of(birth_date="2012-04-07"), features_of(birth_date="2012-07-04")
-        assert (one.birth_date_swapped, other.birth_date_swapped) == (other.birth_date, one.birth_date)
+    def test_swapped_day_and_month_match(self):
+        first, second = features_of(birth_date="2012-04-07"), features_of(birth_date="2012-07-04")
+        assert (first.birth_date_swapped, second.birth_date_swapped) == (second.birth_date, first.birth_date)
 
     def test_a_missing_suffix_leaves_the_names_equal(self):
-        one, other = features_of(last_name="Hayes Jr"), features_of(last_name="Hayes")
-        assert one.surname == other.surname
-        assert (one.suffix, other.suffix) == ("JR", None)
+        with_suffix, without_suffix = features_of(last_name="Hayes Jr"), features_of(last_name="Hayes")
+        assert with_suffix.surname == without_suffix.surname
+        assert (with_suffix.suffix, without_suffix.suffix) == ("JR", None)
 
-    def test_a_mononym_that_fills_both_fields_has_no_surname(self):
-        one, other = features_of(first_name="Htoo"), features_of(first_name="Htoo", last_name="Htoo")
-        assert one == other
+    def test_a_single_name_in_both_fields_is_no_last_name(self):
+        in_one_field, in_both_fields = features_of(first_name="Htoo"), features_of(first_name="Htoo", last_name="Htoo")
+        assert in_one_field == in_both_fields
 
     def test_a_foster_parent_is_no_guardian(self):
-        sent = {
+        guardian = {
             "guardian_first_name": "P.",
             "guardian_last_name": "Ortiz",
             "guardian_relationship": "foster parent",
         }
-        assert features_of(**sent).guardians == ()
+        assert features_of(**guardian).guardians == ()
 
     def test_a_confidential_address_is_not_compared(self):
         assert features_of(address_line1="PO Box 2 Capital 43000 (ACP)", city="Capital").addresses == ()
 
 
-def test_importing_reads_no_list_of_nicknames():
+def test_importing_does_not_load_the_list_of_nicknames():
     code = (
         "import sys, mpi.standardize.standardizer; from mpi.standardize.name.nicknames import _load_formal_names;"
         "sys.exit(_load_formal_names.cache_info().currsize)"

@@ -1,4 +1,4 @@
-"""What conditions have in common is computed once, and says what they said."""
+"""Common subexpressions of conditions are computed once, with unchanged results."""
 
 import re
 
@@ -17,7 +17,7 @@ LISTS = {"x_l": pa.list_(pa.string()), "x_r": pa.list_(pa.string())}
 _texts = st.sampled_from(
     ["a_l = a_r", "a_l <> 'A'", "starts_with(a_l, a_r)", "length(a_l) = 1", "a_l IS NULL"]
 )
-_others = st.sampled_from(
+_comparisons_of_other_types = st.sampled_from(
     [
         "n_l - n_r <= 1",
         "n_l > n_r",
@@ -37,14 +37,14 @@ _lists = st.sampled_from(
 )
 
 
-def _joined(some):
-    either = st.tuples(some, st.sampled_from(["AND", "OR"]), some).map(
-        lambda it: f"({it[0]} {it[1]} {it[2]})"
+def _combine(expressions):
+    combined = st.tuples(expressions, st.sampled_from(["AND", "OR"]), expressions).map(
+        lambda operands: f"({operands[0]} {operands[1]} {operands[2]})"
     )
-    return either | some.map(lambda it: f"(NOT {it})") | some.map(lambda it: f"({it}) IS NOT TRUE")
+    return combined | expressions.map(lambda operands: f"(NOT {operands})") | expressions.map(lambda operands: f"({operands}) IS NOT TRUE")
 
 
-conditions = st.recursive(_texts | _others | _lists, _joined, max_leaves=8)
+conditions = st.recursive(_texts | _comparisons_of_other_types | _lists, _combine, max_leaves=8)
 rows = st.lists(
     st.tuples(
         st.none() | st.sampled_from(["", "A", "AB"]),
@@ -62,20 +62,20 @@ rows = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(conditions, min_size=1, max_size=4), rows)
-def test_each_condition_says_what_it_said(stated, drawn):
+def test_shared_conditions_give_the_results_of_the_original_ones(conditions_drawn, rows_drawn):
     schema = pa.schema({**COLUMNS, **LISTS})
-    columns = dict(zip(schema.names, map(list, zip(*drawn, strict=True)), strict=True))
-    shared = share_subexpressions(stated, "s_")
+    columns = dict(zip(schema.names, map(list, zip(*rows_drawn, strict=True)), strict=True))
+    shared = share_subexpressions(conditions_drawn, "s_")
     with duckdb.connect() as connection:
         connection.register("pairs", pa.table(columns, schema=schema))
-        before = connection.sql(f"SELECT {', '.join(stated)} FROM pairs").fetchall()
-        after = connection.sql(
+        expected = connection.sql(f"SELECT {', '.join(conditions_drawn)} FROM pairs").fetchall()
+        actual = connection.sql(
             f"SELECT {', '.join(shared.conditions)} FROM ({shared.write_query('FROM pairs')})"
         )
-        assert after.fetchall() == before
+        assert actual.fetchall() == expected
 
 
-def test_what_is_said_twice_is_a_column_and_what_is_said_once_is_none():
+def test_a_repeated_expression_becomes_a_column_and_a_single_one_does_not():
     shared = share_subexpressions(
         ["f(a_l, a_r) >= 0.9 AND n_l = n_r", "f(a_l, a_r) >= 0.8", "g(a_l) = 1"], "s_"
     )
@@ -84,7 +84,7 @@ def test_what_is_said_twice_is_a_column_and_what_is_said_once_is_none():
     assert shared.conditions == ("((s_0 >= 0.9) AND (n_l = n_r))", "(s_0 >= 0.8)", "((G(a_l)) = 1)")
 
 
-def test_what_is_shared_is_itself_written_with_what_it_shares():
+def test_a_shared_expression_uses_other_shared_expressions():
     home = "(f(a_l) OR g(a_l))"
     shared = share_subexpressions([f"{home} AND t_l", f"{home} AND n_l = 1", "f(a_l) AND n_l = 2"], "s_")
     first, second = shared.layers
@@ -93,26 +93,26 @@ def test_what_is_shared_is_itself_written_with_what_it_shares():
     assert shared.conditions == ("(s_1 AND t_l)", "(s_1 AND (n_l = 1))", "(s_0 AND (n_l = 2))")
 
 
-def test_what_is_said_twice_within_a_thing_that_is_shared_is_no_column_of_its_own():
+def test_an_expression_repeated_only_inside_a_shared_one_is_no_column():
     shared = share_subexpressions(["f(a_l) AND g(a_l)", "(f(a_l) AND g(a_l))"], "s_")
     assert [[term.sql for term in layer] for layer in shared.layers] == [["((F(a_l)) AND (G(a_l)))"]]
     assert shared.conditions == ("s_0", "s_0")
 
 
-def test_a_lambda_is_taken_whole():
+def test_a_lambda_is_shared_as_a_whole():
     inner = "list_max(list_transform(x_l, lambda y: length(y)))"
     shared = share_subexpressions([f"{inner} > 1", f"{inner} > 2"], "s_")
     [[term]] = shared.layers
     assert "LAMBDA y" in term.sql
 
 
-def test_the_default_model_computes_nothing_twice_for_a_pair_that_is_near():
+def test_the_default_model_computes_no_expression_twice_for_near_pairs():
     model = load_model(find_model_folder())
-    lowering = [one for one in compile_scorer(model).parameters.comparisons if one.only_lowers]
-    stated = [level.condition for one in lowering for level in one.levels if level.condition is not None]
-    stated += model.cautions.conditions.values()
-    shared = share_subexpressions(stated, "shared_")
-    written = " ".join([*shared.conditions, *(term.sql for layer in shared.layers for term in layer)])
-    calls = re.findall(r"[a-z_]+_[lr] && [a-z_]+_[lr]|[A-Z_]+\([a-z_]+_[lr], [a-z_]+_[lr]\)", written)
+    lowering = [comparison for comparison in compile_scorer(model).parameters.comparisons if comparison.only_lowers]
+    conditions_used = [level.condition for comparison in lowering for level in comparison.levels if level.condition is not None]
+    conditions_used += model.cautions.conditions.values()
+    shared = share_subexpressions(conditions_used, "shared_")
+    sql_text = " ".join([*shared.conditions, *(term.sql for layer in shared.layers for term in layer)])
+    calls = re.findall(r"[a-z_]+_[lr] && [a-z_]+_[lr]|[A-Z_]+\([a-z_]+_[lr], [a-z_]+_[lr]\)", sql_text)
     assert len(calls) > 25
     assert len(calls) == len(set(calls))

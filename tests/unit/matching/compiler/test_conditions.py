@@ -70,7 +70,7 @@ values = st.tuples(
 )
 
 
-def compiled():
+def compile_conditions():
     translator = Translator()
     return [
         eval(  # noqa: S307 - the generated code is what is tested
@@ -81,16 +81,16 @@ def compiled():
     ]
 
 
-COMPILED = compiled()
+COMPILED = compile_conditions()
 
 
-def duckdb_answers(shared=False):
+def duckdb_evaluator(shared=False):
     connection = duckdb.connect(":memory:")
     cells = [
         f"CAST(? AS {TYPES.get(column, 'VARCHAR')}) AS {column}_{side}" for column in COLUMNS for side in "lr"
     ]
     pair = f"SELECT {', '.join(cells)}"
-    # Each of them twice, so that there is nothing in them that is not shared.
+    # Each condition stands twice, so that every expression is shared.
     terms = share_subexpressions([*CONDITIONS, *CONDITIONS], "shared_")
     conditions, pair = (
         (terms.conditions[: len(CONDITIONS)], terms.write_query(pair)) if shared else (CONDITIONS, pair)
@@ -99,8 +99,8 @@ def duckdb_answers(shared=False):
     return lambda row: connection.execute(sql, row).fetchone()
 
 
-ANSWERS = duckdb_answers()
-ANSWERS_OF_SHARED = duckdb_answers(shared=True)
+ANSWERS = duckdb_evaluator()
+ANSWERS_OF_SHARED = duckdb_evaluator(shared=True)
 
 
 @settings(max_examples=150, deadline=None)
@@ -109,10 +109,10 @@ ANSWERS_OF_SHARED = duckdb_answers(shared=True)
 def test_every_condition_holds_for_the_same_pairs_as_in_duckdb(left, right):
     row = [value for pair in zip(left, right, strict=True) for value in pair]
     expected = ANSWERS(row)
-    ours = [tuple(value) if isinstance(value, list) else value for value in row]
-    found = tuple(bool(condition(*ours)) for condition in COMPILED)
-    wrong = [sql for sql, a, b in zip(CONDITIONS, found, expected, strict=True) if a != b]
-    assert not wrong
+    cells = [tuple(value) if isinstance(value, list) else value for value in row]
+    actual = tuple(bool(condition(*cells)) for condition in COMPILED)
+    differing = [sql for sql, a, b in zip(CONDITIONS, actual, expected, strict=True) if a != b]
+    assert not differing
     assert ANSWERS_OF_SHARED(row) == expected
 
 
@@ -144,7 +144,7 @@ def test_every_condition_holds_for_the_same_pairs_as_in_duckdb(left, right):
         "CASE WHEN given_l = 'A' THEN true END",
     ],
 )
-def test_what_is_not_known_to_be_exact_is_refused(sql):
+def test_a_condition_without_an_exact_translation_is_refused(sql):
     with pytest.raises(NotCompilableError):
         Translator().translate_condition(sql)
 
@@ -162,7 +162,7 @@ def test_what_is_not_known_to_be_exact_is_refused(sql):
         "least(length(given_l), length(given_r)) > 2",
     ],
 )
-def test_a_condition_that_says_the_same_of_records_exchanged_is_taken(sql):
+def test_a_symmetric_condition_is_accepted(sql):
     Translator().translate_symmetric(sql)
 
 
@@ -176,12 +176,13 @@ def test_a_condition_that_says_the_same_of_records_exchanged_is_taken(sql):
         "starts_with(given_l, given_r)",
         "given_l IS NULL AND given_r IS NOT NULL",
         "given_l = given_r OR length(given_l) > 1",
-        # Where one name is missing the side that is looked at decides whether the whole is FALSE or NULL.
+        # Where one name is missing, the record whose side is tested decides whether the whole is FALSE or
+        # NULL.
         "NOT (given_l = given_r AND length(given_l) > 1)",
         "(given_l = given_r AND length(given_l) > 1) IS FALSE",
     ],
 )
-def test_a_condition_that_depends_on_which_record_is_left_is_refused(sql):
+def test_an_asymmetric_condition_is_refused(sql):
     with pytest.raises(NotCompilableError, match="left"):
         Translator().translate_symmetric(sql)
 
@@ -195,7 +196,7 @@ def test_a_pattern_that_engines_may_read_differently_is_refused(pattern):
         Translator().translate_condition(f"regexp_extract(given_l, '{pattern}', 0) = given_r")
 
 
-def test_a_value_in_a_condition_cannot_smuggle_code():
+def test_a_value_in_a_condition_cannot_inject_code():
     hostile = "given_l = '\"); import os; (\"'"
     code = Translator().translate_condition(hostile)
     assert eval(code, {**NAMESPACE, "given_l": '"); import os; ("'}) is True  # noqa: S307

@@ -36,7 +36,7 @@ def with_given(child: Features, given: str, **changes) -> Features:
 
 
 @given(st.integers(0, 2**32))
-def test_a_pair_weighs_the_same_in_either_order_to_the_last_bit(seed):
+def test_a_pair_weighs_exactly_the_same_in_either_order(seed):
     rng = random.Random(seed)
     left = record(rng)
     right = near(left, rng)
@@ -44,7 +44,7 @@ def test_a_pair_weighs_the_same_in_either_order_to_the_last_bit(seed):
 
 
 @given(st.integers(0, 2**32))
-def test_the_contributions_add_up_to_the_weight_and_the_prior_comes_first(seed):
+def test_contributions_sum_to_the_weight_and_the_prior_comes_first(seed):
     rng = random.Random(seed)
     left, right = record(rng), record(rng)
     explained = SCORER.explain(left, right)
@@ -52,7 +52,7 @@ def test_the_contributions_add_up_to_the_weight_and_the_prior_comes_first(seed):
     assert sum(part.bits for part in explained) == pytest.approx(SCORER.weigh(left, right), abs=1e-9)
 
 
-def test_records_that_state_nothing_weigh_the_prior():
+def test_empty_records_weigh_the_prior():
     assert SCORER.weigh(Features(), Features()) == SCORER.explain(Features(), Features())[0].bits
     assert set(SCORER.score(Features(), Features()).levels) <= {-1, 0}
 
@@ -60,22 +60,22 @@ def test_records_that_state_nothing_weigh_the_prior():
 @pytest.mark.parametrize("column", ["middle", "ssn", "suffix", "birth_place", "identifiers", "sex"])
 def test_a_value_missing_on_one_side_is_neutral(column):
     value = ("token",) if column == "identifiers" else "A"
-    states = {name: getattr(CHILD, name) for name in Features.__slots__}
-    knows = Features(**{**states, column: value})
-    lacks = Features(**{**states, column: () if column == "identifiers" else None})
-    both_lack = SCORER.weigh(lacks, lacks)
-    assert SCORER.weigh(knows, lacks) == both_lack
+    values = {name: getattr(CHILD, name) for name in Features.__slots__}
+    with_value = Features(**{**values, column: value})
+    without_value = Features(**{**values, column: () if column == "identifiers" else None})
+    weight_without = SCORER.weigh(without_value, without_value)
+    assert SCORER.weigh(with_value, without_value) == weight_without
 
 
-def test_one_child_in_two_records_links():
+def test_two_records_of_one_child_link():
     assert SCORER.weigh(CHILD, CHILD) > MODEL.thresholds.link
 
 
-def test_twins_of_different_names_do_not_link_though_all_else_agrees():
+def test_twins_with_different_names_do_not_link_though_all_else_agrees():
     assert SCORER.weigh(CHILD, with_given(CHILD, "MALIK")) < MODEL.thresholds.review
 
 
-def test_siblings_of_one_home_do_not_link():
+def test_siblings_in_one_home_do_not_link():
     sister = with_given(
         CHILD,
         "AVA",
@@ -88,7 +88,7 @@ def test_siblings_of_one_home_do_not_link():
     assert SCORER.weigh(CHILD, sister) < 0
 
 
-def test_twins_of_like_names_with_a_second_doubt_do_not_link():
+def test_twins_with_similar_names_do_not_link():
     assert (
         SCORER.weigh(
             with_given(CHILD, "JAYDEN", multiple_birth=True), with_given(CHILD, "JAYLEN", multiple_birth=True)

@@ -1,4 +1,4 @@
-"""An overlay is another child under a local ID: told by the shipped model, and by nothing that is usual."""
+"""Overlays: the shipped model detects another child under a local ID, and no usual change."""
 
 from datetime import UTC, datetime
 
@@ -39,7 +39,7 @@ def features(**changes):
     ],
     ids=["another child", "a sibling", "less known", "born on one day", "birth date unknown"],
 )
-def test_another_child_is_told(scorer, after):
+def test_another_child_is_detected(scorer, after):
     assert is_another_child(scorer, features(), features(**after))
     assert is_another_child(scorer, features(**after), features())
 
@@ -66,9 +66,9 @@ def test_another_child_is_told(scorer, after):
         "birth date unknown", "names unknown",
     ],
 )  # fmt: skip
-def test_what_becomes_of_one_child_is_no_overlay(scorer, after):
+def test_a_usual_change_of_one_child_is_no_overlay(scorer, after):
     assert not is_another_child(scorer, features(), features(**after))
 
 
-def test_a_baby_who_gets_a_name_is_no_overlay(scorer):
+def test_a_newborn_who_gets_a_name_is_no_overlay(scorer):
     assert not is_another_child(scorer, features(first_name="Baby Boy"), features(birth_date="2014-07-30"))

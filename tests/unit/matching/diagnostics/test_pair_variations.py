@@ -1,4 +1,4 @@
-"""What if: the pair as it is asked about is otherwise in one thing, and the scorer reads it so."""
+"""What-if variations: a pair with one changed subject, as the scorer reads it."""
 
 from functools import cache
 
@@ -58,48 +58,48 @@ def scorer():
 
 
 def features(**changes) -> Features:
-    sent = {name: value for name, value in a_child("1", **changes).items() if value is not None}
-    return standardize(validate_record(sent, SEAL, clock.now()).record, "sis", SEAL)
+    record = {name: value for name, value in a_child("1", **changes).items() if value is not None}
+    return standardize(validate_record(record, SEAL, clock.now()).record, "sis", SEAL)
 
 
 def level(pair, comparison: str) -> str:
-    """How a pair compares."""
+    """Return the comparison level of a pair."""
     return next(e.level for e in scorer().explain(pair.left, pair.right) if e.comparison == comparison)
 
 
-def asked(left: Features, right: Features) -> dict:
-    return {(each.subject, each.how): each for each in generate_variations(left, right)}
+def variations(left: Features, right: Features) -> dict:
+    return {(variation.subject, variation.how): variation for variation in generate_variations(left, right)}
 
 
-COMPARED_AS = {
+COMPARISON_OF_SUBJECT = {
     "given": "given", "middle": "middle", "surname": "surname", "suffix": "suffix",
     "birth_date": "birth_date",
     "sex": "sex", "ssn": "ssn", "identifiers": "identifiers", "birth_place": "birth_place",
 }  # fmt: skip
 
 
-def test_all_that_is_asked_is_otherwise_in_that_alone():
+def test_a_variation_changes_only_its_subject():
     left, right = features(**KNOWN), features(**{**KNOWN, **OTHER})
-    for (subject, _), pair in asked(left, right).items():
+    for (subject, _), pair in variations(left, right).items():
         for before, after in ((left, pair.left), (right, pair.right)):
-            changed = {c for c in FEATURE_COLUMNS if getattr(before, c) != getattr(after, c)}
+            changed = {column for column in FEATURE_COLUMNS if getattr(before, column) != getattr(after, column)}
             assert changed <= set(COLUMNS_OF_SUBJECT[subject])
 
 
-@pytest.mark.parametrize("subject", COMPARED_AS)
-def test_the_same_is_read_as_the_same_the_missing_as_missing_and_the_different_as_different(subject):
-    alike, unlike = (features(**KNOWN), features(**KNOWN)), (features(**KNOWN), features(**KNOWN | OTHER))
-    comparison = COMPARED_AS[subject]
+@pytest.mark.parametrize("subject", COMPARISON_OF_SUBJECT)
+def test_same_missing_and_different_are_read_as_such(subject):
+    same_pair, different_pair = (features(**KNOWN), features(**KNOWN)), (features(**KNOWN), features(**KNOWN | OTHER))
+    comparison = COMPARISON_OF_SUBJECT[subject]
     same = {"identifiers": "one in common", "middle": "same name"}.get(subject, "same")
-    assert level(asked(*unlike)[subject, "same"], comparison) == same
-    assert level(asked(*alike)[subject, "missing"], comparison) == "missing"
-    assert level(asked(*alike)[subject, "different"], comparison) == "different"
+    assert level(variations(*different_pair)[subject, "same"], comparison) == same
+    assert level(variations(*same_pair)[subject, "missing"], comparison) == "missing"
+    assert level(variations(*same_pair)[subject, "different"], comparison) == "different"
 
 
 @pytest.mark.parametrize("subject", ["home", "phone", "email", "guardian", "household"])
-def test_a_home_or_contact_in_common_is_read_as_such(subject):
+def test_a_shared_home_or_contact_is_read_as_such(subject):
     left, right = features(**KNOWN), features(**KNOWN | OTHER)
-    assert level(asked(left, right)[subject, "same"], "residence") == "home or contact"
+    assert level(variations(left, right)[subject, "same"], "residence") == "home or contact"
 
 
 @pytest.mark.parametrize(
@@ -118,23 +118,23 @@ def test_a_home_or_contact_in_common_is_read_as_such(subject):
         ("ssn", "last_four", "same last four"),
     ],
 )
-def test_a_degree_between_is_read_as_that_degree(subject, how, read):
+def test_an_intermediate_level_is_read_as_that_level(subject, how, read):
     left = features(**KNOWN | OTHER)
-    pair = asked(left, features(**KNOWN))[subject, how]
-    assert level(pair, COMPARED_AS[subject]) == read
+    pair = variations(left, features(**KNOWN))[subject, how]
+    assert level(pair, COMPARISON_OF_SUBJECT[subject]) == read
 
 
-def test_day_and_month_can_be_exchanged_where_that_is_another_day():
-    pair = asked(features(birth_date="2011-07-22"), features(birth_date="2014-03-09"))[
+def test_day_and_month_are_swapped_where_that_is_another_date():
+    pair = variations(features(birth_date="2011-07-22"), features(birth_date="2014-03-09"))[
         "birth_date", "swapped"
     ]
     assert level(pair, "birth_date") == "day and month exchanged"
-    assert ("birth_date", "swapped") not in asked(features(), features(birth_date="2014-03-19"))
+    assert ("birth_date", "swapped") not in variations(features(), features(birth_date="2014-03-19"))
 
 
-def test_what_neither_record_states_can_be_the_same_where_no_frequency_is_needed():
-    bare = features()
-    found = asked(bare, bare)
-    assert level(found["ssn", "same"], "ssn") == "same"
-    assert ("suffix", "same") not in found
-    assert ("ssn", "missing") not in found
+def test_a_missing_value_can_be_varied_where_no_frequency_is_needed():
+    empty_features = features()
+    variations_found = variations(empty_features, empty_features)
+    assert level(variations_found["ssn", "same"], "ssn") == "same"
+    assert ("suffix", "same") not in variations_found
+    assert ("ssn", "missing") not in variations_found

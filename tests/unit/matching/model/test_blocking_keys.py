@@ -21,24 +21,24 @@ SPEC = BlockingSpec.parse(
 )
 
 
-def share(left: Features, right: Features, spec: BlockingSpec = SPEC) -> bool:
+def share_a_key(left: Features, right: Features, spec: BlockingSpec = SPEC) -> bool:
     return bool(set(compute_keys(left, spec, SEAL)) & set(compute_keys(right, spec, SEAL)))
 
 
 def test_keys_are_sorted_unique_signed_64_bit_integers():
-    found = compute_keys(
+    keys = compute_keys(
         Features(
             addresses=("1 A", "2 B"), given_forms=("A", "B"), birth_date="2011-02-03", birth_dates=("x",)
         ),
         SPEC,
         SEAL,
     )
-    assert found == sorted(set(found))
-    assert len(found) == 4
-    assert all(-(2**63) <= key < 2**63 for key in found)
+    assert keys == sorted(set(keys))
+    assert len(keys) == 4
+    assert all(-(2**63) <= key < 2**63 for key in keys)
 
 
-def test_keys_are_those_that_each_rule_tells_of():
+def test_keys_equal_those_of_each_rule():
     spec = BlockingSpec.parse(
         {
             "one": ["email"],
@@ -56,8 +56,8 @@ def test_keys_are_those_that_each_rule_tells_of():
         birth_date_swapped="2012-04-03",
         birth_year=2012,
     )
-    told = compute_keys_by_rule(child, spec, SEAL)
-    assert [text for _, text in told] == [
+    keys_by_rule = compute_keys_by_rule(child, spec, SEAL)
+    assert [text for _, text in keys_by_rule] == [
         "a@b.us",
         "+16145550134",
         "+16145550199",
@@ -67,45 +67,45 @@ def test_keys_are_those_that_each_rule_tells_of():
         "2014-01\x1f2012",
         "2012-04\x1f2012",
     ]
-    assert compute_keys(child, spec, SEAL) == sorted(told.values())
+    assert compute_keys(child, spec, SEAL) == sorted(keys_by_rule.values())
 
 
-def test_a_spec_that_was_used_can_be_sent_to_another_process():
+def test_a_used_spec_can_be_pickled():
     features = Features(addresses=("1 A",), given_forms=("ANA",), birth_date="2011-02-03")
-    used = compute_keys(features, SPEC, SEAL)
-    sent = pickle.loads(pickle.dumps(SPEC))
-    assert compute_keys(features, sent, SEAL) == used
+    keys = compute_keys(features, SPEC, SEAL)
+    unpickled = pickle.loads(pickle.dumps(SPEC))
+    assert compute_keys(features, unpickled, SEAL) == keys
 
 
 def test_a_rule_with_a_missing_part_gives_no_key():
     assert compute_keys(Features(birth_dates=("2011-02-03",)), SPEC, SEAL) == []
 
 
-def test_any_of_a_list_meets_any_of_another_list():
-    assert share(Features(addresses=("1 A", "2 B")), Features(addresses=("2 B", "3 C")))
-    assert not share(Features(addresses=("1 A",)), Features(addresses=("3 C",)))
+def test_any_value_of_a_list_matches_any_of_another_list():
+    assert share_a_key(Features(addresses=("1 A", "2 B")), Features(addresses=("2 B", "3 C")))
+    assert not share_a_key(Features(addresses=("1 A",)), Features(addresses=("3 C",)))
 
 
-def test_a_prefix_and_a_suffix_are_all_that_must_agree():
+def test_only_a_prefix_or_a_suffix_must_agree():
     left = Features(surname="VANDENBERG", birth_dates=("2011-02-03",))
-    assert share(left, Features(surname="VANDERBILT", birth_dates=("2011-02-03",)))
-    assert share(
+    assert share_a_key(left, Features(surname="VANDERBILT", birth_dates=("2011-02-03",)))
+    assert share_a_key(
         Features(given_forms=("ANA",), birth_date="2011-02-03"),
         Features(given_forms=("ANA",), birth_date="2012-02-03"),
     )
 
 
-def test_alternatives_meet_each_other():
-    assert share(
+def test_alternatives_match_each_other():
+    assert share_a_key(
         Features(surname="BELL", birth_dates=("2011-02-03",), birth_date_swapped="2011-03-02"),
         Features(surname="BELL", birth_dates=("2011-03-02",)),
     )
 
 
-def test_the_rule_is_part_of_the_hash_and_so_are_the_borders_of_its_parts():
+def test_the_hash_covers_the_rule_and_the_boundaries_of_its_parts():
     spec = BlockingSpec.parse({"one": ["given"], "two": ["surname"], "both": ["given", "surname"]})
-    assert not share(Features(given="A"), Features(surname="A"), spec)
-    assert not share(Features(given="AB", surname="C"), Features(given="A", surname="BC"), spec)
+    assert not share_a_key(Features(given="A"), Features(surname="A"), spec)
+    assert not share_a_key(Features(given="AB", surname="C"), Features(given="A", surname="BC"), spec)
 
 
 def test_another_secret_gives_other_keys():
@@ -117,7 +117,7 @@ def test_another_secret_gives_other_keys():
     "rules", [{}, {"a": []}, {"a": ["no_such"]}, {"a": ["given:0"]}, {"a": ["given;"]}, {"A b": ["given"]},
               {"a-name-too-long": ["given"]}]
 )  # fmt: skip
-def test_a_wrong_spec_is_refused(rules):
+def test_an_invalid_spec_is_refused(rules):
     with pytest.raises(ModelError):
         BlockingSpec.parse(rules)
 
@@ -133,44 +133,44 @@ def test_candidates_are_the_distinct_pairs_that_share_a_key(rows, touched):
     )
     expected = {(a, b) for k, a in rows for j, b in rows if k == j and a < b}
 
-    def pairs(found):
-        listed = list(zip(found["lo"].to_pylist(), found["hi"].to_pylist(), strict=True))
-        assert len(listed) == len(set(listed))
-        return set(listed)
+    def pairs(result):
+        pair_list = list(zip(result["lo"].to_pylist(), result["hi"].to_pylist(), strict=True))
+        assert len(pair_list) == len(set(pair_list))
+        return set(pair_list)
 
     assert pairs(find_all_candidate_pairs(table)) == expected
-    some = find_all_candidate_pairs(table, pa.array(sorted(touched), pa.int64()))
-    assert pairs(some) == {pair for pair in expected if touched & set(pair)}
+    restricted = find_all_candidate_pairs(table, pa.array(sorted(touched), pa.int64()))
+    assert pairs(restricted) == {pair for pair in expected if touched & set(pair)}
 
 
-def test_large_blocks_are_told_and_still_paired():
+def test_large_blocks_are_reported_and_still_paired():
     table = pa.table({"key": pa.array([7] * 5 + [8], pa.int64()), "record_id": pa.array([*range(5), 0])})
     assert find_large_blocks(table, 4).to_pylist() == [{"key": 7, "size": 5}]
     assert find_large_blocks(table, 5).num_rows == 0
     assert find_all_candidate_pairs(table).num_rows == 10
 
 
-def test_a_stopped_key_is_nobodys_and_its_rules_refinement_stands_for_it():
+def test_a_stopped_key_is_replaced_by_its_rules_refinement():
     spec = BlockingSpec.parse(
         {"names": ["given_roots", "surname"], "postal": ["postal_code", "given:1"]}, {"names": ["birth_year"]}
     )
     child = Features(
         given="ANA", given_roots=("ANA", "ANNA"), surname="GARCIA", birth_year=2014, postal_code="43001"
     )
-    plain = compute_keys_by_rule(child, spec, SEAL)
-    names = plain["names", "ANA\x1fGARCIA"]
-    without = compute_keys_by_rule(child, spec.with_stopped_keys(frozenset({names})), SEAL)
-    assert set(without) - set(plain) == {("names", "ANA\x1fGARCIA\x1f2014")}
-    assert set(plain) - set(without) == {("names", "ANA\x1fGARCIA")}
-    assert names not in without.values()
-    finer = without["names", "ANA\x1fGARCIA\x1f2014"]
-    both = compute_keys_by_rule(child, spec.with_stopped_keys(frozenset({names, finer})), SEAL)
-    assert both.keys() == plain.keys() - {("names", "ANA\x1fGARCIA")}
-    postal = plain["postal", "43001\x1fA"]
-    unrefined = compute_keys_by_rule(child, spec.with_stopped_keys(frozenset({postal})), SEAL)
-    assert unrefined.keys() == plain.keys() - {("postal", "43001\x1fA")}
+    all_keys = compute_keys_by_rule(child, spec, SEAL)
+    name_key = all_keys["names", "ANA\x1fGARCIA"]
+    with_stop = compute_keys_by_rule(child, spec.with_stopped_keys(frozenset({name_key})), SEAL)
+    assert set(with_stop) - set(all_keys) == {("names", "ANA\x1fGARCIA\x1f2014")}
+    assert set(all_keys) - set(with_stop) == {("names", "ANA\x1fGARCIA")}
+    assert name_key not in with_stop.values()
+    refined_key = with_stop["names", "ANA\x1fGARCIA\x1f2014"]
+    with_both_stopped = compute_keys_by_rule(child, spec.with_stopped_keys(frozenset({name_key, refined_key})), SEAL)
+    assert with_both_stopped.keys() == all_keys.keys() - {("names", "ANA\x1fGARCIA")}
+    postal_key = all_keys["postal", "43001\x1fA"]
+    unrefined = compute_keys_by_rule(child, spec.with_stopped_keys(frozenset({postal_key})), SEAL)
+    assert unrefined.keys() == all_keys.keys() - {("postal", "43001\x1fA")}
 
 
-def test_a_refinement_of_a_rule_that_there_is_not_is_refused():
+def test_a_refinement_of_an_unknown_rule_is_refused():
     with pytest.raises(ModelError, match="surnames"):
         BlockingSpec.parse({"names": ["surname"]}, {"surnames": ["birth_year"]})

@@ -1,4 +1,4 @@
-"""A caution holds a pair down in every scorer alike, and only ever lowers."""
+"""Cautions limit a pair's weight alike in every scorer, and only ever lower it."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -41,36 +41,36 @@ def scorer(model):
     return compile_scorer(model)
 
 
-def schooled(number: str) -> Features:
+def with_state_id(number: str) -> Features:
     return replace(ISAIAH, identifiers=(number,), identifier_systems=("state",))
 
 
 def test_a_caution_only_lowers_and_never_below_the_review_band(model, scorer):
-    free = compile_scorer(replace(model, cautions=Cautions()))
-    made = dict(records(400, 5))
-    lowered = 0
-    for left, right in permutations(list(made)[:120], 2):
-        without, held = free.weigh(made[left], made[right]), scorer.weigh(made[left], made[right])
-        assert held <= without
-        if held < without:
-            assert held == model.cautions.bits
-            assert model.thresholds.review <= held < model.thresholds.link
-            lowered += 1
-    assert lowered
+    uncautious = compile_scorer(replace(model, cautions=Cautions()))
+    features = dict(records(400, 5))
+    lowered_count = 0
+    for left, right in permutations(list(features)[:120], 2):
+        full_weight, limited_weight = uncautious.weigh(features[left], features[right]), scorer.weigh(features[left], features[right])
+        assert limited_weight <= full_weight
+        if limited_weight < full_weight:
+            assert limited_weight == model.cautions.bits
+            assert model.thresholds.review <= limited_weight < model.thresholds.link
+            lowered_count += 1
+    assert lowered_count
 
 
 def test_the_explanation_names_the_caution_and_its_bits_add_up(scorer):
-    parts = scorer.explain(schooled("a"), schooled("b"))
+    parts = scorer.explain(with_state_id("a"), with_state_id("b"))
     assert parts[-1].comparison == "caution"
     assert parts[-1].level == OPPOSED_CAUTION
     assert sum(part.bits for part in parts) == pytest.approx(
-        scorer.weigh(schooled("a"), schooled("b")), abs=1e-9
+        scorer.weigh(with_state_id("a"), with_state_id("b")), abs=1e-9
     )
-    assert all(part.comparison != "caution" for part in scorer.explain(ISAIAH, schooled("a")))
+    assert all(part.comparison != "caution" for part in scorer.explain(ISAIAH, with_state_id("a")))
 
 
-def test_name_and_birth_date_alone_link_where_nothing_speaks_against(model, scorer):
-    assert scorer.weigh(ISAIAH, schooled("a")) >= model.thresholds.link
+def test_name_and_birth_date_alone_link_without_opposing_evidence(model, scorer):
+    assert scorer.weigh(ISAIAH, with_state_id("a")) >= model.thresholds.link
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_name_and_birth_date_alone_link_where_nothing_speaks_against(model, scor
     ],
     ids=lambda against: next(iter(against)),
 )
-def test_name_and_birth_date_alone_are_for_a_person_where_something_speaks_against(model, scorer, against):
-    known = replace(
-        schooled("a"),
+def test_name_and_birth_date_alone_need_review_with_opposing_evidence(model, scorer, against):
+    detailed = replace(
+        with_state_id("a"),
         middle="JAMES",
         middle_initial="J",
         ssn="one",
@@ -104,13 +104,13 @@ def test_name_and_birth_date_alone_are_for_a_person_where_something_speaks_again
         household_system="sis",
         birth_place="AKRON|OH|US",
     )
-    scored = scorer.score(known, replace(ISAIAH, **against))
-    assert scored.bits <= model.cautions.bits
-    assert scorer.score(replace(ISAIAH, **against), known) == scored
+    score = scorer.score(detailed, replace(ISAIAH, **against))
+    assert score.bits <= model.cautions.bits
+    assert scorer.score(replace(ISAIAH, **against), detailed) == score
 
 
-ELSEWHERE = {"addresses": ("19 MILL RD|43077",), "city": "DAYTON", "guardians": ("TASHA COLE",)}
-HERE = {"addresses": ("4 QUARRY RD|43078",), "city": "LIMA", "guardians": ("ANN WASHINGTON",)}
+OTHER_HOME = {"addresses": ("19 MILL RD|43077",), "city": "DAYTON", "guardians": ("TASHA COLE",)}
+FIRST_HOME = {"addresses": ("4 QUARRY RD|43078",), "city": "LIMA", "guardians": ("ANN WASHINGTON",)}
 
 
 @pytest.mark.parametrize(
@@ -124,31 +124,31 @@ HERE = {"addresses": ("4 QUARRY RD|43078",), "city": "LIMA", "guardians": ("ANN 
     ],
     ids=["a guardian's other surname", "middle initial and place of birth"],
 )
-def test_what_a_stranger_would_not_share_outweighs_another_home(model, scorer, left, right):
-    moved = replace(ISAIAH, **ELSEWHERE), replace(ISAIAH, **HERE)
-    assert scorer.weigh(*moved) == model.cautions.bits
-    borne_out = replace(moved[0], **left), replace(moved[1], **right)
-    assert scorer.weigh(*borne_out) > model.thresholds.link
-    assert scorer.weigh(*reversed(borne_out)) == scorer.weigh(*borne_out)
+def test_details_that_a_stranger_would_not_share_outweigh_another_home(model, scorer, left, right):
+    pair = replace(ISAIAH, **OTHER_HOME), replace(ISAIAH, **FIRST_HOME)
+    assert scorer.weigh(*pair) == model.cautions.bits
+    supported_pair = replace(pair[0], **left), replace(pair[1], **right)
+    assert scorer.weigh(*supported_pair) > model.thresholds.link
+    assert scorer.weigh(*reversed(supported_pair)) == scorer.weigh(*supported_pair)
 
 
-def test_a_guardian_of_the_childs_own_name_says_no_more_than_the_childs_name(model, scorer):
+def test_a_guardian_with_the_childs_surname_adds_no_evidence(model, scorer):
     mother = {"guardian_surnames": ("WASHINGTON",)}
-    pair = replace(ISAIAH, **ELSEWHERE | mother), replace(ISAIAH, **HERE | mother)
+    pair = replace(ISAIAH, **OTHER_HOME | mother), replace(ISAIAH, **FIRST_HOME | mother)
     assert scorer.weigh(*pair) == model.cautions.bits
 
 
-def test_two_families_numbers_speak_against_only_where_one_source_gave_both(model, scorer):
-    ours = replace(ISAIAH, household_ids=("sis|1",), household_system="sis")
-    theirs = replace(ISAIAH, household_ids=("ccwis|2",), household_system="ccwis")
-    assert scorer.weigh(ours, theirs) > model.thresholds.link
+def test_family_numbers_oppose_only_when_one_source_gave_both(model, scorer):
+    sis_record = replace(ISAIAH, household_ids=("sis|1",), household_system="sis")
+    ccwis_record = replace(ISAIAH, household_ids=("ccwis|2",), household_system="ccwis")
+    assert scorer.weigh(sis_record, ccwis_record) > model.thresholds.link
 
 
 HOME = {"addresses": ("4 QUARRY RD|43078",)}
 NAMELESS = replace(ISAIAH, given=None, given_forms=(), given_roots=(), **HOME)
 
 
-def test_a_placeholder_given_name_links_by_surname_birthday_and_home_but_never_one_of_a_multiple_birth(
+def test_a_placeholder_given_name_links_by_surname_birth_date_and_home_but_never_a_twin(
     model, scorer
 ):
     named = replace(ISAIAH, **HOME)
@@ -157,8 +157,8 @@ def test_a_placeholder_given_name_links_by_surname_birthday_and_home_but_never_o
         assert scorer.weigh(replace(NAMELESS, **doubt), named) <= model.cautions.bits
 
 
-def test_marks_tell_pairs_that_rest_on_name_and_birth_date_and_those_that_something_opposes(scorer):
-    features = {1: ISAIAH, 2: schooled("a"), 3: schooled("b")}
+def test_marks_show_uncorroborated_and_opposed_pairs(scorer):
+    features = {1: ISAIAH, 2: with_state_id("a"), 3: with_state_id("b")}
     weights = {
         (left, right): round(scorer.weigh(features[left], features[right]), 6)
         for left, right in ((1, 2), (1, 3), (2, 3))
@@ -168,15 +168,15 @@ def test_marks_tell_pairs_that_rest_on_name_and_birth_date_and_those_that_someth
     assert marks.opposed == {(2, 3)}
 
 
-def test_batch_and_online_hold_the_same_pair_down_in_either_order(model, scorer, tmp_path):
-    made = [(1, schooled("a")), (2, schooled("b"))]
+def test_batch_and_online_apply_the_same_caution_in_either_order(model, scorer, tmp_path):
+    features = [(1, with_state_id("a")), (2, with_state_id("b"))]
     for ends in ((1, 2), (2, 1)):
         pairs = pa.table({"lo": [ends[0]], "hi": [ends[1]]}, schema=PAIR_SCHEMA)
-        table = score_pairs(model, made, pairs, 0.0, ScoringResources(tmp_path))
+        table = score_pairs(model, features, pairs, 0.0, ScoringResources(tmp_path))
         assert table["bits"].to_pylist() == [model.cautions.bits]
 
 
-def test_a_table_of_cautions_that_is_not_one_is_refused():
+def test_an_invalid_table_of_cautions_is_refused():
     for table in ({}, {"bits": "much", "when": {}}, {"bits": 3.0, "when": {"x": 1}}):
         with pytest.raises(ModelError, match="cautions"):
             Cautions.parse(table)
@@ -184,9 +184,9 @@ def test_a_table_of_cautions_that_is_not_one_is_refused():
 
 def test_cautions_outside_the_review_band_are_refused(tmp_path):
     folder = tiny_model(tmp_path / "model")
-    head = folder / "model.toml"
+    head_file = folder / "model.toml"
     table = "[cautions]\nbits = 50.0\nwhen = { odd = 'given_l IS NULL' }\n\n[sha256]"
-    head.write_text(head.read_text("utf-8").replace("[sha256]", table), "utf-8")
+    head_file.write_text(head_file.read_text("utf-8").replace("[sha256]", table), "utf-8")
     with pytest.raises(ModelError, match="review band"):
         load_model(folder)
 

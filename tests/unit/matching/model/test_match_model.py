@@ -8,14 +8,14 @@ from tests.models import tiny_model
 from training.fit.model_writer import format_checksums_toml
 
 
-def sealed(folder):
-    """Fit the checksums to what the folder now holds."""
+def with_new_checksums(folder):
+    """Update the checksums to the folder's content."""
     head = (folder / "model.toml").read_text().split("[sha256]")[0]
     (folder / "model.toml").write_text(head + format_checksums_toml(folder))
     return folder
 
 
-def test_the_default_model_loads_and_keeps_its_thresholds_clear_of_zero():
+def test_the_default_model_loads_with_thresholds_above_zero():
     model = load_model(find_model_folder())
     assert model.ref == "children/5"
     assert model.thresholds.influence_floor > 0
@@ -48,17 +48,17 @@ def test_a_changed_file_is_refused(tmp_path, name):
         load_model(folder)
 
 
-def test_every_byte_is_in_the_digest(tmp_path):
+def test_the_digest_covers_every_byte(tmp_path):
     folder = tiny_model(tmp_path / "m")
-    before = load_model(folder).digest
-    other = shutil.copytree(folder, tmp_path / "n")
-    assert load_model(other).digest == before
-    (other / "card.md").write_text("another card")
-    assert load_model(sealed(other)).digest != before
+    original_digest = load_model(folder).digest
+    copied_folder = shutil.copytree(folder, tmp_path / "n")
+    assert load_model(copied_folder).digest == original_digest
+    (copied_folder / "card.md").write_text("another card")
+    assert load_model(with_new_checksums(copied_folder)).digest != original_digest
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ('standardizer = "', 'standardizer = "0-', "standardizer"),
         ("link = 12.0", "link = 1.0", "threshold"),
@@ -73,17 +73,17 @@ def test_every_byte_is_in_the_digest(tmp_path):
         ("name =", "name", "TOML"),
     ],
 )
-def test_a_wrong_head_is_refused_with_what_is_wrong(tmp_path, old, new, told):
+def test_an_invalid_model_head_is_refused_with_the_reason(tmp_path, old, new, message):
     folder = tiny_model(tmp_path / "m")
     text = (folder / "model.toml").read_text()
     assert old in text
     (folder / "model.toml").write_text(text.replace(old, new))
-    with pytest.raises(ModelError, match=told):
+    with pytest.raises(ModelError, match=message):
         load_model(folder)
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "told"),
+    ("file", "content", "message"),
     [
         ("settings.json", "{", "not JSON"),
         ("settings.json", "[]", "comparisons"),
@@ -93,11 +93,11 @@ def test_a_wrong_head_is_refused_with_what_is_wrong(tmp_path, old, new, told):
         ("frequencies.csv", "column,value,frequency\ngiven,ANA,0.5\n", "given"),
     ],
 )
-def test_a_wrong_file_is_refused_with_what_is_wrong(tmp_path, file, content, told):
+def test_an_invalid_model_file_is_refused_with_the_reason(tmp_path, file, content, message):
     folder = tiny_model(tmp_path / "m")
     (folder / file).write_text(content)
-    with pytest.raises(ModelError, match=told):
-        load_model(sealed(folder))
+    with pytest.raises(ModelError, match=message):
+        load_model(with_new_checksums(folder))
 
 
 def test_no_published_value_is_rare():

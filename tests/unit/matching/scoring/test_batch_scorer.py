@@ -1,4 +1,4 @@
-"""Features that are kept on DuckDB, and pairs scored over them time after time."""
+"""Load scorer: features kept in DuckDB, and pairs scored over them repeatedly."""
 
 import numpy as np
 import pyarrow as pa
@@ -19,101 +19,101 @@ FLOOR = -200.0
 
 
 @pytest.fixture
-def kept(tmp_path):
+def scorer(tmp_path):
     with LoadScorer(MODEL, ScoringResources(tmp_path)) as opened:
         yield opened
 
 
-def stored(made):
+def stored_batches(made):
     return batch_stored_features((number, features_to_bytes(features)) for number, features in made.items())
 
 
-def pairs_of(lo, hi):
-    """Every record of the one with every one of the other."""
+def cross_pairs(lo, hi):
+    """Return every record of one list paired with every one of the other."""
     ends = [(min(a, b), max(a, b)) for a in lo for b in hi]
-    columns = {name: [end[place] for end in ends] for place, name in enumerate(("lo", "hi"))}
+    columns = {name: [end[position] for end in ends] for position, name in enumerate(("lo", "hi"))}
     return pa.table(columns, schema=PAIR_SCHEMA)
 
 
-def once(tmp_path, made, pairs):
-    return score_stored_pairs(MODEL, stored(made), pairs, FLOOR, ScoringResources(tmp_path))
+def score_once(tmp_path, features, pairs):
+    return score_stored_pairs(MODEL, stored_batches(features), pairs, FLOOR, ScoringResources(tmp_path))
 
 
 @pytest.mark.parametrize("worth_a_thread", [batch_scorer.PAIRS_PER_THREAD, 300])
-def test_what_is_kept_is_scored_as_splink_scores_what_is_read_anew(
-    kept, tmp_path, monkeypatch, worth_a_thread
+def test_kept_features_score_like_freshly_read_ones(
+    scorer, tmp_path, monkeypatch, worth_a_thread
 ):
-    monkeypatch.setattr(kept, "_pairs_per_thread", worth_a_thread)
-    monkeypatch.setattr(kept, "_threads", 3)
-    made = dict(records(240, 5))
-    first, later = dict(list(made.items())[:100]), dict(list(made.items())[100:160])
-    for some, others in ((range(160, 200), first), (range(200, 240), first | later)):
-        lacking = kept.find_missing(np.array(sorted(others)))
-        assert len(lacking) == len(others) - (len(first) if len(others) > len(first) else 0)
-        kept.add_features(stored({number: made[number] for number in lacking.tolist()}))
-        # By the same numbers every time, as statements of one window are numbered as those of another.
-        passing = {-1 - place: made[number] for place, number in enumerate(some)}
-        pairs = pairs_of(passing, others)
-        found = kept.score(pairs, FLOOR, stored(passing))
-        assert found == once(tmp_path, others | passing, pairs)
-        assert found.num_rows
+    monkeypatch.setattr(scorer, "_pairs_per_thread", worth_a_thread)
+    monkeypatch.setattr(scorer, "_threads", 3)
+    features = dict(records(240, 5))
+    first_features, later_features = dict(list(features.items())[:100]), dict(list(features.items())[100:160])
+    for new_numbers, kept_features in ((range(160, 200), first_features), (range(200, 240), first_features | later_features)):
+        missing = scorer.find_missing(np.array(sorted(kept_features)))
+        assert len(missing) == len(kept_features) - (len(first_features) if len(kept_features) > len(first_features) else 0)
+        scorer.add_features(stored_batches({number: features[number] for number in missing.tolist()}))
+        # The same numbers are used each time, as statements of different windows have the same numbers.
+        temporary = {-1 - position: features[number] for position, number in enumerate(new_numbers)}
+        pairs = cross_pairs(temporary, kept_features)
+        scores = scorer.score(pairs, FLOOR, stored_batches(temporary))
+        assert scores == score_once(tmp_path, kept_features | temporary, pairs)
+        assert scores.num_rows
 
 
-def test_what_was_forgotten_is_lacking_and_may_be_kept_otherwise(kept, tmp_path):
-    made = dict(records(60, 6))
-    before = {number: made[number] for number in range(20)}
-    kept.add_features(stored(before))
-    changed = {number: made[number + 20] for number in (3, 7)}
-    kept.remove_features(np.array([3, 7, 99]))
-    assert kept.find_missing(np.arange(20)).tolist() == [3, 7]
-    kept.add_features(stored(changed))
-    assert kept.find_missing(np.arange(20)).tolist() == []
-    assert kept.stored_rows == 22
-    passing = {-1 - place: made[number] for place, number in enumerate(range(40, 60))}
-    pairs = pairs_of(passing, before)
-    assert kept.score(pairs, FLOOR, stored(passing)) == once(tmp_path, before | changed | passing, pairs)
+def test_removed_features_are_missing_and_can_be_replaced(scorer, tmp_path):
+    features = dict(records(60, 6))
+    initial = {number: features[number] for number in range(20)}
+    scorer.add_features(stored_batches(initial))
+    changed = {number: features[number + 20] for number in (3, 7)}
+    scorer.remove_features(np.array([3, 7, 99]))
+    assert scorer.find_missing(np.arange(20)).tolist() == [3, 7]
+    scorer.add_features(stored_batches(changed))
+    assert scorer.find_missing(np.arange(20)).tolist() == []
+    assert scorer.stored_rows == 22
+    temporary = {-1 - position: features[number] for position, number in enumerate(range(40, 60))}
+    pairs = cross_pairs(temporary, initial)
+    assert scorer.score(pairs, FLOOR, stored_batches(temporary)) == score_once(tmp_path, initial | changed | temporary, pairs)
 
 
-def test_what_passes_by_is_gone_though_scoring_fails(kept, monkeypatch):
-    made = dict(records(10, 7))
+def test_temporary_features_are_removed_when_scoring_fails(scorer, monkeypatch):
+    features = dict(records(10, 7))
 
-    def fails(*_, **__):
+    def fail_scoring(*_, **__):
         raise MemoryError
 
     with monkeypatch.context() as patched, pytest.raises(MemoryError):
-        patched.setattr(PairQuery, "weigh", fails)
-        kept.score(pairs_of([-1], [-2]), FLOOR, stored({-1: made[1], -2: made[2]}))
-    found = kept.score(pairs_of([-1], [-2]), FLOOR, stored({-1: made[3], -2: made[4]}))
-    assert found.num_rows == 1
+        patched.setattr(PairQuery, "weigh", fail_scoring)
+        scorer.score(cross_pairs([-1], [-2]), FLOOR, stored_batches({-1: features[1], -2: features[2]}))
+    scores = scorer.score(cross_pairs([-1], [-2]), FLOOR, stored_batches({-1: features[3], -2: features[4]}))
+    assert scores.num_rows == 1
 
 
-def test_what_passed_by_the_last_time_passes_again_under_other_numbers(kept, tmp_path):
+def test_previous_temporary_features_can_be_reused_under_other_numbers(scorer, tmp_path):
     made = dict(records(90, 9))
-    kept.add_features(stored({number: made[number] for number in range(30)}))
-    first = {-1 - place: made[30 + place] for place in range(20)}
-    kept.score(pairs_of(first, range(30)), FLOOR, stored(first))
-    second = {-1 - place: made[50 + place] for place in range(40)}
-    lower = {number - 40: features for number, features in first.items()}
-    pairs = pairs_of(second, [*lower, *range(30)])
-    found = kept.score(pairs, FLOOR, stored(second), 40)
-    whole = {number: made[number] for number in range(30)} | lower | second
-    assert found == once(tmp_path, whole, pairs)
-    again = kept.score(pairs, FLOOR, stored(second), stored(lower))
-    assert again == found
+    scorer.add_features(stored_batches({number: made[number] for number in range(30)}))
+    first_window = {-1 - position: made[30 + position] for position in range(20)}
+    scorer.score(cross_pairs(first_window, range(30)), FLOOR, stored_batches(first_window))
+    second_window = {-1 - position: made[50 + position] for position in range(40)}
+    renumbered = {number - 40: features for number, features in first_window.items()}
+    pairs = cross_pairs(second_window, [*renumbered, *range(30)])
+    scores = scorer.score(pairs, FLOOR, stored_batches(second_window), 40)
+    all_features = {number: made[number] for number in range(30)} | renumbered | second_window
+    assert scores == score_once(tmp_path, all_features, pairs)
+    second_scores = scorer.score(pairs, FLOOR, stored_batches(second_window), stored_batches(renumbered))
+    assert second_scores == scores
 
 
-def test_nothing_piles_up_beside_the_features(kept):
-    made = dict(records(40, 8))
-    kept.add_features(stored({number: made[number] for number in range(20)}))
+def test_scoring_leaves_no_tables_behind(scorer):
+    features = dict(records(40, 8))
+    scorer.add_features(stored_batches({number: features[number] for number in range(20)}))
     tables = []
     for _ in range(2):
-        passing = {-1 - place: made[number] for place, number in enumerate(range(20, 40))}
-        kept.score(pairs_of(passing, range(20)), FLOOR, stored(passing))
-        tables.append(kept._connection.sql("SELECT count(*) FROM duckdb_tables()").fetchall())
+        temporary = {-1 - position: features[number] for position, number in enumerate(range(20, 40))}
+        scorer.score(cross_pairs(temporary, range(20)), FLOOR, stored_batches(temporary))
+        tables.append(scorer._connection.sql("SELECT count(*) FROM duckdb_tables()").fetchall())
     assert tables[0] == tables[1]
 
 
-def test_pairs_are_cut_into_as_many_parts_as_there_are_threads_and_each_fits_into_memory(monkeypatch):
+def test_pairs_are_divided_into_one_part_per_thread_within_the_memory_limit(monkeypatch):
     monkeypatch.setattr(batch_scorer, "CHUNK_PAIRS", 1_000)
     sizes = {
         rows: [size for _, size in batch_scorer._divide_rows(rows, 4, 100)]
@@ -130,14 +130,14 @@ def test_pairs_are_cut_into_as_many_parts_as_there_are_threads_and_each_fits_int
     assert starts == [242 * part for part in range(17)]
 
 
-def test_progress_is_told_of_each_part(tmp_path, monkeypatch):
+def test_progress_is_reported_for_each_part(tmp_path, monkeypatch):
     monkeypatch.setattr(batch_scorer, "CHUNK_PAIRS", 30)
     monkeypatch.setattr(batch_scorer, "MAX_QUERIES", 1)
-    told, made = [], dict(records(20, 10))
+    reports, features = [], dict(records(20, 10))
     with LoadScorer(
-        MODEL, ScoringResources(tmp_path, progress=lambda done, total: told.append((done, total)))
-    ) as opened:
-        opened.add_features(stored({number: made[number] for number in range(10)}))
-        passing = {-1 - place: made[number] for place, number in enumerate(range(10, 20))}
-        opened.score(pairs_of(passing, range(10)), FLOOR, stored(passing))
-    assert told == [(25, 100), (50, 100), (75, 100), (100, 100)]
+        MODEL, ScoringResources(tmp_path, progress=lambda done, total: reports.append((done, total)))
+    ) as scorer_with_progress:
+        scorer_with_progress.add_features(stored_batches({number: features[number] for number in range(10)}))
+        temporary = {-1 - position: features[number] for position, number in enumerate(range(10, 20))}
+        scorer_with_progress.score(cross_pairs(temporary, range(10)), FLOOR, stored_batches(temporary))
+    assert reports == [(25, 100), (50, 100), (75, 100), (100, 100)]

@@ -1,4 +1,4 @@
-"""Queries that are answered at once, and what becomes of them when whoever asked leaves."""
+"""Pool of DuckDB cursors: concurrent queries, and their end after an interrupt."""
 
 import gc
 import signal
@@ -18,7 +18,7 @@ from mpi.matching.scoring.cursor_pool import CursorPool
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA
 
 TWO_MINUTES = "SELECT count(*) FROM range(200000) AS a, range(200000) AS b WHERE a.range + b.range = -1"
-SOON_S = 20
+TIMEOUT_S = 20
 
 
 @pytest.fixture
@@ -27,129 +27,129 @@ def connection():
         yield opened
 
 
-def two_minutes(cursor):
+def run_two_minute_query(cursor):
     return cursor.sql(TWO_MINUTES).fetchall()
 
 
 @contextmanager
-def interrupted_soon(when):
-    """Press Ctrl-C when that is set, expect to be out soon, and press it again, so that failing ends too."""
-    main, out, late = threading.main_thread().ident, threading.Event(), []
+def interrupt_soon(ready):
+    """Send Ctrl-C once ready, expect to leave soon, and send it again so that a failing test ends."""
+    main_thread, has_left, overdue = threading.main_thread().ident, threading.Event(), []
 
-    def press():
-        when.wait(SOON_S)
-        # A thread that is just about to wait for a lock overlooks a signal.
+    def send_interrupts():
+        ready.wait(TIMEOUT_S)
+        # A thread that is about to wait for a lock misses a signal.
         time.sleep(0.1)
-        signal.pthread_kill(main, signal.SIGINT)
-        while not out.wait(SOON_S):
-            late.append(True)
-            signal.pthread_kill(main, signal.SIGINT)
+        signal.pthread_kill(main_thread, signal.SIGINT)
+        while not has_left.wait(TIMEOUT_S):
+            overdue.append(True)
+            signal.pthread_kill(main_thread, signal.SIGINT)
 
-    pressing = threading.Thread(target=press)
-    # An interrupt is lost in what is called back at a collection, as Hypothesis is.
+    sender = threading.Thread(target=send_interrupts)
+    # An interrupt is lost in a callback of the garbage collector, such as Hypothesis's.
     gc.disable()
     try:
         with pytest.raises(KeyboardInterrupt):
-            pressing.start()
+            sender.start()
             try:
                 yield
             finally:
-                out.set()
+                has_left.set()
     finally:
         gc.enable()
-        pressing.join()
-    assert not late
+        sender.join()
+    assert not overdue
 
 
-def test_each_query_is_answered_more_of_them_than_threads(connection):
-    with CursorPool(connection, 2) as at_once:
-        asked = [
-            at_once.submit(lambda cursor, number=number: cursor.sql(f"SELECT {number}").fetchall())
+def test_more_queries_than_threads_are_all_answered(connection):
+    with CursorPool(connection, 2) as pool:
+        futures = [
+            pool.submit(lambda cursor, number=number: cursor.sql(f"SELECT {number}").fetchall())
             for number in range(7)
         ]
-        assert [answered.result() for answered in asked] == [[(number,)] for number in range(7)]
+        assert [future.result() for future in futures] == [[(number,)] for number in range(7)]
 
 
-def test_an_interrupt_ends_what_is_asked_and_what_would_be_next(connection):
-    begun, asked_later = threading.Event(), []
+def test_an_interrupt_ends_running_queries_and_starts_no_more(connection):
+    has_begun, later_queries = threading.Event(), []
 
-    def first(cursor):
-        begun.set()
-        return two_minutes(cursor)
+    def run_first(cursor):
+        has_begun.set()
+        return run_two_minute_query(cursor)
 
-    with interrupted_soon(begun), CursorPool(connection, 2) as at_once:
-        asked = [at_once.submit(first) for _ in range(2)]
-        at_once.submit(asked_later.append)
-        asked[0].result()
-    assert not asked_later
+    with interrupt_soon(has_begun), CursorPool(connection, 2) as pool:
+        futures = [pool.submit(run_first) for _ in range(2)]
+        pool.submit(later_queries.append)
+        futures[0].result()
+    assert not later_queries
 
 
-def test_an_interrupt_ends_a_query_that_is_begun_after_it(connection):
-    begun = threading.Event()
+def test_an_interrupt_ends_a_query_that_starts_after_it(connection):
+    has_begun = threading.Event()
 
-    def late(cursor):
-        begun.set()
+    def start_late(cursor):
+        has_begun.set()
         time.sleep(0.5)
-        return two_minutes(cursor)
+        return run_two_minute_query(cursor)
 
-    with interrupted_soon(begun), CursorPool(connection, 2) as at_once:
-        at_once.submit(late).result()
+    with interrupt_soon(has_begun), CursorPool(connection, 2) as pool:
+        pool.submit(start_late).result()
 
 
-def test_an_interrupt_while_a_thread_begins_leaves_no_query_behind(connection, monkeypatch):
-    start, begun, over = threading.Thread.start, threading.Event(), threading.Event()
+def test_an_interrupt_while_a_thread_starts_leaves_no_query_behind(connection, monkeypatch):
+    start, has_begun, has_ended = threading.Thread.start, threading.Event(), threading.Event()
 
-    def at_work(cursor):
-        begun.set()
+    def run_query(cursor):
+        has_begun.set()
         try:
-            return two_minutes(cursor)
+            return run_two_minute_query(cursor)
         finally:
-            over.set()
+            has_ended.set()
 
-    def interrupted(thread):
+    def start_interrupted(thread):
         start(thread)
-        begun.wait()
+        has_begun.wait()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(threading.Thread, "start", interrupted)
-    with pytest.raises(KeyboardInterrupt), CursorPool(connection, 2) as at_once:
-        at_once.submit(at_work)
-    assert over.is_set()
+    monkeypatch.setattr(threading.Thread, "start", start_interrupted)
+    with pytest.raises(KeyboardInterrupt), CursorPool(connection, 2) as pool:
+        pool.submit(run_query)
+    assert has_ended.is_set()
     connection.close()
 
 
-def test_a_query_that_comes_to_its_turn_after_all_have_left_is_not_asked(connection, monkeypatch):
-    kept, asked = [], []
+def test_a_query_whose_turn_comes_after_an_exit_is_not_run(connection, monkeypatch):
+    submitted, run_queries = [], []
     monkeypatch.setattr(
-        "mpi.matching.scoring.cursor_pool.ThreadPoolExecutor.submit", lambda _, *work: kept.append(work)
+        "mpi.matching.scoring.cursor_pool.ThreadPoolExecutor.submit", lambda _, *work: submitted.append(work)
     )
-    with CursorPool(connection, 2) as at_once:
-        at_once.submit(asked.append)
-    answer, *rest = kept[0]
+    with CursorPool(connection, 2) as pool:
+        pool.submit(run_queries.append)
+    answer, *arguments = submitted[0]
     with pytest.raises(CancelledError):
-        answer(*rest)
-    assert not asked
+        answer(*arguments)
+    assert not run_queries
 
 
-def test_an_error_of_one_query_is_told_and_ends_the_others(connection):
-    began = time.monotonic()
-    with pytest.raises(duckdb.CatalogException), CursorPool(connection, 2) as at_once:
-        at_once.submit(two_minutes)
-        at_once.submit(lambda cursor: cursor.sql("FROM nowhere").fetchall()).result()
-    assert time.monotonic() - began < SOON_S
+def test_an_error_of_one_query_is_raised_and_ends_the_others(connection):
+    start = time.monotonic()
+    with pytest.raises(duckdb.CatalogException), CursorPool(connection, 2) as pool:
+        pool.submit(run_two_minute_query)
+        pool.submit(lambda cursor: cursor.sql("FROM nowhere").fetchall()).result()
+    assert time.monotonic() - start < TIMEOUT_S
 
 
-def test_whoever_is_interrupted_while_pairs_are_scored_does_not_wait_for_them(tmp_path, monkeypatch):
-    weighed, begun = PairQuery.weigh, threading.Event()
+def test_an_interrupt_during_scoring_does_not_wait_for_the_query(tmp_path, monkeypatch):
+    weigh, has_begun = PairQuery.weigh, threading.Event()
 
-    def begins(*asked, **named):
-        begun.set()
-        return weighed(*asked, **named)
+    def note_and_weigh(*arguments, **options):
+        has_begun.set()
+        return weigh(*arguments, **options)
 
-    monkeypatch.setattr(PairQuery, "weigh", begins)
+    monkeypatch.setattr(PairQuery, "weigh", note_and_weigh)
     monkeypatch.setattr(PairQuery, "write_sql", lambda *_: TWO_MINUTES)
     pairs = pa.table({"lo": range(-50, 0), "hi": range(50)}, schema=PAIR_SCHEMA)
-    with LoadScorer(load_model(find_model_folder()), ScoringResources(tmp_path), pairs_per_thread=10) as kept:
-        with interrupted_soon(begun):
-            kept.score(pairs, -200.0, ())
-        assert kept._connection.sql("SELECT current_setting('disabled_optimizers')").fetchall() == [("",)]
+    with LoadScorer(load_model(find_model_folder()), ScoringResources(tmp_path), pairs_per_thread=10) as scorer:
+        with interrupt_soon(has_begun):
+            scorer.score(pairs, -200.0, ())
+        assert scorer._connection.sql("SELECT current_setting('disabled_optimizers')").fetchall() == [("",)]

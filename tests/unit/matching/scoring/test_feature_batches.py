@@ -1,4 +1,4 @@
-"""Features as they are stored, read by DuckDB."""
+"""Stored features are read into DuckDB completely, however they are batched."""
 
 import duckdb
 import orjson
@@ -11,22 +11,22 @@ from mpi.standardize.serialization import features_to_bytes
 
 
 @pytest.mark.parametrize("sizes", [(7,), (1, 1, 1, 1, 1, 1, 1), (3, 4), (4, 3), (2, 5)])
-def test_every_row_arrives_once_however_they_are_cut(sizes, monkeypatch):
+def test_every_row_arrives_once_for_any_batch_sizes(sizes, monkeypatch):
     monkeypatch.setattr(feature_batches, "ROW_GROUP_ROWS", 3)
     texts = [features_to_bytes(Features(given=f"N{n}", phones=(f"{n}",))).decode() for n in range(7)]
     assert len(orjson.loads(texts[0])) == len(FEATURE_COLUMNS)
-    whole = pa.table({"unique_id": range(7), "features": texts}, schema=feature_batches.STORED_FEATURE_SCHEMA)
-    ends = [sum(sizes[:n]) for n in range(len(sizes))]
-    cut = [whole.slice(first, size).to_batches()[0] for first, size in zip(ends, sizes, strict=True)]
+    table = pa.table({"unique_id": range(7), "features": texts}, schema=feature_batches.STORED_FEATURE_SCHEMA)
+    starts = [sum(sizes[:n]) for n in range(len(sizes))]
+    batches = [table.slice(first, size).to_batches()[0] for first, size in zip(starts, sizes, strict=True)]
     with duckdb.connect(":memory:") as connection:
         columns = ("given", "phones", "middle")
         feature_batches.create_feature_table(connection, "feature_table", columns)
-        feature_batches.insert_features(connection, "feature_table", iter(cut), columns)
+        feature_batches.insert_features(connection, "feature_table", iter(batches), columns)
         rows = connection.sql("FROM feature_table ORDER BY unique_id").fetchall()
     assert rows == [(n, f"N{n}", [f"{n}"], None) for n in range(7)]
 
 
-def test_of_no_rows_there_is_an_empty_table():
+def test_no_rows_give_an_empty_table():
     with duckdb.connect(":memory:") as connection:
         feature_batches.create_feature_table(connection, "feature_table", ("given",))
         feature_batches.insert_features(connection, "feature_table", iter([]), ("given",))

@@ -1,4 +1,4 @@
-"""What SQL finds to be shared is what is found record by record."""
+"""Shared values found by SQL equal those found record by record."""
 
 import random
 from dataclasses import replace
@@ -16,8 +16,8 @@ from tests.unit.matching.pairs import records
 SEAL = KeyedHash(b"s" * 32)
 
 
-def at_home(features, rng):
-    """The record with a first address that may be one of its addresses, or not, and a flat in it."""
+def with_own_address(features, rng):
+    """Return the record with a first address that may be among its addresses, and a unit."""
     number, street = str(rng.randrange(1, 4)), "MAIN ST"
     postal_code, city = rng.choice([("43001", "LINDEN"), (None, "LINDEN"), (None, None)])
     house = f"{number} {street}|{postal_code or city}"
@@ -34,15 +34,15 @@ def at_home(features, rng):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_values_found_by_set_are_those_found_record_by_record(tmp_path, seed):
+def test_shared_values_found_by_sql_equal_those_found_record_by_record(tmp_path, seed):
     rng = random.Random(seed)
-    made = [(number, at_home(each, rng)) for number, each in records(600, seed)]
-    batches = list(batch_stored_features((number, features_to_bytes(each)) for number, each in made))
-    with open_shared_value_table(tmp_path) as watched:
-        assert list(watched.count_batches(batches)) == batches
-        found = watched.find_shared()
-    expected = find_shared_values((each for _, each in made), SEAL)
-    assert make_shared_values(found, SEAL) == expected
-    assert set(found) == {"addresses", "phones", "email", "household_ids"}
-    assert any(value.count("|") == 2 for value in found["addresses"]), "a flat is a home of its own"
+    numbered = [(number, with_own_address(record, rng)) for number, record in records(600, seed)]
+    batches = list(batch_stored_features((number, features_to_bytes(record)) for number, record in numbered))
+    with open_shared_value_table(tmp_path) as shared_values:
+        assert list(shared_values.count_batches(batches)) == batches
+        shared = shared_values.find_shared()
+    expected = find_shared_values((record for _, record in numbered), SEAL)
+    assert make_shared_values(shared, SEAL) == expected
+    assert set(shared) == {"addresses", "phones", "email", "household_ids"}
+    assert any(value.count("|") == 2 for value in shared["addresses"]), "a flat is a home of its own"
     assert list(tmp_path.iterdir()) == []

@@ -11,8 +11,8 @@ from tests.unit.standardize.making import features_of
 ADDRESS_COLUMNS = ("street_number", "street", "unit", "city", "state", "postal_code")
 
 
-def home(**sent: object) -> tuple[str | None, ...]:
-    features = features_of(**sent)
+def parse_home(**fields: object) -> tuple[str | None, ...]:
+    features = features_of(**fields)
     return tuple(getattr(features, column) for column in ADDRESS_COLUMNS)
 
 
@@ -52,9 +52,9 @@ def home(**sent: object) -> tuple[str | None, ...]:
         ("Corner of Main & 3rd", None, "CORNER OF MAIN 3RD", None),
     ],
 )
-def test_a_street_line_is_read_into_its_parts(line, number, street, unit):
-    found = parse_street(line)
-    assert (found.number, found.street, found.unit) == (number, street, unit)
+def test_a_street_line_is_parsed_into_its_parts(line, number, street, unit):
+    parsed = parse_street(line)
+    assert (parsed.number, parsed.street, parsed.unit) == (number, street, unit)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_line_that_is_no_address_is_missing(line):
 
 
 @pytest.mark.parametrize("line", ["12 Oak St 12 Elm St", "1 A 2 B 3 C Apt 4", "Apt 4 12 Oak St Apt 5"])
-def test_a_line_that_the_parser_refuses_is_read_by_its_places(line):
+def test_a_line_that_the_parser_refuses_is_parsed_by_position(line):
     assert parse_street(line).street is not None
 
 
@@ -78,20 +78,20 @@ def test_a_line_that_the_parser_refuses_is_read_by_its_places(line):
         ("c/o Jane Doe", None), ("Attn: office of the registrar", None), ("", None), ("Apt", None),
     ],
 )  # fmt: skip
-def test_a_unit_is_read_without_the_word_for_its_kind(text, unit):
+def test_a_unit_is_parsed_without_its_designator(text, unit):
     assert parse_unit(text) == unit
 
 
 def test_the_second_line_may_hold_the_unit_or_the_street():
     expected = ("12", "OAK ST", "3", None, None, None)
-    assert home(address_line1="12 Oak St", address_line2="Apt 3") == expected
-    assert home(address_line1="c/o Jane Doe", address_line2="12 Oak St Apt 3") == expected
+    assert parse_home(address_line1="12 Oak St", address_line2="Apt 3") == expected
+    assert parse_home(address_line1="c/o Jane Doe", address_line2="12 Oak St Apt 3") == expected
 
 
-def test_a_zip_code_and_city_in_the_line_fill_fields_that_were_not_sent():
-    assert home(address_line1="12 Oak St, Columbus OH 43001")[3:] == ("COLUMBUS", None, "43001")
-    sent = {"address_line1": "12 Oak St, Columbus OH 43001", "city": "Dayton", "postal_code": "45402"}
-    assert home(**sent)[3:] == ("DAYTON", None, "45402")
+def test_a_zip_code_and_city_in_the_line_fill_missing_fields():
+    assert parse_home(address_line1="12 Oak St, Columbus OH 43001")[3:] == ("COLUMBUS", None, "43001")
+    fields = {"address_line1": "12 Oak St, Columbus OH 43001", "city": "Dayton", "postal_code": "45402"}
+    assert parse_home(**fields)[3:] == ("DAYTON", None, "45402")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_zip_code_and_city_in_the_line_fill_fields_that_were_not_sent():
         ("x43001", None), ("2134", "02134"), ("2134-5678", "02134"),
     ],
 )  # fmt: skip
-def test_a_postal_code_has_five_digits_its_lost_zero_given_back_or_is_missing(text, code):
+def test_a_postal_code_has_five_digits_with_a_lost_zero_restored_or_is_missing(text, code):
     assert features_of(postal_code=text).postal_code == code
 
 
@@ -110,7 +110,7 @@ def test_a_postal_code_has_five_digits_its_lost_zero_given_back_or_is_missing(te
     ("text", "state"),
     [("Ohio", "OH"), ("oh", "OH"), ("US-OH", "OH"), ("New York", "NY"), ("Ontario", "ONTARIO"), ("?", None)],
 )
-def test_a_state_is_two_letters_where_known(text, state):
+def test_a_known_state_becomes_two_letters(text, state):
     assert features_of(state=text).state == state
 
 
@@ -128,8 +128,8 @@ def test_a_city_has_one_spelling(text, city):
     assert features_of(city=text).city == city
 
 
-class TestKeys:
-    def test_each_address_that_is_whole_has_a_key(self):
+class TestAddressKeys:
+    def test_each_complete_address_has_a_key(self):
         rows = [
             {"address_line1": "61 Lake Drive", "postal_code": "43011"},
             {"address_line1": "12 Oak St", "city": "Dayton"},
@@ -149,12 +149,12 @@ class TestKeys:
             {"postal_code": "43001"},
         ],
     )
-    def test_an_address_without_number_or_place_has_none(self, row):
+    def test_an_incomplete_address_has_no_key(self, row):
         assert features_of(addresses=[row]).addresses == ()
 
     def test_the_columns_are_those_of_the_first_address(self):
         rows = [{"address_line1": "61 Lake Dr"}, {"address_line1": "12 Oak St", "city": "Dayton"}]
-        assert home(addresses=rows) == ("61", "LAKE DR", None, None, None, None)
+        assert parse_home(addresses=rows) == ("61", "LAKE DR", None, None, None, None)
 
 
 class TestConfidentialAddresses:
@@ -166,7 +166,7 @@ class TestConfidentialAddresses:
     }
     NOTHING = (None,) * 6
 
-    def test_a_restriction_leaves_nothing_to_compare(self):
+    def test_a_confidential_address_leaves_nothing_to_compare(self):
         features = features_of(**self.SENT, restrictions=[{"kind": "address_confidential"}])
         assert tuple(getattr(features, column) for column in ADDRESS_COLUMNS) == self.NOTHING
         assert features.addresses == ()
@@ -189,16 +189,16 @@ class TestConfidentialAddresses:
             ({"begin": "2026-12-01"}, True),
         ],
     )
-    def test_it_holds_until_an_end_that_can_be_read_has_come(self, interval, holds):
+    def test_a_restriction_holds_until_a_readable_end_date_has_come(self, interval, holds):
         restrictions = [{"kind": "address_confidential", **interval}]
         assert (features_of(**self.SENT, restrictions=restrictions).street is None) is holds
 
     @pytest.mark.parametrize("kind", ["sealed", "expunged", "protective_order", "opt_out"])
-    def test_other_restrictions_leave_addresses_alone(self, kind):
+    def test_other_restrictions_keep_addresses(self, kind):
         assert features_of(**self.SENT, restrictions=[{"kind": kind}]) == features_of(**self.SENT)
 
 
-def test_every_abbreviation_stands_for_itself():
+def test_every_abbreviation_maps_to_itself():
     assert all(STREET_SUFFIXES[short] == short for short in STREET_SUFFIXES.values())
 
 
@@ -226,22 +226,22 @@ LINES = st.tuples(NUMBERS, DIRECTIONS, STREET_NAMES, SUFFIXES, UNITS).map(
 
 
 @given(LINES)
-def test_reading_a_read_address_changes_nothing(line):
-    once = features_of(address_line1=line, city="Saint Louis", state="Missouri", postal_code="63101-0001")
-    sent = {
-        "address_line1": f"{once.street_number} {once.street}",
-        "address_line2": once.unit,
-        "city": once.city,
-        "state": once.state,
-        "postal_code": once.postal_code,
+def test_parsing_a_parsed_address_changes_nothing(line):
+    parsed = features_of(address_line1=line, city="Saint Louis", state="Missouri", postal_code="63101-0001")
+    fields = {
+        "address_line1": f"{parsed.street_number} {parsed.street}",
+        "address_line2": parsed.unit,
+        "city": parsed.city,
+        "state": parsed.state,
+        "postal_code": parsed.postal_code,
     }
-    assert features_of(**sent) == once
+    assert features_of(**fields) == parsed
 
 
 STORABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 
 
 @given(STORABLE, STORABLE)
-def test_any_text_is_read_into_parts_that_are_never_empty(line1, line2):
-    found = home(address_line1=line1, address_line2=line2, city=line2, state=line2)
-    assert all(part is None or (part and part.isascii()) for part in found)
+def test_any_text_is_parsed_into_non_empty_ascii_parts(line1, line2):
+    parts = parse_home(address_line1=line1, address_line2=line2, city=line2, state=line2)
+    assert all(part is None or (part and part.isascii()) for part in parts)

@@ -16,7 +16,7 @@ from tests.unit.standardize.making import features_of
         "2012-03-04T00:00:00Z", "3/4/2012 12:00:00 AM",
     ],
 )  # fmt: skip
-def test_each_accepted_way_to_write_a_date_is_read(text):
+def test_each_accepted_date_format_is_read(text):
     assert to_iso_day(text) == "2012-03-04"
 
 
@@ -24,15 +24,15 @@ def test_each_accepted_way_to_write_a_date_is_read(text):
     ("text", "year"),
     [("2012", 2012), ("2012-03", 2012), ("2012-00-00", 2012), ("2012-03-00", 2012), ("20120000", 2012)],
 )
-def test_of_a_partial_date_only_the_year_is_known(text, year):
-    reading = parse_date(text)
-    assert (reading.day, reading.year, reading.issue) == (None, year, "partial-date")
+def test_a_partial_date_gives_only_the_year(text, year):
+    parsed = parse_date(text)
+    assert (parsed.day, parsed.year, parsed.issue) == (None, year, "partial-date")
 
 
 @pytest.mark.parametrize("text", ["2015-02-30", "2015-13-01", "02/30/2015", "1492-10-12", "20150431"])
 def test_an_impossible_date_is_missing(text):
-    reading = parse_date(text)
-    assert (reading.day, reading.year, reading.issue) == (None, None, "impossible-date")
+    parsed = parse_date(text)
+    assert (parsed.day, parsed.year, parsed.issue) == (None, None, "impossible-date")
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,9 @@ def test_an_impossible_date_is_missing(text):
         "0000-00-00", "00000000", "0001-01-01", "1899-12-30", "1753-01-01", "01/01/1900", "99999999",
     ],
 )  # fmt: skip
-def test_a_sentinel_is_missing(text):
-    reading = parse_date(text)
-    assert (reading.day, reading.year, reading.issue) == (None, None, "sentinel-date")
+def test_a_sentinel_date_is_missing(text):
+    parsed = parse_date(text)
+    assert (parsed.day, parsed.year, parsed.issue) == (None, None, "sentinel-date")
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_any_other_text_is_unreadable(text):
 
 
 @given(st.dates(date(1901, 1, 1), date(2098, 12, 31)))
-def test_every_real_day_is_read_alike_in_every_order(day):
+def test_every_real_date_is_read_alike_in_every_format(day):
     spellings = (day.isoformat(), day.strftime("%Y%m%d"), day.strftime("%m/%d/%Y"), day.strftime("%m%d%Y"))
     assert {to_iso_day(text) for text in spellings} == {day.isoformat()}
 
 
 @given(st.text(max_size=20))
-def test_what_is_read_is_a_real_day(text):
+def test_a_parsed_date_is_a_real_date(text):
     day = to_iso_day(text)
     assert day is None or date.fromisoformat(day).isoformat() == day
 
@@ -70,12 +70,12 @@ def test_what_is_read_is_a_real_day(text):
     ("day", "swapped"),
     [("2012-04-07", "2012-07-04"), ("2012-04-04", None), ("2012-04-13", None), ("2012-12-01", "2012-01-12")],
 )
-def test_day_and_month_are_swapped_where_that_is_another_day(day, swapped):
+def test_day_and_month_are_swapped_where_that_is_another_date(day, swapped):
     assert swap_day_and_month(day) == swapped
 
 
 class TestBirthDates:
-    def test_a_whole_date_fills_every_column(self):
+    def test_a_complete_date_fills_every_column(self):
         features = features_of(birth_date="04/07/2012")
         assert features.birth_date == "2012-04-07"
         assert features.birth_date_swapped == "2012-07-04"
@@ -84,37 +84,37 @@ class TestBirthDates:
 
     @pytest.mark.parametrize("quality", ["estimated", "Estimated"])
     @pytest.mark.parametrize("day", ["2011-01-01", "2011-07-01", "2011-03-15"])
-    def test_of_an_estimated_placeholder_day_only_the_year_counts(self, quality, day):
+    def test_an_estimated_placeholder_date_gives_only_the_year(self, quality, day):
         features = features_of(birth_date=day, birth_date_quality=quality)
         assert (features.birth_date, features.birth_date_swapped, features.birth_dates) == (None, None, ())
         assert features.birth_year == 2011
 
-    def test_an_estimated_date_that_is_no_placeholder_day_stays(self):
+    def test_an_estimated_date_that_is_no_placeholder_is_kept(self):
         assert features_of(birth_date="2011-08-30", birth_date_quality="estimated").birth_date == "2011-08-30"
 
-    def test_of_a_date_that_the_source_calls_a_placeholder_only_the_year_counts(self):
+    def test_a_date_marked_as_placeholder_gives_only_the_year(self):
         features = features_of(birth_date="2011-08-30", birth_date_quality="placeholder")
         assert (features.birth_date, features.birth_year) == (None, 2011)
 
     @pytest.mark.parametrize("quality", [None, "verified", "reported", "unheard-of"])
-    def test_the_first_of_january_is_a_day_unless_the_source_doubts_it(self, quality):
+    def test_january_first_is_a_date_unless_the_source_doubts_it(self, quality):
         assert features_of(birth_date="2011-01-01", birth_date_quality=quality).birth_date == "2011-01-01"
 
-    def test_previous_dates_join_the_current_one(self):
+    def test_previous_dates_are_added_to_the_current_one(self):
         features = features_of(
             birth_date="2011-04-17", previous_birth_dates="2011-01-01|2015-02-30|04/17/2011"
         )
         assert features.birth_dates == ("2011-01-01", "2011-04-17")
 
     @pytest.mark.parametrize("day", ["2015-02-30", "1900-01-01", "2099-01-01", "2099", "66666666", "soon"])
-    def test_a_date_that_cannot_be_is_missing_in_every_column(self, day):
+    def test_an_impossible_date_is_missing_in_every_column(self, day):
         features = features_of(birth_date=day, previous_birth_dates=[day])
         assert (features.birth_date, features.birth_dates, features.birth_year) == (None, (), None)
 
-    def test_a_date_after_the_statement_is_missing_though_it_has_passed_since(self):
+    def test_a_date_after_the_statement_stays_missing_once_it_has_passed(self):
         assert features_of(birth_date="2026-06-01", as_of="2026-05-01").birth_date is None
         assert features_of(birth_date="2026-04-30", as_of="2026-05-01").birth_date == "2026-04-30"
 
-    def test_a_child_born_today_east_of_greenwich_is_not_born_in_the_future(self):
+    def test_a_birth_date_one_day_ahead_of_utc_is_not_in_the_future(self):
         assert features_of(birth_date="2026-05-02", as_of="2026-05-01T20:00:00Z").birth_date == "2026-05-02"
         assert features_of(birth_date="2026-05-03", as_of="2026-05-01T20:00:00Z").birth_date is None

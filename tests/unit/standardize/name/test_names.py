@@ -11,7 +11,7 @@ from mpi.standardize.name.names import (
 )
 from tests.unit.standardize.making import features_of
 
-# Words that names are made of, and what people and systems put between and around them.
+# Words that names consist of, and what people and systems put between and around them.
 WORDS = st.sampled_from(
     [
         "Ana",
@@ -72,14 +72,14 @@ class TestGivenNames:
     def test_one_name_has_one_spelling(self, written, name):
         assert parse_given_name(written).name == name
 
-    def test_a_compound_name_bears_its_parts(self):
+    def test_a_compound_name_has_its_parts_as_forms(self):
         assert features_of(first_name="Christopher-Mic").given_forms == (
             "CHRISTOPHER",
             "CHRISTOPHERMIC",
             "MIC",
         )
 
-    def test_an_initial_is_no_form_by_itself(self):
+    def test_an_initial_alone_is_no_additional_form(self):
         assert features_of(first_name="Mary J").given_forms == ("MARY", "MARYJ")
         assert features_of(first_name="J").given_forms == ("J",)
 
@@ -88,11 +88,11 @@ class TestGivenNames:
             features = features_of(first_name=written)
             assert (features.given, features.given_forms) == ("WILLIAM", ("BILL", "WILLIAM"))
 
-    def test_a_placeholder_with_a_suffix_is_one(self):
+    def test_a_placeholder_with_a_suffix_is_a_placeholder(self):
         assert features_of(first_name="Baby Jr", last_name="Unknown Jr").given_forms == ()
         assert features_of(first_name="Baby Jr", last_name="Unknown Jr").surname is None
 
-    def test_a_name_in_brackets_behind_a_placeholder_is_a_form(self):
+    def test_a_name_in_brackets_after_a_placeholder_is_a_form(self):
         features = features_of(first_name="Baby Boy (Noah)")
         assert (features.given, features.given_forms) == (None, ("NOAH",))
 
@@ -110,14 +110,14 @@ class TestGivenNames:
         assert replaced.given_forms == ("TY", "TYRONE")
         assert replaced.surname_forms == ("DYE", "DYER")
 
-    def test_a_very_long_name_is_cut_to_what_can_be_compared(self):
+    def test_a_very_long_name_is_cut_to_the_comparable_length(self):
         assert len(features_of(first_name="Ab " * 3000).given) == MAX_NAME_LETTERS
         assert len(features_of(first_name="Ab" * 5000).given) == MAX_NAME_LETTERS
 
 
 class TestNicknames:
     @pytest.mark.parametrize(
-        ("one", "other"),
+        ("nickname", "formal_name"),
         [
             ("Liz", "Elizabeth"),
             ("Bill", "William"),
@@ -126,14 +126,14 @@ class TestNicknames:
             ("Tony", "Anthony"),
         ],
     )
-    def test_a_nickname_and_its_formal_name_share_a_root(self, one, other):
-        shared = set(features_of(first_name=one).given_roots) & set(features_of(first_name=other).given_roots)
-        assert other.upper() in shared
+    def test_a_nickname_and_its_formal_name_share_a_root(self, nickname, formal_name):
+        shared = set(features_of(first_name=nickname).given_roots) & set(features_of(first_name=formal_name).given_roots)
+        assert formal_name.upper() in shared
 
-    @pytest.mark.parametrize(("one", "other"), [("Jayden", "Jaylen"), ("Marcus", "Malik"), ("Ava", "Eva")])
-    def test_names_that_only_look_alike_share_none(self, one, other):
-        assert not set(features_of(first_name=one).given_roots) & set(
-            features_of(first_name=other).given_roots
+    @pytest.mark.parametrize(("first_name", "second_name"), [("Jayden", "Jaylen"), ("Marcus", "Malik"), ("Ava", "Eva")])
+    def test_names_that_only_look_similar_share_no_root(self, first_name, second_name):
+        assert not set(features_of(first_name=first_name).given_roots) & set(
+            features_of(first_name=second_name).given_roots
         )
 
     def test_a_form_is_among_its_roots(self):
@@ -166,30 +166,30 @@ class TestSurnames:
             ("Kim Kim", "KIMKIM", ("KIM",)),
         ],
     )
-    def test_particles_prefixes_and_two_surnames_are_told_apart(self, written, name, tokens):
+    def test_particles_prefixes_and_two_last_names_are_distinguished(self, written, name, tokens):
         surname = parse_surname(written)
         assert (surname.name, surname.tokens) == (name, tokens)
 
-    def test_every_last_name_that_the_record_bears_is_a_form(self):
+    def test_every_last_name_of_the_record_is_a_form(self):
         features = features_of(last_name="Olsen", other_names="Emma Diaz|Emma de la Cruz")
         assert features.surname == "OLSEN"
         assert features.surname_forms == ("DELACRUZ", "DIAZ", "OLSEN")
 
-    def test_a_single_name_repeated_to_fill_the_field_is_no_surname(self):
+    def test_a_single_name_repeated_to_fill_the_field_is_no_last_name(self):
         features = features_of(
             first_name="Htoo", last_name="HTOO", other_names=[{"first_name": "A", "last_name": "a"}]
         )
         assert features.given == "HTOO"
         assert (features.surname, features.surname_tokens, features.surname_forms) == (None, (), ())
 
-    def test_a_placeholder_repeated_as_the_last_name_is_no_surname(self):
+    def test_a_placeholder_repeated_as_the_last_name_is_no_last_name(self):
         assert features_of(first_name="Test", last_name="Test").surname is None
         assert features_of(first_name="Ana", last_name="Test").surname == "TEST"
 
 
 class TestSuffixes:
     @pytest.mark.parametrize(
-        ("sent", "suffix"),
+        ("fields", "suffix"),
         [
             ({"suffix": "Jr."}, "JR"), ({"suffix": "junior"}, "JR"), ({"suffix": "3rd"}, "III"),
             ({"last_name": "Hayes Jr"}, "JR"), ({"last_name": "Hayes, Jr."}, "JR"),
@@ -200,23 +200,23 @@ class TestSuffixes:
             ({"suffix": "MD"}, None), ({"last_name": "Junior"}, None), ({"first_name": "Jr"}, None),
         ],
     )  # fmt: skip
-    def test_a_generational_suffix_is_found_where_sources_put_it(self, sent, suffix):
-        assert features_of(**sent).suffix == suffix
+    def test_a_generational_suffix_is_found_in_every_name_field(self, fields, suffix):
+        assert features_of(**fields).suffix == suffix
 
-    def test_a_suffix_is_taken_out_of_the_name(self):
+    def test_a_suffix_is_removed_from_the_name(self):
         features = features_of(first_name="John III", middle_name="Lee Jr", last_name="Hayes Jr")
         assert (features.given, features.middle, features.surname) == ("JOHN", "LEE", "HAYES")
 
-    def test_a_middle_name_that_is_only_a_suffix_is_no_middle_name(self):
+    def test_a_middle_name_that_is_only_a_suffix_is_missing(self):
         assert features_of(middle_name="Jr").middle is None
 
     @given(st.text(max_size=10))
-    def test_the_suffix_field_gives_one_of_five_or_nothing(self, text):
+    def test_the_suffix_field_gives_one_of_five_values_or_nothing(self, text):
         assert parse_suffix(text) in {None, "JR", "SR", "II", "III", "IV"}
 
 
 class TestMiddleNames:
-    def test_a_middle_name_has_its_initial(self):
+    def test_a_middle_name_has_an_initial(self):
         features = features_of(middle_name="De'Shawn")
         assert (features.middle, features.middle_initial) == ("DESHAWN", "D")
 
@@ -227,17 +227,17 @@ class TestMiddleNames:
 
 
 @given(NAMES)
-def test_reading_a_read_name_changes_nothing(text):
-    for read in (parse_given_name, parse_middle_name, parse_surname):
-        once = read(text)
-        if once.name is not None:
-            assert read(once.name).name == once.name
+def test_parsing_a_parsed_name_changes_nothing(text):
+    for parse in (parse_given_name, parse_middle_name, parse_surname):
+        parsed = parse(text)
+        if parsed.name is not None:
+            assert parse(parsed.name).name == parsed.name
     for token in parse_surname(text).tokens:
         assert parse_surname(token).tokens in {(token,), ()}
 
 
 @given(NAMES)
-def test_names_are_ascii_capitals_or_missing_and_never_empty(text):
+def test_names_are_missing_or_non_empty_ascii_capitals(text):
     features = features_of(
         first_name=text, middle_name=text, last_name=text, other_names=[{"first_name": text}]
     )

@@ -14,7 +14,7 @@ from tests.unit.standardize.making import features_of
         "XXX", "xx", "FNU", "TBD", "?", "-", "...", "😀",
     ],
 )  # fmt: skip
-def test_a_given_name_that_stands_for_none_is_missing(name):
+def test_a_placeholder_given_name_is_missing(name):
     features = features_of(first_name=name, other_names=[{"first_name": name}])
     assert (features.given, features.given_forms, features.given_roots) == (None, (), ())
 
@@ -39,34 +39,34 @@ def test_a_given_name_that_stands_for_none_is_missing(name):
         "Unkas",
     ],
 )
-def test_a_name_that_only_resembles_a_placeholder_stays(name):
+def test_a_name_that_only_resembles_a_placeholder_is_kept(name):
     assert features_of(first_name=name).given == name.upper()
 
 
 @pytest.mark.parametrize("name", ["Unknown", "UNK", "No Last Name", "LNU", "N/A", "XXX", "-"])
-def test_a_last_name_that_stands_for_none_is_missing(name):
+def test_a_placeholder_last_name_is_missing(name):
     features = features_of(last_name=name)
     assert (features.surname, features.surname_tokens, features.surname_forms) == (None, (), ())
 
 
 @pytest.mark.parametrize("name", ["Null", "None", "Test", "Na", "Baby", "Boy", "Doe", "Infante"])
-def test_surnames_that_people_bear_stay(name):
+def test_real_last_names_that_look_like_placeholders_are_kept(name):
     assert features_of(last_name=name).surname == name.upper()
 
 
 @pytest.mark.parametrize(
     "name", ["Baby Boy A", "BG B", "BB 1", "Twin B", "Twin", "Triplet C", "Boy B", "Infant A", "Baby A"]
 )
-def test_a_letter_for_each_child_marks_a_multiple_birth(name):
+def test_a_placeholder_with_a_letter_for_each_child_marks_a_multiple_birth(name):
     assert features_of(first_name=name).multiple_birth is True
     assert features_of(first_name=name, multiple_birth=False).multiple_birth is True
 
 
 @pytest.mark.parametrize("name", ["Baby Boy", "Baby Boy Adams", "Boyd", "BG", "Infant", "Ana", "Baby B"])
-def test_any_other_name_marks_none(name):
+def test_any_other_name_marks_no_multiple_birth(name):
     assert features_of(first_name=name).multiple_birth is None
 
 
-@pytest.mark.parametrize("said", [True, False, None])
-def test_the_sources_word_on_multiple_birth_is_kept(said):
-    assert features_of(first_name="Ana", multiple_birth=said).multiple_birth is said
+@pytest.mark.parametrize("stated", [True, False, None])
+def test_the_sources_statement_on_multiple_birth_is_kept(stated):
+    assert features_of(first_name="Ana", multiple_birth=stated).multiple_birth is stated

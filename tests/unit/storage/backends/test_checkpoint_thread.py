@@ -1,4 +1,4 @@
-"""SQLite's log is copied into the file beside the writers, not by them."""
+"""Checkpoints of SQLite's log by a thread beside the writers."""
 
 import sqlite3
 import time
@@ -11,17 +11,17 @@ from tests.index import an_index
 from tests.sqlite_log import log_bytes, opened, rows_in_file, within_seconds
 
 
-def write(connection, times):
-    for _ in range(times):
+def write_rows(connection, count):
+    for _ in range(count):
         connection.execute("INSERT INTO t VALUES (1)")
 
 
-def test_after_enough_commits_the_log_is_copied_into_the_file_while_it_stays_open(tmp_path, monkeypatch):
+def test_enough_commits_trigger_a_checkpoint_while_the_log_stays_open(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints_module, "CHECKPOINT_INTERVAL_S", 3_600)
     path = tmp_path / "log.db"
     connection = opened(path)
     checkpoints = Checkpointer(path)
-    write(connection, 3)
+    write_rows(connection, 3)
     for _ in range(COMMITS_PER_CHECKPOINT - 1):
         checkpoints.count_commit()
     assert not rows_in_file(path)
@@ -31,19 +31,19 @@ def test_after_enough_commits_the_log_is_copied_into_the_file_while_it_stays_ope
     connection.close()
 
 
-def test_so_it_is_after_one_commit_of_a_work_that_seldom_commits(tmp_path, monkeypatch):
+def test_a_rare_commit_triggers_a_checkpoint_after_the_interval(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints_module, "CHECKPOINT_INTERVAL_S", 0)
     path = tmp_path / "log.db"
     connection = opened(path)
     checkpoints = Checkpointer(path)
-    write(connection, 3)
+    write_rows(connection, 3)
     checkpoints.count_commit()
     assert within_seconds(10, lambda: rows_in_file(path))
     checkpoints.stop()
     connection.close()
 
 
-def test_the_thread_ends_when_the_database_is_closed_and_begins_again_when_it_is_used_again(tmp_path):
+def test_the_thread_ends_with_the_database_and_restarts_with_the_next_use(tmp_path):
     path = tmp_path / "log.db"
     connection = opened(path)
     checkpoints = Checkpointer(path)
@@ -51,7 +51,7 @@ def test_the_thread_ends_when_the_database_is_closed_and_begins_again_when_it_is
         for _ in range(COMMITS_PER_CHECKPOINT):
             checkpoints.count_commit()
         checkpoints.stop()
-    write(connection, 1)
+    write_rows(connection, 1)
     for _ in range(COMMITS_PER_CHECKPOINT):
         checkpoints.count_commit()
     assert within_seconds(10, lambda: rows_in_file(path))
@@ -59,34 +59,34 @@ def test_the_thread_ends_when_the_database_is_closed_and_begins_again_when_it_is
     connection.close()
 
 
-def test_a_commit_of_the_index_counts(tmp_path, monkeypatch):
-    counted = []
-    monkeypatch.setattr(Checkpointer, "count_commit", lambda *_: counted.append(1))
+def test_a_commit_of_the_index_is_counted(tmp_path, monkeypatch):
+    counts = []
+    monkeypatch.setattr(Checkpointer, "count_commit", lambda *_: counts.append(1))
     with an_index(tmp_path) as index, index.database.write(make_operator(), "test") as unit:
-        before = len(counted)
+        count_before = len(counts)
         unit.ensure_commit()
-    assert len(counted) == before + 1
+    assert len(counts) == count_before + 1
 
 
-def test_the_log_begins_anew_when_that_is_asked_for(tmp_path):
+def test_the_log_is_truncated_on_request(tmp_path):
     path = tmp_path / "log.db"
     with closing(opened(path)) as connection:
-        write(connection, 3)
+        write_rows(connection, 3)
         assert log_bytes(path)
         Checkpointer(path).truncate_log()
         assert not log_bytes(path)
         assert rows_in_file(path)
 
 
-def test_the_log_stays_where_somebody_reads_what_was_before_and_nobody_waits_long_for_that(tmp_path):
+def test_a_log_with_a_reader_is_kept_without_a_long_wait(tmp_path):
     path = tmp_path / "log.db"
     with closing(opened(path)) as connection, closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM t").fetchone()
-        write(connection, 3)
-        began = time.monotonic()
+        write_rows(connection, 3)
+        start = time.monotonic()
         Checkpointer(path).truncate_log()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - start < 5
         assert log_bytes(path)
         assert reader.execute("SELECT count(*) FROM t").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (3,)

@@ -1,4 +1,4 @@
-"""On SQLite the ledger is a file of its own: nobody who writes the database delays an answer."""
+"""On SQLite the ledger is a separate file, so that writers do not delay answers."""
 
 import os
 import shutil
@@ -28,14 +28,14 @@ RECORDS = "INSERT INTO disclosed_record (record_id, disclosure_id) VALUES (3, 1)
 NEXT = "INSERT INTO counter (name, next) VALUES ('disclosure', 3)"
 
 
-def lines(database):
+def ledger_lines(database):
     with database.read(OPERATOR) as unit:
         return unit.disclosures.all()
 
 
 @pytest.fixture
-def of_before(tmp_path):
-    """A database of the version before, with two lines of the ledger in it."""
+def older_database(tmp_path):
+    """A database of the previous version, with two lines in its ledger."""
     database = Database(f"sqlite:///{tmp_path / 'mpi.db'}")
     migrate.upgrade(database)
     config = migrate._alembic_config()
@@ -51,7 +51,7 @@ def of_before(tmp_path):
     opened.dispose()
 
 
-def test_a_look_up_is_answered_while_somebody_writes_the_database(tmp_path):
+def test_a_look_up_is_answered_during_a_write(tmp_path):
     with an_index(tmp_path, "sis") as index:
         load_rows(index, "sis", *many_children(3))
         with index.database.write(OPERATOR, "test") as unit:
@@ -63,10 +63,10 @@ def test_a_look_up_is_answered_while_somebody_writes_the_database(tmp_path):
             caller.start()
             caller.join(10)
             assert len(answers) == 1
-        assert [line.action for line in lines(index.database)] == ["crosswalk.read"]
+        assert [line.action for line in ledger_lines(index.database)] == ["crosswalk.read"]
 
 
-def test_a_line_is_in_the_ledgers_file_when_the_answer_leaves(tmp_path):
+def test_a_line_is_in_the_ledger_file_before_the_answer_leaves(tmp_path):
     with an_index(tmp_path, "sis") as index:
         load_rows(index, "sis", *many_children(3))
         look_up_crosswalk(index, OPERATOR, "sis", "c1")
@@ -75,15 +75,15 @@ def test_a_line_is_in_the_ledgers_file_when_the_answer_leaves(tmp_path):
         plain.close()
 
 
-def test_the_lines_of_an_older_database_move_once_and_keep_their_numbers(of_before):
-    assert migrate.upgrade(of_before) is migrate.SchemaState.BEHIND
-    assert migrate.schema_drift(of_before) == []
-    assert [(line.client, line.record_ids) for line in lines(of_before)] == [("a", (3, 14)), ("b", ())]
-    with of_before.read(OPERATOR) as unit:
+def test_ledger_lines_of_an_older_database_move_once_and_keep_their_numbers(older_database):
+    assert migrate.upgrade(older_database) is migrate.SchemaState.BEHIND
+    assert migrate.schema_drift(older_database) == []
+    assert [(line.client, line.record_ids) for line in ledger_lines(older_database)] == [("a", (3, 14)), ("b", ())]
+    with older_database.read(OPERATOR) as unit:
         assert [line.client for line in unit.disclosures.about_records("2026-01-01", [14])] == ["a", "b"]
-    with of_before.ledger.write(OPERATOR, "disclose") as unit:
+    with older_database.ledger.write(OPERATOR, "disclose") as unit:
         assert unit.counters.take("disclosure") == 3
-    plain = sqlite3.connect(of_before.ledger_path.with_name("mpi.db"))
+    plain = sqlite3.connect(older_database.ledger_path.with_name("mpi.db"))
     tables = {name for (name,) in plain.execute("SELECT name FROM sqlite_master")}
     plain.close()
     assert not {"disclosure", "disclosed_record"} & tables
@@ -103,35 +103,35 @@ migrate.upgrade(Database(sys.argv[1]))
 """
 
 
-def test_a_move_that_was_killed_half_way_is_finished_by_the_next(of_before):
-    done = subprocess.run([sys.executable, "-c", DYING, of_before.url], env=dict(os.environ), check=False)
-    assert done.returncode == 9
-    assert migrate.schema_state(of_before) is migrate.SchemaState.BEHIND
-    migrate.upgrade(of_before)
-    assert [line.client for line in lines(of_before)] == ["a", "b"]
+def test_an_interrupted_move_is_completed_by_the_next_upgrade(older_database):
+    process = subprocess.run([sys.executable, "-c", DYING, older_database.url], env=dict(os.environ), check=False)
+    assert process.returncode == 9
+    assert migrate.schema_state(older_database) is migrate.SchemaState.BEHIND
+    migrate.upgrade(older_database)
+    assert [line.client for line in ledger_lines(older_database)] == ["a", "b"]
 
 
-def test_the_lines_of_another_index_are_never_mixed_with_ones_own(of_before, tmp_path):
-    migrate.upgrade(of_before)
-    of_before.dispose()
-    other = tmp_path / "other"
-    other.mkdir()
-    shutil.copy(tmp_path / "mpi-ledger.db", other / "mpi-ledger.db")
-    made = Database(f"sqlite:///{other / 'mpi.db'}")
+def test_the_ledger_of_another_index_is_refused(older_database, tmp_path):
+    migrate.upgrade(older_database)
+    older_database.dispose()
+    other_folder = tmp_path / "other"
+    other_folder.mkdir()
+    shutil.copy(tmp_path / "mpi-ledger.db", other_folder / "mpi-ledger.db")
+    other_database = Database(f"sqlite:///{other_folder / 'mpi.db'}")
     with pytest.raises(StoreError, match="not of this index"):
-        migrate.upgrade(made)
-    made.dispose()
+        migrate.upgrade(other_database)
+    other_database.dispose()
 
 
-def test_an_index_without_its_ledger_is_not_opened(of_before):
-    migrate.upgrade(of_before)
-    of_before.dispose()
-    of_before.ledger_path.unlink()
+def test_an_index_without_its_ledger_is_not_opened(older_database):
+    migrate.upgrade(older_database)
+    older_database.dispose()
+    older_database.ledger_path.unlink()
     with pytest.raises(StoreError, match=r"ledger .* is missing"):
-        migrate.require_current(of_before)
+        migrate.require_current(older_database)
 
 
-def test_a_record_that_the_ledger_names_after_the_backup_gives_its_number_to_no_other(tmp_path):
+def test_record_numbers_in_the_ledger_are_not_reused_after_a_restore(tmp_path):
     with an_index(tmp_path, "sis") as index:
         load_rows(index, "sis", *many_children(3))
         with index.database.ledger.write(OPERATOR, "disclose") as unit:
@@ -144,7 +144,7 @@ def test_a_record_that_the_ledger_names_after_the_backup_gives_its_number_to_no_
             assert sorted(unit.records.active_canonical_keys()) == [1, 2, 3, 51, 52]
 
 
-def test_verify_finds_that_a_line_of_the_ledger_is_missing(tmp_path):
+def test_verify_reports_a_missing_ledger_line(tmp_path):
     with an_index(tmp_path, "sis") as index:
         load_rows(index, "sis", *many_children(3))
         for name in ("c0", "c1", "c2"):

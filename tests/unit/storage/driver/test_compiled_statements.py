@@ -1,4 +1,4 @@
-"""Statements composed once: what their rows are called is known to whoever runs them, whenever."""
+"""Compiled statements: column names are known to every caller, even to concurrent ones."""
 
 import pytest
 from sqlalchemy import bindparam, column, literal_column, select, table
@@ -9,11 +9,11 @@ from mpi.storage.driver.compiled_statements import Prepared, Statements
 FRUIT = select(column("id"), column("name")).select_from(table("fruit"))
 
 
-class Driver:
-    """Answers one row; while it is waited for what its columns are, something else may happen."""
+class FakeDriver:
+    """Driver that answers one row, and runs a callback while its columns are read."""
 
-    def __init__(self, meanwhile=lambda: None) -> None:
-        self.meanwhile = meanwhile
+    def __init__(self, callback=lambda: None) -> None:
+        self.meanwhile = callback
 
     def cursor(self):
         return self
@@ -30,13 +30,13 @@ class Driver:
         return [(1, "pear")]
 
 
-def test_rows_have_names_also_for_who_runs_it_while_its_first_run_is_answered():
+def test_rows_are_named_for_a_caller_that_runs_during_the_first_run():
     prepared, names = Prepared(FRUIT, sqlite.dialect(), [], many=False), []
 
-    def run(driver) -> None:
+    def run_statement(driver) -> None:
         names.extend(row.name for row in prepared.run(driver, {}).all())
 
-    run(Driver(meanwhile=lambda: run(Driver())))
+    run_statement(FakeDriver(meanwhile=lambda: run_statement(FakeDriver())))
     assert len(names) > 1
     assert set(names) == {"pear"}
 
@@ -57,10 +57,10 @@ def test_a_list_is_written_out_as_sqlalchemy_writes_it(statement, length):
     assert prepared._text((length,))[0].count("?") == 2 * length + 1 + (statement is QUERIED)
 
 
-def test_a_statement_that_takes_a_long_list_is_prepared_when_it_first_comes():
+def test_a_statement_with_a_long_list_is_prepared_at_its_first_use():
     statements = Statements(sqlite.dialect(paramstyle="qmark"))
-    some, many = select(column("id")).where(IDS.whereclause), select(column("id")).where(IDS.whereclause)
-    few = {"kind": "a", "ids": list(range(99))}
-    assert statements.prepared(some, few) is None
-    assert statements.prepared(some, few) is not None
-    assert statements.prepared(many, {"kind": "a", "ids": list(range(100))}) is not None
+    first_statement, second_statement = select(column("id")).where(IDS.whereclause), select(column("id")).where(IDS.whereclause)
+    parameters = {"kind": "a", "ids": list(range(99))}
+    assert statements.prepared(first_statement, parameters) is None
+    assert statements.prepared(first_statement, parameters) is not None
+    assert statements.prepared(second_statement, {"kind": "a", "ids": list(range(100))}) is not None

@@ -1,4 +1,4 @@
-"""Statements sent by libpq itself: what they mean, when they are waited for, and how they fail."""
+"""Statements sent through libpq's pipeline: results, round trips and errors."""
 
 import time
 
@@ -17,14 +17,14 @@ _COUNT = text("SELECT count(*) FROM counter")
 
 @pytest.fixture
 def database(postgres_url):
-    opened = Database(postgres_url)
-    yield opened
-    opened.dispose()
+    database = Database(postgres_url)
+    yield database
+    database.dispose()
 
 
 @pytest.fixture
-def warm(database):
-    """The statements of this file have been seen before: a first run is SQLAlchemy's."""
+def database_with_prepared_statements(database):
+    """A database in which this file's statements have run once; SQLAlchemy makes the first run."""
     with database.write(make_operator(), "test") as unit:
         for name in ("one", "two"):
             unit.connection.execute(_ADD, {"name": name, "next": 1})
@@ -32,21 +32,21 @@ def warm(database):
     return database
 
 
-def counted_waits(monkeypatch, session):
-    """The round trips of a session from now on."""
-    waits = []
+def count_round_trips(monkeypatch, session):
+    """Return a list that grows with each round trip of the session."""
+    round_trips = []
     wait = session.driver.wait
 
-    def noted(*arguments, **options):
-        waits.append(1)
+    def wait_noted(*arguments, **options):
+        round_trips.append(1)
         return wait(*arguments, **options)
 
-    monkeypatch.setattr(session.driver, "wait", noted)
-    return waits
+    monkeypatch.setattr(session.driver, "wait", wait_noted)
+    return round_trips
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"),
+    ("sql_type", "value"),
     [
         ("bigint", 2**63 - 1),
         ("bigint", -(2**63)),
@@ -67,130 +67,130 @@ def counted_waits(monkeypatch, session):
         ("double precision[]", [0.1, None]),
     ],
 )
-def test_a_value_of_any_kind_comes_back_as_it_was_sent(database, kind, value):
-    echo = text(f"SELECT CAST(:value AS {kind}) AS value")
+def test_a_value_of_any_type_is_returned_unchanged(database, sql_type, value):
+    echo = text(f"SELECT CAST(:value AS {sql_type}) AS value")
     with database.read(make_operator()) as unit:
         answers = [unit.connection.execute(echo, {"value": value}).scalar() for _ in range(3)]
     assert answers == [value] * 3
     assert {type(answer) for answer in answers} == {type(value)}
 
 
-def test_a_percent_sign_in_a_statement_stays_one(database):
-    ends = text("SELECT :name LIKE 'a%'")
+def test_a_percent_sign_in_a_statement_is_kept(database):
+    statement = text("SELECT :name LIKE 'a%'")
     with database.read(make_operator()) as unit:
-        assert [unit.connection.execute(ends, {"name": n}).scalar() for n in ("b", "ab", "b")] == [
+        assert [unit.connection.execute(statement, {"name": n}).scalar() for n in ("b", "ab", "b")] == [
             False, True, False,
         ]  # fmt: skip
 
 
 @pytest.mark.parametrize("value", ["a\0b", ["a\0b"]])
-def test_text_that_postgresql_cannot_hold_is_refused_and_not_cut(database, value):
+def test_text_that_postgresql_cannot_store_is_refused_and_not_cut(database, value):
     echo = text("SELECT CAST(:value AS text[])" if isinstance(value, list) else "SELECT :value")
-    plain = ["a"] if isinstance(value, list) else "a"
+    valid_value = ["a"] if isinstance(value, list) else "a"
     with pytest.raises(StoreError, match="refused"), database.read(make_operator()) as unit:
-        for each in (plain, plain, value):
-            unit.connection.execute(echo, {"value": each}).scalar()
+        for sent_value in (valid_value, valid_value, value):
+            unit.connection.execute(echo, {"value": sent_value}).scalar()
 
 
-def test_what_needs_no_answer_is_sent_with_the_next_that_does(warm, monkeypatch):
-    with warm.write(make_operator(), "test") as unit:
-        waits = counted_waits(monkeypatch, unit.connection)
+def test_a_statement_without_a_result_is_sent_with_the_next_one_that_has_one(database_with_prepared_statements, monkeypatch):
+    with database_with_prepared_statements.write(make_operator(), "test") as unit:
+        round_trips = count_round_trips(monkeypatch, unit.connection)
         for name in ("three", "four", "five"):
             unit.connection.execute(_ADD, {"name": name, "next": 1})
-        assert waits == []
+        assert round_trips == []
         assert unit.connection.execute(_COUNT).scalar() == 5
-        assert len(waits) == 1
-    assert len(waits) == 2
+        assert len(round_trips) == 1
+    assert len(round_trips) == 2
 
 
-def test_what_is_set_off_is_done_before_its_answer_is_waited_for(warm):
-    wait = text("SELECT pg_sleep(0.4)")
-    with warm.write(make_operator(), "test") as unit:
-        unit.connection.execute(wait).all()
-        asked = unit.connection.execute(wait)
+def test_a_sent_statement_runs_before_its_answer_is_read(database_with_prepared_statements):
+    sleep_statement = text("SELECT pg_sleep(0.4)")
+    with database_with_prepared_statements.write(make_operator(), "test") as unit:
+        unit.connection.execute(sleep_statement).all()
+        pending_result = unit.connection.execute(sleep_statement)
         unit.send()
         time.sleep(0.6)
-        began = time.perf_counter()
-        asked.all()
-        assert time.perf_counter() - began < 0.3
+        start = time.perf_counter()
+        pending_result.all()
+        assert time.perf_counter() - start < 0.3
 
 
-def test_many_rows_are_one_round_trip_and_all_are_counted(warm, monkeypatch):
-    change = text("UPDATE counter SET next = next + :more WHERE name = :name")
-    with warm.write(make_operator(), "test") as unit:
+def test_many_rows_take_one_round_trip_and_all_are_counted(database_with_prepared_statements, monkeypatch):
+    statement = text("UPDATE counter SET next = next + :more WHERE name = :name")
+    with database_with_prepared_statements.write(make_operator(), "test") as unit:
         for _ in range(2):
-            waits = counted_waits(monkeypatch, unit.connection)
+            round_trips = count_round_trips(monkeypatch, unit.connection)
             rows = [{"more": n, "name": name} for n, name in enumerate(("one", "two", "none"))]
-            changed = unit.connection.execute(change, rows)
-        assert changed.rowcount == 2
-        assert len(waits) == 1
+            result = unit.connection.execute(statement, rows)
+        assert result.rowcount == 2
+        assert len(round_trips) == 1
 
 
-def test_a_statement_of_sqlalchemys_own_comes_after_those_that_were_sent(warm):
-    with warm.write(make_operator(), "test") as unit:
+def test_a_statement_of_sqlalchemy_runs_after_those_sent_before(database_with_prepared_statements):
+    with database_with_prepared_statements.write(make_operator(), "test") as unit:
         unit.connection.execute(_ADD, {"name": "three", "next": 7})
-        found = unit.connection.execute(select(_counter.c.next).where(_counter.c.name == "three")).scalar()
-        assert found == 7
+        value = unit.connection.execute(select(_counter.c.next).where(_counter.c.name == "three")).scalar()
+        assert value == 7
         unit.connection.execute(_ADD, {"name": "four", "next": 8})
-    with warm.read(make_operator()) as unit:
+    with database_with_prepared_statements.read(make_operator()) as unit:
         assert unit.connection.execute(_COUNT).scalar() == 4
 
 
-def test_a_statement_that_is_refused_is_told_and_takes_all_back(warm):
-    with pytest.raises(StoreError), warm.write(make_operator(), "test") as unit:
+def test_a_refused_statement_is_reported_and_rolls_everything_back(database_with_prepared_statements):
+    with pytest.raises(StoreError), database_with_prepared_statements.write(make_operator(), "test") as unit:
         unit.connection.execute(_ADD, {"name": "three", "next": 1})
         unit.connection.execute(_ADD, {"name": "one", "next": 1})
         unit.connection.execute(_COUNT).scalar()
-    with pytest.raises(StoreError), warm.write(make_operator(), "test") as unit:
+    with pytest.raises(StoreError), database_with_prepared_statements.write(make_operator(), "test") as unit:
         unit.connection.execute(_ADD, {"name": "one", "next": 1})
-    with warm.write(make_operator(), "test") as unit:
+    with database_with_prepared_statements.write(make_operator(), "test") as unit:
         assert unit.connection.execute(_COUNT).scalar() == 2
         unit.connection.execute(_ADD, {"name": "three", "next": 1})
-    with warm.read(make_operator()) as unit:
+    with database_with_prepared_statements.read(make_operator()) as unit:
         assert unit.connection.execute(_COUNT).scalar() == 3
 
 
-def test_a_statement_first_sent_behind_one_that_is_refused_can_be_sent_again(warm):
-    later = text("SELECT max(next) FROM counter WHERE next < :most")
-    with warm.write(make_operator(), "test") as unit:
-        unit.connection.execute(later, {"most": 1})
-    with pytest.raises(StoreError), warm.write(make_operator(), "test") as unit:
+def test_a_statement_first_sent_after_a_refused_one_can_be_sent_again(database_with_prepared_statements):
+    statement = text("SELECT max(next) FROM counter WHERE next < :most")
+    with database_with_prepared_statements.write(make_operator(), "test") as unit:
+        unit.connection.execute(statement, {"most": 1})
+    with pytest.raises(StoreError), database_with_prepared_statements.write(make_operator(), "test") as unit:
         unit.connection.execute(_ADD, {"name": "one", "next": 1})
-        unit.connection.execute(later, {"most": 9}).scalar()
-    with warm.write(make_operator(), "test") as unit:
-        assert unit.connection.execute(later, {"most": 9}).scalar() == 1
+        unit.connection.execute(statement, {"most": 9}).scalar()
+    with database_with_prepared_statements.write(make_operator(), "test") as unit:
+        assert unit.connection.execute(statement, {"most": 9}).scalar() == 1
 
 
-def test_a_glance_keeps_what_it_is_answered_whoever_runs_it(warm):
+def test_an_autocommit_read_commits_whichever_path_runs_it(database_with_prepared_statements):
     for name in ("three", "four"):
-        with warm.read_autocommit(make_operator()) as unit:
+        with database_with_prepared_statements.read_autocommit(make_operator()) as unit:
             unit.connection.execute(text(_ADD.text), {"name": name + "'", "next": 1})
             unit.connection.execute(_ADD, {"name": name, "next": 1})
-    with warm.read(make_operator()) as unit:
+    with database_with_prepared_statements.read(make_operator()) as unit:
         assert unit.connection.execute(_COUNT).scalar() == 6
 
 
-def test_a_glance_costs_one_round_trip(warm, monkeypatch):
-    with warm.read_autocommit(make_operator()) as unit:
-        waits = counted_waits(monkeypatch, unit.connection)
+def test_an_autocommit_read_takes_one_round_trip(database_with_prepared_statements, monkeypatch):
+    with database_with_prepared_statements.read_autocommit(make_operator()) as unit:
+        round_trips = count_round_trips(monkeypatch, unit.connection)
         assert unit.connection.execute(_COUNT).scalar() == 2
-    assert len(waits) == 1
-    with warm.read_autocommit(make_operator()) as unit:
+    assert len(round_trips) == 1
+    with database_with_prepared_statements.read_autocommit(make_operator()) as unit:
         unit.connection.execute(_ADD, {"name": "three", "next": 1})
-    assert len(waits) == 2
+    assert len(round_trips) == 2
 
 
-def test_a_glance_that_is_refused_is_told_before_it_ends(warm):
-    with pytest.raises(StoreError), warm.read_autocommit(make_operator()) as unit:
+def test_a_refused_autocommit_statement_is_reported(database_with_prepared_statements):
+    with pytest.raises(StoreError), database_with_prepared_statements.read_autocommit(make_operator()) as unit:
         unit.connection.execute(_ADD, {"name": "one", "next": 1})
-    with warm.read_autocommit(make_operator()) as unit:
+    with database_with_prepared_statements.read_autocommit(make_operator()) as unit:
         assert unit.connection.execute(_COUNT).scalar() == 2
 
 
-def test_a_unit_that_does_nothing_costs_no_round_trip(warm, monkeypatch):
-    with warm.write(make_operator(), "test") as unit:
+def test_an_empty_unit_takes_no_round_trip(database_with_prepared_statements, monkeypatch):
+    with database_with_prepared_statements.write(make_operator(), "test") as unit:
         session = unit.connection
-    waits = counted_waits(monkeypatch, session)
-    with warm.read(make_operator()):
+    round_trips = count_round_trips(monkeypatch, session)
+    with database_with_prepared_statements.read(make_operator()):
         pass
-    assert waits == []
+    assert round_trips == []

@@ -1,4 +1,4 @@
-"""Schema 0008: tasks of an earlier version learn the sources of their records."""
+"""Schema 0008: tasks of an earlier version get the sources of their records."""
 
 from alembic import command
 from sqlalchemy import text
@@ -6,7 +6,7 @@ from sqlalchemy import text
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
 
-NEEDED = (
+SETUP_STATEMENTS = (
     "INSERT INTO agency (id, code, name) VALUES (1, 'a', 'a')",
     (
         "INSERT INTO source (id, code, name, agency_id, kind, feed_mode, duplicates_expected, trust,"
@@ -25,14 +25,14 @@ NEEDED = (
 )
 
 
-def test_a_task_knows_the_source_of_each_of_its_records(tmp_path):
+def test_a_task_gets_the_source_of_each_of_its_records(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'old.db'}")
     config = migrate._alembic_config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0007")
         connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-        for statement in NEEDED:
+        for statement in SETUP_STATEMENTS:
             connection.execute(text(statement))
         command.upgrade(config, "0008")
         sources = connection.execute(text("SELECT lo_source, hi_source, harm_unflagged FROM task")).one()

@@ -1,4 +1,4 @@
-"""A ledger from before it was kept by record answers for each record once it is upgraded."""
+"""Upgrade of a ledger from before it was indexed by record."""
 
 from alembic import command
 from sqlalchemy import text
@@ -7,7 +7,7 @@ from mpi.domain.viewer import make_operator
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
 
-OLD = """
+OLD_LINES = """
 INSERT INTO disclosure (id, at, client, action, record_ids, fields, handle) VALUES
   (1, '2026-01-01', 'a', 'person.read', '[3,14]', '[]', NULL),
   (2, '2026-01-02', 'b', 'person.read', '[14,31]', '[]', NULL),
@@ -16,14 +16,14 @@ INSERT INTO disclosure (id, at, client, action, record_ids, fields, handle) VALU
 """
 
 
-def test_every_line_of_an_old_ledger_is_found_by_its_records_and_from_its_moment_on(tmp_path, database_url):
+def test_every_line_of_an_old_ledger_is_found_by_record_and_date(tmp_path, database_url):
     database = Database(database_url or f"sqlite:///{tmp_path / 'old.db'}")
     migrate.upgrade(database)
     config = migrate._alembic_config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0002")
-        connection.execute(text(OLD))
+        connection.execute(text(OLD_LINES))
     assert migrate.upgrade(database) is migrate.SchemaState.BEHIND
     assert migrate.schema_drift(database) == []
     with database.read(make_operator()) as unit:
@@ -31,7 +31,7 @@ def test_every_line_of_an_old_ledger_is_found_by_its_records_and_from_its_moment
             record: [line.client for line in unit.disclosures.about_records("2026-01-01", [record])]
             for record in (1, 3, 14, 31)
         }
-        later = [line.client for line in unit.disclosures.about_records("2026-01-02", [3, 14])]
+        later_clients = [line.client for line in unit.disclosures.about_records("2026-01-02", [3, 14])]
     assert clients == {1: ["c"], 3: ["a", "c"], 14: ["a", "b", "c"], 31: ["b", "c"]}
-    assert later == ["b", "c"]
+    assert later_clients == ["b", "c"]
     database.dispose()

@@ -1,4 +1,4 @@
-"""What SQLite alone must be told, and how it fails. What both stores do alike: tests/conformance."""
+"""Settings and errors specific to SQLite; tests/conformance has what both stores share."""
 
 import sqlite3
 
@@ -20,7 +20,7 @@ def database(tmp_path):
     database.dispose()
 
 
-def test_commits_are_durable_and_keys_are_enforced(database):
+def test_commits_are_durable_and_foreign_keys_are_enforced(database):
     with database.read(make_operator()) as unit:
         pragmas = {
             name: unit.connection.execute(text(f"PRAGMA {name}")).scalar()
@@ -30,43 +30,43 @@ def test_commits_are_durable_and_keys_are_enforced(database):
 
 
 @pytest.fixture
-def spares_the_disk(monkeypatch):
-    """SQLite as other builds have it: what is deleted stays in the file until something is written there."""
+def without_secure_delete(monkeypatch):
+    """SQLite as other builds have it: deleted content stays in the file until it is overwritten."""
     connect = sqlite3.dbapi2.connect
 
-    def connected(*args, **options):
+    def connect_without(*args, **options):
         connection = connect(*args, **options)
         connection.execute("PRAGMA secure_delete=OFF")
         return connection
 
-    monkeypatch.setattr(sqlite3.dbapi2, "connect", connected)
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", connect_without)
 
 
 @pytest.mark.usefixtures("spares_the_disk")
-def test_what_is_deleted_is_overwritten_in_both_files_whatever_the_build_does_by_default(tmp_path):
+def test_deleted_content_is_overwritten_in_both_files_whatever_the_builds_default(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'mpi.db'}")
     migrate.upgrade(database)
-    for one, path in ((database, tmp_path / "mpi.db"), (database.ledger, database.ledger_path)):
-        with one.engine.begin() as connection:
+    for own_database, path in ((database, tmp_path / "mpi.db"), (database.ledger, database.ledger_path)):
+        with own_database.engine.begin() as connection:
             connection.execute(text("INSERT INTO counter (name, next) VALUES ('Xanthippe', 1)"))
-        assert b"Xanthippe" in all_of(one, path)
-        with one.engine.begin() as connection:
+        assert b"Xanthippe" in file_content(own_database, path)
+        with own_database.engine.begin() as connection:
             connection.execute(text("DELETE FROM counter WHERE name = 'Xanthippe'"))
-        assert b"Xanthippe" not in all_of(one, path)
+        assert b"Xanthippe" not in file_content(own_database, path)
     with database.read(make_operator()) as unit:
         for name in ("main", "ledger"):
             assert unit.connection.execute(text(f"PRAGMA {name}.secure_delete")).scalar() == 1
     database.dispose()
 
 
-def all_of(database, path):
-    """What the file holds once it is closed, its log with it."""
+def file_content(database, path):
+    """Return the content of the closed database file, its log included."""
     database.engine.dispose()
     return path.read_bytes()
 
 
 @pytest.mark.usefixtures("spares_the_disk")
-def test_an_expunged_name_leaves_the_file_whatever_the_build_does_by_default(tmp_path):
+def test_an_expunged_name_leaves_the_file_whatever_the_builds_default(tmp_path):
     child = {"local_id": "1", "first_name": "Xanthippe", "birth_date": "2011-02-03"}
     with an_index(tmp_path, "sis") as index:
         load_rows(index, "sis", child, *many_children(3))
@@ -77,7 +77,7 @@ def test_an_expunged_name_leaves_the_file_whatever_the_build_does_by_default(tmp
         assert b"anthippe" not in (tmp_path / "mpi.db").read_bytes()
 
 
-def test_a_full_disk_is_one_line_without_the_statement_and_leaves_nothing(database, tmp_path):
+def test_a_full_disk_gives_one_error_line_without_the_statement_and_keeps_nothing(database, tmp_path):
     with pytest.raises(StoreError, match="disk is full") as caught:
         with database.write(make_operator(), "test") as unit:
             pages = unit.connection.execute(text("PRAGMA page_count")).scalar()

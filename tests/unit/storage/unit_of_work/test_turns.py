@@ -8,46 +8,46 @@ from mpi.storage.unit_of_work import database
 from tests.index import OPERATOR, an_index
 
 
-def test_writers_of_one_process_wait_for_each_other_in_turn(tmp_path):
+def test_writers_of_one_process_wait_for_each_other_in_order(tmp_path):
     order = []
     with an_index(tmp_path) as index:
 
-        def second() -> None:
+        def write_second() -> None:
             with index.database.write(make_operator("second"), "test"):
                 order.append("second")
 
-        waiting = threading.Thread(target=second)
+        thread = threading.Thread(target=write_second)
         with index.database.write(OPERATOR, "test"):
-            waiting.start()
-            waiting.join(0.05)
-            assert waiting.is_alive()
+            thread.start()
+            thread.join(0.05)
+            assert thread.is_alive()
             order.append("first")
-        waiting.join(5)
+        thread.join(5)
     assert order == ["first", "second"]
 
 
-def test_a_writer_that_waits_too_long_is_told_so_and_the_next_is_served(tmp_path, monkeypatch):
+def test_a_writer_that_waits_too_long_fails_and_the_next_one_succeeds(tmp_path, monkeypatch):
     with an_index(tmp_path) as index:
-        told = []
+        errors = []
 
-        def second() -> None:
+        def write_second() -> None:
             try:
                 with index.database.write(OPERATOR, "test"):
                     pass
             except StoreError as error:
-                told.append(str(error))
+                errors.append(str(error))
 
         monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
         with index.database.write(OPERATOR, "test"):
-            waiting = threading.Thread(target=second)
-            waiting.start()
-            waiting.join(5)
-        assert told == ["the database is busy with another writer: try again"]
+            thread = threading.Thread(target=write_second)
+            thread.start()
+            thread.join(5)
+        assert errors == ["the database is busy with another writer: try again"]
         with index.database.write(OPERATOR, "test") as unit:
             assert unit.commit_no
 
 
-def test_a_writer_that_fails_gives_up_its_turn(tmp_path):
+def test_a_failed_writer_releases_its_turn(tmp_path):
     with an_index(tmp_path) as index:
         with pytest.raises(ZeroDivisionError), index.database.write(OPERATOR, "test"):
             raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""Clients of the API are added, listed and revoked; each does what it was granted and nothing else."""
+"""API clients are added, listed and revoked; each does what it was granted and no more."""
 
 import pytest
 
@@ -13,47 +13,47 @@ from tests.unit.cli.conftest import is_one_line
 
 
 @pytest.fixture
-def opened(home):
+def index(home):
     index = open_index(Settings())
     yield index
     index.database.dispose()
 
 
-def added(mpi, *options) -> str:
-    made = mpi("client", "add", "district-01", *options, "--json")
-    assert made.code == 0, made.err
-    return made.json["api_key"]
+def add_district_client(mpi, *options) -> str:
+    result = mpi("client", "add", "district-01", *options, "--json")
+    assert result.code == 0, result.err
+    return result.json["api_key"]
 
 
-def test_a_client_does_what_it_was_granted_and_nothing_else(mpi, opened):
-    key = added(mpi, "--scope", "record.write", "--scope", "record.read", "--source", "sis")
-    viewer = authenticate(opened, key, None)
+def test_a_client_does_what_it_was_granted_and_no_more(mpi, index):
+    key = add_district_client(mpi, "--scope", "record.write", "--scope", "record.read", "--source", "sis")
+    viewer = authenticate(index, key, None)
     assert viewer.client == "district-01"
-    upsert(opened, viewer, "sis", {"local_id": "1", "first_name": "Ana", "last_name": "Lopez"})
+    upsert(index, viewer, "sis", {"local_id": "1", "first_name": "Ana", "last_name": "Lopez"})
     with pytest.raises(AccessDenied):
-        upsert(opened, viewer, "ccwis", {"local_id": "1", "first_name": "Ana", "last_name": "Lopez"})
+        upsert(index, viewer, "ccwis", {"local_id": "1", "first_name": "Ana", "last_name": "Lopez"})
     with pytest.raises(AccessDenied):
-        look_up_person(opened, viewer, "T7K3-M92Q-X0HN")
+        look_up_person(index, viewer, "T7K3-M92Q-X0HN")
 
 
-def test_only_a_hash_of_the_key_is_kept(mpi, home):
-    key = added(mpi, "--scope", "report", "--all-sources")
+def test_only_a_hash_of_the_key_is_stored(mpi, home):
+    key = add_district_client(mpi, "--scope", "report", "--all-sources")
     assert key.startswith("mpi_")
     assert key.encode() not in (home / "mpi.db").read_bytes()
     assert key not in mpi("client", "list").out
 
 
-def test_a_revoked_key_opens_nothing_more(mpi, opened):
-    key = added(mpi, "--scope", "report", "--all-sources")
-    assert authenticate(opened, key, None).sources is None
+def test_a_revoked_key_is_refused(mpi, index):
+    key = add_district_client(mpi, "--scope", "report", "--all-sources")
+    assert authenticate(index, key, None).sources is None
     assert mpi("client", "revoke", "district-01").code == 0
     with pytest.raises(NotAuthenticated):
-        authenticate(opened, key, None)
+        authenticate(index, key, None)
     [listed] = [c for c in mpi("client", "list", "--json").json if c["name"] == "district-01"]
     assert listed["revoked"] is not None
     assert mpi("client", "revoke", "district-01").code == 6
-    again = mpi("client", "add", "district-01", "--scope", "report", "--all-sources")
-    assert (again.code, is_one_line(again.err)) == (7, True)
+    second_add = mpi("client", "add", "district-01", "--scope", "report", "--all-sources")
+    assert (second_add.code, is_one_line(second_add.err)) == (7, True)
 
 
 @pytest.mark.parametrize(
@@ -66,58 +66,58 @@ def test_a_revoked_key_opens_nothing_more(mpi, opened):
         (("--all-sources",), 2),
     ],
 )
-def test_a_grant_that_is_not_whole_is_refused(mpi, home, options, code):
-    refused = mpi("client", "add", "district-01", *options)
-    assert (refused.code, is_one_line(refused.err)) == (code, True)
+def test_an_incomplete_grant_is_refused(mpi, home, options, code):
+    result = mpi("client", "add", "district-01", *options)
+    assert (result.code, is_one_line(result.err)) == (code, True)
 
 
-def test_nobody_grants_more_than_they_have(opened):
-    partial = Viewer("admin", None, frozenset({Action.CLIENT_ADMIN, Action.REPORT}), frozenset({"sis"}))
+def test_a_client_cannot_grant_more_than_it_has(index):
+    limited_viewer = Viewer("admin", None, frozenset({Action.CLIENT_ADMIN, Action.REPORT}), frozenset({"sis"}))
     for scopes, sources in ((["decide"], ["sis"]), (["report"], ["ccwis"]), (["report"], None)):
         with pytest.raises(AccessDenied):
-            add_client(opened, partial, "more", scopes, sources)
-    add_client(opened, partial, "less", ["report"], ["sis"])
+            add_client(index, limited_viewer, "more", scopes, sources)
+    add_client(index, limited_viewer, "less", ["report"], ["sis"])
     for forbidden in (
-        lambda v: add_client(opened, v, "x", ["report"], ["sis"]),
-        lambda v: list_clients(opened, v),
-        lambda v: revoke_client(opened, v, "less"),
+        lambda v: add_client(index, v, "x", ["report"], ["sis"]),
+        lambda v: list_clients(index, v),
+        lambda v: revoke_client(index, v, "less"),
     ):
         with pytest.raises(AccessDenied):
             forbidden(Viewer("nobody", None, frozenset(Action) - {Action.CLIENT_ADMIN}, None))
 
 
 def test_a_source_is_paused_and_resumed(mpi, home):
-    def sent() -> str:
+    def resolve_outcome() -> str:
         child = {"source": "sis", "local_id": "1", "first_name": "Ana", "last_name": "Lopez"}
         return mpi("resolve", "--json", send=child).json["outcome"]
 
     assert mpi("source", "pause", "sis").code == 0
-    assert sent() == "held"
+    assert resolve_outcome() == "held"
     assert mpi("source", "resume", "--all", "--json").json["resolved"] == 1
-    assert sent() == "unchanged"
+    assert resolve_outcome() == "unchanged"
     assert mpi("source", "pause").code == 5
     assert mpi("source", "resume", "nowhere").code == 6
 
 
-def test_a_file_of_new_local_ids_is_taken_at_once_and_back_again(mpi, home, tmp_path):
+def test_a_file_of_new_local_ids_is_applied_at_once_and_undone(mpi, home, tmp_path):
     child = {"source": "sis", "local_id": "1", "first_name": "Ana", "last_name": "Lopez"}
     eid = mpi("resolve", "--json", send=child).json["enterprise_id"]
     file = tmp_path / "new.csv"
     file.write_text("old,new\n1,2027-1\n9,10\n")
-    done = mpi("rekey", str(file), "--source", "sis", "--json")
-    assert (done.json["rekeyed"], done.json["unknown"]) == (1, ["9"])
-    found = mpi("crosswalk", "--source", "sis", "--local-id", "2027-1", "--json").json
-    assert found["enterprise_id"] == eid
-    assert mpi("undo", str(done.json["step"]), "--step").code == 0
+    result = mpi("rekey", str(file), "--source", "sis", "--json")
+    assert (result.json["rekeyed"], result.json["unknown"]) == (1, ["9"])
+    crosswalk = mpi("crosswalk", "--source", "sis", "--local-id", "2027-1", "--json").json
+    assert crosswalk["enterprise_id"] == eid
+    assert mpi("undo", str(result.json["step"]), "--step").code == 0
     assert mpi("crosswalk", "--source", "sis", "--local-id", "2027-1").code == 6
-    for wrong in ("a,b\n1,2\n", "old,new\n1\n", "old,new\n1,2\n1,3\n"):
-        file.write_text(wrong)
+    for content in ("a,b\n1,2\n", "old,new\n1\n", "old,new\n1,2\n1,3\n"):
+        file.write_text(content)
         refused = mpi("rekey", str(file), "--source", "sis")
         assert (refused.code, is_one_line(refused.err)) == (5, True)
 
 
 def test_a_freeze_window_is_added_listed_and_lifted(mpi, home):
-    made = mpi(
+    result = mpi(
         "freeze",
         "add",
         "sis",
@@ -129,7 +129,7 @@ def test_a_freeze_window_is_added_listed_and_lifted(mpi, home):
         "count-day",
         "--json",
     )
-    assert (made.json["state"], made.json["ends_on"]) == ("coming", "2999-03-04")
+    assert (result.json["state"], result.json["ends_on"]) == ("coming", "2999-03-04")
     assert "count-day" in mpi("freeze", "list").out
     assert mpi("freeze", "lift", "1").code == 0
     assert [window["state"] for window in mpi("freeze", "list", "--json").json] == ["lifted"]

@@ -10,7 +10,7 @@ from tests.unit.cli.conftest import is_one_line
 
 
 @pytest.fixture
-def loaded(mpi, home, a_file):
+def loaded_home(mpi, home, a_file):
     rows = [
         "1,Amara,Okonkwo,2014-03-09,43001",
         "2,Bjorn,Lindqvist,2013-01-02,43002",
@@ -21,37 +21,37 @@ def loaded(mpi, home, a_file):
     return home
 
 
-def test_a_sample_is_drawn_once_a_month_and_the_dashboard_tells_of_it(mpi, loaded):
-    drawn = mpi("sample", "--json").json
-    assert (drawn["new"], drawn["month"]) == (True, clock.today()[:7])
-    assert [(one["stratum"], one["pairs"], one["drawn"]) for one in drawn["strata"]] == [
+def test_a_sample_is_drawn_once_a_month_and_shown_on_the_dashboard(mpi, loaded_home):
+    sample = mpi("sample", "--json").json
+    assert (sample["new"], sample["month"]) == (True, clock.today()[:7])
+    assert [(stratum["stratum"], stratum["pairs"], stratum["drawn"]) for stratum in sample["strata"]] == [
         ("linked-strong", 2, 2),
         ("linked-near", 1, 1),
     ]
-    again = mpi("sample")
-    assert "linked-strong" in again.out
-    assert "was drawn before" in again.err
-    found = mpi("quality", "--json").json
-    assert found["quality"]["links"]["automatic"] == 3
-    assert found["forecast"]["backlog"] == 0
+    second_draw = mpi("sample")
+    assert "linked-strong" in second_draw.out
+    assert "was drawn before" in second_draw.err
+    dashboard = mpi("quality", "--json").json
+    assert dashboard["quality"]["links"]["automatic"] == 3
+    assert dashboard["forecast"]["backlog"] == 0
 
 
-def test_another_month_cannot_be_drawn(mpi, loaded):
-    refused = mpi("sample", "--month", "2020-01")
-    assert refused.code == 5
-    assert is_one_line(refused.err)
+def test_a_sample_of_another_month_is_refused(mpi, loaded_home):
+    result = mpi("sample", "--month", "2020-01")
+    assert result.code == 5
+    assert is_one_line(result.err)
 
 
-def test_the_dashboard_is_shown_to_people_with_a_forecast_in_words(mpi, loaded):
+def test_the_dashboard_shows_a_forecast_in_words(mpi, loaded_home):
     mpi("sample")
-    shown = mpi("quality")
-    assert shown.code == 0
-    for told in ("questions that wait", "match rate", "Blind samples", "nothing can be said yet"):
-        assert told in shown.out
+    result = mpi("quality")
+    assert result.code == 0
+    for text in ("questions that wait", "match rate", "Blind samples", "nothing can be said yet"):
+        assert text in result.out
     assert "review tried" in mpi("quality", "--review", "4").out
 
 
-def test_labels_are_written_for_the_fit_by_their_owner_alone(mpi, loaded, tmp_path):
+def test_labels_are_written_to_a_private_file(mpi, loaded_home, tmp_path):
     mpi("decide", "SAME", "sis:1", "ccwis:1", "--reason", "same-child")
     mpi("decide", "DIFFERENT", "sis:1", "/", "sis:2", "ccwis:2", "--reason", "sibling")
     out = tmp_path / "labels.csv"
@@ -66,9 +66,9 @@ def test_labels_are_written_for_the_fit_by_their_owner_alone(mpi, loaded, tmp_pa
     assert {row["decided_on"] for row in rows} == {clock.today()}
 
 
-def test_labels_for_no_known_purpose_are_refused(mpi, loaded, tmp_path):
-    refused = mpi("export", "labels", "--out", str(tmp_path / "x.csv"), "--purpose", "curiosity")
-    assert (refused.code, is_one_line(refused.err)) == (5, True)
+def test_an_unknown_purpose_of_labels_is_refused(mpi, loaded_home, tmp_path):
+    result = mpi("export", "labels", "--out", str(tmp_path / "x.csv"), "--purpose", "curiosity")
+    assert (result.code, is_one_line(result.err)) == (5, True)
     assert not (tmp_path / "x.csv").exists()
     assert (
         mpi(
