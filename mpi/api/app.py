@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -81,7 +82,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     )  # fmt: skip
     app.state.index = index
     app.state.matchers = {}
-    app.state.metrics = Metrics()
+    app.state.metrics = metrics = Metrics()
     problems.install_error_handlers(app)
     page_route.install(app)
     # Routes are matched in order, so the most frequent ones come first.
@@ -99,15 +100,14 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
         app.include_router(view_as.router)
     else:
         sign_in.install(app)
-    app.add_middleware(
-        RequestMiddleware, metrics=app.state.metrics, dispatcher=FastPathDispatcher(fast_path_routers)
-    )
+    app.add_middleware(RequestMiddleware, metrics=metrics, dispatcher=FastPathDispatcher(fast_path_routers))
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Start the deferred search with the application, and stop it."""
+    app.state.index = replace(app.state.index, block_counts=app.state.metrics.block_counts)
     to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
     worker = DeferredSearchWorker(lambda: app.state.index)
     worker.start()

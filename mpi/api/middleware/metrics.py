@@ -1,30 +1,45 @@
-"""HTTP metrics in Prometheus text format, without personal data.
+"""Prometheus metrics of HTTP requests and large blocks, without personal data.
 
-Format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+A server of one process counts in memory. Where several workers serve, each counts in its own files of the
+folder that ``PROMETHEUS_MULTIPROC_DIR`` names (see ``mpi.api.server.workers``), and any of them answers a
+scrape with the sums.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+import os
 from http import HTTPMethod
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from mpi.service.core.block_limits import BlockCounts
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-"""Media type of the Prometheus text format."""
+SHARED_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Environment variable that names the folder of several workers' counts."""
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the latency histogram, in seconds."""
 
 _METHODS = frozenset(HTTPMethod)
 
+# A second series for each count would tell only when the process first met its labels.
+disable_created_metrics()
+
 
 class Metrics:
-    """Counters of requests and latencies by route, for the event loop only."""
+    """Counters of requests and latencies by route, and of large blocks."""
 
     def __init__(self) -> None:
-        self._calls: Counter[tuple[str, str, int]] = Counter()
-        self._buckets: Counter[tuple[str, float]] = Counter()
-        self._seconds: defaultdict[str, float] = defaultdict(float)
-        self._count: Counter[str] = Counter()
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "mpi_http_requests", "Calls answered.", ("method", "route", "status"), registry=self._registry
+        )
+        self._durations = Histogram(
+            "mpi_http_request_duration_seconds",
+            "Time from the first byte of a call to the last of its answer.",
+            ("route",),
+            buckets=LATENCY_BUCKETS_S,
+            registry=self._registry,
+        )
+        self.block_counts = _BlockCounters(self._registry)
 
     def record_call(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request and its latency.
@@ -36,42 +51,36 @@ class Metrics:
             seconds: duration in seconds.
         """
         # Each invented method would become a metric series that never ends.
-        self._calls[method if method in _METHODS else "OTHER", route, status] += 1
-        for bound in LATENCY_BUCKETS_S:
-            if seconds <= bound:
-                self._buckets[route, bound] += 1
-        self._seconds[route] += seconds
-        self._count[route] += 1
+        self._requests.labels(method if method in _METHODS else "OTHER", route, str(status)).inc()
+        self._durations.labels(route).observe(seconds)
 
     def render(self) -> str:
-        """Render all counters as Prometheus text."""
-        return "\n".join(self._iterate_lines()) + "\n"
-
-    def _iterate_lines(self) -> Iterator[str]:
-        """Yield the lines of the Prometheus text."""
-        yield "# HELP mpi_http_requests_total Calls answered."
-        yield "# TYPE mpi_http_requests_total counter"
-        for (method, route, status), count in sorted(self._calls.items()):
-            labels = f'method="{method}",route="{route}",status="{status}"'
-            yield f"mpi_http_requests_total{{{labels}}} {count}"
-        name = "mpi_http_request_duration_seconds"
-        yield f"# HELP {name} Time from the first byte of a call to the last of its answer."
-        yield f"# TYPE {name} histogram"
-        for route, count in sorted(self._count.items()):
-            for bound in LATENCY_BUCKETS_S:
-                yield f'{name}_bucket{{route="{route}",le="{bound}"}} {self._buckets[route, bound]}'
-            yield f'{name}_bucket{{route="{route}",le="+Inf"}} {count}'
-            yield f'{name}_sum{{route="{route}"}} {self._seconds[route]:.6f}'
-            yield f'{name}_count{{route="{route}"}} {count}'
+        """Render the counters of all workers in Prometheus text format."""
+        if SHARED_FOLDER_VARIABLE not in os.environ:
+            return generate_latest(self._registry).decode()
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+        return generate_latest(registry).decode()
 
 
-def render_block_counts(counts: BlockCounts) -> str:
-    """Render this process's counts of oversized blocks as Prometheus text."""
-    return (
-        "# HELP mpi_blocks_past_alarm_total Searched blocks with more records than the alarm size.\n"
-        "# TYPE mpi_blocks_past_alarm_total counter\n"
-        f"mpi_blocks_past_alarm_total {counts.past_alarm}\n"
-        "# HELP mpi_requests_pending_total Requests left to the worker, as a block was past the hard size.\n"
-        "# TYPE mpi_requests_pending_total counter\n"
-        f"mpi_requests_pending_total {counts.past_hard}\n"
-    )
+class _BlockCounters(BlockCounts):
+    """Counts of large blocks that are metrics too."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__()
+        self._past_alarm = Counter(
+            "mpi_blocks_past_alarm",
+            "Searched blocks with more records than the alarm size.",
+            registry=registry,
+        )
+        self._past_hard = Counter(
+            "mpi_requests_pending",
+            "Requests left to the worker, as a block was past the hard size.",
+            registry=registry,
+        )
+
+    def count_search(self, blocks: int, *, hard: bool) -> None:
+        """Count one search that met large blocks."""
+        super().count_search(blocks, hard=hard)
+        self._past_alarm.inc(blocks)
+        self._past_hard.inc(hard)

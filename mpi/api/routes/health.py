@@ -4,9 +4,10 @@ They disclose nothing about any person.
 """
 
 from fastapi import APIRouter, Request
-from starlette.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.responses import Response
 
-from mpi.api.middleware.metrics import CONTENT_TYPE, Metrics, render_block_counts
+from mpi.api.middleware.metrics import Metrics
 from mpi.api.request.authentication import IndexDep
 from mpi.service.core.readiness import require_ready
 
@@ -27,8 +28,7 @@ def get_readiness(index: IndexDep) -> dict[str, str]:
 
 
 @router.get("/metrics")
-async def get_metrics(request: Request) -> PlainTextResponse:
+def get_metrics(request: Request) -> Response:
     """Return request counts and latencies in Prometheus text format."""
     metrics: Metrics = request.app.state.metrics
-    counts = request.app.state.index.block_counts
-    return PlainTextResponse(metrics.render() + render_block_counts(counts), media_type=CONTENT_TYPE)
+    return Response(metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

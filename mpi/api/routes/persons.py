@@ -3,13 +3,14 @@
 from fastapi import APIRouter, Request, Response
 
 from mpi.api.fast_path.look_up import LookUpRoute, json_response
-from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.record_body import RecordBodyDep
 from mpi.api.schemas.parameters import AsOfDep, EidDep, NoQueryDep
 from mpi.api.schemas.persons import FoundOut, LineageStepOut, PersonOut
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.records import CHILD, build_record_body
+from mpi.domain.viewer import Action
 from mpi.service.core.index import Index
 from mpi.service.persons import persons
 from mpi.service.persons.fast_look_up import look_up_person_fast
@@ -54,7 +55,7 @@ look_up_router = APIRouter(tags=["persons"], route_class=_PersonRoute)
     response_model=list[FoundOut],
     summary="Search for the persons that a record may belong to",
     responses=describe_problems(404, 413, 422),
-    dependencies=[ActionPath],
+    dependencies=[ActionPath, permit(Action.PERSON_SEARCH)],
     openapi_extra=build_record_body(CHILD, "What is known of the person, as a canonical record."),
 )
 def post_search(

@@ -40,7 +40,7 @@ from mpi.api.schemas.questions import (
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.index import Index
-from mpi.service.review import answer as answer_module
+from mpi.service.review import answers
 from mpi.service.review.answers import AnswerResult, PairVerdict, ResponseOptions
 from mpi.service.review.owner_questions import (
     OwnerQuestion,
@@ -107,7 +107,7 @@ def post_bulk(
 
     No answer is ever given in bulk.
     """
-    errors_by_key = answer_module.apply_in_bulk(body.keys, _make_bulk_action(index, viewer, body))
+    errors_by_key = answers.apply_in_bulk(body.keys, _make_bulk_action(index, viewer, body))
     return [
         {"key": key, "done": error is None, "why": None if error is None else str(error)}
         for key, error in errors_by_key.items()
@@ -119,14 +119,14 @@ def _make_bulk_action(index: Index, viewer: Viewer, body: BulkBody) -> Callable[
     match body.action:
         case "defer":
             until = require_member("until", body.until)
-            return lambda key: answer_module.defer(index, viewer, key, until, body.note)
+            return lambda key: answers.defer(index, viewer, key, until, body.note)
         case "assign":
             to = require_member("to", body.to)
-            return lambda key: answer_module.assign(index, viewer, key, to, body.due_on, body.note)
+            return lambda key: answers.assign(index, viewer, key, to, body.due_on, body.note)
         case "escalate":
-            return lambda key: answer_module.escalate(index, viewer, key, body.note)
+            return lambda key: answers.escalate(index, viewer, key, body.note)
         case "release":
-            return lambda key: answer_module.release(index, viewer, key, body.note)
+            return lambda key: answers.release(index, viewer, key, body.note)
 
 
 @router.post(
@@ -144,7 +144,7 @@ def post_claim(
 
     Each act of the holder on the question renews the claim. 409 names who else has claimed it.
     """
-    return answer_module.claim(index, viewer, question_key, body.note)
+    return answers.claim(index, viewer, question_key, body.note)
 
 
 @router.post(
@@ -159,7 +159,7 @@ def post_release(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: NoteBodyDep
 ) -> QuestionSummary:
     """Return a claimed question to the queue."""
-    return answer_module.release(index, viewer, question_key, body.note)
+    return answers.release(index, viewer, question_key, body.note)
 
 
 @router.post(
@@ -174,7 +174,7 @@ def post_defer(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: DeferBodyDep
 ) -> QuestionSummary:
     """Defer a question to a day, or until its evidence changes."""
-    return answer_module.defer(index, viewer, question_key, body.until, body.note)
+    return answers.defer(index, viewer, question_key, body.until, body.note)
 
 
 @router.post(
@@ -192,7 +192,7 @@ def post_assign(
 
     A due date is optional. The assignee must be permitted to see every record of the question.
     """
-    return answer_module.assign(index, viewer, question_key, body.to, body.due_on, body.note)
+    return answers.assign(index, viewer, question_key, body.to, body.due_on, body.note)
 
 
 @router.post(
@@ -207,7 +207,7 @@ def post_escalate(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: NoteBodyDep
 ) -> QuestionSummary:
     """Assign a question to the approvers."""
-    return answer_module.escalate(index, viewer, question_key, body.note)
+    return answers.escalate(index, viewer, question_key, body.note)
 
 
 @router.post(
@@ -254,11 +254,9 @@ def post_decide(
     """
     if body.response is not None:
         options = ResponseOptions(body.reason, body.note, etags, body.preview)
-        return answer_module.respond_to_question(
-            index, viewer, question_key, body.response, options, body.decision
-        )
+        return answers.respond_to_question(index, viewer, question_key, body.response, options, body.decision)
     verdicts = require_member("verdicts", body.verdicts)
-    return answer_module.answer_question(
+    return answers.answer_question(
         index,
         viewer,
         question_key,
@@ -288,9 +286,7 @@ def post_undo_answer(
     The question reopens with its history.
     """
     reason = body.reason or _DEFAULT_UNDO_REASON
-    return answer_module.undo_answer(
-        index, viewer, question_key, body.step, reason=reason, preview=body.preview
-    )
+    return answers.undo_answer(index, viewer, question_key, body.step, reason=reason, preview=body.preview)
 
 
 @router.get(

@@ -1,10 +1,16 @@
 """Several worker processes that answer on one port."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from mpi.api.app import create_app
+from mpi.api.middleware.metrics import SHARED_FOLDER_VARIABLE
 from mpi.api.server.resumption import start_resumption
 from mpi.api.server.serve import GRACE_S, listen, log_to_stderr
 from mpi.api.server.shared_port import open_shared_port
@@ -38,8 +44,22 @@ def serve_with(host: str, port: int, workers: int) -> None:
         access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_S,
         timeout_worker_healthcheck=_SILENT_S,
     )  # fmt: skip
-    with shared:
+    with shared, _share_metrics():
         Multiprocess(config, sockets=[shared]).run()
+
+
+@contextmanager
+def _share_metrics() -> Iterator[None]:
+    """Let the workers that start meanwhile keep their metrics in a private temporary folder.
+
+    The counts of a worker that died stay, since a counter never falls. The folder goes when the server ends.
+    """
+    with TemporaryDirectory(prefix="mpi-metrics-") as folder:
+        os.environ[SHARED_FOLDER_VARIABLE] = folder
+        try:
+            yield
+        finally:
+            del os.environ[SHARED_FOLDER_VARIABLE]
 
 
 def application() -> FastAPI:

@@ -61,7 +61,7 @@ def test_metrics_count_by_route_and_status_and_hold_no_ids(call):
     count = next(
         line for line in lines if line.startswith(f'mpi_http_request_duration_seconds_count{{route="{route}"')
     )
-    infinite = next(line for line in lines if f'_bucket{{route="{route}",le="+Inf"}}' in line)
+    infinite = next(line for line in lines if f'_bucket{{le="+Inf",route="{route}"}}' in line)
     assert count.split()[-1] == infinite.split()[-1]
 
 

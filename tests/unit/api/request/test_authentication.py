@@ -63,6 +63,14 @@ def test_every_route_denies_what_was_not_granted(nobody, method, path):
     problem(nobody.request(method, url_of(path), json=BODIES.get(method)), 403, "access-denied")
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [call for call in every_call() if call[0] in BODIES and call[1] != "/v1/records:bulk"]
+)
+@pytest.mark.parametrize("body", [b"{", b'{"unknown": 1}', b"x" * 1_000_001])
+def test_what_was_not_granted_is_denied_before_the_body_is_judged(nobody, method, path, body):
+    problem(nobody.request(method, url_of(path), content=body), 403, "access-denied")
+
+
 def test_who_is_calling_is_asked_before_the_body_is_read(call):
     answer = httpx.put(f"{call.base_url}/v1/sources/D01/records/1", content=b"x" * 2_000_000)
     assert answer.status_code == 401
