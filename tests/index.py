@@ -11,6 +11,7 @@ import numpy as np
 
 from mpi.bootstrap import init_index
 from mpi.config import Settings
+from mpi.domain.tuning import DEFAULT_TUNING, Tuning
 from mpi.domain.viewer import make_operator
 from mpi.intake.rows import CanonicalRow
 from mpi.matching.compiler import online_scorer
@@ -31,8 +32,13 @@ _SCORERS: dict[str, OnlineScorer] = {}
 
 
 @contextmanager
-def an_index(
-    folder: Path, *sources: str, secret: str | None = None, database_url: str | None = None, **model: object
+def open_test_index(
+    folder: Path,
+    *sources: str,
+    secret: str | None = None,
+    database_url: str | None = None,
+    tuning: Tuning = DEFAULT_TUNING,
+    **model: object,
 ):
     """Open a new test index with the given sources, on SQLite in the folder or on another store."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,10 +47,10 @@ def an_index(
     model_folder = tiny_model(folder / "tiny", **model)
     settings = Settings(home=folder, model=str(model_folder), database_url=database_url, secret_file=None)
     if database_url is None and not (folder / "mpi.db").exists():
-        for name, content in _database_without_a_row().items():
+        for name, content in _empty_database_files().items():
             (folder / name).write_bytes(content)
-    with patch.object(online_scorer, "compile_scorer", _compiled):
-        index, _key = init_index(settings, is_test=True)
+    with patch.object(online_scorer, "compile_scorer", _compile_once):
+        index, _key = init_index(settings, is_test=True, tuning=tuning)
     for code in sources:
         add_source(index, OPERATOR, NewSource(code))
     try:
@@ -58,12 +64,23 @@ def with_settings(index: Index, **changes: object) -> Index:
     return replace(index, settings=replace(index.settings, **changes))
 
 
+def make_tuning(base: Tuning = DEFAULT_TUNING, **areas: dict[str, float]) -> Tuning:
+    """Return a tuning with other numbers: ``make_tuning(load={"eager_rows": 300})``."""
+    return replace(base, **{area: replace(getattr(base, area), **numbers) for area, numbers in areas.items()})
+
+
+def with_tuning(index: Index, **areas: dict[str, float]) -> Index:
+    """Return the same open index with other numbers, except for those of its database."""
+    assert "storage" not in areas, "the database has its tuning from its opening: an_index(tuning=...)"
+    return with_settings(index, tuning=make_tuning(index.tuning, **areas))
+
+
 def with_caches(index: Index, **changes: object) -> Index:
     """Return the open index with other cached values, as another process would have them."""
     return replace(index, caches=replace(index.caches, **changes))
 
 
-def _compiled(model) -> OnlineScorer:
+def _compile_once(model) -> OnlineScorer:
     """Return the model's scorer, compiled once per process and cached by the model's digest."""
     if model.digest not in _SCORERS:
         _SCORERS[model.digest] = compile_scorer(model)
@@ -71,7 +88,7 @@ def _compiled(model) -> OnlineScorer:
 
 
 @cache
-def _database_without_a_row() -> dict[str, bytes]:
+def _empty_database_files() -> dict[str, bytes]:
     """Return SQLite's files at the current schema; migrations would take most of a new index's time."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "mpi.db"

@@ -2,28 +2,29 @@
 
 import pytest
 
-from tests.index import an_index, load_rows, many_children
-from tests.loads import in_small_chunks
+from tests.index import open_test_index, load_rows, many_children
+from tests.loads import SMALL_CHUNKS
 
 
 @pytest.fixture
 def index(tmp_path, database_url):
     """An empty index, on each store in turn."""
-    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
+    with open_test_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
         yield index
 
 
 @pytest.fixture
 def sqlite_index(tmp_path):
     """An empty index on SQLite only, for tests that do not depend on the store."""
-    with an_index(tmp_path / "home", "sis", "ccwis") as index:
+    with open_test_index(tmp_path / "home", "sis", "ccwis") as index:
         yield index
 
 
 @pytest.fixture
-def segmented_index(tmp_path, monkeypatch, database_url):
+def segmented_index(tmp_path, database_url):
     """An index with records, whose small loads write segments."""
-    in_small_chunks(monkeypatch)
-    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
+    with open_test_index(
+        tmp_path / "home", "sis", "ccwis", database_url=database_url, tuning=SMALL_CHUNKS
+    ) as opened:
         load_rows(opened, "ccwis", *many_children(30, 9_000))
         yield opened

@@ -9,18 +9,19 @@ from types import SimpleNamespace
 import pytest
 
 from mpi.domain.errors import StoreError
-from mpi.service.indexing import background_compaction, compaction
+from mpi.domain.tuning import DEFAULT_TUNING
+from mpi.service.indexing import background_compaction
 from mpi.service.processes import pacing
 from mpi.storage.key_index.key_segments import KeySegments
-from tests.index import OPERATOR, load_rows
+from tests.index import OPERATOR, load_rows, make_tuning, with_tuning
 from tests.loads import children, sound, stopped_after, waiting
 
 
 @pytest.fixture
-def leftover_index(segmented_index, monkeypatch):
+def leftover_index(segmented_index):
     """An index in which a finished load has left segments."""
-    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
-    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 100_000)
+    limits = {"forced_records": 100_000, "worthwhile_records": 100_000}
+    segmented_index = with_tuning(segmented_index, compaction=limits)
     load_rows(segmented_index, "sis", *children())
     assert waiting(segmented_index) > 0
     return segmented_index
@@ -92,7 +93,8 @@ def test_second_concurrent_compaction_leaves_the_work_to_the_first(leftover_inde
 
 
 def test_compaction_rests_long_only_while_others_write(leftover_index, monkeypatch):
-    compact, rests = KeySegments.compact, []
+    rests = []
+    tuning = make_tuning(compaction={"background_rows": 40, "background_rest_factor": 1_000_000.0})
 
     def record_rest(seconds):
         rests.append(seconds)
@@ -103,14 +105,12 @@ def test_compaction_rests_long_only_while_others_write(leftover_index, monkeypat
                 {"local_id": "another", "first_name": "Zo", "last_name": "Quist"},
             )
 
-    monkeypatch.setattr(KeySegments, "compact", lambda self, most: compact(self, min(most, 40)))
-    monkeypatch.setattr(background_compaction, "REST_FACTOR", 1_000_000.0)
     clock = SimpleNamespace(perf_counter=time.perf_counter, monotonic=time.monotonic, sleep=record_rest)
     monkeypatch.setattr(pacing, "time", clock)
-    background_compaction.compact_leftover_segments(leftover_index.database, OPERATOR)
+    background_compaction.compact_leftover_segments(leftover_index.database, OPERATOR, tuning)
     assert len(rests) > 6
-    assert max(rests[:3]) <= pacing.TARGET_TRANSACTION_S
-    assert min(rests[4:]) > 100 * pacing.TARGET_TRANSACTION_S
+    assert max(rests[:3]) <= DEFAULT_TUNING.pacing.transaction_s
+    assert min(rests[4:]) > 100 * DEFAULT_TUNING.pacing.transaction_s
 
 
 def test_child_process_compacts_segments_of_a_load(leftover_index):
@@ -145,7 +145,7 @@ def read_compaction_cursors(index):
         return unit.keys.segments.compaction_cursors()
 
 
-def test_failure_to_open_the_database_is_reported(leftover_index, monkeypatch):
-    monkeypatch.setattr(leftover_index.database, "url", "sqlite:////nowhere/mpi.db")
+def test_failure_to_open_the_database_is_reported():
+    missing_database = SimpleNamespace(url="sqlite:////nowhere/mpi.db")
     with pytest.raises(StoreError, match="cannot be opened"):
-        background_compaction.compact_in_child_process(leftover_index.database, OPERATOR)
+        background_compaction.compact_in_child_process(missing_database, OPERATOR)

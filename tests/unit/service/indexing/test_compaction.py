@@ -3,12 +3,13 @@
 import pytest
 
 from mpi.domain.errors import StoreError
+from mpi.domain.tuning import DEFAULT_TUNING
 from mpi.service.indexing import compaction
 from mpi.service.indexing.reindex import ignore_progress
-from mpi.service.loads import chunk_writer, pair_prefetch, window_sizes
+from mpi.service.loads import chunk_writer, pair_prefetch
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.storage.key_index.key_segments import KeySegments
-from tests.index import OPERATOR, load_rows, many_children
+from tests.index import OPERATOR, load_rows, many_children, with_tuning
 from tests.loads import children, sound, stopped_after, waiting
 
 
@@ -24,15 +25,15 @@ def test_segments_of_an_interrupted_load_are_compacted_by_the_next_load(segmente
     assert waiting(segmented_index) > 0
     sound(segmented_index)
     leftover_marks = segment_marks(segmented_index)
-    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", waiting(segmented_index) + 1)
-    load_rows(segmented_index, "sis", *children(), digest="file")
+    raised_index = with_tuning(segmented_index, compaction={"forced_records": waiting(segmented_index) + 1})
+    load_rows(raised_index, "sis", *children(), digest="file")
     assert not set(leftover_marks) & set(segment_marks(segmented_index))
     sound(segmented_index)
 
 
-def test_load_leaves_at_most_the_allowed_uncompacted_records(segmented_index, monkeypatch):
-    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 10_000)
-    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 1_200)
+def test_load_leaves_at_most_the_allowed_uncompacted_records(segmented_index):
+    limits = {"worthwhile_records": 10_000, "forced_records": 1_200}
+    segmented_index = with_tuning(segmented_index, compaction=limits)
     uncompacted = []
     for number in range(4):
         load_rows(segmented_index, "sis", *many_children(500, 1_000 * number))
@@ -43,10 +44,11 @@ def test_load_leaves_at_most_the_allowed_uncompacted_records(segmented_index, mo
 
 
 def test_compaction_runs_while_pairs_are_awaited_and_resumes_at_its_cursor(segmented_index, monkeypatch):
-    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
-    monkeypatch.setattr(compaction, "_MAX_ROWS", 100)
-    monkeypatch.setattr(pair_prefetch, "WORKER_FROM_STATEMENTS", 100)
-    monkeypatch.setattr(window_sizes, "LARGEST_WINDOW", 600)
+    segmented_index = with_tuning(
+        segmented_index,
+        compaction={"forced_records": 100_000, "transaction_rows": 100},
+        load={"worker_statements": 100, "largest_window_statements": 600},
+    )
     running_answers, positions = iter([True, True, False, True, False] + [False] * 20), []
     monkeypatch.setattr(pair_prefetch.PairPrefetcher, "is_running", lambda _: next(running_answers))
     compact = KeySegments.compact
@@ -63,28 +65,26 @@ def test_compaction_runs_while_pairs_are_awaited_and_resumes_at_its_cursor(segme
     sound(segmented_index)
 
 
-def test_large_index_compacts_during_a_load_only_above_a_share_of_all_records(segmented_index, monkeypatch):
-    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
-    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 10_000)
-    load_rows(segmented_index, "sis", *many_children(500, 1_000))
-    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 1)
-    load_compaction = compaction.LoadCompaction(segmented_index, OPERATOR, 1_000, ignore_progress)
-    with segmented_index.database.write(OPERATOR, "load") as unit:
-        assert load_compaction.should_write_segment(unit)
-    monkeypatch.setattr(compaction, "MIN_MERGE_SHARE", 1)
-    load_compaction.compact_while(lambda: True)
-    assert waiting(segmented_index) == 500
-    monkeypatch.setattr(compaction, "MIN_MERGE_SHARE", 2)
-    load_compaction.compact_while(lambda: True)
-    assert waiting(segmented_index) == 0
+def test_large_index_compacts_during_a_load_only_above_a_share_of_all_records(segmented_index):
+    limits = {"forced_records": 100_000, "worthwhile_records": 10_000}
+    load_rows(with_tuning(segmented_index, compaction=limits), "sis", *many_children(500, 1_000))
+    for share, uncompacted in ((1, 500), (2, 0)):
+        limits = {"forced_records": 100_000, "worthwhile_records": 1, "worthwhile_share": share}
+        tuned_index = with_tuning(segmented_index, compaction=limits)
+        load_compaction = compaction.LoadCompaction(tuned_index, OPERATOR, 1_000, ignore_progress)
+        with tuned_index.database.write(OPERATOR, "load") as unit:
+            assert load_compaction.should_write_segment(unit)
+        load_compaction.compact_while(lambda: True)
+        assert waiting(tuned_index) == uncompacted
     sound(segmented_index)
 
 
 def test_started_compaction_is_finished_even_if_little_remains(segmented_index, monkeypatch):
-    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 10_000)
-    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
-    monkeypatch.setattr(pair_prefetch, "WORKER_FROM_STATEMENTS", 100)
-    monkeypatch.setattr(window_sizes, "LARGEST_WINDOW", 600)
+    segmented_index = with_tuning(
+        segmented_index,
+        compaction={"worthwhile_records": 10_000, "forced_records": 100_000},
+        load={"worker_statements": 100, "largest_window_statements": 600},
+    )
     monkeypatch.setattr(pair_prefetch.PairPrefetcher, "is_running", lambda _: True)
     load_rows(segmented_index, "sis", *many_children(500, 1_000))
     leftover_marks = segment_marks(segmented_index)
@@ -95,21 +95,20 @@ def test_started_compaction_is_finished_even_if_little_remains(segmented_index, 
     sound(segmented_index)
 
 
-def test_small_file_writes_its_keys_without_a_segment(segmented_index, monkeypatch):
-    monkeypatch.setattr(compaction, "MIN_STATEMENTS", 31)
-    segment_writes = []
-    write = KeySegments.write
-    monkeypatch.setattr(
-        KeySegments, "write", lambda self, *rest: (segment_writes.append(rest[0]), write(self, *rest))
-    )
-    load_rows(segmented_index, "sis", *many_children(30))
-    assert segment_writes == []
-    monkeypatch.setattr(compaction, "MIN_INDEX_RECORDS", 10_000)
-    load_rows(segmented_index, "sis", *many_children(40, 100))
-    assert segment_writes == []
-    monkeypatch.setattr(compaction, "MIN_INDEX_RECORDS", 60)
-    load_rows(segmented_index, "sis", *many_children(40, 200))
-    assert len(segment_writes) == 1
+def test_small_file_writes_its_keys_without_a_segment(segmented_index):
+    uncompacted = waiting(segmented_index)
+    for index_records, file, written in (
+        (1, many_children(30), 0),
+        (10_000, many_children(40, 100), 0),
+        (60, many_children(40, 200), 40),
+    ):
+        limits = {
+            "file_statements": 31,
+            "index_records": index_records,
+            "worthwhile_records": 10_000,
+        }
+        load_rows(with_tuning(segmented_index, compaction=limits), "sis", *file)
+        assert waiting(segmented_index) == uncompacted + written
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, StoreError])
@@ -117,9 +116,9 @@ def test_load_completes_even_if_its_last_compaction_is_interrupted(segmented_ind
     def stop(*_):
         raise fault
 
-    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 10_000)
     # Compact only at the end of the file.
-    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 1_000)
+    limits = {"worthwhile_records": 10_000, "forced_records": 1_000}
+    segmented_index = with_tuning(segmented_index, compaction=limits)
     monkeypatch.setattr(KeySegments, "compact", stop)
     assert load_rows(segmented_index, "sis", *children()).status == chunk_writer.LOADED
     assert segmented_index.database.is_commit_begun, "an interrupt would report the load as not done"
@@ -138,12 +137,12 @@ def test_compaction_steps_are_small_once_others_write(segmented_index, monkeypat
         sizes.append(most)
         return compact(self, most)
 
-    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 10_000)
     # Compact only at the end of a file.
-    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 1_000)
+    limits = {"worthwhile_records": 10_000, "forced_records": 1_000}
+    segmented_index = with_tuning(segmented_index, compaction=limits)
     monkeypatch.setattr(KeySegments, "compact", record_size)
     load_rows(segmented_index, "sis", *children())
-    assert set(sizes) == {compaction._MAX_ROWS}
+    assert set(sizes) == {DEFAULT_TUNING.compaction.transaction_rows}
     sizes.clear()
     finish = chunk_writer.ChunkWriter._finish_load
 
@@ -154,5 +153,5 @@ def test_compaction_steps_are_small_once_others_write(segmented_index, monkeypat
 
     monkeypatch.setattr(chunk_writer.ChunkWriter, "_finish_load", finish_with_other_writer)
     load_rows(segmented_index, "ccwis", *children("43009"))
-    assert sizes[0] == compaction._CONTENDED_ROWS
+    assert sizes[0] == DEFAULT_TUNING.compaction.contended_rows
     sound(segmented_index)

@@ -2,13 +2,12 @@
 
 import pytest
 
-from tests.index import an_index
-from tests.loads import in_small_chunks
+from tests.index import open_test_index
+from tests.loads import SMALL_CHUNKS
 
 
 @pytest.fixture
-def chunked_index(tmp_path, database_url, monkeypatch):
+def chunked_index(tmp_path, database_url):
     """An empty index, on each store in turn, whose loads write a few hundred statements at a time."""
-    in_small_chunks(monkeypatch)
-    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
+    with open_test_index(tmp_path / "home", "sis", "ccwis", database_url=database_url, tuning=SMALL_CHUNKS) as index:
         yield index
