@@ -43,11 +43,11 @@ def test_one_time_password_must_be_replaced_at_first_sign_in(index):
     token = sign_in(index, "ana", one_time_password)
     signed = authenticate_session(index, token)
     assert (signed.must_change, signed.viewer.actions) == (True, frozenset())
-    fresh = change_password(index, token, one_time_password, PASSWORD)
+    new_token = change_password(index, token, one_time_password, PASSWORD)
     assert last_commit(index) == ("ana", "account-password")
     with pytest.raises(NotAuthenticated):
         authenticate_session(index, token)
-    assert authenticate_session(index, fresh).viewer.actions == ACTIONS_BY_ROLE[Role.STEWARD]
+    assert authenticate_session(index, new_token).viewer.actions == ACTIONS_BY_ROLE[Role.STEWARD]
     with pytest.raises(NotAuthenticated):
         sign_in(index, "ana", one_time_password)
 
@@ -60,11 +60,17 @@ def test_password_set_by_another_person_must_be_changed(sqlite_index):
 
 
 def test_passwords_and_session_tokens_are_not_stored(sqlite_index):
-    given = create_account(sqlite_index, "ana")
-    token = sign_in(sqlite_index, "ana", given)
-    fresh = change_password(sqlite_index, token, given, PASSWORD)
+    one_time_password = create_account(sqlite_index, "ana")
+    token = sign_in(sqlite_index, "ana", one_time_password)
+    new_token = change_password(sqlite_index, token, one_time_password, PASSWORD)
     stored = all_that_is_stored(sqlite_index)
-    for secret in (given, token, fresh, PASSWORD, authenticate_session(sqlite_index, fresh).csrf):
+    for secret in (
+        one_time_password,
+        token,
+        new_token,
+        PASSWORD,
+        authenticate_session(sqlite_index, new_token).csrf,
+    ):
         assert secret.encode() not in stored
 
 
@@ -190,13 +196,13 @@ def test_changing_an_account_ends_its_sessions_and_no_others(sqlite_index, call,
     a_person(sqlite_index, "ana")
     a_person(sqlite_index, "ben")
     tokens = [sign_in(sqlite_index, "ana", PASSWORD) for _ in range(2)]
-    other = sign_in(sqlite_index, "ben", PASSWORD)
+    other_token = sign_in(sqlite_index, "ben", PASSWORD)
     call(sqlite_index)
     assert last_commit(sqlite_index) == ("operator", kind)
     for token in tokens:
         with pytest.raises(NotAuthenticated):
             authenticate_session(sqlite_index, token)
-    assert authenticate_session(sqlite_index, other).name == "ben"
+    assert authenticate_session(sqlite_index, other_token).name == "ben"
 
 
 def test_ended_account_cannot_sign_in_and_is_listed_as_ended(sqlite_index):
@@ -219,11 +225,16 @@ def test_accounts_are_listed_with_their_current_state(index, manual_clock):
     for _ in range(10):
         with pytest.raises(NotAuthenticated):
             sign_in(index, "ben", "wrong")
-    listed = {one.name: (one.role, one.sources, one.state) for one in list_accounts(index, OPERATOR)}
+    listed = {
+        account.name: (account.role, account.sources, account.state)
+        for account in list_accounts(index, OPERATOR)
+    }
     assert listed == {
         "ana": (Role.APPROVER, None, AccountState.ACTIVE),
         "ben": (Role.SOURCE_OWNER, ("sis",), AccountState.LOCKED),
         "new": (Role.OPERATOR, None, AccountState.NEW),
     }
     clock.pass_by(minutes=16)
-    assert {one.name: one.state for one in list_accounts(index, OPERATOR)}["ben"] is AccountState.ACTIVE
+    assert {account.name: account.state for account in list_accounts(index, OPERATOR)}[
+        "ben"
+    ] is AccountState.ACTIVE

@@ -34,11 +34,13 @@ def _quick_passwords():
 
 @pytest.fixture
 def ana(sqlite_index):
+    """The name of an account whose password is PASSWORD."""
     return a_person(sqlite_index, "ana")
 
 
 @pytest.fixture
 def clock(manual_clock):
+    """The index's clock, moved by the test."""
     return manual_clock
 
 

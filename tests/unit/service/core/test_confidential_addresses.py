@@ -8,7 +8,7 @@ from mpi.service.records.upsert import read, withdraw
 from mpi.service.review.question_view import build_cards
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge_split_move import StepOptions
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows
+from tests.index import OPERATOR, a_child, crosswalk, load_rows, open_test_index
 
 CHILD = a_child(
     "1", first_name="Zuleika", last_name="Abernathy", address_line1="12 Elm St", phone="5551234567"
@@ -19,7 +19,7 @@ CONFIDENTIAL = {**CHILD, "restrictions": [{"kind": "address_confidential"}]}
 @pytest.fixture
 def confidential_index(tmp_path):
     """One child in two sources; child welfare keeps the address confidential."""
-    with an_index(tmp_path, "sis", "ccwis") as confidential_index:
+    with open_test_index(tmp_path, "sis", "ccwis") as confidential_index:
         load_rows(confidential_index, "sis", CHILD)
         load_rows(confidential_index, "ccwis", CONFIDENTIAL)
         assert len(set(crosswalk(confidential_index).values())) == 1
@@ -62,8 +62,8 @@ def test_viewer_not_named_for_a_source_reads_no_address_of_the_child(confidentia
 
 def test_viewer_named_for_the_source_reads_the_address_of_its_record(confidential_index):
     for source in ("sis", "ccwis"):
-        named = Viewer("agency", None, OPERATOR.actions, frozenset({source}))
-        answer = read(confidential_index, named, source, "1")
+        viewer = Viewer("agency", None, OPERATOR.actions, frozenset({source}))
+        answer = read(confidential_index, viewer, source, "1")
         assert (answer["record"]["address_line1"], answer["withheld"]) == ("12 Elm St", [])
 
 

@@ -15,8 +15,8 @@ from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import load_landing
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
-from tests.desk import ANN, BEN, at, keys, later, one_pair, the_question
-from tests.index import OPERATOR, a_child, an_index, load_rows, many_children
+from tests.desk import ANN, BEN, add_doubtful_pair, at, later, only_question, question_keys
+from tests.index import OPERATOR, a_child, load_rows, many_children, open_test_index
 
 SIS_CLIENT = Viewer("sis-client", None, frozenset(Action), frozenset({"sis"}))
 SIBLING = RecordRef("sis", "sibling")
@@ -28,7 +28,7 @@ def household_index(tmp_path, database_url):
     """An index with a school child, a sibling in the household, and two candidates."""
     home = {"household_ids": ["H77"], "address_line1": "12 Elm St", "city": "Dayton", "state": "OH"}
     sibling = {"first_name": "Kofi", "birth_date": "2010-01-05", "sex": "M"}
-    with an_index(
+    with open_test_index(
         tmp_path / "home", "sis", "ccwis", database_url=database_url, birth=("surname:1",)
     ) as index:
         upsert(index, OPERATOR, "sis", a_child("1", **home))
@@ -66,7 +66,7 @@ def run_and_read_disclosure(index, read):
 
 
 def test_question_discloses_household_members_and_the_household_field(household_index):
-    key = the_question(household_index).key
+    key = only_question(household_index).key
     answer, disclosed, shown = run_and_read_disclosure(
         household_index, lambda: load_question_view(household_index, ANN, key)
     )
@@ -76,11 +76,11 @@ def test_question_discloses_household_members_and_the_household_field(household_
 
 
 def test_question_discloses_the_records_in_its_history(household_index):
-    key = the_question(household_index).key
+    key = only_question(household_index).key
     verdict = PairVerdict(RecordRef("sis", "1"), RecordRef("ccwis", "4"), "different")
     answer_question(household_index, ANN, key, [verdict], "different-children")
     withdraw(household_index, OPERATOR, "ccwis", "4")
-    for each in keys(household_index, state=None):
+    for each in question_keys(household_index, state=None):
         answer, disclosed, _ = run_and_read_disclosure(
             household_index, lambda each=each: load_question_view(household_index, ANN, each)
         )
@@ -88,8 +88,8 @@ def test_question_discloses_the_records_in_its_history(household_index):
 
 
 def test_landing_page_discloses_records_of_overdue_owner_questions(index):
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     ask_owner(index, ANN, key, RecordRef("sis", "1"), "confirm-record")
     with at(later(days=30)):
         claim(index, BEN, key)

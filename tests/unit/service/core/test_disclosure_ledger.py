@@ -24,7 +24,7 @@ def read_lines(index):
 
 
 def count_transactions(monkeypatch, at_commit=lambda: None):
-    """Count the ledger's transactions."""
+    """Record every transaction of the disclosure log in a list."""
     transactions = []
     write = Database.write
 

@@ -15,7 +15,7 @@ from mpi.service.indexing.pair_scorer import PairScorer, score_candidate_pairs
 from mpi.service.records.upsert import upsert
 from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
-from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.index import OPERATOR, load_rows, many_children, open_test_index
 from tests.loads import in_small_chunks
 from tests.unit.service.indexing.test_pair_scorer import packed_records
 
@@ -29,7 +29,7 @@ def mixed_index(tmp_path, monkeypatch):
     chunked = key_lookup.iter_chunks
     monkeypatch.setattr(key_lookup, "MIN_KEYS_FOR_THREAD", 1)
     monkeypatch.setattr(key_lookup, "iter_chunks", partial(chunked, size=30))
-    with an_index(tmp_path / "home", "sis", "ccwis") as opened:
+    with open_test_index(tmp_path / "home", "sis", "ccwis") as opened:
         load_rows(opened, "sis", *many_children(CHILDREN))
         with opened.database.write(OPERATOR, "load") as unit:
             config = opened.config_id(unit)

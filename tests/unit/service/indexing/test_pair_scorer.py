@@ -18,20 +18,21 @@ from mpi.service.indexing.pair_scorer import (
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.storage.repositories.derived.features_and_edges import DerivedRepository
-from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.index import OPERATOR, load_rows, many_children, open_test_index
 from tests.models import tiny_model
 
 
 @pytest.fixture
 def index_of_40(tmp_path):
     """An index of forty children."""
-    with an_index(tmp_path / "home", "sis", "ccwis") as opened:
+    with open_test_index(tmp_path / "home", "sis", "ccwis") as opened:
         load_rows(opened, "sis", *many_children(40))
         yield opened
 
 
 @pytest.fixture
 def pair_scorer(index_of_40):
+    """A pair scorer of the index, closed after the test."""
     with PairScorer(index_of_40.matcher.model, ScoringResources(index_of_40.home)) as opened:
         yield opened
 

@@ -20,7 +20,7 @@ from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.backends import checkpoint_thread
 from mpi.storage.backends.checkpoint_thread import Checkpointer
 from mpi.storage.repositories.sources.records import Records
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, partition_of, rows
+from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children, partition_of, rows
 from tests.loads import CHILDREN, children, sound, stopped_after
 
 
@@ -38,7 +38,7 @@ def test_chunks_leave_what_one_transaction_leaves(chunked_index, tmp_path, monke
     assert all(receipt.adds_up for receipt in receipts)
     monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 100_000)
     monkeypatch.setattr(compaction, "MIN_STATEMENTS", 100_000)
-    with an_index(tmp_path / "other", "sis", "ccwis") as other_index:
+    with open_test_index(tmp_path / "other", "sis", "ccwis") as other_index:
         expected = [
             load_rows(other_index, "sis", *children()),
             load_rows(other_index, "ccwis", *children("43009")),
@@ -332,7 +332,7 @@ def test_pairs_prefetched_during_writes_are_the_same(chunked_index, prefetched_w
     assert [window is not None for window in prefetched_windows] == [True] * len(files)
     assert not any(window.is_outdated for window in prefetched_windows)
     sound(chunked_index)
-    with an_index(tmp_path / "other", "sis", "ccwis") as other_index:
+    with open_test_index(tmp_path / "other", "sis", "ccwis") as other_index:
         assert [load_rows(other_index, source, *file, confirm=True).counts for source, file in files] == [
             receipt.counts for receipt in receipts
         ]
@@ -451,7 +451,7 @@ def test_records_standardized_during_writes_are_the_same(
     assert counts == [800, 800, len(renamed)]
     sound(chunked_index)
     monkeypatch.setattr(row_intake, "EAGER_ROWS", 100_000)
-    with an_index(tmp_path / "other", "sis", "ccwis") as other_index:
+    with open_test_index(tmp_path / "other", "sis", "ccwis") as other_index:
         assert [load_rows(other_index, source, *file).counts for source, file in files] == [
             receipt.counts for receipt in receipts
         ]

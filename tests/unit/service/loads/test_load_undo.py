@@ -15,7 +15,7 @@ from mpi.service.processes.pacing import AdaptiveBatchSize
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, partition_of
+from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children, partition_of
 
 
 @pytest.fixture(params=[None, 1, 7], ids=["one-chunk", "chunks-of-1", "chunks-of-7"], autouse=True)
@@ -194,7 +194,7 @@ def test_undo_of_a_load_that_separated_children_across_sources_restores_every_id
 
 def test_load_and_later_merge_are_undone_in_either_order(tmp_path):
     for order in ("load first", "merge first"):
-        with an_index(tmp_path / order.replace(" ", "-"), "sis", "ccwis") as index:
+        with open_test_index(tmp_path / order.replace(" ", "-"), "sis", "ccwis") as index:
             upsert(index, OPERATOR, "ccwis", a_child("1", as_of=day(1).isoformat()))
             wrong_load = load_full_file(index, a_child("9", first_name="Zoe", last_name="Quist"), on=2)
             before = crosswalk(index)

@@ -16,7 +16,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_person
 from mpi.service.processes.pacing import AdaptiveBatchSize
 from mpi.service.records.upsert import read, upsert
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, partition_of
+from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children, partition_of
 from tests.loads import CHILDREN, children, sound, stopped_after, undo_stopped_after
 
 
@@ -59,7 +59,7 @@ def test_undo_in_chunks_leaves_and_reports_what_one_transaction_does(chunked_ind
 
     expected = load_and_undo(chunked_index)
     monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 100_000)
-    with an_index(tmp_path / "other", "sis", "ccwis") as other_index:
+    with open_test_index(tmp_path / "other", "sis", "ccwis") as other_index:
         assert load_and_undo(other_index) == expected
 
 
@@ -219,7 +219,7 @@ def test_undo_leaves_and_reports_the_same_with_any_chunk_size(tmp_path, monkeypa
     histories = []
     for size in (1, 3, 10_000):
         monkeypatch.setattr(load_undo, "new_transaction_sizer", lambda _, n=size: AdaptiveBatchSize(n))
-        with an_index(tmp_path / str(size), "sis", "ccwis", secret="ab" * 32) as index:
+        with open_test_index(tmp_path / str(size), "sis", "ccwis", secret="ab" * 32) as index:
             histories.append(run_random_history(index, random.Random(seed)))
     assert histories[0] == histories[1] == histories[2]
 

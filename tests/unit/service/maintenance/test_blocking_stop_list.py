@@ -17,7 +17,7 @@ from mpi.service.records.upsert import upsert
 from mpi.standardize.serialization import features_from_bytes
 from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
-from tests.index import OPERATOR, a_child, all_keys, an_index, crosswalk, load_rows, partition_of, rows
+from tests.index import OPERATOR, a_child, all_keys, open_test_index, crosswalk, load_rows, partition_of, rows
 
 NAMESAKE_COUNT = 12
 
@@ -25,7 +25,7 @@ NAMESAKE_COUNT = 12
 @pytest.fixture
 def namesake_index(tmp_path, database_url):
     """An index of children with one name, on each store in turn."""
-    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
+    with open_test_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
         load_rows(opened, "sis", *(namesake(number) for number in range(NAMESAKE_COUNT)))
         yield opened
 
@@ -60,7 +60,7 @@ def test_plan_states_what_stopping_saves_and_changes_nothing(namesake_index):
 
 
 def test_pairs_found_only_by_a_stopped_key_are_reported_as_lost(tmp_path):
-    with an_index(tmp_path / "home", "sis") as index:
+    with open_test_index(tmp_path / "home", "sis") as index:
         load_rows(index, "sis", *(namesake(n, birth_date=None, ssn="219-09-9999") for n in range(6)))
         assert plan_stop_list(index, OPERATOR, 5).lost == 15
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from mpi.service.maintenance.model_capacity import CapacityExcess, find_capacity_excess
-from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.index import OPERATOR, open_test_index, load_rows, many_children
 
 
 @pytest.mark.parametrize(("fitted_for", "excess_bits"), [(40, None), (21, None), (20, 1.0), (10, 2.0)])
 def test_every_weight_is_one_bit_too_high_at_twice_the_fitted_size(tmp_path, fitted_for, excess_bits):
-    with an_index(tmp_path, "sis") as index:
+    with open_test_index(tmp_path, "sis") as index:
         assert find_capacity_excess(index, OPERATOR) is None
         load_rows(index, "sis", *many_children(40))
         model = replace(index.matcher.model, index_size=fitted_for)

@@ -10,7 +10,7 @@ from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.storage.repositories.persons.persons import Persons
-from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.index import OPERATOR, load_rows, many_children, open_test_index
 
 SECRET = "5e" * 32
 SIS_CLIENT = Viewer("sis-client", None, frozenset(Action), frozenset({"sis"}))
@@ -22,8 +22,10 @@ STRANGERS = many_children(3, start=500)
 def two_indexes(folder, database_url):
     """Open an index with other records and one that never had them."""
     with (
-        an_index(folder / "with", "sis", "ccwis", secret=SECRET, database_url=database_url) as full_index,
-        an_index(folder / "without", "sis", "ccwis", secret=SECRET) as limited_index,
+        open_test_index(
+            folder / "with", "sis", "ccwis", secret=SECRET, database_url=database_url
+        ) as full_index,
+        open_test_index(folder / "without", "sis", "ccwis", secret=SECRET) as limited_index,
     ):
         yield full_index, limited_index
 
@@ -108,7 +110,7 @@ def test_feed_is_as_if_a_sealed_record_had_never_existed(tmp_path, database_url,
 
 
 def test_hidden_events_are_read_once_and_not_at_every_poll(tmp_path, database_url, monkeypatch):
-    with an_index(tmp_path, "sis", "ccwis", database_url=database_url) as index:
+    with open_test_index(tmp_path, "sis", "ccwis", database_url=database_url) as index:
         start_commits, events_after = [], Persons.events_after
 
         def record_start(persons, commit, *rest):
@@ -137,7 +139,7 @@ def test_cursor_is_not_cached_before_its_commit_is_durable(tmp_path, monkeypatch
     def fail(*_):
         raise StoreError("the connection to the database server was lost")
 
-    with an_index(tmp_path, "sis", "ccwis") as index:
+    with open_test_index(tmp_path, "sis", "ccwis") as index:
         upsert(index, OPERATOR, "ccwis", STRANGERS[0])
         with monkeypatch.context() as patched, pytest.raises(StoreError):
             patched.setattr("mpi.service.persons.change_feed.disclose", fail)
@@ -149,7 +151,7 @@ def test_cursor_is_not_cached_before_its_commit_is_durable(tmp_path, monkeypatch
 
 def test_cached_cursors_are_limited(tmp_path, monkeypatch):
     monkeypatch.setattr("mpi.service.persons.change_feed.MAX_CACHED_CURSORS", 3)
-    with an_index(tmp_path, "sis", "ccwis") as index:
+    with open_test_index(tmp_path, "sis", "ccwis") as index:
         for child in CHILDREN[:6]:
             upsert(index, OPERATOR, "ccwis", child)
         for cursor in range(6):

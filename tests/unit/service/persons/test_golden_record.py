@@ -20,7 +20,7 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.standardize.record_validation import validate_record
-from tests.index import OPERATOR, a_child, an_index, crosswalk
+from tests.index import OPERATOR, a_child, crosswalk, open_test_index
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY
 
 NUMBER = {"ssn": "412-55-9182"}
@@ -291,7 +291,7 @@ def test_values_do_not_depend_on_the_order_of_arrival(tmp_path):
     ]
     golden_values = []
     for number, order in enumerate((sent, sent[::-1], sent[2:] + sent[:2])):
-        with an_index(tmp_path / str(number), "sis", secret="ab" * 32) as index:
+        with open_test_index(tmp_path / str(number), "sis", secret="ab" * 32) as index:
             for record in order:
                 upsert(index, OPERATOR, "sis", record)
             golden_values.append(look_up_golden_record(index, OPERATOR, crosswalk(index)["sis", "1"]).values)
@@ -299,7 +299,7 @@ def test_values_do_not_depend_on_the_order_of_arrival(tmp_path):
 
 
 def test_golden_record_of_twenty_records_takes_less_than_20_ms(tmp_path):
-    with an_index(tmp_path, "sis") as index:
+    with open_test_index(tmp_path, "sis") as index:
         for number in range(20):
             eid = upsert_record(index, f"sis:{number}", middle_name=f"Lou{number % 3}", **HOME)
         look_up_golden_record(index, OPERATOR, eid)

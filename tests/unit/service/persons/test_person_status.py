@@ -97,10 +97,10 @@ def test_preview_shows_only_effects_on_visible_records(shared):
 
 def test_survivor_outside_the_merge_reveals_nothing(index):
     hidden, bo = upsert_record(index, "ccwis:1"), upsert_record(index, "sis:2", **STRANGER)
-    other = upsert_record(index, "sis:3", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
+    other_eid = upsert_record(index, "sis:3", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
     for eid in (hidden, NEVER_GIVEN):
         with pytest.raises(InputError, match="survivor"):
-            merge(index, SIS_ONLY, [eid, bo], PREVIEW, survivor=other)
+            merge(index, SIS_ONLY, [eid, bo], PREVIEW, survivor=other_eid)
 
 
 def test_rekey_of_another_source_is_hidden_from_the_viewer(index):

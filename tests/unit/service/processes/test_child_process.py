@@ -11,7 +11,7 @@ import pytest
 
 from mpi.domain.errors import ClaimedError, EngineError, RecordError, StoreError, describe_origin
 from mpi.service.processes.child_process import run_in_child_process, run_with_index_in_child_process
-from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.index import OPERATOR, load_rows, many_children, open_test_index
 
 SECRET = "Amara Okafor"
 
@@ -102,7 +102,7 @@ def test_child_process_ended_from_outside_raises_the_given_error():
 
 
 def test_child_process_opens_the_index_with_the_same_settings(tmp_path, database_url):
-    with an_index(tmp_path / "home", "sis", database_url=database_url) as index:
+    with open_test_index(tmp_path / "home", "sis", database_url=database_url) as index:
         load_rows(index, "sis", *many_children(3))
         assert run_with_index_in_child_process(index, describe_index, OPERATOR) == describe_index(
             index, OPERATOR

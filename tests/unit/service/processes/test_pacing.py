@@ -35,6 +35,7 @@ class FakeClock:
 
 @pytest.fixture
 def fake_clock(monkeypatch):
+    """The clock of pacing, with a target and a rest that are exact as floats."""
     clock = FakeClock()
     monkeypatch.setattr(pacing, "time", clock)
     monkeypatch.setattr(pacing, "CONTENDED_TARGET_S", TARGET_S)

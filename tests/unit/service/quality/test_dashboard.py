@@ -24,8 +24,8 @@ from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.storage.repositories.review.desk_counts import DeskFigures
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
-from tests.desk import doubtful
-from tests.index import OPERATOR, a_child, an_index, load_rows, many_children
+from tests.desk import load_doubtful_pairs
+from tests.index import OPERATOR, a_child, load_rows, many_children, open_test_index
 from tests.unit.service.sampling.test_blind_review import (
     add_second_review,
     change_record,
@@ -121,7 +121,7 @@ def test_claimed_snoozed_answered_and_obsolete_questions_are_counted(sqlite_inde
 
 
 def test_match_rate_counts_children_in_foster_care_today(tmp_path):
-    with an_index(tmp_path / "care") as index:
+    with open_test_index(tmp_path / "care") as index:
         add_source(index, OPERATOR, NewSource("school", kind=SourceKind.SIS))
         add_source(index, OPERATOR, NewSource("care", kind=SourceKind.CCWIS))
         children = many_children(6)
@@ -252,7 +252,7 @@ def test_throughput_times_answers_between_actions_without_breaks(sqlite_index):
 
 
 def test_viewer_without_record_access_sees_no_small_count(tmp_path):
-    with an_index(tmp_path / "small") as index:
+    with open_test_index(tmp_path / "small") as index:
         add_source(index, OPERATOR, NewSource("sis", kind=SourceKind.SIS))
         add_source(index, OPERATOR, NewSource("ccwis", kind=SourceKind.CCWIS))
         load_linked_and_doubtful_pairs(index)
@@ -318,10 +318,10 @@ def test_no_figure_shows_a_small_count_to_a_viewer_without_record_access(sqlite_
 
 
 def test_suppressed_count_of_old_questions_cannot_be_derived(sqlite_index, set_clock):
-    doubtful(sqlite_index, 5)
+    load_doubtful_pairs(sqlite_index, 5)
     later = datetime.now(UTC) + timedelta(days=9)
     set_clock(lambda: later)
-    doubtful(sqlite_index, 12, start=5)
+    load_doubtful_pairs(sqlite_index, 12, start=5)
     full, suppressed = (
         measure_quality(sqlite_index, OPERATOR).workload,
         measure_quality(sqlite_index, OUTSIDER).workload,

@@ -11,7 +11,7 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.quality.forecast import forecast_workload
 from mpi.service.recluster.threshold_simulation import TrialThresholds
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
-from tests.index import OPERATOR, a_child, an_index, load_rows
+from tests.index import OPERATOR, a_child, load_rows, open_test_index
 from tests.unit.service.sampling.test_blind_review import load_linked_and_doubtful_pairs
 
 OUTSIDER = Viewer("ops", "system_admin", frozenset({Action.QUALITY_READ}), None)
@@ -26,8 +26,9 @@ def set_days_ago(set_clock):
 
 @pytest.fixture
 def backlog_index(tmp_path, set_days_ago):
+    """An index loaded 29 days ago, with six open questions."""
     set_days_ago(29)
-    with an_index(tmp_path / "home", "sis", "ccwis") as opened:
+    with open_test_index(tmp_path / "home", "sis", "ccwis") as opened:
         load_linked_and_doubtful_pairs(opened)
         set_days_ago(0)
         yield opened
@@ -116,7 +117,7 @@ def test_forecast_is_empty_without_enough_history(backlog_index, set_days_ago):
 
 
 def test_forecast_is_empty_on_the_first_day(tmp_path):
-    with an_index(tmp_path / "new", "sis") as fresh:
+    with open_test_index(tmp_path / "new", "sis") as fresh:
         forecast = forecast_workload(fresh, OPERATOR)
         assert (forecast.backlog, forecast.days, forecast.gone_on) == (0, (), None)
 

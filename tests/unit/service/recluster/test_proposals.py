@@ -135,6 +135,7 @@ def test_immediate_rollback_of_a_proposal_restores_every_id(index, stricter, enr
 
 @pytest.fixture
 def strictest(tmp_path):
+    """A matcher with a still higher link threshold."""
     return open_matcher(str(tiny_model(tmp_path / "strictest", version="3", link=18.0)))
 
 

@@ -27,8 +27,8 @@ def test_stricter_model_separates_persons_and_resolves_new_records(index, strict
     assert (plan.applied, plan.mint + plan.split >= 1) == (True, True)
     stricter_index = replace(index, matcher=stricter)
     assert first in crosswalk(stricter_index).values()
-    other = upsert(stricter_index, OPERATOR, "ccwis", doubtful_child("c2"))
-    assert other.enterprise_id not in {
+    second = upsert(stricter_index, OPERATOR, "ccwis", doubtful_child("c2"))
+    assert second.enterprise_id not in {
         eid for record, eid in crosswalk(stricter_index).items() if record != ("ccwis", "c2")
     }
     assert verify(stricter_index, OPERATOR) == []

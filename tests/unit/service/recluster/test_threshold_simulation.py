@@ -7,7 +7,7 @@ import pytest
 from mpi.domain.errors import InputError
 from mpi.matching.model.cautions import Cautions
 from mpi.service.recluster.threshold_simulation import TrialThresholds, simulate_thresholds
-from tests.index import OPERATOR, an_index
+from tests.index import OPERATOR, open_test_index
 
 
 def with_caution(index):
@@ -18,7 +18,7 @@ def with_caution(index):
 
 
 def test_thresholds_that_link_or_drop_cautioned_pairs_are_refused(tmp_path):
-    with an_index(tmp_path, "SIS") as index:
+    with open_test_index(tmp_path, "SIS") as index:
         cautious_index = with_caution(index)
         for bits in (TrialThresholds(link=7.5, margin=1.0), TrialThresholds(review=9.0)):
             with pytest.raises(InputError, match=r"8\.0 bits"):

@@ -10,7 +10,7 @@ from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import Outcome, upsert, withdraw
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, partition_of, with_settings
+from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, partition_of, with_settings
 
 NAMESAKE_COUNT = 8
 
@@ -18,7 +18,7 @@ NAMESAKE_COUNT = 8
 @pytest.fixture
 def namesake_index(tmp_path, database_url):
     """An index of children with one name, on each store in turn."""
-    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
+    with open_test_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
         load_rows(
             opened, "sis", *(a_child(f"S{n}", birth_date=f"2014-01-0{1 + n}") for n in range(NAMESAKE_COUNT))
         )
@@ -91,7 +91,7 @@ def test_partition_does_not_depend_on_when_searches_finish(tmp_path):
     sent = [a_child(f"u{n}", birth_date=f"2014-01-0{1 + n % 5}", grade=str(n)) for n in range(6)]
     partitions = []
     for hard in (1_000, 3, 5):
-        with an_index(tmp_path / str(hard), "sis", "ccwis", secret="11" * 32) as index:
+        with open_test_index(tmp_path / str(hard), "sis", "ccwis", secret="11" * 32) as index:
             limited_index = with_block_limits(index, alarm=2, hard=hard)
             for record in sent if hard != 5 else reversed(sent):
                 upsert(limited_index, OPERATOR, "ccwis", record)

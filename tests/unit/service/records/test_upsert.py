@@ -13,7 +13,7 @@ from mpi.service.persons.persons import look_up_lineage, look_up_person
 from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import Outcome, read, upsert, withdraw
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, partition_of
+from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children, partition_of
 
 
 def upsert_child(index, source, **changes):
@@ -125,12 +125,12 @@ def test_partition_is_the_same_in_every_order_by_load_and_by_recluster(tmp_path)
     partitions = set()
     for seed in range(4):
         random.Random(seed).shuffle(sent)
-        with an_index(tmp_path / str(seed), "sis", "ccwis", secret="ab" * 32) as index:
+        with open_test_index(tmp_path / str(seed), "sis", "ccwis", secret="ab" * 32) as index:
             for source, child in sent:
                 upsert(index, OPERATOR, source, child)
             partitions.add(frozenset(partition_of(index)))
             assert recluster(index, OPERATOR, index.matcher, apply=False).is_empty
-    with an_index(tmp_path / "set", "sis", "ccwis", secret="ab" * 32) as index:
+    with open_test_index(tmp_path / "set", "sis", "ccwis", secret="ab" * 32) as index:
         for code in ("ccwis", "sis"):
             load_rows(index, code, *(child for source, child in sent if source == code))
         partitions.add(frozenset(partition_of(index)))
@@ -151,7 +151,7 @@ def test_flags_change_no_weight_and_no_partition_and_show_their_provenance(tmp_p
     flag = {"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2026-01-01"}
     answers = []
     for number, flags in enumerate(([], [flag])):
-        with an_index(tmp_path / str(number), "sis", "ccwis", secret="ab" * 32) as index:
+        with open_test_index(tmp_path / str(number), "sis", "ccwis", secret="ab" * 32) as index:
             upsert_child(index, "sis", local_id="s1")
             eid = upsert_child(index, "ccwis", local_id="c1", flags=flags).enterprise_id
             answers.append(

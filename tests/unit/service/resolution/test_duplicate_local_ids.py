@@ -8,13 +8,13 @@ from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
-from tests.index import OPERATOR, a_child, an_index, crosswalk
+from tests.index import OPERATOR, a_child, crosswalk, open_test_index
 
 
 @pytest.fixture
 def single_id_index(tmp_path):
     """An index with a source that gives every child one local ID."""
-    with an_index(tmp_path / "home", "sis") as index:
+    with open_test_index(tmp_path / "home", "sis") as index:
         add_source(index, OPERATOR, NewSource("ssid", has_one_id_per_child=True))
         yield index
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mpi.domain.weight import compute_probability
 from mpi.service.records.upsert import upsert
 from mpi.service.resolution.expected_harm import Stake, estimate_error_chance, estimate_harm
-from tests.index import OPERATOR, a_child, an_index, crosswalk
+from tests.index import OPERATOR, a_child, crosswalk, open_test_index
 
 CARE = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
 HOMELESS = {"population": "homeless", "value": "Y", "definition": "McKinney-Vento"}
@@ -21,7 +21,7 @@ IN_DOUBT = {"last_name": "Cruz", "postal_code": None, "sex": None, "birth_date":
 @pytest.fixture
 def three_source_index(tmp_path):
     """An empty index with three sources."""
-    with an_index(tmp_path / "home", "sis", "ccwis", "ssid") as index:
+    with open_test_index(tmp_path / "home", "sis", "ccwis", "ssid") as index:
         yield index
 
 

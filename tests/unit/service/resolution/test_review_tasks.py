@@ -11,7 +11,7 @@ from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.resolution.review_tasks import format_pair_key, parse_pair_key
 from mpi.service.stewardship.rekey import rekey
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows
+from tests.index import OPERATOR, a_child, crosswalk, load_rows, open_test_index
 
 CRUZ = {
     "first_name": "Jayden",
@@ -210,7 +210,7 @@ def test_tasks_do_not_depend_on_the_order_of_records(sqlite_index, tmp_path):
     assert summarize_tasks(sqlite_index) == expected
     secret = (tmp_path / "home" / "secret.key").read_text()
     for seed in range(3):
-        with an_index(tmp_path / f"other-{seed}", "sis", "ccwis", secret=secret) as other_index:
+        with open_test_index(tmp_path / f"other-{seed}", "sis", "ccwis", secret=secret) as other_index:
             for source, local_id, changes in random.Random(seed).sample(statements, len(statements)):
                 upsert_child(other_index, source, local_id, **changes)
             assert summarize_tasks(other_index) == expected

@@ -52,6 +52,7 @@ def eid_of(index, name: str) -> str:
 
 @pytest.fixture
 def amara(index) -> str:
+    """The EID of a child of ccwis."""
     return upsert_record(index, "ccwis:1")
 
 
@@ -121,22 +122,22 @@ def test_eid_hidden_from_its_source_is_answered_like_an_unknown_one(index, amara
 
 def test_id_of_a_person_split_since_opens_a_review(index, amara):
     send_record(index, "ccwis:2", first_name="Amara", last_name="Okonkwo")
-    other = send_record(index, "sis:2", **ZOE).enterprise_id
-    merge_effect = merge(index, OPERATOR, [amara, other], StepOptions("x"), survivor=other)
+    other_eid = send_record(index, "sis:2", **ZOE).enterprise_id
+    merge_effect = merge(index, OPERATOR, [amara, other_eid], StepOptions("x"), survivor=other_eid)
     newcomer = {"first_name": "Ulf", "last_name": "Berg", "birth_date": "1999-09-09"}
-    assert send_record(index, "sis:7", **newcomer, same_as=amara).enterprise_id == other
+    assert send_record(index, "sis:7", **newcomer, same_as=amara).enterprise_id == other_eid
     send_record(index, "sis:7", **newcomer, same_as=None)
     split(
         index,
         OPERATOR,
-        other,
+        other_eid,
         [record_refs("ccwis:1"), record_refs("ccwis:2", "sis:2")],
         StepOptions("x", supersedes=merge_effect.decisions),
         keep=1,
     )
     assert len(look_up_person(index, OPERATOR, amara).now) == 2
     answer = send_record(index, "sis:7", **newcomer, same_as=amara)
-    assert answer.enterprise_id not in {amara, other}
+    assert answer.enterprise_id not in {amara, other_eid}
     assert task_kinds(index) == ["claim"]
 
 
@@ -283,8 +284,8 @@ def test_ccwis_merge_and_its_retraction(index):
 def test_unmerged_id_stays_with_the_person_a_steward_chose(index):
     first = upsert_record(index, "ccwis:1")
     send_record(index, "ccwis:2", **ZOE, merged_into="1")
-    other = upsert_record(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
-    merge(index, OPERATOR, [first, other], StepOptions("seen"), survivor=first)
+    other_eid = upsert_record(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    merge(index, OPERATOR, [first, other_eid], StepOptions("seen"), survivor=first)
     load_rows(index, "ccwis", a_child("2", **ZOE), snapshot=Snapshot.FULL, confirm=True)
     assert crosswalk(index) == {("ccwis", "2"): first, ("sis", "9"): first}
     assert verify(index, OPERATOR) == []

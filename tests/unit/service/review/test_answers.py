@@ -42,7 +42,18 @@ from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, report_link
-from tests.desk import ANN, BEN, NOBODY, SIS_STEWARD, at, keys, later, one_pair, several, the_question
+from tests.desk import (
+    ANN,
+    BEN,
+    NOBODY,
+    SIS_STEWARD,
+    add_doubtful_group,
+    add_doubtful_pair,
+    at,
+    later,
+    only_question,
+    question_keys,
+)
 from tests.index import OPERATOR, a_child, crosswalk, with_settings
 
 CLEO = Viewer("cleo", None, ACTIONS_BY_ROLE[Role.APPROVER], None)
@@ -51,7 +62,7 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 def verdicts(index, kind: str, key: str | None = None, viewer=ANN) -> list[PairVerdict]:
     """Return the same verdict for every pair of a question."""
-    view = load_question_view(index, viewer, key or the_question(index).key)
+    view = load_question_view(index, viewer, key or only_question(index).key)
     return [PairVerdict(pair.left, pair.right, kind) for pair in view.pairs]
 
 
@@ -65,8 +76,8 @@ def history(index, key: str, viewer=ANN) -> list[tuple[str, str]]:
 
 
 def test_second_steward_is_told_who_claimed_the_question_and_until_when(index):
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     with at(NOW):
         own_claim = claim(index, ANN, key)
         assert (own_claim.state, own_claim.claimed_by, own_claim.lease_until) == (
@@ -86,17 +97,17 @@ def test_second_steward_is_told_who_claimed_the_question_and_until_when(index):
         ):
             with pytest.raises(ClaimedError):
                 action()
-        assert keys(index, BEN) == []
-        assert keys(index, BEN, state="claimed") == [key]
-        assert keys(index, ANN) == keys(index, ANN, state=None, mine=True) == [key]
+        assert question_keys(index, BEN) == []
+        assert question_keys(index, BEN, state="claimed") == [key]
+        assert question_keys(index, ANN) == question_keys(index, ANN, state=None, mine=True) == [key]
         release(index, ANN, key)
         assert claim(index, BEN, key).claimed_by == "ben"
     assert history(index, key) == [("ann", "claim"), ("ann", "release"), ("ben", "claim")]
 
 
 def test_one_of_eight_concurrent_claims_wins_and_the_others_name_the_winner(index):
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     stewards = [replace(ANN, client=f"steward-{n}") for n in range(8)]
     barrier = Barrier(len(stewards))
 
@@ -115,34 +126,34 @@ def test_one_of_eight_concurrent_claims_wins_and_the_others_name_the_winner(inde
 
 
 def test_expired_claim_is_free_and_a_repeated_claim_is_renewed(index):
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     with at(NOW):
         claim(index, ANN, key)
     with at(NOW + timedelta(minutes=19)):
         assert claim(index, ANN, key).lease_until == "2026-03-02T09:39:00.000000Z"
     with at(NOW + timedelta(minutes=38)):
-        assert keys(index, BEN) == []
+        assert question_keys(index, BEN) == []
         with pytest.raises(ClaimedError):
             claim(index, BEN, key)
     with at(NOW + timedelta(minutes=39)):
-        assert the_question(index, BEN).state == "open"
+        assert only_question(index, BEN).state == "open"
         assert claim(index, BEN, key).claimed_by == "ben"
         with pytest.raises(ClaimedError):
             answer_question(index, ANN, key, verdicts(index, "same", key), "typo")
 
 
 def test_deferred_question_returns_on_its_day_or_with_new_evidence(index):
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     day = later(days=10).date().isoformat()
     deferred = defer(index, ANN, key, day, "the school is closed")
     assert (deferred.state, deferred.asleep_until, deferred.claimed_by) == ("asleep", day, None)
-    assert keys(index) == []
+    assert question_keys(index) == []
     with at(later(days=11)):
-        assert keys(index) == [key]
+        assert question_keys(index) == [key]
     upsert(index, OPERATOR, "ccwis", a_child("2", first_name="Amarah", last_name="Okonkwoh"))
-    assert keys(index) == [key]
+    assert question_keys(index) == [key]
     for invalid_day in ("soon", "2020-01-01", later(days=900).date().isoformat()):
         with pytest.raises(InputError, match="until"):
             defer(index, ANN, key, invalid_day)
@@ -151,14 +162,14 @@ def test_deferred_question_returns_on_its_day_or_with_new_evidence(index):
 
 
 def test_question_is_assigned_with_a_due_date_and_escalated_to_approvers(index):
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     day = later(days=3).date().isoformat()
     assigned = assign(index, ANN, key, "ann", day)
     assert (assigned.assigned_to, assigned.due_on, assigned.state) == ("ann", day, "open")
     with at(later(days=4)):
-        assert keys(index, due=True) == [key]
-    assert keys(index, due=True) == []
+        assert question_keys(index, due=True) == [key]
+    assert question_keys(index, due=True) == []
     with pytest.raises(NotFoundError, match="no account"):
         assign(index, ANN, key, "zoe")
     escalate(index, ANN, key, "please look")
@@ -168,16 +179,16 @@ def test_question_is_assigned_with_a_due_date_and_escalated_to_approvers(index):
 
 
 def test_question_is_not_assigned_to_a_client_who_may_not_see_all_of_it(index):
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     add_client(index, OPERATOR, "district", ["task.read", "task.work"], ["sis"])
     with pytest.raises(ConflictError, match="may not see"):
         assign(index, ANN, key, "district")
 
 
 def test_same_verdict_links_closes_the_question_and_is_undone_completely(index):
-    several(index)
-    question = the_question(index)
+    add_doubtful_group(index)
+    question = only_question(index)
     questions = load_queue_page(index, ANN, Filters()).questions
     assert [item.kind for item in questions] == ["pair"]
     claim(index, ANN, question.key)
@@ -187,7 +198,7 @@ def test_same_verdict_links_closes_the_question_and_is_undone_completely(index):
         for n, pair in enumerate(view.pairs)
     ]
     previewed = answer_question(index, ANN, question.key, answers, "typo", preview=True)
-    assert (previewed.step, keys(index)) == (None, [question.key])
+    assert (previewed.step, question_keys(index)) == (None, [question.key])
     before = crosswalk(index)
     result = answer_question(index, ANN, question.key, answers, "typo", "the mother says so", view.etag)
     assert result.effect.moved == previewed.effect.moved
@@ -196,7 +207,7 @@ def test_same_verdict_links_closes_the_question_and_is_undone_completely(index):
     assert are_same_person(
         index, f"{first.left.source}:{first.left.local_id}", f"{first.right.source}:{first.right.local_id}"
     )
-    assert question.key not in keys(index)
+    assert question.key not in question_keys(index)
     closed = load_question_view(index, ANN, question.key)
     assert (closed.summary.state, closed.summary.closed_because) == ("closed", "answered")
     assert load_landing(index, ANN).closed_by_themselves == ()
@@ -207,7 +218,7 @@ def test_same_verdict_links_closes_the_question_and_is_undone_completely(index):
     undone = undo_answer(index, ANN, question.key, result.step)
     assert crosswalk(index) == before
     assert undone.next_key == question.key
-    assert the_question(index).claimed_by == "ann"
+    assert only_question(index).claimed_by == "ann"
     assert history(index, question.key) == [("ann", "claim"), ("ann", "answer"), ("ann", "undo")]
     assert verify(index, OPERATOR) == []
     with pytest.raises(ConflictError, match="undone before"):
@@ -217,21 +228,21 @@ def test_same_verdict_links_closes_the_question_and_is_undone_completely(index):
 
 
 def test_unanswered_pairs_stay_open_with_their_steward(index):
-    several(index)
-    view = load_question_view(index, ANN, the_question(index).key)
+    add_doubtful_group(index)
+    view = load_question_view(index, ANN, only_question(index).key)
     assert len(view.pairs) > 1
-    first, *rest = view.pairs
+    first, *unanswered = view.pairs
     answer_question(
         index, ANN, view.summary.key, [PairVerdict(first.left, first.right, "different")], "sibling"
     )
     [remaining] = load_queue_page(index, ANN, Filters()).questions
     # The rest of a grid may have another key; it stays with its steward.
     assert remaining.claimed_by == "ann"
-    assert keys(index, BEN) == []
+    assert question_keys(index, BEN) == []
     assert load_landing(index, ANN).closed_by_themselves == ()
     shown = load_question_view(index, ANN, remaining.key).pairs
     assert {frozenset((pair.left, pair.right)) for pair in shown} == {
-        frozenset((pair.left, pair.right)) for pair in rest
+        frozenset((pair.left, pair.right)) for pair in unanswered
     }
 
 
@@ -245,7 +256,7 @@ def test_viewer_answers_the_visible_part_and_the_rest_stays_open(index):
     centre_key = canonical_key(index.keyed_hash, "ccwis", "2")
     local_id = next(str(n) for n in count(100) if canonical_key(index.keyed_hash, "sis", str(n)) < centre_key)
     upsert(index, OPERATOR, "sis", a_child(local_id))
-    full_question, visible_question = the_question(index), the_question(index, SIS_STEWARD)
+    full_question, visible_question = only_question(index), only_question(index, SIS_STEWARD)
     assert full_question.key == visible_question.key
     assert (len(full_question.records), len(visible_question.records)) == (3, 2)
     assert {
@@ -262,25 +273,25 @@ def test_viewer_answers_the_visible_part_and_the_rest_stays_open(index):
         verdicts(index, "different", visible_question.key, SIS_STEWARD),
         "sibling",
     )
-    assert keys(index, SIS_STEWARD) == []
-    remaining = the_question(index)
+    assert question_keys(index, SIS_STEWARD) == []
+    remaining = only_question(index)
     assert (remaining.key, remaining.state, len(remaining.records)) == (full_question.key, "open", 2)
-    assert keys(index, state="closed") == []
+    assert question_keys(index, state="closed") == []
 
 
 def test_unsure_question_returns_with_new_evidence_or_on_its_day(index):
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     day = later(days=30).date().isoformat()
     answer_question(index, ANN, key, verdicts(index, "unsure"), "not-enough", recheck_on=day)
-    assert keys(index) == []
+    assert question_keys(index) == []
     [asleep] = load_queue_page(index, ANN, Filters(state="asleep")).questions
     assert (asleep.key, asleep.asleep_until) == (key, day)
     assert load_question_view(index, ANN, key).pairs[0].verdict == "unsure"
     with at(later(days=31)):
-        assert keys(index) == [key]
+        assert question_keys(index) == [key]
     upsert(index, OPERATOR, "ccwis", a_child("2", first_name="Amarah", last_name="Okonkwoh"))
-    assert keys(index) == [key]
+    assert question_keys(index) == [key]
 
 
 @pytest.mark.parametrize(
@@ -292,8 +303,8 @@ def test_unsure_question_returns_with_new_evidence_or_on_its_day(index):
     ],
 )
 def test_contradicting_verdicts_are_refused_completely(index, kinds, message):
-    several(index)
-    view = load_question_view(index, ANN, the_question(index).key)
+    add_doubtful_group(index)
+    view = load_question_view(index, ANN, only_question(index).key)
     first, second, third = (card.label for card in view.cards[:3])
     answers = [
         PairVerdict(first, second, kinds[0]),
@@ -307,9 +318,9 @@ def test_contradicting_verdicts_are_refused_completely(index, kinds, message):
 
 
 def test_invalid_answer_is_refused(index):
-    one_pair(index)
+    add_doubtful_pair(index)
     upsert(index, OPERATOR, "sis", a_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
-    key = the_question(index).key
+    key = only_question(index).key
     [pair] = load_question_view(index, ANN, key).pairs
     foreign_pair = PairVerdict(pair.left, RecordRef("sis", "9"), "same")
     repeated_pair = [PairVerdict(pair.left, pair.right, "same"), PairVerdict(pair.right, pair.left, "same")]
@@ -333,9 +344,9 @@ def test_invalid_answer_is_refused(index):
 
 
 def test_answer_about_a_person_merged_since_is_stale(index):
-    one_pair(index)
+    add_doubtful_pair(index)
     upsert(index, OPERATOR, "sis", a_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
-    view = load_question_view(index, ANN, the_question(index).key)
+    view = load_question_view(index, ANN, only_question(index).key)
     claim(index, ANN, view.summary.key)
     assert load_question_view(index, ANN, view.summary.key).etag == view.etag
     decide(
@@ -343,10 +354,10 @@ def test_answer_about_a_person_merged_since_is_stale(index):
         BEN,
         DecisionRequest(DecisionKind.SAME, ((RecordRef("sis", "1"), RecordRef("sis", "9")),), "same-child"),
     )
-    key = the_question(index).key
+    key = only_question(index).key
     with pytest.raises(StaleError):
         answer_question(index, ANN, key, verdicts(index, "same", key), "typo", if_match=view.etag)
-    assert keys(index) == [key]
+    assert question_keys(index) == [key]
     fresh_view = load_question_view(index, ANN, key)
     assert fresh_view.etag != view.etag
     assert answer_question(
@@ -355,8 +366,8 @@ def test_answer_about_a_person_merged_since_is_stale(index):
 
 
 def test_answer_about_a_record_changed_since_is_stale(index):
-    one_pair(index)
-    view = load_question_view(index, ANN, the_question(index).key)
+    add_doubtful_pair(index)
+    view = load_question_view(index, ANN, only_question(index).key)
     upsert(
         index,
         OPERATOR,
@@ -368,8 +379,8 @@ def test_answer_about_a_record_changed_since_is_stale(index):
 
 
 def test_answer_against_a_decision_in_force_is_refused_with_its_chain(index):
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     answers = verdicts(index, "same")
     different = decide(
         index,
@@ -381,7 +392,7 @@ def test_answer_against_a_decision_in_force_is_refused_with_its_chain(index):
     upsert(
         index, OPERATOR, "ccwis", a_child("3", first_name="Amarah", last_name="Okonkwoh", postal_code=None)
     )
-    question = the_question(index)
+    question = only_question(index)
     pairs = verdicts(index, "same", question.key)
     all_verdicts = [*pairs, PairVerdict(RecordRef("ccwis", "2"), RecordRef("ccwis", "3"), "same")]
     assert {label.local_id for label in question.records} >= {"3"}
@@ -392,8 +403,8 @@ def test_answer_against_a_decision_in_force_is_refused_with_its_chain(index):
 
 
 def test_repeated_call_with_its_idempotency_key_answers_once(index):
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     caller = replace(ANN, idempotent_call=IdempotentCall("k", b"call"))
     answers = verdicts(index, "same")
     first, second = (answer_question(index, caller, key, answers, "typo") for _ in range(2))
@@ -408,20 +419,20 @@ def test_claim_of_a_missed_link_is_confirmed_or_revoked_and_closed(index):
     )
     group = ((RecordRef("sis", "1"), RecordRef("ccwis", "2")),)
     number = report_link(index, OPERATOR, DecisionRequest(DecisionKind.SAME, group, "two-ids"))
-    view = load_question_view(index, ANN, the_question(index).key)
+    view = load_question_view(index, ANN, only_question(index).key)
     assert (view.shape, view.responses, view.decisions) == ("decision", ("confirm", "revoke"), (number,))
     result = respond_to_question(
         index, ANN, view.summary.key, "confirm", ResponseOptions("source-confirmed", if_match=[view.etag])
     )
     assert are_same_person(index, "sis:1", "ccwis:2")
-    assert keys(index) == []
+    assert question_keys(index) == []
     assert get_decision(index, OPERATOR, number).status == "revoked"
     undo_answer(index, ANN, view.summary.key, result.step)
     assert not are_same_person(index, "sis:1", "ccwis:2")
     assert get_decision(index, OPERATOR, number).status == "review"
-    assert keys(index) == [view.summary.key]
+    assert question_keys(index) == [view.summary.key]
     respond_to_question(index, ANN, view.summary.key, "revoke", ResponseOptions("other"))
-    assert keys(index) == []
+    assert question_keys(index) == []
     assert not are_same_person(index, "sis:1", "ccwis:2")
     with pytest.raises(NotFoundError):
         respond_to_question(index, ANN, view.summary.key, "confirm", ResponseOptions("other"))
@@ -436,17 +447,17 @@ def test_rechecked_decision_is_confirmed_or_revoked(index):
     decision = decide(
         index, OPERATOR, DecisionRequest(DecisionKind.SAME, group, "x", recheck_on="2020-01-01")
     ).decisions[0]
-    view = load_question_view(index, ANN, the_question(index).key)
+    view = load_question_view(index, ANN, only_question(index).key)
     assert (view.summary.kind, view.responses) == ("recheck", ("confirm", "revoke"))
     with pytest.raises(InputError, match="confirm, revoke"):
         respond_to_question(index, CLEO, view.summary.key, "approve", ResponseOptions("other"))
     result = respond_to_question(index, ANN, view.summary.key, "confirm", ResponseOptions("source-confirmed"))
-    assert keys(index) == []
+    assert question_keys(index) == []
     assert get_decision(index, OPERATOR, decision).status == "superseded"
     undo_answer(index, ANN, view.summary.key, result.step)
-    assert keys(index) == [view.summary.key]
+    assert question_keys(index) == [view.summary.key]
     respond_to_question(index, ANN, view.summary.key, "revoke", ResponseOptions("source-mistake"))
-    assert (keys(index), are_same_person(index, "sis:1", "ccwis:2")) == ([], False)
+    assert (question_keys(index), are_same_person(index, "sis:1", "ccwis:2")) == ([], False)
 
 
 def test_overlay_shows_both_versions_and_is_released_refused_and_undone(index):
@@ -454,7 +465,7 @@ def test_overlay_shows_both_versions_and_is_released_refused_and_undone(index):
     zoe = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06"}
     flags = [{"population": "homeless", "value": "Y", "definition": "ESSA"}]
     upsert(index, OPERATOR, "sis", a_child("1", **zoe, postal_code="41111", flags=flags))
-    view = load_question_view(index, ANN, the_question(index, kind="overlay").key)
+    view = load_question_view(index, ANN, only_question(index, kind="overlay").key)
     assert (view.shape, view.responses, view.pairs) == ("decision", ("release", "refuse"), ())
     current, held = view.cards
     assert (current.values["first_name"], held.values["first_name"]) == ("Amara", "Zoe")
@@ -466,39 +477,39 @@ def test_overlay_shows_both_versions_and_is_released_refused_and_undone(index):
             index, ANN, view.summary.key, "release", ResponseOptions("record-of-two", if_match=tag)
         )
     result = respond_to_question(index, ANN, view.summary.key, "refuse", ResponseOptions("source-mistake"))
-    assert keys(index, state=None) == []
+    assert question_keys(index, state=None) == []
     undo_answer(index, ANN, view.summary.key, result.step)
-    assert keys(index) == [view.summary.key]
+    assert question_keys(index) == [view.summary.key]
     respond_to_question(index, ANN, view.summary.key, "release", ResponseOptions("record-of-two"))
-    assert keys(index, state=None) == []
+    assert question_keys(index, state=None) == []
     assert verify(index, OPERATOR) == []
 
 
 def test_waiting_step_is_approved_in_the_queue_by_another_person(index):
     approval_index = with_settings(index, second_approver=SecondApprover.ALWAYS)
-    one_pair(approval_index)
-    key = the_question(approval_index).key
+    add_doubtful_pair(approval_index)
+    key = only_question(approval_index).key
     result = answer_question(approval_index, ANN, key, verdicts(approval_index, "same"), "typo")
     assert result.effect.awaiting
     assert not are_same_person(approval_index, "sis:1", "ccwis:2")
     [approval] = load_queue_page(approval_index, CLEO, Filters()).questions
     assert approval.kind == "approval"
-    assert keys(approval_index, state="waiting") == [key]
+    assert question_keys(approval_index, state="waiting") == [key]
     with pytest.raises(AccessDenied):
         respond_to_question(approval_index, ANN, approval.key, "approve", ResponseOptions("other"))
     respond_to_question(approval_index, CLEO, approval.key, "approve", ResponseOptions("other"))
     assert are_same_person(approval_index, "sis:1", "ccwis:2")
-    assert keys(approval_index, state=None) == []
+    assert question_keys(approval_index, state=None) == []
 
 
 def test_bulk_action_reports_the_result_for_each_question(index):
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     day = later(days=5).date().isoformat()
     results = apply_in_bulk([key, "q-0", key], lambda question_key: defer(index, ANN, question_key, day))
     assert results[key] is None
     assert isinstance(results["q-0"], NotFoundError)
-    assert keys(index, state="asleep") == [key]
+    assert question_keys(index, state="asleep") == [key]
     assert history(index, key) == [("ann", "defer")]
     with pytest.raises(InputError):
         apply_in_bulk(

@@ -18,11 +18,11 @@ from tests.desk import (
     CCWIS_OWNER,
     SIS_OWNER,
     SIS_STEWARD,
+    add_doubtful_pair,
     at,
-    keys,
     later,
-    one_pair,
-    the_question,
+    only_question,
+    question_keys,
 )
 from tests.index import OPERATOR, a_child, all_that_is_stored, load_rows, many_children
 
@@ -32,8 +32,8 @@ OWN_RECORD = RecordRef("sis", "1")
 @pytest.fixture
 def owner_question(index):
     """An index, a question's key, and the number of the question to the owner of sis."""
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     [number] = ask_owner(
         index, ANN, key, OWN_RECORD, "confirm-birth-date", note="ccwis has another day for Amarah"
     )
@@ -69,12 +69,12 @@ def test_owner_sees_its_record_and_the_question_and_nothing_of_the_other_record(
 
 def test_question_waits_and_reopens_with_the_owners_answer_in_its_history(owner_question):
     index, key, number = owner_question
-    assert keys(index) == []
-    assert keys(index, state="waiting") == [key]
+    assert question_keys(index) == []
+    assert question_keys(index, state="waiting") == [key]
     assert load_question_view(index, ANN, key).pairs[0].verdict == "ask"
     before = load_question_view(index, ANN, key)
     answer_owner_question(index, SIS_OWNER, number, "wrong", "typed a day early")
-    assert keys(index) == [key]
+    assert question_keys(index) == [key]
     assert [question.key for question in load_landing(index, ANN).mine] == [key]
     after = load_question_view(index, ANN, key)
     assert after.etag != before.etag
@@ -111,7 +111,7 @@ def test_overdue_owner_question_reopens_and_is_shown_to_its_author(owner_questio
             "confirm-birth-date",
         )
         assert load_landing(index, BEN).overdue == ()
-        assert keys(index) == [key]
+        assert question_keys(index) == [key]
         assert list_owner_questions(index, SIS_OWNER)[0].overdue
 
 
@@ -129,8 +129,8 @@ def test_steward_of_one_source_asks_only_about_its_own_records(owner_question):
 
 
 def test_each_owner_answers_without_the_other_answer_and_the_question_waits_for_both(index):
-    one_pair(index)
-    [key] = keys(index)
+    add_doubtful_pair(index)
+    [key] = question_keys(index)
     ask_owner(index, ANN, key, None, "confirm-birth-date", note="do both agree?")
     for owner, own_record, other_source in (
         (SIS_OWNER, OWN_RECORD, "ccwis"),
@@ -147,14 +147,14 @@ def test_each_owner_answers_without_the_other_answer_and_the_question_waits_for_
             assert secret not in repr(half)
     assert load_question_view(index, ANN, key).pairs[0].verdict == "ask"
     answer_owner_question(index, SIS_OWNER, list_owner_questions(index, SIS_OWNER)[0].number, "right")
-    assert keys(index) == []
+    assert question_keys(index) == []
     with pytest.raises(ConflictError, match="asked already"):
         ask_owner(index, ANN, key, RecordRef("ccwis", "2"), "confirm-birth-date")
     # An owner who has answered may be asked again, but not one who has not.
     [number] = ask_owner(index, ANN, key, None, "confirm-birth-date")
     answer_owner_question(index, SIS_OWNER, number, "right")
     answer_owner_question(index, CCWIS_OWNER, list_owner_questions(index, CCWIS_OWNER)[0].number, "wrong")
-    assert keys(index) == [key]
+    assert question_keys(index) == [key]
     answers = [
         action.detail for action in load_question_view(index, ANN, key).history if action.action == "answered"
     ]
@@ -187,23 +187,23 @@ def test_repeated_or_invalid_owner_question_is_refused(owner_question):
 
 
 def test_verdict_ask_asks_both_owners(index):
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     [pair] = load_question_view(index, ANN, key).pairs
     result = answer_question(index, ANN, key, [PairVerdict(pair.left, pair.right, "ask")], "not-enough")
     assert (result.step, result.effect.kind) == (None, "ask")
-    assert keys(index, state="waiting") == [key]
+    assert question_keys(index, state="waiting") == [key]
     assert [len(list_owner_questions(index, owner)) for owner in (SIS_OWNER, CCWIS_OWNER)] == [1, 1]
     for owner in (SIS_OWNER, CCWIS_OWNER):
-        assert keys(index) == []
+        assert question_keys(index) == []
         answer_owner_question(index, owner, list_owner_questions(index, owner)[0].number, "right")
-    assert keys(index) == [key]
+    assert question_keys(index) == [key]
 
 
 def test_undo_of_an_answer_withdraws_its_owner_questions(index):
-    one_pair(index)
+    add_doubtful_pair(index)
     upsert(index, OPERATOR, "ccwis", a_child("3", first_name="Amaro", last_name="Okonkwu", postal_code=None))
-    question = the_question(index)
+    question = only_question(index)
     pairs = load_question_view(index, ANN, question.key).pairs
     answers = [
         PairVerdict(pair.left, pair.right, "ask" if n == 0 else "different") for n, pair in enumerate(pairs)
@@ -217,12 +217,12 @@ def test_undo_of_an_answer_withdraws_its_owner_questions(index):
 def test_closing_a_question_withdraws_its_owner_questions(owner_question):
     index, key, number = owner_question
     withdraw(index, OPERATOR, "ccwis", "2")
-    assert keys(index, state=None) == []
+    assert question_keys(index, state=None) == []
     assert list_owner_questions(index, SIS_OWNER) == ()
     with pytest.raises(ConflictError, match="withdrawn"):
         answer_owner_question(index, SIS_OWNER, number, "right")
-    one_pair(index)
-    assert keys(index) == [key]
+    add_doubtful_pair(index)
+    assert question_keys(index) == [key]
     ask_owner(index, ANN, key, OWN_RECORD, "confirm-name")
     [pair] = load_question_view(index, ANN, key).pairs
     answer_question(index, ANN, key, [PairVerdict(pair.left, pair.right, "same")], "typo")
@@ -234,7 +234,7 @@ def test_notes_about_an_expunged_record_are_destroyed(owner_question):
     answer_owner_question(index, SIS_OWNER, number, "wrong", "Amara is her cousin")
     defer(index, ANN, key, later(days=3).date().isoformat(), "ask Amara's school")
     upsert(index, OPERATOR, "sis", a_child("1", restrictions=[{"kind": "expunged"}]))
-    assert keys(index, state=None) == []
+    assert question_keys(index, state=None) == []
     stored = all_that_is_stored(index)
     for note in (b"her cousin", b"Amara's school", b"another day for Amarah"):
         assert note not in stored
@@ -260,16 +260,16 @@ def test_owner_question_about_a_burst_lists_every_record_and_accepts_one_answer(
         ]  # fmt: skip
         unit.tasks.replace([], tasks, unit.commit_no)
     key = make_burst_key(receipt.batch, "birth_date: a day off")
-    assert keys(index) == [key]
+    assert question_keys(index) == [key]
     view = load_question_view(index, ANN, key)
     assert (view.shape, view.summary.burst, len(view.pairs)) == ("burst", 25, 10)
     numbers = ask_owner(index, ANN, key, None, "confirm-birth-date")
     assert len(numbers) == 25
-    assert (keys(index), keys(index, state="waiting")) == ([], [key])
+    assert (question_keys(index), question_keys(index, state="waiting")) == ([], [key])
     assert list_owner_questions(index, SIS_OWNER) == ()
     listed = list_owner_questions(index, CCWIS_OWNER)
     assert {owner_question.alike for owner_question in listed} == {25}
     assert len(answer_owner_question(index, CCWIS_OWNER, listed[3].number, "wrong", alike=True)) == 25
     assert list_owner_questions(index, CCWIS_OWNER) == ()
-    assert keys(index) == [key]
+    assert question_keys(index) == [key]
     assert [action.action for action in load_question_view(index, ANN, key).history] == ["ask", "answered"]

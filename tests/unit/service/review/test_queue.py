@@ -15,7 +15,18 @@ from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from mpi.storage.repositories.review.tasks import Task
-from tests.desk import ANN, BEN, NOBODY, SIS_STEWARD, at, doubtful, keys, later, one_pair, the_question
+from tests.desk import (
+    ANN,
+    BEN,
+    NOBODY,
+    SIS_STEWARD,
+    add_doubtful_pair,
+    at,
+    later,
+    load_doubtful_pairs,
+    only_question,
+    question_keys,
+)
 from tests.index import OPERATOR, a_child, load_rows, many_children
 
 FAR = "2099-01-01"
@@ -58,7 +69,7 @@ def test_questions_are_listed_once_page_by_page_in_order_of_harm(index_of_100):
         assert page.total == 50
         if (after := page.after) is None:
             break
-    assert [question.key for question in listed] == keys(index_of_100)
+    assert [question.key for question in listed] == question_keys(index_of_100)
     worst = {}
     for task in tasks:
         worst[task.question] = max(worst.get(task.question, 0), task.harm)
@@ -86,7 +97,7 @@ def test_question_lists_its_subject_first_and_candidates_by_weight(index_of_100)
         ),
     ]
     add_tasks(index_of_100, *tasks)
-    question = the_question(index_of_100)
+    question = only_question(index_of_100)
     with index_of_100.database.read(OPERATOR) as unit:
         labels = unit.records.labels([first, second, third])
     assert question.subject == labels[second]
@@ -118,8 +129,8 @@ def test_reader_of_one_source_sees_the_questions_of_an_index_without_the_others(
     assert page.total == 2
     [mixed] = [question for question in page.questions if question.key == "mixed"]
     assert {label.source for label in mixed.records} == {"sis"}
-    assert keys(index) == ["mixed", "hidden", "own"]
-    assert keys(index, SIS_STEWARD, source="sis") == ["own", "mixed"]
+    assert question_keys(index) == ["mixed", "hidden", "own"]
+    assert question_keys(index, SIS_STEWARD, source="sis") == ["own", "mixed"]
     with pytest.raises(NotFoundError):
         load_queue_page(index, SIS_STEWARD, Filters(source="ccwis"))
     assert [question.key for question in load_landing(index, SIS_STEWARD).new] == ["own", "mixed"]
@@ -144,7 +155,7 @@ def test_hidden_decision_is_no_question_and_is_not_counted(index):
 
 
 def test_filters_narrow_by_kind_source_local_id_and_due_date(index):
-    doubtful(index, 3)
+    load_doubtful_pairs(index, 3)
     decide(
         index,
         OPERATOR,
@@ -155,19 +166,19 @@ def test_filters_narrow_by_kind_source_local_id_and_due_date(index):
             recheck_on="2020-01-01",
         ),
     )
-    all_keys = keys(index)
+    all_keys = question_keys(index)
     assert len(all_keys) >= 3
     rechecks = load_queue_page(index, ANN, Filters(kind="recheck")).questions
     assert [question.kind for question in rechecks] == ["recheck"]
-    assert set(keys(index, kind="pair")) | {rechecks[0].key} == set(all_keys)
-    assert keys(index, source="ccwis")
-    assert set(keys(index, source="ccwis")) < set(all_keys)
+    assert set(question_keys(index, kind="pair")) | {rechecks[0].key} == set(all_keys)
+    assert question_keys(index, source="ccwis")
+    assert set(question_keys(index, source="ccwis")) < set(all_keys)
     questions = load_queue_page(index, ANN, Filters(text="c2")).questions
     assert {label.local_id for question in questions for label in question.records} == {"c2"}
-    assert keys(index, text="c") == []
-    assert keys(index, due=True) == []
+    assert question_keys(index, text="c") == []
+    assert question_keys(index, due=True) == []
     with at(later(days=31)):
-        assert set(keys(index, due=True)) == set(all_keys)
+        assert set(question_keys(index, due=True)) == set(all_keys)
         assert {question.key for question in load_landing(index, ANN).due_today} == set(all_keys)
     with pytest.raises(InputError):
         load_queue_page(index, ANN, Filters(state="lost"))
@@ -199,7 +210,7 @@ def test_forty_pairs_of_one_pattern_are_one_burst_question_that_opens(index_of_1
     burst_page = load_queue_page(index_of_100, ANN, Filters(burst=burst.key))
     assert len(burst_page.questions) == burst_page.total == 40
     # A search for a record finds its own question.
-    assert keys(index_of_100, text="c20") == ["q20"]
+    assert question_keys(index_of_100, text="c20") == ["q20"]
     with pytest.raises(InputError):
         load_queue_page(index_of_100, ANN, Filters(burst="q00"))
     first = load_queue_page(index_of_100, ANN, Filters(), 5)
@@ -258,22 +269,22 @@ def test_snoozed_question_returns_on_its_day_or_with_another_weight_or_pair(inde
             )
 
     snooze(about)
-    assert keys(index_of_100) == []
+    assert question_keys(index_of_100) == []
     assert load_queue_page(index_of_100, ANN, Filters()).total == 0
     [asleep] = load_queue_page(index_of_100, ANN, Filters(state="asleep")).questions
     assert (asleep.key, asleep.state, asleep.asleep_until) == ("q", "asleep", FAR)
     with at(clock.datetime(2099, 1, 1, tzinfo=clock.UTC)):
-        assert keys(index_of_100) == ["q"]
+        assert question_keys(index_of_100) == ["q"]
     snooze({"tasks": {"pair:1:2": 6_000_001}})
-    assert keys(index_of_100) == ["q"]
+    assert question_keys(index_of_100) == ["q"]
     snooze(about)
     add_tasks(index_of_100, make_task(1, 3, 1, "q"))
-    assert keys(index_of_100) == ["q"]
+    assert question_keys(index_of_100) == ["q"]
 
 
 def test_obsolete_question_closes_and_reopens_with_its_history(index):
-    one_pair(index)
-    key = the_question(index).key
+    add_doubtful_pair(index)
+    key = only_question(index).key
     with index.database.write(ANN, "test") as unit:
         about = {"kind": "pair", "reason": "band", "subject": None, "records": record_ids(index), "tasks": {}}
         unit.task_work.save(
@@ -282,17 +293,17 @@ def test_obsolete_question_closes_and_reopens_with_its_history(index):
         unit.task_work.add_action(make_claim_action(unit, key))
     assert [question.key for question in load_landing(index, ANN).mine] == [key]
     withdraw(index, OPERATOR, "ccwis", "2")
-    assert keys(index) == []
+    assert question_keys(index) == []
     landing = load_landing(index, ANN)
     assert [
         (question.key, question.state, question.closed_because) for question in landing.closed_by_themselves
     ] == [(key, "closed", "went")]
     assert landing.mine == ()
     assert load_landing(index, BEN).closed_by_themselves == ()
-    assert keys(index, state="closed") == [key]
-    assert keys(index, SIS_STEWARD, state="closed") == []
-    one_pair(index)
-    assert keys(index) == [key]
+    assert question_keys(index, state="closed") == [key]
+    assert question_keys(index, SIS_STEWARD, state="closed") == []
+    add_doubtful_pair(index)
+    assert question_keys(index) == [key]
     with index.database.read(ANN) as unit:
         assert [action.action for action in unit.task_work.actions_on(key)] == ["claim", "closed", "reopened"]
         assert unit.task_work.get([key])[key].closed_at is None

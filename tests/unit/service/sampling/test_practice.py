@@ -16,7 +16,7 @@ from mpi.service.sampling.practice import (
     may_work_live,
 )
 from mpi.storage.repositories.access.accounts import Account
-from tests.index import OPERATOR, an_index, with_settings
+from tests.index import OPERATOR, open_test_index, with_settings
 
 ANA = Viewer("ana", "data_quality", frozenset({Action.TASK_WORK}), None)
 RULES = QualityRules(practice_required=True, practice_agreement=0.75, practice_last=8)
@@ -25,7 +25,7 @@ RULES = QualityRules(practice_required=True, practice_agreement=0.75, practice_l
 @pytest.fixture
 def practice_index(tmp_path):
     """An index that requires practice before live work."""
-    with an_index(tmp_path / "home", "sis") as opened:
+    with open_test_index(tmp_path / "home", "sis") as opened:
         yield with_settings(opened, quality_rules=RULES)
 
 

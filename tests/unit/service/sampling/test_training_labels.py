@@ -15,14 +15,14 @@ from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.sampling.training_labels import HEADER, export_labels
 from mpi.service.stewardship.decisions import DecisionRequest, decide, report_link
 from mpi.service.stewardship.undo import undo_decision
-from tests.index import OPERATOR, an_index, crosswalk, load_rows, many_children
+from tests.index import OPERATOR, open_test_index, crosswalk, load_rows, many_children
 from tests.unit.service.sampling.test_blind_review import add_second_review, steward
 
 
 @pytest.fixture
 def linked_index(tmp_path):
     """An index of four children, each known to both sources."""
-    with an_index(tmp_path / "home", "sis", "ccwis") as opened:
+    with open_test_index(tmp_path / "home", "sis", "ccwis") as opened:
         load_rows(opened, "sis", *many_children(4))
         load_rows(opened, "ccwis", *many_children(4))
         yield opened

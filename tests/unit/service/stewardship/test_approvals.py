@@ -102,11 +102,11 @@ def test_decision_taken_back_while_its_step_waits_is_not_approved(approval_index
     school_eid, welfare_eid = both_eids(approval_index)
     assert are_same_person(approval_index, "sis:1", "sis:2")
     effect = move(approval_index, FIRST, school_eid, record_refs("sis:2"), welfare_eid, StepOptions("x"))
-    kept, revoked = effect.decisions
+    remaining, revoked = effect.decisions
     undo_decision(approval_index, FIRST, revoked)
     [pending] = list_pending_steps(approval_index, SECOND)
-    assert [decision.id for decision in pending.decisions] == [kept]
-    assert approve(approval_index, SECOND, effect.step).decisions == (kept,)
+    assert [decision.id for decision in pending.decisions] == [remaining]
+    assert approve(approval_index, SECOND, effect.step).decisions == (remaining,)
     assert get_decision(approval_index, OPERATOR, revoked).status == "revoked"
     assert not are_same_person(approval_index, "sis:1", "sis:2")
     assert verify(approval_index, OPERATOR) == []
