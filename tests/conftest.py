@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 from mpi.domain import clock
 from tests.people import ManualClock
-from tests.postgres import NoServer, a_server
+from tests.postgres import NoServerError, start_postgres
 
 # The time to draw examples depends on how busy the machine is, and says nothing of the code.
 settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
@@ -29,9 +29,9 @@ def pytest_collection_modifyitems(items):
 def postgres():
     """A PostgreSQL server for this test process; the test fails with the reason where none can start."""
     try:
-        with a_server(in_memory=True) as server:
+        with start_postgres(in_memory=True) as server:
             yield server
-    except NoServer as why:
+    except NoServerError as why:
         pytest.fail(str(why), pytrace=False)
 
 

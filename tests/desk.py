@@ -18,20 +18,20 @@ CCWIS_OWNER = Viewer("ccwis-owner", None, ACTIONS_BY_ROLE[Role.SOURCE_OWNER], fr
 NOBODY = Viewer("nobody", None, frozenset(Action) - {Action.TASK_READ, Action.TASK_WORK}, None)
 
 
-def doubtful(index, count: int, start: int = 0) -> None:
+def load_doubtful_pairs(index, count: int, start: int = 0) -> None:
     """Load the given number of doubtful pairs: a child of sis and a similar one of ccwis."""
     children = many_children(count, start)
     load_rows(index, "sis", *children)
-    load_rows(index, "ccwis", *(almost(child) for child in children))
+    load_rows(index, "ccwis", *(similar_child(child) for child in children))
 
 
-def almost(child: dict[str, object]) -> dict[str, object]:
+def similar_child(child: dict[str, object]) -> dict[str, object]:
     """Return the child with similar names, the same birth date and no ZIP."""
     names = {name: f"{child[name]}h" for name in ("first_name", "last_name")}
     return {**child, **names, "postal_code": ""}
 
 
-def one_pair(index) -> None:
+def add_doubtful_pair(index) -> None:
     """Add a child of sis and a similar one of ccwis."""
     upsert(index, OPERATOR, "sis", a_child("1"))
     upsert(
@@ -39,21 +39,21 @@ def one_pair(index) -> None:
     )
 
 
-def several(index) -> None:
+def add_doubtful_group(index) -> None:
     """Add a child of sis with three candidates of ccwis, which are candidates of each other too."""
-    one_pair(index)
+    add_doubtful_pair(index)
     for local_id, first, last in (("3", "Amaro", "Okonkwu"), ("4", "Amarix", "Okonkw")):
         upsert(
             index, OPERATOR, "ccwis", a_child(local_id, first_name=first, last_name=last, postal_code=None)
         )
 
 
-def keys(index, viewer=ANN, **filters) -> list[str]:
+def question_keys(index, viewer=ANN, **filters) -> list[str]:
     """Return the keys of the questions on a page of the queue."""
     return [question.key for question in load_queue_page(index, viewer, Filters(**filters)).questions]
 
 
-def the_question(index, viewer=ANN, **filters):
+def only_question(index, viewer=ANN, **filters):
     """Return the only question of the queue."""
     [question] = load_queue_page(index, viewer, Filters(**filters)).questions
     return question

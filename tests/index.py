@@ -157,7 +157,7 @@ def many_children(count: int, start: int = 0) -> list[dict[str, object]]:
     ]
 
 
-def all_that_is_stored(index) -> bytes:
+def all_stored_bytes(index) -> bytes:
     """Return every byte of the database, with deleted ones on SQLite and every value on PostgreSQL."""
     with index.database.engine.connect() as connection:
         if index.database.is_postgresql:
@@ -174,7 +174,7 @@ def all_that_is_stored(index) -> bytes:
     return Path(index.database.engine.url.database).read_bytes()
 
 
-def own_keys(group_id: int, *keys: int) -> PackedKeys:
+def pack_keys(group_id: int, *keys: int) -> PackedKeys:
     """Return the keys of one record, as they are stored."""
     return PackedKeys(group_id, np.array(keys, STORED_DTYPE).tobytes())
 

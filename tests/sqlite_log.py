@@ -5,7 +5,7 @@ import time
 from contextlib import closing
 
 
-def opened(path):
+def open_database(path):
     """Open a new database of one table, whose log is checkpointed only on request."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")

@@ -9,7 +9,7 @@ from tests.index import OPERATOR
 
 
 @contextmanager
-def all_waiting(index, calls: int):
+def hold_writer_until_waiting(index, calls: int):
     """Hold the writer's lock until the given number of calls waits."""
     group_commit = index.store.group_commit
     with index.database.write(OPERATOR, "test"):
@@ -34,6 +34,6 @@ def at_once(index, calls):
             return error
 
     with ThreadPoolExecutor(len(calls)) as pool:
-        with all_waiting(index, len(calls)):
+        with hold_writer_until_waiting(index, len(calls)):
             futures = [pool.submit(call, action) for action in calls]
         return [future.result(60) for future in futures]

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.bench import batch, beside, delta, online, scoring, state
-from tests.postgres import a_server
+from tests.postgres import start_postgres
 
 PARTS = ("load", "online", "delta", "scoring", "batch")
 """Parts that run by default; each needs the load."""
@@ -59,18 +59,20 @@ def bench(arguments: argparse.Namespace) -> dict[str, object]:
                 folder / "fresh", max(arguments.records // 5, int(arguments.seconds * 2_000)), seed=2
             )
         stores = ("sqlite", "postgresql") if arguments.store == "both" else (arguments.store,)
-        with a_server(**_advised()) if "postgresql" in stores else nullcontext() as server:
+        with start_postgres(**_advised_settings()) if "postgresql" in stores else nullcontext() as server:
             for store in stores:
                 url = server.url(server.new_database()) if store == "postgresql" else None
-                results[store] = _one_store(arguments, folder, store, url)
+                results[store] = _measure_store(arguments, folder, store, url)
     return results | {"took_s": round(time.perf_counter() - began)}
 
 
-def _one_store(arguments: argparse.Namespace, folder: Path, store: str, url: str | None) -> dict[str, object]:
+def _measure_store(
+    arguments: argparse.Namespace, folder: Path, store: str, url: str | None
+) -> dict[str, object]:
     step(f"{store}: from files to enterprise IDs")
     state_folder = arguments.keep or folder
     made = (
-        state.keep(state_folder, arguments.records, url, arguments.model)
+        state.make_or_reuse(state_folder, arguments.records, url, arguments.model)
         if url is None
         else state.make(state_folder / "state", folder / store, url, arguments.model)
     )
@@ -91,7 +93,7 @@ def _one_store(arguments: argparse.Namespace, folder: Path, store: str, url: str
         step("scoring, beside Splink")
         results["scoring"] = scoring.measure(made)
     if arguments.keep is not None and url is None and _CHANGING & set(arguments.parts):
-        made = state.copied(made, folder / store)
+        made = state.copy_index(made, folder / store)
     if "online" in arguments.parts:
         step(f"{store}: over HTTP")
         results["http"] = online.measure(
@@ -113,7 +115,7 @@ def _one_store(arguments: argparse.Namespace, folder: Path, store: str, url: str
     return results
 
 
-def _advised() -> dict[str, str]:
+def _advised_settings() -> dict[str, str]:
     """Return the server settings that docs/how-to/postgresql.md advises."""
     memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     return {

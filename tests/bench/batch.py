@@ -11,11 +11,11 @@ from splink import DuckDBAPI, Linker
 
 from mpi.domain.viewer import make_operator
 from mpi.matching.scoring.splink_engine import _register_frequencies, connect_duckdb, find_all_candidate_pairs
-from tests.bench.searching import every_record
-from tests.bench.state import Made
+from tests.bench.searching import feature_table_of
+from tests.bench.state import BenchIndex
 
 
-def measure(made: Made) -> dict[str, object]:
+def measure(made: BenchIndex) -> dict[str, object]:
     """Return seconds of both, and peak memory of ours."""
     printed, seconds, peak = made.run("recluster", "--dry-run", "--json")
     plan = json.loads(printed)
@@ -30,11 +30,11 @@ def measure(made: Made) -> dict[str, object]:
     }
 
 
-def _splink(made: Made) -> float:
+def _splink(made: BenchIndex) -> float:
     """Return the seconds that Splink takes from stored features and keys to clusters."""
     with made.opened() as index:
         model, columns = index.matcher.model, index.matcher.scorer.columns
-        table = every_record(index, columns)
+        table = feature_table_of(index, columns)
         with index.database.read(make_operator()) as unit:
             pages = list(unit.keys.iterate_forward_index(index.config_id(unit)))
     keys = pa.table(

@@ -7,19 +7,19 @@ import itertools
 import statistics
 from pathlib import Path
 
-from tests.bench.online import keys_merged, resolves
-from tests.bench.scoring import sample
-from tests.bench.searching import searching
-from tests.bench.state import Made, serving
-from tests.bench.wire import Wire, timed
+from tests.bench.online import wait_for_compaction, resolves
+from tests.bench.scoring import sample_pairs
+from tests.bench.searching import open_splink_search
+from tests.bench.state import BenchIndex, serving
+from tests.bench.wire import HttpClient, time_calls
 
 ROUNDS = 10
-RESOLVES = 1_200
+RESOLVE_COUNT = 1_200
 """Resolves in all; fewer where the state is smaller. Those of two rounds warm the server up."""
-SEARCHES = 3
+SEARCHES_PER_ROUND = 3
 
 
-def measure(made: Made, state: Path, fresh: Path, workers: int) -> dict[str, object]:
+def measure(made: BenchIndex, state: Path, fresh: Path, workers: int) -> dict[str, object]:
     """Some resolves and some searches, ten times in turn.
 
     Args:
@@ -29,20 +29,20 @@ def measure(made: Made, state: Path, fresh: Path, workers: int) -> dict[str, obj
         workers: processes that serve.
     """
     with made.opened() as index:
-        features, pairs = sample(index)
+        features, pairs = sample_pairs(index)
         asked = itertools.cycle([features[lo] for lo, _ in pairs])
-        with searching(index) as splink, serving(made, workers) as server:
-            keys_merged(made)
-            wire = Wire(server.port, made.key)
-            calls = list(itertools.islice(resolves(wire, state, fresh, "beside"), RESOLVES))
+        with open_splink_search(index) as splink, serving(made, workers) as server:
+            wait_for_compaction(made)
+            wire = HttpClient(server.port, made.key)
+            calls = list(itertools.islice(resolves(wire, state, fresh, "beside"), RESOLVE_COUNT))
             size = len(calls) // (ROUNDS + 2)
-            timed(wire, calls[: 2 * size])
+            time_calls(wire, calls[: 2 * size])
             rounds = [calls[first * size :][:size] for first in range(2, ROUNDS + 2)]
             splink.predict_between(next(asked))
             took = [
                 (
-                    statistics.median(timed(wire, some)),
-                    statistics.median(splink.predict_between(next(asked)) for _ in range(SEARCHES)),
+                    statistics.median(time_calls(wire, some)),
+                    statistics.median(splink.predict_between(next(asked)) for _ in range(SEARCHES_PER_ROUND)),
                 )
                 for some in rounds
             ]

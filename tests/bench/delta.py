@@ -5,18 +5,18 @@ import json
 from itertools import islice, pairwise
 from pathlib import Path
 
-from tests.bench.state import Made
+from tests.bench.state import BenchIndex
 
-SHARE = 100
+RECORDS_PER_DELTA_ROW = 100
 """Records of the index for each row of the delta."""
-NEW = 10
+ROWS_PER_NEW_RECORD = 10
 """One row of a delta in this many is a new record; the others are known records that moved."""
 AS_OF = "2026-10-01T04:00:00.000000Z"
 """A date after every statement of a simulated state."""
-_MOVED = ("address_line1", "address_line2", "city", "postal_code", "county", "phone")
+_MOVED_FIELDS = ("address_line1", "address_line2", "city", "postal_code", "county", "phone")
 
 
-def measure(made: Made, state: Path, fresh: Path, folder: Path) -> dict[str, object]:
+def measure(made: BenchIndex, state: Path, fresh: Path, folder: Path) -> dict[str, object]:
     """Seconds of ``mpi ingest`` with one row for each hundred records, and their share of the full load's.
 
     Beside it the seconds of a file of one new record: what a command takes to begin and to end.
@@ -32,7 +32,7 @@ def measure(made: Made, state: Path, fresh: Path, folder: Path) -> dict[str, obj
     command = "ingest", str(file), "--source", source, "--confirm", "--json"
     _write(file, *files, 1)
     _, least, _ = made.run(*command)
-    rows = _write(file, *files, max(made.records // SHARE, NEW))
+    rows = _write(file, *files, max(made.records // RECORDS_PER_DELTA_ROW, ROWS_PER_NEW_RECORD))
     printed, seconds, _ = made.run(*command)
     counts = json.loads(printed)
     return {
@@ -47,7 +47,7 @@ def measure(made: Made, state: Path, fresh: Path, folder: Path) -> dict[str, obj
 
 def _write(file: Path, known_file: Path, fresh_file: Path, rows: int) -> int:
     """Write known records with the next record's address, and new records; return the row count."""
-    new = max(rows // NEW, 1)
+    new = max(rows // ROWS_PER_NEW_RECORD, 1)
     with (
         known_file.open(newline="", encoding="utf-8") as known_rows,
         fresh_file.open(newline="", encoding="utf-8") as fresh_rows,
@@ -57,7 +57,7 @@ def _write(file: Path, known_file: Path, fresh_file: Path, rows: int) -> int:
         writer = csv.DictWriter(out, list(moved_rows[0]))
         writer.writeheader()
         for row, next_row in pairwise(moved_rows):
-            writer.writerow({**row, **{name: next_row[name] for name in _MOVED}, "as_of": AS_OF})
+            writer.writerow({**row, **{name: next_row[name] for name in _MOVED_FIELDS}, "as_of": AS_OF})
         new_rows = [*islice(csv.DictReader(fresh_rows), new)]
         for number, row in enumerate(new_rows):
             writer.writerow({**row, "local_id": f"delta-{rows}-{number}", "as_of": AS_OF})

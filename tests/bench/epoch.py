@@ -26,17 +26,17 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.run_executor import list_runs
 from mpi.service.records.upsert import upsert
 from tests.bench.__main__ import machine, step
-from tests.bench.state import measured
-from tests.index import a_child, an_index, load_rows
+from tests.bench.state import run_measured
+from tests.index import a_child, open_test_index, load_rows
 from tests.models import tiny_model
-from tests.postgres import a_server
+from tests.postgres import start_postgres
 
-EACH = 3
+RECORDS_PER_CHILD = 3
 """Records of a child: parting them changes the person of all but one."""
-AT_A_TIME = 25_000
+CHILDREN_PER_LOAD = 25_000
 """Children loaded at once."""
-STRICTER = 17.0
-NEW = 10_000_000
+STRICTER_THRESHOLD = 17.0
+FIRST_NEW_CHILD = 10_000_000
 PAUSE_S = 0.02
 SYNCS, COMMIT_BYTES = 4_000, 160_000
 
@@ -51,38 +51,38 @@ def main() -> int:
     arguments = parser.parse_args()
     results: dict[str, object] = {"machine": machine(), "changes": arguments.changes}
     stores = ("sqlite", "postgresql") if arguments.store == "both" else (arguments.store,)
-    with a_server() if "postgresql" in stores else nullcontext() as server:
+    with start_postgres() if "postgresql" in stores else nullcontext() as server:
         for store in stores:
             with tempfile.TemporaryDirectory(prefix="mpi-bench-epoch-") as folder:
                 url = server.url(server.new_database()) if store == "postgresql" else None
-                results[store] = _one_store(Path(folder), store, url, arguments.changes)
+                results[store] = _measure_store(Path(folder), store, url, arguments.changes)
     print(json.dumps(results, indent=1))
     return 0
 
 
-def _one_store(folder: Path, store: str, url: str | None, changes: int) -> dict[str, object]:
-    children = -(-changes // (EACH - 1))
+def _measure_store(folder: Path, store: str, url: str | None, changes: int) -> dict[str, object]:
+    children = -(-changes // (RECORDS_PER_CHILD - 1))
     settings = Settings(home=folder / "home", model=None, database_url=url, secret_file=None)
-    step(f"{store}: loading {children * EACH:,} records")
-    with an_index(folder / "home", "sis", "ccwis", database_url=url) as index:
-        for first in range(0, children, AT_A_TIME):
-            numbers = range(first, min(first + AT_A_TIME, children))
+    step(f"{store}: loading {children * RECORDS_PER_CHILD:,} records")
+    with open_test_index(folder / "home", "sis", "ccwis", database_url=url) as index:
+        for first in range(0, children, CHILDREN_PER_LOAD):
+            numbers = range(first, min(first + CHILDREN_PER_LOAD, children))
             load_rows(index, "sis", *(one for number in numbers for one in _child(number)))
     # The load is not measured: let the system write it out now, and not a minute into the re-cluster.
     os.sync()
-    stricter = tiny_model(folder / "stricter", version="2", link=STRICTER)
+    stricter = tiny_model(folder / "stricter", version="2", link=STRICTER_THRESHOLD)
     step(f"{store}: the disk by itself")
-    disk = _disk(folder)
+    disk = _measure_disk(folder)
     context = multiprocessing.get_context("spawn")
     ready, is_finished = context.Event(), context.Event()
     results = context.Queue()
-    writer = context.Process(target=_write, args=(settings, ready, is_finished, results))
+    writer = context.Process(target=_write_repeatedly, args=(settings, ready, is_finished, results))
     step(f"{store}: applying {changes:,} changes")
     writer.start()
     ready.wait()
     environment = {"MPI_HOME": str(folder / "home")} | ({"MPI_DATABASE_URL": url} if url else {})
     command = [sys.executable, "-m", "mpi", "recluster", "--apply", "--model", str(stricter), "--json"]
-    printed, seconds, peak = measured(command, environment)
+    printed, seconds, peak = run_measured(command, environment)
     is_finished.set()
     waits = results.get()
     writer.join()
@@ -94,7 +94,7 @@ def _one_store(folder: Path, store: str, url: str | None, changes: int) -> dict[
     finally:
         index.database.dispose()
     return {
-        "records": children * EACH,
+        "records": children * RECORDS_PER_CHILD,
         "disk_by_itself": disk,
         "moved": run.moved,
         "planned": json.loads(printed)["moved"],
@@ -121,12 +121,12 @@ def _child(number: int) -> list[dict[str, object]]:
             postal_code=None,
             sex=None,
         )
-        for each in range(EACH)
+        for each in range(RECORDS_PER_CHILD)
     ]
 
 
 @dataclass
-class _Times:
+class _Timer:
     """Milliseconds of each timed action."""
 
     taken: list[float] = field(default_factory=list)
@@ -146,12 +146,12 @@ class _Times:
         }
 
 
-def _disk(folder: Path) -> dict[str, float]:
+def _measure_disk(folder: Path) -> dict[str, float]:
     """Return milliseconds of a bare append and sync of as many bytes as a commit writes.
 
     No store on this disk can make a commit faster than that.
     """
-    times, content = _Times(), os.urandom(COMMIT_BYTES)
+    times, content = _Timer(), os.urandom(COMMIT_BYTES)
     with (folder / "appended").open("wb", buffering=0) as file:
         for _ in range(SYNCS):
             file.write(content)
@@ -162,12 +162,12 @@ def _disk(folder: Path) -> dict[str, float]:
     return times.figures()
 
 
-def _write(
+def _write_repeatedly(
     settings: Settings, ready: Event, is_finished: Event, results: "multiprocessing.Queue[object]"
 ) -> None:
     """Take the writer's lock and upsert, first alone and then during the re-cluster."""
     index, number = open_index(settings), 0
-    alone, contended = (_Times(), _Times()), (_Times(), _Times())
+    alone, contended = (_Timer(), _Timer()), (_Timer(), _Timer())
     until = time.monotonic() + 10
     while not is_finished.is_set():
         waits, upserts = alone if time.monotonic() < until else contended
@@ -181,7 +181,7 @@ def _write(
         number += 1
         began = time.perf_counter()
         try:
-            child = number if number % 4 == 0 else NEW + number
+            child = number if number % 4 == 0 else FIRST_NEW_CHILD + number
             upsert(index, make_operator(), "ccwis", _child(child)[0] | {"local_id": f"w{number}"})
         except ModelMovedError:
             with index.database.read(make_operator()) as unit:

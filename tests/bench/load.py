@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 
 _MB = 1_000_000
-_LOOK_EVERY_S = 0.25
+_SAMPLE_EVERY_S = 0.25
 
 
-class _Phases:
+class _PhaseTimer:
     """This process's processor seconds by phase, measured between progress reports."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class _Phases:
         self._since = now
 
 
-class _Peak(threading.Thread):
+class _PeakMemory(threading.Thread):
     """Thread that samples the peak memory of this process and its children."""
 
     def __init__(self) -> None:
@@ -38,8 +38,8 @@ class _Peak(threading.Thread):
 
     def run(self) -> None:
         """Sample the memory until stopped."""
-        while not self._over.wait(_LOOK_EVERY_S):
-            self.bytes = max(self.bytes, sum(map(_resident, ("self", *_begun()))))
+        while not self._over.wait(_SAMPLE_EVERY_S):
+            self.bytes = max(self.bytes, sum(map(_resident_bytes, ("self", *_child_processes()))))
 
     def stop(self) -> None:
         """Stop sampling."""
@@ -47,7 +47,7 @@ class _Peak(threading.Thread):
         self.join()
 
 
-def _begun() -> list[str]:
+def _child_processes() -> list[str]:
     """Return the processes that this one started."""
     children_files = (task / "children" for task in Path("/proc/self/task").iterdir())
     pids: list[str] = []
@@ -57,7 +57,7 @@ def _begun() -> list[str]:
     return pids
 
 
-def _resident(pid: str) -> int:
+def _resident_bytes(pid: str) -> int:
     with suppress(OSError):  # a process that has ended meanwhile
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
     return 0
@@ -75,7 +75,7 @@ def main() -> int:
     from mpi.service.loads.load import LoadOptions, load
 
     file, source = Path(sys.argv[1]), sys.argv[2]
-    began, phases, peak = time.perf_counter(), _Phases(), _Peak()
+    began, phases, peak = time.perf_counter(), _PhaseTimer(), _PeakMemory()
     peak.start()
     index = open_index(Settings())
     try:

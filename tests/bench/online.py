@@ -10,19 +10,19 @@ from pathlib import Path
 
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
-from tests.bench.state import Made, Served, sent, serving
-from tests.bench.wire import Call, Wire, at_once, summary, timed
+from tests.bench.state import BenchIndex, BenchServer, read_records, serving
+from tests.bench.wire import Call, HttpClient, run_concurrently, summarize, time_calls
 
-CLIENTS = 8
-WARM_UP = 100
-LOOKUPS = 2_000
+CLIENT_COUNT = 8
+WARM_UP_CALLS = 100
+LOOK_UP_COUNT = 2_000
 KEYS_MERGED_WITHIN_S = 300
-TO = "ccwis"
+TARGET_SOURCE = "ccwis"
 """The source to which every record is sent."""
 
 
 def measure(
-    made: Made, state: Path, fresh: Path, calls: int, seconds: float, workers: int
+    made: BenchIndex, state: Path, fresh: Path, calls: int, seconds: float, workers: int
 ) -> dict[str, object]:
     """Measure every figure over HTTP.
 
@@ -36,31 +36,37 @@ def measure(
     """
     results: dict[str, object] = {}
     with serving(made, workers) as server:
-        results["keys_merged_s"] = keys_merged(made)
-        wires = [Wire(server.port, made.key) for _ in range(CLIENTS)]
+        results["keys_merged_s"] = wait_for_compaction(made)
+        wires = [HttpClient(server.port, made.key) for _ in range(CLIENT_COUNT)]
         stream = resolves(wires[0], state, fresh)
-        look_ups = _lookups(wires[0], made, state)
-        for call in itertools.islice(stream, WARM_UP * workers):
+        look_ups = _look_ups(wires[0], made, state)
+        for call in itertools.islice(stream, WARM_UP_CALLS * workers):
             wires[0].send(call)
-        results["resolve"] = _alone(server, wires[0], itertools.islice(stream, calls))
+        results["resolve"] = _measure_one_client(server, wires[0], itertools.islice(stream, calls))
         by_local_id, by_eid = look_ups
-        results["look_up_by_local_id"] = _alone(server, wires[0], itertools.islice(by_local_id, LOOKUPS))
-        results["look_up_by_eid"] = _alone(server, wires[0], itertools.islice(by_eid, LOOKUPS))
-        shares = [itertools.islice(by_local_id, n, None, CLIENTS) for n in range(CLIENTS)]
+        results["look_up_by_local_id"] = _measure_one_client(
+            server, wires[0], itertools.islice(by_local_id, LOOK_UP_COUNT)
+        )
+        results["look_up_by_eid"] = _measure_one_client(
+            server, wires[0], itertools.islice(by_eid, LOOK_UP_COUNT)
+        )
+        shares = [itertools.islice(by_local_id, n, None, CLIENT_COUNT) for n in range(CLIENT_COUNT)]
         prepared_calls = [list(itertools.islice(share, 2_000)) for share in shares]
-        results["look_up_8_clients"] = _together(
+        results["look_up_8_clients"] = _measure_many_clients(
             server, wires, [itertools.cycle(each) for each in prepared_calls], min(seconds, 10)
         )
         most_calls = int(seconds * 100)
         writes = [list(itertools.islice(stream, most_calls)) for _ in wires]
-        results["resolve_8_clients"] = _together(server, wires, [iter(each) for each in writes], seconds)
-        results["look_up_while_loading"] = _while_loading(made, fresh, wires[0], by_local_id)
+        results["resolve_8_clients"] = _measure_many_clients(
+            server, wires, [iter(each) for each in writes], seconds
+        )
+        results["look_up_while_loading"] = _look_up_while_loading(made, fresh, wires[0], by_local_id)
         for wire in wires:
             wire.close()
     return results
 
 
-def keys_merged(made: Made) -> float:
+def wait_for_compaction(made: BenchIndex) -> float:
     """Wait until the server has compacted the key segments of the load; return the seconds.
 
     Raises:
@@ -68,39 +74,39 @@ def keys_merged(made: Made) -> float:
     """
     began = time.monotonic()
     with made.opened() as index:
-        while _keys_waiting(index):
+        while _count_uncompacted_rows(index):
             if time.monotonic() - began > KEYS_MERGED_WITHIN_S:
                 raise TimeoutError(f"keys are in runs still after {KEYS_MERGED_WITHIN_S} s")
             time.sleep(0.1)
     return round(time.monotonic() - began, 1)
 
 
-def _keys_waiting(index: Index) -> int:
+def _count_uncompacted_rows(index: Index) -> int:
     with index.database.read(make_operator()) as unit:
         return unit.keys.segments.count_uncompacted_rows()
 
 
-def _alone(server: Served, wire: Wire, calls: Iterable[Call]) -> dict[str, float]:
+def _measure_one_client(server: BenchServer, wire: HttpClient, calls: Iterable[Call]) -> dict[str, float]:
     """Time the calls of one client, one after the other."""
     server_before, client_before = server.spent(), time.process_time()
-    durations = timed(wire, calls)
-    return summary(durations) | _spent(
+    durations = time_calls(wire, calls)
+    return summarize(durations) | _processor_times(
         server.spent() - server_before, time.process_time() - client_before, len(durations)
     )
 
 
-def _together(
-    server: Served, wires: Sequence[Wire], shares: Sequence[Iterator[Call]], seconds: float
+def _measure_many_clients(
+    server: BenchServer, wires: Sequence[HttpClient], shares: Sequence[Iterator[Call]], seconds: float
 ) -> dict[str, float]:
     """Time the calls of all clients at once."""
     server_before, client_before = server.spent(), time.process_time()
-    results = at_once(wires, shares, seconds)
-    return results | _spent(
+    results = run_concurrently(wires, shares, seconds)
+    return results | _processor_times(
         server.spent() - server_before, time.process_time() - client_before, int(results["calls"])
     )
 
 
-def _spent(server: float, generator: float, calls: int) -> dict[str, float]:
+def _processor_times(server: float, generator: float, calls: int) -> dict[str, float]:
     """Return processor milliseconds per call, without PostgreSQL's own processes."""
     return {
         "server_cpu_ms": round(server / calls * 1000, 3),
@@ -108,17 +114,17 @@ def _spent(server: float, generator: float, calls: int) -> dict[str, float]:
     }
 
 
-def resolves(wire: Wire, state: Path, fresh: Path, prefix: str = "") -> Iterator[Call]:
+def resolves(wire: HttpClient, state: Path, fresh: Path, prefix: str = "") -> Iterator[Call]:
     """Yield upserts of new and known children in turn, each under a new local ID with a prefix."""
-    new, known = sent(fresh, "district_north"), sent(state, "district_south")
+    new, known = read_records(fresh, "district_north"), read_records(state, "district_south")
     for number, (new_record, known_record) in enumerate(zip(new, known, strict=False)):
-        yield wire.put(TO, {**new_record, "local_id": f"{prefix}new-{number}"})
-        yield wire.put(TO, {**known_record, "local_id": f"{prefix}known-{number}"})
+        yield wire.put(TARGET_SOURCE, {**new_record, "local_id": f"{prefix}new-{number}"})
+        yield wire.put(TARGET_SOURCE, {**known_record, "local_id": f"{prefix}known-{number}"})
 
 
-def _lookups(wire: Wire, made: Made, state: Path) -> tuple[Iterator[Call], Iterator[Call]]:
+def _look_ups(wire: HttpClient, made: BenchIndex, state: Path) -> tuple[Iterator[Call], Iterator[Call]]:
     """Return endless reads of the crosswalk of random records, by local ID and by enterprise ID."""
-    records = list(itertools.islice(sent(state, "district_north"), 20_000))
+    records = list(itertools.islice(read_records(state, "district_north"), 20_000))
     random.Random(1).shuffle(records)
     paths = [f"/v1/crosswalk?source=district_north&local_id={record['local_id']}" for record in records]
     eids = [str(wire.send(wire.get(path))["enterprise_id"]) for path in paths[:500]]
@@ -128,7 +134,9 @@ def _lookups(wire: Wire, made: Made, state: Path) -> tuple[Iterator[Call], Itera
     )
 
 
-def _while_loading(made: Made, fresh: Path, wire: Wire, look_ups: Iterator[Call]) -> dict[str, object]:
+def _look_up_while_loading(
+    made: BenchIndex, fresh: Path, wire: HttpClient, look_ups: Iterator[Call]
+) -> dict[str, object]:
     """Time look-ups from the start of a load of one file to its end."""
     command = [sys.executable, "-m", "mpi", "ingest", str(fresh / "state_ssid.csv"), "--source", "state_ssid"]
     durations: list[float] = []
@@ -136,5 +144,5 @@ def _while_loading(made: Made, fresh: Path, wire: Wire, look_ups: Iterator[Call]
         [*command, "--confirm"], env=made.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as load:
         while load.poll() is None:
-            durations += timed(wire, itertools.islice(look_ups, 20))
-    return {**summary(durations), "longest_ms": round(max(durations), 1), "load_exit": load.returncode}
+            durations += time_calls(wire, itertools.islice(look_ups, 20))
+    return {**summarize(durations), "longest_ms": round(max(durations), 1), "load_exit": load.returncode}

@@ -29,13 +29,13 @@ from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from tests.bench import state
 from tests.bench.__main__ import machine, step
-from tests.people import PASSWORD, a_person
-from tests.postgres import a_server
+from tests.people import PASSWORD, add_person
+from tests.postgres import start_postgres
 
 LIMIT_MS = 300
-_SAME = {"Sec-Fetch-Site": "same-origin"}
-_SEARCHED = ("first_name", "last_name", "birth_date")
-Ask = Callable[[], httpx.Response]
+_SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+_SEARCH_FIELDS = ("first_name", "last_name", "birth_date")
+Request = Callable[[], httpx.Response]
 
 
 def main() -> int:
@@ -48,10 +48,10 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mpi-bench-") as name:
         folder = arguments.keep or Path(name)
-        with a_server() if arguments.store == "postgresql" else nullcontext() as server:
+        with start_postgres() if arguments.store == "postgresql" else nullcontext() as server:
             url = None if server is None else server.url(server.new_database())
             step(f"an index of {arguments.records:,} records")
-            made = state.keep(folder, arguments.records, url)
+            made = state.make_or_reuse(folder, arguments.records, url)
             pages = measure(made, folder / "state", arguments.calls)
     slow = sorted(name for name, times in pages.items() if times["p95_ms"] > LIMIT_MS)
     results = {
@@ -65,34 +65,34 @@ def main() -> int:
     return 1 if slow else 0
 
 
-def measure(made: state.Made, files: Path, calls: int) -> dict[str, dict[str, float]]:
+def measure(made: state.BenchIndex, files: Path, calls: int) -> dict[str, dict[str, float]]:
     """Return figures by page: first request, median, 95th percentile and processor time in ms.
 
     The processor time is the server's mean, in steps of a hundredth of a second, without PostgreSQL.
     """
     with made.opened() as index:
         draw_blind_sample(index, make_operator())
-        account_names = _people(index, made.sources)
+        account_names = _add_accounts(index, made.sources)
         keys = [
             question.key for question in load_queue_page(index, make_operator(), Filters(), 200).questions
         ]
         eids = [row.enterprise_id for row in islice(export_crosswalk(index, make_operator()), 0, 50_000, 250)]
     step("asking for pages")
     results: dict[str, dict[str, float]] = {}
-    processes_before = _children()
+    processes_before = _child_processes()
     with state.serving(made, 1) as server:
-        processor_ms = _processor_of(_children() - processes_before)
-        clients = {name: signed_in(f"http://127.0.0.1:{server.port}", name) for name in account_names}
-        requests = _asked(clients, keys, eids, files, made.sources)
+        processor_ms = _processor_reader(_child_processes() - processes_before)
+        clients = {name: signed_in_client(f"http://127.0.0.1:{server.port}", name) for name in account_names}
+        requests = _page_requests(clients, keys, eids, files, made.sources)
         for name, request in requests.items():
-            results[name] = _timed(request, calls, processor_ms)
+            results[name] = _time_page(request, calls, processor_ms)
             step(f"  {name}: {results[name]}")
         for client in clients.values():
             client.close()
     return results
 
 
-def _people(index: Index, sources: tuple[str, ...]) -> list[str]:
+def _add_accounts(index: Index, sources: tuple[str, ...]) -> list[str]:
     accounts = {
         "steward": (Role.STEWARD, None),
         "district": (Role.STEWARD, {sources[-1]}),
@@ -104,40 +104,40 @@ def _people(index: Index, sources: tuple[str, ...]) -> list[str]:
         existing = {name for name in accounts if unit.accounts.find_by_name(name) is not None}
     for name, (role, seen) in accounts.items():
         if name not in existing:
-            a_person(index, name, role, seen, f"A {name} of the benchmark")
+            add_person(index, name, role, seen, f"A {name} of the benchmark")
     return list(accounts)
 
 
-def signed_in(url: str, name: str) -> httpx.Client:
+def signed_in_client(url: str, name: str) -> httpx.Client:
     """Return the HTTP client of a person who has signed in."""
     client = httpx.Client(base_url=url, timeout=120)
-    form = {"csrf": _token(client, "/sign-in"), "name": name, "password": PASSWORD}
-    answer = client.post("/sign-in", data=form, headers=_SAME)
+    form = {"csrf": _form_token(client, "/sign-in"), "name": name, "password": PASSWORD}
+    answer = client.post("/sign-in", data=form, headers=_SAME_ORIGIN)
     assert answer.status_code == httpx.codes.SEE_OTHER, answer.status_code
     return client
 
 
-def _token(client: httpx.Client, path: str) -> str:
+def _form_token(client: httpx.Client, path: str) -> str:
     match = re.search(r'name="csrf" value="(\w+)"', client.get(path).text)
     assert match, f"no form at {path}"
     return match[1]
 
 
-def _asked(
+def _page_requests(
     clients: dict[str, httpx.Client], keys: list[str], eids: list[str], files: Path, sources: tuple[str, ...]
-) -> dict[str, Ask]:
+) -> dict[str, Request]:
     """Return, by page name, the function that requests it."""
     steward = clients["steward"]
-    token = _token(steward, "/find")
+    token = _form_token(steward, "/find")
     some_keys, some_eids = cycle(keys), cycle(eids)
-    searches = cycle(_typed(files, sources[0]))
+    searches = cycle(_search_terms(files, sources[0]))
 
-    def found(name: str) -> Ask:
-        fields = ("source", "local_id") if name == "/find/key" else _SEARCHED
+    def found(name: str) -> Request:
+        fields = ("source", "local_id") if name == "/find/key" else _SEARCH_FIELDS
         return lambda: steward.post(
             name,
             data={"csrf": token} | {f: v for f, v in next(searches).items() if f in fields},
-            headers=_SAME,
+            headers=_SAME_ORIGIN,
         )
 
     pages = {
@@ -162,22 +162,22 @@ def _asked(
     return pages if keys else {name: ask for name, ask in pages.items() if name != "question"}
 
 
-def _typed(files: Path, source: str) -> list[dict[str, str]]:
+def _search_terms(files: Path, source: str) -> list[dict[str, str]]:
     """Return search terms for children that the index knows."""
-    rows = islice(state.sent(files, source), 0, 4_000, 20)
+    rows = islice(state.read_records(files, source), 0, 4_000, 20)
     return [
-        {"source": source} | {name: str(row.get(name) or "") for name in ("local_id", *_SEARCHED)}
+        {"source": source} | {name: str(row.get(name) or "") for name in ("local_id", *_SEARCH_FIELDS)}
         for row in rows
     ]
 
 
-def _children() -> set[int]:
+def _child_processes() -> set[int]:
     """Return the processes that this one started; empty where the system does not tell."""
     tasks = Path("/proc/self/task").glob("*/children")
     return {int(number) for task in tasks for number in task.read_text().split()}
 
 
-def _processor_of(processes: set[int]) -> Callable[[], float]:
+def _processor_reader(processes: set[int]) -> Callable[[], float]:
     """Return a function that reads the server's processor milliseconds."""
     tick = 1000 / os.sysconf("SC_CLK_TCK")
 
@@ -190,9 +190,9 @@ def _processor_of(processes: set[int]) -> Callable[[], float]:
     return read
 
 
-def _timed(request: Ask, calls: int, processor_ms: Callable[[], float]) -> dict[str, float]:
-    first_duration, processor_before = _once(request), processor_ms()
-    durations = sorted(_once(request) for _ in range(calls))
+def _time_page(request: Request, calls: int, processor_ms: Callable[[], float]) -> dict[str, float]:
+    first_duration, processor_before = _time_request(request), processor_ms()
+    durations = sorted(_time_request(request) for _ in range(calls))
     # By nearest rank, so that the figure is a time that was measured.
     return {
         "first_ms": round(first_duration, 1),
@@ -202,7 +202,7 @@ def _timed(request: Ask, calls: int, processor_ms: Callable[[], float]) -> dict[
     }
 
 
-def _once(request: Ask) -> float:
+def _time_request(request: Request) -> float:
     start = time.perf_counter()
     answer = request()
     duration = (time.perf_counter() - start) * 1000

@@ -8,20 +8,20 @@ from typing import Any
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from tests.bench.searching import searching
-from tests.bench.state import Made
+from tests.bench.searching import open_splink_search
+from tests.bench.state import BenchIndex
 
 SPLINK_CALLS = 10
 
 
-def measure(made: Made) -> dict[str, object]:
+def measure(made: BenchIndex) -> dict[str, object]:
     """Time the scoring of a pair and a search, in this process."""
     with made.opened() as index:
-        features, pairs = sample(index)
-        return {"pair": _pairs(index, features, pairs), "splink": _splink(index, features, pairs)}
+        features, pairs = sample_pairs(index)
+        return {"pair": _time_pairs(index, features, pairs), "splink": _time_splink(index, features, pairs)}
 
 
-def sample(index: Index) -> tuple[dict[int, Any], list[tuple[int, int]]]:
+def sample_pairs(index: Index) -> tuple[dict[int, Any], list[tuple[int, int]]]:
     """Return candidate pairs that share an edge, with their features."""
     with index.database.read(make_operator()) as unit:
         config = index.config_id(unit)
@@ -33,7 +33,7 @@ def sample(index: Index) -> tuple[dict[int, Any], list[tuple[int, int]]]:
     return features, pairs
 
 
-def _pairs(index: Index, features: dict[int, Any], pairs: list[tuple[int, int]]) -> dict[str, float]:
+def _time_pairs(index: Index, features: dict[int, Any], pairs: list[tuple[int, int]]) -> dict[str, float]:
     weight = index.matcher.scorer.weigh
     durations = []
     for lo, hi in pairs:
@@ -47,9 +47,9 @@ def _pairs(index: Index, features: dict[int, Any], pairs: list[tuple[int, int]])
     }
 
 
-def _splink(index: Index, features: dict[int, Any], pairs: list[tuple[int, int]]) -> dict[str, float]:
+def _time_splink(index: Index, features: dict[int, Any], pairs: list[tuple[int, int]]) -> dict[str, float]:
     """Time Splink's ``predict_between`` of one record with the index and ``score_pair`` of one pair."""
-    with searching(index) as splink:
+    with open_splink_search(index) as splink:
         durations = [
             (splink.predict_between(features[lo]), splink.score_pair(features[lo], features[hi]))
             for lo, hi in pairs[:SPLINK_CALLS]

@@ -15,7 +15,7 @@ from mpi.matching.scoring.splink_engine import _register_frequencies, connect_du
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 
-RULES = (
+BLOCKING_RULES = (
     "l.birth_date = r.birth_date and l.surname = r.surname",
     "l.given = r.given and l.surname = r.surname",
     "l.ssn = r.ssn",
@@ -23,11 +23,11 @@ RULES = (
     "l.street_number = r.street_number and l.street = r.street and l.birth_year = r.birth_year",
 )
 """Five plain rules for Splink's search; fewer than ours, which is to its advantage."""
-NEW = 10**15
-CHUNK = 20_000
+FIRST_NEW_RECORD = 10**15
+RECORDS_PER_CHUNK = 20_000
 
 
-class Search:
+class SplinkSearch:
     """Splink with the records and the model of an index.
 
     Args:
@@ -45,10 +45,10 @@ class Search:
             "retain_matching_columns": False,
             "retain_intermediate_calculation_columns": False,
             "additional_columns_to_retain": [],
-            "blocking_rules_to_generate_predictions": list(RULES),
+            "blocking_rules_to_generate_predictions": list(BLOCKING_RULES),
         }
         self._linker = Linker(self._records, settings, log_level=None, validate_settings=False)
-        self._numbers = iter(range(NEW, 2 * NEW))
+        self._numbers = iter(range(FIRST_NEW_RECORD, 2 * FIRST_NEW_RECORD))
         _register_frequencies(self._linker, self._api, model.frequencies)
 
     def predict_between(self, features: Any) -> float:
@@ -73,24 +73,24 @@ class Search:
 
 
 @contextmanager
-def searching(index: Index) -> Iterator[Search]:
+def open_splink_search(index: Index) -> Iterator[SplinkSearch]:
     """Open Splink with every active record of an index."""
     with tempfile.TemporaryDirectory() as spill:
         connection = connect_duckdb(Path(spill))
-        connection.register("feature_table", every_record(index, index.matcher.scorer.columns))
-        yield Search(connection, index)
+        connection.register("feature_table", feature_table_of(index, index.matcher.scorer.columns))
+        yield SplinkSearch(connection, index)
         connection.close()
 
 
-def every_record(index: Index, columns: tuple[str, ...]) -> pa.Table:
+def feature_table_of(index: Index, columns: tuple[str, ...]) -> pa.Table:
     """Return the feature table of every active record."""
     with index.database.read(make_operator()) as unit:
         config, numbers = index.config_id(unit), sorted(unit.records.active_canonical_keys())
         return make_feature_table(
             (
                 each
-                for start in range(0, len(numbers), CHUNK)
-                for each in load_features(unit, config, numbers[start : start + CHUNK]).items()
+                for start in range(0, len(numbers), RECORDS_PER_CHUNK)
+                for each in load_features(unit, config, numbers[start : start + RECORDS_PER_CHUNK]).items()
             ),
             columns,
         )

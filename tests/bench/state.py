@@ -26,7 +26,7 @@ _KINDS = {"ccwis": "ccwis", "district": "sis", "state_ssid": "state_id"}
 
 
 @dataclass
-class Made:
+class BenchIndex:
     """An index and the cost of making it.
 
     Args:
@@ -64,10 +64,10 @@ class Made:
 
     def run(self, *arguments: str) -> tuple[str, float, int]:
         """Run a command: return its output, seconds, and peak memory in MB."""
-        return measured([sys.executable, "-m", "mpi", *arguments], self.environment)
+        return run_measured([sys.executable, "-m", "mpi", *arguments], self.environment)
 
 
-def measured(command: list[str], environment: dict[str, str]) -> tuple[str, float, int]:
+def run_measured(command: list[str], environment: dict[str, str]) -> tuple[str, float, int]:
     """Run a program: return its output, its seconds, and its peak memory in MB.
 
     Raises:
@@ -87,10 +87,10 @@ def measured(command: list[str], environment: dict[str, str]) -> tuple[str, floa
 def simulate(folder: Path, records: int, seed: int) -> float:
     """Write a simulated state; return the seconds."""
     command = ["training", "simulate", "--out", str(folder), "--records", str(records), "--seed", str(seed)]
-    return measured([sys.executable, "-m", *command], dict(os.environ))[1]
+    return run_measured([sys.executable, "-m", *command], dict(os.environ))[1]
 
 
-def make(state: Path, home: Path, url: str | None, model: Path | None = None) -> Made:
+def make(state: Path, home: Path, url: str | None, model: Path | None = None) -> BenchIndex:
     """Make an index of a simulated state with ``mpi init`` and ``mpi ingest``.
 
     Args:
@@ -99,9 +99,9 @@ def make(state: Path, home: Path, url: str | None, model: Path | None = None) ->
         url: URL of its database; None for SQLite in the folder.
         model: folder of its first model; None for the default model.
     """
-    made = Made(home, url, "")
+    made = BenchIndex(home, url, "")
     command = [sys.executable, "-m", "mpi", "init", "--test", "--json"]
-    printed, _, _ = measured(command, made.environment | ({"MPI_MODEL": str(model)} if model else {}))
+    printed, _, _ = run_measured(command, made.environment | ({"MPI_MODEL": str(model)} if model else {}))
     made.key = printed.split('"api_key"')[1].split('"')[1]
     made.sources = tuple(sorted(path.stem for path in state.glob("*.csv") if path.stem != "truth"))
     for source in made.sources:
@@ -109,7 +109,7 @@ def make(state: Path, home: Path, url: str | None, model: Path | None = None) ->
         made.run("source", "add", source, "--kind", kind)
     for source in made.sources:
         command = [sys.executable, "-m", "tests.bench.load", str(state / f"{source}.csv"), source]
-        printed, seconds, _ = measured(command, made.environment)
+        printed, seconds, _ = run_measured(command, made.environment)
         report = json.loads(printed)
         made.load_s += seconds
         made.peak_mb = max(made.peak_mb, report["peak_mb"])
@@ -121,7 +121,9 @@ def make(state: Path, home: Path, url: str | None, model: Path | None = None) ->
     return made
 
 
-def keep(folder: Path, records: int, url: str | None = None, model: Path | None = None) -> Made:
+def make_or_reuse(
+    folder: Path, records: int, url: str | None = None, model: Path | None = None
+) -> BenchIndex:
     """Return a state and its index in a folder, made now or reused (SQLite only).
 
     Raises:
@@ -134,7 +136,7 @@ def keep(folder: Path, records: int, url: str | None = None, model: Path | None 
             raise SystemExit(
                 f"{folder} holds an index of {stored['asked']}, not of {parameters}: name another folder"
             )
-        return Made(
+        return BenchIndex(
             **{**stored, "home": folder / "index", "sources": tuple(stored["sources"]), "asked": parameters}
         )
     if not (folder / "state").exists():
@@ -146,20 +148,20 @@ def keep(folder: Path, records: int, url: str | None = None, model: Path | None 
     return made
 
 
-def copied(made: Made, home: Path) -> Made:
+def copy_index(made: BenchIndex, home: Path) -> BenchIndex:
     """Copy the index to another folder, for a part that writes."""
     shutil.copytree(made.home, home)
     return replace(made, home=home)
 
 
-def sent(state: Path, source: str) -> Iterator[dict[str, object]]:
+def read_records(state: Path, source: str) -> Iterator[dict[str, object]]:
     """Yield the records of one source of a state, as they are sent."""
     for row in open_file(state / f"{source}.csv", None, None):
         yield dict(row.fields)  # type: ignore[union-attr]  # the simulator's files hold no bad row
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class BenchServer:
     """A running server.
 
     Args:
@@ -172,7 +174,7 @@ class Served:
 
     def processor_seconds(self) -> float:
         """Return the processor seconds of all its processes so far."""
-        return sum(_spent(pid) for pid in (self.pid, *_children(self.pid)))
+        return sum(_processor_seconds(pid) for pid in (self.pid, *_children(self.pid)))
 
 
 def _children(pid: int) -> list[int]:
@@ -183,7 +185,7 @@ def _children(pid: int) -> list[int]:
     ]
 
 
-def _spent(pid: int) -> float:
+def _processor_seconds(pid: int) -> float:
     # The fields follow the name in brackets, which may hold anything; proc(5) numbers them from 1.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     user, system = int(fields[11]), int(fields[12])
@@ -191,7 +193,7 @@ def _spent(pid: int) -> float:
 
 
 @contextmanager
-def serving(made: Made, workers: int) -> Iterator[Served]:
+def serving(made: BenchIndex, workers: int) -> Iterator[BenchServer]:
     """Serve the index from the given number of processes."""
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
@@ -209,7 +211,7 @@ def serving(made: Made, workers: int) -> Iterator[Served]:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
-        yield Served(port, server.pid)
+        yield BenchServer(port, server.pid)
     finally:
         server.terminate()
         server.wait()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-_PIECE = 65536
+_CHUNK_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Call:
     data: bytes
 
 
-class Wire:
+class HttpClient:
     """One connection to a server on loopback.
 
     Args:
@@ -69,7 +69,7 @@ class Wire:
         return dict(json.loads(answer[end + 4 :]))
 
     def _receive(self) -> bytes:
-        chunk = self._socket.recv(_PIECE)
+        chunk = self._socket.recv(_CHUNK_BYTES)
         if not chunk:
             raise RuntimeError("the server closed the connection")
         return chunk
@@ -79,7 +79,7 @@ class Wire:
         self._socket.close()
 
 
-def timed(wire: Wire, calls: Iterable[Call]) -> list[float]:
+def time_calls(wire: HttpClient, calls: Iterable[Call]) -> list[float]:
     """Return the milliseconds of each call, one after the other."""
     durations = []
     for call in calls:
@@ -89,7 +89,7 @@ def timed(wire: Wire, calls: Iterable[Call]) -> list[float]:
     return durations
 
 
-def summary(durations: Sequence[float]) -> dict[str, float]:
+def summarize(durations: Sequence[float]) -> dict[str, float]:
     """Return median and 99th percentile in milliseconds, and the number of calls."""
     percentiles = statistics.quantiles(durations, n=100)
     return {
@@ -99,7 +99,9 @@ def summary(durations: Sequence[float]) -> dict[str, float]:
     }
 
 
-def at_once(wires: Sequence[Wire], shares: Sequence[Iterator[Call]], seconds: float) -> dict[str, float]:
+def run_concurrently(
+    wires: Sequence[HttpClient], shares: Sequence[Iterator[Call]], seconds: float
+) -> dict[str, float]:
     """Call from one thread per connection; return calls per second and the generator's share of a core."""
     durations: list[list[float]] = [[] for _ in wires]
     deadline = time.perf_counter() + seconds
@@ -122,6 +124,6 @@ def at_once(wires: Sequence[Wire], shares: Sequence[Iterator[Call]], seconds: fl
     all_durations = [ms for each in durations for ms in each]
     return {
         "per_second": round(len(all_durations) / elapsed, 1),
-        **summary(all_durations),
+        **summarize(all_durations),
         "generator_cores": round((time.process_time() - processor_before) / elapsed, 2),
     }

@@ -23,7 +23,7 @@ from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.session_pool import DatabaseSession
-from tests.index import OPERATOR, a_child, an_index, partition_of, with_settings
+from tests.index import OPERATOR, a_child, open_test_index, partition_of, with_settings
 from tests.models import tiny_model
 
 MAX_CHANGES = 3
@@ -107,7 +107,9 @@ CONCURRENT_CHANGES = (
 def index(tmp_path, database_url, monkeypatch):
     # A writer without contention searches within the transaction on PostgreSQL.
     monkeypatch.setattr(GroupCommit, "is_uncontended", False)
-    with an_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url) as index:
+    with open_test_index(
+        tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url
+    ) as index:
         begin(index)
         yield index
 
@@ -149,7 +151,7 @@ def test_optimistic_pairs_equal_a_search_in_the_transaction(index, tmp_path, mon
     answer, optimistic = upsert_with_concurrent_change(index, change, SAME)
     assert optimistic is not None
     assert optimistic.bits
-    with an_index(tmp_path / "plain", "sis", "ccwis", secret="5" * 64) as plain:
+    with open_test_index(tmp_path / "plain", "sis", "ccwis", secret="5" * 64) as plain:
         begin(plain)
         change(plain)
         with patch.object(upsert_module, "find_optimistic_pairs", lambda *_: None):

@@ -10,7 +10,7 @@ from mpi.service.records.upsert import upsert
 from mpi.service.resolution import resolve as resolving
 from mpi.service.resolution.closure import NO_NEW_RECORDS
 from mpi.storage.unit_of_work.session_pool import DatabaseSession
-from tests.index import OPERATOR, a_child, an_index, partition_of
+from tests.index import OPERATOR, a_child, open_test_index, partition_of
 
 NAMES = ("Amara", "Amarah", "Chidi")
 DAYS = ("2014-03-09", "2011-07-02")
@@ -28,7 +28,9 @@ def children():
 
 @pytest.fixture
 def index(tmp_path, database_url):
-    with an_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url) as index:
+    with open_test_index(
+        tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url
+    ) as index:
         yield index
 
 
@@ -53,7 +55,7 @@ def send_all(index):
 def test_a_new_record_settles_as_if_everything_were_read(index, tmp_path):
     answers = send_all(index)
     with (
-        an_index(tmp_path / "other", "sis", "ccwis", secret="5" * 64) as other_index,
+        open_test_index(tmp_path / "other", "sis", "ccwis", secret="5" * 64) as other_index,
         without_new_record_shortcut(),
     ):
         assert send_all(other_index) == answers

@@ -17,14 +17,14 @@ from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
 from mpi.storage.repositories.review.desk_counts import StewardAnswers
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
-from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.index import OPERATOR, open_test_index, load_rows, many_children
 
 ANA = Viewer("ana", "data_quality", frozenset({Action.TASK_WORK, Action.LINK_REPORT}), None)
 
 
 @pytest.fixture
 def index(tmp_path, database_url):
-    with an_index(tmp_path / "home", database_url=database_url) as index:
+    with open_test_index(tmp_path / "home", database_url=database_url) as index:
         add_source(index, OPERATOR, NewSource("school", kind=SourceKind.SIS))
         add_source(index, OPERATOR, NewSource("care", kind=SourceKind.CCWIS))
         flag = {"population": "foster_care", "value": "Y", "definition": "ESSA"}

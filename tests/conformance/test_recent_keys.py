@@ -20,7 +20,7 @@ from mpi.service.records.upsert import upsert
 from mpi.storage.key_index import blocking_keys, key_segments
 from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
-from tests.index import OPERATOR, a_child, all_keys, an_index, load_rows, many_children, own_keys
+from tests.index import OPERATOR, a_child, all_keys, open_test_index, load_rows, many_children, pack_keys
 
 LEAST, GREATEST = -(2**63), 2**63 - 1
 SHARED = 5
@@ -29,7 +29,7 @@ GROUPS = (1, 2)
 
 @pytest.fixture
 def index(tmp_path, database_url):
-    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
+    with open_test_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
         yield index
 
 
@@ -45,7 +45,7 @@ def group_of(record):
 
 def write_keys(unit, config, records, commit_no=1, *, as_segment=False):
     """Write a key that all records share, one that two share, and the greatest key."""
-    own = {n: own_keys(group_of(n), LEAST + n // 2, SHARED, GREATEST) for n in records}
+    own = {n: pack_keys(group_of(n), LEAST + n // 2, SHARED, GREATEST) for n in records}
     unit.keys.write(config, own, commit_no, as_segment=as_segment)
 
 
@@ -104,7 +104,7 @@ def test_keys_in_segments_are_found_by_every_search(unit):
 @pytest.mark.parametrize("merged", [0, 1, 2, 3])
 def test_a_large_key_is_counted_across_base_table_and_segments(unit, merged):
     for n in range(1, 9):
-        unit.keys.write(1, {n: own_keys(1, *range(n))}, n, as_segment=n > merged)
+        unit.keys.write(1, {n: pack_keys(1, *range(n))}, n, as_segment=n > merged)
     sizes = {key: 8 - key for key in range(8)}
     for limit in range(9):
         assert dict(unit.keys.large_keys(1, limit)) == {
@@ -120,7 +120,7 @@ def base_rows(unit, config=1):
 
 def move_records(unit, *records, as_segment=True, commit_no=12):
     """Rewrite records with another key instead of the shared and the least one."""
-    new_keys = {n: own_keys(group_of(n), 7, GREATEST) for n in records}
+    new_keys = {n: pack_keys(group_of(n), 7, GREATEST) for n in records}
     unit.keys.write(1, new_keys, commit_no, as_segment=as_segment, rewritten=new_keys)
 
 
@@ -153,10 +153,10 @@ def test_a_search_reports_an_oversized_block_even_with_removed_keys(unit):
 
 def test_a_key_removed_twice_is_gone_after_compaction(unit):
     group = group_of(1)
-    unit.keys.write(1, {1: own_keys(group, 10, 20)}, 1)
+    unit.keys.write(1, {1: pack_keys(group, 10, 20)}, 1)
     # The key is in the base table, then also in a segment, then in a second one, and then gone.
     for commit_no, keys in ((2, (10, 30)), (3, (10, 40)), (4, (50,))):
-        unit.keys.write(1, {1: own_keys(group, *keys)}, commit_no, as_segment=True, rewritten=[1])
+        unit.keys.write(1, {1: pack_keys(group, *keys)}, commit_no, as_segment=True, rewritten=[1])
     assert all_keys(unit, 1) == [(50, 1)]
     compact_all(unit)
     assert base_rows(unit) == all_keys(unit, 1) == [(50, 1)]
@@ -165,7 +165,7 @@ def test_a_key_removed_twice_is_gone_after_compaction(unit):
 def test_a_key_removed_and_written_again_is_found_once(unit):
     write_keys(unit, 1, (1, 2))
     move_records(unit, 1, 2, commit_no=3)
-    restored_keys = {1: own_keys(group_of(1), LEAST, SHARED, GREATEST)}
+    restored_keys = {1: pack_keys(group_of(1), LEAST, SHARED, GREATEST)}
     unit.keys.write(1, restored_keys, 4, rewritten=restored_keys)
     expected = sorted([*keys_of(1), (7, 2), (GREATEST, 2)])
     assert all_keys(unit, 1) == expected
@@ -177,7 +177,7 @@ def test_a_key_removed_and_written_again_is_found_once(unit):
 def test_a_key_removed_and_written_again_is_found_once_after_repair(unit):
     write_keys(unit, 1, (1, 2))
     move_records(unit, 1, commit_no=3)
-    restored_keys = {1: own_keys(group_of(1), LEAST, SHARED, GREATEST)}
+    restored_keys = {1: pack_keys(group_of(1), LEAST, SHARED, GREATEST)}
     unit.keys.write(1, restored_keys, 4, as_segment=True, rewritten=restored_keys)
     unit.keys.repair(1, [(group_of(1), SHARED, 1)])
     assert all_keys(unit, 1) == keys_of(1, 2)
@@ -287,7 +287,7 @@ def test_a_segment_written_during_compaction_waits_for_the_next_one(unit):
     assert unit.keys.segments.uncompacted(1) == (5, False)
     assert 0 < unit.keys.segments.compact(6) <= 6
     assert unit.keys.segments.uncompacted(1) == (5, True)
-    unit.keys.write(1, {10: own_keys(GROUPS[0], LEAST)}, 11, as_segment=True)
+    unit.keys.write(1, {10: pack_keys(GROUPS[0], LEAST)}, 11, as_segment=True)
     expected = all_keys(unit, 1)
     while unit.keys.segments.uncompacted(1).is_compacting:
         assert unit.keys.segments.compact(6)
@@ -469,7 +469,7 @@ REMOVALS = {"drop": drop, "drop range": drop_range, "expunge": expunge}
 
 def make_keys(n, version):
     """Make keys of a version; a version with the last key is in another group."""
-    return own_keys(group_of(n + (4 in version)), *sorted(version))
+    return pack_keys(group_of(n + (4 in version)), *sorted(version))
 
 
 @given(STEPS)
@@ -509,7 +509,7 @@ def test_any_sequence_of_writes_is_searched_like_the_current_keys(unit, steps):
 
 def test_keys_that_a_record_keeps_are_not_rewritten(unit):
     write_keys(unit, 1, (1, 2))
-    new_keys = {n: own_keys(group_of(n), 7, SHARED, GREATEST) for n in (1, 2)}
+    new_keys = {n: pack_keys(group_of(n), 7, SHARED, GREATEST) for n in (1, 2)}
     with patch.object(
         blocking_keys, "insert_columns", side_effect=blocking_keys.insert_columns
     ) as insert_columns:

@@ -20,7 +20,7 @@ from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.tables import RecordRow
 from mpi.storage.unit_of_work.database import Lock
-from tests.index import OPERATOR, a_child, all_keys, an_index, load_rows, many_children, own_keys
+from tests.index import OPERATOR, a_child, all_keys, open_test_index, load_rows, many_children, pack_keys
 
 TODAY = "2026-01-01"
 LEAST, GREATEST = -(2**63), 2**63 - 1
@@ -47,7 +47,7 @@ UNUSUAL_LOCAL_IDS = (
 
 @pytest.fixture
 def index(tmp_path, database_url):
-    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
+    with open_test_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
         yield index
 
 
@@ -98,7 +98,7 @@ def test_bytes_and_64_bit_numbers_are_stored_unchanged(unit):
     assert (source_id, payload) == (unit.sources.get_by_code("sis").id, bytes(range(256)))
     assert type(payload) is bytes
     assert unit.records.canonical_keys([1]) == {1: LEAST + 1}
-    unit.keys.write(1, {1: own_keys(1, LEAST, -1, GREATEST), 2: own_keys(2, GREATEST)}, 1)
+    unit.keys.write(1, {1: pack_keys(1, LEAST, -1, GREATEST), 2: pack_keys(2, GREATEST)}, 1)
     assert sorted(unit.keys.find_records(1, [1], [LEAST, GREATEST])) == [(LEAST, 1), (GREATEST, 1)]
     assert unit.keys.find_records(1, [2], [LEAST, -1]) == []
     assert unit.keys.keys_of(1, [1, 2, 3]) == {1: [LEAST, -1, GREATEST], 2: [GREATEST]}
@@ -119,7 +119,7 @@ def test_bytes_and_64_bit_numbers_are_stored_unchanged(unit):
 def test_deleted_keys_are_not_found(unit, drop):
     unit.derived_data.add_features(1, ((n, b"x") for n in (1, 2, 3)))
     for config in (1, 2):
-        unit.keys.write(config, {n: own_keys(n % 2, -7, n, 2**40) for n in (1, 2, 3)}, 1)
+        unit.keys.write(config, {n: pack_keys(n % 2, -7, n, 2**40) for n in (1, 2, 3)}, 1)
     drop(unit)
     assert all_keys(unit, 1) == [(-7, 1), (1, 1), (2**40, 1)]
     assert unit.keys.packed_keys(1, [1, 2, 3]).keys() == {1}
@@ -129,9 +129,9 @@ def test_deleted_keys_are_not_found(unit, drop):
 
 
 def test_keys_are_found_by_the_commit_that_wrote_them(unit):
-    unit.keys.write(1, {1: own_keys(1, 5), 2: own_keys(1, 5)}, 7)
-    unit.keys.write(1, {3: own_keys(1, 5), 4: own_keys(1)}, 8)
-    unit.keys.write(2, {5: own_keys(1, 5)}, 9)
+    unit.keys.write(1, {1: pack_keys(1, 5), 2: pack_keys(1, 5)}, 7)
+    unit.keys.write(1, {3: pack_keys(1, 5), 4: pack_keys(1)}, 8)
+    unit.keys.write(2, {5: pack_keys(1, 5)}, 9)
     assert [sorted(unit.keys.records_written_since(1, since)) for since in (6, 7, 8)] == [[1, 2, 3], [3], []]
     unit.keys.delete(1, [1])
     assert sorted(unit.keys.records_written_since(1, 0)) == [2, 3]
@@ -141,7 +141,7 @@ def test_keys_are_found_by_the_commit_that_wrote_them(unit):
 def test_keys_are_read_in_pages_by_record_and_by_key(unit, monkeypatch):
     monkeypatch.setattr(blocking_keys, "RECORDS_PER_PAGE", 2)
     monkeypatch.setattr(blocking_keys, "BASE_ROWS_PER_PAGE", 3)
-    unit.keys.write(1, {n: own_keys(n % 2, LEAST, n, GREATEST) for n in range(1, 5)} | {9: own_keys(1)}, 1)
+    unit.keys.write(1, {n: pack_keys(n % 2, LEAST, n, GREATEST) for n in range(1, 5)} | {9: pack_keys(1)}, 1)
     rows = sorted((n % 2, key, n) for n in range(1, 5) for key in (LEAST, n, GREATEST))
     by_record, by_key = (
         list(read_pages(1))
@@ -294,7 +294,7 @@ def test_both_stores_make_the_same_persons_and_events(tmp_path, postgres_url):
     secret = "5e" * 32
     for number, url in enumerate((None, postgres_url)):
         home = tmp_path / f"home{number}"
-        with an_index(home, "sis", "ccwis", secret=secret, database_url=url) as index:
+        with open_test_index(home, "sis", "ccwis", secret=secret, database_url=url) as index:
             load_rows(index, "sis", *many_children(30))
             for n, child in enumerate(many_children(10, start=25)):
                 upsert(index, OPERATOR, "ccwis", {**child, "local_id": UNUSUAL_LOCAL_IDS[n]})

@@ -8,7 +8,7 @@ from mpi.service.access.clients import add_client, authenticate
 from mpi.service.core.group_commit import MAX_STEPS, GroupCommit
 from mpi.service.records.upsert import upsert
 from mpi.storage.driver.pipeline import Pipeline
-from tests.index import OPERATOR, a_child, an_index, many_children
+from tests.index import OPERATOR, a_child, open_test_index, many_children
 from tests.waiting import at_once
 
 CREATED, LINKED = 2, 3
@@ -17,7 +17,9 @@ CREATED, LINKED = 2, 3
 
 @pytest.fixture
 def index(tmp_path, database_url):
-    with an_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url) as index:
+    with open_test_index(
+        tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url
+    ) as index:
         yield index
 
 

@@ -18,7 +18,15 @@ from mpi.service.statements.statement import build_statement
 from mpi.standardize.record_validation import validate_record
 from mpi.storage.repositories.sources.sources import Source
 from tests.conformance.test_beforehand import edges_of
-from tests.index import OPERATOR, a_child, an_index, own_keys, partition_of, with_caches, with_settings
+from tests.index import (
+    OPERATOR,
+    a_child,
+    open_test_index,
+    pack_keys,
+    partition_of,
+    with_caches,
+    with_settings,
+)
 
 KNOWN = a_child("known", ssn="532-11-8842")
 SAME = a_child("same", ssn="532-11-8842")
@@ -27,7 +35,9 @@ OTHER = a_child("other", first_name="Chidi", birth_date="2011-07-02", postal_cod
 
 @pytest.fixture
 def index(tmp_path, database_url):
-    with an_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url) as index:
+    with open_test_index(
+        tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url
+    ) as index:
         yield index
 
 
@@ -67,7 +77,7 @@ def test_pipelined_candidates_give_the_results_of_a_search(index, tmp_path):
     # On SQLite they are found before the transaction.
     assert late_searches == 0
     with (
-        an_index(tmp_path / "other", "sis", "ccwis", secret="5" * 64) as other_index,
+        open_test_index(tmp_path / "other", "sis", "ccwis", secret="5" * 64) as other_index,
         without_pipelined_search(),
     ):
         upsert(other_index, OPERATOR, "sis", first)
@@ -119,7 +129,7 @@ def test_a_record_is_not_found_by_removed_keys(index):
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
         [group] = {own.group_id for own in unit.keys.packed_keys(config, [1]).values()}
-        unit.keys.write(config, {1: own_keys(group, 7)}, unit.commit_no, as_segment=True, rewritten=[1])
+        unit.keys.write(config, {1: pack_keys(group, 7)}, unit.commit_no, as_segment=True, rewritten=[1])
     answer, late_searches = count_late_searches(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, late_searches) == ("created", 0)
 

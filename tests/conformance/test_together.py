@@ -16,7 +16,7 @@ from mpi.service.records import upsert as upsert_module
 from mpi.service.records.upsert import upsert
 from mpi.storage.unit_of_work.database import Database, Lock
 from mpi.storage.unit_of_work.units import WriteUnits
-from tests.index import OPERATOR, a_child, an_index, many_children
+from tests.index import OPERATOR, a_child, open_test_index, many_children
 from tests.waiting import at_once, until
 
 CALLS = 12
@@ -24,7 +24,7 @@ CALLS = 12
 
 @pytest.fixture
 def index(tmp_path, database_url):
-    with an_index(tmp_path, "sis", "ccwis", database_url=database_url) as index:
+    with open_test_index(tmp_path, "sis", "ccwis", database_url=database_url) as index:
         upsert(index, OPERATOR, "sis", a_child("first"))
         yield index
 

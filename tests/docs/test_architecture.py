@@ -10,7 +10,7 @@ from types import CodeType, FrameType
 import pytest
 
 from mpi.api.app import create_app
-from tests.index import a_child, an_index
+from tests.index import a_child, open_test_index
 from tests.unit.api.live import a_key, calling
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ def calls() -> Iterator[list[str]]:
 @pytest.fixture
 def client(tmp_path, calls):
     with (
-        an_index(tmp_path, "D01", "CCWIS") as index,
+        open_test_index(tmp_path, "D01", "CCWIS") as index,
         calling(create_app(index), a_key(index, "walker")) as client,
     ):
         client.put("/v1/sources/D01/records/1", json=a_child(None))

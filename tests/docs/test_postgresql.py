@@ -14,7 +14,7 @@ from mpi.service.records.upsert import upsert
 from mpi.storage import migrate
 from mpi.storage.backends.postgresql import _MESSAGES_BY_SQLSTATE
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, a_child, an_index
+from tests.index import OPERATOR, a_child, open_test_index
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "postgresql.md").read_text()
 REFUSALS = (
@@ -42,7 +42,10 @@ def documented_database(postgres):
 def test_the_documented_roles_can_create_and_serve_an_index_and_no_more(
     postgres, documented_database, tmp_path
 ):
-    with an_index(tmp_path, "sis", database_url=postgres.url("mpi", "mpi")) as index, ExitStack() as ending:
+    with (
+        open_test_index(tmp_path, "sis", database_url=postgres.url("mpi", "mpi")) as index,
+        ExitStack() as ending,
+    ):
         serving = Database(postgres.url("mpi", "mpi_serve"))
         ending.callback(serving.dispose)
         with pytest.raises(StoreError), serving.read(OPERATOR):

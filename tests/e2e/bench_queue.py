@@ -24,17 +24,17 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from mpi.storage.repositories.review.task_work import QuestionWork
 from mpi.storage.repositories.review.tasks import Task
-from tests.bench.pages import signed_in
-from tests.index import OPERATOR, an_index
-from tests.people import a_person
-from tests.postgres import a_server
+from tests.bench.pages import signed_in_client
+from tests.index import OPERATOR, open_test_index
+from tests.people import add_person
+from tests.postgres import start_postgres
 from tests.unit.api.live import serving
 
 SOURCES = ("sis", "ccwis", "sis2")
 AT, FAR = "2026-01-01T00:00:00.000000Z", "2099-01-01T00:00:00.000000Z"
 STEWARD = Viewer("steward", None, frozenset(Action), None)
 SCOPED = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
-RUNS = 40
+REPETITIONS = 40
 OK, SHOWN = 200, 25
 
 
@@ -87,11 +87,11 @@ def _record(number: int, source) -> dict[str, object]:
     }  # fmt: skip
 
 
-def timed(call, work_clock=time.thread_time) -> dict[str, float]:
+def time_call(call, work_clock=time.thread_time) -> dict[str, float]:
     """Return median and 95th percentile in milliseconds, and the median processor time."""
     call()
     durations, processor_times = [], []
-    for _ in range(RUNS):
+    for _ in range(REPETITIONS):
         start, processor_start = time.perf_counter(), work_clock()
         call()
         durations.append((time.perf_counter() - start) * 1000)
@@ -104,7 +104,7 @@ def timed(call, work_clock=time.thread_time) -> dict[str, float]:
     }
 
 
-def measured(index) -> dict[str, object]:
+def measure_pages(index) -> dict[str, object]:
     """Return the times of pages, by page name."""
     first = load_queue_page(index, STEWARD, Filters())
     cursor = first.after
@@ -122,23 +122,25 @@ def measured(index) -> dict[str, object]:
         "mine": lambda: load_queue_page(index, STEWARD, Filters(state=None, mine=True)),
         "landing": lambda: load_landing(index, STEWARD),
     }
-    return {name: timed(call) for name, call in calls.items()} | as_pages(index)
+    return {name: time_call(call) for name, call in calls.items()} | measure_html_pages(index)
 
 
-def as_pages(index) -> dict[str, object]:
+def measure_html_pages(index) -> dict[str, object]:
     """Return the times of the queue's HTML page; processor time includes the client's."""
     sources_by_page = {"HTML": None, "HTML, reader of one source": {"sis"}}
     times = {}
     with serving(create_app(index)) as url:
         for number, (name, sources) in enumerate(sources_by_page.items()):
-            with closing(signed_in(url, a_person(index, f"ann{number}", Role.STEWARD, sources))) as browser:
+            with closing(
+                signed_in_client(url, add_person(index, f"ann{number}", Role.STEWARD, sources))
+            ) as browser:
 
                 def request_page(browser=browser) -> None:
                     answer = browser.get("/queue")
                     assert answer.status_code == OK
                     assert answer.text.count('href="/queue/q-') >= SHOWN
 
-                times[name] = timed(request_page, time.process_time)
+                times[name] = time_call(request_page, time.process_time)
     return times
 
 
@@ -152,15 +154,17 @@ def main() -> None:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = None
         if arguments.store == "postgresql":
-            server = stack.enter_context(a_server())
+            server = stack.enter_context(start_postgres())
             url = server.url(server.new_schema())
-        index = stack.enter_context(an_index(home / "home", *SOURCES, database_url=url))
+        index = stack.enter_context(open_test_index(home / "home", *SOURCES, database_url=url))
         fill(index, arguments.tasks)
         if index.database.is_postgresql:
             with index.database.engine.begin() as connection:
                 # PostgreSQL's autovacuum does this by itself within a minute.
                 connection.execute(text("ANALYZE"))
-        print(json.dumps({"store": arguments.store, "tasks": arguments.tasks, **measured(index)}, indent=1))
+        print(
+            json.dumps({"store": arguments.store, "tasks": arguments.tasks, **measure_pages(index)}, indent=1)
+        )
 
 
 if __name__ == "__main__":

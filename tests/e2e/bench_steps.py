@@ -14,12 +14,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mpi.api.app import create_app
-from tests.index import a_child, an_index, load_rows, many_children
-from tests.postgres import a_server
+from tests.index import a_child, open_test_index, load_rows, many_children
+from tests.postgres import start_postgres
 from tests.unit.api.live import a_key, calling
 
 RECORDS, ROUNDS, OTHERS = 10, 40, 20_000
-DEAD_AFTER_S = 300
+LAST_ROUND_BEFORE_S = 300
 """Seconds after which no new round starts."""
 FAMILIES = (
     {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09", "postal_code": "43001"},
@@ -36,43 +36,45 @@ def main() -> None:
     options = parser.parse_args()
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-steps-"))) / "home"
-        url = None if options.store == "sqlite" else _fresh(stack.enter_context(a_server()))
-        with an_index(home, "sis", "ccwis", database_url=url) as index:
+        url = None if options.store == "sqlite" else _new_database_url(stack.enter_context(start_postgres()))
+        with open_test_index(home, "sis", "ccwis", database_url=url) as index:
             load_rows(index, "sis", *many_children(options.others))
             for family, person_fields in enumerate(FAMILIES):
-                rows = [a_child(f"f{family}-{n}", **person_fields, grade=f"{1 + n:02}") for n in range(RECORDS)]
+                rows = [
+                    a_child(f"f{family}-{n}", **person_fields, grade=f"{1 + n:02}") for n in range(RECORDS)
+                ]
                 load_rows(index, "sis" if family else "ccwis", *rows)
             with calling(create_app(index), a_key(index, "bench")) as client:
-                times = _rounds(client, options.rounds)
+                times = _measure_rounds(client, options.rounds)
     print(json.dumps({"store": options.store, "records": 2 * RECORDS, "others": options.others,
                       "load": os.getloadavg()[0]} | times))  # fmt: skip
 
 
-def _fresh(server) -> str:
+def _new_database_url(server) -> str:
     return server.url(server.new_schema())
 
 
-def _rounds(client, rounds: int) -> dict[str, object]:
+def _measure_rounds(client, rounds: int) -> dict[str, object]:
     """Return the clock and processor milliseconds of each call, the client's included."""
     eids = [
         client.get("/v1/crosswalk", params={"source": source, "local_id": local_id}).json()["enterprise_id"]
         for source, local_id in (("ccwis", "f0-0"), ("sis", "f1-0"))
     ]
-    merges, undos, deadline = [], [], time.monotonic() + DEAD_AFTER_S
+    merges, undos, deadline = [], [], time.monotonic() + LAST_ROUND_BEFORE_S
     for _ in range(rounds + 1):
         if time.monotonic() > deadline:
             break
-        merged, cost = _timed(client, "/v1/persons:merge", {"eids": eids, "reason": "bench"})
+        merged, cost = _time_call(client, "/v1/persons:merge", {"eids": eids, "reason": "bench"})
         assert len(merged["moved"]) == RECORDS, merged
         merges.append(cost)
-        undone, cost = _timed(client, f"/v1/steps/{merged['step']}:undo", {"reason": "bench"})
+        undone, cost = _time_call(client, f"/v1/steps/{merged['step']}:undo", {"reason": "bench"})
         assert len(undone["moved"]) == RECORDS, undone
         undos.append(cost)
     # The first round finds cold caches.
-    return {"rounds": len(merges) - 1, "merge": _told(merges[1:]), "undo": _told(undos[1:])}
+    return {"rounds": len(merges) - 1, "merge": _summarize(merges[1:]), "undo": _summarize(undos[1:])}
 
 
-def _timed(client, path: str, body: dict[str, object]) -> tuple[dict, tuple[float, float]]:
+def _time_call(client, path: str, body: dict[str, object]) -> tuple[dict, tuple[float, float]]:
     clock_start, processor_start = time.perf_counter(), time.process_time()
     answer = client.post(path, json=body)
     cost = (time.perf_counter() - clock_start) * 1000, (time.process_time() - processor_start) * 1000
@@ -80,7 +82,7 @@ def _timed(client, path: str, body: dict[str, object]) -> tuple[dict, tuple[floa
     return answer.json(), cost
 
 
-def _told(costs: list[tuple[float, float]]) -> dict[str, float]:
+def _summarize(costs: list[tuple[float, float]]) -> dict[str, float]:
     clock, processor = sorted(c for c, _ in costs), sorted(p for _, p in costs)
     return {
         "p50_ms": round(statistics.median(clock), 1),

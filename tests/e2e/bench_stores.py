@@ -28,10 +28,10 @@ from mpi.domain.viewer import make_operator
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.statements.sources import NewSource, add_source
 from tests.index import many_children, rows
-from tests.postgres import a_server
+from tests.postgres import start_postgres
 
-CLIENTS = 8
-PATIENCE_S = 60
+CLIENT_COUNT = 8
+STARTUP_TIMEOUT_S = 60
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def free_port() -> int:
 
 
 def await_ready(address: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + STARTUP_TIMEOUT_S
     while True:
         try:
             httpx.get(f"{address}/readyz").raise_for_status()
@@ -80,7 +80,9 @@ def await_ready(address: str) -> None:
             return
 
 
-def timed(call: Callable[[dict[str, object]], None], children: list[dict[str, object]]) -> dict[str, float]:
+def time_calls(
+    call: Callable[[dict[str, object]], None], children: list[dict[str, object]]
+) -> dict[str, float]:
     """Call once for each child and return median and 99th percentile."""
     durations = []
     for child in children:
@@ -106,7 +108,7 @@ def bench(home: Path, url: str | None, records: int, calls: int, processes: int)
             stack.enter_context(
                 httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=60)
             )
-            for address in itertools.islice(itertools.cycle(addresses), CLIENTS)
+            for address in itertools.islice(itertools.cycle(addresses), CLIENT_COUNT)
         ]
 
         def put(child: dict[str, object], client: httpx.Client = clients[0]) -> None:
@@ -121,9 +123,11 @@ def bench(home: Path, url: str | None, records: int, calls: int, processes: int)
         for child in itertools.islice(new_children, 50):
             put(child)
             look_up(loaded_children[0])
-        results["put_new"] = timed(put, list(itertools.islice(new_children, calls)))
-        results["put_linked"] = timed(put, [{**c, "local_id": f"x{c['local_id']}"} for c in loaded_children[:calls]])
-        results["look_up"] = timed(look_up, loaded_children[:calls])
+        results["put_new"] = time_calls(put, list(itertools.islice(new_children, calls)))
+        results["put_linked"] = time_calls(
+            put, [{**c, "local_id": f"x{c['local_id']}"} for c in loaded_children[:calls]]
+        )
+        results["look_up"] = time_calls(look_up, loaded_children[:calls])
         shares = [list(itertools.islice(new_children, calls // 4)) for _ in clients]
 
         def work(number: int) -> None:
@@ -132,8 +136,8 @@ def bench(home: Path, url: str | None, records: int, calls: int, processes: int)
 
         began = time.perf_counter()
         processor_before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            list(pool.map(work, range(CLIENTS)))
+        with ThreadPoolExecutor(CLIENT_COUNT) as pool:
+            list(pool.map(work, range(CLIENT_COUNT)))
         seconds = time.perf_counter() - began
         results["put_per_second_8_clients"] = round(sum(map(len, shares)) / seconds, 1)
         results["client_cpu_share"] = round(
@@ -155,7 +159,7 @@ def main() -> int:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
     }
-    with tempfile.TemporaryDirectory() as folder, a_server() as server:
+    with tempfile.TemporaryDirectory() as folder, start_postgres() as server:
         sizes = (arguments.records, arguments.calls, arguments.processes)
         results["sqlite"] = bench(Path(folder) / "sqlite", None, *sizes)
         url = server.url(server.new_database())

@@ -30,19 +30,21 @@ def main() -> None:
         for name, case in cases().items():
             decision = decide(case, state, Path(folder) / name)
             expected = case.expected.removesuffix("_no_address")
-            shared = _shared(case)
+            shared = _shared_values_of(case)
             pair = (drop_shared_values(_features(*side), shared, _SEAL) for side in (case.left, case.right))
             bits = scorer.weigh(*pair)
             decisions[name] = {"decided": decision, "expected": expected, "kept": decision == expected}
             if not as_json:
                 mark = "" if decision == expected else "  WRONG"
-                print(f"{name:6} {case.topic:42.42} {expected:8} {decision:12} {bits:+7.2f}{mark}", flush=True)
+                print(
+                    f"{name:6} {case.topic:42.42} {expected:8} {decision:12} {bits:+7.2f}{mark}", flush=True
+                )
     correct_count = sum(each["kept"] for each in decisions.values())
     print(json.dumps(decisions) if as_json else f"{correct_count} of {len(decisions)} as expected")
     sys.exit(correct_count < len(decisions))
 
 
-def _shared(case: Case) -> SharedValues:
+def _shared_values_of(case: Case) -> SharedValues:
     if case.name not in RECLUSTERED:
         return NO_SHARED_VALUES
     return find_shared_values((_features(*record) for record in others(case)), _SEAL)

@@ -23,7 +23,7 @@ from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.statements.sources import NewSource, add_source
-from tests.golden.scenes import OTHERS, RECLUSTERED, Other
+from tests.golden.scenes import OTHERS, RECLUSTERED, OtherRecord
 from training.simulate.simulation import simulate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +52,7 @@ class Case:
 def cases() -> dict[str, Case]:
     """Return all golden pairs by name."""
     with CASES.open(encoding="utf-8", newline="") as file:
-        return {row["case_id"]: _case(row) for row in csv.DictReader(file)}
+        return {row["case_id"]: _case_from_row(row) for row in csv.DictReader(file)}
 
 
 def make_state(home: Path) -> None:
@@ -74,15 +74,15 @@ def make_state(home: Path) -> None:
 def decide(case: Case, state: Path, folder: Path) -> str:
     """Resolve the scene in a copy of the state and return the decision for the pair."""
     shutil.copytree(state, folder)
-    with _opened(folder) as index:
+    with _open_index(folder) as index:
         for source, record in others(case):
             upsert(index, OPERATOR, source, record)
         if case.name in RECLUSTERED:
             recluster(index, OPERATOR, index.matcher, apply=True, refresh_lists=True)
         if case.name == "HC15":
-            return _sealed_after_linking(index, case)
+            return _decide_sealed_after_linking(index, case)
         if case.name.startswith("HC28"):
-            return _after_expungement(index, case)
+            return _decide_after_expungement(index, case)
         for source, record in (case.left, case.right):
             upsert(index, OPERATOR, source, record)
         return _decision(index, case)
@@ -100,7 +100,7 @@ def _decision(index: Index, case: Case) -> str:
     return "review" if {left, right} in task_records else "no_link"
 
 
-def _sealed_after_linking(index: Index, case: Case) -> str:
+def _decide_sealed_after_linking(index: Index, case: Case) -> str:
     """Send both records without the seal, then the seal."""
     (source, sealed), (school, school_record) = case.left, case.right
     unsealed = {name: value for name, value in sealed.items() if name != "restrictions"}
@@ -110,10 +110,12 @@ def _sealed_after_linking(index: Index, case: Case) -> str:
     upsert(index, OPERATOR, source, sealed)
     shown = read(index, OPERATOR, school, str(school_record["local_id"]))
     is_unchanged = shown["enterprise_id"] == link_result.enterprise_id
-    return "blocked" if is_unchanged and _unknown(index, source, str(sealed["local_id"])) else "not blocked"
+    return (
+        "blocked" if is_unchanged and _is_unknown(index, source, str(sealed["local_id"])) else "not blocked"
+    )
 
 
-def _after_expungement(index: Index, case: Case) -> str:
+def _decide_after_expungement(index: Index, case: Case) -> str:
     """Expunge a known client, then send it again, or refer it under another number."""
     expunged, second_record = (case.left, case.right) if case.name == "HC28" else (case.right, case.left)
     source, record = expunged
@@ -123,10 +125,10 @@ def _after_expungement(index: Index, case: Case) -> str:
     if answer.outcome == "refused":
         return "blocked"
     is_alone = answer.outcome == "created" and not answer.tasks
-    return "no_link" if is_alone and _unknown(index, source, str(record["local_id"])) else "link"
+    return "no_link" if is_alone and _is_unknown(index, source, str(record["local_id"])) else "link"
 
 
-def _unknown(index: Index, source: str, local_id: str) -> bool:
+def _is_unknown(index: Index, source: str, local_id: str) -> bool:
     try:
         read(index, OPERATOR, source, local_id)
     except NotFoundError:
@@ -139,10 +141,10 @@ def _unknown(index: Index, source: str, local_id: str) -> bool:
 def others(case: Case) -> Iterator[tuple[str, Record]]:
     """Yield the other records of the scene."""
     for number, scene_record in enumerate(OTHERS.get(case.name, ())):
-        yield scene_record.source, _other(case, scene_record, number)
+        yield scene_record.source, _record_of_other(case, scene_record, number)
 
 
-def _other(case: Case, scene_record: Other, number: int) -> Record:
+def _record_of_other(case: Case, scene_record: OtherRecord, number: int) -> Record:
     base = dict(case.left[1] if scene_record.like == "left" else case.right[1]) if scene_record.like else {}
     record = {**base, "local_id": f"other-{number}", **scene_record.changes}
     if scene_record.source == "SIS":
@@ -153,7 +155,7 @@ def _other(case: Case, scene_record: Other, number: int) -> Record:
 
 
 @contextmanager
-def _opened(home: Path) -> Iterator[Index]:
+def _open_index(home: Path) -> Iterator[Index]:
     index = open_index(_settings(home))
     try:
         yield index
@@ -165,17 +167,17 @@ def _settings(home: Path) -> Settings:
     return Settings(home=home, database_url=None, model=None, secret_file=None)
 
 
-def _case(row: Mapping[str, str]) -> Case:
+def _case_from_row(row: Mapping[str, str]) -> Case:
     return Case(
         row["case_id"],
         row["topic"],
         row["expected"],
-        (row["l_source"], _record("l", row)),
-        (row["r_source"], _record("r", row)),
+        (row["l_source"], _record_from_row("l", row)),
+        (row["r_source"], _record_from_row("r", row)),
     )
 
 
-def _record(side: str, row: Mapping[str, str]) -> Record:
+def _record_from_row(side: str, row: Mapping[str, str]) -> Record:
     record: Record = {
         "first_name": row[f"{side}_first"],
         "middle_name": row[f"{side}_middle"],
@@ -183,16 +185,16 @@ def _record(side: str, row: Mapping[str, str]) -> Record:
         "suffix": row[f"{side}_suffix"],
         "birth_date": row[f"{side}_dob"],
         "sex": row[f"{side}_sex"],
-        **_address(row[f"{side}_address"]),
-        **_guardian(row[f"{side}_guardian"]),
-        **_ids(row[f"{side}_ids"]),
+        **_parse_address(row[f"{side}_address"]),
+        **_parse_guardian(row[f"{side}_guardian"]),
+        **_parse_ids(row[f"{side}_ids"]),
     }
     if side == "l" and "DOB estimated" in row["context"]:
         record["birth_date_quality"] = "estimated"
     return {name: value for name, value in record.items() if value}
 
 
-def _address(text: str) -> Record:
+def _parse_address(text: str) -> Record:
     match = _ADDRESS.fullmatch(text)
     if match is None:
         return {}
@@ -200,7 +202,7 @@ def _address(text: str) -> Record:
     return {"addresses": json.dumps([{**home, "type": match["type"]}])} if match["type"] else home
 
 
-def _guardian(text: str) -> Record:
+def _parse_guardian(text: str) -> Record:
     relationship = next((each for each in _RELATIONSHIPS if text.startswith(each)), None)
     names = text.removeprefix(relationship or "").replace(" Sr", "").split()
     if not names:
@@ -212,18 +214,18 @@ def _guardian(text: str) -> Record:
     }
 
 
-def _ids(text: str) -> Record:
+def _parse_ids(text: str) -> Record:
     first, *notes = text.split(";")
     system, local_id = first.split(":", 1)
     record: Record = {"local_id": local_id}
     if system == "ssid":
         record["identifiers"] = _state_id(local_id)
     for note in notes:
-        record |= _note(note)
+        record |= _parse_note(note)
     return record
 
 
-def _note(note: str) -> Record:
+def _parse_note(note: str) -> Record:
     name, _, value = note.partition("=")
     if name == "district":
         district, kind, day = value.split()

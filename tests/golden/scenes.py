@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Other:
+class OtherRecord:
     """Another record of a scene.
 
     Args:
@@ -30,18 +30,18 @@ _SURNAMES = ("Abbott", "Brandt", "Coleman", "Dawson", "Ellison", "Fuentes", "Gre
 RECLUSTERED = frozenset({"HC17"})
 """Scenes that are re-clustered with fresh lists first, so that their address is listed as shared."""
 
-OTHERS: dict[str, tuple[Other, ...]] = {
+OTHERS: dict[str, tuple[OtherRecord, ...]] = {
     # Each twin is in both systems.
-    "HC02": (Other("SIS", "left"), Other("CCWIS", "right", {"multiple_birth": "true"})),
-    "HC03": (Other("SIS", "left"), Other("CCWIS", "right", {"multiple_birth": "true"})),
+    "HC02": (OtherRecord("SIS", "left"), OtherRecord("CCWIS", "right", {"multiple_birth": "true"})),
+    "HC03": (OtherRecord("SIS", "left"), OtherRecord("CCWIS", "right", {"multiple_birth": "true"})),
     # The other twin, named at school and not yet at the hospital.
     "HC14": (
-        Other("CCWIS", "left", {"first_name": "Baby Boy B"}),
-        Other("SIS", "right", {"first_name": "Liam"}),
+        OtherRecord("CCWIS", "left", {"first_name": "Baby Boy B"}),
+        OtherRecord("SIS", "right", {"first_name": "Liam"}),
     ),
     # With the pair, 38 children have used the address.
     "HC17": tuple(
-        Other(
+        OtherRecord(
             "CCWIS",
             None,
             {
@@ -55,8 +55,8 @@ OTHERS: dict[str, tuple[Other, ...]] = {
         )
         for number, given in enumerate(_RESIDENTS)
     ),
-    "HC21b": (Other("SIS", "right", {"address_line1": "19 Mill Rd", "postal_code": "43077"}),),
-    "HC22": (Other("SIS", "right", {"address_line1": "4 Quarry Rd", "postal_code": "43078"}),),
+    "HC21b": (OtherRecord("SIS", "right", {"address_line1": "19 Mill Rd", "postal_code": "43077"}),),
+    "HC22": (OtherRecord("SIS", "right", {"address_line1": "4 Quarry Rd", "postal_code": "43078"}),),
     # The two children of one kin home are each in both systems.
-    "HC35": (Other("SIS", "left"), Other("CCWIS", "right")),
+    "HC35": (OtherRecord("SIS", "left"), OtherRecord("CCWIS", "right")),
 }

@@ -25,19 +25,19 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert
 from mpi.storage.repositories.sources.batches import Batch
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
-from tests.postgres import Postgres, a_server
+from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children
+from tests.postgres import PostgresServer, start_postgres
 
-LOADED = 700
+LOADED_RECORDS = 700
 """Above ``mpi.service.indexing.reindex.MIN_RECORDS_FOR_DUCKDB``, so that a load goes through DuckDB."""
-WRONG = 450
+WITHDRAWN_LOAD_RECORDS = 450
 """Records of a load that is undone."""
 CHUNK = 200
 """Records of one transaction of a load: a kill may leave some of its chunks."""
 
 
 @dataclass
-class Killed:
+class KillReport:
     """Results over all kills."""
 
     kills: int = 0
@@ -47,7 +47,7 @@ class Killed:
 
 
 @dataclass(frozen=True)
-class Place:
+class TestedIndex:
     """Location of the index under test.
 
     Args:
@@ -58,7 +58,7 @@ class Place:
 
     home: Path
     database_url: str | None = None
-    server: Postgres | None = None
+    server: PostgresServer | None = None
 
     @property
     def settings(self) -> Settings:
@@ -72,50 +72,53 @@ class Place:
             time.sleep(0.01)
 
 
-def work(place: Place, turn: int) -> None:
+def work(place: TestedIndex, turn: int) -> None:
     """Upsert, load, undo loads and re-cluster without end, and print what is acknowledged."""
     index = open_index(place.settings)
     chunk_writer.SQLITE_CHUNK = chunk_writer.POSTGRESQL_CHUNK = CHUNK
     # Segments of keys are written and compacted by loads as small as these.
     compaction.MIN_INDEX_RECORDS = compaction.MIN_STATEMENTS = 1
     compaction.MAX_UNMERGED_RECORDS, compaction.MIN_MERGE_RECORDS = 4 * CHUNK, 1
-    _take_back(index)
+    _undo_wrong_load(index)
     while True:
         for number in range(20):
             local_id = f"u{number}"
-            _say("upsert")
-            upsert(index, OPERATOR, "ccwis", _stated(local_id, turn))
-            _say(f"kept {local_id} {turn}")
-        _say("load")
+            _print("upsert")
+            upsert(index, OPERATOR, "ccwis", _record_to_send(local_id, turn))
+            _print(f"kept {local_id} {turn}")
+        _print("load")
         children = [
-            child | {"postal_code": f"{43000 + turn % 900}"} for child in many_children(LOADED + turn % 3)
+            child | {"postal_code": f"{43000 + turn % 900}"}
+            for child in many_children(LOADED_RECORDS + turn % 3)
         ]
         receipt = load_rows(index, "sis", *children, snapshot=Snapshot.FULL, confirm=True)
         assert receipt.adds_up
-        _say(f"kept sis {turn} {len(children)}")
-        _say("load")
-        wrong_children = [child | {"local_id": f"w{child['local_id']}"} for child in many_children(WRONG)]
+        _print(f"kept sis {turn} {len(children)}")
+        _print("load")
+        wrong_children = [
+            child | {"local_id": f"w{child['local_id']}"} for child in many_children(WITHDRAWN_LOAD_RECORDS)
+        ]
         assert load_rows(index, "ccwis", *wrong_children, confirm=True).adds_up
-        _take_back(index)
-        _say("recluster")
+        _undo_wrong_load(index)
+        _print("recluster")
         recluster(index, OPERATOR, index.matcher, apply=True)
         turn += 1
 
 
-def _take_back(index) -> None:
+def _undo_wrong_load(index) -> None:
     """Undo the wrong load, or continue its undo."""
-    for batch in _of_ccwis(index):
+    for batch in _ccwis_loads(index):
         if batch.status != "undone":
-            _say("undo")
+            _print("undo")
             undo_load(index, OPERATOR, batch.id)
 
 
-def _of_ccwis(index) -> list[Batch]:
+def _ccwis_loads(index) -> list[Batch]:
     with index.database.read(OPERATOR) as unit:
         return [batch for batch in unit.batches.all() if batch.source == "ccwis"]
 
 
-def kill_often(place: Place, kills: int, seed: int) -> Killed:
+def kill_often(place: TestedIndex, kills: int, seed: int) -> KillReport:
     """Kill the writer of one index again and again, and check the index after each kill.
 
     Args:
@@ -123,11 +126,11 @@ def kill_often(place: Place, kills: int, seed: int) -> Killed:
         kills: number of kills; with a server, every second one kills the server.
         seed: seed of the moments.
     """
-    with an_index(place.home, "sis", "ccwis", database_url=place.database_url):
+    with open_test_index(place.home, "sis", "ccwis", database_url=place.database_url):
         pass
-    random_moments, report, acknowledged = random.Random(seed), Killed(), {}
+    random_moments, report, acknowledged = random.Random(seed), KillReport(), {}
     for number in range(kills):
-        output = _killed(place, number, random_moments)
+        output = _kill_writer(place, number, random_moments)
         report.kills += 1
         last_action = next((line for line in reversed(output) if not line.startswith("kept")), "opening")
         report.during[last_action] = report.during.get(last_action, 0) + 1
@@ -136,11 +139,13 @@ def kill_often(place: Place, kills: int, seed: int) -> Killed:
                 _, name, turn, *count = line.split()
                 acknowledged[name] = (int(turn), *map(int, count))
                 report.acknowledged += 1
-        report.faults += [f"kill {number} during {last_action}: {fault}" for fault in _faults(place, acknowledged)]
+        report.faults += [
+            f"kill {number} during {last_action}: {fault}" for fault in _find_faults(place, acknowledged)
+        ]
     return report
 
 
-def _killed(place: Place, number: int, random_moments: random.Random) -> list[str]:
+def _kill_writer(place: TestedIndex, number: int, random_moments: random.Random) -> list[str]:
     """Start the writer, kill it at some instant, and return the whole lines of its output."""
     command = [
         sys.executable,
@@ -164,10 +169,14 @@ def _killed(place: Place, number: int, random_moments: random.Random) -> list[st
         process.kill()
         remaining, _ = process.communicate()
     place.await_rollback()
-    return [line.rstrip("\n") for line in (first_line + remaining).splitlines(keepends=True) if line.endswith("\n")]
+    return [
+        line.rstrip("\n")
+        for line in (first_line + remaining).splitlines(keepends=True)
+        if line.endswith("\n")
+    ]
 
 
-def _faults(place: Place, acknowledged: dict[str, tuple[int, ...]]) -> list[str]:
+def _find_faults(place: TestedIndex, acknowledged: dict[str, tuple[int, ...]]) -> list[str]:
     index = open_index(place.settings)
     try:
         faults = [f"law {finding.law}: {finding.detail}" for finding in verify(index, OPERATOR)]
@@ -179,11 +188,11 @@ def _faults(place: Place, acknowledged: dict[str, tuple[int, ...]]) -> list[str]
             faults.append(f"{persons} active persons, {len(set(links.values()))} in the crosswalk")
         loaded_count = sum(source == "sis" for source, _ in links)
         if receipts:
-            faults += _faults_of(index, receipts[-1], loaded_count)
+            faults += _load_faults(index, receipts[-1], loaded_count)
         elif loaded_count:
             faults.append(f"{loaded_count} records of a load without a receipt")
         wrong_count = sum(source == "ccwis" and name.startswith("w") for source, name in links)
-        if wrong_count != (expected := _not_taken_back(index)):
+        if wrong_count != (expected := _count_remaining_wrong_records(index)):
             faults.append(f"{wrong_count} records of a load that is taken back, not {expected}")
         for name, (turn, *_) in acknowledged.items():
             if name != "sis" and not _holds(index, name, turn):
@@ -195,7 +204,7 @@ def _faults(place: Place, acknowledged: dict[str, tuple[int, ...]]) -> list[str]
     return faults
 
 
-def _faults_of(index, receipt, loaded_count: int) -> list[str]:
+def _load_faults(index, receipt, loaded_count: int) -> list[str]:
     """Return contradictions between the last load's receipt and the index, chunk counts included."""
     counts = receipt.counts
     counted = counts["created"] + counts["updated"] + counts["unchanged"]
@@ -207,7 +216,7 @@ def _faults_of(index, receipt, loaded_count: int) -> list[str]:
     return [] if counted == loaded_count else [f"{loaded_count} records of a load of {counted}"]
 
 
-def _not_taken_back(index) -> int:
+def _count_remaining_wrong_records(index) -> int:
     """Count the records that still rest on the wrong load."""
     with index.database.read(OPERATOR) as unit:
         return sum(
@@ -223,12 +232,12 @@ def _holds(index, local_id: str, turn: int) -> bool:
     return int(grade) >= turn
 
 
-def _stated(local_id: str, turn: int) -> dict[str, object]:
+def _record_to_send(local_id: str, turn: int) -> dict[str, object]:
     number = int(local_id[1:])
     return a_child(local_id, birth_date=f"2014-01-{1 + number % 5:02}", grade=str(turn))
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)
 
 
@@ -244,17 +253,17 @@ def main() -> int:
     parser.add_argument("--turn", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
-        work(Place(arguments.work, arguments.database_url), arguments.turn)
+        work(TestedIndex(arguments.work, arguments.database_url), arguments.turn)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        place = Place(Path(folder) / "home")
+        place = TestedIndex(Path(folder) / "home")
         if arguments.store == "postgresql":
-            server = stack.enter_context(a_server())
-            place = Place(place.home, server.url(server.new_database()), server)
+            server = stack.enter_context(start_postgres())
+            place = TestedIndex(place.home, server.url(server.new_database()), server)
         if arguments.migrations:
             from tests.laws.migration import kill_upgrades  # built upon this module
 
             if place.server is not None:
-                place = Place(place.home, place.server.url(place.server.new_schema()), place.server)
+                place = TestedIndex(place.home, place.server.url(place.server.new_schema()), place.server)
             report = kill_upgrades(place, arguments.kills, arguments.seed)
         else:
             report = kill_often(place, arguments.kills, arguments.seed)

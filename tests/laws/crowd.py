@@ -17,7 +17,7 @@ from mpi.service.records.upsert import upsert
 from tests.index import OPERATOR
 
 PROCESSES, THREADS = 3, 6
-PATIENCE_S = 90
+TIMEOUT_S = 90
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Answer:
     record: str
 
 
-def all_at_once(index, home: Path, database_url: str | None, source: str, records) -> list[Answer]:
+def upsert_concurrently(index, home: Path, database_url: str | None, source: str, records) -> list[Answer]:
     """Upsert records through several processes at once.
 
     Args:
@@ -53,7 +53,7 @@ def all_at_once(index, home: Path, database_url: str | None, source: str, record
             process.stdin.flush()
         answers = []
         for process in processes:
-            output, _ = process.communicate(timeout=PATIENCE_S)
+            output, _ = process.communicate(timeout=TIMEOUT_S)
             assert process.returncode == 0
             answers += [Answer(**answer) for answer in json.loads(output)]
         return answers

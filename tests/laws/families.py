@@ -25,7 +25,7 @@ _ANYONE = st.fixed_dictionaries(
         **_REST,
     }
 )
-_TORN = [
+_INCOMPATIBLE = [
     ("Jayden", "2014-01-20", None, "219-09-9998"),
     ("Jayden", "2014-01-20", "43001", None),
     ("Jaylen", "2014-01-21", "43002", "219-09-9998"),
@@ -36,9 +36,9 @@ The first matches the second by name and birth date (16.1 bits) and the third by
 the third do not match (-3.8). Nobody is linked while all three exist.
 """
 
-_ONE_OF_THE_TORN = st.fixed_dictionaries(
+_INCOMPATIBLE_RECORD = st.fixed_dictionaries(
     {
-        "who": st.sampled_from(_TORN),
+        "who": st.sampled_from(_INCOMPATIBLE),
         "last_name": st.just("Cruz"),
         "restrictions": st.just(()),
         **_REST,
@@ -50,16 +50,16 @@ _ONE_OF_THE_TORN = st.fixed_dictionaries(
     }
 )
 
-contents = st.one_of(_ANYONE, _ONE_OF_THE_TORN).map(lambda said: tuple(sorted(said.items())))
+contents = st.one_of(_ANYONE, _INCOMPATIBLE_RECORD).map(lambda said: tuple(sorted(said.items())))
 """Record contents as sent, without local ID and as-of date; sorted, so that equal ones are equal."""
 
 
-def plain(content) -> dict[str, object]:
+def content_to_json(content) -> dict[str, object]:
     """Return the content with lists as JSON has them."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in content}
 
 
-def means_the_same_later(content) -> bool:
+def has_stable_meaning(content) -> bool:
     """Return whether no date of the content lies ahead, and no restriction ever ends."""
     fields = dict(content)
     return fields["birth_date"] < "2031" and not fields["restrictions"]

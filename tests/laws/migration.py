@@ -23,18 +23,18 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
-from tests.laws.crash import Killed, Place
+from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children
+from tests.laws.crash import KillReport, TestedIndex
 
-OLDEST = "0002"
+OLDEST_REVISION = "0002"
 """The first schema to which content survives a downgrade."""
-_MOMENTS = ("before_cursor_execute", "commit")
+_EVENTS = ("before_cursor_execute", "commit")
 """Events just before a statement, and just before the commit."""
 _REACHED = "reached"
-_PATIENCE_S = 30
+_TIMEOUT_S = 30
 
 
-def kill_upgrades(place: Place, kills: int, seed: int) -> Killed:
+def kill_upgrades(place: TestedIndex, kills: int, seed: int) -> KillReport:
     """Downgrade one index to an older schema and kill its upgrade, again and again.
 
     Args:
@@ -42,54 +42,56 @@ def kill_upgrades(place: Place, kills: int, seed: int) -> Killed:
         kills: number of kills; with a server, every second one kills the server.
         seed: seed of the schemas and statements.
     """
-    with an_index(place.home, "sis", "ccwis", database_url=place.database_url) as index:
+    with open_test_index(place.home, "sis", "ccwis", database_url=place.database_url) as index:
         load_rows(index, "sis", *many_children(60))
         for number in range(8):
             upsert(index, OPERATOR, "ccwis", a_child(f"u{number}", birth_date=f"2014-01-{1 + number % 3:02}"))
         links = crosswalk(index)
-    random_choices, report = random.Random(seed), Killed()
-    older_revisions = _older()
-    lengths = {revision: _length(place, revision) for revision in older_revisions}
+    random_choices, report = random.Random(seed), KillReport()
+    older_revisions = _older_revisions()
+    lengths = {revision: _count_statements(place, revision) for revision in older_revisions}
     for number in range(kills):
         revision = random_choices.choice(older_revisions)
-        _take_back(place, revision)
-        content_before = _content(place)
+        _downgrade(place, revision)
+        content_before = _read_content(place)
         statement = random_choices.randrange(1, lengths[revision] + 3)
-        is_done = _killed(place, statement, server=place.server is not None and bool(number % 2))
+        is_done = _kill_upgrade(place, statement, server=place.server is not None and bool(number % 2))
         report.kills += 1
         report.acknowledged += is_done
         report.during[revision] = report.during.get(revision, 0) + 1
         label = f"kill at statement {statement} of {lengths[revision]} from {revision}"
-        report.faults += [f"{label}: {fault}" for fault in _faults(place, content_before, links, is_done=is_done)]
+        report.faults += [
+            f"{label}: {fault}" for fault in _find_faults(place, content_before, links, is_done=is_done)
+        ]
     return report
 
 
-def _older() -> list[str]:
+def _older_revisions() -> list[str]:
     script = ScriptDirectory.from_config(migrate._alembic_config())
     revisions = sorted(revision.revision for revision in script.walk_revisions())
-    return [revision for revision in revisions if OLDEST <= revision < migrate.latest_revision()]
+    return [revision for revision in revisions if OLDEST_REVISION <= revision < migrate.latest_revision()]
 
 
-def _length(place: Place, revision: str) -> int:
+def _count_statements(place: TestedIndex, revision: str) -> int:
     """Return how many statements an upgrade takes, its commit included; leaves the index upgraded."""
-    _take_back(place, revision)
+    _downgrade(place, revision)
     statements: list[None] = []
 
     def note_statement(*_arguments: object) -> None:
         statements.append(None)
 
-    for moment in _MOMENTS:
+    for moment in _EVENTS:
         event.listen(Engine, moment, note_statement)
     try:
         upgrade_database(place.settings)
     finally:
-        for moment in _MOMENTS:
+        for moment in _EVENTS:
             event.remove(Engine, moment, note_statement)
     return len(statements)
 
 
-def _take_back(place: Place, revision: str) -> None:
-    database = Database(_url(place))
+def _downgrade(place: TestedIndex, revision: str) -> None:
+    database = Database(_database_url(place))
     with database.engine.begin() as connection:
         config = migrate._alembic_config()
         config.attributes["connection"] = connection
@@ -97,7 +99,7 @@ def _take_back(place: Place, revision: str) -> None:
     database.dispose()
 
 
-def _killed(place: Place, statement: int, *, server: bool) -> bool:
+def _kill_upgrade(place: TestedIndex, statement: int, *, server: bool) -> bool:
     """Run an upgrade to a statement and kill it there; return whether it had finished."""
     command_line = [sys.executable, "-m", "tests.laws.migration", str(place.home), "--at", str(statement)]
     if place.database_url:
@@ -110,14 +112,14 @@ def _killed(place: Place, statement: int, *, server: bool) -> bool:
         if server and first_line.strip() == _REACHED and place.server is not None:
             place.server.stop(signal.SIGKILL)
             place.server.again()
-        process.kill() if first_line.strip() == _REACHED else process.wait(_PATIENCE_S)
+        process.kill() if first_line.strip() == _REACHED else process.wait(_TIMEOUT_S)
         remaining, _ = process.communicate()
     place.quiet()
     return "done" in first_line + remaining
 
 
-def _faults(
-    place: Place, content_before: dict[str, object], links: dict[tuple[str, str], str], *, is_done: bool
+def _find_faults(
+    place: TestedIndex, content_before: dict[str, object], links: dict[tuple[str, str], str], *, is_done: bool
 ) -> list[str]:
     faults = []
     state, differences = check_database(place.settings)
@@ -126,9 +128,9 @@ def _faults(
     if state is migrate.SchemaState.BEHIND:
         if is_done:
             faults.append("an upgrade that was acknowledged is gone")
-        if _content(place) != content_before:
+        if _read_content(place) != content_before:
             faults.append("half applied: it is neither the older schema nor this one")
-        faults += _opened_too_soon(place)
+        faults += _faults_of_early_open(place)
     elif state is not migrate.SchemaState.CURRENT:
         faults.append(f"the schema is {state}")
     upgrade_database(place.settings)
@@ -145,7 +147,7 @@ def _faults(
     return faults
 
 
-def _opened_too_soon(place: Place) -> list[str]:
+def _faults_of_early_open(place: TestedIndex) -> list[str]:
     try:
         open_index(place.settings).database.dispose()
     except StoreError as refusal:
@@ -153,9 +155,9 @@ def _opened_too_soon(place: Place) -> list[str]:
     return ["an index of an older schema was opened"]
 
 
-def _content(place: Place) -> dict[str, object]:
+def _read_content(place: TestedIndex) -> dict[str, object]:
     """Return every table with its columns, indexes and number of rows."""
-    database = Database(_url(place))
+    database = Database(_database_url(place))
     with database.engine.connect() as connection:
         inspector = inspect(connection)
         tables: dict[str, object] = {
@@ -170,11 +172,11 @@ def _content(place: Place) -> dict[str, object]:
     return tables
 
 
-def _url(place: Place) -> str:
+def _database_url(place: TestedIndex) -> str:
     return place.database_url or f"sqlite:///{place.home / 'mpi.db'}"
 
 
-def upgrade_until(place: Place, statement: int, *, wait: bool) -> None:
+def upgrade_until(place: TestedIndex, statement: int, *, wait: bool) -> None:
     """Upgrade, and end at a statement as by kill -9, or wait there to be killed."""
     count = 0
 
@@ -184,10 +186,10 @@ def upgrade_until(place: Place, statement: int, *, wait: bool) -> None:
         if count == statement:
             print(_REACHED, flush=True)
             if wait:
-                time.sleep(_PATIENCE_S)
+                time.sleep(_TIMEOUT_S)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    for moment in _MOMENTS:
+    for moment in _EVENTS:
         event.listen(Engine, moment, count_statement)
     upgrade_database(place.settings)
     print("done", flush=True)
@@ -201,7 +203,7 @@ def main() -> None:
     parser.add_argument("--wait", action="store_true")
     parser.add_argument("--database-url")
     arguments = parser.parse_args()
-    upgrade_until(Place(arguments.home, arguments.database_url), arguments.at, wait=arguments.wait)
+    upgrade_until(TestedIndex(arguments.home, arguments.database_url), arguments.at, wait=arguments.wait)
 
 
 if __name__ == "__main__":

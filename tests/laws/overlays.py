@@ -13,7 +13,7 @@ from mpi.standardize.record_validation import validate_record
 from mpi.standardize.standardizer import standardize
 from tests.index import OPERATOR, a_child
 
-ALIKE = {"JAYDEN", "JAYLEN"}
+SIMILAR_NAMES = {"JAYDEN", "JAYLEN"}
 
 
 class Overlays:
@@ -22,13 +22,23 @@ class Overlays:
     def another(self, first, second) -> bool:
         """Return whether two statements are of two children: different given names and birth dates."""
         first_features, second_features = (self._features(said) for said in (first, second))
-        if None in (first_features.given, second_features.given, first_features.birth_date, second_features.birth_date):
+        if None in (
+            first_features.given,
+            second_features.given,
+            first_features.birth_date,
+            second_features.birth_date,
+        ):
             return False
-        is_similar = first_features.given == second_features.given or {first_features.given, second_features.given} == ALIKE
+        is_similar = (
+            first_features.given == second_features.given
+            or {first_features.given, second_features.given} == SIMILAR_NAMES
+        )
         return not is_similar and first_features.birth_date != second_features.birth_date
 
     def _features(self, statement):
-        record = a_child("x", **{**dict.fromkeys(a_child(None)), **self.sent(statement.content)}, as_of=statement.as_of)
+        record = a_child(
+            "x", **{**dict.fromkeys(a_child(None)), **self.sent(statement.content)}, as_of=statement.as_of
+        )
         return standardize(
             validate_record(record, self.index.keyed_hash, self.time).record, "sis", self.index.keyed_hash
         )

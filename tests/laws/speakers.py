@@ -15,7 +15,7 @@ from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge_split_move import StepOptions
 from mpi.storage.tables import DecisionRow
 from tests.index import OPERATOR, a_child, crosswalk
-from tests.laws.families import means_the_same_later, plain
+from tests.laws.families import has_stable_meaning, content_to_json
 from tests.laws.oracle import Waiting, Word
 
 _decision = DecisionRow.__table__
@@ -36,10 +36,20 @@ class Speakers:
         for decision in unit.decisions.by_ids(asserting_records).values():
             records = unit.records.get(decision.seen)
             address = {n: (codes[record.source_id], record.local_id) for n, record in records.items()}
-            known_decision = self.oracle.words.setdefault(decision.id, Word(decision.kind, decision.authority, ()))
-            known_decision.groups = tuple(tuple(address[record] for record in group) for group in decision.groups)
-            known_decision.revoked, known_decision.claim = decision.status == "revoked", decision.status == "review"
-            known_decision.step, known_decision.said_by = decision.step_id, (decision.origin, address[asserting_records[decision.id]])
+            known_decision = self.oracle.words.setdefault(
+                decision.id, Word(decision.kind, decision.authority, ())
+            )
+            known_decision.groups = tuple(
+                tuple(address[record] for record in group) for group in decision.groups
+            )
+            known_decision.revoked, known_decision.claim = (
+                decision.status == "revoked",
+                decision.status == "review",
+            )
+            known_decision.step, known_decision.said_by = (
+                decision.step_id,
+                (decision.origin, address[asserting_records[decision.id]]),
+            )
 
     def said_by(self, origin, address):
         """Return a record's assertions of a kind that were not revoked."""
@@ -64,16 +74,18 @@ class Speakers:
         """Restate a record with an assertion of its person, or without."""
         address = data.draw(st.sampled_from(sorted(self.oracle.active)))
         content = self.oracle.active[address].content
-        if not means_the_same_later(content):
+        if not has_stable_meaning(content):
             return
         by_record = sorted(self.oracle.standing, key=lambda e: sorted(self.oracle.held[e]))
         eid = data.draw(st.sampled_from([*by_record, MISTYPED]))
         as_of = self.tick()
         links = crosswalk(self.index)
-        sent = dict.fromkeys(a_child(None)) | plain(content)
+        sent = dict.fromkeys(a_child(None)) | content_to_json(content)
         assertion = {"same_as": None, "not": []}[origin] if back else {"same_as": eid, "not": [eid]}[origin]
         binding = self.binding(origin, address)
-        upsert(self.index, OPERATOR, address[0], {**a_child(address[1], **sent, as_of=as_of), origin: assertion})
+        upsert(
+            self.index, OPERATOR, address[0], {**a_child(address[1], **sent, as_of=as_of), origin: assertion}
+        )
         self.oracle.hear(address, as_of, content)
         self.hear_words()
         if address[0] in self.oracle.paused:
@@ -95,7 +107,7 @@ class Speakers:
         """Send with a record that it was merged into another record of its source."""
         source, local_id = address = data.draw(st.sampled_from(sorted(self.oracle.active)))
         content = self.oracle.active[address].content
-        if other == local_id or not means_the_same_later(content):
+        if other == local_id or not has_stable_meaning(content):
             return
         content = tuple(sorted({**dict(content), "merged_into": other}.items()))
         as_of = self.tick()

@@ -18,7 +18,7 @@ def decide(index, kind: DecisionKind, authority: Authority, groups) -> int:
     """Insert a decision over groups of (source, local ID), apply it, and return its number."""
     with index.database.write(OPERATOR, "decision") as unit:
         number = unit.counters.take("decision")
-        numbered = [[_record(unit, *address) for address in group] for group in groups]
+        numbered = [[_record_id(unit, *address) for address in group] for group in groups]
         unit.connection.execute(
             insert(_decision).values(
                 id=number,
@@ -38,7 +38,7 @@ def decide(index, kind: DecisionKind, authority: Authority, groups) -> int:
                 for record in group
             ],
         )
-        _settle(unit, index, {record for group in numbered for record in group})
+        _settle_records(unit, index, {record for group in numbered for record in group})
     return number
 
 
@@ -51,14 +51,14 @@ def revoke(index, number: int) -> None:
             .where(_decision.c.id == number)
             .values(status="revoked", ended_commit=unit.commit_no)
         )
-        _settle(unit, index, decision.record_ids)
+        _settle_records(unit, index, decision.record_ids)
 
 
-def _record(unit, source: str, local_id: str) -> int:
+def _record_id(unit, source: str, local_id: str) -> int:
     return unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])[local_id].id
 
 
-def _settle(unit, index, records) -> None:
+def _settle_records(unit, index, records) -> None:
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
     scope = load_closure(unit, config_id, records, thresholds.influence_floor, thresholds.storage_floor)

@@ -30,7 +30,7 @@ from tests.laws.statements import revoke as state_revoked
 KINDS = [DecisionKind.SAME, DecisionKind.DIFFERENT, DecisionKind.UNSURE]
 
 
-def bare(effect):
+def comparable_effect(effect):
     """Return the effect on persons, with newly minted IDs left open."""
     new = {person.enterprise_id for person in effect.persons if person.change == "new"}
 
@@ -42,7 +42,7 @@ def bare(effect):
     return sorted(persons, key=repr), moved, effect.told, effect.etag, effect.stays
 
 
-def labels(addresses):
+def record_refs(addresses):
     return tuple(RecordRef(*address) for address in addresses)
 
 
@@ -69,13 +69,18 @@ class Stewards:
             raise refusal
         assert crosswalk(self.index) == before
         effect = apply(False)
-        waiting_states = [(result.awaiting, result.approval, result.consent_of, result.held_until) for result in (preview, effect)]
+        waiting_states = [
+            (result.awaiting, result.approval, result.consent_of, result.held_until)
+            for result in (preview, effect)
+        ]
         assert waiting_states[0] == waiting_states[1]
-        is_partial = may_hide_owners and not effect.moved and bare(preview) != bare(effect)
+        is_partial = (
+            may_hide_owners and not effect.moved and comparable_effect(preview) != comparable_effect(effect)
+        )
         if effect.awaiting or effect.held_until is not None or is_partial:
             assert crosswalk(self.index) == before
         else:
-            assert bare(preview) == bare(effect)
+            assert comparable_effect(preview) == comparable_effect(effect)
         return effect
 
     def persons(self):
@@ -113,7 +118,9 @@ class Stewards:
     def undone(self, apply, numbers, of):
         """Undo decisions, which may need approval or consent as well."""
         decisions = [self.oracle.words[number] for number in numbers]
-        pending_steps = [w for w in self.oracle.waiting_steps.values() if w.undoing and set(w.words) & set(numbers)]
+        pending_steps = [
+            w for w in self.oracle.waiting_steps.values() if w.undoing and set(w.words) & set(numbers)
+        ]
         binding = [decision for decision in decisions if not (decision.waiting or decision.claim)]
         try:
             effect = self.previewed(apply)
@@ -130,7 +137,9 @@ class Stewards:
             owners |= self.oracle.consented.get(of, set())
         assert (effect.approval, effect.consent_of) == (needs_approval, tuple(sorted(owners)))
         if effect.awaiting:
-            self.oracle.waiting_steps[effect.step] = Waiting(True, tuple(numbers), needs_approval, owners, of=of)
+            self.oracle.waiting_steps[effect.step] = Waiting(
+                True, tuple(numbers), needs_approval, owners, of=of
+            )
             self.settle_at_random(effect.step)
         else:
             for number in numbers:
@@ -141,7 +150,9 @@ class Stewards:
     def hear_words(self):
         """Read which decisions wait for a date, and what sources assert."""
         with self.index.database.read(OPERATOR) as unit:
-            decisions = unit.decisions.by_ids([n for n, known_decision in self.oracle.words.items() if not known_decision.revoked])
+            decisions = unit.decisions.by_ids(
+                [n for n, known_decision in self.oracle.words.items() if not known_decision.revoked]
+            )
             for number, decision in decisions.items():
                 known_decision = self.oracle.words[number]
                 if decision.status == "pending":
@@ -162,9 +173,13 @@ class Stewards:
         groups = (tuple(drawn[:cut]), tuple(drawn[cut:])) if different else (tuple(drawn),)
         supersedes: frozenset[int] = frozenset()
         while True:
-            request = DecisionRequest(kind, [labels(g) for g in groups], "test", supersedes=tuple(supersedes))
+            request = DecisionRequest(
+                kind, [record_refs(g) for g in groups], "test", supersedes=tuple(supersedes)
+            )
             # A sealed record hides a decision, so the index may accept what the oracle knows to contradict.
-            is_hidden = self.oracle.sealed & {a for w in self.oracle.words.values() for g in w.groups for a in g}
+            is_hidden = self.oracle.sealed & {
+                a for w in self.oracle.words.values() for g in w.groups for a in g
+            }
             try:
                 effect = self.previewed(
                     lambda preview, a=request: decide(self.index, OPERATOR, a, preview=preview)
@@ -209,18 +224,24 @@ class Stewards:
         if any(len([a for a in g if a not in self.oracle.sealed]) < len(g) for g in decision.groups):
             return
         self.undone(
-            lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview), [number], decision.step
+            lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview),
+            [number],
+            decision.step,
         )
 
     @precondition(lambda self: any(w.supersedes and not w.revoked for w in self.oracle.words.values()))
     @rule()
     def undo_what_superseded(self):
-        number = min(n for n, decision in self.oracle.words.items() if decision.supersedes and not decision.revoked)
+        number = min(
+            n for n, decision in self.oracle.words.items() if decision.supersedes and not decision.revoked
+        )
         decision = self.oracle.words[number]
         if any(address in self.oracle.sealed for group in decision.groups for address in group):
             return
         self.undone(
-            lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview), [number], decision.step
+            lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview),
+            [number],
+            decision.step,
         )
 
     @precondition(lambda self: self.steps)
@@ -277,7 +298,7 @@ class Stewards:
         parts = (tuple(records[:cut]), tuple(records[cut:]))
 
         def split_person(preview):
-            groups = [labels(part) for part in parts]
+            groups = [record_refs(part) for part in parts]
             return split(
                 self.index, OPERATOR, eid, groups, StepOptions("test", preview=preview), 0 if keep else None
             )
@@ -302,7 +323,14 @@ class Stewards:
         joined = (*moved_records, *persons[target])
 
         def move_records(preview):
-            return move(self.index, OPERATOR, eid, labels(moved_records), target, StepOptions("test", preview=preview))
+            return move(
+                self.index,
+                OPERATOR,
+                eid,
+                record_refs(moved_records),
+                target,
+                StepOptions("test", preview=preview),
+            )
 
         try:
             effect = self.previewed(move_records)
@@ -310,7 +338,10 @@ class Stewards:
             return
         self.note(
             effect,
-            [(DecisionKind.DIFFERENT, (tuple(moved_records), tuple(other_records))), (DecisionKind.SAME, (joined,))],
+            [
+                (DecisionKind.DIFFERENT, (tuple(moved_records), tuple(other_records))),
+                (DecisionKind.SAME, (joined,)),
+            ],
         )
 
     @precondition(lambda self: self.batches)
@@ -366,12 +397,16 @@ class Stewards:
         address = self.rekeys[step][0]
         if address in self.oracle.sealed:
             return
-        own_rekeys = sorted((s, before, after) for s, (a, before, after) in self.rekeys.items() if a == address)
+        own_rekeys = sorted(
+            (s, before, after) for s, (a, before, after) in self.rekeys.items() if a == address
+        )
         new_ids = [after for s, _, after in own_rekeys if s not in self.undone_rekeys and s != step]
         expected = address[0], new_ids[-1] if new_ids else own_rekeys[0][1]
         records = {a for word in self.oracle.words.values() for group in word.groups for a in group}
         self.tick()
-        if step in self.undone_rekeys or (expected != address and expected in self.oracle.said.keys() | records):
+        if step in self.undone_rekeys or (
+            expected != address and expected in self.oracle.said.keys() | records
+        ):
             with pytest.raises(ConflictError):
                 undo_step(self.index, OPERATOR, step)
             return

@@ -10,8 +10,8 @@ from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert, withdraw
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
-from tests.laws.crowd import all_at_once
+from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children
+from tests.laws.crowd import upsert_concurrently
 
 TWINS = ("Jayden", "Jaylen")
 
@@ -30,7 +30,7 @@ def stored_postal_code(index, local_id: str) -> str | None:
 
 def test_concurrent_writers_a_load_and_a_recluster_lose_nothing(tmp_path, database_url):
     """Use connections as of two processes; each record has one writer, whose last write must be kept."""
-    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
+    with open_test_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
         second_index = open_index(
             Settings(home=tmp_path / "home", model=None, database_url=database_url, secret_file=None)
         )
@@ -64,7 +64,11 @@ def test_concurrent_writers_a_load_and_a_recluster_lose_nothing(tmp_path, databa
                     assert recluster(index, OPERATOR, index.matcher, apply=True).is_empty
 
             with ThreadPoolExecutor(7) as pool:
-                futures = [*(pool.submit(write, n) for n in range(5)), pool.submit(load), pool.submit(recluster_repeatedly)]
+                futures = [
+                    *(pool.submit(write, n) for n in range(5)),
+                    pool.submit(load),
+                    pool.submit(recluster_repeatedly),
+                ]
                 for future in futures:
                     future.result(timeout=60)
             assert {n: stored_postal_code(index, n) for n in acknowledged} == acknowledged
@@ -77,7 +81,7 @@ def test_concurrent_writers_a_load_and_a_recluster_lose_nothing(tmp_path, databa
 
 
 def test_concurrent_writers_of_one_record_leave_one_complete_version(tmp_path, database_url):
-    with an_index(tmp_path / "home", "sis", database_url=database_url) as index:
+    with open_test_index(tmp_path / "home", "sis", database_url=database_url) as index:
 
         def write(number: int) -> str:
             return upsert(index, OPERATOR, "sis", a_child("1", postal_code=f"{44000 + number}")).record
@@ -120,11 +124,9 @@ def following(index):
 SIBLINGS = ("Amara", "Bolanle", "Chidi", "Dayo", "Efe")
 
 
-def test_concurrent_processes_give_each_person_one_id_and_lose_no_update(
-    tmp_path, database_url
-):
+def test_concurrent_processes_give_each_person_one_id_and_lose_no_update(tmp_path, database_url):
     home = tmp_path / "home"
-    with an_index(home, "sis", database_url=database_url) as index:
+    with open_test_index(home, "sis", database_url=database_url) as index:
         person = [a_child(f"p{n}") for n in range(50)]
         family = [
             a_child(
@@ -135,7 +137,7 @@ def test_concurrent_processes_give_each_person_one_id_and_lose_no_update(
         updates = [a_child(f"u{n % 5}", birth_date="2009-09-09", postal_code=f"4400{n}") for n in range(25)]
         records = [record for pair in zip(person, family, strict=True) for record in pair] + updates
         with following(index) as events_read:
-            answers = all_at_once(index, home, database_url, "sis", records)
+            answers = upsert_concurrently(index, home, database_url, "sis", records)
 
         assert len(answers) == 125
         links = crosswalk(index)

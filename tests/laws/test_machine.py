@@ -46,8 +46,8 @@ from mpi.service.stewardship.decisions import list_decisions
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.serialization import features_from_bytes
 from mpi.standardize.standardizer import standardize
-from tests.index import OPERATOR, a_child, all_keys, an_index, crosswalk, load_rows, partition_of
-from tests.laws.families import contents, means_the_same_later, plain
+from tests.index import OPERATOR, a_child, all_keys, open_test_index, crosswalk, load_rows, partition_of
+from tests.laws.families import contents, has_stable_meaning, content_to_json
 from tests.laws.oracle import Oracle
 from tests.laws.overlays import Overlays
 from tests.laws.owners import Owners
@@ -121,7 +121,7 @@ class ByRecord:
 def empty_home(tmp_path_factory):
     """Make an index without records, to copy for each run."""
     home = tmp_path_factory.mktemp("laws") / "empty"
-    with an_index(home, *SOURCES, secret=SECRET):
+    with open_test_index(home, *SOURCES, secret=SECRET):
         pass
     Laws.empty = home
     stricter = open_matcher(str(tiny_model(home.parent / "stricter", version="2", link=17.0)))
@@ -202,10 +202,10 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         self.time += timedelta(hours=hours)
         return clock.format_timestamp(self.time)
 
-    sent = staticmethod(plain)
+    sent = staticmethod(content_to_json)
 
     def put(self, index, address, content, as_of, **changes):
-        sent = dict.fromkeys(a_child(None)) | plain(content) | changes
+        sent = dict.fromkeys(a_child(None)) | content_to_json(content) | changes
         return upsert(index, OPERATOR, address[0], a_child(address[1], **sent, as_of=as_of))
 
     @initialize(seed=st.integers(0, 1000))
@@ -214,7 +214,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
 
     @rule(address=addresses, content=contents)
     def state(self, address, content):
-        if address[0] in self.oracle.paused and not means_the_same_later(content):
+        if address[0] in self.oracle.paused and not has_stable_meaning(content):
             return
         as_of = self.tick()
         self.put(self.index, address, content, as_of)
@@ -224,7 +224,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
     @rule(data=st.data(), content=contents, days=st.integers(1, 6))
     def state_late(self, data, content, days):
         address = data.draw(st.sampled_from(sorted(self.oracle.said)))
-        if address[0] in self.oracle.paused and not means_the_same_later(content):
+        if address[0] in self.oracle.paused and not has_stable_meaning(content):
             return
         self.tick()
         as_of = clock.format_timestamp(self.time - timedelta(days=days))
@@ -238,7 +238,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         content = self.oracle.active[address].content
         # Restated after one of its dates has passed it means something else, and a paused source's record is
         # held.
-        if address[0] in self.oracle.paused and not means_the_same_later(content):
+        if address[0] in self.oracle.paused and not has_stable_meaning(content):
             return
         as_of = self.tick()
         self.put(self.index, address, content, as_of)
@@ -268,9 +268,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         days=st.sampled_from([0, 0, 2, 5]),
     )
     def load_file(self, source, file, is_full, confirm, days):
-        if source in self.oracle.paused and not all(
-            means_the_same_later(content) for content in file.values()
-        ):
+        if source in self.oracle.paused and not all(has_stable_meaning(content) for content in file.values()):
             return
         self.tick()
         moment = self.time - timedelta(days=days)
@@ -279,7 +277,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             self.index,
             source,
             *(
-                a_child(name, **dict.fromkeys(a_child(None)) | plain(content))
+                a_child(name, **dict.fromkeys(a_child(None)) | content_to_json(content))
                 for name, content in file.items()
             ),
             snapshot=Snapshot.FULL if is_full else Snapshot.DELTA,
@@ -332,7 +330,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             content = tuple((n, flags if n == "flags" else value) for n, value in statement.content)
             self.put(self.index, address, content, max(as_of, statement.as_of))
             self.oracle.hear(address, max(as_of, statement.as_of), content)
-        if all(means_the_same_later(statement.content) for statement in active.values()):
+        if all(has_stable_meaning(statement.content) for statement in active.values()):
             assert crosswalk(self.index) == before
 
     @rule()
@@ -418,7 +416,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         """Return features by record, derived only from each source's latest statements."""
         features = {}
         for (source, local_id), statement in self.oracle.active.items():
-            record = dict.fromkeys(a_child(None)) | plain(statement.content)
+            record = dict.fromkeys(a_child(None)) | content_to_json(statement.content)
             validated = validate_record(
                 a_child(local_id, **record, as_of=statement.as_of), self.index.keyed_hash, self.time
             )

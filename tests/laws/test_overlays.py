@@ -15,7 +15,7 @@ from mpi.service.records.upsert import withdraw
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, load_rows
-from tests.laws.families import plain
+from tests.laws.families import content_to_json
 from tests.laws.test_machine import EXAMPLES, Laws, empty_home
 
 __all__ = ["empty_home"]
@@ -88,7 +88,9 @@ class Walk(Laws):
     def load(self) -> None:
         self.tick()
         source, content = self.random.choice(ADDRESSES)[0], self.content()
-        sent = [a_child(name, **dict.fromkeys(a_child(None)) | plain(content)) for name in ("r1", "r2")]
+        sent = [
+            a_child(name, **dict.fromkeys(a_child(None)) | content_to_json(content)) for name in ("r1", "r2")
+        ]
         receipt = load_rows(self.index, source, *sent, as_of=self.time)
         for name in ("r1", "r2"):
             self.oracle.hear((source, name), clock.format_timestamp(self.time), content, batch=receipt.batch)

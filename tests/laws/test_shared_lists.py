@@ -7,7 +7,7 @@ from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert
-from tests.index import OPERATOR, a_child, an_index, load_rows, many_children, partition_of
+from tests.index import OPERATOR, a_child, open_test_index, load_rows, many_children, partition_of
 
 SECRET = "5e" * 32
 SHELTER_ADDRESS = {"address_line1": "500 Haven Rd", "postal_code": "43010"}
@@ -28,7 +28,9 @@ def state_of(index):
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
         label = {number: record_label.local_id for number, record_label in unit.records.iterate_labels()}
-        features = {label[number]: content for number, content in unit.derived_data.iterate_features(config_id)}
+        features = {
+            label[number]: content for number, content in unit.derived_data.iterate_features(config_id)
+        }
         edges = {
             frozenset(map(label.get, edge)): bits
             for edge, bits in unit.derived_data.all_edges(config_id).items()
@@ -38,12 +40,14 @@ def state_of(index):
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.permutations(RECORDS), st.integers(0, 14), st.integers(14, 18))
-def test_arrival_order_and_earlier_lists_do_not_change_the_result(tmp_path_factory, order, in_file, listed_after):
-    with an_index(tmp_path_factory.mktemp("plain"), "sis", secret=SECRET) as plain:
+def test_arrival_order_and_earlier_lists_do_not_change_the_result(
+    tmp_path_factory, order, in_file, listed_after
+):
+    with open_test_index(tmp_path_factory.mktemp("plain"), "sis", secret=SECRET) as plain:
         load_rows(plain, "sis", *RECORDS)
         refresh_lists(plain)
         expected = state_of(plain)
-    with an_index(tmp_path_factory.mktemp("other"), "sis", secret=SECRET) as index:
+    with open_test_index(tmp_path_factory.mktemp("other"), "sis", secret=SECRET) as index:
         load_rows(index, "sis", *order[:in_file])
         for record in order[in_file:listed_after]:
             upsert(index, OPERATOR, "sis", record)

@@ -17,7 +17,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-_FETCH_S = 600
+_INSTALL_TIMEOUT_S = 600
 _APT = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "-qq", "-y")
 
 
@@ -25,17 +25,17 @@ class NoBrowser(RuntimeError):  # noqa: N818 - says what is missing
     """No Chromium is installed, and none could be installed."""
 
 
-def find() -> str:
+def find_chromium() -> str:
     """Return the path of a Chromium.
 
     Raises:
         NoBrowserError: none is on the PATH, and it cannot be installed; the message says what to install.
     """
-    path = _on_path()
+    path = _find_on_path()
     if path is None and os.geteuid() == 0 and shutil.which("apt-get"):
         for command in ((*_APT, "update"), (*_APT, "install", "chromium")):
-            subprocess.run(command, check=False, capture_output=True, timeout=_FETCH_S)
-        path = _on_path()
+            subprocess.run(command, check=False, capture_output=True, timeout=_INSTALL_TIMEOUT_S)
+        path = _find_on_path()
     if path is None:
         raise NoBrowser(
             "the pages are tested in a real Chromium, and none is on the PATH "
@@ -50,12 +50,12 @@ def browsing() -> Iterator[object]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find(), args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
         try:
             yield browser
         finally:
             browser.close()
 
 
-def _on_path() -> str | None:
+def _find_on_path() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)

@@ -6,7 +6,7 @@ All of these tests are marked ``slow``. Without a browser they fail, and say wha
 import pytest
 
 from tests.pages.chromium import NoBrowser, browsing
-from tests.pages.desk import a_desk
+from tests.pages.desk import open_desk
 
 
 # Module scope: while Playwright's event loop exists it counts as this thread's running loop, and other tests
@@ -24,12 +24,12 @@ def chromium():
 @pytest.fixture
 def desk(tmp_path):
     """Open a separate desk for each test that changes it."""
-    with a_desk(tmp_path) as new_desk:
+    with open_desk(tmp_path) as new_desk:
         yield new_desk
 
 
 @pytest.fixture(scope="session")
 def shown(tmp_path_factory):
     """Open a desk for tests that only read."""
-    with a_desk(tmp_path_factory.mktemp("desk"), full=True) as new_desk:
+    with open_desk(tmp_path_factory.mktemp("desk"), full=True) as new_desk:
         yield new_desk

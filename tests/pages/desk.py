@@ -23,17 +23,17 @@ from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, report_link
-from tests.index import a_child, an_index, crosswalk, load_rows, many_children
+from tests.index import a_child, open_test_index, crosswalk, load_rows, many_children
 from tests.unit.api.live import serving
 
 PASSWORD = "a river runs under nine bridges"
 _BURST = 24
 LONG = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh"
 
-ALIKE = {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09"}
+SIMILAR = {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09"}
 TWINS = {"last_name": "Castellanos", "birth_date": "2012-06-01", "multiple_birth": True}
 PAIR = {"first_name": "Philippa", "last_name": LONG, "birth_date": "2013-02-11"}
-WRONG = {"first_name": "Isaiah", "last_name": "Washington", "birth_date": "2011-07-04"}
+WRONG_LINK = {"first_name": "Isaiah", "last_name": "Washington", "birth_date": "2011-07-04"}
 
 
 @dataclass(frozen=True)
@@ -60,62 +60,66 @@ class Desk:
 
 
 @contextmanager
-def a_desk(folder, *, full=False):
+def open_desk(folder, *, full=False):
     """Make a desk, serve it with and without sign-in, and remove it at the end.
 
     Args:
         folder: folder of the index.
         full: whether it holds a question of every shape, and some answers.
     """
-    with an_index(folder) as index:
-        _fill(index)
+    with open_test_index(folder) as index:
+        _add_records(index)
         if full:
-            _fill_up(index)
-        _people(index)
+            _add_more_questions(index)
+        _add_accounts(index)
         wrong = crosswalk(index)["sis", "wrong-1"]
         with serving(create_app(index)) as url, serving(create_app(index, open_pages=True)) as open_url:
             yield Desk(index, url, open_url, wrong)
 
 
-def _fill(index):
+def _add_records(index):
     operator = make_operator()
     add_source(
         index, operator, NewSource("sis", "North District SIS", "North School District", SourceKind.SIS)
     )
-    add_source(
-        index, operator, NewSource("ccwis", "Child welfare", "Child Welfare Agency", SourceKind.CCWIS)
-    )
+    add_source(index, operator, NewSource("ccwis", "Child welfare", "Child Welfare Agency", SourceKind.CCWIS))
     flag = {"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2026-03-01"}
     load_rows(
         index,
         "sis",
-        a_child("alike-1", **{**ALIKE, "first_name": "Amarah", "last_name": "Okonkwa"}, school_id="NORTH-E1"),
-        a_child("alike-2", **{**ALIKE, "first_name": "Amaro", "last_name": "Okonkwe"}, postal_code=None),
+        a_child(
+            "alike-1", **{**SIMILAR, "first_name": "Amarah", "last_name": "Okonkwa"}, school_id="NORTH-E1"
+        ),
+        a_child("alike-2", **{**SIMILAR, "first_name": "Amaro", "last_name": "Okonkwe"}, postal_code=None),
         a_child("twin-1", **TWINS, first_name="Martino"),
         a_child("twin-2", **TWINS, first_name="Martina"),
         a_child("pair-1", **PAIR, school_id="NORTH-H1", grade="08"),
-        a_child("wrong-1", **WRONG, school_id="NORTH-M1", guardian_first_name="Denise"),
+        a_child("wrong-1", **WRONG_LINK, school_id="NORTH-M1", guardian_first_name="Denise"),
     )
     load_rows(
         index,
         "ccwis",
-        a_child("alike-0", **ALIKE, flags=[flag]),
+        a_child("alike-0", **SIMILAR, flags=[flag]),
         a_child("twin-3", **{**TWINS, "last_name": "Castelanos"}, first_name="Martin"),
         a_child("pair-2", **{**PAIR, "first_name": "Philippe", "last_name": LONG + "e"}),
-        a_child("wrong-2", **WRONG, guardian_first_name="Roberta", flags=[flag]),
+        a_child("wrong-2", **WRONG_LINK, guardian_first_name="Roberta", flags=[flag]),
     )
 
 
-def _fill_up(index):
+def _add_more_questions(index):
     """A burst of birth dates a day off, a report, a question put off, one asked of its source, a run."""
     for source, day in (("sis", "11"), ("ccwis", "12")):
-        children = [{**child, "birth_date": f"{child['birth_date'][:8]}{day}"} for child in many_children(_BURST)]
+        children = [
+            {**child, "birth_date": f"{child['birth_date'][:8]}{day}"} for child in many_children(_BURST)
+        ]
         load_rows(index, source, *children)
     # An overlay: the source sends another child under a known local ID.
     load_rows(
         index, "sis", a_child("became", first_name="Rosalind", last_name="Ferrars", birth_date="2010-01-02")
     )
-    overlaid = a_child("became", first_name="Tobias", last_name="Quillfeather", birth_date="2015-08-19", sex="M")
+    overlaid = a_child(
+        "became", first_name="Tobias", last_name="Quillfeather", birth_date="2015-08-19", sex="M"
+    )
     upsert(index, make_operator(), "sis", overlaid)
     groups = [[RecordRef("sis", "wrong-1")], [RecordRef("ccwis", "wrong-2")]]
     report_link(
@@ -133,7 +137,7 @@ def _fill_up(index):
     draw_blind_sample(index, make_operator("demo"))
 
 
-def _people(index):
+def _add_accounts(index):
     for name, full_name, role, sources in (
         ("ida", "Ida Steward", Role.STEWARD, None),
         ("jon", "Jon Steward", Role.STEWARD, None),

@@ -32,9 +32,9 @@ from tests.unit.api.live import serving
 RECORDS = 6_000
 LOOKS = {"light": (1280, "light"), "dark": (1280, "dark"), "narrow": (360, "light")}
 _COLOURS = 96
-_TALLEST = 1_400
+_MAX_HEIGHT = 1_400
 """Maximum height of a picture in pixels; the rest is cut off."""
-_ALSO = {"question", "person", "desk"}
+_PAGES_IN_ALL_LOOKS = {"question", "person", "desk"}
 """Pages that are also taken dark and narrow."""
 
 
@@ -44,16 +44,16 @@ def main(folder: Path, demo: Path) -> None:
     if read_build(demo, RECORDS) is None:
         build_demo(demo, RECORDS, lambda *_: None)
         with open_demo_index(demo) as index:
-            _furnish(index, demo)
+            _add_activity(index, demo)
     with (
         open_demo_index(demo) as index,
         serving(create_app(index, open_pages=True)) as url,
         browsing() as browser,
     ):
-        pages = list(_places(index, demo))
+        pages = list(_pages(index, demo))
         for look, (width, scheme) in LOOKS.items():
             for name, role, path, press in pages:
-                if look != "light" and name not in _ALSO:
+                if look != "light" and name not in _PAGES_IN_ALL_LOOKS:
                     continue
                 context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
                 context.add_cookies([{"name": "mpi-acting-as", "value": role, "url": url}])
@@ -66,7 +66,7 @@ def main(folder: Path, demo: Path) -> None:
                 context.close()
 
 
-def _furnish(index, demo: Path) -> None:
+def _add_activity(index, demo: Path) -> None:
     """Add what a desk has after some days: judged pairs, questions to owners, a proposal, accounts."""
     labeled = read_labeled_index(index, read_truth(demo))
     person_of = {labeled.labels[record]: person for record, person in labeled.person_of.items()}
@@ -99,12 +99,16 @@ def _furnish(index, demo: Path) -> None:
         add_account(index, make_operator(), NewAccount(name, full_name, role, sources), None)
 
 
-def _places(index, demo: Path) -> Iterator[tuple]:
+def _pages(index, demo: Path) -> Iterator[tuple]:
     """Yield name, role, path and action of each picture."""
     story = choose_story(index, read_labeled_index(index, read_truth(demo)))
     top = load_queue_page(index, make_operator(), Filters(), limit=60).questions
     group_question = next(
-        (question.key for question in top if len(load_question_view(index, make_operator(), question.key).pairs) > 1),
+        (
+            question.key
+            for question in top
+            if len(load_question_view(index, make_operator(), question.key).pairs) > 1
+        ),
         top[0].key,
     )
 
@@ -149,7 +153,7 @@ def _places(index, demo: Path) -> Iterator[tuple]:
 def _save(path: Path, png: bytes) -> None:
     """Write a picture with few colors, which are enough for text on plain backgrounds."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    picture = image.crop((0, 0, image.width, min(image.height, _TALLEST)))
+    picture = image.crop((0, 0, image.width, min(image.height, _MAX_HEIGHT)))
     picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 

@@ -7,13 +7,13 @@ pages. A test that needs another state of the index makes its own.
 import pytest
 
 from mpi.api.app import create_app
-from tests.index import an_index
+from tests.index import open_test_index
 from tests.unit.api.live import a_key, calling
 
 
 @pytest.fixture(scope="session")
 def index(tmp_path_factory):
-    with an_index(tmp_path_factory.mktemp("api"), "D01", "CCWIS") as made:
+    with open_test_index(tmp_path_factory.mktemp("api"), "D01", "CCWIS") as made:
         yield made
 
 

@@ -14,7 +14,7 @@ from mpi.api.request.problems import STATUS_BY_ERROR
 from mpi.domain import eid
 from mpi.domain.errors import FileError, LoadHeld, MappingError, ModelError, MpiError
 from mpi.domain.viewer import PURPOSES
-from tests.index import a_child, an_index
+from tests.index import a_child, open_test_index
 from tests.unit.api.live import a_key, calling
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def shape(value):
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the examples are for curl, which is not here")
 def test_every_example_runs_and_is_answered_as_shown(tmp_path):
     with (
-        an_index(tmp_path, "D01-SIS", "CCWIS") as index,
+        open_test_index(tmp_path, "D01-SIS", "CCWIS") as index,
         calling(create_app(index), a_key(index, "docs")) as call,
     ):
         call.put("/v1/sources/D01-SIS/records/12346", json=a_child(None, first_name="Zoe", last_name="Quist"))

@@ -11,7 +11,7 @@ _SURNAMES = ["GARCIA", "GARCÍA", "SMITH", "SMYTHE", "VANDENBERG", "VANDENBURG",
 _STREETS = ["MAIN ST", "MIAN ST", "OAK AVE", "OAKS AVE", "ÉLYSÉE BLVD"]
 
 
-def record(rng: random.Random) -> Features:
+def random_record(rng: random.Random) -> Features:
     """Return a record; each value may be missing."""
 
     def or_none(value):
@@ -56,18 +56,18 @@ def record(rng: random.Random) -> Features:
     return replace(features, **emptied)
 
 
-def near(features: Features, rng: random.Random) -> Features:
+def near_record(features: Features, rng: random.Random) -> Features:
     """Return the record with a few values of another one."""
-    donor = record(rng)
+    donor = random_record(rng)
     columns = rng.sample(Features.__slots__, rng.randrange(1, 6))
     return replace(features, **{name: getattr(donor, name) for name in columns})
 
 
-def records(count: int, seed: int) -> list[tuple[int, Features]]:
+def random_records(count: int, seed: int) -> list[tuple[int, Features]]:
     """Return numbered records, of which each odd one is near the even one before it."""
     rng = random.Random(seed)
     features: list[Features] = []
     while len(features) < count:
-        features.append(record(rng))
-        features.append(near(features[-1], rng))
+        features.append(random_record(rng))
+        features.append(near_record(features[-1], rng))
     return list(enumerate(features))

@@ -24,7 +24,7 @@ from mpi.matching.scoring.feature_batches import STORED_FEATURE_SCHEMA, create_f
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, SplinkEngine, connect_duckdb, make_feature_table
 from mpi.matching.scoring.splink_scorer import score_pairs
 from mpi.standardize.serialization import features_to_bytes
-from tests.unit.matching.pairs import records
+from tests.unit.matching.pairs import random_records
 
 FREQUENCIES = Frequencies(
     {
@@ -175,7 +175,7 @@ def weigh_by_query(model, features, pairs, floor, folder):
 def test_levels_are_equal_and_weights_differ_by_less_than_a_millionth_of_a_bit(tmp_path, which, seed):
     model_makers = {"notebook": notebook_model, "library": library_model}
     model = load_model(find_model_folder()) if which == "default" else model_makers[which]()
-    numbered = records(2000, seed)
+    numbered = random_records(2000, seed)
     features = dict(numbered)
     scores = splink_scores(model, numbered, draw_pairs(2000, seed), tmp_path)
     scorer = compile_scorer(model)
@@ -212,7 +212,7 @@ def test_a_prefilter_omits_comparisons_that_can_only_lower_a_weight():
 def test_scoring_returns_exactly_the_weights_at_or_above_the_floor(tmp_path, monkeypatch, is_prefiltered):
     monkeypatch.setattr(splink_scorer, "MIN_PREFILTER_PAIRS", 1 if is_prefiltered else 10**9)
     model = load_model(find_model_folder())
-    numbered = records(2000, 3)
+    numbered = random_records(2000, 3)
     features, pairs = dict(numbered), draw_pairs(2000, 3)
     reports = []
     resources = ScoringResources(tmp_path, progress=lambda done, total: reports.append((done, total)))
@@ -238,7 +238,7 @@ def test_scoring_returns_exactly_the_weights_at_or_above_the_floor(tmp_path, mon
 def test_the_query_of_loads_gives_splinks_weights(tmp_path, which, floor):
     model_makers = {"notebook": notebook_model, "library": library_model}
     model = load_model(find_model_folder()) if which == "default" else model_makers[which]()
-    features, pairs = records(1500, 11), draw_pairs(1500, 11)
+    features, pairs = random_records(1500, 11), draw_pairs(1500, 11)
     weights = weigh_by_query(model, features, pairs, floor, tmp_path)
     assert weights == score_pairs(model, features, pairs, floor, ScoringResources(tmp_path))
     assert weights.num_rows
@@ -250,7 +250,7 @@ def test_a_rare_value_with_counted_edits_can_raise_a_pair_to_the_floor(tmp_path)
         library.ExactMatch("sex"),
         library.LevenshteinAtThresholds("given", [1]).configure(term_frequency_adjustments=True),
     )
-    features, pairs = records(600, 12), draw_pairs(600, 12)
+    features, pairs = random_records(600, 12), draw_pairs(600, 12)
     all_weights = weigh_by_query(model, features, pairs, -200.0, tmp_path)["bits"].to_pylist()
     floor = max(all_weights) - 0.5
     weights = weigh_by_query(model, features, pairs, floor, tmp_path)
@@ -336,7 +336,7 @@ def test_column_names_of_a_splink_model_change_nothing(tmp_path):
         "additional_columns_to_retain": ["cluster"],
     }
     model = replace(model, settings={**model.settings, **column_names})
-    features, pairs = records(200, 4), draw_pairs(200, 4)
+    features, pairs = random_records(200, 4), draw_pairs(200, 4)
     expected = score_pairs(notebook_model(), features, pairs, 0.0, ScoringResources(tmp_path))
     assert score_pairs(model, features, pairs, 0.0, ScoringResources(tmp_path)) == expected
     assert expected.num_rows
@@ -368,7 +368,9 @@ def test_stored_features_are_read_by_duckdb_unchanged(tmp_path):
         )  # fmt: skip
     numbered_features = list(enumerate(features))
     payloads = pa.array([features_to_bytes(record) for record in features], pa.binary()).cast(pa.string())
-    batch = pa.record_batch([pa.array(range(len(features)), pa.int64()), payloads], schema=STORED_FEATURE_SCHEMA)
+    batch = pa.record_batch(
+        [pa.array(range(len(features)), pa.int64()), payloads], schema=STORED_FEATURE_SCHEMA
+    )
     with connect_duckdb(tmp_path) as connection:
         create_feature_table(connection, "feature_table", FEATURE_COLUMNS)
         insert_features(connection, "feature_table", [batch], FEATURE_COLUMNS)

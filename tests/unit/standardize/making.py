@@ -12,13 +12,13 @@ SEAL = KeyedHash(b"s" * 32)
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
 
-def let_in(**fields: object) -> ValidatedRecord:
+def validate(**fields: object) -> ValidatedRecord:
     """Validate a record; its local ID is ``r1`` unless another is given."""
     return validate_record({"local_id": "r1", **fields}, SEAL, NOW)
 
 
 def record_of(**fields: object) -> CanonicalRecord:
-    return let_in(**fields).record
+    return validate(**fields).record
 
 
 def features_of(**fields: object) -> Features:
@@ -26,4 +26,4 @@ def features_of(**fields: object) -> Features:
 
 
 def issues_of(**fields: object) -> set[tuple[str, str]]:
-    return {(issue.field, issue.code) for issue in let_in(**fields).issues}
+    return {(issue.field, issue.code) for issue in validate(**fields).issues}

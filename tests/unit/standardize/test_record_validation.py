@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from mpi.domain.errors import RecordError
 from mpi.domain.record import SENT_FIELDS, Address, Enrollment, Flag, Guardian, OtherName
 from mpi.standardize.record_validation import validate_record
-from tests.unit.standardize.making import NOW, SEAL, issues_of, let_in, record_of
+from tests.unit.standardize.making import NOW, SEAL, issues_of, validate, record_of
 
 
 def refusal(**fields: object) -> RecordError:
     with pytest.raises(RecordError) as caught:
-        let_in(**fields)
+        validate(**fields)
     return caught.value
 
 
@@ -356,7 +356,7 @@ class TestIssues:
         assert issues_of(entry_date="2026-08-20", exit_date="2027-06-01") == set()
 
     def test_each_field_and_code_is_reported_once(self):
-        assert len(let_in(previous_birth_dates="spring|summer").issues) == 1
+        assert len(validate(previous_birth_dates="spring|summer").issues) == 1
 
     def test_a_clean_record_has_no_issues(self):
         assert issues_of(first_name="Ana", birth_date="2012-03-04", sex="F", phone="614-555-0134") == set()

@@ -16,7 +16,7 @@ from mpi.standardize.serialization import (
     record_to_bytes,
     to_canonical_fields,
 )
-from tests.unit.standardize.making import let_in, record_of
+from tests.unit.standardize.making import validate, record_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 MAYBE = st.none() | TEXT
@@ -111,7 +111,7 @@ def test_a_reader_gets_canonical_fields_with_flat_columns_and_no_tokens():
 
 def test_fields_shown_to_a_reader_can_be_sent_again():
     record = record_of(**FULL)
-    second_record = let_in(**to_canonical_fields(record)).record
+    second_record = validate(**to_canonical_fields(record)).record
     assert second_record == record._replace(ssn_token=None, ssn_last4_token=None)
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from mpi.standardize.serialization import record_to_bytes, to_canonical_fields
 from mpi.standardize.ssn import is_ssn_system
-from tests.unit.standardize.making import SEAL, features_of, issues_of, let_in, record_of
+from tests.unit.standardize.making import SEAL, features_of, issues_of, validate, record_of
 
 GOOD = "219-09-9998"
 DIGITS = "219099998"
@@ -109,7 +109,7 @@ def test_an_invalid_ssn_identifier_is_reported_as_an_identifier():
     ],
 )
 def test_the_digits_are_nowhere_after_validation(fields):
-    validated = let_in(**fields)
+    validated = validate(**fields)
     # The record's own timestamp has digits, too.
     shown = repr(validated) + repr(to_canonical_fields(validated.record)) + repr(features_of(**fields))
     shown += record_to_bytes(validated.record).decode()

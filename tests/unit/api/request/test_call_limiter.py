@@ -12,7 +12,7 @@ from mpi.api.app import create_app
 from mpi.api.request.call_limiter import CallLimiter, TooManyCallsError
 from mpi.domain.viewer import Action
 from mpi.service.persons import persons
-from tests.index import an_index
+from tests.index import open_test_index
 from tests.unit.api.live import a_key, problem, serving
 
 ONE = Headers({"authorization": "Bearer one"})
@@ -97,7 +97,7 @@ def test_over_http_it_is_a_429_with_retry_after_while_another_client_is_answered
         return look_up(index, viewer, *rest)
 
     monkeypatch.setattr(persons, "look_up_lineage", slow)
-    with an_index(tmp_path, "D01") as index:
+    with open_test_index(tmp_path, "D01") as index:
         keys = {name: a_key(index, name, frozenset(Action)) for name in ("busy", "calm")}
         with serving(create_app(index)) as url, ThreadPoolExecutor(1) as pool:
 

@@ -17,8 +17,8 @@ from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.recluster.run_executor import abandon, list_runs
 from mpi.service.recluster.run_publisher import RELEASING
 from mpi.service.records.upsert import upsert
-from tests.index import OPERATOR, a_child, an_index
-from tests.interrupted import Elsewhere, forget_who_began, interrupt
+from tests.index import OPERATOR, a_child, open_test_index
+from tests.interrupted import FakeSparkEngine, forget_starting_process, interrupt_recluster
 from tests.models import tiny_model
 from tests.unit.api.live import a_key, calling
 
@@ -27,7 +27,7 @@ from tests.unit.api.live import a_key, calling
 def moved(tmp_path):
     """An index that is served, and that another process has moved to another model since."""
     with (
-        an_index(tmp_path / "home", "sis") as index,
+        open_test_index(tmp_path / "home", "sis") as index,
         calling(create_app(index), a_key(index, "tester")) as call,
     ):
         folder = str(tiny_model(tmp_path / "stricter", version="2", link=17.0))
@@ -51,7 +51,7 @@ def test_so_is_each_line_of_many(moved):
 @pytest.fixture
 def waiting(tmp_path):
     """An index of two records, its application, and a model that would part them."""
-    with an_index(tmp_path / "home", "sis") as index:
+    with open_test_index(tmp_path / "home", "sis") as index:
         for number in (1, 2):
             upsert(index, OPERATOR, "sis", a_child(str(number), postal_code=None))
         folder = str(tiny_model(tmp_path / "stricter", version="2", link=17.0))
@@ -64,9 +64,9 @@ def test_what_was_begun_with_more_machines_is_carried_on_by_them_while_pairs_are
     waiting, monkeypatch, step, left_to_it
 ):
     index, app, stricter = waiting
-    engine = Elsewhere()
-    interrupt(monkeypatch, index, stricter, step, engine)
-    forget_who_began(monkeypatch)
+    engine = FakeSparkEngine()
+    interrupt_recluster(monkeypatch, index, stricter, step, engine)
+    forget_starting_process(monkeypatch)
     [run] = list_runs(index, OPERATOR)
     assert (run.engine, engine.asked) == ("spark", 1)
     if left_to_it:
@@ -82,17 +82,17 @@ def test_what_was_begun_with_more_machines_is_carried_on_by_them_while_pairs_are
 
 def test_one_that_is_given_up_says_with_what_it_was_begun(waiting, monkeypatch):
     index, _, stricter = waiting
-    interrupt(monkeypatch, index, stricter, WRITING, Elsewhere())
-    forget_who_began(monkeypatch)
+    interrupt_recluster(monkeypatch, index, stricter, WRITING, FakeSparkEngine())
+    forget_starting_process(monkeypatch)
     given_up = abandon(index, OPERATOR, list_runs(index, OPERATOR)[0].id)
     assert (given_up.stage, given_up.engine) == ("abandoned", "spark")
 
 
 def test_whoever_serves_carries_on_what_was_interrupted(waiting, monkeypatch):
     index, app, stricter = waiting
-    interrupt(monkeypatch, index, stricter, RELEASING)
+    interrupt_recluster(monkeypatch, index, stricter, RELEASING)
     assert not resume_interrupted(app)
-    forget_who_began(monkeypatch)
+    forget_starting_process(monkeypatch)
     assert resume_interrupted(app)
     assert not resume_interrupted(app)
     assert [run.stage for run in list_runs(index, OPERATOR)] == ["done"]

@@ -7,7 +7,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action
-from tests.index import a_child, an_index
+from tests.index import a_child, open_test_index
 from tests.unit.api.live import a_key, calling
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
@@ -16,7 +16,7 @@ BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02"}
 
 @pytest.fixture
 def fresh(tmp_path):
-    with an_index(tmp_path, "D01", "CCWIS") as index:
+    with open_test_index(tmp_path, "D01", "CCWIS") as index:
         yield index
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
-from tests.index import a_child, an_index
+from tests.index import a_child, open_test_index
 from tests.unit.api.live import a_key, calling, problem
 
 CHILD = {"first_name": "Wilhelmina", "last_name": "Oakenfold", "birth_date": "2012-12-01"}
@@ -12,7 +12,7 @@ ALIKE = CHILD | {"first_name": "Wilhelmine", "last_name": "Oakenfeld"}
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
     """An index of its own, whose feed begins here: two records linked, one alike, one withdrawn."""
-    with an_index(tmp_path_factory.mktemp("feed"), "D01", "CCWIS") as made:
+    with open_test_index(tmp_path_factory.mktemp("feed"), "D01", "CCWIS") as made:
         with calling(create_app(made), a_key(made, "feed")) as client:
             for source, local_id, child in (
                 ("D01", "1", CHILD),

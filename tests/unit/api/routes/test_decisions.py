@@ -7,7 +7,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain import clock
 from mpi.domain.viewer import Action, make_operator
-from tests.index import a_child, an_index
+from tests.index import a_child, open_test_index
 from tests.unit.api.live import a_key, calling, problem
 
 ONE = {"source": "D01", "local_id": "1"}
@@ -19,7 +19,7 @@ SAME = {"kind": "SAME", "groups": [[ONE, TWO]], "reason": "same-child"}
 
 @pytest.fixture
 def fresh(tmp_path):
-    with an_index(tmp_path, "D01", "CCWIS") as index:
+    with open_test_index(tmp_path, "D01", "CCWIS") as index:
         yield index
 
 

@@ -2,7 +2,7 @@
 
 from mpi.api.app import create_app
 from mpi.service.core.block_limits import BlockLimits
-from tests.index import OPERATOR, a_child, an_index, load_rows, with_settings
+from tests.index import OPERATOR, a_child, open_test_index, load_rows, with_settings
 from tests.unit.api.live import a_key, calling
 
 
@@ -13,7 +13,7 @@ def waiting(index) -> int:
 
 def test_a_server_finishes_what_waits_by_itself_and_counts_it(tmp_path, monkeypatch):
     monkeypatch.setattr("mpi.service.records.deferred_search.POLL_INTERVAL_S", 0.01)
-    with an_index(tmp_path / "home", "sis", "ccwis") as made:
+    with open_test_index(tmp_path / "home", "sis", "ccwis") as made:
         load_rows(made, "sis", *(a_child(f"S{n}", birth_date=f"2014-01-0{1 + n}") for n in range(8)))
         hot = with_settings(made, block_limits=BlockLimits(2, 8))
         with calling(create_app(hot), a_key(made, "any")) as client:

@@ -9,14 +9,14 @@ from mpi.api.app import create_app
 from mpi.api.request import recluster_process
 from mpi.domain.errors import AccessDenied
 from mpi.domain.viewer import Action, Viewer
-from tests.index import a_child, an_index
+from tests.index import a_child, open_test_index
 from tests.models import tiny_model
 from tests.unit.api.live import a_key, calling, problem
 
 
 @pytest.fixture
 def fresh(tmp_path):
-    with an_index(tmp_path / "home", "D01", "CCWIS") as index:
+    with open_test_index(tmp_path / "home", "D01", "CCWIS") as index:
         tiny_model(index.home / "models" / "tiny" / "2", version="2", link=17.0)
         yield index
 

@@ -4,14 +4,14 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
-from tests.desk import doubtful
-from tests.index import an_index, load_rows, many_children
+from tests.desk import load_doubtful_pairs
+from tests.index import open_test_index, load_rows, many_children
 from tests.unit.api.live import a_key, calling, problem
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
-    with an_index(tmp_path_factory.mktemp("quality"), "D01", "CCWIS") as made:
+    with open_test_index(tmp_path_factory.mktemp("quality"), "D01", "CCWIS") as made:
         for source in ("D01", "CCWIS"):
             load_rows(made, source, *many_children(12))
         yield made
@@ -77,8 +77,8 @@ def test_whoever_may_only_read_figures_judges_nothing_and_sees_no_small_count(de
 
 
 def test_neither_the_answers_nor_the_page_let_an_operator_count_few_questions(tmp_path):
-    with an_index(tmp_path, "sis", "ccwis") as made:
-        doubtful(made, 3)
+    with open_test_index(tmp_path, "sis", "ccwis") as made:
+        load_doubtful_pairs(made, 3)
         with calling(create_app(made), a_key(made, "reader", actions={Action.QUALITY_READ})) as client:
             ahead = client.get("/v1/quality/forecast").json()
         with calling(create_app(made, open_pages=True), None) as client:

@@ -4,16 +4,16 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
-from tests.desk import later, one_pair
-from tests.index import an_index
+from tests.desk import later, add_doubtful_pair
+from tests.index import open_test_index
 from tests.unit.api.live import a_key, calling, problem
 
 
 @pytest.fixture
 def own(tmp_path):
     """An index with one question, and a steward who calls."""
-    with an_index(tmp_path, "sis", "ccwis") as index:
-        one_pair(index)
+    with open_test_index(tmp_path, "sis", "ccwis") as index:
+        add_doubtful_pair(index)
         with calling(create_app(index), a_key(index, "ann")) as call:
             call.index = index
             yield call

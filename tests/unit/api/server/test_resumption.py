@@ -7,8 +7,8 @@ import pytest
 from mpi.api.app import create_app
 from mpi.api.server import resumption
 from mpi.service.indexing import compaction
-from tests.index import an_index, load_rows
-from tests.loads import children, in_small_chunks, sound, waiting
+from tests.index import open_test_index, load_rows
+from tests.loads import children, in_small_chunks, check_index, count_uncompacted_records
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def served(tmp_path, monkeypatch, database_url):
     in_small_chunks(monkeypatch)
     monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
     monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 100_000)
-    with an_index(tmp_path / "home", "sis", database_url=database_url) as index:
+    with open_test_index(tmp_path / "home", "sis", database_url=database_url) as index:
         load_rows(index, "sis", *children())
         yield create_app(index)
 
@@ -34,13 +34,13 @@ def look(app, monkeypatch, times):
 
 def test_whoever_serves_merges_what_a_load_left_once_it_sees_that_nobody_does(served, monkeypatch):
     index = served.state.index
-    left = waiting(index)
+    left = count_uncompacted_records(index)
     assert left > 0
     look(served, monkeypatch, 1)
-    assert waiting(index) == left
+    assert count_uncompacted_records(index) == left
     look(served, monkeypatch, 2)
-    assert waiting(index) == 0
-    sound(index)
+    assert count_uncompacted_records(index) == 0
+    check_index(index)
 
 
 def test_a_merge_that_fails_is_logged_and_tried_again(served, monkeypatch, caplog):
@@ -48,7 +48,7 @@ def test_a_merge_that_fails_is_logged_and_tried_again(served, monkeypatch, caplo
     monkeypatch.setattr(index.database, "url", "sqlite:////nowhere/mpi.db")
     look(served, monkeypatch, 2)
     assert "key segments were not compacted: the database cannot be opened" in caplog.text
-    assert waiting(index) > 0
+    assert count_uncompacted_records(index) > 0
     monkeypatch.setattr(index.database, "url", url)
     look(served, monkeypatch, 2)
-    assert waiting(index) == 0
+    assert count_uncompacted_records(index) == 0

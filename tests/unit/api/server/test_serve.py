@@ -10,7 +10,7 @@ import pytest
 
 from mpi.api.server.serve import listen, serve
 from mpi.domain.errors import InputError
-from tests.index import an_index
+from tests.index import open_test_index
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - it must be refused
 
@@ -29,7 +29,7 @@ def test_a_port_that_is_taken_is_told_in_one_line():
 
 
 def test_it_serves_until_interrupted(tmp_path):
-    with an_index(tmp_path, "D01"), listen("127.0.0.1", 0) as free:
+    with open_test_index(tmp_path, "D01"), listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     program = (
         "from mpi.config import Settings\nfrom mpi.bootstrap import open_index\n"
@@ -48,9 +48,15 @@ def test_it_serves_until_interrupted(tmp_path):
 
 @pytest.mark.slow
 def test_several_workers_answer_on_one_port_until_interrupted(tmp_path):
-    with an_index(tmp_path, "D01"), listen("127.0.0.1", 0) as free:
+    with open_test_index(tmp_path, "D01"), listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
-    environment = os.environ | {"MPI_HOME": str(tmp_path), "MPI_MODEL": str(tmp_path / "tiny")}
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = os.environ | {
+        "MPI_HOME": str(tmp_path),
+        "MPI_MODEL": str(tmp_path / "tiny"),
+        "TMPDIR": str(temporary),
+    }
     command = [sys.executable, "-m", "mpi", "serve", "--port", str(port), "--workers", "2"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
     try:
@@ -58,11 +64,29 @@ def test_several_workers_answer_on_one_port_until_interrupted(tmp_path):
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: _answer(f"http://127.0.0.1:{port}/readyz"), range(40)))
         assert set(answers) == {200}
+        # A worker counts a call after its answer has left.
+        until = time.monotonic() + 10
+        while (counted := _count_calls(port)) < len(answers) + 1 and time.monotonic() < until:
+            time.sleep(0.05)
+        assert counted == len(answers) + 1
+        assert [folder.stat().st_mode & 0o777 for folder in temporary.glob("mpi-metrics-*")] == [0o700]
     finally:
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=30)
     assert process.returncode == 0, told
     assert told.count(b"GET /readyz 200") == 41
+    assert not list(temporary.glob("mpi-metrics-*"))
+
+
+def _count_calls(port: int) -> int:
+    """Return the calls of /readyz that all workers together counted."""
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    counts = [
+        line.split()[-1]
+        for line in text.splitlines()
+        if line.startswith("mpi_http_requests_total{") and "/readyz" in line
+    ]
+    return int(sum(map(float, counts)))
 
 
 def _answer(url: str) -> int:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.match_model import find_model_folder, load_model
-from tests.unit.matching.pairs import near, record
+from tests.unit.matching.pairs import near_record, random_record
 
 MODEL = load_model(find_model_folder())
 SCORER = compile_scorer(MODEL)
@@ -38,15 +38,15 @@ def with_given(child: Features, given: str, **changes) -> Features:
 @given(st.integers(0, 2**32))
 def test_a_pair_weighs_exactly_the_same_in_either_order(seed):
     rng = random.Random(seed)
-    left = record(rng)
-    right = near(left, rng)
+    left = random_record(rng)
+    right = near_record(left, rng)
     assert SCORER.score(left, right) == SCORER.score(right, left)
 
 
 @given(st.integers(0, 2**32))
 def test_contributions_sum_to_the_weight_and_the_prior_comes_first(seed):
     rng = random.Random(seed)
-    left, right = record(rng), record(rng)
+    left, right = random_record(rng), random_record(rng)
     explained = SCORER.explain(left, right)
     assert explained[0].comparison == "prior"
     assert sum(part.bits for part in explained) == pytest.approx(SCORER.weigh(left, right), abs=1e-9)
@@ -100,7 +100,7 @@ def test_twins_with_similar_names_do_not_link():
 def test_a_multiple_birth_never_raises_a_weight():
     rng = random.Random(5)
     for _ in range(300):
-        left, right = record(rng), record(rng)
+        left, right = random_record(rng), random_record(rng)
         values = {name: getattr(left, name) for name in Features.__slots__}
         plain = Features(**{**values, "multiple_birth": None})
         twin = Features(**{**values, "multiple_birth": True})

@@ -15,7 +15,7 @@ from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA
 from mpi.matching.scoring.splink_scorer import score_pairs
 from tests.models import tiny_model
-from tests.unit.matching.pairs import records
+from tests.unit.matching.pairs import random_records
 
 ISAIAH = Features(
     given="ISAIAH",
@@ -47,10 +47,13 @@ def with_state_id(number: str) -> Features:
 
 def test_a_caution_only_lowers_and_never_below_the_review_band(model, scorer):
     uncautious = compile_scorer(replace(model, cautions=Cautions()))
-    features = dict(records(400, 5))
+    features = dict(random_records(400, 5))
     lowered_count = 0
     for left, right in permutations(list(features)[:120], 2):
-        full_weight, limited_weight = uncautious.weigh(features[left], features[right]), scorer.weigh(features[left], features[right])
+        full_weight, limited_weight = (
+            uncautious.weigh(features[left], features[right]),
+            scorer.weigh(features[left], features[right]),
+        )
         assert limited_weight <= full_weight
         if limited_weight < full_weight:
             assert limited_weight == model.cautions.bits
@@ -148,9 +151,7 @@ HOME = {"addresses": ("4 QUARRY RD|43078",)}
 NAMELESS = replace(ISAIAH, given=None, given_forms=(), given_roots=(), **HOME)
 
 
-def test_a_placeholder_given_name_links_by_surname_birth_date_and_home_but_never_a_twin(
-    model, scorer
-):
+def test_a_placeholder_given_name_links_by_surname_birth_date_and_home_but_never_a_twin(model, scorer):
     named = replace(ISAIAH, **HOME)
     assert scorer.weigh(NAMELESS, named) > model.thresholds.link
     for doubt in ({"multiple_birth": True}, {"sex": "F"}, {"addresses": ()}):

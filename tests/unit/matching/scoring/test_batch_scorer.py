@@ -12,7 +12,7 @@ from mpi.matching.scoring.feature_batches import batch_stored_features
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA
 from mpi.matching.scoring.splink_scorer import score_stored_pairs
 from mpi.standardize.serialization import features_to_bytes
-from tests.unit.matching.pairs import records
+from tests.unit.matching.pairs import random_records
 
 MODEL = load_model(find_model_folder())
 FLOOR = -200.0
@@ -40,16 +40,19 @@ def score_once(tmp_path, features, pairs):
 
 
 @pytest.mark.parametrize("worth_a_thread", [batch_scorer.PAIRS_PER_THREAD, 300])
-def test_kept_features_score_like_freshly_read_ones(
-    scorer, tmp_path, monkeypatch, worth_a_thread
-):
+def test_kept_features_score_like_freshly_read_ones(scorer, tmp_path, monkeypatch, worth_a_thread):
     monkeypatch.setattr(scorer, "_pairs_per_thread", worth_a_thread)
     monkeypatch.setattr(scorer, "_threads", 3)
-    features = dict(records(240, 5))
+    features = dict(random_records(240, 5))
     first_features, later_features = dict(list(features.items())[:100]), dict(list(features.items())[100:160])
-    for new_numbers, kept_features in ((range(160, 200), first_features), (range(200, 240), first_features | later_features)):
+    for new_numbers, kept_features in (
+        (range(160, 200), first_features),
+        (range(200, 240), first_features | later_features),
+    ):
         missing = scorer.find_missing(np.array(sorted(kept_features)))
-        assert len(missing) == len(kept_features) - (len(first_features) if len(kept_features) > len(first_features) else 0)
+        assert len(missing) == len(kept_features) - (
+            len(first_features) if len(kept_features) > len(first_features) else 0
+        )
         scorer.add_features(stored_batches({number: features[number] for number in missing.tolist()}))
         # The same numbers are used each time, as statements of different windows have the same numbers.
         temporary = {-1 - position: features[number] for position, number in enumerate(new_numbers)}
@@ -60,7 +63,7 @@ def test_kept_features_score_like_freshly_read_ones(
 
 
 def test_removed_features_are_missing_and_can_be_replaced(scorer, tmp_path):
-    features = dict(records(60, 6))
+    features = dict(random_records(60, 6))
     initial = {number: features[number] for number in range(20)}
     scorer.add_features(stored_batches(initial))
     changed = {number: features[number + 20] for number in (3, 7)}
@@ -71,11 +74,13 @@ def test_removed_features_are_missing_and_can_be_replaced(scorer, tmp_path):
     assert scorer.stored_rows == 22
     temporary = {-1 - position: features[number] for position, number in enumerate(range(40, 60))}
     pairs = cross_pairs(temporary, initial)
-    assert scorer.score(pairs, FLOOR, stored_batches(temporary)) == score_once(tmp_path, initial | changed | temporary, pairs)
+    assert scorer.score(pairs, FLOOR, stored_batches(temporary)) == score_once(
+        tmp_path, initial | changed | temporary, pairs
+    )
 
 
 def test_temporary_features_are_removed_when_scoring_fails(scorer, monkeypatch):
-    features = dict(records(10, 7))
+    features = dict(random_records(10, 7))
 
     def fail_scoring(*_, **__):
         raise MemoryError
@@ -88,7 +93,7 @@ def test_temporary_features_are_removed_when_scoring_fails(scorer, monkeypatch):
 
 
 def test_previous_temporary_features_can_be_reused_under_other_numbers(scorer, tmp_path):
-    made = dict(records(90, 9))
+    made = dict(random_records(90, 9))
     scorer.add_features(stored_batches({number: made[number] for number in range(30)}))
     first_window = {-1 - position: made[30 + position] for position in range(20)}
     scorer.score(cross_pairs(first_window, range(30)), FLOOR, stored_batches(first_window))
@@ -103,7 +108,7 @@ def test_previous_temporary_features_can_be_reused_under_other_numbers(scorer, t
 
 
 def test_scoring_leaves_no_tables_behind(scorer):
-    features = dict(records(40, 8))
+    features = dict(random_records(40, 8))
     scorer.add_features(stored_batches({number: features[number] for number in range(20)}))
     tables = []
     for _ in range(2):
@@ -133,7 +138,7 @@ def test_pairs_are_divided_into_one_part_per_thread_within_the_memory_limit(monk
 def test_progress_is_reported_for_each_part(tmp_path, monkeypatch):
     monkeypatch.setattr(batch_scorer, "CHUNK_PAIRS", 30)
     monkeypatch.setattr(batch_scorer, "MAX_QUERIES", 1)
-    reports, features = [], dict(records(20, 10))
+    reports, features = [], dict(random_records(20, 10))
     with LoadScorer(
         MODEL, ScoringResources(tmp_path, progress=lambda done, total: reports.append((done, total)))
     ) as scorer_with_progress:

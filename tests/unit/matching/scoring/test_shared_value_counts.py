@@ -11,7 +11,7 @@ from mpi.matching.scoring.shared_value_counts import open_shared_value_table
 from mpi.standardize.serialization import features_to_bytes
 from mpi.standardize.shared_value_detection import find_shared_values
 from mpi.standardize.shared_values import make_shared_values
-from tests.unit.matching.pairs import records
+from tests.unit.matching.pairs import random_records
 
 SEAL = KeyedHash(b"s" * 32)
 
@@ -36,7 +36,7 @@ def with_own_address(features, rng):
 @pytest.mark.parametrize("seed", range(3))
 def test_shared_values_found_by_sql_equal_those_found_record_by_record(tmp_path, seed):
     rng = random.Random(seed)
-    numbered = [(number, with_own_address(record, rng)) for number, record in records(600, seed)]
+    numbered = [(number, with_own_address(record, rng)) for number, record in random_records(600, seed)]
     batches = list(batch_stored_features((number, features_to_bytes(record)) for number, record in numbered))
     with open_shared_value_table(tmp_path) as shared_values:
         assert list(shared_values.count_batches(batches)) == batches

@@ -41,9 +41,9 @@ from mpi.matching.spark.session import open_session
 from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.standardize.serialization import features_to_bytes
-from tests.index import OPERATOR, a_child, an_index, load_rows, partition_of
+from tests.index import OPERATOR, a_child, open_test_index, load_rows, partition_of
 from tests.models import tiny_model
-from tests.unit.matching.pairs import records
+from tests.unit.matching.pairs import random_records
 from tests.unit.matching.test_one_score import (
     library_model,
     model_of,
@@ -97,7 +97,9 @@ def spark_scores(session, folder, model, made, pairs):
     scored = SparkScorer(model.settings, model.frequencies, session, features, detailed=True).score(blocked)
     gammas = [f"gamma_{comparison.name.replace(' ', '_')}" for comparison in scorer.parameters.comparisons]
     table = scored.select("lo", "hi", "match_weight", *gammas).toArrow()
-    limited = apply_cautions(scored.select("lo", "hi", "bits"), features, model.cautions, scorer.columns).toArrow()
+    limited = apply_cautions(
+        scored.select("lo", "hi", "bits"), features, model.cautions, scorer.columns
+    ).toArrow()
     scores = {(row[0], row[1]): (row[2], row[3:]) for row in zip(*table.to_pydict().values(), strict=True)}
     return scores, {(row[0], row[1]): row[2] for row in zip(*limited.to_pydict().values(), strict=True)}
 
@@ -109,7 +111,7 @@ def spark_scores(session, folder, model, made, pairs):
 def test_online_duckdb_and_spark_give_equal_levels_and_weights_in_both_orders(tmp_path, which, count):
     model_makers = {"notebook": notebook_model, "library": library_model}
     model = load_model(find_model_folder()) if which == "default" else model_makers[which]()
-    numbered = records(count * 2 // 3, 7)
+    numbered = random_records(count * 2 // 3, 7)
     pairs = pairs_in_both_orders(count, len(numbered), 7)
     with open_spark(tmp_path / "spark") as session:
         on_spark, limited = spark_scores(session, tmp_path / "spark", model, numbered, pairs)
@@ -135,12 +137,18 @@ def test_online_duckdb_and_spark_give_equal_levels_and_weights_in_both_orders(tm
 
 
 def keys_table(features, model) -> pa.Table:
-    rows = [(key, number) for number, record_features in features for key in compute_keys(record_features, model.blocking, SEAL)]
+    rows = [
+        (key, number)
+        for number, record_features in features
+        for key in compute_keys(record_features, model.blocking, SEAL)
+    ]
     return pa.table({"key": [key for key, _ in rows], "record_id": [number for _, number in rows]})
 
 
 def stored_batches(features):
-    return batch_stored_features((number, features_to_bytes(record_features)) for number, record_features in features)
+    return batch_stored_features(
+        (number, features_to_bytes(record_features)) for number, record_features in features
+    )
 
 
 def to_pair_list(table: pa.Table) -> list[tuple[int, int]]:
@@ -149,7 +157,7 @@ def to_pair_list(table: pa.Table) -> list[tuple[int, int]]:
 
 @pytest.mark.slow
 def test_candidate_pairs_equal_those_of_duckdb(tmp_path):
-    blocks = keys_table(records(2000, 5), load_model(find_model_folder()))
+    blocks = keys_table(random_records(2000, 5), load_model(find_model_folder()))
     with open_spark(tmp_path / "spark") as session:
         pairs = spark_candidate_pairs(write_and_read(session, tmp_path / "spark", "keys", blocks)).toArrow()
     assert to_pair_list(pairs) == to_pair_list(find_all_candidate_pairs(blocks))
@@ -162,15 +170,19 @@ def test_the_spark_engine_gives_duckdbs_weights_with_cautions_and_leaves_nothing
     model = replace(load_model(tiny_model(tmp_path / "model")), cautions=cautious)
     tmp_path = tmp_path / "home"
     tmp_path.mkdir()
-    numbered = records(1500, 3)
+    numbered = random_records(1500, 3)
     blocks, floor = keys_table(numbered, model), model.thresholds.storage_floor
-    expected = DUCKDB_ENGINE.weigh_pairs(model, stored_batches(numbered), blocks, floor, tmp_path, ignore_progress)
+    expected = DUCKDB_ENGINE.weigh_pairs(
+        model, stored_batches(numbered), blocks, floor, tmp_path, ignore_progress
+    )
     modes = []
 
     def watch(_step: str, _done: int, _total: int) -> None:
         modes.extend(stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir())
 
-    actual = SparkEngine(MASTER, MEMORY).weigh_pairs(model, stored_batches(numbered), blocks, floor, tmp_path, watch)
+    actual = SparkEngine(MASTER, MEMORY).weigh_pairs(
+        model, stored_batches(numbered), blocks, floor, tmp_path, watch
+    )
     assert actual.schema == expected.schema
     expected_weights = dict(
         zip(
@@ -187,8 +199,12 @@ def test_the_spark_engine_gives_duckdbs_weights_with_cautions_and_leaves_nothing
         )
     )
     assert actual_weights.keys() == expected_weights.keys()
-    assert all(actual_weights[pair] == pytest.approx(bits, abs=1.5e-6) for pair, bits in expected_weights.items())
-    assert model.cautions.bits in actual_weights.values(), "the pairs must reach a caution to prove that it holds"
+    assert all(
+        actual_weights[pair] == pytest.approx(bits, abs=1.5e-6) for pair, bits in expected_weights.items()
+    )
+    assert model.cautions.bits in actual_weights.values(), (
+        "the pairs must reach a caution to prove that it holds"
+    )
     assert set(modes) == {0o700}
     assert list(tmp_path.iterdir()) == []
 
@@ -202,9 +218,17 @@ def family(number: int) -> list[dict[str, object]]:
     for child_number in range(2):
         given = "".join(rng.choice("aeiouéñklmnrst") for _ in range(6))
         record = a_child(
-            f"{number}-{child_number}", first_name=given, last_name=surname, birth_date=birth_date, postal_code=home
+            f"{number}-{child_number}",
+            first_name=given,
+            last_name=surname,
+            birth_date=birth_date,
+            postal_code=home,
         )
-        second_record = {**record, "local_id": f"{number}-{child_number}b", "first_name": given[:-1] + rng.choice("aéx")}
+        second_record = {
+            **record,
+            "local_id": f"{number}-{child_number}b",
+            "first_name": given[:-1] + rng.choice("aéx"),
+        }
         children += [record, second_record if number % 3 else {**second_record, "last_name": surname + "es"}]
     return children
 
@@ -214,13 +238,15 @@ def test_a_recluster_on_spark_gives_duckdbs_partition(tmp_path):
     children = [record for number in range(60) for record in family(number)]
     partitions = {}
     for name, engine in (("duckdb", DUCKDB_ENGINE), ("spark", SparkEngine(MASTER, MEMORY))):
-        with an_index(tmp_path / name, "sis", "ccwis", secret="5" * 64) as index:
+        with open_test_index(tmp_path / name, "sis", "ccwis", secret="5" * 64) as index:
             load_rows(index, "sis", *children[::2])
             load_rows(index, "ccwis", *children[1::2])
             looser = open_matcher(str(tiny_model(tmp_path / name / "looser", version="2", link=6.0)))
             plan = recluster(index, OPERATOR, looser, apply=True, engine=engine)
             partitions[name] = partition_of(index)
-            second_plan = recluster(replace(index, matcher=looser), OPERATOR, looser, apply=False, engine=engine)
+            second_plan = recluster(
+                replace(index, matcher=looser), OPERATOR, looser, apply=False, engine=engine
+            )
             assert plan.merge > 10, "the model must change something to prove anything"
             assert second_plan.is_empty
     assert partitions["spark"] == partitions["duckdb"]
@@ -233,7 +259,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_the_command_uses_the_configured_master_and_prints_no_spark_output(tmp_path):
-    with an_index(tmp_path / "home", "sis") as index:
+    with open_test_index(tmp_path / "home", "sis") as index:
         load_rows(index, "sis", *family(1), *family(2))
     process = subprocess.run(
         [sys.executable, "-m", "mpi", "recluster", "--engine", "spark", "--json"],
@@ -250,7 +276,7 @@ def test_the_command_uses_the_configured_master_and_prints_no_spark_output(tmp_p
 @pytest.mark.slow
 def test_an_interrupt_stops_spark_keeps_nothing_and_is_reported(tmp_path):
     home = tmp_path / "home"
-    with an_index(home, "sis") as index:
+    with open_test_index(home, "sis") as index:
         load_rows(index, "sis", *family(1), *family(2))
     files_before = {path.name for path in home.iterdir()}
     process = subprocess.Popen(
@@ -283,7 +309,7 @@ def test_an_interrupt_stops_spark_keeps_nothing_and_is_reported(tmp_path):
 @pytest.mark.slow
 def test_a_worker_with_other_string_functions_is_refused_in_one_line_without_a_value(tmp_path, monkeypatch):
     model = notebook_model()
-    features = records(20, 1)
+    features = random_records(20, 1)
     call, _returns = functions.FUNCTIONS["jaro_winkler"]
     monkeypatch.setattr(call.__closure__[0].cell_contents, "edition", "0.0.1")
     with pytest.raises(EngineError) as refusal:

@@ -17,13 +17,13 @@ from mpi.service.access.accounts import (
 )
 from mpi.service.access.clients import add_client
 from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
-from tests.index import OPERATOR, all_that_is_stored
-from tests.people import PASSWORD, a_person, quick_passwords
+from tests.index import OPERATOR, all_stored_bytes
+from tests.people import PASSWORD, add_person, cheap_password_hashing
 
 
 @pytest.fixture(autouse=True)
 def _quick_passwords():
-    with quick_passwords():
+    with cheap_password_hashing():
         yield
 
 
@@ -63,7 +63,7 @@ def test_passwords_and_session_tokens_are_not_stored(sqlite_index):
     one_time_password = create_account(sqlite_index, "ana")
     token = sign_in(sqlite_index, "ana", one_time_password)
     new_token = change_password(sqlite_index, token, one_time_password, PASSWORD)
-    stored = all_that_is_stored(sqlite_index)
+    stored = all_stored_bytes(sqlite_index)
     for secret in (
         one_time_password,
         token,
@@ -133,7 +133,7 @@ def test_nobody_grants_more_rights_than_their_own(sqlite_index):
 
 
 def test_nobody_takes_over_or_extends_an_account_with_more_rights(sqlite_index):
-    a_person(sqlite_index, "ana")
+    add_person(sqlite_index, "ana")
     limited_operator = Viewer("ona", "system_admin", ACTIONS_BY_ROLE[Role.OPERATOR], None)
     with pytest.raises(AccessDenied):
         set_password(sqlite_index, limited_operator, "ana")
@@ -193,8 +193,8 @@ def test_only_an_operator_manages_accounts(sqlite_index):
     ],
 )
 def test_changing_an_account_ends_its_sessions_and_no_others(sqlite_index, call, kind):
-    a_person(sqlite_index, "ana")
-    a_person(sqlite_index, "ben")
+    add_person(sqlite_index, "ana")
+    add_person(sqlite_index, "ben")
     tokens = [sign_in(sqlite_index, "ana", PASSWORD) for _ in range(2)]
     other_token = sign_in(sqlite_index, "ben", PASSWORD)
     call(sqlite_index)
@@ -206,7 +206,7 @@ def test_changing_an_account_ends_its_sessions_and_no_others(sqlite_index, call,
 
 
 def test_ended_account_cannot_sign_in_and_is_listed_as_ended(sqlite_index):
-    a_person(sqlite_index, "ana")
+    add_person(sqlite_index, "ana")
     end_account(sqlite_index, OPERATOR, "ana")
     with pytest.raises(NotAuthenticated):
         sign_in(sqlite_index, "ana", PASSWORD)
@@ -219,8 +219,8 @@ def test_ended_account_cannot_sign_in_and_is_listed_as_ended(sqlite_index):
 
 def test_accounts_are_listed_with_their_current_state(index, manual_clock):
     clock = manual_clock
-    a_person(index, "ana", Role.APPROVER)
-    a_person(index, "ben", Role.SOURCE_OWNER, ["sis"])
+    add_person(index, "ana", Role.APPROVER)
+    add_person(index, "ben", Role.SOURCE_OWNER, ["sis"])
     create_account(index, "new", Role.OPERATOR)
     for _ in range(10):
         with pytest.raises(NotAuthenticated):

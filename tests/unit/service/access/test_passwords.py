@@ -7,7 +7,7 @@ from argon2.profiles import CHEAPEST
 
 from mpi.domain.errors import InputError
 from mpi.service.access import passwords
-from tests.people import quick_passwords
+from tests.people import cheap_password_hashing
 
 NAMES = ("ana.ruiz", "Ana María Ruiz")
 
@@ -62,7 +62,7 @@ def test_guessable_password_is_refused_and_not_quoted(password):
 
 
 def test_only_the_password_that_was_set_is_correct():
-    with quick_passwords():
+    with cheap_password_hashing():
         password_hash = passwords.hash_password("seventeen green kettles")
         assert passwords.is_correct(password_hash, "seventeen green kettles")
         for wrong_password in (
@@ -77,7 +77,7 @@ def test_only_the_password_that_was_set_is_correct():
 
 
 def test_equivalent_unicode_forms_are_one_password():
-    with quick_passwords():
+    with cheap_password_hashing():
         assert passwords.is_correct(
             passwords.hash_password("caf\u00e9 con leche frío"), "cafe\u0301 con leche frío"
         )

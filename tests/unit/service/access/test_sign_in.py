@@ -21,21 +21,21 @@ from mpi.service.access.sign_in import (
 )
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from tests.index import OPERATOR
-from tests.people import PASSWORD, a_person, quick_passwords
+from tests.people import PASSWORD, add_person, cheap_password_hashing
 
 WRONG = "wrong wrong wrong"
 
 
 @pytest.fixture(autouse=True)
 def _quick_passwords():
-    with quick_passwords():
+    with cheap_password_hashing():
         yield
 
 
 @pytest.fixture
 def ana(sqlite_index):
     """The name of an account whose password is PASSWORD."""
-    return a_person(sqlite_index, "ana")
+    return add_person(sqlite_index, "ana")
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def list_last_seen(index) -> list[str]:
 
 
 def test_session_has_the_viewer_rights_of_its_role(sqlite_index):
-    a_person(sqlite_index, "olu", Role.SOURCE_OWNER, ["sis"], "Olu Owner")
+    add_person(sqlite_index, "olu", Role.SOURCE_OWNER, ["sis"], "Olu Owner")
     signed = authenticate_session(sqlite_index, sign_in(sqlite_index, " Olu ", PASSWORD))
     viewer = signed.viewer
     assert (viewer.client, viewer.purpose, viewer.sources) == ("olu", "data_quality", frozenset({"sis"}))
@@ -79,7 +79,7 @@ def test_session_has_the_viewer_rights_of_its_role(sqlite_index):
 
 
 def test_purpose_is_the_first_of_the_role_or_the_chosen_one(sqlite_index, ana):
-    a_person(sqlite_index, "ona", Role.OPERATOR)
+    add_person(sqlite_index, "ona", Role.OPERATOR)
     assert (
         authenticate_session(sqlite_index, sign_in(sqlite_index, "ona", PASSWORD)).viewer.purpose
         == "system_admin"
@@ -100,8 +100,8 @@ def test_purpose_outside_the_role_is_refused_without_counting_a_failed_password(
 
 
 def test_every_refusal_has_the_same_message(index):
-    a_person(index, "ana")
-    end_account(index, OPERATOR, a_person(index, "ended"))
+    add_person(index, "ana")
+    end_account(index, OPERATOR, add_person(index, "ended"))
     for name in ("ana", "nobody-of-that-name", "", "ana\x00", "a" * 100_000, "ended"):
         assert_refused(index, name)
     assert_refused(index, "ended", PASSWORD)
@@ -176,7 +176,7 @@ def test_attempts_on_a_locked_account_are_neither_checked_nor_counted(sqlite_ind
 
 
 def test_lockouts_grow_to_a_day_and_after_a_hundred_failures_need_an_unlock(index, clock):
-    a_person(index, "ana")
+    add_person(index, "ana")
     minutes = []
     for _ in range(9):
         assert_refused(index, "ana", times=10)
@@ -192,7 +192,7 @@ def test_lockouts_grow_to_a_day_and_after_a_hundred_failures_need_an_unlock(inde
 
 
 def test_lockout_of_one_account_affects_no_other_and_ends_no_session(sqlite_index, ana):
-    a_person(sqlite_index, "ben")
+    add_person(sqlite_index, "ben")
     token = sign_in(sqlite_index, "ana", PASSWORD)
     assert_refused(sqlite_index, "ana", times=12)
     for guess in range(30):
@@ -202,7 +202,7 @@ def test_lockout_of_one_account_affects_no_other_and_ends_no_session(sqlite_inde
 
 
 def test_concurrent_wrong_passwords_count_like_sequential_ones(index, monkeypatch):
-    a_person(index, "ana")
+    add_person(index, "ana")
     attempts = []
     is_correct = passwords.is_correct
     monkeypatch.setattr(
@@ -283,7 +283,7 @@ def test_session_ends_after_twelve_hours_of_activity(sqlite_index, ana, clock):
 
 
 def test_last_seen_time_is_written_once_a_minute(index, clock):
-    a_person(index, "ana")
+    add_person(index, "ana")
     token = sign_in(index, "ana", PASSWORD)
     [first_seen] = list_last_seen(index)
     clock.pass_by(seconds=59)
@@ -299,7 +299,7 @@ def test_last_seen_time_is_written_once_a_minute(index, clock):
 
 
 def test_expired_sessions_are_deleted_at_the_next_sign_in(index, clock):
-    a_person(index, "ana")
+    add_person(index, "ana")
     for _ in range(3):
         sign_in(index, "ana", PASSWORD)
     clock.pass_by(minutes=31)

@@ -17,7 +17,7 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.corrections import correct_value
 from tests.index import OPERATOR, a_child, crosswalk
-from tests.unit.matching.pairs import records
+from tests.unit.matching.pairs import random_records
 from tests.unit.service.stewardship.test_corrections import WHY
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY, make_decision
 
@@ -102,7 +102,7 @@ def test_every_stated_change_moves_the_pair_to_another_band(shipped_index):
 
 def test_explanations_are_consistent_for_arbitrary_pairs(shipped_index):
     thresholds = shipped_index.matcher.model.thresholds
-    similar_records = [features for _, features in records(200, 11)]
+    similar_records = [features for _, features in random_records(200, 11)]
     bands = set()
     for left, right in pairwise(similar_records):
         explanation = explain_features(shipped_index, left, right)

@@ -14,7 +14,7 @@ from mpi.service.indexing import background_compaction
 from mpi.service.processes import pacing
 from mpi.storage.key_index.key_segments import KeySegments
 from tests.index import OPERATOR, load_rows, make_tuning, with_tuning
-from tests.loads import children, sound, stopped_after, waiting
+from tests.loads import children, check_index, interrupted_load, count_uncompacted_records
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def leftover_index(segmented_index):
     limits = {"forced_records": 100_000, "worthwhile_records": 100_000}
     segmented_index = with_tuning(segmented_index, compaction=limits)
     load_rows(segmented_index, "sis", *children())
-    assert waiting(segmented_index) > 0
+    assert count_uncompacted_records(segmented_index) > 0
     return segmented_index
 
 
@@ -38,14 +38,14 @@ def test_compaction_is_due_once_no_other_process_compacts(leftover_index):
     assert not monitor.is_compaction_due(leftover_index, OPERATOR)
     assert monitor.is_compaction_due(leftover_index, OPERATOR)
     background_compaction.compact_leftover_segments(leftover_index.database, OPERATOR)
-    assert waiting(leftover_index) == 0
+    assert count_uncompacted_records(leftover_index) == 0
     assert not monitor.is_compaction_due(leftover_index, OPERATOR)
     assert not monitor.is_compaction_due(leftover_index, OPERATOR)
-    sound(leftover_index)
+    check_index(leftover_index)
 
 
 def test_segments_of_an_interrupted_load_are_due_once_it_is_inactive(segmented_index, monkeypatch):
-    with stopped_after(monkeypatch, 2):
+    with interrupted_load(monkeypatch, 2):
         load_rows(segmented_index, "sis", *children())
     now = [100.0]
     monkeypatch.setattr(background_compaction.time, "monotonic", lambda: now[0])
@@ -87,9 +87,9 @@ def test_second_concurrent_compaction_leaves_the_work_to_the_first(leftover_inde
         thread.start()
     for thread in threads:
         thread.join()
-    assert waiting(leftover_index) == 0
+    assert count_uncompacted_records(leftover_index) == 0
     assert min(sizes.values()) < max(sizes.values()) / 4
-    sound(leftover_index)
+    check_index(leftover_index)
 
 
 def test_compaction_rests_long_only_while_others_write(leftover_index, monkeypatch):
@@ -115,8 +115,8 @@ def test_compaction_rests_long_only_while_others_write(leftover_index, monkeypat
 
 def test_child_process_compacts_segments_of_a_load(leftover_index):
     background_compaction.compact_in_child_process(leftover_index.database, OPERATOR)
-    assert waiting(leftover_index) == 0
-    sound(leftover_index)
+    assert count_uncompacted_records(leftover_index) == 0
+    check_index(leftover_index)
 
 
 def test_killed_compaction_raises_an_error_and_leaves_a_sound_index(leftover_index):
@@ -133,11 +133,11 @@ def test_killed_compaction_raises_an_error_and_leaves_a_sound_index(leftover_ind
         with pytest.raises(StoreError, match="was ended: another goes on where it stopped"):
             compaction_run.result()
     assert read_compaction_cursors(leftover_index)
-    assert waiting(leftover_index) > 0
-    sound(leftover_index)
+    assert count_uncompacted_records(leftover_index) > 0
+    check_index(leftover_index)
     background_compaction.compact_leftover_segments(leftover_index.database, OPERATOR)
-    assert waiting(leftover_index) == 0
-    sound(leftover_index)
+    assert count_uncompacted_records(leftover_index) == 0
+    check_index(leftover_index)
 
 
 def read_compaction_cursors(index):

@@ -10,7 +10,7 @@ from mpi.service.loads import chunk_writer, pair_prefetch
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.storage.key_index.key_segments import KeySegments
 from tests.index import OPERATOR, load_rows, many_children, with_tuning
-from tests.loads import children, sound, stopped_after, waiting
+from tests.loads import children, check_index, interrupted_load, count_uncompacted_records
 
 
 def segment_marks(index) -> list[int]:
@@ -20,15 +20,17 @@ def segment_marks(index) -> list[int]:
 
 
 def test_segments_of_an_interrupted_load_are_compacted_by_the_next_load(segmented_index, monkeypatch):
-    with stopped_after(monkeypatch, 2):
+    with interrupted_load(monkeypatch, 2):
         load_rows(segmented_index, "sis", *children(), digest="file")
-    assert waiting(segmented_index) > 0
-    sound(segmented_index)
+    assert count_uncompacted_records(segmented_index) > 0
+    check_index(segmented_index)
     leftover_marks = segment_marks(segmented_index)
-    raised_index = with_tuning(segmented_index, compaction={"forced_records": waiting(segmented_index) + 1})
+    raised_index = with_tuning(
+        segmented_index, compaction={"forced_records": count_uncompacted_records(segmented_index) + 1}
+    )
     load_rows(raised_index, "sis", *children(), digest="file")
     assert not set(leftover_marks) & set(segment_marks(segmented_index))
-    sound(segmented_index)
+    check_index(segmented_index)
 
 
 def test_load_leaves_at_most_the_allowed_uncompacted_records(segmented_index):
@@ -37,10 +39,10 @@ def test_load_leaves_at_most_the_allowed_uncompacted_records(segmented_index):
     uncompacted = []
     for number in range(4):
         load_rows(segmented_index, "sis", *many_children(500, 1_000 * number))
-        uncompacted.append(waiting(segmented_index))
+        uncompacted.append(count_uncompacted_records(segmented_index))
     # The third load would exceed the limit, so it compacts.
     assert uncompacted == [500, 1_000, 0, 500]
-    sound(segmented_index)
+    check_index(segmented_index)
 
 
 def test_compaction_runs_while_pairs_are_awaited_and_resumes_at_its_cursor(segmented_index, monkeypatch):
@@ -62,7 +64,7 @@ def test_compaction_runs_while_pairs_are_awaited_and_resumes_at_its_cursor(segme
     load_rows(segmented_index, "sis", *children(), *many_children(1_300, 5_000))
     assert len(positions) == 3
     assert positions == sorted(set(positions))
-    sound(segmented_index)
+    check_index(segmented_index)
 
 
 def test_large_index_compacts_during_a_load_only_above_a_share_of_all_records(segmented_index):
@@ -75,8 +77,8 @@ def test_large_index_compacts_during_a_load_only_above_a_share_of_all_records(se
         with tuned_index.database.write(OPERATOR, "load") as unit:
             assert load_compaction.should_write_segment(unit)
         load_compaction.compact_while(lambda: True)
-        assert waiting(tuned_index) == uncompacted
-    sound(segmented_index)
+        assert count_uncompacted_records(tuned_index) == uncompacted
+    check_index(segmented_index)
 
 
 def test_started_compaction_is_finished_even_if_little_remains(segmented_index, monkeypatch):
@@ -92,11 +94,11 @@ def test_started_compaction_is_finished_even_if_little_remains(segmented_index, 
         assert unit.keys.segments.compact(100)
     load_rows(segmented_index, "sis", *children(), *many_children(1_300, 5_000))
     assert not set(leftover_marks) & set(segment_marks(segmented_index))
-    sound(segmented_index)
+    check_index(segmented_index)
 
 
 def test_small_file_writes_its_keys_without_a_segment(segmented_index):
-    uncompacted = waiting(segmented_index)
+    uncompacted = count_uncompacted_records(segmented_index)
     for index_records, file, written in (
         (1, many_children(30), 0),
         (10_000, many_children(40, 100), 0),
@@ -108,7 +110,7 @@ def test_small_file_writes_its_keys_without_a_segment(segmented_index):
             "worthwhile_records": 10_000,
         }
         load_rows(with_tuning(segmented_index, compaction=limits), "sis", *file)
-        assert waiting(segmented_index) == uncompacted + written
+        assert count_uncompacted_records(segmented_index) == uncompacted + written
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, StoreError])
@@ -122,11 +124,11 @@ def test_load_completes_even_if_its_last_compaction_is_interrupted(segmented_ind
     monkeypatch.setattr(KeySegments, "compact", stop)
     assert load_rows(segmented_index, "sis", *children()).status == chunk_writer.LOADED
     assert segmented_index.database.is_commit_begun, "an interrupt would report the load as not done"
-    assert waiting(segmented_index) > 0
+    assert count_uncompacted_records(segmented_index) > 0
     monkeypatch.undo()
     rebuild(segmented_index, OPERATOR)
-    assert waiting(segmented_index) == 0
-    sound(segmented_index)
+    assert count_uncompacted_records(segmented_index) == 0
+    check_index(segmented_index)
 
 
 def test_compaction_steps_are_small_once_others_write(segmented_index, monkeypatch):
@@ -154,4 +156,4 @@ def test_compaction_steps_are_small_once_others_write(segmented_index, monkeypat
     monkeypatch.setattr(chunk_writer.ChunkWriter, "_finish_load", finish_with_other_writer)
     load_rows(segmented_index, "ccwis", *children("43009"))
     assert sizes[0] == DEFAULT_TUNING.compaction.contended_rows
-    sound(segmented_index)
+    check_index(segmented_index)

@@ -15,21 +15,18 @@ from mpi.service.indexing.pair_scorer import PairScorer, score_candidate_pairs
 from mpi.service.records.upsert import upsert
 from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
-from tests.index import OPERATOR, load_rows, many_children, open_test_index
-from tests.loads import in_small_chunks
+from tests.index import OPERATOR, load_rows, make_tuning, many_children, open_test_index
+from tests.loads import SMALL_CHUNKS
 from tests.unit.service.indexing.test_pair_scorer import packed_records
 
 CHILDREN = 400
 
 
 @pytest.fixture
-def mixed_index(tmp_path, monkeypatch):
+def mixed_index(tmp_path):
     """An index with keys in the main table and in segments, read thirty keys at a time."""
-    in_small_chunks(monkeypatch)
-    chunked = key_lookup.iter_chunks
-    monkeypatch.setattr(key_lookup, "MIN_KEYS_FOR_THREAD", 1)
-    monkeypatch.setattr(key_lookup, "iter_chunks", partial(chunked, size=30))
-    with open_test_index(tmp_path / "home", "sis", "ccwis") as opened:
+    tuning = make_tuning(SMALL_CHUNKS, storage={"second_reader_keys": 1, "lookup_chunk_keys": 30})
+    with open_test_index(tmp_path / "home", "sis", "ccwis", tuning=tuning) as opened:
         load_rows(opened, "sis", *many_children(CHILDREN))
         with opened.database.write(OPERATOR, "load") as unit:
             config = opened.config_id(unit)

@@ -9,22 +9,31 @@ from mpi.domain.errors import ConflictError, EngineError
 from mpi.domain.snapshot import Snapshot
 from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.reader import open_file
-from mpi.service.indexing import compaction
-from mpi.service.loads import chunk_writer, pair_prefetch, row_intake, standardize_pool, window_sizes
+from mpi.service.loads import chunk_writer, pair_prefetch, standardize_pool
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.processes.pacing import AdaptiveBatchSize
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.standardize.serialization import record_from_bytes
-from mpi.storage.backends import checkpoint_thread
 from mpi.storage.backends.checkpoint_thread import Checkpointer
 from mpi.storage.repositories.sources.records import Records
-from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children, partition_of, rows
-from tests.loads import CHILDREN, children, sound, stopped_after
+from tests.index import (
+    OPERATOR,
+    a_child,
+    crosswalk,
+    load_rows,
+    make_tuning,
+    many_children,
+    open_test_index,
+    partition_of,
+    rows,
+    with_tuning,
+)
+from tests.loads import CHILDREN, SMALL_CHUNKS, check_index, children, interrupted_load
 
 
-def test_chunks_leave_what_one_transaction_leaves(chunked_index, tmp_path, monkeypatch):
+def test_chunks_leave_what_one_transaction_leaves(chunked_index, tmp_path):
     changed_children = [child | {"first_name": "Zoe"} for child in children()[5:300:7]] + many_children(
         40, 5_000
     )
@@ -32,13 +41,12 @@ def test_chunks_leave_what_one_transaction_leaves(chunked_index, tmp_path, monke
         load_rows(chunked_index, "sis", *children()),
         load_rows(chunked_index, "ccwis", *children("43009")),
     ]
-    sound(chunked_index)
+    check_index(chunked_index)
     receipts.append(load_rows(chunked_index, "sis", *changed_children, *children("43009")[400:1_000]))
-    sound(chunked_index)
+    check_index(chunked_index)
     assert all(receipt.adds_up for receipt in receipts)
-    monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 100_000)
-    monkeypatch.setattr(compaction, "MIN_STATEMENTS", 100_000)
-    with open_test_index(tmp_path / "other", "sis", "ccwis") as other_index:
+    tuning = make_tuning(load={"sqlite_chunk_statements": 100_000}, compaction={"file_statements": 100_000})
+    with open_test_index(tmp_path / "other", "sis", "ccwis", tuning=tuning) as other_index:
         expected = [
             load_rows(other_index, "sis", *children()),
             load_rows(other_index, "ccwis", *children("43009")),
@@ -50,19 +58,19 @@ def test_chunks_leave_what_one_transaction_leaves(chunked_index, tmp_path, monke
 
 def test_interrupted_load_leaves_complete_chunks_and_resumes_with_the_same_file(chunked_index, monkeypatch):
     load_rows(chunked_index, "sis", *many_children(30, 9_000), digest="before")
-    with stopped_after(monkeypatch, 3):
+    with interrupted_load(monkeypatch, 3):
         load_rows(chunked_index, "sis", *children(), digest="file", snapshot=Snapshot.FULL, confirm=True)
     with chunked_index.database.read(OPERATOR) as unit:
         unfinished = unit.batches.all()[-1]
     assert (unfinished.status, unfinished.counts["created"]) == ("loading", 600)
     assert len(crosswalk(chunked_index)) == 630
-    sound(chunked_index)
+    check_index(chunked_index)
     receipt = load_rows(chunked_index, "sis", *children(), digest="file", snapshot=Snapshot.FULL)
     assert receipt.batch == unfinished.id
     assert receipt.adds_up
     assert (receipt.created, receipt.withdrawn, receipt.unchanged) == (CHILDREN, 30, 0)
     assert {batch.status for batch in list_batches(chunked_index)} == {"loaded"}
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
 @pytest.mark.parametrize("as_of", [None, datetime(2026, 9, 9, tzinfo=UTC)], ids=["from-rows", "as-option"])
@@ -71,7 +79,7 @@ def test_resumed_full_file_keeps_its_as_of_date(chunked_index, monkeypatch, as_o
     dated_children = [
         child | {"as_of": f"2026-09-0{2 + number % 6}"} for number, child in enumerate(children())
     ]
-    with stopped_after(monkeypatch, 3):
+    with interrupted_load(monkeypatch, 3):
         load_rows(
             chunked_index,
             "sis",
@@ -92,11 +100,11 @@ def test_resumed_full_file_keeps_its_as_of_date(chunked_index, monkeypatch, as_o
 
 def test_interrupted_load_can_be_undone(chunked_index, monkeypatch):
     before = load_rows(chunked_index, "ccwis", *many_children(30)).created
-    with stopped_after(monkeypatch, 2):
+    with interrupted_load(monkeypatch, 2):
         load_rows(chunked_index, "sis", *children(), digest="file")
     undo_load(chunked_index, OPERATOR, list_batches(chunked_index)[-1].id)
     assert len(crosswalk(chunked_index)) == before
-    sound(chunked_index)
+    check_index(chunked_index)
     assert load_rows(chunked_index, "sis", *children(), digest="file").batch == 3
 
 
@@ -109,7 +117,7 @@ DEFAULT_MAPPING = {"local_id": "ID", "birth_date": "DOB", "where": "A"}
 def test_interrupted_file_with_another_mapping_is_a_new_load(
     chunked_index, tmp_path, monkeypatch, changed_mapping
 ):
-    with stopped_after(monkeypatch, 1):
+    with interrupted_load(monkeypatch, 1):
         load_table(chunked_index, tmp_path, DEFAULT_MAPPING | changed_mapping)
     (unfinished,) = list_batches(chunked_index)
     assert unfinished.counts["created"] == 200
@@ -124,12 +132,12 @@ def test_interrupted_file_with_another_mapping_is_a_new_load(
     assert read_birth_dates(chunked_index).items() >= expected.items()
     undo_load(chunked_index, OPERATOR, unfinished.id)
     assert read_birth_dates(chunked_index) == expected
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
 def test_guard_checks_an_interrupted_file_with_another_mapping(chunked_index, tmp_path, monkeypatch):
     load_rows(chunked_index, "sis", *children()[:500])
-    with stopped_after(monkeypatch, 1):
+    with interrupted_load(monkeypatch, 1):
         load_table(chunked_index, tmp_path, DEFAULT_MAPPING)
     (*_, unfinished) = list_batches(chunked_index)
     receipt = load_table(chunked_index, tmp_path, DEFAULT_MAPPING | {"birth_date": "ENTRY"})
@@ -187,7 +195,7 @@ def test_records_committed_between_search_and_write_are_compared_too(chunked_ind
 
     load_rows_with_progress(chunked_index, "sis", write_once, *children())
     assert calls
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
 def test_chunk_is_not_linked_by_an_intermediate_version_that_it_corrects(chunked_index):
@@ -204,7 +212,7 @@ def test_chunk_is_not_linked_by_an_intermediate_version_that_it_corrects(chunked
     records = [a_child("known", **right, as_of="2026-03-01T00:00:00Z"), a_child("newcomer", **wrong)]
     load_rows_with_progress(chunked_index, "sis", write_once, *records, *children())
     assert calls
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
 def test_chunks_shrink_once_others_write(chunked_index, monkeypatch):
@@ -236,7 +244,7 @@ def test_chunks_shrink_once_others_write(chunked_index, monkeypatch):
     assert load_rows_with_progress(chunked_index, "sis", queue_writes, *children()).adds_up
     assert sizes[0] == 200
     assert max(sizes[1:4]) <= 80
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
 def test_own_withdrawals_of_a_load_do_not_count_as_another_writer(chunked_index, monkeypatch):
@@ -253,7 +261,7 @@ def test_own_withdrawals_of_a_load_do_not_count_as_another_writer(chunked_index,
     receipt = load_rows(chunked_index, "sis", *rest, snapshot=Snapshot.FULL, confirm=True)
     assert receipt.withdrawn == 550
     assert sizes == [200, 150]
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
 def test_statement_during_a_full_files_withdrawals_is_newer_than_the_file(chunked_index, monkeypatch):
@@ -282,7 +290,7 @@ def test_statement_during_a_full_files_withdrawals_is_newer_than_the_file(chunke
     full = {"snapshot": Snapshot.FULL, "as_of": moment("2026-02-01"), "confirm": True}
     assert load_rows(chunked_index, "sis", *children_in_file, **full).withdrawn == 649
     assert restate("2026-02-15", "Akron") == "history"
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
 def moment(day):
@@ -295,16 +303,18 @@ def test_record_sealed_by_an_earlier_chunk_is_not_compared_later(chunked_index):
     sealed = [child | {"restrictions": [{"kind": "sealed"}]} for child in known[:150]]
     duplicates = [child | {"local_id": f"again-{child['local_id']}"} for child in known]
     assert load_rows(chunked_index, "sis", *sealed, *duplicates).adds_up
-    sound(chunked_index)
+    check_index(chunked_index)
+
+
+@pytest.fixture
+def prefetching_index(chunked_index):
+    """The index, whose loads prefetch the pairs of small windows in a child process."""
+    return with_tuning(chunked_index, load={"worker_statements": 100})
 
 
 @pytest.fixture
 def prefetched_windows(monkeypatch):
     """The windows whose pairs a child process prefetched; None for those it did not."""
-    monkeypatch.setattr(pair_prefetch, "WORKER_FROM_STATEMENTS", 100)
-    monkeypatch.setattr(window_sizes, "FIRST_WINDOW", 600)
-    monkeypatch.setattr(window_sizes, "SMALLEST_WINDOW", 600)
-    monkeypatch.setattr(window_sizes, "SECOND_WINDOW_FROM", 300)
     windows = []
     start, finish = pair_prefetch.PairPrefetcher.start, pair_prefetch.PairPrefetcher.finish
 
@@ -321,37 +331,37 @@ def prefetched_windows(monkeypatch):
     return windows
 
 
-def test_pairs_prefetched_during_writes_are_the_same(chunked_index, prefetched_windows, tmp_path):
+def test_pairs_prefetched_during_writes_are_the_same(prefetching_index, prefetched_windows, tmp_path):
     renamed = [child | {"first_name": "Zoe"} for child in children("43009")[:900:30]] + children()[900:]
     files = [
         ("sis", children()),
         ("ccwis", children("43009")),
         ("sis", renamed + many_children(900, 5_000)),
     ]
-    receipts = [load_rows(chunked_index, source, *file, confirm=True) for source, file in files]
+    receipts = [load_rows(prefetching_index, source, *file, confirm=True) for source, file in files]
     assert [window is not None for window in prefetched_windows] == [True] * len(files)
     assert not any(window.is_outdated for window in prefetched_windows)
-    sound(chunked_index)
+    check_index(prefetching_index)
     with open_test_index(tmp_path / "other", "sis", "ccwis") as other_index:
         assert [load_rows(other_index, source, *file, confirm=True).counts for source, file in files] == [
             receipt.counts for receipt in receipts
         ]
-        assert partition_of(chunked_index) == partition_of(other_index)
+        assert partition_of(prefetching_index) == partition_of(other_index)
 
 
-def test_pairs_of_all_windows_but_the_first_are_prefetched(chunked_index, prefetched_windows):
-    load_rows(chunked_index, "sis", *many_children(3_600))
+def test_pairs_of_all_windows_but_the_first_are_prefetched(prefetching_index, prefetched_windows):
+    load_rows(prefetching_index, "sis", *many_children(3_600))
     assert [window.statement_count for window in prefetched_windows] == [800, 800, 700, 700]
 
 
 def test_log_is_truncated_between_windows_while_pairs_are_prefetched(
-    chunked_index, prefetched_windows, monkeypatch
+    tmp_path, database_url, prefetched_windows, monkeypatch
 ):
-    if chunked_index.database.is_postgresql:
+    if database_url is not None:
         pytest.skip("PostgreSQL recycles its log itself")
     # On a busy machine the next window's features may still be read.
-    monkeypatch.setattr(checkpoint_thread, "_BUSY_TIMEOUT_S", 10)
-    log = chunked_index.home / "mpi.db-wal"
+    tuning = make_tuning(SMALL_CHUNKS, load={"worker_statements": 100}, storage={"checkpoint_timeout_s": 10})
+    log = tmp_path / "home" / "mpi.db-wal"
     truncate_log, lengths = Checkpointer.truncate_log, []
 
     def truncate_and_measure(self):
@@ -360,71 +370,79 @@ def test_log_is_truncated_between_windows_while_pairs_are_prefetched(
         lengths.append((before, log.stat().st_size))
 
     monkeypatch.setattr(Checkpointer, "truncate_log", truncate_and_measure)
-    load_rows(chunked_index, "sis", *children())
+    with open_test_index(tmp_path / "home", "sis", tuning=tuning) as index:
+        load_rows(index, "sis", *children())
     assert prefetched_windows[0] is not None
     assert len(lengths) == 2
     assert all(before > 0 == after for before, after in lengths)
 
 
-def test_long_load_empties_the_log_at_its_end_and_a_short_one_does_not(chunked_index, monkeypatch):
+def test_long_load_empties_the_log_at_its_end_and_a_short_one_does_not(chunked_index):
     if chunked_index.database.is_postgresql:
         pytest.skip("PostgreSQL recycles its log itself")
     log = chunked_index.home / "mpi.db-wal"
-    monkeypatch.setattr(chunk_writer, "LOG_RESET_FROM", 1_000)
+    chunked_index = with_tuning(chunked_index, load={"log_reset_statements": 1_000})
     load_rows(chunked_index, "sis", *children()[:999])
     assert log.stat().st_size > 0
     load_rows(chunked_index, "ccwis", *children())
     assert log.stat().st_size == 0
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
-def test_records_committed_during_prefetch_are_compared_too(chunked_index, prefetched_windows, monkeypatch):
-    load_rows(chunked_index, "ccwis", *many_children(600))
+def test_records_committed_during_prefetch_are_compared_too(
+    prefetching_index, prefetched_windows, monkeypatch
+):
+    load_rows(prefetching_index, "ccwis", *many_children(600))
     known = many_children(1_000)
     start = pair_prefetch.PairPrefetcher.start
 
     def start_and_commit(self, *arguments):
         started = start(self, *arguments)
-        upsert(chunked_index, OPERATOR, "ccwis", known[950] | {"local_id": "new"})
+        upsert(prefetching_index, OPERATOR, "ccwis", known[950] | {"local_id": "new"})
         upsert(
-            chunked_index,
+            prefetching_index,
             OPERATOR,
             "ccwis",
             known[500] | {"birth_date": "2001-01-01", "first_name": "Quentin"},
         )
-        withdraw(chunked_index, OPERATOR, "ccwis", known[400]["local_id"])
+        withdraw(prefetching_index, OPERATOR, "ccwis", known[400]["local_id"])
         return started
 
     monkeypatch.setattr(pair_prefetch.PairPrefetcher, "start", start_and_commit)
-    load_rows(chunked_index, "sis", *children())
+    load_rows(prefetching_index, "sis", *children())
     [window] = prefetched_windows
     assert window.is_outdated
-    sound(chunked_index)
+    check_index(prefetching_index)
 
 
-def test_features_cached_across_windows_give_the_same_edges(chunked_index, prefetched_windows, monkeypatch):
-    monkeypatch.setattr(window_sizes, "LARGEST_WINDOW", 600)
-    load_rows(chunked_index, "ccwis", *children())
+def test_features_cached_across_windows_give_the_same_edges(
+    prefetching_index, prefetched_windows, monkeypatch
+):
+    prefetching_index = with_tuning(prefetching_index, load={"largest_window_statements": 600})
+    load_rows(prefetching_index, "ccwis", *children())
     prefetched_windows.clear()
     start, known = pair_prefetch.PairPrefetcher.start, iter(many_children(900)[801::9])
 
     def commit_and_start(self, *arguments):
-        upsert(chunked_index, OPERATOR, "ccwis", next(known) | {"postal_code": "43999"})
+        upsert(prefetching_index, OPERATOR, "ccwis", next(known) | {"postal_code": "43999"})
         return start(self, *arguments)
 
     monkeypatch.setattr(pair_prefetch.PairPrefetcher, "start", commit_and_start)
     # Children whose records are read for one window and again for the next.
-    load_rows(chunked_index, "sis", *children("43009"), *many_children(700, 5_000)[100:])
+    load_rows(prefetching_index, "sis", *children("43009"), *many_children(700, 5_000)[100:])
     assert [window is not None for window in prefetched_windows] == [True, True]
-    sound(chunked_index)
+    check_index(prefetching_index)
+
+
+@pytest.fixture
+def standardizing_index(chunked_index):
+    """The index, whose loads standardize most statements while others are written."""
+    return with_tuning(chunked_index, load={"block_rows": 100, "eager_rows": 300, "task_statements": 40})
 
 
 @pytest.fixture
 def standardized_counts(monkeypatch):
     """How many statements of each window were standardized while others were written."""
-    monkeypatch.setattr(row_intake, "BLOCK_ROWS", 100)
-    monkeypatch.setattr(row_intake, "EAGER_ROWS", 300)
-    monkeypatch.setattr(standardize_pool, "TASK_STATEMENTS", 40)
     counts = []
     submit = standardize_pool.StandardizePool.submit
 
@@ -437,30 +455,27 @@ def standardized_counts(monkeypatch):
     return counts
 
 
-def test_records_standardized_during_writes_are_the_same(
-    chunked_index, standardized_counts, tmp_path, monkeypatch
-):
+def test_records_standardized_during_writes_are_the_same(standardizing_index, standardized_counts, tmp_path):
     renamed = [child | {"first_name": "Zoe"} for child in children()[900::11]]
     files = [("sis", children()), ("ccwis", children("43009")), ("sis", children()[:900] + renamed)]
     receipts, counts = [], []
     for source, file in files:
-        receipts.append(load_rows(chunked_index, source, *file))
+        receipts.append(load_rows(standardizing_index, source, *file))
         counts.append(sum(standardized_counts))
         standardized_counts.clear()
     # An unchanged statement is never standardized.
     assert counts == [800, 800, len(renamed)]
-    sound(chunked_index)
-    monkeypatch.setattr(row_intake, "EAGER_ROWS", 100_000)
+    check_index(standardizing_index)
     with open_test_index(tmp_path / "other", "sis", "ccwis") as other_index:
         assert [load_rows(other_index, source, *file).counts for source, file in files] == [
             receipt.counts for receipt in receipts
         ]
-        assert partition_of(chunked_index) == partition_of(other_index)
+        assert partition_of(standardizing_index) == partition_of(other_index)
     assert set(standardized_counts) == {0}
 
 
 def test_killed_standardize_process_is_reported_and_the_load_can_run_again(
-    chunked_index, standardized_counts, monkeypatch
+    standardizing_index, standardized_counts, monkeypatch
 ):
     collect = standardize_pool.StandardizePool.collect
 
@@ -474,16 +489,16 @@ def test_killed_standardize_process_is_reported_and_the_load_can_run_again(
         patched.setattr(standardize_pool, "count_cores", lambda: 1)
         patched.setattr(standardize_pool.StandardizePool, "collect", kill_and_collect)
         with pytest.raises(EngineError, match="run it again"):
-            load_rows(chunked_index, "sis", *children(), digest="file")
-    assert load_rows(chunked_index, "sis", *children(), digest="file").adds_up
-    sound(chunked_index)
+            load_rows(standardizing_index, "sis", *children(), digest="file")
+    assert load_rows(standardizing_index, "sis", *children(), digest="file").adds_up
+    check_index(standardizing_index)
 
 
 @pytest.mark.parametrize("window", [1, 2])
 def test_killed_pairing_process_is_reported_and_the_load_resumes(
-    chunked_index, prefetched_windows, monkeypatch, window
+    prefetching_index, prefetched_windows, monkeypatch, window
 ):
-    monkeypatch.setattr(window_sizes, "LARGEST_WINDOW", 600)
+    prefetching_index = with_tuning(prefetching_index, load={"largest_window_statements": 600})
     request, commits, file = PairWorker.request, [], [*children(), *many_children(600, 5_000)]
 
     def request_and_kill(self, *arguments):
@@ -497,16 +512,16 @@ def test_killed_pairing_process_is_reported_and_the_load_resumes(
     with monkeypatch.context() as patched:
         patched.setattr(PairWorker, "request", request_and_kill)
         with pytest.raises(EngineError, match="run it again"):
-            load_rows(chunked_index, "sis", *file, digest="file")
-    assert len(crosswalk(chunked_index)) == 600 * window
-    assert [path.name for path in chunked_index.home.iterdir() if path.name.startswith("apart-")] == []
-    assert load_rows(chunked_index, "sis", *file, digest="file").adds_up
-    sound(chunked_index)
+            load_rows(prefetching_index, "sis", *file, digest="file")
+    assert len(crosswalk(prefetching_index)) == 600 * window
+    assert [path.name for path in prefetching_index.home.iterdir() if path.name.startswith("apart-")] == []
+    assert load_rows(prefetching_index, "sis", *file, digest="file").adds_up
+    check_index(prefetching_index)
 
 
 def test_slower_of_two_processes_resuming_a_load_is_refused(chunked_index, monkeypatch):
     load_rows(chunked_index, "ccwis", *many_children(600))
-    with stopped_after(monkeypatch, 1):
+    with interrupted_load(monkeypatch, 1):
         load_rows(chunked_index, "sis", *children(), digest="file")
     calls = []
 
@@ -518,7 +533,7 @@ def test_slower_of_two_processes_resuming_a_load_is_refused(chunked_index, monke
     with pytest.raises(ConflictError, match="another caller has resumed"):
         load_rows_with_progress(chunked_index, "sis", load_once, *children(), digest="file")
     assert calls
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
 def load_rows_with_progress(index, source, progress, *records, **options):

@@ -17,7 +17,7 @@ from mpi.service.records.upsert import read
 from tests.index import (
     OPERATOR,
     a_child,
-    all_that_is_stored,
+    all_stored_bytes,
     crosswalk,
     load_rows,
     many_children,
@@ -273,7 +273,7 @@ def test_expunged_record_leaves_no_value_in_the_database(index):
     load_rows(index, "ccwis", a_child("c1", first_name="Zebulonia"))
     expunged = a_child("c1", first_name="Zebulonia", restrictions=[{"kind": "expunged"}])
     load_rows(index, "ccwis", expunged, confirm=True)
-    content = all_that_is_stored(index)
+    content = all_stored_bytes(index)
     assert b"Zebulonia" not in content
     assert b"ZEBULONIA" not in content
 
@@ -310,7 +310,7 @@ def test_ssn_is_stored_nowhere_in_the_database(index):
     load_rows(
         index, "sis", a_child("s1", identifiers=[{"system": "SSN", "assigner": "SSA", "value": "219099998"}])
     )
-    content = all_that_is_stored(index)
+    content = all_stored_bytes(index)
     assert b"219-09-9998" not in content
     assert b"219099998" not in content
 

@@ -7,25 +7,38 @@ import pytest
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.loads import load_undo
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_lineage, look_up_person
-from mpi.service.processes.pacing import AdaptiveBatchSize
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children, partition_of
+from tests.index import (
+    OPERATOR,
+    a_child,
+    crosswalk,
+    load_rows,
+    make_tuning,
+    many_children,
+    open_test_index,
+    partition_of,
+)
 
 
 @pytest.fixture(params=[None, 1, 7], ids=["one-chunk", "chunks-of-1", "chunks-of-7"], autouse=True)
-def chunk_size(request, monkeypatch):
-    """Run each test with several numbers of records per undo chunk."""
-    if request.param:
-        monkeypatch.setattr(
-            load_undo, "new_transaction_sizer", lambda _index: AdaptiveBatchSize(request.param)
-        )
+def chunk_size(request):
+    """Run each test with several numbers of records per chunk of a load and of its undo."""
     return request.param
+
+
+@pytest.fixture
+def index(tmp_path, database_url, chunk_size):
+    """An empty index, on each store in turn, with each chunk size."""
+    sizes = {"sqlite_chunk_statements": chunk_size, "postgresql_chunk_statements": chunk_size}
+    tuning = make_tuning(load=sizes if chunk_size else {})
+    home = tmp_path / "home"
+    with open_test_index(home, "sis", "ccwis", database_url=database_url, tuning=tuning) as opened:
+        yield opened
 
 
 def day(number: int) -> datetime:

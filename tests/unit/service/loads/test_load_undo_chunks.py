@@ -4,20 +4,32 @@ import random
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mpi.domain import clock
 from mpi.domain.errors import ConflictError
 from mpi.domain.snapshot import Snapshot
-from mpi.service.loads import chunk_writer, load_undo
+from mpi.service.loads import load_undo
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_person
 from mpi.service.processes.pacing import AdaptiveBatchSize
+from mpi.service.processes.worker_liveness import HEARTBEAT_TIMEOUT_S
 from mpi.service.records.upsert import read, upsert
-from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children, partition_of
-from tests.loads import CHILDREN, children, sound, stopped_after, undo_stopped_after
+from tests.index import (
+    OPERATOR,
+    a_child,
+    crosswalk,
+    load_rows,
+    make_tuning,
+    many_children,
+    open_test_index,
+    partition_of,
+    with_tuning,
+)
+from tests.loads import CHILDREN, check_index, children, interrupted_load, interrupted_undo
 
 
 def list_batches(index):
@@ -31,14 +43,14 @@ def test_interrupted_undo_leaves_complete_chunks_and_resumes_when_repeated(chunk
     before = crosswalk(chunked_index)
     wrong_children = [child | {"birth_date": "2011-02-03"} for child in children("43009")[100:]]
     wrong_load = load_rows(chunked_index, "sis", *wrong_children, confirm=True)
-    with undo_stopped_after(monkeypatch, 2):
+    with interrupted_undo(monkeypatch, 2):
         undo_load(chunked_index, OPERATOR, wrong_load.batch)
     assert list_batches(chunked_index)[-1].status == "undoing"
     assert before != crosswalk(chunked_index)
-    sound(chunked_index)
+    check_index(chunked_index)
     upsert(chunked_index, OPERATOR, "ccwis", a_child("meanwhile", first_name="Zoe", last_name="Quist"))
     undone = undo_load(chunked_index, OPERATOR, wrong_load.batch)
-    sound(chunked_index)
+    check_index(chunked_index)
     after = crosswalk(chunked_index)
     assert after.pop(("ccwis", "meanwhile"))
     assert after == before
@@ -48,7 +60,7 @@ def test_interrupted_undo_leaves_complete_chunks_and_resumes_when_repeated(chunk
     assert list_batches(chunked_index)[-1].status == "undone"
 
 
-def test_undo_in_chunks_leaves_and_reports_what_one_transaction_does(chunked_index, tmp_path, monkeypatch):
+def test_undo_in_chunks_leaves_and_reports_what_one_transaction_does(chunked_index, tmp_path):
     def load_and_undo(index):
         load_rows(index, "ccwis", *many_children(300))
         load_rows(index, "sis", *children()[:500])
@@ -58,7 +70,6 @@ def test_undo_in_chunks_leaves_and_reports_what_one_transaction_does(chunked_ind
         return result, partition_of(index)
 
     expected = load_and_undo(chunked_index)
-    monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 100_000)
     with open_test_index(tmp_path / "other", "sis", "ccwis") as other_index:
         assert load_and_undo(other_index) == expected
 
@@ -91,7 +102,7 @@ def test_others_write_between_undo_chunks_which_then_shrink(chunked_index, monke
     assert chunk_sizes[0] == 200
     assert 20 in chunk_sizes
     assert sum(chunk_sizes) == CHILDREN
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
 def test_first_undo_chunk_is_small_after_another_write(chunked_index, chunk_sizes):
@@ -122,7 +133,7 @@ def test_second_concurrent_undo_is_refused(chunked_index, monkeypatch):
         assert undo_load(chunked_index, OPERATOR, wrong_load.batch).removed == CHILDREN
     assert len(errors) == 2
     assert crosswalk(chunked_index) == {}
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
 def test_process_whose_undo_another_resumed_is_refused_and_stops_writing(chunked_index, monkeypatch):
@@ -135,8 +146,7 @@ def test_process_whose_undo_another_resumed_is_refused_and_stops_writing(chunked
             yield
         # After the first chunk, another process takes this one for dead.
         patched.undo()
-        with monkeypatch.context() as inactive:
-            inactive.setattr("mpi.service.loads.load_undo.is_worker_alive", lambda *_: False)
+        with clock.fixed_clock(clock.now() + timedelta(seconds=HEARTBEAT_TIMEOUT_S + 1)):
             undo_load(chunked_index, OPERATOR, wrong_load.batch)
 
     with monkeypatch.context() as patched:
@@ -144,12 +154,12 @@ def test_process_whose_undo_another_resumed_is_refused_and_stops_writing(chunked
         with pytest.raises(ConflictError, match="another caller has resumed the undo of load 1"):
             undo_load(chunked_index, OPERATOR, wrong_load.batch)
     assert crosswalk(chunked_index) == {}
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
 def test_statements_of_a_load_count_until_their_chunk_is_undone(chunked_index, monkeypatch):
-    monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 1)
-    monkeypatch.setattr(chunk_writer, "POSTGRESQL_CHUNK", 1)
+    one_by_one = {"sqlite_chunk_statements": 1, "postgresql_chunk_statements": 1}
+    chunked_index = with_tuning(chunked_index, load=one_by_one)
 
     def grades():
         return [
@@ -164,7 +174,7 @@ def test_statements_of_a_load_count_until_their_chunk_is_undone(chunked_index, m
         wrong_load = load_rows(
             chunked_index, "sis", first, second, as_of=datetime.fromisoformat(day).replace(tzinfo=UTC)
         )
-    with undo_stopped_after(monkeypatch, 1):
+    with interrupted_undo(monkeypatch, 1):
         undo_load(chunked_index, OPERATOR, wrong_load.batch)
     assert grades() == ["01", "09"]
     upsert(
@@ -179,9 +189,9 @@ def test_concurrent_undo_of_two_loads_keeps_what_counts_for_each_record(chunked_
     children_of_load = [child | {"grade": "01"} for child in many_children(6)]
     first = load_rows(chunked_index, "sis", *children_of_load)
     later = load_rows(chunked_index, "sis", *(child | {"grade": "02"} for child in children_of_load[3:]))
-    monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 1)
-    monkeypatch.setattr(chunk_writer, "POSTGRESQL_CHUNK", 1)
-    with undo_stopped_after(monkeypatch, 1):
+    one_by_one = {"sqlite_chunk_statements": 1, "postgresql_chunk_statements": 1}
+    chunked_index = with_tuning(chunked_index, load=one_by_one)
+    with interrupted_undo(monkeypatch, 1):
         undo_load(chunked_index, OPERATOR, first.batch)
     with chunked_index.database.read(OPERATOR) as unit:
         undone_records = unit.batches.undone_records(first.batch)
@@ -193,21 +203,21 @@ def test_concurrent_undo_of_two_loads_keeps_what_counts_for_each_record(chunked_
     assert counts == {n: (n not in undone_records) + (n > 3) for n in range(1, 7)}
     undo_load(chunked_index, OPERATOR, later.batch)
     assert len(crosswalk(chunked_index)) == 5
-    sound(chunked_index)
+    check_index(chunked_index)
     undo_load(chunked_index, OPERATOR, first.batch)
     assert crosswalk(chunked_index) == {}
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
 def test_load_that_is_being_undone_is_not_resumed(chunked_index, monkeypatch):
-    with stopped_after(monkeypatch, 3):
+    with interrupted_load(monkeypatch, 3):
         load_rows(chunked_index, "sis", *children(), digest="file")
-    with undo_stopped_after(monkeypatch, 1):
+    with interrupted_undo(monkeypatch, 1):
         undo_load(chunked_index, OPERATOR, 1)
     assert load_rows(chunked_index, "sis", *children(), digest="file").batch == 2
     undo_load(chunked_index, OPERATOR, 1)
     assert len(crosswalk(chunked_index)) == CHILDREN
-    sound(chunked_index)
+    check_index(chunked_index)
 
 
 def day(number: int) -> datetime:
@@ -215,11 +225,11 @@ def day(number: int) -> datetime:
 
 
 @pytest.mark.parametrize("seed", [4, 6, 17, 18, 22, 26, 29, 35, 37, 38])
-def test_undo_leaves_and_reports_the_same_with_any_chunk_size(tmp_path, monkeypatch, seed):
+def test_undo_leaves_and_reports_the_same_with_any_chunk_size(tmp_path, seed):
     histories = []
     for size in (1, 3, 10_000):
-        monkeypatch.setattr(load_undo, "new_transaction_sizer", lambda _, n=size: AdaptiveBatchSize(n))
-        with open_test_index(tmp_path / str(size), "sis", "ccwis", secret="ab" * 32) as index:
+        tuning = make_tuning(load={"sqlite_chunk_statements": size})
+        with open_test_index(tmp_path / str(size), "sis", "ccwis", secret="ab" * 32, tuning=tuning) as index:
             histories.append(run_random_history(index, random.Random(seed)))
     assert histories[0] == histories[1] == histories[2]
 

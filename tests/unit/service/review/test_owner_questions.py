@@ -24,7 +24,7 @@ from tests.desk import (
     only_question,
     question_keys,
 )
-from tests.index import OPERATOR, a_child, all_that_is_stored, load_rows, many_children
+from tests.index import OPERATOR, a_child, all_stored_bytes, load_rows, many_children
 
 OWN_RECORD = RecordRef("sis", "1")
 
@@ -235,7 +235,7 @@ def test_notes_about_an_expunged_record_are_destroyed(owner_question):
     defer(index, ANN, key, later(days=3).date().isoformat(), "ask Amara's school")
     upsert(index, OPERATOR, "sis", a_child("1", restrictions=[{"kind": "expunged"}]))
     assert question_keys(index, state=None) == []
-    stored = all_that_is_stored(index)
+    stored = all_stored_bytes(index)
     for note in (b"her cousin", b"Amara's school", b"another day for Amarah"):
         assert note not in stored
     with index.database.read(OPERATOR) as unit:

@@ -42,7 +42,7 @@ from mpi.service.stewardship.undo import undo_step
 from tests.index import (
     OPERATOR,
     a_child,
-    all_that_is_stored,
+    all_stored_bytes,
     crosswalk,
     load_rows,
     partition_of,
@@ -333,7 +333,7 @@ def test_seal_also_seals_the_corrections_of_its_record(index, eid, kind):
             unit.sources.get_by_code("STEWARD").id, [record.local_id]
         ).values()
     assert correction.state == "sealed"
-    stored = all_that_is_stored(index)
+    stored = all_stored_bytes(index)
     assert (b"Xanthippe" in stored) == (kind == "sealed")
     assert (b"Birth certificate shown" in stored) == (kind == "sealed")
 

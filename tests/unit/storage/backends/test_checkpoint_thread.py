@@ -7,8 +7,8 @@ from contextlib import closing
 from mpi.domain.viewer import make_operator
 from mpi.storage.backends import checkpoint_thread as checkpoints_module
 from mpi.storage.backends.checkpoint_thread import COMMITS_PER_CHECKPOINT, Checkpointer
-from tests.index import an_index
-from tests.sqlite_log import log_bytes, opened, rows_in_file, within_seconds
+from tests.index import open_test_index
+from tests.sqlite_log import log_bytes, open_database, rows_in_file, within_seconds
 
 
 def write_rows(connection, count):
@@ -19,7 +19,7 @@ def write_rows(connection, count):
 def test_enough_commits_trigger_a_checkpoint_while_the_log_stays_open(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints_module, "CHECKPOINT_INTERVAL_S", 3_600)
     path = tmp_path / "log.db"
-    connection = opened(path)
+    connection = open_database(path)
     checkpoints = Checkpointer(path)
     write_rows(connection, 3)
     for _ in range(COMMITS_PER_CHECKPOINT - 1):
@@ -34,7 +34,7 @@ def test_enough_commits_trigger_a_checkpoint_while_the_log_stays_open(tmp_path, 
 def test_a_rare_commit_triggers_a_checkpoint_after_the_interval(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints_module, "CHECKPOINT_INTERVAL_S", 0)
     path = tmp_path / "log.db"
-    connection = opened(path)
+    connection = open_database(path)
     checkpoints = Checkpointer(path)
     write_rows(connection, 3)
     checkpoints.count_commit()
@@ -45,7 +45,7 @@ def test_a_rare_commit_triggers_a_checkpoint_after_the_interval(tmp_path, monkey
 
 def test_the_thread_ends_with_the_database_and_restarts_with_the_next_use(tmp_path):
     path = tmp_path / "log.db"
-    connection = opened(path)
+    connection = open_database(path)
     checkpoints = Checkpointer(path)
     for _ in range(2):
         for _ in range(COMMITS_PER_CHECKPOINT):
@@ -62,7 +62,7 @@ def test_the_thread_ends_with_the_database_and_restarts_with_the_next_use(tmp_pa
 def test_a_commit_of_the_index_is_counted(tmp_path, monkeypatch):
     counts = []
     monkeypatch.setattr(Checkpointer, "count_commit", lambda *_: counts.append(1))
-    with an_index(tmp_path) as index, index.database.write(make_operator(), "test") as unit:
+    with open_test_index(tmp_path) as index, index.database.write(make_operator(), "test") as unit:
         count_before = len(counts)
         unit.ensure_commit()
     assert len(counts) == count_before + 1
@@ -70,7 +70,7 @@ def test_a_commit_of_the_index_is_counted(tmp_path, monkeypatch):
 
 def test_the_log_is_truncated_on_request(tmp_path):
     path = tmp_path / "log.db"
-    with closing(opened(path)) as connection:
+    with closing(open_database(path)) as connection:
         write_rows(connection, 3)
         assert log_bytes(path)
         Checkpointer(path).truncate_log()
@@ -80,7 +80,10 @@ def test_the_log_is_truncated_on_request(tmp_path):
 
 def test_a_log_with_a_reader_is_kept_without_a_long_wait(tmp_path):
     path = tmp_path / "log.db"
-    with closing(opened(path)) as connection, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+    with (
+        closing(open_database(path)) as connection,
+        closing(sqlite3.connect(path, isolation_level=None)) as reader,
+    ):
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM t").fetchone()
         write_rows(connection, 3)

@@ -17,7 +17,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_crosswalk
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.index import OPERATOR, open_test_index, load_rows, many_children
 
 LINES = """
 INSERT INTO disclosure (id, at, client, action, record_ids, fields, handle) VALUES
@@ -52,7 +52,7 @@ def older_database(tmp_path):
 
 
 def test_a_look_up_is_answered_during_a_write(tmp_path):
-    with an_index(tmp_path, "sis") as index:
+    with open_test_index(tmp_path, "sis") as index:
         load_rows(index, "sis", *many_children(3))
         with index.database.write(OPERATOR, "test") as unit:
             assert unit.commit_no
@@ -67,7 +67,7 @@ def test_a_look_up_is_answered_during_a_write(tmp_path):
 
 
 def test_a_line_is_in_the_ledger_file_before_the_answer_leaves(tmp_path):
-    with an_index(tmp_path, "sis") as index:
+    with open_test_index(tmp_path, "sis") as index:
         load_rows(index, "sis", *many_children(3))
         look_up_crosswalk(index, OPERATOR, "sis", "c1")
         plain = sqlite3.connect(index.database.ledger_path)
@@ -78,7 +78,10 @@ def test_a_line_is_in_the_ledger_file_before_the_answer_leaves(tmp_path):
 def test_ledger_lines_of_an_older_database_move_once_and_keep_their_numbers(older_database):
     assert migrate.upgrade(older_database) is migrate.SchemaState.BEHIND
     assert migrate.schema_drift(older_database) == []
-    assert [(line.client, line.record_ids) for line in ledger_lines(older_database)] == [("a", (3, 14)), ("b", ())]
+    assert [(line.client, line.record_ids) for line in ledger_lines(older_database)] == [
+        ("a", (3, 14)),
+        ("b", ()),
+    ]
     with older_database.read(OPERATOR) as unit:
         assert [line.client for line in unit.disclosures.about_records("2026-01-01", [14])] == ["a", "b"]
     with older_database.ledger.write(OPERATOR, "disclose") as unit:
@@ -104,7 +107,9 @@ migrate.upgrade(Database(sys.argv[1]))
 
 
 def test_an_interrupted_move_is_completed_by_the_next_upgrade(older_database):
-    process = subprocess.run([sys.executable, "-c", DYING, older_database.url], env=dict(os.environ), check=False)
+    process = subprocess.run(
+        [sys.executable, "-c", DYING, older_database.url], env=dict(os.environ), check=False
+    )
     assert process.returncode == 9
     assert migrate.schema_state(older_database) is migrate.SchemaState.BEHIND
     migrate.upgrade(older_database)
@@ -132,7 +137,7 @@ def test_an_index_without_its_ledger_is_not_opened(older_database):
 
 
 def test_record_numbers_in_the_ledger_are_not_reused_after_a_restore(tmp_path):
-    with an_index(tmp_path, "sis") as index:
+    with open_test_index(tmp_path, "sis") as index:
         load_rows(index, "sis", *many_children(3))
         with index.database.ledger.write(OPERATOR, "disclose") as unit:
             unit.connection.execute(
@@ -145,7 +150,7 @@ def test_record_numbers_in_the_ledger_are_not_reused_after_a_restore(tmp_path):
 
 
 def test_verify_reports_a_missing_ledger_line(tmp_path):
-    with an_index(tmp_path, "sis") as index:
+    with open_test_index(tmp_path, "sis") as index:
         load_rows(index, "sis", *many_children(3))
         for name in ("c0", "c1", "c2"):
             look_up_crosswalk(index, OPERATOR, "sis", name)

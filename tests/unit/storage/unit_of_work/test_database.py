@@ -9,7 +9,7 @@ from mpi.domain.errors import StoreError
 from mpi.domain.viewer import make_operator
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
-from tests.index import an_index, load_rows, many_children
+from tests.index import open_test_index, load_rows, many_children
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def file_content(database, path):
 @pytest.mark.usefixtures("spares_the_disk")
 def test_an_expunged_name_leaves_the_file_whatever_the_builds_default(tmp_path):
     child = {"local_id": "1", "first_name": "Xanthippe", "birth_date": "2011-02-03"}
-    with an_index(tmp_path, "sis") as index:
+    with open_test_index(tmp_path, "sis") as index:
         load_rows(index, "sis", child, *many_children(3))
         index.database.dispose()
         assert b"Xanthippe" in (tmp_path / "mpi.db").read_bytes()

@@ -5,12 +5,12 @@ import pytest
 from mpi.domain.errors import StoreError
 from mpi.domain.viewer import make_operator
 from mpi.storage.unit_of_work import database
-from tests.index import OPERATOR, an_index
+from tests.index import OPERATOR, open_test_index
 
 
 def test_writers_of_one_process_wait_for_each_other_in_order(tmp_path):
     order = []
-    with an_index(tmp_path) as index:
+    with open_test_index(tmp_path) as index:
 
         def write_second() -> None:
             with index.database.write(make_operator("second"), "test"):
@@ -27,7 +27,7 @@ def test_writers_of_one_process_wait_for_each_other_in_order(tmp_path):
 
 
 def test_a_writer_that_waits_too_long_fails_and_the_next_one_succeeds(tmp_path, monkeypatch):
-    with an_index(tmp_path) as index:
+    with open_test_index(tmp_path) as index:
         errors = []
 
         def write_second() -> None:
@@ -48,7 +48,7 @@ def test_a_writer_that_waits_too_long_fails_and_the_next_one_succeeds(tmp_path, 
 
 
 def test_a_failed_writer_releases_its_turn(tmp_path):
-    with an_index(tmp_path) as index:
+    with open_test_index(tmp_path) as index:
         with pytest.raises(ZeroDivisionError), index.database.write(OPERATOR, "test"):
             raise ZeroDivisionError
         with index.database.write(OPERATOR, "test") as unit:

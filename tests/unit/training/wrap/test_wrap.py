@@ -22,7 +22,7 @@ from mpi.matching.model.blocking_keys import compute_keys
 from mpi.matching.model.match_model import load_model
 from mpi.matching.scoring.splink_engine import find_all_candidate_pairs
 from mpi.service.recluster.recluster_plan import recluster
-from tests.index import OPERATOR, an_index, load_rows
+from tests.index import OPERATOR, open_test_index, load_rows
 from training.__main__ import build_app
 from training.current_records import read_current_records
 from training.fit.errors import TrainingError
@@ -155,7 +155,7 @@ def test_wrapped_model_gives_splinks_pairs_and_weights(trained, folder):
 
 @pytest.mark.slow
 def test_index_reclusters_with_a_wrapped_model(folder, tmp_path):
-    with an_index(tmp_path / "home", "sis") as index:
+    with open_test_index(tmp_path / "home", "sis") as index:
         load_rows(index, "sis", *generate_children(40))
         plan = recluster(index, OPERATOR, open_matcher(str(folder)), apply=True)
     assert plan.model == "splink/1"

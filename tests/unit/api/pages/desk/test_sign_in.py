@@ -12,7 +12,7 @@ from mpi.domain.roles import Role
 from mpi.service.access.accounts import NewAccount, add_account, end_account
 from mpi.service.access.sign_in import sign_in
 from tests.index import OPERATOR, a_child
-from tests.people import PASSWORD, a_person, quick_passwords
+from tests.people import PASSWORD, add_person, cheap_password_hashing
 from tests.unit.api.live import problem, serving
 
 OPEN = {"/sign-in", "/style.css", "/desk.js", "/icon.svg"}
@@ -22,7 +22,7 @@ SAME = {"Sec-Fetch-Site": "same-origin"}
 
 @pytest.fixture(autouse=True, scope="module")
 def _quick():
-    with quick_passwords():
+    with cheap_password_hashing():
         yield
 
 
@@ -78,7 +78,7 @@ class Browser(httpx.Client):
 
 def signed(browser, index, name, role=Role.STEWARD, sources=None):
     """Make an account and sign its person in."""
-    answer = browser.sign_in(a_person(index, name, role, sources))
+    answer = browser.sign_in(add_person(index, name, role, sources))
     assert answer.status_code == 303, answer.text
     return browser
 
@@ -116,7 +116,7 @@ def test_every_page_leads_whoever_is_not_signed_in_to_the_sign_in_page_and_back(
 
 
 def test_whoever_signs_in_goes_on_to_the_page_that_was_asked_for(browser, index):
-    a_person(index, "goes-on")
+    add_person(index, "goes-on")
     asked = browser.get("/people", params={"eid": "T7K3-M92Q&x=1"}).headers["location"]
     page = browser.get(asked).text
     onwards = re.search(r'name="next" value="([^"]+)"', page)[1].replace("&amp;", "&")
@@ -142,13 +142,13 @@ def test_what_leads_on_inside_is_kept():
 
 
 def test_an_address_that_leads_elsewhere_is_dropped_when_signing_in(browser, index):
-    a_person(index, "led-on")
+    add_person(index, "led-on")
     assert 'value="/"' in browser.get("/sign-in", params={"next": "//evil.example"}).text
     assert browser.sign_in("led-on", next="//evil.example").headers["location"] == "/"
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(browser, index):
-    answer = browser.sign_in(a_person(index, "flags"))
+    answer = browser.sign_in(add_person(index, "flags"))
     name, _, rest = answer.headers["set-cookie"].partition("=")
     token, *attributes = [part.strip() for part in rest.split(";")]
     assert name == "mpi-sign-in"
@@ -157,7 +157,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(browser, index
 
 
 def test_over_tls_the_cookie_is_for_one_host_and_never_sent_in_the_clear(browser, index):
-    a_person(index, "flags-tls")
+    add_person(index, "flags-tls")
     tls = {"X-Forwarded-Proto": "https", **SAME}
     page = browser.get("/sign-in", headers=tls)
     visit = re.fullmatch(r"__Host-mpi-visit=([\w-]+); HttpOnly; Path=/; SameSite=strict; Secure",
@@ -175,7 +175,7 @@ def test_over_tls_the_cookie_is_for_one_host_and_never_sent_in_the_clear(browser
 
 
 def test_a_token_that_was_planted_before_is_worth_nothing_after(browser, another, index):
-    a_person(index, "fixed")
+    add_person(index, "fixed")
     planted = "p" * 43
     browser.cookies.set("mpi-sign-in", planted)
     browser.cookies.set("mpi-visit", planted)
@@ -188,7 +188,7 @@ def test_a_token_that_was_planted_before_is_worth_nothing_after(browser, another
 
 
 def test_signing_in_anew_ends_what_the_browser_had(browser, another, index):
-    a_person(index, "anew")
+    add_person(index, "anew")
     old = sign_in(index, "anew", PASSWORD)
     another.cookies.set("mpi-sign-in", old)
     assert another.is_in
@@ -245,7 +245,7 @@ def test_a_form_of_our_own_passes_as_browsers_send_it(browser, index):
 
 
 def test_another_site_can_sign_nobody_in(browser, another, index):
-    a_person(index, "login-csrf")
+    add_person(index, "login-csrf")
     form = {"csrf": browser.csrf("/sign-in"), "name": "login-csrf", "password": PASSWORD}
     assert browser.post("/sign-in", data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 400
     without = another.post("/sign-in", data=form, headers=SAME)
@@ -269,9 +269,9 @@ def test_the_api_takes_no_cookie_and_a_page_no_key(browser, index, key, app):
 
 
 def test_a_refusal_looks_the_same_for_every_name(browser, index):
-    a_person(index, "known")
-    a_person(index, "shut-out")
-    end_account(index, OPERATOR, a_person(index, "ended"))
+    add_person(index, "known")
+    add_person(index, "shut-out")
+    end_account(index, OPERATOR, add_person(index, "ended"))
     for _ in range(10):
         browser.sign_in("shut-out", "wrong")
     seen = set()
@@ -406,7 +406,7 @@ def test_what_is_no_form_of_ours_is_refused(browser, index, body, kind, status):
 
 
 def test_who_comes_when_too_many_sign_in_is_told_to_come_back(app, browser, index):
-    a_person(index, "crowded")
+    add_person(index, "crowded")
 
     class Full:
         def statistics(self):
@@ -446,7 +446,7 @@ def test_no_page_shows_a_child_that_the_role_or_its_sources_do_not(app, browser,
 def test_what_a_person_does_is_on_the_ledger_under_their_name_and_purpose(browser, index, call):
     child = a_child(None, first_name="Ledgerina", last_name="Noteworthy", birth_date="2011-10-01")
     eid = call.put("/v1/sources/D01/records/led-1", json=child).json()["enterprise_id"]
-    a_person(index, "on-ledger")
+    add_person(index, "on-ledger")
     browser.sign_in("on-ledger", purpose="school_stability")
     assert browser.get(f"/people/{eid}").status_code == 200
     with index.database.read(None) as unit:
@@ -455,7 +455,7 @@ def test_what_a_person_does_is_on_the_ledger_under_their_name_and_purpose(browse
 
 
 def test_a_purpose_that_does_not_fit_the_role_is_told(browser, index):
-    a_person(index, "misfit")
+    add_person(index, "misfit")
     answer = browser.sign_in("misfit", purpose="system_admin")
     assert (answer.status_code, "data_quality" in answer.text) == (400, True)
     assert not browser.is_in

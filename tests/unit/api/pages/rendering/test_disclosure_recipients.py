@@ -4,7 +4,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
-from tests.index import a_child, an_index
+from tests.index import a_child, open_test_index
 from tests.unit.api.live import a_key, calling
 
 PARTED = {"groups": [[{"source": "CCWIS", "local_id": "1"}]], "reason": "two-children", "preview": True}
@@ -12,7 +12,7 @@ PARTED = {"groups": [[{"source": "CCWIS", "local_id": "1"}]], "reason": "two-chi
 
 @pytest.fixture
 def index(tmp_path):
-    with an_index(tmp_path, "D01", "CCWIS") as index:
+    with open_test_index(tmp_path, "D01", "CCWIS") as index:
         yield index
 
 

@@ -10,13 +10,13 @@ from mpi.domain.errors import NotAuthenticated
 from mpi.domain.roles import Role
 from mpi.service.access.sign_in import authenticate_session, sign_in
 from mpi.service.core.index import SignInLimits
-from tests.people import PASSWORD, quick_passwords
+from tests.people import PASSWORD, cheap_password_hashing
 from tests.unit.cli.conftest import is_one_line
 
 
 @pytest.fixture(autouse=True)
 def _cheap_hashing():
-    with quick_passwords():
+    with cheap_password_hashing():
         yield
 
 

@@ -10,7 +10,7 @@ from mpi.config import Settings
 from mpi.service.maintenance import model_capacity
 from mpi.service.maintenance.model_capacity import CapacityExcess
 from tests.index import load_rows, many_children
-from tests.loads import in_small_chunks, stopped_after
+from tests.loads import in_small_chunks, interrupted_load
 from tests.unit.cli.conftest import HEADER, is_one_line
 
 ANA = "1,Ana,Lopez,2010-01-02,43001"
@@ -51,14 +51,16 @@ def test_the_table_shows_the_sum_and_the_rejects_file(mpi, home, a_file):
     assert not (home / "rejects").exists()
 
 
-def test_a_load_beyond_the_models_capacity_gives_a_warning(
-    mpi, home, a_file, monkeypatch
-):
+def test_a_load_beyond_the_models_capacity_gives_a_warning(mpi, home, a_file, monkeypatch):
     path = a_file(ANA, BEN)
     assert mpi("ingest", path, "--source", "sis").err == ""
     monkeypatch.setattr(model_capacity, "find_capacity_excess", lambda *_: CapacityExcess(3_200, 100))
     result = mpi("ingest", path, "--source", "sis")
-    assert (result.code, "for 100 records" in result.err, "5.0 bits too high" in result.err) == (0, True, True)
+    assert (result.code, "for 100 records" in result.err, "5.0 bits too high" in result.err) == (
+        0,
+        True,
+        True,
+    )
 
 
 def test_a_file_of_rejected_rows_only_fails(mpi, home, a_file):
@@ -77,17 +79,23 @@ def test_a_load_held_by_a_guard_exits_3_and_loads_once_confirmed(mpi, home, a_fi
     smaller_file = a_file(ANA, name="less.csv")
     held_result = mpi("ingest", smaller_file, "--source", "sis", "--snapshot", "full", "--json")
     assert held_result.code == 3
-    assert (held_result.json["status"], held_result.json["held"], held_result.json["withdrawn"]) == ("held", 1, 0)
+    assert (held_result.json["status"], held_result.json["held"], held_result.json["withdrawn"]) == (
+        "held",
+        1,
+        0,
+    )
     assert "--confirm" in held_result.err
     assert is_one_line(held_result.err)
-    confirmed_result = mpi("ingest", smaller_file, "--source", "sis", "--snapshot", "full", "--confirm", "--json")
+    confirmed_result = mpi(
+        "ingest", smaller_file, "--source", "sis", "--snapshot", "full", "--confirm", "--json"
+    )
     assert (confirmed_result.code, confirmed_result.json["withdrawn"]) == (0, 1)
 
 
 def test_an_unfinished_load_of_the_same_source_is_reported(mpi, home, a_file, monkeypatch):
     in_small_chunks(monkeypatch)
     index = open_index(Settings())
-    with stopped_after(monkeypatch, 1):
+    with interrupted_load(monkeypatch, 1):
         load_rows(index, "sis", *many_children(400), digest="another reading")
     index.database.dispose()
     result = mpi("ingest", a_file(ANA), "--source", "sis")
@@ -101,7 +109,9 @@ def test_an_unfinished_load_of_the_same_source_is_reported(mpi, home, a_file, mo
 def test_yesterdays_file_after_todays_is_history(mpi, home, a_file):
     mpi("ingest", a_file(ANA), "--source", "sis", "--as-of", "2026-02-02")
     older_file = a_file("1,Anna,Lopez,2010-01-02,43001", name="older.csv")
-    assert mpi("ingest", older_file, "--source", "sis", "--as-of", "2026-02-01", "--json").json["history"] == 1
+    assert (
+        mpi("ingest", older_file, "--source", "sis", "--as-of", "2026-02-01", "--json").json["history"] == 1
+    )
 
 
 def test_where_loads_only_the_matching_rows(mpi, home, a_file):
@@ -205,7 +215,11 @@ def test_a_large_dry_run_finds_the_same_links_as_a_small_one(mpi, home, tmp_path
     small = mpi("ingest", "few.csv", "--source", "sis", "--dry-run", "--json").json
 
     def weight(report):
-        return next(sample_record["match_weight"] for sample_record in report["sample"] if sample_record["local_id"] == "1")
+        return next(
+            sample_record["match_weight"]
+            for sample_record in report["sample"]
+            if sample_record["local_id"] == "1"
+        )
 
     assert weight(large) == pytest.approx(weight(small), abs=1e-6)
     assert large["receipt"]["created"] == 522

@@ -8,7 +8,7 @@ from mpi.domain.viewer import make_operator
 from mpi.service.recluster.derived_sync import WRITING
 from mpi.service.records.upsert import upsert
 from tests.index import a_child
-from tests.interrupted import Elsewhere, forget_who_began, interrupt
+from tests.interrupted import FakeSparkEngine, forget_starting_process, interrupt_recluster
 from tests.models import tiny_model
 
 
@@ -18,9 +18,9 @@ def interrupted_run(home, monkeypatch):
     index = open_index(Settings())
     for number in (1, 2):
         upsert(index, make_operator(), "sis", a_child(str(number)))
-    interrupt(monkeypatch, index, open_matcher(str(Settings().model)), WRITING, Elsewhere())
+    interrupt_recluster(monkeypatch, index, open_matcher(str(Settings().model)), WRITING, FakeSparkEngine())
     index.database.dispose()
-    forget_who_began(monkeypatch)
+    forget_starting_process(monkeypatch)
 
 
 @pytest.mark.usefixtures("interrupted")
@@ -67,9 +67,7 @@ def test_an_outdated_standardizer_blocks_comparison_and_the_error_names_the_reme
         assert "mpi recluster --model FOLDER --apply" in result.err
 
 
-def test_moving_from_an_outdated_model_keeps_the_enterprise_ids(
-    mpi, index_of_earlier_version, newer_model
-):
+def test_moving_from_an_outdated_model_keeps_the_enterprise_ids(mpi, index_of_earlier_version, newer_model):
     plan = mpi("recluster", "--model", newer_model, "--json").json
     assert (plan["records"], plan["applied"], plan["nothing_to_do"]) == (2, False, True)
     assert mpi("recluster", "--model", newer_model, "--apply", "--json").json["applied"]
@@ -85,17 +83,15 @@ def test_an_interrupted_move_from_an_outdated_model_is_resumed(mpi, newer_model,
     assert mpi("recluster", "--model", newer_model).code == 0
     index = open_index(Settings(), for_model_change=True)
     keep_model(Settings(), newer_model)
-    interrupt(monkeypatch, index, open_matcher(newer_model), WRITING)
+    interrupt_recluster(monkeypatch, index, open_matcher(newer_model), WRITING)
     index.database.dispose()
-    forget_who_began(monkeypatch)
+    forget_starting_process(monkeypatch)
     runs = mpi("recluster", "--resume", "--json").json
     assert [(run["model"], run["stage"]) for run in runs] == [("newer/1", "done"), ("earlier/1", "done")]
     assert mpi("verify").code == 0
 
 
-def test_a_new_model_under_the_name_of_an_outdated_one_is_refused(
-    mpi, index_of_earlier_version, tmp_path
-):
+def test_a_new_model_under_the_name_of_an_outdated_one_is_refused(mpi, index_of_earlier_version, tmp_path):
     result = mpi("recluster", "--model", str(tiny_model(tmp_path / "again", name="earlier")), "--apply")
     assert result.code == 7
     assert "publish this one as a new version" in result.err

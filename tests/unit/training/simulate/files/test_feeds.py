@@ -19,7 +19,7 @@ from mpi.domain.snapshot import Snapshot
 from mpi.intake.reader import open_file
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.loads.load_guards import LoadEffect, find_hold_reason
-from tests.index import OPERATOR, an_index
+from tests.index import OPERATOR, open_test_index
 from training.__main__ import build_app
 from training.simulate.files.feed_files import FEED_FIELDS, FeedPlan, save_feeds
 from training.simulate.files.feeds import FEED_TRUTH_FIELDS, BlockFeed, estimate_cast_size, estimate_children
@@ -299,7 +299,7 @@ def test_blocks_share_no_record_or_person(tmp_path: Path) -> None:
 
 def test_every_week_loads_into_an_index(tmp_path: Path) -> None:
     save_feeds(make_plan(weeks=2, children=150), tmp_path / "feeds", ignore_progress)
-    with an_index(tmp_path / "index", *SourceSystem) as index:
+    with open_test_index(tmp_path / "index", *SourceSystem) as index:
         for line in read(tmp_path / "feeds" / "feeds.csv"):
             rows = open_file(tmp_path / "feeds" / line["file"], None, None)
             options = LoadOptions(Snapshot(line["snapshot"]), parse_moment(line["as_of"]))
