@@ -90,8 +90,8 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     for router in fast_path_routers:
         app.include_router(router)
     for module in (
-        records, loads, sources, persons, golden, explanations, decisions, proposals, crosswalk, tasks, quality,
-        questions, freezes, consents, saved_views, health,
+        records, loads, sources, persons, golden, explanations, decisions, proposals, crosswalk, tasks,
+        quality, questions, freezes, consents, saved_views, health,
     ):  # fmt: skip
         app.include_router(module.router)
     authentication.install(app, open_pages=open_pages)

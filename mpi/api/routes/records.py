@@ -119,18 +119,16 @@ def post_rekey(
     response_class=BulkResponse,
     summary="Send many records, one per line",
     responses={**describe_problems(), **BULK_RESPONSE},
+    dependencies=[permit(Action.RECORD_WRITE)],
     openapi_extra=BULK_REQUEST,
 )
-async def post_bulk(
-    request: Request, viewer: CallerDep, sent_credentials: CredentialsDep, _: NoQueryDep
-) -> BulkResponse:
+async def post_bulk(request: Request, sent_credentials: CredentialsDep, _: NoQueryDep) -> BulkResponse:
     """Upsert many records, one NDJSON line each, answered in order.
 
     Each line holds a canonical record and its `source`. A line that is refused is answered with a `problem`
     and does not stop the rest; so is each line that comes after the key was revoked. For a whole file, `mpi
     ingest` is faster and applies load guards.
     """
-    require_permission(viewer, Action.RECORD_WRITE)
     return BulkResponse(
         answer_lines(request.app, sent_credentials, request.stream(), request.scope[REQUEST_ID])
     )
