@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mpi.domain import clock
-from tests.people import ManualClock
+from tests.accounts import ManualClock
 from tests.postgres import NoServerError, start_postgres
 
 # The time to draw examples depends on how busy the machine is, and says nothing of the code.

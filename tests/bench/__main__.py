@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import batch, beside, delta, online, scoring, state
+from tests.bench import delta, online, recluster, scoring, simulated_index, splink_comparison
 from tests.postgres import start_postgres
 
 PARTS = ("load", "online", "delta", "scoring", "batch")
@@ -25,7 +25,7 @@ PACKAGES = ("splink", "duckdb", "sqlalchemy", "fastapi", "uvicorn", "uvloop", "h
 
 
 def main() -> int:
-    """Measure what docs/benchmarks.md lists, on this machine." asked=argument"""
+    """Measure what docs/benchmarks.md lists, on this machine."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=main.__doc__)
     parser.add_argument("--records", type=int, default=100_000, help="source records of the simulated state")
     parser.add_argument("--store", choices=("sqlite", "postgresql", "both"), default="sqlite")
@@ -52,10 +52,10 @@ def bench(arguments: argparse.Namespace) -> dict[str, object]:
         if not (state_folder / "state").exists():
             step(f"simulating {arguments.records:,} records")
             results["simulate_s"] = round(
-                state.simulate(state_folder / "state", arguments.records, seed=1), 1
+                simulated_index.simulate(state_folder / "state", arguments.records, seed=1), 1
             )
         if _CHANGING & set(arguments.parts):
-            state.simulate(
+            simulated_index.simulate(
                 folder / "fresh", max(arguments.records // 5, int(arguments.seconds * 2_000)), seed=2
             )
         stores = ("sqlite", "postgresql") if arguments.store == "both" else (arguments.store,)
@@ -71,33 +71,33 @@ def _measure_store(
 ) -> dict[str, object]:
     step(f"{store}: from files to enterprise IDs")
     state_folder = arguments.keep or folder
-    made = (
-        state.make_or_reuse(state_folder, arguments.records, url, arguments.model)
+    bench_index = (
+        simulated_index.make_or_reuse(state_folder, arguments.records, url, arguments.model)
         if url is None
-        else state.make(state_folder / "state", folder / store, url, arguments.model)
+        else simulated_index.make(state_folder / "state", folder / store, url, arguments.model)
     )
     results: dict[str, object] = {
         "load": {
-            "records": made.records,
-            "seconds": round(made.load_s, 1),
-            "per_second": round(made.records / made.load_s),
-            "peak_mb": made.peak_mb,
-            "processor_s": made.processor_s,
-            "database_mb": round(sum(f.stat().st_size for f in made.home.glob("mpi.db*")) / 1e6),
+            "records": bench_index.records,
+            "seconds": round(bench_index.load_s, 1),
+            "per_second": round(bench_index.records / bench_index.load_s),
+            "peak_mb": bench_index.peak_mb,
+            "processor_s": bench_index.processor_s,
+            "database_mb": round(sum(f.stat().st_size for f in bench_index.home.glob("mpi.db*")) / 1e6),
         }
     }
     if "batch" in arguments.parts:
         step(f"{store}: re-cluster")
-        results["recluster"] = batch.measure(made)
+        results["recluster"] = recluster.measure(bench_index)
     if "scoring" in arguments.parts and store == "sqlite":
         step("scoring, beside Splink")
-        results["scoring"] = scoring.measure(made)
+        results["scoring"] = scoring.measure(bench_index)
     if arguments.keep is not None and url is None and _CHANGING & set(arguments.parts):
-        made = state.copy_index(made, folder / store)
+        bench_index = simulated_index.copy_index(bench_index, folder / store)
     if "online" in arguments.parts:
         step(f"{store}: over HTTP")
         results["http"] = online.measure(
-            made,
+            bench_index,
             state_folder / "state",
             folder / "fresh",
             arguments.calls,
@@ -106,12 +106,12 @@ def _measure_store(
         )
     if "beside" in arguments.parts:
         step(f"{store}: over HTTP, in turn with Splink")
-        results["beside_splink"] = beside.measure(
-            made, state_folder / "state", folder / "fresh", arguments.workers
+        results["beside_splink"] = splink_comparison.measure(
+            bench_index, state_folder / "state", folder / "fresh", arguments.workers
         )
     if "delta" in arguments.parts:
         step(f"{store}: one record in a hundred, a night later")
-        results["delta"] = delta.measure(made, state_folder / "state", folder / "fresh", folder)
+        results["delta"] = delta.measure(bench_index, state_folder / "state", folder / "fresh", folder)
     return results
 
 

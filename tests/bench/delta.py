@@ -5,7 +5,7 @@ import json
 from itertools import islice, pairwise
 from pathlib import Path
 
-from tests.bench.state import BenchIndex
+from tests.bench.simulated_index import BenchIndex
 
 RECORDS_PER_DELTA_ROW = 100
 """Records of the index for each row of the delta."""
@@ -16,13 +16,13 @@ AS_OF = "2026-10-01T04:00:00.000000Z"
 _MOVED_FIELDS = ("address_line1", "address_line2", "city", "postal_code", "county", "phone")
 
 
-def measure(made: BenchIndex, state: Path, fresh: Path, folder: Path) -> dict[str, object]:
+def measure(bench_index: BenchIndex, state: Path, fresh: Path, folder: Path) -> dict[str, object]:
     """Seconds of ``mpi ingest`` with one row for each hundred records, and their share of the full load's.
 
     Beside it the seconds of a file of one new record: what a command takes to begin and to end.
 
     Args:
-        made: the index, which it changes.
+        bench_index: the index, which it changes.
         state: the simulated state that it holds.
         fresh: another, none of whose records it holds.
         folder: where the file is written.
@@ -31,9 +31,9 @@ def measure(made: BenchIndex, state: Path, fresh: Path, folder: Path) -> dict[st
     files = state / f"{source}.csv", fresh / f"{source}.csv"
     command = "ingest", str(file), "--source", source, "--confirm", "--json"
     _write(file, *files, 1)
-    _, least, _ = made.run(*command)
-    rows = _write(file, *files, max(made.records // RECORDS_PER_DELTA_ROW, ROWS_PER_NEW_RECORD))
-    printed, seconds, _ = made.run(*command)
+    _, least, _ = bench_index.run(*command)
+    rows = _write(file, *files, max(bench_index.records // RECORDS_PER_DELTA_ROW, ROWS_PER_NEW_RECORD))
+    printed, seconds, _ = bench_index.run(*command)
     counts = json.loads(printed)
     return {
         "rows": rows,
@@ -41,7 +41,7 @@ def measure(made: BenchIndex, state: Path, fresh: Path, folder: Path) -> dict[st
         "updated": counts["updated"],
         "seconds": round(seconds, 1),
         "one_record_s": round(least, 1),
-        "share_of_load": round(seconds / made.load_s, 4),
+        "share_of_load": round(seconds / bench_index.load_s, 4),
     }
 
 

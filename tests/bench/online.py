@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
-from tests.bench.state import BenchIndex, BenchServer, read_records, serving
-from tests.bench.wire import Call, HttpClient, run_concurrently, summarize, time_calls
+from tests.bench.http_client import Call, HttpClient, run_concurrently, summarize, time_calls
+from tests.bench.simulated_index import BenchIndex, BenchServer, read_records, serving
 
 CLIENT_COUNT = 8
 WARM_UP_CALLS = 100
@@ -22,12 +22,12 @@ TARGET_SOURCE = "ccwis"
 
 
 def measure(
-    made: BenchIndex, state: Path, fresh: Path, calls: int, seconds: float, workers: int
+    bench_index: BenchIndex, state: Path, fresh: Path, calls: int, seconds: float, workers: int
 ) -> dict[str, object]:
     """Measure every figure over HTTP.
 
     Args:
-        made: the index.
+        bench_index: the index.
         state: the simulated state that it holds.
         fresh: another state, none of whose records it holds.
         calls: resolves to time with one client.
@@ -35,45 +35,45 @@ def measure(
         workers: processes that serve.
     """
     results: dict[str, object] = {}
-    with serving(made, workers) as server:
-        results["keys_merged_s"] = wait_for_compaction(made)
-        wires = [HttpClient(server.port, made.key) for _ in range(CLIENT_COUNT)]
-        stream = resolves(wires[0], state, fresh)
-        look_ups = _look_ups(wires[0], made, state)
+    with serving(bench_index, workers) as server:
+        results["keys_merged_s"] = wait_for_compaction(bench_index)
+        clients = [HttpClient(server.port, bench_index.key) for _ in range(CLIENT_COUNT)]
+        stream = resolves(clients[0], state, fresh)
+        look_ups = _look_ups(clients[0], bench_index, state)
         for call in itertools.islice(stream, WARM_UP_CALLS * workers):
-            wires[0].send(call)
-        results["resolve"] = _measure_one_client(server, wires[0], itertools.islice(stream, calls))
+            clients[0].send(call)
+        results["resolve"] = _measure_one_client(server, clients[0], itertools.islice(stream, calls))
         by_local_id, by_eid = look_ups
         results["look_up_by_local_id"] = _measure_one_client(
-            server, wires[0], itertools.islice(by_local_id, LOOK_UP_COUNT)
+            server, clients[0], itertools.islice(by_local_id, LOOK_UP_COUNT)
         )
         results["look_up_by_eid"] = _measure_one_client(
-            server, wires[0], itertools.islice(by_eid, LOOK_UP_COUNT)
+            server, clients[0], itertools.islice(by_eid, LOOK_UP_COUNT)
         )
         shares = [itertools.islice(by_local_id, n, None, CLIENT_COUNT) for n in range(CLIENT_COUNT)]
         prepared_calls = [list(itertools.islice(share, 2_000)) for share in shares]
         results["look_up_8_clients"] = _measure_many_clients(
-            server, wires, [itertools.cycle(each) for each in prepared_calls], min(seconds, 10)
+            server, clients, [itertools.cycle(each) for each in prepared_calls], min(seconds, 10)
         )
         most_calls = int(seconds * 100)
-        writes = [list(itertools.islice(stream, most_calls)) for _ in wires]
+        writes = [list(itertools.islice(stream, most_calls)) for _ in clients]
         results["resolve_8_clients"] = _measure_many_clients(
-            server, wires, [iter(each) for each in writes], seconds
+            server, clients, [iter(each) for each in writes], seconds
         )
-        results["look_up_while_loading"] = _look_up_while_loading(made, fresh, wires[0], by_local_id)
-        for wire in wires:
-            wire.close()
+        results["look_up_while_loading"] = _look_up_while_loading(bench_index, fresh, clients[0], by_local_id)
+        for client in clients:
+            client.close()
     return results
 
 
-def wait_for_compaction(made: BenchIndex) -> float:
+def wait_for_compaction(bench_index: BenchIndex) -> float:
     """Wait until the server has compacted the key segments of the load; return the seconds.
 
     Raises:
         TimeoutError: the segments are not compacted in time.
     """
     began = time.monotonic()
-    with made.opened() as index:
+    with bench_index.open() as index:
         while _count_uncompacted_rows(index):
             if time.monotonic() - began > KEYS_MERGED_WITHIN_S:
                 raise TimeoutError(f"keys are in runs still after {KEYS_MERGED_WITHIN_S} s")
@@ -86,23 +86,23 @@ def _count_uncompacted_rows(index: Index) -> int:
         return unit.keys.segments.count_uncompacted_rows()
 
 
-def _measure_one_client(server: BenchServer, wire: HttpClient, calls: Iterable[Call]) -> dict[str, float]:
+def _measure_one_client(server: BenchServer, client: HttpClient, calls: Iterable[Call]) -> dict[str, float]:
     """Time the calls of one client, one after the other."""
-    server_before, client_before = server.spent(), time.process_time()
-    durations = time_calls(wire, calls)
+    server_before, client_before = server.processor_seconds(), time.process_time()
+    durations = time_calls(client, calls)
     return summarize(durations) | _processor_times(
-        server.spent() - server_before, time.process_time() - client_before, len(durations)
+        server.processor_seconds() - server_before, time.process_time() - client_before, len(durations)
     )
 
 
 def _measure_many_clients(
-    server: BenchServer, wires: Sequence[HttpClient], shares: Sequence[Iterator[Call]], seconds: float
+    server: BenchServer, clients: Sequence[HttpClient], shares: Sequence[Iterator[Call]], seconds: float
 ) -> dict[str, float]:
     """Time the calls of all clients at once."""
-    server_before, client_before = server.spent(), time.process_time()
-    results = run_concurrently(wires, shares, seconds)
+    server_before, client_before = server.processor_seconds(), time.process_time()
+    results = run_concurrently(clients, shares, seconds)
     return results | _processor_times(
-        server.spent() - server_before, time.process_time() - client_before, int(results["calls"])
+        server.processor_seconds() - server_before, time.process_time() - client_before, int(results["calls"])
     )
 
 
@@ -114,35 +114,40 @@ def _processor_times(server: float, generator: float, calls: int) -> dict[str, f
     }
 
 
-def resolves(wire: HttpClient, state: Path, fresh: Path, prefix: str = "") -> Iterator[Call]:
+def resolves(client: HttpClient, state: Path, fresh: Path, prefix: str = "") -> Iterator[Call]:
     """Yield upserts of new and known children in turn, each under a new local ID with a prefix."""
     new, known = read_records(fresh, "district_north"), read_records(state, "district_south")
     for number, (new_record, known_record) in enumerate(zip(new, known, strict=False)):
-        yield wire.put(TARGET_SOURCE, {**new_record, "local_id": f"{prefix}new-{number}"})
-        yield wire.put(TARGET_SOURCE, {**known_record, "local_id": f"{prefix}known-{number}"})
+        yield client.put(TARGET_SOURCE, {**new_record, "local_id": f"{prefix}new-{number}"})
+        yield client.put(TARGET_SOURCE, {**known_record, "local_id": f"{prefix}known-{number}"})
 
 
-def _look_ups(wire: HttpClient, made: BenchIndex, state: Path) -> tuple[Iterator[Call], Iterator[Call]]:
+def _look_ups(
+    client: HttpClient, bench_index: BenchIndex, state: Path
+) -> tuple[Iterator[Call], Iterator[Call]]:
     """Return endless reads of the crosswalk of random records, by local ID and by enterprise ID."""
     records = list(itertools.islice(read_records(state, "district_north"), 20_000))
     random.Random(1).shuffle(records)
     paths = [f"/v1/crosswalk?source=district_north&local_id={record['local_id']}" for record in records]
-    eids = [str(wire.send(wire.get(path))["enterprise_id"]) for path in paths[:500]]
+    eids = [str(client.send(client.get(path))["enterprise_id"]) for path in paths[:500]]
     return (
-        itertools.cycle([wire.get(path) for path in paths]),
-        itertools.cycle([wire.get(f"/v1/persons/{eid}") for eid in eids]),
+        itertools.cycle([client.get(path) for path in paths]),
+        itertools.cycle([client.get(f"/v1/persons/{eid}") for eid in eids]),
     )
 
 
 def _look_up_while_loading(
-    made: BenchIndex, fresh: Path, wire: HttpClient, look_ups: Iterator[Call]
+    bench_index: BenchIndex, fresh: Path, client: HttpClient, look_ups: Iterator[Call]
 ) -> dict[str, object]:
     """Time look-ups from the start of a load of one file to its end."""
     command = [sys.executable, "-m", "mpi", "ingest", str(fresh / "state_ssid.csv"), "--source", "state_ssid"]
     durations: list[float] = []
     with subprocess.Popen(
-        [*command, "--confirm"], env=made.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, "--confirm"],
+        env=bench_index.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as load:
         while load.poll() is None:
-            durations += time_calls(wire, itertools.islice(look_ups, 20))
+            durations += time_calls(client, itertools.islice(look_ups, 20))
     return {**summarize(durations), "longest_ms": round(max(durations), 1), "load_exit": load.returncode}

@@ -27,9 +27,9 @@ from mpi.service.core.index import Index
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
-from tests.bench import state
+from tests.accounts import PASSWORD, add_person
+from tests.bench import simulated_index
 from tests.bench.__main__ import machine, step
-from tests.people import PASSWORD, add_person
 from tests.postgres import start_postgres
 
 LIMIT_MS = 300
@@ -51,13 +51,13 @@ def main() -> int:
         with start_postgres() if arguments.store == "postgresql" else nullcontext() as server:
             url = None if server is None else server.url(server.new_database())
             step(f"an index of {arguments.records:,} records")
-            made = state.make_or_reuse(folder, arguments.records, url)
-            pages = measure(made, folder / "state", arguments.calls)
+            bench_index = simulated_index.make_or_reuse(folder, arguments.records, url)
+            pages = measure(bench_index, folder / "state", arguments.calls)
     slow = sorted(name for name, times in pages.items() if times["p95_ms"] > LIMIT_MS)
     results = {
         "machine": machine(),
         "store": arguments.store,
-        "records": made.records,
+        "records": bench_index.records,
         "pages": pages,
         "slow": slow,
     }
@@ -65,14 +65,14 @@ def main() -> int:
     return 1 if slow else 0
 
 
-def measure(made: state.BenchIndex, files: Path, calls: int) -> dict[str, dict[str, float]]:
+def measure(bench_index: simulated_index.BenchIndex, files: Path, calls: int) -> dict[str, dict[str, float]]:
     """Return figures by page: first request, median, 95th percentile and processor time in ms.
 
     The processor time is the server's mean, in steps of a hundredth of a second, without PostgreSQL.
     """
-    with made.opened() as index:
+    with bench_index.open() as index:
         draw_blind_sample(index, make_operator())
-        account_names = _add_accounts(index, made.sources)
+        account_names = _add_accounts(index, bench_index.sources)
         keys = [
             question.key for question in load_queue_page(index, make_operator(), Filters(), 200).questions
         ]
@@ -80,10 +80,10 @@ def measure(made: state.BenchIndex, files: Path, calls: int) -> dict[str, dict[s
     step("asking for pages")
     results: dict[str, dict[str, float]] = {}
     processes_before = _child_processes()
-    with state.serving(made, 1) as server:
+    with simulated_index.serving(bench_index, 1) as server:
         processor_ms = _processor_reader(_child_processes() - processes_before)
         clients = {name: signed_in_client(f"http://127.0.0.1:{server.port}", name) for name in account_names}
-        requests = _page_requests(clients, keys, eids, files, made.sources)
+        requests = _page_requests(clients, keys, eids, files, bench_index.sources)
         for name, request in requests.items():
             results[name] = _time_page(request, calls, processor_ms)
             step(f"  {name}: {results[name]}")
@@ -164,7 +164,7 @@ def _page_requests(
 
 def _search_terms(files: Path, source: str) -> list[dict[str, str]]:
     """Return search terms for children that the index knows."""
-    rows = islice(state.read_records(files, source), 0, 4_000, 20)
+    rows = islice(simulated_index.read_records(files, source), 0, 4_000, 20)
     return [
         {"source": source} | {name: str(row.get(name) or "") for name in ("local_id", *_SEARCH_FIELDS)}
         for row in rows

@@ -8,15 +8,15 @@ from typing import Any
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from tests.bench.searching import open_splink_search
-from tests.bench.state import BenchIndex
+from tests.bench.simulated_index import BenchIndex
+from tests.bench.splink_search import open_splink_search
 
 SPLINK_CALLS = 10
 
 
-def measure(made: BenchIndex) -> dict[str, object]:
+def measure(bench_index: BenchIndex) -> dict[str, object]:
     """Time the scoring of a pair and a search, in this process."""
-    with made.opened() as index:
+    with bench_index.open() as index:
         features, pairs = sample_pairs(index)
         return {"pair": _time_pairs(index, features, pairs), "splink": _time_splink(index, features, pairs)}
 

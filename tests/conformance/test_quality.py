@@ -17,7 +17,7 @@ from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
 from mpi.storage.repositories.review.desk_counts import StewardAnswers
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
-from tests.index import OPERATOR, open_test_index, load_rows, many_children
+from tests.index import OPERATOR, load_rows, many_children, open_test_index
 
 ANA = Viewer("ana", "data_quality", frozenset({Action.TASK_WORK, Action.LINK_REPORT}), None)
 

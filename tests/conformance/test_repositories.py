@@ -20,7 +20,7 @@ from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.tables import RecordRow
 from mpi.storage.unit_of_work.database import Lock
-from tests.index import OPERATOR, a_child, all_keys, open_test_index, load_rows, many_children, pack_keys
+from tests.index import OPERATOR, a_child, all_keys, load_rows, many_children, open_test_index, pack_keys
 
 TODAY = "2026-01-01"
 LEAST, GREATEST = -(2**63), 2**63 - 1

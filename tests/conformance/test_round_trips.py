@@ -8,8 +8,8 @@ from mpi.service.access.clients import add_client, authenticate
 from mpi.service.core.group_commit import MAX_STEPS, GroupCommit
 from mpi.service.records.upsert import upsert
 from mpi.storage.driver.pipeline import Pipeline
-from tests.index import OPERATOR, a_child, open_test_index, many_children
-from tests.waiting import at_once
+from tests.concurrent_calls import at_once
+from tests.index import OPERATOR, a_child, many_children, open_test_index
 
 CREATED, LINKED = 2, 3
 """Round trips of a resolve of an unmatched new record and of a matched one, including the commit."""

@@ -24,9 +24,9 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from mpi.storage.repositories.review.task_work import QuestionWork
 from mpi.storage.repositories.review.tasks import Task
+from tests.accounts import add_person
 from tests.bench.pages import signed_in_client
 from tests.index import OPERATOR, open_test_index
-from tests.people import add_person
 from tests.postgres import start_postgres
 from tests.unit.api.live import serving
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mpi.api.app import create_app
-from tests.index import a_child, open_test_index, load_rows, many_children
+from tests.index import a_child, load_rows, many_children, open_test_index
 from tests.postgres import start_postgres
 from tests.unit.api.live import a_key, calling
 

@@ -25,7 +25,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert
 from mpi.storage.repositories.sources.batches import Batch
-from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children
+from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, open_test_index
 from tests.postgres import PostgresServer, start_postgres
 
 LOADED_RECORDS = 700
@@ -260,7 +260,7 @@ def main() -> int:
             server = stack.enter_context(start_postgres())
             place = TestedIndex(place.home, server.url(server.new_database()), server)
         if arguments.migrations:
-            from tests.laws.migration import kill_upgrades  # built upon this module
+            from tests.laws.migration_crash import kill_upgrades  # built upon this module
 
             if place.server is not None:
                 place = TestedIndex(place.home, place.server.url(place.server.new_schema()), place.server)

@@ -149,7 +149,9 @@ class Oracle:
         """Return the statements that wait for review: doubtful, and newer than all that count."""
         statements = self.said.get(address, ())
         latest_statement = max((s for s in statements if s.counts), default=None)
-        return sorted(s for s in statements if s.doubted and (latest_statement is None or s > latest_statement))
+        return sorted(
+            s for s in statements if s.doubted and (latest_statement is None or s > latest_statement)
+        )
 
     @property
     def asked(self) -> set[Address]:
@@ -177,12 +179,20 @@ class Oracle:
         own_receipts = answered.pop(step)
         other_receipts = frozenset(receipt for each in answered.values() for receipt in each)
         for address, statements in list(self.said.items()):
-            first_statement = min((s for s in statements if s.receipt in own_receipts and s.counts), default=None)
+            first_statement = min(
+                (s for s in statements if s.receipt in own_receipts and s.counts), default=None
+            )
             if release and first_statement is not None:
-                reopened = {s.receipt for s in statements if s.counts and s >= first_statement and s.content is not None}
+                reopened = {
+                    s.receipt
+                    for s in statements
+                    if s.counts and s >= first_statement and s.content is not None
+                }
                 self._mark(address, reopened - other_receipts, doubted=True)
             elif not release:
-                refused_contents = [s.content for s in statements if s.receipt in own_receipts - other_receipts and s.refused]
+                refused_contents = [
+                    s.content for s in statements if s.receipt in own_receipts - other_receipts and s.refused
+                ]
                 reopened = {s.receipt for s in statements if s.refused and s.content in refused_contents}
                 self._mark(address, reopened - other_receipts, doubted=True, refused=False)
             self._judge_again(address)
@@ -371,7 +381,9 @@ class Oracle:
                 for member in groups[0][1:]:
                     root[find(member)] = find(groups[0][0])
             elif kind is DecisionKind.DIFFERENT:
-                different_pairs += [(a, b) for n, g in enumerate(groups) for h in groups[n + 1 :] for a in g for b in h]
+                different_pairs += [
+                    (a, b) for n, g in enumerate(groups) for h in groups[n + 1 :] for a in g for b in h
+                ]
         if any(find(a) == find(b) for a, b in different_pairs):
             return
         for address in list(root):

@@ -10,8 +10,8 @@ from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert, withdraw
-from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children
-from tests.laws.crowd import upsert_concurrently
+from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, open_test_index
+from tests.laws.concurrent_processes import upsert_concurrently
 
 TWINS = ("Jayden", "Jaylen")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.laws.crash import TestedIndex, kill_often
-from tests.laws.migration import kill_upgrades
+from tests.laws.migration_crash import kill_upgrades
 from tests.postgres import start_postgres
 
 

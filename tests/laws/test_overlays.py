@@ -15,8 +15,8 @@ from mpi.service.records.upsert import withdraw
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, load_rows
-from tests.laws.families import content_to_json
-from tests.laws.test_machine import EXAMPLES, Laws, empty_home
+from tests.laws.record_strategies import content_to_json
+from tests.laws.test_state_machine import EXAMPLES, Laws, empty_home
 
 __all__ = ["empty_home"]
 

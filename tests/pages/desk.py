@@ -23,7 +23,7 @@ from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, report_link
-from tests.index import a_child, open_test_index, crosswalk, load_rows, many_children
+from tests.index import a_child, crosswalk, load_rows, many_children, open_test_index
 from tests.unit.api.live import serving
 
 PASSWORD = "a river runs under nine bridges"

@@ -112,7 +112,9 @@ def test_search_finds_a_person_and_stores_nothing(mpi, home):
     matches = mpi("search", "--json", send=ANA).json
     assert [match["enterprise_id"] for match in matches] == [eid]
     assert matches[0]["band"] == "LINK"
-    assert matches[0]["match_weight"] == pytest.approx(sum(part["bits"] for part in matches[0]["explanation"]))
+    assert matches[0]["match_weight"] == pytest.approx(
+        sum(part["bits"] for part in matches[0]["explanation"])
+    )
     assert eid in mpi("search", send=ANA).out
     assert mpi("report", "summary", "--json").json["rows"][0]["count"] == 1
 
@@ -176,9 +178,7 @@ def test_a_statistical_export_holds_every_record_under_separate_ids(mpi, home, t
     assert len(set(ids)) == 3
 
 
-def test_a_statistical_export_links_typos_between_files_but_not_within_one(
-    mpi, home, tmp_path
-):
+def test_a_statistical_export_links_typos_between_files_but_not_within_one(mpi, home, tmp_path):
     children = [f"{n},Child{n:02},Family{n:02},20{10 + n % 10}-03-{n % 28 + 1:02},43001" for n in range(60)]
     within = ["C,Belinda,Novakova,2013-05-06,", "D,Belindaa,Novakovaa,2013-05-06,"]
     rows = {
@@ -233,7 +233,9 @@ def test_scoring_of_a_whole_index_keeps_the_memory_limit(mpi, home, monkeypatch,
     resolve_ana(mpi)
     memory_limits, weigh_pairs = [], DuckDbEngine.weigh_pairs
     monkeypatch.setattr(
-        DuckDbEngine, "weigh_pairs", lambda self, *arguments: memory_limits.append(self.memory) or weigh_pairs(self, *arguments)
+        DuckDbEngine,
+        "weigh_pairs",
+        lambda self, *arguments: memory_limits.append(self.memory) or weigh_pairs(self, *arguments),
     )
     assert mpi(command, "--memory", "300MB").code == 0
     assert memory_limits == ["300MB"]

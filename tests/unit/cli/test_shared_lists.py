@@ -10,9 +10,7 @@ def write_children(tmp_path):
     return str(path)
 
 
-def test_aged_lists_are_reported_and_refreshed_lists_are_planned_before_they_apply(
-    mpi, home, tmp_path
-):
+def test_aged_lists_are_reported_and_refreshed_lists_are_planned_before_they_apply(mpi, home, tmp_path):
     mpi("ingest", write_children(tmp_path), "--source", "sis")
     result = mpi("recluster")
     assert "1 to be listed and 0 no longer" in result.err

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.index import open_test_index, load_rows, many_children
+from tests.index import load_rows, many_children, open_test_index
 from tests.loads import SMALL_CHUNKS
 
 

@@ -8,7 +8,7 @@ import pytest
 from phonenumbers.phonenumberutil import PhoneMetadata, region_codes_for_country_code
 
 from mpi.standardize.phones import parse_phones
-from tests.unit.standardize.making import SEAL, features_of
+from tests.unit.standardize.record_factory import SEAL, features_of
 
 
 def alternatives(pattern):
@@ -56,7 +56,9 @@ class TestPhones:
             for kind in ("general_desc", "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost",
                          "personal_number", "voip", "pager", "uan", "voicemail"):  # fmt: skip
                 pattern = getattr(getattr(metadata, kind), "national_number_pattern", None) or r"\d{3}"
-                assert all(re.search(r"\\d\{[3-9]\}\Z", alternative) for alternative in alternatives(pattern)), (region, kind)
+                assert all(
+                    re.search(r"\\d\{[3-9]\}\Z", alternative) for alternative in alternatives(pattern)
+                ), (region, kind)
 
     def test_a_plainly_written_number_is_parsed_like_the_library_does(self):
         rng = random.Random(5)
@@ -64,7 +66,9 @@ class TestPhones:
         valid = 0
         for _ in range(1_500):
             area = rng.choice((f"{rng.randrange(200, 1000)}", "614", "246", "876", "523", "800", "983"))
-            text = rng.choice(formats).format(area, f"{rng.randrange(1000):03}", f"{rng.randrange(10_000):04}")
+            text = rng.choice(formats).format(
+                area, f"{rng.randrange(1000):03}", f"{rng.randrange(10_000):04}"
+            )
             number = phonenumbers.parse(text, "US")
             valid += phonenumbers.is_valid_number(number)
             expected = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
@@ -135,14 +139,22 @@ class TestGuardians:
         ],
     )  # fmt: skip
     def test_placement_adults_and_professionals_are_no_evidence(self, relation):
-        guardian = {"guardian_first_name": "P", "guardian_last_name": "Ortiz", "guardian_relationship": relation}
+        guardian = {
+            "guardian_first_name": "P",
+            "guardian_last_name": "Ortiz",
+            "guardian_relationship": relation,
+        }
         assert features_of(**guardian).guardians == ()
 
     @pytest.mark.parametrize(
         "relation", ["Mother", "father", "Grandmother", "Legal guardian", "Stepfather", "", None]
     )
     def test_family_members_are_evidence(self, relation):
-        guardian = {"guardian_first_name": "P", "guardian_last_name": "Foster", "guardian_relationship": relation}
+        guardian = {
+            "guardian_first_name": "P",
+            "guardian_last_name": "Foster",
+            "guardian_relationship": relation,
+        }
         assert features_of(**guardian).guardians == ("P FOSTER",)
 
 
@@ -157,7 +169,9 @@ class TestIdentifiers:
         )
 
     def test_case_and_punctuation_do_not_matter(self):
-        features = features_of(identifiers=[identifier("state_id", "ab-12"), identifier("State ID", "AB12", "oh")])
+        features = features_of(
+            identifiers=[identifier("state_id", "ab-12"), identifier("State ID", "AB12", "oh")]
+        )
         assert len(features.identifiers) == 1
 
     def test_one_number_from_two_districts_is_two_identifiers(self):

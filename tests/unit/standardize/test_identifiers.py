@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import Identifier
 from mpi.standardize.identifiers import IdentifierTokens, tokenize_identifiers
-from tests.unit.standardize.making import SEAL
+from tests.unit.standardize.record_factory import SEAL
 
 DIGITS = st.text("0123456789", min_size=8, max_size=12).filter(lambda text: text.strip("09"))
 

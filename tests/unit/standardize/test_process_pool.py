@@ -48,7 +48,8 @@ def leave_cyclic_garbage(folder):
 
 def test_a_worker_does_not_collect_garbage_as_it_ends(tmp_path):
     assert (
-        len(list(map_chunks(leave_cyclic_garbage, [str(tmp_path)] * (MIN_PARALLEL_CHUNKS + 4), 2))) == MIN_PARALLEL_CHUNKS + 4
+        len(list(map_chunks(leave_cyclic_garbage, [str(tmp_path)] * (MIN_PARALLEL_CHUNKS + 4), 2)))
+        == MIN_PARALLEL_CHUNKS + 4
     )
     assert not (tmp_path / "sought").exists()
 

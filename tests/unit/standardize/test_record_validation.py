@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mpi.domain.errors import RecordError
 from mpi.domain.record import SENT_FIELDS, Address, Enrollment, Flag, Guardian, OtherName
 from mpi.standardize.record_validation import validate_record
-from tests.unit.standardize.making import NOW, SEAL, issues_of, validate, record_of
+from tests.unit.standardize.record_factory import NOW, SEAL, issues_of, record_of, validate
 
 
 def refusal(**fields: object) -> RecordError:

@@ -16,7 +16,7 @@ from mpi.standardize.serialization import (
     record_to_bytes,
     to_canonical_fields,
 )
-from tests.unit.standardize.making import validate, record_of
+from tests.unit.standardize.record_factory import record_of, validate
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 MAYBE = st.none() | TEXT

@@ -16,7 +16,7 @@ from mpi.standardize.shared_values import (
     SharedValues,
     drop_shared_values,
 )
-from tests.unit.standardize.making import SEAL, features_of
+from tests.unit.standardize.record_factory import SEAL, features_of
 
 SHELTER = {"address_line1": "500 Haven Rd", "city": "Lima", "postal_code": "43010"}
 SHELTER_KEY = "500 HAVEN RD|43010"
@@ -67,26 +67,40 @@ def test_a_common_guardian_name_is_not_treated_as_shared():
 
 
 def test_city_and_postal_code_of_a_shared_address_are_kept():
-    remaining = without_shared_values(features_of(first_name="Ana", address_line2="Unit B", **SHELTER), children(**SHELTER))
+    remaining = without_shared_values(
+        features_of(first_name="Ana", address_line2="Unit B", **SHELTER), children(**SHELTER)
+    )
     assert (remaining.street_number, remaining.street, remaining.unit) == (None, None, None)
     assert (remaining.given, remaining.city, remaining.postal_code) == ("ANA", "LIMA", "43010")
 
 
 def test_another_address_of_the_record_is_kept_with_its_columns():
     remaining = without_shared_values(features_of(addresses=[OTHER_ADDRESS, SHELTER]), children(**SHELTER))
-    assert (remaining.addresses, remaining.street_number, remaining.street) == (("12 OAK ST|45402",), "12", "OAK ST")
+    assert (remaining.addresses, remaining.street_number, remaining.street) == (
+        ("12 OAK ST|45402",),
+        "12",
+        "OAK ST",
+    )
     remaining = without_shared_values(features_of(addresses=[SHELTER, OTHER_ADDRESS]), children(**SHELTER))
-    assert (remaining.addresses, remaining.street_number, remaining.street) == (("12 OAK ST|45402",), None, None)
+    assert (remaining.addresses, remaining.street_number, remaining.street) == (
+        ("12 OAK ST|45402",),
+        None,
+        None,
+    )
 
 
 def test_a_shared_address_is_no_placement_home():
-    own_features = features_of(addresses=[{**SHELTER, "type": "group_home"}, {**OTHER_ADDRESS, "type": "foster_home"}])
+    own_features = features_of(
+        addresses=[{**SHELTER, "type": "group_home"}, {**OTHER_ADDRESS, "type": "foster_home"}]
+    )
     assert without_shared_values(own_features, children(**SHELTER)).placement_homes == ("12 OAK ST|45402",)
 
 
 def test_a_unit_in_a_shared_house_is_a_separate_home():
     house = children(**SHELTER)
-    first, neighbor, different_unit = (without_shared_values(features_of(address_line2=f"Apt {n}", **SHELTER), house) for n in (3, 3, 7))
+    first, neighbor, different_unit = (
+        without_shared_values(features_of(address_line2=f"Apt {n}", **SHELTER), house) for n in (3, 3, 7)
+    )
     assert first.addresses == neighbor.addresses == (f"{SHELTER_KEY}|3",)
     assert not set(first.addresses) & set(different_unit.addresses)
     assert (first.street_number, first.street, first.unit) == (None, None, None)
@@ -165,6 +179,7 @@ def test_the_digest_of_a_list_is_computed_once(monkeypatch):
 
 def test_the_difference_of_two_lists_can_be_counted():
     smaller, larger = (
-        find_shared_values([*children(**SHELTER), *more_children], SEAL) for more_children in ((), children(phone="614-555-0134"))
+        find_shared_values([*children(**SHELTER), *more_children], SEAL)
+        for more_children in ((), children(phone="614-555-0134"))
     )
     assert (larger - smaller, smaller - larger, smaller - NO_SHARED_VALUES) == (1, 0, 1)

@@ -2,7 +2,7 @@ import pytest
 
 from mpi.standardize.serialization import record_to_bytes, to_canonical_fields
 from mpi.standardize.ssn import is_ssn_system
-from tests.unit.standardize.making import SEAL, features_of, issues_of, validate, record_of
+from tests.unit.standardize.record_factory import SEAL, features_of, issues_of, record_of, validate
 
 GOOD = "219-09-9998"
 DIGITS = "219099998"

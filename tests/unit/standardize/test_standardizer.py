@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
 from mpi.standardize.serialization import features_to_bytes
 from mpi.standardize.standardizer import standardize
-from tests.unit.standardize.making import SEAL, features_of, record_of
+from tests.unit.standardize.record_factory import SEAL, features_of, record_of
 
 CHILD = {
     "first_name": "Ana", "middle_name": "Lucía", "last_name": "Ruiz-Díaz", "birth_date": "2012-03-04",
@@ -167,7 +167,10 @@ class TestHardCases:
         assert set(two_names.surname_tokens) & set(one_name.surname_tokens) == {"GARCIA"}
 
     def test_two_last_names_are_equal_in_either_order_and_with_a_hyphen(self):
-        hyphenated, reversed_names = features_of(last_name="Lopez-Ramirez"), features_of(last_name="Ramirez Lopez")
+        hyphenated, reversed_names = (
+            features_of(last_name="Lopez-Ramirez"),
+            features_of(last_name="Ramirez Lopez"),
+        )
         assert hyphenated.surname_tokens == reversed_names.surname_tokens
 
     def test_a_placeholder_of_a_twin_is_no_name_and_marks_a_multiple_birth(self):
@@ -199,7 +202,10 @@ class TestHardCases:
         assert (with_suffix.suffix, without_suffix.suffix) == ("JR", None)
 
     def test_a_single_name_in_both_fields_is_no_last_name(self):
-        in_one_field, in_both_fields = features_of(first_name="Htoo"), features_of(first_name="Htoo", last_name="Htoo")
+        in_one_field, in_both_fields = (
+            features_of(first_name="Htoo"),
+            features_of(first_name="Htoo", last_name="Htoo"),
+        )
         assert in_one_field == in_both_fields
 
     def test_a_foster_parent_is_no_guardian(self):

@@ -9,9 +9,9 @@ from mpi.api.app import create_app
 from mpi.api.request import bulk, record_body
 from mpi.domain.viewer import Action, make_operator
 from mpi.service.access.clients import revoke_client
+from tests.concurrent_calls import until
 from tests.index import a_child, crosswalk
 from tests.unit.api.live import a_key, calling, problem
-from tests.waiting import until
 
 
 def line(local_id: str, **changes) -> str:

@@ -18,7 +18,7 @@ from mpi.service.recluster.run_executor import abandon, list_runs
 from mpi.service.recluster.run_publisher import RELEASING
 from mpi.service.records.upsert import upsert
 from tests.index import OPERATOR, a_child, open_test_index
-from tests.interrupted import FakeSparkEngine, forget_starting_process, interrupt_recluster
+from tests.interrupted_recluster import FakeSparkEngine, forget_starting_process, interrupt_recluster
 from tests.models import tiny_model
 from tests.unit.api.live import a_key, calling
 

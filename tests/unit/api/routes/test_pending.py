@@ -2,7 +2,7 @@
 
 from mpi.api.app import create_app
 from mpi.service.core.block_limits import BlockLimits
-from tests.index import OPERATOR, a_child, open_test_index, load_rows, with_settings
+from tests.index import OPERATOR, a_child, load_rows, open_test_index, with_settings
 from tests.unit.api.live import a_key, calling
 
 

@@ -5,7 +5,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
 from tests.desk import load_doubtful_pairs
-from tests.index import open_test_index, load_rows, many_children
+from tests.index import load_rows, many_children, open_test_index
 from tests.unit.api.live import a_key, calling, problem
 
 

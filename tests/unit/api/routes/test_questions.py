@@ -4,7 +4,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
-from tests.desk import later, add_doubtful_pair
+from tests.desk import add_doubtful_pair, later
 from tests.index import open_test_index
 from tests.unit.api.live import a_key, calling, problem
 

@@ -7,8 +7,8 @@ import pytest
 from mpi.api.app import create_app
 from mpi.api.server import resumption
 from mpi.service.indexing import compaction
-from tests.index import open_test_index, load_rows
-from tests.loads import children, in_small_chunks, check_index, count_uncompacted_records
+from tests.index import load_rows, open_test_index
+from tests.loads import check_index, children, count_uncompacted_records, in_small_chunks
 
 
 @pytest.fixture

@@ -41,7 +41,11 @@ def _combine(expressions):
     combined = st.tuples(expressions, st.sampled_from(["AND", "OR"]), expressions).map(
         lambda operands: f"({operands[0]} {operands[1]} {operands[2]})"
     )
-    return combined | expressions.map(lambda operands: f"(NOT {operands})") | expressions.map(lambda operands: f"({operands}) IS NOT TRUE")
+    return (
+        combined
+        | expressions.map(lambda operands: f"(NOT {operands})")
+        | expressions.map(lambda operands: f"({operands}) IS NOT TRUE")
+    )
 
 
 conditions = st.recursive(_texts | _comparisons_of_other_types | _lists, _combine, max_leaves=8)
@@ -108,8 +112,15 @@ def test_a_lambda_is_shared_as_a_whole():
 
 def test_the_default_model_computes_no_expression_twice_for_near_pairs():
     model = load_model(find_model_folder())
-    lowering = [comparison for comparison in compile_scorer(model).parameters.comparisons if comparison.only_lowers]
-    conditions_used = [level.condition for comparison in lowering for level in comparison.levels if level.condition is not None]
+    lowering = [
+        comparison for comparison in compile_scorer(model).parameters.comparisons if comparison.only_lowers
+    ]
+    conditions_used = [
+        level.condition
+        for comparison in lowering
+        for level in comparison.levels
+        if level.condition is not None
+    ]
     conditions_used += model.cautions.conditions.values()
     shared = share_subexpressions(conditions_used, "shared_")
     sql_text = " ".join([*shared.conditions, *(term.sql for layer in shared.layers for term in layer)])

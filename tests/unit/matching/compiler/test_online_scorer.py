@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.match_model import find_model_folder, load_model
-from tests.unit.matching.pairs import near_record, random_record
+from tests.unit.matching.random_features import near_record, random_record
 
 MODEL = load_model(find_model_folder())
 SCORER = compile_scorer(MODEL)

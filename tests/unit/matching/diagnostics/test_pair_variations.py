@@ -82,13 +82,18 @@ def test_a_variation_changes_only_its_subject():
     left, right = features(**KNOWN), features(**{**KNOWN, **OTHER})
     for (subject, _), pair in variations(left, right).items():
         for before, after in ((left, pair.left), (right, pair.right)):
-            changed = {column for column in FEATURE_COLUMNS if getattr(before, column) != getattr(after, column)}
+            changed = {
+                column for column in FEATURE_COLUMNS if getattr(before, column) != getattr(after, column)
+            }
             assert changed <= set(COLUMNS_OF_SUBJECT[subject])
 
 
 @pytest.mark.parametrize("subject", COMPARISON_OF_SUBJECT)
 def test_same_missing_and_different_are_read_as_such(subject):
-    same_pair, different_pair = (features(**KNOWN), features(**KNOWN)), (features(**KNOWN), features(**KNOWN | OTHER))
+    same_pair, different_pair = (
+        (features(**KNOWN), features(**KNOWN)),
+        (features(**KNOWN), features(**KNOWN | OTHER)),
+    )
     comparison = COMPARISON_OF_SUBJECT[subject]
     same = {"identifiers": "one in common", "middle": "same name"}.get(subject, "same")
     assert level(variations(*different_pair)[subject, "same"], comparison) == same

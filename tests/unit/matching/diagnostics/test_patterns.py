@@ -70,7 +70,9 @@ def test_other_agreements_do_not_change_the_pattern(scorer):
     other = replace(
         fuller, birth_date="2014-03-10", birth_dates=("2014-03-10",), addresses=("9 ELM ST|43001",)
     )
-    assert find_error_pattern(scorer, fuller, other) == find_error_pattern(scorer, CHILD, with_birth_date("2014-03-10"))
+    assert find_error_pattern(scorer, fuller, other) == find_error_pattern(
+        scorer, CHILD, with_birth_date("2014-03-10")
+    )
 
 
 def test_the_heavier_of_two_errors_counts(scorer):

@@ -164,7 +164,9 @@ def test_a_stopped_key_is_replaced_by_its_rules_refinement():
     assert set(all_keys) - set(with_stop) == {("names", "ANA\x1fGARCIA")}
     assert name_key not in with_stop.values()
     refined_key = with_stop["names", "ANA\x1fGARCIA\x1f2014"]
-    with_both_stopped = compute_keys_by_rule(child, spec.with_stopped_keys(frozenset({name_key, refined_key})), SEAL)
+    with_both_stopped = compute_keys_by_rule(
+        child, spec.with_stopped_keys(frozenset({name_key, refined_key})), SEAL
+    )
     assert with_both_stopped.keys() == all_keys.keys() - {("names", "ANA\x1fGARCIA")}
     postal_key = all_keys["postal", "43001\x1fA"]
     unrefined = compute_keys_by_rule(child, spec.with_stopped_keys(frozenset({postal_key})), SEAL)

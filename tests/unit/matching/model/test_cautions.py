@@ -15,7 +15,7 @@ from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA
 from mpi.matching.scoring.splink_scorer import score_pairs
 from tests.models import tiny_model
-from tests.unit.matching.pairs import random_records
+from tests.unit.matching.random_features import random_records
 
 ISAIAH = Features(
     given="ISAIAH",

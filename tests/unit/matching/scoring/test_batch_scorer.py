@@ -12,7 +12,7 @@ from mpi.matching.scoring.feature_batches import batch_stored_features
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA
 from mpi.matching.scoring.splink_scorer import score_stored_pairs
 from mpi.standardize.serialization import features_to_bytes
-from tests.unit.matching.pairs import random_records
+from tests.unit.matching.random_features import random_records
 
 MODEL = load_model(find_model_folder())
 FLOOR = -200.0

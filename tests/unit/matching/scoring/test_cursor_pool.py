@@ -149,7 +149,9 @@ def test_an_interrupt_during_scoring_does_not_wait_for_the_query(tmp_path, monke
     monkeypatch.setattr(PairQuery, "weigh", note_and_weigh)
     monkeypatch.setattr(PairQuery, "write_sql", lambda *_: TWO_MINUTES)
     pairs = pa.table({"lo": range(-50, 0), "hi": range(50)}, schema=PAIR_SCHEMA)
-    with LoadScorer(load_model(find_model_folder()), ScoringResources(tmp_path), pairs_per_thread=10) as scorer:
+    with LoadScorer(
+        load_model(find_model_folder()), ScoringResources(tmp_path), pairs_per_thread=10
+    ) as scorer:
         with interrupt_soon(has_begun):
             scorer.score(pairs, -200.0, ())
         assert scorer._connection.sql("SELECT current_setting('disabled_optimizers')").fetchall() == [("",)]

@@ -11,7 +11,7 @@ from mpi.matching.scoring.shared_value_counts import open_shared_value_table
 from mpi.standardize.serialization import features_to_bytes
 from mpi.standardize.shared_value_detection import find_shared_values
 from mpi.standardize.shared_values import make_shared_values
-from tests.unit.matching.pairs import random_records
+from tests.unit.matching.random_features import random_records
 
 SEAL = KeyedHash(b"s" * 32)
 

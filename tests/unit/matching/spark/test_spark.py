@@ -41,10 +41,10 @@ from mpi.matching.spark.session import open_session
 from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.standardize.serialization import features_to_bytes
-from tests.index import OPERATOR, a_child, open_test_index, load_rows, partition_of
+from tests.index import OPERATOR, a_child, load_rows, open_test_index, partition_of
 from tests.models import tiny_model
-from tests.unit.matching.pairs import random_records
-from tests.unit.matching.test_one_score import (
+from tests.unit.matching.random_features import random_records
+from tests.unit.matching.test_scorer_equality import (
     library_model,
     model_of,
     notebook_model,

@@ -17,8 +17,8 @@ from mpi.service.access.accounts import (
 )
 from mpi.service.access.clients import add_client
 from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
+from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import OPERATOR, all_stored_bytes
-from tests.people import PASSWORD, add_person, cheap_password_hashing
 
 
 @pytest.fixture(autouse=True)

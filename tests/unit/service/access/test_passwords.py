@@ -7,7 +7,7 @@ from argon2.profiles import CHEAPEST
 
 from mpi.domain.errors import InputError
 from mpi.service.access import passwords
-from tests.people import cheap_password_hashing
+from tests.accounts import cheap_password_hashing
 
 NAMES = ("ana.ruiz", "Ana María Ruiz")
 

@@ -20,8 +20,8 @@ from mpi.service.access.sign_in import (
     sign_out,
 )
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
+from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import OPERATOR
-from tests.people import PASSWORD, add_person, cheap_password_hashing
 
 WRONG = "wrong wrong wrong"
 

@@ -14,7 +14,7 @@ from mpi.service.indexing import background_compaction
 from mpi.service.processes import pacing
 from mpi.storage.key_index.key_segments import KeySegments
 from tests.index import OPERATOR, load_rows, make_tuning, with_tuning
-from tests.loads import children, check_index, interrupted_load, count_uncompacted_records
+from tests.loads import check_index, children, count_uncompacted_records, interrupted_load
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from mpi.service.loads import chunk_writer, pair_prefetch
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.storage.key_index.key_segments import KeySegments
 from tests.index import OPERATOR, load_rows, many_children, with_tuning
-from tests.loads import children, check_index, interrupted_load, count_uncompacted_records
+from tests.loads import check_index, children, count_uncompacted_records, interrupted_load
 
 
 def segment_marks(index) -> list[int]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mpi.service.maintenance.model_capacity import CapacityExcess, find_capacity_excess
-from tests.index import OPERATOR, open_test_index, load_rows, many_children
+from tests.index import OPERATOR, load_rows, many_children, open_test_index
 
 
 @pytest.mark.parametrize(("fitted_for", "excess_bits"), [(40, None), (21, None), (20, 1.0), (10, 2.0)])

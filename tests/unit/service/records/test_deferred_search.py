@@ -10,7 +10,7 @@ from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import Outcome, upsert, withdraw
-from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, partition_of, with_settings
+from tests.index import OPERATOR, a_child, crosswalk, load_rows, open_test_index, partition_of, with_settings
 
 NAMESAKE_COUNT = 8
 

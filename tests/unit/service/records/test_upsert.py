@@ -13,7 +13,7 @@ from mpi.service.persons.persons import look_up_lineage, look_up_person
 from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import Outcome, read, upsert, withdraw
-from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children, partition_of
+from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, open_test_index, partition_of
 
 
 def upsert_child(index, source, **changes):

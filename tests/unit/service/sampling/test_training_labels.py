@@ -15,7 +15,7 @@ from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.sampling.training_labels import HEADER, export_labels
 from mpi.service.stewardship.decisions import DecisionRequest, decide, report_link
 from mpi.service.stewardship.undo import undo_decision
-from tests.index import OPERATOR, open_test_index, crosswalk, load_rows, many_children
+from tests.index import OPERATOR, crosswalk, load_rows, many_children, open_test_index
 from tests.unit.service.sampling.test_blind_review import add_second_review, steward
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mpi.standardize.address.streets import parse_street, parse_unit
 from mpi.standardize.address.usps_abbreviations import STREET_SUFFIXES
-from tests.unit.standardize.making import features_of
+from tests.unit.standardize.record_factory import features_of
 
 ADDRESS_COLUMNS = ("street_number", "street", "unit", "city", "state", "postal_code")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.standardize.making import features_of
+from tests.unit.standardize.record_factory import features_of
 
 OWN_ADDRESS = {"address_line1": "12 Oak St", "postal_code": "45402"}
 PLACEMENT_ADDRESS = {"address_line1": "61 Lake Dr", "postal_code": "43011"}
@@ -46,8 +46,15 @@ def test_family_and_professionals_make_no_placement_home(relation):
 
 def test_a_guardian_affects_only_the_first_address_and_the_type_takes_precedence():
     guardian = {"guardian_last_name": "Ortiz", "guardian_relationship": "foster parent"}
-    assert features_of(addresses=[PLACEMENT_ADDRESS, OWN_ADDRESS], **guardian).placement_homes == (PLACEMENT_KEY,)
-    assert features_of(addresses=[{**OWN_ADDRESS, "type": "removal_home"}, PLACEMENT_ADDRESS], **guardian).placement_homes == ()
+    assert features_of(addresses=[PLACEMENT_ADDRESS, OWN_ADDRESS], **guardian).placement_homes == (
+        PLACEMENT_KEY,
+    )
+    assert (
+        features_of(
+            addresses=[{**OWN_ADDRESS, "type": "removal_home"}, PLACEMENT_ADDRESS], **guardian
+        ).placement_homes
+        == ()
+    )
 
 
 def test_a_confidential_record_has_no_placement_home():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpi.standardize.fields.dates import parse_date, swap_day_and_month, to_iso_day
-from tests.unit.standardize.making import features_of
+from tests.unit.standardize.record_factory import features_of
 
 
 @pytest.mark.parametrize(

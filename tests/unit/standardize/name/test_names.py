@@ -9,7 +9,7 @@ from mpi.standardize.name.names import (
     parse_suffix,
     parse_surname,
 )
-from tests.unit.standardize.making import features_of
+from tests.unit.standardize.record_factory import features_of
 
 # Words that names consist of, and what people and systems put between and around them.
 WORDS = st.sampled_from(
@@ -127,10 +127,14 @@ class TestNicknames:
         ],
     )
     def test_a_nickname_and_its_formal_name_share_a_root(self, nickname, formal_name):
-        shared = set(features_of(first_name=nickname).given_roots) & set(features_of(first_name=formal_name).given_roots)
+        shared = set(features_of(first_name=nickname).given_roots) & set(
+            features_of(first_name=formal_name).given_roots
+        )
         assert formal_name.upper() in shared
 
-    @pytest.mark.parametrize(("first_name", "second_name"), [("Jayden", "Jaylen"), ("Marcus", "Malik"), ("Ava", "Eva")])
+    @pytest.mark.parametrize(
+        ("first_name", "second_name"), [("Jayden", "Jaylen"), ("Marcus", "Malik"), ("Ava", "Eva")]
+    )
     def test_names_that_only_look_similar_share_no_root(self, first_name, second_name):
         assert not set(features_of(first_name=first_name).given_roots) & set(
             features_of(first_name=second_name).given_roots

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.unit.standardize.making import features_of
+from tests.unit.standardize.record_factory import features_of
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_crosswalk
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, open_test_index, load_rows, many_children
+from tests.index import OPERATOR, load_rows, many_children, open_test_index
 
 LINES = """
 INSERT INTO disclosure (id, at, client, action, record_ids, fields, handle) VALUES

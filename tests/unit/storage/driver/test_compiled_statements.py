@@ -59,7 +59,10 @@ def test_a_list_is_written_out_as_sqlalchemy_writes_it(statement, length):
 
 def test_a_statement_with_a_long_list_is_prepared_at_its_first_use():
     statements = Statements(sqlite.dialect(paramstyle="qmark"))
-    first_statement, second_statement = select(column("id")).where(IDS.whereclause), select(column("id")).where(IDS.whereclause)
+    first_statement, second_statement = (
+        select(column("id")).where(IDS.whereclause),
+        select(column("id")).where(IDS.whereclause),
+    )
     parameters = {"kind": "a", "ids": list(range(99))}
     assert statements.prepared(first_statement, parameters) is None
     assert statements.prepared(first_statement, parameters) is not None

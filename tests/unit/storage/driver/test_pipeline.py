@@ -92,7 +92,9 @@ def test_text_that_postgresql_cannot_store_is_refused_and_not_cut(database, valu
             unit.connection.execute(echo, {"value": sent_value}).scalar()
 
 
-def test_a_statement_without_a_result_is_sent_with_the_next_one_that_has_one(database_with_prepared_statements, monkeypatch):
+def test_a_statement_without_a_result_is_sent_with_the_next_one_that_has_one(
+    database_with_prepared_statements, monkeypatch
+):
     with database_with_prepared_statements.write(make_operator(), "test") as unit:
         round_trips = count_round_trips(monkeypatch, unit.connection)
         for name in ("three", "four", "five"):
@@ -181,7 +183,10 @@ def test_an_autocommit_read_takes_one_round_trip(database_with_prepared_statemen
 
 
 def test_a_refused_autocommit_statement_is_reported(database_with_prepared_statements):
-    with pytest.raises(StoreError), database_with_prepared_statements.read_autocommit(make_operator()) as unit:
+    with (
+        pytest.raises(StoreError),
+        database_with_prepared_statements.read_autocommit(make_operator()) as unit,
+    ):
         unit.connection.execute(_ADD, {"name": "one", "next": 1})
     with database_with_prepared_statements.read_autocommit(make_operator()) as unit:
         assert unit.connection.execute(_COUNT).scalar() == 2

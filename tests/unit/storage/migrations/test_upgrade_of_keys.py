@@ -64,7 +64,9 @@ def test_a_downgrade_compacts_the_keys_in_segments(older_schema):
     # One key is in both tables by damage, and one is in no segment.
     connection.execute(text("INSERT INTO blocking_key VALUES (1, 1, 4, 3), (1, 1, 6, 9)"))
     command.downgrade(config, "0012")
-    rows_after = connection.execute(text("SELECT config_id, group_id, key, record_id FROM blocking_key")).all()
+    rows_after = connection.execute(
+        text("SELECT config_id, group_id, key, record_id FROM blocking_key")
+    ).all()
     expected = {(row[0], *row[2:]) for row in rows} | {(1, 1, 6, 9)}
     assert sorted(tuple(row) for row in rows_after) == sorted(expected)
     assert "recent_key" not in inspect(connection).get_table_names()
@@ -77,7 +79,9 @@ def test_an_upgrade_compacts_the_keys_in_segments_of_rows(older_schema):
     connection.execute(text("INSERT INTO recent_key VALUES (1, 5, 1, -9, 3), (1, 7, 2, 4, 8)"))
     connection.execute(text("INSERT INTO blocking_key VALUES (1, 1, -9, 3), (1, 1, 6, 9)"))
     command.upgrade(config, "0014")
-    rows_after = connection.execute(text("SELECT config_id, group_id, key, record_id FROM blocking_key")).all()
+    rows_after = connection.execute(
+        text("SELECT config_id, group_id, key, record_id FROM blocking_key")
+    ).all()
     assert sorted(tuple(row) for row in rows_after) == [(1, 1, -9, 3), (1, 1, 6, 9), (1, 2, 4, 8)]
     connection.execute(text("DELETE FROM blocking_key"))
 
@@ -86,17 +90,34 @@ def test_a_downgrade_compacts_packed_keys_without_the_deleted_ones(older_schema)
     connection, config = older_schema
     command.upgrade(config, "0014")
     insert = text("INSERT INTO key_run VALUES (:number, :config, 7, 1, 2, :size, 1, :keys, :records)")
-    for number, configuration, rows in ((1, 1, [(-9, 3), (4, 8)]), (2, 1, [(4, 8), (5, 3)]), (3, 2, [(5, 8)])):
+    for number, configuration, rows in (
+        (1, 1, [(-9, 3), (4, 8)]),
+        (2, 1, [(4, 8), (5, 3)]),
+        (3, 2, [(5, 8)]),
+    ):
         keys, records = (np.array(column, STORED_DTYPE).tobytes() for column in zip(*rows, strict=True))
-        values = {"number": number, "config": configuration, "size": len(rows), "keys": keys, "records": records}
+        values = {
+            "number": number,
+            "config": configuration,
+            "size": len(rows),
+            "keys": keys,
+            "records": records,
+        }
         connection.execute(insert, values)
     # In the first segment record 8 is deleted, and a compaction has moved the first key.
     connection.execute(text("INSERT INTO gone_from_runs (config_id, record_id, run) VALUES (1, 8, 1)"))
     connection.execute(text("INSERT INTO key_merge VALUES (1, 1, 1, -9, 3)"))
     connection.execute(text("INSERT INTO blocking_key VALUES (1, 1, -9, 3)"))
     command.downgrade(config, "0013")
-    rows_after = connection.execute(text("SELECT config_id, group_id, key, record_id FROM blocking_key")).all()
-    assert sorted(tuple(row) for row in rows_after) == [(1, 1, -9, 3), (1, 1, 4, 8), (1, 1, 5, 3), (2, 1, 5, 8)]
+    rows_after = connection.execute(
+        text("SELECT config_id, group_id, key, record_id FROM blocking_key")
+    ).all()
+    assert sorted(tuple(row) for row in rows_after) == [
+        (1, 1, -9, 3),
+        (1, 1, 4, 8),
+        (1, 1, 5, 3),
+        (2, 1, 5, 8),
+    ]
     assert connection.execute(text("SELECT count(*) FROM recent_key")).scalar() == 0
     connection.execute(text("DELETE FROM blocking_key"))
 
@@ -126,7 +147,9 @@ def test_a_downgrade_removes_lost_keys_from_the_base_table(older_schema):
     rows = "(1, 1, -9, 3), (1, 1, 4, 8), (1, 1, 4, 9), (2, 1, 4, 8), (1, 1, -10, -10)"
     connection.execute(text(f"INSERT INTO blocking_key VALUES {rows}"))
     command.downgrade(config, "0015")
-    rows_after = connection.execute(text("SELECT config_id, group_id, key, record_id FROM blocking_key")).all()
+    rows_after = connection.execute(
+        text("SELECT config_id, group_id, key, record_id FROM blocking_key")
+    ).all()
     assert sorted(tuple(row) for row in rows_after) == [(1, 1, -9, 3), (1, 1, 4, 9), (2, 1, 4, 8)]
     columns = {column["name"] for column in inspect(connection).get_columns("key_run")}
     assert not columns & {"lost_keys", "lost_ids"}

@@ -16,7 +16,7 @@ from mpi.service.review.answers import claim
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from tests.desk import ANN, SIS_STEWARD, similar_child
-from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children
+from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, open_test_index
 
 SMALL_TABLES = {"source", "agency", "client", "epoch", "config", "batch", "counter", "index_info", "key_run"}
 """Tables of few rows, however large the index: sources, clients, loads and key segments, some hundreds."""

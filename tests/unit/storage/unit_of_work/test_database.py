@@ -9,7 +9,7 @@ from mpi.domain.errors import StoreError
 from mpi.domain.viewer import make_operator
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
-from tests.index import open_test_index, load_rows, many_children
+from tests.index import load_rows, many_children, open_test_index
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from mpi.matching.model.blocking_keys import compute_keys
 from mpi.matching.model.match_model import load_model
 from mpi.matching.scoring.splink_engine import find_all_candidate_pairs
 from mpi.service.recluster.recluster_plan import recluster
-from tests.index import OPERATOR, open_test_index, load_rows
+from tests.index import OPERATOR, load_rows, open_test_index
 from training.__main__ import build_app
 from training.current_records import read_current_records
 from training.fit.errors import TrainingError

@@ -11,8 +11,8 @@ from mpi.api.request.forms import MAX_FORM_BYTES, MAX_FORM_FIELDS
 from mpi.domain.roles import Role
 from mpi.service.access.accounts import NewAccount, add_account, end_account
 from mpi.service.access.sign_in import sign_in
+from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import OPERATOR, a_child
-from tests.people import PASSWORD, add_person, cheap_password_hashing
 from tests.unit.api.live import problem, serving
 
 OPEN = {"/sign-in", "/style.css", "/desk.js", "/icon.svg"}

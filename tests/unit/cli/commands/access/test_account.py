@@ -10,7 +10,7 @@ from mpi.domain.errors import NotAuthenticated
 from mpi.domain.roles import Role
 from mpi.service.access.sign_in import authenticate_session, sign_in
 from mpi.service.core.index import SignInLimits
-from tests.people import PASSWORD, cheap_password_hashing
+from tests.accounts import PASSWORD, cheap_password_hashing
 from tests.unit.cli.conftest import is_one_line
 
 

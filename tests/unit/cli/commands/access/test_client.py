@@ -72,7 +72,9 @@ def test_an_incomplete_grant_is_refused(mpi, home, options, code):
 
 
 def test_a_client_cannot_grant_more_than_it_has(index):
-    limited_viewer = Viewer("admin", None, frozenset({Action.CLIENT_ADMIN, Action.REPORT}), frozenset({"sis"}))
+    limited_viewer = Viewer(
+        "admin", None, frozenset({Action.CLIENT_ADMIN, Action.REPORT}), frozenset({"sis"})
+    )
     for scopes, sources in ((["decide"], ["sis"]), (["report"], ["ccwis"]), (["report"], None)):
         with pytest.raises(AccessDenied):
             add_client(index, limited_viewer, "more", scopes, sources)

@@ -8,7 +8,7 @@ from mpi.domain.viewer import make_operator
 from mpi.service.recluster.derived_sync import WRITING
 from mpi.service.records.upsert import upsert
 from tests.index import a_child
-from tests.interrupted import FakeSparkEngine, forget_starting_process, interrupt_recluster
+from tests.interrupted_recluster import FakeSparkEngine, forget_starting_process, interrupt_recluster
 from tests.models import tiny_model
 
 

@@ -46,14 +46,14 @@ from mpi.service.stewardship.decisions import list_decisions
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.serialization import features_from_bytes
 from mpi.standardize.standardizer import standardize
-from tests.index import OPERATOR, a_child, all_keys, open_test_index, crosswalk, load_rows, partition_of
-from tests.laws.families import contents, has_stable_meaning, content_to_json
+from tests.index import OPERATOR, a_child, all_keys, crosswalk, load_rows, open_test_index, partition_of
+from tests.laws.assertion_rules import Speakers
+from tests.laws.consent_rules import Owners
+from tests.laws.decision_rows import decide
 from tests.laws.oracle import Oracle
-from tests.laws.overlays import Overlays
-from tests.laws.owners import Owners
-from tests.laws.speakers import Speakers
-from tests.laws.statements import decide
-from tests.laws.stewards import Stewards
+from tests.laws.overlay_rules import Overlays
+from tests.laws.record_strategies import content_to_json, contents, has_stable_meaning
+from tests.laws.steward_rules import Stewards
 from tests.models import tiny_model
 
 EXAMPLES = int(os.environ.get("LAWS_EXAMPLES", "8"))

@@ -23,9 +23,9 @@ from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, s
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, crosswalk
+from tests.laws.decision_rows import decide as state_decision
+from tests.laws.decision_rows import revoke as state_revoked
 from tests.laws.oracle import Waiting, Word
-from tests.laws.statements import decide as state_decision
-from tests.laws.statements import revoke as state_revoked
 
 KINDS = [DecisionKind.SAME, DecisionKind.DIFFERENT, DecisionKind.UNSURE]
 

@@ -20,7 +20,7 @@ from mpi.service.records.upsert import upsert
 from mpi.storage.key_index import blocking_keys, key_segments
 from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
-from tests.index import OPERATOR, a_child, all_keys, open_test_index, load_rows, many_children, pack_keys
+from tests.index import OPERATOR, a_child, all_keys, load_rows, many_children, open_test_index, pack_keys
 
 LEAST, GREATEST = -(2**63), 2**63 - 1
 SHARED = 5

@@ -26,8 +26,8 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.run_executor import list_runs
 from mpi.service.records.upsert import upsert
 from tests.bench.__main__ import machine, step
-from tests.bench.state import run_measured
-from tests.index import a_child, open_test_index, load_rows
+from tests.bench.simulated_index import run_measured
+from tests.index import a_child, load_rows, open_test_index
 from tests.models import tiny_model
 from tests.postgres import start_postgres
 
@@ -42,9 +42,7 @@ SYNCS, COMMIT_BYTES = 4_000, 160_000
 
 
 def main() -> int:
-    """Apply a re-cluster with the given number of changes, and measure how long other writers wait."
-    asked=arguments found=result
-    """
+    """Apply a re-cluster with the given number of changes, and measure how long other writers wait."""
     parser = argparse.ArgumentParser(prog="scripts/bench-epoch", description=main.__doc__)
     parser.add_argument("--changes", type=int, default=200_000, help="records that change person")
     parser.add_argument("--store", choices=("sqlite", "postgresql", "both"), default="both")

@@ -79,12 +79,12 @@ class HttpClient:
         self._socket.close()
 
 
-def time_calls(wire: HttpClient, calls: Iterable[Call]) -> list[float]:
+def time_calls(client: HttpClient, calls: Iterable[Call]) -> list[float]:
     """Return the milliseconds of each call, one after the other."""
     durations = []
     for call in calls:
         began = time.perf_counter()
-        wire.send(call)
+        client.send(call)
         durations.append((time.perf_counter() - began) * 1000)
     return durations
 
@@ -100,10 +100,10 @@ def summarize(durations: Sequence[float]) -> dict[str, float]:
 
 
 def run_concurrently(
-    wires: Sequence[HttpClient], shares: Sequence[Iterator[Call]], seconds: float
+    clients: Sequence[HttpClient], shares: Sequence[Iterator[Call]], seconds: float
 ) -> dict[str, float]:
     """Call from one thread per connection; return calls per second and the generator's share of a core."""
-    durations: list[list[float]] = [[] for _ in wires]
+    durations: list[list[float]] = [[] for _ in clients]
     deadline = time.perf_counter() + seconds
 
     def work(number: int) -> None:
@@ -111,11 +111,11 @@ def run_concurrently(
             began = time.perf_counter()
             if began > deadline:
                 return
-            wires[number].send(call)
+            clients[number].send(call)
             durations[number].append((time.perf_counter() - began) * 1000)
 
     began, processor_before = time.perf_counter(), time.process_time()
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(wires))]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(clients))]
     for thread in threads:
         thread.start()
     for thread in threads:

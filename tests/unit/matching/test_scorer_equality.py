@@ -24,7 +24,7 @@ from mpi.matching.scoring.feature_batches import STORED_FEATURE_SCHEMA, create_f
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, SplinkEngine, connect_duckdb, make_feature_table
 from mpi.matching.scoring.splink_scorer import score_pairs
 from mpi.standardize.serialization import features_to_bytes
-from tests.unit.matching.pairs import random_records
+from tests.unit.matching.random_features import random_records
 
 FREQUENCIES = Frequencies(
     {

@@ -40,7 +40,7 @@ def upsert_concurrently(index, home: Path, database_url: str | None, source: str
         source: source of the records.
         records: records, distributed over the processes in turn.
     """
-    command = [sys.executable, "-m", "tests.laws.crowd", str(home), database_url or "", source]
+    command = [sys.executable, "-m", "tests.laws.concurrent_processes", str(home), database_url or "", source]
     processes = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(PROCESSES)

@@ -11,15 +11,15 @@ from splink import DuckDBAPI, Linker
 
 from mpi.domain.viewer import make_operator
 from mpi.matching.scoring.splink_engine import _register_frequencies, connect_duckdb, find_all_candidate_pairs
-from tests.bench.searching import feature_table_of
-from tests.bench.state import BenchIndex
+from tests.bench.simulated_index import BenchIndex
+from tests.bench.splink_search import feature_table_of
 
 
-def measure(made: BenchIndex) -> dict[str, object]:
+def measure(bench_index: BenchIndex) -> dict[str, object]:
     """Return seconds of both, and peak memory of ours."""
-    printed, seconds, peak = made.run("recluster", "--dry-run", "--json")
+    printed, seconds, peak = bench_index.run("recluster", "--dry-run", "--json")
     plan = json.loads(printed)
-    splink = _splink(made)
+    splink = _splink(bench_index)
     return {
         "mpi_s": round(seconds, 1),
         "mpi_peak_mb": peak,
@@ -30,9 +30,9 @@ def measure(made: BenchIndex) -> dict[str, object]:
     }
 
 
-def _splink(made: BenchIndex) -> float:
+def _splink(bench_index: BenchIndex) -> float:
     """Return the seconds that Splink takes from stored features and keys to clusters."""
-    with made.opened() as index:
+    with bench_index.open() as index:
         model, columns = index.matcher.model, index.matcher.scorer.columns
         table = feature_table_of(index, columns)
         with index.database.read(make_operator()) as unit:

@@ -7,11 +7,11 @@ import itertools
 import statistics
 from pathlib import Path
 
-from tests.bench.online import wait_for_compaction, resolves
+from tests.bench.http_client import HttpClient, time_calls
+from tests.bench.online import resolves, wait_for_compaction
 from tests.bench.scoring import sample_pairs
-from tests.bench.searching import open_splink_search
-from tests.bench.state import BenchIndex, serving
-from tests.bench.wire import HttpClient, time_calls
+from tests.bench.simulated_index import BenchIndex, serving
+from tests.bench.splink_search import open_splink_search
 
 ROUNDS = 10
 RESOLVE_COUNT = 1_200
@@ -19,34 +19,36 @@ RESOLVE_COUNT = 1_200
 SEARCHES_PER_ROUND = 3
 
 
-def measure(made: BenchIndex, state: Path, fresh: Path, workers: int) -> dict[str, object]:
+def measure(bench_index: BenchIndex, state: Path, fresh: Path, workers: int) -> dict[str, object]:
     """Some resolves and some searches, ten times in turn.
 
     Args:
-        made: the index.
+        bench_index: the index.
         state: the simulated state that it holds.
         fresh: another, none of whose records it holds.
         workers: processes that serve.
     """
-    with made.opened() as index:
+    with bench_index.open() as index:
         features, pairs = sample_pairs(index)
-        asked = itertools.cycle([features[lo] for lo, _ in pairs])
-        with open_splink_search(index) as splink, serving(made, workers) as server:
-            wait_for_compaction(made)
-            wire = HttpClient(server.port, made.key)
-            calls = list(itertools.islice(resolves(wire, state, fresh, "beside"), RESOLVE_COUNT))
+        searched_features = itertools.cycle([features[lo] for lo, _ in pairs])
+        with open_splink_search(index) as splink, serving(bench_index, workers) as server:
+            wait_for_compaction(bench_index)
+            client = HttpClient(server.port, bench_index.key)
+            calls = list(itertools.islice(resolves(client, state, fresh, "beside"), RESOLVE_COUNT))
             size = len(calls) // (ROUNDS + 2)
-            time_calls(wire, calls[: 2 * size])
+            time_calls(client, calls[: 2 * size])
             rounds = [calls[first * size :][:size] for first in range(2, ROUNDS + 2)]
-            splink.predict_between(next(asked))
+            splink.predict_between(next(searched_features))
             took = [
                 (
-                    statistics.median(time_calls(wire, some)),
-                    statistics.median(splink.predict_between(next(asked)) for _ in range(SEARCHES_PER_ROUND)),
+                    statistics.median(time_calls(client, some)),
+                    statistics.median(
+                        splink.predict_between(next(searched_features)) for _ in range(SEARCHES_PER_ROUND)
+                    ),
                 )
                 for some in rounds
             ]
-            wire.close()
+            client.close()
     return {
         "resolve_p50_ms": round(statistics.median(ours for ours, _ in took), 2),
         "predict_between_p50_ms": round(statistics.median(theirs for _, theirs in took), 1),

@@ -132,9 +132,14 @@ class Owners:
         decisions = [self.oracle.words[number] for number in pending_step.words]
         records = {a for word in decisions for group in word.groups for a in group}
         single_record = all(word.corrects is not None for word in decisions)
-        pending_step.asked |= self.asked_of(records - self.oracle.sealed, self.before, single_record=single_record)
+        pending_step.asked |= self.asked_of(
+            records - self.oracle.sealed, self.before, single_record=single_record
+        )
         if owner is None:
-            assert (effect.approval, effect.consent_of) == (pending_step.second, tuple(sorted(pending_step.open)))
+            assert (effect.approval, effect.consent_of) == (
+                pending_step.second,
+                tuple(sorted(pending_step.open)),
+            )
         if pending_step.second or pending_step.open:
             assert crosswalk(self.index) == self.before
         else:
@@ -142,23 +147,33 @@ class Owners:
             self.hear_words()
             self.hear_holds()
 
-    @precondition(lambda self: any(pending_step.second for pending_step in self.oracle.waiting_steps.values()))
+    @precondition(
+        lambda self: any(pending_step.second for pending_step in self.oracle.waiting_steps.values())
+    )
     @rule(data=st.data())
     def approve(self, data):
-        steps = sorted(step for step, pending_step in self.oracle.waiting_steps.items() if pending_step.second)
+        steps = sorted(
+            step for step, pending_step in self.oracle.waiting_steps.items() if pending_step.second
+        )
         self.give_approval(data.draw(st.sampled_from(steps)))
 
     @precondition(lambda self: any(pending_step.open for pending_step in self.oracle.waiting_steps.values()))
     @rule(data=st.data(), refuse=st.booleans())
     def answer_for_a_source(self, data, refuse):
-        requests = sorted((step, s) for step, pending_step in self.oracle.waiting_steps.items() for s in pending_step.open)
+        requests = sorted(
+            (step, s) for step, pending_step in self.oracle.waiting_steps.items() for s in pending_step.open
+        )
         step, source = data.draw(st.sampled_from(requests))
         self.give_consent(step, source, refuse=refuse)
 
-    @precondition(lambda self: any(pending_step.undoing for pending_step in self.oracle.waiting_steps.values()))
+    @precondition(
+        lambda self: any(pending_step.undoing for pending_step in self.oracle.waiting_steps.values())
+    )
     @rule(data=st.data())
     def take_a_waiting_undo_back(self, data):
-        steps = sorted(step for step, pending_step in self.oracle.waiting_steps.items() if pending_step.undoing)
+        steps = sorted(
+            step for step, pending_step in self.oracle.waiting_steps.items() if pending_step.undoing
+        )
         step = data.draw(st.sampled_from(steps))
         if self.hides(self.oracle.waiting_steps[step]):
             return
@@ -179,7 +194,9 @@ class Owners:
     def end_a_window(self, data):
         self.tick()
         current = [
-            window.id for window in list_freeze_windows(self.index, OPERATOR) if window.state in {"coming", "open"}
+            window.id
+            for window in list_freeze_windows(self.index, OPERATOR)
+            if window.state in {"coming", "open"}
         ]
         if current and self.random.random() < 0.5:
             lift_freeze_window(self.index, OPERATOR, data.draw(st.sampled_from(sorted(current))))
@@ -195,7 +212,11 @@ class Owners:
     @invariant()
     def just_what_waits_is_listed(self):
         listed = {one.step: one for one in list_pending_steps(self.index, OPERATOR)}
-        expected = {step: pending_step for step, pending_step in self.oracle.waiting_steps.items() if not self.hides(pending_step)}
+        expected = {
+            step: pending_step
+            for step, pending_step in self.oracle.waiting_steps.items()
+            if not self.hides(pending_step)
+        }
         assert listed.keys() == expected.keys()
         for step, pending_step in expected.items():
             sources = {one.source for one in listed[step].consents if one.status == "asked"}
@@ -204,6 +225,9 @@ class Owners:
         with self.index.database.read(OPERATOR) as unit:
             tasks = {task.decision_id for task in unit.tasks.all() if task.kind == "approval"}
         expected_tasks = {
-            number for pending_step in self.oracle.waiting_steps.values() if pending_step.second for number in pending_step.words
+            number
+            for pending_step in self.oracle.waiting_steps.values()
+            if pending_step.second
+            for number in pending_step.words
         }
         assert tasks == expected_tasks

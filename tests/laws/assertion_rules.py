@@ -15,8 +15,8 @@ from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge_split_move import StepOptions
 from mpi.storage.tables import DecisionRow
 from tests.index import OPERATOR, a_child, crosswalk
-from tests.laws.families import has_stable_meaning, content_to_json
 from tests.laws.oracle import Waiting, Word
+from tests.laws.record_strategies import content_to_json, has_stable_meaning
 
 _decision = DecisionRow.__table__
 ASSERTED = ("same_as", "not", "merged_into")

@@ -17,7 +17,7 @@ from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.statements.statement import build_statement
 from mpi.standardize.record_validation import validate_record
 from mpi.storage.repositories.sources.sources import Source
-from tests.conformance.test_beforehand import edges_of
+from tests.conformance.test_optimistic_candidates import edges_of
 from tests.index import (
     OPERATOR,
     a_child,

@@ -99,32 +99,34 @@ def make(state: Path, home: Path, url: str | None, model: Path | None = None) ->
         url: URL of its database; None for SQLite in the folder.
         model: folder of its first model; None for the default model.
     """
-    made = BenchIndex(home, url, "")
+    bench_index = BenchIndex(home, url, "")
     command = [sys.executable, "-m", "mpi", "init", "--test", "--json"]
-    printed, _, _ = run_measured(command, made.environment | ({"MPI_MODEL": str(model)} if model else {}))
-    made.key = printed.split('"api_key"')[1].split('"')[1]
-    made.sources = tuple(sorted(path.stem for path in state.glob("*.csv") if path.stem != "truth"))
-    for source in made.sources:
+    printed, _, _ = run_measured(
+        command, bench_index.environment | ({"MPI_MODEL": str(model)} if model else {})
+    )
+    bench_index.key = printed.split('"api_key"')[1].split('"')[1]
+    bench_index.sources = tuple(sorted(path.stem for path in state.glob("*.csv") if path.stem != "truth"))
+    for source in bench_index.sources:
         kind = next((kind for name, kind in _KINDS.items() if source.startswith(name)), "other")
-        made.run("source", "add", source, "--kind", kind)
-    for source in made.sources:
+        bench_index.run("source", "add", source, "--kind", kind)
+    for source in bench_index.sources:
         command = [sys.executable, "-m", "tests.bench.load", str(state / f"{source}.csv"), source]
-        printed, seconds, _ = run_measured(command, made.environment)
+        printed, seconds, _ = run_measured(command, bench_index.environment)
         report = json.loads(printed)
-        made.load_s += seconds
-        made.peak_mb = max(made.peak_mb, report["peak_mb"])
+        bench_index.load_s += seconds
+        bench_index.peak_mb = max(bench_index.peak_mb, report["peak_mb"])
         for step, spent in report["processor_s"].items():
-            made.processor_s[step] = round(made.processor_s.get(step, 0.0) + spent, 1)
+            bench_index.processor_s[step] = round(bench_index.processor_s.get(step, 0.0) + spent, 1)
         with (state / f"{source}.csv").open(newline="", encoding="utf-8") as file:
-            made.by_source[source] = sum(1 for _ in csv.reader(file)) - 1
-    made.records = sum(made.by_source.values())
-    return made
+            bench_index.by_source[source] = sum(1 for _ in csv.reader(file)) - 1
+    bench_index.records = sum(bench_index.by_source.values())
+    return bench_index
 
 
 def make_or_reuse(
     folder: Path, records: int, url: str | None = None, model: Path | None = None
 ) -> BenchIndex:
-    """Return a state and its index in a folder, made now or reused (SQLite only).
+    """Return a state and its index in a folder, bench_index now or reused (SQLite only).
 
     Raises:
         SystemExit: the folder holds an index of another size or model.
@@ -141,17 +143,17 @@ def make_or_reuse(
         )
     if not (folder / "state").exists():
         simulate(folder / "state", records, seed=1)
-    made = make(folder / "state", folder / "index", url, model)
-    made.asked = parameters
+    bench_index = make(folder / "state", folder / "index", url, model)
+    bench_index.asked = parameters
     if url is None:
-        note.write_text(json.dumps({**asdict(made), "home": ""}))
-    return made
+        note.write_text(json.dumps({**asdict(bench_index), "home": ""}))
+    return bench_index
 
 
-def copy_index(made: BenchIndex, home: Path) -> BenchIndex:
+def copy_index(bench_index: BenchIndex, home: Path) -> BenchIndex:
     """Copy the index to another folder, for a part that writes."""
-    shutil.copytree(made.home, home)
-    return replace(made, home=home)
+    shutil.copytree(bench_index.home, home)
+    return replace(bench_index, home=home)
 
 
 def read_records(state: Path, source: str) -> Iterator[dict[str, object]]:
@@ -193,13 +195,13 @@ def _processor_seconds(pid: int) -> float:
 
 
 @contextmanager
-def serving(made: BenchIndex, workers: int) -> Iterator[BenchServer]:
+def serving(bench_index: BenchIndex, workers: int) -> Iterator[BenchServer]:
     """Serve the index from the given number of processes."""
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mpi", "serve", "--port", str(port), "--workers", str(workers)]
     server = subprocess.Popen(
-        command, env=made.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, env=bench_index.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         deadline = time.monotonic() + _PATIENCE_S

@@ -23,7 +23,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, a_child, open_test_index, crosswalk, load_rows, many_children
+from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, open_test_index
 from tests.laws.crash import KillReport, TestedIndex
 
 OLDEST_REVISION = "0002"
@@ -101,7 +101,14 @@ def _downgrade(place: TestedIndex, revision: str) -> None:
 
 def _kill_upgrade(place: TestedIndex, statement: int, *, server: bool) -> bool:
     """Run an upgrade to a statement and kill it there; return whether it had finished."""
-    command_line = [sys.executable, "-m", "tests.laws.migration", str(place.home), "--at", str(statement)]
+    command_line = [
+        sys.executable,
+        "-m",
+        "tests.laws.migration_crash",
+        str(place.home),
+        "--at",
+        str(statement),
+    ]
     if place.database_url:
         command_line += ["--database-url", place.database_url]
     if server:

@@ -16,8 +16,8 @@ from mpi.service.records import upsert as upsert_module
 from mpi.service.records.upsert import upsert
 from mpi.storage.unit_of_work.database import Database, Lock
 from mpi.storage.unit_of_work.units import WriteUnits
-from tests.index import OPERATOR, a_child, open_test_index, many_children
-from tests.waiting import at_once, until
+from tests.concurrent_calls import at_once, until
+from tests.index import OPERATOR, a_child, many_children, open_test_index
 
 CALLS = 12
 
