@@ -8,7 +8,7 @@ from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.records.upsert import upsert
 from mpi.service.review.queue import Filters, load_queue_page
-from tests.index import OPERATOR, a_child, load_rows, many_children
+from tests.index import OPERATOR, make_child, load_rows, many_children
 
 ANN = Viewer("ann", None, ACTIONS_BY_ROLE[Role.STEWARD], None)
 BEN = Viewer("ben", None, ACTIONS_BY_ROLE[Role.STEWARD], None)
@@ -33,9 +33,9 @@ def similar_child(child: dict[str, object]) -> dict[str, object]:
 
 def add_doubtful_pair(index) -> None:
     """Add a child of sis and a similar one of ccwis."""
-    upsert(index, OPERATOR, "sis", a_child("1"))
+    upsert(index, OPERATOR, "sis", make_child("1"))
     upsert(
-        index, OPERATOR, "ccwis", a_child("2", first_name="Amarah", last_name="Okonkwoh", postal_code=None)
+        index, OPERATOR, "ccwis", make_child("2", first_name="Amarah", last_name="Okonkwoh", postal_code=None)
     )
 
 
@@ -44,7 +44,7 @@ def add_doubtful_group(index) -> None:
     add_doubtful_pair(index)
     for local_id, first, last in (("3", "Amaro", "Okonkwu"), ("4", "Amarix", "Okonkw")):
         upsert(
-            index, OPERATOR, "ccwis", a_child(local_id, first_name=first, last_name=last, postal_code=None)
+            index, OPERATOR, "ccwis", make_child(local_id, first_name=first, last_name=last, postal_code=None)
         )
 
 

@@ -98,7 +98,7 @@ def _empty_database_files() -> dict[str, bytes]:
         return {each.name: each.read_bytes() for each in Path(folder).glob("*.db")}
 
 
-def a_child(local_id: str = "1", **changes: object) -> dict[str, object]:
+def make_child(local_id: str = "1", **changes: object) -> dict[str, object]:
     """Return a canonical record as sent, valid by default."""
     record: dict[str, object] = {
         "local_id": local_id,
@@ -146,7 +146,7 @@ def many_children(count: int, start: int = 0) -> list[dict[str, object]]:
         return letters
 
     return [
-        a_child(
+        make_child(
             f"c{number}",
             first_name=word(number * 7919 + 13),
             last_name=word(number * 104729 + 7),

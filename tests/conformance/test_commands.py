@@ -18,7 +18,7 @@ from mpi.cli.main import run
 from mpi.config import Settings
 from mpi.service.maintenance.verify import verify
 from tests.conftest import STORES
-from tests.index import OPERATOR, a_child, crosswalk, many_children
+from tests.index import OPERATOR, make_child, crosswalk, many_children
 from tests.models import tiny_model
 from tests.unit.api.live import a_key, calling
 
@@ -115,7 +115,7 @@ def test_the_api_serves_the_same_index(mpi, empty_environment):
     mpi("init", "--test")
     mpi("source", "add", "sis")
     with open_configured_index() as index, calling(create_app(index), a_key(index, "district")) as call:
-        put = call.put("/v1/sources/sis/records/D01%2F1", json=a_child("D01/1"))
+        put = call.put("/v1/sources/sis/records/D01%2F1", json=make_child("D01/1"))
         assert put.status_code in (200, 201), put.text
         eid = put.json()["enterprise_id"]
         lines = "\n".join(json.dumps({**child, "source": "sis"}) for child in many_children(5))
@@ -123,7 +123,7 @@ def test_the_api_serves_the_same_index(mpi, empty_environment):
         assert [json.loads(line)["outcome"] for line in bulk.text.splitlines()] == ["created"] * 5
         assert call.get("/v1/crosswalk", params={"source": "sis", "local_id": "D01/1"}).json() != []
         assert call.get(f"/v1/persons/{eid}").json()["status"] == "active"
-        persons = call.post("/v1/persons:search", json=a_child()).json()
+        persons = call.post("/v1/persons:search", json=make_child()).json()
         assert eid in json.dumps(persons)
         assert call.get("/readyz").status_code == 200
         assert call.delete("/v1/sources/sis/records/D01%2F1").status_code == 200

@@ -17,7 +17,7 @@ from mpi.service.persons.persons import read_crosswalk, read_person
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.storage.repositories.access.disclosures import Disclosures
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, a_child, open_test_index
+from tests.index import OPERATOR, make_child, open_test_index
 from tests.unit.api.live import calling
 
 CHILD_FIELDS = {
@@ -34,8 +34,8 @@ CHILD_FIELDS = {
 def index(tmp_path, database_url):
     with open_test_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
         for source, local_id in (("sis", "1"), ("ccwis", "é/1"), ("sis", "2")):
-            upsert(index, OPERATOR, source, a_child(local_id, **CHILD_FIELDS))
-        upsert(index, OPERATOR, "sis", a_child("alone", first_name="Uno", last_name="Solo"))
+            upsert(index, OPERATOR, source, make_child(local_id, **CHILD_FIELDS))
+        upsert(index, OPERATOR, "sis", make_child("alone", first_name="Uno", last_name="Solo"))
         yield index
 
 
@@ -107,7 +107,7 @@ def test_a_person_without_records_and_a_sealed_record_use_the_full_read(index, c
         compare_look_ups(by_eid(index, entry.enterprise_id))[0],
         False,
     )
-    upsert(index, OPERATOR, "sis", a_child("1", **CHILD_FIELDS, restrictions=[{"kind": "sealed"}]))
+    upsert(index, OPERATOR, "sis", make_child("1", **CHILD_FIELDS, restrictions=[{"kind": "sealed"}]))
     with pytest.raises(NotFoundError):
         compare_look_ups(by_local_id("sis", "1"))
     other, sufficed = compare_look_ups(by_local_id("ccwis", "é/1"))

@@ -17,7 +17,7 @@ from mpi.service.records.upsert import upsert
 from mpi.storage.unit_of_work.database import Database, Lock
 from mpi.storage.unit_of_work.units import WriteUnits
 from tests.concurrent_calls import at_once, until
-from tests.index import OPERATOR, a_child, many_children, open_test_index
+from tests.index import OPERATOR, make_child, many_children, open_test_index
 
 CALLS = 12
 
@@ -25,7 +25,7 @@ CALLS = 12
 @pytest.fixture
 def index(tmp_path, database_url):
     with open_test_index(tmp_path, "sis", "ccwis", database_url=database_url) as index:
-        upsert(index, OPERATOR, "sis", a_child("first"))
+        upsert(index, OPERATOR, "sis", make_child("first"))
         yield index
 
 
@@ -77,7 +77,7 @@ def test_waiting_upserts_share_transactions_and_have_separate_commits(index, tra
 
 def test_the_same_child_from_concurrent_callers_is_one_person(index):
     answers = at_once(
-        index, [lambda n=n: upsert(index, OPERATOR, "ccwis", a_child(f"same{n}")) for n in range(CALLS)]
+        index, [lambda n=n: upsert(index, OPERATOR, "ccwis", make_child(f"same{n}")) for n in range(CALLS)]
     )
     assert len({answer.enterprise_id for answer in answers}) == 1
 
@@ -85,7 +85,7 @@ def test_the_same_child_from_concurrent_callers_is_one_person(index):
 def test_a_refused_step_does_not_affect_the_others(index):
     children = many_children(6)
     works = [lambda c=c: upsert(index, OPERATOR, "ccwis", c) for c in children]
-    works[3:3] = [lambda: upsert(index, OPERATOR, "nowhere", a_child("x"))]
+    works[3:3] = [lambda: upsert(index, OPERATOR, "nowhere", make_child("x"))]
     answers = at_once(index, works)
     assert isinstance(answers[3], NotFoundError)
     assert [answer.record for answer in answers[:3] + answers[4:]] == ["created"] * 6
@@ -104,7 +104,7 @@ def test_a_refused_step_does_not_affect_the_others_during_an_unlocked_commit(ind
 
     monkeypatch.setattr(upsert_module._PreparedUpsert, "execute", execute_during_commit)
     works = [lambda c=c: upsert(index, OPERATOR, "ccwis", c) for c in children]
-    works.append(lambda: upsert(index, OPERATOR, "nowhere", a_child("x")))
+    works.append(lambda: upsert(index, OPERATOR, "nowhere", make_child("x")))
     answers = at_once(index, works)
     assert isinstance(answers[-1], NotFoundError)
     assert [getattr(answer, "record", answer) for answer in answers[:-1]] == ["created"] * 4
@@ -114,7 +114,7 @@ def test_an_idempotency_key_holds_within_one_transaction(index):
     def viewer_with_key(call):
         return replace(OPERATOR, idempotent_call=IdempotentCall("one-key", call))
 
-    child = a_child("once", last_name="Once")
+    child = make_child("once", last_name="Once")
     answers = at_once(
         index,
         [
@@ -255,4 +255,4 @@ def test_an_error_after_the_commit_says_that_the_step_was_kept(index):
     with pytest.raises(StoreError, match="the step was kept"):
         index.store.group_commit.write(index.database, OPERATOR, "test", deferred_step(lose_connection))
     assert last_commit(index) == commit_before + 1
-    assert upsert(index, OPERATOR, "ccwis", a_child("after")).outcome == "linked"
+    assert upsert(index, OPERATOR, "ccwis", make_child("after")).outcome == "linked"

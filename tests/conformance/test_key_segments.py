@@ -20,7 +20,7 @@ from mpi.service.records.upsert import upsert
 from mpi.storage.key_index import blocking_keys, key_segments
 from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
-from tests.index import OPERATOR, a_child, all_keys, load_rows, many_children, open_test_index, pack_keys
+from tests.index import OPERATOR, make_child, all_keys, load_rows, many_children, open_test_index, pack_keys
 
 LEAST, GREATEST = -(2**63), 2**63 - 1
 SHARED = 5
@@ -528,7 +528,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_damaged_segments_are_reported_and_rebuilt(index, damage):
-    load_rows(index, "ccwis", *many_children(20), a_child("x"))
+    load_rows(index, "ccwis", *many_children(20), make_child("x"))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
         own = unit.keys.packed_keys(config, range(1, 11))

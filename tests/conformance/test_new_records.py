@@ -10,7 +10,7 @@ from mpi.service.records.upsert import upsert
 from mpi.service.resolution import resolve as resolving
 from mpi.service.resolution.closure import NO_NEW_RECORDS
 from mpi.storage.unit_of_work.session_pool import DatabaseSession
-from tests.index import OPERATOR, a_child, open_test_index, partition_of
+from tests.index import OPERATOR, make_child, open_test_index, partition_of
 
 NAMES = ("Amara", "Amarah", "Chidi")
 DAYS = ("2014-03-09", "2011-07-02")
@@ -23,7 +23,7 @@ def children():
         for day in DAYS:
             for changes in ({}, {"ssn": "532-11-8842"}, {"postal_code": None}, {"last_name": "Okonkwo-Bell"}):
                 number += 1
-                yield a_child(f"c{number}", first_name=name, birth_date=day, **changes)
+                yield make_child(f"c{number}", first_name=name, birth_date=day, **changes)
 
 
 @pytest.fixture
@@ -88,4 +88,4 @@ def test_unused_prefetched_queries_leave_no_trace(index):
             unit.prefetch()
             unit.records.prefetch_canonical_keys([1, 2])
             unit.tasks.prefetch_about_records([1])
-    assert search_persons(index, OPERATOR, a_child("x")) == []
+    assert search_persons(index, OPERATOR, make_child("x")) == []

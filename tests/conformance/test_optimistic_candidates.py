@@ -23,14 +23,14 @@ from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.session_pool import DatabaseSession
-from tests.index import OPERATOR, a_child, open_test_index, partition_of, with_settings
+from tests.index import OPERATOR, make_child, open_test_index, partition_of, with_settings
 from tests.models import tiny_model
 
 MAX_CHANGES = 3
-KNOWN = a_child("known", ssn="532-11-8842")
-SAME = a_child("same", ssn="532-11-8842")
-SIMILAR = a_child("alike", birth_date="2014-03-19")
-OTHER = a_child("other", first_name="Chidi", birth_date="2011-07-02", postal_code="43210")
+KNOWN = make_child("known", ssn="532-11-8842")
+SAME = make_child("same", ssn="532-11-8842")
+SIMILAR = make_child("alike", birth_date="2014-03-19")
+OTHER = make_child("other", first_name="Chidi", birth_date="2011-07-02", postal_code="43210")
 
 
 def withdraw_known_record(index):
@@ -295,11 +295,11 @@ def test_record_sent_after_a_model_change_and_its_reversal_has_the_active_models
     recluster(index, OPERATOR, other_matcher, apply=True)
     other_index = replace(index, matcher=other_matcher)
     for number in range(2):
-        upsert(other_index, OPERATOR, "ccwis", a_child(f"moved-{number}"))
+        upsert(other_index, OPERATOR, "ccwis", make_child(f"moved-{number}"))
     assert not records_with_wrong_keys(other_index)
     recluster(other_index, OPERATOR, index.matcher, apply=True)
     for number in range(2):
-        upsert(index, OPERATOR, "ccwis", a_child(f"back-{number}"))
+        upsert(index, OPERATOR, "ccwis", make_child(f"back-{number}"))
     assert not records_with_wrong_keys(index)
     assert verify(index, OPERATOR) == []
 
@@ -308,9 +308,9 @@ def test_optimistic_pairs_work_after_a_model_change_and_its_reversal(index, tmp_
     other_matcher = open_matcher(str(tiny_model(tmp_path / "other", version="2")))
     recluster(index, OPERATOR, other_matcher, apply=True)
     other_index = replace(index, matcher=other_matcher)
-    upsert(other_index, OPERATOR, "ccwis", a_child("moved"))
+    upsert(other_index, OPERATOR, "ccwis", make_child("moved"))
     recluster(other_index, OPERATOR, index.matcher, apply=True)
-    upsert(index, OPERATOR, "ccwis", a_child("first"))
+    upsert(index, OPERATOR, "ccwis", make_child("first"))
     optimistic_results = []
 
     def find_noted(*arguments):
@@ -318,6 +318,6 @@ def test_optimistic_pairs_work_after_a_model_change_and_its_reversal(index, tmp_
         return optimistic_results[-1]
 
     with patch.object(upsert_module, "find_optimistic_pairs", find_noted):
-        upsert(index, OPERATOR, "ccwis", a_child("second"))
+        upsert(index, OPERATOR, "ccwis", make_child("second"))
     with index.database.read(OPERATOR) as unit:
         assert optimistic_results[0].query.config_id == index.config_id(unit)

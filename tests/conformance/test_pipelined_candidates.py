@@ -20,7 +20,7 @@ from mpi.storage.repositories.sources.sources import Source
 from tests.conformance.test_optimistic_candidates import edges_of
 from tests.index import (
     OPERATOR,
-    a_child,
+    make_child,
     open_test_index,
     pack_keys,
     partition_of,
@@ -28,9 +28,9 @@ from tests.index import (
     with_settings,
 )
 
-KNOWN = a_child("known", ssn="532-11-8842")
-SAME = a_child("same", ssn="532-11-8842")
-OTHER = a_child("other", first_name="Chidi", birth_date="2011-07-02", postal_code="43210")
+KNOWN = make_child("known", ssn="532-11-8842")
+SAME = make_child("same", ssn="532-11-8842")
+OTHER = make_child("other", first_name="Chidi", birth_date="2011-07-02", postal_code="43210")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def children():
     for name in ("Amara", "Amarah", "Chidi"):
         for changes in ({}, {"ssn": "532-11-8842"}, {"postal_code": None}, {"birth_date": "2014-03-19"}):
             number += 1
-            child = a_child(f"c{number}", first_name=name, **changes)
+            child = make_child(f"c{number}", first_name=name, **changes)
             yield child
             if number % 3 == 0:
                 yield {**child, "last_name": "Okonkwo-Bell"}
@@ -71,7 +71,7 @@ def without_pipelined_search():
 
 
 def test_pipelined_candidates_give_the_results_of_a_search(index, tmp_path):
-    first = a_child("first", first_name="Zoe", last_name="Quartermain")
+    first = make_child("first", first_name="Zoe", last_name="Quartermain")
     upsert(index, OPERATOR, "sis", first)
     answers, late_searches = count_late_searches(index, send_all)
     # On SQLite they are found before the transaction.

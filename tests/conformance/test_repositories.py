@@ -20,7 +20,7 @@ from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.tables import RecordRow
 from mpi.storage.unit_of_work.database import Lock
-from tests.index import OPERATOR, a_child, all_keys, load_rows, many_children, open_test_index, pack_keys
+from tests.index import OPERATOR, make_child, all_keys, load_rows, many_children, open_test_index, pack_keys
 
 TODAY = "2026-01-01"
 LEAST, GREATEST = -(2**63), 2**63 - 1
@@ -298,7 +298,7 @@ def test_both_stores_make_the_same_persons_and_events(tmp_path, postgres_url):
             load_rows(index, "sis", *many_children(30))
             for n, child in enumerate(many_children(10, start=25)):
                 upsert(index, OPERATOR, "ccwis", {**child, "local_id": UNUSUAL_LOCAL_IDS[n]})
-            upsert(index, OPERATOR, "sis", a_child("c3"))
+            upsert(index, OPERATOR, "sis", make_child("c3"))
             load_rows(index, "sis", *many_children(29), snapshot=Snapshot.FULL, confirm=True)
             with index.database.read(OPERATOR) as unit:
                 events = [

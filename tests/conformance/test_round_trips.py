@@ -9,7 +9,7 @@ from mpi.service.core.group_commit import MAX_STEPS, GroupCommit
 from mpi.service.records.upsert import upsert
 from mpi.storage.driver.pipeline import Pipeline
 from tests.concurrent_calls import at_once
-from tests.index import OPERATOR, a_child, many_children, open_test_index
+from tests.index import OPERATOR, make_child, many_children, open_test_index
 
 CREATED, LINKED = 2, 3
 """Round trips of a resolve of an unmatched new record and of a matched one, including the commit."""
@@ -43,7 +43,7 @@ def test_a_resolve_and_its_authentication_need_few_round_trips(index, round_trip
     counts = {}
     for number, name in enumerate(names):
         for source in ("sis", "ccwis"):
-            child = a_child(
+            child = make_child(
                 f"c{number}", first_name=name, last_name=f"{name}son", birth_date=f"201{number}-03-09"
             )
             round_trips.clear()

@@ -10,7 +10,7 @@ from types import CodeType, FrameType
 import pytest
 
 from mpi.api.app import create_app
-from tests.index import a_child, open_test_index
+from tests.index import make_child, open_test_index
 from tests.unit.api.live import a_key, calling
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,14 +22,14 @@ SERVICE = ROOT / "mpi" / "service"
 
 def test_a_put_runs_the_hops_of_its_walk_in_order(client, calls):
     calls.clear()
-    answer = client.put("/v1/sources/CCWIS/records/2", json=a_child(None))
+    answer = client.put("/v1/sources/CCWIS/records/2", json=make_child(None))
     assert answer.status_code == 200
     hops = walk(UPSERT)
     assert [call for call in in_first_order(calls) if call in hops] == hops
 
 
 def test_a_decision_runs_the_hops_of_its_walk_in_order(client, calls):
-    client.put("/v1/sources/D01/records/3", json=a_child(None, first_name="Bo", last_name="Lindqvist"))
+    client.put("/v1/sources/D01/records/3", json=make_child(None, first_name="Bo", last_name="Lindqvist"))
     records = [{"source": "D01", "local_id": "1"}, {"source": "D01", "local_id": "3"}]
     calls.clear()
     answer = client.post("/v1/decisions", json={"kind": "SAME", "groups": [records], "reason": "seen"})
@@ -72,7 +72,7 @@ def client(tmp_path, calls):
         open_test_index(tmp_path, "D01", "CCWIS") as index,
         calling(create_app(index), a_key(index, "walker")) as client,
     ):
-        client.put("/v1/sources/D01/records/1", json=a_child(None))
+        client.put("/v1/sources/D01/records/1", json=make_child(None))
         yield client
 
 

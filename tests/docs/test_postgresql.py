@@ -14,7 +14,7 @@ from mpi.service.records.upsert import upsert
 from mpi.storage import migrate
 from mpi.storage.backends.postgresql import _MESSAGES_BY_SQLSTATE
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, a_child, open_test_index
+from tests.index import OPERATOR, make_child, open_test_index
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "postgresql.md").read_text()
 REFUSALS = (
@@ -51,7 +51,7 @@ def test_the_documented_roles_can_create_and_serve_an_index_and_no_more(
         with pytest.raises(StoreError), serving.read(OPERATOR):
             pass
         run(postgres, GRANTS, "mpi")
-        assert upsert(replace(index, database=serving), OPERATOR, "sis", a_child()).outcome == "created"
+        assert upsert(replace(index, database=serving), OPERATOR, "sis", make_child()).outcome == "created"
         assert migrate.schema_drift(serving) == []
         with pytest.raises(DBAPIError, match="must be owner"), serving.engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE counter")

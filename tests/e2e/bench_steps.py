@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mpi.api.app import create_app
-from tests.index import a_child, load_rows, many_children, open_test_index
+from tests.index import make_child, load_rows, many_children, open_test_index
 from tests.postgres import start_postgres
 from tests.unit.api.live import a_key, calling
 
@@ -41,7 +41,7 @@ def main() -> None:
             load_rows(index, "sis", *many_children(options.others))
             for family, person_fields in enumerate(FAMILIES):
                 rows = [
-                    a_child(f"f{family}-{n}", **person_fields, grade=f"{1 + n:02}") for n in range(RECORDS)
+                    make_child(f"f{family}-{n}", **person_fields, grade=f"{1 + n:02}") for n in range(RECORDS)
                 ]
                 load_rows(index, "sis" if family else "ccwis", *rows)
             with calling(create_app(index), a_key(index, "bench")) as client:

@@ -14,7 +14,7 @@ from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge_split_move import StepOptions
 from mpi.storage.tables import DecisionRow
-from tests.index import OPERATOR, a_child, crosswalk
+from tests.index import OPERATOR, make_child, crosswalk
 from tests.laws.oracle import Waiting, Word
 from tests.laws.record_strategies import content_to_json, has_stable_meaning
 
@@ -80,11 +80,11 @@ class Speakers:
         eid = data.draw(st.sampled_from([*by_record, MISTYPED]))
         as_of = self.tick()
         links = crosswalk(self.index)
-        sent = dict.fromkeys(a_child(None)) | content_to_json(content)
+        sent = dict.fromkeys(make_child(None)) | content_to_json(content)
         assertion = {"same_as": None, "not": []}[origin] if back else {"same_as": eid, "not": [eid]}[origin]
         binding = self.binding(origin, address)
         upsert(
-            self.index, OPERATOR, address[0], {**a_child(address[1], **sent, as_of=as_of), origin: assertion}
+            self.index, OPERATOR, address[0], {**make_child(address[1], **sent, as_of=as_of), origin: assertion}
         )
         self.oracle.hear(address, as_of, content)
         self.hear_words()

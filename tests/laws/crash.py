@@ -25,7 +25,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert
 from mpi.storage.repositories.sources.batches import Batch
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, open_test_index
 from tests.postgres import PostgresServer, start_postgres
 
 LOADED_RECORDS = 700
@@ -234,7 +234,7 @@ def _holds(index, local_id: str, turn: int) -> bool:
 
 def _record_to_send(local_id: str, turn: int) -> dict[str, object]:
     number = int(local_id[1:])
-    return a_child(local_id, birth_date=f"2014-01-{1 + number % 5:02}", grade=str(turn))
+    return make_child(local_id, birth_date=f"2014-01-{1 + number % 5:02}", grade=str(turn))
 
 
 def _print(line: str) -> None:

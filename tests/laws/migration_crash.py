@@ -23,7 +23,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, open_test_index
 from tests.laws.crash import KillReport, TestedIndex
 
 OLDEST_REVISION = "0002"
@@ -45,7 +45,7 @@ def kill_upgrades(place: TestedIndex, kills: int, seed: int) -> KillReport:
     with open_test_index(place.home, "sis", "ccwis", database_url=place.database_url) as index:
         load_rows(index, "sis", *many_children(60))
         for number in range(8):
-            upsert(index, OPERATOR, "ccwis", a_child(f"u{number}", birth_date=f"2014-01-{1 + number % 3:02}"))
+            upsert(index, OPERATOR, "ccwis", make_child(f"u{number}", birth_date=f"2014-01-{1 + number % 3:02}"))
         links = crosswalk(index)
     random_choices, report = random.Random(seed), KillReport()
     older_revisions = _older_revisions()

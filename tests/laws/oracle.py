@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from mpi.domain.decision import Authority, DecisionKind
-from tests.index import a_child
+from tests.index import make_child
 
 Address = tuple[str, str]
 """Source and local ID."""
@@ -28,8 +28,8 @@ class Said:
         return not (self.held or self.doubted or self.refused)
 
     def sent(self, local_id: str) -> dict[str, object]:
-        base = dict.fromkeys(a_child(None))
-        return a_child(local_id, **base | dict(self.content or ()), as_of=self.as_of)
+        base = dict.fromkeys(make_child(None))
+        return make_child(local_id, **base | dict(self.content or ()), as_of=self.as_of)
 
 
 @dataclass

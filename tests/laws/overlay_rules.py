@@ -11,7 +11,7 @@ from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.standardizer import standardize
-from tests.index import OPERATOR, a_child
+from tests.index import OPERATOR, make_child
 
 SIMILAR_NAMES = {"JAYDEN", "JAYLEN"}
 
@@ -36,8 +36,8 @@ class Overlays:
         return not is_similar and first_features.birth_date != second_features.birth_date
 
     def _features(self, statement):
-        record = a_child(
-            "x", **{**dict.fromkeys(a_child(None)), **self.sent(statement.content)}, as_of=statement.as_of
+        record = make_child(
+            "x", **{**dict.fromkeys(make_child(None)), **self.sent(statement.content)}, as_of=statement.as_of
         )
         return standardize(
             validate_record(record, self.index.keyed_hash, self.time).record, "sis", self.index.keyed_hash

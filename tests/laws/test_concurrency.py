@@ -10,14 +10,14 @@ from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert, withdraw
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, open_test_index
 from tests.laws.concurrent_processes import upsert_concurrently
 
 TWINS = ("Jayden", "Jaylen")
 
 
 def twin(local_id: str, number: int) -> dict[str, object]:
-    return a_child(
+    return make_child(
         local_id, first_name=TWINS[number % 2], last_name="Cruz", birth_date="2014-01-20", postal_code="43001"
     )
 
@@ -84,7 +84,7 @@ def test_concurrent_writers_of_one_record_leave_one_complete_version(tmp_path, d
     with open_test_index(tmp_path / "home", "sis", database_url=database_url) as index:
 
         def write(number: int) -> str:
-            return upsert(index, OPERATOR, "sis", a_child("1", postal_code=f"{44000 + number}")).record
+            return upsert(index, OPERATOR, "sis", make_child("1", postal_code=f"{44000 + number}")).record
 
         with ThreadPoolExecutor(8) as pool:
             outcomes = list(pool.map(write, range(40)))
@@ -127,14 +127,14 @@ SIBLINGS = ("Amara", "Bolanle", "Chidi", "Dayo", "Efe")
 def test_concurrent_processes_give_each_person_one_id_and_lose_no_update(tmp_path, database_url):
     home = tmp_path / "home"
     with open_test_index(home, "sis", database_url=database_url) as index:
-        person = [a_child(f"p{n}") for n in range(50)]
+        person = [make_child(f"p{n}") for n in range(50)]
         family = [
-            a_child(
+            make_child(
                 f"f{n}", first_name=SIBLINGS[n % 5], last_name="Achebe", birth_date=f"201{n % 5}-05-1{n % 5}"
             )
             for n in range(50)
         ]
-        updates = [a_child(f"u{n % 5}", birth_date="2009-09-09", postal_code=f"4400{n}") for n in range(25)]
+        updates = [make_child(f"u{n % 5}", birth_date="2009-09-09", postal_code=f"4400{n}") for n in range(25)]
         records = [record for pair in zip(person, family, strict=True) for record in pair] + updates
         with following(index) as events_read:
             answers = upsert_concurrently(index, home, database_url, "sis", records)

@@ -14,7 +14,7 @@ from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import withdraw
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, a_child, load_rows
+from tests.index import OPERATOR, make_child, load_rows
 from tests.laws.record_strategies import content_to_json
 from tests.laws.test_state_machine import EXAMPLES, Laws, empty_home
 
@@ -89,7 +89,7 @@ class Walk(Laws):
         self.tick()
         source, content = self.random.choice(ADDRESSES)[0], self.content()
         sent = [
-            a_child(name, **dict.fromkeys(a_child(None)) | content_to_json(content)) for name in ("r1", "r2")
+            make_child(name, **dict.fromkeys(make_child(None)) | content_to_json(content)) for name in ("r1", "r2")
         ]
         receipt = load_rows(self.index, source, *sent, as_of=self.time)
         for name in ("r1", "r2"):

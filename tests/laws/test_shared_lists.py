@@ -7,15 +7,15 @@ from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert
-from tests.index import OPERATOR, a_child, load_rows, many_children, open_test_index, partition_of
+from tests.index import OPERATOR, make_child, load_rows, many_children, open_test_index, partition_of
 
 SECRET = "5e" * 32
 SHELTER_ADDRESS = {"address_line1": "500 Haven Rd", "postal_code": "43010"}
 RECORDS = [
     *({**child, **SHELTER_ADDRESS} for child in many_children(18)),
-    a_child("twin", **SHELTER_ADDRESS),
-    a_child("again", **SHELTER_ADDRESS, address_line2="Apt 3"),
-    a_child("elsewhere", address_line1="12 Oak St"),
+    make_child("twin", **SHELTER_ADDRESS),
+    make_child("again", **SHELTER_ADDRESS, address_line2="Apt 3"),
+    make_child("elsewhere", address_line1="12 Oak St"),
 ]
 
 

@@ -46,7 +46,7 @@ from mpi.service.stewardship.decisions import list_decisions
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.serialization import features_from_bytes
 from mpi.standardize.standardizer import standardize
-from tests.index import OPERATOR, a_child, all_keys, crosswalk, load_rows, open_test_index, partition_of
+from tests.index import OPERATOR, make_child, all_keys, crosswalk, load_rows, open_test_index, partition_of
 from tests.laws.assertion_rules import Speakers
 from tests.laws.consent_rules import Owners
 from tests.laws.decision_rows import decide
@@ -205,8 +205,8 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
     sent = staticmethod(content_to_json)
 
     def put(self, index, address, content, as_of, **changes):
-        sent = dict.fromkeys(a_child(None)) | content_to_json(content) | changes
-        return upsert(index, OPERATOR, address[0], a_child(address[1], **sent, as_of=as_of))
+        sent = dict.fromkeys(make_child(None)) | content_to_json(content) | changes
+        return upsert(index, OPERATOR, address[0], make_child(address[1], **sent, as_of=as_of))
 
     @initialize(seed=st.integers(0, 1000))
     def begin(self, seed):
@@ -277,7 +277,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             self.index,
             source,
             *(
-                a_child(name, **dict.fromkeys(a_child(None)) | content_to_json(content))
+                make_child(name, **dict.fromkeys(make_child(None)) | content_to_json(content))
                 for name, content in file.items()
             ),
             snapshot=Snapshot.FULL if is_full else Snapshot.DELTA,
@@ -416,9 +416,9 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         """Return features by record, derived only from each source's latest statements."""
         features = {}
         for (source, local_id), statement in self.oracle.active.items():
-            record = dict.fromkeys(a_child(None)) | content_to_json(statement.content)
+            record = dict.fromkeys(make_child(None)) | content_to_json(statement.content)
             validated = validate_record(
-                a_child(local_id, **record, as_of=statement.as_of), self.index.keyed_hash, self.time
+                make_child(local_id, **record, as_of=statement.as_of), self.index.keyed_hash, self.time
             )
             record_id = unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])[
                 local_id

@@ -23,7 +23,7 @@ from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, report_link
-from tests.index import a_child, crosswalk, load_rows, many_children, open_test_index
+from tests.index import make_child, crosswalk, load_rows, many_children, open_test_index
 from tests.unit.api.live import serving
 
 PASSWORD = "a river runs under nine bridges"
@@ -87,22 +87,22 @@ def _add_records(index):
     load_rows(
         index,
         "sis",
-        a_child(
+        make_child(
             "alike-1", **{**SIMILAR, "first_name": "Amarah", "last_name": "Okonkwa"}, school_id="NORTH-E1"
         ),
-        a_child("alike-2", **{**SIMILAR, "first_name": "Amaro", "last_name": "Okonkwe"}, postal_code=None),
-        a_child("twin-1", **TWINS, first_name="Martino"),
-        a_child("twin-2", **TWINS, first_name="Martina"),
-        a_child("pair-1", **PAIR, school_id="NORTH-H1", grade="08"),
-        a_child("wrong-1", **WRONG_LINK, school_id="NORTH-M1", guardian_first_name="Denise"),
+        make_child("alike-2", **{**SIMILAR, "first_name": "Amaro", "last_name": "Okonkwe"}, postal_code=None),
+        make_child("twin-1", **TWINS, first_name="Martino"),
+        make_child("twin-2", **TWINS, first_name="Martina"),
+        make_child("pair-1", **PAIR, school_id="NORTH-H1", grade="08"),
+        make_child("wrong-1", **WRONG_LINK, school_id="NORTH-M1", guardian_first_name="Denise"),
     )
     load_rows(
         index,
         "ccwis",
-        a_child("alike-0", **SIMILAR, flags=[flag]),
-        a_child("twin-3", **{**TWINS, "last_name": "Castelanos"}, first_name="Martin"),
-        a_child("pair-2", **{**PAIR, "first_name": "Philippe", "last_name": LONG + "e"}),
-        a_child("wrong-2", **WRONG_LINK, guardian_first_name="Roberta", flags=[flag]),
+        make_child("alike-0", **SIMILAR, flags=[flag]),
+        make_child("twin-3", **{**TWINS, "last_name": "Castelanos"}, first_name="Martin"),
+        make_child("pair-2", **{**PAIR, "first_name": "Philippe", "last_name": LONG + "e"}),
+        make_child("wrong-2", **WRONG_LINK, guardian_first_name="Roberta", flags=[flag]),
     )
 
 
@@ -115,9 +115,9 @@ def _add_more_questions(index):
         load_rows(index, source, *children)
     # An overlay: the source sends another child under a known local ID.
     load_rows(
-        index, "sis", a_child("became", first_name="Rosalind", last_name="Ferrars", birth_date="2010-01-02")
+        index, "sis", make_child("became", first_name="Rosalind", last_name="Ferrars", birth_date="2010-01-02")
     )
-    overlaid = a_child(
+    overlaid = make_child(
         "became", first_name="Tobias", last_name="Quillfeather", birth_date="2015-08-19", sex="M"
     )
     upsert(index, make_operator(), "sis", overlaid)

@@ -14,7 +14,7 @@ from mpi.api.request.problems import STATUS_BY_ERROR
 from mpi.domain import eid
 from mpi.domain.errors import FileError, LoadHeld, MappingError, ModelError, MpiError
 from mpi.domain.viewer import PURPOSES
-from tests.index import a_child, open_test_index
+from tests.index import make_child, open_test_index
 from tests.unit.api.live import a_key, calling
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
@@ -39,7 +39,7 @@ def test_every_example_runs_and_is_answered_as_shown(tmp_path):
         open_test_index(tmp_path, "D01-SIS", "CCWIS") as index,
         calling(create_app(index), a_key(index, "docs")) as call,
     ):
-        call.put("/v1/sources/D01-SIS/records/12346", json=a_child(None, first_name="Zoe", last_name="Quist"))
+        call.put("/v1/sources/D01-SIS/records/12346", json=make_child(None, first_name="Zoe", last_name="Quist"))
         environment = os.environ | {"MPI": str(call.base_url).rstrip("/"), "KEY": "mpi_test_docs"}
         for command, shown in EXAMPLES:
             ran = subprocess.run(

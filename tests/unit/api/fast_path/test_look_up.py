@@ -9,7 +9,7 @@ from mpi.api.fast_path.look_up import LookUpRoute
 from mpi.api.routes import crosswalk, persons
 from mpi.domain.viewer import make_operator
 from mpi.service.access.clients import add_client, revoke_client
-from tests.index import a_child
+from tests.index import make_child
 from tests.unit.api.live import problem
 
 CHILD = {
@@ -20,7 +20,7 @@ CHILD = {
 
 @pytest.fixture(scope="module")
 def eid(call):
-    sent = call.put("/v1/sources/D01/records/quick", json=a_child("quick", **CHILD))
+    sent = call.put("/v1/sources/D01/records/quick", json=make_child("quick", **CHILD))
     return sent.json()["enterprise_id"]
 
 

@@ -17,7 +17,7 @@ from mpi.service.core.block_limits import queue_large_blocks
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window
 from mpi.storage.repositories.review.task_work import QuestionWork
-from tests.index import a_child
+from tests.index import make_child
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
 CHILD = {"first_name": "Deskine", "last_name": "Pageworth", "birth_date": "2011-03-04"}
@@ -42,7 +42,7 @@ def send(client, path, **fields):
 
 
 def put(call, source, local_id, **changes):
-    answer = call.put(f"/v1/sources/{source}/records/{local_id}", json=a_child(None, **changes))
+    answer = call.put(f"/v1/sources/{source}/records/{local_id}", json=make_child(None, **changes))
     assert answer.status_code == 200, answer.text
     return answer.json()["enterprise_id"]
 

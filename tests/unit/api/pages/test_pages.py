@@ -5,7 +5,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.errors import InputError
-from tests.index import a_child
+from tests.index import make_child
 
 SCRIPT = r'<script src="/desk\.js\?v=[0-9a-f]{16}" defer></script>'
 """The one script of a page: its own file, which only adds shortcuts."""
@@ -13,7 +13,7 @@ HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}"
 
 
 def put(call, source: str, path: str, **changes):
-    answer = call.put(f"/v1/sources/{source}/records/{path}", json=a_child(None, **changes))
+    answer = call.put(f"/v1/sources/{source}/records/{path}", json=make_child(None, **changes))
     assert answer.status_code == 200, answer.text
     return answer.json()["enterprise_id"]
 

@@ -5,13 +5,13 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.viewer import PURPOSES
-from tests.index import a_child
+from tests.index import make_child
 from tests.unit.api.live import a_key, calling, problem
 
 OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json"}
 """Routes without a key: they tell nothing of a person, a record or a client."""
 
-BODIES = {"PUT": a_child("1"), "POST": a_child("1")}
+BODIES = {"PUT": make_child("1"), "POST": make_child("1")}
 
 
 def every_call():
@@ -95,7 +95,7 @@ def test_another_purpose_is_refused_and_the_known_ones_named(call, purpose):
 def test_a_write_bears_client_and_purpose_on_its_commit(call, index):
     call.put(
         "/v1/sources/D01/records/purpose",
-        json=a_child("purpose", first_name="Purp", last_name="Ose"),
+        json=make_child("purpose", first_name="Purp", last_name="Ose"),
         headers={"Purpose-Of-Use": "credit_transfer"},
     )
     from sqlalchemy import text

@@ -10,12 +10,12 @@ from mpi.api.request import bulk, record_body
 from mpi.domain.viewer import Action, make_operator
 from mpi.service.access.clients import revoke_client
 from tests.concurrent_calls import until
-from tests.index import a_child, crosswalk
+from tests.index import make_child, crosswalk
 from tests.unit.api.live import a_key, calling, problem
 
 
 def line(local_id: str, **changes) -> str:
-    return json.dumps({"source": "D01", **a_child(local_id, **changes)})
+    return json.dumps({"source": "D01", **make_child(local_id, **changes)})
 
 
 def send(call, text: str | bytes):

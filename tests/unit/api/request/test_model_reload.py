@@ -17,7 +17,7 @@ from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.recluster.run_executor import abandon, list_runs
 from mpi.service.recluster.run_publisher import RELEASING
 from mpi.service.records.upsert import upsert
-from tests.index import OPERATOR, a_child, open_test_index
+from tests.index import OPERATOR, make_child, open_test_index
 from tests.interrupted_recluster import FakeSparkEngine, forget_starting_process, interrupt_recluster
 from tests.models import tiny_model
 from tests.unit.api.live import a_key, calling
@@ -37,13 +37,13 @@ def moved(tmp_path):
 
 
 def test_a_call_is_answered_with_the_model_in_force_with_its_body(moved):
-    child = {name: value for name, value in a_child().items() if name != "local_id"}
+    child = {name: value for name, value in make_child().items() if name != "local_id"}
     answer = moved.put("/v1/sources/sis/records/n1", json=child)
     assert (answer.status_code, answer.json()["outcome"]) == (200, "created")
 
 
 def test_so_is_each_line_of_many(moved):
-    line = json.dumps(a_child("n2") | {"source": "sis"})
+    line = json.dumps(make_child("n2") | {"source": "sis"})
     answer = moved.post("/v1/records:bulk", content=line + "\n")
     assert answer.json()["outcome"] == "created"
 
@@ -53,7 +53,7 @@ def waiting(tmp_path):
     """An index of two records, its application, and a model that would part them."""
     with open_test_index(tmp_path / "home", "sis") as index:
         for number in (1, 2):
-            upsert(index, OPERATOR, "sis", a_child(str(number), postal_code=None))
+            upsert(index, OPERATOR, "sis", make_child(str(number), postal_code=None))
         folder = str(tiny_model(tmp_path / "stricter", version="2", link=17.0))
         keep_model(Settings(home=index.home, model=None, database_url=None, secret_file=None), folder)
         yield index, create_app(index), open_matcher(folder)

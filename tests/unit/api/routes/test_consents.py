@@ -7,7 +7,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action
-from tests.index import a_child, open_test_index
+from tests.index import make_child, open_test_index
 from tests.unit.api.live import a_key, calling
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
@@ -24,7 +24,7 @@ def fresh(tmp_path):
 def steward(fresh):
     with calling(create_app(fresh), a_key(fresh, "steward")) as client:
         for path, child in (("D01/records/1", {}), ("CCWIS/records/1", BO)):
-            assert client.put(f"/v1/sources/{path}", json=a_child(None, **child)).status_code == 200
+            assert client.put(f"/v1/sources/{path}", json=make_child(None, **child)).status_code == 200
         asking = client.post("/v1/sources/CCWIS:ask-consent", json={"asks": True, "reason": "agreement"})
         assert asking.json() == {"source": "CCWIS", "asks_consent": True}
         yield client

@@ -2,7 +2,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
-from tests.index import a_child, open_test_index
+from tests.index import make_child, open_test_index
 from tests.unit.api.live import a_key, calling, problem
 
 CHILD = {"first_name": "Wilhelmina", "last_name": "Oakenfold", "birth_date": "2012-12-01"}
@@ -20,7 +20,7 @@ def own(tmp_path_factory):
                 ("D01", "2", ALIKE),
                 ("D01", "3", CHILD | {"first_name": "Bo"}),
             ):
-                client.put(f"/v1/sources/{source}/records/{local_id}", json=a_child(local_id, **child))
+                client.put(f"/v1/sources/{source}/records/{local_id}", json=make_child(local_id, **child))
             client.delete("/v1/sources/D01/records/3")
             client.index = made
             yield client
@@ -102,7 +102,7 @@ def test_review_tasks_name_the_two_records_and_the_reason(own):
 def test_a_client_of_one_source_is_answered_as_if_there_were_no_other(own):
     key = a_key(own.index, "d01-only", set(Action), {"D01"})
     eid = own.get("/v1/crosswalk?source=D01&local_id=1").json()["enterprise_id"]
-    own.put("/v1/sources/CCWIS/records/alone", json=a_child("alone", first_name="Secret", last_name="Keeper"))
+    own.put("/v1/sources/CCWIS/records/alone", json=make_child("alone", first_name="Secret", last_name="Keeper"))
     foreign = own.get("/v1/crosswalk?source=CCWIS&local_id=alone").json()["enterprise_id"]
     with calling(create_app(own.index), key) as d01:
         assert d01.get(f"/v1/persons/{eid}").json()["records"] == [{"source": "D01", "local_id": "1"}]
@@ -117,7 +117,7 @@ def test_a_client_of_one_source_is_answered_as_if_there_were_no_other(own):
             problem(d01.get(path), 404, "not-found")
         problem(d01.get("/v1/crosswalk?source=CCWIS&local_id=1"), 403, "access-denied")
         problem(d01.get("/v1/sources/CCWIS/records/1"), 403, "access-denied")
-        searched = d01.post("/v1/persons:search", json=a_child("x", first_name="Secret", last_name="Keeper"))
+        searched = d01.post("/v1/persons:search", json=make_child("x", first_name="Secret", last_name="Keeper"))
         assert searched.json() == []
         for task in d01.get("/v1/review-tasks").json():
             assert {record["source"] for record in task["records"]} == {"D01"}

@@ -7,7 +7,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain import clock
 from mpi.domain.viewer import Action, make_operator
-from tests.index import a_child, open_test_index
+from tests.index import make_child, open_test_index
 from tests.unit.api.live import a_key, calling, problem
 
 ONE = {"source": "D01", "local_id": "1"}
@@ -28,7 +28,7 @@ def steward(fresh):
     """A client that may do everything, and two persons: Amara with two records, Bo with one."""
     with calling(create_app(fresh), a_key(fresh, "steward")) as client:
         for path, child in (("D01/records/1", {}), ("CCWIS/records/1", {}), ("D01/records/2", BO)):
-            answer = client.put(f"/v1/sources/{path}", json=a_child(None, **child))
+            answer = client.put(f"/v1/sources/{path}", json=make_child(None, **child))
             assert answer.status_code == 200
         yield client
 
@@ -75,7 +75,7 @@ def test_a_stale_tag_gives_412_in_one_line_and_changes_nothing(steward):
     seen = merged(steward, preview=True).json()["etag"]
     tags = ", ".join(steward.get(f"/v1/persons/{each}").headers["etag"] for each in both(steward))
     assert merged(steward, preview=True).status_code == 200
-    steward.put("/v1/sources/D01/records/1", json=a_child(None, grade="05"))
+    steward.put("/v1/sources/D01/records/1", json=make_child(None, grade="05"))
     for stale in (f'"{seen}"', tags, '"x"'):
         answer = steward.post(
             "/v1/persons:merge",
@@ -153,7 +153,7 @@ def test_a_kept_answer_does_not_show_a_record_that_was_sealed_since(steward):
     first = merged_under(steward, key)
     assert first.status_code == 200
     body = {"eids": [p["enterprise_id"] for p in first.json()["persons"]], "reason": "same-child"}
-    steward.put("/v1/sources/D01/records/2", json=a_child(None, restrictions=[{"kind": "sealed"}]))
+    steward.put("/v1/sources/D01/records/2", json=make_child(None, restrictions=[{"kind": "sealed"}]))
     again = steward.post("/v1/persons:merge", json=body, headers=key)
     problem(again, 409, "conflict")
 
@@ -169,7 +169,7 @@ def test_a_client_of_one_source_meets_nothing_of_another(steward, district):
     """What it may not see answers as what is not there, whatever is asked."""
     mixed = {"kind": "SAME", "groups": [[TWO, HIDDEN]], "reason": "x"}
     number = steward.post("/v1/decisions", json=mixed).json()["decisions"][0]
-    steward.put("/v1/sources/CCWIS/records/9", json=a_child(None, first_name="Uma", last_name="Xu"))
+    steward.put("/v1/sources/CCWIS/records/9", json=make_child(None, first_name="Uma", last_name="Xu"))
     hidden, amara = eid(steward, "CCWIS", "9"), eid(steward, "D01", "1")
     nobody = "T7K3-M92Q-X0HN"
 

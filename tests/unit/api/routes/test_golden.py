@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.index import a_child
+from tests.index import make_child
 from tests.unit.api.live import problem
 
 CHILD = {"first_name": "Gerlinde", "last_name": "Goldammer", "birth_date": "2011-02-27"}
@@ -13,8 +13,8 @@ CORRECTION = {
 
 @pytest.fixture(scope="module")
 def eid(call):
-    call.put("/v1/sources/D01/records/g1", json=a_child("g1", middle_name="Lou", **CHILD))
-    return call.put("/v1/sources/CCWIS/records/g2", json=a_child("g2", **CHILD)).json()["enterprise_id"]
+    call.put("/v1/sources/D01/records/g1", json=make_child("g1", middle_name="Lou", **CHILD))
+    return call.put("/v1/sources/CCWIS/records/g2", json=make_child("g2", **CHILD)).json()["enterprise_id"]
 
 
 def the(call, eid: str, attribute: str) -> dict:
@@ -43,7 +43,7 @@ def test_a_correction_is_made_shown_refused_when_stale_and_undone(call, eid):
     record = middle["record"]
     kept = call.get(f"/v1/sources/{record['source']}/records/{record['local_id']}").json()
     assert (kept["state"], kept["record"]["middle_name"]) == ("aside", "Louise")
-    sent = call.put(f"/v1/sources/{record['source']}/records/x", json=a_child(None, **CHILD))
+    sent = call.put(f"/v1/sources/{record['source']}/records/x", json=make_child(None, **CHILD))
     problem(sent, 409, "conflict")
     again = call.post(f"/v1/persons/{eid}/corrections", json=CORRECTION, headers={"If-Match": tag})
     problem(again, 412, "stale")

@@ -7,7 +7,7 @@ from mpi.domain.viewer import make_operator
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.persons.persons import look_up_person
 from mpi.storage.repositories.access.disclosures import Disclosures
-from tests.index import a_child
+from tests.index import make_child
 from tests.unit.api.live import problem
 
 CHILD = {"first_name": "Ludmila", "last_name": "Ledgerwood", "birth_date": "2010-01-31"}
@@ -16,7 +16,7 @@ PURPOSE = {"Purpose-Of-Use": "school_stability"}
 
 @pytest.fixture(scope="module")
 def eid(call):
-    sent = call.put("/v1/sources/D01/records/led", json=a_child("led", **CHILD))
+    sent = call.put("/v1/sources/D01/records/led", json=make_child("led", **CHILD))
     return sent.json()["enterprise_id"]
 
 
@@ -46,7 +46,7 @@ READS = [
 @pytest.mark.parametrize(("method", "path", "action", "field"), READS)
 def test_each_read_is_one_line_of_the_ledger_without_values(call, index, eid, method, path, action, field):
     before = len(ledger(index))
-    body = a_child("x", **CHILD) if method == "POST" else None
+    body = make_child("x", **CHILD) if method == "POST" else None
     assert call.request(method, path.format(eid=eid), headers=PURPOSE, json=body).status_code == 200
     [line] = ledger(index)[before:]
     assert (line.client, line.purpose, line.action) == ("district-01", "school_stability", action)
@@ -77,7 +77,7 @@ def test_an_answer_does_not_leave_if_the_ledger_cannot_be_written(call, eid, mon
 
     monkeypatch.setattr(Disclosures, "add_all", failing)
     for method, path, _, _ in READS:
-        body = a_child("x", **CHILD) if method == "POST" else None
+        body = make_child("x", **CHILD) if method == "POST" else None
         answer = call.request(method, path.format(eid=eid), json=body)
         problem(answer, 503, "store-unusable")
         assert "led" not in answer.text.replace("ledger", "")

@@ -1,13 +1,13 @@
 import pytest
 
-from tests.index import a_child
+from tests.index import make_child
 from tests.unit.api.live import problem
 
 FLAG = {"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2026-09-02"}
 
 
 def put(call, source: str, local_id: str, **changes):
-    answer = call.put(f"/v1/sources/{source}/records/{local_id}", json=a_child(local_id, **changes))
+    answer = call.put(f"/v1/sources/{source}/records/{local_id}", json=make_child(local_id, **changes))
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -78,7 +78,7 @@ def test_a_search_finds_the_person_best_first_and_stores_nothing(call, index):
     child = {"first_name": "Oriel", "last_name": "Vantongeren", "birth_date": "2010-10-11"}
     kept = put(call, "D01", "s1", **child)
     counts = _counts(index)
-    found = call.post("/v1/persons:search", json=a_child("anything", **child))
+    found = call.post("/v1/persons:search", json=make_child("anything", **child))
     assert found.status_code == 200
     best = found.json()[0]
     assert (best["enterprise_id"], best["band"]) == (kept["enterprise_id"], "LINK")

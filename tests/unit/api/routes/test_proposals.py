@@ -9,7 +9,7 @@ from mpi.api.app import create_app
 from mpi.api.request import recluster_process
 from mpi.domain.errors import AccessDenied
 from mpi.domain.viewer import Action, Viewer
-from tests.index import a_child, open_test_index
+from tests.index import make_child, open_test_index
 from tests.models import tiny_model
 from tests.unit.api.live import a_key, calling, problem
 
@@ -28,7 +28,7 @@ def planner(fresh, monkeypatch):
     with calling(create_app(fresh), a_key(fresh, "planner")) as client:
         for number, name in enumerate(("Amara", "Zoe")):
             for source in ("D01", "CCWIS"):
-                child = a_child(None, first_name=name, last_name=f"{name}son", postal_code=None)
+                child = make_child(None, first_name=name, last_name=f"{name}son", postal_code=None)
                 client.put(f"/v1/sources/{source}/records/{number}", json=child)
         yield client
 
@@ -57,7 +57,7 @@ def test_a_proposal_is_made_read_applied_in_part_released_and_rolled_back(planne
     problem(planner.post(f"/v1/recluster-runs/{number}:apply"), 409, "conflict")
     assert planner.post(f"/v1/recluster-runs/{number}:rollback").json()["status"] == "rolled_back"
     assert persons(planner) == 2
-    assert planner.put("/v1/sources/D01/records/9", json=a_child(None)).status_code == 200
+    assert planner.put("/v1/sources/D01/records/9", json=make_child(None)).status_code == 200
 
 
 def test_in_a_large_index_another_process_computes_and_all_is_answered_as_ever(planner, monkeypatch):
@@ -78,7 +78,7 @@ def test_in_a_large_index_another_process_computes_and_all_is_answered_as_ever(p
         assert planner.post(f"{path}:rollback").json()["model"] == "tiny/1"
     assert persons(planner) == 2
     assert apart.call_count == 6
-    assert planner.put("/v1/sources/D01/records/9", json=a_child(None)).status_code == 200
+    assert planner.put("/v1/sources/D01/records/9", json=make_child(None)).status_code == 200
 
 
 def test_no_process_is_begun_for_who_may_not_ask(planner, fresh, monkeypatch):

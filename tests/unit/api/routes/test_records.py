@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.index import a_child
+from tests.index import make_child
 from tests.unit.api.live import problem
 
 SECRET_NAME = "Xanthippe"
@@ -10,7 +10,7 @@ SECRET_NAME = "Xanthippe"
 
 def put(call, local_id: str, **changes):
     # A name of its own, so that no other test's child is like it.
-    child = a_child(None, **({"first_name": local_id * 2, "last_name": local_id * 3} | changes))
+    child = make_child(None, **({"first_name": local_id * 2, "last_name": local_id * 3} | changes))
     return call.put(f"/v1/sources/D01/records/{local_id}", json=child)
 
 
@@ -31,7 +31,7 @@ def put(call, local_id: str, **changes):
 )
 def test_a_local_id_is_one_segment_of_the_path_decoded_once(call, path, local_id):
     url = f"/v1/sources/D01/records/{path}"
-    sent = call.put(url, json=a_child(local_id, first_name=f"Path{len(path)}", birth_date="2011-05-06"))
+    sent = call.put(url, json=make_child(local_id, first_name=f"Path{len(path)}", birth_date="2011-05-06"))
     assert (sent.status_code, sent.json()["local_id"]) == (200, local_id)
     read = call.get(url)
     assert (read.json()["local_id"], read.json()["record"]["local_id"]) == (local_id, local_id)
@@ -42,7 +42,7 @@ def test_a_local_id_is_one_segment_of_the_path_decoded_once(call, path, local_id
 
 @pytest.mark.parametrize("path", ["a/b", "a/", "%zz", "%", "%ff", "%C3"])
 def test_a_path_that_is_not_encoded_is_refused_whole(call, path):
-    problem(call.put(f"/v1/sources/D01/records/{path}", json=a_child("x")), 400, "invalid-input")
+    problem(call.put(f"/v1/sources/D01/records/{path}", json=make_child("x")), 400, "invalid-input")
 
 
 def test_an_encoded_slash_never_stands_for_one_of_the_route(call):
@@ -88,12 +88,12 @@ def test_a_record_is_read_as_it_was_sent_but_for_the_ssn(call):
 
 
 def test_a_local_id_in_the_body_must_be_the_one_in_the_path(call):
-    answer = call.put("/v1/sources/D01/records/one", json=a_child("two"))
+    answer = call.put("/v1/sources/D01/records/one", json=make_child("two"))
     assert problem(answer, 422, "invalid-record")["field"] == "local_id"
 
 
 def test_an_unknown_source_or_record_is_not_found(call):
-    problem(call.put("/v1/sources/NOPE/records/1", json=a_child()), 404, "not-found")
+    problem(call.put("/v1/sources/NOPE/records/1", json=make_child()), 404, "not-found")
     problem(call.get("/v1/sources/D01/records/nobody"), 404, "not-found")
     problem(call.delete("/v1/sources/D01/records/nobody"), 404, "not-found")
 
@@ -154,7 +154,7 @@ def test_a_body_of_more_than_a_megabyte_is_too_large(call, chunked):
 
 def test_a_record_under_one_key_is_answered_as_the_first_time_and_another_call_is_refused(call):
     path, key = "/v1/sources/D01/records/records-once", {"Idempotency-Key": "records-once"}
-    child = a_child(None, first_name="Onceia", last_name="Onlyson")
+    child = make_child(None, first_name="Onceia", last_name="Onlyson")
     first = call.put(path, json=child, headers=key).json()
     assert first["outcome"] == "created"
     assert call.put(path, json=child, headers=key).json() == first
@@ -169,7 +169,7 @@ def test_a_record_under_one_key_is_answered_as_the_first_time_and_another_call_i
 def test_what_is_kept_of_a_call_under_a_key_is_no_value_of_it(call, index):
     from sqlalchemy import text
 
-    child = a_child(None, first_name="Keptia", last_name="Secretson")
+    child = make_child(None, first_name="Keptia", last_name="Secretson")
     call.put("/v1/sources/D01/records/kept", json=child, headers={"Idempotency-Key": "kept"})
     with index.database.read(None) as unit:
         rows = unit.connection.execute(text("SELECT * FROM kept_answer WHERE key = 'kept'")).all()
@@ -178,7 +178,7 @@ def test_what_is_kept_of_a_call_under_a_key_is_no_value_of_it(call, index):
 
 
 def test_a_record_gets_a_new_local_id_over_http_whatever_characters_they_hold(call):
-    child = a_child(None, first_name="Rekia", last_name="Newman")
+    child = make_child(None, first_name="Rekia", last_name="Newman")
     eid = call.put("/v1/sources/D01/records/a%2Fb", json=child).json()["enterprise_id"]
     done = call.post("/v1/sources/D01/records/a%2Fb/rekey", json={"to": "b%2F/c"})
     assert (done.status_code, done.json()["rekeyed"]) == (200, 1)
@@ -192,10 +192,10 @@ def test_a_record_gets_a_new_local_id_over_http_whatever_characters_they_hold(ca
 
 def test_what_a_source_says_with_a_record_comes_over_http(call):
     first = call.put(
-        "/v1/sources/CCWIS/records/sa", json=a_child(None, first_name="Saia", last_name="Assert")
+        "/v1/sources/CCWIS/records/sa", json=make_child(None, first_name="Saia", last_name="Assert")
     )
     eid = first.json()["enterprise_id"]
-    other = a_child(None, first_name="Otto", last_name="Different", birth_date="2001-01-01")
+    other = make_child(None, first_name="Otto", last_name="Different", birth_date="2001-01-01")
     assert (
         call.put("/v1/sources/D01/records/sa", json=other | {"same_as": eid}).json()["enterprise_id"] == eid
     )

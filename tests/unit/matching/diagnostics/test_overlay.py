@@ -10,7 +10,7 @@ from mpi.matching.diagnostics.overlay import is_another_child
 from mpi.matching.model.match_model import find_model_folder, load_model
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.standardizer import standardize
-from tests.index import a_child
+from tests.index import make_child
 
 SEAL = KeyedHash(bytes(32))
 JAYDEN = {"first_name": "Jayden", "last_name": "Cruz", "birth_date": "2014-03-09", "sex": "M"}
@@ -23,7 +23,7 @@ def scorer():
 
 def features(**changes):
     record = validate_record(
-        a_child("1", **{**JAYDEN, **changes}), SEAL, datetime(2026, 3, 1, tzinfo=UTC)
+        make_child("1", **{**JAYDEN, **changes}), SEAL, datetime(2026, 3, 1, tzinfo=UTC)
     ).record
     return standardize(record, "sis", SEAL)
 

@@ -12,7 +12,7 @@ from mpi.matching.diagnostics.pair_variations import COLUMNS_OF_SUBJECT, generat
 from mpi.matching.model.match_model import find_model_folder, load_model
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.standardizer import standardize
-from tests.index import a_child
+from tests.index import make_child
 
 SEAL = KeyedHash(bytes(32))
 KNOWN = {
@@ -58,7 +58,7 @@ def scorer():
 
 
 def features(**changes) -> Features:
-    record = {name: value for name, value in a_child("1", **changes).items() if value is not None}
+    record = {name: value for name, value in make_child("1", **changes).items() if value is not None}
     return standardize(validate_record(record, SEAL, clock.now()).record, "sis", SEAL)
 
 

@@ -41,7 +41,7 @@ from mpi.matching.spark.session import open_session
 from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.standardize.serialization import features_to_bytes
-from tests.index import OPERATOR, a_child, load_rows, open_test_index, partition_of
+from tests.index import OPERATOR, make_child, load_rows, open_test_index, partition_of
 from tests.models import tiny_model
 from tests.unit.matching.random_features import random_records
 from tests.unit.matching.test_scorer_equality import (
@@ -217,7 +217,7 @@ def family(number: int) -> list[dict[str, object]]:
     children = []
     for child_number in range(2):
         given = "".join(rng.choice("aeiouéñklmnrst") for _ in range(6))
-        record = a_child(
+        record = make_child(
             f"{number}-{child_number}",
             first_name=given,
             last_name=surname,

@@ -8,9 +8,9 @@ from mpi.service.records.upsert import read, withdraw
 from mpi.service.review.question_view import build_cards
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge_split_move import StepOptions
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, open_test_index
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, open_test_index
 
-CHILD = a_child(
+CHILD = make_child(
     "1", first_name="Zuleika", last_name="Abernathy", address_line1="12 Elm St", phone="5551234567"
 )
 CONFIDENTIAL = {**CHILD, "restrictions": [{"kind": "address_confidential"}]}

@@ -16,7 +16,7 @@ from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import load_landing
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
 from tests.desk import ANN, BEN, add_doubtful_pair, at, later, only_question, question_keys
-from tests.index import OPERATOR, a_child, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, make_child, load_rows, many_children, open_test_index
 
 SIS_CLIENT = Viewer("sis-client", None, frozenset(Action), frozenset({"sis"}))
 SIBLING = RecordRef("sis", "sibling")
@@ -31,10 +31,10 @@ def household_index(tmp_path, database_url):
     with open_test_index(
         tmp_path / "home", "sis", "ccwis", database_url=database_url, birth=("surname:1",)
     ) as index:
-        upsert(index, OPERATOR, "sis", a_child("1", **home))
-        upsert(index, OPERATOR, "sis", a_child(SIBLING.local_id, **home, **sibling))
+        upsert(index, OPERATOR, "sis", make_child("1", **home))
+        upsert(index, OPERATOR, "sis", make_child(SIBLING.local_id, **home, **sibling))
         for local_id, first, last in (("3", "Amaro", "Okonkwu"), ("4", "Amarix", "Okonkw")):
-            child = a_child(local_id, first_name=first, last_name=last, postal_code=None)
+            child = make_child(local_id, first_name=first, last_name=last, postal_code=None)
             upsert(index, OPERATOR, "ccwis", child)
         yield index
 

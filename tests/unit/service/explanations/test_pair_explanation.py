@@ -16,7 +16,7 @@ from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.corrections import correct_value
-from tests.index import OPERATOR, a_child, crosswalk
+from tests.index import OPERATOR, make_child, crosswalk
 from tests.unit.matching.random_features import random_records
 from tests.unit.service.stewardship.test_corrections import WHY
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY, make_decision
@@ -32,14 +32,14 @@ def shipped_index(tmp_path_factory):
     index, _ = init_index(Settings(home=tmp_path_factory.mktemp("home") / "mpi"), is_test=True)
     for code in ("sis", "ccwis"):
         add_source(index, OPERATOR, NewSource(code))
-    upsert(index, OPERATOR, "sis", a_child("1", middle_name="Ann", **HOME))
+    upsert(index, OPERATOR, "sis", make_child("1", middle_name="Ann", **HOME))
     yield index
     index.database.dispose()
 
 
 def explain_new_record(index, local_id: str, viewer=OPERATOR, **changes):
     """Upsert a record and explain its pair with the first record."""
-    upsert(index, OPERATOR, "ccwis", a_child(local_id, **{**HOME, **changes}))
+    upsert(index, OPERATOR, "ccwis", make_child(local_id, **{**HOME, **changes}))
     return explain_pair(index, viewer, FIRST_RECORD, RecordRef("ccwis", local_id))
 
 
@@ -165,14 +165,14 @@ def test_current_persons_and_decisions_are_shown_with_the_model_result(shipped_i
         "They are one person now.",
         f"Decision {number} of a steward says that they are the same child.",
     )
-    upsert(shipped_index, OPERATOR, "ccwis", a_child("stood", **AWAY))
+    upsert(shipped_index, OPERATOR, "ccwis", make_child("stood", **AWAY))
     different = make_decision(shipped_index, "DIFFERENT", ["sis:1"], ["ccwis:stood"])
     explanation = explain_pair(shipped_index, OPERATOR, FIRST_RECORD, RecordRef("ccwis", "stood"))
     assert f"Decision {different} of a steward says that they are different children." in explanation.standing
 
 
 def test_pair_with_a_record_hidden_from_the_viewer_is_not_explained(shipped_index):
-    upsert(shipped_index, OPERATOR, "ccwis", a_child("hidden"))
+    upsert(shipped_index, OPERATOR, "ccwis", make_child("hidden"))
     with pytest.raises(NotFoundError) as hidden_error:
         explain_pair(shipped_index, SIS_ONLY, FIRST_RECORD, RecordRef("ccwis", "hidden"))
     with pytest.raises(NotFoundError) as unknown_error:
@@ -182,14 +182,14 @@ def test_pair_with_a_record_hidden_from_the_viewer_is_not_explained(shipped_inde
 
 @pytest.mark.parametrize("kind", ["sealed", "expunged"])
 def test_pair_with_a_sealed_record_is_not_explained(shipped_index, kind):
-    upsert(shipped_index, OPERATOR, "ccwis", a_child(kind))
-    upsert(shipped_index, OPERATOR, "ccwis", a_child(kind, restrictions=[{"kind": kind}]))
+    upsert(shipped_index, OPERATOR, "ccwis", make_child(kind))
+    upsert(shipped_index, OPERATOR, "ccwis", make_child(kind, restrictions=[{"kind": kind}]))
     with pytest.raises(NotFoundError):
         explain_pair(shipped_index, OPERATOR, FIRST_RECORD, RecordRef("ccwis", kind))
 
 
 def test_withdrawn_or_corrected_record_is_not_compared(shipped_index):
-    upsert(shipped_index, OPERATOR, "ccwis", a_child("gone"))
+    upsert(shipped_index, OPERATOR, "ccwis", make_child("gone"))
     withdraw(shipped_index, OPERATOR, "ccwis", "gone")
     with pytest.raises(ConflictError):
         explain_pair(shipped_index, OPERATOR, FIRST_RECORD, RecordRef("ccwis", "gone"))

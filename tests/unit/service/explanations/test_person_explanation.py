@@ -13,7 +13,7 @@ from mpi.service.recluster.proposals import apply_proposal, propose
 from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
-from tests.index import OPERATOR, a_child, crosswalk
+from tests.index import OPERATOR, make_child, crosswalk
 from tests.models import tiny_model
 from tests.unit.service.persons.test_golden_record import upsert_record
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY, STRANGER, make_decision
@@ -107,7 +107,7 @@ def test_held_change_is_not_shown_as_a_link(index, tmp_path):
 def test_sealed_record_appears_in_no_link(index):
     eid = upsert_record(index, "sis:1")
     upsert_record(index, "ccwis:1")
-    upsert(index, OPERATOR, "ccwis", a_child("1", restrictions=[{"kind": "sealed"}]))
+    upsert(index, OPERATOR, "ccwis", make_child("1", restrictions=[{"kind": "sealed"}]))
     explanation = explain_person(index, OPERATOR, eid)
     assert explanation.sentence == "There is only one record of this person."
     assert "ccwis" not in repr(explanation)

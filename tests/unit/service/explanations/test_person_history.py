@@ -6,7 +6,7 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, split
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, a_child, crosswalk, load_rows
+from tests.index import OPERATOR, make_child, crosswalk, load_rows
 from tests.unit.service.persons.test_golden_record import upsert_record
 from tests.unit.service.stewardship.test_corrections import WHY
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY, STRANGER
@@ -28,7 +28,7 @@ def test_history_starts_with_the_first_record(index):
 
 
 def test_load_of_many_records_is_one_step(index):
-    load_rows(index, "sis", *(a_child(str(number)) for number in range(5)))
+    load_rows(index, "sis", *(make_child(str(number)) for number in range(5)))
     eid = crosswalk(index)["sis", "1"]
     assert history_sentences(index, eid) == ["A file was loaded: 5 records of sis began this person."]
 
@@ -72,5 +72,5 @@ def test_reader_of_one_source_sees_only_steps_of_its_records(index):
 def test_steps_of_a_sealed_record_are_hidden(index):
     eid = upsert_record(index, "sis:1")
     upsert_record(index, "ccwis:1")
-    upsert(index, OPERATOR, "ccwis", a_child("1", restrictions=[{"kind": "sealed"}]))
+    upsert(index, OPERATOR, "ccwis", make_child("1", restrictions=[{"kind": "sealed"}]))
     assert history_sentences(index, eid) == ["A record was sent: record 1 of sis began this person."]

@@ -20,7 +20,7 @@ from mpi.storage.backends.checkpoint_thread import Checkpointer
 from mpi.storage.repositories.sources.records import Records
 from tests.index import (
     OPERATOR,
-    a_child,
+    make_child,
     crosswalk,
     load_rows,
     make_tuning,
@@ -189,7 +189,7 @@ def test_records_committed_between_search_and_write_are_compared_too(chunked_ind
                 "ccwis",
                 known[0] | {"birth_date": "2001-01-01", "first_name": "Quentin"},
             )
-            upsert(chunked_index, OPERATOR, "ccwis", a_child("new", **without_fields(known[1], "local_id")))
+            upsert(chunked_index, OPERATOR, "ccwis", make_child("new", **without_fields(known[1], "local_id")))
             upsert(chunked_index, OPERATOR, "sis", known[2] | {"first_name": "Xavier"})
             withdraw(chunked_index, OPERATOR, "ccwis", known[3]["local_id"])
 
@@ -200,16 +200,16 @@ def test_records_committed_between_search_and_write_are_compared_too(chunked_ind
 
 def test_chunk_is_not_linked_by_an_intermediate_version_that_it_corrects(chunked_index):
     right, wrong = {"birth_date": "2014-03-09"}, {"birth_date": "2017-08-21"}
-    load_rows(chunked_index, "sis", a_child("known", **right, as_of="2026-01-01T00:00:00Z"))
+    load_rows(chunked_index, "sis", make_child("known", **right, as_of="2026-01-01T00:00:00Z"))
     calls = []
 
     def write_once(step, _done, _total):
         if step == "scoring pairs" and not calls:
             calls.append(step)
-            intermediate = a_child("known", **wrong, as_of="2026-02-01T00:00:00Z")
+            intermediate = make_child("known", **wrong, as_of="2026-02-01T00:00:00Z")
             assert upsert(chunked_index, OPERATOR, "sis", intermediate).record == "updated"
 
-    records = [a_child("known", **right, as_of="2026-03-01T00:00:00Z"), a_child("newcomer", **wrong)]
+    records = [make_child("known", **right, as_of="2026-03-01T00:00:00Z"), make_child("newcomer", **wrong)]
     load_rows_with_progress(chunked_index, "sis", write_once, *records, *children())
     assert calls
     check_index(chunked_index)

@@ -15,7 +15,7 @@ from mpi.service.review.task_list import list_review_tasks
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import list_decisions
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, a_child, crosswalk, load_rows
+from tests.index import OPERATOR, make_child, crosswalk, load_rows
 from tests.unit.service.stewardship.test_decisions import are_same_person, make_decision
 
 ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "postal_code": "41111"}
@@ -24,8 +24,8 @@ ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "p
 @pytest.fixture
 def migration_index(index):
     """An index with two children in three records, and a source for the old system."""
-    load_rows(index, "sis", a_child("1"), a_child("2", **ZOE))
-    load_rows(index, "ccwis", a_child("1"))
+    load_rows(index, "sis", make_child("1"), make_child("2", **ZOE))
+    load_rows(index, "ccwis", make_child("1"))
     add_source(index, OPERATOR, NewSource("old"))
     return index
 
@@ -140,7 +140,7 @@ def test_no_id_is_adopted_without_the_option(migration_index):
 
 def test_id_with_most_records_of_a_person_is_adopted(migration_index):
     minor_eid, major_eid = mint_test_eid(3), mint_test_eid(9)
-    load_rows(migration_index, "ccwis", a_child("3"))
+    load_rows(migration_index, "ccwis", make_child("3"))
     make_decision(migration_index, "SAME", ["sis:1", "ccwis:1", "ccwis:3"])
     result = import_and_adopt(
         migration_index, f"sis,1,{minor_eid}", f"ccwis,1,{major_eid}", f"ccwis,3,{major_eid}"

@@ -16,7 +16,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import read
 from tests.index import (
     OPERATOR,
-    a_child,
+    make_child,
     all_stored_bytes,
     crosswalk,
     load_rows,
@@ -30,9 +30,9 @@ TUESDAY = datetime(2026, 9, 8, tzinfo=UTC)
 
 
 def test_first_load_gives_every_record_an_id_and_links_across_sources(index):
-    receipt = load_rows(index, "sis", a_child("s1"), a_child("s2", first_name="Femi"))
+    receipt = load_rows(index, "sis", make_child("s1"), make_child("s2", first_name="Femi"))
     assert (receipt.received, receipt.created, receipt.adds_up) == (2, 2, True)
-    load_rows(index, "ccwis", a_child("c1"))
+    load_rows(index, "ccwis", make_child("c1"))
     ids = crosswalk(index)
     assert ids["sis", "s1"] == ids["ccwis", "c1"] != ids["sis", "s2"]
 
@@ -96,7 +96,7 @@ def test_changed_addresses_do_not_hold_a_load(index):
 
 
 def test_older_file_after_a_newer_one_changes_no_current_value(index):
-    child = a_child("s1")
+    child = make_child("s1")
     load_rows(index, "sis", child | {"postal_code": "44002"}, as_of=TUESDAY)
     for _ in range(2):
         receipt = load_rows(index, "sis", child | {"postal_code": "44001"}, as_of=MONDAY)
@@ -105,7 +105,7 @@ def test_older_file_after_a_newer_one_changes_no_current_value(index):
 
 
 def test_files_out_of_order_end_like_files_in_order(index):
-    states = [a_child("s1", postal_code=f"4400{day}") for day in range(3)]
+    states = [make_child("s1", postal_code=f"4400{day}") for day in range(3)]
     days = [datetime(2026, 9, day + 1, tzinfo=UTC) for day in range(3)]
     for day in (2, 0, 1):
         load_rows(index, "sis", states[day], as_of=days[day])
@@ -173,7 +173,7 @@ def test_withdrawn_record_that_returns_gets_its_id_back(index):
 
 
 def test_last_of_two_rows_with_one_local_id_wins_and_the_other_is_counted(index):
-    receipt = load_rows(index, "sis", a_child("s1", postal_code="44001"), a_child("s1", postal_code="44002"))
+    receipt = load_rows(index, "sis", make_child("s1", postal_code="44001"), make_child("s1", postal_code="44002"))
     assert (receipt.received, receipt.created, receipt.superseded, receipt.adds_up) == (2, 1, 1, True)
     assert read(index, OPERATOR, "sis", "s1")["record"]["postal_code"] == "44002"
 
@@ -184,10 +184,10 @@ def test_rejected_rows_are_counted_with_line_and_reason_but_not_their_text(index
         OPERATOR,
         "sis",
         [
-            CanonicalRow(2, 10, a_child("s1")),
-            CanonicalRow(3, 20, a_child(None)),
+            CanonicalRow(2, 10, make_child("s1")),
+            CanonicalRow(3, 20, make_child(None)),
             RejectedRow(4, 30, "wrong-field-count", "the row has 3 fields, the header 5"),
-            CanonicalRow(5, 40, a_child("s2", shoe_size="Amara-secret")),
+            CanonicalRow(5, 40, make_child("s2", shoe_size="Amara-secret")),
         ],
         LoadOptions(),
     )
@@ -200,7 +200,7 @@ def test_rejected_rows_are_counted_with_line_and_reason_but_not_their_text(index
 
 def test_read_error_in_a_file_loads_nothing(index):
     def broken_rows():
-        yield from rows(a_child("s1"))
+        yield from rows(make_child("s1"))
         raise FileError("the rest cannot be read")
 
     with pytest.raises(FileError):
@@ -220,13 +220,13 @@ def test_interrupt_keeps_nothing_and_the_load_can_run_again(index):
 
 def test_unknown_source_is_refused_with_the_known_ones(index):
     with pytest.raises(NotFoundError, match=r"'sjs'.*ccwis, sis"):
-        load_rows(index, "sjs", a_child())
+        load_rows(index, "sjs", make_child())
 
 
 def test_client_without_the_right_loads_nothing(index):
     nobody = Viewer("nobody", None, frozenset({Action.LOAD}), frozenset({"ccwis"}))
     with pytest.raises(AccessDenied):
-        load(index, nobody, "sis", rows(a_child()), LoadOptions())
+        load(index, nobody, "sis", rows(make_child()), LoadOptions())
 
 
 def test_large_load_in_batches_gives_the_same_partition(index, monkeypatch):
@@ -244,8 +244,8 @@ def test_large_load_in_batches_gives_the_same_partition(index, monkeypatch):
 @pytest.mark.parametrize("two_files", [False, True], ids=["one-file", "two-files"])
 @pytest.mark.parametrize("later", ["2026-01-01", "2026-02-01", "2026-03-01"])
 def test_seal_holds_in_any_order_of_statements(index, kind, first, two_files, later):
-    sealing = a_child("1", as_of="2026-02-01T00:00:00Z", restrictions=[{"kind": kind}])
-    plain = a_child("1", as_of=f"{later}T00:00:00Z")
+    sealing = make_child("1", as_of="2026-02-01T00:00:00Z", restrictions=[{"kind": kind}])
+    plain = make_child("1", as_of=f"{later}T00:00:00Z")
     statements = [sealing, plain] if first == "sealing" else [plain, sealing]
     files = [[row] for row in statements] if two_files else [statements]
     receipts = [load_rows(index, "sis", *file, confirm=True) for file in files]
@@ -257,21 +257,21 @@ def test_seal_holds_in_any_order_of_statements(index, kind, first, two_files, la
 
 
 def test_sealed_record_is_never_shown_and_resending_does_not_lift_the_seal(index):
-    load_rows(index, "ccwis", a_child("c1"))
-    load_rows(index, "sis", a_child("s1"))
-    sealed = a_child("c1", restrictions=[{"kind": "sealed"}])
+    load_rows(index, "ccwis", make_child("c1"))
+    load_rows(index, "sis", make_child("s1"))
+    sealed = make_child("c1", restrictions=[{"kind": "sealed"}])
     load_rows(index, "ccwis", sealed, confirm=True)
     assert set(crosswalk(index)) == {("sis", "s1")}
     with pytest.raises(NotFoundError):
         read(index, OPERATOR, "ccwis", "c1")
-    receipt = load_rows(index, "ccwis", a_child("c1"))
+    receipt = load_rows(index, "ccwis", make_child("c1"))
     assert (receipt.rejected, receipt.adds_up) == (1, True)
     assert set(crosswalk(index)) == {("sis", "s1")}
 
 
 def test_expunged_record_leaves_no_value_in_the_database(index):
-    load_rows(index, "ccwis", a_child("c1", first_name="Zebulonia"))
-    expunged = a_child("c1", first_name="Zebulonia", restrictions=[{"kind": "expunged"}])
+    load_rows(index, "ccwis", make_child("c1", first_name="Zebulonia"))
+    expunged = make_child("c1", first_name="Zebulonia", restrictions=[{"kind": "expunged"}])
     load_rows(index, "ccwis", expunged, confirm=True)
     content = all_stored_bytes(index)
     assert b"Zebulonia" not in content
@@ -306,9 +306,9 @@ def test_seal_that_starts_by_date_is_counted_for_an_unchanged_file(index):
 
 
 def test_ssn_is_stored_nowhere_in_the_database(index):
-    load_rows(index, "ccwis", a_child("c1", ssn="219-09-9998", ssn_last4="9998"))
+    load_rows(index, "ccwis", make_child("c1", ssn="219-09-9998", ssn_last4="9998"))
     load_rows(
-        index, "sis", a_child("s1", identifiers=[{"system": "SSN", "assigner": "SSA", "value": "219099998"}])
+        index, "sis", make_child("s1", identifiers=[{"system": "SSN", "assigner": "SSA", "value": "219099998"}])
     )
     content = all_stored_bytes(index)
     assert b"219-09-9998" not in content
@@ -347,7 +347,7 @@ def test_row_without_a_readable_local_id_prevents_every_withdrawal(index):
 )
 def test_seal_holds_in_every_date_format(index, begin, end, seals):
     restriction = {"kind": "sealed", "begin": begin, "end": end}
-    sealed = a_child("c1", restrictions=[{n: value for n, value in restriction.items() if value}])
+    sealed = make_child("c1", restrictions=[{n: value for n, value in restriction.items() if value}])
     load_rows(index, "ccwis", sealed, as_of=TUESDAY)
     assert (("ccwis", "c1") not in crosswalk(index)) is seals
 
@@ -363,7 +363,7 @@ def test_late_statement_older_than_a_later_snapshot_brings_no_record_back(index)
 
 
 def test_restated_record_is_compared_by_its_birth_date_once_it_is_past(index):
-    newborn = a_child("n1", birth_date="2026-09-10")
+    newborn = make_child("n1", birth_date="2026-09-10")
     load_rows(index, "sis", newborn, as_of=MONDAY)
     load_rows(index, "ccwis", newborn, as_of=datetime(2026, 9, 20, tzinfo=UTC))
     assert len(partition_of(index)) == 2
@@ -373,9 +373,9 @@ def test_restated_record_is_compared_by_its_birth_date_once_it_is_past(index):
 
 def test_restated_record_is_compared_by_its_address_once_it_is_public(index):
     restriction = {"kind": "address_confidential", "end": "2026-09-10"}
-    child = a_child("s1", birth_date="2014-05-21", restrictions=[restriction])
+    child = make_child("s1", birth_date="2014-05-21", restrictions=[restriction])
     load_rows(index, "sis", child, as_of=MONDAY)
-    load_rows(index, "ccwis", a_child("c1"), as_of=MONDAY)
+    load_rows(index, "ccwis", make_child("c1"), as_of=MONDAY)
     assert load_rows(index, "sis", child, as_of=TUESDAY).unchanged == 1
     with index.database.read(OPERATOR) as unit:
         assert unit.tasks.count() == 0
@@ -393,13 +393,13 @@ def test_rejected_record_with_a_float_local_id_is_not_withdrawn(index):
 
 
 def test_load_after_the_clock_was_set_back_is_current(index, set_clock):
-    load_rows(index, "sis", a_child("s1"))
+    load_rows(index, "sis", make_child("s1"))
     set_clock(lambda: datetime.now(UTC) - timedelta(hours=1))
-    assert load_rows(index, "sis", a_child("s1", postal_code="44001")).updated == 1
+    assert load_rows(index, "sis", make_child("s1", postal_code="44001")).updated == 1
 
 
 def test_expunged_record_does_not_keep_its_subject(index):
-    load_rows(index, "ccwis", a_child("c1", subject="child victim"))
-    load_rows(index, "ccwis", a_child("c1", restrictions=[{"kind": "expunged"}]), confirm=True)
+    load_rows(index, "ccwis", make_child("c1", subject="child victim"))
+    load_rows(index, "ccwis", make_child("c1", restrictions=[{"kind": "expunged"}]), confirm=True)
     with index.database.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT subject FROM record").scalar() is None

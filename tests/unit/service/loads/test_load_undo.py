@@ -15,7 +15,7 @@ from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.service.stewardship.undo import undo_step
 from tests.index import (
     OPERATOR,
-    a_child,
+    make_child,
     crosswalk,
     load_rows,
     make_tuning,
@@ -69,31 +69,31 @@ def test_undo_of_a_truncated_file_restores_every_id(index):
 
 
 def test_undo_removes_created_records_and_a_new_load_restores_their_ids(index):
-    receipt = load_rows(index, "sis", a_child("1"), a_child("2", first_name="Zoe", last_name="Quist"))
+    receipt = load_rows(index, "sis", make_child("1"), make_child("2", first_name="Zoe", last_name="Quist"))
     before = crosswalk(index)
     undone = undo_load(index, OPERATOR, receipt.batch)
     assert (crosswalk(index), undone.removed) == ({}, 2)
     assert {look_up_person(index, OPERATOR, eid).status for eid in before.values()} == {"empty"}
     with pytest.raises(NotFoundError):
         read(index, OPERATOR, "sis", "1")
-    load_rows(index, "sis", a_child("1"), a_child("2", first_name="Zoe", last_name="Quist"))
+    load_rows(index, "sis", make_child("1"), make_child("2", first_name="Zoe", last_name="Quist"))
     assert crosswalk(index) == before
     assert verify(index, OPERATOR) == []
 
 
 def test_undo_keeps_what_was_loaded_since(index):
-    load_full_file(index, a_child("1", grade="01"), a_child("2", grade="01"), on=1)
-    wrong_load = load_full_file(index, a_child("1", grade="09"), a_child("2", grade="09"), on=5)
-    load_full_file(index, a_child("1", grade="09"), a_child("2", grade="03"), on=6)
+    load_full_file(index, make_child("1", grade="01"), make_child("2", grade="01"), on=1)
+    wrong_load = load_full_file(index, make_child("1", grade="09"), make_child("2", grade="09"), on=5)
+    load_full_file(index, make_child("1", grade="09"), make_child("2", grade="03"), on=6)
     undo_load(index, OPERATOR, wrong_load.batch)
     assert (read_field(index, "1"), read_field(index, "2")) == ("09", "03")
     assert verify(index, OPERATOR) == []
 
 
 def test_loads_are_undone_in_any_order(index):
-    first = load_full_file(index, a_child("1", grade="01"), on=1)
-    second = load_full_file(index, a_child("1", grade="02"), on=2)
-    third = load_full_file(index, a_child("1", grade="03"), on=3)
+    first = load_full_file(index, make_child("1", grade="01"), on=1)
+    second = load_full_file(index, make_child("1", grade="02"), on=2)
+    third = load_full_file(index, make_child("1", grade="03"), on=3)
     undo_load(index, OPERATOR, second.batch)
     assert read_field(index, "1") == "03"
     undo_load(index, OPERATOR, third.batch)
@@ -103,17 +103,17 @@ def test_loads_are_undone_in_any_order(index):
 
 
 def test_late_statement_counts_once_the_load_that_replaced_it_is_undone(index):
-    load_full_file(index, a_child("1", grade="01"), on=1)
-    later = load_full_file(index, a_child("1", grade="01"), on=5)
-    upsert(index, OPERATOR, "sis", a_child("1", grade="02", as_of=day(3).isoformat()))
+    load_full_file(index, make_child("1", grade="01"), on=1)
+    later = load_full_file(index, make_child("1", grade="01"), on=5)
+    upsert(index, OPERATOR, "sis", make_child("1", grade="02", as_of=day(3).isoformat()))
     assert read_field(index, "1") == "01"
     undo_load(index, OPERATOR, later.batch)
     assert read_field(index, "1") == "02"
 
 
 def test_record_stated_by_two_loads_stays_until_both_are_undone(index):
-    first = load_full_file(index, a_child("1"), on=1)
-    second = load_full_file(index, a_child("1"), on=1)
+    first = load_full_file(index, make_child("1"), on=1)
+    second = load_full_file(index, make_child("1"), on=1)
     eid = crosswalk(index)["sis", "1"]
     undo_load(index, OPERATOR, first.batch)
     assert crosswalk(index) == {("sis", "1"): eid}
@@ -123,15 +123,15 @@ def test_record_stated_by_two_loads_stays_until_both_are_undone(index):
 
 
 def test_record_sent_again_online_survives_the_undo_of_its_first_load(index):
-    wrong_load = load_full_file(index, a_child("1"), on=1)
-    upsert(index, OPERATOR, "sis", a_child("1", as_of=day(1).isoformat()))
+    wrong_load = load_full_file(index, make_child("1"), on=1)
+    upsert(index, OPERATOR, "sis", make_child("1", as_of=day(1).isoformat()))
     undo_load(index, OPERATOR, wrong_load.batch)
     assert ("sis", "1") in crosswalk(index)
 
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_record_sent_again_online_survives_the_undo_of_all_its_loads(index, first):
-    row = a_child("1", as_of=day(1).isoformat())
+    row = make_child("1", as_of=day(1).isoformat())
     loads = [load_rows(index, "sis", row) for _ in range(2)]
     before = crosswalk(index)
     for _ in range(2):
@@ -147,18 +147,18 @@ def test_record_sent_again_online_survives_the_undo_of_all_its_loads(index, firs
 
 
 def test_history_repeated_by_a_load_survives_the_undo_of_its_first_load(index):
-    load_full_file(index, a_child("1", grade="01"), on=5)
-    first = load_rows(index, "sis", a_child("1", grade="02"), as_of=day(3))
-    load_rows(index, "sis", a_child("1", grade="02"), as_of=day(3))
+    load_full_file(index, make_child("1", grade="01"), on=5)
+    first = load_rows(index, "sis", make_child("1", grade="02"), as_of=day(3))
+    load_rows(index, "sis", make_child("1", grade="02"), as_of=day(3))
     undo_load(index, OPERATOR, first.batch)
     undo_load(index, OPERATOR, 1)
     assert read_field(index, "1") == "02"
 
 
 def test_online_withdrawal_survives_the_undo_of_a_load(index):
-    upsert(index, OPERATOR, "sis", a_child("1", as_of=day(1).isoformat()))
+    upsert(index, OPERATOR, "sis", make_child("1", as_of=day(1).isoformat()))
     withdraw(index, OPERATOR, "sis", "1")
-    wrong_load = load_rows(index, "sis", a_child("1", grade="05"))
+    wrong_load = load_rows(index, "sis", make_child("1", grade="05"))
     assert ("sis", "1") in crosswalk(index)
     undo_load(index, OPERATOR, wrong_load.batch)
     assert crosswalk(index) == {}
@@ -166,10 +166,10 @@ def test_online_withdrawal_survives_the_undo_of_a_load(index):
 
 def test_undo_of_a_load_that_split_a_person_restores_its_ids(index):
     for name in ("1", "2"):
-        upsert(index, OPERATOR, "ccwis", a_child(name, as_of=day(1).isoformat()))
-    load_full_file(index, a_child("1"), on=1)
+        upsert(index, OPERATOR, "ccwis", make_child(name, as_of=day(1).isoformat()))
+    load_full_file(index, make_child("1"), on=1)
     before = crosswalk(index)
-    wrong_load = load_full_file(index, a_child("1", first_name="Zoe", last_name="Quist"), on=2)
+    wrong_load = load_full_file(index, make_child("1", first_name="Zoe", last_name="Quist"), on=2)
     assert len(partition_of(index)) == 2
     undo_load(index, OPERATOR, wrong_load.batch)
     assert crosswalk(index) == before
@@ -208,8 +208,8 @@ def test_undo_of_a_load_that_separated_children_across_sources_restores_every_id
 def test_load_and_later_merge_are_undone_in_either_order(tmp_path):
     for order in ("load first", "merge first"):
         with open_test_index(tmp_path / order.replace(" ", "-"), "sis", "ccwis") as index:
-            upsert(index, OPERATOR, "ccwis", a_child("1", as_of=day(1).isoformat()))
-            wrong_load = load_full_file(index, a_child("9", first_name="Zoe", last_name="Quist"), on=2)
+            upsert(index, OPERATOR, "ccwis", make_child("1", as_of=day(1).isoformat()))
+            wrong_load = load_full_file(index, make_child("9", first_name="Zoe", last_name="Quist"), on=2)
             before = crosswalk(index)
             merge_effect = merge(index, OPERATOR, list(before.values()), StepOptions("same-child"))
             steps = [
@@ -223,9 +223,9 @@ def test_load_and_later_merge_are_undone_in_either_order(tmp_path):
 
 
 def test_record_sealed_by_an_undone_load_stays_sealed(index):
-    upsert(index, OPERATOR, "sis", a_child("1", as_of=day(1).isoformat()))
+    upsert(index, OPERATOR, "sis", make_child("1", as_of=day(1).isoformat()))
     wrong_load = load_full_file(
-        index, a_child("1", restrictions=[{"kind": "sealed"}]), a_child("2", first_name="Zoe"), on=2
+        index, make_child("1", restrictions=[{"kind": "sealed"}]), make_child("2", first_name="Zoe"), on=2
     )
     undo_load(index, OPERATOR, wrong_load.batch)
     with pytest.raises(NotFoundError):

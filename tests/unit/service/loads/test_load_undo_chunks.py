@@ -20,7 +20,7 @@ from mpi.service.processes.worker_liveness import HEARTBEAT_TIMEOUT_S
 from mpi.service.records.upsert import read, upsert
 from tests.index import (
     OPERATOR,
-    a_child,
+    make_child,
     crosswalk,
     load_rows,
     make_tuning,
@@ -48,7 +48,7 @@ def test_interrupted_undo_leaves_complete_chunks_and_resumes_when_repeated(chunk
     assert list_batches(chunked_index)[-1].status == "undoing"
     assert before != crosswalk(chunked_index)
     check_index(chunked_index)
-    upsert(chunked_index, OPERATOR, "ccwis", a_child("meanwhile", first_name="Zoe", last_name="Quist"))
+    upsert(chunked_index, OPERATOR, "ccwis", make_child("meanwhile", first_name="Zoe", last_name="Quist"))
     undone = undo_load(chunked_index, OPERATOR, wrong_load.batch)
     check_index(chunked_index)
     after = crosswalk(chunked_index)
@@ -95,7 +95,7 @@ def test_others_write_between_undo_chunks_which_then_shrink(chunked_index, monke
     def undo_and_write(self, *arguments):
         undo_chunk(self, *arguments)
         if len(chunk_sizes) == 1:
-            threading.Thread(target=upsert, args=(chunked_index, OPERATOR, "ccwis", a_child("other"))).start()
+            threading.Thread(target=upsert, args=(chunked_index, OPERATOR, "ccwis", make_child("other"))).start()
 
     monkeypatch.setattr(load_undo._LoadUndo, "undo_chunk", undo_and_write)
     undo_load(chunked_index, OPERATOR, wrong_load.batch)
@@ -107,7 +107,7 @@ def test_others_write_between_undo_chunks_which_then_shrink(chunked_index, monke
 
 def test_first_undo_chunk_is_small_after_another_write(chunked_index, chunk_sizes):
     wrong_load = load_rows(chunked_index, "sis", *children()[:100])
-    upsert(chunked_index, OPERATOR, "ccwis", a_child("other"))
+    upsert(chunked_index, OPERATOR, "ccwis", make_child("other"))
     undo_load(chunked_index, OPERATOR, wrong_load.batch)
     assert chunk_sizes[0] == 20
     assert sum(chunk_sizes) == 100
@@ -242,7 +242,7 @@ def run_random_history(index, random_source):
     """
 
     def child(local_id):
-        return a_child(
+        return make_child(
             local_id,
             first_name=random_source.choice(("Amara", "Amaro", "Zoe")),
             last_name=random_source.choice(("Okonkwo", "Washington")),

@@ -17,7 +17,7 @@ from mpi.service.records.upsert import upsert
 from mpi.standardize.serialization import features_from_bytes
 from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
-from tests.index import OPERATOR, a_child, all_keys, crosswalk, load_rows, open_test_index, partition_of, rows
+from tests.index import OPERATOR, make_child, all_keys, crosswalk, load_rows, open_test_index, partition_of, rows
 
 NAMESAKE_COUNT = 12
 
@@ -33,7 +33,7 @@ def namesake_index(tmp_path, database_url):
 def namesake(number: int, **changes: object):
     """Return a child of the shared name with its own birth date."""
     day = {"birth_date": f"20{10 + number % 8}-0{1 + number % 9}-1{number % 10}"}
-    return a_child(**({"local_id": f"S{number}"} | day | changes))
+    return make_child(**({"local_id": f"S{number}"} | day | changes))
 
 
 def stop_keys(index, over: int):
@@ -73,8 +73,8 @@ def test_stopped_key_makes_a_new_configuration_that_every_path_obeys(namesake_in
     assert len(stopped) == 1
     assert pairs == {(key, record) for key, record in first[2] if key not in stopped}
     # An upsert, a load and a re-cluster add no stopped key, and verify finds none.
-    upsert(namesake_index, OPERATOR, "ccwis", a_child("u1", birth_date="2011-05-05"))
-    load_rows(namesake_index, "ccwis", a_child("u2", birth_date="2012-05-05"))
+    upsert(namesake_index, OPERATOR, "ccwis", make_child("u1", birth_date="2011-05-05"))
+    load_rows(namesake_index, "ccwis", make_child("u2", birth_date="2012-05-05"))
     assert not stopped & {key for key, _ in read_stored_keys(namesake_index)[2]}
     assert verify(namesake_index, OPERATOR) == []
     plan = recluster(namesake_index, OPERATOR, namesake_index.matcher, apply=True)
@@ -96,8 +96,8 @@ def test_upsert_load_and_recluster_find_the_same(namesake_index):
 
 
 def test_searches_dry_runs_and_explanations_obey_the_stop_list(namesake_index):
-    query = {name: value for name, value in a_child(birth_date="2010-12-31").items() if name != "local_id"}
-    new_rows = rows(a_child("N", birth_date="2010-12-31"))
+    query = {name: value for name, value in make_child(birth_date="2010-12-31").items() if name != "local_id"}
+    new_rows = rows(make_child("N", birth_date="2010-12-31"))
     assert search_persons(namesake_index, OPERATOR, query)
     assert dry_run(namesake_index, OPERATOR, "ccwis", new_rows, LoadOptions()).bands[Band.REVIEW] == 1
     pair = (RecordRef("sis", "S1"), RecordRef("sis", "S2"))

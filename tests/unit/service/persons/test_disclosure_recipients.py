@@ -18,7 +18,7 @@ from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, with_settings
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, with_settings
 from tests.models import tiny_model
 from tests.unit.service.stewardship.test_decisions import record_refs, upsert_record
 
@@ -220,7 +220,7 @@ LOADER = Viewer("loader", "data_quality", frozenset({Action.LOAD, Action.DISCLOS
 
 def test_undo_of_a_load_lists_recipients_of_removed_records(index):
     upsert_record(index, "sis:1")
-    wrong_load = load_rows(index, "ccwis", a_child("1"))
+    wrong_load = load_rows(index, "ccwis", make_child("1"))
     look_up_person(index, SCHOOL, read_links(index)["sis:1"])
     previewed = undo_load(index, LOADER, wrong_load.batch, preview=True)
     applied = undo_load(index, LOADER, wrong_load.batch)
@@ -235,7 +235,7 @@ def test_undo_of_a_load_lists_recipients_of_removed_records(index):
 
 def test_undo_of_a_load_lists_only_what_its_viewer_may_know(index):
     upsert_record(index, "sis:1")
-    wrong_load = load_rows(index, "ccwis", a_child("1"))
+    wrong_load = load_rows(index, "ccwis", make_child("1"))
     look_up_person(index, SCHOOL, read_links(index)["sis:1"])
     loader = Viewer("loader", None, frozenset({Action.LOAD}), None)
     previewed = undo_load(index, loader, wrong_load.batch, preview=True)
@@ -247,7 +247,7 @@ def test_undo_of_a_load_lists_only_what_its_viewer_may_know(index):
 
 def test_repeated_undo_of_a_load_gets_only_the_count(index):
     upsert_record(index, "sis:1")
-    wrong_load = load_rows(index, "ccwis", a_child("1"))
+    wrong_load = load_rows(index, "ccwis", make_child("1"))
     look_up_person(index, SCHOOL, read_links(index)["sis:1"])
     caller = replace(LOADER, idempotent_call=IdempotentCall("key", b"undo"))
     assert undo_load(index, caller, wrong_load.batch).disclosures

@@ -20,7 +20,7 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.standardize.record_validation import validate_record
-from tests.index import OPERATOR, a_child, crosswalk, open_test_index
+from tests.index import OPERATOR, make_child, crosswalk, open_test_index
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY
 
 NUMBER = {"ssn": "412-55-9182"}
@@ -30,7 +30,7 @@ HOME = {"address_line1": "12 Elm St", "city": "Dayton", "state": "OH", "postal_c
 
 def upsert_record(index, name: str, **changes) -> str:
     source, local_id = name.split(":")
-    upsert(index, OPERATOR, source, a_child(local_id, **changes))
+    upsert(index, OPERATOR, source, make_child(local_id, **changes))
     return crosswalk(index)[source, local_id]
 
 
@@ -97,13 +97,13 @@ def test_identity_document_counts_as_verification(index):
     ],
 )
 def test_placeholder_for_unknown_is_no_value(changes, attribute):
-    assert attribute not in read_stated_values(a_child("1", **changes))
+    assert attribute not in read_stated_values(make_child("1", **changes))
 
 
 def test_birth_date_with_a_document_ranks_between_reported_and_verified():
     document = [{"system": "birth_certificate", "assigner": "OH", "value": "77-1"}]
     ranks = [
-        read_stated_values(a_child("1", birth_date_quality=quality, identifiers=papers))[
+        read_stated_values(make_child("1", birth_date_quality=quality, identifiers=papers))[
             "birth_date"
         ].verified
         for quality, papers in (
@@ -200,7 +200,7 @@ def test_value_of_a_sealed_record_disappears(index, kind):
     eid = upsert_record(index, "sis:1")
     upsert_record(index, "ccwis:1", first_name="Amarah", middle_name="Lou", birth_date_quality="verified")
     assert "middle_name" in values_by_attribute(index, eid)
-    upsert(index, OPERATOR, "ccwis", a_child("1", restrictions=[{"kind": kind}]))
+    upsert(index, OPERATOR, "ccwis", make_child("1", restrictions=[{"kind": kind}]))
     assert "Lou" not in repr(look_up_golden_record(index, OPERATOR, eid))
     assert value_of(index, eid, "first_name").rule == "only"
 
@@ -217,7 +217,7 @@ def test_value_of_a_withdrawn_record_disappears_and_returns_with_it(index):
 def test_held_value_is_not_shown(index):
     eid = upsert_record(index, "sis:1", middle_name="Ann")
     pause(index, OPERATOR, "sis")
-    upsert(index, OPERATOR, "sis", a_child("1", middle_name="Held"))
+    upsert(index, OPERATOR, "sis", make_child("1", middle_name="Held"))
     assert value_of(index, eid, "middle_name").value == "Ann"
 
 
@@ -276,7 +276,7 @@ _CHANGES = st.fixed_dictionaries(
 
 @given(_CHANGES)
 def test_golden_record_shows_only_what_records_state(changes):
-    sent = a_child("1", **changes)
+    sent = make_child("1", **changes)
     for attribute, stated in read_stated_values(sent).items():
         parts = stated.value.values() if isinstance(stated.value, dict) else [stated.value]
         assert all(part in repr(sent) for part in parts), attribute
@@ -284,10 +284,10 @@ def test_golden_record_shows_only_what_records_state(changes):
 
 def test_values_do_not_depend_on_the_order_of_arrival(tmp_path):
     sent = [
-        a_child("1", middle_name="L", birth_city="Dayton", as_of="2024-01-01"),
-        a_child("2", middle_name="Lou", phone="614-555-0111", as_of="2024-01-01"),
-        a_child("3", middle_name="Ann", birth_city="Miami", as_of="2024-01-01"),
-        a_child("4", middle_name="LOU", birth_date_quality="verified", as_of="2025-01-01"),
+        make_child("1", middle_name="L", birth_city="Dayton", as_of="2024-01-01"),
+        make_child("2", middle_name="Lou", phone="614-555-0111", as_of="2024-01-01"),
+        make_child("3", middle_name="Ann", birth_city="Miami", as_of="2024-01-01"),
+        make_child("4", middle_name="LOU", birth_date_quality="verified", as_of="2025-01-01"),
     ]
     golden_values = []
     for number, order in enumerate((sent, sent[::-1], sent[2:] + sent[:2])):

@@ -15,7 +15,7 @@ from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decis
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, a_child, crosswalk, rows, with_settings
+from tests.index import OPERATOR, make_child, crosswalk, rows, with_settings
 from tests.unit.service.stewardship.test_decisions import (
     SIS_ONLY,
     STRANGER,
@@ -48,7 +48,7 @@ def both_eids(index) -> list[str]:
 def change_into_stranger(index, viewer, source, born):
     """Change a record in two steps, since one large change would be held as an overlay."""
     for birth_date in (born, STRANGER["birth_date"]):
-        upsert(index, viewer, source, a_child("1", **STRANGER | {"birth_date": birth_date}))
+        upsert(index, viewer, source, make_child("1", **STRANGER | {"birth_date": birth_date}))
 
 
 def test_person_without_visible_records_is_empty(shared):
@@ -143,21 +143,21 @@ def test_undo_of_a_rekey_gives_no_sealed_record_another_id(index):
     """An expunged record stays refused under its local ID."""
     upsert_record(index, "ccwis:1")
     step = rekey(index, WELFARE, "ccwis", {"1": "2"}).step
-    upsert(index, WELFARE, "ccwis", a_child("2", restrictions=[{"kind": "expunged"}]))
+    upsert(index, WELFARE, "ccwis", make_child("2", restrictions=[{"kind": "expunged"}]))
     with pytest.raises(NotFoundError):
         undo_step(index, WELFARE, step)
-    assert upsert(index, WELFARE, "ccwis", a_child("2")).outcome == "refused"
+    assert upsert(index, WELFARE, "ccwis", make_child("2")).outcome == "refused"
 
 
 def test_expunged_record_stays_refused_under_its_earlier_local_id(index):
     upsert_record(index, "ccwis:1")
     upsert_record(index, "ccwis:9", **STRANGER)
     rekey(index, WELFARE, "ccwis", {"1": "2"})
-    upsert(index, WELFARE, "ccwis", a_child("2", restrictions=[{"kind": "expunged"}]))
-    assert upsert(index, WELFARE, "ccwis", a_child("1")).outcome == "refused"
+    upsert(index, WELFARE, "ccwis", make_child("2", restrictions=[{"kind": "expunged"}]))
+    assert upsert(index, WELFARE, "ccwis", make_child("1")).outcome == "refused"
     with pytest.raises(NotFoundError):
         read(index, WELFARE, "ccwis", "1")
-    sent = rows(a_child("1"), a_child("9", **STRANGER))
+    sent = rows(make_child("1"), make_child("9", **STRANGER))
     assert load(index, WELFARE, "ccwis", sent, LoadOptions(Snapshot.FULL)).counts["rejected"] == 1
     assert set(crosswalk(index)) == {("ccwis", "9")}
 
@@ -165,7 +165,7 @@ def test_expunged_record_stays_refused_under_its_earlier_local_id(index):
 def test_local_id_given_up_by_an_active_record_is_free(index):
     upsert_record(index, "ccwis:1")
     rekey(index, WELFARE, "ccwis", {"1": "2"})
-    assert upsert(index, WELFARE, "ccwis", a_child("1")).outcome != "refused"
+    assert upsert(index, WELFARE, "ccwis", make_child("1")).outcome != "refused"
 
 
 def test_upsert_answer_depends_only_on_visible_records(index):
@@ -173,18 +173,18 @@ def test_upsert_answer_depends_only_on_visible_records(index):
     upsert_record(index, "ccwis:1")
     upsert_record(index, "ccwis:2", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
     linked, similar = (
-        upsert(index, SIS_ONLY, "sis", a_child("1")),
+        upsert(index, SIS_ONLY, "sis", make_child("1")),
         upsert(
             index,
             SIS_ONLY,
             "sis",
-            a_child("2", first_name="Ulf", last_name="Quest", birth_date="2001-06-05", postal_code=None),
+            make_child("2", first_name="Ulf", last_name="Quest", birth_date="2001-06-05", postal_code=None),
         ),
     )
     assert crosswalk(index)["ccwis", "1"] == linked.enterprise_id
     for answer in (linked, similar):
         assert (answer.outcome, answer.provisional, answer.tasks) == ("created", False, ())
-    assert upsert(index, SIS_ONLY, "sis", a_child("3")).outcome == "linked"
+    assert upsert(index, SIS_ONLY, "sis", make_child("3")).outcome == "linked"
 
 
 def test_lineage_names_no_client_of_another_source(index):

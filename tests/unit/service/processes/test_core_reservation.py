@@ -13,7 +13,7 @@ from mpi.domain.errors import StoreError
 from mpi.service.processes import core_reservation as module
 from mpi.service.processes.core_reservation import CoreAffinity, CoreReservation, reserve_core
 from mpi.service.records.upsert import read
-from tests.index import OPERATOR, a_child, load_rows, open_test_index
+from tests.index import OPERATOR, make_child, load_rows, open_test_index
 
 ALL_CORES = frozenset(os.sched_getaffinity(0)) if sys.platform == "linux" else frozenset()
 ALL_CORES_BUT_ONE = ALL_CORES - {max(ALL_CORES, default=0)}
@@ -164,7 +164,7 @@ def test_unreachable_server_or_ended_process_does_not_stop_the_affinity():
 
 def test_read_of_the_index_is_noticed(tmp_path):
     with open_test_index(tmp_path, "sis") as index:
-        load_rows(index, "sis", a_child("1"))
+        load_rows(index, "sis", make_child("1"))
         reservation = reserve_core(index.database, OPERATOR)
         before = reservation._last_line_number()
         read(index, OPERATOR, "sis", "1")

@@ -25,7 +25,7 @@ from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.storage.repositories.review.desk_counts import DeskFigures
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.desk import load_doubtful_pairs
-from tests.index import OPERATOR, a_child, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, make_child, load_rows, many_children, open_test_index
 from tests.unit.service.sampling.test_blind_review import (
     add_second_review,
     change_record,
@@ -149,7 +149,7 @@ def test_slow_match_rate_is_cached_and_a_quick_one_is_not(sqlite_index, monkeypa
     shown = []
     for _ in range(5):
         shown.append(measure_quality(sqlite_index, OPERATOR).match_rate.in_care)
-        load_rows(sqlite_index, "sis", a_child(str(len(shown)), first_name=f"N{len(shown)}"))
+        load_rows(sqlite_index, "sis", make_child(str(len(shown)), first_name=f"N{len(shown)}"))
     assert shown == [3, 4, 5, 5, 6]
 
 

@@ -11,7 +11,7 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.quality.forecast import forecast_workload
 from mpi.service.recluster.threshold_simulation import TrialThresholds
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
-from tests.index import OPERATOR, a_child, load_rows, open_test_index
+from tests.index import OPERATOR, make_child, load_rows, open_test_index
 from tests.unit.service.sampling.test_blind_review import load_linked_and_doubtful_pairs
 
 OUTSIDER = Viewer("ops", "system_admin", frozenset({Action.QUALITY_READ}), None)
@@ -39,10 +39,10 @@ def add_question(index, name):
     # Each pair has its own birth year, or all would be one question.
     alike = {"birth_date": f"20{ord(name) % 17:02}-02-03", "postal_code": None}
     load_rows(
-        index, "sis", a_child(name, first_name=f"Marietta{name}", last_name=f"Vandermeer{name}", **alike)
+        index, "sis", make_child(name, first_name=f"Marietta{name}", last_name=f"Vandermeer{name}", **alike)
     )
     load_rows(
-        index, "ccwis", a_child(name, first_name=f"Mariettr{name}", last_name=f"Vandermeel{name}", **alike)
+        index, "ccwis", make_child(name, first_name=f"Mariettr{name}", last_name=f"Vandermeel{name}", **alike)
     )
 
 

@@ -9,7 +9,7 @@ from mpi.service.recluster.derivation import derive
 from mpi.service.recluster.index_scoring import score_index
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert
-from tests.index import OPERATOR, a_child, load_rows, many_children, with_settings
+from tests.index import OPERATOR, make_child, load_rows, many_children, with_settings
 
 HAVEN = {"address_line1": "500 Haven Rd", "postal_code": "43010"}
 
@@ -17,7 +17,7 @@ HAVEN = {"address_line1": "500 Haven Rd", "postal_code": "43010"}
 @pytest.fixture
 def shared_address_index(index):
     """An index with namesakes, and unrelated children at one address."""
-    load_rows(index, "sis", *(a_child(f"s{n}", birth_date=f"2014-01-0{1 + n % 3}") for n in range(6)))
+    load_rows(index, "sis", *(make_child(f"s{n}", birth_date=f"2014-01-0{1 + n % 3}") for n in range(6)))
     load_rows(index, "ccwis", *({**child, **HAVEN} for child in many_children(14)))
     return index
 
@@ -57,7 +57,7 @@ def test_active_configuration_uses_stored_features_and_keys(shared_address_index
 
 def test_pending_search_derives_everything_again(shared_address_index, monkeypatch):
     limited_index = with_settings(shared_address_index, block_limits=BlockLimits(2, 3))
-    assert upsert(limited_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01")).pending
+    assert upsert(limited_index, OPERATOR, "ccwis", make_child("u1", birth_date="2014-01-01")).pending
     edges, expected = score_and_derive(shared_address_index, shared_address_index.shared_values)
     assert edges == expected
     forbid_deriving(monkeypatch)

@@ -22,7 +22,7 @@ from mpi.service.records.upsert import upsert
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.decisions import list_decisions
 from mpi.service.stewardship.undo import undo_decision, undo_step
-from tests.index import OPERATOR, a_child, crosswalk, partition_of
+from tests.index import OPERATOR, make_child, crosswalk, partition_of
 from tests.models import tiny_model
 from tests.unit.service.stewardship.test_decisions import make_decision
 
@@ -30,7 +30,7 @@ from tests.unit.service.stewardship.test_decisions import make_decision
 def upsert_doubtful_pair(index, number: int, sources=("sis", "ccwis"), enrolled: str | None = None) -> None:
     """Upsert two records of 16.1 bits, which only the stricter model separates."""
     for source in sources:
-        child = a_child(
+        child = make_child(
             str(number),
             first_name="Bcdf"[number] * 5,
             last_name="Ghjk"[number] * 5,
@@ -205,7 +205,7 @@ def test_item_that_changed_since_the_proposal_becomes_a_hold(three_children, str
         three_children,
         OPERATOR,
         "sis",
-        a_child("9", first_name="BBBBB", last_name="GGGGG", birth_date="2010-03-09", postal_code=None),
+        make_child("9", first_name="BBBBB", last_name="GGGGG", birth_date="2010-03-09", postal_code=None),
     )
     application = apply_proposal(three_children, OPERATOR, stricter, proposal.id)
     assert (application.applied, application.held, application.changed) == (2, 0, 1)

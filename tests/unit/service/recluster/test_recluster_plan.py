@@ -12,12 +12,12 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, partition_of
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, partition_of
 
 
 def doubtful_child(local_id):
     """Return a child who matches another such child with 16.1 bits."""
-    return a_child(local_id, postal_code=None)
+    return make_child(local_id, postal_code=None)
 
 
 def test_stricter_model_separates_persons_and_resolves_new_records(index, stricter):
@@ -60,7 +60,7 @@ def test_process_that_missed_a_model_change_changes_nothing(index, stricter, ste
 
 
 def test_oversized_component_is_separated_with_one_task_per_record(index):
-    load_rows(index, "sis", *(a_child(f"s{n}") for n in range(60)))
+    load_rows(index, "sis", *(make_child(f"s{n}") for n in range(60)))
     assert len(partition_of(index)) == 60
     with index.database.read(OPERATOR) as unit:
         tasks = unit.tasks.all()
@@ -83,7 +83,7 @@ def test_oversized_component_is_separated_with_one_task_per_record(index):
     ids=["plan", "apply", "verify"],
 )
 def test_garbage_collection_is_off_during_work_on_the_whole_index(index, monkeypatch, work):
-    upsert(index, OPERATOR, "sis", a_child())
+    upsert(index, OPERATOR, "sis", make_child())
     gc_states = []
     read = Database.read
 

@@ -28,7 +28,7 @@ from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.recluster.run_executor import ACTIVATING, abandon, list_runs
 from mpi.service.recluster.run_publisher import HOLDING, RELEASING
 from mpi.service.records.upsert import upsert, withdraw
-from tests.index import OPERATOR, a_child, all_keys, crosswalk, load_rows, many_children
+from tests.index import OPERATOR, make_child, all_keys, crosswalk, load_rows, many_children
 from tests.unit.service.recluster.test_proposals import are_separate, upsert_doubtful_pair
 from tests.unit.service.stewardship.test_decisions import make_decision
 
@@ -86,9 +86,9 @@ def test_writes_during_a_run_are_kept_and_match_the_new_configuration(mixed_chil
 
     def write_during_run():
         current_index = stricter_index if is_active else mixed_children
-        upsert(current_index, OPERATOR, "ccwis", a_child("new", first_name="Bbbbb", last_name="Ggggg",
+        upsert(current_index, OPERATOR, "ccwis", make_child("new", first_name="Bbbbb", last_name="Ggggg",
                                                   birth_date="2010-03-09", postal_code=None))  # fmt: skip
-        upsert(current_index, OPERATOR, "sis", a_child("c1", first_name="Someone", last_name="Else"))
+        upsert(current_index, OPERATOR, "sis", make_child("c1", first_name="Someone", last_name="Else"))
         withdraw(current_index, OPERATOR, "sis", "2")
         make_decision(current_index, "SAME", ["sis:1", "ccwis:1"])
 
@@ -124,7 +124,7 @@ def test_killed_run_leaves_a_sound_index_and_is_resumed_or_restarted(
     assert verify(current_index, OPERATOR) == []
     if not is_active:
         assert crosswalk(mixed_children) == before
-    upsert(current_index, OPERATOR, "sis", a_child("late"))
+    upsert(current_index, OPERATOR, "sis", make_child("late"))
     recluster(current_index, OPERATOR, stricter, apply=True)
     assert all(are_separate(stricter_index, number) for number in range(3))
     assert verify(stricter_index, OPERATOR) == []
@@ -348,7 +348,7 @@ def test_record_changed_between_the_reads_of_a_pair_leaves_no_outdated_edge(
         if change is None:
             withdraw(mixed_children, OPERATOR, "ccwis", "0")
         else:
-            upsert(mixed_children, OPERATOR, "ccwis", a_child("0", **change))
+            upsert(mixed_children, OPERATOR, "ccwis", make_child("0", **change))
 
     def single_item_batches(pace, items, **_sizes):
         for item in items:
@@ -366,7 +366,7 @@ def test_record_changed_between_the_reads_of_a_pair_leaves_no_outdated_edge(
     recluster(mixed_children, OPERATOR, stricter, apply=True)
     assert Pace.batches is not single_item_batches, "the record changed in the middle of it"
     if change is None:
-        returned = a_child("0", first_name="Bbbbb", last_name="Ggggg", birth_date="2010-03-09")
+        returned = make_child("0", first_name="Bbbbb", last_name="Ggggg", birth_date="2010-03-09")
         upsert(stricter_index, OPERATOR, "ccwis", returned)
     assert verify(stricter_index, OPERATOR) == []
     edges = active_edges(stricter_index)

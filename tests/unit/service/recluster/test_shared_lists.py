@@ -17,7 +17,7 @@ from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.standardize.serialization import features_from_bytes
-from tests.index import OPERATOR, a_child, load_rows, many_children, rows, with_caches
+from tests.index import OPERATOR, make_child, load_rows, many_children, rows, with_caches
 from tests.models import tiny_model
 
 HAVEN = {"address_line1": "500 Haven Rd", "postal_code": "43010"}
@@ -82,7 +82,7 @@ def test_refresh_without_a_change_makes_no_new_configuration(index_with_lists):
 
 
 def test_every_path_removes_the_listed_values(index_with_lists):
-    newcomer = a_child("n1", first_name="Zora", last_name="Quist", **HAVEN)
+    newcomer = make_child("n1", first_name="Zora", last_name="Quist", **HAVEN)
     upsert(index_with_lists, OPERATOR, "sis", newcomer)
     load_rows(index_with_lists, "sis", {**newcomer, "local_id": "n2"})
     load_rows(
@@ -151,7 +151,7 @@ def test_open_process_obeys_new_lists_at_once(index):
     load_rows(index, "ccwis", *residents())
     active_config(index)
     refresh_lists(with_caches(index, shared_values={}))
-    upsert(index, OPERATOR, "sis", a_child("n1", **HAVEN))
+    upsert(index, OPERATOR, "sis", make_child("n1", **HAVEN))
     assert compared_addresses(index, "sis", "n1") == ()
     assert verify(index, OPERATOR) == []
 

@@ -10,7 +10,7 @@ from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import Outcome, upsert, withdraw
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, open_test_index, partition_of, with_settings
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, open_test_index, partition_of, with_settings
 
 NAMESAKE_COUNT = 8
 
@@ -20,7 +20,7 @@ def namesake_index(tmp_path, database_url):
     """An index of children with one name, on each store in turn."""
     with open_test_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
         load_rows(
-            opened, "sis", *(a_child(f"S{n}", birth_date=f"2014-01-0{1 + n}") for n in range(NAMESAKE_COUNT))
+            opened, "sis", *(make_child(f"S{n}", birth_date=f"2014-01-0{1 + n}") for n in range(NAMESAKE_COUNT))
         )
         yield opened
 
@@ -42,8 +42,8 @@ def queued_block_sizes(index) -> list[int]:
 def test_block_above_the_alarm_size_is_searched_logged_and_queued_once(namesake_index, caplog):
     limited_index = with_block_limits(namesake_index, alarm=NAMESAKE_COUNT, hard=100)
     with caplog.at_level(logging.WARNING, "mpi.blocks"):
-        first = upsert(limited_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
-        upsert(limited_index, OPERATOR, "ccwis", a_child("u2", birth_date="2014-01-02"))
+        first = upsert(limited_index, OPERATOR, "ccwis", make_child("u1", birth_date="2014-01-01"))
+        upsert(limited_index, OPERATOR, "ccwis", make_child("u2", birth_date="2014-01-02"))
     assert first.outcome is Outcome.LINKED
     assert not first.pending
     assert queued_block_sizes(namesake_index) == [NAMESAKE_COUNT + 1]
@@ -56,14 +56,14 @@ def test_block_above_the_alarm_size_is_searched_logged_and_queued_once(namesake_
 
 def test_request_above_the_hard_size_is_pending_until_the_worker_finishes_it(namesake_index):
     limited_index = with_block_limits(namesake_index, alarm=2, hard=NAMESAKE_COUNT)
-    answer = upsert(limited_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
+    answer = upsert(limited_index, OPERATOR, "ccwis", make_child("u1", birth_date="2014-01-01"))
     assert (answer.outcome, answer.pending, answer.provisional) == (Outcome.REVIEW, True, True)
     assert answer.enterprise_id
     assert count_pending(namesake_index) == 1
     assert queued_block_sizes(namesake_index) == [NAMESAKE_COUNT + 1]
     links = crosswalk(namesake_index)
     assert links["ccwis", "u1"] != links["sis", "S0"]
-    repeated = upsert(limited_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
+    repeated = upsert(limited_index, OPERATOR, "ccwis", make_child("u1", birth_date="2014-01-01"))
     assert (repeated.outcome, repeated.pending) == (Outcome.REVIEW, True)
     assert verify(namesake_index, OPERATOR) == [], "a pending record is a recorded hold, not a finding"
     assert finish_deferred_searches(limited_index, OPERATOR) == 1
@@ -75,10 +75,10 @@ def test_request_above_the_hard_size_is_pending_until_the_worker_finishes_it(nam
 
 
 def test_known_record_stays_with_its_person_until_its_search_is_finished(namesake_index):
-    upsert(namesake_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
+    upsert(namesake_index, OPERATOR, "ccwis", make_child("u1", birth_date="2014-01-01"))
     before = crosswalk(namesake_index)
     limited_index = with_block_limits(namesake_index, alarm=2, hard=NAMESAKE_COUNT)
-    answer = upsert(limited_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-02"))
+    answer = upsert(limited_index, OPERATOR, "ccwis", make_child("u1", birth_date="2014-01-02"))
     assert (answer.outcome, answer.pending, answer.provisional) == (Outcome.REVIEW, True, False)
     assert crosswalk(namesake_index) == before
     finish_deferred_searches(limited_index, OPERATOR)
@@ -88,7 +88,7 @@ def test_known_record_stays_with_its_person_until_its_search_is_finished(namesak
 
 
 def test_partition_does_not_depend_on_when_searches_finish(tmp_path):
-    sent = [a_child(f"u{n}", birth_date=f"2014-01-0{1 + n % 5}", grade=str(n)) for n in range(6)]
+    sent = [make_child(f"u{n}", birth_date=f"2014-01-0{1 + n % 5}", grade=str(n)) for n in range(6)]
     partitions = []
     for hard in (1_000, 3, 5):
         with open_test_index(tmp_path / str(hard), "sis", "ccwis", secret="11" * 32) as index:
@@ -107,9 +107,9 @@ def test_partition_does_not_depend_on_when_searches_finish(tmp_path):
 def test_record_withdrawn_or_loaded_while_pending_is_not_resolved_again(namesake_index):
     limited_index = with_block_limits(namesake_index, alarm=2, hard=NAMESAKE_COUNT)
     for number in (1, 2):
-        upsert(limited_index, OPERATOR, "ccwis", a_child(f"u{number}", birth_date="2014-01-01"))
+        upsert(limited_index, OPERATOR, "ccwis", make_child(f"u{number}", birth_date="2014-01-01"))
     withdraw(limited_index, OPERATOR, "ccwis", "u1")
-    load_rows(limited_index, "ccwis", a_child("u2", birth_date="2014-01-03"))
+    load_rows(limited_index, "ccwis", make_child("u2", birth_date="2014-01-03"))
     finish_deferred_searches(limited_index, OPERATOR)
     links = crosswalk(namesake_index)
     assert ("ccwis", "u1") not in links
@@ -120,7 +120,7 @@ def test_record_withdrawn_or_loaded_while_pending_is_not_resolved_again(namesake
 
 def test_kill_while_a_record_is_finished_leaves_it_pending(namesake_index, monkeypatch):
     limited_index = with_block_limits(namesake_index, alarm=2, hard=NAMESAKE_COUNT)
-    upsert(limited_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
+    upsert(limited_index, OPERATOR, "ccwis", make_child("u1", birth_date="2014-01-01"))
     before = crosswalk(namesake_index)
 
     def interrupt(*_arguments, **_options):
@@ -136,12 +136,12 @@ def test_kill_while_a_record_is_finished_leaves_it_pending(namesake_index, monke
 
 
 def test_block_read_in_batches_is_found_completely(namesake_index, monkeypatch):
-    query = {name: value for name, value in a_child(birth_date="2014-01-05").items() if name != "local_id"}
+    query = {name: value for name, value in make_child(birth_date="2014-01-05").items() if name != "local_id"}
     expected = search_persons(namesake_index, OPERATOR, query)
     monkeypatch.setattr("mpi.service.core.stored_features.FEATURES_PER_BATCH", 3)
     assert search_persons(namesake_index, OPERATOR, query) == expected
     assert len(expected) > 3
-    upsert(namesake_index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-07"))
+    upsert(namesake_index, OPERATOR, "ccwis", make_child("u1", birth_date="2014-01-07"))
     links = crosswalk(namesake_index)
     assert links["ccwis", "u1"] == links["sis", "S6"]
     assert verify(namesake_index, OPERATOR) == []

@@ -12,7 +12,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import read, upsert, withdraw
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, partition_of
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, partition_of
 
 ZOE = {"first_name": "Zoe", "last_name": "Quist", "postal_code": "41111"}
 
@@ -22,7 +22,7 @@ def day(number: int) -> datetime:
 
 
 def upsert_child(index, source: str, local_id: str, **changes):
-    return upsert(index, OPERATOR, source, a_child(local_id, **changes))
+    return upsert(index, OPERATOR, source, make_child(local_id, **changes))
 
 
 def test_statements_of_a_paused_source_are_held_until_resume(index):
@@ -57,7 +57,7 @@ def test_statements_stay_held_when_a_load_is_undone(index):
     pause(index, OPERATOR, "sis")
     upsert_child(index, "sis", "1", grade="03", as_of=day(3).isoformat())
     upsert_child(index, "sis", "1", grade="02", as_of=day(2).isoformat())
-    receipt = load_rows(index, "sis", a_child("1", grade="01"), as_of=day(1))
+    receipt = load_rows(index, "sis", make_child("1", grade="01"), as_of=day(1))
     undo_load(index, OPERATOR, receipt.batch)
     assert crosswalk(index) == {}
     resume(index, OPERATOR, "sis")
@@ -88,13 +88,13 @@ def test_seal_takes_effect_while_its_source_is_paused(index):
 
 def test_load_of_a_paused_source_counts_every_row_and_can_be_undone(index):
     upsert_child(index, "ccwis", "1")
-    load_rows(index, "sis", a_child("1", **ZOE), as_of=day(1))
+    load_rows(index, "sis", make_child("1", **ZOE), as_of=day(1))
     pause(index, OPERATOR, "sis")
-    receipt = load_rows(index, "sis", a_child("1"), a_child("2"), as_of=day(2))
+    receipt = load_rows(index, "sis", make_child("1"), make_child("2"), as_of=day(2))
     assert (receipt.received, receipt.held, receipt.status) == (2, 2, "loaded")
     assert receipt.adds_up
     undo_load(index, OPERATOR, receipt.batch)
-    second = load_rows(index, "sis", a_child("2"), as_of=day(3), snapshot=Snapshot.FULL, confirm=True)
+    second = load_rows(index, "sis", make_child("2"), as_of=day(3), snapshot=Snapshot.FULL, confirm=True)
     assert (second.held, second.withdrawn) == (1, 1)
     resume(index, OPERATOR, "sis")
     assert partition_of(index) == {frozenset({("sis", "2"), ("ccwis", "1")})}
@@ -103,8 +103,8 @@ def test_load_of_a_paused_source_counts_every_row_and_can_be_undone(index):
 
 def test_held_record_missing_from_a_later_full_file_is_removed(index):
     pause(index, OPERATOR, "sis")
-    load_rows(index, "sis", a_child("1"), as_of=day(1))
-    load_rows(index, "sis", a_child("2", **ZOE), as_of=day(2), snapshot=Snapshot.FULL, confirm=True)
+    load_rows(index, "sis", make_child("1"), as_of=day(1))
+    load_rows(index, "sis", make_child("2", **ZOE), as_of=day(2), snapshot=Snapshot.FULL, confirm=True)
     resume(index, OPERATOR, "sis")
     assert set(crosswalk(index)) == {("sis", "2")}
 

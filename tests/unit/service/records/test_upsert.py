@@ -13,11 +13,11 @@ from mpi.service.persons.persons import look_up_lineage, look_up_person
 from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import Outcome, read, upsert, withdraw
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, open_test_index, partition_of
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, open_test_index, partition_of
 
 
 def upsert_child(index, source, **changes):
-    return upsert(index, OPERATOR, source, a_child(**changes))
+    return upsert(index, OPERATOR, source, make_child(**changes))
 
 
 def test_new_child_gets_a_test_id_and_the_same_child_elsewhere_gets_the_same(index):
@@ -117,9 +117,9 @@ def test_past_state_can_be_queried(index):
 def test_partition_is_the_same_in_every_order_by_load_and_by_recluster(tmp_path):
     children = many_children(12)
     family = [
-        a_child("f1", first_name="Jayden", last_name="Cruz", birth_date="2014-01-20"),
-        a_child("f2", first_name="Jaylen", last_name="Cruz", birth_date="2014-01-20"),
-        a_child("f3", first_name="Jayden", last_name="Cruz", birth_date="2014-01-20", postal_code="43009"),
+        make_child("f1", first_name="Jayden", last_name="Cruz", birth_date="2014-01-20"),
+        make_child("f2", first_name="Jaylen", last_name="Cruz", birth_date="2014-01-20"),
+        make_child("f3", first_name="Jayden", last_name="Cruz", birth_date="2014-01-20", postal_code="43009"),
     ]
     sent = [("sis", c) for c in children + family] + [("ccwis", c) for c in children[:6] + family]
     partitions = set()
@@ -155,7 +155,7 @@ def test_flags_change_no_weight_and_no_partition_and_show_their_provenance(tmp_p
             upsert_child(index, "sis", local_id="s1")
             eid = upsert_child(index, "ccwis", local_id="c1", flags=flags).enterprise_id
             answers.append(
-                (partition_of(index), search_persons(index, OPERATOR, a_child(flags=flags))[0].match_weight)
+                (partition_of(index), search_persons(index, OPERATOR, make_child(flags=flags))[0].match_weight)
             )
             shown = look_up_person(index, OPERATOR, eid).flags
     assert answers[0] == answers[1]
@@ -170,7 +170,7 @@ def test_flags_change_no_weight_and_no_partition_and_show_their_provenance(tmp_p
 
 def test_search_stores_nothing_and_explains_without_values(index):
     eid = upsert_child(index, "sis", local_id="s1").enterprise_id
-    [candidate] = search_persons(index, OPERATOR, a_child(None))
+    [candidate] = search_persons(index, OPERATOR, make_child(None))
     assert candidate.enterprise_id == eid
     assert candidate.band == "LINK"
     assert abs(sum(part.bits for part in candidate.explanation) - candidate.match_weight) < 1e-5
@@ -185,7 +185,7 @@ def test_search_without_criteria_is_refused(index):
 
 def test_refused_record_leaves_nothing(index):
     with pytest.raises(RecordError):
-        upsert(index, OPERATOR, "sis", a_child("s1", first_name="A\x00"))
+        upsert(index, OPERATOR, "sis", make_child("s1", first_name="A\x00"))
     assert crosswalk(index) == {}
 
 

@@ -8,7 +8,7 @@ from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
-from tests.index import OPERATOR, a_child, crosswalk, open_test_index
+from tests.index import OPERATOR, make_child, crosswalk, open_test_index
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def single_id_index(tmp_path):
 
 def upsert_children(index, source, *local_ids, **changes):
     for local_id in local_ids:
-        upsert(index, OPERATOR, source, a_child(local_id, **changes))
+        upsert(index, OPERATOR, source, make_child(local_id, **changes))
 
 
 def duplicate_tasks(index, kind="multiple"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mpi.domain.weight import compute_probability
 from mpi.service.records.upsert import upsert
 from mpi.service.resolution.expected_harm import Stake, estimate_error_chance, estimate_harm
-from tests.index import OPERATOR, a_child, crosswalk, open_test_index
+from tests.index import OPERATOR, make_child, crosswalk, open_test_index
 
 CARE = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
 HOMELESS = {"population": "homeless", "value": "Y", "definition": "McKinney-Vento"}
@@ -26,7 +26,7 @@ def three_source_index(tmp_path):
 
 
 def upsert_child(index, source, local_id="1", **changes):
-    return upsert(index, OPERATOR, source, a_child(local_id, **{**IN_DOUBT, **changes}))
+    return upsert(index, OPERATOR, source, make_child(local_id, **{**IN_DOUBT, **changes}))
 
 
 def upsert_doubtful_pair(index, sis_changes=None, ccwis_changes=None):

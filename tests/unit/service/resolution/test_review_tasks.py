@@ -11,7 +11,7 @@ from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.resolution.review_tasks import format_pair_key, parse_pair_key
 from mpi.service.stewardship.rekey import rekey
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, open_test_index
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, open_test_index
 
 CRUZ = {
     "first_name": "Jayden",
@@ -23,7 +23,7 @@ CRUZ = {
 
 
 def upsert_child(index, source: str, local_id: str, **changes):
-    return upsert(index, OPERATOR, source, a_child(local_id, **{**CRUZ, **changes}))
+    return upsert(index, OPERATOR, source, make_child(local_id, **{**CRUZ, **changes}))
 
 
 def read_tasks(index):
@@ -183,7 +183,7 @@ def test_nickname_in_two_systems_makes_no_twin(sqlite_index):
 
 def test_pairs_of_one_load_with_one_difference_share_batch_and_pattern(sqlite_index):
     upsert_child(sqlite_index, "sis", "1", first_name="Jayden")
-    receipt = load_rows(sqlite_index, "ccwis", a_child("C1", **{**CRUZ, "first_name": "Jaydon"}))
+    receipt = load_rows(sqlite_index, "ccwis", make_child("C1", **{**CRUZ, "first_name": "Jaydon"}))
     [(task, _, _)] = read_tasks(sqlite_index)
     assert (task.pattern, task.batch_id) == ("given: alike", receipt.batch)
     upsert_child(sqlite_index, "sis", "1", first_name="Jayden", grade="02")
@@ -219,7 +219,7 @@ def test_tasks_do_not_depend_on_the_order_of_records(sqlite_index, tmp_path):
 def test_undo_of_a_load_removes_its_questions(sqlite_index):
     upsert_undated(sqlite_index)
     receipt = load_rows(
-        sqlite_index, "ccwis", a_child("C1", **{**CRUZ, "birth_date": "2013-01-20", "postal_code": "43001"}),
+        sqlite_index, "ccwis", make_child("C1", **{**CRUZ, "birth_date": "2013-01-20", "postal_code": "43001"}),
         as_of=datetime(2026, 3, 1, tzinfo=UTC),
     )  # fmt: skip
     assert len(questions_by_key(sqlite_index)) == 1

@@ -23,7 +23,7 @@ from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.owner_consent import give_consent, set_consent_required
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, partition_of
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, partition_of
 from tests.unit.service.stewardship.test_decisions import (
     are_same_person,
     make_decision,
@@ -39,7 +39,7 @@ NEVER_GIVEN = "T7K3-M92Q-X0HN"
 def send_record(index, name: str, viewer=OPERATOR, **changes):
     source, local_id = name.split(":")
     assertions = {name: changes.pop(name) for name in ("same_as", "not") if name in changes}
-    return upsert(index, viewer, source, a_child(local_id, **changes) | assertions)
+    return upsert(index, viewer, source, make_child(local_id, **changes) | assertions)
 
 
 def task_kinds(index) -> list[str]:
@@ -70,9 +70,9 @@ def test_same_as_joins_until_its_source_retracts_it(index, amara):
 
 
 def test_not_separates_what_the_model_would_link(index, amara):
-    answer = upsert(index, OPERATOR, "sis", {**a_child("1"), "not": [amara]})
+    answer = upsert(index, OPERATOR, "sis", {**make_child("1"), "not": [amara]})
     assert answer.enterprise_id != amara
-    upsert(index, OPERATOR, "sis", {**a_child("1"), "not": []})
+    upsert(index, OPERATOR, "sis", {**make_child("1"), "not": []})
     assert are_same_person(index, "sis:1", "ccwis:1")
     assert verify(index, OPERATOR) == []
 
@@ -264,7 +264,7 @@ def test_late_statement_asserts_nothing_about_the_present(index, zoe, amara, gra
 def test_invalid_assertion_is_refused_and_nothing_is_stored(index):
     for invalid in ({"same_as": 7}, {"not": "x"}, {"not": [7]}, {"not": ["x"] * 21}):
         with pytest.raises(InputError):
-            upsert(index, OPERATOR, "sis", {**a_child("1"), **invalid})
+            upsert(index, OPERATOR, "sis", {**make_child("1"), **invalid})
     assert crosswalk(index) == {}
 
 
@@ -286,15 +286,15 @@ def test_unmerged_id_stays_with_the_person_a_steward_chose(index):
     send_record(index, "ccwis:2", **ZOE, merged_into="1")
     other_eid = upsert_record(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
     merge(index, OPERATOR, [first, other_eid], StepOptions("seen"), survivor=first)
-    load_rows(index, "ccwis", a_child("2", **ZOE), snapshot=Snapshot.FULL, confirm=True)
+    load_rows(index, "ccwis", make_child("2", **ZOE), snapshot=Snapshot.FULL, confirm=True)
     assert crosswalk(index) == {("ccwis", "2"): first, ("sis", "9"): first}
     assert verify(index, OPERATOR) == []
 
 
 def test_merge_by_a_source_holds_in_any_order_of_its_records(index):
-    load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    load_rows(index, "ccwis", make_child("2", **ZOE, merged_into="1"))
     assert len(crosswalk(index)) == 1
-    load_rows(index, "ccwis", a_child("1"))
+    load_rows(index, "ccwis", make_child("1"))
     assert are_same_person(index, "ccwis:1", "ccwis:2")
     assert verify(index, OPERATOR) == []
 
@@ -311,7 +311,7 @@ def undo_with_owner_consent(index):
 
 
 def revoke_on_recheck(index):
-    load_rows(index, "ccwis", a_child("2", **ZOE | {"last_name": "Quister"}, merged_into="1"))
+    load_rows(index, "ccwis", make_child("2", **ZOE | {"last_name": "Quister"}, merged_into="1"))
     revoke_on_desk(index, "recheck")
 
 
@@ -337,13 +337,13 @@ def revoke_on_desk(index, kind: str):
     ],
 )
 def test_merge_undone_by_a_steward_is_not_repeated_by_the_next_file(index, undo):
-    load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE, merged_into="1"))
+    load_rows(index, "ccwis", make_child("1"), make_child("2", **ZOE, merged_into="1"))
     undo(index)
     assert not are_same_person(index, "ccwis:1", "ccwis:2")
-    load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE, merged_into="1", grade="05"))
+    load_rows(index, "ccwis", make_child("1"), make_child("2", **ZOE, merged_into="1", grade="05"))
     assert not are_same_person(index, "ccwis:1", "ccwis:2")
-    load_rows(index, "ccwis", a_child("2", **ZOE))
-    load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    load_rows(index, "ccwis", make_child("2", **ZOE))
+    load_rows(index, "ccwis", make_child("2", **ZOE, merged_into="1"))
     assert not are_same_person(index, "ccwis:1", "ccwis:2")
 
 
@@ -360,14 +360,14 @@ def test_merge_undone_with_an_overlay_release_returns_with_the_next_release(inde
 
 
 def test_merge_by_a_source_ends_with_the_undo_of_its_load(index):
-    load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE), as_of=datetime(2026, 3, 1, tzinfo=UTC))
+    load_rows(index, "ccwis", make_child("1"), make_child("2", **ZOE), as_of=datetime(2026, 3, 1, tzinfo=UTC))
     wrong_load = load_rows(
-        index, "ccwis", a_child("2", **ZOE, merged_into="1"), as_of=datetime(2026, 3, 2, tzinfo=UTC)
+        index, "ccwis", make_child("2", **ZOE, merged_into="1"), as_of=datetime(2026, 3, 2, tzinfo=UTC)
     )
     assert are_same_person(index, "ccwis:1", "ccwis:2")
     undo_load(index, OPERATOR, wrong_load.batch)
     assert not are_same_person(index, "ccwis:1", "ccwis:2")
-    new_load = load_rows(index, "ccwis", a_child("3", **ZOE | {"sex": "M"}, merged_into="1"))
+    new_load = load_rows(index, "ccwis", make_child("3", **ZOE | {"sex": "M"}, merged_into="1"))
     undo_load(index, OPERATOR, new_load.batch)
     assert [decision.status for decision in list_decisions(index, OPERATOR)] == ["revoked", "revoked"]
     assert verify(index, OPERATOR) == []
@@ -380,7 +380,7 @@ def test_assertion_under_review_applies_again_when_the_wrong_load_is_undone(inde
         withdraw(index, OPERATOR, "sis", "9")
     before = statuses_and_partition(index)
     wrong_load = load_rows(
-        index, "sis", a_child("9", **ZOE | {"last_name": "Quirst", "birth_date": "2001-06-05"})
+        index, "sis", make_child("9", **ZOE | {"last_name": "Quirst", "birth_date": "2001-06-05"})
     )
     assert statuses(index) == [("SAME", "review"), ("DIFFERENT", "review")]
     assert not are_same_person(index, "sis:9", "ccwis:1")
@@ -408,7 +408,7 @@ def test_merge_by_a_source_ends_with_the_undo_of_the_load_that_returned_its_reco
     make_decision(index, "SAME", ["ccwis:2", "sis:5"])
     withdraw(index, OPERATOR, "ccwis", "2")
     before = partition_of(index)
-    returning_load = load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    returning_load = load_rows(index, "ccwis", make_child("2", **ZOE, merged_into="1"))
     assert are_same_person(index, "ccwis:1", "sis:5")
     undo_load(index, OPERATOR, returning_load.batch)
     assert statuses_and_partition(index) == ([("SAME", "in_force"), ("SAME", "revoked")], before)
@@ -419,7 +419,7 @@ def test_merge_by_a_source_ends_with_the_undo_of_its_load_after_a_withdrawal(ind
     send_record(index, "ccwis:2", **ZOE)
     upsert_record(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
     make_decision(index, "SAME", ["ccwis:2", "sis:5"])
-    wrong_load = load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    wrong_load = load_rows(index, "ccwis", make_child("2", **ZOE, merged_into="1"))
     withdraw(index, OPERATOR, "ccwis", "2")
     assert are_same_person(index, "ccwis:1", "sis:5")
     undo_load(index, OPERATOR, wrong_load.batch)
@@ -434,7 +434,7 @@ def test_merge_of_a_withdrawn_record_holds_after_undo_of_the_load_that_returned_
     withdraw(index, OPERATOR, "ccwis", "2")
     before = partition_of(index)
     assert are_same_person(index, "ccwis:1", "sis:5")
-    returning_load = load_rows(index, "ccwis", a_child("2", **ZOE))
+    returning_load = load_rows(index, "ccwis", make_child("2", **ZOE))
     assert not are_same_person(index, "ccwis:1", "sis:5")
     undo_load(index, OPERATOR, returning_load.batch)
     assert partition_of(index) == before
@@ -491,7 +491,7 @@ def test_invalid_rekey_is_refused_completely(index):
         rekey(index, OPERATOR, "sis", {"7": "8"})
     with pytest.raises(AccessDenied):
         rekey(index, Viewer("x", None, frozenset(Action), frozenset({"ccwis"})), "sis", {"1": "2"})
-    upsert(index, OPERATOR, "sis", a_child("5", restrictions=[{"kind": "sealed"}]))
+    upsert(index, OPERATOR, "sis", make_child("5", restrictions=[{"kind": "sealed"}]))
     with pytest.raises(NotFoundError):
         rekey(index, OPERATOR, "sis", {"5": "6"})
     assert rekey(index, OPERATOR, "sis", {"1": "5"}).rekeyed == 0

@@ -17,7 +17,7 @@ from mpi.service.review.question_view import load_question_view
 from mpi.service.stewardship.decisions import DecisionRequest, decide, report_link
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.desk import ANN, CCWIS_OWNER, SIS_STEWARD, only_question, question_keys, similar_child
-from tests.index import OPERATOR, a_child, load_rows, many_children
+from tests.index import OPERATOR, make_child, load_rows, many_children
 
 OF_BOTH = Viewer("of-both", None, ANN.actions, frozenset({"sis", "ccwis"}))
 SIS_COLLEAGUE = replace(SIS_STEWARD, client="sis-colleague")
@@ -31,13 +31,13 @@ FIRST, SECOND, HIDDEN = RecordRef("sis", "c0"), RecordRef("sis", "c1"), RecordRe
 @pytest.fixture
 def shared_question_key(index):
     """The key of a question in which each agency sees two of its own records."""
-    upsert(index, OPERATOR, "sis", a_child("1"))
+    upsert(index, OPERATOR, "sis", make_child("1"))
     for source, local_id, first, last in (
         ("sis", "2", "Amarah", "Okonkwoh"),
         ("ccwis", "3", "Amaro", "Okonkwu"),
         ("ccwis", "4", "Amarix", "Okonkw"),
     ):
-        child = a_child(local_id, first_name=first, last_name=last, postal_code=None)
+        child = make_child(local_id, first_name=first, last_name=last, postal_code=None)
         upsert(index, OPERATOR, source, child)
     [key] = {*question_keys(index, SIS_STEWARD), *question_keys(index, CCWIS_STEWARD)}
     return key

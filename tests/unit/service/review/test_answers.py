@@ -54,7 +54,7 @@ from tests.desk import (
     only_question,
     question_keys,
 )
-from tests.index import OPERATOR, a_child, crosswalk, with_settings
+from tests.index import OPERATOR, make_child, crosswalk, with_settings
 
 CLEO = Viewer("cleo", None, ACTIONS_BY_ROLE[Role.APPROVER], None)
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -152,7 +152,7 @@ def test_deferred_question_returns_on_its_day_or_with_new_evidence(index):
     assert question_keys(index) == []
     with at(later(days=11)):
         assert question_keys(index) == [key]
-    upsert(index, OPERATOR, "ccwis", a_child("2", first_name="Amarah", last_name="Okonkwoh"))
+    upsert(index, OPERATOR, "ccwis", make_child("2", first_name="Amarah", last_name="Okonkwoh"))
     assert question_keys(index) == [key]
     for invalid_day in ("soon", "2020-01-01", later(days=900).date().isoformat()):
         with pytest.raises(InputError, match="until"):
@@ -248,14 +248,14 @@ def test_unanswered_pairs_stay_open_with_their_steward(index):
 
 def test_viewer_answers_the_visible_part_and_the_rest_stays_open(index):
     no_postal_code = {"postal_code": None}
-    upsert(index, OPERATOR, "ccwis", a_child("2", first_name="Amaro", last_name="Okonkwu", **no_postal_code))
+    upsert(index, OPERATOR, "ccwis", make_child("2", first_name="Amaro", last_name="Okonkwu", **no_postal_code))
     upsert(
-        index, OPERATOR, "sis", a_child("5", first_name="Amarabel", last_name="Okonkwoh", **no_postal_code)
+        index, OPERATOR, "sis", make_child("5", first_name="Amarabel", last_name="Okonkwoh", **no_postal_code)
     )
     # The lower canonical key names a question of two records; it must be the centre's.
     centre_key = canonical_key(index.keyed_hash, "ccwis", "2")
     local_id = next(str(n) for n in count(100) if canonical_key(index.keyed_hash, "sis", str(n)) < centre_key)
-    upsert(index, OPERATOR, "sis", a_child(local_id))
+    upsert(index, OPERATOR, "sis", make_child(local_id))
     full_question, visible_question = only_question(index), only_question(index, SIS_STEWARD)
     assert full_question.key == visible_question.key
     assert (len(full_question.records), len(visible_question.records)) == (3, 2)
@@ -290,7 +290,7 @@ def test_unsure_question_returns_with_new_evidence_or_on_its_day(index):
     assert load_question_view(index, ANN, key).pairs[0].verdict == "unsure"
     with at(later(days=31)):
         assert question_keys(index) == [key]
-    upsert(index, OPERATOR, "ccwis", a_child("2", first_name="Amarah", last_name="Okonkwoh"))
+    upsert(index, OPERATOR, "ccwis", make_child("2", first_name="Amarah", last_name="Okonkwoh"))
     assert question_keys(index) == [key]
 
 
@@ -319,7 +319,7 @@ def test_contradicting_verdicts_are_refused_completely(index, kinds, message):
 
 def test_invalid_answer_is_refused(index):
     add_doubtful_pair(index)
-    upsert(index, OPERATOR, "sis", a_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
+    upsert(index, OPERATOR, "sis", make_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
     key = only_question(index).key
     [pair] = load_question_view(index, ANN, key).pairs
     foreign_pair = PairVerdict(pair.left, RecordRef("sis", "9"), "same")
@@ -345,7 +345,7 @@ def test_invalid_answer_is_refused(index):
 
 def test_answer_about_a_person_merged_since_is_stale(index):
     add_doubtful_pair(index)
-    upsert(index, OPERATOR, "sis", a_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
+    upsert(index, OPERATOR, "sis", make_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
     view = load_question_view(index, ANN, only_question(index).key)
     claim(index, ANN, view.summary.key)
     assert load_question_view(index, ANN, view.summary.key).etag == view.etag
@@ -372,7 +372,7 @@ def test_answer_about_a_record_changed_since_is_stale(index):
         index,
         OPERATOR,
         "ccwis",
-        a_child("2", first_name="Amarah", last_name="Okonkwoh", postal_code=None, sex="M"),
+        make_child("2", first_name="Amarah", last_name="Okonkwoh", postal_code=None, sex="M"),
     )
     with pytest.raises(StaleError):
         answer_question(index, ANN, view.summary.key, verdicts(index, "same"), "typo", if_match=view.etag)
@@ -390,7 +390,7 @@ def test_answer_against_a_decision_in_force_is_refused_with_its_chain(index):
     with pytest.raises(NotFoundError):
         answer_question(index, ANN, key, answers, "typo")
     upsert(
-        index, OPERATOR, "ccwis", a_child("3", first_name="Amarah", last_name="Okonkwoh", postal_code=None)
+        index, OPERATOR, "ccwis", make_child("3", first_name="Amarah", last_name="Okonkwoh", postal_code=None)
     )
     question = only_question(index)
     pairs = verdicts(index, "same", question.key)
@@ -413,9 +413,9 @@ def test_repeated_call_with_its_idempotency_key_answers_once(index):
 
 
 def test_claim_of_a_missed_link_is_confirmed_or_revoked_and_closed(index):
-    upsert(index, OPERATOR, "sis", a_child("1"))
+    upsert(index, OPERATOR, "sis", make_child("1"))
     upsert(
-        index, OPERATOR, "ccwis", a_child("2", first_name="Zoe", last_name="Quist", birth_date="2001-01-01")
+        index, OPERATOR, "ccwis", make_child("2", first_name="Zoe", last_name="Quist", birth_date="2001-01-01")
     )
     group = ((RecordRef("sis", "1"), RecordRef("ccwis", "2")),)
     number = report_link(index, OPERATOR, DecisionRequest(DecisionKind.SAME, group, "two-ids"))
@@ -439,9 +439,9 @@ def test_claim_of_a_missed_link_is_confirmed_or_revoked_and_closed(index):
 
 
 def test_rechecked_decision_is_confirmed_or_revoked(index):
-    upsert(index, OPERATOR, "sis", a_child("1"))
+    upsert(index, OPERATOR, "sis", make_child("1"))
     upsert(
-        index, OPERATOR, "ccwis", a_child("2", first_name="Zoe", last_name="Quist", birth_date="2001-01-01")
+        index, OPERATOR, "ccwis", make_child("2", first_name="Zoe", last_name="Quist", birth_date="2001-01-01")
     )
     group = ((RecordRef("sis", "1"), RecordRef("ccwis", "2")),)
     decision = decide(
@@ -461,17 +461,17 @@ def test_rechecked_decision_is_confirmed_or_revoked(index):
 
 
 def test_overlay_shows_both_versions_and_is_released_refused_and_undone(index):
-    upsert(index, OPERATOR, "sis", a_child("1"))
+    upsert(index, OPERATOR, "sis", make_child("1"))
     zoe = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06"}
     flags = [{"population": "homeless", "value": "Y", "definition": "ESSA"}]
-    upsert(index, OPERATOR, "sis", a_child("1", **zoe, postal_code="41111", flags=flags))
+    upsert(index, OPERATOR, "sis", make_child("1", **zoe, postal_code="41111", flags=flags))
     view = load_question_view(index, ANN, only_question(index, kind="overlay").key)
     assert (view.shape, view.responses, view.pairs) == ("decision", ("release", "refuse"), ())
     current, held = view.cards
     assert (current.values["first_name"], held.values["first_name"]) == ("Amara", "Zoe")
     assert "flags" not in held.values
     tag = [view.etag]
-    upsert(index, OPERATOR, "sis", a_child("1", **zoe, postal_code="41112"))
+    upsert(index, OPERATOR, "sis", make_child("1", **zoe, postal_code="41112"))
     with pytest.raises(StaleError):
         respond_to_question(
             index, ANN, view.summary.key, "release", ResponseOptions("record-of-two", if_match=tag)

@@ -24,7 +24,7 @@ from tests.desk import (
     only_question,
     question_keys,
 )
-from tests.index import OPERATOR, a_child, all_stored_bytes, load_rows, many_children
+from tests.index import OPERATOR, make_child, all_stored_bytes, load_rows, many_children
 
 OWN_RECORD = RecordRef("sis", "1")
 
@@ -119,7 +119,7 @@ def test_steward_of_one_source_asks_only_about_its_own_records(owner_question):
     index, key, _ = owner_question
     with pytest.raises(NotFoundError):
         ask_owner(index, SIS_STEWARD, key, OWN_RECORD, "confirm-name")
-    upsert(index, OPERATOR, "sis", a_child("5", first_name="Amaro", last_name="Okonkwu", postal_code=None))
+    upsert(index, OPERATOR, "sis", make_child("5", first_name="Amaro", last_name="Okonkwu", postal_code=None))
     questions = load_queue_page(index, SIS_STEWARD, Filters()).questions
     for question in questions:
         assert {label.source for label in question.records} == {"sis"}
@@ -174,7 +174,7 @@ def test_repeated_or_invalid_owner_question_is_refused(owner_question):
         ask_owner(index, ANN, key, OWN_RECORD, "confirm-birth-date")
     with pytest.raises(InputError, match="asks: one of"):
         ask_owner(index, ANN, key, OWN_RECORD, "anything")
-    upsert(index, OPERATOR, "sis", a_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
+    upsert(index, OPERATOR, "sis", make_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
     with pytest.raises(InputError, match="of this question"):
         ask_owner(index, ANN, key, RecordRef("sis", "9"), "confirm-name")
     with pytest.raises(InputError, match="answer: one of"):
@@ -202,7 +202,7 @@ def test_verdict_ask_asks_both_owners(index):
 
 def test_undo_of_an_answer_withdraws_its_owner_questions(index):
     add_doubtful_pair(index)
-    upsert(index, OPERATOR, "ccwis", a_child("3", first_name="Amaro", last_name="Okonkwu", postal_code=None))
+    upsert(index, OPERATOR, "ccwis", make_child("3", first_name="Amaro", last_name="Okonkwu", postal_code=None))
     question = only_question(index)
     pairs = load_question_view(index, ANN, question.key).pairs
     answers = [
@@ -233,7 +233,7 @@ def test_notes_about_an_expunged_record_are_destroyed(owner_question):
     index, key, number = owner_question
     answer_owner_question(index, SIS_OWNER, number, "wrong", "Amara is her cousin")
     defer(index, ANN, key, later(days=3).date().isoformat(), "ask Amara's school")
-    upsert(index, OPERATOR, "sis", a_child("1", restrictions=[{"kind": "expunged"}]))
+    upsert(index, OPERATOR, "sis", make_child("1", restrictions=[{"kind": "expunged"}]))
     assert question_keys(index, state=None) == []
     stored = all_stored_bytes(index)
     for note in (b"her cousin", b"Amara's school", b"another day for Amarah"):

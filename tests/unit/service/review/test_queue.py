@@ -27,7 +27,7 @@ from tests.desk import (
     only_question,
     question_keys,
 )
-from tests.index import OPERATOR, a_child, load_rows, many_children
+from tests.index import OPERATOR, make_child, load_rows, many_children
 
 FAR = "2099-01-01"
 BURST = make_burst_key(1, "day-off")
@@ -223,7 +223,7 @@ def test_shipped_model_groups_forty_early_birth_dates_into_one_question(
 ):
     names = [(first, last) for first in ("James", "Michael") for last in ("Smith", "Johnson")]
     children = [
-        a_child(f"c{n}", first_name=names[n % 4][0], last_name=names[n % 4][1], sex="M",
+        make_child(f"c{n}", first_name=names[n % 4][0], last_name=names[n % 4][1], sex="M",
                 birth_date=f"{2006 + n // 4}-{1 + n * 5 % 12:02}-10", postal_code=f"43{n:03}")
         for n in range(40)
     ]  # fmt: skip

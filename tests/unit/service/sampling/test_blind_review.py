@@ -20,7 +20,7 @@ from mpi.service.sampling import blind_sample
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair, sample_second_review
 from mpi.service.sampling.blind_sample import Stratum, draw_blind_sample
 from mpi.service.stewardship.decisions import DecisionRequest, decide
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, with_settings
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, with_settings
 
 STEWARD = frozenset({Action.TASK_WORK, Action.TASK_READ, Action.LINK_REPORT, Action.RECORD_READ})
 
@@ -33,12 +33,12 @@ def load_linked_and_doubtful_pairs(index, families=6):
     """Load linked children of both sources, and as many pairs to review."""
     children = many_children(families)
     load_rows(index, "sis", *children, *(
-        a_child(f"r{n}", first_name=f"Marietta{'abcdef'[n]}", last_name=f"Vandermeer{'abcdef'[n]}",
+        make_child(f"r{n}", first_name=f"Marietta{'abcdef'[n]}", last_name=f"Vandermeer{'abcdef'[n]}",
                 birth_date=f"201{n}-05-06", postal_code=None)
         for n in range(families)
     ))  # fmt: skip
     load_rows(index, "ccwis", *children, *(
-        a_child(f"r{n}", first_name=f"Mariettr{'abcdef'[n]}", last_name=f"Vandermeel{'abcdef'[n]}",
+        make_child(f"r{n}", first_name=f"Mariettr{'abcdef'[n]}", last_name=f"Vandermeel{'abcdef'[n]}",
                 birth_date=f"201{n}-05-06", postal_code=None)
         for n in range(families)
     ))  # fmt: skip
@@ -159,7 +159,7 @@ def test_order_of_the_two_records_varies(sqlite_index):
 
 
 def test_flags_and_a_confidential_address_are_hidden(sqlite_index):
-    child = a_child(
+    child = make_child(
         "1", first_name="Zuleika", last_name="Abernathy", address_line1="12 Elm St", phone="5551234567"
     )
     hidden = {
@@ -204,7 +204,7 @@ def test_link_judged_wrong_becomes_a_claim_and_a_correct_link_does_not(sqlite_in
 
 
 def test_unlinked_pair_judged_same_becomes_a_claim_if_nobody_reviews_it(sqlite_index):
-    twins = a_child("1", last_name="Quist"), a_child("2", first_name="Bjorn", last_name="Quist")
+    twins = make_child("1", last_name="Quist"), make_child("2", first_name="Bjorn", last_name="Quist")
     load_rows(sqlite_index, "sis", *twins)
     draw_blind_sample(sqlite_index, OPERATOR)
     assert {pair.stratum for pair in sampled_pairs(sqlite_index)} <= {

@@ -41,7 +41,7 @@ from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step
 from tests.index import (
     OPERATOR,
-    a_child,
+    make_child,
     all_stored_bytes,
     crosswalk,
     load_rows,
@@ -237,8 +237,8 @@ def calls_naming(label: RecordRef, eid: str) -> dict:
         ),
         "read": lambda *who: read(*who, label.source, label.local_id),
         "withdraw": lambda *who: withdraw(*who, label.source, label.local_id),
-        "send": lambda *who: upsert(*who, label.source, a_child(label.local_id)),
-        "dry run": lambda *who: dry_run(*who, label.source, rows(a_child(label.local_id)), LoadOptions()),
+        "send": lambda *who: upsert(*who, label.source, make_child(label.local_id)),
+        "dry run": lambda *who: dry_run(*who, label.source, rows(make_child(label.local_id)), LoadOptions()),
         "rekey": lambda *who: rekey(*who, label.source, {label.local_id: "new"}),
         "rekeys": lambda *who: rekey(*who, label.source, {label.local_id: "new", "correction-0": "newer"}),
         "rekey to": lambda *who: rekey(*who, "STEWARD", {"correction-0": label.local_id, "-": "new"}),
@@ -324,7 +324,7 @@ def test_correction_of_a_hidden_record_has_no_label(index, eid):
 def test_seal_also_seals_the_corrections_of_its_record(index, eid, kind):
     correct_value(index, OPERATOR, eid, "middle_name", "Xanthippe", WHY)
     record = value_of(index, eid, "middle_name").record
-    upsert(index, OPERATOR, "sis", a_child("1", restrictions=[{"kind": kind}]))
+    upsert(index, OPERATOR, "sis", make_child("1", restrictions=[{"kind": kind}]))
     assert "Xanthippe" not in repr(look_up_golden_record(index, OPERATOR, eid))
     with pytest.raises(NotFoundError):
         read(index, OPERATOR, record.source, record.local_id)
@@ -342,9 +342,9 @@ def test_only_corrections_enter_the_stewards_source(index, eid):
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     record = value_of(index, eid, "middle_name").record
     with pytest.raises(ConflictError):
-        upsert(index, OPERATOR, "STEWARD", a_child(record.local_id))
+        upsert(index, OPERATOR, "STEWARD", make_child(record.local_id))
     with pytest.raises(ConflictError):
-        load_rows(index, "STEWARD", a_child("7"))
+        load_rows(index, "STEWARD", make_child("7"))
     with pytest.raises(ConflictError):
         withdraw(index, OPERATOR, "STEWARD", record.local_id)
     with pytest.raises(ConflictError):

@@ -16,7 +16,7 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
 from mpi.service.stewardship.undo import undo_decision
-from tests.index import OPERATOR, a_child, crosswalk, partition_of
+from tests.index import OPERATOR, make_child, crosswalk, partition_of
 
 SIS_ONLY = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
 STRANGER = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "postal_code": "44444"}
@@ -36,7 +36,7 @@ def make_decision(index, kind: str, *groups, viewer=OPERATOR, **options) -> int:
 
 def upsert_record(index, name: str, **changes) -> str | None:
     source, local_id = name.split(":")
-    return upsert(index, OPERATOR, source, a_child(local_id, **changes)).enterprise_id
+    return upsert(index, OPERATOR, source, make_child(local_id, **changes)).enterprise_id
 
 
 def are_same_person(index, *names: str) -> bool:
@@ -339,12 +339,12 @@ def test_client_of_some_sources_takes_back_only_its_own_decision(strangers):
 
 def test_sealed_record_appears_in_no_decision(strangers):
     number = make_decision(strangers, "SAME", ["sis:1", "ccwis:1", "ccwis:2"], note="about all three")
-    upsert(strangers, OPERATOR, "ccwis", a_child("1", restrictions=[{"kind": "sealed"}]))
+    upsert(strangers, OPERATOR, "ccwis", make_child("1", restrictions=[{"kind": "sealed"}]))
     view = get_decision(strangers, OPERATOR, number)
     assert view.groups == (record_refs("sis:1", "ccwis:2"),)
     assert {record["local_id"] + record["source"] for record in view.seen} == {"1sis", "2ccwis"}
     assert len(view.evidence["pairs"]) == 1
-    upsert(strangers, OPERATOR, "ccwis", a_child("2", restrictions=[{"kind": "sealed"}]))
+    upsert(strangers, OPERATOR, "ccwis", make_child("2", restrictions=[{"kind": "sealed"}]))
     with pytest.raises(NotFoundError):
         get_decision(strangers, OPERATOR, number)
     assert list_decisions(strangers, OPERATOR) == []
@@ -355,7 +355,7 @@ def test_notes_and_answers_about_an_expunged_record_are_destroyed(strangers):
     caller = replace(OPERATOR, idempotent_call=IdempotentCall("k", b"call"))
     make_decision(strangers, "SAME", ["sis:1", "ccwis:1"], viewer=caller, note="Xanthippe's cousin")
     remaining = make_decision(strangers, "DIFFERENT", ["sis:1"], ["ccwis:2"], note="about another")
-    upsert(strangers, OPERATOR, "ccwis", a_child("1", restrictions=[{"kind": "expunged"}]))
+    upsert(strangers, OPERATOR, "ccwis", make_child("1", restrictions=[{"kind": "expunged"}]))
     with strangers.database.read(OPERATOR) as unit:
         assert unit.steps.notes([1, remaining]) == {remaining: ["about another"]}
         assert unit.idempotent_answers.get(OPERATOR.client, "k") is None

@@ -10,7 +10,7 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split
 from mpi.service.stewardship.undo import undo_decision, undo_step
-from tests.index import OPERATOR, a_child, crosswalk, partition_of
+from tests.index import OPERATOR, make_child, crosswalk, partition_of
 from tests.unit.service.stewardship.test_decisions import (
     SIS_ONLY,
     STRANGER,
@@ -27,7 +27,7 @@ FLAG = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
 
 def unrelated_child(local_id: str, number: int, **changes) -> dict[str, object]:
     """Return a child that matches no other."""
-    return a_child(
+    return make_child(
         local_id,
         first_name="Bcdf"[number] * 5,
         last_name="Ghjk"[number] * 5,

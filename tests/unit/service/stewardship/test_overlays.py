@@ -21,7 +21,7 @@ from mpi.service.review.answers import ResponseOptions, respond_to_question, und
 from mpi.service.review.question_view import load_question_view
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, rows
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, rows
 
 ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "postal_code": "41111"}
 RECORD = RecordRef("sis", "1")
@@ -35,7 +35,7 @@ def day(number: int) -> str:
 
 def upsert_child(index, local_id="1", source="sis", on=None, **changes):
     return upsert(
-        index, OPERATOR, source, a_child(local_id, **changes, as_of=None if on is None else day(on))
+        index, OPERATOR, source, make_child(local_id, **changes, as_of=None if on is None else day(on))
     )
 
 
@@ -204,10 +204,10 @@ def test_withdrawal_closes_the_question(index):
 
 
 def test_load_with_overlays_is_counted_predicted_and_undone(index):
-    children = [a_child(str(n), first_name=f"{chr(97 + n) * 4}a") for n in range(12)]
+    children = [make_child(str(n), first_name=f"{chr(97 + n) * 4}a") for n in range(12)]
     load_rows(index, "sis", *children, as_of=datetime(2026, 3, 1, tzinfo=UTC), snapshot=Snapshot.FULL)
     before = crosswalk(index)
-    other_children = [a_child(str(n), **ZOE) for n in range(12)]
+    other_children = [make_child(str(n), **ZOE) for n in range(12)]
     options = LoadOptions(snapshot=Snapshot.FULL, as_of=datetime(2026, 3, 2, tzinfo=UTC), confirm=True)
     predicted = dry_run(index, OPERATOR, "sis", rows(*other_children), options).receipt
     receipt = load_rows(index, "sis", *other_children, as_of=datetime(2026, 3, 2, tzinfo=UTC), confirm=True)
@@ -224,7 +224,7 @@ def test_load_with_overlays_is_counted_predicted_and_undone(index):
 
 
 def test_held_version_takes_effect_when_the_old_one_is_undone(index):
-    first = load_rows(index, "sis", a_child("1"), as_of=datetime(2026, 3, 1, tzinfo=UTC))
+    first = load_rows(index, "sis", make_child("1"), as_of=datetime(2026, 3, 1, tzinfo=UTC))
     upsert_child(index, on=2, **ZOE)
     undo_load(index, OPERATOR, first.batch)
     assert (read_first_name(index), overlay_tasks(index)) == (AS_ZOE, [])
@@ -302,7 +302,7 @@ def test_queue_answer_is_undone_by_its_author_or_a_viewer_of_all_sources(overlai
 def test_full_file_without_the_record_ends_an_older_hold(index, withdrawn, on, task_count):
     def load_full_file(number):
         moment = datetime(2026, 3, number, tzinfo=UTC)
-        load_rows(index, "sis", a_child("2", **ZOE), snapshot=Snapshot.FULL, as_of=moment, confirm=True)
+        load_rows(index, "sis", make_child("2", **ZOE), snapshot=Snapshot.FULL, as_of=moment, confirm=True)
 
     upsert_child(index, on=2)
     if withdrawn:
@@ -319,7 +319,7 @@ def test_full_file_older_than_the_held_version_keeps_the_record_searchable(index
     upsert_child(index, on=9)
     upsert_child(index, on=10, **ZOE)
     moment = datetime(2026, 3, 8, tzinfo=UTC)
-    load_rows(index, "sis", a_child("2", **ZOE), snapshot=Snapshot.FULL, as_of=moment, confirm=True)
+    load_rows(index, "sis", make_child("2", **ZOE), snapshot=Snapshot.FULL, as_of=moment, confirm=True)
     with index.database.read(OPERATOR) as unit:
         indexed = {record for record, _ in unit.derived_data.iterate_features(index.config_id(unit))}
         assert indexed == set(unit.records.active_canonical_keys())

@@ -23,7 +23,7 @@ from mpi.service.stewardship.owner_consent import give_consent, refuse_consent, 
 from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
-from tests.index import OPERATOR, a_child, crosswalk, with_settings
+from tests.index import OPERATOR, make_child, crosswalk, with_settings
 from tests.unit.service.stewardship.test_decisions import are_same_person, record_refs, upsert_record
 
 STEWARD = Viewer("steward", None, ACTIONS_BY_ROLE[Role.APPROVER], None)
@@ -314,14 +314,14 @@ def test_consent_stays_valid_through_rekey_and_withdrawal(consent_index):
     assert the_pending_step(consent_index, OWNER).records == record_refs("ccwis:9")
     withdraw(consent_index, OPERATOR, "ccwis", "9")
     give_consent(consent_index, OWNER, effect.step)
-    upsert(consent_index, OPERATOR, "ccwis", a_child("9", **BO, as_of=clock.format_timestamp(clock.now())))
+    upsert(consent_index, OPERATOR, "ccwis", make_child("9", **BO, as_of=clock.format_timestamp(clock.now())))
     assert are_same_person(consent_index, "sis:1", "ccwis:9")
     assert verify(consent_index, OPERATOR) == []
 
 
 def test_waiting_step_on_a_sealed_record_is_hidden_and_has_no_effect(consent_index):
     effect = merge_both(consent_index)
-    upsert(consent_index, OPERATOR, "ccwis", a_child("1", **BO, restrictions=[{"kind": "sealed"}]))
+    upsert(consent_index, OPERATOR, "ccwis", make_child("1", **BO, restrictions=[{"kind": "sealed"}]))
     assert list_pending_steps(consent_index, STEWARD) == []
     pending = list_pending_steps(consent_index, OWNER)
     assert [pending_step.records for pending_step in pending] in ([], [()])

@@ -16,7 +16,7 @@ from mpi.service.review.answers import claim
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from tests.desk import ANN, SIS_STEWARD, similar_child
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, open_test_index
 
 SMALL_TABLES = {"source", "agency", "client", "epoch", "config", "batch", "counter", "index_info", "key_run"}
 """Tables of few rows, however large the index: sources, clients, loads and key segments, some hundreds."""
@@ -66,7 +66,7 @@ def test_every_statement_for_one_record_finds_its_rows_by_a_key(tmp_path):
         load_rows(index, "sis", *many_children(200))
         with trace_statements(index) as statements:
             for n in range(4):
-                upsert(index, OPERATOR, "ccwis", a_child(f"{n}", postal_code=f"4300{n % 2}"))
+                upsert(index, OPERATOR, "ccwis", make_child(f"{n}", postal_code=f"4300{n % 2}"))
             upsert(index, OPERATOR, "sis", {**many_children(5)[4], "first_name": "Amara"})
             withdraw(index, OPERATOR, "ccwis", "1")
             read(index, OPERATOR, "sis", "c7")
@@ -104,7 +104,7 @@ def test_pages_of_a_child_or_a_question_find_their_rows_by_a_key(tmp_path, stewa
             load_question_view(index, steward, question.key)
             claim(index, steward, question.key)
             load_landing(index, steward)
-            search_persons(index, steward, a_child(None))
+            search_persons(index, steward, make_child(None))
         assert len(statements) > 30
         assert find_scans(index, statements, WORKLOAD_TABLES) == []
 

@@ -12,7 +12,7 @@ from mpi.domain.roles import Role
 from mpi.service.access.accounts import NewAccount, add_account, end_account
 from mpi.service.access.sign_in import sign_in
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
-from tests.index import OPERATOR, a_child
+from tests.index import OPERATOR, make_child
 from tests.unit.api.live import problem, serving
 
 OPEN = {"/sign-in", "/style.css", "/desk.js", "/icon.svg"}
@@ -426,7 +426,7 @@ def test_who_comes_when_too_many_sign_in_is_told_to_come_back(app, browser, inde
 )
 def test_no_page_shows_a_child_that_the_role_or_its_sources_do_not(app, browser, index, call, role, sources):
     child = {"first_name": "Roleplay", "last_name": "Hiddenfield", "birth_date": "2010-10-01"}
-    sent = call.put("/v1/sources/CCWIS/records/role-1", json=a_child(None, **child))
+    sent = call.put("/v1/sources/CCWIS/records/role-1", json=make_child(None, **child))
     eid = sent.json()["enterprise_id"]
     signed(browser, index, f"sees-no-child-{role}", role, sources)
     known = {"eid": eid, "source": "CCWIS", "local_id": "role-1"}
@@ -444,7 +444,7 @@ def test_no_page_shows_a_child_that_the_role_or_its_sources_do_not(app, browser,
 
 
 def test_what_a_person_does_is_on_the_ledger_under_their_name_and_purpose(browser, index, call):
-    child = a_child(None, first_name="Ledgerina", last_name="Noteworthy", birth_date="2011-10-01")
+    child = make_child(None, first_name="Ledgerina", last_name="Noteworthy", birth_date="2011-10-01")
     eid = call.put("/v1/sources/D01/records/led-1", json=child).json()["enterprise_id"]
     add_person(index, "on-ledger")
     browser.sign_in("on-ledger", purpose="school_stability")

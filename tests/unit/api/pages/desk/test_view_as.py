@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from mpi.domain.roles import Role
-from tests.index import a_child
+from tests.index import make_child
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
 
@@ -37,7 +37,7 @@ def test_the_role_is_changed_and_kept_in_a_cookie(visitor):
 
 
 def test_each_made_up_person_sees_what_the_role_sees(visitor, call):
-    child = a_child(None, first_name="Madeup", last_name="Rolesworth", birth_date="2009-09-01")
+    child = make_child(None, first_name="Madeup", last_name="Rolesworth", birth_date="2009-09-01")
     eid = call.put("/v1/sources/CCWIS/records/as-1", json=child).json()["enterprise_id"]
     seen = {}
     for role in Role:

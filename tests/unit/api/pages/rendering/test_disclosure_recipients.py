@@ -4,7 +4,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
-from tests.index import a_child, open_test_index
+from tests.index import make_child, open_test_index
 from tests.unit.api.live import a_key, calling
 
 PARTED = {"groups": [[{"source": "CCWIS", "local_id": "1"}]], "reason": "two-children", "preview": True}
@@ -21,7 +21,7 @@ def eid(index):
     """One child's records in two sources, which a caseworker's client has read."""
     with calling(create_app(index), a_key(index, "portal")) as client:
         for path in ("D01/records/1", "CCWIS/records/1"):
-            found = client.put(f"/v1/sources/{path}", json=a_child(None)).json()["enterprise_id"]
+            found = client.put(f"/v1/sources/{path}", json=make_child(None)).json()["enterprise_id"]
         client.get(f"/v1/persons/{found}", headers={"Purpose-Of-Use": "case_planning"})
     return found
 

@@ -7,7 +7,7 @@ from mpi.config import Settings
 from mpi.domain.viewer import make_operator
 from mpi.service.recluster.derived_sync import WRITING
 from mpi.service.records.upsert import upsert
-from tests.index import a_child
+from tests.index import make_child
 from tests.interrupted_recluster import FakeSparkEngine, forget_starting_process, interrupt_recluster
 from tests.models import tiny_model
 
@@ -17,7 +17,7 @@ def interrupted_run(home, monkeypatch):
     """A run that started on a cluster, whose process has died before its pairs were scored again."""
     index = open_index(Settings())
     for number in (1, 2):
-        upsert(index, make_operator(), "sis", a_child(str(number)))
+        upsert(index, make_operator(), "sis", make_child(str(number)))
     interrupt_recluster(monkeypatch, index, open_matcher(str(Settings().model)), WRITING, FakeSparkEngine())
     index.database.dispose()
     forget_starting_process(monkeypatch)
@@ -45,7 +45,7 @@ def index_of_earlier_version(home, tmp_path, monkeypatch, mpi):
         assert mpi("recluster", "--model", str(earlier_model), "--apply").code == 0
         index = open_index(Settings())
         eids = [
-            upsert(index, make_operator(), "sis", a_child(str(number))).enterprise_id for number in (1, 2)
+            upsert(index, make_operator(), "sis", make_child(str(number))).enterprise_id for number in (1, 2)
         ]
         index.database.dispose()
     return eids
@@ -73,7 +73,7 @@ def test_moving_from_an_outdated_model_keeps_the_enterprise_ids(mpi, index_of_ea
     assert mpi("recluster", "--model", newer_model, "--apply", "--json").json["applied"]
     assert mpi("verify").code == 0
     index = open_index(Settings())
-    eids = [upsert(index, make_operator(), "sis", a_child(str(number))).enterprise_id for number in (1, 2)]
+    eids = [upsert(index, make_operator(), "sis", make_child(str(number))).enterprise_id for number in (1, 2)]
     index.database.dispose()
     assert eids == index_of_earlier_version
 
