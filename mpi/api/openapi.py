@@ -28,7 +28,7 @@ class DocumentedAPI(FastAPI):
             _, definitions = models_json_schema(
                 [
                     *((model, "serialization") for model in _EXTRA_MODELS),
-                    *((model, "validation") for model in _list_concrete_bodies(JsonBody)),
+                    *((model, "validation") for model in _list_bodies(JsonBody)),
                 ],
                 ref_template=SCHEMAS + "{model}",
             )
@@ -36,7 +36,7 @@ class DocumentedAPI(FastAPI):
         return super().openapi()
 
 
-def _list_concrete_bodies(body: type[JsonBody]) -> list[type[JsonBody]]:
-    """Return the models of bodies that no other model extends."""
-    extending = body.__subclasses__()
-    return [model for kind in extending for model in _list_concrete_bodies(kind)] if extending else [body]
+def _list_bodies(body: type[JsonBody]) -> list[type[JsonBody]]:
+    """Return the models that extend a model of a body, without those of no route."""
+    models = [extending for model in body.__subclasses__() for extending in (model, *_list_bodies(model))]
+    return [model for model in models if not model.__name__.startswith("_")]

@@ -1,10 +1,12 @@
 """Routes for owner consent, and for steps that wait for approval."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
 
 from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WriterDep, permit
-from mpi.api.schemas.consents import AskConsentBody, AskConsentBodyDep, AskingConsentOut, WaitingStepOut
-from mpi.api.schemas.decisions import EffectOut, UndoBody, UndoBodyDep
+from mpi.api.schemas.consents import AskConsentBody, AskingConsentOut, WaitingStepOut
+from mpi.api.schemas.decisions import EffectOut, UndoBody
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
@@ -30,7 +32,11 @@ router = APIRouter(tags=["decisions"])
     openapi_extra=describe_body(AskConsentBody),
 )
 def post_ask_consent(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, body: AskConsentBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    source: SourceDep,
+    _: NoQueryDep,
+    body: Annotated[AskConsentBody, Depends(AskConsentBody.read)],
 ) -> ConsentSetting:
     """Set whether decisions about a source's records need its owner's consent.
 
@@ -63,7 +69,11 @@ def get_waiting_steps(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list
     openapi_extra=describe_body(UndoBody),
 )
 def post_consent(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, body: UndoBodyDep
+    index: IndexDep,
+    viewer: WriterDep,
+    number: NumberDep,
+    _: NoQueryDep,
+    body: Annotated[UndoBody, Depends(UndoBody.read)],
 ) -> StepEffect:
     """Consent to a step for every source that the caller owns.
 
@@ -81,7 +91,11 @@ def post_consent(
     openapi_extra=describe_body(UndoBody),
 )
 def post_refusal(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, body: UndoBodyDep
+    index: IndexDep,
+    viewer: WriterDep,
+    number: NumberDep,
+    _: NoQueryDep,
+    body: Annotated[UndoBody, Depends(UndoBody.read)],
 ) -> StepEffect:
     """Refuse a step for the sources that the caller owns.
 

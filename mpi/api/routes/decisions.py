@@ -1,6 +1,8 @@
 """Routes for decisions, merges, splits, moves, approvals and undo."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
 
 from mpi.api.request.authentication import (
     ActionPath,
@@ -13,20 +15,14 @@ from mpi.api.request.authentication import (
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.decisions import (
     DecisionBody,
-    DecisionBodyDep,
     DecisionOut,
     EffectOut,
     LinkReportBody,
-    LinkReportBodyDep,
     MergeBody,
-    MergeBodyDep,
     MoveBody,
-    MoveBodyDep,
     ReportedOut,
     SplitBody,
-    SplitBodyDep,
     UndoBody,
-    UndoBodyDep,
 )
 from mpi.api.schemas.parameters import DecisionsDep, EidDep, NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
@@ -49,7 +45,12 @@ _DEFAULT_UNDO_REASON = "undo"
     dependencies=[permit(Action.DECIDE)],
     openapi_extra=describe_body(DecisionBody),
 )
-def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, body: DecisionBodyDep) -> StepEffect:
+def post_decision(
+    index: IndexDep,
+    viewer: WriterDep,
+    _: NoQueryDep,
+    body: Annotated[DecisionBody, Depends(DecisionBody.read)],
+) -> StepEffect:
     """Decide whether groups of records are one person.
 
     A decision holds until it is undone or superseded, whatever new record versions or models say. A decision
@@ -76,7 +77,10 @@ def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, body: Decis
     openapi_extra=describe_body(LinkReportBody),
 )
 def post_link_report(
-    index: IndexDep, viewer: WriterDep, _: NoQueryDep, body: LinkReportBodyDep
+    index: IndexDep,
+    viewer: WriterDep,
+    _: NoQueryDep,
+    body: Annotated[LinkReportBody, Depends(LinkReportBody.read)],
 ) -> dict[str, int]:
     """Report a wrong link, a missed link, or a duplicate ID.
 
@@ -120,7 +124,11 @@ def get_decision(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
     openapi_extra=describe_body(UndoBody),
 )
 def post_decision_undo(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, body: UndoBodyDep
+    index: IndexDep,
+    viewer: WriterDep,
+    number: NumberDep,
+    _: NoQueryDep,
+    body: Annotated[UndoBody, Depends(UndoBody.read)],
 ) -> StepEffect:
     """Undo a decision.
 
@@ -141,7 +149,11 @@ def post_decision_undo(
     openapi_extra=describe_body(UndoBody),
 )
 def post_step_undo(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, body: UndoBodyDep
+    index: IndexDep,
+    viewer: WriterDep,
+    number: NumberDep,
+    _: NoQueryDep,
+    body: Annotated[UndoBody, Depends(UndoBody.read)],
 ) -> StepEffect:
     """Undo a step whole: all decisions that it made are revoked.
 
@@ -159,7 +171,11 @@ def post_step_undo(
     openapi_extra=describe_body(UndoBody),
 )
 def post_step_approve(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, body: UndoBodyDep
+    index: IndexDep,
+    viewer: WriterDep,
+    number: NumberDep,
+    _: NoQueryDep,
+    body: Annotated[UndoBody, Depends(UndoBody.read)],
 ) -> StepEffect:
     """Approve a step that waits for a second approver.
 
@@ -177,7 +193,11 @@ def post_step_approve(
     openapi_extra=describe_body(MergeBody),
 )
 def post_merge(
-    index: IndexDep, viewer: WriterDep, etags: IfMatchDep, _: NoQueryDep, body: MergeBodyDep
+    index: IndexDep,
+    viewer: WriterDep,
+    etags: IfMatchDep,
+    _: NoQueryDep,
+    body: Annotated[MergeBody, Depends(MergeBody.read)],
 ) -> StepEffect:
     """Merge two or more persons into one.
 
@@ -201,7 +221,7 @@ def post_split(
     eid: EidDep,
     etags: IfMatchDep,
     _: NoQueryDep,
-    body: SplitBodyDep,
+    body: Annotated[SplitBody, Depends(SplitBody.read)],
 ) -> StepEffect:
     """Split one person's records into several persons.
 
@@ -226,7 +246,7 @@ def post_move(
     eid: EidDep,
     etags: IfMatchDep,
     _: NoQueryDep,
-    body: MoveBodyDep,
+    body: Annotated[MoveBody, Depends(MoveBody.read)],
 ) -> StepEffect:
     """Move records from one person to another.
 

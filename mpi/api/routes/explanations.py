@@ -1,13 +1,14 @@
 """Routes that explain links, non-links and the history of a person."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
 
 from mpi.api.request.authentication import CallerDep, IndexDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.explanations import (
     BuiltOut,
     ExplanationBody,
-    ExplanationBodyDep,
     ExplanationOut,
     PersonExplanationOut,
 )
@@ -31,7 +32,10 @@ router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
     openapi_extra=describe_body(ExplanationBody),
 )
 def post_explanation(
-    index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: ExplanationBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    _: NoQueryDep,
+    body: Annotated[ExplanationBody, Depends(ExplanationBody.read)],
 ) -> Explanation:
     """Explain why two records are one person, or are not.
 

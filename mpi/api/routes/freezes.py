@@ -1,13 +1,15 @@
 """Routes for freeze windows of a source."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
 
 from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.schemas.freezes import FreezeBody, FreezeBodyDep, FreezeWindowOut
+from mpi.api.schemas.freezes import FreezeBody, FreezeWindowOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
-from mpi.api.schemas.request_bodies import ReasonBody, ReasonBodyDep, describe_body
+from mpi.api.schemas.request_bodies import ReasonBody, describe_body
 from mpi.domain.viewer import Action
 from mpi.service.stewardship.freeze_windows import (
     FreezeWindow,
@@ -28,7 +30,11 @@ router = APIRouter(tags=["decisions"], route_class=ModelReloadRoute)
     openapi_extra=describe_body(FreezeBody),
 )
 def post_freeze(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, body: FreezeBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    source: SourceDep,
+    _: NoQueryDep,
+    body: Annotated[FreezeBody, Depends(FreezeBody.read)],
 ) -> FreezeWindow:
     """Add a freeze window to a source.
 
@@ -63,7 +69,11 @@ def get_freezes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Freez
     openapi_extra=describe_body(ReasonBody),
 )
 def post_lift(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, body: ReasonBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    number: NumberDep,
+    _: NoQueryDep,
+    body: Annotated[ReasonBody, Depends(ReasonBody.read)],
 ) -> FreezeWindow:
     """End a freeze window early.
 

@@ -1,11 +1,13 @@
 """Routes for golden records and stewards' corrections."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
 
 from mpi.api.request.authentication import CallerDep, IfMatchDep, IndexDep, WriterDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.decisions import EffectOut
-from mpi.api.schemas.golden import CorrectionBody, CorrectionBodyDep, GoldenOut
+from mpi.api.schemas.golden import CorrectionBody, GoldenOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
@@ -52,7 +54,7 @@ def post_correction(
     eid: EidDep,
     etags: IfMatchDep,
     _: NoQueryDep,
-    body: CorrectionBodyDep,
+    body: Annotated[CorrectionBody, Depends(CorrectionBody.read)],
 ) -> StepEffect:
     """Correct one value of a person's golden record.
 

@@ -1,10 +1,12 @@
 """Route that undoes a load."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
 
 from mpi.api.request.authentication import ActionPath, IndexDep, WriterDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.schemas.decisions import UndoBody, UndoBodyDep
+from mpi.api.schemas.decisions import UndoBody
 from mpi.api.schemas.loads import LoadUndoneOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
@@ -24,7 +26,11 @@ router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
     openapi_extra=describe_body(UndoBody),
 )
 def post_load_undo(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, body: UndoBodyDep
+    index: IndexDep,
+    viewer: WriterDep,
+    number: NumberDep,
+    _: NoQueryDep,
+    body: Annotated[UndoBody, Depends(UndoBody.read)],
 ) -> LoadUndoResult:
     """Undo a load whole.
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
@@ -14,14 +14,11 @@ from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.proposals import (
     AppliedOut,
     ApplyBody,
-    ApplyBodyDep,
     HoldEndedOut,
     HoldOut,
     ProposalBody,
-    ProposalBodyDep,
     ProposalOut,
     SimulationBody,
-    SimulationBodyDep,
     SimulationOut,
 )
 from mpi.api.schemas.request_bodies import ReasonBody, describe_body
@@ -50,7 +47,12 @@ _MODEL_REF = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
     dependencies=[WholeIndex],
     openapi_extra=describe_body(ProposalBody),
 )
-def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: ProposalBodyDep) -> ProposalView:
+def post_proposal(
+    index: IndexDep,
+    viewer: CallerDep,
+    _: NoQueryDep,
+    body: Annotated[ProposalBody, Depends(ProposalBody.read)],
+) -> ProposalView:
     """Compute a re-cluster of the whole index as a proposal.
 
     A proposal lists merges, splits, moves, IDs and the review work that follows. Nothing changes.
@@ -97,7 +99,7 @@ def post_apply(
     viewer: CallerDep,
     number: NumberDep,
     _: NoQueryDep,
-    body: ApplyBodyDep,
+    body: Annotated[ApplyBody, Depends(ApplyBody.read)],
 ) -> ProposalResult:
     """Apply a proposal, whole or in part.
 
@@ -157,7 +159,12 @@ def post_rollback(
     dependencies=[ActionPath, WholeIndex],
     openapi_extra=describe_body(SimulationBody),
 )
-def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: SimulationBodyDep) -> Simulation:
+def post_simulate(
+    index: IndexDep,
+    viewer: CallerDep,
+    _: NoQueryDep,
+    body: Annotated[SimulationBody, Depends(SimulationBody.read)],
+) -> Simulation:
     """Simulate other thresholds on the live index.
 
     Returns figures of merges, splits and review tasks. Nothing is stored.

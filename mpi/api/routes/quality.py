@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WholeIndex, permit
 from mpi.api.request.model_reload import ModelReloadRoute
@@ -11,13 +11,11 @@ from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.quality import (
     BlindToldOut,
     DrawBody,
-    DrawBodyDep,
     DrawnOut,
     ForecastOut,
     ForecastQuery,
     NextBlindOut,
     PairAnswerBody,
-    PairAnswerBodyDep,
     PracticeOut,
     PracticeToldOut,
     QualityOut,
@@ -75,7 +73,9 @@ def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Fore
     dependencies=[ActionPath, WholeIndex],
     openapi_extra=describe_body(DrawBody),
 )
-def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: DrawBodyDep) -> BlindSample:
+def post_draw(
+    index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: Annotated[DrawBody, Depends(DrawBody.read)]
+) -> BlindSample:
     """Draw the month's blind sample.
 
     Pairs are drawn at random from each stratum of linked and unlinked pairs, once a month.
@@ -106,7 +106,11 @@ def get_next_blind(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> dict[st
     openapi_extra=describe_body(PairAnswerBody),
 )
 def post_blind_answer(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, body: PairAnswerBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    number: NumberDep,
+    _: NoQueryDep,
+    body: Annotated[PairAnswerBody, Depends(PairAnswerBody.read)],
 ) -> BlindResult:
     """Judge a pair of the blind sample.
 
@@ -135,7 +139,11 @@ def get_next_practice(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> Prac
     openapi_extra=describe_body(PairAnswerBody),
 )
 def post_practice_answer(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, body: PairAnswerBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    number: NumberDep,
+    _: NoQueryDep,
+    body: Annotated[PairAnswerBody, Depends(PairAnswerBody.read)],
 ) -> PracticeResult:
     """Judge a practice pair and return the truth with its reason.
 

@@ -1,8 +1,9 @@
 """Routes to list, claim and answer review questions, and owner questions."""
 
 from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from mpi.api.request.authentication import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep, permit
 from mpi.api.request.json_body import require_member
@@ -11,23 +12,16 @@ from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.questions import (
     AnswerBody,
-    AnswerBodyDep,
     AnsweredOut,
     AskBody,
-    AskBodyDep,
     AskedOut,
     AssignBody,
-    AssignBodyDep,
     BulkBody,
-    BulkBodyDep,
     BulkOut,
     DeferBody,
-    DeferBodyDep,
     KeyDep,
     NoteBody,
-    NoteBodyDep,
     OwnerAnswerBody,
-    OwnerAnswerBodyDep,
     OwnerQuestionOut,
     OwnerQuestionsDep,
     QuestionOut,
@@ -35,7 +29,6 @@ from mpi.api.schemas.questions import (
     QuestionViewOut,
     QueuePageOut,
     UndoAnswerBody,
-    UndoAnswerBodyDep,
 )
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action, Viewer
@@ -101,7 +94,7 @@ def get_question(
     openapi_extra=describe_body(BulkBody),
 )
 def post_bulk(
-    index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: BulkBodyDep
+    index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: Annotated[BulkBody, Depends(BulkBody.read)]
 ) -> list[dict[str, object]]:
     """Defer, assign, escalate or release several questions, each on its own.
 
@@ -138,7 +131,11 @@ def _make_bulk_action(index: Index, viewer: Viewer, body: BulkBody) -> Callable[
     openapi_extra=describe_body(NoteBody),
 )
 def post_claim(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: NoteBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    question_key: KeyDep,
+    _: NoQueryDep,
+    body: Annotated[NoteBody, Depends(NoteBody.read)],
 ) -> QuestionSummary:
     """Claim a question for twenty minutes.
 
@@ -156,7 +153,11 @@ def post_claim(
     openapi_extra=describe_body(NoteBody),
 )
 def post_release(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: NoteBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    question_key: KeyDep,
+    _: NoQueryDep,
+    body: Annotated[NoteBody, Depends(NoteBody.read)],
 ) -> QuestionSummary:
     """Return a claimed question to the queue."""
     return answers.release(index, viewer, question_key, body.note)
@@ -171,7 +172,11 @@ def post_release(
     openapi_extra=describe_body(DeferBody),
 )
 def post_defer(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: DeferBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    question_key: KeyDep,
+    _: NoQueryDep,
+    body: Annotated[DeferBody, Depends(DeferBody.read)],
 ) -> QuestionSummary:
     """Defer a question to a day, or until its evidence changes."""
     return answers.defer(index, viewer, question_key, body.until, body.note)
@@ -186,7 +191,11 @@ def post_defer(
     openapi_extra=describe_body(AssignBody),
 )
 def post_assign(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: AssignBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    question_key: KeyDep,
+    _: NoQueryDep,
+    body: Annotated[AssignBody, Depends(AssignBody.read)],
 ) -> QuestionSummary:
     """Assign a question to an account or client.
 
@@ -204,7 +213,11 @@ def post_assign(
     openapi_extra=describe_body(NoteBody),
 )
 def post_escalate(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: NoteBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    question_key: KeyDep,
+    _: NoQueryDep,
+    body: Annotated[NoteBody, Depends(NoteBody.read)],
 ) -> QuestionSummary:
     """Assign a question to the approvers."""
     return answers.escalate(index, viewer, question_key, body.note)
@@ -219,7 +232,11 @@ def post_escalate(
     openapi_extra=describe_body(AskBody),
 )
 def post_ask(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, body: AskBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    question_key: KeyDep,
+    _: NoQueryDep,
+    body: Annotated[AskBody, Depends(AskBody.read)],
 ) -> dict[str, tuple[int, ...]]:
     """Ask the owner of a record.
 
@@ -244,7 +261,7 @@ def post_decide(
     question_key: KeyDep,
     etags: IfMatchDep,
     _: NoQueryDep,
-    body: AnswerBodyDep,
+    body: Annotated[AnswerBody, Depends(AnswerBody.read)],
 ) -> AnswerResult:
     """Answer a question by verdicts on its pairs, or by a response.
 
@@ -279,7 +296,11 @@ def post_decide(
     openapi_extra=describe_body(UndoAnswerBody),
 )
 def post_undo_answer(
-    index: IndexDep, viewer: WriterDep, question_key: KeyDep, _: NoQueryDep, body: UndoAnswerBodyDep
+    index: IndexDep,
+    viewer: WriterDep,
+    question_key: KeyDep,
+    _: NoQueryDep,
+    body: Annotated[UndoAnswerBody, Depends(UndoAnswerBody.read)],
 ) -> AnswerResult:
     """Undo an answer whole and claim its question for the caller.
 
@@ -314,7 +335,11 @@ def get_owner_questions(
     openapi_extra=describe_body(OwnerAnswerBody),
 )
 def post_owner_answer(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, body: OwnerAnswerBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    number: NumberDep,
+    _: NoQueryDep,
+    body: Annotated[OwnerAnswerBody, Depends(OwnerAnswerBody.read)],
 ) -> dict[str, tuple[int, ...]]:
     """Answer a question as the owner of its record's source.
 

@@ -1,6 +1,6 @@
 """Routes to upsert, read, withdraw and re-key source records."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
@@ -19,7 +19,6 @@ from mpi.api.schemas.records import (
     CHILD,
     RecordOut,
     RekeyBody,
-    RekeyBodyDep,
     RekeyedOut,
     ResolvedOut,
     WithdrawnOut,
@@ -103,7 +102,11 @@ async def _permit_rekey(viewer: CallerDep, address: RekeyAddressDep) -> None:
     openapi_extra=describe_body(RekeyBody),
 )
 def post_rekey(
-    index: IndexDep, viewer: WriterDep, address: RekeyAddressDep, _: NoQueryDep, body: RekeyBodyDep
+    index: IndexDep,
+    viewer: WriterDep,
+    address: RekeyAddressDep,
+    _: NoQueryDep,
+    body: Annotated[RekeyBody, Depends(RekeyBody.read)],
 ) -> RekeyResult:
     """Give a record a new local ID.
 

@@ -1,8 +1,9 @@
 """Routes for saved filters of the review queue."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, permit
 from mpi.api.schemas.parameters import NoQueryDep
@@ -10,10 +11,8 @@ from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.api.schemas.saved_views import (
     ForgetViewBody,
-    ForgetViewBodyDep,
     SavedViewOut,
     SaveViewBody,
-    SaveViewBodyDep,
 )
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.index import Index
@@ -47,7 +46,10 @@ def get_views(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[st
     openapi_extra=describe_body(SaveViewBody),
 )
 def post_view(
-    index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: SaveViewBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    _: NoQueryDep,
+    body: Annotated[SaveViewBody, Depends(SaveViewBody.read)],
 ) -> list[dict[str, object]]:
     """Save a filter of the review queue under a name.
 
@@ -66,7 +68,10 @@ def post_view(
     openapi_extra=describe_body(ForgetViewBody),
 )
 def post_forget(
-    index: IndexDep, viewer: CallerDep, _: NoQueryDep, body: ForgetViewBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    _: NoQueryDep,
+    body: Annotated[ForgetViewBody, Depends(ForgetViewBody.read)],
 ) -> list[dict[str, object]]:
     """Delete a saved filter of the review queue, and list the rest."""
     delete_view(index, viewer, body.name)

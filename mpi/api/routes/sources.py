@@ -1,12 +1,14 @@
 """Routes to pause and resume automatic linking of a source."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
 
 from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.parameters import NoQueryDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
-from mpi.api.schemas.request_bodies import ReasonBody, ReasonBodyDep, describe_body
+from mpi.api.schemas.request_bodies import ReasonBody, describe_body
 from mpi.api.schemas.sources import PausedOut
 from mpi.domain.viewer import Action
 from mpi.service.records.source_pause import PauseResult, pause, resume
@@ -23,7 +25,11 @@ router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
     openapi_extra=describe_body(ReasonBody),
 )
 def post_pause(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, body: ReasonBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    source: SourceDep,
+    _: NoQueryDep,
+    body: Annotated[ReasonBody, Depends(ReasonBody.read)],
 ) -> PauseResult:
     """Pause a source: hold its records and link nothing.
 
@@ -42,7 +48,11 @@ def post_pause(
     openapi_extra=describe_body(ReasonBody),
 )
 def post_resume(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, body: ReasonBodyDep
+    index: IndexDep,
+    viewer: CallerDep,
+    source: SourceDep,
+    _: NoQueryDep,
+    body: Annotated[ReasonBody, Depends(ReasonBody.read)],
 ) -> PauseResult:
     """Resume a source: its held records take effect.
 

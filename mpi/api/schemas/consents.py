@@ -1,32 +1,22 @@
 """API schemas of waiting steps and owners' consent."""
 
-from typing import Annotated
-
-from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.config import JsonDict
 
-from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.decisions import ConsentOut
 from mpi.api.schemas.examples import EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
-from mpi.api.schemas.request_bodies import OptionalReason
+from mpi.api.schemas.request_bodies import ReasonBody
 from mpi.domain.decision import DecisionKind
 
 _LEFT: JsonDict = {"source": "ccwis", "local_id": "C-17"}
 _RIGHT: JsonDict = {"source": "D01-SIS", "local_id": "4711"}
 
 
-class AskConsentBody(JsonBody):
+class AskConsentBody(ReasonBody, json_schema_extra={"example": {"asks": True, "reason": "agreement"}}):
     """Whether decisions about a source's records need its owner's consent."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"asks": True, "reason": "agreement"}})
-
     asks: StrictBool = Field(description="Whether they need it from now on.")
-    reason: OptionalReason = None
-
-
-AskConsentBodyDep = Annotated[AskConsentBody, Depends(AskConsentBody.read)]
 
 
 class AskingConsentOut(BaseModel):

@@ -1,14 +1,13 @@
 """API schemas of decisions, steps and their effects."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
-from mpi.api.schemas.request_bodies import Note, OptionalDate, OptionalReason, Preview, Reason, Supersedes
+from mpi.api.schemas.request_bodies import Note, OptionalDate, Preview, Reason, ReasonBody, Supersedes
 from mpi.domain.decision import DecisionKind
 from mpi.domain.record_ref import RecordRef
 from mpi.service.stewardship.merge_split_move import StepOptions
@@ -39,14 +38,11 @@ class _StepBody(JsonBody):
         )
 
 
-class DecisionBody(_StepBody):
+class DecisionBody(
+    _StepBody,
+    json_schema_extra={"example": {"kind": "DIFFERENT", "groups": [[_LEFT], [_RIGHT]], "reason": "sibling"}},
+):
     """Decision whether groups of records are one person."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {"kind": "DIFFERENT", "groups": [[_LEFT], [_RIGHT]], "reason": "sibling"}
-        }
-    )
 
     kind: DecisionKind
     groups: list[list[RecordRef]] = Field(description=_GROUPS)
@@ -54,12 +50,11 @@ class DecisionBody(_StepBody):
     recheck_on: OptionalDate = Field(None, description="Day from which a task asks to check the decision.")
 
 
-class LinkReportBody(JsonBody):
+class LinkReportBody(
+    JsonBody,
+    json_schema_extra={"example": {"kind": "SAME", "groups": [[_LEFT, _RIGHT]], "reason": "two-ids"}},
+):
     """Claim of a wrong link, a missed link, or two IDs of one child."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"kind": "SAME", "groups": [[_LEFT, _RIGHT]], "reason": "two-ids"}}
-    )
 
     kind: DecisionKind = Field(description="The caller's claim: SAME or DIFFERENT.")
     groups: list[list[RecordRef]] = Field(description=_GROUPS)
@@ -67,14 +62,13 @@ class LinkReportBody(JsonBody):
     note: Note = None
 
 
-class MergeBody(_StepBody):
+class MergeBody(
+    _StepBody,
+    json_schema_extra={
+        "example": {"eids": [EXAMPLE_EID, _SECOND_EID], "reason": "same-child", "preview": True}
+    },
+):
     """Merge of two or more persons."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {"eids": [EXAMPLE_EID, _SECOND_EID], "reason": "same-child", "preview": True}
-        }
-    )
 
     eids: list[str] = Field(description="Enterprise IDs of the persons.")
     survivor: str | None = Field(
@@ -82,12 +76,11 @@ class MergeBody(_StepBody):
     )
 
 
-class SplitBody(_StepBody):
+class SplitBody(
+    _StepBody,
+    json_schema_extra={"example": {"groups": [[_LEFT], [_RIGHT]], "keep": 0, "reason": "two-children"}},
+):
     """Split of one person's records."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"groups": [[_LEFT], [_RIGHT]], "keep": 0, "reason": "two-children"}}
-    )
 
     groups: list[list[RecordRef]] = Field(
         description="The person's records by part; with one part, the other records form the second."
@@ -100,32 +93,19 @@ class SplitBody(_StepBody):
     )
 
 
-class MoveBody(_StepBody):
+class MoveBody(
+    _StepBody, json_schema_extra={"example": {"records": [_LEFT], "to": _SECOND_EID, "reason": "wrong-child"}}
+):
     """Move of records from one person to another."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"records": [_LEFT], "to": _SECOND_EID, "reason": "wrong-child"}}
-    )
 
     records: list[RecordRef] = Field(description="The records.")
     to: str = Field(description="Enterprise ID of the person who gets the records.")
 
 
-class UndoBody(JsonBody):
+class UndoBody(ReasonBody, json_schema_extra={"example": {"reason": "mistaken", "preview": True}}):
     """Body of a call that undoes, approves, consents to or refuses a step."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"reason": "mistaken", "preview": True}})
-
-    reason: OptionalReason = None
     preview: Preview = False
-
-
-DecisionBodyDep = Annotated[DecisionBody, Depends(DecisionBody.read)]
-LinkReportBodyDep = Annotated[LinkReportBody, Depends(LinkReportBody.read)]
-MergeBodyDep = Annotated[MergeBody, Depends(MergeBody.read)]
-SplitBodyDep = Annotated[SplitBody, Depends(SplitBody.read)]
-MoveBodyDep = Annotated[MoveBody, Depends(MoveBody.read)]
-UndoBodyDep = Annotated[UndoBody, Depends(UndoBody.read)]
 
 
 class ReportedOut(BaseModel):

@@ -1,8 +1,7 @@
 """API schemas of explanations of pairs and persons, without record values."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.request.json_body import JsonBody
@@ -16,16 +15,11 @@ _RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
 _SENTENCE = "Same name, birth dates one day apart, and different addresses: 14.1 bits, enough to link."
 
 
-class ExplanationBody(JsonBody):
+class ExplanationBody(JsonBody, json_schema_extra={"example": {"left": _LEFT, "right": _RIGHT}}):
     """Two records whose link is to be explained."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"left": _LEFT, "right": _RIGHT}})
 
     left: RecordRef
     right: RecordRef
-
-
-ExplanationBodyDep = Annotated[ExplanationBody, Depends(ExplanationBody.read)]
 
 
 class PartOut(BaseModel):

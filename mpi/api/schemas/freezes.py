@@ -1,30 +1,21 @@
 """API schema of freeze windows."""
 
-from typing import Annotated
-
-from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.examples import EXAMPLE_TIME
-from mpi.api.schemas.request_bodies import Date, OptionalReason
+from mpi.api.schemas.request_bodies import Date, ReasonBody
 
 
-class FreezeBody(JsonBody):
+class FreezeBody(
+    ReasonBody,
+    json_schema_extra={
+        "example": {"begins_on": "2026-10-01", "ends_on": "2026-10-05", "reason": "count-day"}
+    },
+):
     """Days of a freeze window."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {"begins_on": "2026-10-01", "ends_on": "2026-10-05", "reason": "count-day"}
-        }
-    )
 
     begins_on: Date = Field(description="First day of the window.")
     ends_on: Date = Field(description="First day after the window.")
-    reason: OptionalReason = None
-
-
-FreezeBodyDep = Annotated[FreezeBody, Depends(FreezeBody.read)]
 
 
 class FreezeWindowOut(BaseModel):

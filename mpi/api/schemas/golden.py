@@ -1,8 +1,7 @@
 """API schemas of the golden record and its corrections."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.request.json_body import JsonBody
@@ -16,19 +15,18 @@ _LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
 _RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
 
 
-class CorrectionBody(JsonBody):
-    """Correction of one value of a golden record."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "attribute": "birth_date",
-                "value": "2014-03-08",
-                "reason": "document-seen",
-                "note": "Birth certificate shown at the office",
-            }
+class CorrectionBody(
+    JsonBody,
+    json_schema_extra={
+        "example": {
+            "attribute": "birth_date",
+            "value": "2014-03-08",
+            "reason": "document-seen",
+            "note": "Birth certificate shown at the office",
         }
-    )
+    },
+):
+    """Correction of one value of a golden record."""
 
     attribute: str = Field(
         description="Attribute to correct.", json_schema_extra={"enum": list(SINGLE_VALUE_ATTRIBUTES)}
@@ -39,9 +37,6 @@ class CorrectionBody(JsonBody):
     reason: Reason
     note: str = Field(description="Evidence for the correction; can be expunged by itself.")
     preview: Preview = False
-
-
-CorrectionBodyDep = Annotated[CorrectionBody, Depends(CorrectionBody.read)]
 
 
 class OtherValueOut(BaseModel):

@@ -1,15 +1,14 @@
 """API schemas of re-cluster proposals, holds and simulations."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, model_validator
 
 from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.decisions import ReceivedOut
 from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
-from mpi.api.schemas.request_bodies import OptionalReason
+from mpi.api.schemas.request_bodies import ReasonBody
 
 _LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
 _RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
@@ -22,23 +21,18 @@ _AFTER: list[Any] = [
 _BITS = "Threshold in bits; by default the one in force."
 
 
-class ProposalBody(JsonBody):
+class ProposalBody(ReasonBody, json_schema_extra={"example": {"model": "children/2"}}):
     """Request of a re-cluster proposal."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"model": "children/2"}})
 
     model: str | None = Field(None, description="`name/version`; without it, the model in force.")
     refresh_lists: StrictBool = Field(default=False, description="Compute the lists of shared values again.")
-    reason: OptionalReason = None
 
 
-class ApplyBody(JsonBody):
+class ApplyBody(JsonBody, json_schema_extra={"example": {"items": [1, 3]}}):
     """Approved items of a proposal.
 
     A list that is null approves nothing, unlike a missing one.
     """
-
-    model_config = ConfigDict(json_schema_extra={"example": {"items": [1, 3]}})
 
     items: tuple[StrictInt, ...] | None = Field(
         None, description="Numbers of approved items; by default all. The others are held."
@@ -53,20 +47,13 @@ class ApplyBody(JsonBody):
         return members
 
 
-class SimulationBody(JsonBody):
+class SimulationBody(JsonBody, json_schema_extra={"example": {"link": 11.5}}):
     """Thresholds to simulate."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"link": 11.5}})
 
     link: StrictFloat | None = Field(None, description=_BITS)
     review: StrictFloat | None = Field(None, description=_BITS)
     margin: StrictFloat | None = Field(None, description=_BITS)
     cohesion: StrictFloat | None = Field(None, description=_BITS)
-
-
-ProposalBodyDep = Annotated[ProposalBody, Depends(ProposalBody.read)]
-ApplyBodyDep = Annotated[ApplyBody, Depends(ApplyBody.read)]
-SimulationBodyDep = Annotated[SimulationBody, Depends(SimulationBody.read)]
 
 
 class GroupOut(BaseModel):

@@ -1,8 +1,7 @@
 """API schemas of quality figures, blind pairs and practice pairs."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from mpi.api.request.json_body import JsonBody
@@ -25,28 +24,20 @@ _STANDING: dict[str, Any] = {
 }
 
 
-class DrawBody(JsonBody):
+class DrawBody(JsonBody, json_schema_extra={"example": {"size": 105}}):
     """Request of a month's blind sample."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"size": 105}})
 
     month: str | None = Field(None, description="`YYYY-MM`; this month if left out, and no other is drawn.")
     size: StrictInt | None = Field(None, description="Pairs at most.")
 
 
-class PairAnswerBody(JsonBody):
+class PairAnswerBody(JsonBody, json_schema_extra={"example": {"verdict": "same"}}):
     """Verdict on a blind or practice pair."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"verdict": "same"}})
 
     verdict: str = Field(
         description="Verdict on the pair; `unsure` if it cannot be told.",
         json_schema_extra={"enum": list(VERDICTS)},
     )
-
-
-DrawBodyDep = Annotated[DrawBody, Depends(DrawBody.read)]
-PairAnswerBodyDep = Annotated[PairAnswerBody, Depends(PairAnswerBody.read)]
 
 
 class ForecastQuery(NoQuery):

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from mpi.api.request.json_body import JsonBody
-from mpi.api.schemas.decisions import EffectOut
+from mpi.api.schemas.decisions import EffectOut, UndoBody
 from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
@@ -14,7 +14,6 @@ from mpi.api.schemas.request_bodies import (
     Date,
     Note,
     OptionalDate,
-    OptionalReason,
     Preview,
     Supersedes,
 )
@@ -29,52 +28,39 @@ EXAMPLE_KEY = "q-9eac1b5f60d3a7c3"
 _DAY = "2026-12-01"
 
 
-class NoteBody(JsonBody):
+class NoteBody(JsonBody, json_schema_extra={"example": {"note": "the school calls back at ten"}}):
     """Body of an act on a question that needs a note at most."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"note": "the school calls back at ten"}})
-
     note: Note = None
 
 
-class DeferBody(JsonBody):
+class DeferBody(NoteBody, json_schema_extra={"example": {"until": _DAY}}):
     """Day until which a question is deferred."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"until": _DAY}})
-
     until: Date = Field(description="Day from which the question is asked again, within a year.")
-    note: Note = None
 
 
-class AssignBody(JsonBody):
+class AssignBody(NoteBody, json_schema_extra={"example": {"to": "ann", "due_on": _DAY}}):
     """Assignee of a question."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"to": "ann", "due_on": _DAY}})
 
     to: str = Field(description="Name of an account or client.")
     due_on: OptionalDate = Field(None, description="Due date of the question.")
-    note: Note = None
 
 
-class BulkBody(JsonBody):
+class BulkBody(
+    NoteBody, json_schema_extra={"example": {"keys": [EXAMPLE_KEY], "action": "defer", "until": _DAY}}
+):
     """Act on several questions."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"keys": [EXAMPLE_KEY], "action": "defer", "until": _DAY}}
-    )
 
     keys: list[str] = Field(description="Keys of questions or bursts, at most 200.")
     action: Literal["defer", "assign", "escalate", "release"] = Field(description="The act.")
     until: OptionalDate = Field(None, description="For `defer`: day from which the question is asked again.")
     to: str | None = Field(None, description="For `assign`: name of an account or client.")
     due_on: OptionalDate = Field(None, description="For `assign`: due date, optional.")
-    note: Note = None
 
 
-class AskBody(JsonBody):
+class AskBody(JsonBody, json_schema_extra={"example": {"record": _LEFT, "asks": "confirm-birth-date"}}):
     """Question to the owner of a record."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"record": _LEFT, "asks": "confirm-birth-date"}})
 
     record: RecordRef | None = Field(
         None,
@@ -87,29 +73,26 @@ class AskBody(JsonBody):
     note: Note = Field(None, description="Note for the question's history; the owner does not see it.")
 
 
-class VerdictBody(JsonBody):
+class VerdictBody(
+    JsonBody, json_schema_extra={"example": {"left": _LEFT, "right": _RIGHT, "kind": "different"}}
+):
     """Verdict on a pair of records."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"left": _LEFT, "right": _RIGHT, "kind": "different"}}
-    )
 
     left: RecordRef
     right: RecordRef
     kind: str = Field(description="Verdict.", json_schema_extra={"enum": list(VerdictKind)})
 
 
-class AnswerBody(JsonBody):
-    """Answer to a question: verdicts on its pairs, or a response."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "verdicts": [{"left": _LEFT, "right": _RIGHT, "kind": "different"}],
-                "reason": "sibling",
-            }
+class AnswerBody(
+    NoteBody,
+    json_schema_extra={
+        "example": {
+            "verdicts": [{"left": _LEFT, "right": _RIGHT, "kind": "different"}],
+            "reason": "sibling",
         }
-    )
+    },
+):
+    """Answer to a question: verdicts on its pairs, or a response."""
 
     verdicts: list[VerdictBody] | None = Field(
         None, description="Verdicts on pairs; pairs left out stay open. Required without a `response`."
@@ -121,7 +104,6 @@ class AnswerBody(JsonBody):
     )
     decision: StrictInt | None = Field(None, description="For a conflict: decision of the chain to revoke.")
     reason: str = Field(description="Reason code.", json_schema_extra={"enum": list(ANSWER_REASONS)})
-    note: Note = None
     recheck_on: OptionalDate = Field(
         None, description="For `unsure`: day from which the question is asked again."
     )
@@ -129,38 +111,21 @@ class AnswerBody(JsonBody):
     preview: Preview = False
 
 
-class UndoAnswerBody(JsonBody):
+class UndoAnswerBody(UndoBody, json_schema_extra={"example": {"step": 7}}):
     """Answer to undo."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"step": 7}})
-
     step: StrictInt = Field(description="Step number of the answer.")
-    reason: OptionalReason = None
-    preview: Preview = False
 
 
-class OwnerAnswerBody(JsonBody):
+class OwnerAnswerBody(
+    NoteBody, json_schema_extra={"example": {"answer": "wrong", "note": "mistyped; corrected tomorrow"}}
+):
     """Owner's answer to a question about a record."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"answer": "wrong", "note": "mistyped; corrected tomorrow"}}
-    )
-
     answer: str = Field(description="The answer.", json_schema_extra={"enum": list(OWNER_ANSWERS)})
-    note: Note = None
     alike: StrictBool = Field(
         default=False, description="Give this answer to all questions that were asked together."
     )
-
-
-NoteBodyDep = Annotated[NoteBody, Depends(NoteBody.read)]
-DeferBodyDep = Annotated[DeferBody, Depends(DeferBody.read)]
-AssignBodyDep = Annotated[AssignBody, Depends(AssignBody.read)]
-BulkBodyDep = Annotated[BulkBody, Depends(BulkBody.read)]
-AskBodyDep = Annotated[AskBody, Depends(AskBody.read)]
-AnswerBodyDep = Annotated[AnswerBody, Depends(AnswerBody.read)]
-UndoAnswerBodyDep = Annotated[UndoAnswerBody, Depends(UndoAnswerBody.read)]
-OwnerAnswerBodyDep = Annotated[OwnerAnswerBody, Depends(OwnerAnswerBody.read)]
 
 
 class QuestionsQuery(NoQuery):

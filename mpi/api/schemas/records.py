@@ -1,16 +1,14 @@
 """API schemas of records: upsert, withdrawal, re-key, bulk upsert."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.decisions import ReceivedOut
 from mpi.api.schemas.examples import EXAMPLE_EID
 from mpi.api.schemas.problem import ProblemOut
 from mpi.api.schemas.refs import build_schema_ref
-from mpi.api.schemas.request_bodies import OptionalReason
+from mpi.api.schemas.request_bodies import ReasonBody
 from mpi.domain.record import SENT_FIELDS
 from mpi.service.records.upsert import Outcome
 
@@ -136,16 +134,10 @@ class WithdrawnOut(ResolvedOut):
     )
 
 
-class RekeyBody(JsonBody):
+class RekeyBody(ReasonBody, json_schema_extra={"example": {"to": "D01-2027-12345", "reason": "new-sis"}}):
     """New local ID of a record."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"to": "D01-2027-12345", "reason": "new-sis"}})
-
     to: str = Field(description="The new local ID.")
-    reason: OptionalReason = None
-
-
-RekeyBodyDep = Annotated[RekeyBody, Depends(RekeyBody.read)]
 
 
 class RekeyedOut(BaseModel):

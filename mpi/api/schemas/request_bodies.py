@@ -2,8 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends
-from pydantic import ConfigDict, Field, StrictBool, StrictInt
+from pydantic import Field, StrictBool, StrictInt
 
 from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.refs import build_schema_ref
@@ -22,15 +21,10 @@ Date = Annotated[str, Field(json_schema_extra=_DATE_FORMAT)]
 OptionalDate = Annotated[str | None, Field(json_schema_extra=_DATE_FORMAT)]
 
 
-class ReasonBody(JsonBody):
+class ReasonBody(JsonBody, json_schema_extra={"example": {"reason": "not-now"}}):
     """Body of a step that needs a reason code at most."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"reason": "not-now"}})
-
     reason: OptionalReason = None
-
-
-ReasonBodyDep = Annotated[ReasonBody, Depends(ReasonBody.read)]
 
 
 def describe_body(model: type[JsonBody]) -> dict[str, Any]:

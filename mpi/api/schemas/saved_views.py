@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from mpi.api.request.json_body import JsonBody
@@ -28,12 +27,10 @@ _ViewName = Annotated[
 ]
 
 
-class SaveViewBody(JsonBody):
+class SaveViewBody(
+    JsonBody, json_schema_extra={"example": {"name": "due in the north", "source": "D01-SIS", "due": True}}
+):
     """Filters of the review queue to save under a name."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"name": "due in the north", "source": "D01-SIS", "due": True}}
-    )
 
     name: _ViewName
     kind: str | None = Field(None, description="Only questions of this kind.")
@@ -48,16 +45,10 @@ class SaveViewBody(JsonBody):
     burst: str | None = Field(None, description="Only the questions of this burst.")
 
 
-class ForgetViewBody(JsonBody):
+class ForgetViewBody(JsonBody, json_schema_extra={"example": {"name": "due in the north"}}):
     """Name of a view to delete."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"name": "due in the north"}})
-
     name: _ViewName = Field(description="Name of the view.")
-
-
-SaveViewBodyDep = Annotated[SaveViewBody, Depends(SaveViewBody.read)]
-ForgetViewBodyDep = Annotated[ForgetViewBody, Depends(ForgetViewBody.read)]
 
 
 class SavedViewOut(BaseModel):
