@@ -15,6 +15,8 @@ SMALL_CHUNKS = make_tuning(
     load={
         "sqlite_chunk_statements": 200,
         "postgresql_chunk_statements": 200,
+        "sqlite_undo_records": 200,
+        "postgresql_undo_records": 200,
         "first_window_statements": 600,
         "smallest_window_statements": 600,
         "second_window_statements": 300,

@@ -20,6 +20,8 @@ class LoadTuning:
         sqlite_chunk_statements: most statements of one SQLite transaction, for which other writers wait.
         postgresql_chunk_statements: most statements of one PostgreSQL transaction. It waits for the server
             about ten times, so it is larger than on SQLite.
+        sqlite_undo_records: most records of one SQLite transaction of an undo.
+        postgresql_undo_records: most records of one PostgreSQL transaction of an undo.
         log_reset_statements: fewest statements after which the load empties SQLite's log. Otherwise the next
             writer would copy all of the log. Emptying may keep writers waiting for 0.2 s.
         first_window_statements: statements of the first window, whose pairs the writer waits for.
@@ -39,6 +41,8 @@ class LoadTuning:
     task_statements: int = 1_000
     sqlite_chunk_statements: int = 2_000
     postgresql_chunk_statements: int = 10_000
+    sqlite_undo_records: int = 2_000
+    postgresql_undo_records: int = 10_000
     log_reset_statements: int = 10_000
     first_window_statements: int = 20_000
     smallest_window_statements: int = 4_000

@@ -42,8 +42,8 @@ LOADED, HELD = "loaded", "held"
 _PARTIAL_COUNTS = ("created", "updated", "unchanged", "withdrawn", "history", "held")
 
 
-def new_transaction_sizer(index: Index) -> AdaptiveBatchSize:
-    """Return the transaction sizer for a load or its undo."""
+def _new_transaction_sizer(index: Index) -> AdaptiveBatchSize:
+    """Return the transaction sizer for a load."""
     load = index.tuning.load
     chunk = load.postgresql_chunk_statements if index.database.is_postgresql else load.sqlite_chunk_statements
     return AdaptiveBatchSize(chunk, tuning=index.tuning.pacing)
@@ -116,7 +116,7 @@ class ChunkWriter:
 
     def __post_init__(self) -> None:
         statements = len(self.file.rows.headings)
-        self._sizer = new_transaction_sizer(self.index)
+        self._sizer = _new_transaction_sizer(self.index)
         self._compaction = LoadCompaction(self.index, self.viewer, statements, self.progress)
 
     def resume(self, batch: Batch) -> None:

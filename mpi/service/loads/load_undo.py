@@ -112,7 +112,7 @@ def undo_load(
         AccessDenied: the viewer may not load.
     """
     require_permission(viewer, Action.LOAD)
-    code, sizer = check_reason(reason), new_transaction_sizer(index)
+    code, sizer = check_reason(reason), _new_transaction_sizer(index)
     with (
         disable_garbage_collection(),
         sizer.timed_turn(),
@@ -139,6 +139,13 @@ def undo_load(
     if undo.receipts.latest:
         disclose(index, viewer, Action.LOAD, undo.receipts.record_ids, DISCLOSED_FIELDS)
     return replace(result, disclosures=undo.receipts.latest)
+
+
+def _new_transaction_sizer(index: Index) -> AdaptiveBatchSize:
+    """Return the transaction sizer for an undo."""
+    load = index.tuning.load
+    records = load.postgresql_undo_records if index.database.is_postgresql else load.sqlite_undo_records
+    return AdaptiveBatchSize(records, tuning=index.tuning.pacing)
 
 
 def _undo_remaining_chunks(

@@ -189,7 +189,9 @@ def test_records_committed_between_search_and_write_are_compared_too(chunked_ind
                 "ccwis",
                 known[0] | {"birth_date": "2001-01-01", "first_name": "Quentin"},
             )
-            upsert(chunked_index, OPERATOR, "ccwis", make_child("new", **without_fields(known[1], "local_id")))
+            upsert(
+                chunked_index, OPERATOR, "ccwis", make_child("new", **without_fields(known[1], "local_id"))
+            )
             upsert(chunked_index, OPERATOR, "sis", known[2] | {"first_name": "Xavier"})
             withdraw(chunked_index, OPERATOR, "ccwis", known[3]["local_id"])
 

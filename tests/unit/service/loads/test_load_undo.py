@@ -27,14 +27,14 @@ from tests.index import (
 
 @pytest.fixture(params=[None, 1, 7], ids=["one-chunk", "chunks-of-1", "chunks-of-7"], autouse=True)
 def chunk_size(request):
-    """Run each test with several numbers of records per chunk of a load and of its undo."""
+    """Run each test with several numbers of records per undo chunk."""
     return request.param
 
 
 @pytest.fixture
 def index(tmp_path, database_url, chunk_size):
     """An empty index, on each store in turn, with each chunk size."""
-    sizes = {"sqlite_chunk_statements": chunk_size, "postgresql_chunk_statements": chunk_size}
+    sizes = {"sqlite_undo_records": chunk_size, "postgresql_undo_records": chunk_size}
     tuning = make_tuning(load=sizes if chunk_size else {})
     home = tmp_path / "home"
     with open_test_index(home, "sis", "ccwis", database_url=database_url, tuning=tuning) as opened:

@@ -95,7 +95,9 @@ def test_others_write_between_undo_chunks_which_then_shrink(chunked_index, monke
     def undo_and_write(self, *arguments):
         undo_chunk(self, *arguments)
         if len(chunk_sizes) == 1:
-            threading.Thread(target=upsert, args=(chunked_index, OPERATOR, "ccwis", make_child("other"))).start()
+            threading.Thread(
+                target=upsert, args=(chunked_index, OPERATOR, "ccwis", make_child("other"))
+            ).start()
 
     monkeypatch.setattr(load_undo._LoadUndo, "undo_chunk", undo_and_write)
     undo_load(chunked_index, OPERATOR, wrong_load.batch)
@@ -158,7 +160,7 @@ def test_process_whose_undo_another_resumed_is_refused_and_stops_writing(chunked
 
 
 def test_statements_of_a_load_count_until_their_chunk_is_undone(chunked_index, monkeypatch):
-    one_by_one = {"sqlite_chunk_statements": 1, "postgresql_chunk_statements": 1}
+    one_by_one = {"sqlite_undo_records": 1, "postgresql_undo_records": 1}
     chunked_index = with_tuning(chunked_index, load=one_by_one)
 
     def grades():
@@ -189,7 +191,7 @@ def test_concurrent_undo_of_two_loads_keeps_what_counts_for_each_record(chunked_
     children_of_load = [child | {"grade": "01"} for child in many_children(6)]
     first = load_rows(chunked_index, "sis", *children_of_load)
     later = load_rows(chunked_index, "sis", *(child | {"grade": "02"} for child in children_of_load[3:]))
-    one_by_one = {"sqlite_chunk_statements": 1, "postgresql_chunk_statements": 1}
+    one_by_one = {"sqlite_undo_records": 1, "postgresql_undo_records": 1}
     chunked_index = with_tuning(chunked_index, load=one_by_one)
     with interrupted_undo(monkeypatch, 1):
         undo_load(chunked_index, OPERATOR, first.batch)
@@ -228,7 +230,7 @@ def day(number: int) -> datetime:
 def test_undo_leaves_and_reports_the_same_with_any_chunk_size(tmp_path, seed):
     histories = []
     for size in (1, 3, 10_000):
-        tuning = make_tuning(load={"sqlite_chunk_statements": size})
+        tuning = make_tuning(load={"sqlite_undo_records": size})
         with open_test_index(tmp_path / str(size), "sis", "ccwis", secret="ab" * 32, tuning=tuning) as index:
             histories.append(run_random_history(index, random.Random(seed)))
     assert histories[0] == histories[1] == histories[2]
