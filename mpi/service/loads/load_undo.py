@@ -21,7 +21,7 @@ from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step, check_reason, step_transaction
 from mpi.service.indexing.reindex import Progress, ReindexResult, ScoredEdges, ignore_progress, reindex
-from mpi.service.loads.chunk_writer import LOADED, new_transaction_sizer
+from mpi.service.loads.chunk_writer import LOADED
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients_before
 from mpi.service.persons.step_effects import PastDisclosure, PersonEffect, describe_changes_of_commits
 from mpi.service.processes.pacing import (
