@@ -16,7 +16,7 @@ from mpi.domain.viewer import make_operator
 from mpi.intake.rows import CanonicalRow
 from mpi.matching.compiler import online_scorer
 from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer
-from mpi.service.core.index import Index
+from mpi.service.core.index import Index, open_store
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.statements.sources import NewSource, add_source
@@ -73,6 +73,17 @@ def with_tuning(index: Index, **areas: dict[str, float]) -> Index:
     """Return the same open index with other numbers, except for those of its database."""
     assert "storage" not in areas, "the database has its tuning from its opening: an_index(tuning=...)"
     return with_settings(index, tuning=make_tuning(index.tuning, **areas))
+
+
+@contextmanager
+def reopen_database(index: Index, **storage: float):
+    """Open the database of an index once more, as another process would, with other numbers."""
+    tuning = make_tuning(index.tuning, storage=storage)
+    database = Database(index.database.url, tuning=tuning.storage)
+    try:
+        yield replace(with_settings(index, tuning=tuning), store=open_store(database, tuning))
+    finally:
+        database.dispose()
 
 
 def with_caches(index: Index, **changes: object) -> Index:

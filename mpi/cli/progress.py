@@ -25,15 +25,18 @@ ProgressReport = Callable[[str, int, int], None]
 
 
 @contextmanager
-def show_progress() -> Iterator[ProgressReport]:
+def show_progress(patience_s: float = PATIENCE_SECONDS) -> Iterator[ProgressReport]:
     """Yield a callback that shows progress bars on a terminal.
 
-    Bars appear after ``PATIENCE_SECONDS``. Without a terminal the callback does nothing.
+    Without a terminal the callback does nothing.
+
+    Args:
+        patience_s: seconds before the bars appear.
     """
     if not sys.stderr.isatty():
         yield _ignore_progress
         return
-    bars = _ProgressBars(Console(file=sys.stderr))
+    bars = _ProgressBars(Console(file=sys.stderr), patience_s)
     try:
         yield bars.report
     finally:
@@ -55,7 +58,8 @@ def _ignore_progress(_step: str, _done: int, _total: int) -> None:
 class _ProgressBars:
     """Progress bars, one for each step."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, patience_s: float) -> None:
+        self._patience_s = patience_s
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -73,6 +77,6 @@ class _ProgressBars:
         if step not in self._steps:
             self._steps[step] = self.progress.add_task(step)
         self.progress.update(self._steps[step], completed=done, total=total or None)
-        if not self._started and time.monotonic() - self._began > PATIENCE_SECONDS:
+        if not self._started and time.monotonic() - self._began > self._patience_s:
             self._started = True
             self.progress.start()

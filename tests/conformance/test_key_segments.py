@@ -17,19 +17,37 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster import derived_sync
 from mpi.service.recluster.key_verification import are_keys_consistent
 from mpi.service.records.upsert import upsert
-from mpi.storage.key_index import blocking_keys, key_segments
+from mpi.storage.key_index import blocking_keys
 from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
-from tests.index import OPERATOR, make_child, all_keys, load_rows, many_children, open_test_index, pack_keys
+from tests.index import (
+    OPERATOR,
+    all_keys,
+    load_rows,
+    make_child,
+    make_tuning,
+    many_children,
+    open_test_index,
+    pack_keys,
+)
 
 LEAST, GREATEST = -(2**63), 2**63 - 1
 SHARED = 5
 GROUPS = (1, 2)
 
 
+MAX_JOINED_KEYS = 6
+"""Limit of joined segments, with which only some transactions share one."""
+
+
 @pytest.fixture
 def index(tmp_path, database_url):
-    with open_test_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
+    tuning = make_tuning(
+        storage={"joined_keys": MAX_JOINED_KEYS, "second_reader_keys": 1, "lookup_chunk_keys": 30}
+    )
+    with open_test_index(
+        tmp_path / "home", "sis", "ccwis", database_url=database_url, tuning=tuning
+    ) as index:
         yield index
 
 
@@ -70,12 +88,6 @@ def stored_records(unit):
 def compact_all(unit, max_rows=1_000):
     while unit.keys.segments.compact(max_rows):
         pass
-
-
-@pytest.fixture(autouse=True)
-def small_segments(monkeypatch):
-    """Limit joined segments so that only some transactions share one."""
-    monkeypatch.setattr(key_segments, "MAX_JOINED_KEYS", 6)
 
 
 def keys_of(*records):
@@ -186,9 +198,7 @@ def test_a_key_removed_and_written_again_is_found_once_after_repair(unit):
     assert base_rows(unit) == all_keys(unit, 1) == keys_of(1, 2)
 
 
-def test_two_connections_find_each_row_once(index, monkeypatch):
-    monkeypatch.setattr(key_lookup, "MIN_KEYS_FOR_THREAD", 1)
-    monkeypatch.setattr(key_lookup, "iter_chunks", partial(key_lookup.iter_chunks, size=30))
+def test_two_connections_find_each_row_once(index):
     load_rows(index, "ccwis", *many_children(60))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
@@ -221,7 +231,7 @@ def test_segments_of_small_transactions_are_joined(unit):
         # Deletes from the last segment, to which the next record is appended.
         unit.keys.delete(1, [n] if n % 3 == 0 else [])
     segments = unit.keys.segments.segments_of(1)
-    assert max(run.row_count for run in segments) == key_segments.MAX_JOINED_KEYS
+    assert max(run.row_count for run in segments) == MAX_JOINED_KEYS
     assert len(segments) < 10
     assert [run.number for run in segments] == sorted({run.number for run in segments})
     assert all_keys(unit, 1) == keys_of(1, 5, 7, 11, 13, 17, 19)

@@ -23,7 +23,7 @@ from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.session_pool import DatabaseSession
-from tests.index import OPERATOR, make_child, open_test_index, partition_of, with_settings
+from tests.index import OPERATOR, make_child, open_test_index, partition_of, with_settings, with_tuning
 from tests.models import tiny_model
 
 MAX_CHANGES = 3
@@ -98,9 +98,19 @@ def change_nothing(_index):
 
 
 CONCURRENT_CHANGES = (
-    withdraw_known_record, seal_known_record, replace_person_of_known_record, change_known_record_slightly, change_every_field_of_known_record, add_twin,
-    add_and_withdraw_twin, add_record_of_other_source, add_source_with_record, add_group_with_record, add_many_records, change_nothing,
-)  # fmt: skip
+    withdraw_known_record,
+    seal_known_record,
+    replace_person_of_known_record,
+    change_known_record_slightly,
+    change_every_field_of_known_record,
+    add_twin,
+    add_and_withdraw_twin,
+    add_record_of_other_source,
+    add_source_with_record,
+    add_group_with_record,
+    add_many_records,
+    change_nothing,
+)
 
 
 @pytest.fixture
@@ -146,8 +156,8 @@ def edges_of(index):
 
 
 @pytest.mark.parametrize("change", CONCURRENT_CHANGES, ids=lambda change: change.__name__)
-def test_optimistic_pairs_equal_a_search_in_the_transaction(index, tmp_path, monkeypatch, change):
-    monkeypatch.setattr(optimistic_candidates, "LARGEST_CHANGE_COUNT", MAX_CHANGES)
+def test_optimistic_pairs_equal_a_search_in_the_transaction(index, tmp_path, change):
+    index = with_tuning(index, request={"changed_records": MAX_CHANGES})
     answer, optimistic = upsert_with_concurrent_change(index, change, SAME)
     assert optimistic is not None
     assert optimistic.bits

@@ -9,7 +9,6 @@ from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.group_commit import GroupCommit
 from mpi.service.indexing import reindex
 from mpi.service.maintenance.verify import verify
-from mpi.service.records import candidates
 from mpi.service.records import upsert as upsert_module
 from mpi.service.records.pipelined_candidates import start_pipelined_search
 from mpi.service.records.upsert import upsert, withdraw
@@ -26,6 +25,7 @@ from tests.index import (
     partition_of,
     with_caches,
     with_settings,
+    with_tuning,
 )
 
 KNOWN = make_child("known", ssn="532-11-8842")
@@ -144,8 +144,8 @@ def test_an_oversized_block_is_reported_after_a_late_search(index):
         assert unit.large_blocks.all(index.config_id(unit))
 
 
-def test_more_candidates_than_the_limit_cause_a_late_search(index, monkeypatch):
-    monkeypatch.setattr(candidates, "LARGEST_AVERAGE_BLOCK", 1)
+def test_more_candidates_than_the_limit_cause_a_late_search(index):
+    index = with_tuning(index, request={"block_records": 1})
     for number in range(4):
         upsert(index, OPERATOR, "sis", {**KNOWN, "local_id": f"k{number}"})
     answer, late_searches = count_late_searches(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))

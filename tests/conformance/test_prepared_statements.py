@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import bindparam, insert, select, text, update
 
 from mpi.domain.errors import StoreError
+from mpi.domain.tuning import StorageTuning
 from mpi.storage.driver.compiled_statements import Prepared
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import fetch_all
 from mpi.storage.migrate import upgrade
 from mpi.storage.tables import CounterRow, SourceRow
-from mpi.storage.unit_of_work import database as database_module
 from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR
 
@@ -25,6 +25,14 @@ def database(tmp_path, database_url):
     upgrade(database)
     yield database
     database.dispose()
+
+
+@pytest.fixture
+def impatient_database(database):
+    """The database, opened by a process that waits two seconds for a session."""
+    opened = Database(database.url, tuning=StorageTuning(busy_timeout_ms=2_000))
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture
@@ -110,15 +118,14 @@ def test_short_path_writes_of_a_failed_unit_are_rolled_back(database_with_counte
         assert unit.connection.execute(below).all() == []
 
 
-def test_a_unit_waits_for_a_session_when_all_are_in_use(database, monkeypatch):
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 50)
+def test_a_unit_waits_for_a_session_when_all_are_in_use(impatient_database):
+    database = impatient_database
     session_count = database._sessions._slots._value
     open_reads = [database.read(OPERATOR) for _ in range(session_count)]
     for open_read in open_reads:
         open_read.__enter__()
     with pytest.raises(StoreError, match="busy"), database.read(OPERATOR):
         pass
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 10_000)
     is_acquired = threading.Event()
 
     def wait_for_session() -> None:

@@ -12,7 +12,6 @@ from mpi.domain.viewer import Action
 from mpi.matching.scoring.feature_batches import batch_joined_features
 from mpi.service.records.upsert import upsert
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.key_index import blocking_keys
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.persons.persons import PersonStatus
@@ -20,7 +19,16 @@ from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.tables import RecordRow
 from mpi.storage.unit_of_work.database import Lock
-from tests.index import OPERATOR, make_child, all_keys, load_rows, many_children, open_test_index, pack_keys
+from tests.index import (
+    OPERATOR,
+    all_keys,
+    load_rows,
+    make_child,
+    many_children,
+    open_test_index,
+    pack_keys,
+    reopen_database,
+)
 
 TODAY = "2026-01-01"
 LEAST, GREATEST = -(2**63), 2**63 - 1
@@ -138,18 +146,22 @@ def test_keys_are_found_by_the_commit_that_wrote_them(unit):
     assert unit.keys.records_with_keys(1, range(6)) == {2, 3}
 
 
-def test_keys_are_read_in_pages_by_record_and_by_key(unit, monkeypatch):
-    monkeypatch.setattr(blocking_keys, "RECORDS_PER_PAGE", 2)
-    monkeypatch.setattr(blocking_keys, "BASE_ROWS_PER_PAGE", 3)
-    unit.keys.write(1, {n: pack_keys(n % 2, LEAST, n, GREATEST) for n in range(1, 5)} | {9: pack_keys(1)}, 1)
-    rows = sorted((n % 2, key, n) for n in range(1, 5) for key in (LEAST, n, GREATEST))
-    by_record, by_key = (
-        list(read_pages(1))
-        for read_pages in (unit.keys.iterate_forward_index, unit.keys.iterate_searched_rows)
-    )
-    assert sorted(tuple(row) for page in by_record for row in page.T.tolist()) == rows
-    assert [tuple(row) for page in by_key for row in page.T.tolist()] == rows
-    assert (len(by_record), len(by_key)) == (2, 4)
+def test_keys_are_read_in_pages_by_record_and_by_key(index):
+    with (
+        reopen_database(index, forward_page_records=2, base_page_rows=3) as paging_index,
+        paging_index.database.write(OPERATOR, "test") as unit,
+    ):
+        unit.keys.write(
+            1, {n: pack_keys(n % 2, LEAST, n, GREATEST) for n in range(1, 5)} | {9: pack_keys(1)}, 1
+        )
+        rows = sorted((n % 2, key, n) for n in range(1, 5) for key in (LEAST, n, GREATEST))
+        by_record, by_key = (
+            list(read_pages(1))
+            for read_pages in (unit.keys.iterate_forward_index, unit.keys.iterate_searched_rows)
+        )
+        assert sorted(tuple(row) for page in by_record for row in page.T.tolist()) == rows
+        assert [tuple(row) for page in by_key for row in page.T.tolist()] == rows
+        assert (len(by_record), len(by_key)) == (2, 4)
 
 
 def test_lists_longer_than_a_statement_allows_are_queried_in_parts(unit):

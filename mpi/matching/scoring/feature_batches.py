@@ -61,6 +61,7 @@ def insert_features(
     table: str,
     batches: Iterable[pa.RecordBatch],
     columns: Collection[str],
+    row_group_rows: int = ROW_GROUP_ROWS,
 ) -> None:
     """Insert stored features into a table of features.
 
@@ -69,10 +70,11 @@ def insert_features(
         table: name of the table.
         batches: in STORED_FEATURE_SCHEMA: JSON arrays in the order of Features.
         columns: columns of the table.
+        row_group_rows: rows of one row group of the table.
     """
     paths = ", ".join(f"'$[{FEATURE_COLUMNS.index(name)}]'" for name in columns)
     extractions = ", ".join(_write_extraction(name, position) for position, name in enumerate(columns, 1))
-    for rows in _merge_into_row_groups(batches):
+    for rows in _merge_into_row_groups(batches, row_group_rows):
         connection.register("packed", rows)
         connection.execute(
             f"INSERT INTO {table} SELECT unique_id, {extractions} FROM "
@@ -81,7 +83,7 @@ def insert_features(
         connection.unregister("packed")
 
 
-def _merge_into_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+def _merge_into_row_groups(batches: Iterable[pa.RecordBatch], row_group_rows: int) -> Iterator[pa.Table]:
     """Yield the rows in tables of whole DuckDB row groups.
 
     DuckDB would compress, and copy, rows that are added a few at a time: that takes three times as long.
@@ -90,9 +92,9 @@ def _merge_into_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Tab
     for batch in batches:
         pending.append(batch)
         rows = sum(one.num_rows for one in pending)
-        if rows >= ROW_GROUP_ROWS:
+        if rows >= row_group_rows:
             table = pa.Table.from_batches(pending)
-            full_rows = rows - rows % ROW_GROUP_ROWS
+            full_rows = rows - rows % row_group_rows
             yield table.slice(0, full_rows)
             pending = table.slice(full_rows).to_batches()
     if pending:

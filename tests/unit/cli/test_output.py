@@ -75,14 +75,12 @@ def test_a_progress_bar_appears_only_after_some_time(terminal, monkeypatch):
     with progress.show_progress() as report:
         report("reading", 1, 10)
     assert terminal.getvalue() == ""
-    monkeypatch.setattr(progress, "PATIENCE_SECONDS", -1.0)
-    with progress.show_progress() as report:
+    with progress.show_progress(patience_s=-1.0) as report:
         report("reading", 5, 10)
     assert "reading" in terminal.getvalue()
 
 
-def test_no_progress_bar_is_drawn_without_a_terminal(capsys, monkeypatch):
-    monkeypatch.setattr(progress, "PATIENCE_SECONDS", -1.0)
-    with progress.show_progress() as report:
+def test_no_progress_bar_is_drawn_without_a_terminal(capsys):
+    with progress.show_progress(patience_s=-1.0) as report:
         report("reading", 5, 10)
     assert capsys.readouterr().err == ""

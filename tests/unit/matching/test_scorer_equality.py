@@ -11,6 +11,7 @@ from splink import comparison_library as library
 
 from mpi.domain.errors import ModelError
 from mpi.domain.features import FEATURE_COLUMNS, Features
+from mpi.domain.tuning import ScoringTuning
 from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.online_scorer import compile_scorer, compute_level_bits
 from mpi.matching.compiler.pair_query import compile_query
@@ -209,13 +210,15 @@ def test_a_prefilter_omits_comparisons_that_can_only_lower_a_weight():
 
 
 @pytest.mark.parametrize("is_prefiltered", [False, True])
-def test_scoring_returns_exactly_the_weights_at_or_above_the_floor(tmp_path, monkeypatch, is_prefiltered):
-    monkeypatch.setattr(splink_scorer, "MIN_PREFILTER_PAIRS", 1 if is_prefiltered else 10**9)
+def test_scoring_returns_exactly_the_weights_at_or_above_the_floor(tmp_path, is_prefiltered):
+    tuning = ScoringTuning(prefilter_pairs=1 if is_prefiltered else 10**9)
     model = load_model(find_model_folder())
     numbered = random_records(2000, 3)
     features, pairs = dict(numbered), draw_pairs(2000, 3)
     reports = []
-    resources = ScoringResources(tmp_path, progress=lambda done, total: reports.append((done, total)))
+    resources = ScoringResources(
+        tmp_path, progress=lambda done, total: reports.append((done, total)), tuning=tuning
+    )
     table = score_pairs(model, numbered, pairs, 0.0, resources)
     scorer = compile_scorer(model)
     expected = {}

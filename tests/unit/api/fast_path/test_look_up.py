@@ -1,16 +1,18 @@
-"""A look-up of the common form goes the short way, and is what the long way would be."""
+"""The fast look-up answers a common request like the full route."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from mpi.api.app import create_app
 from mpi.api.fast_path.look_up import LookUpRoute
 from mpi.api.routes import crosswalk, persons
 from mpi.domain.viewer import make_operator
 from mpi.service.access.clients import add_client, revoke_client
-from tests.index import make_child
-from tests.unit.api.live import problem
+from mpi.service.records.upsert import upsert
+from tests.index import make_child, make_tuning, open_test_index
+from tests.unit.api.live import a_key, calling, problem
 
 CHILD = {
     "first_name": "Quirina", "last_name": "Quickley", "birth_date": "2011-03-04",
@@ -20,8 +22,8 @@ CHILD = {
 
 @pytest.fixture(scope="module")
 def eid(call):
-    sent = call.put("/v1/sources/D01/records/quick", json=make_child("quick", **CHILD))
-    return sent.json()["enterprise_id"]
+    answer = call.put("/v1/sources/D01/records/quick", json=make_child("quick", **CHILD))
+    return answer.json()["enterprise_id"]
 
 
 @pytest.fixture(params=["crosswalk", "person"])
@@ -32,22 +34,22 @@ def path(request, eid):
     }[request.param]
 
 
-def the_long_way(monkeypatch):
+def disable_fast_path(monkeypatch):
     for route in (crosswalk._CrosswalkRoute, persons._PersonRoute):
         monkeypatch.setattr(route, "parse_query", lambda *_: None)
 
 
-def told(answer):
-    kept = {"content-type", "etag", "cache-control", "x-content-type-options"}
-    return answer.status_code, answer.content, {n: v for n, v in answer.headers.items() if n in kept}
+def comparable_parts(answer):
+    header_names = {"content-type", "etag", "cache-control", "x-content-type-options"}
+    return answer.status_code, answer.content, {n: v for n, v in answer.headers.items() if n in header_names}
 
 
-def test_the_short_way_answers_byte_for_byte_what_the_long_way_does(call, path, monkeypatch):
+def test_the_fast_path_answers_byte_for_byte_like_the_full_route(call, path, monkeypatch):
     assert issubclass(crosswalk._CrosswalkRoute, LookUpRoute)
-    short = call.get(path)
-    the_long_way(monkeypatch)
-    assert told(short) == told(call.get(path))
-    assert short.status_code == 200
+    fast_answer = call.get(path)
+    disable_fast_path(monkeypatch)
+    assert comparable_parts(fast_answer) == comparable_parts(call.get(path))
+    assert fast_answer.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -65,14 +67,14 @@ def test_the_short_way_answers_byte_for_byte_what_the_long_way_does(call, path, 
         "/v1/persons/%ff",
     ],
 )
-def test_what_the_long_way_refuses_the_short_way_refuses_alike(call, path, monkeypatch):
-    short = call.get(path)
-    the_long_way(monkeypatch)
-    other = call.get(path)
-    leave = {"instance"}
-    assert short.status_code == other.status_code >= 400
-    assert {n: v for n, v in short.json().items() if n not in leave} == {
-        n: v for n, v in other.json().items() if n not in leave
+def test_the_fast_path_refuses_what_the_full_route_refuses(call, path, monkeypatch):
+    fast_answer = call.get(path)
+    disable_fast_path(monkeypatch)
+    full_answer = call.get(path)
+    ignored_members = {"instance"}
+    assert fast_answer.status_code == full_answer.status_code >= 400
+    assert {n: v for n, v in fast_answer.json().items() if n not in ignored_members} == {
+        n: v for n, v in full_answer.json().items() if n not in ignored_members
     }
 
 
@@ -80,47 +82,50 @@ def test_what_the_long_way_refuses_the_short_way_refuses_alike(call, path, monke
     "headers",
     [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eA=="}, {"X-API-Key": "wrong"}],
 )
-def test_nobody_known_is_told_nothing_either_way(call, path, headers, monkeypatch):
-    bare = {"Authorization": ""} | headers
-    short = call.get(path, headers=bare)
-    the_long_way(monkeypatch)
-    other = call.get(path, headers=bare)
-    assert short.status_code == other.status_code == 401
-    assert short.json()["detail"] == other.json()["detail"]
+def test_an_unauthenticated_caller_gets_the_same_refusal_on_both_paths(call, path, headers, monkeypatch):
+    without_key = {"Authorization": ""} | headers
+    fast_answer = call.get(path, headers=without_key)
+    disable_fast_path(monkeypatch)
+    full_answer = call.get(path, headers=without_key)
+    assert fast_answer.status_code == full_answer.status_code == 401
+    assert fast_answer.json()["detail"] == full_answer.json()["detail"]
 
 
-def test_a_purpose_that_there_is_not_is_refused(call, path):
+def test_an_unknown_purpose_is_refused(call, path):
     problem(call.get(path, headers={"Purpose-Of-Use": "curiosity"}), 400, "invalid-input")
 
 
-def test_a_key_that_is_revoked_opens_nothing_from_then_on(call, index, path):
+def test_a_revoked_key_is_refused_at_once(call, index, path):
     name = f"short-lived-{'persons' in path}"
     key = add_client(index, make_operator(), name, ["person.read", "crosswalk.read"], None)
-    mine = {"Authorization": f"Bearer {key}"}
-    assert call.get(path, headers=mine).status_code == 200
+    own_key = {"Authorization": f"Bearer {key}"}
+    assert call.get(path, headers=own_key).status_code == 200
     revoke_client(index, make_operator(), name)
-    problem(call.get(path, headers=mine), 401, "not-authenticated")
+    problem(call.get(path, headers=own_key), 401, "not-authenticated")
 
 
-def test_calls_of_one_moment_each_have_their_line_when_they_are_answered(call, index, path):
-    def lines():
+def test_each_concurrent_answer_has_its_ledger_line(call, index, path):
+    def count_lines():
         with index.database.read(make_operator()) as unit:
             return len(unit.disclosures.all())
 
-    before = lines()
+    count_before = count_lines()
 
-    def one(_):
+    def look_up_and_count(_):
         assert call.get(path).status_code == 200
-        return lines()
+        return count_lines()
 
     with ThreadPoolExecutor(8) as pool:
-        after = sorted(pool.map(one, range(40)))
-    assert after[-1] == lines() == before + 40
-    assert all(seen >= before + n for n, seen in enumerate(after, 1))
+        counts = sorted(pool.map(look_up_and_count, range(40)))
+    assert counts[-1] == count_lines() == count_before + 40
+    assert all(count >= count_before + n for n, count in enumerate(counts, 1))
 
 
-def test_the_thread_that_writes_lines_comes_back_after_a_rest(call, path, monkeypatch):
-    monkeypatch.setattr("mpi.service.core.disclosure_ledger._IDLE_S", 0.01)
-    for _ in range(3):
-        assert call.get(path).status_code == 200
-        time.sleep(0.1)
+def test_the_ledger_thread_restarts_after_an_idle_time(tmp_path):
+    tuning = make_tuning(request={"ledger_idle_s": 0.01})
+    with open_test_index(tmp_path / "home", "D01", tuning=tuning) as index:
+        upsert(index, make_operator(), "D01", make_child("quick", **CHILD))
+        with calling(create_app(index), a_key(index, "reader")) as client:
+            for _ in range(3):
+                assert client.get("/v1/crosswalk?source=D01&local_id=quick").status_code == 200
+                time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Re-clusters as proposals over HTTP, and at the command line."""
+"""Re-clusters as proposals over HTTP and on the command line."""
 
 import json
 from unittest.mock import patch
@@ -9,23 +9,30 @@ from mpi.api.app import create_app
 from mpi.api.request import recluster_process
 from mpi.domain.errors import AccessDenied
 from mpi.domain.viewer import Action, Viewer
-from tests.index import make_child, open_test_index
+from tests.index import make_child, make_tuning, open_test_index, with_tuning
 from tests.models import tiny_model
 from tests.unit.api.live import a_key, calling, problem
 
 
 @pytest.fixture
-def fresh(tmp_path):
-    with open_test_index(tmp_path / "home", "D01", "CCWIS") as index:
+def process_records():
+    """Fewest records of an index whose re-cluster starts a child process."""
+    return 5_000
+
+
+@pytest.fixture
+def index(tmp_path, process_records):
+    tuning = make_tuning(request={"process_records": process_records})
+    with open_test_index(tmp_path / "home", "D01", "CCWIS", tuning=tuning) as index:
         tiny_model(index.home / "models" / "tiny" / "2", version="2", link=17.0)
         yield index
 
 
 @pytest.fixture
-def planner(fresh, monkeypatch):
-    """A client of all sources, and two children with a link that a stricter model does not make."""
+def planner(index, monkeypatch):
+    """Client of all sources, with two children whose link a stricter model does not make."""
     monkeypatch.setattr("mpi.api.routes.proposals.keep_model", lambda *_: None)
-    with calling(create_app(fresh), a_key(fresh, "planner")) as client:
+    with calling(create_app(index), a_key(index, "planner")) as client:
         for number, name in enumerate(("Amara", "Zoe")):
             for source in ("D01", "CCWIS"):
                 child = make_child(None, first_name=name, last_name=f"{name}son", postal_code=None)
@@ -33,7 +40,7 @@ def planner(fresh, monkeypatch):
         yield client
 
 
-def persons(client) -> int:
+def count_persons(client) -> int:
     links = [
         client.get("/v1/crosswalk", params={"source": source, "local_id": str(number)}).json()
         for source in ("D01", "CCWIS")
@@ -43,53 +50,53 @@ def persons(client) -> int:
 
 
 def test_a_proposal_is_made_read_applied_in_part_released_and_rolled_back(planner):
-    made = planner.post("/v1/recluster-runs", json={"model": "tiny/2"}).json()
-    assert (made["status"], made["split"], persons(planner)) == ("open", 2, 2)
-    number = made["id"]
-    assert planner.get(f"/v1/recluster-runs/{number}").json() == made
-    assert [one["id"] for one in planner.get("/v1/recluster-runs").json()] == [number]
-    done = planner.post(f"/v1/recluster-runs/{number}:apply", json={"items": [1]}).json()
-    assert (done["applied"], done["held"], done["model"], persons(planner)) == (1, 1, "tiny/2", 3)
-    [held] = planner.get("/v1/holds").json()
-    assert planner.post(f"/v1/holds/{held['id']}:release").json()["moved"] == 1
-    assert persons(planner) == 4
-    problem(planner.post(f"/v1/holds/{held['id']}:refuse"), 404, "not-found")
+    proposal = planner.post("/v1/recluster-runs", json={"model": "tiny/2"}).json()
+    assert (proposal["status"], proposal["split"], count_persons(planner)) == ("open", 2, 2)
+    number = proposal["id"]
+    assert planner.get(f"/v1/recluster-runs/{number}").json() == proposal
+    assert [listed["id"] for listed in planner.get("/v1/recluster-runs").json()] == [number]
+    result = planner.post(f"/v1/recluster-runs/{number}:apply", json={"items": [1]}).json()
+    assert (result["applied"], result["held"], result["model"], count_persons(planner)) == (1, 1, "tiny/2", 3)
+    [hold] = planner.get("/v1/holds").json()
+    assert planner.post(f"/v1/holds/{hold['id']}:release").json()["moved"] == 1
+    assert count_persons(planner) == 4
+    problem(planner.post(f"/v1/holds/{hold['id']}:refuse"), 404, "not-found")
     problem(planner.post(f"/v1/recluster-runs/{number}:apply"), 409, "conflict")
     assert planner.post(f"/v1/recluster-runs/{number}:rollback").json()["status"] == "rolled_back"
-    assert persons(planner) == 2
+    assert count_persons(planner) == 2
     assert planner.put("/v1/sources/D01/records/9", json=make_child(None)).status_code == 200
 
 
-def test_in_a_large_index_another_process_computes_and_all_is_answered_as_ever(planner, monkeypatch):
-    monkeypatch.setattr(recluster_process, "MIN_PROCESS_RECORDS", 1)
+@pytest.mark.parametrize("process_records", [1])
+def test_a_large_index_computes_proposals_in_another_process_with_the_same_answers(planner):
     with patch.object(
         recluster_process,
         "run_with_index_in_child_process",
         side_effect=recluster_process.run_with_index_in_child_process,
-    ) as apart:
-        made = planner.post("/v1/recluster-runs", json={"model": "tiny/2"}).json()
-        assert planner.get(f"/v1/recluster-runs/{made['id']}").json() == made
+    ) as child_process:
+        proposal = planner.post("/v1/recluster-runs", json={"model": "tiny/2"}).json()
+        assert planner.get(f"/v1/recluster-runs/{proposal['id']}").json() == proposal
         assert planner.post("/v1/recluster-runs:simulate", json={"link": 17}).json()["split"] == 2
-        path = f"/v1/recluster-runs/{made['id']}"
+        path = f"/v1/recluster-runs/{proposal['id']}"
         problem(planner.post(f"{path}:apply", json={"items": [7]}), 400, "invalid-input")
         assert planner.post(f"{path}:apply").json()["model"] == "tiny/2"
-        assert persons(planner) == 4
+        assert count_persons(planner) == 4
         problem(planner.post(f"{path}:apply"), 409, "conflict")
         assert planner.post(f"{path}:rollback").json()["model"] == "tiny/1"
-    assert persons(planner) == 2
-    assert apart.call_count == 6
+    assert count_persons(planner) == 2
+    assert child_process.call_count == 6
     assert planner.put("/v1/sources/D01/records/9", json=make_child(None)).status_code == 200
 
 
-def test_no_process_is_begun_for_who_may_not_ask(planner, fresh, monkeypatch):
-    monkeypatch.setattr(recluster_process, "MIN_PROCESS_RECORDS", 0)
+def test_no_process_starts_for_a_caller_without_permission(planner, index):
+    index = with_tuning(index, request={"process_records": 0})
     district = Viewer("district", None, frozenset(Action), frozenset({"D01"}))
     with (
-        patch.object(recluster_process, "run_with_index_in_child_process") as apart,
+        patch.object(recluster_process, "run_with_index_in_child_process") as child_process,
         pytest.raises(AccessDenied),
     ):
-        recluster_process.propose(fresh, district, fresh.matcher)
-    apart.assert_not_called()
+        recluster_process.propose(index, district, index.matcher)
+    child_process.assert_not_called()
 
 
 def test_a_proposal_is_rejected_and_a_hold_refused(planner):
@@ -97,27 +104,27 @@ def test_a_proposal_is_rejected_and_a_hold_refused(planner):
     assert planner.post(f"/v1/recluster-runs/{first}:reject").json()["status"] == "rejected"
     second = planner.post("/v1/recluster-runs", json={"model": "tiny/2"}).json()["id"]
     planner.post(f"/v1/recluster-runs/{second}:apply", json={"items": []})
-    held = planner.get("/v1/holds").json()
-    assert len(held) == 2
-    assert planner.post(f"/v1/holds/{held[0]['id']}:refuse").json() == {
-        "hold": held[0]["id"],
+    holds = planner.get("/v1/holds").json()
+    assert len(holds) == 2
+    assert planner.post(f"/v1/holds/{holds[0]['id']}:refuse").json() == {
+        "hold": holds[0]["id"],
         "status": "refused",
         "moved": 0,
     }
     assert planner.get("/v1/decisions").json()[0]["reason"] == "hold-refused"
-    assert persons(planner) == 2
+    assert count_persons(planner) == 2
 
 
 @pytest.mark.parametrize("model", ["../../etc/passwd", "/models/x", "tiny", "a/..", "a/b/c", "", 7])
-def test_no_other_path_of_the_machine_can_be_named_as_a_model(planner, model):
+def test_a_model_name_cannot_be_a_path_of_the_machine(planner, model):
     answer = planner.post("/v1/recluster-runs", json={"model": model})
     assert answer.status_code == 400
     assert "passwd" not in answer.text
 
 
-def test_a_client_of_certain_sources_may_not_even_read_a_proposal(planner, fresh):
+def test_a_client_of_certain_sources_may_not_read_a_proposal(planner, index):
     number = planner.post("/v1/recluster-runs", json={"model": "tiny/2"}).json()["id"]
-    with calling(create_app(fresh), a_key(fresh, "district", frozenset(Action), {"D01"})) as district:
+    with calling(create_app(index), a_key(index, "district", frozenset(Action), {"D01"})) as district:
         for method, path in (
             ("POST", "/v1/recluster-runs"),
             ("GET", "/v1/recluster-runs"),
@@ -129,17 +136,17 @@ def test_a_client_of_certain_sources_may_not_even_read_a_proposal(planner, fresh
             ("POST", "/v1/holds/1:release"),
             ("POST", "/v1/holds/1:refuse"),
         ):
-            told = problem(district.request(method, path), 403, "access-denied")
-            assert "CCWIS" not in json.dumps(told)
+            body = problem(district.request(method, path), 403, "access-denied")
+            assert "CCWIS" not in json.dumps(body)
 
 
-def test_other_thresholds_are_tried_over_http(planner):
-    tried = planner.post("/v1/recluster-runs:simulate", json={"link": 17})
-    assert (tried.json()["split"], persons(planner)) == (2, 2)
-    for wrong in ({"link": "high"}, {"review": 99}, {"other": 1}):
-        problem(planner.post("/v1/recluster-runs:simulate", json=wrong), 400, "invalid-input")
+def test_thresholds_are_simulated_over_http(planner):
+    simulation = planner.post("/v1/recluster-runs:simulate", json={"link": 17})
+    assert (simulation.json()["split"], count_persons(planner)) == (2, 2)
+    for body in ({"link": "high"}, {"review": 99}, {"other": 1}):
+        problem(planner.post("/v1/recluster-runs:simulate", json=body), 400, "invalid-input")
 
 
 @pytest.mark.parametrize("name", ["nosuch/1", "a/..b"])
-def test_a_model_that_is_not_here_is_no_fault_of_the_server(planner, name):
+def test_an_unknown_model_is_not_found(planner, name):
     problem(planner.post("/v1/recluster-runs", json={"model": name}), 404, "not-found")

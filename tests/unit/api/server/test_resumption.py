@@ -1,4 +1,4 @@
-"""What was interrupted or left is looked for by whoever serves."""
+"""A serving process looks for interrupted and unfinished work."""
 
 from itertools import islice
 
@@ -6,49 +6,44 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.api.server import resumption
-from mpi.service.indexing import compaction
-from tests.index import load_rows, open_test_index
-from tests.loads import check_index, children, count_uncompacted_records, in_small_chunks
+from mpi.domain.tuning import RequestTuning
+from tests.index import load_rows, make_tuning, open_test_index
+from tests.loads import SMALL_CHUNKS, check_index, children, count_uncompacted_records
 
 
 @pytest.fixture
-def served(tmp_path, monkeypatch, database_url):
-    """The application around an index in which a load left runs of keys."""
-    in_small_chunks(monkeypatch)
-    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
-    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 100_000)
-    with open_test_index(tmp_path / "home", "sis", database_url=database_url) as index:
+def app(tmp_path, database_url):
+    """The application around an index in which a load left key segments."""
+    limits = {"forced_records": 100_000, "worthwhile_records": 100_000}
+    tuning = make_tuning(SMALL_CHUNKS, compaction=limits)
+    with open_test_index(tmp_path / "home", "sis", database_url=database_url, tuning=tuning) as index:
         load_rows(index, "sis", *children())
         yield create_app(index)
 
 
-def look(app, monkeypatch, times):
-    """As the thread of a process that serves does, so many times."""
-    monkeypatch.setattr(resumption, "FIRST_CHECK_WITHIN_S", 0.0)
-    monkeypatch.setattr(resumption, "CHECK_INTERVAL_S", 0.0)
-    looks = resumption._wait_for_checks
-    monkeypatch.setattr(resumption, "_wait_for_checks", lambda: islice(looks(), times))
-    resumption._compact_segments(app)
-    monkeypatch.setattr(resumption, "_wait_for_checks", looks)
+def run_checks(app, count):
+    """Run the check thread's loop the given number of times."""
+    no_waits = RequestTuning(first_check_s=0.0, check_interval_s=0.0)
+    resumption.compact_segments(app, islice(resumption.wait_for_checks(no_waits), count))
 
 
-def test_whoever_serves_merges_what_a_load_left_once_it_sees_that_nobody_does(served, monkeypatch):
-    index = served.state.index
-    left = count_uncompacted_records(index)
-    assert left > 0
-    look(served, monkeypatch, 1)
-    assert count_uncompacted_records(index) == left
-    look(served, monkeypatch, 2)
+def test_a_server_compacts_segments_once_it_sees_that_nobody_does(app):
+    index = app.state.index
+    count_before = count_uncompacted_records(index)
+    assert count_before > 0
+    run_checks(app, 1)
+    assert count_uncompacted_records(index) == count_before
+    run_checks(app, 2)
     assert count_uncompacted_records(index) == 0
     check_index(index)
 
 
-def test_a_merge_that_fails_is_logged_and_tried_again(served, monkeypatch, caplog):
-    index, url = served.state.index, served.state.index.database.url
-    monkeypatch.setattr(index.database, "url", "sqlite:////nowhere/mpi.db")
-    look(served, monkeypatch, 2)
+def test_a_failed_compaction_is_logged_and_retried(app, caplog):
+    index, url = app.state.index, app.state.index.database.url
+    index.database.url = "sqlite:////nowhere/mpi.db"
+    run_checks(app, 2)
     assert "key segments were not compacted: the database cannot be opened" in caplog.text
     assert count_uncompacted_records(index) > 0
-    monkeypatch.setattr(index.database, "url", url)
-    look(served, monkeypatch, 2)
+    index.database.url = url
+    run_checks(app, 2)
     assert count_uncompacted_records(index) == 0

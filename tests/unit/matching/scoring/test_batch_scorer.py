@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mpi.domain.tuning import ScoringTuning
 from mpi.matching.compiler.pair_query import PairQuery
 from mpi.matching.model.match_model import find_model_folder, load_model
 from mpi.matching.scoring import batch_scorer
@@ -118,30 +119,30 @@ def test_scoring_leaves_no_tables_behind(scorer):
     assert tables[0] == tables[1]
 
 
-def test_pairs_are_divided_into_one_part_per_thread_within_the_memory_limit(monkeypatch):
-    monkeypatch.setattr(batch_scorer, "CHUNK_PAIRS", 1_000)
+def test_pairs_are_divided_into_one_part_per_thread_within_the_memory_limit():
     sizes = {
-        rows: [size for _, size in batch_scorer._divide_rows(rows, 4, 100)]
+        rows: [size for _, size in batch_scorer._divide_rows(rows, 4, 100, 1_000)]
         for rows in (0, 1, 199, 200, 900, 4_100)
     }
-    assert all(size * 4 <= batch_scorer.CHUNK_PAIRS for some in sizes.values() for size in some), "at once"
+    assert all(size * 4 <= 1_000 for some in sizes.values() for size in some), "at once"
     assert sizes[0] == []
     assert sizes[1] == [1]
     assert sizes[199] == [199]
     assert sizes[200] == [100, 100]
     assert sizes[900] == [225] * 4
     assert sizes[4_100] == [242] * 16 + [228]
-    starts = [start for start, _ in batch_scorer._divide_rows(4_100, 4, 100)]
+    starts = [start for start, _ in batch_scorer._divide_rows(4_100, 4, 100, 1_000)]
     assert starts == [242 * part for part in range(17)]
 
 
-def test_progress_is_reported_for_each_part(tmp_path, monkeypatch):
-    monkeypatch.setattr(batch_scorer, "CHUNK_PAIRS", 30)
-    monkeypatch.setattr(batch_scorer, "MAX_QUERIES", 1)
+def test_progress_is_reported_for_each_part(tmp_path):
     reports, features = [], dict(random_records(20, 10))
-    with LoadScorer(
-        MODEL, ScoringResources(tmp_path, progress=lambda done, total: reports.append((done, total)))
-    ) as scorer_with_progress:
+    resources = ScoringResources(
+        tmp_path,
+        progress=lambda done, total: reports.append((done, total)),
+        tuning=ScoringTuning(chunk_pairs=30, queries=1),
+    )
+    with LoadScorer(MODEL, resources) as scorer_with_progress:
         scorer_with_progress.add_features(stored_batches({number: features[number] for number in range(10)}))
         temporary = {-1 - position: features[number] for position, number in enumerate(range(10, 20))}
         scorer_with_progress.score(cross_pairs(temporary, range(10)), FLOOR, stored_batches(temporary))

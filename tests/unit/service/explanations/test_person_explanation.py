@@ -13,7 +13,7 @@ from mpi.service.recluster.proposals import apply_proposal, propose
 from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
-from tests.index import OPERATOR, make_child, crosswalk
+from tests.index import OPERATOR, crosswalk, make_child, with_tuning
 from tests.models import tiny_model
 from tests.unit.service.persons.test_golden_record import upsert_record
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY, STRANGER, make_decision
@@ -42,12 +42,12 @@ def test_model_links_form_a_tree_of_the_strongest(index):
     assert len(explanation.parts) == 1
 
 
-def test_stored_links_suffice_for_a_person_with_very_many_records(index, monkeypatch):
+def test_stored_links_suffice_for_a_person_with_very_many_records(index):
     upsert_record(index, "sis:1", ssn="412-55-9182")
     upsert_record(index, "sis:2")
     eid = upsert_record(index, "ccwis:1", ssn="412-55-9182")
     full_explanation = explain_person(index, OPERATOR, eid)
-    monkeypatch.setattr("mpi.service.explanations.person_explanation.MAX_SCORED_RECORDS", 1)
+    index = with_tuning(index, review={"explained_records": 1})
     assert explain_person(index, OPERATOR, eid) == full_explanation
 
 

@@ -1,11 +1,13 @@
 """Test scoring of candidate pairs in batches, and the records it caches."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
 from mpi.bootstrap import open_matcher
 from mpi.domain.errors import MpiError
+from mpi.domain.tuning import ScoringTuning
 from mpi.matching.scoring.batch_scorer import LoadScorer, ScoringResources
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.indexing.pair_scorer import (
@@ -18,7 +20,7 @@ from mpi.service.indexing.pair_scorer import (
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.storage.repositories.derived.features_and_edges import DerivedRepository
-from tests.index import OPERATOR, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, load_rows, many_children, open_test_index, reopen_database
 from tests.models import tiny_model
 
 
@@ -80,16 +82,18 @@ def test_few_pairs_are_scored_without_duckdb_and_to_the_same_weights(index_of_40
     )
     progress = []
     resources = ScoringResources(index_of_40.home, None, lambda done, total: progress.append((done, total)))
-    with index_of_40.database.read(OPERATOR) as unit:
+    with (
+        reopen_database(index_of_40, feature_batch_records=2) as batching_index,
+        batching_index.database.read(OPERATOR) as unit,
+    ):
         config = index_of_40.config_id(unit)
         candidates = dict(zip((1, -1, -2, -3), packed_records(unit, config, 2, 1, 1, 7), strict=True))
         duckdb_edges = score_with_new_scorer(index_of_40, unit, config, candidates, {})
         with monkeypatch.context() as patched:
             patched.setattr("mpi.service.indexing.pair_scorer.PairScorer", None)
-            patched.setattr("mpi.service.core.stored_features.FEATURES_PER_BATCH", 2)
             edges = score_candidate_pairs(unit, index_of_40.matcher, config, candidates, resources).to_edges()
             assert score_candidate_pairs(unit, index_of_40.matcher, config, {}, resources).to_edges() == {}
-        monkeypatch.setattr("mpi.service.indexing.pair_scorer.MIN_PAIRS_FOR_DUCKDB", 0)
+        resources = replace(resources, tuning=ScoringTuning(duckdb_pairs=0))
         assert (
             score_candidate_pairs(unit, index_of_40.matcher, config, candidates, resources).to_edges()
             == edges

@@ -20,9 +20,9 @@ from mpi.storage.backends.checkpoint_thread import Checkpointer
 from mpi.storage.repositories.sources.records import Records
 from tests.index import (
     OPERATOR,
-    make_child,
     crosswalk,
     load_rows,
+    make_child,
     make_tuning,
     many_children,
     open_test_index,

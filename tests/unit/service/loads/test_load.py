@@ -16,13 +16,14 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import read
 from tests.index import (
     OPERATOR,
-    make_child,
     all_stored_bytes,
     crosswalk,
     load_rows,
+    make_child,
     many_children,
     partition_of,
     rows,
+    with_tuning,
 )
 
 MONDAY = datetime(2026, 9, 7, tzinfo=UTC)
@@ -173,7 +174,9 @@ def test_withdrawn_record_that_returns_gets_its_id_back(index):
 
 
 def test_last_of_two_rows_with_one_local_id_wins_and_the_other_is_counted(index):
-    receipt = load_rows(index, "sis", make_child("s1", postal_code="44001"), make_child("s1", postal_code="44002"))
+    receipt = load_rows(
+        index, "sis", make_child("s1", postal_code="44001"), make_child("s1", postal_code="44002")
+    )
     assert (receipt.received, receipt.created, receipt.superseded, receipt.adds_up) == (2, 1, 1, True)
     assert read(index, OPERATOR, "sis", "s1")["record"]["postal_code"] == "44002"
 
@@ -229,9 +232,9 @@ def test_client_without_the_right_loads_nothing(index):
         load(index, nobody, "sis", rows(make_child()), LoadOptions())
 
 
-def test_large_load_in_batches_gives_the_same_partition(index, monkeypatch):
+def test_large_load_in_batches_gives_the_same_partition(index):
     children = many_children(40)
-    monkeypatch.setattr("mpi.service.indexing.reindex.MIN_RECORDS_FOR_DUCKDB", 1)
+    index = with_tuning(index, scoring={"duckdb_records": 1})
     load_rows(index, "sis", *children)
     load_rows(index, "ccwis", *children)
     by_set = partition_of(index)
@@ -308,7 +311,9 @@ def test_seal_that_starts_by_date_is_counted_for_an_unchanged_file(index):
 def test_ssn_is_stored_nowhere_in_the_database(index):
     load_rows(index, "ccwis", make_child("c1", ssn="219-09-9998", ssn_last4="9998"))
     load_rows(
-        index, "sis", make_child("s1", identifiers=[{"system": "SSN", "assigner": "SSA", "value": "219099998"}])
+        index,
+        "sis",
+        make_child("s1", identifiers=[{"system": "SSN", "assigner": "SSA", "value": "219099998"}]),
     )
     content = all_stored_bytes(index)
     assert b"219-09-9998" not in content

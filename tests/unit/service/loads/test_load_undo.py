@@ -15,9 +15,9 @@ from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.service.stewardship.undo import undo_step
 from tests.index import (
     OPERATOR,
-    make_child,
     crosswalk,
     load_rows,
+    make_child,
     make_tuning,
     many_children,
     open_test_index,

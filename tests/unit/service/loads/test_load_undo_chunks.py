@@ -20,9 +20,9 @@ from mpi.service.processes.worker_liveness import HEARTBEAT_TIMEOUT_S
 from mpi.service.records.upsert import read, upsert
 from tests.index import (
     OPERATOR,
-    make_child,
     crosswalk,
     load_rows,
+    make_child,
     make_tuning,
     many_children,
     open_test_index,

@@ -10,7 +10,7 @@ from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.storage.repositories.persons.persons import Persons
-from tests.index import OPERATOR, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, load_rows, make_tuning, many_children, open_test_index
 
 SECRET = "5e" * 32
 SIS_CLIENT = Viewer("sis-client", None, frozenset(Action), frozenset({"sis"}))
@@ -149,9 +149,9 @@ def test_cursor_is_not_cached_before_its_commit_is_durable(tmp_path, monkeypatch
         assert index.caches.quiet_until
 
 
-def test_cached_cursors_are_limited(tmp_path, monkeypatch):
-    monkeypatch.setattr("mpi.service.persons.change_feed.MAX_CACHED_CURSORS", 3)
-    with open_test_index(tmp_path, "sis", "ccwis") as index:
+def test_cached_cursors_are_limited(tmp_path):
+    tuning = make_tuning(review={"feed_cursors": 3})
+    with open_test_index(tmp_path, "sis", "ccwis", tuning=tuning) as index:
         for child in CHILDREN[:6]:
             upsert(index, OPERATOR, "ccwis", child)
         for cursor in range(6):

@@ -9,7 +9,6 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.access.clients import add_client
 from mpi.service.loads.load_undo import undo_load
-from mpi.service.persons import disclosure_recipients
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.proposals import apply_proposal, propose, roll_back_proposal
@@ -18,7 +17,7 @@ from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, with_settings
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, reopen_database, with_settings
 from tests.models import tiny_model
 from tests.unit.service.stewardship.test_decisions import record_refs, upsert_record
 
@@ -206,11 +205,11 @@ def test_recipients_are_listed_when_a_step_takes_effect(linked_index):
     assert "school" in recipient_clients(approve(approval_index, second, waiting.step))
 
 
-def test_long_list_shows_the_latest_and_the_full_count(linked_index, monkeypatch):
-    monkeypatch.setattr(disclosure_recipients, "MAX_LISTED", 2)
+def test_long_list_shows_the_latest_and_the_full_count(linked_index):
     for purpose in ("case_planning", "transport", "court_report"):
         look_up_person(linked_index, replace(SCHOOL, purpose=purpose), read_links(linked_index)["sis:1"])
-    previewed = split_off(linked_index)
+    with reopen_database(linked_index, listed_disclosures=2) as limited_index:
+        previewed = split_off(limited_index)
     assert [line.purpose for line in previewed.disclosures] == ["court_report", "transport"]
     assert previewed.disclosed == 3
 

@@ -10,10 +10,10 @@ import time
 import pytest
 
 from mpi.domain.errors import StoreError
-from mpi.service.processes import core_reservation as module
+from mpi.domain.tuning import PacingTuning
 from mpi.service.processes.core_reservation import CoreAffinity, CoreReservation, reserve_core
 from mpi.service.records.upsert import read
-from tests.index import OPERATOR, make_child, load_rows, open_test_index
+from tests.index import OPERATOR, load_rows, make_child, open_test_index
 
 ALL_CORES = frozenset(os.sched_getaffinity(0)) if sys.platform == "linux" else frozenset()
 ALL_CORES_BUT_ONE = ALL_CORES - {max(ALL_CORES, default=0)}
@@ -36,10 +36,7 @@ class FakeDisclosureLog:
         return self.last
 
 
-@pytest.fixture(autouse=True)
-def _short_intervals(monkeypatch):
-    monkeypatch.setattr(module, "POLL_INTERVAL_S", 0.005)
-    monkeypatch.setattr(module, "RESERVED_AFTER_REQUEST_S", 0.1)
+SHORT_INTERVALS = PacingTuning(core_poll_s=0.005, core_reserved_s=0.1)
 
 
 def wait_for_cores(affinities: list[frozenset[int]], cores: frozenset[int]) -> bool:
@@ -51,7 +48,7 @@ def wait_for_cores(affinities: list[frozenset[int]], cores: frozenset[int]) -> b
 
 def test_core_is_reserved_during_requests_and_released_after_a_while():
     log, affinities = FakeDisclosureLog(), []
-    with CoreReservation(log, affinities.append):
+    with CoreReservation(log, affinities.append, SHORT_INTERVALS):
         assert affinities[0] == ALL_CORES_BUT_ONE
         assert wait_for_cores(affinities, ALL_CORES)
         log.asks = True
@@ -62,7 +59,7 @@ def test_core_is_reserved_during_requests_and_released_after_a_while():
 
 def test_core_is_reserved_for_a_writer_without_disclosure_lines():
     affinities = []
-    with CoreReservation(FakeDisclosureLog(), affinities.append) as reservation:
+    with CoreReservation(FakeDisclosureLog(), affinities.append, SHORT_INTERVALS) as reservation:
         assert wait_for_cores(affinities, ALL_CORES)
         reservation.note_request()
         assert wait_for_cores(affinities, ALL_CORES_BUT_ONE)
@@ -72,7 +69,7 @@ def test_core_is_reserved_for_a_writer_without_disclosure_lines():
 def test_unreadable_disclosure_log_does_not_stop_the_reservation():
     log, affinities = FakeDisclosureLog(), []
     log.fails = True
-    with CoreReservation(log, affinities.append):
+    with CoreReservation(log, affinities.append, SHORT_INTERVALS):
         assert wait_for_cores(affinities, ALL_CORES)
         log.fails, log.asks = False, True
         assert wait_for_cores(affinities, ALL_CORES_BUT_ONE)
@@ -81,7 +78,7 @@ def test_unreadable_disclosure_log_does_not_stop_the_reservation():
 def test_all_cores_are_used_again_at_the_end_after_any_error():
     log, affinities = FakeDisclosureLog(), []
     log.asks = True
-    with pytest.raises(ZeroDivisionError), CoreReservation(log, affinities.append):
+    with pytest.raises(ZeroDivisionError), CoreReservation(log, affinities.append, SHORT_INTERVALS):
         raise ZeroDivisionError
     assert affinities[-1] == ALL_CORES
 
@@ -89,7 +86,7 @@ def test_all_cores_are_used_again_at_the_end_after_any_error():
 def test_single_core_is_not_reserved(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     affinities = []
-    with CoreReservation(FakeDisclosureLog(), affinities.append):
+    with CoreReservation(FakeDisclosureLog(), affinities.append, SHORT_INTERVALS):
         pass
     assert affinities == []
 
@@ -165,7 +162,7 @@ def test_unreachable_server_or_ended_process_does_not_stop_the_affinity():
 def test_read_of_the_index_is_noticed(tmp_path):
     with open_test_index(tmp_path, "sis") as index:
         load_rows(index, "sis", make_child("1"))
-        reservation = reserve_core(index.database, OPERATOR)
+        reservation = reserve_core(index.database, OPERATOR, SHORT_INTERVALS)
         before = reservation._last_line_number()
         read(index, OPERATOR, "sis", "1")
         assert reservation._last_line_number() == before + 1

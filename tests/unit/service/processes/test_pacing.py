@@ -7,13 +7,15 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import text
 
+from mpi.domain.tuning import PacingTuning
 from mpi.service.processes import pacing
-from mpi.service.processes.pacing import CONTENDED_FOR_S, AdaptiveBatchSize, Pace
+from mpi.service.processes.pacing import AdaptiveBatchSize, Pace
 from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR
 
 TARGET_S, REST_S = 0.125, 0.0625
 """Seconds that are exact as floats."""
+TUNING = PacingTuning(transaction_s=TARGET_S, rest_s=REST_S, contended_transaction_s=TARGET_S)
 
 
 class FakeClock:
@@ -38,8 +40,6 @@ def fake_clock(monkeypatch):
     """The clock of pacing, with a target and a rest that are exact as floats."""
     clock = FakeClock()
     monkeypatch.setattr(pacing, "time", clock)
-    monkeypatch.setattr(pacing, "CONTENDED_TARGET_S", TARGET_S)
-    monkeypatch.setattr(pacing, "MIN_REST_S", REST_S)
     return clock
 
 
@@ -56,12 +56,15 @@ def run_turns(batch_size, fake_clock, *durations, others=True):
 
 
 def test_sole_writer_uses_full_batches_and_does_not_rest(fake_clock):
-    assert run_turns(AdaptiveBatchSize(10_000), fake_clock, 3.0, 3.0, others=False) == [10_000, 10_000]
+    assert run_turns(AdaptiveBatchSize(10_000, tuning=TUNING), fake_clock, 3.0, 3.0, others=False) == [
+        10_000,
+        10_000,
+    ]
     assert fake_clock.rests == []
 
 
 def test_contended_writer_starts_small_and_adapts_to_the_target_time(fake_clock):
-    batch_size = AdaptiveBatchSize(10_000, contended_items=20)
+    batch_size = AdaptiveBatchSize(10_000, contended_items=20, tuning=TUNING)
     assert run_turns(batch_size, fake_clock, TARGET_S / 2) == [40]
     assert run_turns(batch_size, fake_clock, TARGET_S / 8, TARGET_S * 4) == [80, 20]
     assert run_turns(batch_size, fake_clock, TARGET_S * 40) == [1]
@@ -69,15 +72,15 @@ def test_contended_writer_starts_small_and_adapts_to_the_target_time(fake_clock)
 
 
 def test_batches_grow_again_once_nobody_else_has_written_for_a_while(fake_clock):
-    batch_size = AdaptiveBatchSize(100, contended_items=20)
+    batch_size = AdaptiveBatchSize(100, contended_items=20, tuning=TUNING)
     assert run_turns(batch_size, fake_clock, TARGET_S) == [20]
     assert run_turns(batch_size, fake_clock, TARGET_S, others=False) == [20]
-    fake_clock.now += CONTENDED_FOR_S
+    fake_clock.now += TUNING.contended_for_s
     assert run_turns(batch_size, fake_clock, 1.0, 1.0, 1.0, others=False) == [40, 80, 100]
 
 
 def test_time_spent_waiting_for_others_does_not_count(fake_clock):
-    batch_size = AdaptiveBatchSize(10_000, contended_items=20)
+    batch_size = AdaptiveBatchSize(10_000, contended_items=20, tuning=TUNING)
     with batch_size.timed_turn():
         fake_clock.now += TARGET_S * 40
         unit = FakeDatabase(fake_clock, waits=TARGET_S * 40)
@@ -90,7 +93,7 @@ def test_time_spent_waiting_for_others_does_not_count(fake_clock):
 
 
 def test_transaction_that_notices_another_writer_is_already_small(fake_clock):
-    batch_size = AdaptiveBatchSize(10_000, contended_items=20)
+    batch_size = AdaptiveBatchSize(10_000, contended_items=20, tuning=TUNING)
     with batch_size.timed_turn():
         batch_size.note_other_writer()
         assert batch_size.max_items == 20
@@ -132,9 +135,8 @@ def test_batch_duration_excludes_waiting_for_another_writer(index):
 
 
 def test_rest_lasts_rest_factor_times_the_transaction(fake_clock, monkeypatch):
-    monkeypatch.setattr(pacing, "TARGET_TRANSACTION_S", TARGET_S)
     for rest_factor in (1, 4):
-        pace = Pace(FakeDatabase(fake_clock, TARGET_S), OPERATOR, "test")
+        pace = Pace(FakeDatabase(fake_clock, TARGET_S), OPERATOR, "test", tuning=TUNING)
         pace.rest_factor = rest_factor
         with pace.transaction():
             pass

@@ -2,10 +2,12 @@
 
 import time
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
+from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.gates.holds import list_holds
@@ -15,7 +17,6 @@ from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.processes import worker_liveness
 from mpi.service.processes.pacing import Pace, PacedBatch
 from mpi.service.recluster import run_executor, run_publisher
-from mpi.service.recluster import run_state as service_runs
 from mpi.service.recluster.derived_sync import CLEARING, WRITING
 from mpi.service.recluster.proposals import (
     apply_proposal,
@@ -28,7 +29,7 @@ from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.recluster.run_executor import ACTIVATING, abandon, list_runs
 from mpi.service.recluster.run_publisher import HOLDING, RELEASING
 from mpi.service.records.upsert import upsert, withdraw
-from tests.index import OPERATOR, make_child, all_keys, crosswalk, load_rows, many_children
+from tests.index import OPERATOR, all_keys, crosswalk, load_rows, make_child, many_children, with_tuning
 from tests.unit.service.recluster.test_proposals import are_separate, upsert_doubtful_pair
 from tests.unit.service.stewardship.test_decisions import make_decision
 
@@ -377,21 +378,22 @@ def test_record_changed_between_the_reads_of_a_pair_leaves_no_outdated_edge(
 @pytest.mark.parametrize("step", ["_find_items_to_publish", "_find_items_to_hold"])
 def test_run_that_publishes_for_long_keeps_its_heartbeat(mixed_children, stricter, monkeypatch, step):
     proposal = propose(mixed_children, OPERATOR, stricter)
-    real_step, alive_states = getattr(run_publisher, step), []
+    real_step, heartbeat_ages = getattr(run_publisher, step), []
 
-    def run_slowly(unit, **arguments):
+    def run_slowly(step_unit, **arguments):
         start = time.monotonic()
         while time.monotonic() - start < 1.0:
             time.sleep(0.1)
-            alive_states.append(list_runs(mixed_children, OPERATOR)[0].alive)
-        return real_step(unit, **arguments)
+            with mixed_children.database.read(OPERATOR) as unit:
+                heartbeat = datetime.fromisoformat(unit.runs.find_open().beat)
+            heartbeat_ages.append(clock.now() - heartbeat)
+        return real_step(step_unit, **arguments)
 
-    monkeypatch.setattr(service_runs, "HEARTBEAT_S", 0.1)
-    monkeypatch.setattr(worker_liveness, "HEARTBEAT_TIMEOUT_S", 0.5)
     monkeypatch.setattr(run_publisher, step, run_slowly)
-    apply_proposal(mixed_children, OPERATOR, stricter, proposal.id)
-    assert len(alive_states) > 5
-    assert all(alive_states)
+    tuned_index = with_tuning(mixed_children, request={"heartbeat_s": 0.1})
+    apply_proposal(tuned_index, OPERATOR, stricter, proposal.id)
+    assert len(heartbeat_ages) > 5
+    assert max(heartbeat_ages) < timedelta(seconds=0.5)
 
 
 def test_later_of_two_processes_leaves_an_interrupted_run_to_the_other(

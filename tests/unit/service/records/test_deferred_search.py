@@ -10,7 +10,16 @@ from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import Outcome, upsert, withdraw
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, open_test_index, partition_of, with_settings
+from tests.index import (
+    OPERATOR,
+    crosswalk,
+    load_rows,
+    make_child,
+    open_test_index,
+    partition_of,
+    reopen_database,
+    with_settings,
+)
 
 NAMESAKE_COUNT = 8
 
@@ -20,7 +29,9 @@ def namesake_index(tmp_path, database_url):
     """An index of children with one name, on each store in turn."""
     with open_test_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
         load_rows(
-            opened, "sis", *(make_child(f"S{n}", birth_date=f"2014-01-0{1 + n}") for n in range(NAMESAKE_COUNT))
+            opened,
+            "sis",
+            *(make_child(f"S{n}", birth_date=f"2014-01-0{1 + n}") for n in range(NAMESAKE_COUNT)),
         )
         yield opened
 
@@ -135,13 +146,13 @@ def test_kill_while_a_record_is_finished_leaves_it_pending(namesake_index, monke
     assert finish_deferred_searches(limited_index, OPERATOR) == 1
 
 
-def test_block_read_in_batches_is_found_completely(namesake_index, monkeypatch):
+def test_block_read_in_batches_is_found_completely(namesake_index):
     query = {name: value for name, value in make_child(birth_date="2014-01-05").items() if name != "local_id"}
     expected = search_persons(namesake_index, OPERATOR, query)
-    monkeypatch.setattr("mpi.service.core.stored_features.FEATURES_PER_BATCH", 3)
-    assert search_persons(namesake_index, OPERATOR, query) == expected
     assert len(expected) > 3
-    upsert(namesake_index, OPERATOR, "ccwis", make_child("u1", birth_date="2014-01-07"))
+    with reopen_database(namesake_index, feature_batch_records=3) as batching_index:
+        assert search_persons(batching_index, OPERATOR, query) == expected
+        upsert(batching_index, OPERATOR, "ccwis", make_child("u1", birth_date="2014-01-07"))
     links = crosswalk(namesake_index)
     assert links["ccwis", "u1"] == links["sis", "S6"]
     assert verify(namesake_index, OPERATOR) == []

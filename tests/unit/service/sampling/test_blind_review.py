@@ -20,7 +20,7 @@ from mpi.service.sampling import blind_sample
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair, sample_second_review
 from mpi.service.sampling.blind_sample import Stratum, draw_blind_sample
 from mpi.service.stewardship.decisions import DecisionRequest, decide
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, with_settings
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, with_settings, with_tuning
 
 STEWARD = frozenset({Action.TASK_WORK, Action.TASK_READ, Action.LINK_REPORT, Action.RECORD_READ})
 
@@ -110,10 +110,10 @@ def test_pair_number_does_not_reveal_the_stratum(sqlite_index):
     assert changes > len(set(strata)) - 1
 
 
-def test_large_index_is_sampled_in_part_and_its_strata_are_estimated(sqlite_index, monkeypatch):
+def test_large_index_is_sampled_in_part_and_its_strata_are_estimated(sqlite_index):
     load_rows(sqlite_index, "sis", *many_children(300))
     load_rows(sqlite_index, "ccwis", *many_children(300))
-    monkeypatch.setattr(blind_sample, "MAX_COUNTED_RECORDS", 200)
+    sqlite_index = with_tuning(sqlite_index, review={"sampled_records": 200})
     sample = draw_blind_sample(sqlite_index, OPERATOR)
     [strong] = [stratum for stratum in sample.strata if stratum.stratum is Stratum.LINKED_STRONG]
     assert 60 < strong.seen < 140

@@ -10,7 +10,7 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split
 from mpi.service.stewardship.undo import undo_decision, undo_step
-from tests.index import OPERATOR, make_child, crosswalk, partition_of
+from tests.index import OPERATOR, crosswalk, make_child, partition_of, with_tuning
 from tests.unit.service.stewardship.test_decisions import (
     SIS_ONLY,
     STRANGER,
@@ -416,7 +416,7 @@ def test_withdrawn_middle_record_keeps_a_chain_of_same_decisions(index):
     assert verify(index, OPERATOR) == []
 
 
-def test_merge_of_very_many_records_scores_no_pair_inside_the_transaction(index, monkeypatch):
+def test_merge_of_very_many_records_scores_no_pair_inside_the_transaction(index):
     for name in ("sis:1", "ccwis:1"):
         upsert_record(index, name)
     upsert_record(index, "sis:2", **STRANGER)
@@ -425,7 +425,7 @@ def test_merge_of_very_many_records_scores_no_pair_inside_the_transaction(index,
     full_merge = merge(index, OPERATOR, pair, StepOptions("x"))
     all_pairs = get_decision(index, OPERATOR, full_merge.decisions[0]).evidence["pairs"]
     undo_step(index, OPERATOR, full_merge.step)
-    monkeypatch.setattr("mpi.service.decisions.evidence.MAX_PAIRS_SCORED", 2)
+    index = with_tuning(index, review={"evidence_pairs": 2})
     split_effect = split(
         index, OPERATOR, pair[0], [record_refs("sis:1"), record_refs("ccwis:1")], StepOptions("x")
     )

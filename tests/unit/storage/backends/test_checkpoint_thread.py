@@ -4,8 +4,8 @@ import sqlite3
 import time
 from contextlib import closing
 
+from mpi.domain.tuning import StorageTuning
 from mpi.domain.viewer import make_operator
-from mpi.storage.backends import checkpoint_thread as checkpoints_module
 from mpi.storage.backends.checkpoint_thread import COMMITS_PER_CHECKPOINT, Checkpointer
 from tests.index import open_test_index
 from tests.sqlite_log import log_bytes, open_database, rows_in_file, within_seconds
@@ -16,11 +16,10 @@ def write_rows(connection, count):
         connection.execute("INSERT INTO t VALUES (1)")
 
 
-def test_enough_commits_trigger_a_checkpoint_while_the_log_stays_open(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints_module, "CHECKPOINT_INTERVAL_S", 3_600)
+def test_enough_commits_trigger_a_checkpoint_while_the_log_stays_open(tmp_path):
     path = tmp_path / "log.db"
     connection = open_database(path)
-    checkpoints = Checkpointer(path)
+    checkpoints = Checkpointer(path, StorageTuning(checkpoint_interval_s=3_600))
     write_rows(connection, 3)
     for _ in range(COMMITS_PER_CHECKPOINT - 1):
         checkpoints.count_commit()
@@ -31,11 +30,10 @@ def test_enough_commits_trigger_a_checkpoint_while_the_log_stays_open(tmp_path, 
     connection.close()
 
 
-def test_a_rare_commit_triggers_a_checkpoint_after_the_interval(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints_module, "CHECKPOINT_INTERVAL_S", 0)
+def test_a_rare_commit_triggers_a_checkpoint_after_the_interval(tmp_path):
     path = tmp_path / "log.db"
     connection = open_database(path)
-    checkpoints = Checkpointer(path)
+    checkpoints = Checkpointer(path, StorageTuning(checkpoint_interval_s=0))
     write_rows(connection, 3)
     checkpoints.count_commit()
     assert within_seconds(10, lambda: rows_in_file(path))
@@ -46,7 +44,7 @@ def test_a_rare_commit_triggers_a_checkpoint_after_the_interval(tmp_path, monkey
 def test_the_thread_ends_with_the_database_and_restarts_with_the_next_use(tmp_path):
     path = tmp_path / "log.db"
     connection = open_database(path)
-    checkpoints = Checkpointer(path)
+    checkpoints = Checkpointer(path, StorageTuning())
     for _ in range(2):
         for _ in range(COMMITS_PER_CHECKPOINT):
             checkpoints.count_commit()
@@ -73,7 +71,7 @@ def test_the_log_is_truncated_on_request(tmp_path):
     with closing(open_database(path)) as connection:
         write_rows(connection, 3)
         assert log_bytes(path)
-        Checkpointer(path).truncate_log()
+        Checkpointer(path, StorageTuning()).truncate_log()
         assert not log_bytes(path)
         assert rows_in_file(path)
 
@@ -88,7 +86,7 @@ def test_a_log_with_a_reader_is_kept_without_a_long_wait(tmp_path):
         reader.execute("SELECT count(*) FROM t").fetchone()
         write_rows(connection, 3)
         start = time.monotonic()
-        Checkpointer(path).truncate_log()
+        Checkpointer(path, StorageTuning()).truncate_log()
         assert time.monotonic() - start < 5
         assert log_bytes(path)
         assert reader.execute("SELECT count(*) FROM t").fetchone() == (0,)

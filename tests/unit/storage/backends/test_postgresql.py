@@ -11,18 +11,17 @@ import pytest
 from sqlalchemy import text
 
 from mpi.domain.errors import StoreError
+from mpi.domain.tuning import StorageTuning
 from mpi.domain.viewer import make_operator
 from mpi.storage import migrate
-from mpi.storage.backends import postgresql
 from mpi.storage.driver import pipeline
-from mpi.storage.unit_of_work import database as database_module
 from mpi.storage.unit_of_work.database import Database, Lock
 from tests.postgres import LOCKED, PASSWORD, TIMEOUT_S, NoServerError, start_postgres
 
 
 @contextmanager
-def open_database(url):
-    database = Database(url)
+def open_database(url, **tuning):
+    database = Database(url, tuning=StorageTuning(**tuning))
     try:
         yield database
     finally:
@@ -134,10 +133,9 @@ def test_a_deadlock_fails_one_of_two_steps_and_asks_to_try_again(database):
         assert (unit.counters.take("a"), unit.counters.take("b")) == (3, 3)
 
 
-def test_a_writer_waits_for_another_process_only_for_the_timeout(postgres_url, monkeypatch):
+def test_a_writer_waits_for_another_process_only_for_the_timeout(postgres_url):
     with open_database(postgres_url) as holder, holder.write(make_operator(), "test"):
-        monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 50)
-        with open_database(postgres_url) as database:
+        with open_database(postgres_url, busy_timeout_ms=50) as database:
             with pytest.raises(StoreError, match="busy with another writer"):
                 with database.write(make_operator(), "test"):
                     pass
@@ -145,10 +143,9 @@ def test_a_writer_waits_for_another_process_only_for_the_timeout(postgres_url, m
                 assert unit.counters.take("disclosure") == 1
 
 
-def test_readers_without_a_free_connection_are_asked_to_try_again(postgres_url, monkeypatch):
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 50)
-    monkeypatch.setattr(postgresql, "MAX_CONNECTIONS", 1)
-    with open_database(postgres_url) as database, database.read(make_operator()):
+def test_readers_without_a_free_connection_are_asked_to_try_again(postgres_url):
+    limits = {"busy_timeout_ms": 50, "postgresql_connections": 1}
+    with open_database(postgres_url, **limits) as database, database.read(make_operator()):
         with pytest.raises(StoreError, match="try again"), database.read(make_operator()):
             pass
 

@@ -4,8 +4,7 @@ import pytest
 
 from mpi.domain.errors import StoreError
 from mpi.domain.viewer import make_operator
-from mpi.storage.unit_of_work import database
-from tests.index import OPERATOR, open_test_index
+from tests.index import OPERATOR, make_tuning, open_test_index
 
 
 def test_writers_of_one_process_wait_for_each_other_in_order(tmp_path):
@@ -26,8 +25,9 @@ def test_writers_of_one_process_wait_for_each_other_in_order(tmp_path):
     assert order == ["first", "second"]
 
 
-def test_a_writer_that_waits_too_long_fails_and_the_next_one_succeeds(tmp_path, monkeypatch):
-    with open_test_index(tmp_path) as index:
+def test_a_writer_that_waits_too_long_fails_and_the_next_one_succeeds(tmp_path):
+    tuning = make_tuning(storage={"busy_timeout_ms": 50})
+    with open_test_index(tmp_path, tuning=tuning) as index:
         errors = []
 
         def write_second() -> None:
@@ -37,7 +37,6 @@ def test_a_writer_that_waits_too_long_fails_and_the_next_one_succeeds(tmp_path, 
             except StoreError as error:
                 errors.append(str(error))
 
-        monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
         with index.database.write(OPERATOR, "test"):
             thread = threading.Thread(target=write_second)
             thread.start()

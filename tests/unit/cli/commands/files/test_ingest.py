@@ -10,7 +10,7 @@ from mpi.config import Settings
 from mpi.service.maintenance import model_capacity
 from mpi.service.maintenance.model_capacity import CapacityExcess
 from tests.index import load_rows, many_children
-from tests.loads import in_small_chunks, interrupted_load
+from tests.loads import SMALL_CHUNKS, interrupted_load
 from tests.unit.cli.conftest import HEADER, is_one_line
 
 ANA = "1,Ana,Lopez,2010-01-02,43001"
@@ -19,8 +19,8 @@ BEN = "3,Ben,Kim,2011-04-05,43002"
 NO_ID = ",Eve,Fox,2012-01-01,43003"
 
 
-def test_a_receipt_adds_up_and_rejects_are_listed_by_line_without_values(mpi, home, a_file):
-    result = mpi("ingest", a_file(ANA, NO_ID, BEN, ANA, "9,too,few"), "--source", "sis", "--json")
+def test_a_receipt_adds_up_and_rejects_are_listed_by_line_without_values(mpi, home, write_csv):
+    result = mpi("ingest", write_csv(ANA, NO_ID, BEN, ANA, "9,too,few"), "--source", "sis", "--json")
     receipt = result.json
     assert result.code == 0
     assert receipt["received"] == 5
@@ -40,8 +40,8 @@ def test_a_receipt_adds_up_and_rejects_are_listed_by_line_without_values(mpi, ho
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_the_table_shows_the_sum_and_the_rejects_file(mpi, home, a_file):
-    result = mpi("ingest", a_file(ANA, NO_ID), "--source", "sis", "--rejects", "bad.csv")
+def test_the_table_shows_the_sum_and_the_rejects_file(mpi, home, write_csv):
+    result = mpi("ingest", write_csv(ANA, NO_ID), "--source", "sis", "--rejects", "bad.csv")
     assert [line.split() for line in result.out.splitlines()][-4:-1] == [
         ["received", "2"],
         ["=", "created", "1"],
@@ -51,8 +51,8 @@ def test_the_table_shows_the_sum_and_the_rejects_file(mpi, home, a_file):
     assert not (home / "rejects").exists()
 
 
-def test_a_load_beyond_the_models_capacity_gives_a_warning(mpi, home, a_file, monkeypatch):
-    path = a_file(ANA, BEN)
+def test_a_load_beyond_the_models_capacity_gives_a_warning(mpi, home, write_csv, monkeypatch):
+    path = write_csv(ANA, BEN)
     assert mpi("ingest", path, "--source", "sis").err == ""
     monkeypatch.setattr(model_capacity, "find_capacity_excess", lambda *_: CapacityExcess(3_200, 100))
     result = mpi("ingest", path, "--source", "sis")
@@ -63,20 +63,20 @@ def test_a_load_beyond_the_models_capacity_gives_a_warning(mpi, home, a_file, mo
     )
 
 
-def test_a_file_of_rejected_rows_only_fails(mpi, home, a_file):
-    assert mpi("ingest", a_file(NO_ID, NO_ID), "--source", "sis").code == 4
+def test_a_file_of_rejected_rows_only_fails(mpi, home, write_csv):
+    assert mpi("ingest", write_csv(NO_ID, NO_ID), "--source", "sis").code == 4
 
 
-def test_reloading_the_same_file_changes_nothing(mpi, home, a_file):
-    path = a_file(ANA, BEN)
+def test_reloading_the_same_file_changes_nothing(mpi, home, write_csv):
+    path = write_csv(ANA, BEN)
     mpi("ingest", path, "--source", "sis")
     receipt = mpi("ingest", path, "--source", "sis", "--json").json
     assert (receipt["unchanged"], receipt["created"], receipt["updated"]) == (2, 0, 0)
 
 
-def test_a_load_held_by_a_guard_exits_3_and_loads_once_confirmed(mpi, home, a_file):
-    mpi("ingest", a_file(ANA, BEN), "--source", "sis")
-    smaller_file = a_file(ANA, name="less.csv")
+def test_a_load_held_by_a_guard_exits_3_and_loads_once_confirmed(mpi, home, write_csv):
+    mpi("ingest", write_csv(ANA, BEN), "--source", "sis")
+    smaller_file = write_csv(ANA, name="less.csv")
     held_result = mpi("ingest", smaller_file, "--source", "sis", "--snapshot", "full", "--json")
     assert held_result.code == 3
     assert (held_result.json["status"], held_result.json["held"], held_result.json["withdrawn"]) == (
@@ -92,36 +92,35 @@ def test_a_load_held_by_a_guard_exits_3_and_loads_once_confirmed(mpi, home, a_fi
     assert (confirmed_result.code, confirmed_result.json["withdrawn"]) == (0, 1)
 
 
-def test_an_unfinished_load_of_the_same_source_is_reported(mpi, home, a_file, monkeypatch):
-    in_small_chunks(monkeypatch)
-    index = open_index(Settings())
+def test_an_unfinished_load_of_the_same_source_is_reported(mpi, home, write_csv, monkeypatch):
+    index = open_index(Settings(), tuning=SMALL_CHUNKS)
     with interrupted_load(monkeypatch, 1):
         load_rows(index, "sis", *many_children(400), digest="another reading")
     index.database.dispose()
-    result = mpi("ingest", a_file(ANA), "--source", "sis")
+    result = mpi("ingest", write_csv(ANA), "--source", "sis")
     assert (result.code, is_one_line(result.err)) == (0, True)
     assert "load 1 of this source is not done" in result.err
-    assert mpi("ingest", a_file(ANA), "--source", "ccwis").err == ""
+    assert mpi("ingest", write_csv(ANA), "--source", "ccwis").err == ""
     assert mpi("load", "undo", "1").code == 0
-    assert mpi("ingest", a_file(BEN), "--source", "sis").err == ""
+    assert mpi("ingest", write_csv(BEN), "--source", "sis").err == ""
 
 
-def test_yesterdays_file_after_todays_is_history(mpi, home, a_file):
-    mpi("ingest", a_file(ANA), "--source", "sis", "--as-of", "2026-02-02")
-    older_file = a_file("1,Anna,Lopez,2010-01-02,43001", name="older.csv")
+def test_yesterdays_file_after_todays_is_history(mpi, home, write_csv):
+    mpi("ingest", write_csv(ANA), "--source", "sis", "--as-of", "2026-02-02")
+    older_file = write_csv("1,Anna,Lopez,2010-01-02,43001", name="older.csv")
     assert (
         mpi("ingest", older_file, "--source", "sis", "--as-of", "2026-02-01", "--json").json["history"] == 1
     )
 
 
-def test_where_loads_only_the_matching_rows(mpi, home, a_file):
-    receipt = mpi("ingest", a_file(ANA, BEN), "--source", "sis", "--where", "last_name=Kim", "--json").json
+def test_where_loads_only_the_matching_rows(mpi, home, write_csv):
+    receipt = mpi("ingest", write_csv(ANA, BEN), "--source", "sis", "--where", "last_name=Kim", "--json").json
     assert (receipt["received"], receipt["created"], receipt["passed_over"]) == (1, 1, 1)
 
 
-def test_a_dry_run_profiles_counts_and_samples_and_stores_nothing(mpi, home, a_file):
-    mpi("ingest", a_file(ANA), "--source", "ccwis")
-    path = a_file(ANA_AGAIN, "4,Anna,Lopes,2010-01-02,", BEN, NO_ID)
+def test_a_dry_run_profiles_counts_and_samples_and_stores_nothing(mpi, home, write_csv):
+    mpi("ingest", write_csv(ANA), "--source", "ccwis")
+    path = write_csv(ANA_AGAIN, "4,Anna,Lopes,2010-01-02,", BEN, NO_ID)
     result = mpi("ingest", path, "--source", "sis", "--dry-run", "--json")
     found = result.json
     assert result.code == 0
@@ -137,20 +136,22 @@ def test_a_dry_run_profiles_counts_and_samples_and_stores_nothing(mpi, home, a_f
     assert summary[0] == {"what": "records, active", "count": 1}
 
 
-def test_a_dry_run_reports_that_the_load_would_be_held(mpi, home, a_file):
-    mpi("ingest", a_file(ANA, BEN), "--source", "sis")
-    result = mpi("ingest", a_file(ANA, name="less.csv"), "--source", "sis", "--snapshot", "full", "--dry-run")
+def test_a_dry_run_reports_that_the_load_would_be_held(mpi, home, write_csv):
+    mpi("ingest", write_csv(ANA, BEN), "--source", "sis")
+    result = mpi(
+        "ingest", write_csv(ANA, name="less.csv"), "--source", "sis", "--snapshot", "full", "--dry-run"
+    )
     assert result.code == 0
     assert "would be held" in result.err
 
 
-def test_a_dry_run_counts_the_records_to_seal_permanently(mpi, home, a_file, tmp_path):
-    mpi("ingest", a_file(ANA, BEN), "--source", "sis")
+def test_a_dry_run_counts_the_records_to_seal_permanently(mpi, home, write_csv, tmp_path):
+    mpi("ingest", write_csv(ANA, BEN), "--source", "sis")
     (tmp_path / "all.toml").write_text(
         'local_id = "local_id"\nignore = ["postal_code"]\n[[restrictions]]\nkind = "expunged"\n'
         "[fields]\n" + "".join(f'{name} = "{name}"\n' for name in ("first_name", "last_name", "birth_date"))
     )
-    arguments = ("ingest", a_file(ANA, BEN), "--source", "sis", "--mapping", "all.toml", "--dry-run")
+    arguments = ("ingest", write_csv(ANA, BEN), "--source", "sis", "--mapping", "all.toml", "--dry-run")
     assert mpi(*arguments, "--json").json["sealed"] == 2
     result = mpi(*arguments)
     assert "sealed or expunged, which cannot be undone" in result.out
@@ -193,16 +194,16 @@ def test_a_header_without_rows_loads_nothing_and_is_reported(mpi, home, tmp_path
     assert "no rows" in result.err
 
 
-def test_an_unknown_source_error_lists_the_known_sources(mpi, home, a_file):
-    result = mpi("ingest", a_file(ANA), "--source", "nobody")
+def test_an_unknown_source_error_lists_the_known_sources(mpi, home, write_csv):
+    result = mpi("ingest", write_csv(ANA), "--source", "nobody")
     assert result.code == 6
     assert "ccwis, sis" in result.err
     assert is_one_line(result.err)
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2999-01-01", "2026-13-01"])
-def test_an_invalid_as_of_date_is_refused(mpi, home, a_file, time):
-    result = mpi("ingest", a_file(ANA), "--source", "sis", "--as-of", time)
+def test_an_invalid_as_of_date_is_refused(mpi, home, write_csv, time):
+    result = mpi("ingest", write_csv(ANA), "--source", "sis", "--as-of", time)
     assert result.code == 5
     assert "--as-of" in result.err
 
@@ -225,9 +226,9 @@ def test_a_large_dry_run_finds_the_same_links_as_a_small_one(mpi, home, tmp_path
     assert large["receipt"]["created"] == 522
 
 
-def test_a_dry_run_does_not_compare_a_record_with_its_own_past(mpi, home, a_file):
-    mpi("ingest", a_file(ANA), "--source", "sis")
-    moved_file = a_file("1,Ana,Lopez,2010-01-02,43999", name="moved.csv")
+def test_a_dry_run_does_not_compare_a_record_with_its_own_past(mpi, home, write_csv):
+    mpi("ingest", write_csv(ANA), "--source", "sis")
+    moved_file = write_csv("1,Ana,Lopez,2010-01-02,43999", name="moved.csv")
     report = mpi("ingest", moved_file, "--source", "sis", "--dry-run", "--json").json
     assert report["receipt"]["updated"] == 1
     assert report["bands"] == {"LINK": 0, "REVIEW": 0, "NON_LINK": 1}
