@@ -27,7 +27,7 @@ from mpi.service.recluster.run_executor import list_runs
 from mpi.service.records.upsert import upsert
 from tests.bench.__main__ import machine, step
 from tests.bench.simulated_index import run_measured
-from tests.index import make_child, load_rows, open_test_index
+from tests.index import load_rows, make_child, open_test_index
 from tests.models import tiny_model
 from tests.postgres import start_postgres
 

@@ -18,7 +18,7 @@ from mpi.cli.main import run
 from mpi.config import Settings
 from mpi.service.maintenance.verify import verify
 from tests.conftest import STORES
-from tests.index import OPERATOR, make_child, crosswalk, many_children
+from tests.index import OPERATOR, crosswalk, make_child, many_children
 from tests.models import tiny_model
 from tests.unit.api.live import a_key, calling
 

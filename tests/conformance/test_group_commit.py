@@ -145,7 +145,7 @@ def test_contention_within_and_between_processes_is_detected(index, monkeypatch)
         unit.ensure_commit()
     upsert(index, OPERATOR, "ccwis", children[-3])
     assert (group_commit.is_uncontended, group_commit.is_contended_in_process) == (False, False)
-    monkeypatch.setattr(module, "RECENT_S", 0.0)
+    time.sleep(DEFAULT_TUNING.request.concurrent_writer_s)
     upsert(index, OPERATOR, "ccwis", children[-4])
     assert (group_commit.is_uncontended, group_commit.is_contended_in_process) == (True, False)
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mpi.api.app import create_app
-from tests.index import make_child, load_rows, many_children, open_test_index
+from tests.index import load_rows, make_child, many_children, open_test_index
 from tests.postgres import start_postgres
 from tests.unit.api.live import a_key, calling
 

@@ -14,8 +14,8 @@ from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge_split_move import StepOptions
 from mpi.storage.tables import DecisionRow
-from tests.index import OPERATOR, make_child, crosswalk
-from tests.laws.oracle import Waiting, Word
+from tests.index import OPERATOR, crosswalk, make_child
+from tests.laws.oracle import OracleDecision, PendingStep
 from tests.laws.record_strategies import content_to_json, has_stable_meaning
 
 _decision = DecisionRow.__table__
@@ -24,10 +24,10 @@ MISTYPED = "T7K3-M92Q-X0HA"
 VALUES = {"birth_date": ["2014-02-02", "2014-03-03"], "middle_name": ["Lou", "Ray"]}
 
 
-class Speakers:
+class AssertionRules:
     """Mixin of the state machine, with its index and oracle."""
 
-    def hear_sources(self, unit):
+    def read_assertions(self, unit):
         """Read the current state of every assertion of a source."""
         rows = unit.connection.execute(select(_decision.c.id, _decision.c.asserting_record)
                                        .where(_decision.c.origin.in_(ASSERTED)))  # fmt: skip
@@ -36,8 +36,8 @@ class Speakers:
         for decision in unit.decisions.by_ids(asserting_records).values():
             records = unit.records.get(decision.seen)
             address = {n: (codes[record.source_id], record.local_id) for n, record in records.items()}
-            known_decision = self.oracle.words.setdefault(
-                decision.id, Word(decision.kind, decision.authority, ())
+            known_decision = self.oracle.all_decisions.setdefault(
+                decision.id, OracleDecision(decision.kind, decision.authority, ())
             )
             known_decision.groups = tuple(
                 tuple(address[record] for record in group) for group in decision.groups
@@ -46,29 +46,33 @@ class Speakers:
                 decision.status == "revoked",
                 decision.status == "review",
             )
-            known_decision.step, known_decision.said_by = (
+            known_decision.step, known_decision.asserted_by = (
                 decision.step_id,
                 (decision.origin, address[asserting_records[decision.id]]),
             )
 
-    def said_by(self, origin, address):
+    def assertions_of(self, origin, address):
         """Return a record's assertions of a kind that were not revoked."""
-        numbers = (n for n, word in self.oracle.words.items() if word.said_by == (origin, address))
-        return [self.oracle.words[n] for n in sorted(numbers) if not self.oracle.words[n].revoked]
+        numbers = (
+            n for n, word in self.oracle.all_decisions.items() if word.asserted_by == (origin, address)
+        )
+        return [
+            self.oracle.all_decisions[n] for n in sorted(numbers) if not self.oracle.all_decisions[n].revoked
+        ]
 
-    def binding(self, origin, address):
+    def binding_groups(self, origin, address):
         """Return the groups of the assertions that are not mere claims."""
-        return [decision.groups for decision in self.said_by(origin, address) if not decision.claim]
+        return [decision.groups for decision in self.assertions_of(origin, address) if not decision.claim]
 
-    def meant_by(self, eid, address, links):
+    def records_meant_by(self, eid, address, links):
         """Return the records that an enterprise ID stands for, to the source of a record."""
-        standing = self.oracle.standing.get(eid)
+        standing = self.oracle.status_by_person.get(eid)
         holders = {eid} if standing == "active" else set()
         if standing == "retired":
-            holders = self.oracle.now_of(eid, links)
+            holders = self.oracle.successors(eid, links)
         return {a for a, held in links.items() if {held} == holders} - {address}
 
-    @precondition(lambda self: self.oracle.active and self.oracle.standing)
+    @precondition(lambda self: self.oracle.active and self.oracle.status_by_person)
     @rule(data=st.data(), origin=st.sampled_from(("same_as", "not")), back=st.booleans())
     def assert_with_a_record(self, data, origin, back):
         """Restate a record with an assertion of its person, or without."""
@@ -76,27 +80,32 @@ class Speakers:
         content = self.oracle.active[address].content
         if not has_stable_meaning(content):
             return
-        by_record = sorted(self.oracle.standing, key=lambda e: sorted(self.oracle.held[e]))
+        by_record = sorted(
+            self.oracle.status_by_person, key=lambda e: sorted(self.oracle.records_by_person[e])
+        )
         eid = data.draw(st.sampled_from([*by_record, MISTYPED]))
         as_of = self.tick()
         links = crosswalk(self.index)
         sent = dict.fromkeys(make_child(None)) | content_to_json(content)
         assertion = {"same_as": None, "not": []}[origin] if back else {"same_as": eid, "not": [eid]}[origin]
-        binding = self.binding(origin, address)
+        binding = self.binding_groups(origin, address)
         upsert(
-            self.index, OPERATOR, address[0], {**make_child(address[1], **sent, as_of=as_of), origin: assertion}
+            self.index,
+            OPERATOR,
+            address[0],
+            {**make_child(address[1], **sent, as_of=as_of), origin: assertion},
         )
-        self.oracle.hear(address, as_of, content)
-        self.hear_words()
+        self.oracle.add_statement(address, as_of, content)
+        self.read_decision_states()
         if address[0] in self.oracle.paused:
-            assert self.binding(origin, address) == binding
+            assert self.binding_groups(origin, address) == binding
             return
-        decisions = self.said_by(origin, address)
+        decisions = self.assertions_of(origin, address)
         if back:
             assert not decisions
             return
         [decision] = decisions
-        other_records = self.meant_by(eid, address, links)
+        other_records = self.records_meant_by(eid, address, links)
         assert decision.claim == (not other_records)
         assert {a for group in decision.groups for a in group} == {address, *other_records}
         assert decision.kind is (DecisionKind.SAME if origin == "same_as" else DecisionKind.DIFFERENT)
@@ -112,21 +121,21 @@ class Speakers:
         content = tuple(sorted({**dict(content), "merged_into": other}.items()))
         as_of = self.tick()
         self.put(self.index, address, content, as_of)
-        self.oracle.hear(address, as_of, content)
-        self.hear_words()
+        self.oracle.add_statement(address, as_of, content)
+        self.read_decision_states()
         statement = self.oracle.active.get(address)
         if statement is None or statement.content != content or (source, other) in self.oracle.sealed:
             return
-        for decision in self.said_by("merged_into", address):
+        for decision in self.assertions_of("merged_into", address):
             [group] = decision.groups
             assert address in group
 
     @invariant()
-    def a_record_that_is_merged_no_more_says_so_no_more(self):
-        self.hear_words()
+    def merge_assertions_end_with_the_merge(self):
+        self.read_decision_states()
         for address, statement in self.oracle.active.items():
             if not dict(statement.content).get("merged_into"):
-                assert not self.said_by("merged_into", address)
+                assert not self.assertions_of("merged_into", address)
 
     @precondition(lambda self: self.oracle.active)
     @rule(data=st.data(), attribute=st.sampled_from(sorted(VALUES)))
@@ -140,7 +149,7 @@ class Speakers:
                 self.index, OPERATOR, eid, attribute, value, StepOptions("seen", "x", preview=preview)
             )
 
-        effect = self.previewed(correct_person)
+        effect = self.apply_as_previewed(correct_person)
         assert crosswalk(self.index) == self.before
         [number] = effect.decisions
         with self.index.database.read(OPERATOR) as unit:
@@ -149,10 +158,10 @@ class Speakers:
         group = tuple((label.source, label.local_id) for label in labels.values())
         [corrected] = [address for address in group if address[0] != "STEWARD"]
         assert corrected in persons[eid]
-        needs_approval = self.others_needed([corrected], {})[0]
-        owners = self.asked_of([corrected], {}, alone=True)
+        needs_approval = self.required_approvals([corrected], {})[0]
+        owners = self.sources_requiring_consent([corrected], {}, alone=True)
         assert (effect.approval, effect.consent_of) == (needs_approval, tuple(sorted(owners)))
-        self.oracle.words[number] = Word(
+        self.oracle.all_decisions[number] = OracleDecision(
             DecisionKind.SAME,
             Authority.STEWARD,
             (group,),
@@ -162,21 +171,23 @@ class Speakers:
         )
         self.steps.append((effect.step, effect.decisions))
         if effect.awaiting:
-            self.oracle.waiting_steps[effect.step] = Waiting(False, effect.decisions, needs_approval, owners)
-            self.settle_at_random(effect.step)
+            self.oracle.waiting_steps[effect.step] = PendingStep(
+                False, effect.decisions, needs_approval, owners
+            )
+            self.answer_at_random(effect.step)
 
     @invariant()
-    def just_what_is_corrected_stands(self):
+    def corrections_are_shown(self):
         links = crosswalk(self.index)
         values, persons = {}, set()
-        for number, decision in self.oracle.words.items():
+        for number, decision in self.oracle.all_decisions.items():
             if decision.corrects is None:
                 continue
             [[corrected]] = [[a for a in group if a[0] != "STEWARD"] for group in decision.groups]
             if corrected not in links:
                 continue
             persons.add(links[corrected])
-            if self.oracle.in_force(number):
+            if self.oracle.is_in_force(number):
                 attribute, value = decision.corrects
                 values.setdefault((links[corrected], attribute), set()).add(value)
         for eid in persons:

@@ -25,7 +25,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert
 from mpi.storage.repositories.sources.batches import Batch
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, open_test_index
 from tests.postgres import PostgresServer, start_postgres
 
 LOADED_RECORDS = 700
@@ -47,7 +47,7 @@ class KillReport:
 
 
 @dataclass(frozen=True)
-class TestedIndex:
+class IndexUnderTest:
     """Location of the index under test.
 
     Args:
@@ -72,7 +72,7 @@ class TestedIndex:
             time.sleep(0.01)
 
 
-def work(place: TestedIndex, turn: int) -> None:
+def work(place: IndexUnderTest, turn: int) -> None:
     """Upsert, load, undo loads and re-cluster without end, and print what is acknowledged."""
     index = open_index(place.settings)
     chunk_writer.SQLITE_CHUNK = chunk_writer.POSTGRESQL_CHUNK = CHUNK
@@ -118,7 +118,7 @@ def _ccwis_loads(index) -> list[Batch]:
         return [batch for batch in unit.batches.all() if batch.source == "ccwis"]
 
 
-def kill_often(place: TestedIndex, kills: int, seed: int) -> KillReport:
+def kill_often(place: IndexUnderTest, kills: int, seed: int) -> KillReport:
     """Kill the writer of one index again and again, and check the index after each kill.
 
     Args:
@@ -145,7 +145,7 @@ def kill_often(place: TestedIndex, kills: int, seed: int) -> KillReport:
     return report
 
 
-def _kill_writer(place: TestedIndex, number: int, random_moments: random.Random) -> list[str]:
+def _kill_writer(place: IndexUnderTest, number: int, random_moments: random.Random) -> list[str]:
     """Start the writer, kill it at some instant, and return the whole lines of its output."""
     command = [
         sys.executable,
@@ -176,7 +176,7 @@ def _kill_writer(place: TestedIndex, number: int, random_moments: random.Random)
     ]
 
 
-def _find_faults(place: TestedIndex, acknowledged: dict[str, tuple[int, ...]]) -> list[str]:
+def _find_faults(place: IndexUnderTest, acknowledged: dict[str, tuple[int, ...]]) -> list[str]:
     index = open_index(place.settings)
     try:
         faults = [f"law {finding.law}: {finding.detail}" for finding in verify(index, OPERATOR)]
@@ -253,17 +253,17 @@ def main() -> int:
     parser.add_argument("--turn", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
-        work(TestedIndex(arguments.work, arguments.database_url), arguments.turn)
+        work(IndexUnderTest(arguments.work, arguments.database_url), arguments.turn)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        place = TestedIndex(Path(folder) / "home")
+        place = IndexUnderTest(Path(folder) / "home")
         if arguments.store == "postgresql":
             server = stack.enter_context(start_postgres())
-            place = TestedIndex(place.home, server.url(server.new_database()), server)
+            place = IndexUnderTest(place.home, server.url(server.new_database()), server)
         if arguments.migrations:
             from tests.laws.migration_crash import kill_upgrades  # built upon this module
 
             if place.server is not None:
-                place = TestedIndex(place.home, place.server.url(place.server.new_schema()), place.server)
+                place = IndexUnderTest(place.home, place.server.url(place.server.new_schema()), place.server)
             report = kill_upgrades(place, arguments.kills, arguments.seed)
         else:
             report = kill_often(place, arguments.kills, arguments.seed)

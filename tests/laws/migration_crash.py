@@ -23,8 +23,8 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, open_test_index
-from tests.laws.crash import KillReport, TestedIndex
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, open_test_index
+from tests.laws.crash import IndexUnderTest, KillReport
 
 OLDEST_REVISION = "0002"
 """The first schema to which content survives a downgrade."""
@@ -34,7 +34,7 @@ _REACHED = "reached"
 _TIMEOUT_S = 30
 
 
-def kill_upgrades(place: TestedIndex, kills: int, seed: int) -> KillReport:
+def kill_upgrades(place: IndexUnderTest, kills: int, seed: int) -> KillReport:
     """Downgrade one index to an older schema and kill its upgrade, again and again.
 
     Args:
@@ -45,7 +45,9 @@ def kill_upgrades(place: TestedIndex, kills: int, seed: int) -> KillReport:
     with open_test_index(place.home, "sis", "ccwis", database_url=place.database_url) as index:
         load_rows(index, "sis", *many_children(60))
         for number in range(8):
-            upsert(index, OPERATOR, "ccwis", make_child(f"u{number}", birth_date=f"2014-01-{1 + number % 3:02}"))
+            upsert(
+                index, OPERATOR, "ccwis", make_child(f"u{number}", birth_date=f"2014-01-{1 + number % 3:02}")
+            )
         links = crosswalk(index)
     random_choices, report = random.Random(seed), KillReport()
     older_revisions = _older_revisions()
@@ -72,7 +74,7 @@ def _older_revisions() -> list[str]:
     return [revision for revision in revisions if OLDEST_REVISION <= revision < migrate.latest_revision()]
 
 
-def _count_statements(place: TestedIndex, revision: str) -> int:
+def _count_statements(place: IndexUnderTest, revision: str) -> int:
     """Return how many statements an upgrade takes, its commit included; leaves the index upgraded."""
     _downgrade(place, revision)
     statements: list[None] = []
@@ -90,7 +92,7 @@ def _count_statements(place: TestedIndex, revision: str) -> int:
     return len(statements)
 
 
-def _downgrade(place: TestedIndex, revision: str) -> None:
+def _downgrade(place: IndexUnderTest, revision: str) -> None:
     database = Database(_database_url(place))
     with database.engine.begin() as connection:
         config = migrate._alembic_config()
@@ -99,7 +101,7 @@ def _downgrade(place: TestedIndex, revision: str) -> None:
     database.dispose()
 
 
-def _kill_upgrade(place: TestedIndex, statement: int, *, server: bool) -> bool:
+def _kill_upgrade(place: IndexUnderTest, statement: int, *, server: bool) -> bool:
     """Run an upgrade to a statement and kill it there; return whether it had finished."""
     command_line = [
         sys.executable,
@@ -126,7 +128,11 @@ def _kill_upgrade(place: TestedIndex, statement: int, *, server: bool) -> bool:
 
 
 def _find_faults(
-    place: TestedIndex, content_before: dict[str, object], links: dict[tuple[str, str], str], *, is_done: bool
+    place: IndexUnderTest,
+    content_before: dict[str, object],
+    links: dict[tuple[str, str], str],
+    *,
+    is_done: bool,
 ) -> list[str]:
     faults = []
     state, differences = check_database(place.settings)
@@ -154,7 +160,7 @@ def _find_faults(
     return faults
 
 
-def _faults_of_early_open(place: TestedIndex) -> list[str]:
+def _faults_of_early_open(place: IndexUnderTest) -> list[str]:
     try:
         open_index(place.settings).database.dispose()
     except StoreError as refusal:
@@ -162,7 +168,7 @@ def _faults_of_early_open(place: TestedIndex) -> list[str]:
     return ["an index of an older schema was opened"]
 
 
-def _read_content(place: TestedIndex) -> dict[str, object]:
+def _read_content(place: IndexUnderTest) -> dict[str, object]:
     """Return every table with its columns, indexes and number of rows."""
     database = Database(_database_url(place))
     with database.engine.connect() as connection:
@@ -179,11 +185,11 @@ def _read_content(place: TestedIndex) -> dict[str, object]:
     return tables
 
 
-def _database_url(place: TestedIndex) -> str:
+def _database_url(place: IndexUnderTest) -> str:
     return place.database_url or f"sqlite:///{place.home / 'mpi.db'}"
 
 
-def upgrade_until(place: TestedIndex, statement: int, *, wait: bool) -> None:
+def upgrade_until(place: IndexUnderTest, statement: int, *, wait: bool) -> None:
     """Upgrade, and end at a statement as by kill -9, or wait there to be killed."""
     count = 0
 
@@ -210,7 +216,7 @@ def main() -> None:
     parser.add_argument("--wait", action="store_true")
     parser.add_argument("--database-url")
     arguments = parser.parse_args()
-    upgrade_until(TestedIndex(arguments.home, arguments.database_url), arguments.at, wait=arguments.wait)
+    upgrade_until(IndexUnderTest(arguments.home, arguments.database_url), arguments.at, wait=arguments.wait)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ Address = tuple[str, str]
 
 
 @dataclass(frozen=True, order=True)
-class Said:
+class Statement:
     """One statement of a source: its content, or None for a withdrawal."""
 
     as_of: str
@@ -27,18 +27,18 @@ class Said:
         """Whether it neither waits nor was refused."""
         return not (self.held or self.doubted or self.refused)
 
-    def sent(self, local_id: str) -> dict[str, object]:
+    def to_record(self, local_id: str) -> dict[str, object]:
         base = dict.fromkeys(make_child(None))
         return make_child(local_id, **base | dict(self.content or ()), as_of=self.as_of)
 
 
 @dataclass
-class Word:
+class OracleDecision:
     """A decision and its state.
 
     ``waiting`` decisions lack others' approval or consent and ``pending`` ones wait for a date; neither binds
-    yet. A ``claim`` binds nobody. ``corrects`` is the attribute and value of a correction; ``said_by`` is the
-    kind of a source's assertion and the record that carries it.
+    yet. A ``claim`` binds nobody. ``corrects`` is the attribute and value of a correction; ``asserted_by`` is
+    the kind of a source's assertion and the record that carries it.
     """
 
     kind: DecisionKind
@@ -51,126 +51,130 @@ class Word:
     claim: bool = False
     corrects: tuple[str, object] | None = None
     step: int | None = None
-    said_by: tuple[str, Address] | None = None
+    asserted_by: tuple[str, Address] | None = None
 
     @property
-    def not_yet(self) -> bool:
+    def is_waiting(self) -> bool:
         return self.waiting or self.pending
 
-    def plain(self):
+    def to_tuple(self):
         return (self.kind, self.authority, self.groups)
 
 
 @dataclass
-class Waiting:
+class PendingStep:
     """A step that waits for approval or consent: its decisions, and whether it undoes them.
 
     ``of`` is the step that an undo is of.
     """
 
     undoing: bool
-    words: tuple[int, ...]
+    decision_numbers: tuple[int, ...]
     second: bool
-    asked: set[str]
-    given: set[str] = field(default_factory=set)
+    owners_asked: set[str]
+    owners_consented: set[str] = field(default_factory=set)
     of: int | None = None
 
     @property
-    def open(self) -> set[str]:
-        return self.asked - self.given
+    def owners_open(self) -> set[str]:
+        return self.owners_asked - self.owners_consented
 
 
 @dataclass
 class Oracle:
     """Every statement and decision, and the history of enterprise IDs.
 
-    ``another`` tells whether two statements of one record are of two children.
+    ``is_other_child`` tells whether two statements of one record are of two children.
     """
 
-    another: Callable[[Said, Said], bool] = lambda _one, _other: False
-    said: dict[Address, list[Said]] = field(default_factory=dict)
+    is_other_child: Callable[[Statement, Statement], bool] = lambda _first, _second: False
+    statements: dict[Address, list[Statement]] = field(default_factory=dict)
     sealed: set[Address] = field(default_factory=set)
-    words: dict[int, Word] = field(default_factory=dict)
-    holding: dict[int, list[tuple[DecisionKind, int, tuple[tuple[Address, ...], ...]]]] = field(
+    all_decisions: dict[int, OracleDecision] = field(default_factory=dict)
+    hold_decisions: dict[int, list[tuple[DecisionKind, int, tuple[tuple[Address, ...], ...]]]] = field(
         default_factory=dict
     )
     paused: set[str] = field(default_factory=set)
     moments: list[tuple[str, dict[Address, str]]] = field(default_factory=list)
-    held: dict[str, frozenset[Address]] = field(default_factory=dict)
-    standing: dict[str, str] = field(default_factory=dict)
-    latest: dict[Address, str] = field(default_factory=dict)
+    records_by_person: dict[str, frozenset[Address]] = field(default_factory=dict)
+    status_by_person: dict[str, str] = field(default_factory=dict)
+    latest_person: dict[Address, str] = field(default_factory=dict)
     receipts: int = 0
     released: dict[int, frozenset[int]] = field(default_factory=dict)
     refused: dict[int, frozenset[int]] = field(default_factory=dict)
-    asking: set[str] = field(default_factory=set)
-    waiting_steps: dict[int, Waiting] = field(default_factory=dict)
+    consent_sources: set[str] = field(default_factory=set)
+    waiting_steps: dict[int, PendingStep] = field(default_factory=dict)
     approved: set[int | None] = field(default_factory=set)
     consented: dict[int | None, set[str]] = field(default_factory=dict)
 
-    def hear(
+    def add_statement(
         self, address: Address, as_of: str, content, *, sealing: bool = False, batch: int | None = None
     ) -> None:
         """Add an acknowledged statement."""
         if address in self.sealed:
             return
         self.receipts += 1
-        held = not sealing and address[0] in self.paused and self._would_take_effect(address, as_of, content)
-        said = Said(as_of, self.receipts, content, batch, held)
-        if not sealing and not held and self._would_take_effect(address, as_of, content):
-            said = self._doubted(address, said)
-        self.said.setdefault(address, []).append(said)
+        held = not sealing and address[0] in self.paused and self._would_apply(address, as_of, content)
+        said = Statement(as_of, self.receipts, content, batch, held)
+        if not sealing and not held and self._would_apply(address, as_of, content):
+            said = self._mark_doubt(address, said)
+        self.statements.setdefault(address, []).append(said)
         if sealing:
             self.sealed.add(address)
-        self._judge_again(address)
+        self._reconsider_doubts(address)
 
-    def _doubted(self, address: Address, said: Said) -> Said:
+    def _mark_doubt(self, address: Address, said: Statement) -> Statement:
         """Mark a statement of another child as doubtful; a statement refused before is refused again."""
-        previous = max((s for s in self.said.get(address, ()) if s.counts and s.content), default=None)
-        if previous is None or not self.another(previous, said):
+        previous = max((s for s in self.statements.get(address, ()) if s.counts and s.content), default=None)
+        if previous is None or not self.is_other_child(previous, said):
             return said
-        was_refused = any(s.refused and s.content == said.content for s in self.said[address])
+        was_refused = any(s.refused and s.content == said.content for s in self.statements[address])
         return replace(said, refused=was_refused, doubted=not was_refused)
 
-    def _judge_again(self, address: Address) -> None:
+    def _reconsider_doubts(self, address: Address) -> None:
         """Accept doubtful statements whose predecessor is the same child, or is gone."""
-        previous: Said | None = None
+        previous: Statement | None = None
         cleared = set()
-        for statement in sorted(self.said.get(address, ())):
+        for statement in sorted(self.statements.get(address, ())):
             if statement.content is None or statement.held or statement.refused:
                 continue
             if statement.doubted:
-                if previous is not None and self.another(previous, statement):
+                if previous is not None and self.is_other_child(previous, statement):
                     continue
                 cleared.add(statement)
             previous = statement
-        self.said[address] = [replace(s, doubted=s.doubted and s not in cleared) for s in self.said[address]]
+        self.statements[address] = [
+            replace(s, doubted=s.doubted and s not in cleared) for s in self.statements[address]
+        ]
 
-    def waiting(self, address: Address) -> list[Said]:
+    def statements_in_review(self, address: Address) -> list[Statement]:
         """Return the statements that wait for review: doubtful, and newer than all that count."""
-        statements = self.said.get(address, ())
+        statements = self.statements.get(address, ())
         latest_statement = max((s for s in statements if s.counts), default=None)
         return sorted(
             s for s in statements if s.doubted and (latest_statement is None or s > latest_statement)
         )
 
     @property
-    def asked(self) -> set[Address]:
+    def records_in_review(self) -> set[Address]:
         """Return records with a statement that waits for review."""
-        return {address for address in self.said.keys() - self.sealed if self.waiting(address)}
+        return {
+            address for address in self.statements.keys() - self.sealed if self.statements_in_review(address)
+        }
 
     def release(self, address: Address, step: int) -> None:
         """Accept the latest statement that waits."""
-        latest = self.waiting(address)[-1]
+        latest = self.statements_in_review(address)[-1]
         self.released[step] = frozenset([latest.receipt])
         self._mark(address, {latest.receipt}, doubted=False)
-        self._judge_again(address)
+        self._reconsider_doubts(address)
 
     def refuse(self, address: Address, step: int) -> None:
         """Refuse every statement that waits."""
-        refused_receipts = {s.receipt for s in self.waiting(address)}
+        refused_receipts = {s.receipt for s in self.statements_in_review(address)}
         self.refused[step] = frozenset(refused_receipts)
         self._mark(address, refused_receipts, doubted=False, refused=True)
-        self._judge_again(address)
+        self._reconsider_doubts(address)
 
     def undo_answer(self, step: int) -> None:
         """Reopen an answered review, and after a release the later statements, unless answered themselves."""
@@ -178,7 +182,7 @@ class Oracle:
         answered = self.released if release else self.refused
         own_receipts = answered.pop(step)
         other_receipts = frozenset(receipt for each in answered.values() for receipt in each)
-        for address, statements in list(self.said.items()):
+        for address, statements in list(self.statements.items()):
             first_statement = min(
                 (s for s in statements if s.receipt in own_receipts and s.counts), default=None
             )
@@ -195,31 +199,35 @@ class Oracle:
                 ]
                 reopened = {s.receipt for s in statements if s.refused and s.content in refused_contents}
                 self._mark(address, reopened - other_receipts, doubted=True, refused=False)
-            self._judge_again(address)
+            self._reconsider_doubts(address)
 
     def _mark(self, address: Address, receipts: set[int] | frozenset[int], **marks: bool) -> None:
-        self.said[address] = [replace(s, **marks) if s.receipt in receipts else s for s in self.said[address]]
+        self.statements[address] = [
+            replace(s, **marks) if s.receipt in receipts else s for s in self.statements[address]
+        ]
 
-    def _would_take_effect(self, address: Address, as_of: str, content) -> bool:
+    def _would_apply(self, address: Address, as_of: str, content) -> bool:
         if content is None:
             return False
-        latest = max((s for s in self.said.get(address, ()) if s.counts), default=None)
+        latest = max((s for s in self.statements.get(address, ()) if s.counts), default=None)
         return latest is None or (as_of >= latest.as_of and latest.content != content)
 
-    def let_go(self, source: str) -> None:
+    def resume_source(self, source: str) -> None:
         """Apply the held statements of a source that was paused."""
         self.paused.discard(source)
-        for address, statements in self.said.items():
+        for address, statements in self.statements.items():
             if address[0] == source:
-                self.said[address] = [replace(s, held=False, doubted=s.doubted or s.held) for s in statements]
-                self._judge_again(address)
+                self.statements[address] = [
+                    replace(s, held=False, doubted=s.doubted or s.held) for s in statements
+                ]
+                self._reconsider_doubts(address)
 
-    def unhear(self, batch: int) -> None:
+    def remove_load(self, batch: int) -> None:
         """Remove the statements of an undone load."""
-        for address, statements in self.said.items():
-            self.said[address] = [s for s in statements if s.batch != batch]
-            if len(self.said[address]) < len(statements):
-                self._judge_again(address)
+        for address, statements in self.statements.items():
+            self.statements[address] = [s for s in statements if s.batch != batch]
+            if len(self.statements[address]) < len(statements):
+                self._reconsider_doubts(address)
 
     def rename(self, old: Address, new: Address) -> None:
         """Give a record another local ID, in everything about it."""
@@ -227,98 +235,103 @@ class Oracle:
         def follow(address: Address) -> Address:
             return new if address == old else address
 
-        self.said = {follow(a): said for a, said in self.said.items()}
-        self.latest = {follow(a): eid for a, eid in self.latest.items()}
-        self.held = {eid: frozenset(map(follow, held)) for eid, held in self.held.items()}
+        self.statements = {follow(a): said for a, said in self.statements.items()}
+        self.latest_person = {follow(a): eid for a, eid in self.latest_person.items()}
+        self.records_by_person = {
+            eid: frozenset(map(follow, held)) for eid, held in self.records_by_person.items()
+        }
         self.moments = [(at, {follow(a): e for a, e in links.items()}) for at, links in self.moments]
-        for word in self.words.values():
+        for word in self.all_decisions.values():
             word.groups = tuple(tuple(map(follow, group)) for group in word.groups)
-        self.holding = {
+        self.hold_decisions = {
             n: [(k, a, tuple(tuple(map(follow, g)) for g in groups)) for k, a, groups in words]
-            for n, words in self.holding.items()
+            for n, words in self.hold_decisions.items()
         }
 
     @property
-    def decisions(self) -> dict[int, tuple[DecisionKind, int, tuple[tuple[Address, ...], ...]]]:
+    def decisions_in_force(self) -> dict[int, tuple[DecisionKind, int, tuple[tuple[Address, ...], ...]]]:
         """Return the decisions in force, without those of holds."""
-        words = {n: word for n, word in self.words.items() if word.corrects is None}
-        return {n: word.plain() for n, word in words.items() if self.in_force(n)}
+        words = {n: word for n, word in self.all_decisions.items() if word.corrects is None}
+        return {n: word.to_tuple() for n, word in words.items() if self.is_in_force(n)}
 
-    def in_force(self, number: int) -> bool:
+    def is_in_force(self, number: int) -> bool:
         """Return whether a decision is neither revoked, nor waiting, nor superseded."""
-        word = self.words[number]
-        return not (word.revoked or word.not_yet or word.claim or self._replaced(number))
+        word = self.all_decisions[number]
+        return not (word.revoked or word.is_waiting or word.claim or self._is_superseded(number))
 
-    def _replaced(self, number: int) -> bool:
-        above = [n for n, word in self.words.items() if number in word.supersedes]
-        return any(self.in_force(n) or (not self.words[n].not_yet and self._replaced(n)) for n in above)
+    def _is_superseded(self, number: int) -> bool:
+        above = [n for n, word in self.all_decisions.items() if number in word.supersedes]
+        return any(
+            self.is_in_force(n) or (not self.all_decisions[n].is_waiting and self._is_superseded(n))
+            for n in above
+        )
 
-    def take_effect(self, step: int) -> None:
+    def apply_step(self, step: int) -> None:
         """Apply a step that no longer waits: its decisions bind, or those it undoes are revoked."""
         pending_step = self.waiting_steps.pop(step)
-        for number in pending_step.words:
-            word = self.words[number]
+        for number in pending_step.decision_numbers:
+            word = self.all_decisions[number]
             word.waiting = False
             if pending_step.undoing:
                 self.revoke(number)
 
-    def end(self, step: int) -> None:
+    def cancel_step(self, step: int) -> None:
         """Cancel a step that waits."""
         pending_step = self.waiting_steps[step]
-        for number in () if pending_step.undoing else pending_step.words:
+        for number in () if pending_step.undoing else pending_step.decision_numbers:
             self.revoke(number)
         self.waiting_steps.pop(step, None)
 
     def revoke(self, number: int) -> None:
         """Revoke a decision; steps that wait with it go on without it."""
-        self.words[number].revoked, self.words[number].waiting = True, False
+        self.all_decisions[number].revoked, self.all_decisions[number].waiting = True, False
         for step, pending_step in list(self.waiting_steps.items()):
-            pending_step.words = tuple(n for n in pending_step.words if n != number)
-            if not pending_step.words:
+            pending_step.decision_numbers = tuple(n for n in pending_step.decision_numbers if n != number)
+            if not pending_step.decision_numbers:
                 del self.waiting_steps[step]
 
     def contradicts(self, kind: DecisionKind, groups, leaving_out: frozenset[int] = frozenset()) -> bool:
         """Return whether a steward's decision would contradict those in force."""
         words = [
             (k, g)
-            for n, (k, authority, g) in self.decisions.items()
+            for n, (k, authority, g) in self.decisions_in_force.items()
             if authority >= Authority.STEWARD and n not in leaving_out
         ]
         sames = [g[0] for k, g in words if k is DecisionKind.SAME]
         if kind is DecisionKind.DIFFERENT:
-            return _chains(sames, groups)
+            return _connects(sames, groups)
         if kind is DecisionKind.SAME:
-            apart = [g for k, g in words if k is DecisionKind.DIFFERENT and not _chains(sames, g)]
-            return any(_chains([*sames, groups[0]], g) for g in apart)
+            apart = [g for k, g in words if k is DecisionKind.DIFFERENT and not _connects(sames, g)]
+            return any(_connects([*sames, groups[0]], g) for g in apart)
         return False
 
     @property
-    def active(self) -> dict[Address, Said]:
+    def active(self) -> dict[Address, Statement]:
         """The active version of each record: greatest as-of, then receipt."""
         counted = {
             address: [one for one in said if one.counts]
-            for address, said in self.said.items()
+            for address, said in self.statements.items()
             if address not in self.sealed
         }
         latest = {address: max(said) for address, said in counted.items() if said}
         return {address: said for address, said in latest.items() if said.content is not None}
 
-    def learn(self, at: str, crosswalk: dict[Address, str]) -> None:
+    def check_stable_ids(self, at: str, crosswalk: dict[Address, str]) -> None:
         """Check that IDs are stable from one commit to the next, and remember the state."""
         persons_before = self._persons(self.moments[-1][1] if self.moments else {})
         persons_after = self._persons(crosswalk)
         self._check_same_persons(persons_before, persons_after)
-        minted = persons_after.keys() - self.standing.keys()
+        minted = persons_after.keys() - self.status_by_person.keys()
         for eid in minted:
             revivable = [
                 old
-                for old, status in self.standing.items()
-                if status != "active" and self._live(old, crosswalk) == persons_after[eid]
+                for old, status in self.status_by_person.items()
+                if status != "active" and self._active_records(old, crosswalk) == persons_after[eid]
             ]
             assert not revivable, f"{eid} was minted where {revivable} should live again"
-        for eid in self.standing | persons_after:
-            self._follow(eid, persons_before.get(eid), persons_after.get(eid), crosswalk)
-        self.latest.update(crosswalk)
+        for eid in self.status_by_person | persons_after:
+            self._track_person(eid, persons_before.get(eid), persons_after.get(eid), crosswalk)
+        self.latest_person.update(crosswalk)
         self.moments.append((at, crosswalk))
 
     def _check_same_persons(self, before, after) -> None:
@@ -326,32 +339,34 @@ class Oracle:
         for eid, records in before.items():
             assert borne.get(records, eid) == eid, "an ID changed where no membership did"
 
-    def _live(self, eid: str, crosswalk) -> frozenset[Address]:
-        return frozenset(address for address in self.held[eid] if address in crosswalk)
+    def _active_records(self, eid: str, crosswalk) -> frozenset[Address]:
+        return frozenset(address for address in self.records_by_person[eid] if address in crosswalk)
 
-    def _follow(self, eid, before, after, crosswalk) -> None:
+    def _track_person(self, eid, before, after, crosswalk) -> None:
         if after:
-            last = before or self.held.get(eid)
+            last = before or self.records_by_person.get(eid)
             assert last is None or last & after, f"{eid} was given to records that it never held"
-            self.held[eid], self.standing[eid] = after, "active"
+            self.records_by_person[eid], self.status_by_person[eid] = after, "active"
             return
         if before:
-            self.held[eid] = before
-            self.standing[eid] = "retired" if self._live(eid, crosswalk) else "empty"
-            if self.standing[eid] == "empty":
-                self._claim(eid)
-        elif self.standing[eid] == "empty":
-            self._claim(eid)
-            if self._live(eid, crosswalk):
-                self.standing[eid] = "retired"
+            self.records_by_person[eid] = before
+            self.status_by_person[eid] = "retired" if self._active_records(eid, crosswalk) else "empty"
+            if self.status_by_person[eid] == "empty":
+                self._keep_claim(eid)
+        elif self.status_by_person[eid] == "empty":
+            self._keep_claim(eid)
+            if self._active_records(eid, crosswalk):
+                self.status_by_person[eid] = "retired"
 
-    def _claim(self, eid: str) -> None:
+    def _keep_claim(self, eid: str) -> None:
         """Let an emptied person keep a claim on every record whose latest person it was."""
-        self.held[eid] = frozenset(a for a, latest in self.latest.items() if latest == eid)
+        self.records_by_person[eid] = frozenset(
+            a for a, latest in self.latest_person.items() if latest == eid
+        )
 
-    def now_of(self, eid: str, crosswalk: dict[Address, str]) -> set[str]:
+    def successors(self, eid: str, crosswalk: dict[Address, str]) -> set[str]:
         """Return the persons that hold the records which a retired ID held when it was retired."""
-        return {crosswalk[address] for address in self._live(eid, crosswalk)}
+        return {crosswalk[address] for address in self._active_records(eid, crosswalk)}
 
     @staticmethod
     def _persons(crosswalk: dict[Address, str]) -> dict[str, frozenset[Address]]:
@@ -360,11 +375,11 @@ class Oracle:
             persons.setdefault(eid, set()).add(address)
         return {eid: frozenset(records) for eid, records in persons.items()}
 
-    def words_meet(self) -> bool:
+    def has_contradiction(self) -> bool:
         """Return whether decisions in force contradict each other, so that one of them yields."""
-        words = [(k, g) for k, _, g in self.decisions.values()]
+        words = [(k, g) for k, _, g in self.decisions_in_force.values()]
         sames = [g[0] for k, g in words if k is DecisionKind.SAME]
-        return any(_chains(sames, g) for k, g in words if k is DecisionKind.DIFFERENT)
+        return any(_connects(sames, g) for k, g in words if k is DecisionKind.DIFFERENT)
 
     def check_stewards_rule(self, crosswalk: dict[Address, str]) -> None:
         """Check that every decision in force holds when none contradicts another."""
@@ -376,7 +391,7 @@ class Oracle:
             return address
 
         different_pairs = []
-        for kind, _, groups in self.decisions.values():
+        for kind, _, groups in self.decisions_in_force.values():
             if kind is DecisionKind.SAME:
                 for member in groups[0][1:]:
                     root[find(member)] = find(groups[0][0])
@@ -394,7 +409,7 @@ class Oracle:
             assert a not in crosswalk or crosswalk[a] != crosswalk.get(b), "a DIFFERENT does not hold"
 
 
-def _chains(sames, groups) -> bool:
+def _connects(sames, groups) -> bool:
     """Return whether SAME groups connect two of the groups."""
     for position, group in enumerate(groups):
         reachable, grown = set(group), True

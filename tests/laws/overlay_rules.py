@@ -16,10 +16,10 @@ from tests.index import OPERATOR, make_child
 SIMILAR_NAMES = {"JAYDEN", "JAYLEN"}
 
 
-class Overlays:
+class OverlayRules:
     """Mixin of the state machine, with its index and oracle."""
 
-    def another(self, first, second) -> bool:
+    def is_other_child(self, first, second) -> bool:
         """Return whether two statements are of two children: different given names and birth dates."""
         first_features, second_features = (self._features(said) for said in (first, second))
         if None in (
@@ -45,7 +45,7 @@ class Overlays:
 
     @precondition(lambda self: self.oracle.active)
     @rule(data=st.data())
-    def write_over(self, data):
+    def send_other_child(self, data):
         """Send another child's data under a known local ID."""
         address = data.draw(st.sampled_from(sorted(self.oracle.active)))
         fields = dict(self.oracle.active[address].content)
@@ -57,14 +57,14 @@ class Overlays:
         content = tuple(sorted((fields | changes).items()))
         as_of = self.tick()
         self.put(self.index, address, content, as_of)
-        self.oracle.hear(address, as_of, content)
+        self.oracle.add_statement(address, as_of, content)
 
-    @precondition(lambda self: self.oracle.asked)
+    @precondition(lambda self: self.oracle.records_in_review)
     @rule(data=st.data(), release=st.booleans())
     def answer_an_overlay(self, data, release):
-        address = data.draw(st.sampled_from(sorted(self.oracle.asked)))
+        address = data.draw(st.sampled_from(sorted(self.oracle.records_in_review)))
         answer = release_overlay if release else refuse_overlay
-        effect = self.previewed(
+        effect = self.apply_as_previewed(
             lambda preview: answer(self.index, OPERATOR, RecordRef(*address), preview=preview)
         )
         if release:
@@ -80,13 +80,13 @@ class Overlays:
             record = unit.steps.get(step).detail["record"]
             if record not in unit.records.labels([record]):
                 return  # sealed since: nobody may know of it
-        self.previewed(lambda preview: undo_step(self.index, OPERATOR, step, preview=preview))
+        self.apply_as_previewed(lambda preview: undo_step(self.index, OPERATOR, step, preview=preview))
         self.oracle.undo_answer(step)
 
     @invariant()
-    def just_what_waits_is_asked_about(self):
+    def waiting_overlays_have_tasks(self):
         with self.index.database.read(OPERATOR) as unit:
             record_ids = [task.lo for task in unit.tasks.all() if task.kind == "overlay"]
             labels = unit.records.labels(record_ids)
         tasks = {(label.source, label.local_id) for label in labels.values()}
-        assert (tasks, len(record_ids)) == (self.oracle.asked, len(tasks))
+        assert (tasks, len(record_ids)) == (self.oracle.records_in_review, len(tasks))

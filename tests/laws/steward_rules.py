@@ -1,7 +1,7 @@
 """State-machine rules for people's steps: decide, merge, split, move, undo, pause and propose.
 
-Each step is previewed, and applying it must do what the preview showed. The oracle alone derives what must be
-in force.
+Each step is previewed, and applying it must do what the preview showed. The oracle alone derives what must
+be in force.
 """
 
 from dataclasses import replace
@@ -25,7 +25,7 @@ from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, crosswalk
 from tests.laws.decision_rows import decide as state_decision
 from tests.laws.decision_rows import revoke as state_revoked
-from tests.laws.oracle import Waiting, Word
+from tests.laws.oracle import OracleDecision, PendingStep
 
 KINDS = [DecisionKind.SAME, DecisionKind.DIFFERENT, DecisionKind.UNSURE]
 
@@ -46,10 +46,10 @@ def record_refs(addresses):
     return tuple(RecordRef(*address) for address in addresses)
 
 
-class Stewards:
+class StewardRules:
     """Steps of people; mixin of the state machine, which has the index, the oracle and the clock."""
 
-    def previewed(self, apply, *, may_hide_owners=False):
+    def apply_as_previewed(self, apply, *, may_hide_owners=False):
         """Apply a step as previewed, or have both refused alike.
 
         With ``untold``, the viewer may not see for whom the step waits; then it may do nothing yet.
@@ -90,18 +90,18 @@ class Stewards:
             records_by_person.setdefault(eid, []).append(address)
         return records_by_person
 
-    def note(self, effect, expected, supersedes=frozenset()):
+    def record_step(self, effect, expected, supersedes=frozenset()):
         """Remember the expected decisions of a step, and wait for whose approval or consent they need."""
         assert len(effect.decisions) == len(expected)
         records = {address for _, groups in expected for group in groups for address in group}
-        needs_approval, owners = self.others_needed(records, self.before)
+        needs_approval, owners = self.required_approvals(records, self.before)
         assert (effect.approval, effect.consent_of) == (needs_approval, tuple(sorted(owners)))
         for position, (number, (kind, groups)) in enumerate(zip(effect.decisions, expected, strict=True)):
             view = get_decision(self.index, OPERATOR, number)
             shown_groups = {frozenset((r.source, r.local_id) for r in group) for group in view.groups}
             visible = {frozenset(a for a in g if a not in self.oracle.sealed) for g in groups}
             assert (view.kind, shown_groups) == (kind, {g for g in visible if g})
-            self.oracle.words[number] = Word(
+            self.oracle.all_decisions[number] = OracleDecision(
                 kind,
                 Authority.STEWARD,
                 groups,
@@ -110,22 +110,26 @@ class Stewards:
                 step=effect.step,
             )
         self.steps.append((effect.step, effect.decisions))
-        self.hear_words()
+        self.read_decision_states()
         if effect.awaiting:
-            self.oracle.waiting_steps[effect.step] = Waiting(False, effect.decisions, needs_approval, owners)
-            self.settle_at_random(effect.step)
+            self.oracle.waiting_steps[effect.step] = PendingStep(
+                False, effect.decisions, needs_approval, owners
+            )
+            self.answer_at_random(effect.step)
 
-    def undone(self, apply, numbers, of):
+    def undo_decisions(self, apply, numbers, of):
         """Undo decisions, which may need approval or consent as well."""
-        decisions = [self.oracle.words[number] for number in numbers]
+        decisions = [self.oracle.all_decisions[number] for number in numbers]
         pending_steps = [
-            w for w in self.oracle.waiting_steps.values() if w.undoing and set(w.words) & set(numbers)
+            w
+            for w in self.oracle.waiting_steps.values()
+            if w.undoing and set(w.decision_numbers) & set(numbers)
         ]
         binding = [decision for decision in decisions if not (decision.waiting or decision.claim)]
         try:
-            effect = self.previewed(apply)
+            effect = self.apply_as_previewed(apply)
         except ConflictError:
-            assert pending_steps or self.frozen()
+            assert pending_steps or self.is_frozen()
             return
         assert not pending_steps
         needs_approval, owners = False, set()
@@ -133,38 +137,40 @@ class Stewards:
             records = {a for decision in binding for group in decision.groups for a in group}
             single_record = all(decision.corrects is not None for decision in binding)
             needs_approval = of in self.oracle.approved
-            owners = self.asked_of(records - self.oracle.sealed, self.before, alone=single_record)
+            owners = self.sources_requiring_consent(
+                records - self.oracle.sealed, self.before, alone=single_record
+            )
             owners |= self.oracle.consented.get(of, set())
         assert (effect.approval, effect.consent_of) == (needs_approval, tuple(sorted(owners)))
         if effect.awaiting:
-            self.oracle.waiting_steps[effect.step] = Waiting(
+            self.oracle.waiting_steps[effect.step] = PendingStep(
                 True, tuple(numbers), needs_approval, owners, of=of
             )
-            self.settle_at_random(effect.step)
+            self.answer_at_random(effect.step)
         else:
             for number in numbers:
                 self.oracle.revoke(number)
-            self.hear_words()
-            self.hear_holds()  # of a refusal that was taken back the hold waits again
+            self.read_decision_states()
+            self.read_holds()  # of a refusal that was taken back the hold waits again
 
-    def hear_words(self):
+    def read_decision_states(self):
         """Read which decisions wait for a date, and what sources assert."""
         with self.index.database.read(OPERATOR) as unit:
             decisions = unit.decisions.by_ids(
-                [n for n, known_decision in self.oracle.words.items() if not known_decision.revoked]
+                [n for n, known_decision in self.oracle.all_decisions.items() if not known_decision.revoked]
             )
             for number, decision in decisions.items():
-                known_decision = self.oracle.words[number]
+                known_decision = self.oracle.all_decisions[number]
                 if decision.status == "pending":
                     assert unit.freezes.all()
                     assert not known_decision.waiting
                 known_decision.pending = decision.status == "pending"
-            self.hear_sources(unit)
+            self.read_assertions(unit)
 
-    @precondition(lambda self: len(self.oracle.said) > 1)
+    @precondition(lambda self: len(self.oracle.statements) > 1)
     @rule(data=st.data(), kind=st.sampled_from(KINDS), insist=st.booleans())
     def decide(self, data, kind, insist):
-        records = sorted(self.oracle.said.keys() - self.oracle.sealed)
+        records = sorted(self.oracle.statements.keys() - self.oracle.sealed)
         if len(records) < 2:
             return
         drawn = data.draw(st.lists(st.sampled_from(records), min_size=2, max_size=4, unique=True))
@@ -178,67 +184,71 @@ class Stewards:
             )
             # A sealed record hides a decision, so the index may accept what the oracle knows to contradict.
             is_hidden = self.oracle.sealed & {
-                a for w in self.oracle.words.values() for g in w.groups for a in g
+                a for w in self.oracle.all_decisions.values() for g in w.groups for a in g
             }
             try:
-                effect = self.previewed(
+                effect = self.apply_as_previewed(
                     lambda preview, a=request: decide(self.index, OPERATOR, a, preview=preview)
                 )
             except DecisionConflict as error:
                 chain = error.chain
             else:
                 assert is_hidden or not self.oracle.contradicts(kind, groups, supersedes)
-                self.note(effect, [(kind, groups)], supersedes)
+                self.record_step(effect, [(kind, groups)], supersedes)
                 return
             assert self.oracle.contradicts(kind, groups, supersedes)
-            assert all(self.oracle.in_force(number) for number in chain)
+            assert all(self.oracle.is_in_force(number) for number in chain)
             if not insist:
                 return
             supersedes |= {chain[0]}
 
-    @precondition(lambda self: len(self.oracle.said) > 1)
+    @precondition(lambda self: len(self.oracle.statements) > 1)
     @rule(data=st.data(), kind=st.sampled_from(KINDS))
     def assert_as_a_source(self, data, kind):
         drawn = data.draw(
-            st.lists(st.sampled_from(sorted(self.oracle.said)), min_size=2, max_size=4, unique=True)
+            st.lists(st.sampled_from(sorted(self.oracle.statements)), min_size=2, max_size=4, unique=True)
         )
         cut = len(drawn) // 2
         different = kind is DecisionKind.DIFFERENT
         groups = (tuple(drawn[:cut]), tuple(drawn[cut:])) if different else (tuple(drawn),)
         self.tick()
         number = state_decision(self.index, kind, Authority.SOURCE, groups)
-        self.oracle.words[number] = Word(kind, Authority.SOURCE, groups)
+        self.oracle.all_decisions[number] = OracleDecision(kind, Authority.SOURCE, groups)
 
-    @precondition(lambda self: any(not decision.revoked for decision in self.oracle.words.values()))
+    @precondition(lambda self: any(not decision.revoked for decision in self.oracle.all_decisions.values()))
     @rule(data=st.data())
     def undo_a_decision(self, data):
-        numbers = sorted(n for n, decision in self.oracle.words.items() if not decision.revoked)
+        numbers = sorted(n for n, decision in self.oracle.all_decisions.items() if not decision.revoked)
         number = data.draw(st.sampled_from(numbers))
-        decision = self.oracle.words[number]
-        if decision.authority == Authority.SOURCE and decision.said_by is None:
-            if self.oracle.in_force(number):
+        decision = self.oracle.all_decisions[number]
+        if decision.authority == Authority.SOURCE and decision.asserted_by is None:
+            if self.oracle.is_in_force(number):
                 self.tick()
                 state_revoked(self.index, number)
                 self.oracle.revoke(number)
             return
         if any(len([a for a in g if a not in self.oracle.sealed]) < len(g) for g in decision.groups):
             return
-        self.undone(
+        self.undo_decisions(
             lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview),
             [number],
             decision.step,
         )
 
-    @precondition(lambda self: any(w.supersedes and not w.revoked for w in self.oracle.words.values()))
+    @precondition(
+        lambda self: any(w.supersedes and not w.revoked for w in self.oracle.all_decisions.values())
+    )
     @rule()
-    def undo_what_superseded(self):
+    def undo_a_superseding_decision(self):
         number = min(
-            n for n, decision in self.oracle.words.items() if decision.supersedes and not decision.revoked
+            n
+            for n, decision in self.oracle.all_decisions.items()
+            if decision.supersedes and not decision.revoked
         )
-        decision = self.oracle.words[number]
+        decision = self.oracle.all_decisions[number]
         if any(address in self.oracle.sealed for group in decision.groups for address in group):
             return
-        self.undone(
+        self.undo_decisions(
             lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview),
             [number],
             decision.step,
@@ -248,12 +258,12 @@ class Stewards:
     @rule(data=st.data())
     def undo_a_step(self, data):
         step, numbers = data.draw(st.sampled_from(self.steps))
-        decisions = [self.oracle.words[number] for number in numbers]
+        decisions = [self.oracle.all_decisions[number] for number in numbers]
         if any(a in self.oracle.sealed for decision in decisions for g in decision.groups for a in g):
             return
-        unrevoked = [number for number in numbers if not self.oracle.words[number].revoked]
+        unrevoked = [number for number in numbers if not self.oracle.all_decisions[number].revoked]
         if unrevoked:
-            self.undone(
+            self.undo_decisions(
                 lambda preview: undo_step(self.index, OPERATOR, step, preview=preview), unrevoked, step
             )
             return
@@ -276,14 +286,14 @@ class Stewards:
             return merge(self.index, OPERATOR, eids, options, survivor)
 
         try:
-            effect = self.previewed(merge_persons)
+            effect = self.apply_as_previewed(merge_persons)
         except DecisionConflict:
             assert self.oracle.contradicts(DecisionKind.SAME, (records,))
             return
-        self.note(effect, [(DecisionKind.SAME, (records,))])
+        self.record_step(effect, [(DecisionKind.SAME, (records,))])
         remaining = {eid for eid in crosswalk(self.index).values() if eid in eids}
         is_applied = not (effect.awaiting or effect.held_until)
-        if is_applied and not self.oracle.words_meet() and survivor is not None:
+        if is_applied and not self.oracle.has_contradiction() and survivor is not None:
             assert remaining == {survivor}
 
     @precondition(lambda self: self.oracle.active)
@@ -304,11 +314,11 @@ class Stewards:
             )
 
         try:
-            effect = self.previewed(split_person)
+            effect = self.apply_as_previewed(split_person)
         except DecisionConflict:
             assert self.oracle.contradicts(DecisionKind.DIFFERENT, parts)
             return
-        self.note(effect, [(DecisionKind.DIFFERENT, parts)])
+        self.record_step(effect, [(DecisionKind.DIFFERENT, parts)])
 
     @precondition(lambda self: self.oracle.active)
     @rule(data=st.data())
@@ -333,10 +343,10 @@ class Stewards:
             )
 
         try:
-            effect = self.previewed(move_records)
+            effect = self.apply_as_previewed(move_records)
         except DecisionConflict:
             return
-        self.note(
+        self.record_step(
             effect,
             [
                 (DecisionKind.DIFFERENT, (tuple(moved_records), tuple(other_records))),
@@ -355,22 +365,22 @@ class Stewards:
         disclosure_fields = {"disclosed": effect.disclosed, "disclosures": effect.disclosures}
         assert replace(preview, preview=False, step=effect.step, **disclosure_fields) == effect
         self.batches.remove(batch)
-        self.oracle.unhear(batch)
+        self.oracle.remove_load(batch)
 
     @rule(source=st.sampled_from(("sis", "ccwis")))
     def pause_or_resume(self, source):
         self.tick()
         if source in self.oracle.paused:
             resume(self.index, OPERATOR, source)
-            self.oracle.let_go(source)
+            self.oracle.resume_source(source)
         else:
             pause(self.index, OPERATOR, source)
             self.oracle.paused.add(source)
 
-    @precondition(lambda self: self.oracle.said.keys() - self.oracle.sealed)
+    @precondition(lambda self: self.oracle.statements.keys() - self.oracle.sealed)
     @rule(data=st.data(), back=st.booleans())
-    def give_a_new_local_id(self, data, back):
-        records = sorted(self.oracle.said.keys() - self.oracle.sealed)
+    def rekey_a_record(self, data, back):
+        records = sorted(self.oracle.statements.keys() - self.oracle.sealed)
         source, old = data.draw(st.sampled_from(records))
         self.renamed += 1
         new = f"k{self.renamed}"
@@ -381,13 +391,13 @@ class Stewards:
             undo_step(self.index, OPERATOR, result.step)
             return
         self.oracle.rename((source, old), (source, new))
-        self.rekeyed((source, old), (source, new))
+        self.follow_rekey((source, old), (source, new))
         self.rekeys[result.step] = [(source, new), old, new]
 
-    def rekeyed(self, old, new):
+    def follow_rekey(self, old, new):
         """Give every re-key of the record its current address."""
-        for rekey in self.rekeys.values():
-            rekey[0] = new if rekey[0] == old else rekey[0]
+        for entry in self.rekeys.values():
+            entry[0] = new if entry[0] == old else entry[0]
 
     @precondition(lambda self: self.rekeys)
     @rule(data=st.data())
@@ -402,10 +412,10 @@ class Stewards:
         )
         new_ids = [after for s, _, after in own_rekeys if s not in self.undone_rekeys and s != step]
         expected = address[0], new_ids[-1] if new_ids else own_rekeys[0][1]
-        records = {a for word in self.oracle.words.values() for group in word.groups for a in group}
+        records = {a for word in self.oracle.all_decisions.values() for group in word.groups for a in group}
         self.tick()
         if step in self.undone_rekeys or (
-            expected != address and expected in self.oracle.said.keys() | records
+            expected != address and expected in self.oracle.statements.keys() | records
         ):
             with pytest.raises(ConflictError):
                 undo_step(self.index, OPERATOR, step)
@@ -414,14 +424,14 @@ class Stewards:
         self.undone_rekeys.add(step)
         if expected != address:
             self.oracle.rename(address, expected)
-            self.rekeyed(address, expected)
+            self.follow_rekey(address, expected)
 
-    @precondition(lambda self: not self.proposed and not self.frozen())
+    @precondition(lambda self: not self.proposed and not self.is_frozen())
     @rule(data=st.data())
     def propose_and_apply_a_part(self, data):
         """Propose another model and approve some items; the rest is held."""
         self.tick()
-        if self.frozen():
+        if self.is_frozen():
             return  # A window opened while the clock advanced: approved items then wait for its end.
         matcher = next(m for m in self.matchers if m.model.ref != self.index.matcher.model.ref)
         before = crosswalk(self.index)
@@ -439,7 +449,7 @@ class Stewards:
                 eids = {links[r.source, r.local_id] for r in group.records}
                 assert eids == {group.enterprise_id} or (group.enterprise_id is None and len(eids) == 1)
         self.proposed = [(proposal.id, old_index.matcher)]
-        self.hear_holds()
+        self.read_holds()
 
     @precondition(lambda self: self.proposed)
     @rule()
@@ -448,13 +458,13 @@ class Stewards:
         number, matcher = self.proposed.pop()
         roll_back_proposal(self.index, OPERATOR, matcher, number)
         self.index = replace(self.index, matcher=matcher)
-        self.hear_holds()
+        self.read_holds()
 
-    @precondition(lambda self: self.oracle.holding)
+    @precondition(lambda self: self.oracle.hold_decisions)
     @rule(data=st.data(), release=st.booleans())
     def end_a_hold(self, data, release):
         self.tick()
-        number = data.draw(st.sampled_from(sorted(self.oracle.holding)))
+        number = data.draw(st.sampled_from(sorted(self.oracle.hold_decisions)))
         if release:
             release_hold(self.index, OPERATOR, number)
         else:
@@ -462,19 +472,19 @@ class Stewards:
                 last_decision = max((d.id for d in unit.decisions.latest(None, 1)), default=0)
             before = crosswalk(self.index)
             refuse_hold(self.index, OPERATOR, number)
-            if not self.oracle.words_meet():
+            if not self.oracle.has_contradiction():
                 assert crosswalk(self.index) == before
-            for place, (kind, _, groups) in enumerate(self.oracle.holding[number], last_decision + 1):
-                self.oracle.words[place] = Word(kind, Authority.STEWARD, groups)
-        self.hear_holds()
+            for place, (kind, _, groups) in enumerate(self.oracle.hold_decisions[number], last_decision + 1):
+                self.oracle.all_decisions[place] = OracleDecision(kind, Authority.STEWARD, groups)
+        self.read_holds()
 
-    def hear_holds(self):
+    def read_holds(self):
         """Read the current holds as decisions of the least authority."""
-        self.oracle.holding = {}
+        self.oracle.hold_decisions = {}
         for hold in list_holds(self.index, OPERATOR):
             groups = tuple(tuple((r.source, r.local_id) for r in group.records) for group in hold.before)
             decisions = [(DecisionKind.SAME, Authority.HOLD, (group,)) for group in groups if len(group) > 1]
             if len([group for group in groups if group]) > 1:
                 decisions.append((DecisionKind.DIFFERENT, Authority.HOLD, tuple(g for g in groups if g)))
-            holds = self.oracle.holding
+            holds = self.oracle.hold_decisions
             holds[hold.id] = decisions

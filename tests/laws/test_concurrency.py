@@ -10,7 +10,7 @@ from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert, withdraw
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, open_test_index
 from tests.laws.concurrent_processes import upsert_concurrently
 
 TWINS = ("Jayden", "Jaylen")
@@ -134,7 +134,9 @@ def test_concurrent_processes_give_each_person_one_id_and_lose_no_update(tmp_pat
             )
             for n in range(50)
         ]
-        updates = [make_child(f"u{n % 5}", birth_date="2009-09-09", postal_code=f"4400{n}") for n in range(25)]
+        updates = [
+            make_child(f"u{n % 5}", birth_date="2009-09-09", postal_code=f"4400{n}") for n in range(25)
+        ]
         records = [record for pair in zip(person, family, strict=True) for record in pair] + updates
         with following(index) as events_read:
             answers = upsert_concurrently(index, home, database_url, "sis", records)

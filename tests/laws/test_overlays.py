@@ -14,9 +14,9 @@ from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import withdraw
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, make_child, load_rows
+from tests.index import OPERATOR, load_rows, make_child
 from tests.laws.record_strategies import content_to_json
-from tests.laws.test_state_machine import EXAMPLES, Laws, empty_home
+from tests.laws.test_state_machine import EXAMPLES, LawsMachine, empty_home
 
 __all__ = ["empty_home"]
 
@@ -35,7 +35,7 @@ CHANGES = [
 ]
 
 
-class Walk(Laws):
+class OverlayWalk(LawsMachine):
     """Random steps on the machine's index and oracle, which must agree after each."""
 
     def __init__(self, seed: int) -> None:
@@ -44,43 +44,47 @@ class Walk(Laws):
         self.answered = 0
 
     def step(self) -> None:
-        kinds = [self.say] * 9 + [self.say_late] * 3 + [self.withdraw, self.pause, self.load, self.undo_load]
-        if self.oracle.asked:
+        kinds = (
+            [self.send_random_record] * 9
+            + [self.send_late_random_record] * 3
+            + [self.withdraw, self.pause, self.load, self.undo_load]
+        )
+        if self.oracle.records_in_review:
             kinds += [self.answer] * 6
         if self.oracle.released or self.oracle.refused:
             kinds += [self.undo] * 2
         self.random.choice(kinds)()
         self.the_index_verifies()
-        self.what_is_derived_is_what_follows_from_what_was_said_last()
-        self.active_versions_are_the_latest_said()
-        self.enterprise_ids_are_stable_and_answer()
-        self.just_what_waits_is_asked_about()
+        self.derived_data_matches_the_latest_statements()
+        self.active_versions_are_the_latest_statements()
+        self.enterprise_ids_are_stable()
+        self.waiting_overlays_have_tasks()
 
     def content(self):
         return tuple(sorted((CHILD | self.random.choice(CHANGES)).items()))
 
-    def say(self, days: int = 0) -> None:
+    def send_random_record(self, days: int = 0) -> None:
         address, content = self.random.choice(ADDRESSES), self.content()
         self.tick()
         as_of = clock.format_timestamp(self.time - timedelta(days=days))
         self.put(self.index, address, content, as_of)
-        self.oracle.hear(address, as_of, content)
+        self.oracle.add_statement(address, as_of, content)
 
-    def say_late(self) -> None:
-        self.say(self.random.choice([1, 2, 4]))
+    def send_late_random_record(self) -> None:
+        self.send_random_record(self.random.choice([1, 2, 4]))
 
     def withdraw(self) -> None:
         address = self.random.choice(ADDRESSES)
         if address in self.oracle.active:
             as_of = self.tick()
             withdraw(self.index, OPERATOR, *address)
-            self.oracle.hear(address, as_of, None)
+            self.oracle.add_statement(address, as_of, None)
 
     def pause(self) -> None:
         self.tick()
         if "sis" in self.oracle.paused:
             resume(self.index, OPERATOR, "sis")
-            self.oracle.let_go("sis")
+            self.oracle.resume_source("sis")
         else:
             pause(self.index, OPERATOR, "sis")
             self.oracle.paused.add("sis")
@@ -89,11 +93,14 @@ class Walk(Laws):
         self.tick()
         source, content = self.random.choice(ADDRESSES)[0], self.content()
         sent = [
-            make_child(name, **dict.fromkeys(make_child(None)) | content_to_json(content)) for name in ("r1", "r2")
+            make_child(name, **dict.fromkeys(make_child(None)) | content_to_json(content))
+            for name in ("r1", "r2")
         ]
         receipt = load_rows(self.index, source, *sent, as_of=self.time)
         for name in ("r1", "r2"):
-            self.oracle.hear((source, name), clock.format_timestamp(self.time), content, batch=receipt.batch)
+            self.oracle.add_statement(
+                (source, name), clock.format_timestamp(self.time), content, batch=receipt.batch
+            )
         self.batches.append(receipt.batch)
 
     def undo_load(self) -> None:
@@ -101,13 +108,13 @@ class Walk(Laws):
             batch = self.batches.pop(self.random.randrange(len(self.batches)))
             self.tick()
             undo_load(self.index, OPERATOR, batch)
-            self.oracle.unhear(batch)
+            self.oracle.remove_load(batch)
 
     def answer(self) -> None:
-        address = self.random.choice(sorted(self.oracle.asked))
+        address = self.random.choice(sorted(self.oracle.records_in_review))
         release = self.random.random() < 0.5
         give = release_overlay if release else refuse_overlay
-        done = self.previewed(
+        done = self.apply_as_previewed(
             lambda preview: give(self.index, OPERATOR, RecordRef(*address), preview=preview)
         )
         (self.oracle.release if release else self.oracle.refuse)(address, done.step)
@@ -115,13 +122,13 @@ class Walk(Laws):
 
     def undo(self) -> None:
         step = self.random.choice(sorted({**self.oracle.released, **self.oracle.refused}))
-        self.previewed(lambda preview: undo_step(self.index, OPERATOR, step, preview=preview))
+        self.apply_as_previewed(lambda preview: undo_step(self.index, OPERATOR, step, preview=preview))
         self.oracle.undo_answer(step)
 
 
 @pytest.mark.parametrize("seed", range(max(2, EXAMPLES // 4)))
 def test_only_waiting_overlays_are_asked_about_and_the_laws_hold(seed):
-    walk = Walk(seed + 6)
+    walk = OverlayWalk(seed + 6)
     try:
         for _ in range(25):
             walk.step()

@@ -7,7 +7,7 @@ from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert
-from tests.index import OPERATOR, make_child, load_rows, many_children, open_test_index, partition_of
+from tests.index import OPERATOR, load_rows, make_child, many_children, open_test_index, partition_of
 
 SECRET = "5e" * 32
 SHELTER_ADDRESS = {"address_line1": "500 Haven Rd", "postal_code": "43010"}

@@ -46,14 +46,14 @@ from mpi.service.stewardship.decisions import list_decisions
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.serialization import features_from_bytes
 from mpi.standardize.standardizer import standardize
-from tests.index import OPERATOR, make_child, all_keys, crosswalk, load_rows, open_test_index, partition_of
-from tests.laws.assertion_rules import Speakers
-from tests.laws.consent_rules import Owners
+from tests.index import OPERATOR, all_keys, crosswalk, load_rows, make_child, open_test_index, partition_of
+from tests.laws.assertion_rules import AssertionRules
+from tests.laws.consent_rules import ConsentRules
 from tests.laws.decision_rows import decide
 from tests.laws.oracle import Oracle
-from tests.laws.overlay_rules import Overlays
+from tests.laws.overlay_rules import OverlayRules
 from tests.laws.record_strategies import content_to_json, contents, has_stable_meaning
-from tests.laws.steward_rules import Stewards
+from tests.laws.steward_rules import StewardRules
 from tests.models import tiny_model
 
 EXAMPLES = int(os.environ.get("LAWS_EXAMPLES", "8"))
@@ -89,7 +89,7 @@ def pairs_of_blocks(blocks, **_):
     return pa.table(columns, schema=pa.schema([("lo", pa.int64()), ("hi", pa.int64())]))
 
 
-class ByRecord:
+class FakeBatchScorer:
     """Stand-in for the load scorer's DuckDB and Splink, without their start-up time."""
 
     stored_rows = 0
@@ -123,12 +123,12 @@ def empty_home(tmp_path_factory):
     home = tmp_path_factory.mktemp("laws") / "empty"
     with open_test_index(home, *SOURCES, secret=SECRET):
         pass
-    Laws.empty = home
+    LawsMachine.empty = home
     stricter = open_matcher(str(tiny_model(home.parent / "stricter", version="2", link=17.0)))
-    Laws.others = (stricter,)
+    LawsMachine.others = (stricter,)
 
 
-class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
+class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, RuleBasedStateMachine):
     """Steps of sources, stewards and operators on one index, and what must hold after each."""
 
     empty: Path
@@ -142,16 +142,16 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         self.time = START
         self.clock = ExitStack()
         self.clock.enter_context(clock.set_clock(lambda: self.time))
-        self.quicker = [
-            patch.object(pair_scorer, "LoadScorer", partial(ByRecord, self.predicted)),
-            patch.object(engines, "score_stored_pairs", self.predicted),
+        self.speed_patches = [
+            patch.object(pair_scorer, "LoadScorer", partial(FakeBatchScorer, self.score_pairs)),
+            patch.object(engines, "score_stored_pairs", self.score_pairs),
             patch.object(engines, "find_all_candidate_pairs", pairs_of_blocks),
         ]
-        for one in self.quicker:
+        for one in self.speed_patches:
             one.start()
-        self.index = self.opened("index")
+        self.index = self.open_copy("index")
         self.matchers = [self.index.matcher, *self.others]
-        self.oracle = Oracle(another=self.another)
+        self.oracle = Oracle(is_other_child=self.is_other_child)
         self.random = random.Random(0)
         self.batches: list[int] = []
         self.steps: list = []
@@ -161,19 +161,19 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         self.undone_rekeys: set[int] = set()
         self.begun = False
 
-    def predicted(self, model, packed, pairs, floor, *_):
+    def score_pairs(self, model, packed, pairs, floor, *_):
         scorer = next(m.scorer for m in self.matchers if m.model is model)
         rows = (row for batch in packed for row in batch.to_pylist())
         features = {row["unique_id"]: features_from_bytes(row["features"].encode()) for row in rows}
         return predict_by_record(scorer, features, pairs, floor)
 
-    def opened(self, name: str):
+    def open_copy(self, name: str):
         home = self.folder / name
         shutil.copytree(self.empty, home)
         opened = open_index(Settings(home=home, model=None, database_url=None, secret_file=None))
-        return self.moved_to(opened, self.index.matcher) if name != "index" else opened
+        return self.recluster_as_here(opened, self.index.matcher) if name != "index" else opened
 
-    def moved_to(self, index, matcher):
+    def recluster_as_here(self, index, matcher):
         """Re-cluster a fresh index under the model that is in force here."""
         own_matcher = next(m for m in [index.matcher, *self.others] if m.model.ref == matcher.model.ref)
         self.matchers.append(index.matcher)
@@ -182,18 +182,18 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self.make_again()
+            self.rebuild_index()
             self.fresh_indexes_agree()
-            self.every_past_moment_answers_as_it_did(len(self.oracle.moments))
-            while self.quicker:
-                self.quicker.pop().stop()
+            self.past_look_ups_are_unchanged(len(self.oracle.moments))
+            while self.speed_patches:
+                self.speed_patches.pop().stop()
             assert verify(self.index, OPERATOR) == [], "by DuckDB and Splink"
-            Laws.runs += 1
+            LawsMachine.runs += 1
             if COUNTED:
-                print(f"{Laws.runs} runs hold, {Laws.steps_taken} steps", flush=True)
+                print(f"{LawsMachine.runs} runs hold, {LawsMachine.steps_taken} steps", flush=True)
         finally:
             self.index.database.dispose()
-            for one in self.quicker:
+            for one in self.speed_patches:
                 one.stop()
             self.clock.close()
             shutil.rmtree(self.folder)
@@ -213,27 +213,27 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         self.random = random.Random(seed)
 
     @rule(address=addresses, content=contents)
-    def state(self, address, content):
+    def send_record(self, address, content):
         if address[0] in self.oracle.paused and not has_stable_meaning(content):
             return
         as_of = self.tick()
         self.put(self.index, address, content, as_of)
-        self.oracle.hear(address, as_of, content)
+        self.oracle.add_statement(address, as_of, content)
 
-    @precondition(lambda self: self.oracle.said)
+    @precondition(lambda self: self.oracle.statements)
     @rule(data=st.data(), content=contents, days=st.integers(1, 6))
-    def state_late(self, data, content, days):
-        address = data.draw(st.sampled_from(sorted(self.oracle.said)))
+    def send_late_record(self, data, content, days):
+        address = data.draw(st.sampled_from(sorted(self.oracle.statements)))
         if address[0] in self.oracle.paused and not has_stable_meaning(content):
             return
         self.tick()
         as_of = clock.format_timestamp(self.time - timedelta(days=days))
         self.put(self.index, address, content, as_of)
-        self.oracle.hear(address, as_of, content)
+        self.oracle.add_statement(address, as_of, content)
 
     @precondition(lambda self: self.oracle.active)
     @rule(data=st.data())
-    def state_again(self, data):
+    def send_again(self, data):
         address = data.draw(st.sampled_from(sorted(self.oracle.active)))
         content = self.oracle.active[address].content
         # Restated after one of its dates has passed it means something else, and a paused source's record is
@@ -242,15 +242,15 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             return
         as_of = self.tick()
         self.put(self.index, address, content, as_of)
-        self.oracle.hear(address, as_of, content)
+        self.oracle.add_statement(address, as_of, content)
 
     @precondition(lambda self: self.oracle.active)
     @rule(data=st.data())
-    def take_back(self, data):
+    def withdraw_a_record(self, data):
         address = data.draw(st.sampled_from(sorted(self.oracle.active)))
         as_of = self.tick()
         withdraw(self.index, OPERATOR, *address)
-        self.oracle.hear(address, as_of, None)
+        self.oracle.add_statement(address, as_of, None)
 
     @rule(address=addresses, content=contents, kind=st.sampled_from(["sealed", "expunged"]))
     def seal(self, address, content, kind):
@@ -258,7 +258,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             return
         as_of = self.tick()
         self.put(self.index, address, content, as_of, restrictions=[{"kind": kind, "end": "01/31/2041"}])
-        self.oracle.hear(address, as_of, content, sealing=True)
+        self.oracle.add_statement(address, as_of, content, sealing=True)
 
     @rule(
         source=st.sampled_from(SOURCES),
@@ -289,31 +289,35 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             assert (is_full, confirm) == (True, False)
             assert crosswalk(self.index) == before
             return
-        missing = [a for a in self.oracle.said if a[0] == source and a[1] not in file] if is_full else []
+        missing = (
+            [a for a in self.oracle.statements if a[0] == source and a[1] not in file] if is_full else []
+        )
         for name, content in file.items():
-            self.oracle.hear((source, name), clock.format_timestamp(moment), content, batch=receipt.batch)
+            self.oracle.add_statement(
+                (source, name), clock.format_timestamp(moment), content, batch=receipt.batch
+            )
         for address in missing:
-            self.oracle.hear(address, clock.format_timestamp(moment), None, batch=receipt.batch)
+            self.oracle.add_statement(address, clock.format_timestamp(moment), None, batch=receipt.batch)
         self.batches.append(receipt.batch)
 
     @rule(apply=st.booleans())
-    def think_through(self, apply):
+    def recluster_again(self, apply):
         self.tick()
         before = crosswalk(self.index)
         assert recluster(self.index, OPERATOR, self.index.matcher, apply=apply).is_empty
         assert crosswalk(self.index) == before
 
     @rule()
-    def make_again(self):
+    def rebuild_index(self):
         self.tick()
         before = crosswalk(self.index)
-        tasks, asked = list_review_tasks(self.index, OPERATOR), self.asked()
+        tasks, asked = list_review_tasks(self.index, OPERATOR), self.all_tasks()
         rebuild(self.index, OPERATOR)
         assert crosswalk(self.index) == before
         assert list_review_tasks(self.index, OPERATOR) == tasks
-        assert self.asked() == asked
+        assert self.all_tasks() == asked
 
-    def asked(self):
+    def all_tasks(self):
         """Return every task in full, with its question, harm and pattern."""
         with self.index.database.read(OPERATOR) as unit:
             return unit.tasks.all()
@@ -329,24 +333,24 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             as_of = self.tick(0)
             content = tuple((n, flags if n == "flags" else value) for n, value in statement.content)
             self.put(self.index, address, content, max(as_of, statement.as_of))
-            self.oracle.hear(address, max(as_of, statement.as_of), content)
+            self.oracle.add_statement(address, max(as_of, statement.as_of), content)
         if all(has_stable_meaning(statement.content) for statement in active.values()):
             assert crosswalk(self.index) == before
 
     @rule()
     def fresh_indexes_agree(self):
-        fresh = self.opened(f"fresh-{len(list(self.folder.iterdir()))}")
+        fresh = self.open_copy(f"fresh-{len(list(self.folder.iterdir()))}")
         try:
-            self.load_into(fresh)
+            self.load_final_state(fresh)
             assert partition_of(fresh) == partition_of(self.index)
         finally:
             fresh.database.dispose()
 
-    def load_into(self, fresh) -> None:
+    def load_final_state(self, fresh) -> None:
         """Load only the final state, in random order; inactive records only as members of decisions."""
         active = self.oracle.active
-        hold_decisions = [word for words in self.oracle.holding.values() for word in words]
-        decisions = [*self.oracle.decisions.values(), *hold_decisions]
+        hold_decisions = [word for words in self.oracle.hold_decisions.values() for word in words]
+        decisions = [*self.oracle.decisions_in_force.values(), *hold_decisions]
         members = {a for _, _, groups in decisions for group in groups for a in group}
         order = [*active, *sorted(members - active.keys())]
         self.random.shuffle(order)
@@ -378,9 +382,9 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             )
 
     @invariant()
-    def a_step_is_counted(self):
+    def count_step(self):
         """Count each step; invariants also run once before the first step."""
-        Laws.steps_taken += self.begun
+        LawsMachine.steps_taken += self.begun
         self.begun = True
 
     @invariant()
@@ -388,11 +392,11 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         assert verify(self.index, OPERATOR) == []
 
     @invariant()
-    def what_is_derived_is_what_follows_from_what_was_said_last(self):
+    def derived_data_matches_the_latest_statements(self):
         model, scorer = self.index.matcher.model, self.index.matcher.scorer
         with self.index.database.read(OPERATOR) as unit:
             config_id = self.index.config_id(unit)
-            meant = self.meant(unit)
+            meant = self.expected_features(unit)
             assert {
                 r: features_from_bytes(f) for r, f in unit.derived_data.iterate_features(config_id)
             } == meant
@@ -412,7 +416,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             }
             assert unit.derived_data.all_edges(config_id) == edges
 
-    def meant(self, unit):
+    def expected_features(self, unit):
         """Return features by record, derived only from each source's latest statements."""
         features = {}
         for (source, local_id), statement in self.oracle.active.items():
@@ -427,7 +431,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         return features
 
     @invariant()
-    def active_versions_are_the_latest_said(self):
+    def active_versions_are_the_latest_statements(self):
         active = self.oracle.active
         links = crosswalk(self.index)
         assert set(links) == set(active)
@@ -440,25 +444,25 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
                 assert shown_record.get(name) == content[name]
 
     @invariant()
-    def enterprise_ids_are_stable_and_answer(self):
-        self.hear_words()
+    def enterprise_ids_are_stable(self):
+        self.read_decision_states()
         links = crosswalk(self.index)
-        self.oracle.learn(clock.format_timestamp(self.time), links)
+        self.oracle.check_stable_ids(clock.format_timestamp(self.time), links)
         self.oracle.check_stewards_rule(links)
-        for eid, standing in self.oracle.standing.items():
+        for eid, standing in self.oracle.status_by_person.items():
             view = look_up_person(self.index, OPERATOR, eid)
-            assert view.status == standing, (view, self.oracle.held[eid])
-            expected = self.oracle.now_of(eid, links) if standing == "retired" else {eid}
+            assert view.status == standing, (view, self.oracle.records_by_person[eid])
+            expected = self.oracle.successors(eid, links) if standing == "retired" else {eid}
             assert set(view.now) == expected
 
     @invariant()
-    def some_past_moment_answers_as_it_did(self):
-        self.every_past_moment_answers_as_it_did(2)
+    def some_past_look_ups_are_unchanged(self):
+        self.past_look_ups_are_unchanged(2)
 
-    def every_past_moment_answers_as_it_did(self, max_moments: int) -> None:
+    def past_look_ups_are_unchanged(self, max_moments: int) -> None:
         by_time = dict(self.oracle.moments)
         for at in self.random.sample(sorted(by_time), min(max_moments, len(by_time))):
-            for address in self.oracle.said.keys() - self.oracle.sealed:
+            for address in self.oracle.statements.keys() - self.oracle.sealed:
                 try:
                     person = look_up(self.index, OPERATOR, *address, at).enterprise_id
                 except NotFoundError:
@@ -482,7 +486,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         }
         for task in list_review_tasks(self.index, OPERATOR):
             shown_records |= {(label.source, label.local_id) for label in task.records}
-        for eid in self.oracle.standing:
+        for eid in self.oracle.status_by_person:
             shown_records |= {
                 (r.source, r.local_id) for r in look_up_person(self.index, OPERATOR, eid).records
             }
@@ -497,7 +501,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         assert {person.enterprise_id for person in search_persons(self.index, OPERATOR, query)} <= links
 
 
-TestLaws = Laws.TestCase
+TestLaws = LawsMachine.TestCase
 TestLaws.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,

@@ -21,7 +21,7 @@ _INSTALL_TIMEOUT_S = 600
 _APT = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "-qq", "-y")
 
 
-class NoBrowser(RuntimeError):  # noqa: N818 - says what is missing
+class NoBrowserError(RuntimeError):
     """No Chromium is installed, and none could be installed."""
 
 
@@ -37,7 +37,7 @@ def find_chromium() -> str:
             subprocess.run(command, check=False, capture_output=True, timeout=_INSTALL_TIMEOUT_S)
         path = _find_on_path()
     if path is None:
-        raise NoBrowser(
+        raise NoBrowserError(
             "the pages are tested in a real Chromium, and none is on the PATH "
             f"(looked for {', '.join(NAMES)}): install it (Debian: apt-get install chromium)"
         )

@@ -5,7 +5,7 @@ All of these tests are marked ``slow``. Without a browser they fail, and say wha
 
 import pytest
 
-from tests.pages.chromium import NoBrowser, browsing
+from tests.pages.chromium import NoBrowserError, browsing
 from tests.pages.desk import open_desk
 
 
@@ -17,7 +17,7 @@ def chromium():
     try:
         with browsing() as browser:
             yield browser
-    except NoBrowser as error:
+    except NoBrowserError as error:
         pytest.fail(str(error), pytrace=False)
 
 
@@ -29,7 +29,7 @@ def desk(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def shown(tmp_path_factory):
+def shown_desk(tmp_path_factory):
     """Open a desk for tests that only read."""
     with open_desk(tmp_path_factory.mktemp("desk"), full=True) as new_desk:
         yield new_desk

@@ -23,7 +23,7 @@ from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, report_link
-from tests.index import make_child, crosswalk, load_rows, many_children, open_test_index
+from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index
 from tests.unit.api.live import serving
 
 PASSWORD = "a river runs under nine bridges"
@@ -115,7 +115,9 @@ def _add_more_questions(index):
         load_rows(index, source, *children)
     # An overlay: the source sends another child under a known local ID.
     load_rows(
-        index, "sis", make_child("became", first_name="Rosalind", last_name="Ferrars", birth_date="2010-01-02")
+        index,
+        "sis",
+        make_child("became", first_name="Rosalind", last_name="Ferrars", birth_date="2010-01-02"),
     )
     overlaid = make_child(
         "became", first_name="Tobias", last_name="Quillfeather", birth_date="2015-08-19", sex="M"

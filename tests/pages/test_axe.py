@@ -13,14 +13,14 @@ LOOKS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS)
-def test_no_page_has_axe_violations_or_exceeds_the_screen_width(chromium, shown, look):
+def test_no_page_has_axe_violations_or_exceeds_the_screen_width(chromium, shown_desk, look):
     problems = []
-    for name, role, path in every_page(shown):
+    for name, role, path in every_page(shown_desk):
         context = chromium.new_context(**LOOKS[look])
         if role is not None:
-            context.add_cookies([{"name": "mpi-acting-as", "value": role, "url": shown.open_url}])
+            context.add_cookies([{"name": "mpi-acting-as", "value": role, "url": shown_desk.open_url}])
         page = context.new_page()
-        answer = page.goto(f"{shown.url if role is None else shown.open_url}{path}")
+        answer = page.goto(f"{shown_desk.url if role is None else shown_desk.open_url}{path}")
         if answer.status >= 500:
             problems.append(f"{name}: {answer.status}")
         violations = Axe().run(page, options=RULES).response["violations"]

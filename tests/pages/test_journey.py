@@ -204,9 +204,7 @@ def test_a_question_claimed_by_somebody_else_can_only_be_read(desk, person):
 
 
 @SLOW
-def test_an_expired_lease_frees_the_question_and_a_late_answer_is_refused(
-    desk, person
-):
+def test_an_expired_lease_frees_the_question_and_a_late_answer_is_refused(desk, person):
     ida, jon = person("ida"), person("jon")
     ida.press("c")
     question_url = ida.page.url.partition("?")[0]

@@ -1,4 +1,4 @@
-"""One live server for the whole folder: tests share it and keep apart by local IDs and names of their own.
+"""Live server for the API tests; tests share it and use separate local IDs and names.
 
 ``index`` is the index behind it, ``call`` a client that may do everything, ``people`` a server with open
 pages. A test that needs another state of the index makes its own.
@@ -13,8 +13,8 @@ from tests.unit.api.live import a_key, calling
 
 @pytest.fixture(scope="session")
 def index(tmp_path_factory):
-    with open_test_index(tmp_path_factory.mktemp("api"), "D01", "CCWIS") as made:
-        yield made
+    with open_test_index(tmp_path_factory.mktemp("api"), "D01", "CCWIS") as new_index:
+        yield new_index
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A live server on loopback, as callers meet it: paths arrive raw, bodies in pieces."""
+"""Live server on loopback, as callers meet it: raw paths, and bodies in chunks."""
 
 import socket
 import threading
@@ -27,14 +27,14 @@ def a_key(index, name: str, actions=frozenset(Action), sources=None) -> str:
 
 @contextmanager
 def serving(app):
-    """Serve the application; yields its base URL."""
+    """Serve the application and yield its base URL."""
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(app, access_log=False, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    until = time.monotonic() + PATIENCE_S
-    while not server.started and time.monotonic() < until:
+    deadline = time.monotonic() + PATIENCE_S
+    while not server.started and time.monotonic() < deadline:
         time.sleep(0.005)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -46,32 +46,32 @@ def serving(app):
 
 @contextmanager
 def calling(app, key: str | None):
-    """Serve the application and yield a client that bears a key."""
+    """Serve the application and yield a client that has a key."""
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     with serving(app) as url, httpx.Client(base_url=url, headers=headers, timeout=30) as client:
         yield client
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, object]:
-    """The problem that a call was answered with, which must be the one expected."""
+    """Return the problem of an answer, after checking it."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    told = answer.json()
-    assert told["type"] == f"urn:mpi:problem:{code}"
-    assert told["status"] == status
-    assert told["title"]
-    assert told["detail"]
-    assert told["instance"] == f"urn:uuid:{answer.headers['x-request-id']}"
-    return told
+    body = answer.json()
+    assert body["type"] == f"urn:mpi:problem:{code}"
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    assert body["instance"] == f"urn:uuid:{answer.headers['x-request-id']}"
+    return body
 
 
 def raw(url: str, data: bytes) -> bytes:
-    """Send bytes as they are and read the answer to its end."""
+    """Send bytes unchanged and read the answer to its end."""
     host, port = url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         answer = b""
-        while piece := connection.recv(65536):
-            answer += piece
+        while chunk := connection.recv(65536):
+            answer += chunk
     return answer

@@ -1,4 +1,4 @@
-"""docs/api.md: every example runs against a live server and is answered in the shape that it shows."""
+"""Every example of docs/api.md runs against a live server and is answered in the shown shape."""
 
 import json
 import os
@@ -23,9 +23,9 @@ NOT_OVER_HTTP = {MpiError, LoadHeld, ModelError, FileError, MappingError}
 
 
 def shape(value):
-    """What an answer is made of: names and kinds, a list by its first element."""
+    """Return the shape of a value: names and types, a list by its first element."""
     if isinstance(value, dict):
-        return {name: shape(each) for name, each in value.items()}
+        return {name: shape(member) for name, member in value.items()}
     if isinstance(value, list):
         return [shape(value[0])] if value else []
     return (
@@ -39,16 +39,18 @@ def test_every_example_runs_and_is_answered_as_shown(tmp_path):
         open_test_index(tmp_path, "D01-SIS", "CCWIS") as index,
         calling(create_app(index), a_key(index, "docs")) as call,
     ):
-        call.put("/v1/sources/D01-SIS/records/12346", json=make_child(None, first_name="Zoe", last_name="Quist"))
+        call.put(
+            "/v1/sources/D01-SIS/records/12346", json=make_child(None, first_name="Zoe", last_name="Quist")
+        )
         environment = os.environ | {"MPI": str(call.base_url).rstrip("/"), "KEY": "mpi_test_docs"}
-        for command, shown in EXAMPLES:
-            ran = subprocess.run(
+        for command, expected in EXAMPLES:
+            process = subprocess.run(
                 ["sh", "-c", command], env=environment, capture_output=True, text=True, timeout=30, check=True
             )
-            answered = json.loads(ran.stdout)
-            assert shape(answered) == shape(json.loads(shown)), command
-            if isinstance(answered, dict) and "D01%2F12345" in command:
-                environment["EID"] = answered["enterprise_id"]
+            answer = json.loads(process.stdout)
+            assert shape(answer) == shape(json.loads(expected)), command
+            if isinstance(answer, dict) and "D01%2F12345" in command:
+                environment["EID"] = answer["enterprise_id"]
     assert len(EXAMPLES) == 19
 
 
@@ -63,12 +65,14 @@ def test_every_route_is_shown():
         assert stem in PAGE, path
 
 
-def test_every_error_that_can_be_answered_is_listed_with_its_status():
-    for kind, (status, _) in STATUS_BY_ERROR.items():
-        if kind not in NOT_OVER_HTTP:
-            assert re.search(rf"^\| `{kind.code}` \| {status.value} \|", PAGE, re.MULTILINE), kind
+def test_every_error_is_listed_with_its_status():
+    for error_class, (status, _) in STATUS_BY_ERROR.items():
+        if error_class not in NOT_OVER_HTTP:
+            assert re.search(rf"^\| `{error_class.code}` \| {status.value} \|", PAGE, re.MULTILINE), (
+                error_class
+            )
 
 
-def test_the_enterprise_ids_shown_are_valid_but_for_the_one_shown_as_wrong():
-    for each in set(re.findall(r"\bT[0-9A-Z]{3}-[0-9A-Z]{4}-[0-9A-Z]{4}\b", PAGE)) - {"T7K3-M92Q-X0HA"}:
-        assert eid.parse_eid(each) == each
+def test_the_enterprise_ids_shown_are_valid_except_the_invalid_example():
+    for shown_id in set(re.findall(r"\bT[0-9A-Z]{3}-[0-9A-Z]{4}-[0-9A-Z]{4}\b", PAGE)) - {"T7K3-M92Q-X0HA"}:
+        assert eid.parse_eid(shown_id) == shown_id

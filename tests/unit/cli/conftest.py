@@ -21,7 +21,7 @@ HEADER = "local_id,first_name,last_name,birth_date,postal_code\n"
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     """The result of a command."""
 
     code: int
@@ -50,7 +50,7 @@ def template(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def blank(tmp_path, monkeypatch) -> Path:
+def empty_home(tmp_path, monkeypatch) -> Path:
     """A home folder that does not exist yet."""
     for name in [name for name in os.environ if name.startswith("MPI_")]:
         monkeypatch.delenv(name)
@@ -61,29 +61,29 @@ def blank(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def home(blank, template) -> Path:
+def home(empty_home, template) -> Path:
     """A home with a test index and the sources sis and ccwis."""
-    shutil.copytree(template / "home", blank)
-    return blank
+    shutil.copytree(template / "home", empty_home)
+    return empty_home
 
 
 @pytest.fixture
 def mpi(capfd, monkeypatch):
     """Run a command in this process."""
 
-    def command(*arguments: str, send: object = None) -> Ended:
+    def command(*arguments: str, send: object = None) -> CommandResult:
         text = send if isinstance(send, str) else json.dumps(send)
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
         capfd.readouterr()
         code = run(arguments)
         captured = capfd.readouterr()
-        return Ended(int(code), captured.out, captured.err)
+        return CommandResult(int(code), captured.out, captured.err)
 
     return command
 
 
 @pytest.fixture
-def a_file(tmp_path):
+def write_csv(tmp_path):
     """Write a CSV file of canonical rows, ``local_id,first_name,last_name,birth_date,postal_code``."""
 
     def write(*rows: str, name: str = "file.csv") -> str:

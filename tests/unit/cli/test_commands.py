@@ -21,17 +21,17 @@ def resolve_ana(mpi, source="sis", local_id="1", **changes):
     return mpi("resolve", "--json", send={"source": source, "local_id": local_id, **ANA, **changes}).json
 
 
-def test_init_shows_the_key_once_and_names_the_home_folder(mpi, blank):
+def test_init_shows_the_key_once_and_names_the_home_folder(mpi, empty_home):
     result = mpi("init", "--test", "--json")
     assert result.code == 0
-    assert result.json["home"] == str(blank)
+    assert result.json["home"] == str(empty_home)
     assert result.json["api_key"].startswith("mpi_")
-    assert stat.S_IMODE(blank.stat().st_mode) == 0o700
-    database = (blank / "mpi.db").read_bytes()
+    assert stat.S_IMODE(empty_home.stat().st_mode) == 0o700
+    database = (empty_home / "mpi.db").read_bytes()
     assert result.json["api_key"].encode() not in database
 
 
-def test_init_names_the_next_steps(mpi, blank):
+def test_init_names_the_next_steps(mpi, empty_home):
     result = mpi("init")
     assert "mpi source add CODE" in result.out
     assert "api key" in result.out
@@ -56,7 +56,7 @@ def test_init_beside_an_older_index_is_refused_and_changes_nothing(mpi, home):
     database.dispose()
 
 
-def test_only_ids_of_a_test_index_are_marked(mpi, blank):
+def test_only_ids_of_a_test_index_are_marked(mpi, empty_home):
     mpi("init")
     mpi("source", "add", "sis")
     assert not resolve_ana(mpi)["enterprise_id"].startswith("T")
@@ -251,10 +251,10 @@ def test_spark_requires_a_cluster_address(mpi, home, command):
     assert "MPI_SPARK_MASTER" in result.err
 
 
-def test_a_long_plan_is_shortened_for_people_and_complete_as_json(mpi, home, tmp_path, a_file):
+def test_a_long_plan_is_shortened_for_people_and_complete_as_json(mpi, home, tmp_path, write_csv):
     birth_days = [(f"2010-{1 + n // 20:02}-{1 + n % 20:02}", n) for n in range(25)]
-    mpi("ingest", a_file(*(f"{n},Ana,Lopez,{day}," for day, n in birth_days)), "--source", "sis")
-    mpi("ingest", a_file(*(f"{n},Anna,Lopezz,{day}," for day, n in birth_days)), "--source", "ccwis")
+    mpi("ingest", write_csv(*(f"{n},Ana,Lopez,{day}," for day, n in birth_days)), "--source", "sis")
+    mpi("ingest", write_csv(*(f"{n},Anna,Lopezz,{day}," for day, n in birth_days)), "--source", "ccwis")
     lenient_model = str(tiny_model(tmp_path / "bolder", name="bolder", link=6.0))
     plan = mpi("recluster", "--model", lenient_model, "--json").json
     assert (plan["merge"], len(plan["changes"])) == (25, 25)
@@ -290,9 +290,9 @@ def test_the_database_is_checked_and_upgraded(mpi, home):
     assert mpi("db", "upgrade", "--json").json == {"before": "current", "now": "current"}
 
 
-def test_an_upgrade_creates_no_index(mpi, blank):
+def test_an_upgrade_creates_no_index(mpi, empty_home):
     assert mpi("db", "upgrade").code == 10
-    assert not blank.exists()
+    assert not empty_home.exists()
 
 
 def test_serve_refuses_an_address_that_others_can_reach(mpi, home):

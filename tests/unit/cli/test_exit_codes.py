@@ -118,7 +118,7 @@ def test_an_invalid_command_line_gives_one_error_line_that_points_to_help(mpi, h
     assert "--help" in result.err
 
 
-def test_without_an_index_every_command_names_init(mpi, blank):
+def test_without_an_index_every_command_names_init(mpi, empty_home):
     for arguments in (("verify",), ("report",), ("source", "list"), ("db", "check"), ("recluster",)):
         result = mpi(*arguments)
         assert result.code == 10, arguments
@@ -138,7 +138,7 @@ def test_an_index_keeps_its_model_when_the_source_folder_changes(mpi, home, tmp_
     assert mpi("report").code == 0
 
 
-def test_a_new_index_with_a_corrupt_model_folder_is_refused(mpi, blank, tmp_path):
+def test_a_new_index_with_a_corrupt_model_folder_is_refused(mpi, empty_home, tmp_path):
     (tmp_path / "model" / "settings.json").write_text("{}")
     result = mpi("init")
     assert result.code == 9
@@ -263,9 +263,9 @@ def test_a_load_on_a_full_disk_keeps_nothing_and_gives_one_error_line(mpi, home,
     assert mpi("ingest", large_file, "--source", "sis", "--json").json["created"] == 1_500
 
 
-def test_an_export_on_a_full_disk_leaves_the_earlier_file(mpi, home, tmp_path, a_file):
+def test_an_export_on_a_full_disk_leaves_the_earlier_file(mpi, home, tmp_path, write_csv):
     rows = [f"{'x' * 190}{number},,Lopez,," for number in range(400)]
-    mpi("ingest", a_file(*rows), "--source", "sis")
+    mpi("ingest", write_csv(*rows), "--source", "sis")
     (tmp_path / "x.csv").write_text("earlier")
     limit = 2**15 + 1000  # SQLite's own shared memory takes 2**15
     code, _out, err = run_mpi(
@@ -292,7 +292,7 @@ def test_a_closed_output_pipe_is_no_error(home, monkeypatch, unbuffered):
     assert (code, err) == (141, "")
 
 
-def test_help_lists_every_command(mpi, blank):
+def test_help_lists_every_command(mpi, empty_home):
     result = mpi("--help")
     assert result.code == 0
     for path in COMMANDS:
@@ -301,7 +301,7 @@ def test_help_lists_every_command(mpi, blank):
 
 
 @pytest.mark.parametrize("path", [path for path, entry in COMMANDS.items() if entry.target])
-def test_the_help_of_a_command_begins_with_its_line_in_the_list(mpi, blank, path):
+def test_the_help_of_a_command_begins_with_its_line_in_the_list(mpi, empty_home, path):
     result = mpi(*path.split(), "--help")
     assert result.code == 0
     assert " ".join(COMMANDS[path].help.split()) in " ".join(result.out.split())
@@ -343,7 +343,7 @@ def test_the_shell_completes_commands_and_options():
     assert "--snapshot" in completions("mpi ingest --sn")
 
 
-def test_the_manual_has_every_command_option_and_exit_code(mpi, blank):
+def test_the_manual_has_every_command_option_and_exit_code(mpi, empty_home):
     manual = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
     for path, entry in COMMANDS.items():
         if entry.target is None:

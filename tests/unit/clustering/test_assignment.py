@@ -96,7 +96,8 @@ def histories(draw):
     retired_persons = draw(st.lists(st.integers(10, 14), max_size=3, unique=True))
     history += [retired(p, *draw(st.lists(st.sampled_from(records), min_size=1))) for p in retired_persons]
     survivor = {
-        person: SurvivorKey(draw(st.booleans()), draw(st.integers(0, 3))) for person in [*owners, *retired_persons]
+        person: SurvivorKey(draw(st.booleans()), draw(st.integers(0, 3)))
+        for person in [*owners, *retired_persons]
     }
     return [tuple(sorted(group)) for group in groups.values()], history, survivor
 

@@ -73,8 +73,12 @@ def test_a_best_record_does_not_support_a_stranger_of_the_other():
 
 def partition_strangers(weights, *, uncorroborated=(), opposed=()):
     whole = component(weights)
-    uncorroborated_pairs, opposed_pairs = (frozenset(order_pair(*edge) for edge in edges) for edges in (uncorroborated, opposed))
-    return partition(Component(whole.records, whole.weights, (), 0.0, uncorroborated_pairs, opposed_pairs), THRESHOLDS)
+    uncorroborated_pairs, opposed_pairs = (
+        frozenset(order_pair(*edge) for edge in edges) for edges in (uncorroborated, opposed)
+    )
+    return partition(
+        Component(whole.records, whole.weights, (), 0.0, uncorroborated_pairs, opposed_pairs), THRESHOLDS
+    )
 
 
 def test_two_strangers_with_one_name_and_birth_date_make_each_other_doubtful():
@@ -101,7 +105,9 @@ def test_several_records_do_not_support_a_stranger_with_their_name_and_birth_dat
     own_pairs = {order_pair(a, b): 25.0 for a, b in combinations((1, 2, 3), 2)}
     uncorroborated = [(1, 4), (2, 4)]
     result = partition_strangers(
-        {**own_pairs, **dict.fromkeys(uncorroborated, 20.0), (3, 4): 11.0}, uncorroborated=uncorroborated, opposed=[(3, 4)]
+        {**own_pairs, **dict.fromkeys(uncorroborated, 20.0), (3, 4): 11.0},
+        uncorroborated=uncorroborated,
+        opposed=[(3, 4)],
     )
     assert result.clusters == ((1, 2, 3), (4,))
 

@@ -21,7 +21,9 @@ keys = st.integers(-(2**63), 2**63 - 1)
 low_numbers = st.integers(0, 30)
 hub_numbers = st.integers(0, 2)
 edges = (
-    st.tuples(st.one_of(low_numbers, hub_numbers), low_numbers).filter(lambda ends: ends[0] != ends[1]).map(lambda e: order_pair(*e))
+    st.tuples(st.one_of(low_numbers, hub_numbers), low_numbers)
+    .filter(lambda ends: ends[0] != ends[1])
+    .map(lambda e: order_pair(*e))
 )
 pair_sets = st.sets(edges, max_size=60)
 small_pair_sets = st.sets(edges, max_size=6)
@@ -147,7 +149,9 @@ def test_a_change_reports_every_renamed_question(pairs, added, removed):
 def _questions_after_change(before, after):
     """Return the questions that remain and those that the change regroups."""
     changed = {end for pair in before ^ after for end in pair}
-    regrouped = regroup_questions(ReviewPairGraph.from_pairs(before), ReviewPairGraph.from_pairs(after), changed)
+    regrouped = regroup_questions(
+        ReviewPairGraph.from_pairs(before), ReviewPairGraph.from_pairs(after), changed
+    )
     return {pair: question for pair, question in group(before).items() if pair in after} | regrouped
 
 

@@ -39,12 +39,14 @@ def test_files_without_duplicates_overlap_with_each_other_and_not_with_themselve
 
 
 def test_a_file_with_many_duplicates_keeps_its_pairs():
-    without_duplicates, with_duplicates = (estimate_priors(*two_censuses(twice=twice), PRIOR) for twice in (0, 200))
+    without_duplicates, with_duplicates = (
+        estimate_priors(*two_censuses(twice=twice), PRIOR) for twice in (0, 200)
+    )
     assert with_duplicates.get_shift(0, 1) > without_duplicates.get_shift(0, 1) + 5
     assert share(with_duplicates, 0, 1) == pytest.approx(200 / math.comb(600, 2), rel=0.15)
-    assert with_duplicates.get_shift(400, 401) == pytest.approx(without_duplicates.get_shift(400, 401), abs=0.5), (
-        "the other file is as it was"
-    )
+    assert with_duplicates.get_shift(400, 401) == pytest.approx(
+        without_duplicates.get_shift(400, 401), abs=0.5
+    ), "the other file is as it was"
 
 
 def test_two_sources_with_too_few_records_get_the_overall_share():
@@ -69,7 +71,9 @@ def test_calibrated_weights_under_another_prior_return_the_true_share():
     spread, records, true_share = 6.0, 320, 1 / 500
     mean = spread * spread * math.log(2) / 2
     pairs = [(left, right) for right in range(records) for left in range(right)]
-    edges = {pair: FITTED + draw.gauss(mean if draw.random() < true_share else -mean, spread) for pair in pairs}
+    edges = {
+        pair: FITTED + draw.gauss(mean if draw.random() < true_share else -mean, spread) for pair in pairs
+    }
     priors = estimate_priors(edges, dict.fromkeys(range(records), "one"), PRIOR)
     assert share(priors, 0, 1) == pytest.approx(true_share, rel=0.25)
 
@@ -79,8 +83,12 @@ def test_record_order_and_numbers_have_no_effect():
     shuffled = list(source)
     random.Random(1).shuffle(shuffled)
     renumbered = dict(zip(source, shuffled, strict=True))
-    renumbered_edges = {tuple(sorted((renumbered[a], renumbered[b]))): bits for (a, b), bits in reversed(edges.items())}
-    second_priors = estimate_priors(renumbered_edges, {renumbered[record]: code for record, code in source.items()}, PRIOR)
+    renumbered_edges = {
+        tuple(sorted((renumbered[a], renumbered[b]))): bits for (a, b), bits in reversed(edges.items())
+    }
+    second_priors = estimate_priors(
+        renumbered_edges, {renumbered[record]: code for record, code in source.items()}, PRIOR
+    )
     assert second_priors.shifts == estimate_priors(edges, source, PRIOR).shifts
 
 

@@ -72,7 +72,9 @@ def test_the_chosen_value_was_stated_and_no_stated_value_is_lost(values, rule):
     chosen = choose_value(values, rule)
     assert {chosen.stated, *chosen.agreeing, *chosen.others} == set(values)
     listed = choose_all_values(values, rule, DAY)
-    assert {value for chosen_value in listed for value in (chosen_value.stated, *chosen_value.agreeing)} == set(values)
+    assert {
+        value for chosen_value in listed for value in (chosen_value.stated, *chosen_value.agreeing)
+    } == set(values)
     assert len({chosen_value.stated.comparable for chosen_value in listed}) == len(listed)
 
 

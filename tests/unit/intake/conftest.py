@@ -14,7 +14,7 @@ from mpi.intake.rows import CanonicalRow, RejectedRow
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Callable[..., FileRows]:
+def open_content(tmp_path: Path) -> Callable[..., FileRows]:
     def open_file_content(
         content: bytes | str, name: str = "file.csv", mapping: FileMapping | None = None
     ) -> FileRows:
@@ -26,12 +26,12 @@ def opened(tmp_path: Path) -> Callable[..., FileRows]:
 
 
 @pytest.fixture
-def read(opened: Callable[..., FileRows]) -> Callable[..., list[CanonicalRow | RejectedRow]]:
-    return lambda *args, **kwargs: list(opened(*args, **kwargs))
+def read_content(open_content: Callable[..., FileRows]) -> Callable[..., list[CanonicalRow | RejectedRow]]:
+    return lambda *args, **kwargs: list(open_content(*args, **kwargs))
 
 
 @pytest.fixture
-def mapped(tmp_path: Path) -> Callable[[str], FileMapping]:
+def make_mapping(tmp_path: Path) -> Callable[[str], FileMapping]:
     def load(text: str) -> FileMapping:
         path = tmp_path / "layout.toml"
         path.write_text(text, encoding="utf-8")

@@ -4,7 +4,9 @@ from mpi.domain.errors import FileError
 from mpi.intake.reader import open_file
 
 
-def afcars_xml(record, head="<E1_title_iv_agency>39</E1_title_iv_agency><E2_report_date>202503</E2_report_date>"):
+def afcars_xml(
+    record, head="<E1_title_iv_agency>39</E1_title_iv_agency><E2_report_date>202503</E2_report_date>"
+):
     return (
         '<acf:data xmlns:acf="http://www.acf.hhs.gov">'
         f"{head}<records><record>{record}</record></records></acf:data>"
@@ -13,13 +15,13 @@ def afcars_xml(record, head="<E1_title_iv_agency>39</E1_title_iv_agency><E2_repo
 
 @pytest.fixture
 def read_fields(tmp_path):
-    def read(content):
+    def read_content(content):
         path = tmp_path / "f.xml"
         path.write_text(content, encoding="utf-8")
         (row,) = open_file(path, None, None)
         return row.fields
 
-    return read
+    return read_content
 
 
 CHILD = "<E4_child_record_number>R1</E4_child_record_number>"
@@ -89,6 +91,8 @@ def test_removals_become_foster_care_flags_and_placements(read_fields):
 
 
 def test_a_file_without_header_or_of_another_kind(read_fields):
-    assert read_fields(afcars_xml(CHILD, head="<E2_report_date>202513</E2_report_date>")) == {"local_id": "R1"}
+    assert read_fields(afcars_xml(CHILD, head="<E2_report_date>202513</E2_report_date>")) == {
+        "local_id": "R1"
+    }
     with pytest.raises(FileError, match="not AFCARS's data"):
         read_fields("<other/>")

@@ -104,7 +104,9 @@ def test_characteristics_and_programs_become_flags_but_immigration_does_not(read
         students=interchange("Student", student(), student("2")),
         programs=interchange(
             "StudentProgram",
-            student_association("StudentHomelessProgramAssociation", "1", "<BeginDate>2024-09-01</BeginDate>"),
+            student_association(
+                "StudentHomelessProgramAssociation", "1", "<BeginDate>2024-09-01</BeginDate>"
+            ),
             student_association("StudentCTEProgramAssociation", "1", ""),
             student_association(
                 "StudentEducationOrganizationAssociation", "1",
@@ -158,7 +160,9 @@ ENTITY_BOMB = """<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENT
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1"])
 def test_a_document_type_is_refused_in_any_encoding(tmp_path, encoding):
     path = tmp_path / "f.xml"
-    path.write_bytes(ENTITY_BOMB.replace('version="1.0"', f'version="1.0" encoding="{encoding}"').encode(encoding))
+    path.write_bytes(
+        ENTITY_BOMB.replace('version="1.0"', f'version="1.0" encoding="{encoding}"').encode(encoding)
+    )
     with pytest.raises(FileError, match="document type"):
         list(open_file(path, None, "edfi"))
 

@@ -13,16 +13,16 @@ def csv_text(rows):
     return "local_id,first_name,birth_date\n" + "".join(",".join(row) + "\n" for row in rows)
 
 
-def test_every_row_is_accepted_or_rejected_with_its_reason(opened):
+def test_every_row_is_accepted_or_rejected_with_its_reason(open_content):
     rows = [("1", "Ana", "2010-01-02"), ("", "Bo", "2010-01-03"), ("3", "Cy")]
-    profile = profile_file(opened(csv_text(rows)), SEAL, NOW)
+    profile = profile_file(open_content(csv_text(rows)), SEAL, NOW)
     assert (profile.rows, profile.accepted, profile.rejected) == (3, 1, 2)
     assert profile.rejects == (("local_id: missing", 1), ("wrong-field-count", 1))
 
 
-def test_fields_are_counted_and_shown_by_shape_never_by_value(opened):
+def test_fields_are_counted_and_shown_by_shape_never_by_value(open_content):
     rows = [("1", "Ana", "2010-01-02"), ("2", "Åsa-Li", ""), ("22", "Bo", "2010-01-02")]
-    profile = profile_file(opened(csv_text(rows)), SEAL, NOW)
+    profile = profile_file(open_content(csv_text(rows)), SEAL, NOW)
     assert [(f.name, f.filled, f.distinct, f.shapes) for f in profile.fields] == [
         ("local_id", 3, 3, (("9", 2), ("99", 1))),
         ("first_name", 3, 3, (("a", 2), ("a-a", 1))),
@@ -31,26 +31,26 @@ def test_fields_are_counted_and_shown_by_shape_never_by_value(opened):
     assert not any(value in repr(profile) for value in ("Ana", "Åsa", "2010"))
 
 
-def test_distinct_values_are_estimated_within_ten_percent(opened):
+def test_distinct_values_are_estimated_within_ten_percent(open_content):
     rows = [(str(n), f"N{n % 5000}", "") for n in range(10_000)]
-    fields = {f.name: f for f in profile_file(opened(csv_text(rows)), SEAL, NOW).fields}
+    fields = {f.name: f for f in profile_file(open_content(csv_text(rows)), SEAL, NOW).fields}
     assert fields["local_id"].distinct == pytest.approx(10_000, rel=0.1)
     assert fields["first_name"].distinct == pytest.approx(5_000, rel=0.1)
 
 
-def test_repeated_local_ids_and_a_frequent_birth_date_are_reported(opened):
+def test_repeated_local_ids_and_a_frequent_birth_date_are_reported(open_content):
     rows = [("1", "A", "2010-01-02"), ("2", "B", "1999-07-15"), ("2", "C", "1999-07-15")]
-    profile = profile_file(opened(csv_text([*rows, ("2", "D", "1999-07-15")])), SEAL, NOW)
+    profile = profile_file(open_content(csv_text([*rows, ("2", "D", "1999-07-15")])), SEAL, NOW)
     assert profile.repeated_local_ids == 2
     assert (profile.commonest_birth_date, profile.commonest_birth_date_line) == (3, 3)
 
 
-def test_issues_of_mapping_and_validation_are_counted_once_per_row(opened, mapped):
-    mapping = mapped(
+def test_issues_of_mapping_and_validation_are_counted_once_per_row(open_content, make_mapping):
+    mapping = make_mapping(
         'local_id = "id"\n[fields]\nbirth_date = {column = "b", date_format = "%m/%d/%Y"}\n'
         'sex = {column = "s", codes = {"1" = "M"}}\n'
     )
-    file = opened("id,b,s\n1,02/31/2010,1\n2,nonsense,7\n3,01/02/2090,\n", mapping=mapping)
+    file = open_content("id,b,s\n1,02/31/2010,1\n2,nonsense,7\n3,01/02/2090,\n", mapping=mapping)
     assert profile_file(file, SEAL, NOW).issues == (
         ("birth_date", "future-date", 1),
         ("birth_date", "impossible-date", 1),
@@ -59,12 +59,12 @@ def test_issues_of_mapping_and_validation_are_counted_once_per_row(opened, mappe
     )
 
 
-def test_filtered_rows_are_counted_separately(opened, mapped):
-    mapping = mapped('local_id = "id"\nwhere = {s = "a"}\n')
-    profile = profile_file(opened("id,s\n1,a\n2,b\n", mapping=mapping), SEAL, NOW)
+def test_filtered_rows_are_counted_separately(open_content, make_mapping):
+    mapping = make_mapping('local_id = "id"\nwhere = {s = "a"}\n')
+    profile = profile_file(open_content("id,s\n1,a\n2,b\n", mapping=mapping), SEAL, NOW)
     assert (profile.rows, profile.passed_over) == (1, 1)
 
 
-def test_an_empty_table_has_an_empty_profile(opened):
-    profile = profile_file(opened(csv_text([])), SEAL, NOW)
+def test_an_empty_table_has_an_empty_profile(open_content):
+    profile = profile_file(open_content(csv_text([])), SEAL, NOW)
     assert (profile.rows, profile.fields, profile.commonest_birth_date_line) == (0, (), None)

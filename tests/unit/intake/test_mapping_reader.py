@@ -13,8 +13,12 @@ from mpi.intake.rows import CanonicalRow
 ID = 'local_id = "id"\n'
 
 
-def read_records(read, mapped, layout, content):
-    return [row.fields for row in read(content, mapping=mapped(layout)) if isinstance(row, CanonicalRow)]
+def read_records(read_content, make_mapping, layout, content):
+    return [
+        row.fields
+        for row in read_content(content, mapping=make_mapping(layout))
+        if isinstance(row, CanonicalRow)
+    ]
 
 
 def test_all_shipped_mappings_load():
@@ -25,7 +29,7 @@ def test_all_shipped_mappings_load():
     assert load_mapping("pp_children_multi").local_id_from_row
 
 
-def test_columns_constants_templates_and_splits(read, mapped):
+def test_columns_constants_templates_and_splits(read_content, make_mapping):
     layout = """
         local_id = {template = "{set}-{id}"}
         ignore = ["junk"]
@@ -36,7 +40,7 @@ def test_columns_constants_templates_and_splits(read, mapped):
         household_ids = {column = "hh", split = ";"}
     """
     rows = read_records(
-        read, mapped, layout,
+        read_content, make_mapping, layout,
         "set,id,given,no,street,hh,junk\nA,1,Ana,12,Elm St,h1; h2;,x\nA,,Bo,,Elm St,,\nA,3,,,,,\n",
     )  # fmt: skip
     assert rows == [
@@ -49,27 +53,29 @@ def test_columns_constants_templates_and_splits(read, mapped):
     ]  # fmt: skip
 
 
-def test_the_first_filled_name_of_a_column_is_used(read, mapped):
+def test_the_first_filled_name_of_a_column_is_used(read_content, make_mapping):
     layout = ID + '[fields]\nfirst_name = {column = ["given", "first"]}\n'
-    assert read_records(read, mapped, layout, "id,first\n1,Ana\n") == [{"local_id": "1", "first_name": "Ana"}]
-    rows = read_records(read, mapped, layout, "id,first,given\n1,Ana,Bo\n2,Cy,\n")
+    assert read_records(read_content, make_mapping, layout, "id,first\n1,Ana\n") == [
+        {"local_id": "1", "first_name": "Ana"}
+    ]
+    rows = read_records(read_content, make_mapping, layout, "id,first,given\n1,Ana,Bo\n2,Cy,\n")
     assert [row["first_name"] for row in rows] == ["Bo", "Cy"]
 
 
-def test_an_unlisted_code_is_missing_and_counted(read, mapped):
+def test_an_unlisted_code_is_missing_and_counted(read_content, make_mapping):
     layout = ID + '[fields]\nsex = {column = "sx", codes = {"1" = "M", "2" = "F", "9" = ""}}\n'
-    rows = read("id,sx\n1,1\n2,9\n3,7\n4,\n", mapping=mapped(layout))
+    rows = read_content("id,sx\n1,1\n2,9\n3,7\n4,\n", mapping=make_mapping(layout))
     assert [row.fields.get("sex") for row in rows] == ["M", None, None, None]
     assert [row.issues for row in rows] == [(), (), (QualityIssue("sex", "unknown-code"),), ()]
 
 
-def test_codes_default_replaces_every_other_code(read, mapped):
+def test_codes_default_replaces_every_other_code(read_content, make_mapping):
     layout = ID + '[fields]\nsex = {column = "sx", codes = {"1" = "M"}, codes_default = "X"}\n'
-    rows = read("id,sx\n1,1\n2,7\n", mapping=mapped(layout))
+    rows = read_content("id,sx\n1,1\n2,7\n", mapping=make_mapping(layout))
     assert [(row.fields["sex"], row.issues) for row in rows] == [("M", ()), ("X", ())]
 
 
-def test_lists_of_objects_contain_what_each_row_has(read, mapped):
+def test_lists_of_objects_contain_what_each_row_has(read_content, make_mapping):
     layout = (
         ID
         + """
@@ -95,7 +101,7 @@ def test_lists_of_objects_contain_what_each_row_has(read, mapped):
     )
     homeless = {"population": "homeless", "value": "Y", "definition": "McKinney-Vento"}
     rows = read_records(
-        read, mapped, layout,
+        read_content, make_mapping, layout,
         "id,p1,p2,nhs,care,since\n1,Ana de la Cruz,\"Ek, Bo\",999,1,3.2.2024\n2,,,,,1.1.2020\n",
     )  # fmt: skip
     assert rows[0]["guardians"] == [
@@ -111,11 +117,11 @@ def test_lists_of_objects_contain_what_each_row_has(read, mapped):
     assert rows[1] == {"local_id": "2", "flags": [homeless]}
 
 
-def test_dates_are_read_by_their_formats_and_never_guessed(read, mapped):
+def test_dates_are_read_by_their_formats_and_never_guessed(read_content, make_mapping):
     layout = ID + ('[fields]\nbirth_date = {column = "b", date_format = ["%d/%m/%Y", "%Y-%m-%d"]}\n')
-    rows = read(
+    rows = read_content(
         "id,b\n1,02/01/2010\n2,2010-01-03\n3,31/02/2010\n4,2010\n5,Jan 2010\n6,01/13/2010\n",
-        mapping=mapped(layout),
+        mapping=make_mapping(layout),
     )
     assert [row.fields.get("birth_date") for row in rows] == [
         "2010-01-02", "2010-01-03", "2010-02-31", "2010", None, "2010-13-01",
@@ -152,8 +158,13 @@ def test_date_formats(value, formats, expected):
 def test_a_date_with_a_lost_digit_is_missing(day, date_format, data):
     """Draw dates that lost a leading zero in a spreadsheet."""
     written = day.strftime(date_format)
-    lost_position = data.draw(st.integers(0, len(written) - 1).filter(lambda position: written[position] != "-"))
-    assert to_iso_date(written[:lost_position] + written[lost_position + 1 :], [DateFormat.parse(date_format)]) is None
+    lost_position = data.draw(
+        st.integers(0, len(written) - 1).filter(lambda position: written[position] != "-")
+    )
+    assert (
+        to_iso_date(written[:lost_position] + written[lost_position + 1 :], [DateFormat.parse(date_format)])
+        is None
+    )
 
 
 @given(st.dates(), st.sampled_from(["%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d", "%d %B %Y"]))
@@ -169,49 +180,51 @@ def test_cells_become_text_without_invented_digits():
     ]  # fmt: skip
 
 
-def test_unknown_columns_are_named_with_the_nearest_known_one(read, mapped):
+def test_unknown_columns_are_named_with_the_nearest_known_one(read_content, make_mapping):
     layout = ID + '[fields]\nfirst_name = "GIVEN_NAME"\n'
     with pytest.raises(MappingError) as caught:
-        read("id,GIVEN_NAME,GIVEN_NAM,zzz\n1,a,b,c\n", mapping=mapped(layout))
+        read_content("id,GIVEN_NAME,GIVEN_NAM,zzz\n1,a,b,c\n", mapping=make_mapping(layout))
     message = str(caught.value)
     assert "'GIVEN_NAM' (near 'GIVEN_NAME'), 'zzz'" in message
     assert message.startswith("file.csv: mapping layout does not account for")
 
 
-def test_an_unknown_column_of_a_canonical_file_is_named(read):
+def test_an_unknown_column_of_a_canonical_file_is_named(read_content):
     with pytest.raises(MappingError, match="'dob'"):
-        read("local_id,dob\n1,2010-01-01\n")
+        read_content("local_id,dob\n1,2010-01-01\n")
 
 
-def test_a_first_line_that_is_no_header_is_not_repeated(read):
+def test_a_first_line_that_is_no_header_is_not_repeated(read_content):
     with pytest.raises(MappingError, match="is the first line a header") as caught:
-        read("77,Secretname,2010-01-01\n78,Ek,2011-01-01\n")
+        read_content("77,Secretname,2010-01-01\n78,Ek,2011-01-01\n")
     assert "Secretname" not in str(caught.value)
 
 
-def test_an_unknown_column_that_looks_like_a_value_is_named_by_position(read):
+def test_an_unknown_column_that_looks_like_a_value_is_named_by_position(read_content):
     with pytest.raises(MappingError, match="column 2") as caught:
-        read("local_id,2010-01-01\n1,x\n")
+        read_content("local_id,2010-01-01\n1,x\n")
     assert "2010" not in str(caught.value)
 
 
-def test_a_missing_mapped_column_is_named_unless_optional(read, mapped):
+def test_a_missing_mapped_column_is_named_unless_optional(read_content, make_mapping):
     layout = ID + '[fields]\nfirst_name = "given"\nsex = {column = "sx"%s}\n'
     with pytest.raises(MappingError, match="needs 'sx', which the file does not have"):
-        read("id,given\n1,Ana\n", mapping=mapped(layout % ""))
+        read_content("id,given\n1,Ana\n", mapping=make_mapping(layout % ""))
     optional = layout % ", optional = true"
-    assert read_records(read, mapped, optional, "id,given\n1,Ana\n") == [{"local_id": "1", "first_name": "Ana"}]
+    assert read_records(read_content, make_mapping, optional, "id,given\n1,Ana\n") == [
+        {"local_id": "1", "first_name": "Ana"}
+    ]
 
 
-def test_a_missing_local_id_column_is_named(read):
+def test_a_missing_local_id_column_is_named(read_content):
     with pytest.raises(MappingError, match="'local_id', which the file does not have"):
-        read("first_name,last_name\nAna,Ek\n")
+        read_content("first_name,last_name\nAna,Ek\n")
 
 
-def test_a_constant_that_is_also_a_column_is_questioned(read, mapped):
+def test_a_constant_that_is_also_a_column_is_questioned(read_content, make_mapping):
     layout = ID + '[[other_names]]\ntype = "kind"\nlast_name = "alias"\n'
     with pytest.raises(MappingError, match=r"write type = \{column = 'kind'\}"):
-        read("id,alias,kind\n1,Ek,maiden\n", mapping=mapped(layout))
+        read_content("id,alias,kind\n1,Ek,maiden\n", mapping=make_mapping(layout))
 
 
 @pytest.mark.parametrize(
@@ -245,9 +258,9 @@ def test_a_constant_that_is_also_a_column_is_questioned(read, mapped):
         ("local_id = {row = false}\n", "'row': no such key"),
     ],
 )  # fmt: skip
-def test_an_error_in_a_mapping_is_named_with_its_place(mapped, layout, message):
+def test_an_error_in_a_mapping_is_named_with_its_place(make_mapping, layout, message):
     with pytest.raises(MappingError, match=message) as caught:
-        mapped(layout)
+        make_mapping(layout)
     assert str(caught.value).startswith("mapping layout.toml: ")
 
 

@@ -11,14 +11,14 @@ from mpi.intake.mapping_types import LIST_OBJECTS
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "mappings.md").read_text(encoding="utf-8")
 
 
-def test_the_example_mapping_reads_a_file_with_its_columns(read, mapped):
+def test_the_example_mapping_reads_a_file_with_its_columns(read_content, make_mapping):
     (layout,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     header = (
         "STU_ID;LUNCH_PIN;HOMEROOM;FIRST;LAST;DOB;SEX;HOUSE_NO;STREET;FAMILY_IDS;EMAIL;PARENT1;"
         "PARENT1_REL;PARENT2;SSID;FOSTER;FOSTER_FROM"
     )
     row = "7;;;José;Ek;20100506;2;1;Elm St;a|b;;Bo Ek;father;;S1;Y;01/02/2024"
-    (parsed_row,) = read(f"{header}\n{row}\n".encode("cp1252"), mapping=mapped(layout))
+    (parsed_row,) = read_content(f"{header}\n{row}\n".encode("cp1252"), mapping=make_mapping(layout))
     assert parsed_row.fields == {
         "local_id": "7", "first_name": "José", "last_name": "Ek", "birth_date": "2010-05-06",
         "sex": "F", "address_line1": "1 Elm St", "state": "OH", "household_ids": ["a", "b"],

@@ -65,11 +65,11 @@ def test_a_whole_number_equals_its_text_in_every_column_type(tmp_path, field, te
     )
 
 
-def test_a_decimal_has_no_exponent_and_no_zero_fraction(tmp_path, mapped):
+def test_a_decimal_has_no_exponent_and_no_zero_fraction(tmp_path, make_mapping):
     cells = pa.array([Decimal("0E-7"), Decimal("7.0000000"), Decimal("1.5000000")])
     path = write_parquet(tmp_path, {"local_id": ["1", "2", "3"], "grade": cells})
     assert [row.fields["grade"] for row in open_file(path, None, None)] == [0, 7, "1.5"]
-    mapping = mapped('local_id = "local_id"\n[fields]\ngrade = {template = "{grade}."}\n')
+    mapping = make_mapping('local_id = "local_id"\n[fields]\ngrade = {template = "{grade}."}\n')
     assert [row.fields["grade"] for row in open_file(path, mapping, None)] == ["0.", "7.", "1.5."]
 
 
@@ -113,7 +113,9 @@ def test_text_that_is_not_utf_8_rejects_its_row(tmp_path, kind):
     broken = pa.array([b"Ume\xe5", b"Lund"]).view(pa.string())
     if kind != pa.string():
         broken = pa.ListArray.from_arrays([0, 1, 2], broken)
-    rejected, accepted = open_file(write_parquet(tmp_path, {"local_id": ["1", "2"], "race": broken}), None, None)
+    rejected, accepted = open_file(
+        write_parquet(tmp_path, {"local_id": ["1", "2"], "race": broken}), None, None
+    )
     assert isinstance(rejected, RejectedRow)
     assert (rejected.line, rejected.reason) == (1, "invalid-utf8")
     assert accepted.fields["local_id"] == "2"
@@ -150,9 +152,9 @@ def test_a_field_too_large_rejects_its_row(tmp_path):
     assert accepted.fields == {"local_id": "2", "city": "Umeå"}
 
 
-def test_rows_are_numbered_in_the_file_regardless_of_the_filter(tmp_path, mapped):
+def test_rows_are_numbered_in_the_file_regardless_of_the_filter(tmp_path, make_mapping):
     path = write_parquet(tmp_path, {"kind": ["a", "b", "a", None], "name": ["P", "Q", "R", "S"]})
-    mapping = mapped('local_id = {row = true}\n[fields]\nfirst_name = "name"\n')
+    mapping = make_mapping('local_id = {row = true}\n[fields]\nfirst_name = "name"\n')
     rows = open_file(path, mapping.with_where("kind", "a"), None)
     assert [row.fields for row in rows] == [
         {"local_id": "1", "first_name": "P"},

@@ -101,4 +101,7 @@ def test_the_afcars_example_is_one_child_in_care():
     ((row,), rejected) = read_rows("afcars/afcars2020_ooh_synthetic_example.xml", None)
     assert rejected == []
     assert [flag["population"] for flag in row.fields["flags"]] == ["foster_care"]
-    assert [placement["type"] for placement in row.fields["placements"]] == ["relative_foster_home", "runaway"]
+    assert [placement["type"] for placement in row.fields["placements"]] == [
+        "relative_foster_home",
+        "runaway",
+    ]

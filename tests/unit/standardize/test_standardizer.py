@@ -222,7 +222,8 @@ class TestHardCases:
 
 def test_importing_does_not_load_the_list_of_nicknames():
     code = (
-        "import sys, mpi.standardize.standardizer; from mpi.standardize.name.nicknames import _load_formal_names;"
+        "import sys, mpi.standardize.standardizer; "
+        "from mpi.standardize.name.nicknames import _load_formal_names;"
         "sys.exit(_load_formal_names.cache_info().currsize)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

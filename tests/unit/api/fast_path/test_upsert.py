@@ -1,4 +1,4 @@
-"""A record that is sent goes the short way, and is answered as the long way would."""
+"""The fast upsert answers a common request like the full route."""
 
 import pytest
 
@@ -12,29 +12,32 @@ CHILD = {"first_name": "Sendina", "last_name": "Shortley", "birth_date": "2012-0
 
 
 @pytest.fixture
-def long(monkeypatch):
-    """Turns the long way on."""
+def full_route(monkeypatch):
+    """Disable the fast path."""
     monkeypatch.setattr("mpi.api.fast_path.upsert._is_fast_path_request", lambda _: False)
 
 
-def told(answer):
-    kept = {"content-type", "cache-control", "x-content-type-options", "www-authenticate"}
-    return answer.status_code, {n: v for n, v in answer.headers.items() if n in kept}
+def comparable_parts(answer):
+    header_names = {"content-type", "cache-control", "x-content-type-options", "www-authenticate"}
+    return answer.status_code, {n: v for n, v in answer.headers.items() if n in header_names}
 
 
 def put(call, local_id, **options):
     return call.put(f"/v1/sources/D01/records/{local_id}", **options)
 
 
-def test_the_short_way_answers_byte_for_byte_what_the_long_way_does(call, request):
-    short = put(call, "sent", json=make_child("sent", **CHILD))
-    again = put(call, "sent", json=make_child("sent", **CHILD))
-    request.getfixturevalue("long")
-    other = put(call, "sent", json=make_child("sent", **CHILD))
-    assert (again.content, told(again)) == (other.content, told(other))
-    assert list(short.json()) == list(other.json())
-    assert short.json()["record"] == "created"
-    assert short.json()["issues"]
+def test_the_fast_path_answers_byte_for_byte_like_the_full_route(call, request):
+    first_answer = put(call, "sent", json=make_child("sent", **CHILD))
+    fast_answer = put(call, "sent", json=make_child("sent", **CHILD))
+    request.getfixturevalue("full_route")
+    full_answer = put(call, "sent", json=make_child("sent", **CHILD))
+    assert (fast_answer.content, comparable_parts(fast_answer)) == (
+        full_answer.content,
+        comparable_parts(full_answer),
+    )
+    assert list(first_answer.json()) == list(full_answer.json())
+    assert first_answer.json()["record"] == "created"
+    assert first_answer.json()["issues"]
 
 
 @pytest.mark.parametrize(
@@ -56,49 +59,51 @@ def test_the_short_way_answers_byte_for_byte_what_the_long_way_does(call, reques
     ],
 )
 @pytest.mark.parametrize("path", ["refused", "a%00b", "%ff", "%zz", "a/b", "a%2Fb"])
-def test_what_the_long_way_refuses_the_short_way_refuses_alike(call, options, path, request):
-    short = put(call, path, **options)
-    request.getfixturevalue("long")
-    other = put(call, path, **options)
-    assert told(short) == told(other)
-    leave = {"instance", "enterprise_id", "outcome", "record"}
-    assert {n: v for n, v in short.json().items() if n not in leave} == {
-        n: v for n, v in other.json().items() if n not in leave
+def test_the_fast_path_refuses_what_the_full_route_refuses(call, options, path, request):
+    fast_answer = put(call, path, **options)
+    request.getfixturevalue("full_route")
+    full_answer = put(call, path, **options)
+    assert comparable_parts(fast_answer) == comparable_parts(full_answer)
+    ignored_members = {"instance", "enterprise_id", "outcome", "record"}
+    assert {n: v for n, v in fast_answer.json().items() if n not in ignored_members} == {
+        n: v for n, v in full_answer.json().items() if n not in ignored_members
     }
 
 
-def test_an_empty_bearer_leaves_the_other_form_of_the_key(call, request):
+def test_an_empty_bearer_header_leaves_the_other_key_header_in_effect(call, request):
     key = call.headers["Authorization"].removeprefix("Bearer ")
     headers = {"Authorization": "Bearer", "X-API-Key": key}
-    sent = {"json": make_child("forms", **CHILD), "headers": headers}
-    assert put(call, "forms", **sent).status_code == 200
-    request.getfixturevalue("long")
-    assert put(call, "forms", **sent).status_code == 200
+    request_options = {"json": make_child("forms", **CHILD), "headers": headers}
+    assert put(call, "forms", **request_options).status_code == 200
+    request.getfixturevalue("full_route")
+    assert put(call, "forms", **request_options).status_code == 200
 
 
-def test_a_call_with_a_key_of_its_own_is_done_once_whichever_way_it_comes(call, request):
+def test_an_idempotent_call_runs_once_on_either_path(call, request):
     headers = {"Idempotency-Key": "sent-once"}
-    sent = {"json": make_child("once", **CHILD), "headers": headers}
-    first = put(call, "once", **sent)
-    assert put(call, "once", **sent).content == first.content
-    request.getfixturevalue("long")
-    assert put(call, "once", **sent).content == first.content
-    other = {"json": make_child("once", first_name="Other"), "headers": headers}
-    problem(put(call, "once", **other), 422, "idempotency-key-reused")
+    request_options = {"json": make_child("once", **CHILD), "headers": headers}
+    first_answer = put(call, "once", **request_options)
+    assert put(call, "once", **request_options).content == first_answer.content
+    request.getfixturevalue("full_route")
+    assert put(call, "once", **request_options).content == first_answer.content
+    other_options = {"json": make_child("once", first_name="Other"), "headers": headers}
+    problem(put(call, "once", **other_options), 422, "idempotency-key-reused")
 
 
-def test_a_client_sends_to_its_own_sources_until_its_key_is_revoked(call, index):
+def test_a_client_writes_to_its_own_sources_until_its_key_is_revoked(call, index):
     key = add_client(index, make_operator(), "sends", ["record.write"], ["D01"])
-    mine = {"json": make_child("mine", **CHILD), "headers": {"Authorization": f"Bearer {key}"}}
-    assert put(call, "mine", **mine).status_code == 200
-    problem(call.put("/v1/sources/none/records/mine", **mine), 403, "access-denied")
+    own_options = {"json": make_child("mine", **CHILD), "headers": {"Authorization": f"Bearer {key}"}}
+    assert put(call, "mine", **own_options).status_code == 200
+    problem(call.put("/v1/sources/none/records/mine", **own_options), 403, "access-denied")
     revoke_client(index, make_operator(), "sends")
-    problem(put(call, "mine", **mine), 401, "not-authenticated")
+    problem(put(call, "mine", **own_options), 401, "not-authenticated")
 
 
-def test_the_common_call_goes_the_short_way(call, monkeypatch):
-    taken = []
-    short = upsert._upsert_record
-    monkeypatch.setattr(upsert, "_upsert_record", lambda *given: taken.append(1) or short(*given))
+def test_a_common_call_takes_the_fast_path(call, monkeypatch):
+    calls = []
+    upsert_record = upsert._upsert_record
+    monkeypatch.setattr(
+        upsert, "_upsert_record", lambda *arguments: calls.append(1) or upsert_record(*arguments)
+    )
     assert put(call, "way", json=make_child("way", **CHILD)).status_code == 200
-    assert taken
+    assert calls

@@ -1,4 +1,4 @@
-"""Short ways are tried before the application, which answers what they leave."""
+"""Fast paths run before the application, which answers what they leave."""
 
 import asyncio
 
@@ -42,49 +42,49 @@ async def _application(scope, receive, send):
     await PlainTextResponse("long")(scope, receive, send)
 
 
-def answered(method: str, path: str) -> tuple[int, str, str]:
-    """Status and body of a call, and the route that it is measured under."""
+def call_dispatcher(method: str, path: str) -> tuple[int, str, str]:
+    """Return status and body of a call, and the route of its metric."""
     metrics = Metrics()
-    shell = RequestMiddleware(_application, metrics, FastPathDispatcher([router, other]))
-    sent = []
+    middleware = RequestMiddleware(_application, metrics, FastPathDispatcher([router, other]))
+    messages = []
 
     async def receive():
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message):
-        sent.append(message)
+        messages.append(message)
 
     scope = {
         "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
         "root_path": "", "headers": [(b"host", b"localhost")],
     }  # fmt: skip
-    asyncio.run(shell(scope, receive, send))
-    [measured] = [
+    asyncio.run(middleware(scope, receive, send))
+    [metric_line] = [
         line for line in metrics.render().splitlines() if line.startswith("mpi_http_requests_total{")
     ]
-    body = b"".join(message.get("body", b"") for message in sent)
-    return sent[0]["status"], body.decode(), measured.split('route="')[1].split('"')[0]
+    body = b"".join(message.get("body", b"") for message in messages)
+    return messages[0]["status"], body.decode(), metric_line.split('route="')[1].split('"')[0]
 
 
-def test_a_short_way_answers_and_the_application_is_not_asked():
-    assert answered("GET", "/things/one") == (200, "short one", "/things/{name}")
+def test_a_fast_path_answers_without_the_application():
+    assert call_dispatcher("GET", "/things/one") == (200, "short one", "/things/{name}")
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
     [("GET", "/things/left"), ("PUT", "/things/one"), ("GET", "/others/one"), ("GET", "/")],
 )
-def test_what_no_short_way_answers_the_application_does(method, path):
-    assert answered(method, path)[:2] == (200, "long")
+def test_the_application_answers_what_no_fast_path_does(method, path):
+    assert call_dispatcher(method, path)[:2] == (200, "long")
 
 
-def test_what_a_short_way_refuses_is_a_problem():
-    status, body, _ = answered("GET", "/things/missing")
+def test_a_refusal_of_a_fast_path_is_a_problem():
+    status, body, _ = call_dispatcher("GET", "/things/missing")
     assert status == 404
     assert "there is no such thing" in body
 
 
-def test_what_goes_wrong_on_a_short_way_says_nothing_of_itself():
-    status, body, _ = answered("GET", "/things/broken")
+def test_an_unexpected_error_on_a_fast_path_shows_no_details():
+    status, body, _ = call_dispatcher("GET", "/things/broken")
     assert status == 500
     assert "ZeroDivision" not in body

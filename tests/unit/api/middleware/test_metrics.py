@@ -9,7 +9,7 @@ from mpi.api.middleware.metrics import SHARED_FOLDER_VARIABLE, Metrics
 
 
 def samples(text: str) -> dict[tuple[str, str], float]:
-    """Values by name of the sample and, if it has one, route."""
+    """Return sample values by name and route."""
     return {
         (sample.name, sample.labels.get("route", "")): sample.value
         for family in text_string_to_metric_families(text)
@@ -17,22 +17,22 @@ def samples(text: str) -> dict[tuple[str, str], float]:
     }
 
 
-def test_each_application_counts_for_itself():
-    metrics, other = Metrics(), Metrics()
+def test_each_application_has_separate_counts():
+    metrics, other_metrics = Metrics(), Metrics()
     metrics.record_call("GET", "/v1/events", 200, 0.02)
     metrics.block_counts.count_search(2, hard=True)
     metrics.block_counts.count_search(1, hard=False)
-    counted = samples(metrics.render())
-    assert counted["mpi_http_requests_total", "/v1/events"] == 1
-    assert counted["mpi_http_request_duration_seconds_sum", "/v1/events"] == pytest.approx(0.02)
-    assert counted["mpi_blocks_past_alarm_total", ""] == 3
-    assert counted["mpi_requests_pending_total", ""] == 1
+    values = samples(metrics.render())
+    assert values["mpi_http_requests_total", "/v1/events"] == 1
+    assert values["mpi_http_request_duration_seconds_sum", "/v1/events"] == pytest.approx(0.02)
+    assert values["mpi_blocks_past_alarm_total", ""] == 3
+    assert values["mpi_requests_pending_total", ""] == 1
     assert (metrics.block_counts.past_alarm, metrics.block_counts.past_hard) == (3, 1)
-    assert not [name for name, _ in counted if name.endswith("_created")]
-    assert samples(other.render())["mpi_blocks_past_alarm_total", ""] == 0
+    assert not [name for name, _ in values if name.endswith("_created")]
+    assert samples(other_metrics.render())["mpi_blocks_past_alarm_total", ""] == 0
 
 
-def test_any_worker_answers_with_the_counts_of_all(tmp_path):
+def test_any_worker_answers_with_the_counts_of_all_workers(tmp_path):
     program = (
         "from mpi.api.middleware.metrics import Metrics\nimport sys\nmetrics = Metrics()\n"
         "metrics.record_call('GET', '/v1/events', 200, 0.02)\n"
@@ -44,7 +44,7 @@ def test_any_worker_answers_with_the_counts_of_all(tmp_path):
         text = subprocess.run(
             [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
         ).stdout
-        counted = samples(text)
-        assert counted["mpi_http_requests_total", "/v1/events"] == worker
-        assert counted["mpi_http_request_duration_seconds_count", "/v1/events"] == worker
-        assert counted["mpi_blocks_past_alarm_total", ""] == 2 * worker
+        values = samples(text)
+        assert values["mpi_http_requests_total", "/v1/events"] == worker
+        assert values["mpi_http_request_duration_seconds_count", "/v1/events"] == worker
+        assert values["mpi_blocks_past_alarm_total", ""] == 2 * worker

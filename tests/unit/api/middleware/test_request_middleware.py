@@ -15,7 +15,7 @@ HEADERS = {
 @pytest.mark.parametrize(
     "path", ["/", "/healthz", "/v1/events", "/nope", "/v1/persons/x", "/style.css", "/openapi.json"]
 )
-def test_every_answer_bears_the_security_headers(people, path):
+def test_every_answer_has_the_security_headers(people, path):
     headers = people.get(path).headers
     assert headers.items() >= HEADERS.items()
     assert "default-src 'none'" in headers["content-security-policy"]
@@ -41,7 +41,7 @@ def test_a_call_without_a_host_is_refused(call):
     assert b" 421 " in answer.split(b"\r\n")[0]
 
 
-def test_metrics_count_by_route_and_status_and_hold_no_ids(call):
+def test_metrics_count_by_route_and_status_and_contain_no_ids(call):
     call.get("/v1/sources/D01/records/metric-me")
     call.get("/not/a/route/metric-me")
     call.request("MADEUP", "/healthz")
@@ -69,12 +69,12 @@ def test_the_access_log_shows_the_route_and_not_the_path_or_the_query(call, capl
     with caplog.at_level(logging.INFO, "mpi.access"):
         call.get("/v1/crosswalk?source=D01&local_id=log-me")
         call.get("/v1/sources/D01/records/log-me")
-    told = "\n".join(record.getMessage() for record in caplog.records)
-    assert "GET /v1/crosswalk 404" in told
+    log_text = "\n".join(record.getMessage() for record in caplog.records)
+    assert "GET /v1/crosswalk 404" in log_text
     assert "log-me" not in caplog.text
 
 
-def test_ready_tells_when_the_index_has_moved_on(call, monkeypatch, index):
+def test_readiness_fails_when_the_index_has_another_model(call, monkeypatch, index):
     assert call.get("/readyz").json() == {"status": "ready"}
     monkeypatch.setattr(type(index.matcher), "runs", lambda *_: False)
     problem(call.get("/readyz"), 503, "store-unusable")

@@ -8,7 +8,7 @@ from mpi.domain.errors import InputError
 from tests.index import make_child
 
 SCRIPT = r'<script src="/desk\.js\?v=[0-9a-f]{16}" defer></script>'
-"""The one script of a page: its own file, which only adds shortcuts."""
+"""The only script of a page: its own file, which only adds shortcuts."""
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}"
 
 
@@ -18,13 +18,13 @@ def put(call, source: str, path: str, **changes):
     return answer.json()["enterprise_id"]
 
 
-def test_pages_of_a_real_index_cannot_be_opened(index):
-    real = SimpleNamespace(settings=SimpleNamespace(is_test=False))
+def test_pages_of_a_production_index_cannot_be_opened_without_sign_in(index):
+    production_index = SimpleNamespace(settings=SimpleNamespace(is_test=False))
     with pytest.raises(InputError, match="test index"):
-        create_app(real, open_pages=True)
+        create_app(production_index, open_pages=True)
 
 
-def test_a_person_is_shown_with_what_each_agency_holds(call, people):
+def test_a_person_is_shown_with_each_agencys_data(call, people):
     child = {"first_name": "Philippa", "last_name": "Montague", "birth_date": "2012-05-17"}
     flag = {"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2026-09-02"}
     eid = put(call, "D01", "page1", **child, school_id="1042", guardian_first_name="Gwen")
@@ -32,7 +32,7 @@ def test_a_person_is_shown_with_what_each_agency_holds(call, people):
     page = people.get(f"/people/{eid}")
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
-    for shown in (
+    for value in (
         eid,
         "Philippa",
         "2012-05-17",
@@ -43,7 +43,7 @@ def test_a_person_is_shown_with_what_each_agency_holds(call, people):
         "foster care",
         "ESSA",
     ):
-        assert shown in page.text
+        assert value in page.text
     assert "Synthetic data" in page.text
 
 
@@ -56,7 +56,7 @@ def test_hostile_values_are_shown_as_text(call, people):
     assert "{{7*7}}" in page
 
 
-def test_what_was_typed_is_shown_as_text_too(people):
+def test_typed_values_are_shown_as_text(people):
     page = people.get("/people", params={"eid": HOSTILE})
     assert page.status_code == 400
     assert "<script" not in re.sub(SCRIPT, "", page.text)
@@ -69,28 +69,30 @@ def test_the_form_leads_to_the_person_however_the_id_is_typed(call, people):
     assert (answer.status_code, answer.headers["location"]) == (303, f"/people/{eid}")
 
 
-def test_an_id_that_is_none_or_nobodys_is_told_in_words(people):
+def test_an_invalid_or_unknown_id_is_explained(people):
     assert "check symbol" in people.get("/people/T7K3-M92Q-X0HA").text
-    unknown = people.get("/people/T7K3-M92Q-X0HN")
-    assert unknown.status_code == 404
-    assert "never gave out" in unknown.text
+    answer = people.get("/people/T7K3-M92Q-X0HN")
+    assert answer.status_code == 404
+    assert "never gave out" in answer.text
 
 
-def test_a_retired_and_an_empty_id_say_where_their_records_went(call, people):
+def test_a_retired_and_an_empty_id_show_where_their_records_went(call, people):
     child = {"first_name": "Rosalind", "last_name": "Retirova", "birth_date": "2008-08-18"}
     first = put(call, "D01", "ret1", **child)
-    other = put(call, "CCWIS", "ret1", first_name="Ut", last_name="Xu", birth_date="2016-01-01")
-    call.post("/v1/persons:merge", json={"eids": [first, other], "survivor": other, "reason": "same-child"})
-    retired, now = first, other
+    other_eid = put(call, "CCWIS", "ret1", first_name="Ut", last_name="Xu", birth_date="2016-01-01")
+    call.post(
+        "/v1/persons:merge", json={"eids": [first, other_eid], "survivor": other_eid, "reason": "same-child"}
+    )
+    retired, current = first, other_eid
     page = people.get(f"/people/{retired}").text
     assert "retired" in page
-    assert f'href="/people/{now}"' in page
-    lone = put(call, "D01", "empty1", first_name="Emptia", last_name="Vacancy", birth_date="2007-07-07")
+    assert f'href="/people/{current}"' in page
+    emptied = put(call, "D01", "empty1", first_name="Emptia", last_name="Vacancy", birth_date="2007-07-07")
     call.delete("/v1/sources/D01/records/empty1")
-    assert "withdrawn" in people.get(f"/people/{lone}").text
+    assert "withdrawn" in people.get(f"/people/{emptied}").text
 
 
-def test_pages_have_one_script_of_their_own_and_load_nothing_from_elsewhere(call, people):
+def test_pages_have_one_script_and_load_nothing_from_elsewhere(call, people):
     eid = put(call, "D01", "plain1", first_name="Plainsong", last_name="Scriptless")
     for path in ("/find", f"/people/{eid}", f"/people/{eid}/unlink"):
         page, scripts = re.subn(SCRIPT, "", people.get(path).text)
@@ -106,18 +108,18 @@ def test_pages_have_one_script_of_their_own_and_load_nothing_from_elsewhere(call
     assert "http" not in css.text
 
 
-def test_what_is_the_same_for_everybody_is_kept_by_its_content_and_a_page_never(people):
+def test_shared_files_are_cached_by_content_and_pages_never(people):
     page = people.get("/find")
     assert page.headers["cache-control"] == "no-store"
     named = re.findall(r'(?:href|src)="(/(?:style\.css|icon\.svg|desk\.js)\?v=\w+)"', page.text)
     assert len(named) == 3
     for address in named:
-        kept = people.get(address)
-        assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
-        for other in (address.partition("?")[0], f"{address}0"):
-            again = people.get(other)
-            assert again.content == kept.content
-            assert again.headers["cache-control"] == "no-store"
+        cached = people.get(address)
+        assert cached.headers["cache-control"] == "public, max-age=31536000, immutable"
+        for other_address in (address.partition("?")[0], f"{address}0"):
+            uncached = people.get(other_address)
+            assert uncached.content == cached.content
+            assert uncached.headers["cache-control"] == "no-store"
 
 
 def test_pages_are_on_the_ledger(call, people, index):
@@ -127,7 +129,7 @@ def test_pages_are_on_the_ledger(call, people, index):
         assert {line.client for line in unit.disclosures.all()[-2:]} == {"demo-steward"}
 
 
-def test_where_a_confidential_child_lives_is_shown_on_no_record_of_the_child(call, people):
+def test_a_confidential_childs_address_is_shown_on_no_record(call, people):
     child = {"first_name": "Quenby", "last_name": "Hidewell", "birth_date": "2011-11-12"}
     home = {"address_line1": "77 Hideaway Ln", "city": "Nowheresville", "phone": "614-555-0177"}
     eid = put(call, "D01", "acp1", **child, **home, restrictions=[{"kind": "address_confidential"}])
@@ -135,11 +137,11 @@ def test_where_a_confidential_child_lives_is_shown_on_no_record_of_the_child(cal
     page = people.get(f"/people/{eid}").text
     assert "Quenby" in page
     assert "withheld" in page
-    for hidden in ("Hideaway", "Nowheresville", "0177"):
-        assert hidden not in page
+    for value in ("Hideaway", "Nowheresville", "0177"):
+        assert value not in page
 
 
-def test_a_decision_that_moved_nobody_is_told_as_such(call, people):
+def test_a_decision_without_effect_is_shown_as_such(call, people):
     child = {"first_name": "Quentin", "last_name": "Decidedly", "birth_date": "2012-05-18"}
     eid = put(call, "D01", "page-decided", **child)
     put(call, "CCWIS", "page-decided", **child)

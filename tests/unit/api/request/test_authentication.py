@@ -9,13 +9,13 @@ from tests.index import make_child
 from tests.unit.api.live import a_key, calling, problem
 
 OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json"}
-"""Routes without a key: they tell nothing of a person, a record or a client."""
+"""Routes without a key: they show nothing of a person, a record or a client."""
 
 BODIES = {"PUT": make_child("1"), "POST": make_child("1")}
 
 
 def every_call():
-    """Every method of every guarded route, as the application itself declares them."""
+    """Yield every method of every guarded route, as the application declares them."""
     app = create_app(None)
     for path, operations in app.openapi()["paths"].items():
         for method in operations:
@@ -24,26 +24,26 @@ def every_call():
 
 def url_of(path: str) -> str:
     query = {"/v1/crosswalk": "?source=D01&local_id=1"}.get(path, "")
-    filled = {"source": "D01", "local_id": "1", "eid": "T7K3-M92Q-X0HN"}
-    return re.sub(r"\{(\w+)(:path)?\}", lambda found: filled.get(found[1], "1"), path) + query
+    parameters = {"source": "D01", "local_id": "1", "eid": "T7K3-M92Q-X0HN"}
+    return re.sub(r"\{(\w+)(:path)?\}", lambda match: parameters.get(match[1], "1"), path) + query
 
 
 @pytest.fixture(scope="module")
-def nobody(index):
+def client_without_permissions(index):
     with calling(create_app(index), a_key(index, "granted-nothing", set())) as client:
         yield client
 
 
-def test_the_walk_sees_every_route_but_the_open_ones():
-    routes = [route for route in _routes(create_app(None)) if _is_of_the_api(route)]
+def test_the_listed_calls_cover_every_route_but_the_open_ones():
+    routes = [route for route in _routes(create_app(None)) if _is_api_route(route)]
     served = {route.path.replace(":path", "") for route in routes}
-    walked = {path.replace(":path", "") for _, path in every_call()}
-    assert walked == served - OPEN
-    assert len(walked) > 50
+    listed = {path.replace(":path", "") for _, path in every_call()}
+    assert listed == served - OPEN
+    assert len(listed) > 50
 
 
 @pytest.mark.parametrize(("method", "path"), list(every_call()))
-def test_every_route_asks_who_is_calling(call, method, path):
+def test_every_route_requires_authentication(call, method, path):
     for headers in (
         {},
         {"Authorization": "Bearer wrong"},
@@ -53,30 +53,34 @@ def test_every_route_asks_who_is_calling(call, method, path):
         answer = httpx.request(
             method, f"{call.base_url}{url_of(path)}", headers=headers, json=BODIES.get(method)
         )
-        told = problem(answer, 401, "not-authenticated")
+        body = problem(answer, 401, "not-authenticated")
         assert answer.headers["www-authenticate"].startswith("Bearer")
-        assert "wrong" not in told["detail"].replace("The request is wrong", "")
+        assert "wrong" not in body["detail"].replace("The request is wrong", "")
 
 
 @pytest.mark.parametrize(("method", "path"), list(every_call()))
-def test_every_route_denies_what_was_not_granted(nobody, method, path):
-    problem(nobody.request(method, url_of(path), json=BODIES.get(method)), 403, "access-denied")
+def test_every_route_denies_what_was_not_granted(client_without_permissions, method, path):
+    problem(
+        client_without_permissions.request(method, url_of(path), json=BODIES.get(method)),
+        403,
+        "access-denied",
+    )
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [call for call in every_call() if call[0] in BODIES and call[1] != "/v1/records:bulk"]
 )
 @pytest.mark.parametrize("body", [b"{", b'{"unknown": 1}', b"x" * 1_000_001])
-def test_what_was_not_granted_is_denied_before_the_body_is_judged(nobody, method, path, body):
-    problem(nobody.request(method, url_of(path), content=body), 403, "access-denied")
+def test_permission_is_checked_before_the_body(client_without_permissions, method, path, body):
+    problem(client_without_permissions.request(method, url_of(path), content=body), 403, "access-denied")
 
 
-def test_who_is_calling_is_asked_before_the_body_is_read(call):
+def test_authentication_is_checked_before_the_body_is_read(call):
     answer = httpx.put(f"{call.base_url}/v1/sources/D01/records/1", content=b"x" * 2_000_000)
     assert answer.status_code == 401
 
 
-def test_either_header_bears_the_key(call, key):
+def test_the_key_is_accepted_in_either_header(call, key):
     for headers in ({"X-API-Key": key}, {"Authorization": f"bearer {key}"}):
         assert httpx.get(f"{call.base_url}/v1/events", headers=headers).status_code == 200
 
@@ -87,12 +91,12 @@ def test_every_purpose_of_use_is_accepted(call, purpose):
 
 
 @pytest.mark.parametrize("purpose", ["curiosity", "", "SCHOOL_STABILITY", "x" * 1000])
-def test_another_purpose_is_refused_and_the_known_ones_named(call, purpose):
+def test_an_unknown_purpose_is_refused_and_the_known_ones_named(call, purpose):
     answer = call.get("/v1/review-tasks", headers={"Purpose-Of-Use": purpose})
     assert "school_stability" in problem(answer, 400, "invalid-input")["detail"]
 
 
-def test_a_write_bears_client_and_purpose_on_its_commit(call, index):
+def test_a_write_records_client_and_purpose_with_its_commit(call, index):
     call.put(
         "/v1/sources/D01/records/purpose",
         json=make_child("purpose", first_name="Purp", last_name="Ose"),
@@ -107,7 +111,7 @@ def test_a_write_bears_client_and_purpose_on_its_commit(call, index):
     assert tuple(row) == ("district-01", "credit_transfer", "upsert")
 
 
-def _is_of_the_api(route) -> bool:
+def _is_api_route(route) -> bool:
     return route.path in OPEN or getattr(route, "include_in_schema", True)
 
 

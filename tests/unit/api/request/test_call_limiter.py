@@ -1,4 +1,4 @@
-"""However many calls one client makes at once, another's is served, and the first is told to come back."""
+"""Limit of concurrent calls per client: others are served, and the client is asked to retry."""
 
 import asyncio
 import threading
@@ -15,88 +15,92 @@ from mpi.service.persons import persons
 from tests.index import open_test_index
 from tests.unit.api.live import a_key, problem, serving
 
-ONE = Headers({"authorization": "Bearer one"})
-OTHER = Headers({"x-api-key": "other"})
+FIRST_CLIENT = Headers({"authorization": "Bearer one"})
+SECOND_CLIENT = Headers({"x-api-key": "other"})
 
 
-async def held(fairness, headers, until, entered):
-    async with fairness.acquire_slot("/v1/events", headers):
-        entered.append(1)
-        await until.wait()
+async def hold_slot(limiter, headers, release, running):
+    async with limiter.acquire_slot("/v1/events", headers):
+        running.append(1)
+        await release.wait()
 
 
-def test_a_client_has_its_share_of_calls_at_work_and_the_next_wait_their_turn():
-    async def scene():
-        fairness, entered, until = CallLimiter(max_running=2, max_waiting=5), [], asyncio.Event()
-        calls = [asyncio.create_task(held(fairness, ONE, until, entered)) for _ in range(5)]
+def test_a_client_runs_its_share_of_calls_and_the_others_wait():
+    async def run_scene():
+        limiter, running, release = CallLimiter(max_running=2, max_waiting=5), [], asyncio.Event()
+        calls = [asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, running)) for _ in range(5)]
         await asyncio.sleep(0.01)
-        assert len(entered) == 2
-        until.set()
+        assert len(running) == 2
+        release.set()
         await asyncio.gather(*calls)
-        assert len(entered) == 5
+        assert len(running) == 5
 
-    asyncio.run(scene())
+    asyncio.run(run_scene())
 
 
-def test_another_client_does_not_wait_for_them_and_neither_does_whoever_watches():
-    async def scene():
-        fairness, until = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
-        calls = [asyncio.create_task(held(fairness, ONE, until, [])) for _ in range(2)]
+def test_another_client_and_health_checks_do_not_wait():
+    async def run_scene():
+        limiter, release = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
+        calls = [asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, [])) for _ in range(2)]
         await asyncio.sleep(0.01)
-        async with asyncio.timeout(1), fairness.acquire_slot("/v1/events", OTHER):
+        async with asyncio.timeout(1), limiter.acquire_slot("/v1/events", SECOND_CLIENT):
             pass
-        async with asyncio.timeout(1), fairness.acquire_slot("/healthz", ONE):
+        async with asyncio.timeout(1), limiter.acquire_slot("/healthz", FIRST_CLIENT):
             pass
-        until.set()
+        release.set()
         await asyncio.gather(*calls)
 
-    asyncio.run(scene())
+    asyncio.run(run_scene())
 
 
-def test_past_its_queue_a_client_is_told_to_come_back_and_may_when_its_calls_are_done():
-    async def scene():
-        fairness, until = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
-        calls = [asyncio.create_task(held(fairness, ONE, until, [])) for _ in range(2)]
+def test_a_call_beyond_the_queue_is_refused_until_others_have_finished():
+    async def run_scene():
+        limiter, release = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
+        calls = [asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, [])) for _ in range(2)]
         await asyncio.sleep(0.01)
         with pytest.raises(TooManyCallsError, match="send fewer at once"):
-            async with fairness.acquire_slot("/v1/events", ONE):
+            async with limiter.acquire_slot("/v1/events", FIRST_CLIENT):
                 pass
-        until.set()
+        release.set()
         await asyncio.gather(*calls)
-        async with fairness.acquire_slot("/v1/events", ONE):
+        async with limiter.acquire_slot("/v1/events", FIRST_CLIENT):
             pass
 
-    asyncio.run(scene())
+    asyncio.run(run_scene())
 
 
-def test_a_call_that_is_given_up_while_it_waits_leaves_its_place():
-    async def scene():
-        fairness, until = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
-        first = asyncio.create_task(held(fairness, ONE, until, []))
-        waiting = asyncio.create_task(held(fairness, ONE, until, []))
+def test_a_cancelled_waiting_call_frees_its_place():
+    async def run_scene():
+        limiter, release = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
+        first = asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, []))
+        waiting = asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, []))
         await asyncio.sleep(0.01)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        again = asyncio.create_task(held(fairness, ONE, until, []))
+        next_call = asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, []))
         await asyncio.sleep(0.01)
-        until.set()
-        await asyncio.gather(first, again)
+        release.set()
+        await asyncio.gather(first, next_call)
 
-    asyncio.run(scene())
+    asyncio.run(run_scene())
 
 
-def test_over_http_it_is_a_429_with_retry_after_while_another_client_is_answered(tmp_path, monkeypatch):
-    fairness, entered, free = CallLimiter(max_running=1, max_waiting=0), threading.Event(), threading.Event()
-    monkeypatch.setattr("mpi.api.middleware.request_middleware.CallLimiter", lambda: fairness)
+def test_over_http_a_refused_call_is_a_429_while_another_client_is_answered(tmp_path, monkeypatch):
+    limiter, has_entered, may_finish = (
+        CallLimiter(max_running=1, max_waiting=0),
+        threading.Event(),
+        threading.Event(),
+    )
+    monkeypatch.setattr("mpi.api.middleware.request_middleware.CallLimiter", lambda: limiter)
     look_up = persons.look_up_lineage
 
-    def slow(index, viewer, *rest):
+    def look_up_slowly(index, viewer, *arguments):
         if viewer.client == "busy":
-            entered.set()
-            free.wait(20)
-        return look_up(index, viewer, *rest)
+            has_entered.set()
+            may_finish.wait(20)
+        return look_up(index, viewer, *arguments)
 
-    monkeypatch.setattr(persons, "look_up_lineage", slow)
+    monkeypatch.setattr(persons, "look_up_lineage", look_up_slowly)
     with open_test_index(tmp_path, "D01") as index:
         keys = {name: a_key(index, name, frozenset(Action)) for name in ("busy", "calm")}
         with serving(create_app(index)) as url, ThreadPoolExecutor(1) as pool:
@@ -106,10 +110,10 @@ def test_over_http_it_is_a_429_with_retry_after_while_another_client_is_answered
                 return httpx.get(f"{url}/v1/persons/T7K3-92QX-0HTV/lineage", headers=headers, timeout=30)
 
             busy = pool.submit(ask, "busy")
-            assert entered.wait(20)
-            told = ask("busy")
-            problem(told, 429, "too-many-calls")
-            assert told.headers["retry-after"] == "1"
+            assert has_entered.wait(20)
+            refused = ask("busy")
+            problem(refused, 429, "too-many-calls")
+            assert refused.headers["retry-after"] == "1"
             assert ask("calm").status_code != 429
-            free.set()
+            may_finish.set()
             assert busy.result().status_code != 429

@@ -35,7 +35,7 @@ def test_members_are_read_with_their_types():
     assert body.groups == ([RecordRef("D01", "1")],)
 
 
-def test_a_member_that_is_null_is_missing():
+def test_a_null_member_is_missing():
     assert read({"text": "x", "note": None, "flag": None, "numbers": None}) == read({"text": "x"})
     with pytest.raises(InputError, match="text: is missing"):
         read({"text": None})
@@ -47,13 +47,13 @@ def test_an_empty_body_has_no_members():
         read(b"")
 
 
-def test_a_list_of_items_that_is_null_approves_none_and_a_missing_one_all():
+def test_null_items_approve_none_and_missing_items_approve_all():
     assert read({"items": None}, ApplyBody).items == ()
     assert read({}, ApplyBody).items is None
 
 
 @pytest.mark.parametrize(
-    ("members", "told"),
+    ("members", "message"),
     [
         ({"text": 1}, "text: give text"),
         ({"flag": 1}, "flag: give true or false"),
@@ -70,11 +70,11 @@ def test_a_list_of_items_that_is_null_approves_none_and_a_missing_one_all():
         ({SECRET: 1}, "the known ones are text, note, flag"),
     ],
 )
-def test_what_is_wrong_is_named_and_not_quoted(members, told):
-    with pytest.raises(InputError) as refused:
+def test_an_invalid_member_is_named_and_not_quoted(members, message):
+    with pytest.raises(InputError) as error:
         read({"text": "x"} | members)
-    assert told in str(refused.value)
-    assert SECRET not in str(refused.value)
+    assert message in str(error.value)
+    assert SECRET not in str(error.value)
 
 
 @pytest.mark.parametrize("data", [b"{", b"[]", b'"x"', b"\xff", b'{"bits": NaN, "text": "x"}'])

@@ -1,4 +1,4 @@
-"""A process that answers goes on answering when another moves the index to another model."""
+"""A serving process keeps answering when another process changes the index's model."""
 
 import json
 from dataclasses import replace
@@ -24,8 +24,8 @@ from tests.unit.api.live import a_key, calling
 
 
 @pytest.fixture
-def moved(tmp_path):
-    """An index that is served, and that another process has moved to another model since."""
+def client_of_changed_index(tmp_path):
+    """Client of a served index whose model another process has changed."""
     with (
         open_test_index(tmp_path / "home", "sis") as index,
         calling(create_app(index), a_key(index, "tester")) as call,
@@ -36,21 +36,21 @@ def moved(tmp_path):
         yield call
 
 
-def test_a_call_is_answered_with_the_model_in_force_with_its_body(moved):
+def test_a_call_is_answered_with_the_active_model(client_of_changed_index):
     child = {name: value for name, value in make_child().items() if name != "local_id"}
-    answer = moved.put("/v1/sources/sis/records/n1", json=child)
+    answer = client_of_changed_index.put("/v1/sources/sis/records/n1", json=child)
     assert (answer.status_code, answer.json()["outcome"]) == (200, "created")
 
 
-def test_so_is_each_line_of_many(moved):
+def test_each_bulk_line_is_answered_with_the_active_model(client_of_changed_index):
     line = json.dumps(make_child("n2") | {"source": "sis"})
-    answer = moved.post("/v1/records:bulk", content=line + "\n")
+    answer = client_of_changed_index.post("/v1/records:bulk", content=line + "\n")
     assert answer.json()["outcome"] == "created"
 
 
 @pytest.fixture
-def waiting(tmp_path):
-    """An index of two records, its application, and a model that would part them."""
+def waiting_index(tmp_path):
+    """An index of two records, its application, and a model that would separate them."""
     with open_test_index(tmp_path / "home", "sis") as index:
         for number in (1, 2):
             upsert(index, OPERATOR, "sis", make_child(str(number), postal_code=None))
@@ -59,37 +59,37 @@ def waiting(tmp_path):
         yield index, create_app(index), open_matcher(folder)
 
 
-@pytest.mark.parametrize(("step", "left_to_it"), [(WRITING, True), (RELEASING, False)])
-def test_what_was_begun_with_more_machines_is_carried_on_by_them_while_pairs_are_to_be_scored(
-    waiting, monkeypatch, step, left_to_it
+@pytest.mark.parametrize(("step", "is_left_to_cluster"), [(WRITING, True), (RELEASING, False)])
+def test_a_cluster_run_is_left_to_the_cluster_while_pairs_remain_to_be_scored(
+    waiting_index, monkeypatch, step, is_left_to_cluster
 ):
-    index, app, stricter = waiting
+    index, app, stricter = waiting_index
     engine = FakeSparkEngine()
     interrupt_recluster(monkeypatch, index, stricter, step, engine)
     forget_starting_process(monkeypatch)
     [run] = list_runs(index, OPERATOR)
     assert (run.engine, engine.asked) == ("spark", 1)
-    if left_to_it:
+    if is_left_to_cluster:
         with pytest.raises(ConflictError, match="--resume --engine spark carries it on"):
             resume_interrupted(app)
         resume_run(index, OPERATOR, stricter, run.id, engine=engine)
     else:
         assert resume_interrupted(app)
     assert [run.stage for run in list_runs(index, OPERATOR)] == ["done"]
-    assert engine.asked == 1 + left_to_it
+    assert engine.asked == 1 + is_left_to_cluster
     assert verify(replace(index, matcher=stricter), OPERATOR) == []
 
 
-def test_one_that_is_given_up_says_with_what_it_was_begun(waiting, monkeypatch):
-    index, _, stricter = waiting
+def test_an_abandoned_run_shows_its_engine(waiting_index, monkeypatch):
+    index, _, stricter = waiting_index
     interrupt_recluster(monkeypatch, index, stricter, WRITING, FakeSparkEngine())
     forget_starting_process(monkeypatch)
-    given_up = abandon(index, OPERATOR, list_runs(index, OPERATOR)[0].id)
-    assert (given_up.stage, given_up.engine) == ("abandoned", "spark")
+    abandoned = abandon(index, OPERATOR, list_runs(index, OPERATOR)[0].id)
+    assert (abandoned.stage, abandoned.engine) == ("abandoned", "spark")
 
 
-def test_whoever_serves_carries_on_what_was_interrupted(waiting, monkeypatch):
-    index, app, stricter = waiting
+def test_a_server_resumes_an_interrupted_run(waiting_index, monkeypatch):
+    index, app, stricter = waiting_index
     interrupt_recluster(monkeypatch, index, stricter, RELEASING)
     assert not resume_interrupted(app)
     forget_starting_process(monkeypatch)

@@ -19,60 +19,60 @@ EXPECTED = {
 VALUE = "Xanthippe"
 
 
-def raised(name: str) -> MpiError:
-    kind = getattr(errors, name)
+def make_error(name: str) -> MpiError:
+    error_class = getattr(errors, name)
     arguments = {
         "RecordError": ("flags", "unknown-code", VALUE),
         "ClaimedError": (VALUE, "2026-11-24T09:30:00Z"),
     }
-    return kind(*arguments.get(name, (VALUE,)))
+    return error_class(*arguments.get(name, (VALUE,)))
 
 
 @pytest.fixture(scope="module")
-def failing(index):
+def failing_server(index):
     """A server whose routes raise what their path names."""
     app = create_app(index)
 
     @app.get("/raise/{name}")
     def fail(name: str) -> None:
         if name in EXPECTED:
-            raise raised(name)
+            raise make_error(name)
         raise ZeroDivisionError(VALUE)
 
     with calling(app, None) as client:
         yield client
 
 
-def test_every_error_of_the_tree_has_a_status():
+def test_every_error_class_has_a_status():
     tree = {
-        kind.__name__
-        for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, MpiError)
+        error_class.__name__
+        for error_class in vars(errors).values()
+        if isinstance(error_class, type) and issubclass(error_class, MpiError)
     }
     assert tree == set(EXPECTED)
 
 
 @pytest.mark.parametrize(("name", "status"), EXPECTED.items())
-def test_each_error_is_answered_as_its_own_problem(failing, name, status):
-    told = problem(failing.get(f"/raise/{name}"), status, getattr(errors, name).code)
-    assert (VALUE in str(told)) == (status != 500)
+def test_each_error_is_answered_with_its_own_problem(failing_server, name, status):
+    body = problem(failing_server.get(f"/raise/{name}"), status, getattr(errors, name).code)
+    assert (VALUE in str(body)) == (status != 500)
 
 
-def test_a_busy_store_says_when_to_come_back(failing):
-    assert failing.get("/raise/StoreError").headers["retry-after"]
+def test_a_busy_store_says_when_to_retry(failing_server):
+    assert failing_server.get("/raise/StoreError").headers["retry-after"]
 
 
 @pytest.mark.parametrize("name", ["MpiError", "ModelError", "anything"])
-def test_a_failure_of_ours_is_logged_by_place_and_never_by_value(failing, caplog, name):
+def test_an_internal_error_is_logged_by_location_and_never_by_value(failing_server, caplog, name):
     with caplog.at_level(logging.ERROR):
-        told = problem(
-            failing.get(f"/raise/{name}"),
+        body = problem(
+            failing_server.get(f"/raise/{name}"),
             500,
             {"anything": "unexpected"}.get(name, getattr(errors, name, MpiError).code),
         )
-    assert VALUE not in str(told)
+    assert VALUE not in str(body)
     assert VALUE not in caplog.text
-    assert told["instance"].removeprefix("urn:uuid:") in caplog.text
+    assert body["instance"].removeprefix("urn:uuid:") in caplog.text
     assert "fail:" in caplog.text
 
 
@@ -84,14 +84,14 @@ def test_unknown_paths_and_methods_are_problems_too(call):
     assert answer.headers["allow"] == "GET"
 
 
-def test_a_wrong_parameter_is_named_and_its_value_is_not(call):
+def test_an_invalid_parameter_is_named_without_its_value(call):
     answer = call.get("/v1/events", params={"after": VALUE, VALUE: "1"})
     assert "after" in problem(answer, 400, "invalid-parameter")["detail"]
     assert VALUE not in answer.text
 
 
 def test_problem_types_are_stable_names():
-    assert {problem_from_error(raised(name))["type"] for name in EXPECTED if EXPECTED[name] != 500} >= {
+    assert {problem_from_error(make_error(name))["type"] for name in EXPECTED if EXPECTED[name] != 500} >= {
         "urn:mpi:problem:invalid-record",
         "urn:mpi:problem:not-found",
         "urn:mpi:problem:decision-conflict",

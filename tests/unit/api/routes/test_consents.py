@@ -1,4 +1,4 @@
-"""An owner's consent over HTTP and on the page: asked, seen by whom, given, refused."""
+"""An owner's consent over HTTP and on the page: requested, listed, given and refused."""
 
 import re
 
@@ -15,14 +15,14 @@ BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02"}
 
 
 @pytest.fixture
-def fresh(tmp_path):
+def index(tmp_path):
     with open_test_index(tmp_path, "D01", "CCWIS") as index:
         yield index
 
 
 @pytest.fixture
-def steward(fresh):
-    with calling(create_app(fresh), a_key(fresh, "steward")) as client:
+def steward(index):
+    with calling(create_app(index), a_key(index, "steward")) as client:
         for path, child in (("D01/records/1", {}), ("CCWIS/records/1", BO)):
             assert client.put(f"/v1/sources/{path}", json=make_child(None, **child)).status_code == 200
         asking = client.post("/v1/sources/CCWIS:ask-consent", json={"asks": True, "reason": "agreement"})
@@ -31,9 +31,9 @@ def steward(fresh):
 
 
 @pytest.fixture
-def owner(fresh):
-    key = a_key(fresh, "owner", ACTIONS_BY_ROLE[Role.SOURCE_OWNER], {"CCWIS"})
-    with calling(create_app(fresh), key) as client:
+def owner(index):
+    key = a_key(index, "owner", ACTIONS_BY_ROLE[Role.SOURCE_OWNER], {"CCWIS"})
+    with calling(create_app(index), key) as client:
         yield client
 
 
@@ -42,72 +42,74 @@ def eids(client) -> list[str]:
     return [client.get("/v1/crosswalk", params=each).json()["enterprise_id"] for each in asked]
 
 
-def merged(client, **more):
+def merge(client, **members):
     return client.post(
-        "/v1/persons:merge", json={"eids": eids(client), "reason": "same-child", **more}
+        "/v1/persons:merge", json={"eids": eids(client), "reason": "same-child", **members}
     ).json()
 
 
 def test_a_merge_waits_until_the_owner_consents(steward, owner):
-    made = merged(steward)
-    assert (made["awaiting"], made["approval"], made["consent_of"]) == (True, False, ["CCWIS"])
-    [shown] = steward.get("/v1/waiting-steps").json()
-    assert (shown["step"], shown["kind"], shown["by"]) == (made["step"], "merge", "steward")
-    [asked] = owner.get("/v1/waiting-steps").json()
-    assert (asked["kind"], asked["by"], asked["may_consent"]) == ("change", None, ["CCWIS"])
-    assert asked["records"] == [{"source": "CCWIS", "local_id": "1"}]
-    assert "D01" not in str(asked)
-    path = f"/v1/steps/{made['step']}"
+    effect = merge(steward)
+    assert (effect["awaiting"], effect["approval"], effect["consent_of"]) == (True, False, ["CCWIS"])
+    [listed] = steward.get("/v1/waiting-steps").json()
+    assert (listed["step"], listed["kind"], listed["by"]) == (effect["step"], "merge", "steward")
+    [request] = owner.get("/v1/waiting-steps").json()
+    assert (request["kind"], request["by"], request["may_consent"]) == ("change", None, ["CCWIS"])
+    assert request["records"] == [{"source": "CCWIS", "local_id": "1"}]
+    assert "D01" not in str(request)
+    path = f"/v1/steps/{effect['step']}"
     assert steward.post(f"{path}:consent", json={}).status_code == 404
-    seen = owner.post(f"{path}:consent", json={"preview": True}).json()
-    assert (seen["kind"], seen["preview"], len(seen["moved"])) == ("consent", True, 1)
+    preview = owner.post(f"{path}:consent", json={"preview": True}).json()
+    assert (preview["kind"], preview["preview"], len(preview["moved"])) == ("consent", True, 1)
     assert len(set(eids(steward))) == 2
     assert owner.post(f"{path}:consent", json={}).status_code == 200
     assert len(set(eids(steward))) == 1
     assert owner.post(f"{path}:consent", json={}).status_code == 409
-    given = steward.get(f"/v1/decisions/{made['decisions'][0]}").json()["consents"]
-    assert [(one["source"], one["status"], one["by"]) for one in given] == [("CCWIS", "given", "owner")]
+    consents = steward.get(f"/v1/decisions/{effect['decisions'][0]}").json()["consents"]
+    assert [(consent["source"], consent["status"], consent["by"]) for consent in consents] == [
+        ("CCWIS", "given", "owner")
+    ]
 
 
-def test_a_refusal_ends_it_and_tells_why(steward, owner):
-    made = merged(steward)
-    refused = owner.post(f"/v1/steps/{made['step']}:refuse", json={"reason": "not-our-child"})
-    assert refused.json()["kind"] == "refusal"
+def test_a_refusal_ends_the_step_and_shows_its_reason(steward, owner):
+    effect = merge(steward)
+    answer = owner.post(f"/v1/steps/{effect['step']}:refuse", json={"reason": "not-our-child"})
+    assert answer.json()["kind"] == "refusal"
     assert steward.get("/v1/waiting-steps").json() == []
-    told = steward.get(f"/v1/decisions/{made['decisions'][0]}").json()
-    assert (told["status"], told["consents"][0]["reason"]) == ("revoked", "not-our-child")
+    decision = steward.get(f"/v1/decisions/{effect['decisions'][0]}").json()
+    assert (decision["status"], decision["consents"][0]["reason"]) == ("revoked", "not-our-child")
 
 
-def test_bad_calls_are_told_what_is_wrong(steward, owner, fresh):
+def test_invalid_calls_are_refused(steward, owner, index):
     for body in ({}, {"asks": "yes"}, {"asks": 1}, {"asks": True, "more": 1}):
         assert steward.post("/v1/sources/CCWIS:ask-consent", json=body).status_code == 400
     assert steward.post("/v1/sources/NONE:ask-consent", json={"asks": True}).status_code == 404
     assert owner.post("/v1/sources/CCWIS:ask-consent", json={"asks": False}).status_code == 403
     assert owner.post("/v1/steps/99:consent", json={}).status_code == 404
     with calling(
-        create_app(fresh), a_key(fresh, "reader", frozenset({Action.RECORD_READ}), {"CCWIS"})
+        create_app(index), a_key(index, "reader", frozenset({Action.RECORD_READ}), {"CCWIS"})
     ) as reader:
         assert reader.get("/v1/waiting-steps").status_code == 403
         assert reader.post("/v1/steps/1:refuse", json={}).status_code == 403
 
 
-@pytest.mark.parametrize(("word", "together"), [("consent", True), ("refuse", False)])
-def test_the_page_lists_what_waits_and_takes_the_owners_word(steward, fresh, word, together):
-    made = merged(steward)
-    with calling(create_app(fresh, open_pages=True), None) as desk:
+@pytest.mark.parametrize(("answer_kind", "is_merged"), [("consent", True), ("refuse", False)])
+def test_the_page_lists_waiting_steps_and_takes_the_owners_answer(steward, index, answer_kind, is_merged):
+    effect = merge(steward)
+    with calling(create_app(index, open_pages=True), None) as desk:
         listed = desk.get("/waiting").text
-        assert f'href="/waiting/{made["step"]}"' in listed
+        assert f'href="/waiting/{effect["step"]}"' in listed
         assert "the owner of CCWIS" in listed
         assert "D01" in listed
-        assert 'name="word"' not in desk.get(f"/waiting/{made['step']}").text
+        assert 'name="word"' not in desk.get(f"/waiting/{effect['step']}").text
         desk.cookies.set("mpi-acting-as", "source-owner")
-        mine = desk.get(f"/waiting/{made['step']}").text
-        assert "a change that touches your records" in mine
-        assert "D01" not in mine
-        token = re.search(r'name="csrf" value="(\w+)"', mine)[1]
-        said = {"csrf": token, "word": word, "reason": "not-ours"}
-        answer = desk.post(f"/waiting/{made['step']}", data=said, headers=SAME)
+        own_page = desk.get(f"/waiting/{effect['step']}").text
+        assert "a change that touches your records" in own_page
+        assert "D01" not in own_page
+        token = re.search(r'name="csrf" value="(\w+)"', own_page)[1]
+        form = {"csrf": token, "word": answer_kind, "reason": "not-ours"}
+        answer = desk.post(f"/waiting/{effect['step']}", data=form, headers=SAME)
         assert (answer.status_code, answer.headers["location"]) == (303, "/waiting?done=said_so")
         assert "Nothing waits." in desk.get("/waiting?done=said_so").text
-        assert desk.get(f"/waiting/{made['step']}").status_code == 404
-    assert (len(set(eids(steward))) == 1) is together
+        assert desk.get(f"/waiting/{effect['step']}").status_code == 404
+    assert (len(set(eids(steward))) == 1) is is_merged

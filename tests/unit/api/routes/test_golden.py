@@ -1,4 +1,4 @@
-"""The golden record, corrections and explanations over HTTP."""
+"""Golden records, corrections and explanations over HTTP."""
 
 import pytest
 
@@ -17,9 +17,9 @@ def eid(call):
     return call.put("/v1/sources/CCWIS/records/g2", json=make_child("g2", **CHILD)).json()["enterprise_id"]
 
 
-def the(call, eid: str, attribute: str) -> dict:
-    found = call.get(f"/v1/persons/{eid}/golden").json()["values"]
-    [value] = [value for value in found if value["attribute"] == attribute]
+def golden_value(call, eid: str, attribute: str) -> dict:
+    values = call.get(f"/v1/persons/{eid}/golden").json()["values"]
+    [value] = [value for value in values if value["attribute"] == attribute]
     return value
 
 
@@ -27,50 +27,52 @@ def test_a_golden_record_names_records_and_rules(call, eid):
     answer = call.get(f"/v1/persons/{eid}/golden")
     assert answer.status_code == 200
     assert answer.headers["ETag"]
-    name = the(call, eid, "first_name")
+    name = golden_value(call, eid, "first_name")
     assert (name["value"], name["rule"]) == ("Gerlinde", "agreed")
     assert {name["record"]["source"], *(each["source"] for each in name["agreeing"])} == {"D01", "CCWIS"}
 
 
 def test_a_correction_is_made_shown_refused_when_stale_and_undone(call, eid):
     tag = call.get(f"/v1/persons/{eid}/golden").headers["ETag"]
-    made = call.post(f"/v1/persons/{eid}/corrections", json=CORRECTION, headers={"If-Match": tag})
-    assert made.status_code == 200
-    middle = the(call, eid, "middle_name")
+    correction = call.post(f"/v1/persons/{eid}/corrections", json=CORRECTION, headers={"If-Match": tag})
+    assert correction.status_code == 200
+    middle = golden_value(call, eid, "middle_name")
     assert (middle["value"], middle["rule"]) == ("Louise", "correction")
     assert middle["others"] == [{"value": "Lou", "record": {"source": "D01", "local_id": "g1"}}]
     assert middle["correction"]["evidence"] == "Passport shown"
     record = middle["record"]
-    kept = call.get(f"/v1/sources/{record['source']}/records/{record['local_id']}").json()
-    assert (kept["state"], kept["record"]["middle_name"]) == ("aside", "Louise")
-    sent = call.put(f"/v1/sources/{record['source']}/records/x", json=make_child(None, **CHILD))
-    problem(sent, 409, "conflict")
-    again = call.post(f"/v1/persons/{eid}/corrections", json=CORRECTION, headers={"If-Match": tag})
-    problem(again, 412, "stale")
-    assert call.post(f"/v1/steps/{made.json()['step']}:undo").status_code == 200
-    assert the(call, eid, "middle_name")["value"] == "Lou"
+    stored = call.get(f"/v1/sources/{record['source']}/records/{record['local_id']}").json()
+    assert (stored["state"], stored["record"]["middle_name"]) == ("aside", "Louise")
+    answer = call.put(f"/v1/sources/{record['source']}/records/x", json=make_child(None, **CHILD))
+    problem(answer, 409, "conflict")
+    stale_answer = call.post(f"/v1/persons/{eid}/corrections", json=CORRECTION, headers={"If-Match": tag})
+    problem(stale_answer, 412, "stale")
+    assert call.post(f"/v1/steps/{correction.json()['step']}:undo").status_code == 200
+    assert golden_value(call, eid, "middle_name")["value"] == "Lou"
 
 
-def test_what_cannot_be_a_correction_is_refused_without_a_word_of_it(call, eid):
-    sent = CORRECTION | {"attribute": "birth_date", "value": "31 Febtober"}
-    answer = call.post(f"/v1/persons/{eid}/corrections", json=sent)
+def test_an_invalid_correction_is_refused_without_being_quoted(call, eid):
+    body = CORRECTION | {"attribute": "birth_date", "value": "31 Febtober"}
+    answer = call.post(f"/v1/persons/{eid}/corrections", json=body)
     assert answer.status_code == 400
     assert "Febtober" not in answer.text
 
 
 def test_two_records_are_explained_in_one_sentence_and_its_parts(call, eid):
     left, right = {"source": "D01", "local_id": "g1"}, {"source": "CCWIS", "local_id": "g2"}
-    found = call.post("/v1/explanations", json={"left": left, "right": right}).json()
-    assert found["sentence"].startswith("Same name and birth date")
-    assert sum(part["bits"] for part in found["parts"]) == pytest.approx(found["match_weight"], abs=1e-4)
-    assert found["standing"][0] == "They are one person now."
+    explanation = call.post("/v1/explanations", json={"left": left, "right": right}).json()
+    assert explanation["sentence"].startswith("Same name and birth date")
+    assert sum(part["bits"] for part in explanation["parts"]) == pytest.approx(
+        explanation["match_weight"], abs=1e-4
+    )
+    assert explanation["standing"][0] == "They are one person now."
     hidden = call.post("/v1/explanations", json={"left": left, "right": right | {"local_id": "no"}})
     assert hidden.status_code == 404
 
 
-def test_a_person_is_explained_and_told_from_its_first_record_on(call, eid):
-    found = call.get(f"/v1/persons/{eid}/explanation").json()
-    assert found["sentence"] == "2 records are one person by 1 link of the model."
-    assert len(found["lines"]) == 1
+def test_a_person_is_explained_with_its_history(call, eid):
+    explanation = call.get(f"/v1/persons/{eid}/explanation").json()
+    assert explanation["sentence"] == "2 records are one person by 1 link of the model."
+    assert len(explanation["lines"]) == 1
     steps = call.get(f"/v1/persons/{eid}/built").json()
     assert steps[0]["sentence"] == "A record was sent: record g1 of D01 began this person."

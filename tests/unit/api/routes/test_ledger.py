@@ -1,4 +1,4 @@
-"""Each disclosure is on the ledger before its answer leaves (law 7)."""
+"""Every disclosure is on the ledger before its answer leaves (law 7)."""
 
 import pytest
 
@@ -16,11 +16,11 @@ PURPOSE = {"Purpose-Of-Use": "school_stability"}
 
 @pytest.fixture(scope="module")
 def eid(call):
-    sent = call.put("/v1/sources/D01/records/led", json=make_child("led", **CHILD))
-    return sent.json()["enterprise_id"]
+    answer = call.put("/v1/sources/D01/records/led", json=make_child("led", **CHILD))
+    return answer.json()["enterprise_id"]
 
 
-def ledger(index):
+def ledger_lines(index):
     with index.database.read(None) as unit:
         return unit.disclosures.all()
 
@@ -45,10 +45,10 @@ READS = [
 
 @pytest.mark.parametrize(("method", "path", "action", "field"), READS)
 def test_each_read_is_one_line_of_the_ledger_without_values(call, index, eid, method, path, action, field):
-    before = len(ledger(index))
+    count_before = len(ledger_lines(index))
     body = make_child("x", **CHILD) if method == "POST" else None
     assert call.request(method, path.format(eid=eid), headers=PURPOSE, json=body).status_code == 200
-    [line] = ledger(index)[before:]
+    [line] = ledger_lines(index)[count_before:]
     assert (line.client, line.purpose, line.action) == ("district-01", "school_stability", action)
     assert record_id(index) in line.record_ids
     assert field in line.fields
@@ -57,25 +57,25 @@ def test_each_read_is_one_line_of_the_ledger_without_values(call, index, eid, me
 
 @pytest.mark.parametrize("path", ["/v1/events", "/v1/review-tasks"])
 def test_lists_are_on_the_ledger_too(call, index, eid, path):
-    before = len(ledger(index))
+    count_before = len(ledger_lines(index))
     call.get(path, headers=PURPOSE)
-    assert len(ledger(index)) == before + 1
+    assert len(ledger_lines(index)) == count_before + 1
 
 
 def test_a_read_from_the_command_line_is_on_the_ledger(index, eid):
-    before = len(ledger(index))
+    count_before = len(ledger_lines(index))
     look_up_person(index, make_operator(), eid)
     list(export_crosswalk(index, make_operator()))
-    read, export = ledger(index)[before:]
+    read, export = ledger_lines(index)[count_before:]
     assert (read.client, export.client) == ("operator", "operator")
     assert export.handle.startswith("all@")
 
 
-def test_an_answer_does_not_leave_if_the_ledger_cannot_be_written(call, eid, monkeypatch):
-    def failing(*_):
+def test_no_answer_leaves_when_the_ledger_cannot_be_written(call, eid, monkeypatch):
+    def fail_write(*_):
         raise StoreError("the disk is full or failing")
 
-    monkeypatch.setattr(Disclosures, "add_all", failing)
+    monkeypatch.setattr(Disclosures, "add_all", fail_write)
     for method, path, _, _ in READS:
         body = make_child("x", **CHILD) if method == "POST" else None
         answer = call.request(method, path.format(eid=eid), json=body)
@@ -83,7 +83,7 @@ def test_an_answer_does_not_leave_if_the_ledger_cannot_be_written(call, eid, mon
         assert "led" not in answer.text.replace("ledger", "")
 
 
-def test_what_was_not_found_discloses_nothing(call, index):
-    before = len(ledger(index))
+def test_a_missing_record_discloses_nothing(call, index):
+    count_before = len(ledger_lines(index))
     assert call.get("/v1/sources/D01/records/nobody-here").status_code == 404
-    assert len(ledger(index)) == before
+    assert len(ledger_lines(index)) == count_before

@@ -1,4 +1,4 @@
-"""Figures, blind pairs and practice over HTTP: in their shape, and for whoever may ask."""
+"""Quality figures, blind pairs and practice pairs over HTTP, with their permissions."""
 
 import pytest
 
@@ -11,10 +11,10 @@ from tests.unit.api.live import a_key, calling, problem
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
-    with open_test_index(tmp_path_factory.mktemp("quality"), "D01", "CCWIS") as made:
+    with open_test_index(tmp_path_factory.mktemp("quality"), "D01", "CCWIS") as index:
         for source in ("D01", "CCWIS"):
-            load_rows(made, source, *many_children(12))
-        yield made
+            load_rows(index, source, *many_children(12))
+        yield index
 
 
 @pytest.fixture(scope="module")
@@ -23,34 +23,34 @@ def call(desk):
         yield client
 
 
-def bearing(key):
+def bearer_header(key):
     return {"Authorization": f"Bearer {key}"}
 
 
 def test_a_blind_pair_is_drawn_judged_and_counted(call):
-    drawn = call.post("/v1/blind-pairs:draw", json={"size": 9}).json()
-    assert (drawn["new"], drawn["strata"][0]["drawn"]) == (True, 9)
+    draw = call.post("/v1/blind-pairs:draw", json={"size": 9}).json()
+    assert (draw["new"], draw["strata"][0]["drawn"]) == (True, 9)
     pair = call.get("/v1/blind-pairs/next").json()["pair"]
     assert set(pair) == {"id", "records", "left"}
     assert set(pair["records"][0]) == {"label", "as_of", "values"}
-    told = call.post(f"/v1/blind-pairs/{pair['id']}:answer", json={"verdict": "same"})
-    assert (told.json()["linked"], told.json()["claim"]) == (True, None)
+    answer = call.post(f"/v1/blind-pairs/{pair['id']}:answer", json={"verdict": "same"})
+    assert (answer.json()["linked"], answer.json()["claim"]) == (True, None)
     problem(call.post(f"/v1/blind-pairs/{pair['id']}:answer", json={"verdict": "same"}), 409, "conflict")
-    found = call.get("/v1/quality").json()
-    assert found["live"][0]["precision"]["value"] == 1.0
-    assert found["links"]["automatic"] == 12
+    figures = call.get("/v1/quality").json()
+    assert figures["live"][0]["precision"]["value"] == 1.0
+    assert figures["links"]["automatic"] == 12
     assert call.get("/v1/quality/forecast").json()["minutes_measured"] is False
 
 
-def test_a_practice_pair_is_judged_and_the_reason_told(call):
-    shown = call.get("/v1/practice-pairs/next").json()
-    told = call.post(f"/v1/practice-pairs/{shown['id']}:answer", json={"verdict": "same"}).json()
-    assert told["right"] == (told["truth"] == "same")
-    assert told["why"].startswith(("Same child", "Different children"))
+def test_a_practice_pair_is_judged_and_its_reason_shown(call):
+    pair = call.get("/v1/practice-pairs/next").json()
+    result = call.post(f"/v1/practice-pairs/{pair['id']}:answer", json={"verdict": "same"}).json()
+    assert result["right"] == (result["truth"] == "same")
+    assert result["why"].startswith(("Same child", "Different children"))
     problem(call.post("/v1/practice-pairs/9999:answer", json={"verdict": "same"}), 404, "not-found")
 
 
-def test_a_body_that_cannot_be_is_refused(call):
+def test_an_invalid_body_is_refused(call):
     problem(call.post("/v1/blind-pairs:draw", json={"size": True}), 400, "invalid-input")
     problem(call.post("/v1/blind-pairs:draw", json={"month": "2020-01"}), 400, "invalid-input")
     problem(call.post("/v1/practice-pairs/1:answer", json={"verdict": "maybe"}), 400, "invalid-input")
@@ -58,34 +58,34 @@ def test_a_body_that_cannot_be_is_refused(call):
     problem(call.get("/v1/quality?month=1"), 400, "invalid-parameter")
 
 
-def test_a_client_of_certain_sources_has_no_figures_and_no_pairs_of_others(desk, call):
+def test_a_client_of_certain_sources_gets_no_figures_and_no_pairs_of_others(desk, call):
     call.post("/v1/blind-pairs:draw", json={"size": 9})
-    only = bearing(a_key(desk, "district", sources={"D01"}))
+    district_header = bearer_header(a_key(desk, "district", sources={"D01"}))
     for path in ("/v1/quality", "/v1/quality/forecast"):
-        problem(call.get(path, headers=only), 403, "access-denied")
-    problem(call.post("/v1/blind-pairs:draw", json={}, headers=only), 403, "access-denied")
-    assert call.get("/v1/blind-pairs/next", headers=only).json() == {"pair": None}
+        problem(call.get(path, headers=district_header), 403, "access-denied")
+    problem(call.post("/v1/blind-pairs:draw", json={}, headers=district_header), 403, "access-denied")
+    assert call.get("/v1/blind-pairs/next", headers=district_header).json() == {"pair": None}
 
 
-def test_whoever_may_only_read_figures_judges_nothing_and_sees_no_small_count(desk, call):
-    reader = bearing(a_key(desk, "reader", actions={Action.QUALITY_READ}))
-    assert call.get("/v1/quality", headers=reader).json()["suppressed"] is True
+def test_a_reader_of_figures_judges_nothing_and_sees_no_small_count(desk, call):
+    reader_header = bearer_header(a_key(desk, "reader", actions={Action.QUALITY_READ}))
+    assert call.get("/v1/quality", headers=reader_header).json()["suppressed"] is True
     for path in ("/v1/blind-pairs/next", "/v1/practice-pairs/next"):
-        problem(call.get(path, headers=reader), 403, "access-denied")
+        problem(call.get(path, headers=reader_header), 403, "access-denied")
     for path in ("/v1/blind-pairs/1:answer", "/v1/practice-pairs/1:answer"):
-        problem(call.post(path, json={"verdict": "same"}, headers=reader), 403, "access-denied")
+        problem(call.post(path, json={"verdict": "same"}, headers=reader_header), 403, "access-denied")
 
 
-def test_neither_the_answers_nor_the_page_let_an_operator_count_few_questions(tmp_path):
-    with open_test_index(tmp_path, "sis", "ccwis") as made:
-        load_doubtful_pairs(made, 3)
-        with calling(create_app(made), a_key(made, "reader", actions={Action.QUALITY_READ})) as client:
-            ahead = client.get("/v1/quality/forecast").json()
-        with calling(create_app(made, open_pages=True), None) as client:
+def test_an_operator_cannot_count_few_questions(tmp_path):
+    with open_test_index(tmp_path, "sis", "ccwis") as index:
+        load_doubtful_pairs(index, 3)
+        with calling(create_app(index), a_key(index, "reader", actions={Action.QUALITY_READ})) as client:
+            forecast = client.get("/v1/quality/forecast").json()
+        with calling(create_app(index, open_pages=True), None) as client:
             page = client.get("/quality", headers={"Cookie": "mpi-acting-as=operator"})
-            seen = client.get("/quality", headers={"Cookie": "mpi-acting-as=steward"})
-    assert (ahead["backlog"], ahead["hours"]) == (None, None)
-    assert ahead["says"].startswith("Fewer than 10 questions wait. Of what is to come nothing can be said")
-    assert ahead["says"] in page.text
+            steward_page = client.get("/quality", headers={"Cookie": "mpi-acting-as=steward"})
+    assert (forecast["backlog"], forecast["hours"]) == (None, None)
+    assert forecast["says"].startswith("Fewer than 10 questions wait. Of what is to come nothing can be said")
+    assert forecast["says"] in page.text
     assert '<b><span class="soft">few</span></b><span>Hours of work waiting</span>' in page.text
-    assert "3 questions wait" in seen.text
+    assert "3 questions wait" in steward_page.text

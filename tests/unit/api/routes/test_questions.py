@@ -1,4 +1,4 @@
-"""The queue over HTTP: list, read, claim, answer, take back, and ask the source."""
+"""The queue over HTTP: list, read, claim, answer, undo, and ask the source."""
 
 import pytest
 
@@ -10,8 +10,8 @@ from tests.unit.api.live import a_key, calling, problem
 
 
 @pytest.fixture
-def own(tmp_path):
-    """An index with one question, and a steward who calls."""
+def steward(tmp_path):
+    """Client of a steward, on an index with one question."""
     with open_test_index(tmp_path, "sis", "ccwis") as index:
         add_doubtful_pair(index)
         with calling(create_app(index), a_key(index, "ann")) as call:
@@ -20,107 +20,110 @@ def own(tmp_path):
 
 
 @pytest.fixture
-def key(own):
-    [one] = own.get("/v1/review-questions").json()["questions"]
-    return one["key"]
+def key(steward):
+    [question] = steward.get("/v1/review-questions").json()["questions"]
+    return question["key"]
 
 
-def other(own, name: str, sources=None, actions=frozenset(Action)):
-    return calling(create_app(own.index), a_key(own.index, name, actions, sources))
+def other_client(steward, name: str, sources=None, actions=frozenset(Action)):
+    return calling(create_app(steward.index), a_key(steward.index, name, actions, sources))
 
 
-def a_verdict(view, kind: str) -> dict[str, object]:
+def verdict_on(view, kind: str) -> dict[str, object]:
     [pair] = view["pairs"]
     return {"left": pair["left"], "right": pair["right"], "kind": kind}
 
 
-def test_a_question_is_listed_read_claimed_answered_and_taken_back(own, key):
-    page = own.get("/v1/review-questions", params={"kind": "pair", "source": "sis", "limit": 1}).json()
+def test_a_question_is_listed_read_claimed_answered_and_undone(steward, key):
+    page = steward.get("/v1/review-questions", params={"kind": "pair", "source": "sis", "limit": 1}).json()
     assert (page["total"], page["after"]) == (1, None)
-    [task] = own.get("/v1/review-tasks").json()
+    [task] = steward.get("/v1/review-tasks").json()
     assert (task["question"], task["state"], task["claimed_by"]) == (key, "open", None)
-    # A task's own key leads to its question.
-    assert own.post(f"/v1/review-tasks/{task['key']}:claim").json()["claimed_by"] == "ann"
-    answer = own.get(f"/v1/review-questions/{key}")
+    # A task's key is accepted as well as its question's.
+    assert steward.post(f"/v1/review-tasks/{task['key']}:claim").json()["claimed_by"] == "ann"
+    answer = steward.get(f"/v1/review-questions/{key}")
     view = answer.json()
     assert answer.headers["etag"] == f'"{view["etag"]}"'
     assert {card["label"]["source"] for card in view["cards"]} == {"sis", "ccwis"}
-    body = {"verdicts": [a_verdict(view, "same")], "reason": "typo"}
-    seen = own.post(f"/v1/review-tasks/{key}:decide", json={**body, "preview": True}).json()
-    assert (seen["step"], seen["effect"]["preview"]) == (None, True)
+    body = {"verdicts": [verdict_on(view, "same")], "reason": "typo"}
+    preview = steward.post(f"/v1/review-tasks/{key}:decide", json={**body, "preview": True}).json()
+    assert (preview["step"], preview["effect"]["preview"]) == (None, True)
     headers = {"If-Match": answer.headers["etag"], "Idempotency-Key": "k1"}
-    done = own.post(f"/v1/review-tasks/{key}:decide", json=body, headers=headers).json()
-    assert (done["next_key"], done["effect"]["kind"]) == (None, "decision")
+    result = steward.post(f"/v1/review-tasks/{key}:decide", json=body, headers=headers).json()
+    assert (result["next_key"], result["effect"]["kind"]) == (None, "decision")
     assert (
-        own.post(f"/v1/review-tasks/{key}:decide", json=body, headers=headers).json()["step"] == done["step"]
+        steward.post(f"/v1/review-tasks/{key}:decide", json=body, headers=headers).json()["step"]
+        == result["step"]
     )
-    assert own.get("/v1/review-questions").json()["questions"] == []
-    closed = own.get("/v1/review-questions?state=closed").json()["questions"]
-    assert [(one["key"], one["closed_because"]) for one in closed] == [(key, "answered")]
-    undone = own.post(f"/v1/review-tasks/{key}:undo", json={"step": done["step"]}).json()
-    assert undone["effect"]["kind"] == "undo"
-    assert [act["action"] for act in own.get(f"/v1/review-questions/{key}").json()["history"]] == [
+    assert steward.get("/v1/review-questions").json()["questions"] == []
+    closed = steward.get("/v1/review-questions?state=closed").json()["questions"]
+    assert [(question["key"], question["closed_because"]) for question in closed] == [(key, "answered")]
+    undo_result = steward.post(f"/v1/review-tasks/{key}:undo", json={"step": result["step"]}).json()
+    assert undo_result["effect"]["kind"] == "undo"
+    assert [entry["action"] for entry in steward.get(f"/v1/review-questions/{key}").json()["history"]] == [
         "claim", "answer", "undo",
     ]  # fmt: skip
 
 
-def test_who_has_a_question_is_told_with_409_and_a_stale_answer_with_412(own, key):
-    own.post(f"/v1/review-tasks/{key}:claim")
-    with other(own, "ben") as ben:
+def test_a_claimed_question_gives_409_with_the_holder_and_a_stale_answer_412(steward, key):
+    steward.post(f"/v1/review-tasks/{key}:claim")
+    with other_client(steward, "ben") as ben:
         told = problem(ben.post(f"/v1/review-tasks/{key}:claim"), 409, "claimed")
         assert told["claimed_by"] == "ann"
         assert told["until"] > "2026"
-    assert own.post(f"/v1/review-tasks/{key}:release").json()["state"] == "open"
-    view = own.get(f"/v1/review-questions/{key}").json()
-    body = {"verdicts": [a_verdict(view, "same")], "reason": "typo"}
-    stale = own.post(f"/v1/review-tasks/{key}:decide", json=body, headers={"If-Match": '"old"'})
-    problem(stale, 412, "stale")
-    assert own.get("/v1/review-questions").json()["total"] == 1
+    assert steward.post(f"/v1/review-tasks/{key}:release").json()["state"] == "open"
+    view = steward.get(f"/v1/review-questions/{key}").json()
+    body = {"verdicts": [verdict_on(view, "same")], "reason": "typo"}
+    stale_answer = steward.post(f"/v1/review-tasks/{key}:decide", json=body, headers={"If-Match": '"old"'})
+    problem(stale_answer, 412, "stale")
+    assert steward.get("/v1/review-questions").json()["total"] == 1
 
 
-def test_a_question_is_put_off_given_away_and_escalated(own, key):
-    a_key(own.index, "zoe")
-    assert own.post(f"/v1/review-tasks/{key}:assign", json={"to": "zoe"}).json()["assigned_to"] == "zoe"
-    assert own.post(f"/v1/review-tasks/{key}:escalate", json={}).json()["assigned_to"] == "role:approver"
-    put_off = own.post(f"/v1/review-tasks/{key}:defer", json={"until": "2000-01-01"})
-    problem(put_off, 400, "invalid-input")
-    problem(own.post(f"/v1/review-tasks/{key}:assign", json={"to": "nobody"}), 404, "not-found")
-    problem(own.post("/v1/review-tasks/q-0:claim"), 404, "not-found")
-    problem(own.post(f"/v1/review-tasks/{key}:claim", json={"force": True}), 400, "invalid-input")
-    problem(own.get("/v1/review-questions?state=lost"), 400, "invalid-input")
-    problem(own.post(f"/v1/review-tasks/{key}:decide", json={"reason": "typo"}), 400, "invalid-input")
-    wrong = {"verdicts": [{"left": 1, "right": 2, "kind": "same"}], "reason": "typo"}
-    problem(own.post(f"/v1/review-tasks/{key}:decide", json=wrong), 400, "invalid-input")
+def test_a_question_is_snoozed_assigned_and_escalated(steward, key):
+    a_key(steward.index, "zoe")
+    assert steward.post(f"/v1/review-tasks/{key}:assign", json={"to": "zoe"}).json()["assigned_to"] == "zoe"
+    assert steward.post(f"/v1/review-tasks/{key}:escalate", json={}).json()["assigned_to"] == "role:approver"
+    answer = steward.post(f"/v1/review-tasks/{key}:defer", json={"until": "2000-01-01"})
+    problem(answer, 400, "invalid-input")
+    problem(steward.post(f"/v1/review-tasks/{key}:assign", json={"to": "nobody"}), 404, "not-found")
+    problem(steward.post("/v1/review-tasks/q-0:claim"), 404, "not-found")
+    problem(steward.post(f"/v1/review-tasks/{key}:claim", json={"force": True}), 400, "invalid-input")
+    problem(steward.get("/v1/review-questions?state=lost"), 400, "invalid-input")
+    problem(steward.post(f"/v1/review-tasks/{key}:decide", json={"reason": "typo"}), 400, "invalid-input")
+    body = {"verdicts": [{"left": 1, "right": 2, "kind": "same"}], "reason": "typo"}
+    problem(steward.post(f"/v1/review-tasks/{key}:decide", json=body), 400, "invalid-input")
 
 
-def test_several_questions_are_put_off_at_once_each_for_itself_and_none_is_answered_in_bulk(own, key):
+def test_questions_are_snoozed_in_bulk_one_by_one_but_never_answered_in_bulk(steward, key):
     body = {"keys": [key, "q-0"], "action": "defer", "until": later(days=5).date().isoformat()}
-    done, refused = own.post("/v1/review-tasks:bulk", json=body).json()
-    assert done == {"key": key, "done": True, "why": None}
+    snoozed, refused = steward.post("/v1/review-tasks:bulk", json=body).json()
+    assert snoozed == {"key": key, "done": True, "why": None}
     assert (refused["key"], refused["done"]) == ("q-0", False)
-    assert own.get("/v1/review-questions?state=asleep").json()["total"] == 1
-    for wrong in ({"action": "same"}, {"action": "decide"}, {"action": "defer"}, {"action": "assign"}):
-        problem(own.post("/v1/review-tasks:bulk", json={"keys": [key], **wrong}), 400, "invalid-input")
+    assert steward.get("/v1/review-questions?state=asleep").json()["total"] == 1
+    for members in ({"action": "same"}, {"action": "decide"}, {"action": "defer"}, {"action": "assign"}):
+        problem(steward.post("/v1/review-tasks:bulk", json={"keys": [key], **members}), 400, "invalid-input")
 
 
-def test_the_owner_of_a_record_is_asked_and_answers_over_http(own, key):
+def test_an_owner_of_a_record_is_asked_and_answers_over_http(steward, key):
     record = {"source": "sis", "local_id": "1"}
-    asked = own.post(f"/v1/review-tasks/{key}:ask", json={"record": record, "asks": "confirm-name"}).json()
+    request = steward.post(
+        f"/v1/review-tasks/{key}:ask", json={"record": record, "asks": "confirm-name"}
+    ).json()
     owner_of_sis = {Action.QUESTION_ANSWER, Action.RECORD_READ}
-    with other(own, "sis-owner", {"sis"}, owner_of_sis) as owner:
-        [one] = owner.get("/v1/owner-questions").json()
-        assert (one["number"], one["record"]) == (asked["numbers"][0], record)
+    with other_client(steward, "sis-owner", {"sis"}, owner_of_sis) as owner:
+        [question] = owner.get("/v1/owner-questions").json()
+        assert (question["number"], question["record"]) == (request["numbers"][0], record)
         assert "ccwis" not in owner.get("/v1/owner-questions").text
         problem(owner.get("/v1/review-questions"), 403, "access-denied")
-        answered = owner.post(f"/v1/owner-questions/{one['number']}:answer", json={"answer": "right"})
-        assert answered.json() == asked
+        answered = owner.post(f"/v1/owner-questions/{question['number']}:answer", json={"answer": "right"})
+        assert answered.json() == request
         assert [each["answer"] for each in owner.get("/v1/owner-questions?answered=true").json()] == ["right"]
-    with other(own, "ccwis-owner", {"ccwis"}, owner_of_sis) as stranger:
+    with other_client(steward, "ccwis-owner", {"ccwis"}, owner_of_sis) as stranger:
         problem(stranger.post("/v1/owner-questions/1:answer", json={"answer": "right"}), 404, "not-found")
 
 
-def test_a_client_of_one_source_learns_of_no_question_about_another(own, key):
-    with other(own, "district", {"sis"}) as district:
+def test_a_client_of_one_source_learns_of_no_question_about_another(steward, key):
+    with other_client(steward, "district", {"sis"}) as district:
         assert district.get("/v1/review-questions").json() == {"questions": [], "total": 0, "after": None}
         for answer in (
             district.get(f"/v1/review-questions/{key}"),
@@ -131,19 +134,19 @@ def test_a_client_of_one_source_learns_of_no_question_about_another(own, key):
         problem(district.get(f"/v1/review-questions/{key}"), 404, "not-found")
 
 
-def test_views_are_saved_replaced_and_forgotten_each_callers_own(own):
-    assert own.get("/v1/review-views").json() == []
+def test_views_are_saved_replaced_and_deleted_separately_for_each_caller(steward):
+    assert steward.get("/v1/review-views").json() == []
     view = {"name": "due in sis", "source": "sis", "due": True}
-    [saved] = own.post("/v1/review-views", json=view).json()
+    [saved] = steward.post("/v1/review-views", json=view).json()
     assert saved == {**view, "kind": None, "state": "open", "mine": False, "burst": None}
-    both = own.post("/v1/review-views", json={"name": "all", "state": "any"}).json()
-    assert [(one["name"], one["state"]) for one in both] == [("all", "any"), ("due in sis", "open")]
-    [kept] = own.post("/v1/review-views:forget", json={"name": "due in sis"}).json()
-    assert kept["name"] == "all"
-    problem(own.post("/v1/review-views:forget", json={"name": "due in sis"}), 404, "not-found")
-    for wrong in ({}, {"name": "x", "text": "C-1"}, {"name": "x", "state": "lost"}, {"name": ""}):
-        problem(own.post("/v1/review-views", json=wrong), 400, "invalid-input")
-    with other(own, "ben") as ben:
+    views = steward.post("/v1/review-views", json={"name": "all", "state": "any"}).json()
+    assert [(one["name"], one["state"]) for one in views] == [("all", "any"), ("due in sis", "open")]
+    [remaining] = steward.post("/v1/review-views:forget", json={"name": "due in sis"}).json()
+    assert remaining["name"] == "all"
+    problem(steward.post("/v1/review-views:forget", json={"name": "due in sis"}), 404, "not-found")
+    for body in ({}, {"name": "x", "text": "C-1"}, {"name": "x", "state": "lost"}, {"name": ""}):
+        problem(steward.post("/v1/review-views", json=body), 400, "invalid-input")
+    with other_client(steward, "ben") as ben:
         assert ben.get("/v1/review-views").json() == []
-    with other(own, "feed", actions=frozenset({Action.RECORD_WRITE})) as feed:
+    with other_client(steward, "feed", actions=frozenset({Action.RECORD_WRITE})) as feed:
         problem(feed.get("/v1/review-views"), 403, "access-denied")

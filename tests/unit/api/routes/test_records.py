@@ -9,7 +9,7 @@ SECRET_NAME = "Xanthippe"
 
 
 def put(call, local_id: str, **changes):
-    # A name of its own, so that no other test's child is like it.
+    # A unique name, so that no other test's child is similar.
     child = make_child(None, **({"first_name": local_id * 2, "last_name": local_id * 3} | changes))
     return call.put(f"/v1/sources/D01/records/{local_id}", json=child)
 
@@ -29,49 +29,49 @@ def put(call, local_id: str, **changes):
         ("a+b", "a+b"),
     ],
 )
-def test_a_local_id_is_one_segment_of_the_path_decoded_once(call, path, local_id):
+def test_a_local_id_is_one_path_segment_decoded_once(call, path, local_id):
     url = f"/v1/sources/D01/records/{path}"
-    sent = call.put(url, json=make_child(local_id, first_name=f"Path{len(path)}", birth_date="2011-05-06"))
-    assert (sent.status_code, sent.json()["local_id"]) == (200, local_id)
-    read = call.get(url)
-    assert (read.json()["local_id"], read.json()["record"]["local_id"]) == (local_id, local_id)
-    found = call.get("/v1/crosswalk", params={"source": "D01", "local_id": local_id})
-    assert found.json()["enterprise_id"] == sent.json()["enterprise_id"]
+    answer = call.put(url, json=make_child(local_id, first_name=f"Path{len(path)}", birth_date="2011-05-06"))
+    assert (answer.status_code, answer.json()["local_id"]) == (200, local_id)
+    shown = call.get(url)
+    assert (shown.json()["local_id"], shown.json()["record"]["local_id"]) == (local_id, local_id)
+    crosswalk = call.get("/v1/crosswalk", params={"source": "D01", "local_id": local_id})
+    assert crosswalk.json()["enterprise_id"] == answer.json()["enterprise_id"]
     assert call.delete(url).json()["outcome"] == "withdrawn"
 
 
 @pytest.mark.parametrize("path", ["a/b", "a/", "%zz", "%", "%ff", "%C3"])
-def test_a_path_that_is_not_encoded_is_refused_whole(call, path):
+def test_a_path_with_invalid_encoding_is_refused(call, path):
     problem(call.put(f"/v1/sources/D01/records/{path}", json=make_child("x")), 400, "invalid-input")
 
 
-def test_an_encoded_slash_never_stands_for_one_of_the_route(call):
+def test_an_encoded_slash_never_separates_path_segments(call):
     problem(call.get("/v1/sources%2FD01/records/1"), 404, "not-found")
 
 
 @pytest.mark.parametrize("path", ["", "%20", "%00", "a%07b", "x" * 201])
 def test_text_that_is_no_local_id_is_refused_by_name(call, path):
-    told = problem(call.get(f"/v1/sources/D01/records/{path}"), 422, "invalid-record")
-    assert told["field"] == "local_id"
+    body = problem(call.get(f"/v1/sources/D01/records/{path}"), 422, "invalid-record")
+    assert body["field"] == "local_id"
 
 
 def test_the_same_record_again_changes_nothing(call):
     first = put(call, "same").json()
-    again = put(call, "same").json()
+    second = put(call, "same").json()
     assert (first["outcome"], first["record"]) == ("created", "created")
-    assert (again["outcome"], again["record"]) == ("unchanged", "unchanged")
-    assert again["enterprise_id"] == first["enterprise_id"]
+    assert (second["outcome"], second["record"]) == ("unchanged", "unchanged")
+    assert second["enterprise_id"] == first["enterprise_id"]
 
 
-def test_a_withdrawn_record_that_returns_finds_its_enterprise_id(call):
+def test_a_withdrawn_record_that_returns_gets_its_enterprise_id_back(call):
     first = put(call, "back").json()
     assert call.delete("/v1/sources/D01/records/back").json()["enterprise_id"] is None
-    away = call.get("/v1/sources/D01/records/back").json()
-    assert (away["state"], away["enterprise_id"]) == ("withdrawn", None)
+    withdrawn = call.get("/v1/sources/D01/records/back").json()
+    assert (withdrawn["state"], withdrawn["enterprise_id"]) == ("withdrawn", None)
     assert put(call, "back").json()["enterprise_id"] == first["enterprise_id"]
 
 
-def test_eight_callers_sending_one_record_at_once_get_one_enterprise_id(call):
+def test_concurrent_callers_sending_one_record_get_one_enterprise_id(call):
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: put(call, "race"), range(8)))
     assert {answer.status_code for answer in answers} == {200}
@@ -79,15 +79,15 @@ def test_eight_callers_sending_one_record_at_once_get_one_enterprise_id(call):
     assert sorted(answer.json()["outcome"] for answer in answers) == ["created"] + ["unchanged"] * 7
 
 
-def test_a_record_is_read_as_it_was_sent_but_for_the_ssn(call):
+def test_a_record_is_read_as_sent_except_for_the_ssn(call):
     put(call, "ssn", ssn="219-09-9991", phone="614 555 0100", birth_date="2027-13-45")
-    read = call.get("/v1/sources/D01/records/ssn")
-    assert read.json()["record"]["phone"] == "614 555 0100"
-    assert "219" not in read.text
-    assert read.json()["issues"]
+    shown = call.get("/v1/sources/D01/records/ssn")
+    assert shown.json()["record"]["phone"] == "614 555 0100"
+    assert "219" not in shown.text
+    assert shown.json()["issues"]
 
 
-def test_a_local_id_in_the_body_must_be_the_one_in_the_path(call):
+def test_a_local_id_in_the_body_must_equal_the_one_in_the_path(call):
     answer = call.put("/v1/sources/D01/records/one", json=make_child("two"))
     assert problem(answer, 422, "invalid-record")["field"] == "local_id"
 
@@ -126,7 +126,7 @@ def test_an_unknown_source_or_record_is_not_found(call):
         (b'{"identifiers":[{"system":"s","assigner":"a","value":123456789012345678901}]}', 422),
     ],
 )
-def test_a_hostile_body_is_refused_and_nothing_is_kept(call, body, code):
+def test_a_hostile_body_is_refused_and_nothing_is_stored(call, body, code):
     answer = call.put("/v1/sources/D01/records/hostile", content=body)
     problem(answer, code, "invalid-input" if code == 400 else "invalid-record")
     assert call.get("/v1/sources/D01/records/hostile").status_code == 404
@@ -147,26 +147,26 @@ def test_a_refusal_names_the_field_and_never_the_value(call):
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_of_more_than_a_megabyte_is_too_large(call, chunked):
     body = b'{"first_name":"' + b"x" * 1_000_000 + b'"}'
-    pieces = (body[start : start + 50_000] for start in range(0, len(body), 50_000))
-    answer = call.put("/v1/sources/D01/records/huge", content=pieces if chunked else body)
+    chunks = (body[start : start + 50_000] for start in range(0, len(body), 50_000))
+    answer = call.put("/v1/sources/D01/records/huge", content=chunks if chunked else body)
     problem(answer, 413, "too-large")
 
 
-def test_a_record_under_one_key_is_answered_as_the_first_time_and_another_call_is_refused(call):
+def test_an_idempotency_key_repeats_the_first_answer_and_refuses_another_call(call):
     path, key = "/v1/sources/D01/records/records-once", {"Idempotency-Key": "records-once"}
     child = make_child(None, first_name="Onceia", last_name="Onlyson")
     first = call.put(path, json=child, headers=key).json()
     assert first["outcome"] == "created"
     assert call.put(path, json=child, headers=key).json() == first
     problem(call.put(path, json=child | {"grade": "05"}, headers=key), 422, "idempotency-key-reused")
-    gone = {"Idempotency-Key": "records-gone"}
-    assert call.delete(path, headers=gone).json()["outcome"] == "withdrawn"
+    deletion_key = {"Idempotency-Key": "records-gone"}
+    assert call.delete(path, headers=deletion_key).json()["outcome"] == "withdrawn"
     call.put(path, json=child)
-    assert call.delete(path, headers=gone).json()["outcome"] == "withdrawn"
+    assert call.delete(path, headers=deletion_key).json()["outcome"] == "withdrawn"
     assert call.get(path).json()["state"] == "active"
 
 
-def test_what_is_kept_of_a_call_under_a_key_is_no_value_of_it(call, index):
+def test_a_stored_idempotent_answer_contains_no_value(call, index):
     from sqlalchemy import text
 
     child = make_child(None, first_name="Keptia", last_name="Secretson")
@@ -177,28 +177,33 @@ def test_what_is_kept_of_a_call_under_a_key_is_no_value_of_it(call, index):
     assert "Keptia" not in str(rows)
 
 
-def test_a_record_gets_a_new_local_id_over_http_whatever_characters_they_hold(call):
+def test_a_record_is_rekeyed_over_http_with_any_characters(call):
     child = make_child(None, first_name="Rekia", last_name="Newman")
     eid = call.put("/v1/sources/D01/records/a%2Fb", json=child).json()["enterprise_id"]
-    done = call.post("/v1/sources/D01/records/a%2Fb/rekey", json={"to": "b%2F/c"})
-    assert (done.status_code, done.json()["rekeyed"]) == (200, 1)
+    answer = call.post("/v1/sources/D01/records/a%2Fb/rekey", json={"to": "b%2F/c"})
+    assert (answer.status_code, answer.json()["rekeyed"]) == (200, 1)
     assert call.get("/v1/sources/D01/records/b%252F%2Fc").json()["enterprise_id"] == eid
     problem(call.get("/v1/sources/D01/records/a%2Fb"), 404, "not-found")
     problem(call.post("/v1/sources/D01/records/a%2Fb/rekey", json={"to": "x"}), 404, "not-found")
-    undone = call.post(f"/v1/steps/{done.json()['step']}:undo")
-    assert undone.status_code == 200, undone.text
+    undo_answer = call.post(f"/v1/steps/{answer.json()['step']}:undo")
+    assert undo_answer.status_code == 200, undo_answer.text
     assert call.get("/v1/sources/D01/records/a%2Fb").json()["enterprise_id"] == eid
 
 
-def test_what_a_source_says_with_a_record_comes_over_http(call):
-    first = call.put(
+def test_an_identity_assertion_is_sent_and_withdrawn_over_http(call):
+    first_answer = call.put(
         "/v1/sources/CCWIS/records/sa", json=make_child(None, first_name="Saia", last_name="Assert")
     )
-    eid = first.json()["enterprise_id"]
-    other = make_child(None, first_name="Otto", last_name="Different", birth_date="2001-01-01")
+    eid = first_answer.json()["enterprise_id"]
+    different_child = make_child(None, first_name="Otto", last_name="Different", birth_date="2001-01-01")
     assert (
-        call.put("/v1/sources/D01/records/sa", json=other | {"same_as": eid}).json()["enterprise_id"] == eid
+        call.put("/v1/sources/D01/records/sa", json=different_child | {"same_as": eid}).json()[
+            "enterprise_id"
+        ]
+        == eid
     )
-    taken_back = call.put("/v1/sources/D01/records/sa", json=other | {"same_as": None}).json()
-    assert taken_back["enterprise_id"] != eid
-    problem(call.put("/v1/sources/D01/records/sa", json=other | {"same_as": 7}), 400, "invalid-input")
+    withdrawn = call.put("/v1/sources/D01/records/sa", json=different_child | {"same_as": None}).json()
+    assert withdrawn["enterprise_id"] != eid
+    problem(
+        call.put("/v1/sources/D01/records/sa", json=different_child | {"same_as": 7}), 400, "invalid-input"
+    )

@@ -16,19 +16,19 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - it must be refused
 
 
 @pytest.mark.parametrize("host", [EVERYWHERE, "::", "192.168.1.5", "example.org", "", "127.0.0.1.example"])
-def test_it_listens_on_loopback_only(index, host):
+def test_the_server_listens_on_loopback_only(index, host):
     with pytest.raises(InputError, match="localhost only"):
         serve(index, host, 0)
 
 
-def test_a_port_that_is_taken_is_told_in_one_line():
+def test_a_taken_port_gives_one_error_line():
     with listen("localhost", 0) as taken:
         taken.listen()
         with pytest.raises(InputError, match="cannot listen on port"):
             listen("127.0.0.1", taken.getsockname()[1])
 
 
-def test_it_serves_until_interrupted(tmp_path):
+def test_the_server_runs_until_interrupted(tmp_path):
     with open_test_index(tmp_path, "D01"), listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     program = (
@@ -38,16 +38,16 @@ def test_it_serves_until_interrupted(tmp_path):
     environment = os.environ | {"MPI_HOME": str(tmp_path), "MPI_MODEL": str(tmp_path / "tiny")}
     process = subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE)
     try:
-        assert _answer(f"http://127.0.0.1:{port}/readyz?name=Xanthippe") == 200
+        assert _await_status(f"http://127.0.0.1:{port}/readyz?name=Xanthippe") == 200
     finally:
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=15)
-    assert b"GET /readyz 200" in told
-    assert b"Xanthippe" not in told
+        _, log = process.communicate(timeout=15)
+    assert b"GET /readyz 200" in log
+    assert b"Xanthippe" not in log
 
 
 @pytest.mark.slow
-def test_several_workers_answer_on_one_port_until_interrupted(tmp_path):
+def test_several_workers_share_one_port_until_interrupted(tmp_path):
     with open_test_index(tmp_path, "D01"), listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     temporary = tmp_path / "temporary"
@@ -60,21 +60,21 @@ def test_several_workers_answer_on_one_port_until_interrupted(tmp_path):
     command = [sys.executable, "-m", "mpi", "serve", "--port", str(port), "--workers", "2"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
     try:
-        assert _answer(f"http://127.0.0.1:{port}/readyz") == 200
+        assert _await_status(f"http://127.0.0.1:{port}/readyz") == 200
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: _answer(f"http://127.0.0.1:{port}/readyz"), range(40)))
+            answers = list(pool.map(lambda _: _await_status(f"http://127.0.0.1:{port}/readyz"), range(40)))
         assert set(answers) == {200}
         # A worker counts a call after its answer has left.
-        until = time.monotonic() + 10
-        while (counted := _count_calls(port)) < len(answers) + 1 and time.monotonic() < until:
+        deadline = time.monotonic() + 10
+        while (count := _count_calls(port)) < len(answers) + 1 and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert counted == len(answers) + 1
+        assert count == len(answers) + 1
         assert [folder.stat().st_mode & 0o777 for folder in temporary.glob("mpi-metrics-*")] == [0o700]
     finally:
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
-    assert process.returncode == 0, told
-    assert told.count(b"GET /readyz 200") == 41
+        _, log = process.communicate(timeout=30)
+    assert process.returncode == 0, log
+    assert log.count(b"GET /readyz 200") == 41
     assert not list(temporary.glob("mpi-metrics-*"))
 
 
@@ -89,12 +89,12 @@ def _count_calls(port: int) -> int:
     return int(sum(map(float, counts)))
 
 
-def _answer(url: str) -> int:
-    until = time.monotonic() + 90
+def _await_status(url: str) -> int:
+    deadline = time.monotonic() + 90
     while True:
         try:
             return httpx.get(url).status_code
         except httpx.TransportError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)

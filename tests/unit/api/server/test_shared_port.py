@@ -1,4 +1,4 @@
-"""A port that several processes listen on."""
+"""A port on which several processes listen."""
 
 import pickle
 import socket
@@ -13,10 +13,10 @@ from mpi.domain.errors import InputError
 CONNECTIONS = 200
 
 
-def test_a_pickled_port_is_opened_anew_at_the_same_address():
-    with open_shared_port("127.0.0.1", 0) as port, pickle.loads(pickle.dumps(port)) as again:
-        assert again.getsockname() == port.getsockname()
-        assert again.fileno() != port.fileno()
+def test_a_pickled_port_is_reopened_at_the_same_address():
+    with open_shared_port("127.0.0.1", 0) as port, pickle.loads(pickle.dumps(port)) as reopened:
+        assert reopened.getsockname() == port.getsockname()
+        assert reopened.fileno() != port.fileno()
 
 
 def test_connections_are_spread_over_the_listening_sockets():
@@ -28,17 +28,17 @@ def test_connections_are_spread_over_the_listening_sockets():
             listener.setblocking(False)
         for _ in range(CONNECTIONS):
             stack.enter_context(socket.create_connection(port.getsockname()))
-        accepted = [_accept_all(stack, listener) for listener in listeners]
-    assert sum(accepted) == CONNECTIONS
+        counts = [_accept_all(stack, listener) for listener in listeners]
+    assert sum(counts) == CONNECTIONS
     # Each listener gets half of them on average; a fifth is ten standard deviations away.
-    assert min(accepted) > CONNECTIONS / 5
+    assert min(counts) > CONNECTIONS / 5
 
 
-def test_a_port_that_another_server_has_is_refused():
-    with open_shared_port("127.0.0.1", 0) as taken:
-        taken.listen()
+def test_a_port_of_another_server_is_refused():
+    with open_shared_port("127.0.0.1", 0) as occupied:
+        occupied.listen()
         with pytest.raises(InputError, match="cannot listen on port"):
-            listen("127.0.0.1", taken.getsockname()[1])
+            listen("127.0.0.1", occupied.getsockname()[1])
 
 
 def _accept_all(stack: ExitStack, listener: socket.socket) -> int:

@@ -41,7 +41,7 @@ from mpi.matching.spark.session import open_session
 from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.standardize.serialization import features_to_bytes
-from tests.index import OPERATOR, make_child, load_rows, open_test_index, partition_of
+from tests.index import OPERATOR, load_rows, make_child, open_test_index, partition_of
 from tests.models import tiny_model
 from tests.unit.matching.random_features import random_records
 from tests.unit.matching.test_scorer_equality import (
@@ -49,7 +49,7 @@ from tests.unit.matching.test_scorer_equality import (
     model_of,
     notebook_model,
     splink_scores,
-    weighed_by_query,
+    weigh_by_query,
 )
 
 MASTER = "local[2]"
@@ -116,7 +116,7 @@ def test_online_duckdb_and_spark_give_equal_levels_and_weights_in_both_orders(tm
     with open_spark(tmp_path / "spark") as session:
         on_spark, limited = spark_scores(session, tmp_path / "spark", model, numbered, pairs)
     on_duckdb = splink_scores(model, numbered, pairs, tmp_path)
-    load_table = weighed_by_query(model, numbered, pairs, -1000.0, tmp_path)
+    load_table = weigh_by_query(model, numbered, pairs, -1000.0, tmp_path)
     by_load = {row[:2]: row[2] for row in zip(*load_table.to_pydict().values(), strict=True)}
     features, scorer = dict(numbered), compile_scorer(model)
     assert on_spark.keys() == on_duckdb.keys() == limited.keys() == by_load.keys()
@@ -353,7 +353,10 @@ def test_a_master_is_required_and_a_cluster_needs_a_shared_folder(tmp_path):
 
 
 def test_spark_is_not_imported_before_it_is_used():
-    code = "import mpi.cli.commands.matching.recluster, mpi.matching.spark.engine, sys; print('pyspark' in sys.modules)"
+    code = (
+        "import mpi.cli.commands.matching.recluster, mpi.matching.spark.engine, sys; "
+        "print('pyspark' in sys.modules)"
+    )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process.stdout == "False\n"
 

@@ -16,7 +16,7 @@ from mpi.service.review.answers import claim
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from tests.desk import ANN, SIS_STEWARD, similar_child
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, open_test_index
 
 SMALL_TABLES = {"source", "agency", "client", "epoch", "config", "batch", "counter", "index_info", "key_run"}
 """Tables of few rows, however large the index: sources, clients, loads and key segments, some hundreds."""

@@ -42,7 +42,7 @@ def without_secure_delete(monkeypatch):
     monkeypatch.setattr(sqlite3.dbapi2, "connect", connect_without)
 
 
-@pytest.mark.usefixtures("spares_the_disk")
+@pytest.mark.usefixtures("without_secure_delete")
 def test_deleted_content_is_overwritten_in_both_files_whatever_the_builds_default(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'mpi.db'}")
     migrate.upgrade(database)
@@ -65,7 +65,7 @@ def file_content(database, path):
     return path.read_bytes()
 
 
-@pytest.mark.usefixtures("spares_the_disk")
+@pytest.mark.usefixtures("without_secure_delete")
 def test_an_expunged_name_leaves_the_file_whatever_the_builds_default(tmp_path):
     child = {"local_id": "1", "first_name": "Xanthippe", "birth_date": "2011-02-03"}
     with open_test_index(tmp_path, "sis") as index:

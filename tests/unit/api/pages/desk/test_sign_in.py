@@ -1,4 +1,4 @@
-"""Signing in at the pages, as browsers do it, and as those do who wish ill."""
+"""Signing in at the pages, as browsers do it and as attackers try it."""
 
 import re
 
@@ -16,12 +16,12 @@ from tests.index import OPERATOR, make_child
 from tests.unit.api.live import problem, serving
 
 OPEN = {"/sign-in", "/style.css", "/desk.js", "/icon.svg"}
-"""Pages for whoever comes: they tell nothing of anybody."""
+"""Pages without sign-in: they show nothing of anybody."""
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _quick():
+def _cheap_hashing():
     with cheap_password_hashing():
         yield
 
@@ -44,39 +44,39 @@ def browser(url):
 
 
 @pytest.fixture
-def another(url):
+def second_browser(url):
     with Browser(url) as browser:
         yield browser
 
 
 class Browser(httpx.Client):
-    """A browser that keeps cookies and follows nothing by itself."""
+    """A browser that keeps cookies and follows no redirect."""
 
     def __init__(self, url: str) -> None:
         super().__init__(base_url=url, timeout=30)
 
     def at(self, path: str) -> str:
-        """The address of a path, to go there without cookies."""
+        """Return the address of a path, to go there without cookies."""
         return f"{str(self.base_url).rstrip('/')}{path}"
 
     def csrf(self, path: str = "/change-password") -> str:
-        """The token of the form on a page."""
+        """Return the token of the form on a page."""
         return re.search(r'name="csrf" value="(\w+)"', self.get(path).text)[1]
 
-    def sign_in(self, name: str, password: str = PASSWORD, **more) -> httpx.Response:
+    def sign_in(self, name: str, password: str = PASSWORD, **fields) -> httpx.Response:
         """Fill in the sign-in form and send it."""
-        form = {"csrf": self.csrf("/sign-in"), "name": name, "password": password, **more}
+        form = {"csrf": self.csrf("/sign-in"), "name": name, "password": password, **fields}
         return self.post("/sign-in", data=form, headers=SAME)
 
     @property
-    def is_in(self) -> bool:
-        """Whether the browser is signed in."""
+    def is_signed_in(self) -> bool:
+        """Return whether the browser is signed in."""
         answer = self.get("/change-password")
         assert answer.status_code in (200, 303)
         return answer.status_code == 200
 
 
-def signed(browser, index, name, role=Role.STEWARD, sources=None):
+def sign_in_new_account(browser, index, name, role=Role.STEWARD, sources=None):
     """Make an account and sign its person in."""
     answer = browser.sign_in(add_person(index, name, role, sources))
     assert answer.status_code == 303, answer.text
@@ -84,7 +84,7 @@ def signed(browser, index, name, role=Role.STEWARD, sources=None):
 
 
 def page_calls(app):
-    """Every method and path of the pages."""
+    """Yield every method and path of the pages."""
 
     def routes(router):
         for route in router.routes:
@@ -98,65 +98,65 @@ def page_calls(app):
                     yield method, route.path
 
 
-def test_every_page_leads_whoever_is_not_signed_in_to_the_sign_in_page_and_back(app, browser):
-    walked = list(page_calls(app))
-    assert len(walked) > 10
-    for method, path in walked:
+def test_every_page_redirects_to_the_sign_in_page_and_back(app, browser):
+    calls = list(page_calls(app))
+    assert len(calls) > 10
+    for method, path in calls:
         if path in OPEN:
             assert browser.get(path).status_code == 200
             continue
-        asked = re.sub(r"\{[^}]*\}", "1", path)
-        answer = browser.request(method, asked, data={} if method == "POST" else None)
+        url = re.sub(r"\{[^}]*\}", "1", path)
+        answer = browser.request(method, url, data={} if method == "POST" else None)
         assert answer.status_code == 303, (method, path, answer.text)
-        back, _, onwards = answer.headers["location"].partition("?next=")
-        assert back == "/sign-in", (method, path)
-        if method == "GET" and asked not in ("/", "/change-password"):
-            assert onwards == asked
+        location, _, next_page = answer.headers["location"].partition("?next=")
+        assert location == "/sign-in", (method, path)
+        if method == "GET" and url not in ("/", "/change-password"):
+            assert next_page == url
         assert answer.content == b""
 
 
-def test_whoever_signs_in_goes_on_to_the_page_that_was_asked_for(browser, index):
+def test_sign_in_leads_on_to_the_requested_page(browser, index):
     add_person(index, "goes-on")
-    asked = browser.get("/people", params={"eid": "T7K3-M92Q&x=1"}).headers["location"]
-    page = browser.get(asked).text
-    onwards = re.search(r'name="next" value="([^"]+)"', page)[1].replace("&amp;", "&")
-    answer = browser.sign_in("goes-on", next=onwards)
+    sign_in_url = browser.get("/people", params={"eid": "T7K3-M92Q&x=1"}).headers["location"]
+    page = browser.get(sign_in_url).text
+    next_page = re.search(r'name="next" value="([^"]+)"', page)[1].replace("&amp;", "&")
+    answer = browser.sign_in("goes-on", next=next_page)
     assert (answer.status_code, answer.headers["location"]) == (303, "/people?eid=T7K3-M92Q%26x%3D1")
-    assert browser.is_in
+    assert browser.is_signed_in
     assert browser.get("/sign-in", params={"next": "/find"}).headers["location"] == "/find"
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "address",
     ["https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil.example", "/x\nLocation: y",
      "javascript:x", "http:evil.example", " //evil.example", "/\t/evil.example", "///evil.example",
      "/x\\@evil.example", "evil.example", "/sign-in", "/sign-out", "/é", "/" + "x" * 3000, ""],
 )  # fmt: skip
-def test_nobody_is_led_to_another_site(sent):
-    assert to_local_path(sent) == "/"
+def test_nobody_is_redirected_to_another_site(address):
+    assert to_local_path(address) == "/"
 
 
-def test_what_leads_on_inside_is_kept():
+def test_a_local_redirect_is_kept():
     for path in ("/", "/queue?kind=pair&after=x%2F", "/people/T7K3-M92Q-X0HN", "/queue/rec:sis%2F1"):
         assert to_local_path(path) == path
 
 
-def test_an_address_that_leads_elsewhere_is_dropped_when_signing_in(browser, index):
+def test_an_external_redirect_is_dropped_at_sign_in(browser, index):
     add_person(index, "led-on")
     assert 'value="/"' in browser.get("/sign-in", params={"next": "//evil.example"}).text
     assert browser.sign_in("led-on", next="//evil.example").headers["location"] == "/"
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(browser, index):
+def test_the_cookie_is_hidden_from_scripts_and_from_other_sites(browser, index):
     answer = browser.sign_in(add_person(index, "flags"))
-    name, _, rest = answer.headers["set-cookie"].partition("=")
-    token, *attributes = [part.strip() for part in rest.split(";")]
+    name, _, attribute_text = answer.headers["set-cookie"].partition("=")
+    token, *attributes = [part.strip() for part in attribute_text.split(";")]
     assert name == "mpi-sign-in"
     assert len(token) == 43
     assert {attribute.lower() for attribute in attributes} == {"httponly", "path=/", "samesite=strict"}
 
 
-def test_over_tls_the_cookie_is_for_one_host_and_never_sent_in_the_clear(browser, index):
+def test_over_tls_the_cookie_is_bound_to_one_host_and_never_sent_unencrypted(browser, index):
     add_person(index, "flags-tls")
     tls = {"X-Forwarded-Proto": "https", **SAME}
     page = browser.get("/sign-in", headers=tls)
@@ -174,42 +174,45 @@ def test_over_tls_the_cookie_is_for_one_host_and_never_sent_in_the_clear(browser
         assert answer.status_code == status
 
 
-def test_a_token_that_was_planted_before_is_worth_nothing_after(browser, another, index):
+def test_a_token_planted_before_sign_in_is_worthless_afterwards(browser, second_browser, index):
     add_person(index, "fixed")
     planted = "p" * 43
     browser.cookies.set("mpi-sign-in", planted)
     browser.cookies.set("mpi-visit", planted)
     assert browser.sign_in("fixed").status_code == 303
-    held = [cookie.value for cookie in browser.cookies.jar if cookie.name == "mpi-sign-in"]
-    assert held[-1] != planted
+    tokens = [cookie.value for cookie in browser.cookies.jar if cookie.name == "mpi-sign-in"]
+    assert tokens[-1] != planted
     for name in ("mpi-sign-in", "mpi-visit"):
-        another.cookies.set(name, planted)
-    assert not another.is_in
+        second_browser.cookies.set(name, planted)
+    assert not second_browser.is_signed_in
 
 
-def test_signing_in_anew_ends_what_the_browser_had(browser, another, index):
+def test_a_new_sign_in_ends_the_browsers_previous_session(browser, second_browser, index):
     add_person(index, "anew")
-    old = sign_in(index, "anew", PASSWORD)
-    another.cookies.set("mpi-sign-in", old)
-    assert another.is_in
+    old_token = sign_in(index, "anew", PASSWORD)
+    second_browser.cookies.set("mpi-sign-in", old_token)
+    assert second_browser.is_signed_in
     form = {"csrf": browser.csrf("/sign-in"), "name": "anew", "password": PASSWORD}
     visit = browser.cookies["mpi-visit"]
-    answer = httpx.post(browser.at("/sign-in"), data=form,
-                        headers={**SAME, "Cookie": f"mpi-sign-in={old}; mpi-visit={visit}"})  # fmt: skip
+    answer = httpx.post(
+        browser.at("/sign-in"),
+        data=form,
+        headers={**SAME, "Cookie": f"mpi-sign-in={old_token}; mpi-visit={visit}"},
+    )
     assert answer.status_code == 303
-    assert not another.is_in
+    assert not second_browser.is_signed_in
 
 
-def test_a_form_without_the_sign_ins_own_token_does_nothing(browser, another, index):
-    signed(browser, index, "csrf-1")
-    signed(another, index, "csrf-2")
-    visits = another.cookies["mpi-visit"]
-    for token in (None, "", "x", another.csrf(), visits, "0" * 32, "é"):
+def test_a_form_without_its_sessions_token_does_nothing(browser, second_browser, index):
+    sign_in_new_account(browser, index, "csrf-1")
+    sign_in_new_account(second_browser, index, "csrf-2")
+    visits = second_browser.cookies["mpi-visit"]
+    for token in (None, "", "x", second_browser.csrf(), visits, "0" * 32, "é"):
         answer = browser.post("/sign-out", data={} if token is None else {"csrf": token}, headers=SAME)
         assert answer.status_code == 400
         assert "nothing was done" in answer.text
         assert answer.headers["content-type"].startswith("text/html")
-    assert browser.is_in
+    assert browser.is_signed_in
 
 
 @pytest.mark.parametrize(
@@ -226,17 +229,17 @@ def test_a_form_without_the_sign_ins_own_token_does_nothing(browser, another, in
     ids=str,
 )
 def test_a_form_of_another_site_does_nothing_even_with_the_token(browser, index, headers):
-    signed(browser, index, "origin-" + re.sub(r"\W+", "", str(headers)).lower()[:50])
+    sign_in_new_account(browser, index, "origin-" + re.sub(r"\W+", "", str(headers)).lower()[:50])
     origin = browser.at("")
-    sent = {name: value.replace("{self}", origin) for name, value in headers.items()}
-    answer = browser.post("/sign-out", data={"csrf": browser.csrf()}, headers=sent)
+    sent_headers = {name: value.replace("{self}", origin) for name, value in headers.items()}
+    answer = browser.post("/sign-out", data={"csrf": browser.csrf()}, headers=sent_headers)
     assert answer.status_code == 400
-    assert browser.is_in
+    assert browser.is_signed_in
 
 
-def test_a_form_of_our_own_passes_as_browsers_send_it(browser, index):
+def test_a_form_of_our_own_is_accepted_as_browsers_send_it(browser, index):
     origin = browser.at("")
-    signed(browser, index, "own-forms")
+    sign_in_new_account(browser, index, "own-forms")
     # With no-referrer, browsers send Origin: null to the page's own site too.
     for headers in ({**SAME, "Origin": "null"}, {"Origin": origin}, {}):
         answer = browser.post("/sign-out", data={"csrf": browser.csrf()}, headers=headers)
@@ -244,20 +247,20 @@ def test_a_form_of_our_own_passes_as_browsers_send_it(browser, index):
         browser.sign_in("own-forms")
 
 
-def test_another_site_can_sign_nobody_in(browser, another, index):
+def test_another_site_cannot_sign_anybody_in(browser, second_browser, index):
     add_person(index, "login-csrf")
     form = {"csrf": browser.csrf("/sign-in"), "name": "login-csrf", "password": PASSWORD}
     assert browser.post("/sign-in", data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 400
-    without = another.post("/sign-in", data=form, headers=SAME)
-    assert (without.status_code, "cookie" in without.text) == (400, True)
-    another.get("/sign-in")
-    assert another.post("/sign-in", data=form, headers=SAME).status_code == 400
-    assert not browser.is_in
-    assert not another.is_in
+    answer_without_cookie = second_browser.post("/sign-in", data=form, headers=SAME)
+    assert (answer_without_cookie.status_code, "cookie" in answer_without_cookie.text) == (400, True)
+    second_browser.get("/sign-in")
+    assert second_browser.post("/sign-in", data=form, headers=SAME).status_code == 400
+    assert not browser.is_signed_in
+    assert not second_browser.is_signed_in
 
 
-def test_the_api_takes_no_cookie_and_a_page_no_key(browser, index, key, app):
-    signed(browser, index, "two-doors", Role.APPROVER)
+def test_the_api_accepts_no_cookie_and_a_page_no_key(browser, index, key, app):
+    sign_in_new_account(browser, index, "two-doors", Role.APPROVER)
     for method, path in (("GET", "/v1/review-tasks"), ("POST", "/v1/persons:search"), ("GET", "/v1/events")):
         problem(
             browser.request(method, path, json={} if method == "POST" else None), 401, "not-authenticated"
@@ -268,13 +271,13 @@ def test_the_api_takes_no_cookie_and_a_page_no_key(browser, index, key, app):
     assert answer.status_code == 303
 
 
-def test_a_refusal_looks_the_same_for_every_name(browser, index):
+def test_a_refused_sign_in_looks_the_same_for_every_name(browser, index):
     add_person(index, "known")
     add_person(index, "shut-out")
     end_account(index, OPERATOR, add_person(index, "ended"))
     for _ in range(10):
         browser.sign_in("shut-out", "wrong")
-    seen = set()
+    pages = set()
     for name, password in (
         ("known", "wrong"), ("nobody", "wrong"), ("shut-out", PASSWORD), ("ended", PASSWORD),
         ("known\u202e", PASSWORD),
@@ -282,22 +285,22 @@ def test_a_refusal_looks_the_same_for_every_name(browser, index):
         answer = browser.sign_in(name, password)
         assert answer.status_code == 403
         assert "set-cookie" not in answer.headers or "mpi-sign-in" not in answer.headers["set-cookie"]
-        seen.add(answer.text.replace(name, "NAME"))
-    assert len(seen) == 1
-    assert PASSWORD not in seen.pop()
+        pages.add(answer.text.replace(name, "NAME"))
+    assert len(pages) == 1
+    assert PASSWORD not in pages.pop()
     assert browser.sign_in("known").status_code == 303
 
 
-def test_what_was_typed_is_shown_again_as_text_and_the_password_never(browser):
+def test_the_typed_name_is_shown_as_text_and_the_password_never(browser):
     answer = browser.sign_in('"><script>alert(1)</script>', "secret-of-mine")
     assert "<script>alert" not in answer.text
     assert "&lt;script&gt;" in answer.text
     assert "secret-of-mine" not in answer.text
 
 
-def test_a_form_that_comes_after_the_sign_in_has_ended_is_not_kept_and_says_so(browser, index, manual_clock):
+def test_a_form_sent_after_the_session_has_ended_is_not_kept_and_is_reported(browser, index, manual_clock):
     clock = manual_clock
-    signed(browser, index, "too-late")
+    sign_in_new_account(browser, index, "too-late")
     csrf = browser.csrf()
     clock.pass_by(minutes=31)
     form = {"csrf": csrf, "old": PASSWORD, "new": "eighteen blue kettles", "again": "eighteen blue kettles"}
@@ -309,71 +312,71 @@ def test_a_form_that_comes_after_the_sign_in_has_ended_is_not_kept_and_says_so(b
 
 
 @pytest.mark.parametrize(
-    ("sent", "page"),
+    ("path", "page"),
     [
         ("/queue/pair%3A1%C3%A9/answer", "/queue/pair%253A1%25C3%25A9"),
         ("/people/T7K3-M92Q-X0HN/unlink", "/people/T7K3-M92Q-X0HN/unlink"),
         ("/find/key", "/find"),
     ],
 )
-def test_who_was_signed_out_while_filling_in_a_form_is_led_back_to_its_page(browser, sent, page):
+def test_a_form_without_session_leads_back_to_its_page_after_sign_in(browser, path, page):
     browser.cookies.set("mpi-sign-in", "x" * 43)
-    answer = browser.post(sent, data={"csrf": "x"}, headers=SAME)
+    answer = browser.post(path, data={"csrf": "x"}, headers=SAME)
     assert answer.headers["location"] == f"/sign-in?next={page}&why=lost"
 
 
-def test_a_page_after_the_sign_in_has_ended_says_why_and_leads_back(browser, index, manual_clock):
+def test_a_page_after_the_session_has_ended_says_why_and_leads_back(browser, index, manual_clock):
     clock = manual_clock
-    signed(browser, index, "was-away")
+    sign_in_new_account(browser, index, "was-away")
     clock.pass_by(minutes=31)
     answer = browser.get("/find")
     assert answer.headers["location"] == "/sign-in?next=/find&why=ended"
     assert "You were signed out" in browser.get(answer.headers["location"]).text
 
 
-def test_signing_out_ends_it_here_and_for_whoever_copied_the_cookie(browser, another, index):
-    signed(browser, index, "leaves")
-    another.cookies.set("mpi-sign-in", browser.cookies["mpi-sign-in"])
-    assert another.is_in
+def test_signing_out_ends_the_session_for_copied_cookies_too(browser, second_browser, index):
+    sign_in_new_account(browser, index, "leaves")
+    second_browser.cookies.set("mpi-sign-in", browser.cookies["mpi-sign-in"])
+    assert second_browser.is_signed_in
     answer = browser.post("/sign-out", data={"csrf": browser.csrf()}, headers=SAME)
     assert "Max-Age=0" in answer.headers["set-cookie"]
     assert "mpi-sign-in" not in browser.cookies
-    assert not another.is_in
+    assert not second_browser.is_signed_in
 
 
-def test_a_password_that_somebody_else_set_opens_nothing_but_the_page_to_change_it(browser, index):
-    given = add_account(index, OPERATOR, NewAccount("must", "Ana Ruiz", Role.STEWARD, None))
-    assert browser.sign_in("must", given).status_code == 303
+def test_a_password_set_by_somebody_else_opens_only_the_page_to_change_it(browser, index):
+    initial_password = add_account(index, OPERATOR, NewAccount("must", "Ana Ruiz", Role.STEWARD, None))
+    assert browser.sign_in("must", initial_password).status_code == 303
     for path in ("/", "/find", "/people/T7K3-M92Q-X0HN"):
         assert browser.get(path).headers["location"] == "/change-password"
     assert "Somebody else has set your password" in browser.get("/change-password").text
     token = browser.cookies["mpi-sign-in"]
-    form = {"csrf": browser.csrf(), "old": given, "new": PASSWORD, "again": PASSWORD}
-    for wrong in (
+    form = {"csrf": browser.csrf(), "old": initial_password, "new": PASSWORD, "again": PASSWORD}
+    for invalid_fields in (
         {"again": "another"},
         {"old": "wrong"},
         {"new": "short", "again": "short"},
-        {"new": given, "again": given},
+        {"new": initial_password, "again": initial_password},
     ):
-        answer = browser.post("/change-password", data={**form, **wrong}, headers=SAME)
+        answer = browser.post("/change-password", data={**form, **invalid_fields}, headers=SAME)
         assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)
-        assert given not in answer.text
+        assert initial_password not in answer.text
     answer = browser.post("/change-password", data=form, headers=SAME)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert browser.cookies["mpi-sign-in"] != token
     assert browser.get("/find").status_code == 200
 
 
-def test_who_has_to_change_the_password_may_leave_instead(browser, index):
-    given = add_account(index, OPERATOR, NewAccount("leaver", "Ana Ruiz", Role.STEWARD, None))
-    browser.sign_in("leaver", given)
+def test_a_person_who_must_change_the_password_may_sign_out_instead(browser, index):
+    initial_password = add_account(index, OPERATOR, NewAccount("leaver", "Ana Ruiz", Role.STEWARD, None))
+    browser.sign_in("leaver", initial_password)
     answer = browser.post("/sign-out", data={"csrf": browser.csrf()}, headers=SAME)
     assert answer.headers["location"] == "/sign-in?why=out"
 
 
-def test_a_link_from_elsewhere_ends_no_sign_in_and_offers_the_page(browser, index):
-    signed(browser, index, "linked")
-    # A browser holds a SameSite=Strict cookie back when another site leads here.
+def test_a_link_from_another_site_ends_no_session_and_offers_the_page(browser, index):
+    sign_in_new_account(browser, index, "linked")
+    # A browser does not send a SameSite=Strict cookie when another site links here.
     for path in ("/find", "/sign-in?next=/find"):
         answer = httpx.get(browser.at(path), headers={"Sec-Fetch-Site": "cross-site"})
         assert "mpi-sign-in" not in answer.headers.get("set-cookie", "")
@@ -381,7 +384,7 @@ def test_a_link_from_elsewhere_ends_no_sign_in_and_offers_the_page(browser, inde
 
 
 @pytest.mark.parametrize(
-    ("body", "kind", "status"),
+    ("body", "content_type", "status"),
     [
         (b"name=" + b"x" * MAX_FORM_BYTES, None, 413),
         (b"&" * MAX_FORM_FIELDS, None, 413),
@@ -397,53 +400,53 @@ def test_a_link_from_elsewhere_ends_no_sign_in_and_offers_the_page(browser, inde
         (b"name=a", "text/plain", 400),
     ],
 )
-def test_what_is_no_form_of_ours_is_refused(browser, index, body, kind, status):
-    headers = {"Content-Type": kind or "application/x-www-form-urlencoded", **SAME}
+def test_an_invalid_form_is_refused(browser, index, body, content_type, status):
+    headers = {"Content-Type": content_type or "application/x-www-form-urlencoded", **SAME}
     browser.get("/sign-in")
     answer = browser.post("/sign-in", content=body, headers=headers)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"].startswith("text/html")
 
 
-def test_who_comes_when_too_many_sign_in_is_told_to_come_back(app, browser, index):
+def test_concurrent_sign_ins_beyond_the_limit_are_asked_to_retry(app, browser, index):
     add_person(index, "crowded")
 
-    class Full:
+    class FullLimiter:
         def statistics(self):
             return type("Statistics", (), {"tasks_waiting": 20})
 
-    turn = app.state.trying
-    app.state.trying = Full()
+    limiter = app.state.trying
+    app.state.trying = FullLimiter()
     try:
         answer = browser.sign_in("crowded")
     finally:
-        app.state.trying = turn
+        app.state.trying = limiter
     assert (answer.status_code, "try again" in answer.text) == (503, True)
 
 
 @pytest.mark.parametrize(
     ("role", "sources"), [(Role.OPERATOR, None), (Role.SOURCE_OWNER, ["D01"]), (Role.STEWARD, ["D01"])]
 )
-def test_no_page_shows_a_child_that_the_role_or_its_sources_do_not(app, browser, index, call, role, sources):
+def test_no_page_shows_a_child_outside_the_role_or_its_sources(app, browser, index, call, role, sources):
     child = {"first_name": "Roleplay", "last_name": "Hiddenfield", "birth_date": "2010-10-01"}
     sent = call.put("/v1/sources/CCWIS/records/role-1", json=make_child(None, **child))
     eid = sent.json()["enterprise_id"]
-    signed(browser, index, f"sees-no-child-{role}", role, sources)
-    known = {"eid": eid, "source": "CCWIS", "local_id": "role-1"}
+    sign_in_new_account(browser, index, f"sees-no-child-{role}", role, sources)
+    parameters = {"eid": eid, "source": "CCWIS", "local_id": "role-1"}
     csrf = browser.csrf()
     for method, path in page_calls(app):
         if path in ("/sign-in", "/sign-out", "/change-password"):
             continue
-        asked = re.sub(r"\{(\w+)[^}]*\}", lambda found: known.get(found[1], "1"), path)
-        form = {**child, **known, "csrf": csrf} if method == "POST" else None
-        answer = browser.request(method, asked, data=form, headers=SAME, follow_redirects=method == "GET")
+        url = re.sub(r"\{(\w+)[^}]*\}", lambda match: parameters.get(match[1], "1"), path)
+        form = {**child, **parameters, "csrf": csrf} if method == "POST" else None
+        answer = browser.request(method, url, data=form, headers=SAME, follow_redirects=method == "GET")
         assert answer.status_code < 500, (method, path)
-        # What was typed may be shown again; what the record says beside it may not.
-        for shown in ("Hiddenfield", "43001") if method == "GET" else ("43001", "<h3>" + eid):
-            assert shown not in answer.text, (method, path)
+        # Typed values may be shown again; what the record says besides them may not.
+        for value in ("Hiddenfield", "43001") if method == "GET" else ("43001", "<h3>" + eid):
+            assert value not in answer.text, (method, path)
 
 
-def test_what_a_person_does_is_on_the_ledger_under_their_name_and_purpose(browser, index, call):
+def test_a_persons_action_is_on_the_ledger_with_name_and_purpose(browser, index, call):
     child = make_child(None, first_name="Ledgerina", last_name="Noteworthy", birth_date="2011-10-01")
     eid = call.put("/v1/sources/D01/records/led-1", json=child).json()["enterprise_id"]
     add_person(index, "on-ledger")
@@ -454,8 +457,8 @@ def test_what_a_person_does_is_on_the_ledger_under_their_name_and_purpose(browse
     assert (last.client, last.purpose) == ("on-ledger", "school_stability")
 
 
-def test_a_purpose_that_does_not_fit_the_role_is_told(browser, index):
+def test_a_purpose_that_does_not_fit_the_role_is_refused(browser, index):
     add_person(index, "misfit")
     answer = browser.sign_in("misfit", purpose="system_admin")
     assert (answer.status_code, "data_quality" in answer.text) == (400, True)
-    assert not browser.is_in
+    assert not browser.is_signed_in

@@ -1,4 +1,4 @@
-"""Open pages of a test index: the made-up people, and the switch between their roles."""
+"""Open pages of a test index: fictional persons, and the switch between their roles."""
 
 import re
 
@@ -21,7 +21,7 @@ def view_as(visitor, role, **headers):
     return visitor.post("/view-as", data={"csrf": token, "role": role}, headers={**SAME, **headers})
 
 
-def test_whoever_opens_the_page_is_the_made_up_steward(visitor):
+def test_open_pages_are_seen_as_the_fictional_steward(visitor):
     page = visitor.get("/find")
     assert page.status_code == 200
     assert '<option value="steward" selected>' in page.text
@@ -36,18 +36,23 @@ def test_the_role_is_changed_and_kept_in_a_cookie(visitor):
         assert cookie == f"mpi-acting-as={role}; HttpOnly; Path=/; SameSite=strict"
 
 
-def test_each_made_up_person_sees_what_the_role_sees(visitor, call):
+def test_each_fictional_person_sees_what_the_role_sees(visitor, call):
     child = make_child(None, first_name="Madeup", last_name="Rolesworth", birth_date="2009-09-01")
     eid = call.put("/v1/sources/CCWIS/records/as-1", json=child).json()["enterprise_id"]
-    seen = {}
+    is_visible = {}
     for role in Role:
         visitor.cookies.clear()
         view_as(visitor, role.value)
-        seen[role] = "Rolesworth" in visitor.get(f"/people/{eid}").text
-    assert seen == {Role.STEWARD: True, Role.APPROVER: True, Role.SOURCE_OWNER: False, Role.OPERATOR: False}
+        is_visible[role] = "Rolesworth" in visitor.get(f"/people/{eid}").text
+    assert is_visible == {
+        Role.STEWARD: True,
+        Role.APPROVER: True,
+        Role.SOURCE_OWNER: False,
+        Role.OPERATOR: False,
+    }
 
 
-def test_a_role_that_there_is_not_and_a_form_of_another_site_change_nothing(visitor):
+def test_an_unknown_role_and_a_form_of_another_site_change_nothing(visitor):
     for answer in (
         view_as(visitor, "admin"),
         view_as(visitor, "operator", **{"Sec-Fetch-Site": "cross-site"}),
@@ -59,12 +64,12 @@ def test_a_role_that_there_is_not_and_a_form_of_another_site_change_nothing(visi
     assert '<option value="steward" selected>' in visitor.get("/find").text
 
 
-def test_there_is_nothing_to_sign_in_to(visitor):
+def test_open_pages_have_no_sign_in(visitor):
     for path in ("/sign-in", "/change-password"):
         assert visitor.get(path).status_code == 404
 
 
-def test_where_people_sign_in_nobody_views_as_another(call):
+def test_pages_with_sign_in_have_no_role_switch(call):
     assert call.post("/view-as", data={"role": "operator"}).status_code == 404
     answer = httpx.get(f"{call.base_url}/find", headers={"Cookie": "mpi-acting-as=operator"})
     assert answer.status_code == 303

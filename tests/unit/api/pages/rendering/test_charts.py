@@ -4,18 +4,18 @@ from mpi.api.pages.rendering.charts import Point, draw_arcs, draw_lines, draw_wa
 from mpi.domain.record_ref import RecordRef
 
 
-def test_bars_of_a_waterfall_are_drawn_on_one_scale_from_one_zero():
+def test_waterfall_bars_share_one_scale_and_one_zero():
     chart = draw_waterfall([("prior", "", -10.0), ("name", "equal", 15.0), ("sex", "missing", 0.0)])
-    against, spoken, nothing = chart.bars
+    against_bar, for_bar, neutral_bar = chart.bars
     assert chart.total == 5.0
-    assert against.x + against.width == pytest.approx(chart.zero, abs=0.2)
-    assert spoken.x == chart.zero
-    assert spoken.width == pytest.approx(1.5 * against.width, abs=0.2)
+    assert against_bar.x + against_bar.width == pytest.approx(chart.zero, abs=0.2)
+    assert for_bar.x == chart.zero
+    assert for_bar.width == pytest.approx(1.5 * against_bar.width, abs=0.2)
     assert [bar.sense for bar in chart.bars] == ["against", "for", "nothing"]
-    assert nothing.width == 1.0
+    assert neutral_bar.width == 1.0
 
 
-def test_the_drawing_of_a_cluster_is_the_same_in_whatever_order_its_records_come():
+def test_a_cluster_is_drawn_the_same_for_any_record_order():
     a, b, c = RecordRef("ccwis", "1"), RecordRef("sis", "2"), RecordRef("sis", "3")
     pairs = [(a, b, 12.0), (b, c, 3.0)]
     assert draw_arcs([a, b, c], pairs) == draw_arcs([c, a, b], pairs)
@@ -27,7 +27,7 @@ def test_a_cluster_too_large_to_read_is_not_drawn():
     assert draw_arcs([RecordRef("sis", str(n)) for n in range(25)], []) is None
 
 
-def test_a_line_has_its_interval_as_a_band_and_the_same_figures_as_rows():
+def test_a_line_shows_its_interval_as_a_band_and_the_figures_as_rows():
     points = [Point("2026-09", 0.97, 0.95, 0.99), Point("2026-10", 0.98, 0.96, 0.99)]
     chart = draw_lines([("precision", points), ("recall", points[:1])], percent=True)
     precision, recall = chart.lines
@@ -40,5 +40,5 @@ def test_a_line_has_its_interval_as_a_band_and_the_same_figures_as_rows():
     assert precision.dots[0].y > precision.dots[1].y
 
 
-def test_nothing_is_drawn_of_no_figures():
+def test_nothing_is_drawn_without_figures():
     assert draw_lines([("precision", [])], percent=True) is None

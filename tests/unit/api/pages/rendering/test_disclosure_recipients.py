@@ -1,4 +1,4 @@
-"""Over HTTP, whoever parts a wrong link is told who received what because of it, as far as they may know."""
+"""Recipients of a wrong link over HTTP, as far as the caller may know them."""
 
 import pytest
 
@@ -7,7 +7,11 @@ from mpi.domain.viewer import Action
 from tests.index import make_child, open_test_index
 from tests.unit.api.live import a_key, calling
 
-PARTED = {"groups": [[{"source": "CCWIS", "local_id": "1"}]], "reason": "two-children", "preview": True}
+SPLIT_PREVIEW = {
+    "groups": [[{"source": "CCWIS", "local_id": "1"}]],
+    "reason": "two-children",
+    "preview": True,
+}
 
 
 @pytest.fixture
@@ -18,37 +22,37 @@ def index(tmp_path):
 
 @pytest.fixture
 def eid(index):
-    """One child's records in two sources, which a caseworker's client has read."""
+    """Enterprise ID of a child with records in two sources, read by a caseworker's client."""
     with calling(create_app(index), a_key(index, "portal")) as client:
         for path in ("D01/records/1", "CCWIS/records/1"):
-            found = client.put(f"/v1/sources/{path}", json=make_child(None)).json()["enterprise_id"]
-        client.get(f"/v1/persons/{found}", headers={"Purpose-Of-Use": "case_planning"})
-    return found
+            enterprise_id = client.put(f"/v1/sources/{path}", json=make_child(None)).json()["enterprise_id"]
+        client.get(f"/v1/persons/{enterprise_id}", headers={"Purpose-Of-Use": "case_planning"})
+    return enterprise_id
 
 
-def parted(index, eid, *key) -> dict[str, object]:
+def preview_split(index, eid, *key) -> dict[str, object]:
     with calling(create_app(index), a_key(index, *key)) as client:
-        answer = client.post(f"/v1/persons/{eid}:split", json=PARTED)
+        answer = client.post(f"/v1/persons/{eid}:split", json=SPLIT_PREVIEW)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
 
-def test_a_privacy_officer_gets_the_list(index, eid):
-    seen = parted(index, eid, "officer", {Action.DECIDE, Action.DISCLOSURE_READ})
-    [line] = seen["disclosures"]
+def test_a_privacy_officer_gets_the_list_of_recipients(index, eid):
+    effect = preview_split(index, eid, "officer", {Action.DECIDE, Action.DISCLOSURE_READ})
+    [line] = effect["disclosures"]
     assert (line["client"], line["purpose"], line["action"]) == ("portal", "case_planning", "person.read")
     assert (line["fields"], line["handle"]) == (["now", "records"], None)
-    assert [each["source"] for each in line["records"]] == ["CCWIS", "D01"]
-    assert seen["disclosed"] == 1
+    assert [record["source"] for record in line["records"]] == ["CCWIS", "D01"]
+    assert effect["disclosed"] == 1
 
 
-def test_a_steward_gets_the_number_alone(index, eid):
-    seen = parted(index, eid, "steward", {Action.DECIDE})
-    assert (seen["disclosed"], seen["disclosures"]) == (1, [])
-    assert "portal" not in str({**seen, "told": None})
+def test_a_steward_gets_only_the_number_of_recipients(index, eid):
+    effect = preview_split(index, eid, "steward", {Action.DECIDE})
+    assert (effect["disclosed"], effect["disclosures"]) == (1, [])
+    assert "portal" not in str({**effect, "told": None})
 
 
 def test_a_client_of_certain_sources_gets_neither(index, eid):
     with calling(create_app(index), a_key(index, "all-but-one", Action, {"CCWIS", "D01"})) as client:
-        seen = client.post(f"/v1/persons/{eid}:split", json=PARTED).json()
-    assert (seen["disclosed"], seen["disclosures"]) == (None, [])
+        effect = client.post(f"/v1/persons/{eid}:split", json=SPLIT_PREVIEW).json()
+    assert (effect["disclosed"], effect["disclosures"]) == (None, [])

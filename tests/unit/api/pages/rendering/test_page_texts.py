@@ -17,34 +17,34 @@ _SETTINGS = {"width=device-width, initial-scale=1", "light dark"}
 
 
 @pytest.mark.parametrize("template", PAGES, ids=lambda path: path.name)
-def test_a_template_says_no_word_of_its_own(template):
+def test_a_template_contains_no_words_itself(template):
     text = _UNSPOKEN.sub("", _JINJA.sub("", template.read_text()))
-    spoken = [*_SPOKEN.findall(text), _TAG.sub(" ", text)]
-    said = " ".join(each for each in spoken if each not in _SETTINGS)
-    assert re.findall(r"[A-Za-z]{2,}", said) == []
+    visible_texts = [*_SPOKEN.findall(text), _TAG.sub(" ", text)]
+    joined = " ".join(visible_text for visible_text in visible_texts if visible_text not in _SETTINGS)
+    assert re.findall(r"[A-Za-z]{2,}", joined) == []
 
 
-def test_a_word_that_is_not_there_is_an_error_and_no_empty_text():
+def test_an_unknown_word_is_an_error_and_no_empty_text():
     with pytest.raises(LookupError, match=r"person\.nothing_like_it"):
         load_words().person.nothing_like_it  # noqa: B018
 
 
-def test_no_word_hides_behind_a_method_of_the_table():
+def test_no_word_is_hidden_by_a_method_of_the_table():
     assert (
         set(every_name(tomllib.loads((TEMPLATES / "words.toml").read_text()))) & set(dir(load_words()))
         == set()
     )
 
 
-def test_values_are_escaped_where_they_are_put():
+def test_values_are_escaped_where_they_are_inserted():
     assert format_text("<{name}>", name="<b>") == "<&lt;b&gt;>"
 
 
-def test_the_pages_use_none_of_the_words_that_the_project_avoids():
-    said = list(every_text(tomllib.loads((TEMPLATES / "words.toml").read_text())))
-    assert len(said) > 100
-    for avoided in ("merge", "split", "entity", "confidence", "score", "master id", "dedup"):
-        assert [text for text in said if avoided in text.lower()] == []
+def test_the_pages_use_no_avoided_word():
+    texts = list(every_text(tomllib.loads((TEMPLATES / "words.toml").read_text())))
+    assert len(texts) > 100
+    for word in ("merge", "split", "entity", "confidence", "score", "master id", "dedup"):
+        assert [text for text in texts if word in text.lower()] == []
 
 
 def every_text(table):

@@ -23,7 +23,7 @@ def interrupted_run(home, monkeypatch):
     forget_starting_process(monkeypatch)
 
 
-@pytest.mark.usefixtures("interrupted")
+@pytest.mark.usefixtures("interrupted_run")
 def test_a_cluster_run_resumes_on_this_machine_only_when_requested(mpi):
     assert [(run["engine"], run["stage"]) for run in mpi("recluster", "--runs", "--json").json] == [
         ("spark", "deriving")
@@ -57,9 +57,9 @@ def newer_model(tmp_path):
     return str(tiny_model(tmp_path / "newer", name="newer"))
 
 
-@pytest.mark.usefixtures("of_an_earlier_version")
-def test_an_outdated_standardizer_blocks_comparison_and_the_error_names_the_remedy(mpi, a_file):
-    ingest = ("ingest", a_file("3,Ana,Lopez,2014-05-06,85001"), "--source", "sis")
+@pytest.mark.usefixtures("index_of_earlier_version")
+def test_an_outdated_standardizer_blocks_comparison_and_the_error_names_the_remedy(mpi, write_csv):
+    ingest = ("ingest", write_csv("3,Ana,Lopez,2014-05-06,85001"), "--source", "sis")
     for arguments in (("report",), ("recluster",), ("recluster", "--apply"), ("verify",), ingest):
         result = mpi(*arguments)
         assert (result.code, result.out) == (9, "")
@@ -78,7 +78,7 @@ def test_moving_from_an_outdated_model_keeps_the_enterprise_ids(mpi, index_of_ea
     assert eids == index_of_earlier_version
 
 
-@pytest.mark.usefixtures("of_an_earlier_version")
+@pytest.mark.usefixtures("index_of_earlier_version")
 def test_an_interrupted_move_from_an_outdated_model_is_resumed(mpi, newer_model, monkeypatch):
     assert mpi("recluster", "--model", newer_model).code == 0
     index = open_index(Settings(), for_model_change=True)

@@ -56,9 +56,9 @@ def test_the_story_withholds_the_addresses_of_a_confidential_child():
     assert "Nowheresville" not in output.getvalue()
 
 
-def test_everything_that_init_writes_is_private_to_its_owner(blank):
+def test_everything_that_init_writes_is_private_to_its_owner(empty_home):
     subprocess.run([sys.executable, "-m", "mpi", "init", "--test"], check=True, capture_output=True)
-    paths = [blank, *blank.rglob("*")]
+    paths = [empty_home, *empty_home.rglob("*")]
     assert len(paths) > 3
     assert [path for path in paths if path.stat().st_mode & 0o077] == []
 

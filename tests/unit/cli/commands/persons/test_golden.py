@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.unit.cli.commands.stewardship.test_decide import ANA, BO, resolved
+from tests.unit.cli.commands.stewardship.test_decide import ANA, BO, resolve_child
 from tests.unit.cli.conftest import is_one_line
 
 
 @pytest.fixture
 def ana(mpi, home) -> str:
-    resolved(mpi, "ccwis", "a:1", ANA)
-    return resolved(mpi, "sis", "1", ANA | {"middle_name": "Lou"})
+    resolve_child(mpi, "ccwis", "a:1", ANA)
+    return resolve_child(mpi, "sis", "1", ANA | {"middle_name": "Lou"})
 
 
 def test_a_golden_record_shows_values_with_records_and_reasons(mpi, ana):
@@ -42,7 +42,7 @@ def test_a_place_of_birth_is_given_as_a_json_object(mpi, ana):
 
 
 def test_two_records_are_explained(mpi, ana):
-    resolved(mpi, "sis", "2", BO)
+    resolve_child(mpi, "sis", "2", BO)
     output = mpi("explain", "sis:1", "ccwis:a:1").out
     assert "Same name and birth date" in output
     assert "two records taken at random" in output.lower()
@@ -62,8 +62,8 @@ def test_a_person_is_explained_with_its_history(mpi, ana):
 def test_a_survivorship_file_is_used_and_an_invalid_one_is_refused_with_its_line(
     mpi, ana, tmp_path, monkeypatch
 ):
-    resolved(mpi, "sis", "1", ANA | {"middle_name": "Lou", "preferred_name": "Anita"})
-    resolved(mpi, "ccwis", "a:1", ANA | {"preferred_name": "Nita"})
+    resolve_child(mpi, "sis", "1", ANA | {"middle_name": "Lou", "preferred_name": "Anita"})
+    resolve_child(mpi, "ccwis", "a:1", ANA | {"preferred_name": "Nita"})
     rules = tmp_path / "rules.toml"
     monkeypatch.setenv("MPI_SURVIVORSHIP", str(rules))
     for trusted_source, name in (("sis", "Anita"), ("ccwis", "Nita")):

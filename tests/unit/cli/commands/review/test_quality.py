@@ -10,14 +10,14 @@ from tests.unit.cli.conftest import is_one_line
 
 
 @pytest.fixture
-def loaded_home(mpi, home, a_file):
+def loaded_home(mpi, home, write_csv):
     rows = [
         "1,Amara,Okonkwo,2014-03-09,43001",
         "2,Bjorn,Lindqvist,2013-01-02,43002",
         "3,Cleo,Abara,2012-11-30,",
     ]
     for source in ("sis", "ccwis"):
-        assert mpi("ingest", a_file(*rows, name=f"{source}.csv"), "--source", source).code == 0
+        assert mpi("ingest", write_csv(*rows, name=f"{source}.csv"), "--source", source).code == 0
     return home
 
 

@@ -1,13 +1,13 @@
 from tests.unit.cli.conftest import is_one_line
 
 
-def load_doubtful_pair(mpi, a_file):
-    mpi("ingest", a_file("1,Amara,Okonkwo,2014-03-09,43001"), "--source", "sis")
-    mpi("ingest", a_file("2,Amarah,Okonkwoh,2014-03-09,", name="b.csv"), "--source", "ccwis")
+def load_doubtful_pair(mpi, write_csv):
+    mpi("ingest", write_csv("1,Amara,Okonkwo,2014-03-09,43001"), "--source", "sis")
+    mpi("ingest", write_csv("2,Amarah,Okonkwoh,2014-03-09,", name="b.csv"), "--source", "ccwis")
 
 
-def test_the_queue_is_listed_and_one_question_is_shown(home, mpi, a_file):
-    load_doubtful_pair(mpi, a_file)
+def test_the_queue_is_listed_and_one_question_is_shown(home, mpi, write_csv):
+    load_doubtful_pair(mpi, write_csv)
     page = mpi("tasks", "--json").json
     [question] = page["questions"]
     assert (page["total"], question["kind"], question["state"]) == (1, "pair", "open")
