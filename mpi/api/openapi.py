@@ -7,9 +7,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from mpi.api.request.json_body import JsonBody
+from mpi.api.schemas.openapi_parts import SCHEMAS
 from mpi.api.schemas.problem import ProblemOut
 from mpi.api.schemas.records import BulkAnswerOut
-from mpi.api.schemas.refs import SCHEMAS
 
 _EXTRA_MODELS: tuple[type[BaseModel], ...] = (ProblemOut, BulkAnswerOut)
 

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.config import JsonDict
 
 from mpi.api.schemas.decisions import ConsentOut
-from mpi.api.schemas.examples import EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
 from mpi.api.schemas.request_bodies import ReasonBody
 from mpi.domain.decision import DecisionKind

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.request.json_body import JsonBody
-from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.weight import Band

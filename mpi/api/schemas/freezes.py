@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.examples import EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_TIME
 from mpi.api.schemas.request_bodies import Date, ReasonBody
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.examples import EXAMPLE_EID
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID
 from mpi.service.persons.change_feed import MAX_EVENTS
 from mpi.service.review.task_list import MAX_TASKS
 from mpi.service.stewardship.decisions import MAX_LISTED

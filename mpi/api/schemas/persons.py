@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.domain.weight import Band
 from mpi.storage.repositories.persons.persons import PersonStatus
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.refs import build_schema_ref
+from mpi.api.schemas.openapi_parts import build_schema_ref
 
 _MEDIA_TYPE = "application/problem+json"
 _INSTANCE = "urn:uuid:0b1f6f0e-6b1f-4f5a-9a38-2f4e3a7f6a10"

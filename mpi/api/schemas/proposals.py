@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, Stri
 
 from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.decisions import ReceivedOut
-from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
 from mpi.api.schemas.request_bodies import ReasonBody
 

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from mpi.api.request.json_body import JsonBody
-from mpi.api.schemas.examples import EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_TIME
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
 from mpi.service.sampling.blind_review import VERDICTS

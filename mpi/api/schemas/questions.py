@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.decisions import EffectOut, UndoBody
-from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
 from mpi.api.schemas.request_bodies import (

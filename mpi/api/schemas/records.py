@@ -5,9 +5,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.decisions import ReceivedOut
-from mpi.api.schemas.examples import EXAMPLE_EID
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, build_schema_ref
 from mpi.api.schemas.problem import ProblemOut
-from mpi.api.schemas.refs import build_schema_ref
 from mpi.api.schemas.request_bodies import ReasonBody
 from mpi.domain.record import SENT_FIELDS
 from mpi.service.records.upsert import Outcome

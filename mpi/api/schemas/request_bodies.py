@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, StrictBool, StrictInt
 
 from mpi.api.request.json_body import JsonBody
-from mpi.api.schemas.refs import build_schema_ref
+from mpi.api.schemas.openapi_parts import build_schema_ref
 
 _REASON = Field(
     description="Reason code; text about a person belongs in `note`.", json_schema_extra={"maxLength": 64}

@@ -82,7 +82,7 @@ def _make_plan(
     from mpi import bootstrap
     from mpi.service.maintenance import blocking_stop_list
     from mpi.service.processes import core_reservation
-    from mpi.service.recluster import plan as recluster_plan
+    from mpi.service.recluster import recluster_plan
 
     with (
         open_session(for_model_change=model is not None) as session,

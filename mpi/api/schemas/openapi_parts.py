@@ -1,5 +1,7 @@
-"""References to schemas within the OpenAPI document."""
+"""Schema references and example values shared by the OpenAPI descriptions."""
 
+EXAMPLE_EID = "T7K3-M92Q-X0HN"
+EXAMPLE_TIME = "2026-11-24T06:00:02.118000Z"
 SCHEMAS = "#/components/schemas/"
 
 
