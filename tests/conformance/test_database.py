@@ -27,14 +27,6 @@ def empty_database_url(request, tmp_path):
     postgres.drop(name)
 
 
-@pytest.fixture
-def database(tmp_path, database_url):
-    database = Database(database_url or f"sqlite:///{tmp_path / 'mpi.db'}")
-    migrate.upgrade(database)
-    yield database
-    database.dispose()
-
-
 def test_a_new_database_reaches_the_current_schema_without_drift(empty_database_url):
     database = Database(empty_database_url)
     assert migrate.schema_state(database) is SchemaState.MISSING

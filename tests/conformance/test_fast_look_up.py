@@ -17,7 +17,7 @@ from mpi.service.persons.persons import read_crosswalk, read_person
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.storage.repositories.access.disclosures import Disclosures
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, make_child, open_test_index
+from tests.index import OPERATOR, make_child
 from tests.unit.api.live import calling
 
 CHILD_FIELDS = {
@@ -31,12 +31,11 @@ CHILD_FIELDS = {
 
 
 @pytest.fixture
-def index(tmp_path, database_url):
-    with open_test_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
-        for source, local_id in (("sis", "1"), ("ccwis", "é/1"), ("sis", "2")):
-            upsert(index, OPERATOR, source, make_child(local_id, **CHILD_FIELDS))
-        upsert(index, OPERATOR, "sis", make_child("alone", first_name="Uno", last_name="Solo"))
-        yield index
+def index(index):
+    for source, local_id in (("sis", "1"), ("ccwis", "é/1"), ("sis", "2")):
+        upsert(index, OPERATOR, source, make_child(local_id, **CHILD_FIELDS))
+    upsert(index, OPERATOR, "sis", make_child("alone", first_name="Uno", last_name="Solo"))
+    return index
 
 
 @pytest.fixture

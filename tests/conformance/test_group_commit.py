@@ -1,5 +1,6 @@
 """Concurrent upserts share a group commit, and each is answered as if it had been alone."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from mpi.domain.errors import ConflictError, NotFoundError, ReusedKeyError, StoreError
+from mpi.domain.tuning import DEFAULT_TUNING
 from mpi.domain.viewer import IdempotentCall, make_operator
 from mpi.service.core import group_commit as module
 from mpi.service.core.group_commit import MAX_STEPS
@@ -17,16 +19,15 @@ from mpi.service.records.upsert import upsert
 from mpi.storage.unit_of_work.database import Database, Lock
 from mpi.storage.unit_of_work.units import WriteUnits
 from tests.concurrent_calls import at_once, until
-from tests.index import OPERATOR, make_child, many_children, open_test_index
+from tests.index import OPERATOR, make_child, many_children
 
 CALLS = 12
 
 
 @pytest.fixture
-def index(tmp_path, database_url):
-    with open_test_index(tmp_path, "sis", "ccwis", database_url=database_url) as index:
-        upsert(index, OPERATOR, "sis", make_child("first"))
-        yield index
+def index(index):
+    upsert(index, OPERATOR, "sis", make_child("first"))
+    return index
 
 
 def last_commit(index):

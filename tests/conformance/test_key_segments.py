@@ -51,12 +51,6 @@ def index(tmp_path, database_url):
         yield index
 
 
-@pytest.fixture
-def unit(index):
-    with index.database.write(OPERATOR, "test") as unit:
-        yield unit
-
-
 def group_of(record):
     return GROUPS[record % 2]
 

@@ -2,8 +2,6 @@
 
 from unittest.mock import patch
 
-import pytest
-
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.search import search_persons
 from mpi.service.records.upsert import upsert
@@ -24,14 +22,6 @@ def children():
             for changes in ({}, {"ssn": "532-11-8842"}, {"postal_code": None}, {"last_name": "Okonkwo-Bell"}):
                 number += 1
                 yield make_child(f"c{number}", first_name=name, birth_date=day, **changes)
-
-
-@pytest.fixture
-def index(tmp_path, database_url):
-    with open_test_index(
-        tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url
-    ) as index:
-        yield index
 
 
 def without_new_record_shortcut():

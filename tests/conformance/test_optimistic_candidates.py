@@ -114,14 +114,11 @@ CONCURRENT_CHANGES = (
 
 
 @pytest.fixture
-def index(tmp_path, database_url, monkeypatch):
+def index(index, monkeypatch):
     # A writer without contention searches within the transaction on PostgreSQL.
     monkeypatch.setattr(GroupCommit, "is_uncontended", False)
-    with open_test_index(
-        tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url
-    ) as index:
-        begin(index)
-        yield index
+    begin(index)
+    return index
 
 
 def begin(index):
@@ -284,12 +281,12 @@ def records_with_wrong_keys(index):
     """Return records whose stored keys differ from those of the active model."""
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
-        upsert_module = unit.derived_data.record_ids(config_id)
+        record_ids = unit.derived_data.record_ids(config_id)
         stored, blocking = (
-            unit.derived_data.features(config_id, upsert_module),
+            unit.derived_data.features(config_id, record_ids),
             index.blocking_of(unit, config_id),
         )
-        own = unit.keys.packed_keys(config_id, upsert_module)
+        own = unit.keys.packed_keys(config_id, record_ids)
     return {
         record
         for record, features in stored.items()

@@ -2,8 +2,6 @@
 
 from unittest.mock import patch
 
-import pytest
-
 from mpi.domain import clock
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.group_commit import GroupCommit
@@ -31,14 +29,6 @@ from tests.index import (
 KNOWN = make_child("known", ssn="532-11-8842")
 SAME = make_child("same", ssn="532-11-8842")
 OTHER = make_child("other", first_name="Chidi", birth_date="2011-07-02", postal_code="43210")
-
-
-@pytest.fixture
-def index(tmp_path, database_url):
-    with open_test_index(
-        tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url
-    ) as index:
-        yield index
 
 
 def children():

@@ -10,21 +10,12 @@ from mpi.domain.tuning import StorageTuning
 from mpi.storage.driver.compiled_statements import Prepared
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import fetch_all
-from mpi.storage.migrate import upgrade
 from mpi.storage.tables import CounterRow, SourceRow
 from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR
 
 _counter = CounterRow.__table__
 _source = SourceRow.__table__
-
-
-@pytest.fixture
-def database(tmp_path, database_url):
-    database = Database(database_url or f"sqlite:///{tmp_path / 'mpi.db'}")
-    upgrade(database)
-    yield database
-    database.dispose()
 
 
 @pytest.fixture

@@ -53,18 +53,6 @@ UNUSUAL_LOCAL_IDS = (
 """Local IDs that locales sort differently from bytes; the last is not the composed é."""
 
 
-@pytest.fixture
-def index(tmp_path, database_url):
-    with open_test_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
-        yield index
-
-
-@pytest.fixture
-def unit(index):
-    with index.database.write(OPERATOR, "test") as unit:
-        yield unit
-
-
 def add_records(unit, *local_ids):
     """Insert records of the source sis, numbered from 1, with a version each."""
     source = unit.sources.get_by_code("sis")

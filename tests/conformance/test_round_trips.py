@@ -9,18 +9,10 @@ from mpi.service.core.group_commit import MAX_STEPS, GroupCommit
 from mpi.service.records.upsert import upsert
 from mpi.storage.driver.pipeline import Pipeline
 from tests.concurrent_calls import at_once
-from tests.index import OPERATOR, make_child, many_children, open_test_index
+from tests.index import OPERATOR, make_child, many_children
 
 CREATED, LINKED = 2, 3
 """Round trips of a resolve of an unmatched new record and of a matched one, including the commit."""
-
-
-@pytest.fixture
-def index(tmp_path, database_url):
-    with open_test_index(
-        tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url
-    ) as index:
-        yield index
 
 
 @pytest.fixture

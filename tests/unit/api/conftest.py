@@ -32,3 +32,10 @@ def call(index, key):
 def people(index):
     with calling(create_app(index, open_pages=True), None) as client:
         yield client
+
+
+@pytest.fixture
+def fresh_index(tmp_path):
+    """A new index for each test, with the sources D01 and CCWIS."""
+    with open_test_index(tmp_path, "D01", "CCWIS") as index:
+        yield index

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mpi.bootstrap import init_index
+from mpi.bootstrap import init_index, open_index
 from mpi.cli.main import run
 from mpi.config import Settings
 from mpi.domain.viewer import make_operator
@@ -65,6 +65,14 @@ def home(empty_home, template) -> Path:
     """A home with a test index and the sources sis and ccwis."""
     shutil.copytree(template / "home", empty_home)
     return empty_home
+
+
+@pytest.fixture
+def index(home):
+    """The index of the home folder, open in this process."""
+    index = open_index(Settings())
+    yield index
+    index.database.dispose()
 
 
 @pytest.fixture

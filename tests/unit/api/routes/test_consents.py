@@ -7,7 +7,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action
-from tests.index import make_child, open_test_index
+from tests.index import make_child
 from tests.unit.api.live import a_key, calling
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
@@ -15,14 +15,8 @@ BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02"}
 
 
 @pytest.fixture
-def index(tmp_path):
-    with open_test_index(tmp_path, "D01", "CCWIS") as index:
-        yield index
-
-
-@pytest.fixture
-def steward(index):
-    with calling(create_app(index), a_key(index, "steward")) as client:
+def steward(fresh_index):
+    with calling(create_app(fresh_index), a_key(fresh_index, "steward")) as client:
         for path, child in (("D01/records/1", {}), ("CCWIS/records/1", BO)):
             assert client.put(f"/v1/sources/{path}", json=make_child(None, **child)).status_code == 200
         asking = client.post("/v1/sources/CCWIS:ask-consent", json={"asks": True, "reason": "agreement"})
@@ -31,9 +25,9 @@ def steward(index):
 
 
 @pytest.fixture
-def owner(index):
-    key = a_key(index, "owner", ACTIONS_BY_ROLE[Role.SOURCE_OWNER], {"CCWIS"})
-    with calling(create_app(index), key) as client:
+def owner(fresh_index):
+    key = a_key(fresh_index, "owner", ACTIONS_BY_ROLE[Role.SOURCE_OWNER], {"CCWIS"})
+    with calling(create_app(fresh_index), key) as client:
         yield client
 
 
@@ -80,23 +74,25 @@ def test_a_refusal_ends_the_step_and_shows_its_reason(steward, owner):
     assert (decision["status"], decision["consents"][0]["reason"]) == ("revoked", "not-our-child")
 
 
-def test_invalid_calls_are_refused(steward, owner, index):
+def test_invalid_calls_are_refused(steward, owner, fresh_index):
     for body in ({}, {"asks": "yes"}, {"asks": 1}, {"asks": True, "more": 1}):
         assert steward.post("/v1/sources/CCWIS:ask-consent", json=body).status_code == 400
     assert steward.post("/v1/sources/NONE:ask-consent", json={"asks": True}).status_code == 404
     assert owner.post("/v1/sources/CCWIS:ask-consent", json={"asks": False}).status_code == 403
     assert owner.post("/v1/steps/99:consent", json={}).status_code == 404
     with calling(
-        create_app(index), a_key(index, "reader", frozenset({Action.RECORD_READ}), {"CCWIS"})
+        create_app(fresh_index), a_key(fresh_index, "reader", frozenset({Action.RECORD_READ}), {"CCWIS"})
     ) as reader:
         assert reader.get("/v1/waiting-steps").status_code == 403
         assert reader.post("/v1/steps/1:refuse", json={}).status_code == 403
 
 
 @pytest.mark.parametrize(("answer_kind", "is_merged"), [("consent", True), ("refuse", False)])
-def test_the_page_lists_waiting_steps_and_takes_the_owners_answer(steward, index, answer_kind, is_merged):
+def test_the_page_lists_waiting_steps_and_takes_the_owners_answer(
+    steward, fresh_index, answer_kind, is_merged
+):
     effect = merge(steward)
-    with calling(create_app(index, open_pages=True), None) as desk:
+    with calling(create_app(fresh_index, open_pages=True), None) as desk:
         listed = desk.get("/waiting").text
         assert f'href="/waiting/{effect["step"]}"' in listed
         assert "the owner of CCWIS" in listed

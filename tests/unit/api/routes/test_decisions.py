@@ -7,7 +7,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain import clock
 from mpi.domain.viewer import Action, make_operator
-from tests.index import make_child, open_test_index
+from tests.index import make_child
 from tests.unit.api.live import a_key, calling, problem
 
 ONE = {"source": "D01", "local_id": "1"}
@@ -18,15 +18,9 @@ SAME = {"kind": "SAME", "groups": [[ONE, TWO]], "reason": "same-child"}
 
 
 @pytest.fixture
-def index(tmp_path):
-    with open_test_index(tmp_path, "D01", "CCWIS") as index:
-        yield index
-
-
-@pytest.fixture
-def steward(index):
+def steward(fresh_index):
     """Client that may do everything, with two persons: Amara with two records, Bo with one."""
-    with calling(create_app(index), a_key(index, "steward")) as client:
+    with calling(create_app(fresh_index), a_key(fresh_index, "steward")) as client:
         for path, child in (("D01/records/1", {}), ("CCWIS/records/1", {}), ("D01/records/2", BO)):
             answer = client.put(f"/v1/sources/{path}", json=make_child(None, **child))
             assert answer.status_code == 200
@@ -34,8 +28,10 @@ def steward(index):
 
 
 @pytest.fixture
-def district(index):
-    with calling(create_app(index), a_key(index, "district", frozenset(Action), {"D01"})) as client:
+def district(fresh_index):
+    with calling(
+        create_app(fresh_index), a_key(fresh_index, "district", frozenset(Action), {"D01"})
+    ) as client:
         yield client
 
 
@@ -152,12 +148,12 @@ def test_an_idempotent_call_is_done_once_and_answered_the_same(steward):
     )
 
 
-def test_idempotency_keys_of_a_merge_belong_to_their_client(steward, index):
+def test_idempotency_keys_of_a_merge_belong_to_their_client(steward, fresh_index):
     eids = person_ids(steward)
     body, key = {"eids": eids, "reason": "same-child"}, {"Idempotency-Key": "k1"}
     first = steward.post("/v1/persons:merge", json=body, headers=key)
     assert steward.post("/v1/persons:merge", json=body, headers=key).json() == first.json()
-    with calling(create_app(index), a_key(index, "other")) as other_client:
+    with calling(create_app(fresh_index), a_key(fresh_index, "other")) as other_client:
         problem(other_client.post("/v1/persons:merge", json=body, headers=key), 409, "conflict")
 
 
@@ -254,7 +250,7 @@ def test_an_encoded_colon_is_data_and_never_an_action(steward):
     assert steward.get("/v1/decisions").json() == []
 
 
-def test_any_client_may_report_a_wrong_link_which_opens_a_task(steward, index):
+def test_any_client_may_report_a_wrong_link_which_opens_a_task(steward, fresh_index):
     scope = frozenset({Action.LINK_REPORT})
     body = {
         "kind": "DIFFERENT",
@@ -262,7 +258,7 @@ def test_any_client_may_report_a_wrong_link_which_opens_a_task(steward, index):
         "reason": "wrong-child",
         "note": "seen at the school",
     }
-    with calling(create_app(index), a_key(index, "school", scope, {"D01"})) as school:
+    with calling(create_app(fresh_index), a_key(fresh_index, "school", scope, {"D01"})) as school:
         eids_before = person_ids(steward)
         claim = school.post("/v1/link-reports", json=body).json()["claim"]
         hidden = school.post("/v1/link-reports", json=body | {"groups": [[ONE], [HIDDEN]]})
@@ -284,7 +280,7 @@ def test_a_number_too_large_is_unknown_and_a_duplicate_counts_once(steward):
     assert steward.post("/v1/decisions", json=different).status_code == 200
 
 
-def test_a_repeated_answer_is_on_the_ledger_again(steward, index):
+def test_a_repeated_answer_is_on_the_ledger_again(steward, fresh_index):
     """A caller who asks twice has received it twice, perhaps for another purpose."""
     bodies = {"/v1/decisions": SAME, "/v1/persons:merge": {"eids": person_ids(steward), "reason": "x"}}
     for path, body in reversed(bodies.items()):
@@ -292,7 +288,7 @@ def test_a_repeated_answer_is_on_the_ledger_again(steward, index):
         first = steward.post(path, json=body, headers=headers)
         second = steward.post(path, json=body, headers=headers | {"Purpose-Of-Use": "court_report"})
         assert second.json() == first.json()
-        with index.database.read(make_operator()) as unit:
+        with fresh_index.database.read(make_operator()) as unit:
             first_line, second_line = unit.disclosures.all()[-2:]
         assert (second_line.purpose, second_line.action, second_line.record_ids) == (
             "court_report",

@@ -5,20 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.overlay import is_another_child
-from mpi.matching.model.match_model import find_model_folder, load_model
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.standardizer import standardize
 from tests.index import make_child
 
 SEAL = KeyedHash(bytes(32))
 JAYDEN = {"first_name": "Jayden", "last_name": "Cruz", "birth_date": "2014-03-09", "sex": "M"}
-
-
-@pytest.fixture(scope="module")
-def scorer():
-    return compile_scorer(load_model(find_model_folder()))
 
 
 def features(**changes):

@@ -5,15 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mpi.domain.features import Features
-from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.patterns import find_error_pattern
-from mpi.matching.model.match_model import find_model_folder, load_model
-
-
-@pytest.fixture(scope="module")
-def scorer():
-    return compile_scorer(load_model(find_model_folder()))
-
 
 CHILD = Features(
     given="JAYDEN",

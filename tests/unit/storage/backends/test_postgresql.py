@@ -28,12 +28,6 @@ def open_database(url, **tuning):
         database.dispose()
 
 
-@pytest.fixture
-def database(postgres_url):
-    with open_database(postgres_url) as database:
-        yield database
-
-
 def refusal(url) -> str:
     """Return the error that a user gets for an unusable database."""
     with open_database(url) as database, pytest.raises(StoreError) as caught, database.read(make_operator()):

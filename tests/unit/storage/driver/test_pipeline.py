@@ -8,18 +8,10 @@ from sqlalchemy import select, text
 from mpi.domain.errors import StoreError
 from mpi.domain.viewer import make_operator
 from mpi.storage.tables import CounterRow
-from mpi.storage.unit_of_work.database import Database
 
 _counter = CounterRow.__table__
 _ADD = text("INSERT INTO counter (name, next) VALUES (:name, :next)")
 _COUNT = text("SELECT count(*) FROM counter")
-
-
-@pytest.fixture
-def database(postgres_url):
-    database = Database(postgres_url)
-    yield database
-    database.dispose()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
-from tests.index import make_child, open_test_index
+from tests.index import make_child
 from tests.unit.api.live import a_key, calling
 
 SPLIT_PREVIEW = {
@@ -15,30 +15,24 @@ SPLIT_PREVIEW = {
 
 
 @pytest.fixture
-def index(tmp_path):
-    with open_test_index(tmp_path, "D01", "CCWIS") as index:
-        yield index
-
-
-@pytest.fixture
-def eid(index):
+def eid(fresh_index):
     """Enterprise ID of a child with records in two sources, read by a caseworker's client."""
-    with calling(create_app(index), a_key(index, "portal")) as client:
+    with calling(create_app(fresh_index), a_key(fresh_index, "portal")) as client:
         for path in ("D01/records/1", "CCWIS/records/1"):
             enterprise_id = client.put(f"/v1/sources/{path}", json=make_child(None)).json()["enterprise_id"]
         client.get(f"/v1/persons/{enterprise_id}", headers={"Purpose-Of-Use": "case_planning"})
     return enterprise_id
 
 
-def preview_split(index, eid, *key) -> dict[str, object]:
-    with calling(create_app(index), a_key(index, *key)) as client:
+def preview_split(fresh_index, eid, *key) -> dict[str, object]:
+    with calling(create_app(fresh_index), a_key(fresh_index, *key)) as client:
         answer = client.post(f"/v1/persons/{eid}:split", json=SPLIT_PREVIEW)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
 
-def test_a_privacy_officer_gets_the_list_of_recipients(index, eid):
-    effect = preview_split(index, eid, "officer", {Action.DECIDE, Action.DISCLOSURE_READ})
+def test_a_privacy_officer_gets_the_list_of_recipients(fresh_index, eid):
+    effect = preview_split(fresh_index, eid, "officer", {Action.DECIDE, Action.DISCLOSURE_READ})
     [line] = effect["disclosures"]
     assert (line["client"], line["purpose"], line["action"]) == ("portal", "case_planning", "person.read")
     assert (line["fields"], line["handle"]) == (["now", "records"], None)
@@ -46,13 +40,15 @@ def test_a_privacy_officer_gets_the_list_of_recipients(index, eid):
     assert effect["disclosed"] == 1
 
 
-def test_a_steward_gets_only_the_number_of_recipients(index, eid):
-    effect = preview_split(index, eid, "steward", {Action.DECIDE})
+def test_a_steward_gets_only_the_number_of_recipients(fresh_index, eid):
+    effect = preview_split(fresh_index, eid, "steward", {Action.DECIDE})
     assert (effect["disclosed"], effect["disclosures"]) == (1, [])
     assert "portal" not in str({**effect, "told": None})
 
 
-def test_a_client_of_certain_sources_gets_neither(index, eid):
-    with calling(create_app(index), a_key(index, "all-but-one", Action, {"CCWIS", "D01"})) as client:
+def test_a_client_of_certain_sources_gets_neither(fresh_index, eid):
+    with calling(
+        create_app(fresh_index), a_key(fresh_index, "all-but-one", Action, {"CCWIS", "D01"})
+    ) as client:
         effect = client.post(f"/v1/persons/{eid}:split", json=SPLIT_PREVIEW).json()
     assert (effect["disclosed"], effect["disclosures"]) == (None, [])

@@ -20,13 +20,6 @@ def _cheap_hashing():
         yield
 
 
-@pytest.fixture
-def index(home):
-    index = open_index(Settings())
-    yield index
-    index.database.dispose()
-
-
 def add_account(mpi, name, *options, role="steward") -> str:
     result = mpi("account", "add", name, "--role", role, "--full-name", "Ana Ruiz", *options, "--json")
     assert result.code == 0, result.err

@@ -2,21 +2,12 @@
 
 import pytest
 
-from mpi.bootstrap import open_index
-from mpi.config import Settings
 from mpi.domain.errors import AccessDenied, NotAuthenticated
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.access.clients import add_client, authenticate, list_clients, revoke_client
 from mpi.service.persons.persons import look_up_person
 from mpi.service.records.upsert import upsert
 from tests.unit.cli.conftest import is_one_line
-
-
-@pytest.fixture
-def index(home):
-    index = open_index(Settings())
-    yield index
-    index.database.dispose()
 
 
 def add_district_client(mpi, *options) -> str:
