@@ -43,7 +43,7 @@ _PARTIAL_COUNTS = ("created", "updated", "unchanged", "withdrawn", "history", "h
 
 
 def _new_transaction_sizer(index: Index) -> AdaptiveBatchSize:
-    """Return the transaction sizer for a load."""
+    """Create the adaptive limit on statements written in one load transaction."""
     load = index.tuning.load
     chunk = load.postgresql_chunk_statements if index.database.is_postgresql else load.sqlite_chunk_statements
     return AdaptiveBatchSize(chunk, tuning=index.tuning.pacing)
@@ -72,11 +72,11 @@ class LoadFile:
 
 @dataclass(frozen=True, slots=True)
 class _MissingRecords:
-    """Records that a full snapshot lacks and that are to be resolved.
+    """Records that a full snapshot file lacks, whose persons must be recomputed.
 
     Args:
         withdrawn: records that the snapshot withdrew.
-        overlaid: other records with a held version.
+        overlaid: other records with a version held for review.
     """
 
     withdrawn: set[int]
@@ -88,14 +88,14 @@ _NO_MISSING_RECORDS = _MissingRecords(set(), set())
 
 @dataclass(slots=True)
 class ChunkWriter:
-    """Writer of one load, chunk by chunk.
+    """Writer of one file load, chunk by chunk, each in a transaction.
 
     Args:
         index: the open index.
         viewer: who loads.
         file: the file to load.
-        receipt: receives the counts.
-        reservation: core reservation, notified when others write.
+        receipt: load receipt to which the row counts are added.
+        reservation: reservation of a processor core, notified when other clients write.
         progress: receives the progress of long steps.
         recorded: records that an interrupted load already wrote or withdrew.
     """
@@ -135,10 +135,10 @@ class ChunkWriter:
         self.receipt.received += self.receipt.withdrawn
 
     def hold(self, reason: str) -> None:
-        """Store the receipt of a held load and nothing else.
+        """Store only the receipt of a load that awaits confirmation.
 
         Args:
-            reason: why a guard holds the load.
+            reason: why a load guard demands confirmation.
         """
         receipt = self.receipt
         receipt.status, receipt.held_reason, receipt.held = HELD, reason, len(self.file.rows.headings)
@@ -146,7 +146,7 @@ class ChunkWriter:
             self._save_receipt(unit, HELD)
 
     def write(self) -> None:
-        """Write every statement of the file.
+        """Write every record statement of the file to the index.
 
         Raises:
             ConflictError: another caller resumed or undid the load.
@@ -170,7 +170,7 @@ class ChunkWriter:
     def _write_windows(
         self, statements: list[Statement], windows: Iterator[list[Statement]]
     ) -> FileImpact | None:
-        """Write every window while a worker scores the next window's pairs."""
+        """Write the load's statement windows, while a worker scores the next window."""
         index, viewer, source = self.index, self.viewer, self.file.source
         impact: FileImpact | None = None
         pairs = self._prefetch(statements)
@@ -207,7 +207,7 @@ class ChunkWriter:
     def _write_window(
         self, pairs: PrefetchedPairs, statements: list[Statement], *, is_last: bool
     ) -> FileImpact | None:
-        """Write one window's statements chunk by chunk.
+        """Write the statements of one window of the load, chunk by chunk.
 
         The last chunk of a full file also withdraws the records that the file lacks.
 
@@ -242,7 +242,7 @@ class ChunkWriter:
         return impact
 
     def _each_window(self, pool: StandardizePool) -> Iterator[list[Statement]]:
-        """Yield the unwritten statements, one window at a time.
+        """Yield the load's unwritten statements, one window (batch) at a time.
 
         The statements after a window are standardized in the background.
         """
@@ -265,7 +265,7 @@ class ChunkWriter:
             return unit.keys.max_record_id(self.index.config_id(unit))
 
     def _each_unwritten(self) -> Iterator[Statement]:
-        """Yield the statements that an interrupted load did not write."""
+        """Yield the file's statements that an interrupted load did not write."""
         statements = self.file.rows.read_statements()
         page_size = self.index.tuning.load.postgresql_chunk_statements
         if not self.recorded:
@@ -324,7 +324,7 @@ class ChunkWriter:
         self.progress("loading records", self._written_count, len(self.file.rows.headings))
 
     def _withdraw_surplus(self) -> FileImpact:
-        """Withdraw missing records until the rest fits one transaction."""
+        """Withdraw records missing from the file until one transaction holds the rest."""
         file = self.file
         if not file.full:
             return FileImpact(0)
@@ -352,10 +352,10 @@ class ChunkWriter:
         return impact
 
     def _covers_source(self, unit: ReadUnit) -> bool:
-        """Return whether a load wrote every record of its source.
+        """Return whether this load wrote every stored record of its source.
 
-        False also if a record is held. On the first load of a source nothing can be missing, and the check
-        saves reading again everything that the load wrote.
+        False also if a version is held for review. On the first load of a source nothing can be missing, and
+        the check saves reading again everything that the load wrote.
         """
         states = unit.records.count_by_state(self.file.source.id)
         return RecordState.HELD not in states and sum(states.values()) == len(set(self._record_ids))
@@ -365,9 +365,10 @@ class ChunkWriter:
         resolve(unit, self.index, {}, missing.withdrawn, "load", self.progress, inputs)
 
     def _withdraw_missing(self, unit: WriteUnit, impact: FileImpact) -> _MissingRecords:
-        """Withdraw the records that the file lacks, and note their absence.
+        """Withdraw the source's records that the file lacks, and store their absence.
 
-        The absence is noted before the records are resolved, because it ends the wait of older held versions.
+        The absence is stored before the records' persons are recomputed, because it ends the wait of older
+        versions that are held for review.
 
         Returns:
             The records to be resolved.
@@ -380,7 +381,7 @@ class ChunkWriter:
         )
 
     def _withdraw_records(self, unit: WriteUnit, records: list[StoredRecord]) -> set[int]:
-        """Withdraw the records that have not changed since they were read.
+        """Withdraw those of the given records that are unchanged since their read.
 
         Returns:
             The withdrawn records, to be resolved.
@@ -397,7 +398,7 @@ class ChunkWriter:
         return set(unchanged)
 
     def _note_absence(self, unit: WriteUnit, records: list[StoredRecord]) -> None:
-        """Store an assertion of absence for each record."""
+        """Store for each record that the load's file states it as gone."""
         assertions = (
             Sighting(
                 record_id=record.id,
@@ -411,7 +412,7 @@ class ChunkWriter:
         unit.record_assertions.add(assertions, unit.commit_no)
 
     def _finish_load(self, unit: WriteUnit, impact: FileImpact) -> None:
-        """Note repeated absences and mark the file as loaded."""
+        """Record which withdrawn records the file lacks too, and mark it loaded."""
         as_of = self.file.as_of
         missing = impact.select_missing_active(as_of) + impact.select_missing_withdrawn(as_of)
         # Read again: a record that its source has stated since is not affected by this file.
@@ -426,7 +427,7 @@ class ChunkWriter:
         self._save_receipt(unit, LOADED)
 
     def _save_receipt(self, unit: WriteUnit, status: str) -> None:
-        """Store the receipt, with the rejected rows in its final form."""
+        """Store the load's receipt, with its rejected rows."""
         receipt, is_stored = self.receipt, bool(self._counts)
         self._compaction.last_commit = unit.commit_no
         if receipt.batch is None:

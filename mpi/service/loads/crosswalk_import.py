@@ -33,7 +33,7 @@ ORIGIN = "import"
 
 @dataclass(frozen=True, slots=True)
 class OldCrosswalkLine:
-    """Line of another system's crosswalk."""
+    """Line of another system's crosswalk: a record and its person ID there."""
 
     source: str
     local_id: str
@@ -42,14 +42,14 @@ class OldCrosswalkLine:
 
 @dataclass(frozen=True, slots=True)
 class CrosswalkImportResult:
-    """Counts of what a crosswalk import did.
+    """Counts of what the import of another system's person IDs did.
 
     Args:
-        step: number of the step, for an undo.
+        step: number of the import step, which undo takes.
         old_ids: number of old IDs that the index now knows.
         records: number of records that they link.
         unknown: lines whose record is not in the index, is sealed or is a correction.
-        held: differences: persons of the model that the old crosswalk splits.
+        held: persons of the model that the old crosswalk splits, held for a person's approval.
         moved: records that changed person.
         adopted: old IDs that are enterprise IDs of this index from now on.
     """
@@ -73,13 +73,13 @@ def import_crosswalk(
     adopt_ids: bool = False,
     progress: Progress = ignore_progress,
 ) -> CrosswalkImportResult:
-    """Import the IDs of another system.
+    """Import the person IDs of another system.
 
     Args:
         index: the open index, with the records loaded.
         viewer: who imports.
         source_code: the source that stands for the other system.
-        lines: the other system's crosswalk.
+        lines: the other system's crosswalk: records and their person IDs there.
         reason: a reason code.
         adopt_ids: let persons keep old IDs that are enterprise IDs of an earlier index. Other old IDs stay
             known as records of the source alone. An undo leaves the enterprise IDs as they are.
@@ -177,7 +177,7 @@ def _find_linked_records(
 
 
 def _add_same_decision(unit: WriteUnit, index: Index, step_id: int, group: tuple[int, ...]) -> None:
-    """Store a SAME decision of authority migration."""
+    """Store a migration's decision that the given records are one person."""
     unit.decisions.add(
         NewDecision(
             id=unit.counters.take("decision"),
@@ -199,7 +199,7 @@ def _add_same_decision(unit: WriteUnit, index: Index, step_id: int, group: tuple
 def _find_differences(
     settlement: Settlement, groups: Mapping[str, tuple[int, ...]]
 ) -> Iterable[dict[str, Any]]:
-    """Yield the persons that hold the records of several old IDs."""
+    """Yield computed persons that hold records of several old person IDs."""
     old_id_of = {record: old_id for old_id, group in groups.items() for record in group}
     for bearer in settlement.assignments:
         records = bearer.records

@@ -38,14 +38,12 @@ SAMPLE_PER_BAND = 5
 
 @dataclass(frozen=True, slots=True)
 class DryRunSample:
-    """Sample record of a file with its best match.
-
-    It holds no personal values.
+    """Record of a previewed file with its best match, without personal values.
 
     Args:
         local_id: the record.
         line: its line of the file.
-        band: band of its best match.
+        band: band (link, review or non-link) of its best match.
         match_weight: weight of its best match, in bits.
         enterprise_id: the person of the best match; None if that is another record of the file.
         other_local_id: the best match, if it is another record of the file.
@@ -139,7 +137,7 @@ def dry_run(
 
 
 def _standardize_statements(file: ValidatedFile) -> list[Statement]:
-    """Standardize a file's statements in parallel."""
+    """Standardize the record statements of a previewed file in parallel."""
     with StandardizePool(file) as pool:
         return pool.collect(pool.submit(list(file.read_statements())))
 
@@ -147,7 +145,7 @@ def _standardize_statements(file: ValidatedFile) -> list[Statement]:
 def _predict_hold(
     unit: ReadUnit, receipt: Receipt, options: LoadOptions, as_of: str, source: Source, file: ValidatedFile
 ) -> int:
-    """Add a guard's verdict or the expected withdrawals to the receipt.
+    """Add to a preview receipt the expected hold or withdrawals.
 
     Returns:
         The number of active records that the load would seal or expunge.
@@ -165,7 +163,7 @@ def _predict_hold(
 
 
 class _NumberedFile:
-    """New and changed records of a file under numbers for scoring.
+    """New and changed records of a previewed file, numbered for scoring.
 
     A stored record keeps its number, so that it is never compared with its own past; a new record gets a
     negative number, which no stored record has.
@@ -191,7 +189,7 @@ class _NumberedFile:
 
 
 def _score_pairs(unit: ReadUnit, index: Index, file: _NumberedFile, progress: Progress) -> Edges:
-    """Score every pair with an end in the file."""
+    """Score every candidate pair with at least one record of the file."""
     config_id = index.config_id(unit)
     if len(file.statements) < index.tuning.scoring.duckdb_records:
         return _score_small_file(unit, index, config_id, file)
@@ -239,7 +237,7 @@ def _score_large_file(
 
 
 def _find_best_pairs(edges: Edges, numbers: Collection[int]) -> dict[int, tuple[float, int]]:
-    """Return each record's best pair: its bits and the matched record."""
+    """Return each file record's heaviest pair: match weight and matched record."""
     best_pairs: dict[int, tuple[float, int]] = {}
     for (lo, hi), bits in edges.items():
         for number, match in ((lo, hi), (hi, lo)):
@@ -262,7 +260,7 @@ def _count_bands(
 def _draw_samples(
     unit: ReadUnit, index: Index, file: _NumberedFile, best_pairs: Mapping[int, tuple[float, int]]
 ) -> tuple[DryRunSample, ...]:
-    """Choose the records of each band nearest to the link threshold."""
+    """Choose in each band the file's records nearest to the link threshold."""
     thresholds = index.matcher.model.thresholds
     nearest = sorted(
         best_pairs,
@@ -307,7 +305,7 @@ def _sample_from(
     persons: Mapping[int, int],
     eids: Mapping[int, str],
 ) -> DryRunSample:
-    """Return the sample of one record."""
+    """Build the preview sample of one record and its best match."""
     statement, (bits, best_number) = file.statements[number], match
     best_statement = file.statements.get(best_number)
     return DryRunSample(

@@ -18,7 +18,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 @dataclass(slots=True)
 class FileImpact:
-    """What a file means for the records of its source.
+    """What loading a file would change in the records of its source.
 
     Args:
         active_count: number of active records.
@@ -37,7 +37,7 @@ class FileImpact:
     spared_count: int = 0
 
     def select_missing_active(self, as_of: str) -> list[StoredRecord]:
-        """Return missing active records that the source has not stated since.
+        """Return active records missing from the file and not stated since.
 
         Args:
             as_of: when the file was true at its source (ISO, UTC).
@@ -45,7 +45,7 @@ class FileImpact:
         return _select_not_seen_since(self.missing, as_of, RecordState.ACTIVE)
 
     def select_missing_withdrawn(self, as_of: str) -> list[StoredRecord]:
-        """Return withdrawn records that the full snapshot also lacks.
+        """Return withdrawn records that the full snapshot file lacks too.
 
         The source states their absence again. Otherwise a statement from before the snapshot would bring such
         a record back if it came late, and not if it came in time.
@@ -56,7 +56,7 @@ class FileImpact:
         return _select_not_seen_since(self.missing, as_of, RecordState.WITHDRAWN)
 
     def to_effect(self, as_of: str) -> LoadEffect:
-        """Return the counts that the load guards check.
+        """Return the withdrawal, change and seal counts that load guards check.
 
         Args:
             as_of: when the file was true at its source (ISO, UTC).
@@ -67,7 +67,7 @@ class FileImpact:
 
 
 def assess_file(unit: ReadUnit, source_id: int, file: ValidatedFile, as_of: str, *, full: bool) -> FileImpact:
-    """Assess what a file means for its source's records.
+    """Assess what loading a file would change in its source's records.
 
     For a delta, only the records that the file names are read. A record whose row was refused is not missing.
     If a row has no readable local ID it may be any record's, so no record counts as missing.
@@ -99,7 +99,7 @@ def assess_file(unit: ReadUnit, source_id: int, file: ValidatedFile, as_of: str,
 
 
 def _each_differing(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator[StoredRecord]:
-    """Yield the records that the file changes, seals or lacks.
+    """Yield the source's records that the file changes, seals or lacks.
 
     A seal that was to begin later has equal content once it has begun, so sealing rows always count as
     changed.
@@ -131,5 +131,5 @@ def _count_renamed(unit: ReadUnit, file: ValidatedFile, updated: Iterable[Stored
 def _select_not_seen_since(
     records: Iterable[StoredRecord], as_of: str, state: RecordState
 ) -> list[StoredRecord]:
-    """Return records of one state that were not seen since."""
+    """Return records of one state that were last stated by ``as_of``."""
     return [record for record in records if record.state == state and record.last_seen <= as_of]

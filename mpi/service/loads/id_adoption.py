@@ -14,11 +14,11 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 
 def find_adoptable_ids(old_ids: Collection[str], *, test: bool) -> dict[str, str]:
-    """Return the old IDs that are valid enterprise IDs here.
+    """Return old system's person IDs that are valid enterprise IDs in this index.
 
     Args:
         old_ids: IDs as written in the old crosswalk.
-        test: whether this is a test index.
+        test: whether this is a test index, whose IDs have a form of their own.
 
     Returns:
         The canonical form of each adoptable ID, by its old form.
@@ -37,7 +37,7 @@ def find_adoptable_ids(old_ids: Collection[str], *, test: bool) -> dict[str, str
 def adopt_old_ids(
     unit: WriteUnit, settlement: Settlement, members: Mapping[str, Collection[int]], *, test: bool
 ) -> tuple[Settlement, int]:
-    """Give old IDs to the persons of an unpublished settlement.
+    """Give the person IDs of another system to newly computed persons.
 
     An old ID goes to the person that would hold most of its records. A person that could get several gets the
     one with the most of its records, then the first by text. An ID that this index already gave out is left
@@ -45,7 +45,7 @@ def adopt_old_ids(
 
     Args:
         unit: the transaction that will publish the settlement.
-        settlement: what settling would change.
+        settlement: the computed but unpublished assignment of records to persons.
         members: the records that each old ID linked.
         test: whether this is a test index.
 
@@ -85,7 +85,7 @@ def adopt_old_ids(
 
 
 def _assign_ids(settlement: Settlement, person_ids: Mapping[int, int]) -> Settlement:
-    """Replace the persons of a settlement, and retire their earlier IDs."""
+    """Give the persons of an unpublished assignment other IDs; retire earlier ones."""
     bearers = tuple(
         ClusterAssignment(bearer.records, person_ids[bearer_number], revived=False)
         if bearer_number in person_ids

@@ -34,7 +34,7 @@ class LoadOptions:
         snapshot: ``full`` withdraws records that the file lacks; ``delta`` never does.
         as_of: when the file was true at its source. None means the moment of loading or, for a full file, the
             latest as-of of its rows.
-        confirm: load the file even if a guard would hold it.
+        confirm: load the file even if a load guard demands confirmation.
         digest: hash of the file's content and of the way it is read. An interrupted load is resumed only by a
             file with an equal digest. Empty means that the load cannot be resumed.
     """
@@ -126,7 +126,7 @@ def load(
 
 
 def _find_interrupted_load(unit: ReadUnit, source: Source, options: LoadOptions) -> Batch | None:
-    """Find an interrupted load of a file with an equal digest."""
+    """Find the source's interrupted load of a file with an equal digest."""
     if not options.digest:
         return None
     batch = unit.batches.find_unfinished(source.id, options.digest, options.snapshot.value)

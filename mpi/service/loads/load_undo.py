@@ -41,7 +41,7 @@ COMMIT_KIND = "undo load"
 
 @dataclass(frozen=True, slots=True)
 class LoadUndoResult:
-    """Counts of what the undo of a load did, or would do.
+    """Counts of what undoing a file load did, or would do.
 
     It holds counts, because a load may be large.
 
@@ -49,7 +49,7 @@ class LoadUndoResult:
         batch: the load.
         source: its source.
         preview: whether nothing was changed.
-        step: the step; None in a preview.
+        step: number of the undo step; None in a preview.
         stated: records with a statement of the load.
         restored: records for which an earlier or later statement is active instead.
         removed: records that no longer take part.
@@ -58,8 +58,8 @@ class LoadUndoResult:
         told: clients that see the change in the feed.
         disclosed: number of disclosures due to links that the undo removes; None if the viewer may not know
             others' disclosures.
-        disclosures: the latest of them, newest first. Empty if the viewer may not read the ledger, and in the
-            answer to a repeated call.
+        disclosures: the latest of these disclosures, newest first. Empty if the viewer may not read the
+            ledger, and in the answer to a repeated call.
     """
 
     batch: int
@@ -76,7 +76,7 @@ class LoadUndoResult:
     disclosures: tuple[PastDisclosure, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return the result of the load undo as plain values for JSON."""
         return asdict(self)
 
 
@@ -89,7 +89,7 @@ def undo_load(
     preview: bool = False,
     progress: Progress = ignore_progress,
 ) -> LoadUndoResult:
-    """Undo a load, whatever came since.
+    """Undo a file load, keeping everything that came after it.
 
     A record that the load created is gone, unless another statement states it. A record that it changed or
     withdrew is as it would be without the load. A record that it sealed stays sealed, and what it expunged is
@@ -142,7 +142,7 @@ def undo_load(
 
 
 def _new_transaction_sizer(index: Index) -> AdaptiveBatchSize:
-    """Return the transaction sizer for an undo."""
+    """Create the adaptive limit on records undone in one transaction."""
     load = index.tuning.load
     records = load.postgresql_undo_records if index.database.is_postgresql else load.sqlite_undo_records
     return AdaptiveBatchSize(records, tuning=index.tuning.pacing)
@@ -151,7 +151,7 @@ def _new_transaction_sizer(index: Index) -> AdaptiveBatchSize:
 def _undo_remaining_chunks(
     undo: "_LoadUndo", viewer: Viewer, sizer: AdaptiveBatchSize, progress: Progress
 ) -> LoadUndoResult:
-    """Undo the chunks after the first."""
+    """Undo the rest of a load after the first chunk of records."""
     database = undo.index.database
     while undo.remaining:
         # More chunks follow, so an interrupt may still stop the undo, and other threads get a turn.
@@ -172,7 +172,7 @@ def _undo_remaining_chunks(
 
 @dataclass(slots=True)
 class _LoadUndo:
-    """State of one undo while its chunks are written.
+    """State of one undo of a load while its chunks are written.
 
     Args:
         index: the open index.
@@ -208,7 +208,7 @@ class _LoadUndo:
     _settled: set[int] = field(default_factory=set)
 
     def detect_commits(self, unit: WriteUnit) -> bool:
-        """Return whether others have committed since the last chunk.
+        """Return whether others committed since the undo's last chunk.
 
         Raises:
             ConflictError: another caller resumed this undo.
@@ -218,7 +218,7 @@ class _LoadUndo:
         return last_commit != self.commits[-1]
 
     def require_ownership(self, unit: ReadUnit) -> None:
-        """Refuse to write if another caller resumed this undo.
+        """Refuse to write if another caller resumed this undo of a load.
 
         Raises:
             ConflictError: another caller did.
@@ -228,7 +228,7 @@ class _LoadUndo:
             raise ConflictError(f"another caller has resumed the undo of load {self.batch.id}")
 
     def undo_chunk(self, unit: WriteUnit, limit: int, progress: Progress) -> None:
-        """Undo the load's statements about the next records.
+        """Undo the load's statements about the next chunk of records.
 
         Args:
             unit: the chunk's transaction.
@@ -268,7 +268,7 @@ class _LoadUndo:
         progress("taking back", self.stated_count - len(self.remaining), self.stated_count)
 
     def _take_next(self, limit: int) -> set[int]:
-        """Take the next groups of records, up to a limit."""
+        """Take the next records to undo, in whole person groups."""
         chunk_records: set[int] = set()
         while self._next_group < len(self.groups):
             group = self.remaining.intersection(self.groups[self._next_group])
@@ -280,7 +280,7 @@ class _LoadUndo:
         return chunk_records
 
     def _take_groups_of(self, records: Collection[int]) -> set[int]:
-        """Take the remaining records in the groups of some records."""
+        """Take the records still to undo that share a person with given ones."""
         members = {
             member for record in records for member in self.groups[self.group_numbers[record]]
         } & self.remaining
@@ -288,7 +288,7 @@ class _LoadUndo:
         return members
 
     def build_result(self, unit: ReadUnit) -> LoadUndoResult:
-        """Return the result of the undo after its last chunk.
+        """Return the result of the load's undo after its last chunk.
 
         Args:
             unit: the transaction of the last chunk or a later one.
@@ -322,7 +322,7 @@ class _LoadUndo:
         store_answer(unit, self.index, result.as_dict(), ())
 
     def detach(self, viewer: Viewer) -> None:
-        """Release the undo from this process, if it owns it.
+        """Release the undo from this process, so that another can resume it.
 
         Args:
             viewer: who undoes the load.
@@ -340,7 +340,7 @@ class _LoadUndo:
 
 
 def _begin_or_resume(unit: WriteUnit, index: Index, number: int, reason: str, *, preview: bool) -> _LoadUndo:
-    """Begin an undo, or resume an interrupted one.
+    """Begin the undo of a load, or resume an interrupted one.
 
     Raises:
         NotFoundError: there is no such load that the viewer may know of.
@@ -379,7 +379,7 @@ def _begin_or_resume(unit: WriteUnit, index: Index, number: int, reason: str, *,
 
 
 def _has_concurrent_writer(unit: ReadUnit, contended_for_s: float) -> bool:
-    """Return whether anybody wrote recently, apart from a load.
+    """Return whether another caller, apart from a load, wrote recently.
 
     A load that has just ended is likely the one to be undone.
     """
@@ -429,7 +429,7 @@ def _group_by_person(unit: ReadUnit, records: Collection[int], commit_no: int) -
 
 
 def _result_from(stored_answer: Mapping[str, Any], viewer: Viewer) -> LoadUndoResult:
-    """Return an earlier call's answer, as the viewer may see it."""
+    """Return an earlier load undo's stored result, as visible to the viewer."""
     disclosed = stored_answer.get("disclosed") if viewer.sources is None else None
     return LoadUndoResult(**{**stored_answer, "disclosed": disclosed, "disclosures": ()})
 
@@ -443,7 +443,7 @@ def _count_changes(persons: Iterable[PersonEffect]) -> dict[str, int]:
 
 
 def _require_loaded_batch(unit: ReadUnit, number: int) -> Batch:
-    """Return a load that can be undone."""
+    """Return the load of a batch number; refuse one that cannot be undone."""
     batch = unit.batches.get(number)
     if batch is None or not unit.viewer.may_see(batch.source):
         raise NotFoundError(f"there is no load {number}")

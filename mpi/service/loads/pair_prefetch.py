@@ -49,7 +49,7 @@ NO_PAIRS = ScoredPairs(_NO_NUMBERS, _NO_NUMBERS, np.empty(0))
 
 @dataclass(slots=True)
 class PrefetchedPairs:
-    """Window of statements with its pairs as of a snapshot.
+    """Window of a load's record statements, with candidate pairs scored in advance.
 
     A statement is identified by its position in the window. In a pair it has the number ``-1 - position``; a
     stored record has its own number, even if a statement of the window will change it: until then the stored
@@ -65,7 +65,7 @@ class PrefetchedPairs:
         record_ids: the record at each position, once it is indexed as it was compared.
         reindexed: stored records that have been indexed again.
         inactive: records that no longer take part.
-        is_outdated: whether others have committed since the snapshot.
+        is_outdated: whether others have committed since the pairs were computed.
         changed_elsewhere: records that were indexed again since the snapshot, by other writers or otherwise
             than compared.
         changed_before: records that the window before indexed again or made inactive after the snapshot.
@@ -85,7 +85,7 @@ class PrefetchedPairs:
     changed_before: frozenset[int] = frozenset()
 
     def set_pairs(self, pairs: ScoredPairs, previous_count: int = 0) -> None:
-        """Store scored pairs in the order of their write.
+        """Store the window's scored pairs in the order of their write.
 
         Args:
             pairs: pairs of these statements and of the window before.
@@ -102,7 +102,7 @@ class PrefetchedPairs:
         self.pairs = ScoredPairs(pairs.lo[order], pairs.hi[order], pairs.bits[order])
 
     def detect_commits(self, unit: ReadUnit) -> bool:
-        """Return whether others have committed since the last chunk.
+        """Return whether others have committed since the load's last chunk.
 
         Args:
             unit: a transaction before anything of the next chunk is written.
@@ -123,7 +123,7 @@ class PrefetchedPairs:
         changed: Mapping[int, ChangedRecord],
         position_of_record: Mapping[int, int],
     ) -> KnownPairs:
-        """Return a chunk's pairs, updated with what others committed.
+        """Return a load chunk's pairs, updated with what others committed.
 
         Args:
             unit: the chunk's transaction, before anything of the chunk is indexed.
@@ -168,7 +168,7 @@ class PrefetchedPairs:
         return edges_from_columns(lo[is_valid], hi[is_valid], self.pairs.bits[chunk][is_valid])
 
     def _convert_to_record_ids(self, ends: np.ndarray) -> np.ndarray:
-        """Convert ends of pairs to record numbers.
+        """Convert positions in a load's window to the numbers of stored records.
 
         The result is NO_RECORD for a statement without effect and for a replaced version.
         """
@@ -186,9 +186,9 @@ class PrefetchedPairs:
         edges: Edges,
         changed: AbstractSet[int],
     ) -> Edges:
-        """Return the edges after scoring records that others changed.
+        """Return a load chunk's pairs after rescoring records that others changed.
 
-        A record that the chunk changes otherwise than compared is searched after the write.
+        A record whose change differs from what was compared is searched after the write.
         """
         config_id = index.config_id(unit)
         changed_elsewhere = self.changed_elsewhere - changed - self.inactive
@@ -207,7 +207,7 @@ def _score_against_changed(
     chunk_records: Mapping[int, ChangedRecord],
     changed_elsewhere: set[int],
 ) -> Edges:
-    """Score a chunk's records against changed records that share a key."""
+    """Score a load chunk's records against changed records sharing a blocking key."""
     blocking = index.blocking_of(unit, config_id)
     chunk_keys = {
         record: change.blocking_keys(blocking, index.keyed_hash) for record, change in chunk_records.items()
@@ -236,7 +236,7 @@ def prefetch_pairs(
     statements: Sequence[Statement],
     progress: Progress,
 ) -> PrefetchedPairs:
-    """Find and score the pairs of statements before their write.
+    """Find and score the candidate pairs of record statements before their write.
 
     Args:
         index: the open index.
@@ -264,7 +264,7 @@ def prefetch_pairs(
 
 
 class PairPrefetcher:
-    """Prefetcher that scores the next window's pairs in a worker process.
+    """Scorer of a load's next window of pairs in a worker process.
 
     Args:
         worker: the worker process.
@@ -282,7 +282,7 @@ class PairPrefetcher:
         self._pending: PrefetchedPairs | None = None
 
     def prepare(self, statements: Sequence[Statement]) -> PrefetchedPairs:
-        """Standardize a window's statements as of the current commit.
+        """Standardize a load window's statements as of the current commit.
 
         The current commit is that after the window before the last.
 
@@ -293,7 +293,7 @@ class PairPrefetcher:
             return _prepare_statements(unit, self._index, self._source, statements)
 
     def start(self, pairs: PrefetchedPairs, previous: PrefetchedPairs) -> PrefetchedPairs | None:
-        """Start the search for a prepared window's pairs.
+        """Start the worker's search for a prepared window's candidate pairs.
 
         Args:
             pairs: the prepared window.
@@ -327,11 +327,11 @@ class PairPrefetcher:
         return pairs
 
     def is_running(self) -> bool:
-        """Return whether requested pairs are not available yet."""
+        """Return whether the worker is still scoring the requested pairs."""
         return self._pending is not None and not self._worker.has_answered()
 
     def finish(self, pairs: PrefetchedPairs, previous: PrefetchedPairs) -> None:
-        """Receive the pairs of a window once the window before is written.
+        """Receive a window's scored pairs once the window before it is written.
 
         Args:
             pairs: the window that ``start`` returned.
@@ -349,7 +349,7 @@ class PairPrefetcher:
 def _prepare_statements(
     unit: ReadUnit, index: Index, source: Source, statements: Sequence[Statement]
 ) -> PrefetchedPairs:
-    """Standardize a window's statements without searching for pairs."""
+    """Standardize a load window's statements without searching for candidate pairs."""
     pairs = PrefetchedPairs(None, unit.last_commit(), len(statements))
     if len(statements) >= index.tuning.scoring.duckdb_records:
         pairs.config_id = index.config_id(unit)
@@ -358,14 +358,18 @@ def _prepare_statements(
 
 
 def _number_by_position(packed: Mapping[int, PackedRecord]) -> dict[int, PackedRecord]:
-    """Give each record the negative number of its position."""
+    """Number not yet stored records by -1 minus their position."""
     return {-1 - position: record for position, record in packed.items()}
 
 
 def _standardize_effective(
     unit: ReadUnit, index: Index, source: Source, statements: Sequence[Statement]
 ) -> dict[int, PackedRecord]:
-    """Standardize the statements that would take effect, by position."""
+    """Standardize the statements that would create or change a record.
+
+    Returns:
+        Standardized records by the position of their statement.
+    """
     stored = unit.records.find_by_local_ids(source.id, [statement.local_id for statement in statements])
     effective = (StatementOutcome.CREATED, StatementOutcome.UPDATED)
     positions = {

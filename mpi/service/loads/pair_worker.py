@@ -42,7 +42,7 @@ A running DuckDB query has to end first.
 
 @dataclass(frozen=True, slots=True)
 class _WorkerSettings:
-    """Settings that the worker process receives once.
+    """Settings that the pair-scoring worker process receives once.
 
     Args:
         url: of the database.
@@ -60,7 +60,7 @@ class _WorkerSettings:
 
 
 class _PairRequest(NamedTuple):
-    """Request for the pairs of records; see ``Pairing.pair_up``."""
+    """Request to a worker for candidate pairs of records; see ``Pairing.pair_up``."""
 
     config_id: int
     records: dict[int, PackedRecord]
@@ -68,7 +68,7 @@ class _PairRequest(NamedTuple):
 
 
 class PairWorker:
-    """Handle of a worker process that finds and scores pairs.
+    """Handle of a worker process that finds and scores candidate pairs.
 
     The process starts with the first request and ends when the context is left.
 
@@ -102,7 +102,7 @@ class PairWorker:
             self._folder.cleanup()
 
     def request(self, config_id: int, records: dict[int, PackedRecord], comparison: ComparedRecords) -> int:
-        """Request the pairs of records from the worker.
+        """Request the scored candidate pairs of records from the worker.
 
         Commits after this method returns are not taken into account.
 
@@ -128,7 +128,7 @@ class PairWorker:
         return commit
 
     def has_answered(self) -> bool:
-        """Return whether the worker's answer can be read without waiting.
+        """Return whether the pair worker's answer can be read without waiting.
 
         Raises:
             EngineError: the process was ended from outside.
@@ -139,7 +139,7 @@ class PairWorker:
             raise _worker_ended_error() from None
 
     def receive_pairs(self) -> ScoredPairs:
-        """Wait for the pairs of the last request.
+        """Wait for the scored pairs of the last request to the worker.
 
         Raises:
             EngineError: the process failed or was ended from outside.
@@ -188,7 +188,7 @@ class PairWorker:
 
 
 def _worker_ended_error() -> EngineError:
-    """Return the error for a worker that was ended from outside."""
+    """Create the error for a pair worker that was ended from outside."""
     return EngineError(
         "the process that finds pairs was ended from outside, perhaps for lack of memory: run it again"
     )
@@ -227,7 +227,7 @@ def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
 def _answer_request(
     pipe: Connection, database: Database, viewer: Viewer, pairing: PairScorer, request: _PairRequest
 ) -> None:
-    """Answer one pair request."""
+    """Answer one request for scored candidate pairs in the worker process."""
     try:
         with ExitStack() as stack:
             unit = stack.enter_context(database.read(viewer))

@@ -39,7 +39,7 @@ class Receipt:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The counts of rows by outcome name."""
+        """The load's row counts by outcome name."""
         names = (
             "received", "created", "updated", "unchanged", "withdrawn", "history", "superseded", "held",
             "rejected",
@@ -48,7 +48,7 @@ class Receipt:
 
     @property
     def adds_up(self) -> bool:
-        """Whether the receipt accounts for every row (law 6)."""
+        """Whether the load receipt accounts for every row of the file."""
         return self.received == sum(n for name, n in self.counts.items() if name != "received")
 
 
@@ -75,7 +75,7 @@ def count_verdicts(
     records: Mapping[str, StoredRecord],
     verdicts: Mapping[str, StatementOutcome],
 ) -> None:
-    """Add the outcomes of statements to a receipt.
+    """Add the outcomes of record statements to a load receipt.
 
     Args:
         receipt: receives the counts, and a reject for each refused statement.

@@ -42,7 +42,7 @@ HashLookup = Callable[[Sequence[str]], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Refused row: its line and the reason, never its text."""
+    """Refused row of a file: its line and the reason, never its text."""
 
     line: int
     offset: int | None
@@ -52,7 +52,7 @@ class Reject:
 
 
 class RowBlock(NamedTuple):
-    """Block of rows to be validated by one process.
+    """Block of a file's rows, to be validated by one process.
 
     Args:
         rows: each row with the stored content hash of its record; an unchanged record is not standardized.
@@ -64,12 +64,13 @@ class RowBlock(NamedTuple):
 
 
 class ValidatedBlock(NamedTuple):
-    """Result of validating one block of rows.
+    """Result of validating one block of a file's rows.
 
     Args:
         row_count: number of rows in the block.
         pickled: the pickled statements of accepted rows.
-        headings: local ID and heading of each statement; the place is counted within the block.
+        headings: local ID, place and precedence data of each statement; the place is counted within the
+            block.
         rejects: the refused rows.
         refused_ids: local IDs of the refused rows that have one.
         nameless_count: number of rows without a readable local ID.
@@ -189,12 +190,12 @@ class RowValidator:
 
 @dataclass
 class ValidatedFile:
-    """Validated rows of a file; closing deletes the spilled statements.
+    """Validated rows of a file; closing deletes their temporary file.
 
     Args:
         validator: validated the rows.
-        spill: file object that holds the pickled statements.
-        tuning: rows of a block, and of a task of standardizing.
+        spill: temporary file that holds the pickled statements.
+        tuning: number of rows that are validated, and that are standardized, at once.
         headings: heading of the statement that counts for each local ID. Of two, the one that seals counts,
             then the later as-of, then the later row.
         latest_as_of: latest as-of of accepted rows; empty if there is none.
@@ -242,7 +243,7 @@ class ValidatedFile:
                 self.headings[local_id] = heading._replace(row_number=first_place + heading.row_number)
 
     def read_statements(self) -> Iterator[Statement]:
-        """Yield the statements that count, in row order."""
+        """Yield the file's statements that count, one a local ID, in row order."""
         for block_number, (offset, length) in enumerate(self._blocks):
             self.spill.seek(offset)
             statements: list[Statement] = pickle.loads(self.spill.read(length))  # noqa: S301 - written by this process
@@ -251,7 +252,7 @@ class ValidatedFile:
                     yield statement
 
     def close(self) -> None:
-        """Delete the spilled statements."""
+        """Delete the temporary file of the validated statements."""
         self.spill.close()
 
 
@@ -300,7 +301,7 @@ def validate_rows(
 def _split_into_blocks(
     rows: Iterable[CanonicalRow | RejectedRow], read_hashes: HashLookup, tuning: LoadTuning
 ) -> Iterator[RowBlock]:
-    """Yield the rows in blocks with the stored hashes of their records."""
+    """Yield a file's rows in blocks, with stored content hashes of their records."""
     remaining, row_count = iter(rows), 0
     while block := list(islice(remaining, tuning.block_rows)):
         yield RowBlock(_attach_hashes(block, read_hashes), is_eager=row_count < tuning.eager_rows)
@@ -317,7 +318,7 @@ def _attach_hashes(
 
 
 def _read_local_id(row: CanonicalRow | RejectedRow) -> str | None:
-    """Return the local ID as validation reads it, or None if invalid."""
+    """Return a row's local ID as validation reads it, or None if invalid."""
     if isinstance(row, RejectedRow):
         return None
     try:

@@ -19,10 +19,10 @@ from mpi.standardize.serialization import record_from_bytes
 
 @dataclass(frozen=True, slots=True)
 class PayloadStandardizer:
-    """Standardizer of stored payloads; can be sent to another process.
+    """Standardizer of stored record contents; can be sent to another process.
 
     Args:
-        validator: the validator of the file that the payloads come from.
+        validator: the row validator of the file that the records come from.
     """
 
     validator: RowValidator
@@ -38,12 +38,12 @@ class PayloadStandardizer:
 
 @dataclass(frozen=True, slots=True)
 class PendingWindow:
-    """Window of statements, some of them still being standardized.
+    """Window of a load's statements, some still being standardized.
 
     Args:
         statements: all statements of the window.
         positions: positions in the window of those being standardized.
-        futures: their results.
+        futures: their pending results.
     """
 
     statements: list[Statement]
@@ -52,7 +52,7 @@ class PendingWindow:
 
 
 class StandardizePool:
-    """Pool that standardizes a file's statements.
+    """Process pool that standardizes the record statements of a file.
 
     The processes start with the first task and end when the context is left.
 
@@ -75,7 +75,7 @@ class StandardizePool:
             self._pool.shutdown(cancel_futures=True)
 
     def submit(self, statements: list[Statement]) -> PendingWindow:
-        """Start standardizing the statements that are not standardized yet.
+        """Start standardizing those of a window's statements that need it.
 
         Args:
             statements: the statements of a window.
@@ -96,10 +96,10 @@ class StandardizePool:
         )
 
     def collect(self, window: PendingWindow) -> list[Statement]:
-        """Wait for a window and return its standardized statements.
+        """Wait for a submitted window and return its standardized statements.
 
         Args:
-            window: a window that ``submit_chunk`` returned.
+            window: a window that ``submit`` returned.
 
         Raises:
             EngineError: a process was ended from outside.

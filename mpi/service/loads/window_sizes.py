@@ -16,9 +16,10 @@ The keys of a window lie everywhere in the index, so that each window reads most
 
 
 def plan_window_sizes(statements: int, largest: int, tuning: LoadTuning) -> Iterator[int]:
-    """Yield the sizes of a load's windows, small at both ends.
+    """Yield how many statements each window of a load has.
 
-    The writer waits for the pairs of the first window, and nothing is searched while the last one is written.
+    Windows are small at both ends: the writer waits for the candidate pairs of the first window, and nothing
+    is searched while the last one is written.
 
     Args:
         statements: number of statements to write.
@@ -37,7 +38,7 @@ def plan_window_sizes(statements: int, largest: int, tuning: LoadTuning) -> Iter
 
 
 def compute_largest_window(records: int, tuning: LoadTuning, limits: PairingLimits) -> int:
-    """Return the largest number of statements that a window may have.
+    """Return how many statements one window of a load may have.
 
     Args:
         records: upper bound of the records that the index will hold.

@@ -39,13 +39,15 @@ Numbers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class DerivedData:
-    """Derived data of the active records under one configuration.
+    """Features, blocking keys and scored pairs of all active records.
+
+    They hold under one configuration (model and lists of shared values).
 
     Args:
         features: by record, without shared values, as they are stored.
         groups: the visibility group of each record.
         keys: rows of record and key, ordered by record; shape (keys, 2), int64.
-        edges: candidate pairs from the floor up.
+        edges: candidate pairs whose weight reaches the floor.
         shared_values: the lists of shared values that were left out.
         fresh_shared_values: the lists made from the active records now.
     """
@@ -58,7 +60,7 @@ class DerivedData:
     fresh_shared_values: SharedValues
 
     def read_features(self, records: Collection[int]) -> Mapping[int, Features]:
-        """Return the features of records.
+        """Return the comparison features of records.
 
         Args:
             records: record numbers.
@@ -76,12 +78,12 @@ class DerivedData:
 
 
 class RecordPayload(NamedTuple):
-    """Active payload of a record.
+    """Content of an active record, as stored.
 
     Args:
         record: its number.
         source: the code of its source.
-        body: the payload; in the second pass, its features as bytes, shared values included.
+        body: the record's content; in the second pass, its features as bytes, shared values included.
     """
 
     record: int
@@ -90,11 +92,11 @@ class RecordPayload(NamedTuple):
 
 
 class DerivedBlock(NamedTuple):
-    """Derived data of a block of records, in record order.
+    """Features and blocking keys of a block of records, in record order.
 
     Args:
         features: as they are stored.
-        key_counts: number of keys of each record.
+        key_counts: number of blocking keys of each record.
         keys: the keys of all records, one record after the other.
         value_counts: counts of values, to find those that are shared.
     """
@@ -107,7 +109,7 @@ class DerivedBlock(NamedTuple):
 
 @dataclass(frozen=True)
 class BlockDeriver:
-    """Deriver of features and keys; can be sent to another process.
+    """Computes features and blocking keys of records; can run in another process.
 
     Args:
         keyed_hash: keyed hash under the index's secret.
@@ -123,14 +125,14 @@ class BlockDeriver:
 
     @cached_property
     def shared(self) -> SharedValues | None:
-        """The shared values to leave out."""
+        """The lists of shared values, such as placeholder phone numbers, to leave out."""
         return None if self.lists_text is None else SharedValues.from_text(self.lists_text)
 
     def __call__(self, payloads: Sequence[RecordPayload]) -> DerivedBlock:
-        """Derive features and keys of a block of records.
+        """Compute features and blocking keys of a block of records.
 
         Args:
-            payloads: the active payloads.
+            payloads: the stored contents of the active records.
         """
         block = DerivedBlock([], array("q"), array("q"), SharedValueCounter())
         for payload in payloads:
@@ -157,13 +159,13 @@ def derive(
     shared_values: SharedValues | None = None,
     engine: BatchEngine = DUCKDB_ENGINE,
 ) -> DerivedData:
-    """Derive features, keys and edges of all records under a model.
+    """Compute features, blocking keys and scored pairs of all active records.
 
     Args:
         unit: the transaction to read records in.
         index: supplies the secret and a folder for data that exceeds memory.
         matcher: the model.
-        floor: lowest weight of an edge, in bits.
+        floor: lowest weight of a pair that is kept, in bits.
         progress: receives the progress of long steps.
         shared_values: the lists of shared values; None for those that the active records make now.
         engine: finds and scores the pairs.
@@ -210,7 +212,7 @@ def derive(
 
 
 def _find_stopped_keys(unit: ReadUnit, index: Index, matcher: Matcher) -> frozenset[int]:
-    """Return the stopped blocking keys, or none for another model.
+    """Return blocking keys excluded as too common; none for another model.
 
     Fresh lists of shared values do not change the stopped keys.
     """
@@ -224,7 +226,7 @@ def _find_stopped_keys(unit: ReadUnit, index: Index, matcher: Matcher) -> frozen
 
 
 class _DerivedColumns:
-    """Derived data of all records, concatenated from blocks."""
+    """Features and blocking keys of all records, concatenated from blocks."""
 
     def __init__(self) -> None:
         self.features: dict[int, bytes] = {}
@@ -239,7 +241,7 @@ class _DerivedColumns:
         records: Sequence[int],
         progress: Progress,
     ) -> None:
-        """Derive blocks of records in other processes, in record order."""
+        """Compute features and keys of record blocks in other processes, in order."""
         for block in map_chunks(deriver, payload_blocks):
             derived_count = len(self.features)
             self.features.update(zip(records[derived_count:], block.features, strict=False))
@@ -249,7 +251,7 @@ class _DerivedColumns:
             progress("standardizing", len(self.features), len(records))
 
     def build_keys(self, records: Sequence[int]) -> Numbers:
-        """Return rows of record and key, ordered by record."""
+        """Return rows of record number and blocking key, ordered by record."""
         rows = np.empty((len(self._keys), 2), dtype=np.int64)
         rows[:, 0] = np.repeat(
             np.asarray(records, dtype=np.int64), np.asarray(self._key_counts, dtype=np.int64)
@@ -259,7 +261,7 @@ class _DerivedColumns:
 
 
 def _read_payload_blocks(unit: ReadUnit, records: Sequence[int]) -> Iterator[list[RecordPayload]]:
-    """Yield the active payloads of records, one block at a time."""
+    """Yield the stored contents of active records, one block at a time."""
     codes = {source.id: source.code for source in unit.sources.all()}
     for start in range(0, len(records), BLOCK_RECORDS):
         block = records[start : start + BLOCK_RECORDS]
@@ -268,6 +270,6 @@ def _read_payload_blocks(unit: ReadUnit, records: Sequence[int]) -> Iterator[lis
 
 
 def _split_into_blocks(payloads: Sequence[RecordPayload]) -> Iterator[list[RecordPayload]]:
-    """Split payloads into blocks."""
+    """Split stored record contents into blocks for parallel work."""
     for start in range(0, len(payloads), BLOCK_RECORDS):
         yield list(payloads[start : start + BLOCK_RECORDS])

@@ -34,9 +34,9 @@ After these, the activation derives any number of changed records.
 
 @dataclass(frozen=True, slots=True)
 class _RecordData:
-    """Derived data of one record: features, keys and edges.
+    """Features, blocking keys and scored pairs of one record.
 
-    Edges belong to their lower end.
+    A pair belongs to its record of lower number.
     """
 
     features: bytes | None
@@ -45,7 +45,7 @@ class _RecordData:
 
 
 class DerivedByRecord:
-    """Derived data of a snapshot, indexed by record.
+    """Features, keys and scored pairs of a snapshot, by record number.
 
     Args:
         derived: the derived data of the snapshot.
@@ -59,11 +59,11 @@ class DerivedByRecord:
 
     @property
     def records(self) -> list[int]:
-        """Every record, ascending."""
+        """Number of every record, ascending."""
         return sorted(self._derived.features)
 
     def get_record_data(self, record: int) -> _RecordData:
-        """Return the data to store for a record; empty if inactive.
+        """Return a record's features, keys and pairs to store; empty if inactive.
 
         Args:
             record: a record number.
@@ -81,12 +81,12 @@ class DerivedByRecord:
 
 
 def sync_derived(context: RunContext, config_id: int, snapshot: DerivedByRecord) -> None:
-    """Write a snapshot's derived data where it differs from the stored data.
+    """Update the stored features, keys and pairs where a snapshot differs.
 
     Records that changed since the snapshot are left alone.
 
     Args:
-        context: the run.
+        context: the re-cluster run.
         config_id: the configuration of the derived data.
         snapshot: the derived data.
     """
@@ -109,7 +109,7 @@ def sync_derived(context: RunContext, config_id: int, snapshot: DerivedByRecord)
 
 
 def _read_stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> dict[int, _RecordData]:
-    """Read the stored derived data of records."""
+    """Read the stored features, blocking keys and pairs of records."""
     features = unit.derived_data.features(config_id, records)
     keys = unit.keys.packed_keys(config_id, records)
     edges: dict[int, dict[tuple[int, int], int]] = {}
@@ -126,7 +126,7 @@ def _read_stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> di
 def _find_differing(
     unit: ReadUnit, config_id: int, page: Sequence[int], snapshot: DerivedByRecord
 ) -> list[int]:
-    """Return the records whose stored data differs from the snapshot's."""
+    """Return records whose stored features, keys or pairs differ from the snapshot's."""
     stored = _read_stored(unit, config_id, page)
     return [record for record in page if stored[record] != snapshot.get_record_data(record)]
 
@@ -134,7 +134,10 @@ def _find_differing(
 def _write_differences(
     unit: WriteUnit, run: int, config_id: int, records: Collection[int], snapshot: DerivedByRecord
 ) -> None:
-    """Write the derived data of records, except those that changed since."""
+    """Store a snapshot's features, keys and pairs of records.
+
+    Records that changed since the snapshot are left alone.
+    """
     derived = {record: snapshot.get_record_data(record) for record in records}
     stored = _read_stored(unit, config_id, records)
     edge_ends = {end for data in (*derived.values(), *stored.values()) for edge in data.edges for end in edge}
@@ -165,7 +168,7 @@ def _write_differences(
 
 
 def _features_and_keys(data: _RecordData) -> tuple[bytes | None, bytes]:
-    """Return the features and keys of a record's data."""
+    """Return the features and blocking keys of one record, without its pairs."""
     return data.features, data.keys
 
 
@@ -173,10 +176,10 @@ _NO_FEATURES_OR_KEYS: tuple[bytes | None, bytes] = (None, b"")
 
 
 def catch_up(context: RunContext, config_id: int, shared_values: SharedValues) -> None:
-    """Derive the records that changed since the snapshot, until few are left.
+    """Recompute records that changed during a re-cluster run, until few remain.
 
     Args:
-        context: the run.
+        context: the re-cluster run.
         config_id: a configuration that is not in force.
         shared_values: its lists of shared values.
     """
@@ -192,12 +195,12 @@ def catch_up(context: RunContext, config_id: int, shared_values: SharedValues) -
 
 
 def activate_configuration(context: RunContext, config_id: int, shared_values: SharedValues) -> int:
-    """Derive the remaining records and put the configuration in force.
+    """Recompute the last changed records and put a run's configuration in force.
 
     Both happen in one transaction.
 
     Args:
-        context: the run.
+        context: the re-cluster run.
         config_id: the configuration.
         shared_values: its lists of shared values.
 
@@ -225,7 +228,7 @@ def _derive_again(
     shared_values: SharedValues,
     records: Collection[int],
 ) -> None:
-    """Derive changed records under the run's configuration."""
+    """Recompute features, keys and pairs of changed records under a run's configuration."""
     index = context.index
     # ``_write_differences`` may have written an edge from its other end before the record changed.
     unit.derived_data.delete_edges_of_records(config_id, records)
@@ -242,10 +245,10 @@ def _derive_again(
 
 
 def drop_inactive(context: RunContext) -> None:
-    """Drop the derived data of every configuration not in force.
+    """Delete stored features, keys and pairs of configurations not in force.
 
     Args:
-        context: the run.
+        context: the re-cluster run.
     """
     with context.index.database.read(context.viewer) as unit:
         active = unit.configs.active_config()

@@ -29,10 +29,10 @@ _KEYS = pa.schema([("key", pa.int64()), ("record_id", pa.int64())])
 
 @dataclass(frozen=True, slots=True)
 class IndexScores:
-    """Scored pairs of the whole index, with what settling them needs.
+    """Scored candidate pairs of the whole index, with data for clustering them.
 
     Args:
-        edges: candidate pairs from the floor up.
+        edges: candidate pairs whose weight reaches the floor.
         read_features: returns features of records, without shared values.
         shared_values: the lists of shared values that were left out.
         fresh_shared_values: the lists made from the active records now.
@@ -63,7 +63,7 @@ def score_index(
         unit: the transaction to read in.
         index: supplies the secret and a folder for data that exceeds memory.
         matcher: the model.
-        floor: lowest weight of an edge, in bits.
+        floor: lowest weight of a pair that is kept, in bits.
         progress: receives the progress of long steps.
         shared_values: the lists of shared values; None for those that the active records make now.
         engine: finds and scores the pairs.
@@ -102,7 +102,7 @@ def score_index(
 
 
 class _StoredData:
-    """Stored derived data of the configuration in force.
+    """Stored features and blocking keys of the configuration in force.
 
     Args:
         unit: the transaction.
@@ -116,9 +116,9 @@ class _StoredData:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every active record has its derived data.
+        """Whether every active record has its stored features and keys.
 
-        A record with a deferred search has none yet.
+        A record whose candidate search was deferred has none yet.
         """
         return (
             not self._unit.large_blocks.oldest_pending(1)
@@ -126,7 +126,7 @@ class _StoredData:
         )
 
     def read_all_features(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
-        """Yield every record with its features as they are stored."""
+        """Yield every record number with its stored comparison features."""
         total = len(self._records)
         for count, record_features in enumerate(self._unit.derived_data.iterate_features(self._config_id), 1):
             if count % BATCH_ROWS == 0 or count == total:
@@ -134,11 +134,11 @@ class _StoredData:
             yield record_features
 
     def read_all_keys(self) -> pa.Table:
-        """Return a table of every key and its record."""
+        """Return a table of every blocking key and its record."""
         pages = self._unit.keys.iterate_forward_index(self._config_id)
         tables = [pa.table([page_keys, records], schema=_KEYS) for _, page_keys, records in pages]
         return pa.concat_tables([_KEYS.empty_table(), *tables])
 
     def read_features(self, records: Collection[int]) -> Mapping[int, Features]:
-        """Return the features of records."""
+        """Return the stored comparison features of records."""
         return load_features(self._unit, self._config_id, records)

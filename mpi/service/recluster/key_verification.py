@@ -28,7 +28,7 @@ KeyRow = tuple[int, int, int]
 
 
 def are_keys_consistent(unit: ReadUnit, config_id: int) -> bool:
-    """Return whether the searched keys equal the records' own keys.
+    """Return whether the blocking-key index agrees with each record's own keys.
 
     Args:
         unit: the transaction.
@@ -40,7 +40,7 @@ def are_keys_consistent(unit: ReadUnit, config_id: int) -> bool:
 
 
 def _compute_digest(pages: Iterable[IntArray]) -> tuple[int, int]:
-    """Return the number of rows and a checksum independent of their order."""
+    """Return count and order-independent checksum of (blocking key, record) rows."""
     row_count, checksum = 0, 0
     for page in pages:
         groups, keys, records = page.astype(np.uint64)
@@ -52,10 +52,12 @@ def _compute_digest(pages: Iterable[IntArray]) -> tuple[int, int]:
 
 
 def repair_keys(context: RunContext, config_id: int) -> None:
-    """Correct the searched keys, a few in each transaction.
+    """Correct the blocking-key index where it contradicts records' own keys.
+
+    Each transaction corrects a few rows.
 
     Args:
-        context: the run.
+        context: the re-cluster run.
         config_id: the configuration of the keys.
     """
     compact_all_segments(context.index.database, context.viewer, context.pace)
@@ -73,7 +75,7 @@ def repair_keys(context: RunContext, config_id: int) -> None:
 
 
 def _find_wrong_rows(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[KeyRow]:
-    """Yield the rows in which searched and own keys differ."""
+    """Yield rows in which blocking-key index and records' own keys differ."""
     own_keys, searched = (
         _read_tables(unit.keys.iterate_forward_index(config_id)),
         _read_tables(unit.keys.iterate_searched_rows(config_id)),
@@ -83,7 +85,7 @@ def _find_wrong_rows(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[K
 
 
 def _read_tables(pages: Iterable[IntArray]) -> Iterator[pa.Table]:
-    """Yield pages of keys as tables."""
+    """Convert pages of blocking-key rows to Arrow tables."""
     yield _ROWS.empty_table()
     for page in pages:
         yield pa.table(list(page), _ROWS)

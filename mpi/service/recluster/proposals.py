@@ -38,7 +38,7 @@ MINUTES_A_TASK = 3
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """Item of a proposal: the persons before and after it."""
+    """Item of a re-cluster proposal: the persons before and after it."""
 
     no: int
     kind: str
@@ -88,7 +88,7 @@ class ProposalView:
 
 @dataclass(frozen=True, slots=True)
 class ProposalResult:
-    """Counts of what applying, rejecting or rolling back a proposal did.
+    """Counts of what applying, rejecting or rolling back a re-cluster proposal did.
 
     Args:
         proposal: its number.
@@ -122,7 +122,7 @@ def propose(
     reason: str = "recluster",
     progress: Progress = ignore_progress,
 ) -> ProposalView:
-    """Re-cluster the index and store the plan as a proposal.
+    """Re-cluster the index and store the plan as a proposal for approval.
 
     Nothing else changes.
 
@@ -164,7 +164,7 @@ def propose(
 
 
 def get_proposal(index: Index, viewer: Viewer, number: int) -> ProposalView:
-    """Return a proposal with its items.
+    """Return a re-cluster proposal with its items.
 
     Args:
         index: the open index.
@@ -185,7 +185,7 @@ def get_proposal(index: Index, viewer: Viewer, number: int) -> ProposalView:
 
 
 def list_proposals(index: Index, viewer: Viewer) -> list[ProposalView]:
-    """Return every proposal, newest first, without its items.
+    """Return every re-cluster proposal, newest first, without its items.
 
     Args:
         index: the open index.
@@ -216,7 +216,7 @@ def apply_proposal(
     approved: Collection[int] | None = None,
     progress: Progress = ignore_progress,
 ) -> ProposalResult:
-    """Apply a proposal, whole or in part; the rest becomes holds.
+    """Apply a re-cluster proposal, whole or in part; the rest is held.
 
     The proposal is applied in many short transactions. An interrupted application is resumed, with the items
     approved then.
@@ -275,7 +275,7 @@ def resume_run(
     progress: Progress = ignore_progress,
     engine: BatchEngine = DUCKDB_ENGINE,
 ) -> RunView:
-    """Resume an interrupted run and return its view.
+    """Resume an interrupted re-cluster run and return its view.
 
     See ``mpi.service.recluster.run_executor.resume``.
 
@@ -298,7 +298,7 @@ def resume_run(
 
 
 def _summarize_run(index: Index, viewer: Viewer, run: ReclusterRun, matcher: Matcher) -> ProposalResult:
-    """Return what a run did, with the disclosures due to removed links."""
+    """Return what a re-cluster run did, with disclosures due to removed links."""
     number = run.proposal_id or 0
     first_commit, last_commit = run.flipped_commit or run.began_commit, run.ended_commit
     cause = "rollback" if run.kind == RunKind.ROLLBACK else "recluster"
@@ -325,7 +325,7 @@ def _summarize_run(index: Index, viewer: Viewer, run: ReclusterRun, matcher: Mat
 
 
 def reject_proposal(index: Index, viewer: Viewer, number: int) -> ProposalResult:
-    """Reject a proposal: nothing of it is applied or held.
+    """Reject a re-cluster proposal: nothing of it is applied or held.
 
     Args:
         index: the open index.
@@ -356,9 +356,10 @@ def reject_proposal(index: Index, viewer: Viewer, number: int) -> ProposalResult
 def roll_back_proposal(
     index: Index, viewer: Viewer, matcher: Matcher, number: int, progress: Progress = ignore_progress
 ) -> ProposalResult:
-    """Roll back an applied proposal.
+    """Roll back an applied re-cluster proposal.
 
-    A rollback is a run with the earlier configuration. It also releases the proposal's holds.
+    A rollback is a re-cluster run with the earlier configuration. It also releases the proposal's held
+    changes.
 
     Args:
         index: the open index.
@@ -402,7 +403,10 @@ def roll_back_proposal(
 def _disclose_recipients(
     index: Index, viewer: Viewer, result: ProposalResult, receipts: DisclosureRecipients
 ) -> ProposalResult:
-    """Record the disclosure of past disclosures, and add them to the result."""
+    """Add past disclosures of removed links to a proposal's result.
+
+    That the viewer learns of them is itself recorded in the disclosure ledger.
+    """
     if receipts.latest:
         disclose(index, viewer, Action.RECLUSTER, receipts.record_ids, (*FIELDS, "disclosures"))
     return replace(result, disclosed=receipts.answer_count or 0, disclosures=receipts.latest)
@@ -411,19 +415,19 @@ def _disclose_recipients(
 def _score_index(
     unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress, *, refresh: bool
 ) -> IndexScores:
-    """Score the index under a model and its lists."""
+    """Score all candidate pairs under a model and its shared-value lists."""
     _, shared_values = read_shared_values(unit, index, matcher, refresh=refresh)
     return score_index(unit, index, matcher, matcher.model.thresholds.storage_floor, progress, shared_values)
 
 
 def _settle(unit: ReadUnit, matcher: Matcher, scores: IndexScores, on_date: str) -> Settlement:
-    """Settle the whole index from its scores."""
+    """Compute the persons of the whole index from scored pairs."""
     scope = load_whole_index(unit, scores.edges)
     return settle(unit, scope, scores.read_features, matcher.scorer, matcher.model.thresholds, on_date)
 
 
 def _require_proposal(unit: ReadUnit, number: int) -> Proposal:
-    """Return a proposal by its number."""
+    """Return a re-cluster proposal by its number."""
     proposal = unit.proposals.get(number)
     if proposal is None:
         raise NotFoundError(f"there is no proposal {number}")
@@ -431,7 +435,7 @@ def _require_proposal(unit: ReadUnit, number: int) -> Proposal:
 
 
 def _find_interrupted_run(unit: ReadUnit, number: int, kind: RunKind) -> ReclusterRun | None:
-    """Return the interrupted run of a proposal, or None."""
+    """Return the interrupted re-cluster run of a proposal, or None."""
     run = unit.runs.find_open()
     if run is None or (run.proposal_id, run.kind) != (number, kind) or is_alive(run):
         return None
@@ -439,7 +443,7 @@ def _find_interrupted_run(unit: ReadUnit, number: int, kind: RunKind) -> Reclust
 
 
 def _require_open(proposal: Proposal) -> None:
-    """Refuse a proposal that is not open."""
+    """Refuse a re-cluster proposal that was applied, rejected or rolled back."""
     if proposal.status != ProposalStatus.OPEN:
         raise ConflictError(f"proposal {proposal.id} is {proposal.status}: make another one")
 
@@ -469,7 +473,7 @@ def _require_latest(unit: ReadUnit, proposal: Proposal, applied_commit: int) -> 
 
 
 def _read_task_count(unit: ReadUnit, proposal: Proposal) -> int:
-    """Return the number of review tasks after an open proposal."""
+    """Return the number of review tasks after an open re-cluster proposal."""
     steps = [step for step in unit.steps.steps_in_commits([proposal.commit_no]) if step.kind == "proposal"]
     return int(steps[0].detail["tasks"]) if steps and proposal.status == ProposalStatus.OPEN else 0
 
@@ -482,7 +486,7 @@ def _view_proposal(
     *,
     with_items: bool = True,
 ) -> ProposalView:
-    """Return a proposal as it is shown."""
+    """Build the view of a re-cluster proposal, with counts of its changes."""
     made_at, made_by, _ = unit.commit_info({proposal.commit_no})[proposal.commit_no]
     kinds = [item.kind for item in items]
     retired_count = new_count = moved_count = 0
@@ -518,6 +522,6 @@ def _view_proposal(
 
 
 def _disclose_items(index: Index, viewer: Viewer, items: Iterable[ProposalItem]) -> None:
-    """Record the disclosure of the items' records."""
+    """Log in the disclosure ledger that a proposal's records were shown."""
     records = {record for item in items for _, group in item.detail["before"] for record in group}
     disclose(index, viewer, Action.RECLUSTER, records, FIELDS)

@@ -21,7 +21,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class PlanChange:
-    """Change of persons in a re-cluster plan.
+    """Change of one or more persons in a re-cluster plan.
 
     Args:
         kind: ``mint``, ``merge``, ``split``, ``move`` or ``revive``.
@@ -36,7 +36,7 @@ class PlanChange:
 
 @dataclass(frozen=True, slots=True)
 class SharedListComparison:
-    """Comparison of a plan's lists of shared values with fresh ones.
+    """Comparison of a re-cluster plan's shared-value lists with fresh ones.
 
     Args:
         listed: number of values on the lists that the plan used.
@@ -86,7 +86,7 @@ class ReclusterPlan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no record would change person."""
+        """Whether the re-cluster plan would move no record to another person."""
         return self.moved == 0
 
 
@@ -141,7 +141,7 @@ def recluster(  # noqa: PLR0913 - each parameter is an independent option
 
 
 def _describe_applied(index: Index, viewer: Viewer, matcher: Matcher, result: RunResult) -> ReclusterPlan:
-    """Return the plan of an applied run."""
+    """Return the re-cluster plan that a finished run applied."""
     fresh_lists = result.shared_values if result.fresh_shared_values is None else result.fresh_shared_values
     lists = SharedListComparison(
         len(result.shared_values),
@@ -154,7 +154,7 @@ def _describe_applied(index: Index, viewer: Viewer, matcher: Matcher, result: Ru
 
 
 def _compare_lists(previous: SharedValues, scores: IndexScores) -> SharedListComparison:
-    """Compare a plan's lists of shared values with fresh ones."""
+    """Compare a re-cluster plan's lists of shared values with fresh ones."""
     fresh_lists, used = scores.fresh_shared_values, scores.shared_values
     if not scores.is_fresh_complete:
         return SharedListComparison(len(used), not fresh_lists - used, fresh_lists - used, None)
@@ -164,7 +164,7 @@ def _compare_lists(previous: SharedValues, scores: IndexScores) -> SharedListCom
 
 
 def _settle(unit: ReadUnit, matcher: Matcher, scores: IndexScores) -> Settlement:
-    """Settle the whole index from its scores."""
+    """Compute the persons of the whole index from scored pairs."""
     return settle(
         unit,
         load_whole_index(unit, scores.edges),
@@ -178,7 +178,7 @@ def _settle(unit: ReadUnit, matcher: Matcher, scores: IndexScores) -> Settlement
 def _build_plan(
     unit: ReadUnit, settlement: Settlement, matcher: Matcher, lists: SharedListComparison, *, applied: bool
 ) -> ReclusterPlan:
-    """Return a settlement as a plan."""
+    """Build a re-cluster plan from a computed assignment of records to persons."""
     changes = list(_build_changes(unit, settlement))
     moved_count = sum(
         settlement.persons_before.get(record) != bearer.person
@@ -203,7 +203,7 @@ def _build_plan(
 
 
 def _build_changes(unit: ReadUnit, settlement: Settlement) -> list[PlanChange]:
-    """Return the changes of persons in a settlement."""
+    """Return how a computed assignment of records changes the persons."""
     current = settlement.persons_before
     changing = [
         bearer

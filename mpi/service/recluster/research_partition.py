@@ -43,7 +43,7 @@ def export_research_crosswalk(
 
 
 def _each_row(index: Index, viewer: Viewer, progress: Progress) -> Iterator[CrosswalkRow]:
-    """Yield the rows of a research crosswalk."""
+    """Yield the rows of a crosswalk of records and research IDs."""
     model, scorer = index.matcher.model, index.matcher.scorer
     with index.database.read(viewer) as unit:
         shared_values = index.shared_values(unit)

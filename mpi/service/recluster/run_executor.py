@@ -89,7 +89,7 @@ def execute_run(
     engine: BatchEngine = DUCKDB_ENGINE,
     on_begin: Callable[[WriteUnit], dict[str, Any]] = lambda _unit: {},
 ) -> RunResult:
-    """Begin a run and execute it to its end.
+    """Begin a re-cluster run and execute it to its end.
 
     Args:
         index: the open index.
@@ -132,7 +132,7 @@ def resume(
     progress: Progress = ignore_progress,
     engine: BatchEngine = DUCKDB_ENGINE,
 ) -> RunResult:
-    """Resume an interrupted run.
+    """Resume an interrupted re-cluster run.
 
     Args:
         index: the open index.
@@ -167,7 +167,7 @@ def resume(
 
 
 def abandon(index: Index, viewer: Viewer, number: int) -> RunView:
-    """Abandon an interrupted run, as if it had never begun.
+    """Abandon an interrupted re-cluster run, as if it had never begun.
 
     Args:
         index: the open index.
@@ -194,7 +194,7 @@ def abandon(index: Index, viewer: Viewer, number: int) -> RunView:
 
 
 def list_runs(index: Index, viewer: Viewer) -> list[RunView]:
-    """Return every run, newest first.
+    """Return every re-cluster run, newest first.
 
     Args:
         index: the open index.
@@ -209,7 +209,7 @@ def list_runs(index: Index, viewer: Viewer) -> list[RunView]:
 
 
 def _finish_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress: Progress) -> None:
-    """Resume or abandon a run whose process has ended."""
+    """Resume or abandon a re-cluster run whose process has ended."""
     with index.database.read(viewer) as unit:
         open_run = unit.runs.find_open()
         active = unit.configs.active_config()
@@ -232,7 +232,7 @@ def _finish_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress
 
 @disable_garbage_collection()
 def _execute_or_detach(context: RunContext, index: Index) -> RunResult:
-    """Execute a run; if it fails, release it for another process."""
+    """Execute a re-cluster run; if it fails, release it for another process."""
     try:
         return _execute_stages(context)
     except BaseException:  # including an interrupt: the run stays on record
@@ -242,7 +242,7 @@ def _execute_or_detach(context: RunContext, index: Index) -> RunResult:
 
 
 def _detach_or_abandon(context: RunContext, index: Index) -> None:
-    """Release a failed run, or abandon it before its activation."""
+    """Release a failed re-cluster run; abandon it if not yet activated."""
     with context.index.database.read(context.viewer) as unit:
         run = unit.runs.get(context.run.id)
     if run is None or run.worker != context.worker:
@@ -255,7 +255,7 @@ def _detach_or_abandon(context: RunContext, index: Index) -> None:
 
 
 def _execute_stages(context: RunContext) -> RunResult:
-    """Execute a run from its current stage to the end."""
+    """Execute a re-cluster run from its current stage to the end."""
     with context.index.database.read(context.viewer) as unit:
         previous_lists = _read_active_lists(unit, context.index)
     used_lists, fresh_lists = previous_lists, None
@@ -287,13 +287,13 @@ def _execute_stages(context: RunContext) -> RunResult:
 
 
 def _read_active_lists(unit: ReadUnit, index: Index) -> SharedValues:
-    """Return the lists of shared values in force."""
+    """Return the shared-value lists of the configuration in force."""
     active = unit.configs.active_config()
     return NO_SHARED_VALUES if active is None else index.shared_values_of(unit, active.id)
 
 
 def _derive_for_run(unit: ReadUnit, context: RunContext) -> DerivedData:
-    """Derive a snapshot's data under the run's model and lists."""
+    """Compute features, keys and pairs under a re-cluster run's configuration."""
     index, matcher = context.index, context.matcher
     active = unit.configs.active_config()
     keeps_lists = active is not None and matcher.runs(active) and not context.run.detail.get("refresh_lists")
@@ -310,7 +310,7 @@ def _derive_for_run(unit: ReadUnit, context: RunContext) -> DerivedData:
 
 
 def _write_and_activate(context: RunContext, derived: DerivedData) -> None:
-    """Write a run's derived data and put its configuration in force."""
+    """Store a re-cluster run's derived data and activate its configuration."""
     with context.pace.transaction() as unit:
         config_id = find_or_add_config(unit, context.matcher, derived.shared_values)
         active = unit.configs.active_config()
@@ -328,7 +328,7 @@ def _write_and_activate(context: RunContext, derived: DerivedData) -> None:
 
 
 def _mark_done(unit: WriteUnit, run: ReclusterRun) -> None:
-    """Mark a run and its proposal as done."""
+    """Mark a re-cluster run and its proposal as finished."""
     unit.runs.update(run.id, stage=RunStage.DONE.value, ended_commit=unit.commit_no, worker="")
     if run.proposal_id is None:
         return
@@ -341,7 +341,7 @@ def _mark_done(unit: WriteUnit, run: ReclusterRun) -> None:
 
 
 def _abandon(context: RunContext) -> None:
-    """Drop a run's derived data and release the holds of its proposal."""
+    """Abandon a re-cluster run: delete its data and release its held changes."""
     run, index = context.run, context.index
     with index.database.read(context.viewer) as unit:
         holds = [
