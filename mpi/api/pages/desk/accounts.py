@@ -18,13 +18,13 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/accounts")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
-    """Show all accounts."""
+    """Show the page that lists all user accounts."""
     return render_page("accounts.html", visit=visit, accounts=list_accounts(index, visit.viewer))
 
 
 @router.post("/accounts/{name}")
 def change_account(index: IndexDep, visit: VisitDep, name: str, form: FormDep) -> Response:
-    """Unlock or close an account.
+    """Unlock or close a user account.
 
     Raises:
         InputError: the form names another action.

@@ -39,7 +39,10 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.post("/queue/{key}/answer")
 def post_answer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Save verdicts on pairs and open the next question, or preview them."""
+    """Save or preview a steward's verdicts on a review question's record pairs.
+
+    Once they are saved, the next question opens.
+    """
 
     def save() -> AnswerResult:
         return answer_question(
@@ -59,7 +62,7 @@ def post_answer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
 
 @router.post("/queue/{key}/respond")
 def post_respond(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Save a response about a decision, or preview it."""
+    """Save or preview a steward's response to a question about a decision."""
 
     def save() -> AnswerResult:
         response = form.optional_text("response")
@@ -86,7 +89,7 @@ def post_respond(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> R
 
 @router.post("/queue/{key}/undo")
 def post_undo(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Undo an answer and open its question again."""
+    """Undo the answer to a review question and open that question again."""
     step = form.text("step")
     if not step.isdecimal():
         raise InputError("step: give the number of a step")
@@ -96,7 +99,7 @@ def post_undo(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Resp
 
 @router.post("/queue/{key}/ask")
 def post_ask(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Ask the owner of a record and go to the desk."""
+    """Send a steward's question to a record's owner; return to the desk."""
     try:
         record = parse_record_key(form.raw_text("record")) if form.raw_text("record") else None
         ask_owner(index, visit.viewer, key, record, form.raw_text("asks"), note=form.optional_text("note"))
@@ -108,7 +111,7 @@ def post_ask(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Respo
 def _save_or_preview(
     index: Index, visit: Visit, key: str, form: Form, save: Callable[[], AnswerResult]
 ) -> Response:
-    """Save or preview an answer and return the resulting page."""
+    """Save or preview an answer to a review question; show the result."""
     try:
         result = save()
     except (InputError, ConflictError) as error:
@@ -126,7 +129,7 @@ def _save_or_preview(
 
 
 def _default_reason(form: Form) -> str:
-    """Return the reason code of an answer without one, from its verdicts."""
+    """Choose a reason code from the verdicts of an answer without one."""
     verdicts = set(read_chosen_verdicts(form).values())
     if "different" in verdicts:
         return "different-children"
@@ -134,7 +137,7 @@ def _default_reason(form: Form) -> str:
 
 
 def _read_verdicts(form: Form) -> list[PairVerdict]:
-    """Read the verdicts on pairs from the form."""
+    """Read the steward's verdicts on record pairs from the submitted form."""
     verdicts = []
     for key, verdict in read_chosen_verdicts(form).items():
         pair = parse_pair_key(key)

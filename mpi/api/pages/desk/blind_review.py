@@ -19,7 +19,7 @@ OPTIONS = (("same", "s"), ("different", "d"), ("unsure", "u"))
 
 @router.get("/blind")
 def next_page(index: IndexDep, visit: VisitDep) -> Response:
-    """Show the next pair to judge."""
+    """Show the next record pair that the steward judges blind."""
     view = get_next_blind_pair(index, visit.viewer)
     if view is None:
         return render_page("blind.html", visit=visit, view=None, told=None)
@@ -32,7 +32,7 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
 
 @router.post("/blind/{number}")
 def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
-    """Save the verdict and show the pair's match weight."""
+    """Save the steward's verdict on a blind pair; show its match weight."""
     verdict = form.text("verdict")
     outcome = answer_blind_pair(index, visit.viewer, number, verdict)
     return render_page("blind.html", visit=visit, view=None, told=outcome, verdict=verdict)

@@ -30,14 +30,14 @@ REASONS = ("source-mistake", "source-confirmed", "typo", "name-change", "other")
 
 @router.get("/people/{eid}/correct")
 def show_form(index: IndexDep, visit: VisitDep, eid: str, attribute: str = "first_name") -> Response:
-    """Show the form for a correction."""
+    """Show the form that corrects a value of a person's golden record."""
     require_permission(visit.viewer, Action.DECIDE)
     return _render_form(index, visit, eid, Form({"attribute": [attribute]}))
 
 
 @router.post("/people/{eid}/correct")
 def post_correction(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Response:
-    """Save the correction and return to the child's page."""
+    """Save a correction of a golden record; return to the person's page."""
     reason = StepOptions(form.text("reason"), form.optional_text("note"), expected_etags=(form.text("etag"),))
     try:
         effect = correct_value(
@@ -49,7 +49,7 @@ def post_correction(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -
 
 
 def _render_form(index: Index, visit: Visit, eid: str, form: Form, error: MpiError | None = None) -> Response:
-    """Render the correction form with the present values and errors."""
+    """Render the golden-record correction form with its present values and errors."""
     golden_record = look_up_golden_record(index, visit.viewer, eid)
     current_values = {
         value.attribute: (format_value(value.attribute, value.value), value.record)
@@ -74,6 +74,6 @@ def _render_form(index: Index, visit: Visit, eid: str, form: Form, error: MpiErr
 
 
 def _find_error_field(error: MpiError) -> str:
-    """Return the form field that an error is about."""
+    """Return the correction form's field that an error is about."""
     field = error.field if isinstance(error, RecordError) else str(error).partition(":")[0]
     return "note" if field == "note" else "value"

@@ -22,7 +22,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/")
 def show_home(index: IndexDep, visit: VisitDep) -> Response:
-    """Show the questions that wait for the viewer."""
+    """Show the home page with the viewer's waiting review questions."""
     if is_allowed(visit.viewer, Action.TASK_READ):
         return render_page(
             "home.html",

@@ -22,7 +22,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class OwnerQuestionCard:
-    """Question to an owner, with the formatted record."""
+    """A steward's question to a record's owner, with the formatted record."""
 
     asked: OwnerQuestion
     rows: dict[str, str]
@@ -30,7 +30,7 @@ class OwnerQuestionCard:
 
 @router.get("/asked")
 def list_page(index: IndexDep, visit: VisitDep, answered: str = "") -> Response:
-    """Show the questions to the viewer's sources, first due first."""
+    """Show stewards' questions to the viewer as source owner, first due first."""
     questions = list_owner_questions(index, visit.viewer, answered=bool(answered))
     # Nothing of a record is confidential to its owner.
     cards = [
@@ -42,7 +42,7 @@ def list_page(index: IndexDep, visit: VisitDep, answered: str = "") -> Response:
 
 @router.post("/asked/{number}")
 def post_answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
-    """Save the owner's answer."""
+    """Save a source owner's answer to a steward's question about a record."""
     answer_owner_question(
         index,
         visit.viewer,

@@ -20,13 +20,13 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/waiting")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
-    """Show the waiting steps, oldest first."""
+    """Show the stewards' steps that await approval or consent, oldest first."""
     return render_page("waiting.html", visit=visit, steps=list_pending_steps(index, visit.viewer))
 
 
 @router.get("/waiting/{number}")
 def show(index: IndexDep, visit: VisitDep, number: int) -> Response:
-    """Show the effect of a waiting step to its approver or owner."""
+    """Show a waiting steward's step and its effect to approver or owner."""
     step = next(
         (
             waiting_step
@@ -47,7 +47,7 @@ def show(index: IndexDep, visit: VisitDep, number: int) -> Response:
 
 @router.post("/waiting/{number}")
 def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
-    """Approve, consent to or refuse a waiting step."""
+    """Approve, consent to or refuse a steward's step that waits for this."""
     match form.text("word"):
         case "approve":
             effect = approve(index, visit.viewer, number)

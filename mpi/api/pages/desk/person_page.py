@@ -68,14 +68,14 @@ def show(index: IndexDep, visit: VisitDep, eid: str) -> Response:
 
 @router.get("/people/{eid}/unlink")
 def show_unlink_form(index: IndexDep, visit: VisitDep, eid: str) -> Response:
-    """Show the form that marks records of another child."""
+    """Show the form on which a person's wrongly linked records are marked."""
     require_permission(visit.viewer, Action.DECIDE)
     return _render_unlink_page(index, visit, look_up_person(index, visit.viewer, eid), Form({}))
 
 
 @router.post("/people/{eid}/unlink")
 def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Response:
-    """Preview unlinking the marked records, or do it once confirmed."""
+    """Separate the marked records from a person, or preview this until confirmed."""
     require_permission(visit.viewer, Action.DECIDE)
     view = look_up_person(index, visit.viewer, eid)
     if form.text("etag") != view.etag:
@@ -124,7 +124,7 @@ def explain(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
 
 @router.post("/steps/{step}/undo")
 def undo(index: IndexDep, visit: VisitDep, step: int, form: FormDep) -> Response:
-    """Preview undoing a step, or undo it once confirmed."""
+    """Undo a steward's step about a person, or preview this until confirmed."""
     confirmed = form.is_checked("confirm")
     effect = undo_step(index, visit.viewer, step, preview=not confirmed)
     eid = form.optional_text("eid")
@@ -144,7 +144,7 @@ def _render_unlink_page(
     error: MpiError | None = None,
     effect: StepEffect | None = None,
 ) -> Response:
-    """Render the unlink form with its error or preview."""
+    """Render the form that unlinks a person's records, with error or preview."""
     cards = [
         {"key": format_record_key(card.label), "card": card}
         for card in read_record_cards(index, visit.viewer, view.records)
@@ -171,14 +171,14 @@ def _render_unlink_page(
 
 
 def _link_persons(eids_to_link: tuple[str, ...]) -> Markup:
-    """Return links to the pages of enterprise IDs."""
+    """Return links to the persons' pages for given enterprise IDs."""
     return Markup(", ").join(
         Markup('<a class="eid" href="/people/{0}">{0}</a>').format(eid) for eid in eids_to_link
     )
 
 
 def _parse_record(key: str) -> RecordRef:
-    """Parse a record from a form value."""
+    """Parse a record's source and local ID from a form value."""
     record = parse_record_key(key)
     if record is None:
         raise InputError("record: not one of this page")
@@ -194,7 +194,7 @@ def _parse_numbers(text: str) -> tuple[int, ...]:
 
 
 def _is_eid(text: str) -> bool:
-    """Check whether a text is an enterprise ID."""
+    """Check whether a text is a well-formed enterprise ID."""
     try:
         eids.parse_eid(text)
     except EidError:

@@ -34,7 +34,10 @@ class SourceRecordCard:
 
 @dataclass(frozen=True, slots=True)
 class GoldenRow:
-    """Value of the golden record, with its record, rule and alternatives."""
+    """One value of a person's golden record, with its origin and alternatives.
+
+    The origin is the source record and the survivorship rule that chose the value.
+    """
 
     attribute: str
     value: str
@@ -47,7 +50,10 @@ class GoldenRow:
 
 @dataclass(frozen=True, slots=True)
 class PersonPage:
-    """Contents of a child's page; ``steps`` are newest first."""
+    """Contents of a person's page: golden record, source records and past steps.
+
+    ``steps`` are newest first.
+    """
 
     person: PersonView
     cards: tuple[SourceRecordCard, ...]
@@ -60,7 +66,7 @@ class PersonPage:
 
 
 def build_person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
-    """Collect the contents of an enterprise ID's page.
+    """Collect what the page of an enterprise ID's person shows.
 
     Raises:
         EidError: the text is not an enterprise ID.
@@ -85,12 +91,12 @@ def build_person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
 
 
 def _read_history(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep, ...]:
-    """Read the person's history, empty without permission to read records."""
+    """Read a person's history, empty if the viewer may not read records."""
     return describe_history(index, viewer, text) if is_allowed(viewer, Action.RECORD_READ) else ()
 
 
 def _read_golden_rows(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRow, ...]:
-    """Read the golden record as table rows."""
+    """Read a person's golden record as table rows."""
     if not is_allowed(viewer, Action.RECORD_READ):
         return ()
     return tuple(
@@ -114,7 +120,7 @@ def _read_golden_rows(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRo
 def read_record_cards(
     index: Index, viewer: Viewer, records: tuple[RecordRef, ...]
 ) -> tuple[SourceRecordCard, ...]:
-    """Format the records, leaving out those the viewer may not read."""
+    """Format source records for a page, without those hidden from the viewer."""
     sources = {source.code: source for source in list_visible_sources(index, viewer)}
     stored_records = []
     for label in records:
@@ -140,12 +146,12 @@ def read_record_cards(
 
 
 def list_sources(index: Index, viewer: Viewer) -> list[Source]:
-    """List the sources that a viewer may choose from."""
+    """List the data sources that a viewer may choose from."""
     return list_visible_sources(index, viewer)
 
 
 def _find_undoable_steps(viewer: Viewer, steps: tuple[LineageStep, ...]) -> frozenset[int]:
-    """Return the steps that the viewer can still undo."""
+    """Return the steps in a person's history that the viewer can undo."""
     if not is_allowed(viewer, Action.DECIDE):
         return frozenset()
     undone_steps = {step.step for step in steps if step.cause.startswith("undo ")}

@@ -27,7 +27,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class PracticeColumn:
-    """Column head of a practice record."""
+    """Column head of a simulated record in a practice pair's comparison."""
 
     label: RecordRef
     as_of: str | None = None
@@ -35,7 +35,7 @@ class PracticeColumn:
 
 @router.get("/practice")
 def next_page(index: IndexDep, visit: VisitDep) -> Response:
-    """Show the next practice pair."""
+    """Show the next pair of simulated records on which a steward practices."""
     view = get_next_practice_pair(index, visit.viewer)
     return render_page(
         "practice.html",
@@ -51,7 +51,7 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
 
 @router.post("/practice/{number}")
 def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
-    """Save the answer and show the truth with its reasons."""
+    """Save the steward's practice answer; show the truth and its reasons."""
     verdict = form.text("verdict")
     outcome = answer_practice_pair(index, visit.viewer, number, verdict)
     chart = draw_waterfall([(part.comparison, part.level, part.bits) for part in outcome.parts])
@@ -70,12 +70,12 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
 
 
 def _compare_practice_records(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[ComparisonRow, ...]:
-    """Compare the two practice records field by field."""
+    """Compare the two simulated records of a practice pair field by field."""
     return compare_records(
         [format_record(dict(record.values), confidential=False) for record in records], star=False
     )
 
 
 def _list_columns(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[PracticeColumn, ...]:
-    """Return the column heads of two practice records."""
+    """Return the column heads for a practice pair's two simulated records."""
     return tuple(PracticeColumn(RecordRef(record.source, "")) for record in records)

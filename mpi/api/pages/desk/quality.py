@@ -20,7 +20,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/quality")
 def show_dashboard(index: IndexDep, visit: VisitDep) -> Response:
-    """Show all quality figures with charts and tables."""
+    """Show the dashboard of linkage quality and stewards' workload."""
     figures = measure_quality(index, visit.viewer)
     workload_forecast = forecast_workload(index, visit.viewer)
     return render_page(
@@ -34,7 +34,7 @@ def show_dashboard(index: IndexDep, visit: VisitDep) -> Response:
 
 
 def _draw_accuracy(months: Sequence[MonthlyAccuracy]) -> LineChart | None:
-    """Draw precision and recall by month."""
+    """Draw the chart of estimated linkage precision and recall by month."""
     texts = load_words().quality
     by_month = sorted(months, key=lambda month: month.month)
     precision = [
@@ -61,7 +61,7 @@ def _draw_accuracy(months: Sequence[MonthlyAccuracy]) -> LineChart | None:
 
 
 def _draw_daily_counts(days: Sequence[DailyCounts]) -> LineChart | None:
-    """Draw arrived and answered questions by day."""
+    """Draw the chart of new and answered review questions by day."""
     texts = load_words().quality
     arrived_points = [Point(day.day[5:], float(day.arrived)) for day in days if day.arrived is not None]
     answered_points = [Point(day.day[5:], float(day.answered)) for day in days if day.answered is not None]

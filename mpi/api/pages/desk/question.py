@@ -46,32 +46,32 @@ _MAX_CLAIM_ATTEMPTS = 20
 
 @router.get("/queue/{key}")
 def show(index: IndexDep, visit: VisitDep, key: str) -> Response:
-    """Show a question."""
+    """Show the page of one clerical-review question."""
     return render_question(index, visit, load_question_view(index, visit.viewer, key), Form({}))
 
 
 @router.post("/queue/next")
 def take_next(index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
-    """Claim the most urgent free question and open it."""
+    """Claim the most urgent unclaimed review question and open it."""
     return open_next_question(index, visit, None, "")
 
 
 @router.post("/queue/{key}/claim")
 def post_claim(index: IndexDep, visit: VisitDep, key: str, _form: FormDep) -> Response:
-    """Claim a question."""
+    """Claim a review question for the steward and open it."""
     claimed_question = claim(index, visit.viewer, key)
     return RedirectResponse(question_path(claimed_question.key), HTTPStatus.SEE_OTHER)
 
 
 @router.post("/queue/{key}/release")
 def post_release(index: IndexDep, visit: VisitDep, key: str, _form: FormDep) -> Response:
-    """Return a question to the queue."""
+    """Give up a claimed review question, which returns to the queue."""
     return redirect_to_question(release(index, visit.viewer, key).key, "released")
 
 
 @router.post("/queue/{key}/defer")
 def post_defer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Snooze a question until a later day."""
+    """Put off a review question until a later day."""
     return _change_assignment(
         index, visit, key, form, "deferred", lambda: defer(index, visit.viewer, key, form.text("until"))
     )
@@ -79,7 +79,7 @@ def post_defer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Res
 
 @router.post("/queue/{key}/assign")
 def post_assign(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Assign a question to somebody."""
+    """Assign a review question to an account named in the form."""
     return _change_assignment(
         index, visit, key, form, "assigned", lambda: assign(index, visit.viewer, key, form.text("to"))
     )
@@ -87,7 +87,7 @@ def post_assign(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
 
 @router.post("/queue/{key}/escalate")
 def post_escalate(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Escalate a question to an approver."""
+    """Pass a review question on to the approvers."""
     note = form.optional_text("note")
     return _change_assignment(
         index, visit, key, form, "escalated", lambda: escalate(index, visit.viewer, key, note)
@@ -97,7 +97,18 @@ def post_escalate(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> 
 def _change_assignment(
     index: Index, visit: Visit, key: str, form: Form, outcome: str, change: Callable[[], object]
 ) -> Response:
-    """Change who works on a question, and go to the desk."""
+    """Reassign or put off a review question, then show the home page.
+
+    An error is shown on the question's page instead.
+
+    Args:
+        index: the open index.
+        visit: context of the page request.
+        key: key of the question.
+        form: the submitted form, shown again with an error.
+        outcome: code of the message after success.
+        change: does the change.
+    """
     try:
         change()
     except (InputError, ConflictError, NotFoundError) as error:
@@ -106,7 +117,14 @@ def _change_assignment(
 
 
 def open_next_question(index: Index, visit: Visit, key: str | None, query: str) -> Response:
-    """Claim the next question and open it, or open the desk."""
+    """Claim and open a review question, or show the home page.
+
+    Args:
+        index: the open index.
+        visit: context of the page request.
+        key: the question to claim; None for the most urgent free one.
+        query: query string of the next page, which tells what was just done.
+    """
     candidates = [key] if key is not None else []
     queue_page = (
         load_queue_page(index, visit.viewer, Filters(), limit=_MAX_CLAIM_ATTEMPTS) if key is None else None
@@ -123,7 +141,7 @@ def open_next_question(index: Index, visit: Visit, key: str | None, query: str) 
 
 
 def redirect_to_question(key: str, outcome: str) -> Response:
-    """Redirect to a question, with a message of what was done."""
+    """Redirect to a review question's page, which tells what was done."""
     return RedirectResponse(f"{question_path(key)}?done={outcome}", HTTPStatus.SEE_OTHER)
 
 
@@ -135,7 +153,7 @@ def render_question(
     error: MpiError | None = None,
     effect: StepEffect | None = None,
 ) -> Response:
-    """Render a question with the form's inputs and errors."""
+    """Render a review question's page with the form's inputs and errors."""
     question_page = build_question_page(index, visit.viewer, view, read_chosen_verdicts(form))
     summary = view.summary
     may_work = is_allowed(visit.viewer, Action.TASK_WORK)
@@ -172,7 +190,7 @@ def render_question(
 
 
 def read_chosen_verdicts(form: Form) -> Mapping[str, str]:
-    """Read the chosen verdicts by pair from a form."""
+    """Read the verdicts that the form holds for each record pair."""
     pairs = form.texts("pair")
     verdicts = {pair: form.raw_text(f"verdict-{no}") for no, pair in enumerate(pairs)}
     return {pair: verdict for pair, verdict in verdicts.items() if verdict}
@@ -191,14 +209,14 @@ def read_superseded(form: Form) -> tuple[int, ...]:
 
 
 def _find_undoable_steps(view: QuestionView) -> frozenset[int]:
-    """Return the steps of answers that were not undone."""
+    """Return the steps of a review question's answers that were not undone."""
     undone_steps = {act.detail.get("of") for act in view.history}
     answer_steps = {act.step for act in view.history if act.action == "answer" and act.step is not None}
     return frozenset(answer_steps - undone_steps)
 
 
 def _find_error_field(error: MpiError) -> str:
-    """Return the HTML ID of the field that an error is about."""
+    """Return the HTML ID of the question-form field that an error concerns."""
     field = str(error).partition(":")[0]
     return {
         "verdicts": "pair-0",
@@ -213,7 +231,7 @@ def _find_error_field(error: MpiError) -> str:
 
 
 def _find_error_title(error: MpiError | None) -> str | None:
-    """Return the title of an out-of-date or claimed question, if any."""
+    """Return a heading if the question is outdated or claimed by another."""
     texts = load_words()
     if isinstance(error, StaleError):
         return str(texts.error.title_412)

@@ -26,7 +26,7 @@ _SEPARATOR = "\t"
 
 @dataclass(frozen=True, slots=True)
 class RecordColumn:
-    """Column head of one record of a question."""
+    """Column head of one record compared on a review question's page."""
 
     label: RecordRef
     key: str
@@ -42,7 +42,10 @@ class RecordColumn:
 
 @dataclass(frozen=True, slots=True)
 class AskedPair:
-    """Pair to judge; ``chosen`` is a verdict typed but not saved."""
+    """Record pair that a review question asks about.
+
+    ``verdict`` is the saved answer, ``chosen`` one entered in the form but not saved.
+    """
 
     no: int
     key: str
@@ -55,7 +58,10 @@ class AskedPair:
 
 @dataclass(frozen=True, slots=True)
 class BurstPair:
-    """Pair of a burst, with only the fields that differ."""
+    """Record pair of a burst question, with only the fields that differ.
+
+    A burst is many alike pairs of one load, asked about together.
+    """
 
     left: RecordRef
     right: RecordRef
@@ -64,7 +70,7 @@ class BurstPair:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedPair:
-    """Pair with its explanation and a chart of its bits."""
+    """Record pair with the explanation and the chart of its match weight."""
 
     left: RecordRef
     right: RecordRef
@@ -74,7 +80,7 @@ class ExplainedPair:
 
 @dataclass(frozen=True, slots=True)
 class QuestionPage:
-    """Contents of a question's page."""
+    """Contents of a review question's page: records, pairs, charts and decisions."""
 
     view: QuestionView
     columns: tuple[RecordColumn, ...]
@@ -90,7 +96,7 @@ class QuestionPage:
 def build_question_page(
     index: Index, viewer: Viewer, view: QuestionView, chosen: Mapping[str, str]
 ) -> QuestionPage:
-    """Collect the contents of a question's page.
+    """Collect what the page of a review question shows.
 
     Args:
         index: the open index.
@@ -154,28 +160,31 @@ def build_question_page(
 
 
 def _read_decisions(index: Index, viewer: Viewer, view: QuestionView) -> tuple[DecisionView, ...]:
-    """Read the question's decisions, if the viewer may read decisions."""
+    """Read a review question's decisions, or none if hidden from the viewer."""
     if not is_allowed(viewer, Action.DECISION_READ):
         return ()
     return tuple(get_decision(index, viewer, number) for number in view.decisions)
 
 
 def _is_side_by_side(view: QuestionView) -> bool:
-    """Check whether the records can be compared side by side.
+    """Check whether a review question's records are shown side by side.
 
-    The records of a burst are of many children.
+    A burst, many alike pairs of one load, has records of many children, so they are not.
     """
     return bool(view.cards) and view.shape != BURST
 
 
 def _draw_links(view: QuestionView) -> ArcDiagram | None:
-    """Draw the pairs of a question as arcs between its records."""
+    """Draw the pairs of a review question as arcs between its records."""
     edges = [(pair.left, pair.right, pair.match_weight) for pair in view.pairs]
     return draw_arcs([card.label for card in view.cards], edges)
 
 
 def _list_burst_pairs(view: QuestionView) -> tuple[BurstPair, ...]:
-    """Return the pairs of a burst with their differing fields."""
+    """Return the pairs of a burst question, each with its differing fields.
+
+    A burst is many alike pairs of one load, asked about together.
+    """
     values = {card.label: _format_values(card) for card in view.cards}
     burst_pairs = []
     for pair in view.pairs:
@@ -186,7 +195,7 @@ def _list_burst_pairs(view: QuestionView) -> tuple[BurstPair, ...]:
 
 
 def _name_version(cards: Sequence[RecordCard], position: int) -> str:
-    """Return which version of a record a card shows.
+    """Return which of a record's two shown versions a card shows.
 
     ``stands`` is the version in force and ``waits`` the held one; empty if the record is shown once.
     """
@@ -197,7 +206,7 @@ def _name_version(cards: Sequence[RecordCard], position: int) -> str:
 
 
 def explain_for_page(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef) -> ExplainedPair | None:
-    """Explain a pair, None if a record is not compared now."""
+    """Explain a record pair's match weight, None if not compared now."""
     try:
         explanation = explain_pair(index, viewer, left, right)
     except ConflictError:
@@ -211,23 +220,31 @@ def explain_for_page(index: Index, viewer: Viewer, left: RecordRef, right: Recor
 
 
 def format_record_key(label: RecordRef) -> str:
-    """Format a record as a form value."""
+    """Format a record's source and local ID as one form value."""
     return f"{label.source}{_SEPARATOR}{label.local_id}"
 
 
 def parse_record_key(key: str) -> RecordRef | None:
-    """Parse a record from a form value, None if invalid."""
+    """Parse a record's source and local ID from a form value.
+
+    Returns:
+        None if the value is invalid.
+    """
     source, between, local_id = key.partition(_SEPARATOR)
     return RecordRef(source, local_id) if between and _SEPARATOR not in local_id else None
 
 
 def format_pair_key(pair: PairView) -> str:
-    """Format a pair of records as a form value."""
+    """Format the sources and local IDs of two records as form value."""
     return f"{format_record_key(pair.left)}{_SEPARATOR}{format_record_key(pair.right)}"
 
 
 def parse_pair_key(key: str) -> tuple[RecordRef, RecordRef] | None:
-    """Parse a pair of records from a form value, None if invalid."""
+    """Parse the two records of a pair from a form value.
+
+    Returns:
+        None if the value is invalid.
+    """
     match key.split(_SEPARATOR):
         case [left_source, left_id, right_source, right_id]:
             return RecordRef(left_source, left_id), RecordRef(right_source, right_id)
@@ -236,7 +253,10 @@ def parse_pair_key(key: str) -> tuple[RecordRef, RecordRef] | None:
 
 
 def list_shown_values(view: QuestionView) -> tuple[str, ...]:
-    """List the shown values, which the form keeps to detect changes."""
+    """List what a question's page shows, for its form to keep.
+
+    If an answer comes too late, ``describe_changes`` compares these values with the present ones.
+    """
     cards = (
         _SEPARATOR.join(("record", format_record_key(card.label), card.as_of, card.enterprise_id or ""))
         for card in view.cards
@@ -249,7 +269,12 @@ def list_shown_values(view: QuestionView) -> tuple[str, ...]:
 
 
 def describe_changes(view: QuestionView, seen: Sequence[str]) -> list[str]:
-    """Describe what changed since a page was shown."""
+    """Describe what changed in a review question since its page was shown.
+
+    Args:
+        view: the question now.
+        seen: values that the form kept, of ``list_shown_values``.
+    """
     texts = load_words().question
     before, now = _parse_shown_values(seen), _parse_shown_values(list_shown_values(view))
     changes = []
@@ -280,7 +305,11 @@ def describe_changes(view: QuestionView, seen: Sequence[str]) -> list[str]:
 
 
 def _parse_shown_values(seen: Sequence[str]) -> dict[tuple[str, ...], tuple[str, ...]]:
-    """Parse the shown values that a form kept, by subject."""
+    """Parse what a question's page showed, as its form kept it.
+
+    Returns:
+        Shown values by what they are about: a record, a pair or the number of acts.
+    """
     sizes = {"record": 3, "pair": 5, "acts": 1}
     shown_values = {}
     for mark in seen:
@@ -292,5 +321,5 @@ def _parse_shown_values(seen: Sequence[str]) -> dict[tuple[str, ...], tuple[str,
 
 
 def _format_values(card: RecordCard) -> dict[str, str]:
-    """Format the values of a record card."""
+    """Format the values of a source record for comparison on a page."""
     return format_record(card.values, confidential=False, withheld=card.withheld)

@@ -32,7 +32,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class SavedViewLink:
-    """Saved view of the queue, with the query string of its filters."""
+    """Saved filters of the review queue, with the query string for them."""
 
     name: str
     query: str
@@ -44,12 +44,12 @@ KINDS = ("pair", "multiple", "overlay", "conflict", "recheck", "claim", "approva
 
 @router.get("/queue")
 def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
-    """Show the queue, most urgent questions first."""
+    """Show the review queue, most urgent questions first."""
     return _render_queue(index, visit, request.query_params)
 
 
 def parse_filters(query: Mapping[str, str]) -> Filters:
-    """Parse the queue filters of a query string or form."""
+    """Parse the review queue's filters from a query string or form."""
     return Filters(
         kind=query.get("kind") or None,
         state=query.get("state") or "open",
@@ -67,7 +67,7 @@ def _render_queue(
     problems: Sequence[str] = (),
     marked: Collection[str] = (),
 ) -> Response:
-    """Render a page of the queue with errors of bulk actions."""
+    """Render a page of the review queue, with errors of bulk actions."""
     filters = parse_filters(query)
     queue_page = load_queue_page(index, visit.viewer, filters, after=query.get("after") or None)
     sources = (
@@ -102,7 +102,7 @@ def _render_queue(
 
 @router.post("/queue/bulk")
 def post_bulk(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
-    """Snooze or assign all marked questions."""
+    """Put off or assign all review questions marked in the form."""
     query_values = dict(parse_qsl(form.raw_text("query").removeprefix("?")))
     keys = form.texts("key")
     if not keys:
@@ -126,7 +126,7 @@ def post_bulk(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
 def _apply_in_bulk(
     index: Index, visit: Visit, form: Form, keys: Sequence[str]
 ) -> Mapping[str, MpiError | None]:
-    """Apply the chosen action to questions and return errors by key."""
+    """Apply the chosen action to review questions; return errors by question key."""
     until, to = form.raw_text("until"), form.raw_text("to")
     match form.text("do"):
         case "defer":
@@ -139,7 +139,7 @@ def _apply_in_bulk(
 
 @router.post("/views")
 def post_view(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
-    """Save a view of the queue under a name, or delete one."""
+    """Save review-queue filters under a name, or delete saved ones."""
     removed_name = form.optional_text("forget")
     if removed_name is not None:
         delete_view(index, visit.viewer, removed_name)
@@ -156,7 +156,7 @@ def post_view(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
 
 
 def format_query(filters: Filters) -> str:
-    """Format queue filters as a query string, empty for the default."""
+    """Format review-queue filters as a query string, empty for the default."""
     plain = replace(filters, text=None)
     values = {
         "kind": plain.kind,

@@ -30,7 +30,10 @@ _BLOCKS_SHOWN = 20
 
 @router.get("/runs")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
-    """Show all proposals, newest first, and the largest blocks."""
+    """Show re-cluster proposals, newest first, and the largest blocks.
+
+    A block is all records with the same blocking key.
+    """
     runs = proposals.list_proposals(index, visit.viewer)
     block_report = list_large_blocks(index, visit.viewer)
     blocks = block_report.blocks[:_BLOCKS_SHOWN]
@@ -39,20 +42,20 @@ def list_page(index: IndexDep, visit: VisitDep) -> Response:
 
 @router.post("/runs")
 def make(index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
-    """Make a re-cluster proposal with the model in force."""
+    """Compute a re-cluster proposal with the matching model in force."""
     proposal = recluster_process.propose(index, visit.viewer, index.matcher)
     return RedirectResponse(f"/runs/{proposal.id}?done=proposed", HTTPStatus.SEE_OTHER)
 
 
 @router.get("/runs/{number}")
 def show(index: IndexDep, visit: VisitDep, number: int, part: int = 1) -> Response:
-    """Show one proposal with its items."""
+    """Show one re-cluster proposal with its proposed changes."""
     return _render_run(index, visit, number, part)
 
 
 @router.post("/runs/{number}")
 def act(request: Request, index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
-    """Apply, reject or roll back a proposal."""
+    """Apply, reject or roll back a re-cluster proposal."""
     try:
         outcome = _apply_action(request, index, visit, number, form)
     except (InputError, ConflictError) as error:
@@ -61,7 +64,7 @@ def act(request: Request, index: IndexDep, visit: VisitDep, number: int, form: F
 
 
 def _apply_action(request: Request, index: Index, visit: Visit, number: int, form: Form) -> str:
-    """Perform the form's action and return the code of its message."""
+    """Apply, reject or roll back a proposal; return the result message's code."""
     run = proposals.get_proposal(index, visit.viewer, number)
     match form.text("do"):
         case "apply" | "apply-all" as how:
@@ -85,7 +88,7 @@ def _apply_action(request: Request, index: Index, visit: Visit, number: int, for
 
 
 def _read_items(form: Form) -> list[int]:
-    """Read the numbers of the marked items."""
+    """Read the numbers of a proposal's changes that the form marks."""
     marked = [text for text in form.texts("item") if text.isascii() and text.isdigit()]
     if not marked:
         raise InputError(load_words().runs.nothing_marked)
@@ -95,7 +98,7 @@ def _read_items(form: Form) -> list[int]:
 def _render_run(
     index: Index, visit: Visit, number: int, part: int, error: MpiError | None = None
 ) -> Response:
-    """Render one page of a proposal's items."""
+    """Render one page of a re-cluster proposal's changes."""
     run = proposals.get_proposal(index, visit.viewer, number)
     pages = max(1, -(-len(run.items) // _ITEMS_PER_PAGE))
     part = min(max(part, 1), pages)

@@ -36,14 +36,14 @@ FIELDS = (
 
 @router.get("/find")
 def show_search_form(index: IndexDep, visit: VisitDep) -> Response:
-    """Show the three search forms."""
+    """Show the person search: by enterprise ID, local ID or personal details."""
     require_permission(visit.viewer, Action.PERSON_READ)
     return _render_form(index, visit, {})
 
 
 @router.get("/people")
 def find_by_eid(index: IndexDep, visit: VisitDep, eid: str = "") -> Response:
-    """Redirect to the person of the typed enterprise ID."""
+    """Redirect to the page of the person with the typed enterprise ID."""
     try:
         return RedirectResponse(f"/people/{eids.parse_eid(eid)}", HTTPStatus.SEE_OTHER)
     except EidError as error:
@@ -52,9 +52,9 @@ def find_by_eid(index: IndexDep, visit: VisitDep, eid: str = "") -> Response:
 
 @router.post("/find/key")
 def find_by_local_id(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
-    """Redirect to the person of a source's local ID.
+    """Redirect to the page of the person who holds a source's record.
 
-    The local ID comes in the request body, because it belongs in no address.
+    The record's local ID comes in the request body, because it belongs in no address.
     """
     criteria = {name: form.raw_text(name) for name in ("source", "local_id")}
     try:
@@ -80,12 +80,12 @@ def find_by_details(index: IndexDep, visit: VisitDep, form: FormDep) -> Response
 
 
 def render_not_found(index: Index, visit: Visit, eid: str, error: MpiError) -> Response:
-    """Render the search form with the error of an enterprise ID."""
+    """Render the person search with the error for an unusable enterprise ID."""
     return _render_form(index, visit, {"eid": eid}, [("eid", error)])
 
 
 def _look_up_eid(index: Index, visit: Visit, form: Form) -> str:
-    """Return the enterprise ID of the local ID in the form."""
+    """Return the enterprise ID of the record that the form names."""
     entry = look_up_crosswalk(index, visit.viewer, form.text("source"), form.text("local_id"))
     if entry.enterprise_id is None:
         raise NotFoundError("this record takes no part in the index at the moment")
@@ -99,7 +99,7 @@ def _render_form(
     problems: Sequence[tuple[str, MpiError]] = (),
     results: Sequence[SearchResult] | None = None,
 ) -> Response:
-    """Render the search forms with criteria, errors and results."""
+    """Render the person search with its criteria, errors and results."""
     status = find_status(problems[0][1])[0] if problems else HTTPStatus.OK
     sources = (
         list_visible_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
@@ -118,5 +118,5 @@ def _render_form(
 
 
 def _read_criteria(form: Form) -> dict[str, object]:
-    """Read the nonempty search fields of the form."""
+    """Read the filled-in personal details from the person search form."""
     return {name: value for name in FIELDS if (value := form.optional_text(name)) is not None}

@@ -72,7 +72,7 @@ def install(app: FastAPI) -> None:
 
 @router.get(SIGN_IN)
 def show_sign_in_form(request: Request, index: IndexDep, why: str = "", next_path: NextPath = "") -> Response:
-    """Show the sign-in form, or redirect a signed-in person."""
+    """Show the sign-in form, or redirect a person already signed in."""
     sign_in_form = _SignInForm(to_local_path(next_path), notice=load_words().sign_in.why.maybe(why))
     try:
         authenticate_session(index, read_sign_in_token(request))
@@ -83,7 +83,7 @@ def show_sign_in_form(request: Request, index: IndexDep, why: str = "", next_pat
 
 @router.post(SIGN_IN)
 async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> Response:
-    """Sign in and redirect to the requested page."""
+    """Check name and password, begin a sign-in, and open the requested page."""
     sign_in_form = _SignInForm(to_local_path(form.raw_text("next")), form.raw_text("name"))
     attempt = partial(
         sign_in,
@@ -108,7 +108,7 @@ async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> 
 
 @router.post(SIGN_OUT)
 def post_sign_out(request: Request, index: IndexDep, _signed: SignedDep, _form: FormDep) -> Response:
-    """Sign out and delete the cookie."""
+    """End the person's sign-in and delete its cookie."""
     sign_out(index, read_sign_in_token(request) or "")
     answer = RedirectResponse(f"{SIGN_IN}?why=out", HTTPStatus.SEE_OTHER)
     delete_sign_in_token(request, answer)
@@ -117,7 +117,7 @@ def post_sign_out(request: Request, index: IndexDep, _signed: SignedDep, _form: 
 
 @router.get(CHANGE_PASSWORD)
 def show_change_password_form(request: Request, index: IndexDep, signed: SignedDep) -> Response:
-    """Show the form for a new password."""
+    """Show the form in which a signed-in person sets a new password."""
     return _render_change_password(request, index, signed)
 
 
@@ -125,7 +125,7 @@ def show_change_password_form(request: Request, index: IndexDep, signed: SignedD
 async def post_change_password(
     request: Request, index: IndexDep, signed: SignedDep, form: FormDep
 ) -> Response:
-    """Set a new password, which ends all other sign-ins."""
+    """Set a person's new password, which ends all their other sign-ins."""
     old, new = form.raw_text("old"), form.raw_text("new")
     change = partial(change_password, index, read_sign_in_token(request) or "", old, new)
     if new != form.raw_text("again"):
@@ -140,7 +140,7 @@ async def post_change_password(
 
 
 async def _run_limited(request: Request, attempt: Callable[[], Result]) -> Result:
-    """Run a password hash in a thread, a few at a time.
+    """Run a slow password check in a thread, few at a time.
 
     Raises:
         StoreError: too many sign-ins wait already.
@@ -172,7 +172,7 @@ class _SignInForm:
 def _render_sign_in(
     request: Request, index: Index, sign_in_form: _SignInForm, status: HTTPStatus = HTTPStatus.OK
 ) -> Response:
-    """Render the sign-in form and set its cookie."""
+    """Render the sign-in form and set its anti-forgery cookie."""
     token = read_visit_token(request) or token_urlsafe(VISIT_BYTES)
     visit = replace(create_visit(request, index, None), csrf=csrf_token(index, token))
     # A request by a link on another site comes without the cookie, which is SameSite=Strict.
@@ -188,7 +188,7 @@ def _render_sign_in(
 def _render_change_password(
     request: Request, index: Index, signed: SignedInAccount, error: MpiError | None = None
 ) -> Response:
-    """Render the password form with its error."""
+    """Render the form for a new password, with its error if any."""
     status = HTTPStatus.OK if error is None else HTTPStatus.BAD_REQUEST
     return render_page(
         "change_password.html", status, visit=create_visit(request, index, signed), here="change-password",

@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.post("/view-as")
 def post_view_as(request: Request, form: FormDep) -> Response:
-    """Switch to the demo person of another role.
+    """Switch a demonstration to the demo person of another role.
 
     Raises:
         InputError: there is no such role.

@@ -16,13 +16,13 @@ _index = table_of(IndexRow)
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
-    """Description of this index.
+    """Description of this master person index, stored once.
 
     Args:
         generation: identifier of the change feed's generation, new after a restore.
         created_at: when the index was created (ISO, UTC).
         is_test: whether it holds test data.
-        secret_check: token of a fixed text, by which another secret is noticed.
+        secret_check: token of a fixed text, made with the index's secret; with another secret it differs.
     """
 
     generation: str
@@ -33,7 +33,7 @@ class IndexInfo:
 
 @dataclass(frozen=True, slots=True)
 class ActiveConfig:
-    """The configuration in force, and the re-cluster run in progress, if any.
+    """The matching configuration in force, and re-cluster runs in progress.
 
     Args:
         id: number of the configuration.
@@ -42,8 +42,8 @@ class ActiveConfig:
         model_version: version of the model.
         model_digest: digest of the model's files.
         standardizer: version of the standardizer.
-        deriving: number of the run that computes derived data now.
-        releasing: number of the run that publishes changes now.
+        deriving: number of the re-cluster run that computes features, keys and edges now.
+        releasing: number of the re-cluster run that applies its changes to persons now.
     """
 
     id: int
@@ -57,7 +57,7 @@ class ActiveConfig:
 
     @property
     def model(self) -> str:
-        """The model, as ``name/version``."""
+        """The matching model, as ``name/version``."""
         return f"{self.model_name}/{self.model_version}"
 
 
@@ -78,21 +78,21 @@ _ACTIVE_CONFIG = (
 
 
 class Configs:
-    """Repository of configurations and epochs."""
+    """Repository of matching configurations and when each was in force."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._active: ActiveConfig | None = None
 
     def index_info(self) -> IndexInfo | None:
-        """Return the index's description, or None before ``mpi init``."""
+        """Return the description of this index, or None before ``mpi init``."""
         row = self._connection.execute(select(_index)).first()
         return (
             None if row is None else IndexInfo(row.generation, row.created_at, row.is_test, row.secret_check)
         )
 
     def create_index(self, info: IndexInfo) -> None:
-        """Store the index's description, once."""
+        """Store the description of this index, once."""
         self._connection.execute(
             insert(_index).values(
                 id=1,
@@ -104,11 +104,14 @@ class Configs:
         )
 
     def set_generation(self, generation: str) -> None:
-        """Set the generation of the change feed."""
+        """Store a new generation identifier of the change feed.
+
+        Consumers of the feed start over when it changes.
+        """
         self._connection.execute(update(_index).values(generation=generation))
 
     def active_config(self) -> ActiveConfig | None:
-        """Return the configuration of the open epoch, cached for the transaction."""
+        """Return the matching configuration in force, cached for the transaction."""
         if self._active is None:
             row = self._connection.execute(_ACTIVE_CONFIG).first()
             self._active = None if row is None else ActiveConfig(*row)
@@ -120,7 +123,7 @@ class Configs:
             prefetch(self._connection, _ACTIVE_CONFIG)
 
     def config_in_force_at(self, commit_no: int) -> int | None:
-        """Return the configuration in force after a commit, or None."""
+        """Return the matching configuration in force after a commit, or None."""
         config_id = self._connection.execute(
             select(_epoch.c.config_id).where(
                 _epoch.c.from_commit <= commit_no,
@@ -130,25 +133,27 @@ class Configs:
         return None if config_id is None else int(config_id)
 
     def lists(self, config_id: int) -> str:
-        """Return a configuration's lists of value statistics, as JSON."""
+        """Return the value statistics of a matching configuration, as JSON."""
         rows = self._connection.execute(select(_config.c.lists).where(_config.c.id == config_id))
         return str(rows.scalar_one())
 
     def digest(self, number: int) -> str | None:
-        """Return the digest of a configuration, or None if unknown."""
+        """Return the digest of a matching configuration, or None if unknown."""
         return self._connection.execute(select(_config.c.digest).where(_config.c.id == number)).scalar()
 
     def find_by_digest(self, digest: str) -> int | None:
-        """Return the number of the configuration with a digest, or None."""
+        """Return the number of the matching configuration with a digest, or None."""
         config_id = self._connection.execute(select(_config.c.id).where(_config.c.digest == digest)).scalar()
         return None if config_id is None else int(config_id)
 
     def add(self, values: dict[str, Any]) -> None:
-        """Add a configuration."""
+        """Add a matching configuration."""
         self._connection.execute(insert(_config).values(**values))
 
     def activate(self, number: int, config_id: int, commit_no: int) -> None:
-        """Close the open epoch and open one for a configuration.
+        """Put a matching configuration in force in place of the present one.
+
+        An epoch is the time during which one configuration is in force.
 
         Args:
             number: number of the new epoch.

@@ -105,7 +105,7 @@ def _select_min_after(column: ColumnElement[int], lower_bound: int) -> Select[An
 
 
 class FeaturePayloads(NamedTuple):
-    """Stored features of several records.
+    """Stored comparison features of several records, in one buffer.
 
     Args:
         records: record numbers.
@@ -119,14 +119,14 @@ class FeaturePayloads(NamedTuple):
 
 
 class DerivedRepository:
-    """Repository of data that can be computed from records and configuration."""
+    """Repository of comparison features and scored pairs, computed from records."""
 
     def __init__(self, connection: Connection, keys: BlockingKeys) -> None:
         self._connection = connection
         self._keys = keys
 
     def add_features(self, config_id: int, payloads: Iterable[tuple[int, bytes]]) -> None:
-        """Add features of records that have none."""
+        """Add comparison features of records that have none."""
         rows = list(payloads)
         if len(rows) == 1:
             [(record, payload)] = rows
@@ -144,7 +144,7 @@ class DerivedRepository:
         insert_columns(self._connection, _feature, columns)
 
     def add_edges(self, config_id: int, edges: Mapping[tuple[int, int], float]) -> None:
-        """Add edges.
+        """Add scored record pairs (edges).
 
         Args:
             config_id: number of the configuration.
@@ -162,7 +162,7 @@ class DerivedRepository:
     def delete(
         self, config_id: int, record_ids: Collection[int], *, keep_keys_of: Container[int] = ()
     ) -> None:
-        """Delete features, keys and edges of records.
+        """Delete comparison features, blocking keys and scored pairs of records.
 
         Records without features are assumed to have no keys or edges.
 
@@ -182,7 +182,10 @@ class DerivedRepository:
                 self._connection.execute(statement, {"config": config_id, "ids": featured_records})
 
     def delete_all(self, config_id: int | None = None, *, edges_only: bool = False) -> None:
-        """Delete all derived data of one configuration, or of all with None."""
+        """Delete computed data of one matching configuration, or of all.
+
+        The data are features, blocking keys and scored pairs. None means all configurations.
+        """
         if not edges_only:
             self._keys.delete_all(config_id)
         for table in (_edge,) if edges_only else (_feature, _edge):
@@ -192,7 +195,7 @@ class DerivedRepository:
             self._connection.execute(statement)
 
     def delete_features_and_keys(self, config_id: int, record_ids: Collection[int]) -> None:
-        """Delete features and keys of records, but not their edges."""
+        """Delete features and blocking keys of records, but not their scored pairs."""
         for chunk in iter_chunks(record_ids):
             self._connection.execute(
                 delete(_feature).where(_feature.c.config_id == config_id, is_in(_feature.c.record_id, chunk))
@@ -200,19 +203,22 @@ class DerivedRepository:
         self._keys.delete(config_id, record_ids)
 
     def delete_edges(self, config_id: int, edges: Collection[tuple[int, int]]) -> None:
-        """Delete edges, given as (lower, higher) record numbers."""
+        """Delete scored pairs, given as (lower, higher) record numbers."""
         rows = [{"config": config_id, "low": lo, "high": hi} for lo, hi in edges]
         if rows:
             self._connection.execute(_DELETE_EDGE, rows)
 
     def delete_edges_of_records(self, config_id: int, record_ids: Collection[int]) -> None:
-        """Delete all edges of records, even of records without features."""
+        """Delete all scored pairs of records, even of records without features."""
         for chunk in iter_chunks(record_ids):
             for statement in _DELETE_EDGES_OF_RECORDS:
                 self._connection.execute(statement, {"config": config_id, "ids": chunk})
 
     def delete_range(self, config_id: int, first: int, last: int) -> None:
-        """Delete derived data of records numbered ``first`` to ``last``, inclusive."""
+        """Delete features, keys and scored pairs of a range of records.
+
+        The records are those numbered ``first`` to ``last``, inclusive.
+        """
         self._keys.delete_range(config_id, first, last)
         for column in (_feature.c.record_id, _edge.c.lo):
             table = column.table
@@ -221,7 +227,7 @@ class DerivedRepository:
             )
 
     def config_ids(self) -> set[int]:
-        """Return the configurations that have any derived data."""
+        """Return the matching configurations with stored features, keys or pairs."""
         config_ids: set[int] = set()
         for column in _RECORD_COLUMNS:
             config_column = column.table.c.config_id
@@ -235,7 +241,11 @@ class DerivedRepository:
         return config_ids
 
     def record_id_range(self, config_id: int) -> tuple[int, int] | None:
-        """Return the lowest and highest record number with derived data, or None."""
+        """Return the lowest and highest record number with computed data.
+
+        Returns:
+            None if no record has features, blocking keys or scored pairs.
+        """
         extremes = []
         for column in _RECORD_COLUMNS:
             for end in (func.min(column), func.max(column)):
@@ -246,7 +256,7 @@ class DerivedRepository:
         return (min(extremes), max(extremes)) if extremes else None
 
     def record_ids(self, config_id: int) -> set[int]:
-        """Return every record with derived data of a configuration."""
+        """Return every record with computed data of a matching configuration."""
         record_ids: set[int] = set()
         for column in _RECORD_COLUMNS:
             rows = self._connection.execute(
@@ -256,14 +266,17 @@ class DerivedRepository:
         return record_ids
 
     def records_with_features(self, config_id: int) -> set[int]:
-        """Return every record with features of a configuration."""
+        """Return every record with features of a matching configuration."""
         statement = select(_feature.c.record_id).where(_feature.c.config_id == config_id)
         return {row[0] for row in fetch_all(self._connection, statement)}
 
     def edges_by_lower_record(
         self, config_id: int, record_ids: Collection[int]
     ) -> dict[tuple[int, int], int]:
-        """Return edges whose lower record is given, in millionths of a bit."""
+        """Return scored pairs whose lower record is given, with match weights.
+
+        Weights are in millionths of a bit.
+        """
         edges: dict[tuple[int, int], int] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_EDGES_BY_LOWER_RECORD, {"config": config_id, "ids": chunk})
@@ -271,7 +284,7 @@ class DerivedRepository:
         return edges
 
     def features(self, config_id: int, record_ids: Collection[int]) -> dict[int, bytes]:
-        """Return feature payloads by record, leaving out records without features."""
+        """Return serialized features by record, leaving out records without features."""
         payloads = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_FEATURES, {"config": config_id, "ids": chunk})
@@ -279,7 +292,7 @@ class DerivedRepository:
         return payloads
 
     def iterate_features(self, config_id: int) -> Iterator[tuple[int, bytes]]:
-        """Yield (record number, feature payload) of all records, in order.
+        """Yield (record number, serialized features) of all records, in order.
 
         Reads a page at a time, since PostgreSQL's driver holds a whole result in memory.
         """
@@ -294,7 +307,7 @@ class DerivedRepository:
     def iterate_features_in_parts(
         self, config_id: int, record_ids: Collection[int]
     ) -> Iterator[FeaturePayloads]:
-        """Yield concatenated feature payloads of records, chunk by chunk.
+        """Yield concatenated serialized features of records, chunk by chunk.
 
         Ascending record numbers are read fastest.
         """
@@ -311,7 +324,7 @@ class DerivedRepository:
             yield FeaturePayloads(orjson.loads(row[0]), orjson.loads(row[1]), row[2] or b"")
 
     def edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> Edges:
-        """Return edges of records at or above a weight.
+        """Return scored pairs of records at or above a match weight.
 
         Args:
             config_id: number of the configuration.
@@ -333,6 +346,6 @@ class DerivedRepository:
             prefetch(self._connection, _EDGES_OF_RECORDS, parameters)
 
     def all_edges(self, config_id: int) -> Edges:
-        """Return every edge of a configuration."""
+        """Return every scored pair of a matching configuration."""
         statement = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(_edge.c.config_id == config_id)
         return {(row[0], row[1]): row[2] / MICROBITS for row in fetch_all(self._connection, statement)}

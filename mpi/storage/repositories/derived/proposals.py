@@ -18,7 +18,7 @@ _proposal = table_of(ProposalRow)
 
 
 class ProposalStatus(StrEnum):
-    """Status of a proposal."""
+    """Status of a re-cluster proposal."""
 
     OPEN = "open"
     APPLYING = "applying"
@@ -29,7 +29,7 @@ class ProposalStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A re-cluster plan to be read before it is applied.
+    """A computed re-cluster plan, to be read before it is applied.
 
     Args:
         id: number of the proposal.
@@ -56,7 +56,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class ProposalItem:
-    """One change of a proposal.
+    """One merge, split or move of persons that a re-cluster proposal contains.
 
     Args:
         no: number within the proposal, from 1.
@@ -75,7 +75,7 @@ class ProposalItem:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A computed change that waits for a person's release or refusal.
+    """A computed change of persons that waits for release or refusal.
 
     Args:
         id: number of the hold.
@@ -109,13 +109,13 @@ def _hold_of(row: AnyRow) -> Hold:
 
 
 class Proposals:
-    """Repository of proposals and holds."""
+    """Repository of re-cluster proposals and of held changes of persons."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, proposal: Proposal, items: Iterable[ProposalItem]) -> None:
-        """Add a proposal with its items."""
+        """Add a re-cluster proposal with its proposed changes."""
         self._connection.execute(
             insert(_proposal).values(
                 id=proposal.id,
@@ -142,19 +142,19 @@ class Proposals:
             self._connection.execute(insert(_item), rows)
 
     def get(self, number: int) -> Proposal | None:
-        """Return a proposal by number, or None."""
+        """Return a re-cluster proposal by number, or None."""
         if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_proposal).where(_proposal.c.id == number)).first()
         return None if row is None else Proposal(*row)
 
     def all(self) -> list[Proposal]:
-        """Return every proposal, newest first."""
+        """Return every re-cluster proposal, newest first."""
         rows = self._connection.execute(select(_proposal).order_by(_proposal.c.id.desc()))
         return [Proposal(*row) for row in rows]
 
     def items(self, number: int) -> list[ProposalItem]:
-        """Return the items of a proposal, in order."""
+        """Return the proposed changes of a re-cluster proposal, in order."""
         rows = self._connection.execute(
             select(_item).where(_item.c.proposal_id == number).order_by(_item.c.no)
         )
@@ -172,14 +172,14 @@ class Proposals:
     def set_status(
         self, number: int, status: ProposalStatus, *, applied: int | None = None, ended: int | None = None
     ) -> None:
-        """Set a proposal's status, with the commit of applying or ending."""
+        """Set a re-cluster proposal's status, with the commit of applying or ending."""
         values: dict[str, Any] = {"status": status.value}
         values |= {} if applied is None else {"applied_commit": applied}
         values |= {} if ended is None else {"ended_commit": ended}
         self._connection.execute(update(_proposal).where(_proposal.c.id == number).values(**values))
 
     def set_applied(self, number: int, commit_no: int, model_before: str) -> None:
-        """Record the commit that applied a proposal, and the model before."""
+        """Record by which commit and from which model a proposal was applied."""
         self._connection.execute(
             update(_proposal)
             .where(_proposal.c.id == number)
@@ -187,7 +187,7 @@ class Proposals:
         )
 
     def set_items(self, number: int, items: Iterable[int], status: str) -> None:
-        """Set the status of items of a proposal."""
+        """Set the status of changes in a re-cluster proposal."""
         rows = [{"item": item} for item in items]
         if rows:
             self._connection.execute(
@@ -198,28 +198,31 @@ class Proposals:
             )
 
     def item_numbers_by_fingerprint(self, number: int) -> dict[str, int]:
-        """Return the item numbers of a proposal, by fingerprint."""
+        """Return the numbers of a re-cluster proposal's changes, by fingerprint.
+
+        A fingerprint identifies the records and persons of a change.
+        """
         rows = self._connection.execute(
             select(_item.c.fingerprint, _item.c.no).where(_item.c.proposal_id == number)
         )
         return {row.fingerprint: row.no for row in rows}
 
     def item_counts(self, number: int) -> dict[str, int]:
-        """Return the number of a proposal's items, by status."""
+        """Count the changes in a re-cluster proposal, by status."""
         rows = self._connection.execute(
             select(_item.c.status, func.count()).where(_item.c.proposal_id == number).group_by(_item.c.status)
         )
         return {row[0]: row[1] for row in rows}
 
     def open_items(self, number: int) -> list[int]:
-        """Return the numbers of a proposal's open items."""
+        """Return the numbers of a re-cluster proposal's open changes."""
         rows = self._connection.execute(
             select(_item.c.no).where(_item.c.proposal_id == number, _item.c.status == "open")
         )
         return [row[0] for row in rows]
 
     def add_hold(self, hold: Hold) -> None:
-        """Add a hold."""
+        """Add a computed change of persons that waits for release or refusal."""
         self._connection.execute(
             insert(_hold).values(
                 id=hold.id,
@@ -232,26 +235,26 @@ class Proposals:
         )
 
     def holds(self, *, open_only: bool = True) -> list[Hold]:
-        """Return holds, oldest first."""
+        """Return held changes of persons, oldest first."""
         statement = select(_hold).order_by(_hold.c.id)
         rows = self._connection.execute(statement.where(_hold.c.status == "open") if open_only else statement)
         return [_hold_of(row) for row in rows]
 
     def select_open_holds(self, numbers: Collection[int]) -> list[Hold]:
-        """Return those of the given holds that are open."""
+        """Return those of the numbered held changes that still wait."""
         rows = self._connection.execute(
             select(_hold).where(is_in(_hold.c.id, numbers), _hold.c.status == "open")
         )
         return [_hold_of(row) for row in rows]
 
     def end_hold(self, number: int, status: str, commit_no: int) -> None:
-        """Record that a hold was released or refused."""
+        """Record that a held change of persons was released or refused."""
         self._connection.execute(
             update(_hold).where(_hold.c.id == number).values(status=status, ended_commit=commit_no)
         )
 
     def reopen_hold(self, number: int) -> None:
-        """Set a released or refused hold back to open."""
+        """Let a released or refused change of persons wait again."""
         self._connection.execute(
             update(_hold).where(_hold.c.id == number).values(status="open", ended_commit=None)
         )

@@ -17,7 +17,7 @@ _change = table_of(RunChangeRow)
 
 
 class RunStage(StrEnum):
-    """Progress of a re-cluster run."""
+    """Stage that a re-cluster run has reached."""
 
     DERIVING = "deriving"
     """Derived data is being computed; the run can still be abandoned."""
@@ -34,7 +34,7 @@ OPEN_STAGES = (RunStage.DERIVING, RunStage.RELEASING, RunStage.CLEARING)
 
 
 class RunKind(StrEnum):
-    """What a run carries out."""
+    """What a re-cluster run carries out, such as applying a proposal."""
 
     RECLUSTER = "recluster"
     PROPOSAL = "proposal"
@@ -43,7 +43,7 @@ class RunKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReclusterRun:
-    """One execution of a re-cluster.
+    """One execution of a re-cluster: clusters recomputed over all records.
 
     Args:
         id: number of the run.
@@ -54,12 +54,12 @@ class ReclusterRun:
         config_id: configuration that the run puts in force; None until known.
         on_date: date of the plan.
         client: who began the run.
-        began_commit: commit number of its beginning; the run's snapshot holds everything before.
+        began_commit: commit number of its beginning; the run reads the index as of that commit.
         flipped_commit: commit number at which its configuration came into force.
         ended_commit: commit number at which it was done or abandoned.
         moved: records that changed person by it.
-        held: proposal items that were held as decided.
-        changed: items held because nobody had read them.
+        held: proposal items held because they were not approved, or by a freeze window.
+        changed: proposal items held because they have changed since somebody read them.
         worker: process that executes the run.
         beat: last heartbeat of the worker (ISO, UTC).
         detail: options of the run.
@@ -111,21 +111,21 @@ class ReclusterRuns:
         self._connection = connection
 
     def add(self, run: ReclusterRun) -> None:
-        """Add a run."""
+        """Add a re-cluster run."""
         values = {name: getattr(run, name) for name in run.__slots__}
         self._connection.execute(
             insert(_run).values(**values | {"detail": orjson.dumps(run.detail).decode()})
         )
 
     def get(self, number: int) -> ReclusterRun | None:
-        """Return a run by number, or None."""
+        """Return a re-cluster run by number, or None."""
         if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_run).where(_run.c.id == number)).first()
         return None if row is None else _run_from_row(row)
 
     def find_open(self) -> ReclusterRun | None:
-        """Return the run in progress or interrupted, or None.
+        """Return the re-cluster run in progress or interrupted, or None.
 
         There is at most one.
         """
@@ -133,39 +133,48 @@ class ReclusterRuns:
         return None if row is None else _run_from_row(row)
 
     def all(self) -> list[ReclusterRun]:
-        """Return every run, newest first."""
+        """Return every re-cluster run, newest first."""
         return [
             _run_from_row(row) for row in self._connection.execute(select(_run).order_by(_run.c.id.desc()))
         ]
 
     def update(self, number: int, **values: Any) -> None:  # noqa: ANN401 - columns of the table
-        """Set columns of a run, such as its stage."""
+        """Set columns of a re-cluster run, such as its stage."""
         if "detail" in values:
             values["detail"] = orjson.dumps(values["detail"]).decode()
         self._connection.execute(update(_run).where(_run.c.id == number).values(**values))
 
     def add_counts(self, number: int, *, moved: int = 0, held: int = 0, changed: int = 0) -> None:
-        """Add to the counts of moved, held and changed."""
+        """Add to a re-cluster run's counts of moved records and held changes."""
         increases = {"moved": moved, "held": held, "changed": changed}
         values = {name: _run.c[name] + increase for name, increase in increases.items() if increase}
         if values:
             self._connection.execute(update(_run).where(_run.c.id == number).values(**values))
 
     def record_heartbeat(self, number: int, worker: str, moment: str) -> bool:
-        """Record a worker's heartbeat; return False if another worker took over."""
+        """Record a heartbeat of the process that executes a re-cluster run.
+
+        Returns:
+            False if another process has taken the run over.
+        """
         result = self._connection.execute(
             update(_run).where(_run.c.id == number, _run.c.worker == worker).values(beat=moment)
         )
         return result.rowcount > 0
 
     def add_changed_records(self, number: int, record_ids: Collection[int]) -> None:
-        """Record which records changed during a run."""
+        """Record which records changed while a re-cluster run was in progress."""
         rows = [{"run": number, "record": record} for record in sorted(record_ids)]
         if rows:
             self._connection.execute(_ADD_CHANGED_RECORD, rows)
 
     def changed_records(self, number: int, limit: int) -> list[int]:
-        """Return up to ``limit`` changed records that the run has not revisited."""
+        """Return changed records that a re-cluster run has yet to revisit.
+
+        Args:
+            number: number of the run.
+            limit: maximum number of records.
+        """
         rows = self._connection.execute(
             select(_change.c.record_id)
             .where(_change.c.run_id == number)
@@ -175,7 +184,7 @@ class ReclusterRuns:
         return [row[0] for row in rows]
 
     def select_changed(self, number: int, record_ids: Collection[int]) -> set[int]:
-        """Return those of the records that changed during a run."""
+        """Return those of the records that changed during a re-cluster run."""
         changed: set[int] = set()
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
@@ -187,7 +196,7 @@ class ReclusterRuns:
         return changed
 
     def delete_changed_records(self, number: int, record_ids: Collection[int]) -> None:
-        """Mark changed records as revisited by the run."""
+        """Mark records that changed during a re-cluster run as revisited."""
         self._connection.execute(
             delete(_change).where(
                 _change.c.run_id == bindparam("run"), _change.c.record_id == bindparam("r")

@@ -25,13 +25,13 @@ _HAS_ANSWER = exists().where(_answer.c.blind_pair_id == _pair.c.id)
 
 @dataclass(frozen=True, slots=True)
 class BlindPair:
-    """A pair that stewards judge without seeing its weight.
+    """A record pair that stewards judge without seeing its match weight.
 
     Args:
         id: number of the pair.
-        stratum: stratum that the pair was drawn from.
+        stratum: stratum of the sample, such as a range of match weights, that the pair was drawn from.
         stratum_pairs: number of pairs in the stratum on that day.
-        stratum_seen: number of pairs actually counted for it.
+        stratum_seen: number of pairs actually counted for it; fewer if ``stratum_pairs`` is an estimate.
         month: month of the sample, ``YYYY-MM``.
         drawn_at: when the pair was drawn (ISO, UTC).
         config_id: configuration of its weight.
@@ -64,7 +64,7 @@ class BlindPair:
 
 @dataclass(frozen=True, slots=True)
 class BlindAnswer:
-    """One person's verdict on a blind pair."""
+    """One person's verdict on a record pair judged without its match weight."""
 
     blind_pair_id: int
     actor: str
@@ -79,7 +79,7 @@ def _pair_of(row: AnyRow) -> BlindPair:
 
 
 class BlindPairs:
-    """Repository of blind pairs and their answers."""
+    """Repository of record pairs judged without their weights, and verdicts."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -89,9 +89,9 @@ class BlindPairs:
         return int(self._connection.execute(select(func.max(_record.c.id))).scalar() or 0)
 
     def edges_by_lower_record(self, config_id: int, record_ids: Collection[int]) -> Edges:
-        """Return edges whose lower record is given, in bits.
+        """Return scored pairs whose lower record is given, weights in bits.
 
-        Each edge thus belongs to one record.
+        Each pair thus belongs to one record.
         """
         edges: Edges = {}
         for chunk in iter_chunks(record_ids):
@@ -100,7 +100,7 @@ class BlindPairs:
         return edges
 
     def add(self, pairs: Sequence[BlindPair]) -> None:
-        """Add blind pairs."""
+        """Add record pairs to be judged blind."""
         names = [name for name in BlindPair.__slots__ if name != "bits"]
         rows = [
             {name: getattr(pair, name) for name in names} | {"weight": round(pair.bits * MICROBITS)}
@@ -109,12 +109,15 @@ class BlindPairs:
         insert_rows(self._connection, _pair, rows)
 
     def get(self, number: int) -> BlindPair | None:
-        """Return a blind pair by number, or None."""
+        """Return a blindly judged record pair by number, or None."""
         row = self._connection.execute(select(_pair).where(_pair.c.id == number)).first()
         return None if row is None else _pair_of(row)
 
     def samples(self, since: str, until: str) -> list[BlindPair]:
-        """Return sampled pairs of months ``since`` to ``until``, without second reviews."""
+        """Return the blind samples' pairs of months ``since`` to ``until``.
+
+        Second reviews are left out.
+        """
         return self._pairs(
             select(_pair)
             .where(_pair.c.month >= since, _pair.c.month <= until, _pair.c.first_by.is_(None))
@@ -122,9 +125,9 @@ class BlindPairs:
         )
 
     def unanswered_for(self, actor: str) -> list[BlindPair]:
-        """Return unanswered pairs that a steward may judge.
+        """Return unanswered blind pairs that a steward may judge.
 
-        A steward does not review an own first answer.
+        Stewards do not review their own first answers.
         """
         return self._pairs(
             select(_pair)
@@ -133,7 +136,7 @@ class BlindPairs:
         )
 
     def add_answer(self, answer: BlindAnswer) -> None:
-        """Store a verdict on a blind pair."""
+        """Store a verdict on a blindly judged record pair."""
         self._connection.execute(
             insert(_answer).values(
                 blind_pair_id=answer.blind_pair_id, actor=answer.actor, verdict=answer.verdict, at=answer.at
@@ -141,7 +144,7 @@ class BlindPairs:
         )
 
     def answers_to(self, numbers: Collection[int]) -> dict[int, BlindAnswer]:
-        """Return the verdict on each pair that has one."""
+        """Return the verdict on each of the blind pairs that has one."""
         answers: dict[int, BlindAnswer] = {}
         for chunk in iter_chunks(numbers):
             rows = self._connection.execute(
@@ -151,13 +154,13 @@ class BlindPairs:
         return answers
 
     def all_with_answers(self) -> list[tuple[BlindPair, BlindAnswer]]:
-        """Return every answered pair with its verdict, oldest first."""
+        """Return every blind pair that was judged with its verdict, oldest first."""
         pairs = self._pairs(select(_pair).where(_HAS_ANSWER).order_by(_pair.c.id))
         answers = self.answers_to([pair.id for pair in pairs])
         return [(pair, answers[pair.id]) for pair in pairs]
 
     def count_second_reviews(self) -> list[tuple[str, str, str, str, int]]:
-        """Count second reviews by both stewards and both verdicts.
+        """Count second reviews of answers by both stewards and both verdicts.
 
         Returns:
             (first steward, second steward, first verdict, second verdict, count).
@@ -171,7 +174,7 @@ class BlindPairs:
         return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
     def count_unanswered_second_reviews(self) -> int:
-        """Return the number of unanswered second reviews."""
+        """Count second reviews of stewards' answers that are still to be done."""
         counted = select(func.count()).select_from(_pair).where(_pair.c.first_by.is_not(None), ~_HAS_ANSWER)
         return int(self._connection.execute(counted).scalar_one())
 

@@ -52,11 +52,11 @@ _SECONDS_PER_DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class WaitingCount:
-    """The number of open questions of one kind and age class.
+    """The number of open review questions of one kind and age class.
 
     Args:
         kind: kind of the questions' tasks.
-        age: number of given commits after which the question was opened; 0 is the oldest class.
+        age: age class: how many of the given ascending commits precede the opening; 0 is the oldest class.
         questions: number of questions.
     """
 
@@ -67,7 +67,7 @@ class WaitingCount:
 
 @dataclass(frozen=True, slots=True)
 class StewardAnswers:
-    """How many answers one person gave, and how quickly.
+    """How many review questions one person answered, and how quickly.
 
     Args:
         actor: name of the person.
@@ -83,13 +83,13 @@ class StewardAnswers:
 
 
 class DeskFigures:
-    """Repository of counts about the review desk and the index."""
+    """Repository of counts about review work, decisions and persons."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def count_waiting(self, today: str, since: Sequence[int]) -> list[WaitingCount]:
-        """Count the open questions of a day, by kind and age class.
+        """Count review questions open on a day, by kind and age class.
 
         Args:
             today: day, ``YYYY-MM-DD``.
@@ -108,13 +108,16 @@ class DeskFigures:
         return [WaitingCount(*row) for row in self._connection.execute(counted)]
 
     def oldest_opened_at(self, today: str) -> str | None:
-        """Return when the oldest question open on a day was opened."""
+        """Return when the oldest review question open on a day was opened."""
         is_asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
         first_commit = select(func.min(_task.c.opened_commit)).where(is_asked).scalar_subquery()
         return self._connection.execute(select(_commit.c.at).where(_commit.c.no == first_commit)).scalar()
 
     def count_by_state(self, now: str) -> dict[str, int]:
-        """Count questions in work: ``claimed``, ``asleep`` or ``waiting``.
+        """Count unclosed review questions by state, ``claimed`` if somebody has one.
+
+        Other states are ``open``, ``asleep`` (until a day) and ``waiting`` (for an owner's answer). Questions
+        that nobody ever worked on have no state.
 
         Args:
             now: present moment (ISO, UTC), at which leases end.
@@ -130,7 +133,7 @@ class DeskFigures:
         return {row[0]: row[1] for row in rows}
 
     def count_closed(self, since: str) -> dict[str, int]:
-        """Count questions closed since a moment, by reason."""
+        """Count review questions closed since a moment, by reason of closing."""
         rows = self._connection.execute(
             select(_work.c.closed_because, func.count())
             .where(_work.c.state == "closed", _work.c.closed_at >= since)
@@ -139,7 +142,7 @@ class DeskFigures:
         return {row[0] or "": row[1] for row in rows}
 
     def count_opened_by_day(self, today: str, commit_no: int) -> dict[str, int]:
-        """Count open questions by the day they were opened.
+        """Count open review questions by the day they were opened.
 
         Args:
             today: day on which they are open, ``YYYY-MM-DD``.
@@ -164,7 +167,10 @@ class DeskFigures:
         return {row[0]: row[1] for row in rows}
 
     def count_closed_by_opening_day(self, since: str) -> dict[str, int]:
-        """Count questions opened and closed since a moment, by opening day."""
+        """Count closed review questions by the day they were opened.
+
+        Only questions opened and closed since the moment ``since`` (ISO, UTC) count.
+        """
         day = func.substr(_work.c.opened_at, 1, len("2026-01-01")).label("day")
         rows = self._connection.execute(
             select(day, func.count())
@@ -174,14 +180,16 @@ class DeskFigures:
         return {row[0]: row[1] for row in rows}
 
     def count_answers_by_actor(self, since: str, action: str, max_gap_s: float) -> list[StewardAnswers]:
-        """Count each person's answers since a moment, in order of names.
+        """Count each steward's answers to review questions, and their speed.
 
-        People without answers are left out.
+        Returns:
+            Counts of answers since the moment, in order of names. People without answers are left out.
 
         Args:
             since: moment (ISO, UTC).
-            action: name of the action that is an answer.
-            max_gap_s: seconds between two actions above which the person did something else.
+            action: name of the action that is an answer; the history has other actions too.
+            max_gap_s: longest time in seconds between two actions that counts as work on the second; after a
+                longer one the person is taken to have done something else.
         """
         moment = self._seconds(_action.c.at)
         previous_moment = func.lag(moment).over(
@@ -208,7 +216,12 @@ class DeskFigures:
         return [StewardAnswers(row[0], int(row[1]), int(row[2]), float(row[3])) for row in rows]
 
     def count_answers_by_day(self, since: str, action: str) -> dict[str, int]:
-        """Count answers since a moment, by day."""
+        """Count answers to review questions since a moment, by day.
+
+        Args:
+            since: moment (ISO, UTC).
+            action: name of the action that is an answer; the history has other actions too.
+        """
         day = func.substr(_action.c.at, 1, len("2026-01-01")).label("day")
         rows = self._connection.execute(
             select(day, func.count()).where(_action.c.at >= since, _action.c.action == action).group_by("day")
@@ -225,7 +238,7 @@ class DeskFigures:
         return self._connection.execute(select(func.min(_commit.c.at))).scalar()
 
     def count_decisions(self) -> dict[tuple[int, str], int]:
-        """Count decisions in force, by authority and kind."""
+        """Count stewards' and sources' decisions in force, by authority and kind."""
         rows = self._connection.execute(
             select(_decision.c.authority, _decision.c.kind, func.count())
             .where(_decision.c.status == "in_force")
@@ -236,7 +249,7 @@ class DeskFigures:
     def count_in_care(
         self, population: str, care_kinds: Sequence[str], school_kinds: Sequence[str], today: str
     ) -> tuple[int, int]:
-        """Count persons in care, and those of them with a school record.
+        """Count persons in foster care, and those with a school record.
 
         Args:
             population: flag of being in care. Only flags of active versions count.

@@ -51,24 +51,27 @@ class StoredOwnerQuestion:
 
 
 class OwnerQuestions:
-    """Repository of questions to record owners."""
+    """Repository of stewards' questions to source owners about records."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, question: StoredOwnerQuestion) -> None:
-        """Add a question to an owner."""
+        """Add a steward's question to the owner of a record."""
         self._connection.execute(insert(_owner_question).values(**asdict(question)))
 
     def get(self, number: int) -> StoredOwnerQuestion | None:
-        """Return a question to an owner by number, or None."""
+        """Return a steward's question to a source owner by number, or None."""
         if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_owner_question).where(_owner_question.c.id == number)).first()
         return None if row is None else _question_from_row(row)
 
     def all_of_questions(self, questions: Collection[str]) -> list[StoredOwnerQuestion]:
-        """Return owner questions about stewards' questions, oldest first."""
+        """Return questions to source owners asked for given review questions.
+
+        The oldest comes first.
+        """
         owner_questions: list[StoredOwnerQuestion] = []
         for chunk in iter_chunks(questions):
             rows = self._connection.execute(
@@ -80,7 +83,7 @@ class OwnerQuestions:
         return owner_questions
 
     def all_of_sources(self, source_ids: Collection[int], *states: str) -> list[StoredOwnerQuestion]:
-        """Return owner questions of sources in given states, first due first."""
+        """Return questions to sources' owners in given states, first due first."""
         owner_questions: list[StoredOwnerQuestion] = []
         for chunk in iter_chunks(source_ids):
             rows = self._connection.execute(
@@ -92,23 +95,23 @@ class OwnerQuestions:
         return sorted(owner_questions, key=lambda question: (question.due_on, question.id))
 
     def answer(self, number: int, answer: str, answered_by: str, moment: str, note: str | None) -> None:
-        """Store an owner's answer."""
+        """Store a source owner's answer to a steward's question."""
         self._set(
             number, state=ANSWERED, answer=answer, answered_by=answered_by, answered_at=moment, note=note
         )
 
     def withdraw(self, number: int) -> None:
-        """Withdraw a question to an owner."""
+        """Withdraw a steward's question to a source owner."""
         self._set(number, state=WITHDRAWN)
 
     def withdraw_all_of_questions(self, questions: Collection[str]) -> None:
-        """Withdraw all unanswered owner questions about stewards' questions."""
+        """Withdraw the unanswered questions to source owners of given review questions."""
         for chunk in iter_chunks(questions):
             unanswered = (is_in(_owner_question.c.question, chunk), _owner_question.c.state == OPEN)
             self._connection.execute(update(_owner_question).where(*unanswered).values(state=WITHDRAWN))
 
     def erase_notes(self, record_id: int) -> None:
-        """Destroy the free text of answers about a record."""
+        """Destroy the free text of source owners' answers about a record."""
         is_about_record = _owner_question.c.record_id == record_id
         self._connection.execute(update(_owner_question).where(is_about_record).values(note=None))
 

@@ -29,7 +29,7 @@ QueuePosition = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Tasks of one load with the same pattern, shown as one question.
+    """Review tasks of one load with one pattern, shown as one question.
 
     Args:
         batch_id: number of the load.
@@ -52,7 +52,7 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class DueFilter:
-    """Which questions are due.
+    """Conditions that tell which review questions are due.
 
     Args:
         by_age: (kinds, least harm, commit): tasks that are due because they were opened at or before the
@@ -68,7 +68,7 @@ class DueFilter:
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks a reader wants to see.
+    """Conditions that review tasks must meet to be listed for a reader.
 
     Args:
         sources: numbers of the sources that the reader may see; None for all.
@@ -102,12 +102,12 @@ class TaskFilter:
 
     @property
     def today(self) -> str:
-        """Day of the present moment, ``YYYY-MM-DD``."""
+        """Day of the filter's present moment, ``YYYY-MM-DD``."""
         return self.now[:10]
 
 
 class TaskQueue:
-    """Repository of the review queue."""
+    """Repository that reads the queue of review questions."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -115,9 +115,9 @@ class TaskQueue:
     def read_page(
         self, task_filter: TaskFilter, last_position: QueuePosition | None, limit: int
     ) -> list[QueuePosition]:
-        """Return queue positions of matching tasks, in queue order.
+        """Return queue positions of matching review tasks, in queue order.
 
-        A question appears once for each different harm of its tasks.
+        A question appears once for each different harm (expected cost of leaving it undecided) of its tasks.
         """
         harm = _harm_column(task_filter)
         statement = self._restrict(select(harm, _task.c.question), task_filter)
@@ -131,7 +131,10 @@ class TaskQueue:
         return [(row[0], row[1]) for row in self._connection.execute(statement)]
 
     def harm_by_question(self, task_filter: TaskFilter, questions: Collection[str]) -> dict[str, int]:
-        """Return the highest harm of matching tasks, by question."""
+        """Return the greatest expected harm of matching tasks, by review question.
+
+        Harm is that of leaving the question undecided.
+        """
         harm_by_question: dict[str, int] = {}
         for chunk in iter_chunks(questions):
             statement = self._restrict(
@@ -144,7 +147,10 @@ class TaskQueue:
     def tasks_by_question(
         self, questions: Collection[str], sources: frozenset[int] | None
     ) -> dict[str, list[Task]]:
-        """Return the tasks visible to a reader, heaviest first, by question."""
+        """Return the review tasks visible to a reader, by question.
+
+        Within a question, the highest match weight comes first.
+        """
         tasks: dict[str, list[Task]] = {}
         for chunk in iter_chunks(questions):
             statement = _restrict_to_visible(select(_task).where(is_in(_task.c.question, chunk)), sources)
@@ -154,7 +160,7 @@ class TaskQueue:
         return tasks
 
     def questions_of(self, keys: Collection[str]) -> dict[str, str]:
-        """Return the question of each task that exists, by task key."""
+        """Return the review question that shows each existing task, by task key."""
         questions: dict[str, str] = {}
         for chunk in iter_chunks(keys):
             rows = self._connection.execute(
@@ -164,11 +170,14 @@ class TaskQueue:
         return questions
 
     def question_of(self, key: str) -> str | None:
-        """Return the question of a task, or None."""
+        """Return the review question that shows a task, or None."""
         return self.questions_of([key]).get(key)
 
     def patterns_of_load(self, batch_id: int) -> list[str]:
-        """Return the patterns of pairs that a load brought about."""
+        """Return the patterns of difference among a load's review tasks.
+
+        A pattern tells how the records of a pair differ.
+        """
         rows = self._connection.execute(
             select(_task.c.pattern)
             .where(_task.c.batch_id == batch_id, _task.c.pattern.is_not(None))
@@ -178,7 +187,7 @@ class TaskQueue:
         return list(rows.scalars())
 
     def source_of_load(self, batch_id: int) -> int | None:
-        """Return the source number of a load, or None."""
+        """Return the number of the source that sent a load, or None."""
         source_id = self._connection.execute(
             select(_batch.c.source_id).where(_batch.c.id == batch_id)
         ).scalar()
@@ -187,7 +196,7 @@ class TaskQueue:
     def count_questions(
         self, task_filter: TaskFilter, limit: int, *, awake_only: bool, with_decisions: bool = True
     ) -> int:
-        """Count questions with matching tasks, up to a limit.
+        """Count review questions with matching tasks, up to a limit.
 
         Args:
             task_filter: which tasks match.
@@ -211,13 +220,16 @@ class TaskQueue:
         return min(int(questions), limit)
 
     def decision_tasks(self, task_filter: TaskFilter, limit: int) -> list[Task]:
-        """Return matching tasks about decisions, up to a limit."""
+        """Return matching review tasks about decisions, up to a limit."""
         statement = self._restrict(select(_task), task_filter).where(_task.c.decision_id.is_not(None))
         rows = self._connection.execute(statement.where(_is_awake(task_filter)).limit(limit))
         return [task_from_row(row) for row in rows]
 
     def find_bursts(self, task_filter: TaskFilter, min_questions: int) -> list[Burst]:
-        """Return bursts of at least so many matching questions, most harmful first."""
+        """Return large groups of alike review questions, most harmful first.
+
+        A burst is many questions of one load with the same pattern of differences.
+        """
         group = (_task.c.batch_id, _task.c.pattern)
         frequent_patterns = self._connection.execute(
             select(*group)
@@ -248,7 +260,7 @@ class TaskQueue:
     def _restrict(
         self, statement: Select[Any], task_filter: TaskFilter, *, by_claims: bool = True
     ) -> Select[Any]:
-        """Restrict a query to matching tasks."""
+        """Restrict a query to the review tasks that a filter admits."""
         restricted = _restrict_to_visible(
             statement, task_filter.sources, join_always=task_filter.source is not None
         )
@@ -259,9 +271,9 @@ class TaskQueue:
 
 
 def _harm_column(task_filter: TaskFilter) -> ColumnElement[int]:
-    """Return the harm column of the queue order.
+    """Return the column of expected harm that orders the review queue.
 
-    A viewer who may not see all flags gets the order without flags.
+    A viewer who may not see all special-population flags gets the order computed without flags.
     """
     harm: ColumnElement[int] = _task.c.harm if task_filter.sources is None else _task.c.harm_unflagged
     return harm
@@ -270,7 +282,12 @@ def _harm_column(task_filter: TaskFilter) -> ColumnElement[int]:
 def _restrict_to_visible(
     statement: Select[Any], sources: frozenset[int] | None, *, join_always: bool = True
 ) -> Select[Any]:
-    """Restrict a query to tasks whose two records are visible."""
+    """Restrict a query to review tasks whose two records are visible.
+
+    Args:
+        statement: the query.
+        sources: numbers of the sources that the reader may see; None for all.
+    """
     if sources is None and not join_always:
         return statement
     restricted = statement.join(_lower_record, _lower_record.c.id == _task.c.lo).join(

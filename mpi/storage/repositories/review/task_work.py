@@ -27,20 +27,20 @@ ANSWERED, TASKS_GONE = "answered", "went"
 
 @dataclass(frozen=True, slots=True)
 class QuestionWork:
-    """The state of stewards' work on one question.
+    """The state of stewards' work on one review question.
 
     Args:
         question: key of the question.
-        state: ``open``, ``asleep``, ``waiting`` or ``closed``.
+        state: ``open``, ``asleep`` until a day, ``waiting`` for an owner's answer, or ``closed``.
         opened_at: when it was first asked (ISO, UTC).
-        claimed_by: who holds the lease.
-        lease_until: moment (ISO, UTC) at which the lease ends.
+        claimed_by: who has claimed the question.
+        lease_until: moment (ISO, UTC) at which the claim ends by itself.
         assigned_to: whom it is assigned to.
         asleep_until: day from which it is asked again.
         due_on: due date that a person set.
         closed_at: when it was closed (ISO, UTC).
-        closed_because: ``answered`` or ``went``.
-        about: the question as its last worker saw it.
+        closed_because: ``answered`` by a person, or ``went`` if its tasks are gone.
+        about: the question's content when somebody last worked on it; a change of it wakes the question.
     """
 
     question: str
@@ -58,7 +58,7 @@ class QuestionWork:
 
 @dataclass(frozen=True, slots=True)
 class QuestionAction:
-    """One action of a person, or of the system, on a question.
+    """One action of a person or the system on a review question.
 
     Args:
         id: number of the action.
@@ -66,8 +66,8 @@ class QuestionAction:
         at: when it happened (ISO, UTC).
         actor: who acted.
         action: what was done.
-        detail: codes and numbers.
-        step: step that it made.
+        detail: codes and numbers that describe the action.
+        step: number of the undoable step that the action made, if any.
         note: free text.
     """
 
@@ -106,13 +106,16 @@ _REOPEN = (
 
 
 class TaskWork:
-    """Repository of work on questions and of its action history."""
+    """Repository of stewards' work on review questions, with all actions."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def get(self, questions: Collection[str]) -> dict[str, QuestionWork]:
-        """Return the work state of questions that anybody worked on."""
+        """Return the state of work on review questions, by question.
+
+        Questions that nobody worked on are left out.
+        """
         work = {}
         for chunk in iter_chunks(questions):
             rows = self._connection.execute(select(_work).where(is_in(_work.c.question, chunk)))
@@ -120,7 +123,7 @@ class TaskWork:
         return work
 
     def save(self, work: QuestionWork, actor: str | None = None, now: str = "") -> bool:
-        """Store the work state of a question, optionally only if free.
+        """Store the state of work on a question, optionally only if unclaimed.
 
         Of two concurrent writers, the row itself decides, on both databases.
 
@@ -147,7 +150,7 @@ class TaskWork:
         return self._connection.execute(upsert.returning(_work.c.question)).first() is not None
 
     def add_action(self, action: QuestionAction) -> None:
-        """Add an action to the history."""
+        """Add an action to a review question's history."""
         self._connection.execute(
             insert(_action).values(
                 id=action.id,
@@ -162,44 +165,52 @@ class TaskWork:
         )
 
     def actions_on(self, question: str) -> list[QuestionAction]:
-        """Return every action on a question, oldest first."""
+        """Return every action on a review question, oldest first."""
         rows = self._connection.execute(
             select(_action).where(_action.c.question == question).order_by(_action.c.id)
         )
         return [_action_from_row(row) for row in rows]
 
     def close_without_tasks(self, questions: Collection[str], moment: str) -> list[str]:
-        """Close those of the questions without tasks; return their keys."""
+        """Close those of the review questions that no task supports any more.
+
+        Returns:
+            Keys of the questions that were closed.
+        """
         closed: list[str] = []
         for chunk in iter_chunks(questions):
             closed += self._connection.execute(_CLOSE_WITHOUT_TASKS, {"keys": chunk, "at": moment}).scalars()
         return sorted(closed)
 
     def reopen(self, questions: Collection[str]) -> list[str]:
-        """Reopen those of the questions that are closed; return their keys."""
+        """Reopen those of the review questions that are closed.
+
+        Returns:
+            Keys of the questions that were reopened.
+        """
         reopened: list[str] = []
         for chunk in iter_chunks(questions):
             reopened += self._connection.execute(_REOPEN, {"keys": chunk}).scalars()
         return sorted(reopened)
 
     def questions_held_by(self, names: Collection[str]) -> set[str]:
-        """Return unclosed questions claimed by or assigned to given names."""
+        """Return unclosed review questions claimed by or assigned to given names."""
         is_held = or_(_work.c.claimed_by.in_(names), _work.c.assigned_to.in_(names))
         rows = self._connection.execute(select(_work.c.question).where(is_held, _work.c.state != CLOSED))
         return set(rows.scalars())
 
     def claimed_questions(self, now: str) -> set[str]:
-        """Return questions under an unexpired claim."""
+        """Return review questions that somebody has claimed at this moment."""
         is_claimed = and_(_work.c.claimed_by.is_not(None), _work.c.lease_until > now)
         return set(self._connection.execute(select(_work.c.question).where(is_claimed)).scalars())
 
     def questions_in_state(self, *states: str) -> set[str]:
-        """Return the questions in any of the given states."""
+        """Return the review questions in any of the given states."""
         rows = self._connection.execute(select(_work.c.question).where(_work.c.state.in_(states)))
         return set(rows.scalars())
 
     def due_dates(self) -> dict[str, str]:
-        """Return due dates that people set, by unclosed question."""
+        """Return due dates that people set, by unclosed review question."""
         rows = self._connection.execute(
             select(_work.c.question, _work.c.due_on).where(
                 _work.c.due_on.is_not(None), _work.c.state != CLOSED
@@ -210,7 +221,7 @@ class TaskWork:
     def closed_work(
         self, since: str, limit: int, before: tuple[str, str] | None = None
     ) -> list[QuestionWork]:
-        """Return questions closed since a moment, latest first.
+        """Return work on review questions closed since a moment, latest first.
 
         Args:
             since: moment (ISO, UTC).
@@ -228,7 +239,7 @@ class TaskWork:
         return [_work_from_row(row) for row in rows]
 
     def questions_acted_on(self, actor: str, questions: Collection[str]) -> set[str]:
-        """Return those of the questions that a person ever acted on."""
+        """Return those of the review questions that a person ever acted on."""
         acted_on: set[str] = set()
         for chunk in iter_chunks(questions):
             rows = self._connection.execute(
@@ -238,14 +249,14 @@ class TaskWork:
         return acted_on
 
     def erase_notes(self, record_id: int) -> None:
-        """Destroy the notes of all actions that concern a record."""
+        """Destroy the notes of all actions on review questions about a record."""
         rows = self._connection.execute(select(_action).where(_action.c.note.is_not(None)))
         action_ids = [row.id for row in rows if record_id in orjson.loads(row.detail).get("records", ())]
         for chunk in iter_chunks(action_ids):
             self._connection.execute(update(_action).where(is_in(_action.c.id, chunk)).values(note=None))
 
     def count_in_state(self, state: str) -> int:
-        """Return the number of questions in a state."""
+        """Count the review questions in a state."""
         counted = select(func.count()).select_from(_work).where(_work.c.state == state)
         return int(self._connection.execute(counted).scalar_one())
 

@@ -19,12 +19,12 @@ _record = table_of(RecordRow)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A question about two records, or about one.
+    """A task for clerical review, about two records or about one.
 
     Args:
         key: key of the task.
         kind: ``pair``, ``multiple``, ``overlay``, ``conflict``, ``recheck``, ``claim`` or ``approval``.
-        lo: lower record number.
+        lo: lower of the two record numbers.
         hi: higher record number; equal to ``lo`` for a task about one record.
         bits: match weight of the pair, in bits.
         reason: why it is asked.
@@ -57,7 +57,7 @@ class Task:
 
     @property
     def ends(self) -> frozenset[int]:
-        """The record numbers that the task is about."""
+        """The one or two record numbers that the review task is about."""
         return frozenset((self.lo, self.hi))
 
 
@@ -80,7 +80,7 @@ _ASKED_TASKS_ABOUT_RECORDS = select(_task).where(_IS_ABOUT_RECORDS, _IS_ASKED)
 
 
 def task_from_row(row: AnyRow) -> Task:
-    """Return the task of a table row."""
+    """Build a review task from its table row."""
     return Task(
         key=row.key,
         kind=row.kind,
@@ -124,7 +124,7 @@ def _tasks_as_stored(
 
 
 def tasks_differ(old_tasks: Collection[Task], new_tasks: Collection[Task]) -> bool:
-    """Return whether replacing some tasks by others would change anything."""
+    """Return whether replacing review tasks by others would change anything."""
     tasks_by_key = {task.key: task for task in old_tasks}
     return _tasks_as_stored(tasks_by_key, new_tasks, 0) != tasks_by_key
 
@@ -136,7 +136,7 @@ class Tasks:
         self._connection = connection
 
     def about_records(self, record_ids: Collection[int]) -> list[Task]:
-        """Return every task about any of the records, even silenced ones."""
+        """Return every review task about any of the records, even silenced ones."""
         tasks_by_key: dict[str, Task] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_TASKS_ABOUT_RECORDS, {"ids": chunk})
@@ -144,14 +144,17 @@ class Tasks:
         return list(tasks_by_key.values())
 
     def ends_about_records(self, record_ids: Collection[int], kind: str) -> Iterator[tuple[int, int, str]]:
-        """Yield (lower record, higher record, key) of a kind's tasks about records."""
+        """Yield record pair and key of one kind's review tasks about records.
+
+        The pair is (lower, higher) record number.
+        """
         for chunk in iter_chunks(record_ids):
             for of_kind, lo, hi, key in self._connection.execute(_ENDS_ABOUT_RECORDS, {"ids": chunk}):
                 if of_kind == kind:
                     yield lo, hi, key
 
     def by_keys(self, keys: Collection[str]) -> list[Task]:
-        """Return those of the tasks that exist."""
+        """Return the review tasks that exist among given task keys."""
         return [
             task_from_row(row)
             for chunk in iter_chunks(keys)
@@ -166,7 +169,7 @@ class Tasks:
     def replace(
         self, old_tasks: Collection[Task], new_tasks: Collection[Task], commit_no: int
     ) -> tuple[set[str], set[str]]:
-        """Replace tasks; unchanged ones keep their commit of opening.
+        """Replace review tasks; unchanged ones keep their commit of opening.
 
         Args:
             old_tasks: tasks as stored.
@@ -195,15 +198,18 @@ class Tasks:
         return source_ids
 
     def request_about_record(self, record_id: int, today: str) -> Callable[[], list[Task]]:
-        """Request a record's open tasks; return a function to read them.
+        """Request a record's open review tasks; return a function to read them.
 
-        The function reads the result once and returns the tasks, heaviest first.
+        The function reads the result once and returns the tasks, highest match weight first.
         """
         result = self._connection.execute(_ASKED_TASKS_ABOUT_RECORDS, {"ids": [record_id], "today": today})
         return lambda: sorted(map(task_from_row, result), key=lambda task: (-task.bits, task.key))
 
     def all(self, today: str | None = None) -> list[Task]:
-        """Return every task, heaviest first; with a day, only open ones."""
+        """Return review tasks, highest match weight first.
+
+        With a day, only those open then are returned, otherwise all.
+        """
         statement = select(_task).order_by(_task.c.weight.desc(), _task.c.key)
         if today is None:
             return [task_from_row(row) for row in self._connection.execute(statement)]
@@ -211,14 +217,14 @@ class Tasks:
         return [task_from_row(row) for row in rows]
 
     def count(self, today: str | None = None) -> int:
-        """Count all tasks; with a day, only those open then."""
+        """Count all review tasks; with a day, only those open then."""
         counted = select(func.count()).select_from(_task)
         if today is None:
             return int(self._connection.execute(counted).scalar_one())
         return int(self._connection.execute(counted.where(_IS_ASKED), {"today": today}).scalar_one())
 
     def decisions_with_task(self, decision_ids: Collection[int], kind: str) -> set[int]:
-        """Return those of the decisions that a task of a kind concerns."""
+        """Return those of the decisions that review tasks of a kind concern."""
         with_task: set[int] = set()
         for chunk in iter_chunks(decision_ids):
             rows = self._connection.execute(
