@@ -28,13 +28,13 @@ The key is the random seed.
 
 @dataclass(frozen=True, slots=True)
 class StopListPlan:
-    """Stop list of blocking keys, before it is in force.
+    """Planned stop list: blocking keys that are too common to compare by.
 
     Args:
-        lists: the lists in force, with these keys stopped.
+        lists: the lists of shared values in force, with these keys stopped.
         stopped: number of keys on the list.
         added: number of keys that the list in force lacks.
-        largest: number of records in the largest added block.
+        largest: number of records that share the most common added key.
         pairs: number of pairs that the added keys bring.
         saved: estimated number of these pairs that no other key brings, and that would no longer be compared.
         lost: estimated number of saved pairs with a weight for a link or a review.
@@ -97,14 +97,17 @@ def plan_stop_list(index: Index, viewer: Viewer, limit: int) -> StopListPlan:
 
 @dataclass(slots=True)
 class _SampleSums:
-    """Sums over the sampled blocks."""
+    """Sums over blocking keys sampled for a planned stop list."""
 
     pairs: int = 0
     saved: float = 0.0
     lost: float = 0.0
 
     def add(self, pairs: int, shares: tuple[float, float]) -> None:
-        """Add one block's pairs and its saved and lost shares."""
+        """Add one blocking key's number of pairs, weighted by its shares.
+
+        The shares are of pairs that no other key brings, and of those that would be lost matches.
+        """
         self.pairs += pairs
         self.saved += pairs * shares[0]
         self.lost += pairs * shares[1]
@@ -113,7 +116,10 @@ class _SampleSums:
 def _measure_block(
     unit: ReadUnit, index: Index, remaining_blocking: BlockingSpec, config_id: int, key: int
 ) -> tuple[float, float]:
-    """Return the saved and lost shares of a block's pairs."""
+    """Estimate the shares of pairs that stopping a blocking key saves and loses.
+
+    Saved pairs share no other key; lost pairs are those that weigh enough for a link or a review.
+    """
     members = sorted(
         {record for _, record in unit.keys.find_records(config_id, unit.sources.group_ids(), [key])}
     )
@@ -137,7 +143,10 @@ def _measure_block(
 
 
 def _draw_pairs(members: Sequence[int], key: int) -> list[tuple[int, int]]:
-    """Draw distinct pairs of a block; all pairs of a small one."""
+    """Draw distinct pairs of records that share a blocking key.
+
+    All pairs, if there are few.
+    """
     if comb(len(members), 2) <= SAMPLE_PAIRS:
         return [
             (first_record, second_record)

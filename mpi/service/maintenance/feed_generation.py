@@ -10,7 +10,7 @@ from mpi.storage.unit_of_work.database import Database
 
 
 def begin_generation_after_restore(database: Database, viewer: Viewer) -> str:
-    """Begin a new generation of the change feed after a restore.
+    """Begin a new generation of the change feed after restoring a backup.
 
     Commits acknowledged after the backup are not in the index, and their numbers are given again: a cursor of
     the earlier generation would skip the new ones unseen. Sessions that ended since the backup are open in

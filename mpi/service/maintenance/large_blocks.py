@@ -11,7 +11,7 @@ from mpi.service.core.index import Index
 
 @dataclass(frozen=True, slots=True)
 class LargeBlockView:
-    """Blocking key that was met above the alarm size.
+    """Blocking key that more records shared than the alarm size.
 
     Args:
         key: its hash, 16 hex digits; it does not reveal what the records have in common.
@@ -24,11 +24,11 @@ class LargeBlockView:
 
 @dataclass(frozen=True, slots=True)
 class LargeBlockReport:
-    """Large blocks and the number of deferred searches.
+    """Blocking keys that many records share, and number of deferred candidate searches.
 
     Args:
-        blocks: blocks under the configuration in force, largest first.
-        pending: number of requests that wait for the worker.
+        blocks: such keys under the configuration in force, largest first.
+        pending: number of deferred searches that wait for the worker.
     """
 
     blocks: tuple[LargeBlockView, ...]
@@ -36,7 +36,7 @@ class LargeBlockReport:
 
 
 def list_large_blocks(index: Index, viewer: Viewer) -> LargeBlockReport:
-    """Return the blocks above the alarm size, and the waiting requests.
+    """List blocking keys above the alarm size, and count waiting candidate searches.
 
     Args:
         index: the open index.

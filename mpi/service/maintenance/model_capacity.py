@@ -17,11 +17,11 @@ REPORTED_FROM_BITS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class CapacityExcess:
-    """How far an index has outgrown its model.
+    """How far the index outgrew the record number its model was fitted for.
 
     Args:
         records: number of records that the index has had.
-        fitted_for: number of records for which the prior holds.
+        fitted_for: number of records for which the model's match prior holds.
     """
 
     records: int
@@ -29,12 +29,12 @@ class CapacityExcess:
 
     @property
     def bits(self) -> float:
-        """Excess of every match weight, in bits."""
+        """Excess of every match weight, in bits, due to the outgrown prior."""
         return log2(self.records / self.fitted_for)
 
 
 def find_capacity_excess(index: Index, viewer: Viewer) -> CapacityExcess | None:
-    """Return how far the index has outgrown its model.
+    """Return how far the index outgrew the record number of its model.
 
     Args:
         index: the open index.

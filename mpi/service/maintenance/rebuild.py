@@ -13,7 +13,7 @@ from mpi.service.recluster.recluster_plan import ReclusterPlan, recluster
 def rebuild(
     index: Index, viewer: Viewer, progress: Progress = ignore_progress, engine: BatchEngine = DUCKDB_ENGINE
 ) -> ReclusterPlan:
-    """Rebuild features, keys, edges and tasks.
+    """Rebuild features, blocking keys, scored pairs and review tasks.
 
     Persons stay, because a run that changes no membership changes no ID.
 

@@ -20,7 +20,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Breach of a law, located by number and never by value."""
+    """Breach of an index invariant ("law"), located by number, never by value."""
 
     law: int
     detail: str
@@ -30,7 +30,7 @@ class Finding:
 def verify(
     index: Index, viewer: Viewer, progress: Progress = ignore_progress, engine: BatchEngine = DUCKDB_ENGINE
 ) -> list[Finding]:
-    """Check that the index keeps its laws.
+    """Check that the index keeps its invariants ("laws").
 
     Law 1: a re-cluster proposes nothing, except what an open run has still to publish or the worker to
     search. Law 2: every ID is well formed, no record has two persons, the status of each ID fits its records.
@@ -83,7 +83,7 @@ def _check_stopped_keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
 
 
 def _check_keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
-    """Check that searched keys equal the records' own keys."""
+    """Check that the blocking-key index equals the records' own keys."""
     config_id = index.config_id(unit)
     if not are_keys_consistent(unit, config_id):
         yield Finding(5, "the blocking keys that are searched are not those of the records: run mpi rebuild")
@@ -126,7 +126,10 @@ def _check_pending_decisions(unit: ReadUnit) -> Iterator[Finding]:
 
 
 def _check_records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
-    """Check that active records have persons, versions and canonical keys."""
+    """Check that active records have persons, versions and correct canonical keys.
+
+    A canonical key is a hash of source and local ID.
+    """
     active = unit.records.active_canonical_keys()
     current = unit.persons.all_current_persons()
     labels = unit.records.labels(active)

@@ -50,10 +50,10 @@ FORGET_PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class ReviewedItems:
-    """Items of a proposal that a person has read.
+    """Items of a re-cluster proposal that a person has reviewed.
 
     Args:
-        numbers: the number of each item by fingerprint.
+        numbers: the number of each item by its fingerprint (a hash of the change).
         approved: fingerprints of the approved items.
     """
 
@@ -61,15 +61,15 @@ class ReviewedItems:
     approved: frozenset[str]
 
     def covers(self, part: Settlement) -> bool:
-        """Return whether every change of a part was approved.
+        """Return whether a person approved every change of a part of the plan.
 
         Args:
-            part: a part of a settlement.
+            part: some of the changes of persons that a re-cluster run computed.
         """
         return all(item.fingerprint in self.approved for item in list_items(part))
 
     def get_numbers(self, items: Sequence[ProposalItem]) -> list[int]:
-        """Return the proposal's numbers of those items that it contains.
+        """Return the proposal's numbers of those given items that it contains.
 
         Args:
             items: items, of which the proposal may lack some.
@@ -80,7 +80,7 @@ class ReviewedItems:
 def settle_index(
     unit: ReadUnit, index: Index, config_id: int, day: str, choice: IdChoice = NO_ID_CHOICE
 ) -> Settlement:
-    """Settle the whole index from stored data, without publishing.
+    """Compute the persons of the whole index from stored pairs, unpublished.
 
     Args:
         unit: the transaction.
@@ -100,11 +100,11 @@ def settle_index(
 
 
 def read_reviewed_items(unit: ReadUnit, context: RunContext) -> ReviewedItems | None:
-    """Return the reviewed items of a run's proposal, or None.
+    """Return the reviewed items of a re-cluster run's proposal, or None.
 
     Args:
         unit: the transaction.
-        context: the run.
+        context: the re-cluster run.
     """
     run = context.run
     if run.kind != RunKind.PROPOSAL or run.proposal_id is None:
@@ -119,12 +119,12 @@ def read_reviewed_items(unit: ReadUnit, context: RunContext) -> ReviewedItems | 
 
 
 def hold_unapproved(context: RunContext, config_id: int) -> None:
-    """Hold unapproved items before the new configuration is in force.
+    """Hold a proposal's unapproved items before its configuration is in force.
 
     While the old configuration is in force, such a hold changes nothing.
 
     Args:
-        context: the run.
+        context: the re-cluster run.
         config_id: the new configuration.
     """
     for _ in range(HOLD_ROUNDS):
@@ -146,7 +146,7 @@ def hold_unapproved(context: RunContext, config_id: int) -> None:
 def _find_items_to_hold(
     unit: ReadUnit, context: RunContext, config_id: int, reviewed: ReviewedItems
 ) -> "list[HeldItem]":
-    """Return the items that nobody approved or that a freeze window holds."""
+    """Return proposal items that are unapproved or in a source's freeze window."""
     items = list_items(settle_index(unit, context.index, config_id, context.run.on_date))
     unapproved = [(item, None) for item in items if item.fingerprint not in reviewed.approved]
     return [
@@ -158,7 +158,7 @@ def _find_items_to_hold(
 def _find_frozen_items(
     unit: ReadUnit, items: Sequence[ProposalItem]
 ) -> list[tuple[ProposalItem, tuple[str, set[int]]]]:
-    """Return the items in a freeze window, with its end and sources."""
+    """Return the proposal items in a freeze window, with its end and sources."""
     today = clock.today()
     if not unit.freezes.all():
         return []
@@ -181,7 +181,7 @@ The window is None for an item that was not approved.
 def _hold_items(
     unit: WriteUnit, context: RunContext, held_items: Sequence[HeldItem], reviewed: ReviewedItems
 ) -> None:
-    """Hold items whose published persons have not changed since."""
+    """Hold proposal items whose published persons have not changed since planning."""
     records = {record for item, _ in held_items for record in _collect_records(item)}
     current = unit.persons.current_persons(records)
     for item, window in held_items:
@@ -196,15 +196,15 @@ def _hold_items(
 
 
 def _collect_records(item: ProposalItem) -> set[int]:
-    """Return the records of an item."""
+    """Return the records of a re-cluster proposal's item."""
     return {record for _, group in item.detail["before"] for record in group}
 
 
 def publish_changes(context: RunContext) -> Settlement:
-    """Publish what the configuration in force changes, part by part.
+    """Publish the changes of persons due to the new configuration, in parts.
 
     Args:
-        context: the run.
+        context: the re-cluster run.
 
     Returns:
         The changes of the whole index in the first round.
@@ -238,19 +238,19 @@ def publish_changes(context: RunContext) -> Settlement:
 
 
 def _find_items_to_publish(unit: ReadUnit, context: RunContext) -> tuple[ReviewedItems | None, Settlement]:
-    """Return the reviewed items and the changes of the whole index."""
+    """Return a proposal's reviewed items and the index's unpublished changes."""
     config_id = context.index.config_id(unit)
     settlement = settle_index(unit, context.index, config_id, context.run.on_date, _choose_ids(context))
     return read_reviewed_items(unit, context), settlement
 
 
 def forget_changes(context: RunContext) -> None:
-    """Clear the run's list of changed records.
+    """Clear a re-cluster run's list of records changed meanwhile.
 
     A snapshot taken later contains those changes.
 
     Args:
-        context: the run.
+        context: the re-cluster run.
     """
     while True:
         with context.index.database.read(context.viewer) as unit:
@@ -264,7 +264,7 @@ def forget_changes(context: RunContext) -> None:
 def _publish_parts(
     unit: WriteUnit, context: RunContext, parts: Sequence[Settlement], reviewed: ReviewedItems | None
 ) -> None:
-    """Publish settled parts in which nothing has changed since."""
+    """Publish computed changes of persons whose records have not changed since."""
     run = context.run
     changed = unit.runs.select_changed(run.id, {record for part in parts for record in part.affected_records})
     unchanged = combine_settlements(
@@ -281,7 +281,7 @@ def _publish_parts(
 def _settle_and_publish(
     unit: WriteUnit, context: RunContext, affected_records: Collection[int], reviewed: ReviewedItems | None
 ) -> None:
-    """Settle records again, hold unapproved items and publish the rest."""
+    """Recompute records' persons, hold unapproved changes and publish the rest."""
     run, index, choice = context.run, context.index, _choose_ids(context)
     settlement = plan_settlement(unit, index, affected_records, choice, run.on_date)
     if reviewed is not None:
@@ -301,16 +301,16 @@ def _settle_and_publish(
 
 
 def get_cause(context: RunContext) -> str:
-    """Return the cause of a run's changes in lineage and feed.
+    """Return the cause that lineage and change feed give for a run's changes.
 
     Args:
-        context: the run.
+        context: the re-cluster run.
     """
     return "rollback" if context.run.kind == RunKind.ROLLBACK else "recluster"
 
 
 def _choose_ids(context: RunContext) -> IdChoice:
-    """Return which IDs a run prefers.
+    """Return which enterprise IDs a re-cluster run prefers.
 
     In a rollback each person's ID stays with the records that it held before the proposal.
     """
@@ -319,10 +319,10 @@ def _choose_ids(context: RunContext) -> IdChoice:
 
 
 def release_holds(context: RunContext) -> None:
-    """Release the holds of a rolled-back proposal and settle their records.
+    """Release changes held by a rolled-back proposal and recompute their persons.
 
     Args:
-        context: the run.
+        context: the re-cluster run.
     """
     run = context.run
     with context.index.database.read(context.viewer) as unit:

@@ -59,7 +59,7 @@ class RunView:
 
 @dataclass(slots=True)
 class RunContext:
-    """Context of a run in the process that executes it.
+    """Context of a re-cluster run in the process that executes it.
 
     Args:
         index: the open index, with the matcher that the run puts in force.
@@ -86,11 +86,11 @@ class RunContext:
 
     @property
     def matcher(self) -> Matcher:
-        """The model that the run puts in force."""
+        """The model that the re-cluster run puts in force."""
         return self.index.matcher
 
     def send_heartbeat(self, unit: WriteUnit) -> None:
-        """Record that this process still executes the run.
+        """Record that this process still executes the re-cluster run.
 
         Args:
             unit: the transaction.
@@ -103,16 +103,16 @@ class RunContext:
         self._last_heartbeat = time.monotonic()
 
     def keep_alive(self) -> None:
-        """Send a heartbeat in its own transaction, if one is due.
+        """Send the re-cluster run's heartbeat in a transaction, if due.
 
-        For steps without a transaction.
+        For steps that have no transaction of their own.
         """
         if time.monotonic() - self._last_heartbeat >= self.index.tuning.request.heartbeat_s:
             with self.pace.transaction():
                 pass
 
     def compute(self, compute: Callable[[ReadUnit], Result]) -> Result:
-        """Compute a value from a snapshot while sending heartbeats.
+        """Compute a value from a database snapshot while sending the run's heartbeats.
 
         Args:
             compute: computes the value, in another thread that yields to others.
@@ -131,7 +131,7 @@ class RunContext:
 
 
 def is_alive(run: ReclusterRun) -> bool:
-    """Return whether a live process executes the run, as far as known.
+    """Return whether a live process executes the re-cluster run, as far as known.
 
     Args:
         run: a stored run.
@@ -140,7 +140,7 @@ def is_alive(run: ReclusterRun) -> bool:
 
 
 def begin_run(unit: WriteUnit, viewer: Viewer, matcher: Matcher, run: ReclusterRun) -> ReclusterRun:
-    """Begin a requested run in the caller's transaction.
+    """Begin a requested re-cluster run in the caller's transaction.
 
     Args:
         unit: the transaction.
@@ -171,7 +171,9 @@ def begin_run(unit: WriteUnit, viewer: Viewer, matcher: Matcher, run: ReclusterR
 def new_run_request(
     kind: str, on_date: str, proposal_id: int | None = None, **detail: object
 ) -> ReclusterRun:
-    """Return the request for a run, without what ``begin_run`` fills in.
+    """Create the request for a re-cluster run.
+
+    ``begin_run`` fills in the rest.
 
     Args:
         kind: a ``RunKind``.
@@ -201,7 +203,7 @@ def new_run_request(
 
 
 def take_over_run(unit: WriteUnit, run: ReclusterRun, engine: BatchEngine | None = None) -> ReclusterRun:
-    """Take over an interrupted run for this process.
+    """Take over an interrupted re-cluster run for this process.
 
     Args:
         unit: the transaction.
@@ -223,10 +225,10 @@ def take_over_run(unit: WriteUnit, run: ReclusterRun, engine: BatchEngine | None
 
 
 def detach_worker(context: RunContext) -> None:
-    """Release a run so that another process can resume it.
+    """Release a re-cluster run so that another process can resume it.
 
     Args:
-        context: the run.
+        context: the re-cluster run.
     """
     with context.index.database.write(context.viewer, COMMIT_KIND) as unit:
         if unit.runs.record_heartbeat(context.run.id, context.worker, context.run.beat):
@@ -234,7 +236,7 @@ def detach_worker(context: RunContext) -> None:
 
 
 def require_run(unit: ReadUnit, number: int) -> ReclusterRun:
-    """Return a run by its number.
+    """Return a re-cluster run by its number.
 
     Args:
         unit: the transaction.
@@ -250,7 +252,7 @@ def require_run(unit: ReadUnit, number: int) -> ReclusterRun:
 
 
 def view_run(unit: ReadUnit, run: ReclusterRun) -> RunView:
-    """Return a run as it is shown.
+    """Build the view of a re-cluster run that users are shown.
 
     Args:
         unit: the transaction.
@@ -274,7 +276,9 @@ def view_run(unit: ReadUnit, run: ReclusterRun) -> RunView:
 
 
 def get_engine_name(run: ReclusterRun) -> str:
-    """Return the name of a run's engine; DuckDB for older runs.
+    """Return the scoring engine's name of a re-cluster run.
+
+    DuckDB for runs that name none, which are older.
 
     Args:
         run: a stored run.
@@ -283,6 +287,6 @@ def get_engine_name(run: ReclusterRun) -> str:
 
 
 def _describe_open_run(run: ReclusterRun) -> str:
-    """Return the error text for an open run."""
+    """Return the error text for an unfinished re-cluster run."""
     state = "is under way" if is_alive(run) else "was interrupted: resume or abandon it first"
     return f"re-cluster run {run.id} ({run.stage}) {state}"

@@ -13,7 +13,7 @@ from mpi.service.recluster.recluster_plan import recluster
 
 @dataclass(frozen=True, slots=True)
 class TrialThresholds:
-    """Thresholds to simulate, in bits; None for those in force."""
+    """Match thresholds to simulate, in bits; None for those in force."""
 
     link: float | None = None
     review: float | None = None
@@ -23,7 +23,7 @@ class TrialThresholds:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """Counts of what other thresholds would do.
+    """Counts of what other match thresholds would do.
 
     Args:
         link: the simulated link threshold, in bits.
@@ -55,7 +55,7 @@ class Simulation:
 def simulate_thresholds(
     index: Index, viewer: Viewer, trial: TrialThresholds, progress: Progress = ignore_progress
 ) -> Simulation:
-    """Re-cluster the index with other thresholds, without applying the plan.
+    """Re-cluster the index with other match thresholds, without applying the plan.
 
     Args:
         index: the open index.

@@ -28,16 +28,16 @@ _SELF = 0
 
 @dataclass(frozen=True, slots=True)
 class CandidateQuery:
-    """Query for the candidates of one record.
+    """Query for the records that share a blocking key with one record.
 
     Args:
-        statement: the record's statement.
+        statement: the statement that creates or changes the record.
         packed: the standardized record with its blocking keys.
         source_id: the number of its source.
         config_id: the configuration believed to be in force.
         groups: the visibility groups believed to exist.
-        block_records: most records, on average, that share a key of the record. Above it, the search runs
-            after the write.
+        block_records: most records, on average, that share a blocking key of the record. Above it, the search
+            runs after the write.
     """
 
     statement: Statement
@@ -49,19 +49,19 @@ class CandidateQuery:
 
     @property
     def keys(self) -> list[int]:
-        """The record's blocking keys."""
+        """The blocking keys of the record whose candidates are searched."""
         return keys_from_bytes(self.packed.keys)
 
     @property
     def limit(self) -> int:
-        """Candidate limit. Above it, the search runs after the write.
+        """Number of candidates above which the search runs after the write.
 
-        It counts pairs of a key and a record that shares it.
+        It counts pairs of a blocking key and a record that shares it.
         """
         return self.block_records * (len(self.packed.keys) // STORED_DTYPE.itemsize)
 
     def is_current(self, unit: ReadUnit, index: Index) -> bool:
-        """Return whether the query's configuration and groups are in force.
+        """Return whether the query's configuration and visibility groups still hold.
 
         Args:
             unit: the transaction.
@@ -71,11 +71,11 @@ class CandidateQuery:
 
 
 class ScoredCandidates(NamedTuple):
-    """Candidates that score above the floor.
+    """Candidate records of one record that score above the stored floor.
 
     Args:
-        bits: match weight of each, in bits, from the stored floor up.
-        features: their features; empty if there are many.
+        bits: match weight of each candidate, in bits.
+        features: comparison features of the candidates; empty if there are many.
     """
 
     bits: dict[int, float]
@@ -83,7 +83,7 @@ class ScoredCandidates(NamedTuple):
 
 
 def build_query(index: Index, source_code: str, prepared: Statement) -> CandidateQuery | None:
-    """Return the candidate query of a statement before its write.
+    """Build the candidate query of a record statement before its write.
 
     Args:
         index: the open index.
@@ -110,7 +110,7 @@ def build_query(index: Index, source_code: str, prepared: Statement) -> Candidat
 
 
 def request_candidates(unit: ReadUnit, query: CandidateQuery) -> Callable[[], CandidateRows]:
-    """Request a record's candidates.
+    """Request the records that share a blocking key with a record.
 
     On PostgreSQL the request is pipelined and answered with the next round trip. The list of key segments is
     requested before any segment that may be merged meanwhile, because each statement sees its own moment.
@@ -134,7 +134,7 @@ def request_candidates(unit: ReadUnit, query: CandidateQuery) -> Callable[[], Ca
 def score_candidates(
     unit: ReadUnit, index: Index, query: CandidateQuery, matches: CandidateRows, own_id: int | None
 ) -> ScoredCandidates | None:
-    """Score a record's candidates.
+    """Score the pairs of a record and its candidate matches.
 
     Args:
         unit: any transaction of the index.
@@ -155,7 +155,7 @@ def score_candidates(
 
 
 def score_records(index: Index, packed: PackedRecord, features: Mapping[int, Features]) -> ScoredCandidates:
-    """Score one record against others.
+    """Score one record against others, given by their features.
 
     Args:
         index: the model.
@@ -174,7 +174,7 @@ def score_records(index: Index, packed: PackedRecord, features: Mapping[int, Fea
 
 
 def keys_from_bytes(stored: bytes) -> list[int]:
-    """Convert stored blocking keys to numbers.
+    """Convert stored blocking keys from bytes to numbers.
 
     Args:
         stored: the keys as they are stored.
@@ -186,14 +186,17 @@ def keys_from_bytes(stored: bytes) -> list[int]:
 def _read_features(
     unit: ReadUnit, config_id: int, records: Collection[int], payloads: Mapping[int, bytes]
 ) -> dict[int, Features]:
-    """Return features of records, from given payloads or the store."""
+    """Return comparison features of records: given ones, else the stored ones."""
     features = {record: features_from_bytes(payloads[record]) for record in records if record in payloads}
     missing = [record for record in records if record not in features]
     return features | load_features(unit, config_id, missing) if missing else features
 
 
 def _has_large_block(index: Index, sharing: Collection[tuple[int, int]]) -> bool:
-    """Return whether a block is so large that it must be reported."""
+    """Return whether too many records share one blocking key.
+
+    Such a block is reported to operators, and its search is deferred.
+    """
     sizes = Counter(key for key, _ in sharing)
     return max(sizes.values(), default=0) > min(
         index.settings.block_limits.alarm, index.settings.block_limits.hard

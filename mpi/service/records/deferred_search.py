@@ -28,12 +28,12 @@ PAGE_RECORDS = 50
 def finish_deferred_searches(
     index: Index, viewer: Viewer, is_stopping: Callable[[], bool] = lambda: False
 ) -> int:
-    """Run every deferred search, each in its own transaction.
+    """Run every deferred candidate search, each in its own transaction.
 
     Args:
         index: the open index.
         viewer: who asks.
-        is_stopping: returns whether to leave the rest.
+        is_stopping: returns whether to leave the remaining searches for later.
 
     Returns:
         The number of finished searches.
@@ -58,7 +58,7 @@ def finish_deferred_searches(
 
 
 def _search_and_resolve(unit: WriteUnit, index: Index, record: int) -> None:
-    """Search a record's candidates and resolve it."""
+    """Search a record's candidate matches and assign the record to a person."""
     stored = unit.records.get([record]).get(record)
     if stored is None or stored.state != RecordState.ACTIVE:
         return
@@ -76,7 +76,7 @@ def _search_and_resolve(unit: WriteUnit, index: Index, record: int) -> None:
 
 
 class DeferredSearchWorker:
-    """Thread of a server that runs deferred searches.
+    """Server thread that runs deferred candidate searches of records.
 
     Args:
         index: returns the open index, which another model may replace.
@@ -88,11 +88,11 @@ class DeferredSearchWorker:
         self._thread = threading.Thread(target=self._work, name="pending", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread of deferred candidate searches."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread after the current record."""
+        """Stop the deferred-search thread after the current record."""
         self._stop_requested.set()
         self._thread.join()
 

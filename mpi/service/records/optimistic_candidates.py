@@ -30,7 +30,7 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 @dataclass(frozen=True, slots=True)
 class OptimisticPairs:
-    """Scored pairs of a record as of a moment before its transaction.
+    """Scored pairs of one record, computed before its write transaction.
 
     Args:
         query: the record's query: its content, configuration and groups.
@@ -47,7 +47,7 @@ class OptimisticPairs:
     features: Mapping[int, Features]
 
     def prefetch(self, unit: WriteUnit) -> None:
-        """Pipeline the queries that ``refresh`` reads.
+        """Send the queries that ``refresh`` will read, without waiting for answers.
 
         Args:
             unit: the record's transaction.
@@ -58,7 +58,7 @@ class OptimisticPairs:
         unit.keys.prefetch_records_with_keys(self.query.config_id, self.bits)
 
     def refresh(self, unit: WriteUnit, index: Index) -> Self | None:
-        """Return the pairs as of the transaction.
+        """Return the record's pairs, updated with what others committed meanwhile.
 
         Args:
             unit: the record's transaction, before anything is written.
@@ -95,7 +95,7 @@ class OptimisticPairs:
         return replace(self, bits=unchanged_bits | rescored.bits, features=features | rescored.features)
 
     def get_pairs(self, record: int, changed: Mapping[int, ChangedRecord]) -> KnownPairs:
-        """Return the pairs of what a statement changed.
+        """Return the scored pairs of the record that a statement changed.
 
         Args:
             record: the record's number.
@@ -112,7 +112,7 @@ class OptimisticPairs:
 def find_optimistic_pairs(
     index: Index, viewer: Viewer, source_code: str, prepared: Statement
 ) -> OptimisticPairs | None:
-    """Find and score a record's pairs before its write.
+    """Find and score a record's candidate pairs before its write transaction.
 
     Args:
         index: the open index.
@@ -138,14 +138,14 @@ def find_optimistic_pairs(
 
 
 class _SearchRequests(NamedTuple):
-    """Pipelined requests of a search; each is read once."""
+    """Pending database requests of a candidate search; each is read once."""
 
     read_last_commit: Callable[[], int]
     read_candidates: Callable[[], CandidateRows]
 
 
 def _send_requests(unit: ReadUnit, query: CandidateQuery) -> _SearchRequests:
-    """Send the requests of a search, the last commit first.
+    """Send the database requests of a candidate search, the last commit first.
 
     Later commits are checked again in the transaction.
     """
@@ -157,7 +157,7 @@ def _send_requests(unit: ReadUnit, query: CandidateQuery) -> _SearchRequests:
 def _score_requested(
     unit: ReadUnit, index: Index, query: CandidateQuery, requests: _SearchRequests
 ) -> OptimisticPairs | None:
-    """Read the requests and score the candidates."""
+    """Read the answers of a candidate search and score the candidates."""
     prepared = query.statement
     existing = unit.records.find_by_local_ids(query.source_id, [prepared.local_id]).get(prepared.local_id)
     last_commit = requests.read_last_commit()
@@ -178,7 +178,7 @@ def _score_requested(
 
 
 def _is_pointless(index: Index) -> bool:
-    """Return whether a search before the transaction gains nothing."""
+    """Return whether searching candidates before the write transaction gains nothing."""
     if index.database.is_postgresql:
         # No other writer waits, and the transaction need not repeat the queries.
         return index.store.group_commit.is_uncontended

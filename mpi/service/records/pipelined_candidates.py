@@ -17,11 +17,11 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 @dataclass(frozen=True, slots=True)
 class PipelinedSearch:
-    """Candidate search requested before its transaction wrote the record.
+    """Candidate search requested within the record's transaction before its write.
 
     Args:
         query: the record's query.
-        read_candidates: reads the records that share a key.
+        read_candidates: reads the records that share a blocking key.
     """
 
     query: CandidateQuery
@@ -30,7 +30,7 @@ class PipelinedSearch:
     def get_pairs(
         self, unit: WriteUnit, index: Index, record: int, changed: Mapping[int, ChangedRecord]
     ) -> KnownPairs:
-        """Return the pairs of what a statement changed.
+        """Return the scored pairs of the record that a statement changed.
 
         Args:
             unit: the record's transaction; no record but this one may have changed in it since the request.
@@ -56,9 +56,9 @@ class PipelinedSearch:
 def start_pipelined_search(
     unit: WriteUnit, index: Index, source_code: str, prepared: Statement
 ) -> PipelinedSearch | None:
-    """Request a record's candidates in its transaction.
+    """Request a record's candidate matches in the transaction that writes it.
 
-    If others write too, the search ran before the transaction, for which all wait.
+    If others write at the same time, the search ran before the transaction instead, so that they wait less.
 
     Args:
         unit: the record's transaction, which has written nothing of it yet.

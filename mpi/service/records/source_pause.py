@@ -19,7 +19,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class PauseResult:
-    """Result of pausing or resuming sources.
+    """Result of pausing sources (holding what they send) or resuming them.
 
     Args:
         sources: their codes.
@@ -35,7 +35,7 @@ class PauseResult:
 
 
 def pause(index: Index, viewer: Viewer, source_code: str | None, reason: str = "pause") -> PauseResult:
-    """Hold the future statements of one source, or of all sources.
+    """Pause one or all sources: hold the records that they send.
 
     Args:
         index: the open index.
@@ -64,9 +64,9 @@ def resume(
     reason: str = "resume",
     progress: Progress = ignore_progress,
 ) -> PauseResult:
-    """Let held statements take effect, as if never held.
+    """Resume paused sources: process held records as if never held.
 
-    They count in the order of as-of and receipt.
+    They count in the order of their as-of (time at the source) and receipt.
 
     Args:
         index: the open index.
@@ -112,12 +112,12 @@ def resume(
 
 
 def _require_permission(viewer: Viewer, source_code: str | None) -> None:
-    """Refuse a viewer who may not administer the source."""
+    """Refuse a viewer who may not administer the source to be paused."""
     require_permission(viewer, Action.SOURCE_ADMIN, source_code)
 
 
 def _select_sources(unit: ReadUnit, source_code: str | None) -> list[Source]:
-    """Return the named source, or all that the viewer may see."""
+    """Return the source of a code, or all that the viewer may see."""
     if source_code is not None:
         return [unit.sources.get_by_code(source_code)]
     return [source for source in unit.sources.all() if unit.viewer.may_see(source.code)]

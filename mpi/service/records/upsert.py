@@ -43,7 +43,7 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 
 class Outcome(StrEnum):
-    """What an upsert meant for the record's identity."""
+    """Effect of storing a record on its identity, such as linked or moved."""
 
     CREATED = "created"
     LINKED = "linked"
@@ -58,7 +58,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UpsertResult:
-    """Answer to an upsert.
+    """Answer to the storing of one record.
 
     Args:
         source: code of the record's source.
@@ -84,13 +84,13 @@ class UpsertResult:
     pending: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return the answer to a stored record as plain values for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class WithdrawalResult(UpsertResult):
-    """Answer to a withdrawal.
+    """Answer to the withdrawal of one record.
 
     Args:
         disclosed: number of disclosures due to links that the withdrawal removes; None if the viewer may not
@@ -144,7 +144,9 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
 
 @dataclass(frozen=True, slots=True)
 class _PreparedUpsert:
-    """Upsert prepared outside its transaction, so that others wait less.
+    """Storing of one record, prepared outside its transaction.
+
+    Others wait less that way.
 
     Args:
         index: the open index.
@@ -167,7 +169,7 @@ class _PreparedUpsert:
     large_blocks: BlockTooLargeError | None = None
 
     def execute(self, unit: WriteUnit) -> UpsertResult | DeferredAnswer[UpsertResult]:
-        """Execute the upsert in a transaction, which others may share."""
+        """Store the prepared record in a transaction, which other records may share."""
         index, large, local_id = self.index, self.large_blocks, self.received.record.local_id
         if (stored_answer := find_stored_answer(unit, index)) is not None:
             return _result_from(stored_answer)
@@ -218,7 +220,7 @@ class _PreparedUpsert:
     def _read_result(
         self, requests: "_AnswerRequests", verdict: StatementOutcome, previous_person: int | None
     ) -> UpsertResult:
-        """Return the answer as of the step."""
+        """Return the answer about the record as of its own write."""
         unit, record_id = requests.unit, requests.record_id
         address = (self.source_code, self.received.record.local_id)
         answer = _build_result(requests, address, verdict, previous_person, self.received.issues)
@@ -234,7 +236,7 @@ class _PreparedUpsert:
         return answer
 
     def _read_stored(self, unit: WriteUnit) -> tuple[Source, dict[str, StoredRecord], PipelinedSearch | None]:
-        """Return the source, the stored record and a pipelined search.
+        """Return the source, the stored record and a requested candidate search.
 
         A known source takes one round trip.
         """
@@ -252,7 +254,7 @@ class _PreparedUpsert:
         return source, unit.records.find_by_local_ids(source.id, local_ids), pipelined_search
 
     def _date_statement(self, stored: StoredRecord | None) -> Statement:
-        """Return the statement, dated by its receipt if it has no as-of."""
+        """Return the record statement, dated by its receipt if it has no as-of."""
         record = self.received.record if self.has_as_of else _date_by_receipt(self.received.record, stored)
         # The payload depends on the date, so a new date needs a new statement.
         return (
@@ -265,9 +267,9 @@ class _PreparedUpsert:
 def _is_assertion_current(
     prepared: Statement, verdict: StatementOutcome, stored: StoredRecord | None
 ) -> bool:
-    """Return whether a statement's assertions are about the present.
+    """Return whether what a record asserts of its identity holds now.
 
-    Those of an older statement or of a seal are not.
+    An older statement and a seal assert nothing of the present.
     """
     if verdict is StatementOutcome.UNCHANGED and stored is not None:
         return prepared.as_of >= stored.last_seen
@@ -277,9 +279,12 @@ def _is_assertion_current(
 def _defer_search(
     unit: WriteUnit, index: Index, changed: Mapping[int, ChangedRecord], error: BlockTooLargeError
 ) -> set[int]:
-    """Queue records for a deferred search.
+    """Queue records for a candidate search after this transaction.
 
-    A new record is settled by itself meanwhile; a stored one stays as it was compared before.
+    A new record is a person by itself meanwhile; a stored one stays as it was compared before.
+
+    Returns:
+        The new records, whose persons are computed without a search.
 
     Returns:
         The new records, to be settled without a search.
@@ -399,7 +404,7 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
 
 
 def _result_from(stored_answer: Mapping[str, Any]) -> UpsertResult:
-    """Return the stored answer of an earlier call."""
+    """Restore the answer to an upsert from its stored form."""
     issues = tuple(QualityIssue(**issue) for issue in stored_answer["issues"])
     values = {
         **stored_answer,
@@ -411,7 +416,7 @@ def _result_from(stored_answer: Mapping[str, Any]) -> UpsertResult:
 
 
 def _require_record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
-    """Return a record that the viewer may know of."""
+    """Return a source's record by local ID; refuse one hidden from the viewer."""
     source = unit.sources.get_by_code(source_code)
     record = find_visible_records(unit, source.id, [local_id]).get(local_id)
     if record is None:
@@ -430,7 +435,7 @@ def _choose_version(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
 
 
 def _is_home_confidential(unit: ReadUnit, record: StoredRecord, canonical: CanonicalRecord) -> bool:
-    """Return whether the viewer may not know where the child lives."""
+    """Return whether the viewer may not know where the record's child lives."""
     if unit.viewer.sources is not None:
         # A viewer limited to named sources reads only their records.
         return False
@@ -451,16 +456,16 @@ def _date_by_receipt(record: CanonicalRecord, stored: StoredRecord | None) -> Ca
 
 
 def _record_ids(existing: Mapping[str, StoredRecord]) -> set[int]:
-    """Return the numbers of stored records."""
+    """Return the record numbers of stored records."""
     return {record.id for record in existing.values()}
 
 
 class _AnswerRequests:
-    """Pipelined requests for an upsert's answer, as of the step.
+    """Pending database requests for the answer to a record's upsert.
 
     Args:
         unit: the upsert's transaction.
-        record_id: the record.
+        record_id: the stored record.
     """
 
     def __init__(self, unit: WriteUnit, record_id: int) -> None:
@@ -476,7 +481,7 @@ def _build_result(
     previous_person: int | None,
     issues: tuple[QualityIssue, ...],
 ) -> UpsertResult:
-    """Return the answer to an upsert."""
+    """Build the answer to a record's upsert."""
     source, local_id = address
     unit, record_id, holder = requests.unit, requests.record_id, requests.read_holder()
     if verdict in (StatementOutcome.SEALED, StatementOutcome.REFUSED):
@@ -523,7 +528,7 @@ def _build_result(
 
 
 def _visible_task_keys(requests: _AnswerRequests) -> tuple[str, ...]:
-    """Return keys of a record's visible identity tasks."""
+    """Return keys of review tasks about a record that the viewer may see."""
     unit, tasks = (
         requests.unit,
         [task for task in requests.read_tasks() if task.kind in (PAIR, CLAIM, OVERLAY_TASK)],
@@ -549,7 +554,7 @@ def _choose_outcome(
     is_alone: bool,
     has_tasks: bool,
 ) -> Outcome:
-    """Return what an upsert meant for the record's identity."""
+    """Return how storing a record affected its identity."""
     if verdict is StatementOutcome.HISTORY:
         return Outcome.HISTORY
     if previous_person == current_person:
