@@ -25,7 +25,7 @@ need.
 
 
 def build_app(arguments: Sequence[str]) -> typer.Typer:
-    """Build the application with the called command, or with all commands.
+    """Build the command-line application with the called command, or all commands.
 
     Args:
         arguments: command line without the program name; its first word may be a command.
@@ -44,7 +44,7 @@ def _describe_commands() -> None:
 
 
 def main() -> None:
-    """Run the command line; print an error and exit with 1."""
+    """Run the training command line; print an error and exit with 1."""
     try:
         build_app(sys.argv[1:])()
     except MpiError as error:

@@ -48,7 +48,7 @@ def find_candidate_pairs(records: Records, blocking: BlockingSpec) -> pa.Table:
 
 
 def join_candidate_pairs(connection: duckdb.DuckDBPyConnection, blocking: BlockingSpec) -> pa.Table:
-    """Find candidate pairs in DuckDB, without the secret of an index.
+    """Find pairs of records that share a blocking key, in DuckDB alone.
 
     An index joins on keyed hashes, so that its keys reveal nothing about a person. Training stores no
     key, so DuckDB computes keys from the feature table and joins on its own hash of the key text. The
@@ -141,12 +141,12 @@ def rank_rules_by_contribution(
 
 
 def _count_pairs(counts: Mapping[int, float], included: int, excluded: int = 0) -> float:
-    """Count pairs of any wanted rule and of no excluded rule."""
+    """Count pairs of any included blocking rule and of no excluded rule."""
     return sum(count for rules, count in counts.items() if rules & included and not rules & excluded)
 
 
 def _keys_sql(number: int, rule: BlockingRule) -> str:
-    """Build SQL for the keys of one blocking rule.
+    """Build SQL for the blocking keys of one rule.
 
     The query returns rule, key text and record. A part with several values makes several keys.
     """
@@ -159,7 +159,7 @@ def _keys_sql(number: int, rule: BlockingRule) -> str:
 
 
 def _values_sql(part: BlockingPart) -> str:
-    """Build SQL for a part's distinct values, as ``BlockingPart.reader`` reads them."""
+    """Build SQL for a blocking-rule part's distinct values, as ``BlockingPart.reader`` reads them."""
     lists = [
         f"coalesce({column}, [])" if column in LIST_COLUMNS else f"[{column}::VARCHAR]"
         for column in part.columns

@@ -73,7 +73,10 @@ def standardize_table(
 
 
 def _split_ordinary_rows(raw: pa.Table) -> tuple[Indices, Indices]:
-    """Return positions of rows standardized by column, and of unusual rows."""
+    """Return positions of rows to standardize by column, and of unusual rows.
+
+    Unusual rows have a rarely sent field, or an overlong or unusable value.
+    """
     is_unusual = np.zeros(len(raw), dtype=np.bool_)
     for name in raw.column_names:
         if name in RARE_FIELDS:
@@ -86,7 +89,7 @@ def _split_ordinary_rows(raw: pa.Table) -> tuple[Indices, Indices]:
 
 
 def _standardize(raw: pa.Table, values_per_task: int, pool: Executor | None) -> pa.Table:
-    """Standardize ordinary rows by column and unusual rows as a whole."""
+    """Standardize ordinary rows by column, and unusual rows one by one."""
     ordinary, unusual = _split_ordinary_rows(raw)
     received = clock.now()
     positioned = raw.append_column("place", pa.array(np.arange(len(raw))))
@@ -102,7 +105,7 @@ def _standardize(raw: pa.Table, values_per_task: int, pool: Executor | None) -> 
 
 
 class _ColumnBuilder:
-    """Feature columns of one table, built group by group."""
+    """Feature columns of one table, built by groups of fields."""
 
     def __init__(self, raw: pa.Table, received: datetime, values_per_task: int) -> None:
         self._values_per_task = values_per_task
@@ -114,7 +117,7 @@ class _ColumnBuilder:
         self._refused = np.zeros(self._length, dtype=np.bool_)
 
     def add_groups(self, groups: Iterable[FieldGroup], pool: Executor | None) -> None:
-        """Build the columns of all given field groups at once."""
+        """Build the feature columns of all given field groups at once."""
         started = []
         for group in groups:
             first_rows, combination = self._find_distinct(group)
@@ -130,7 +133,7 @@ class _ColumnBuilder:
                 self._store(pa.concat_tables([wait() for wait in tasks]), combination)
 
     def build_features(self, ids: Indices) -> pa.Table:
-        """Return all feature columns of the rows that no group refused."""
+        """Return all feature columns of the rows that passed every field check."""
         if not self._length:
             return _SCHEMA.empty_table()
         accepted = pa.array(~self._refused)
@@ -145,12 +148,12 @@ class _ColumnBuilder:
         return _SCHEMA.field(name).type
 
     def _build_task(self, group: FieldGroup, rows: Indices) -> _Task:
-        """Build the task that standardizes the given rows of a group."""
+        """Build the task that standardizes given rows of a field group."""
         values = {name: self._read_column(name, group).take(rows) for name in group.fields}
         return group.name, self._received, pa.table(values)
 
     def _store(self, results: pa.Table, combination: Indices) -> None:
-        """Store a group's results for all rows."""
+        """Store a field group's standardized values for all rows."""
         rows = pa.array(combination)
         self._refused |= results[REFUSED_COLUMN].combine_chunks().take(rows).to_numpy(zero_copy_only=False)
         for name in results.column_names:
@@ -158,7 +161,7 @@ class _ColumnBuilder:
                 self._columns[name] = results[name].combine_chunks().take(rows)
 
     def _read_column(self, name: str, group: FieldGroup) -> pa.Array:
-        """Return a raw field or an earlier group's column.
+        """Return a raw field, or a column of an earlier field group.
 
         Values are null in rows that the group does not read.
         """
@@ -174,7 +177,7 @@ class _ColumnBuilder:
         return nulls if required is None else pc.if_else(required.is_valid(), column, nulls)
 
     def _find_distinct(self, group: FieldGroup) -> tuple[Indices, Indices]:
-        """Return one row per distinct field combination, and each row's combination."""
+        """Return distinct combinations of field values, and each row's combination."""
         codes, combinations = np.zeros(self._length, dtype=np.int64), 1
         for name in group.fields:
             field_codes, width = self._encode(name, group)
@@ -186,7 +189,7 @@ class _ColumnBuilder:
         return first_rows, combination
 
     def _encode(self, name: str, group: FieldGroup) -> tuple[Indices, int]:
-        """Encode a field's values as integers, with their count."""
+        """Encode a field's values as integers; return them with their count."""
         key = f"{name}/{group.required_field or group.trivial_pattern or ''}"
         if key not in self._codes:
             encoded = self._read_column(name, group).dictionary_encode()
@@ -206,14 +209,14 @@ def _combine_columns(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
 
 
 def _start_tasks(tasks: Iterable[_Task], pool: Executor | None) -> list[Callable[[], pa.Table]]:
-    """Start tasks; each returned function waits for one result."""
+    """Start standardization tasks; each returned function waits for one result."""
     if pool is None:
         return [partial(_run_task, *task) for task in tasks]
     return [pool.submit(_run_task, *task).result for task in tasks]
 
 
 def _run_task(name: str, received: datetime, values: pa.Table) -> pa.Table:
-    """Standardize distinct values of a group, or whole rows without one."""
+    """Standardize distinct values of one field group, or whole rows if none."""
     if not name:
         return _standardize_rows(values)
     group = find_group(name)
@@ -236,7 +239,7 @@ def _read_values(group: FieldGroup, values: Values, received: datetime) -> Seque
 
 
 def _standardize_rows(rows: pa.Table) -> pa.Table:
-    """Standardize unusual rows one record at a time."""
+    """Standardize rows with unusual values one record at a time."""
     raw_rows = [
         RecordRow(
             row.pop(SOURCE_COLUMN), {name: value for name, value in row.items() if value is not None}, {}

@@ -20,7 +20,7 @@ _NO_LAYOUTS: Mapping[str, FileLayout] = {}
 
 @dataclass(frozen=True, slots=True)
 class CurrentRecords:
-    """Records as an index would compare them.
+    """Standardized records of the data, as an index would compare them.
 
     Args:
         features: ``unique_id`` (the position of the row over all files) and all feature columns, shared
@@ -58,7 +58,7 @@ def _read_one_by_one(paths: Sequence[Path], layouts: Mapping[str, FileLayout]) -
     local_ids: list[str | None] = []
 
     def collect_rows() -> Iterator[RecordRow]:
-        """Yield all rows and collect their sources and local IDs."""
+        """Yield all rows, and collect their sources and local IDs."""
         for path in paths:
             for row in read_rows_by_layout(path, layouts) or read_rows(path):
                 sources.append(row.source)
@@ -74,7 +74,7 @@ def _read_one_by_one(paths: Sequence[Path], layouts: Mapping[str, FileLayout]) -
 
 
 def _build_current_records(features: pa.Table, sources: pa.Array, local_ids: pa.Array) -> CurrentRecords:
-    """Build the records from features and the labels of all rows."""
+    """Build the standardized records from features and the labels of all rows."""
     ids = features["unique_id"].sort()
     names = {"unique_id": ids, SOURCE_COLUMN: sources.take(ids), _LOCAL_ID: local_ids.take(ids)}
     return CurrentRecords(remove_shared_values_from_table(features), pa.table(names))

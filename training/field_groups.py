@@ -54,7 +54,7 @@ _HELPER_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class FieldGroup:
-    """Feature columns that depend on the same fields.
+    """Feature columns that are standardized together from the same raw fields.
 
     Args:
         name: name of the group.
@@ -75,27 +75,27 @@ class FieldGroup:
 
     @property
     def column_types(self) -> dict[str, pa.DataType]:
-        """Type of each output column."""
+        """Arrow type of each feature column that the group makes."""
         return {name: _FEATURE_TYPES.get(name, _HELPER_TYPES.get(name)) for name in self.outputs}
 
     @property
     def null_row(self) -> tuple[None, ...]:
-        """Output values of a refused record."""
+        """Feature values of a record that validation refuses."""
         return (None,) * len(self.outputs)
 
 
 def find_group(name: str) -> FieldGroup:
-    """Return the field group with the given name."""
+    """Return the group of raw fields with a given name."""
     return _GROUPS_BY_NAME[name]
 
 
 def _read_as_of(values: Values, received: datetime) -> Sequence[object]:
-    """Read the day of ``as_of``."""
+    """Standardize the day of ``as_of``, when a record was true."""
     return (parse_as_of(values[0], received)[:10],)
 
 
 def _read_first_name(values: Values, _: datetime) -> Sequence[object]:
-    """Read the columns of the first name."""
+    """Standardize a first name to its feature columns."""
     text = parse_text("first_name", values[0])
     name = parse_given_name(text)
     name_roots = tuple(sorted(add_formal_names(frozenset(name.forms))))
@@ -104,24 +104,24 @@ def _read_first_name(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_last_name(values: Values, _: datetime) -> Sequence[object]:
-    """Read the columns of the last name."""
+    """Standardize a last name to its feature columns."""
     name = choose_surname(parse_text("first_name", values[0]), parse_text("last_name", values[1]))
     return name.name, name.tokens or None, (name.name,) if name.name else None, name.suffix
 
 
 def _read_middle_name(values: Values, _: datetime) -> Sequence[object]:
-    """Read the columns of the middle name."""
+    """Standardize a middle name to its feature columns."""
     name = parse_middle_name(parse_text("middle_name", values[0]))
     return name.name, name.name[0] if name.name else None, name.suffix
 
 
 def _read_name_suffix(values: Values, _: datetime) -> Sequence[object]:
-    """Read the name suffix."""
+    """Standardize a name suffix such as Jr."""
     return (parse_suffix(parse_text("suffix", values[0])),)
 
 
 def _read_birth_date(values: Values, _: datetime) -> Sequence[object]:
-    """Read the columns of the birth date."""
+    """Standardize a birth date to its feature columns."""
     day, quality, as_of = values
     record = CanonicalRecord(
         _DUMMY_LOCAL_ID,
@@ -134,12 +134,12 @@ def _read_birth_date(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_sex(values: Values, _: datetime) -> Sequence[object]:
-    """Read the sex."""
+    """Standardize a sex code."""
     return (codes.parse_sex(parse_text("sex", values[0])),)
 
 
 def _read_numbers(values: Values, _: datetime) -> Sequence[object]:
-    """Read the tokens of SSN and identifiers."""
+    """Convert SSN and identifiers to keyed tokens."""
     ssn, last4, cell = values
     identifiers, ssns = list_items.build_identifiers(cell)
     sealed = tokenize_ssn(parse_text("ssn", ssn), parse_text("ssn_last4", last4), ssns, KEYED_HASH)
@@ -154,7 +154,7 @@ def _read_numbers(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_home(values: Values, _: datetime) -> Sequence[object]:
-    """Read the columns of the addresses."""
+    """Standardize addresses to their feature columns."""
     *address_values, relationship = values
     fields = {
         name: value for name, value in zip(_ADDRESS_FIELDS, address_values, strict=True) if value is not None
@@ -179,17 +179,17 @@ def _read_home(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_phone(values: Values, _: datetime) -> Sequence[object]:
-    """Read the phone numbers."""
+    """Standardize phone numbers."""
     return (parse_phones(parse_text("phone", values[0])) or None,)
 
 
 def _read_email_address(values: Values, _: datetime) -> Sequence[object]:
-    """Read the e-mail address."""
+    """Standardize an e-mail address."""
     return (parse_email(parse_text("email", values[0])),)
 
 
 def _read_guardians(values: Values, _: datetime) -> Sequence[object]:
-    """Read the columns of the guardians."""
+    """Standardize guardians' names to their feature columns."""
     fields = {name: value for name, value in zip(_GUARDIAN_FIELDS, values, strict=True) if value is not None}
     guardians = list_items.build_dated_items("guardians", Guardian, fields)
     names = build_guardian_names(guardians)
@@ -198,14 +198,14 @@ def _read_guardians(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_households(values: Values, _: datetime) -> Sequence[object]:
-    """Read the household IDs."""
+    """Standardize household IDs."""
     cell, source = values
     household_tokens = normalize_household_ids(parse_scalars("household_ids", cell), str(source))
     return household_tokens or None, str(source) if household_tokens else None
 
 
 def _read_birth_place(values: Values, _: datetime) -> Sequence[object]:
-    """Read the birth place."""
+    """Standardize a birth place."""
     city, state, country = map(parse_text, _BIRTH_PLACE_FIELDS, values)
     return (
         format_birth_place(
@@ -215,7 +215,7 @@ def _read_birth_place(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_multiple_birth(values: Values, _: datetime) -> Sequence[object]:
-    """Read whether the birth was multiple."""
+    """Standardize whether the birth was multiple."""
     return (parse_multiple_birth(values[0])[0],)
 
 

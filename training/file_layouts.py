@@ -34,7 +34,7 @@ FormatOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class FileLayout:
-    """How to read the file of one source.
+    """Mapping and format with which to read the file of one source.
 
     Args:
         mapping: mapping of its columns to canonical fields; None if it needs none.
@@ -48,7 +48,7 @@ class FileLayout:
 def read_layouts(
     paths: Sequence[Path], mappings: Sequence[str], formats: Sequence[str]
 ) -> dict[str, FileLayout]:
-    """Read the layout options of the command line.
+    """Read which mapping and format each data file has, from options.
 
     Args:
         paths: the data files.

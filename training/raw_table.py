@@ -22,7 +22,7 @@ _BLOCK_BYTES = 16_000_000
 
 
 def read_raw_table(paths: Iterable[Path]) -> pa.Table | None:
-    """Read the rows of canonical files, in order.
+    """Read the rows of files with canonical columns, in order.
 
     Returns:
         The canonical columns that any file has, and ``source``; missing or empty values are null. None
@@ -38,7 +38,7 @@ def read_raw_table(paths: Iterable[Path]) -> pa.Table | None:
 
 
 def _add_source_column(table: pa.Table, stem: str) -> pa.Table:
-    """Add the source column, or fill its missing values."""
+    """Add a column that names each row's source, or fill its gaps."""
     if SOURCE_COLUMN not in table.column_names:
         return table.append_column(SOURCE_COLUMN, pa.array([stem] * len(table), pa.string()))
     position = table.column_names.index(SOURCE_COLUMN)

@@ -31,7 +31,7 @@ class ArrowFeatures(Mapping[int, Features]):
         self._preloaded: dict[int, Features] = {}
 
     def preload(self, numbers: Collection[int]) -> None:
-        """Decode these records together and forget earlier ones.
+        """Decode several records together and forget those decoded before.
 
         Decoding together costs a fraction of decoding one by one.
         """

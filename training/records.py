@@ -88,7 +88,7 @@ def standardize_in_parallel(rows: Iterable[RecordRow], count: int | None = None)
 
 
 def remove_shared_values(records: Iterable[tuple[int, Features]]) -> list[tuple[int, Features]]:
-    """Remove shared values, as a re-cluster with fresh lists does.
+    """Remove values that many people share, as a re-cluster does.
 
     Args:
         records: all records of the index, with IDs; no value removed from them.
@@ -117,7 +117,7 @@ def standardize_rows(rows: Sequence[RecordRow]) -> list[Features | None]:
 
 
 def _split_into_chunks(rows: Iterable[RecordRow]) -> Iterator[list[RecordRow]]:
-    """Split rows into chunks for the processes."""
+    """Split rows into chunks for the worker processes."""
     source = iter(rows)
     while chunk := list(islice(source, _CHUNK_ROWS)):
         yield chunk
@@ -144,7 +144,7 @@ def _read_parquet(path: Path) -> Iterator[Mapping[str, object]]:
 
 
 def _check_columns(path: Path, row: Mapping[str, object], extra_columns: Sequence[str]) -> None:
-    """Refuse unknown columns and missing extra columns."""
+    """Refuse a row with unknown columns or without the expected extra columns."""
     allowed = {*SENT_FIELDS, SOURCE_COLUMN, *extra_columns}
     unknown = [str(name) for name in row if name not in allowed]
     if unknown:

@@ -20,7 +20,7 @@ from training.records import KEYED_HASH
 
 
 def remove_shared_values_from_table(features: pa.Table) -> pa.Table:
-    """Remove shared values from a feature table, as a re-cluster does.
+    """Remove values that many people share from a feature table.
 
     Args:
         features: features of all records of the index, no value removed from them; with ``unique_id``.
@@ -44,7 +44,7 @@ def remove_shared_values_from_table(features: pa.Table) -> pa.Table:
 
 
 def _remove_values(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> pa.Table:
-    """Remove shared values from the records that have one."""
+    """Remove values that many people share from the records with one."""
     values: dict[str, list[str]] = {}
     for kind, value in connection.execute("FROM shared").fetchall():
         values.setdefault(kind, []).append(value)

@@ -87,7 +87,7 @@ def build_acceptance_rows(
 
 
 def _sim_state_rows(result: Evaluation) -> list[AcceptanceRow]:
-    """Build the rows of the set ``sim_state_100k``."""
+    """Build the acceptance rows of the public set ``sim_state_100k``."""
     line = _find_method(result, "operational")
     rows = [
         _at_least_row(
@@ -111,7 +111,7 @@ def _sim_state_rows(result: Evaluation) -> list[AcceptanceRow]:
 
 
 def _simulated_rows(result: Evaluation) -> list[AcceptanceRow]:
-    """Build the rows of the simulated state."""
+    """Build the acceptance rows of the evaluation's own simulated state."""
     line, exact = _find_method(result, "operational"), result.lines[0]
     if line.schools is None or exact.schools is None:
         return _review_rows(result)
@@ -125,7 +125,7 @@ def _simulated_rows(result: Evaluation) -> list[AcceptanceRow]:
 
 
 def _review_rows(result: Evaluation) -> list[AcceptanceRow]:
-    """Build the rows about clerical review."""
+    """Build an evaluated set's acceptance rows about clerical review."""
     name, tasks = result.name, result.tasks
     same = tasks.same.value
     return [
@@ -142,7 +142,7 @@ def _review_rows(result: Evaluation) -> list[AcceptanceRow]:
 
 
 def _find_method(result: Evaluation, way: str) -> MethodEvaluation:
-    """Return the result of the named method."""
+    """Return a linkage method's result within an evaluation."""
     return next(line for line in result.lines if line.way == way)
 
 
@@ -153,14 +153,14 @@ def _best_splink(result: Evaluation, measure: Callable[[MethodEvaluation], float
 
 
 def _at_least_row(criterion: str, splink: float | None, measured: float, bar: float) -> AcceptanceRow:
-    """Build a row whose value must reach a lower bar."""
+    """Build an acceptance row whose measured value must reach a minimum."""
     return AcceptanceRow(
         what=criterion, splink=splink, measured=measured, reach=f"at least {bar}", kept=measured >= bar
     )
 
 
 def _at_most_row(criterion: str, splink: float | None, measured: float, bar: float) -> AcceptanceRow:
-    """Build a row whose value must not exceed an upper bar."""
+    """Build an acceptance row whose measured value must not exceed a maximum."""
     return AcceptanceRow(
         what=criterion, splink=splink, measured=measured, reach=f"at most {bar}", kept=measured <= bar
     )

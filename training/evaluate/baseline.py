@@ -94,12 +94,12 @@ def connect_pairs(records: Records, pairs: pa.Table, threshold: float) -> Cluste
 
 
 def _filled_columns(table: pa.Table) -> set[str]:
-    """Return the columns that have any value."""
+    """Return the columns of a table that have any value."""
     return {name for name in table.column_names if table[name].null_count < len(table)}
 
 
 def _build_settings(table: pa.Table) -> SettingsCreator:
-    """Build Splink's tutorial settings for the filled columns."""
+    """Build Splink's tutorial settings for a table's filled columns."""
     comparisons = {
         "given": library.NameComparison("given").configure(term_frequency_adjustments=True),
         "surname": library.NameComparison("surname").configure(term_frequency_adjustments=True),
@@ -125,7 +125,7 @@ def _select_usable_rules(rules: Iterable[tuple[str, ...]], present: set[str]) ->
 
 
 def _train(linker: Linker, present: set[str]) -> None:
-    """Train Splink as its tutorial does."""
+    """Train a plain Splink model as Splink's tutorial does."""
     training = linker.training
     named = [name for name in ("given", "surname", "birth_date") if name in present]
     training.estimate_probability_two_random_records_match([block_on(*named)], recall=0.7)
@@ -136,7 +136,7 @@ def _train(linker: Linker, present: set[str]) -> None:
 
 
 def _to_row(features: Features) -> Iterable[str | None]:
-    """Return the compared values of a record."""
+    """Return the values of a record that the plain Splink baseline compares."""
     home = features.addresses[0] if features.addresses else None
     return (
         features.given,

@@ -92,7 +92,7 @@ def run(
 
 
 def _read_files(data: list[Path], truth_column: str) -> Dataset:
-    """Read files, or a saved state, as a dataset."""
+    """Read record files, or a saved simulated state, as an evaluation dataset."""
     if len(data) == 1 and is_saved_state(data[0]):
         return load_saved_state(data[0])
     rows = [row for path in data for row in read_rows(path, (truth_column,))]
@@ -102,7 +102,7 @@ def _read_files(data: list[Path], truth_column: str) -> Dataset:
 
 
 def _select_sets(suite: str, only: list[str] | None) -> tuple[str, ...]:
-    """Return the wanted sets of the suite."""
+    """Return the evaluation sets that the command line asks for."""
     if suite != "dev":
         raise TrainingError(f"there is no suite {suite!r}; there is 'dev'")
     unknown_sets = [name for name in only or () if name not in _SUITE_SETS]
@@ -114,7 +114,7 @@ def _select_sets(suite: str, only: list[str] | None) -> tuple[str, ...]:
 def _load_sets(
     model: MatchModel, wanted_sets: tuple[str, ...], folder: Path
 ) -> Iterator[tuple[MatchModel, Dataset]]:
-    """Yield each wanted set with the model to evaluate."""
+    """Yield each wanted evaluation set with the model to evaluate on it."""
     for development_set in DEVELOPMENT_SETS:
         if development_set.name in wanted_sets:
             dataset = development_set.load_dataset(folder)
@@ -132,7 +132,7 @@ def _load_sets(
 
 
 def _run_stress_set(model: MatchModel, folder: Path) -> StressResult:
-    """Evaluate the model on the stress set."""
+    """Evaluate the model on simulated strangers of one name and birth date."""
     stress = build_stress_set(STRESS_CHILDREN, STRESS_PAIRS, load_name_book(folder / _NAME_TABLES))
     return judge_stress_set(
         partition_records(score_records(model, stress.dataset.records), model.thresholds), stress
@@ -140,7 +140,7 @@ def _run_stress_set(model: MatchModel, folder: Path) -> StressResult:
 
 
 def _load_ablation_set(suite: str | None, data: list[Path], truth_column: str) -> Dataset:
-    """Load the dataset of the ablation."""
+    """Load the dataset on which parts of the model are left out."""
     if suite is None:
         return _read_files(data, truth_column)
     return simulate_dataset(ABLATED_RECORDS, data[0] / _NAME_TABLES)
@@ -152,7 +152,7 @@ def _print_tables(
     ablation_rows: list[AblationRow],
     acceptance: list[AcceptanceRow],
 ) -> None:
-    """Print all results as tables."""
+    """Print all results of an evaluation as tables."""
     console = Console()
     for result in results.values():
         tables.print_evaluation(console, result)
@@ -165,7 +165,7 @@ def _print_tables(
 
 
 def _exit_if_biased(bias_lines: list[str]) -> None:
-    """Print bias lines and exit, if there are any."""
+    """Print where groups of children fare worse, and exit with an error."""
     for line in bias_lines:
         sys.stderr.write(f"bias past the gap: {line}\n")
     if bias_lines:

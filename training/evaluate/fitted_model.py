@@ -14,7 +14,7 @@ from training.record_table import Records
 
 
 def fit_and_load_model(name: str, records: Records) -> MatchModel:
-    """Fit a model and load the written folder, as an index would."""
+    """Fit a model and load its written folder, as an index would."""
     fitted = fit(records)
     with tempfile.TemporaryDirectory() as folder:
         write_model(

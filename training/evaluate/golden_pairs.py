@@ -19,7 +19,7 @@ PAIRS_FILE = Path("hardcases") / "hard_cases.csv"
 
 @dataclass(frozen=True, slots=True)
 class GoldenResult:
-    """Number of golden pairs decided as expected.
+    """Number of golden pairs, which have known answers, decided as expected.
 
     Args:
         pairs: number of golden pairs.
@@ -46,7 +46,7 @@ def _run_program(data: Path) -> str:
 
 
 def decide_golden_pairs(data: Path, run_program: Callable[[Path], str] = _run_program) -> GoldenResult:
-    """Decide each golden pair in its own index with the shipped model.
+    """Decide each pair with a known answer in its own index.
 
     Args:
         data: the suite's folder, which holds ``hardcases/hard_cases.csv``.

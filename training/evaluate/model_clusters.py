@@ -31,7 +31,7 @@ Clusters = dict[int, int]
 
 @dataclass(frozen=True, slots=True)
 class ModelPartition:
-    """Clusters and review tasks that a partition makes of the records.
+    """Clusters and review tasks into which a model divides the records.
 
     Args:
         clusters: record ID to cluster.
@@ -77,7 +77,7 @@ class ScoredRecords:
 
 
 def score_records(model: MatchModel, records: Records) -> ScoredRecords:
-    """Block the records and score the candidate pairs."""
+    """Find the candidate pairs of records by blocking, and score them."""
     pairs = find_candidate_pairs(records, model.blocking)
     with tempfile.TemporaryDirectory() as folder:
         weighted = score_pairs(model, records, pairs, MIN_CANDIDATE_BITS, ScoringResources(Path(folder)))
@@ -122,7 +122,7 @@ def split_into_components(
     priors: SourcePairPriors = MODEL_PRIORS,
     batch_pieces: int = BATCH_PIECES,
 ) -> Iterator[Component]:
-    """Yield the components of several records, with all their weights.
+    """Yield connected components of several records, with all their pair weights.
 
     Args:
         scored: the scored records.
@@ -148,7 +148,7 @@ def group_by_cluster(clusters: Mapping[_Member, object]) -> dict[object, list[_M
 
 
 def _build_component(scored: ScoredRecords, piece: UnscoredComponent, priors: SourcePairPriors) -> Component:
-    """Build a component with the weights of all its pairs."""
+    """Build a connected component with the weights of all its pairs."""
     weights = {
         ends: priors.shift_weight(*ends, scored.weight(*ends)) for ends in combinations(piece.records, 2)
     }

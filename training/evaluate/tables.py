@@ -32,7 +32,7 @@ def print_evaluation(console: Console, result: Evaluation) -> None:
 
 
 def print_stress_result(console: Console, stress: StressResult) -> None:
-    """Print the result of the stress set in one line."""
+    """Print in one line how look-alike strangers were linked and reviewed."""
     console.print(
         f"strangers of one name and birth date: {stress.pairs:,} pairs ({stress.hispanic:,} Hispanic), "
         f"linked {_format_estimate(stress.linked)}, {stress.reviewed:,} for review, the rest apart"
@@ -58,7 +58,7 @@ def print_acceptance(console: Console, rows: list[AcceptanceRow]) -> None:
 
 
 def _print_children(console: Console, lines: tuple[MethodEvaluation, ...]) -> None:
-    """Print links of relatives and of schools."""
+    """Print how relatives and the schools of children in care were linked."""
     table = Table("way", "relatives linked", "of", "schools found", "precision", "false", title="children")
     for line in lines:
         relatives, schools = line.relatives, line.schools
@@ -75,7 +75,7 @@ def _print_children(console: Console, lines: tuple[MethodEvaluation, ...]) -> No
 
 
 def _print_review(console: Console, result: Evaluation) -> None:
-    """Print clerical review and blocking."""
+    """Print an evaluated set's clerical-review and blocking results."""
     tasks, blocking = result.tasks, result.blocking
     first_load, new_records = _format_estimate(tasks.of_records), _format_estimate(result.arriving)
     same, held_share = _format_estimate(tasks.same), _format_estimate(tasks.held)
@@ -96,7 +96,7 @@ def _print_review(console: Console, result: Evaluation) -> None:
 
 
 def _print_errors(console: Console, result: Evaluation) -> None:
-    """Print the errors by kind."""
+    """Print an evaluated set's false and missed pairs by kind."""
     table = Table("error", "kind", "pairs", title=f"{result.name}: errors by kind")
     for error, kinds in result.errors.items():
         for kind, count in kinds.items():
@@ -105,7 +105,7 @@ def _print_errors(console: Console, result: Evaluation) -> None:
 
 
 def _print_bias(console: Console, rows: list[BiasRow]) -> None:
-    """Print the bias table."""
+    """Print error and review rates by group of children."""
     table = Table(
         "", "group", "children", "missed links", "records falsely linked", "in review", title="bias"
     )
@@ -116,7 +116,7 @@ def _print_bias(console: Console, rows: list[BiasRow]) -> None:
 
 
 def _print_calibration(console: Console, result: Evaluation) -> None:
-    """Print the calibration table."""
+    """Print expected and observed match shares by weight."""
     table = Table("bits from", "pairs", "expected", "observed", title=f"{result.name}: calibration")
     for row in result.buckets:
         table.add_row(f"{row.low:+}", f"{row.pairs:,}", f"{row.expected:.4f}", _format_estimate(row.observed))
@@ -129,5 +129,5 @@ def _print_calibration(console: Console, result: Evaluation) -> None:
 
 
 def _format_estimate(estimate: IntervalEstimate) -> str:
-    """Format a value with its interval."""
+    """Format an estimated value with its 95 % interval."""
     return f"{estimate.value:.4f} ({estimate.low:.4f}-{estimate.high:.4f})"

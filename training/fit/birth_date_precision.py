@@ -32,14 +32,14 @@ def measure_complete_dates(records: pa.Table) -> float:
 
 
 def are_complete_dates_usual(complete_share: float) -> bool:
-    """Return whether an incomplete birth date is an exception."""
+    """Return whether most birth dates are complete, an incomplete one an exception."""
     return complete_share >= LEAST_COMPLETE_SHARE
 
 
 def drop_partial_date_guards(
     comparisons: Sequence[ComparisonSpec], complete_share: float
 ) -> list[ComparisonSpec]:
-    """Drop the guards against incomplete birth dates where these are usual.
+    """Neutralize levels that guard against incomplete birth dates, where these are usual.
 
     Args:
         comparisons: comparisons with their guards.
@@ -53,5 +53,5 @@ def drop_partial_date_guards(
 
 
 def _drop_guard(level: LevelSpec) -> LevelSpec:
-    """Return the level, at 0 bits if a guard against incomplete dates."""
+    """Return a comparison level, at 0 bits if guarding against incomplete dates."""
     return replace(level, fixed_bits=0.0) if level.partial_date_guard else level

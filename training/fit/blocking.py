@@ -144,7 +144,7 @@ processor.
 def select_trial_rules(
     connection: duckdb.DuckDBPyConnection, records: int, index_size: int
 ) -> dict[str, Sequence[str]]:
-    """Select the blocking rules on whose pairs the fit learns.
+    """Select the blocking rules whose pairs a model is fitted on.
 
     These are the standard rules, with the affordable looser ones in small data or the tighter ones in
     large data.
@@ -236,14 +236,14 @@ def choose_rules(
 
 @dataclass(frozen=True, slots=True)
 class _RuleTally:
-    """Pairs and expected matches by set of blocking rules, as bits."""
+    """Numbers of pairs and expected matches by set of blocking rules."""
 
     sets: npt.NDArray[np.int64]
     pairs: npt.NDArray[np.float64]
     matches: npt.NDArray[np.float64]
 
     def replace_with_tighter(self, chosen_bits: int, bit_of_rule: Mapping[str, int], growth: float) -> int:
-        """Replace rules that are not worth their pairs by tighter ones.
+        """Replace blocking rules with too few matches per pair by tighter ones.
 
         The rule with fewest matches per pair is judged first: the matches that it shares with one other
         rule then belong to the other alone.
@@ -265,7 +265,7 @@ class _RuleTally:
         return chosen_bits
 
     def _match_yield(self, chosen_bits: int, rule: int, tighter: int) -> float:
-        """Return matches per pair that no other chosen rule yields.
+        """Return a blocking rule's matches per pair that no other rule yields.
 
         Pairs that the tighter form yields are not counted, as it would replace the rule.
         """
@@ -274,7 +274,7 @@ class _RuleTally:
         return float(self.matches[is_unique].sum()) / pairs if pairs else np.inf
 
     def find_best(self, chosen_bits: int, remaining: set[int], budget: float) -> int | None:
-        """Return the remaining rule that adds most matches per pair, if worthwhile."""
+        """Return the remaining blocking rule that adds most matches per pair."""
         is_unseen = (self.sets & chosen_bits) == 0
         least_matches, pairs_left = (
             LEAST_MATCH_SHARE * self.matches.sum(),
@@ -292,7 +292,7 @@ class _RuleTally:
         return None if best is None else best[1]
 
     def count_within(self, chosen_bits: int) -> tuple[dict[int, int], dict[int, float]]:
-        """Return pairs and matches by set of chosen rules."""
+        """Return pairs and matches by set of chosen blocking rules."""
         pairs: dict[int, int] = {}
         matches: dict[int, float] = {}
         for rule_set, count, match_count in zip(

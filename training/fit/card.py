@@ -76,7 +76,7 @@ def write_card(name: str, version: str, fitted: FittedModel, thresholds: Purpose
 
 
 def _describe_fit(fitted: FittedModel, prior: float) -> str:
-    """Describe data, labels and prior of the fit."""
+    """Describe, for the model card, the data, labels and prior."""
     same, different = fitted.label_counts
     labels_text = (
         f"with {same + different:,} labels of stewards ({same:,} of one person, {different:,} of two)"
@@ -91,12 +91,12 @@ def _describe_fit(fitted: FittedModel, prior: float) -> str:
 
 
 def _describe_size(fitted: FittedModel) -> str:
-    """Describe the index size of the prior."""
+    """Describe, for the model card, the index size that the prior assumes."""
     return "that size" if fitted.index_size == fitted.records else f"{fitted.index_size:,} records"
 
 
 def _describe_blocking(fitted: FittedModel) -> str:
-    """Describe candidate pairs, rules and estimated recall."""
+    """Describe, for the model card, candidate pairs, rules and estimated recall."""
     blocking = fitted.blocking
     looser = ", ".join(name for name in blocking.rules if name in LOOSER_RULES)
     tighter = ", ".join(
@@ -111,7 +111,7 @@ def _describe_blocking(fitted: FittedModel) -> str:
 
 
 def _describe_relatives(relatives: RelativeCounts) -> str:
-    """Describe how common relatives are."""
+    """Describe, for the model card, how common relatives are in the data."""
     one_differs = relatives.given_differs + relatives.birth_differs
     counts_text = (
         f"of {relatives.pairs:,} pairs of one home and surname {relatives.both_differ:,} differ in given "
@@ -127,7 +127,7 @@ def _describe_relatives(relatives: RelativeCounts) -> str:
 
 
 def _describe_dates(complete_share: float) -> str:
-    """Describe how many birth dates are complete."""
+    """Describe, for the model card, how many birth dates are complete."""
     return (
         f"Of the birth dates {complete_share:.0%} are whole: one that is not is the rule here, and no guard "
         "holds against it. Fit anew before records with whole dates are loaded."
@@ -135,7 +135,7 @@ def _describe_dates(complete_share: float) -> str:
 
 
 def _describe_thresholds(purposes: PurposeThresholds) -> str:
-    """Describe the thresholds of both purposes."""
+    """Describe, for the model card, the thresholds of both purposes."""
     operational, statistical = purposes.operational, purposes.statistical
     return (
         f"For enterprise IDs: links from {operational.link} bits, review from {operational.review}, margin "
@@ -144,9 +144,9 @@ def _describe_thresholds(purposes: PurposeThresholds) -> str:
 
 
 def _describe_false_links(fitted: FittedModel, purposes: PurposeThresholds) -> str:
-    """Describe expected false links per 10,000 by the model's own probabilities.
+    """Describe, for the model card, expected false links per 10,000.
 
-    The guards of the partition are not counted.
+    The model's own probabilities give them; what the partition prevents is not counted.
     """
     parts = []
     for name, link in (
@@ -165,7 +165,7 @@ def _describe_false_links(fitted: FittedModel, purposes: PurposeThresholds) -> s
 
 
 def _reliability_table(fitted: FittedModel) -> list[str]:
-    """Build the table of candidate pairs and expected match shares by weight."""
+    """Build the model card's table of pairs and expected matches by weight."""
     lines = ["| bits | candidate pairs | expected to match |", "|---|---:|---:|"]
     for low, high in pairwise(_BIT_EDGES):
         weights = fitted.learned.weights[(fitted.learned.weights >= low) & (fitted.learned.weights < high)]
@@ -176,5 +176,5 @@ def _reliability_table(fitted: FittedModel) -> list[str]:
 
 
 def _frequency_note(level: ComparisonLevel) -> str:
-    """Return the note of a level adjusted by frequency."""
+    """Return the model card's note of a level adjusted by term frequency."""
     return f"by frequency of {level.adjustment.column}" if level.adjustment else ""

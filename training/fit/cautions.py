@@ -40,17 +40,17 @@ from training.fit.sql_fragments import (
 
 
 def _is_not_true(condition: str) -> str:
-    """Build the condition that another is false or unknown."""
+    """Build the SQL condition that another condition is false or unknown."""
     return f"{condition} IS NOT TRUE"
 
 
 def _all_equal(*columns: str) -> str:
-    """Build the condition that all columns are equal."""
+    """Build the SQL condition that all columns are equal in both records."""
     return f"({all_of(*map(equal, columns))})"
 
 
 def _missing_in_either(column: str) -> str:
-    """Build the condition that either record lacks the column."""
+    """Build the SQL condition that either record lacks a column."""
     return f"({column}_l IS NULL OR {column}_r IS NULL)"
 
 
@@ -181,7 +181,7 @@ PARTIAL_DATE_CAUTIONS = frozenset(
 
 
 def _opposed_condition(other_number: str) -> str:
-    """Build the condition of an opposed pair.
+    """Build the SQL condition of name-and-birth-date pairs with counter-evidence.
 
     Only name and birth date, and at best a middle name, count for the pair, and something counts
     against it.
@@ -201,7 +201,7 @@ def build_cautions(
     *,
     complete_dates_usual: bool = True,
 ) -> Cautions:
-    """Build the cautions of a model.
+    """Build a model's conditions that keep a doubtful pair from being linked.
 
     A cautioned pair weighs half the margin less than a link: it still contests a poor one.
 

@@ -84,7 +84,7 @@ def _read_labels(path: Path) -> Iterator[tuple[RecordKey, RecordKey, bool]]:
 
 
 def _parse_label(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[RecordKey, RecordKey, bool]:
-    """Parse one row of a decision file."""
+    """Parse one row of a decision file into a labelled pair."""
     *names, label = ((row[column] or "").strip() for column in COLUMNS)
     if label not in {SAME, DIFFERENT}:
         raise TrainingError(f"{path}, line {line}: the label must be {SAME} or {DIFFERENT}")
@@ -95,7 +95,7 @@ def _parse_label(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[
 
 
 def _find_record_ids(record_labels: pa.Table, wanted_keys: set[RecordKey]) -> dict[RecordKey, int | None]:
-    """Return each key's record ID; None if several records share the key."""
+    """Return each source and local ID's record number; None if ambiguous."""
     record_ids: dict[RecordKey, int | None] = {}
     columns = (record_labels[column].to_pylist() for column in ("unique_id", "source", "local_id"))
     for record_id, source, local_id in zip(*columns, strict=True):
@@ -106,7 +106,7 @@ def _find_record_ids(record_labels: pa.Table, wanted_keys: set[RecordKey]) -> di
 
 
 def _drop_contradictions(pairs: Iterable[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
-    """Return the labels of chains that hold no two records labelled different."""
+    """Drop labels of record chains that contradict themselves; return the others."""
     labels = list(pairs)
     chains = nx.Graph()
     chains.add_nodes_from(number for lo, hi, _ in labels for number in (lo, hi))

@@ -55,7 +55,7 @@ class LearnedParameters:
 
 @dataclass(slots=True)
 class _ComparisonRates:
-    """m and u of one comparison by level value."""
+    """m and u probabilities of one comparison by level value."""
 
     m: npt.NDArray[np.float64]
     u: npt.NDArray[np.float64]
@@ -64,7 +64,7 @@ class _ComparisonRates:
     adjusted: npt.NDArray[np.bool_]
 
     def weights(self) -> npt.NDArray[np.float64]:
-        """Return the weight in bits by level value.
+        """Return the comparison's weight in bits by level value.
 
         The null level is last, so that index -1 finds it.
         """
@@ -157,7 +157,7 @@ def _log_odds(probability: float) -> float:
 def _collect_rates(
     levels: ScoringParameters, rates: list[_ComparisonRates]
 ) -> dict[tuple[str, int], tuple[float, float]]:
-    """Return m and u of every level that is not fixed."""
+    """Return m and u of every comparison level that is not fixed."""
     return {
         (comparison.name, value): (float(comparison_rates.m[value]), float(comparison_rates.u[value]))
         for comparison, comparison_rates in zip(levels.comparisons, rates, strict=True)
@@ -167,7 +167,7 @@ def _collect_rates(
 
 
 def _observed_levels(levels: ScoringParameters, pairs: PairLevels) -> frozenset[tuple[str, int]]:
-    """Return the levels that any of the pairs has."""
+    """Return the comparison levels that any of the pairs has."""
     return frozenset(
         (comparison.name, int(value))
         for number, comparison in enumerate(levels.comparisons)
@@ -178,7 +178,7 @@ def _observed_levels(levels: ScoringParameters, pairs: PairLevels) -> frozenset[
 def _initial_rates(
     levels: ScoringParameters, number: int, fixed: dict[tuple[str, int], tuple[bool, bool]]
 ) -> _ComparisonRates:
-    """Return the initial m and u of one comparison."""
+    """Return the initial m and u of a comparison's levels."""
     comparison = levels.comparisons[number]
     learnable = sorted(
         (level for level in comparison.levels if level.value != NULL_LEVEL), key=lambda x: x.value
@@ -202,7 +202,7 @@ def _initial_rates(
 
 
 def _initial_prior(candidates: PairLevels, all_pairs: float) -> float:
-    """Return a first guess of the prior."""
+    """Return a first guess of the share of matches among all pairs."""
     # Any order of magnitude is enough: the first E-step replaces the value.
     return max(0.1 * len(candidates), 1.0) / all_pairs
 
@@ -210,7 +210,7 @@ def _initial_prior(candidates: PairLevels, all_pairs: float) -> float:
 def _update_u(
     rates: list[_ComparisonRates], random_counts: list[npt.NDArray[np.float64]], prior: float
 ) -> None:
-    """Update u from random pairs, less the matches expected among them."""
+    """Update u probabilities from random pairs, less the matches expected among them."""
     for comparison_rates, counts in zip(rates, random_counts, strict=True):
         non_matches = np.maximum(counts - counts.sum() * prior * comparison_rates.m, 0.0) + SMOOTHING
         comparison_rates.u = np.where(
@@ -237,7 +237,7 @@ def _group_patterns(values: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8],
 def _pattern_weights(
     rates: list[_ComparisonRates], patterns: npt.NDArray[np.int8], prior: float
 ) -> npt.NDArray[np.float64]:
-    """Return the weight of each pattern without frequency adjustment."""
+    """Return each comparison pattern's weight in bits, without frequency adjustment."""
     bits = np.full(len(patterns), _log_odds(prior))
     for number, comparison_rates in enumerate(rates):
         bits += comparison_rates.weights()[patterns[:, number]]
@@ -252,7 +252,7 @@ def to_probabilities(bits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _update_m(
     rates: list[_ComparisonRates], patterns: npt.NDArray[np.int8], posterior: npt.NDArray[np.float64]
 ) -> float:
-    """Update m from posteriors; return the largest change."""
+    """Update m probabilities from posteriors; return the largest change."""
     change = 0.0
     for number, comparison_rates in enumerate(rates):
         counts = _count_levels(patterns[:, number], len(comparison_rates.m), posterior) + SMOOTHING
@@ -265,7 +265,7 @@ def _update_m(
 def _count_levels(
     values: npt.NDArray[np.int8], size: int, weights: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Count pairs by level value, weighted, without null levels."""
+    """Count pairs by comparison level, weighted, without null levels."""
     present = values != NULL_LEVEL
     counts = np.bincount(values[present], weights=weights[present], minlength=size)
     return counts.astype(np.float64)

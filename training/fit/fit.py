@@ -40,7 +40,7 @@ LEAST_COMPARISONS = 3
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """Options of a fit.
+    """Options of fitting a model.
 
     Args:
         seed: seed of the sample of random pairs; equal seeds and data give equal models.
@@ -167,7 +167,7 @@ def fit_table(
 
 
 def _count_labels(labels: pa.Table | None) -> tuple[int, int]:
-    """Count the labels for one person and for two."""
+    """Count the pairs that stewards labelled as one person, and as two."""
     if labels is None:
         return 0, 0
     same = int(labels["same"].to_numpy(zero_copy_only=False).sum())
@@ -197,7 +197,7 @@ def _learn_from_pairs(
     options: FitOptions,
     labels: pa.Table | None,
 ) -> tuple[LearnedParameters, npt.NDArray[np.int64]]:
-    """Learn the parameters; return them with the blocking rules of each pair."""
+    """Learn m, u and the prior; return them with each pair's rules."""
     generator = np.random.default_rng(options.seed)
     reader = LevelReader(settings, frequencies, connection)
     ids = connection.sql("SELECT unique_id FROM feature_table ORDER BY ALL").to_arrow_table()["unique_id"]
@@ -230,14 +230,14 @@ def _select_training_pairs(
 
 
 def _learned_levels(comparison: ComparisonSpec) -> list[str]:
-    """Return the labels of a comparison's learned levels."""
+    """Return the labels of a comparison's levels with learned weights."""
     return [level.label for level in comparison.levels if not level.is_null and level.fixed_bits is None]
 
 
 def _find_fixed_rates(
     comparisons: Sequence[ComparisonSpec], levels: ScoringParameters
 ) -> dict[tuple[str, int], tuple[bool, bool]]:
-    """Return which of m and u each level fixes rather than learns."""
+    """Return, per comparison level, whether m and u are fixed."""
     fixed = {}
     for spec, comparison in zip(comparisons, levels.comparisons, strict=True):
         for level, level_read in zip(spec.levels, comparison.levels, strict=True):

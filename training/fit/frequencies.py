@@ -36,6 +36,6 @@ def count_frequencies(records: pa.Table, columns: Sequence[str]) -> Frequencies:
 
 
 def _count_values(column: pa.ChunkedArray) -> Counter[str]:
-    """Count the values of a column."""
+    """Count how often each value of a column occurs."""
     values, counts = column.drop_null().combine_chunks().value_counts().flatten()
     return Counter(dict(zip(values.to_pylist(), counts.to_pylist(), strict=True)))

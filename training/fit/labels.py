@@ -72,5 +72,5 @@ def add_labels(
 
 
 def _to_posterior(pairs: pa.Table) -> npt.NDArray[np.float64]:
-    """Convert ``same`` of each pair to 1, 0 or NaN."""
+    """Convert each pair's label ``same`` to 1, 0 or NaN."""
     return np.asarray(pairs["same"].cast(pa.int8()).cast(pa.float64()).to_numpy(), dtype=np.float64)

@@ -37,7 +37,7 @@ class PairLevels:
 
 
 class LevelReader:
-    """Reader of pair levels from the ``feature_table`` of a connection."""
+    """Reader of the comparison levels of pairs from a DuckDB feature table."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class LevelReader:
             _create_share_table(connection, column, frequencies)
 
     def read(self, pairs: pa.Table, is_wanted: Callable[[str], bool] = lambda _: True) -> PairLevels:
-        """Read the levels of the pairs, each chunk in record ID order.
+        """Read the comparison levels of pairs, each chunk in record ID order.
 
         Args:
             pairs: ``lo``, ``hi``.
@@ -73,7 +73,7 @@ class LevelReader:
         return PairLevels(values, rarity)
 
     def _query(self, comparisons: Sequence[Comparison]) -> str:
-        """Build the query that reads levels and frequency adjustments."""
+        """Build the SQL query of pairs' comparison levels and frequency adjustments."""
         columns = _referenced_columns(comparisons)
         sides = ", ".join(f"{side}.{name} AS {name}_{side}" for name in columns for side in "lr")
         adjusted = {
@@ -100,13 +100,13 @@ class LevelReader:
 
 
 def _case_sql(comparison: Comparison) -> str:
-    """Build Splink's CASE expression: the first true condition gives the value."""
+    """Build a comparison's CASE expression: the first true condition gives the level."""
     whens = " ".join(f"WHEN {x.condition} THEN {x.value}" for x in comparison.levels if x.condition)
     return f"(CASE {whens} ELSE {comparison.levels[-1].value} END)::TINYINT"
 
 
 def _referenced_columns(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
-    """Return the feature columns that the conditions use."""
+    """Return the feature columns that the comparisons' conditions use."""
     translator = Translator()
     for comparison in comparisons:
         for level in comparison.levels:
@@ -116,7 +116,7 @@ def _referenced_columns(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
 
 
 def _find_adjustments(levels: ScoringParameters) -> dict[str, tuple[str, float, list[int]]]:
-    """Return column, least frequency and level values of each comparison's adjustment."""
+    """Return column, least frequency and level values of each comparison's term-frequency adjustment."""
     adjustments: dict[str, tuple[str, float, list[int]]] = {}
     for comparison in levels.comparisons:
         for level in comparison.levels:
@@ -127,7 +127,7 @@ def _find_adjustments(levels: ScoringParameters) -> dict[str, tuple[str, float, 
 
 
 def _rarity_sql(name: str, column: str, minimum: float, values: Sequence[int]) -> str:
-    """Build SQL for the frequency adjustment of a comparison.
+    """Build SQL for the term-frequency adjustment of a comparison.
 
     Of two values the more common counts, as in Splink.
     """
@@ -137,7 +137,7 @@ def _rarity_sql(name: str, column: str, minimum: float, values: Sequence[int]) -
 
 
 def _create_share_table(connection: duckdb.DuckDBPyConnection, column: str, frequencies: Frequencies) -> None:
-    """Create the table with the share of every value of a column.
+    """Create the table with the share of records of every column value.
 
     Rare values have the tail frequency.
     """

@@ -52,7 +52,7 @@ def write_model(
 
 
 def collect_metrics(fitted: FittedModel, thresholds: PurposeThresholds) -> dict[str, Any]:
-    """Collect the figures of a fit for ``metrics.json``."""
+    """Collect the figures of a model's fit for ``metrics.json``."""
     learned = fitted.learned
     same, different = fitted.label_counts
     return {
@@ -113,12 +113,12 @@ def format_model_toml(identity: ModelIdentity, fitted: FittedModel, thresholds: 
 
 
 def _format_rules(rules: Mapping[str, Sequence[str]]) -> list[str]:
-    """Format rules as lines of TOML."""
+    """Format blocking rules as lines of TOML."""
     return [f"{name} = [{', '.join(map(_quote, parts))}]" for name, parts in rules.items()]
 
 
 def _build_model_cautions(fitted: FittedModel, thresholds: PurposeThresholds) -> Cautions:
-    """Build the cautions of a fitted model."""
+    """Build a fitted model's cautions, which cap doubtful pairs' weights."""
     return build_cautions(
         thresholds.operational,
         fitted.relatives.relief_bits,
@@ -139,12 +139,12 @@ def _near_number_bits(fitted: FittedModel) -> float:
 
 
 def _format_thresholds(thresholds: Thresholds) -> list[str]:
-    """Format thresholds as lines of TOML."""
+    """Format weight thresholds as lines of TOML."""
     return [f"{name} = {value!r}" for name, value in asdict(thresholds).items()]
 
 
 def _format_cautions(cautions: Cautions) -> list[str]:
-    """Format cautions as lines of TOML."""
+    """Format a model's cautions, which cap doubtful pairs' weights, as TOML."""
     return [
         f"bits = {cautions.bits!r}",
         f"uncorroborated = {_quote(cautions.uncorroborated)}",
@@ -155,7 +155,7 @@ def _format_cautions(cautions: Cautions) -> list[str]:
 
 
 def format_checksums_toml(folder: Path) -> str:
-    """Return the ``[sha256]`` table of the folder's other files."""
+    """Return the ``[sha256]`` table of a model folder's other files."""
     sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in MODEL_FILES}
     lines = ["[sha256]", *(f"{_quote(name)} = {_quote(digest)}" for name, digest in sums.items())]
     return "\n".join(lines) + "\n"

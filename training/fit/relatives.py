@@ -40,7 +40,7 @@ _COMPARED_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class RelativeCounts:
-    """Counts of record pairs of one home and surname, by what differs.
+    """Counts of record pairs with one home and surname, by differences.
 
     Given name and birth date are known in both records.
 
@@ -58,7 +58,7 @@ class RelativeCounts:
 
     @property
     def pairs(self) -> int:
-        """Number of all counted pairs."""
+        """Number of all record pairs with one home and surname."""
         return self.alike + self.birth_differs + self.given_differs + self.both_differ
 
     @property
@@ -77,7 +77,7 @@ class RelativeCounts:
 
     @property
     def relief_bits(self) -> float:
-        """Bits by which guards against relatives weigh less than stated.
+        """Bits by which levels that guard against relatives weigh less than stated.
 
         It is 0 if relatives are as common as usual. A guard is the logarithm of how much rarer a pattern is
         among pairs of one child than among relatives, so each halving of relatives takes one bit off it.
@@ -86,7 +86,7 @@ class RelativeCounts:
 
 
 def count_relatives(connection: duckdb.DuckDBPyConnection, records: int) -> RelativeCounts:
-    """Count pairs of one home and surname by what differs.
+    """Count record pairs of one home and surname, by what differs.
 
     Args:
         connection: connection with a ``feature_table`` of all feature columns.
@@ -121,7 +121,7 @@ def count_relatives(connection: duckdb.DuckDBPyConnection, records: int) -> Rela
 
 
 def relieve_guards(comparisons: Sequence[ComparisonSpec], relatives: RelativeCounts) -> list[ComparisonSpec]:
-    """Weaken the guards against relatives by what the data shows."""
+    """Weaken the levels that guard against relatives, where relatives are rare."""
     return [
         replace(
             comparison,
@@ -132,7 +132,7 @@ def relieve_guards(comparisons: Sequence[ComparisonSpec], relatives: RelativeCou
 
 
 def _relieve_level(level: LevelSpec, bits: float) -> LevelSpec:
-    """Weaken a guard against relatives, at most to 0 bits."""
+    """Weaken a level that guards against relatives, at most to 0 bits."""
     if not level.relative_guard or level.fixed_bits is None:
         return level
     return replace(level, fixed_bits=min(0.0, level.fixed_bits + bits))

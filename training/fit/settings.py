@@ -15,9 +15,9 @@ _PLACEHOLDER_PRIOR = 1e-5
 
 
 def build_untrained_settings(comparisons: Iterable[ComparisonSpec]) -> dict[str, Any]:
-    """Build complete settings that weigh every learned level as 0 bits.
+    """Build complete Splink settings that weigh every learned level as 0 bits.
 
-    They serve to read the levels of pairs.
+    With them the comparison levels of pairs can be read before weights are learned.
     """
     settings: dict[str, Any] = {
         "link_type": "dedupe_only",
@@ -40,7 +40,7 @@ def build_untrained_settings(comparisons: Iterable[ComparisonSpec]) -> dict[str,
 def select_usable_comparisons(
     comparisons: Sequence[ComparisonSpec], records: pa.Table
 ) -> tuple[list[ComparisonSpec], list[str]]:
-    """Return the comparisons whose data exists, and the names of dropped ones.
+    """Return the comparisons that have data, and the names of dropped ones.
 
     A comparison is dropped if its null level would hold for every pair: every column that the null
     level tests is missing everywhere.
@@ -52,7 +52,7 @@ def select_usable_comparisons(
 
 
 def _has_values(column: pa.ChunkedArray) -> bool:
-    """Return whether any record has a value, or true, in the column."""
+    """Return whether any record has a value, or true, in a column."""
     if pa.types.is_boolean(column.type):
         return bool(pc.any(column).as_py())
     return bool(column.null_count < len(column))
@@ -68,7 +68,7 @@ def _null_level_columns(comparison: ComparisonSpec) -> set[str]:
 
 
 def fill_settings(settings: Mapping[str, Any], learned: LearnedParameters) -> dict[str, Any]:
-    """Fill the settings with learned m, u and prior.
+    """Fill Splink settings with the learned m, u and prior.
 
     Levels that no pair ever had are left out: such a pair gets the next level. The last level and fixed
     ones stay.
@@ -82,7 +82,7 @@ def fill_settings(settings: Mapping[str, Any], learned: LearnedParameters) -> di
 
 
 def _fill_comparison(comparison: Mapping[str, Any], learned: LearnedParameters) -> dict[str, Any]:
-    """Fill one comparison with learned m and u."""
+    """Fill one comparison of the settings with its learned m and u."""
     name, levels = comparison["output_column_name"], comparison["comparison_levels"]
     value = sum(1 for level in levels if not level.get("is_null_level"))
     filled = []

@@ -14,47 +14,47 @@ def missing_in_all(*columns: str) -> str:
 
 
 def equal(column: str) -> str:
-    """Build the condition that both records have the same value."""
+    """Build the SQL condition that both records have the same column value."""
     return f"{column}_l = {column}_r"
 
 
 def overlap(column: str) -> str:
-    """Build the condition that the two lists share an element."""
+    """Build the SQL condition that both records' lists share an element."""
     return f"list_has_any({column}_l, {column}_r)"
 
 
 def equal_swapped(left: str, right: str) -> str:
-    """Build the condition that one record's ``left`` equals the other's ``right``."""
+    """Build the SQL condition that one record's ``left`` equals the other's ``right``."""
     return f"({left}_l = {right}_r OR {right}_l = {left}_r)"
 
 
 def similar(column: str, similarity: float) -> str:
-    """Build the condition of a least Jaro-Winkler similarity of two values."""
+    """Build the SQL condition that two values reach a Jaro-Winkler similarity."""
     return f"jaro_winkler_similarity({column}_l, {column}_r) >= {similarity}"
 
 
 def prefix_of_other(column: str) -> str:
-    """Build the condition that one value is a prefix of the other."""
+    """Build the SQL condition that one record's value begins the other's."""
     return f"(starts_with({column}_l, {column}_r) OR starts_with({column}_r, {column}_l))"
 
 
 def initial_of_other(column: str) -> str:
-    """Build the condition that one value is the other's initial."""
+    """Build the SQL condition that one record's value is the other's initial."""
     return f"((length({column}_l) = 1 OR length({column}_r) = 1) AND {prefix_of_other(column)})"
 
 
 def any_of(conditions: Iterable[str]) -> str:
-    """Build the condition that one of the conditions holds."""
+    """Build the SQL condition that at least one given condition holds."""
     return f"({' OR '.join(conditions)})"
 
 
 def all_of(*conditions: str) -> str:
-    """Build the condition that all conditions hold, without parentheses."""
+    """Build the SQL condition that all given conditions hold, without parentheses."""
     return " AND ".join(conditions)
 
 
 def within_days(days: int) -> str:
-    """Build the condition that birth dates differ by at most some days."""
+    """Build the SQL condition that birth dates differ by few days."""
     left, right = (f"epoch(try_strptime(birth_date_{side}, '%Y-%m-%d'))" for side in "lr")
     return f"abs({left} - {right}) <= {days * 86_400}"
 

@@ -34,14 +34,14 @@ _STEP = 2.5 * CLEARANCE
 
 @dataclass(frozen=True, slots=True)
 class PurposeThresholds:
-    """Thresholds by purpose: enterprise IDs (operational) and research (statistical)."""
+    """Weight thresholds by purpose: enterprise IDs (operational) and research (statistical)."""
 
     operational: Thresholds
     statistical: Thresholds
 
 
 def choose_thresholds(weights: npt.NDArray[np.float64]) -> PurposeThresholds:
-    """Choose the thresholds from the cost of each error.
+    """Choose the weight thresholds of links and reviews by error costs.
 
     Linking costs less than not linking where p / (1 - p) is above the cost ratio, so the link threshold
     is its logarithm; every threshold moves up until it is clear of weights. A research partition needs
@@ -65,9 +65,9 @@ def choose_thresholds(weights: npt.NDArray[np.float64]) -> PurposeThresholds:
 
 
 def _find_clear_threshold(weights: npt.NDArray[np.float64], bits: float, upper_bound: float) -> float:
-    """Return the lowest threshold from ``bits`` that is clear of every weight.
+    """Return the lowest threshold from ``bits`` that is near no pair's weight.
 
-    It stays below a bound, even if it is then not clear.
+    It stays below a bound, even if a weight is then close.
     """
     while distance_to_nearest(weights, bits) <= CLEARANCE and bits + _STEP < upper_bound:
         bits = round(bits + _STEP, 4)
@@ -75,7 +75,7 @@ def _find_clear_threshold(weights: npt.NDArray[np.float64], bits: float, upper_b
 
 
 def measure_gaps(weights: npt.NDArray[np.float64], purposes: PurposeThresholds) -> dict[str, float]:
-    """Return each threshold's distance in bits to the nearest weight."""
+    """Return each threshold's distance in bits to the nearest pair weight."""
     ordered = np.sort(weights)
     thresholds = {
         "link": purposes.operational.link,
@@ -89,7 +89,7 @@ def measure_gaps(weights: npt.NDArray[np.float64], purposes: PurposeThresholds) 
 def distance_to_nearest(weights: npt.NDArray[np.float64], bits: float) -> float:
     """Return the distance from ``bits`` to the nearest of the ascending weights.
 
-    It is infinite without weights.
+    The distance is infinite without weights.
     """
     position = int(np.searchsorted(weights, bits))
     neighbors = weights[max(position - 1, 0) : position + 1]

@@ -18,7 +18,7 @@ Rule = Callable[[Component, Thresholds], Clusters]
 
 
 def connected_components(component: Component, thresholds: Thresholds) -> Clusters:
-    """Cluster all records that a chain of links joins."""
+    """Cluster all records of a component that a chain of links joins."""
     graph = nx.Graph()
     graph.add_nodes_from(component.records)
     graph.add_edges_from(edge for _, edge in _sort_links(component, thresholds.link))
@@ -87,7 +87,7 @@ def correlation_clustering(component: Component, thresholds: Thresholds) -> Clus
 
 
 def shipped_rule(component: Component, thresholds: Thresholds) -> Clusters:
-    """Partition the component by the index's own rule."""
+    """Partition a connected component by the index's own rule."""
     return partition(component, thresholds).clusters
 
 
@@ -103,13 +103,13 @@ RULES: Mapping[str, Rule] = {
 
 
 def _sort_links(component: Component, link: float) -> list[tuple[float, tuple[int, int]]]:
-    """Return the links at or above the threshold, strongest first."""
+    """Return the component's pairs at or above a weight, strongest first."""
     edges = [(bits, edge) for edge, bits in component.weights.items() if bits >= link]
     return sorted(edges, key=lambda item: (-item[0], item[1]))
 
 
 def _agglomerate(component: Component, link: float, may_join: Callable[[list[float]], bool]) -> Clusters:
-    """Join clusters along the links if a criterion allows."""
+    """Join clusters of records along links, if a criterion allows."""
     members = {record: [record] for record in component.records}
     cluster_of_record = {record: record for record in component.records}
     for _, (left, right) in _sort_links(component, link):
@@ -128,12 +128,12 @@ def _agglomerate(component: Component, link: float, may_join: Callable[[list[flo
 
 
 def _mean_weight(bits: list[float]) -> float:
-    """Return the mean of capped weights."""
+    """Return the mean of pair weights, each capped."""
     return sum(map(_cap_weight, bits)) / len(bits)
 
 
 def _cap_weight(bits: float) -> float:
-    """Cap a weight as the shipped rule does."""
+    """Cap a pair's weight as the index's own partition rule does."""
     return max(-PAIR_CAP_BITS, min(PAIR_CAP_BITS, bits))
 
 

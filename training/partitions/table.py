@@ -26,7 +26,7 @@ class RuleResult:
 
 
 def compare_rules(model: MatchModel, dataset: Dataset) -> list[RuleResult]:
-    """Partition the records by every rule, for both purposes.
+    """Partition a dataset's records by every partition rule, for both purposes.
 
     Args:
         model: model whose weights and thresholds apply.
@@ -52,7 +52,7 @@ def compare_rules(model: MatchModel, dataset: Dataset) -> list[RuleResult]:
 
 
 def to_markdown(rows: list[RuleResult]) -> str:
-    """Return the table of rules as Markdown text."""
+    """Return the comparison of partition rules as a Markdown table."""
     lines = ["| purpose | rule | precision | recall | F1 |", "|---|---|---:|---:|---:|"]
     lines += [
         f"| {row.purpose} | {row.rule} | {row.scores.precision:.4f} | {row.scores.recall:.4f} | "

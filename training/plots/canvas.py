@@ -60,7 +60,7 @@ class PlotsMissingError(InputError):
 
 
 def can_draw() -> bool:
-    """Return whether the extra ``plots`` is installed."""
+    """Return whether the optional drawing library (extra ``plots``) is installed."""
     return find_spec("matplotlib") is not None
 
 

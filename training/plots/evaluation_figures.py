@@ -18,9 +18,9 @@ _PANEL, _ROW, _HEAD = 3.1, 0.16, 1.0
 
 
 def draw_calibration(evaluation: Json) -> "Figure":
-    """Draw the observed match share by weight, one panel per set.
+    """Draw the observed match share by weight, one panel per evaluated set.
 
-    The curve shows what the weights claim.
+    The curve shows the share of matches that the weights predict.
 
     Args:
         evaluation: content that ``training evaluate --json`` printed.
@@ -81,7 +81,7 @@ def list_active_rules(result: Json) -> list[Json]:
 
 
 def draw_blocking_recall(evaluation: Json) -> "Figure":
-    """Draw recall and pairs that each blocking rule adds, by the truth."""
+    """Draw the true recall and pairs that each blocking rule adds."""
     sets = {name: list_active_rules(result) for name, result in evaluation["sets"].items()}
     rules_by_set = {name: rules for name, rules in sets.items() if rules}
     heights = [len(rules) for rules in rules_by_set.values()]
@@ -102,9 +102,9 @@ def draw_blocking_recall(evaluation: Json) -> "Figure":
 
 
 def draw_expected_blocking(rules: Sequence[RuleContribution]) -> "Figure":
-    """Draw expected matches and pairs that each blocking rule adds.
+    """Draw the matches and pairs that each blocking rule adds, without truth.
 
-    The matches are those that the model expects among the candidates, without the truth.
+    The matches are those that the model expects among the candidates.
     """
     active = [rule for rule in rules if rule.pairs]
     canvas_figure = new_figure(7.0, _HEAD + _ROW * len(active))
@@ -122,7 +122,7 @@ def draw_expected_blocking(rules: Sequence[RuleContribution]) -> "Figure":
 
 
 def _draw_recall(axes: "Axes", names: list[str], recall_values: list[float], title: str) -> None:
-    """Draw accumulated recall by rule."""
+    """Draw accumulated blocking recall by rule."""
     axes.plot(recall_values, range(len(recall_values)), "o-", color=FOR_COLOR, markersize=3.5, linewidth=1)
     row_transform = axes.get_yaxis_transform()  # x in shares of the width, y in rows
     for row, share in enumerate(recall_values):
@@ -134,7 +134,7 @@ def _draw_recall(axes: "Axes", names: list[str], recall_values: list[float], tit
 
 
 def _draw_pairs(axes: "Axes", pairs: list[int], so_far: list[int]) -> None:
-    """Draw pairs of each rule and accumulated pairs."""
+    """Draw the candidate pairs of each blocking rule and their running total."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - Matplotlib is an optional extra
 
     axes.barh(range(len(pairs)), pairs, height=0.65, color=FIXED_COLOR, label="brought by the rule")

@@ -36,7 +36,7 @@ _TITLES = {_CALIBRATION: "calibration", _RECALL: "blocking recall"}
 
 
 def link_evaluation_figures(paths: Sequence[Path]) -> str:
-    """Return the card's links to the figures of an evaluation.
+    """Return the model card's links to the figures of an evaluation.
 
     Args:
         paths: paths of the drawn files.
@@ -51,7 +51,7 @@ def draw_model(
     fixed: FixedLevels,
     rules: Sequence[RuleContribution] | None = None,
 ) -> list[Path]:
-    """Draw the figures of a model that need no truth.
+    """Draw a model's weights and blocking, which need no truth, in figures.
 
     Args:
         folder: folder of the model.
@@ -73,7 +73,7 @@ def draw_model(
 
 
 def draw_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> list[Path]:
-    """Draw the figures of an evaluation.
+    """Draw the calibration and blocking figures of a model's evaluation.
 
     Args:
         folder: folder of the model.

@@ -83,13 +83,13 @@ def draw_m_and_u(levels: ScoringParameters, fixed: FixedLevels) -> "Figure":
 
 
 def _format_bits(bits: float) -> str:
-    """Format a weight with its sign and one decimal."""
+    """Format a weight in bits with its sign and one decimal."""
     text = f"{bits:+.1f}"
     return "0" if float(text) == 0 else text
 
 
 def _list_lines(levels: ScoringParameters) -> Iterator[tuple[str, ComparisonLevel | None]]:
-    """Yield a heading for each comparison and a line for each level.
+    """Yield the plot's heading for each comparison and line for each level.
 
     Levels of missing values have no line.
     """
@@ -101,13 +101,13 @@ def _list_lines(levels: ScoringParameters) -> Iterator[tuple[str, ComparisonLeve
 
 
 def _has_levels(lines: list[tuple[str, ComparisonLevel | None]], head: int) -> bool:
-    """Return whether a heading has a level line below it."""
+    """Return whether a comparison's heading in the plot has level lines."""
     following = lines[head + 1 : head + 2]
     return bool(following) and following[0][1] is not None
 
 
 def _format_axes(axes: "Axes", lines: list[tuple[str, ComparisonLevel | None]]) -> None:
-    """Label the rows; make headings bold."""
+    """Label the rows of a weight plot; make the headings bold."""
     label_rows(axes, [level.label if level else comparison for comparison, level in lines])
     for tick, (_, level) in zip(axes.get_yticklabels(), lines, strict=True):
         tick.set_fontsize(6.5 if level else 8)
@@ -115,7 +115,7 @@ def _format_axes(axes: "Axes", lines: list[tuple[str, ComparisonLevel | None]]) 
 
 
 def _add_legend(axes: "Axes", entries: list[tuple[str, str]]) -> None:
-    """Add a legend of colors."""
+    """Add a legend of colors to a plot."""
     for color, label in entries:
         axes.bar([0], [0], color=color, label=label)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=7, borderaxespad=0)

@@ -46,7 +46,7 @@ class SimulatedRecord:
 
 @dataclass(frozen=True, slots=True)
 class PairKind:
-    """Kind of practice pair, such as twins.
+    """Kind of practice pair for stewards, such as twins.
 
     Args:
         name: name of the kind.
@@ -124,7 +124,7 @@ KINDS = (
 
 
 def choose_practice_pairs(population: Population, pairs: int = PAIRS) -> list[dict[str, Any]]:
-    """Choose practice pairs, numbered in random order.
+    """Choose pairs for stewards to practice on, numbered in random order.
 
     Only pairs that can be decided by the shown fields are chosen: of one child with enough in common,
     of two with something that no one child has. The same state gives the same pairs.
@@ -160,7 +160,7 @@ def choose_practice_pairs(population: Population, pairs: int = PAIRS) -> list[di
 
 
 def _list_records(population: Population) -> Iterator[SimulatedRecord]:
-    """Yield the records that practice pairs may show."""
+    """Yield the simulated records that practice pairs may show."""
     for source, file in population.files.items():
         for row in range(len(file)):
             tags = frozenset(file.truth["tags"][row].split("|"))
@@ -200,7 +200,7 @@ def _pair_across_children(
 def _pair_across_sources(
     records: list[SimulatedRecord], key: Callable[[SimulatedRecord], str]
 ) -> Iterator[tuple[SimulatedRecord, SimulatedRecord]]:
-    """Yield pairs of two sources that share a key."""
+    """Yield pairs of records of two sources that share a key."""
     groups: dict[str, list[SimulatedRecord]] = {}
     for record in records:
         groups.setdefault(key(record), []).append(record)
@@ -210,7 +210,7 @@ def _pair_across_sources(
 
 
 def _is_decidable(pair: tuple[SimulatedRecord, SimulatedRecord], truth: str) -> bool:
-    """Return whether the shown facts decide the pair."""
+    """Return whether the fields shown to a steward decide a pair."""
     left, right = pair
     shared, different = compare_facts(left, right)
     if truth == "same":
@@ -256,7 +256,7 @@ def _extract_facts(record: SimulatedRecord) -> dict[str, set[str]]:
 
 
 def _to_practice_pair(kind: PairKind, left: SimulatedRecord, right: SimulatedRecord) -> dict[str, Any]:
-    """Convert a pair to its JSON form with an explanation."""
+    """Convert a pair to the JSON form of a practice pair."""
     shared, different = compare_facts(left, right)
     explanation = f"{'Same child' if kind.truth == 'same' else 'Different children'}: {kind.explanation}."
     explanation += f" In common: {', '.join(shared)}." if shared else " Nothing is in common."

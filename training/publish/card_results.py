@@ -29,7 +29,7 @@ def read_evaluation(path: Path, model: MatchModel) -> dict[str, Any]:
 
 
 def format_results(evaluation: Json) -> str:
-    """Return the results section of the card as Markdown text.
+    """Return the model card's section of evaluation results, in Markdown.
 
     Args:
         evaluation: content that ``training evaluate --json`` printed.
@@ -67,21 +67,21 @@ def _markdown_table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Itera
 
 
 def _acceptance_rows(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
-    """Yield the cells of the acceptance table."""
+    """Yield the cells of the model card's table of acceptance criteria."""
     for row in rows:
         splink = "–" if row["splink"] is None else f"{row['splink']:.4f}"
         yield row["what"], splink, f"{row['measured']:.4f}", row["reach"], "yes" if row["kept"] else "**no**"
 
 
 def _group_rows(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
-    """Yield the cells of the bias table."""
+    """Yield the cells of the model card's bias table."""
     for row in rows:
         rates = (_format_estimate(row[rate], ".4f") for rate in ("missed", "false", "reviewed"))
         yield row["dimension"], row["group"], f"{row['children']:,}", *rates
 
 
 def _bucket_rows(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
-    """Yield the cells of the calibration table."""
+    """Yield the cells of the model card's calibration table."""
     for row in rows:
         yield (
             f"{row['low']:+}",
@@ -92,5 +92,5 @@ def _bucket_rows(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
 
 
 def _format_estimate(figure: Json, form: str) -> str:
-    """Format a value with its interval."""
+    """Format an estimated value with its 95 % interval."""
     return f"{figure['value']:{form}} ({figure['low']:{form}}–{figure['high']:{form}})"

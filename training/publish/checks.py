@@ -18,7 +18,7 @@ from training.publish.card_results import format_results, read_evaluation
 
 
 def publish_model(folder: Path, models: Path, evaluation: Path | None = None) -> Path:
-    """Check a model and copy it to ``models/<name>/<version>``.
+    """Check a fitted model and copy it to ``models/<name>/<version>``.
 
     Args:
         folder: folder that ``training fit`` wrote.
@@ -61,14 +61,14 @@ def publish_model(folder: Path, models: Path, evaluation: Path | None = None) ->
 
 
 def _draw_results(target: Path, results: Mapping[str, Any]) -> str:
-    """Draw the evaluation's figures if possible; return the card's links."""
+    """Draw an evaluation's figures if possible; return the model card's links."""
     if not can_draw():
         return ""
     return f"\n{link_evaluation_figures(draw_evaluation(target, results))}\n"
 
 
 def _add_to_card(folder: Path, section: str) -> None:
-    """Append a section to the card and update the checksums."""
+    """Append a section to the model card and update the checksums."""
     card, head = folder / "card.md", folder / "model.toml"
     card.write_text(f"{card.read_text('utf-8')}\n{section}", encoding="utf-8", newline="")
     head_text = head.read_text("utf-8")

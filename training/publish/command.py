@@ -17,5 +17,5 @@ def run(
     ] = None,
     models: Annotated[Path, typer.Option(help="Where published models live.")] = Path("models"),
 ) -> None:
-    """Publish a model; a published version never changes."""
+    """Publish a fitted model; a published version never changes."""
     Console().print(f"published {publish_model(folder, models, evaluation)}")

@@ -30,7 +30,7 @@ def blank_column(size: int) -> Texts:
 
 
 def draw_events(rng: Rng, rate: float | npt.NDArray[np.float64], size: int) -> Bools:
-    """Draw whether an event of the given rate happens, for each entry.
+    """Draw, for each entry, whether an event of the given rate happens.
 
     Args:
         rng: random generator.
@@ -41,7 +41,7 @@ def draw_events(rng: Rng, rate: float | npt.NDArray[np.float64], size: int) -> B
 
 
 def draw_choices(rng: Rng, shares: Sequence[float], size: int) -> Ints:
-    """Draw positions by shares, which need not sum to exactly 1."""
+    """Draw positions in a list of shares of any sum."""
     edges = np.cumsum(np.asarray(shares, dtype=float))
     return np.minimum(
         np.searchsorted(edges / edges[-1], rng.random(size), side="right"), len(shares) - 1
@@ -49,7 +49,7 @@ def draw_choices(rng: Rng, shares: Sequence[float], size: int) -> Ints:
 
 
 def rewrite_values(column: Texts, selected: Bools, rng: Rng, rule: Callable[[str, int], str]) -> None:
-    """Rewrite selected non-empty values by a text function, in place.
+    """Rewrite selected non-empty texts by a text function, in place.
 
     Args:
         column: column of texts.

@@ -64,7 +64,7 @@ def run(
 
 
 def _print_counts(manifest: dict[str, Any], title: str, ending: str) -> None:
-    """Print the record counts of the manifest."""
+    """Print the numbers of records in a simulated state."""
     table = Table("file" if ending else "source", "records", title=title)
     for source, count in manifest["records_by_source"].items():
         table.add_row(f"{source}{ending}", f"{count:,}")

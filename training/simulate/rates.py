@@ -12,7 +12,7 @@ _FILE = "rates.toml"
 
 @dataclass(frozen=True, slots=True)
 class StateRates:
-    """Day of the extract and size of the state."""
+    """Size of the simulated state, and the day of its files."""
 
     as_of: str
     oldest_years: int
@@ -20,13 +20,13 @@ class StateRates:
 
     @property
     def today(self) -> np.datetime64:
-        """Day on which the four systems were read."""
+        """Day on which the four simulated source systems were read."""
         return np.datetime64(self.as_of, "D")
 
 
 @dataclass(frozen=True, slots=True)
 class FamilyRates:
-    """Rates of births, homes and surnames."""
+    """Simulation rates of births, homes and surnames."""
 
     children_shares: list[float]
     twin_births: float
@@ -48,7 +48,7 @@ class FamilyRates:
 
 @dataclass(frozen=True, slots=True)
 class NameRates:
-    """Rates of names and name changes."""
+    """Simulation rates of names and name changes."""
 
     middle_name: float
     middle_name_hispanic: float
@@ -68,7 +68,7 @@ class NameRates:
 
 @dataclass(frozen=True, slots=True)
 class StrangerRates:
-    """Pairs of strangers made alike beyond chance, per million children."""
+    """Numbers of unrelated children made alike, per million children."""
 
     hispanic_pairs: float
     other_pairs: float
@@ -76,7 +76,7 @@ class StrangerRates:
 
 @dataclass(frozen=True, slots=True)
 class CareRates:
-    """Rates of child-welfare cases, placements and adoptions."""
+    """Simulation rates of child-welfare cases, placements and adoptions."""
 
     family_known: float
     child_known: float
@@ -105,7 +105,7 @@ class CareRates:
 
 @dataclass(frozen=True, slots=True)
 class SchoolRates:
-    """Rates of enrollment, moves and double registrations."""
+    """Simulation rates of enrollment, moves and double registrations."""
 
     public: float
     preschool: float
@@ -121,7 +121,7 @@ class SchoolRates:
 
 @dataclass(frozen=True, slots=True)
 class FeedRates:
-    """Rates of weekly changes, and how each kind of source sends them."""
+    """Simulation rates of weekly changes, and how often sources send everything."""
 
     newcomers_a_year: float
     departures_a_year: float
@@ -133,7 +133,7 @@ class FeedRates:
 
 @dataclass(frozen=True, slots=True)
 class MissingRates:
-    """Rates at which one kind of source leaves out values."""
+    """Simulation rates at which one kind of source leaves out values."""
 
     middle_name: float
     suffix: float
@@ -153,7 +153,7 @@ class MissingRates:
 
 @dataclass(frozen=True, slots=True)
 class NoiseRates:
-    """Rates at which one kind of source records wrong values."""
+    """Simulation rates at which one kind of source records wrong values."""
 
     given_typo: float
     given_nickname: float
@@ -188,7 +188,7 @@ class NoiseRates:
 
 @dataclass(frozen=True, slots=True)
 class MisspellingRates:
-    """Shares of misspellings by ear and by scanner.
+    """Shares of simulated misspellings made by ear and by scanner.
 
     The rest are keyboard slips.
     """
@@ -199,7 +199,7 @@ class MisspellingRates:
 
 @dataclass(frozen=True, slots=True)
 class ErrorFactors:
-    """Factors by which names of a group are misrecorded more often."""
+    """Factors by which some groups of children have more misrecorded names."""
 
     black: float
     hispanic: float
@@ -210,7 +210,7 @@ class ErrorFactors:
 
 @dataclass(frozen=True, slots=True)
 class FlagRates:
-    """Rates of special populations."""
+    """Simulation rates of special populations such as homeless children."""
 
     disability: float
     disability_in_care: float
@@ -227,7 +227,7 @@ class FlagRates:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """All rates of ``rates.toml``.
+    """All rates of the simulation, as ``rates.toml`` states them.
 
     ``missing`` and ``noise`` are by kind of source; ``digest`` is of the file.
     """

@@ -25,7 +25,7 @@ _ROSTER_STAGE, _FIRST_SOURCE_STAGE = 7, 10
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Simulated state, or one block: its four files and its truth."""
+    """Simulated state, or a part: four source files and the truth."""
 
     seed: int
     state: SimulatedState
@@ -33,7 +33,7 @@ class Population:
 
     @property
     def records(self) -> int:
-        """Number of source records in all files."""
+        """Number of records in all four source files."""
         return sum(len(file) for file in self.files.values())
 
     def truth_column(self, field: str) -> Texts:
@@ -99,7 +99,7 @@ def simulate_in_blocks(
 
 
 def _simulate_block(block: Block, children: int, book: NameBook, rates: Rates) -> Population:
-    """Simulate one block with its four source files."""
+    """Simulate one part of a state with its four source files."""
     state = draw_state(block.seed, children, rates, book, block)
     rosters = draw_rosters(block.stage_generator(_ROSTER_STAGE), state.schooling, state.care, rates, block)
     ids = StateIds.from_roster(rosters[SourceSystem.STATE], len(state.births))
@@ -113,5 +113,5 @@ def _simulate_block(block: Block, children: int, book: NameBook, rates: Rates) -
 
 
 def _default_names(rates: Rates) -> NameBook:
-    """Build Faker's names with the tail shares of the rates."""
+    """Build pools of Faker's names, with the rates' shares of rare names."""
     return build_faker_names(rates.names.tail_share, rates.names.surname_tail_share)

@@ -77,7 +77,7 @@ def make_keyboard_slip(text: str, draw: int) -> str:
 
 
 def _apply_table(text: str, draw: int, table: tuple[tuple[str, str], ...]) -> str:
-    """Apply the first rule that fits, or make a keyboard slip."""
+    """Apply the first misspelling rule that fits, or make a keyboard slip."""
     start = draw % len(table)
     for pattern, replacement in chain(table[start:], table[:start]):
         position = text.find(pattern, 1)
@@ -99,7 +99,7 @@ def misspell(text: str, draw: int) -> str:
 
 @cache
 def _load_misspelling_rates() -> MisspellingRates:
-    """Load the misspelling rates once."""
+    """Load the simulation's misspelling rates once."""
     return load_rates().misspelling
 
 

@@ -37,7 +37,7 @@ def convert_blocking_rules(splink_rules: Iterable[str | Mapping[str, Any]]) -> d
 
 
 def _parse_parts(sql: str, exploded: frozenset[str]) -> Iterator[str]:
-    """Yield the parts of one SQL blocking rule."""
+    """Yield the blocking-rule parts of one of Splink's SQL blocking rules."""
     try:
         tree = sqlglot.parse_one(sql, read="duckdb")
     except (sqlglot.ParseError, sqlglot.TokenError):
@@ -68,7 +68,7 @@ def _parse_parts(sql: str, exploded: frozenset[str]) -> Iterator[str]:
 
 
 def _flatten(tree: exp.Expr) -> Iterator[exp.Expr]:
-    """Yield the conditions that AND connects."""
+    """Yield the SQL conditions that AND connects."""
     if isinstance(tree, exp.And):
         yield from _flatten(tree.this.unnest())
         yield from _flatten(tree.expression.unnest())
@@ -77,17 +77,17 @@ def _flatten(tree: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _is_equality(tree: exp.Expr) -> bool:
-    """Return whether a condition is an equality."""
+    """Return whether a SQL condition is an equality."""
     return isinstance(tree, exp.EQ)
 
 
 def _record_side(tree: exp.Expr) -> str:
-    """Return the record, ``l`` or ``r``, of an expression's columns."""
+    """Return the side, ``l`` or ``r``, that a SQL expression's columns name."""
     return ",".join(sorted({column.table.lower() for column in tree.find_all(exp.Column)}))
 
 
 def _to_rule_part(tree: exp.Expr) -> str | None:
-    """Convert one side of an equality to a part of a rule.
+    """Convert one side of a SQL equality to a blocking-rule part.
 
     It is written as in ``model.toml``; None if there is no such part.
     """

@@ -66,7 +66,7 @@ class Dataset:
 def standardize_records(
     rows: Sequence[RecordRow], inactive: Collection[int] = ()
 ) -> list[tuple[int, Features]]:
-    """Standardize rows as records of an index with fresh lists.
+    """Standardize rows as records of an index with fresh shared-value lists.
 
     Args:
         rows: rows of record files; one that record validation refuses is left out.

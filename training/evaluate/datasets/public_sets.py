@@ -75,7 +75,7 @@ class DevelopmentSet:
         )
 
     def _read_table(self, folder: Path) -> pa.Table:
-        """Read the Parquet file of the set."""
+        """Read the Parquet file of a public evaluation set."""
         path = folder / "eval" / f"{self.name}.parquet"
         try:
             return pq.read_table(path)
@@ -83,12 +83,12 @@ class DevelopmentSet:
             raise FileError(f"{path}: cannot be read as Parquet: {fault}") from None
 
     def _to_raw_row(self, row: PublishedRow) -> RecordRow:
-        """Convert a published row to a raw row."""
+        """Convert a published row to a raw row of canonical fields."""
         filled = {name: value for name, value in self.to_canonical(row).items() if value}
         return RecordRow(str(row.get("source") or self.name), filled, {TRUTH_COLUMN: row[TRUTH_COLUMN]})
 
     def _select_raw_columns(self, table: pa.Table) -> pa.Table:
-        """Select the published columns of the baseline."""
+        """Select the published columns that the plain Splink baseline compares."""
         columns = {name: table[column].cast(pa.string()) for name, column in self.raw.items()}
         columns["birth_date"] = pa.array(
             [self._to_iso_date(text) for text in columns["birth_date"].to_pylist()]
@@ -96,14 +96,14 @@ class DevelopmentSet:
         return pa.table({"unique_id": pa.array(range(len(table)), pa.int64()), **columns})
 
     def _to_iso_date(self, text: str | None) -> str | None:
-        """Convert a date of the set's format to ISO; keep others."""
+        """Convert a date of the set's own format to ISO; keep others."""
         try:
             return datetime.strptime(text or "", self.date_format).date().isoformat()  # noqa: DTZ007 - a date has no zone
         except ValueError:
             return text
 
     def _build_groups(self, rows: list[PublishedRow]) -> dict[str, dict[Person, str]]:
-        """Group persons for the bias table."""
+        """Group the set's persons for the bias table, by race and such."""
         if not self.groups:
             return {}
         groups: dict[str, dict[Person, str]] = {
@@ -124,7 +124,7 @@ class DevelopmentSet:
         return groups
 
     def _find_care_records(self, rows: list[PublishedRow]) -> CareRecords | None:
-        """Find records of children in care and school records."""
+        """Find the set's records of children in care, and its school records."""
         if self.care_source is None:
             return None
         care_records = frozenset(n for n, row in enumerate(rows) if row["source"] == self.care_source)

@@ -33,7 +33,7 @@ _GROUP_FIELDS = ("local_id", "race", "ethnicity", "sex", "ssn", "ssn_last4")
 
 
 def is_saved_state(path: Path) -> bool:
-    """Return whether the path is a folder with a truth file."""
+    """Return whether a path is a folder of a saved simulated state."""
     return path.is_dir() and any((path / f"{_TRUTH_FILE}.{form}").exists() for form in FileFormat)
 
 
@@ -70,7 +70,7 @@ def load_saved_state(folder: Path) -> Dataset:
 
 @dataclass(frozen=True, slots=True)
 class _RecordTruth:
-    """Truth about one record."""
+    """True person, household and tags of one record of a simulated state."""
 
     person: str
     household: str
@@ -79,7 +79,7 @@ class _RecordTruth:
 
 @dataclass(frozen=True, slots=True)
 class _SavedRows:
-    """Rows of a saved state.
+    """Rows of a simulated state that was saved to disk.
 
     Args:
         rows: each record with at least its local ID and the fields that determine bias groups.
@@ -91,7 +91,7 @@ class _SavedRows:
 
 
 def _read_snapshot(folder: Path) -> _SavedRows:
-    """Read one file per source."""
+    """Read a saved simulated state with one file per source."""
     paths = []
     for source in SourceSystem:
         existing = [path for form in FileFormat if (path := folder / f"{source}.{form}").exists()]
@@ -107,17 +107,17 @@ def _read_snapshot(folder: Path) -> _SavedRows:
 
 
 def _read_feeds(folder: Path) -> _SavedRows:
-    """Read weekly feeds."""
+    """Read a saved simulated state of weekly feeds."""
     return _keep_rows(list(_replay_feeds(folder)))
 
 
 def _keep_rows(rows: list[RecordRow]) -> _SavedRows:
-    """Return saved rows that are standardized row by row."""
+    """Return a saved state's rows, to be standardized one by one."""
     return _SavedRows(rows, lambda never_compared: standardize_records(rows, inactive=never_compared))
 
 
 def _select_group_fields(raw: pa.Table) -> Iterator[RecordRow]:
-    """Yield each row with its local ID and group fields only."""
+    """Yield each saved row with only its local ID and bias-group fields."""
     names = [name for name in _GROUP_FIELDS if name in raw.column_names]
     for source, *values in zip(*(raw[name].to_pylist() for name in (SOURCE_COLUMN, *names)), strict=True):
         fields = {name: value for name, value in zip(names, values, strict=True) if value is not None}
@@ -125,14 +125,14 @@ def _select_group_fields(raw: pa.Table) -> Iterator[RecordRow]:
 
 
 def _standardize_table(raw: pa.Table, never_compared: Collection[int]) -> ArrowRecords:
-    """Standardize a raw table without the never-compared rows."""
+    """Standardize a raw table, except records that an index never compares."""
     features = standardize_table(raw)
     compared = pc.invert(pc.is_in(features["unique_id"], pa.array(sorted(never_compared), pa.int64())))
     return ArrowRecords(remove_shared_values_from_table(features.filter(compared)))
 
 
 def _replay_feeds(folder: Path) -> Iterator[RecordRow]:
-    """Yield the records as an index holds them after loading all weeks."""
+    """Yield the records that an index holds after loading all weekly feeds."""
     rows_by_source: dict[str, dict[str, RecordRow]] = {}
     for line in read_table(folder / FEEDS):
         rows = {str(row.fields["local_id"]): row for row in read_rows(folder / line["file"])}
@@ -143,7 +143,7 @@ def _replay_feeds(folder: Path) -> Iterator[RecordRow]:
 
 
 def _read_truth(folder: Path, rows: Sequence[RecordRow]) -> list[_RecordTruth]:
-    """Read the truth about each record."""
+    """Read the truth about each record of a saved simulated state."""
     row_of_key = {(row.source, str(row.fields["local_id"])): number for number, row in enumerate(rows)}
     truth_by_row: list[_RecordTruth | None] = [None] * len(rows)
     path = next(path for form in FileFormat if (path := folder / f"{_TRUTH_FILE}.{form}").exists())
@@ -162,7 +162,7 @@ def _read_truth(folder: Path, rows: Sequence[RecordRow]) -> list[_RecordTruth]:
 
 
 def _build_groups(rows: Sequence[RecordRow], truths: Sequence[_RecordTruth]) -> dict[str, dict[Person, str]]:
-    """Group persons for the bias table by their records' values."""
+    """Group persons for the bias table by values of their records."""
     fields_by_person: dict[str, dict[str, object]] = {}
     tags_by_person: dict[str, set[str]] = {}
     for row, record_truth in zip(rows, truths, strict=True):

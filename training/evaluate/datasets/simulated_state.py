@@ -23,7 +23,7 @@ _GROUP_NAMES = ("white", "Black", "Hispanic", "Asian", "African-born", "other")
 
 
 def simulate_dataset(records: int, names: Path | None) -> Dataset:
-    """Simulate a dataset of about so many records.
+    """Simulate an evaluation dataset of about so many records.
 
     Args:
         records: source records to aim at.
@@ -33,7 +33,7 @@ def simulate_dataset(records: int, names: Path | None) -> Dataset:
 
 
 def load_name_book(names: Path | None) -> NameBook:
-    """Load the names for the evaluation's states.
+    """Load the names for the simulated states of an evaluation.
 
     Args:
         names: folder of census name tables; None, or no folder, for Faker's names.
@@ -96,7 +96,7 @@ def child_row_from_id(person: Person) -> int:
 def _build_groups(
     population: Population, rows: list[RecordRow], people: list[str], tags: list[frozenset[str]]
 ) -> dict[str, dict[Person, str]]:
-    """Group persons for the bias table."""
+    """Group simulated persons by attributes such as race, for the bias table."""
     births, homes = population.state.births, population.state.homes
     tags_by_person: dict[str, set[str]] = {}
     with_ssn: set[str] = set()

@@ -19,7 +19,7 @@ _LEAST_MARGIN = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class AblationRow:
-    """Result of the operational partition without one part.
+    """Result of the operational partition without one part of the model.
 
     Args:
         without: the part that was left out.
@@ -58,7 +58,7 @@ def measure_ablation(model: MatchModel, dataset: Dataset) -> Iterator[AblationRo
 
 
 def _silence_each_comparison(settings: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the settings without each comparison in turn."""
+    """Yield copies of the settings, each with one comparison weighing 0 bits."""
     for dropped in settings["comparisons"]:
         comparisons = [
             _silence_comparison(comparison) if comparison is dropped else comparison
@@ -68,7 +68,7 @@ def _silence_each_comparison(settings: Mapping[str, Any]) -> Iterator[tuple[str,
 
 
 def _silence_comparison(comparison: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the comparison with every level at 0 bits."""
+    """Return a comparison with every level at 0 bits."""
     levels = []
     for level in comparison["comparison_levels"]:
         silenced = {name: value for name, value in level.items() if name != "tf_adjustment_column"}
@@ -93,7 +93,7 @@ def _weaken_thresholds(thresholds: Thresholds) -> Iterator[tuple[str, Thresholds
 
 
 def _judge_partition(name: str, partition: ModelPartition, dataset: Dataset) -> AblationRow:
-    """Score a partition for the ablation table."""
+    """Score a partition of the records for the ablation table."""
     relative_links = count_linked_relatives(partition.clusters, dataset)
     truth = {number: dataset.truth[number] for number, _ in dataset.records}
     return AblationRow(

@@ -41,7 +41,7 @@ class BiasRow:
 def build_bias_table(
     partition: ModelPartition, truth: Groups, groups: Mapping[str, Mapping[Hashable, str]]
 ) -> list[BiasRow]:
-    """Build a row for all children and one for each group."""
+    """Build a bias-table row for all children and one per group."""
     wrong_records = {number for pair in find_false_links(partition.clusters, truth) for number in pair}
     reviewed_records = {number for pair in partition.tasks for number in pair}
     matches = [
@@ -65,7 +65,7 @@ def build_bias_table(
 
 
 def find_gaps(rows: list[BiasRow], gap: float = MAX_GAP) -> list[str]:
-    """Describe each group rate that exceeds the rate of all children.
+    """Describe each group's error rate that exceeds that of all children.
 
     Args:
         rows: rows of the bias table, all children first.
@@ -93,7 +93,7 @@ def _build_row(
     wrong_records: set[int],
     reviewed_records: set[int],
 ) -> BiasRow:
-    """Build the row of one group."""
+    """Build the bias-table row of one group of children."""
     records = {number for number, person in truth.items() if person in people}
     missed_flags = [missed for person, missed in matches if person in people]
     return BiasRow(

@@ -83,7 +83,7 @@ def measure_blocking_loss(
 
 
 def _to_rule_recall(contribution: RuleContribution, matches: int) -> RuleRecall:
-    """Convert a rule's contribution to shares of all matches."""
+    """Convert a blocking rule's counted matches to shares of all matches."""
     recall = estimate_share(int(contribution.matches_so_far), matches, default=1.0)
     return RuleRecall(
         name=contribution.name,

@@ -17,7 +17,7 @@ _EXPLAINING_TAGS = (
 
 
 def count_errors_by_kind(clusters: Clusters, dataset: Dataset) -> dict[str, dict[str, int]]:
-    """Count false and missed pairs by kind, each pair under one kind."""
+    """Count false and missed pairs by kind of error, each pair once."""
     features = dataset.features
     false = Counter(
         _classify_false_link(pair, dataset, features) for pair in find_false_links(clusters, dataset.truth)
@@ -50,7 +50,7 @@ def _classify_missed_link(pair: Pair, dataset: Dataset, features: Mapping[int, F
 
 
 def _describe_difference(left: Features, right: Features) -> str:
-    """Describe what differs between the two records themselves."""
+    """Describe which fields differ between the two records of a pair."""
     if left.birth_date is None or right.birth_date is None:
         return "birth date missing or placeholder"
     if left.given is None or right.given is None:
@@ -65,11 +65,11 @@ def _describe_difference(left: Features, right: Features) -> str:
 
 
 def _is_one_household(pair: Pair, dataset: Dataset) -> bool:
-    """Return whether both persons are of one household."""
+    """Return whether the two persons of a pair are of one household."""
     homes = [dataset.households.get(dataset.truth[number]) for number in pair]
     return homes[0] is not None and homes[0] == homes[1]
 
 
 def _pair_tags(pair: Pair, dataset: Dataset) -> list[frozenset[str]]:
-    """Return the tags of both records."""
+    """Return the simulation tags, such as ``twin``, of a pair's two records."""
     return [dataset.tags.get(number, frozenset()) for number in pair]

@@ -27,7 +27,7 @@ RecordKey = tuple[str, str]
 
 
 def measure_feed_review(model: MatchModel, records: int, names: Path | None) -> IntervalEstimate:
-    """Measure review tasks per new or changed record of a weekly feed.
+    """Measure clerical-review tasks per new or changed record of weekly feeds.
 
     Args:
         model: model that decides.
@@ -50,7 +50,7 @@ def measure_feed_review(model: MatchModel, records: int, names: Path | None) -> 
 def _replay_weeks(
     records: int, names: Path | None
 ) -> Iterator[tuple[dict[RecordKey, RecordRow], set[RecordKey]]]:
-    """Yield each week's held records and the keys of changed ones."""
+    """Yield each week's records on file and the keys of changed ones."""
     rates, book = load_rates(), load_name_book(names)
     children = estimate_children(records, SEED, WEEKS, rates, book)
     feed = BlockFeed(Block(SEED), estimate_cast_size(children, WEEKS, rates), WEEKS, rates, book)
@@ -78,7 +78,7 @@ def _replay_weeks(
 
 
 def _to_rows(file: WeekFile) -> Iterator[tuple[RecordKey, RecordRow]]:
-    """Yield the records of a week's file with their keys."""
+    """Yield the records of one source's weekly file with their keys."""
     columns = list(zip(SENT_FIELDS, file.columns, strict=True))
     source = str(file.source)
     for row in range(len(file)):
@@ -92,7 +92,7 @@ def _is_never_compared(row: RecordRow) -> bool:
 
 
 def _find_tasks(model: MatchModel, held_rows: dict[RecordKey, RecordRow]) -> set[frozenset[RecordKey]]:
-    """Return the review tasks among the held records."""
+    """Return the clerical-review tasks that a model raises among held records."""
     keys = sorted(held_rows)
     scored = score_records(model, standardize_records([held_rows[key] for key in keys]))
     partition = partition_records(scored, model.thresholds)

@@ -19,27 +19,27 @@ def list_pairs(groups: Groups) -> Iterator[Pair]:
 
 
 def find_false_links(clusters: Groups, truth: Groups) -> list[Pair]:
-    """Return the linked pairs of two people."""
+    """Return the linked pairs whose records are of two people."""
     return [
         pair for pair in list_pairs(clusters) if _has_truth(truth, pair) and not _is_one_group(truth, pair)
     ]
 
 
 def find_missed_links(clusters: Groups, truth: Groups) -> list[Pair]:
-    """Return the pairs of one person that are not linked."""
+    """Return the unlinked pairs whose records are of one person."""
     return [pair for pair in list_pairs(truth) if not _is_one_group(clusters, pair)]
 
 
 def is_same_person(truth: Mapping[int, Hashable], pair: Pair) -> bool:
-    """Return whether both records are known to be of one person."""
+    """Return whether both records of a pair truly are of one person."""
     return _has_truth(truth, pair) and _is_one_group(truth, pair)
 
 
 def _has_truth(truth: Groups, pair: Pair) -> bool:
-    """Return whether the true person of both records is known."""
+    """Return whether the true persons of both records are known."""
     return truth.get(pair[0]) is not None and truth.get(pair[1]) is not None
 
 
 def _is_one_group(groups: Groups, pair: Pair) -> bool:
-    """Return whether both records are in one group."""
+    """Return whether both records of a pair are in one group."""
     return groups[pair[0]] == groups[pair[1]]

@@ -12,7 +12,7 @@ from training.evaluate.model_clusters import group_by_cluster
 
 @dataclass(frozen=True, slots=True)
 class RelativeLinks:
-    """Pairs of children of one household, and those linked as one.
+    """Pairs of children of one household, and those wrongly linked as one.
 
     Args:
         pairs: number of pairs.
@@ -28,7 +28,7 @@ class RelativeLinks:
 
 
 def count_linked_relatives(clusters: Groups, dataset: Dataset) -> RelativeLinks | None:
-    """Count children of one household who were linked as one.
+    """Count children of one household who were wrongly linked as one.
 
     Returns:
         The counts; None if the set does not tell households.
@@ -61,7 +61,7 @@ def find_merged_people(
 
 
 def _collect_birth_dates(dataset: Dataset) -> dict[Hashable, set[str]]:
-    """Collect the recorded birth dates of each person."""
+    """Collect the recorded birth dates of each true person."""
     dates_by_person: dict[Hashable, set[str]] = {}
     for number, features in dataset.records:
         dates_by_person.setdefault(dataset.truth[number], set()).update(features.birth_dates)

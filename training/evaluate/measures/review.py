@@ -18,7 +18,7 @@ ARRIVAL_STEP = 50
 
 @dataclass(frozen=True, slots=True)
 class ReviewLoad:
-    """Review tasks of a first load.
+    """Clerical-review tasks of a first load.
 
     Args:
         tasks: number of tasks.
@@ -38,7 +38,7 @@ class ReviewLoad:
 
 
 def measure_review(partition: ModelPartition, truth: Groups) -> ReviewLoad:
-    """Measure the review tasks of a partition against the truth."""
+    """Measure the clerical-review tasks of a partition against the truth."""
     tasks, records = partition.tasks, len(partition.clusters)
     right_tasks = [pair for pair in tasks if is_same_person(truth, pair)]
     missed = find_missed_links(partition.clusters, truth)
@@ -61,9 +61,9 @@ def measure_review(partition: ModelPartition, truth: Groups) -> ReviewLoad:
 
 
 def measure_arrival_review(scored: ScoredRecords, partition: ModelPartition) -> IntervalEstimate:
-    """Measure tasks per record of a load of new records only.
+    """Measure review tasks per record of a load of new records only.
 
-    That is the hardest night there is. Every n-th record counts as the last to arrive; its tasks are
+    No other load needs as much review. Every n-th record counts as the last to arrive; its tasks are
     those that name it.
     """
     new_records = {number for number in scored.records if number % ARRIVAL_STEP == 0}
@@ -72,6 +72,6 @@ def measure_arrival_review(scored: ScoredRecords, partition: ModelPartition) -> 
 
 
 def _come_together(clusters: Groups, component_of_cluster: Mapping[object, int], pair: Pair) -> bool:
-    """Return whether answered tasks join the pair's clusters."""
+    """Return whether correct answers to review tasks join a pair's clusters."""
     left, right = (component_of_cluster.get(clusters[number]) for number in pair)
     return left is not None and left == right

@@ -101,7 +101,7 @@ Cells = Counter[tuple[Hashable, Hashable]]
 
 
 def split_into_pieces(clusters: Groups, truth: Groups) -> Iterator[Cells]:
-    """Split the records into pieces that share no cluster and no person."""
+    """Split records into groups that share no cluster and no true person."""
     cells: Cells = Counter(
         (cluster, truth[number]) for number, cluster in clusters.items() if truth.get(number) is not None
     )
@@ -127,7 +127,7 @@ def split_into_pieces(clusters: Groups, truth: Groups) -> Iterator[Cells]:
 
 
 class _PieceCounts:
-    """Additive counts of one piece."""
+    """Additive counts of one group of records that shares nothing with others."""
 
     def __init__(self, cells: Cells) -> None:
         clusters: Counter[Hashable] = Counter()
@@ -152,18 +152,18 @@ class _PieceCounts:
 def _estimate_measure(
     bootstrap: Bootstrap, correct: int, linked: int, recalled: int, matches: int
 ) -> PrecisionRecall:
-    """Estimate a measure from the positions of its four counts."""
+    """Estimate precision, recall and F1 from the positions of four counts."""
 
     def precision(row: Totals) -> float:
-        """Return precision from a row of counts."""
+        """Return precision from a row of link and match counts."""
         return float(row[correct] / row[linked]) if row[linked] else 1.0
 
     def recall(row: Totals) -> float:
-        """Return recall from a row of counts."""
+        """Return recall from a row of link and match counts."""
         return float(row[recalled] / row[matches]) if row[matches] else 1.0
 
     def f1(row: Totals) -> float:
-        """Return F1 from a row of counts."""
+        """Return F1 from a row of link and match counts."""
         total = precision(row) + recall(row)
         return 2 * precision(row) * recall(row) / total if total else 0.0
 
@@ -176,7 +176,7 @@ def _estimate_measure(
 
 
 def _replace_degenerate_interval(estimate: IntervalEstimate, total: float) -> IntervalEstimate:
-    """Replace the bootstrap interval of 0 or 1 by Wilson's."""
+    """Replace a bootstrap interval around 0 or 1 by Wilson's interval."""
     if 0 < estimate.value < 1:
         return estimate
     count = round(total)
@@ -184,5 +184,5 @@ def _replace_degenerate_interval(estimate: IntervalEstimate, total: float) -> In
 
 
 def _sum_pairs(groups: Counter[Hashable] | Cells) -> int:
-    """Sum the pairs within groups of the given sizes."""
+    """Return the number of pairs within groups of the given sizes."""
     return sum(count * (count - 1) // 2 for count in groups.values())

@@ -36,7 +36,9 @@ two in ten children are Hispanic.
 
 @dataclass(frozen=True, slots=True)
 class StressResult:
-    """Links and reviews of the stress set's pairs.
+    """How many pairs of look-alike strangers were linked or reviewed.
+
+    Strangers are different children made to share name and birth date.
 
     Args:
         pairs: pairs of strangers who both have records.
@@ -89,7 +91,7 @@ def build_stress_set(children: int, pairs: int, book: NameBook) -> StressSet:
 
 
 def judge_stress_set(partition: ModelPartition, stress: StressSet) -> StressResult:
-    """Count the linked and the reviewed pairs of the stress set."""
+    """Count linked and reviewed pairs among strangers made to look alike."""
     truth = stress.dataset.truth
     kin = {person: number for number, pair in enumerate(stress.pairs) for person in pair}
     linked = {kin[left] for left, _ in find_merged_people(partition.clusters, truth, kin)}
@@ -105,7 +107,7 @@ def judge_stress_set(partition: ModelPartition, stress: StressSet) -> StressResu
 
 
 def _is_chosen_pair(pair: Pair, truth: Mapping[int, Person], kin: Mapping[Person, int]) -> bool:
-    """Return whether two records are of one stress-set pair."""
+    """Return whether two records are of one pair of look-alike strangers."""
     left, right = (truth[number] for number in pair)
     return left != right and kin.get(left, -1) == kin.get(right, -2)
 
@@ -163,7 +165,7 @@ def _find_neighbors(
 def _measure_commonness(
     state: SimulatedState, children: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return first-name count times surname count of each child."""
+    """Return first-name count times surname count of each simulated child."""
     total = np.ones(len(children))
     for column in (state.people.first, state.people.last):
         _, code, counts = np.unique(column.astype(str), return_inverse=True, return_counts=True)

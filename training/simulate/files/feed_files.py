@@ -29,7 +29,7 @@ _WEEK_FOLDERS = "week-*"
 
 @dataclass(frozen=True, slots=True)
 class FeedPlan:
-    """Parameters of a simulation of weekly feeds.
+    """Parameters of a simulation of weekly files from four sources.
 
     Args:
         seed: seed of all that happens.
@@ -49,7 +49,7 @@ class FeedPlan:
 
 
 def save_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict[str, Any]:
-    """Write weekly feeds block by block into a folder, made if absent.
+    """Simulate weekly files part by part and write them to a folder.
 
     Returns:
         The manifest.
@@ -67,7 +67,7 @@ def save_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict[s
 
 
 def _write_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict[str, Any]:
-    """Write all feeds, the list, the truth and the manifest."""
+    """Write all weekly files, their list, the truth and the manifest."""
     cast_size = estimate_cast_size(plan.children, plan.weeks, plan.rates)
     state_records = round(cast_size * plan.rates.state.records_per_child)
     state_blocks = split_into_blocks(plan.seed, state_records, plan.records_per_block)
@@ -92,7 +92,7 @@ def _write_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict
 
 @dataclass(slots=True)
 class _FeedFiles:
-    """Feed files of a folder, opened only to append a block.
+    """Weekly files in a folder, each opened only while records are appended.
 
     There may be more files than can be open at once.
     """
@@ -102,7 +102,7 @@ class _FeedFiles:
     _started: set[str] = field(default_factory=set)
 
     def append(self, file: WeekFile) -> None:
-        """Append a block's records to a week's file."""
+        """Append records of one part of the state to a weekly file."""
         name = f"week-{file.week:04}/{file.source}.csv"
         snapshot = "full" if file.full else "delta"
         as_of = f"{np.datetime_as_string(file.day)}{NIGHTLY_TIME}"
@@ -111,16 +111,16 @@ class _FeedFiles:
         self._append_rows(name, SENT_FIELDS, file.columns)
 
     def append_truth(self, columns: Sequence[Texts]) -> None:
-        """Append a block's truth to the truth file."""
+        """Append one part of the state's truth to the truth file."""
         self._append_rows(TRUTH, FEED_TRUTH_FIELDS, columns)
 
     def list_feeds(self) -> None:
-        """Write the list of all files in loading order."""
+        """Write the list of all weekly files in loading order."""
         rows = list(self._feeds.values())
         self._append_rows(FEEDS, FEED_FIELDS, [list(column) for column in zip(*rows, strict=True)])
 
     def _append_rows(self, name: str, header: Sequence[str], columns: Sequence[Iterable[object]]) -> None:
-        """Append rows to a file; write its header first."""
+        """Append rows to a CSV file; write its header first."""
         path = self.folder / name
         has_started = name in self._started
         if not has_started:

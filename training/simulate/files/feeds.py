@@ -55,7 +55,7 @@ _ERROR_RATES = (
 
 @dataclass(frozen=True, slots=True)
 class WeekFile:
-    """Records that one block adds to one source's file of one week.
+    """One part of the state's records in one source's weekly file.
 
     Args:
         week: number of the week; 0 is the first.
@@ -76,7 +76,7 @@ class WeekFile:
 
 
 def estimate_cast_size(children: int, weeks: int, rates: Rates) -> int:
-    """Estimate the children who live in the state in any week.
+    """Estimate how many simulated children live in the state in any week.
 
     Args:
         children: number of children in the first week.
@@ -88,7 +88,7 @@ def estimate_cast_size(children: int, weeks: int, rates: Rates) -> int:
 
 
 def estimate_children(records: int, seed: int, weeks: int, rates: Rates, book: NameBook) -> int:
-    """Estimate the children of a state from its first week's records.
+    """Estimate the simulated children who give a wanted number of records.
 
     A small block is simulated for the ratio.
 
@@ -113,13 +113,13 @@ def is_full_snapshot(source: SourceSystem, week: int, rates: Rates) -> bool:
 
 
 class BlockFeed:
-    """Simulation of one block over the weeks.
+    """Simulation of one part of a state over the weeks.
 
     Read its weeks once, in order, then its population.
     """
 
     def __init__(self, block: Block, children: int, weeks: int, rates: Rates, book: NameBook) -> None:
-        """Draw the children of the block and what happens to them.
+        """Draw the children of one part of the state and their events.
 
         Args:
             block: part of the state.
@@ -147,7 +147,7 @@ class BlockFeed:
         return draw_rosters(block.stage_generator(_ROSTER_STAGE), schooling, state.care, state.rates, block)
 
     def count_first_week(self) -> int:
-        """Count the records in the first week's files."""
+        """Count the records in the first week's files of all sources."""
         return sum(
             int(records.schedule.is_held_on(self._timeline.start).sum())
             for records in self._records_by_source.values()
@@ -180,14 +180,14 @@ class BlockFeed:
         return StateIds(primary, secondary)
 
     def build_population(self) -> Population:
-        """Return every record ever sent, as last written, with final truth."""
+        """Return every record ever sent, as last written, with the truth."""
         view = rewind_state(self._state, self._timeline, self._timeline.end)
         files = {source: records.to_source_file(view) for source, records in self._records_by_source.items()}
         return Population(self._state.block.seed, view, files)
 
 
 class _SourceRecords:
-    """Records of one source in their current version."""
+    """Simulated records of one source as they stand in the current week."""
 
     def __init__(self, schedule: RecordSchedule, children: int) -> None:
         size = len(schedule.roster)
@@ -203,7 +203,7 @@ class _SourceRecords:
         }
 
     def advance(self, rng: np.random.Generator, view: SimulatedState, ids: StateIds, week: int) -> Bools:
-        """Update the records to the view's day; return which were written."""
+        """Update a source's simulated records to a day; return which were rewritten."""
         day, schedule = view.rates.state.today, self.schedule
         is_held = schedule.is_held_on(day) & ~self._is_barred
         is_new = is_held & (self._first_week == _NEVER_WRITTEN)
@@ -230,7 +230,7 @@ class _SourceRecords:
         return np.asarray(is_written)
 
     def _find_due_parts(self, view: SimulatedState, is_known: Bools) -> dict[RecordPart, Bools]:
-        """Return which parts of which records are due for rewriting."""
+        """Return which parts of which simulated records must be rewritten this week."""
         day = view.rates.state.today
         previous = day - np.timedelta64(DAYS_A_WEEK, "D")
         parts = {part: is_known & self.schedule.is_due_between(part, previous, day) for part in RecordPart}
@@ -248,7 +248,7 @@ class _SourceRecords:
         return parts
 
     def _select_roster(self, rows: Ints, day: np.datetime64) -> Roster:
-        """Return the roster of some rows as of a day."""
+        """Return the roster of some simulated records as of a day."""
         roster = self.schedule.roster
         is_earlier = self.schedule.earlier_from[rows] <= day
         return Roster(
@@ -268,7 +268,7 @@ class _SourceRecords:
         is_new: Bools,
         parts: dict[RecordPart, Bools],
     ) -> None:
-        """Write rows; keep new records whole, and only due parts of others."""
+        """Write new simulated records whole, and only due parts of others."""
         if not len(rows):
             return
         file = write_source(rng, view, self._select_roster(rows, view.rates.state.today), ids)
@@ -288,14 +288,14 @@ class _SourceRecords:
         self.columns["merged_into"][rows[is_whole]] = ""
 
     def _copy_marks(self, rows: Ints, identity: IdentityColumns, selected: Bools) -> None:
-        """Copy what happened to written records, for the truth."""
+        """Note for the truth which written records show former or placeholder names."""
         for name, marks in self._marks.items():
             marks[rows[selected]] = getattr(identity, name)[selected]
 
     def _correct_rows(
         self, rng: np.random.Generator, view: SimulatedState, ids: StateIds, rows: Ints
     ) -> None:
-        """Write names and birth dates of the rows without errors."""
+        """Rewrite names and birth dates of some simulated records without errors."""
         if not len(rows):
             return
         kind = self.schedule.roster.source.kind
@@ -315,17 +315,17 @@ class _SourceRecords:
             self.columns[name][rows] = file.columns[name]
 
     def _set_merged_into(self, rows: Ints) -> None:
-        """Set the first registration of merged records."""
+        """Write the first registration's local ID into merged second registrations."""
         self.columns["merged_into"][rows] = self._first_ids[rows]
 
     def _find_barred(self, view: SimulatedState) -> Bools:
-        """Return the records that are sealed or expunged."""
+        """Return which simulated records are sealed or expunged."""
         day = view.rates.state.today
         roster = self._select_roster(np.arange(len(self.schedule.roster)), day)
         return np.asarray(find_sealed(view, roster) | find_expunged(view, roster))
 
     def to_source_file(self, state: SimulatedState) -> SourceFile:
-        """Return all records ever sent by local ID, with final truth."""
+        """Return all records that the source ever sent, with the truth."""
         rows = np.flatnonzero(self._first_week != _NEVER_WRITTEN)
         day = state.rates.state.today
         roster = self._select_roster(rows, day)

@@ -16,7 +16,7 @@ from training.simulate.sources.rosters import SourceSystem
 
 
 def save_population(population: Population, folder: Path) -> dict[str, Any]:
-    """Write a state as CSV into a folder, made if absent.
+    """Write a simulated state as CSV files into a folder.
 
     Returns:
         The manifest.
@@ -30,7 +30,7 @@ def save_population(population: Population, folder: Path) -> dict[str, Any]:
 def save_populations(
     populations: Iterable[Population], folder: Path, form: FileFormat = FileFormat.CSV
 ) -> dict[str, Any]:
-    """Write the blocks of a state one after another.
+    """Write the parts of a simulated state one after another.
 
     Each block is released before the next is simulated.
 
@@ -52,7 +52,7 @@ def save_populations(
 
 
 def _write_populations(populations: Iterable[Population], folder: Path, form: FileFormat) -> dict[str, Any]:
-    """Write the tables and the manifest."""
+    """Write the record tables, truth and manifest of a simulated state."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, Any] = {}
     with ExitStack() as stack:

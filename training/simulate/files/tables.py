@@ -16,14 +16,14 @@ from training.simulate.columns import Texts
 
 
 class FileFormat(StrEnum):
-    """Formats of the written files."""
+    """Formats in which a simulated state's files are written."""
 
     CSV = "csv"
     PARQUET = "parquet"
 
 
 class TableWriter(AbstractContextManager["TableWriter"]):
-    """Writer of text columns under a header.
+    """Writer of text columns under a header, as CSV or Parquet.
 
     An empty text is an empty cell in CSV and null in Parquet.
     """
@@ -61,7 +61,7 @@ class TableWriter(AbstractContextManager["TableWriter"]):
 
 
 def read_table(path: Path) -> Iterator[dict[str, str]]:
-    """Read the rows of a written table, empty cells as empty texts.
+    """Read a simulated state's table, empty cells as empty texts.
 
     Raises:
         FileError: the file cannot be read.

@@ -26,26 +26,29 @@ def ignore_progress(_step: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Part of a simulated state: state seed, block number and block count."""
+    """Part of a simulated state that is simulated by itself.
+
+    Holds the state's seed, the number of this block, and the number of blocks.
+    """
 
     seed: int
     number: int = 0
     block_count: int = 1
 
     def stage_generator(self, number: int) -> Rng:
-        """Return the random generator of one stage.
+        """Return the random generator of one stage of the simulation.
 
         Stages have separate generators, so that a change in one leaves the others as they were.
         """
         return np.random.default_rng([self.seed, number, *([self.number] if self.number else [])])
 
     def interleave(self, numbers: Ints) -> Ints:
-        """Convert the block's numbers to numbers that no other block assigns."""
+        """Convert numbers to numbers that no other block of the state assigns."""
         return numbers * self.block_count + self.number
 
 
 def split_into_blocks(seed: int, records: int, records_per_block: int = RECORDS_PER_BLOCK) -> list[Block]:
-    """Split a state of that many records into blocks.
+    """Split a simulated state of so many records into blocks.
 
     A small state is one block.
 

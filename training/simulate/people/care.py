@@ -30,7 +30,7 @@ _FIRST_DAYS_AFTER_BIRTH = 2
 
 @dataclass(slots=True)
 class Care:
-    """Child-welfare facts, one entry per child.
+    """Child-welfare facts of simulated children, one entry per child.
 
     Dates are NaT and the address is -1 where they do not apply. ``sealed`` belongs to the adoption,
     ``expunged`` to the client's record. ``address`` and the caregivers hold for children in care who do
@@ -70,7 +70,7 @@ def draw_care(
 
 
 def _draw_episodes(rng: Rng, births: Births, homes: Homes, rates: rates_module.Rates) -> Care:
-    """Draw which children are known, in care, left or adopted."""
+    """Draw which simulated children are known to child welfare, or in care."""
     size, care = len(births), rates.care
     family_known = draw_events(rng, care.family_known, len(homes))
     family_in_care = family_known & draw_events(rng, care.family_in_care, len(homes))
@@ -101,7 +101,7 @@ def _draw_episodes(rng: Rng, births: Births, homes: Homes, rates: rates_module.R
 def _draw_intervals(
     rng: Rng, births: Births, homes: Homes, episodes: tuple[Bools, Bools], rates: rates_module.Rates
 ) -> tuple[Dates, Dates]:
-    """Draw removal and end of care.
+    """Draw the days on which children entered and left care.
 
     Siblings leave home on one day, unless the younger was not yet born.
     """
@@ -119,7 +119,7 @@ def _draw_intervals(
 
 
 def _draw_settings(rng: Rng, care: Care, births: Births, homes: Homes, rates: rates_module.Rates) -> None:
-    """Draw the present placements; siblings mostly share one."""
+    """Draw children's present placements in care; siblings mostly share one."""
     shares = rates.care
     foster_share = 1 - shares.relative_home - shares.group_home - shares.trial_home_visit
     by_share = [foster_share, shares.relative_home, shares.group_home, shares.trial_home_visit]
@@ -136,7 +136,7 @@ def _draw_settings(rng: Rng, care: Care, births: Births, homes: Homes, rates: ra
 def _place_with_relatives(
     rng: Rng, care: Care, births: Births, homes: Homes, rates: rates_module.Rates
 ) -> None:
-    """Place children with relatives, whose home often has their surname."""
+    """Place simulated children in care with relatives, often of their surname."""
     rows = np.flatnonzero(care.setting == RELATIVE_HOME)
     drawn_homes = rng.integers(0, len(homes), len(homes))
     relative_home = drawn_homes[births.home[rows]]
@@ -157,7 +157,7 @@ def _draw_care_homes(
     rates: rates_module.Rates,
     book: NameBook,
 ) -> Addresses:
-    """Draw foster, group and adoptive homes; return the extended addresses."""
+    """Draw foster, group and adoptive homes; return the extended address table."""
     foster = np.flatnonzero((care.setting == FOSTER_HOME) | care.adopted)
     group = np.flatnonzero(care.setting == GROUP_HOME)
     foster_homes = max(1, round(len(foster) / rates.care.children_a_foster_home))

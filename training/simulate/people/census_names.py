@@ -27,7 +27,7 @@ _Weights = dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]
 
 
 def read_census_names(folder: Path, fallback: NameBook) -> NameBook:
-    """Read a name book from the census tables.
+    """Read the pools of names to draw from the census tables.
 
     The tables do not tell African-born families: those stay.
 
@@ -69,7 +69,7 @@ def _read_table(path: Path, extra_columns: tuple[str, ...]) -> tuple[list[str], 
 
 
 def _build_pool(names: list[str], weights: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> NamePool:
-    """Build a pool of the names with a positive weight."""
+    """Build a weighted pool of the names with a positive weight."""
     used = np.flatnonzero(weights > 0)
     if not len(used):
         raise FileError(

@@ -31,7 +31,7 @@ _BORN_IN_HOME_TOWN, _BORN_IN_STATE = 0.65, 0.88
 
 @dataclass(slots=True)
 class ChildIdentities:
-    """True identities, one entry per child.
+    """True names and identities of simulated children, one entry per child.
 
     The ``before`` columns hold the earlier value, or the present one if it never changed.
     """
@@ -58,7 +58,7 @@ class ChildIdentities:
 def draw_identities(
     block: Block, births: Births, homes: Homes, care: Care, rates: Rates, book: NameBook
 ) -> ChildIdentities:
-    """Draw names and identities of all children, then change some."""
+    """Draw names and identities of simulated children, then change some."""
     rng = block.stage_generator(_STAGE)
     group = homes.group[births.home]
     last = _draw_surnames(rng, births, homes, care, group, rates, book)
@@ -99,7 +99,7 @@ def draw_identities(
 def _draw_surnames(
     rng: Rng, births: Births, homes: Homes, care: Care, group: Ints, rates: Rates, book: NameBook
 ) -> Texts:
-    """Draw surnames; half siblings may have another."""
+    """Draw simulated children's surnames; half siblings may have another."""
     last: Texts = homes.child_surname[births.home]
     # A child placed with relatives keeps the surname that their home shares.
     is_half_sibling = draw_events(rng, rates.families.half_sibling_surname, len(births)) & (
@@ -196,7 +196,7 @@ def _rename_adopted(
 
 
 def _draw_deaths(rng: Rng, births: Births, care: Care, rates: Rates) -> Dates:
-    """Draw days of death in the last three years.
+    """Draw which simulated children died in the last three years, and when.
 
     No child in care or adopted dies.
     """
@@ -208,7 +208,7 @@ def _draw_deaths(rng: Rng, births: Births, care: Care, rates: Rates) -> Dates:
 
 
 def _assign_ssns(block: Block, size: int) -> Texts:
-    """Assign each child its own SSN.
+    """Assign each simulated child its own SSN.
 
     Areas are 800 to 899, which before 2011 were never assigned.
     """
@@ -226,7 +226,7 @@ def _assign_ssns(block: Block, size: int) -> Texts:
 
 
 def _draw_birth_places(rng: Rng, births: Births, homes: Homes, group: Ints) -> tuple[Texts, Texts, Texts]:
-    """Draw city, state and country of birth."""
+    """Draw city, state and country of birth of simulated children."""
     size = len(births)
     city = TOWN_NAMES[homes.town[births.home]]
     state = np.full(size, STATE, dtype=object)

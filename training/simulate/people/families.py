@@ -26,7 +26,7 @@ _MARRIED_NAME = 0.6  # mothers of two-parent homes who bear the father's surname
 
 @dataclass(slots=True)
 class Homes:
-    """Households, one entry each; guardian 1 is usually the mother."""
+    """Simulated households, one entry each; guardian 1 is usually the mother."""
 
     group: Ints
     child_surname: Texts
@@ -52,7 +52,7 @@ class Homes:
 
 @dataclass(slots=True)
 class Births:
-    """Births of children: home, day, sex (1 male) and birth event."""
+    """Births of simulated children: home, day, sex (1 male), birth event."""
 
     home: Ints
     day: Dates
@@ -66,7 +66,7 @@ class Births:
 
 
 def draw_births(rng: Rng, children: int, rates: Rates) -> Births:
-    """Draw families with about so many children up to the oldest age."""
+    """Draw simulated families with about so many children."""
     families = rates.families
     window = rates.state.oldest_years + 1
     span = window + _CHILDBEARING_YEARS
@@ -87,7 +87,7 @@ def draw_births(rng: Rng, children: int, rates: Rates) -> Births:
 
 
 def _same_day_of_year(today: np.datetime64, year: np.datetime64) -> np.datetime64:
-    """Return the day of another year with today's offset."""
+    """Return the day of another year as far into it as today."""
     offset = today - today.astype("datetime64[Y]").astype("datetime64[D]")
     return np.datetime64(year.astype("datetime64[D]") + offset)
 
@@ -95,7 +95,7 @@ def _same_day_of_year(today: np.datetime64, year: np.datetime64) -> np.datetime6
 def _draw_event_days(
     rng: Rng, home: Ints, first_birth: Ints, families: FamilyRates
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Draw the days from the family's first birth to each birth."""
+    """Draw the days from a family's first birth to each later birth."""
     months = families.spacing_median_months * np.exp(families.spacing_spread * rng.standard_normal(len(home)))
     gaps = np.maximum(months, families.spacing_least_months) * _DAYS_A_MONTH
     gaps[first_birth] = 0.0
@@ -104,7 +104,7 @@ def _draw_event_days(
 
 
 def _draw_children(rng: Rng, home: Ints, birth_days: Dates, families: FamilyRates) -> Births:
-    """Draw the children of each birth event, twins included."""
+    """Draw the children of each birth, twins included."""
     # A child's chance of being a twin is twice an event's, so the event's is half (a third for triplets).
     shares = [
         1 - families.twin_births / 2 - families.triplet_births / 3,
@@ -127,7 +127,7 @@ def _draw_children(rng: Rng, home: Ints, birth_days: Dates, families: FamilyRate
 
 
 def draw_homes(block: Block, size: int, rates: Rates, book: NameBook) -> tuple[Homes, Addresses]:
-    """Draw households and the addresses where they live or lived."""
+    """Draw simulated households and the addresses where they live or lived."""
     rng = block.stage_generator(_HOMES_STAGE)
     families = rates.families
     group = draw_choices(rng, families.group_shares, size)

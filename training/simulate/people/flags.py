@@ -51,14 +51,17 @@ _DETAILS = {
 
 @dataclass(slots=True)
 class Flags:
-    """True populations of each child, and detail codes for some populations."""
+    """Special populations that each simulated child truly belongs to.
+
+    Some populations have detail codes.
+    """
 
     true: dict[str, Bools]
     detail: dict[str, Texts]
 
 
 def draw_flags(rng: Rng, births: Births, homes: Homes, care: Care, rates: Rates) -> Flags:
-    """Draw the special populations of each child, recorded or not."""
+    """Draw each simulated child's special populations, recorded or not."""
     size, share = len(births), rates.flags
     group, poor = homes.group[births.home], homes.poor[births.home]
     has_disability = draw_events(
@@ -98,7 +101,7 @@ def school_opening_day(year: Dates) -> Dates:
 
 
 def write_school_flags(rng: Rng, flags: Flags, children: Ints, as_of: Dates, rates: Rates) -> Texts:
-    """Write the flags cell of each school record.
+    """Write the special-population flags cell of each simulated school record.
 
     Schools assert flags by the school year: each begins with the year in which the record was true.
     """
@@ -123,7 +126,7 @@ def school_year_start(days: Dates) -> Dates:
 
 
 def write_care_flags(rng: Rng, flags: Flags, care: Care, children: Ints, rates: Rates) -> Texts:
-    """Write the flags cell of each child-welfare record.
+    """Write the special-population flags cell of each simulated child-welfare record.
 
     It holds foster care with its dates, and disability.
     """
@@ -145,7 +148,7 @@ def write_care_flags(rng: Rng, flags: Flags, care: Care, children: Ints, rates: 
 
 
 def to_json_cells(rows: list[list[dict[str, str]]]) -> Texts:
-    """Convert each list to a JSON cell, empty for no items."""
+    """Convert each list of objects to a JSON cell, empty for none."""
     column = blank_column(len(rows))
     for row, items in enumerate(rows):
         if items:

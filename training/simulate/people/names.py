@@ -49,7 +49,7 @@ _DISTINCTIVE_GIVEN = {
 
 @dataclass(frozen=True, slots=True)
 class NamePool:
-    """Weighted list of names; ``edges`` is the cumulative share of each."""
+    """Weighted list of names to draw from; ``edges`` are cumulative shares."""
 
     names: Texts
     edges: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -61,7 +61,7 @@ class NamePool:
         return cls(text_column(list(weights)), shares / shares[-1])
 
     def draw(self, rng: Rng, size: int) -> Texts:
-        """Draw names from the pool."""
+        """Draw names from the pool in proportion to their weights."""
         positions = np.searchsorted(self.edges, rng.random(size), side="right")
         names: Texts = self.names[np.minimum(positions, len(self.names) - 1)]
         return names
@@ -69,7 +69,7 @@ class NamePool:
 
 @dataclass(frozen=True, slots=True)
 class NameBook:
-    """All name pools: surnames by group, given names by group and sex."""
+    """Name pools: surnames by group, given names by group and sex."""
 
     surnames: tuple[NamePool, ...]
     given: tuple[tuple[NamePool, NamePool], ...]
@@ -79,14 +79,14 @@ class NameBook:
     def from_pools(
         cls, surnames: Sequence[NamePool], given: Sequence[tuple[NamePool, NamePool]]
     ) -> "NameBook":
-        """Return a book of pools; given-name pairs are (female, male)."""
+        """Return a book of name pools; given-name pairs are (female, male)."""
         by_sex = [
             text_column(sorted(set(chain.from_iterable(pair[sex].names for pair in given)))) for sex in (0, 1)
         ]
         return cls(tuple(surnames), tuple(given), (by_sex[0], by_sex[1]))
 
     def draw_surnames(self, rng: Rng, groups: Ints) -> Texts:
-        """Draw a surname for each entry by its group."""
+        """Draw a surname for each entry by its ethnic group."""
         surnames = np.empty(len(groups), dtype=object)
         for group, pool in enumerate(self.surnames):
             rows = np.flatnonzero(groups == group)
@@ -94,7 +94,7 @@ class NameBook:
         return surnames
 
     def draw_given(self, rng: Rng, groups: Ints, male: Ints) -> Texts:
-        """Draw given names by group and sex (1 for male)."""
+        """Draw given names by ethnic group and sex (1 for male)."""
         given_names = np.empty(len(groups), dtype=object)
         for group, pair in enumerate(self.given):
             for sex, pool in enumerate(pair):
@@ -119,7 +119,7 @@ class NameBook:
 def zipf_weights(
     names: Iterable[str], common: Sequence[str] = (), flattening: float = _ZIPF_FLATTENING
 ) -> dict[str, float]:
-    """Return weights that fall with rank.
+    """Return weights of names that fall with rank.
 
     Args:
         names: names in any order; their ranks follow a fixed shuffle.
@@ -133,7 +133,7 @@ def zipf_weights(
 
 
 def blend_weights(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
-    """Blend several weightings, each with its share of the total."""
+    """Blend several weightings of names, each with its share of the total."""
     blended: dict[str, float] = {}
     for share, weights in parts:
         total = sum(weights.values())
@@ -163,7 +163,7 @@ def _blend_locales(
 
 
 def _build_surname_pools(tail_share: float) -> list[NamePool]:
-    """Build the surname pool of each group."""
+    """Build the surname pool of each ethnic group."""
     us_names = _faker_weights("en_US", "last_names")
     european = _blend_locales(("de_DE", "it_IT", "fr_FR", "en_GB"), "last_names")
     spanish = zipf_weights(
@@ -185,7 +185,7 @@ def _build_surname_pools(tail_share: float) -> list[NamePool]:
 
 
 def _build_given_weights(attribute: str, *, male: bool, tail_share: float) -> list[dict[str, float]]:
-    """Build the given-name weights of each group for one sex."""
+    """Build the given-name weights of each ethnic group for one sex."""
     us_names = _faker_weights("en_US", attribute)
     tail = _faker_weights("en", attribute)
     american = blend_weights([(1 - tail_share, us_names), (tail_share, tail)])

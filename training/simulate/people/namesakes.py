@@ -29,7 +29,7 @@ _NEAR_DAYS = np.timedelta64(10, "D")
 def make_strangers_alike(
     block: Block, births: Births, homes: Homes, care: Care, people: ChildIdentities, rates: Rates
 ) -> None:
-    """Give some children a stranger's name and birth date, and mark both.
+    """Give some children an unrelated child's name and birth date, marking both.
 
     The number of such pairs grows with the square of the children of the state, as pairs do.
     """
@@ -49,7 +49,7 @@ def make_strangers_alike(
 def _find_neighbors(
     births: Births, homes: Homes, care: Care, people: ChildIdentities, is_in_group: Bools
 ) -> Ints:
-    """Find disjoint pairs of one sex and group and of similar age.
+    """Find disjoint pairs of children of one sex, group and similar age.
 
     The second child has no brother or sister. It is the younger, so that becoming older contradicts
     nothing that has happened to it.
@@ -72,7 +72,7 @@ def _find_neighbors(
 
 
 def _draw_by_commonness(rng: Rng, people: ChildIdentities, pairs: Ints, count: int) -> Ints:
-    """Draw pairs by how common the first child's name is."""
+    """Draw pairs of children by how common the first child's name is."""
     if not count:
         return pairs[:0]
     commonness = np.ones(len(pairs))
@@ -84,7 +84,7 @@ def _draw_by_commonness(rng: Rng, people: ChildIdentities, pairs: Ints, count: i
 
 
 def _make_alike(births: Births, homes: Homes, people: ChildIdentities, first: int, second: int) -> None:
-    """Copy name and birth date to the second child; rename its home."""
+    """Copy a child's name and birth date to another; rename its home."""
     home, surname = births.home[second], people.last[second]
     for column in (homes.child_surname, homes.guardian1_last, homes.guardian2_last):
         if column[home] == surname:

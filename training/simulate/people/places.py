@@ -112,7 +112,7 @@ class Addresses:
         return len(self.line1)
 
     def concatenate(self, other: "Addresses") -> "Addresses":
-        """Return both tables, the other's rows after this one's."""
+        """Return both address tables, the other's rows after this one's."""
         return Addresses(
             np.concatenate([self.line1, other.line1]),
             np.concatenate([self.line2, other.line2]),
@@ -158,7 +158,7 @@ def draw_addresses(rng: Rng, towns: Ints, shared_building: float) -> Addresses:
 
 
 def _share_buildings(rng: Rng, addresses: Addresses, rows: Ints) -> None:
-    """Move these addresses into a few shared houses."""
+    """Move some simulated addresses into a few shared apartment houses."""
     if not len(rows):
         return
     houses = rows[rng.integers(0, max(1, len(rows) // _HOMES_A_BUILDING), len(rows))]
@@ -168,7 +168,7 @@ def _share_buildings(rng: Rng, addresses: Addresses, rows: Ints) -> None:
 
 
 def _falling_weights(size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return weights that fall with position."""
+    """Return so many weights, each lower than the one before."""
     weights = 1.0 / (np.arange(size) + 1.5)
     return np.asarray(weights / weights.sum())
 

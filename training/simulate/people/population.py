@@ -17,7 +17,7 @@ from training.simulate.rates import Rates
 
 @dataclass(frozen=True, slots=True)
 class SimulatedState:
-    """Truth about a block: children, homes, care, schooling and flags."""
+    """Truth about simulated people: children, homes, care, schooling and flags."""
 
     block: Block
     rates: Rates
@@ -33,7 +33,7 @@ class SimulatedState:
 def draw_state(
     seed: int, children: int, rates: Rates, book: NameBook, block: Block | None = None
 ) -> SimulatedState:
-    """Draw the state of a block stage by stage.
+    """Draw all people of a simulated state, or of one part.
 
     Args:
         seed: seed of the state if there is no block.
@@ -65,5 +65,5 @@ def draw_state(
 
 
 def stage_generator(seed: int, number: int) -> Rng:
-    """Return the random generator of a stage of a one-block state."""
+    """Return the random generator of one stage of a one-block simulation."""
     return Block(seed).stage_generator(number)

@@ -18,7 +18,7 @@ _SCHOOLS_A_LEVEL = 6
 
 @dataclass(slots=True)
 class Schooling:
-    """School facts, one entry per child.
+    """School facts of simulated children, one entry per child.
 
     ``town_before`` is the town of the school left, if the child ``moved``.
     """
@@ -37,11 +37,11 @@ class Schooling:
 
     @property
     def on_file(self) -> Bools:
-        """Whether the state's student file knows each child."""
+        """Which simulated children the state's student file knows."""
         return np.asarray(self.enrolled | self.leaver)
 
     def remove_deceased(self, died: Dates) -> None:
-        """Remove children who died from the rolls, on the day of death.
+        """End the enrollment of children who died, on the day of death.
 
         A move after that day never happened.
         """
@@ -53,7 +53,7 @@ class Schooling:
         self.entry = np.where(is_dead, np.fmin(self.entry, died), self.entry)
 
     def school_codes(self, rows: Ints, *, before_move: bool = False) -> tuple[Texts, Texts]:
-        """Return school and district codes, now or before the move."""
+        """Return children's school and district codes, now or before a move."""
         districts = to_district_codes((self.town_before if before_move else self.town)[rows])
         numbers = (self.number[rows] + (1 if before_move else 0)).tolist()
         schools = [f"{d}-{lv}{n}" for d, lv, n in zip(districts, self.level[rows], numbers, strict=True)]
@@ -63,7 +63,7 @@ class Schooling:
 def draw_schooling(
     rng: Rng, births: Births, homes: Homes, care: Care, addresses: Addresses, rates: Rates
 ) -> Schooling:
-    """Draw the enrollment of children; keep some leavers on file."""
+    """Draw simulated children's enrollment; keep some who left on file."""
     size, school, today = len(births), rates.school, rates.state.today
     age = ((today - births.day).astype(np.int64) / 365.25).astype(np.int64)
     of_age = (age >= _SCHOOL_FROM) & (age < _LEAVERS_FROM)
@@ -100,7 +100,7 @@ def draw_schooling(
 
 
 def _choose_school_towns(rng: Rng, births: Births, homes: Homes, care: Care, addresses: Addresses) -> Ints:
-    """Return the town of each child's school.
+    """Return the town of each simulated child's school.
 
     Half of the children in care stay at the school of origin.
     """
@@ -111,7 +111,7 @@ def _choose_school_towns(rng: Rng, births: Births, homes: Homes, care: Care, add
 
 
 def _draw_entry_days(today: np.datetime64, age: Ints, rng: Rng) -> Dates:
-    """Draw days in late August, up to four years ago."""
+    """Draw school entry days in late August, up to four years ago."""
     years = np.minimum(rng.integers(0, 5, len(age)), np.maximum(age - _PRESCHOOL_FROM, 0))
     august = today.astype("datetime64[Y]") - years.astype("timedelta64[Y]")
     start = august.astype("datetime64[M]") + np.timedelta64(7, "M")
@@ -119,7 +119,7 @@ def _draw_entry_days(today: np.datetime64, age: Ints, rng: Rng) -> Dates:
 
 
 def _draw_exit_days(today: np.datetime64, rng: Rng, size: int) -> Dates:
-    """Draw exit days in June of the last two years."""
+    """Draw school exit days in June of the last two years."""
     years = today.astype("datetime64[Y]") - rng.integers(0, 2, size).astype("timedelta64[Y]")
     june = years.astype("datetime64[M]") + np.timedelta64(5, "M")
     return np.asarray(june.astype("datetime64[D]") + rng.integers(0, 12, size).astype("timedelta64[D]"))

@@ -18,7 +18,7 @@ _MIDDLE_YEAR, _HIGH_YEAR = MIDDLE_FROM - 1, HIGH_FROM - 1
 
 
 def rewind_state(state: SimulatedState, timeline: Timeline, day: np.datetime64) -> SimulatedState:
-    """Return the state as of an earlier day.
+    """Return a simulated state as of an earlier day.
 
     Nothing in it has a later date, except the birth of children not yet born.
 
@@ -41,7 +41,7 @@ def rewind_state(state: SimulatedState, timeline: Timeline, day: np.datetime64) 
 
 
 def _hide_future_dates(dates: Dates, day: np.datetime64) -> Dates:
-    """Replace dates after the day by NaT."""
+    """Replace dates after a day by NaT."""
     return np.where(dates <= day, dates, NEVER)
 
 
@@ -57,7 +57,7 @@ def _rewind_homes(homes: Homes, timeline: Timeline, day: np.datetime64) -> Homes
 
 
 def _rewind_care(care: Care, timeline: Timeline, day: np.datetime64) -> Care:
-    """Return the child-welfare facts as of the day."""
+    """Return the simulated child-welfare facts as of an earlier day."""
     has_left = care.ended_on <= day
     is_placed = (care.removed_on <= day) & ~has_left
     # Before the present placement, and during a stay that ended, the home was another one.
@@ -87,14 +87,14 @@ def _rewind_care(care: Care, timeline: Timeline, day: np.datetime64) -> Care:
 
 
 def _choose_caregiver(former_names: Texts, present_names: Texts, is_earlier: Bools, is_away: Bools) -> Texts:
-    """Choose the former or present caregiver's name, or none."""
+    """Choose each child's former or present caregiver's name, or none."""
     return np.where(is_away, np.where(is_earlier, former_names, present_names), "").astype(object)
 
 
 def _rewind_identities(
     births: Births, people: ChildIdentities, day: np.datetime64
 ) -> tuple[Births, ChildIdentities]:
-    """Restore names and birth dates from before later changes."""
+    """Restore children's names and birth dates from before later changes."""
     changes_later = people.changed & (people.changed_on > day)
     return replace(births, day=np.where(changes_later, people.birth_before, births.day)), replace(
         people,
@@ -107,7 +107,7 @@ def _rewind_identities(
 
 
 def _rewind_schooling(schooling: Schooling, timeline: Timeline, day: np.datetime64) -> Schooling:
-    """Return the school facts as of the day."""
+    """Return the simulated school facts as of an earlier day."""
     has_started = timeline.school_starts_on <= day
     is_leaver = has_started & (timeline.school_ends_on <= day)
     has_moved = timeline.moved_on <= day
@@ -133,7 +133,7 @@ def _rewind_schooling(schooling: Schooling, timeline: Timeline, day: np.datetime
 
 
 def _entry_days(timeline: Timeline, grade: Ints) -> Dates:
-    """Return the first day at the present school.
+    """Return each child's first day at the present school.
 
     The child changes to the next school at the start of its grades.
     """

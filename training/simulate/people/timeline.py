@@ -37,7 +37,7 @@ _GROWN_DAYS = 21 * 366
 
 @dataclass(slots=True)
 class Timeline:
-    """Days of events, one entry per child except for homes.
+    """Days of events in simulated children's lives, one entry per child.
 
     A day is NaT if the event never happens.
 
@@ -75,16 +75,16 @@ class Timeline:
 
     @property
     def entered_on(self) -> Dates:
-        """First day in the district moved to."""
+        """Each child's first day in the school district moved to."""
         return self.moved_on + _ENTERED_AFTER_MOVE
 
     def find_pupils(self) -> Bools:
-        """Return the children with a school record in any week."""
+        """Return which simulated children have a school record in any week."""
         return np.asarray((self.school_starts_on <= self.end) & (self.dropped_on > self.start))
 
 
 def extend_rates(rates: Rates, weeks: int) -> Rates:
-    """Extend the rates to a cast that lives through so many weeks.
+    """Adapt the event rates to children who live through so many weeks.
 
     Such children are older, and have moved and been placed more often.
     """
@@ -102,12 +102,12 @@ def extend_rates(rates: Rates, weeks: int) -> Rates:
 
 
 def _span_days(weeks: int) -> int:
-    """Return the days over which moves are dated."""
+    """Return the number of days over which moves are spread."""
     return max(_RECENT_DAYS, weeks * DAYS_A_WEEK)
 
 
 def draw_timeline(state: SimulatedState, weeks: int) -> Timeline:
-    """Draw the days of all undated events of a state.
+    """Draw the days of all undated events of a simulated state.
 
     The timeline replaces the dates of its schooling.
 
@@ -147,13 +147,13 @@ def draw_timeline(state: SimulatedState, weeks: int) -> Timeline:
 
 
 def _draw_days_before(rng: Rng, end: np.datetime64, days: int, size: int) -> Dates:
-    """Draw days before the end."""
+    """Draw days within a number of days before the end."""
     drawn_days: Dates = end - rng.integers(1, days + 1, size).astype("timedelta64[D]")
     return drawn_days
 
 
 def _draw_migrations(rng: Rng, state: SimulatedState, weeks: int) -> tuple[Dates, Dates]:
-    """Draw when each home came to or left the state."""
+    """Draw when each simulated home came to or left the state."""
     feed, size, care = state.rates.feed, len(state.homes), state.care
     days, end = weeks * DAYS_A_WEEK, state.rates.state.today
     years = days / _DAYS_A_YEAR
@@ -174,7 +174,7 @@ def _draw_migrations(rng: Rng, state: SimulatedState, weeks: int) -> tuple[Dates
 
 
 def _draw_school_starts(rng: Rng, state: SimulatedState, arrivals: Dates) -> tuple[Dates, Ints]:
-    """Draw the first day at a public school and the kindergarten year.
+    """Draw each child's first day at a public school and kindergarten year.
 
     Children start who are five years old in September.
     """
@@ -192,7 +192,7 @@ def _draw_school_starts(rng: Rng, state: SimulatedState, arrivals: Dates) -> tup
 
 
 def _draw_school_ends(rng: Rng, kindergarten_year: Ints, departures: Dates, died: Dates) -> Dates:
-    """Draw the last day at school: graduation in June, departure or death."""
+    """Draw children's last day at school: graduation, departure or death."""
     june = (kindergarten_year + _YEARS_OF_SCHOOL - 1970).astype("datetime64[Y]").astype("datetime64[M]")
     graduated = (june + np.timedelta64(5, "M")).astype("datetime64[D]")
     last_days = graduated + rng.integers(0, 12, len(kindergarten_year)).astype("timedelta64[D]")
@@ -202,7 +202,7 @@ def _draw_school_ends(rng: Rng, kindergarten_year: Ints, departures: Dates, died
 def _draw_district_moves(
     rng: Rng, state: SimulatedState, span: int, school_starts: Dates, school_ends: Dates
 ) -> Dates:
-    """Draw when children moved between districts."""
+    """Draw when simulated children moved between school districts."""
     school, care, size = state.rates.school, state.care, len(state.births)
     move_rate = np.where(care.in_care | care.left_care, school.moved_in_care, school.moved_between_districts)
     has_moved = draw_events(rng, np.minimum(_MAX_RATE, move_rate * span / _MOVE_DAYS), size)
@@ -238,7 +238,7 @@ def _draw_case_days(rng: Rng, state: SimulatedState) -> tuple[Dates, Dates, Date
 
 
 def _draw_earlier_homes(rng: Rng, state: SimulatedState) -> tuple[Ints, Texts, Texts]:
-    """Draw an earlier foster home for each child."""
+    """Draw an earlier foster home for each simulated child."""
     care, size = state.care, len(state.births)
     homes = np.flatnonzero(care.setting == FOSTER_HOME)
     if not len(homes):

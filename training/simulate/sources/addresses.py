@@ -31,7 +31,7 @@ _CCWIS_HAS_TRUE_ADDRESS = 0.5  # of confidential families [own assumption; hard 
 
 @dataclass(frozen=True, slots=True)
 class OtherHome:
-    """Records that show another home than the family's, by kind.
+    """Simulated records that show a placement or adoptive home, not the family's.
 
     Args:
         placement: records that show the child's placement.
@@ -43,12 +43,12 @@ class OtherHome:
 
     @property
     def any_other(self) -> Bools:
-        """Records that show another home than the family's."""
+        """Which records show a home other than the birth family's."""
         return np.asarray(self.placement | self.adoptive)
 
     @classmethod
     def draw(cls, rng: Rng, state: SimulatedState, roster: Roster) -> "OtherHome":
-        """Draw which records show the placement or the adoptive home.
+        """Draw which simulated records show a placement or adoptive home.
 
         CCWIS knows every placement, a school some; no earlier record does.
         """
@@ -62,7 +62,7 @@ class OtherHome:
 def write_addresses(
     rng: Rng, state: SimulatedState, roster: Roster, other_home: OtherHome
 ) -> dict[str, Texts]:
-    """Write the address columns of a source.
+    """Write the address columns of a simulated source's records.
 
     They are the flat columns, ``addresses`` for children in care and ``restrictions`` for confidential
     ones.
@@ -88,7 +88,7 @@ def write_addresses(
 
 
 def _flat_columns(state: SimulatedState, address: Ints) -> dict[str, Texts]:
-    """Return the flat address columns of the given addresses."""
+    """Return the address columns of records with the given addresses."""
     table = state.addresses
     town = table.town[address]
     return {
@@ -102,7 +102,7 @@ def _flat_columns(state: SimulatedState, address: Ints) -> dict[str, Texts]:
 
 
 def _misspell_addresses(rng: Rng, columns: dict[str, Texts], noise: NoiseRates) -> None:
-    """Add errors in number, street and postal code, and other styles."""
+    """Add errors in number, street and postal code, and other spellings."""
     line1, line2 = columns["address_line1"], columns["address_line2"]
     size = len(line1)
     for column in (line1, columns["postal_code"]):
@@ -119,7 +119,7 @@ def _misspell_addresses(rng: Rng, columns: dict[str, Texts], noise: NoiseRates) 
 
 
 def _find_confidential(rng: Rng, state: SimulatedState, roster: Roster, other_home: OtherHome) -> Bools:
-    """Return records that must show the substitute address."""
+    """Return the records that must show a confidentiality program's substitute address."""
     is_confidential = state.homes.confidential[state.births.home[roster.child]] & ~other_home.any_other
     if roster.source is SourceSystem.CCWIS:
         is_confidential &= ~draw_events(rng, _CCWIS_HAS_TRUE_ADDRESS, len(roster))
@@ -129,7 +129,7 @@ def _find_confidential(rng: Rng, state: SimulatedState, roster: Roster, other_ho
 def _list_two_homes(
     state: SimulatedState, roster: Roster, flat: dict[str, Texts], family_address: Ints, selected: Bools
 ) -> Texts:
-    """List the placement and the removal home of children in care.
+    """List the placement and the former home of children in care.
 
     The placement is as in the flat columns.
     """

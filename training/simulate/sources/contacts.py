@@ -20,7 +20,7 @@ _HOUSEHOLD_STAGE = 20
 
 
 def write_contacts(rng: Rng, state: SimulatedState, roster: Roster) -> dict[str, Texts]:
-    """Write all contact columns of a source, addresses included."""
+    """Write all contact columns of a simulated source, addresses included."""
     other_home = OtherHome.draw(rng, state, roster)
     columns = write_addresses(rng, state, roster, other_home)
     columns |= _write_guardians(rng, state, roster, other_home)
@@ -32,7 +32,7 @@ def write_contacts(rng: Rng, state: SimulatedState, roster: Roster) -> dict[str,
 def _write_guardians(
     rng: Rng, state: SimulatedState, roster: Roster, other_home: OtherHome
 ) -> dict[str, Texts]:
-    """Write the first guardian as flat columns, and a list of two."""
+    """Write the first guardian of simulated records, and a list of two."""
     homes, care, size = state.homes, state.care, len(roster)
     home = state.births.home[roster.child]
     is_father_first = (homes.guardian2_first[home] != "") & draw_events(rng, _FATHER_FIRST, size)
@@ -83,7 +83,7 @@ def _caregiver_relationship(state: SimulatedState, roster: Roster) -> Texts:
 
 
 def _list_two_guardians(first: tuple[Texts, ...], second: tuple[Texts, ...], selected: Bools) -> Texts:
-    """List parent and caregiver of the selected records."""
+    """List parent and caregiver in the selected simulated records."""
     names = ("guardian_first_name", "guardian_last_name", "guardian_relationship")
     guardian_lists: list[list[dict[str, str]]] = [[] for _ in range(len(selected))]
     for row in np.flatnonzero(selected).tolist():
@@ -97,7 +97,7 @@ def _list_two_guardians(first: tuple[Texts, ...], second: tuple[Texts, ...], sel
 def _write_phone_and_email(
     rng: Rng, state: SimulatedState, roster: Roster, other_home: OtherHome
 ) -> dict[str, Texts]:
-    """Write the family's phone and e-mail; a caregiver's are not on file."""
+    """Write the family's phone and e-mail into simulated records."""
     missing, size = state.rates.missing[roster.source.kind], len(roster)
     homes, home = state.homes, state.births.home[roster.child]
     is_old = draw_events(rng, _OLD_PHONE, size)
@@ -110,7 +110,7 @@ def _write_phone_and_email(
 
 
 def _write_household_ids(rng: Rng, state: SimulatedState, roster: Roster) -> Texts:
-    """Write the source's own family or case numbers.
+    """Write a simulated source's own family or case numbers.
 
     They say nothing outside the source.
     """

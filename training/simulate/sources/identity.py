@@ -42,7 +42,7 @@ _SIBLINGS_ID = 0.3  # wrong state IDs that are a sibling's rather than mistyped 
 
 @dataclass(frozen=True, slots=True)
 class StateIds:
-    """State ID of each child, and the second ID of some.
+    """State student ID of each child, and the second ID of some.
 
     A missing ID is empty.
     """
@@ -52,7 +52,7 @@ class StateIds:
 
     @classmethod
     def from_roster(cls, roster: Roster, children: int) -> "StateIds":
-        """Read the state IDs from the roster of the state's own file."""
+        """Read the state student IDs from the records of the state's file."""
         primary, secondary = blank_column(children), blank_column(children)
         primary[roster.child[~roster.second]] = roster.local_id[~roster.second]
         secondary[roster.child[roster.second]] = roster.local_id[roster.second]
@@ -61,7 +61,7 @@ class StateIds:
 
 @dataclass(frozen=True, slots=True)
 class IdentityColumns:
-    """Identity columns, and the records with former, placeholder or caregiver names."""
+    """Identity columns of simulated records, and marks of names not current."""
 
     columns: dict[str, Texts]
     former: Bools
@@ -70,7 +70,7 @@ class IdentityColumns:
 
 
 def write_identity(rng: Rng, state: SimulatedState, roster: Roster, ids: StateIds) -> IdentityColumns:
-    """Write all identity columns of a source."""
+    """Write all identity columns of a simulated source."""
     kind = roster.source.kind
     noise, missing = state.rates.noise[kind], state.rates.missing[kind]
     former = _find_former(rng, state, roster, noise)
@@ -95,7 +95,7 @@ def write_identity(rng: Rng, state: SimulatedState, roster: Roster, ids: StateId
 
 
 def _find_former(rng: Rng, state: SimulatedState, roster: Roster, noise: NoiseRates) -> Bools:
-    """Return the records that still show the identity before a change.
+    """Return which records still show the child's identity before a change.
 
     An adopted child's new client never does.
     """
@@ -108,7 +108,7 @@ def _find_former(rng: Rng, state: SimulatedState, roster: Roster, noise: NoiseRa
 def _prepare_names(
     rng: Rng, state: SimulatedState, roster: Roster, former: Bools
 ) -> tuple[RecordedNames, Bools]:
-    """Return the names to record, and which show the caregiver's."""
+    """Return the names to record, and which records show a caregiver's surname."""
     people, births, child = state.people, state.births, roster.child
     noise, today = state.rates.noise[roster.source.kind], state.rates.state.today
     first = np.where(former, people.first_before[child], people.first[child])
@@ -151,7 +151,7 @@ def _error_factors(
 
 
 def _write_birth(rng: Rng, state: SimulatedState, roster: Roster, is_former: Bools) -> dict[str, Texts]:
-    """Write birth date, quality and multiple birth."""
+    """Write birth date, its quality and multiple birth into simulated records."""
     kind, child = roster.source.kind, roster.child
     days = np.where(is_former, state.people.birth_before[child], state.births.day[child])
     next_child = np.minimum(child + 1, len(state.births) - 1)
@@ -175,7 +175,7 @@ def _write_birth(rng: Rng, state: SimulatedState, roster: Roster, is_former: Boo
 def _write_earlier_values(
     rng: Rng, state: SimulatedState, roster: Roster, former: Bools, noise: NoiseRates
 ) -> dict[str, Texts]:
-    """Write former names and birth dates that a source kept."""
+    """Write former names and birth dates that a simulated source kept."""
     people, child = state.people, roster.child
     is_kept = people.changed[child] & ~former & ~state.care.sealed[child]
     is_kept &= draw_events(rng, noise.former_given, len(roster))
@@ -195,7 +195,7 @@ def _write_earlier_values(
 
 
 def _write_preferred_names(rng: Rng, state: SimulatedState, roster: Roster) -> Texts:
-    """Write preferred names of a few records."""
+    """Write preferred names into a few simulated records."""
     preferred = state.people.first[roster.child]
     has_preferred = draw_events(rng, _PREFERRED_NAME, len(roster)) & (roster.source is not SourceSystem.STATE)
     rewrite_values(preferred, has_preferred, rng, typing_errors.to_nickname)
@@ -206,7 +206,7 @@ def _write_preferred_names(rng: Rng, state: SimulatedState, roster: Roster) -> T
 def _write_sex(
     rng: Rng, state: SimulatedState, roster: Roster, noise: NoiseRates, missing: MissingRates
 ) -> Texts:
-    """Write the sex, with errors and gaps."""
+    """Write the sex into simulated records, with errors and gaps."""
     is_wrong = draw_events(rng, noise.sex_wrong, len(roster))
     sex = np.where((state.births.male[roster.child] == 1) ^ is_wrong, "M", "F").astype(object)
     sex[state.people.sex_x[roster.child] & ~is_wrong] = "X"
@@ -215,7 +215,7 @@ def _write_sex(
 
 
 def _write_ssn(rng: Rng, state: SimulatedState, roster: Roster) -> dict[str, Texts]:
-    """Write the SSN or its last four digits, with errors and gaps."""
+    """Write SSNs or their last four digits, with errors and gaps."""
     noise, missing = state.rates.noise[roster.source.kind], state.rates.missing[roster.source.kind]
     size, child = len(roster), roster.child
     # The next child in the table is mostly a sibling.
@@ -235,7 +235,7 @@ def _write_ssn(rng: Rng, state: SimulatedState, roster: Roster) -> dict[str, Tex
 def _write_identifiers(
     rng: Rng, roster: Roster, ids: StateIds, noise: NoiseRates, missing: MissingRates
 ) -> Texts:
-    """Write the state ID in records of sources that have one.
+    """Write the state student ID in records of sources that have it.
 
     The state's own file always has one.
     """
@@ -253,13 +253,13 @@ def _write_identifiers(
 
 
 def _to_identifier_cell(value: str) -> str:
-    """Convert a state ID to a JSON cell."""
+    """Convert a state student ID to a JSON cell."""
     identifier = {"system": STATE_STUDENT_ID, "assigner": STATE_ASSIGNER, "value": value}
     return json.dumps([identifier], separators=(",", ":"))
 
 
 def _write_deaths(state: SimulatedState, roster: Roster) -> Texts:
-    """Write the day of death on records still maintained then.
+    """Write the day of death in records that were still maintained then.
 
     A left district never hears of it.
     """
@@ -271,7 +271,7 @@ def _write_deaths(state: SimulatedState, roster: Roster) -> Texts:
 def _write_background(
     rng: Rng, state: SimulatedState, roster: Roster, missing: MissingRates
 ) -> dict[str, Texts]:
-    """Write birth place, race and ethnicity."""
+    """Write birth place, race and ethnicity into simulated records."""
     people, child, size = state.people, roster.child, len(roster)
     group: Ints = state.homes.group[state.births.home[child]]
     is_missing = draw_events(rng, missing.birth_place, size)

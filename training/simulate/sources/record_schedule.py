@@ -21,7 +21,7 @@ _SECOND_MADE, _SECOND_KEPT = (10, 300), (60, 700)
 
 
 class RecordPart(StrEnum):
-    """Parts of a record that are rewritten together, like one screen."""
+    """Parts of a simulated record that are rewritten together."""
 
     IDENTITY = "identity"
     HOME = "home"
@@ -56,7 +56,7 @@ Rewriting a part leaves the other columns as they were written, errors included.
 
 @dataclass(frozen=True, slots=True)
 class RecordSchedule:
-    """Dates of a source's records, one entry each.
+    """Dates on which a source's simulated records are created and changed.
 
     A day is NaT if the event never happens.
 
@@ -77,11 +77,11 @@ class RecordSchedule:
     rewrite_dates: dict[RecordPart, list[Dates]]
 
     def is_held_on(self, day: np.datetime64) -> Bools:
-        """Return which records are on file on the given day."""
+        """Return which simulated records are on file on a day."""
         return np.asarray((self.created_on <= day) & ~(self.dropped_on <= day))
 
     def is_due_between(self, part: RecordPart, start: np.datetime64, end: np.datetime64) -> Bools:
-        """Return which records have a part rewritten between two days.
+        """Return which simulated records have a part rewritten between two days.
 
         Args:
             part: the part.
@@ -95,7 +95,7 @@ class RecordSchedule:
 
 
 def draw_schedule(state: SimulatedState, timeline: Timeline, roster: Roster) -> RecordSchedule:
-    """Draw the schedule of one source's records.
+    """Draw when one source's simulated records are created and changed.
 
     Args:
         state: state as of the timeline's end.
@@ -114,7 +114,7 @@ def draw_schedule(state: SimulatedState, timeline: Timeline, roster: Roster) -> 
     lag = _draw_durations(rng, (0, _CCWIS_LEARNS_DAYS if at_ccwis else _SCHOOLS_LEARN_DAYS), len(roster))
 
     def learning_days(dates: Dates, delay: Spans) -> Dates:
-        """Return when the source learns of events; NaT for events before the record.
+        """Return when the source learns of events; NaT if before the record.
 
         A record shows earlier events from the first.
         """
@@ -140,7 +140,7 @@ def draw_schedule(state: SimulatedState, timeline: Timeline, roster: Roster) -> 
 
 
 def _draw_pupil_dates(rng: Rng, timeline: Timeline, roster: Roster) -> tuple[Dates, Dates, Dates, Dates]:
-    """Draw when each pupil's record is created, dropped, outdated and merged.
+    """Draw when each pupil's simulated record is created, dropped and outdated.
 
     It is never merged.
     """
@@ -166,7 +166,7 @@ def _draw_pupil_dates(rng: Rng, timeline: Timeline, roster: Roster) -> tuple[Dat
 def _draw_client_dates(
     rng: Rng, state: SimulatedState, timeline: Timeline, roster: Roster
 ) -> tuple[Dates, Dates, Dates, Dates]:
-    """Draw when each client's record is created, dropped, outdated and merged.
+    """Draw when each client's simulated record is created, dropped and merged.
 
     An adopted child's second record is created at adoption, when the first becomes history.
     """

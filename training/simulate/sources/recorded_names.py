@@ -26,7 +26,7 @@ _PLACEHOLDERS = {1: "Baby Boy", 0: "Baby Girl"}
 
 @dataclass(slots=True)
 class RecordedNames:
-    """Recorded names, with placeholder marks and error factors."""
+    """Names as a simulated source records them, with placeholders marked."""
 
     first: Texts
     middle: Texts
@@ -39,7 +39,7 @@ class RecordedNames:
 def write_names(
     rng: Rng, names: RecordedNames, noise: NoiseRates, missing: MissingRates, *, upper: bool
 ) -> RecordedNames:
-    """Apply the source's habits and errors to names, in place.
+    """Apply a simulated source's habits and errors to names, in place.
 
     Placeholders stay as they are.
 
@@ -85,7 +85,7 @@ def write_names(
 
 
 def _reduce_surname(text: str, draw: int) -> str:
-    """Keep one of two surnames; leave single ones."""
+    """Keep one of two surnames; leave a single surname as it is."""
     return typing_errors.keep_one_surname(text, draw) if " " in text or "-" in text else text
 
 
@@ -107,7 +107,7 @@ def _exchange_parts(rng: Rng, names: RecordedNames, noise: NoiseRates, is_real: 
 
 
 def _finish_column(column: Texts, longest: int, *, upper: bool) -> None:
-    """Truncate names, and upper-case them where the source does."""
+    """Truncate names to a length, and upper-case them if wanted."""
     shortened = [text[:longest].strip() for text in column]
     column[:] = text_column([text.upper() for text in shortened] if upper else shortened)
 

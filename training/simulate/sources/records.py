@@ -22,7 +22,7 @@ TRUTH_FIELDS = ("source", "local_id", "person_id", "household_id", "tags")
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One system's file and, separately, its truth.
+    """One simulated source's file and, separately, the truth about its records.
 
     The columns are SENT_FIELDS and TRUTH_FIELDS. ``identity`` holds what happened to each record when
     it was written.
@@ -38,7 +38,7 @@ class SourceFile:
 
 
 def write_source(rng: Rng, state: SimulatedState, roster: Roster, ids: StateIds) -> SourceFile:
-    """Write all records of a source, with its gaps and errors."""
+    """Write all records of a simulated source, with its gaps and errors."""
     identity = write_identity(rng, state, roster, ids)
     columns = {name: blank_column(len(roster)) for name in SENT_FIELDS}
     columns["local_id"] = roster.local_id
@@ -58,7 +58,7 @@ def write_source(rng: Rng, state: SimulatedState, roster: Roster, ids: StateIds)
 
 
 def _write_school_columns(state: SimulatedState, roster: Roster) -> dict[str, Texts]:
-    """Write school, district, grade and enrollment columns."""
+    """Write school, district, grade and enrollment columns of simulated records."""
     schooling, child = state.schooling, roster.child
     school, district = schooling.school_codes(child)
     school_before, district_before = schooling.school_codes(child, before_move=True)
@@ -92,7 +92,7 @@ def _write_school_columns(state: SimulatedState, roster: Roster) -> dict[str, Te
 
 
 def _write_placements(state: SimulatedState, roster: Roster) -> Texts:
-    """Write the present placement, and the first if there were two."""
+    """Write a child's present placement, and the first if there were two."""
     care, child = state.care, roster.child
     removal, placement, end = (
         to_iso_dates(days[child]) for days in (care.removed_on, care.placed_on, care.ended_on)
@@ -115,7 +115,7 @@ def _write_placements(state: SimulatedState, roster: Roster) -> Texts:
 
 
 def _write_merged_into(rng: Rng, state: SimulatedState, roster: Roster) -> Texts:
-    """Write the first client of second registrations that a worker found."""
+    """Write which earlier client a recognized second registration belongs to."""
     first_ids = blank_column(len(state.births))
     is_first = ~(roster.second & roster.earlier)
     first_ids[roster.child[is_first]] = roster.local_id[is_first]
@@ -125,7 +125,7 @@ def _write_merged_into(rng: Rng, state: SimulatedState, roster: Roster) -> Texts
 
 
 def _draw_as_of(rng: Rng, state: SimulatedState, roster: Roster, former: Bools) -> Dates:
-    """Draw when each record was last true at its source.
+    """Draw when each simulated record was last true at its source.
 
     It is no earlier than any date in the record.
     """
@@ -167,7 +167,7 @@ def write_truth(state: SimulatedState, roster: Roster, identity: IdentityColumns
 
 
 def _write_tags(state: SimulatedState, roster: Roster, identity: IdentityColumns) -> Texts:
-    """Write the tags of each record, joined by bars."""
+    """Write what each simulated record exemplifies, as tags joined by bars."""
     child, care, births = roster.child, state.care, state.births
     children_per_home = np.bincount(births.home, minlength=len(state.homes))
     has_home_surname = state.people.last[child] == state.homes.child_surname[births.home[child]]

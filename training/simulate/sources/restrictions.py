@@ -9,7 +9,7 @@ from training.simulate.sources.rosters import Roster, SourceSystem
 
 
 def find_sealed(state: SimulatedState, roster: Roster) -> Bools:
-    """Return clients under the birth name of a sealed adoption.
+    """Return which records are under the birth name of a sealed adoption.
 
     The new client has another local ID.
     """
@@ -18,12 +18,12 @@ def find_sealed(state: SimulatedState, roster: Roster) -> Bools:
 
 
 def find_expunged(state: SimulatedState, roster: Roster) -> Bools:
-    """Return clients whose record was expunged."""
+    """Return which child-welfare records were expunged."""
     return np.asarray(state.care.expunged[roster.child] & (roster.source is SourceSystem.CCWIS))
 
 
 def write_restrictions(state: SimulatedState, roster: Roster, confidential: Texts) -> Texts:
-    """Write the restrictions cell of each record.
+    """Write the legal-restrictions cell of each simulated record.
 
     It is a seal from the end of care, an expungement, or the given confidentiality.
     """

@@ -14,7 +14,7 @@ from training.simulate.rates import Rates
 
 
 class SourceSystem(StrEnum):
-    """The four source systems.
+    """The four simulated source systems.
 
     The value is the source code and the name of its file.
     """
@@ -26,7 +26,7 @@ class SourceSystem(StrEnum):
 
     @property
     def kind(self) -> str:
-        """Section of ``missing`` and ``noise`` in the rates."""
+        """Section of the simulation's ``missing`` and ``noise`` rates for the system."""
         return {SourceSystem.STATE: "state", SourceSystem.CCWIS: "ccwis"}.get(self, "district")
 
     @property
@@ -37,7 +37,7 @@ class SourceSystem(StrEnum):
 
 @dataclass(slots=True)
 class Roster:
-    """Records of one source, one entry each.
+    """List of a simulated source's records, before their values are written.
 
     Args:
         source: the source.
@@ -60,7 +60,7 @@ class Roster:
 def draw_rosters(
     rng: Rng, schooling: Schooling, care: Care, rates: Rates, block: Block | None = None
 ) -> dict[SourceSystem, Roster]:
-    """Draw the rosters of all four systems."""
+    """Draw which children have records in each of the four sources."""
     block = block or Block(0)
     return {
         SourceSystem.NORTH: _draw_district(rng, block, SourceSystem.NORTH, schooling, rates),
@@ -73,7 +73,7 @@ def draw_rosters(
 def _draw_district(
     rng: Rng, block: Block, source: SourceSystem, schooling: Schooling, rates: Rates
 ) -> Roster:
-    """Draw the roster of a district."""
+    """Draw which children have records in a school district's system."""
     region = DISTRICTS.index(source.district)
     residents = np.flatnonzero(schooling.on_file & (TOWN_REGIONS[schooling.town] == region))
     movers = np.flatnonzero(schooling.moved & (TOWN_REGIONS[schooling.town_before] == region))
@@ -85,7 +85,7 @@ def _draw_district(
 
 
 def _draw_state_file(rng: Rng, block: Block, schooling: Schooling, care: Care, rates: Rates) -> Roster:
-    """Draw the roster of the state's student file."""
+    """Draw which children have records in the state's student file."""
     students = np.flatnonzero(schooling.on_file)
     is_unsettled = (schooling.moved | care.adopted)[students]
     rate = np.where(is_unsettled, rates.school.two_state_ids_after_move, rates.school.two_state_ids)
@@ -95,7 +95,7 @@ def _draw_state_file(rng: Rng, block: Block, schooling: Schooling, care: Care, r
 
 
 def _draw_ccwis(rng: Rng, block: Block, care: Care, rates: Rates) -> Roster:
-    """Draw the roster of child welfare."""
+    """Draw which children have records in the child-welfare system."""
     clients = np.flatnonzero(care.is_known)
     has_new_client = care.adopted[clients] & draw_events(rng, rates.care.adopted_two_clients, len(clients))
     duplicates = clients[draw_events(rng, rates.care.registered_twice, len(clients))]
@@ -113,7 +113,7 @@ def _draw_ccwis(rng: Rng, block: Block, care: Care, rates: Rates) -> Roster:
 
 
 def _join_parts(source: SourceSystem, parts: list[tuple[Ints, bool, bool]], ids: Texts) -> Roster:
-    """Join (children, earlier, second) parts to a roster in local ID order."""
+    """Join lists of (children, earlier, second) to one, ordered by local ID."""
     child = np.concatenate([rows for rows, _, _ in parts])
     earlier = np.concatenate([np.full(len(rows), flag) for rows, flag, _ in parts])
     second = np.concatenate([np.full(len(rows), flag) for rows, _, flag in parts])
