@@ -26,7 +26,7 @@ _NAME_CHARACTERS = frozenset(f"{ascii_lowercase}{digits}_-.")
 
 
 class AccountState(StrEnum):
-    """Whether an account can sign in."""
+    """State of a user account, which tells whether it can sign in."""
 
     ACTIVE = "active"
     NEW = "new"
@@ -37,7 +37,7 @@ class AccountState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """An account to add.
+    """A user account to add.
 
     Args:
         name: 1 to 64 lower-case letters, digits, ``_``, ``-`` or ``.``; never given again.
@@ -54,7 +54,7 @@ class NewAccount:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """An account as administrators see it.
+    """A user account as administrators see it.
 
     Args:
         name: the name for signing in.
@@ -78,7 +78,7 @@ class AccountView:
 
 
 def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password: str | None = None) -> str:
-    """Add an account and return its one-time password.
+    """Add a user account and return its one-time password.
 
     Args:
         index: the open index.
@@ -128,7 +128,7 @@ def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password:
 
 
 def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
-    """Return every account, ended ones included, by name.
+    """Return every user account, ended ones included, ordered by name.
 
     Raises:
         AccessDenied: the viewer may not administer accounts.
@@ -162,7 +162,7 @@ def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
 def change_account(
     index: Index, viewer: Viewer, name: str, role: Role, sources: Collection[str] | None
 ) -> None:
-    """Change the role and sources of an account and end its sessions.
+    """Change the role and sources of a user account; end its sessions.
 
     Raises:
         InputError: a source owner is given all sources.
@@ -182,10 +182,10 @@ def change_account(
 
 
 def set_password(index: Index, viewer: Viewer, name: str, password: str | None = None) -> str:
-    """Give an account a one-time password and end its sessions and lock.
+    """Give a user account a one-time password; end its sessions and lock.
 
     Returns:
-        The password, which its person has to change.
+        The password, which the account's person has to change.
 
     Raises:
         InputError: the password is invalid.
@@ -211,7 +211,7 @@ def set_password(index: Index, viewer: Viewer, name: str, password: str | None =
 
 
 def unlock_account(index: Index, viewer: Viewer, name: str) -> None:
-    """Remove the lock of an account and forget its wrong passwords.
+    """Unlock a user account and forget its count of wrong passwords.
 
     Raises:
         NotFoundError: the account does not exist or has ended.
@@ -225,7 +225,7 @@ def unlock_account(index: Index, viewer: Viewer, name: str) -> None:
 
 
 def end_account(index: Index, viewer: Viewer, name: str) -> None:
-    """End an account and its sessions, at once and for good.
+    """Close a user account for good and end its sessions at once.
 
     Raises:
         NotFoundError: the account does not exist or has ended.
@@ -239,7 +239,7 @@ def end_account(index: Index, viewer: Viewer, name: str) -> None:
 
 
 def is_valid_name(name: str) -> bool:
-    """Return whether a text can be the name of an account."""
+    """Return whether a text can be the name of a user account."""
     return 1 <= len(name) <= MAX_NAME_LENGTH and set(name) <= _NAME_CHARACTERS
 
 
@@ -257,7 +257,10 @@ def _check_names(new_account: NewAccount) -> None:
 
 
 def _require_rights_within(viewer: Viewer, role: Role, sources: frozenset[str] | None) -> None:
-    """Check that the viewer has every right that the account would have."""
+    """Check that the viewer has every right that an account would have.
+
+    The account would have the given role and sources.
+    """
     if role is Role.SOURCE_OWNER and not sources:
         raise InputError("name the sources that a source owner owns")
     exceeds_sources = viewer.sources is not None and (sources is None or not sources <= viewer.sources)

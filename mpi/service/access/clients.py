@@ -38,7 +38,7 @@ def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
 
 
 def authenticate_in(unit: ReadUnit, key: str | None, purpose: str | None) -> Viewer:
-    """Return the viewer of an API key within an open transaction.
+    """Return the viewer that an API key stands for, within a transaction.
 
     Raises:
         NotAuthenticated: the key is missing, unknown or revoked.
@@ -53,7 +53,7 @@ def authenticate_in(unit: ReadUnit, key: str | None, purpose: str | None) -> Vie
 
 
 def viewer_from_client(client: Client, purpose: str | None) -> Viewer:
-    """Return the viewer for a client and a purpose of use.
+    """Return the viewer (access rights) of an API client and its purpose.
 
     Raises:
         InputError: the purpose of use does not exist.
@@ -145,7 +145,7 @@ def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
 
 
 def revoke_client(index: Index, viewer: Viewer, name: str) -> None:
-    """Revoke the key of an API client, whose next call is refused.
+    """Revoke the key of an API client; its next call is refused.
 
     Raises:
         NotFoundError: the client does not exist, or its key was revoked before.

@@ -57,7 +57,7 @@ def hash_password(password: str) -> str:
 def is_correct(password_hash: str | None, password: str) -> bool:
     """Return whether a password matches a stored hash.
 
-    Without a hash the answer is no, and takes as long: timing must not reveal which accounts exist.
+    Without a stored hash the answer is no, and takes as long: timing must not reveal which accounts exist.
     """
     try:
         return (
@@ -68,7 +68,7 @@ def is_correct(password_hash: str | None, password: str) -> bool:
 
 
 def is_outdated(password_hash: str) -> bool:
-    """Return whether a hash was made with other parameters than today's."""
+    """Return whether a password hash was made with parameters now outdated."""
     return HASHER.check_needs_rehash(password_hash)
 
 
@@ -113,7 +113,7 @@ def generate_one_time_password() -> str:
 
 
 def _is_sequence(text: str) -> bool:
-    """Return whether characters count up or down, or repeat a piece."""
+    """Return whether a password counts up or down, or repeats a piece."""
     # Among digits, 0 follows 9.
     alphabet = 10 if text.isdigit() else sys.maxunicode
     is_counting = len({(ord(after) - ord(before)) % alphabet for before, after in pairwise(text)}) == 1
@@ -126,7 +126,7 @@ def _alphanumeric(text: str) -> str:
 
 
 def _normalize(password: str) -> str:
-    """Return the one normal form of a text (NFKC, UAX 15)."""
+    """Return a password in Unicode normal form NFKC (UAX 15)."""
     return unicodedata.normalize("NFKC", password)
 
 

@@ -21,7 +21,7 @@ _CHECKED_TEXT = "the secret of this index"
 def create_index(
     database: Database, viewer: Viewer, matcher: Matcher, keyed_hash: KeyedHash, *, is_test: bool
 ) -> str:
-    """Create the index and return the API key of its first client.
+    """Create the person index; return its first client's API key.
 
     Raises:
         ConflictError: an index exists already.
@@ -44,7 +44,7 @@ def create_index(
 
 
 def require_secret(unit: ReadUnit, keyed_hash: KeyedHash) -> IndexInfo:
-    """Check the secret against the index and return the index's row.
+    """Check the hashing secret against the index; return the index's row.
 
     Raises:
         StoreError: no index exists, or it was made with another secret.

@@ -47,14 +47,14 @@ _SESSION_ENDED = "you are not signed in, or were signed out because nothing was 
 
 @dataclass(frozen=True, slots=True)
 class SignedInAccount:
-    """An account with a valid session.
+    """A user account with a valid sign-in session.
 
     Args:
         viewer: the viewer for access checks.
         name: name of the account.
         full_name: full name of the person.
         role: role of the account.
-        csrf: token of every form, so that no other site can send one.
+        csrf: token that each form must carry, so that no other site can send one.
         must_change: whether the person must set a password first; until then the viewer may do nothing else.
     """
 
@@ -69,7 +69,7 @@ class SignedInAccount:
 def sign_in(
     index: Index, name: str, password: str, purpose: str | None = None, replaced_token: str | None = None
 ) -> str:
-    """Sign a person in and return the session's token.
+    """Sign a person in and return the token of the new session.
 
     Args:
         index: the open index.
@@ -107,7 +107,7 @@ def sign_in(
 
 
 def authenticate_session(index: Index, token: str | None) -> SignedInAccount:
-    """Return the account that a session token stands for.
+    """Return the user account that a session token stands for.
 
     Every page calls it, so that ending a session takes effect at once.
 
@@ -129,7 +129,7 @@ def authenticate_session(index: Index, token: str | None) -> SignedInAccount:
 
 
 def sign_out(index: Index, token: str) -> None:
-    """End a session, if it exists."""
+    """End the sign-in session of a token, if it exists."""
     with index.database.write(_ANONYMOUS, "sign-out", Lock.NONE) as unit:
         unit.sign_ins.end(hash_token(token))
 
@@ -166,12 +166,12 @@ def change_password(index: Index, token: str, old: str, new: str) -> str:
 
 
 def csrf_token(index: Index, token: str) -> str:
-    """Return the form token that is derived from a session token."""
+    """Return a session's token for web forms, derived from the session token."""
     return index.keyed_hash.to_token("csrf", token)
 
 
 def _count_attempt(index: Index, name: str) -> Account | None:
-    """Count a password attempt and return the account.
+    """Count a password attempt and return the account attempted.
 
     None stands for an unknown or locked account. Something is written in either case, so that the time taken
     is equal.
@@ -194,7 +194,7 @@ def _count_attempt(index: Index, name: str) -> Account | None:
 
 
 def _refusal_reason(account: Account | None) -> str:
-    """Return whose sign-in was refused, for the log.
+    """Return which account's sign-in was refused, for the log.
 
     What was typed as a name may be a password, so it is not logged.
     """

@@ -18,7 +18,7 @@ _log = logging.getLogger("mpi.blocks")
 
 @dataclass(frozen=True, slots=True)
 class BlockLimits:
-    """Alarm size and hard limit of a block.
+    """Alarm size and hard limit of a block (records sharing a key).
 
     Args:
         alarm: most records of a block that raise no alarm.
@@ -30,10 +30,10 @@ class BlockLimits:
 
 
 class BlockTooLargeError(Exception):
-    """A request met a block above the hard limit.
+    """A request met a block of records above the hard size limit.
 
-    The caller stores the record and leaves the search to the worker. The error is a signal between use cases
-    and never reaches a client, so it is none of the errors of ``mpi.domain.errors``.
+    The caller stores the record and leaves the search for candidates to a background worker. The error is a
+    signal between use cases and never reaches a client, so it is none of the errors of ``mpi.domain.errors``.
 
     Args:
         sizes: records by blocking key, for every block above the alarm size.
@@ -58,7 +58,7 @@ class BlockCounts:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def count_search(self, blocks: int, *, hard: bool) -> None:
-        """Count one search that met large blocks.
+        """Count one candidate search that met large blocks.
 
         Args:
             blocks: number of blocks above the alarm size.
@@ -70,9 +70,9 @@ class BlockCounts:
 
 
 def queue_large_blocks(unit: WriteUnit, config_id: int, sizes: Mapping[int, int]) -> None:
-    """Queue blocks above the alarm size, once each, and log new ones.
+    """Queue blocks above the alarm size for operators, and log new ones.
 
-    A blocking key is a hash, so the log identifies nobody.
+    Each block is queued only once. A blocking key is a hash, so the log identifies nobody.
 
     Args:
         unit: the transaction of the search.

@@ -10,7 +10,7 @@ class PackedRecord(NamedTuple):
     """A standardized record as bytes, which keeps large loads small in memory.
 
     Args:
-        features: features as ``features_to_bytes`` writes them.
+        features: standardized values for comparison, as ``features_to_bytes`` writes them.
         keys: blocking keys, ascending, as native 64-bit integers.
         config_digest: digest of the configuration used: its lists decide which shared values are removed, its
             model decides which blocking keys the record has.
@@ -25,5 +25,5 @@ ComparableRecord = Features | PackedRecord
 
 
 def unpack_features(record: ComparableRecord) -> Features:
-    """Return the features of a standardized record in either form."""
+    """Return a standardized record's comparison features, from objects or packed bytes."""
     return features_from_bytes(record.features) if isinstance(record, PackedRecord) else record

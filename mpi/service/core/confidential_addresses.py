@@ -16,9 +16,9 @@ WITHHELD_FIELDS = frozenset({"addresses", "phone", "email", *FLAT_COLUMNS["addre
 
 
 def has_confidential_address(unit: ReadUnit, record_ids: Collection[int]) -> bool:
-    """Return whether any record of the same persons has a confidential address.
+    """Return whether the persons behind some records have a confidential address.
 
-    Only records that the viewer may see count, so that the answer does not reveal others.
+    Any record of these persons counts, if the viewer may see it: hidden records must not be revealed.
     """
     person_ids = set(unit.persons.current_persons(record_ids).values())
     member_ids = {

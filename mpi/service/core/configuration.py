@@ -12,9 +12,10 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 def read_shared_values(
     unit: ReadUnit, index: Index, matcher: Matcher, *, refresh: bool
 ) -> tuple[SharedValues, SharedValues | None]:
-    """Return the shared-value lists in force and the lists to compare with.
+    """Return the shared-value lists in force and those to compare with.
 
-    A process that missed a move to another model must not move the index back.
+    Shared values are those that many people share, such as a shelter's address; comparing ignores them. A
+    process that missed a move to another model must not move the index back.
 
     Args:
         unit: the transaction.
@@ -38,7 +39,7 @@ def read_shared_values(
 
 
 def find_or_add_config(unit: WriteUnit, matcher: Matcher, shared: SharedValues = NO_SHARED_VALUES) -> int:
-    """Return the number of a configuration, added if new.
+    """Return the number of a match configuration, added if new.
 
     The configuration is not put in force.
     """
@@ -54,7 +55,7 @@ def find_or_add_config(unit: WriteUnit, matcher: Matcher, shared: SharedValues =
 
 
 def activate_config(unit: WriteUnit, config_id: int) -> None:
-    """Begin the epoch of a configuration, unless it is in force."""
+    """Put a match configuration in force, unless it is already."""
     active = unit.configs.active_config()
     if active is None or active.id != config_id:
         unit.configs.activate(unit.counters.take("epoch"), config_id, unit.commit_no)

@@ -20,12 +20,12 @@ def disclose(
     fields: Iterable[str],
     handle: str | None = None,
 ) -> None:
-    """Write a disclosure on the ledger before its answer leaves.
+    """Write a disclosure to the ledger before its answer leaves.
 
     Args:
         index: the open index.
         viewer: who receives the answer, and for which purpose.
-        action: what the viewer asked for.
+        action: name of the kind of request.
         record_ids: the records that the answer is about.
         fields: names of the fields that the answer holds.
         handle: text that stands for the records where they are too many to list.

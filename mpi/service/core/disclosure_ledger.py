@@ -22,12 +22,12 @@ WrittenCallback = Callable[[Exception | None], None]
 
 
 def call_now(function: Callable[[], None]) -> None:
-    """Call a function at once."""
+    """Call a function at once, as the default of a scheduler argument."""
     function()
 
 
 class _PendingDisclosure:
-    """A ledger entry that waits to be built and written."""
+    """A disclosure-ledger entry that waits to be built and written."""
 
     def __init__(
         self, build_entry: Callable[[], Disclosure], callback: WrittenCallback | None = None
@@ -38,7 +38,7 @@ class _PendingDisclosure:
         self.callback = callback
 
     def build(self) -> Disclosure | None:
-        """Return the entry to write; None where building failed and was reported."""
+        """Return the ledger entry; None where building failed and was reported."""
         try:
             return self.build_entry()
         except Exception as error:  # noqa: BLE001 - the callback receives the error
@@ -46,7 +46,7 @@ class _PendingDisclosure:
             return None
 
     def settle(self, error: Exception | None) -> None:
-        """Report once that the entry is durable, or the error."""
+        """Report once that the ledger entry is durable, or the error."""
         if self.written or self.failed:
             return
         self.written, self.failed = error is None, error is not None
@@ -55,7 +55,7 @@ class _PendingDisclosure:
 
 
 class DisclosureLedger:
-    """Writes ledger entries of many threads in shared transactions.
+    """Writes disclosure-ledger entries of many threads in shared transactions.
 
     Args:
         idle_s: seconds without work after which the background thread ends.
@@ -71,7 +71,7 @@ class DisclosureLedger:
         self._is_wake_scheduled = False
 
     def write(self, database: Database, viewer: Viewer, disclosure: Disclosure) -> None:
-        """Write a ledger entry and return once the entry is durable.
+        """Write a disclosure-ledger entry and return once it is durable.
 
         Args:
             database: the database with the ledger.
@@ -98,7 +98,7 @@ class DisclosureLedger:
         callback: WrittenCallback,
         schedule: Callable[[Callable[[], None]], object] = call_now,
     ) -> None:
-        """Queue a ledger entry for the background thread, and return at once.
+        """Queue a disclosure-ledger entry for the background thread; return at once.
 
         Args:
             database: the database with the ledger.

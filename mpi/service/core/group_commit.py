@@ -48,7 +48,7 @@ def _settle_all(answers: "Sequence[tuple[_PendingStep, Any]]") -> None:
 
 
 class _PendingStep:
-    """A step that waits to be run."""
+    """A caller's database work that waits to run in a shared transaction."""
 
     def __init__(self, viewer: Viewer, kind: str, work: Callable[[WriteUnit], Any]) -> None:
         self.viewer, self.kind, self.work = viewer, kind, work
@@ -57,11 +57,11 @@ class _PendingStep:
         self.error: BaseException | None = None
 
     def settle(self, answer: object = None, error: BaseException | None = None) -> None:
-        """Set the answer or the error of the step."""
+        """Hand the work's answer or error to the caller that waits."""
         self.answer, self.error, self.settled = answer, error, True
 
     def run_alone(self, database: Database) -> None:
-        """Run the step in a transaction of its own."""
+        """Run the waiting work in a transaction of its own."""
         try:
             with database.write(self.viewer, self.kind) as unit:
                 answer = _resolve(self.work(unit))
@@ -72,7 +72,7 @@ class _PendingStep:
 
 
 class GroupCommit:
-    """Runs steps of many threads in shared transactions.
+    """Runs database work of many threads in shared transactions.
 
     Args:
         concurrent_writer_s: seconds for which another writer counts as concurrent.
@@ -88,12 +88,12 @@ class GroupCommit:
 
     @property
     def is_uncontended(self) -> bool:
-        """Whether no two steps and no other process wrote concurrently of late."""
+        """Whether no two callers and no other process wrote concurrently of late."""
         return time.monotonic() - max(self._shared_at, self._others_wrote_at) >= self._concurrent_writer_s
 
     @property
     def is_contended_in_process(self) -> bool:
-        """Whether steps wait for each other but not for other processes."""
+        """Whether writing threads wait for each other but not for other processes."""
         now = time.monotonic()
         return now - self._shared_at < self._concurrent_writer_s < now - self._others_wrote_at
 
@@ -104,13 +104,14 @@ class GroupCommit:
         kind: str,
         work: Callable[[WriteUnit], Answer | DeferredAnswer[Answer]],
     ) -> Answer:
-        """Run a step in a transaction shared with other waiting steps.
+        """Run database work in a transaction shared with other waiting callers.
 
         Args:
             database: the database of the index.
             viewer: who acts; stored on the commit.
-            kind: kind of the commit.
-            work: runs the step. A second call means that the first one was rolled back.
+            kind: kind of the commit, such as ``upsert``.
+            work: does the work in the given transaction. A second call means that the first one was rolled
+                back.
 
         Returns:
             What ``work`` returned, once it is durable.
@@ -171,7 +172,7 @@ class GroupCommit:
                     step.settle(error=StoreError("the step was interrupted: try again"))
 
     def _record_batch(self, units: list[WriteUnit]) -> None:
-        """Record when steps shared a transaction and when other processes wrote."""
+        """Record when callers shared a transaction and when other processes wrote."""
         now = time.monotonic()
         if len(units) > 1:
             self._shared_at = now
@@ -189,7 +190,7 @@ class GroupCommit:
     def _handle_failure(
         self, database: Database, steps: list[_PendingStep], error: Exception, *, may_be_committed: bool
     ) -> None:
-        """Run each failed step alone, or report the error to all."""
+        """After a failure, run each caller's work alone or report the error."""
         if len(steps) > 1 and not may_be_committed:
             for step in steps:
                 step.run_alone(database)

@@ -25,10 +25,10 @@ MAX_KEY_LENGTH = 200
 def find_stored_answer(
     unit: WriteUnit, index: Index, shown_fields: tuple[str, ...] = ()
 ) -> dict[str, Any] | None:
-    """Return the stored answer of a repeated call.
+    """Return the stored answer of a repeated call with an idempotency key.
 
     Args:
-        unit: the transaction of the step; on a repeated call it only writes the ledger entry.
+        unit: the transaction of the call; on a repeated call it only writes the ledger entry.
         index: the open index.
         shown_fields: fields of the answer for the ledger; empty where the answer shows only what the call
             sent.
@@ -65,10 +65,10 @@ def find_stored_answer(
 
 
 def store_answer(unit: WriteUnit, index: Index, answer: object, record_ids: Collection[int]) -> None:
-    """Store the answer of a call that has an idempotency key.
+    """Store a call's answer under its idempotency key, if it has one.
 
     Args:
-        unit: the transaction of the step.
+        unit: the transaction of the call.
         index: the open index.
         answer: plain values or a dataclass of them.
         record_ids: the records that the answer shows.

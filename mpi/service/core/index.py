@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Matcher:
-    """A match model and its scorer, which is compiled when first used.
+    """A match model and its pair scorer, compiled at first use.
 
     Args:
         model: the loaded model.
@@ -66,7 +66,7 @@ class Matcher:
         return compile_matcher, (self.model,)
 
     def digest(self, shared: SharedValues) -> str:
-        """Return the digest that identifies a configuration of this model.
+        """Return the digest that identifies this model with given shared-value lists.
 
         Args:
             shared: the lists of shared values of the configuration.
@@ -78,13 +78,13 @@ class Matcher:
         return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
     def runs(self, config: ActiveConfig) -> bool:
-        """Return whether a configuration uses this model and standardizer."""
+        """Return whether a stored configuration uses this model and standardizer."""
         own = (self.model.digest, self.model.standardizer)
         return own == (config.model_digest, config.standardizer)
 
 
 def compile_matcher(model: MatchModel) -> Matcher:
-    """Compile a loaded model into a matcher.
+    """Compile a loaded match model's pair scorer and return both together.
 
     Raises:
         ModelError: the model cannot be compiled.
@@ -109,7 +109,7 @@ class SignInLimits:
 
 @dataclass(frozen=True, slots=True)
 class IndexSettings:
-    """Settings of an open index, fixed while the process runs.
+    """Settings of an open person index, fixed while the process runs.
 
     Args:
         is_test: whether enterprise IDs are marked as test IDs.
@@ -132,7 +132,7 @@ class IndexSettings:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The database of an index and its two batched writers.
+    """The database of a person index and its two batched writers.
 
     The writers put several calls into one transaction.
 
@@ -179,7 +179,7 @@ class Caches:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An open index, which every use case receives.
+    """An open person index, which every use case receives.
 
     Args:
         store: the database and its batched writers.
@@ -201,16 +201,16 @@ class Index:
 
     @property
     def database(self) -> Database:
-        """The database of the index."""
+        """The database of the person index."""
         return self.store.database
 
     @property
     def tuning(self) -> Tuning:
-        """Sizes, intervals and limits of the index."""
+        """Sizes, intervals and limits that trade the index's speed and memory."""
         return self.settings.tuning
 
     def config_id(self, unit: ReadUnit) -> int:
-        """Return the number of the configuration in force.
+        """Return the number of the match configuration in force.
 
         Args:
             unit: the caller's transaction.
@@ -226,11 +226,11 @@ class Index:
 
     @property
     def last_config_id(self) -> int:
-        """The configuration of this model last seen in force; 0 for none."""
+        """The number of this model's configuration last seen in force, or 0."""
         return self.caches.active_config_ids.get(self.matcher.model.digest, 0)
 
     def shared_values(self, unit: ReadUnit) -> SharedValues:
-        """Return the shared values that the configuration in force lists.
+        """Return the widely shared values that comparing ignores at present.
 
         Args:
             unit: the caller's transaction.
@@ -241,14 +241,14 @@ class Index:
         return self.shared_values_of(unit, self.config_id(unit))
 
     def shared_values_of(self, unit: ReadUnit, config_id: int) -> SharedValues:
-        """Return the shared values that a configuration lists."""
+        """Return the widely shared values that a configuration's comparing ignores."""
         cached = self.caches.shared_values
         if config_id not in cached:
             cached[config_id] = SharedValues.from_text(unit.configs.lists(config_id))
         return cached[config_id]
 
     def blocking_of(self, unit: ReadUnit, config_id: int) -> BlockingSpec:
-        """Return the blocking rules of a configuration, without its stopped keys.
+        """Return a configuration's blocking rules, without keys that operators stopped.
 
         Args:
             unit: the caller's transaction.
@@ -261,7 +261,7 @@ class Index:
         return cached[config_id]
 
     def features_of(self, record: CanonicalRecord, source: str, shared: SharedValues) -> Features:
-        """Return the features of a record, standardized and without shared values.
+        """Return a record's standardized comparison features, without widely shared values.
 
         Args:
             record: a validated record.
@@ -272,7 +272,7 @@ class Index:
 
 
 def canonical_key(keyed_hash: KeyedHash, source: str, local_id: str) -> int:
-    """Return the keyed hash of a record's label.
+    """Return the keyed hash of a record's source and local ID.
 
     The key orders the records of a pair and breaks ties.
 

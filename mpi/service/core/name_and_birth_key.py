@@ -5,9 +5,9 @@ from mpi.standardize.fields.dates import to_iso_day
 
 
 def identity_key(record: CanonicalRecord) -> tuple[object, ...]:
-    """Return first name, last name and birth date in comparable form.
+    """Return a record's first name, last name and birth date, comparably.
 
-    A version with another key may describe another person.
+    A version of the record with another key may describe another person.
     """
     names = (record.first_name, record.last_name)
     return (*((name or "").casefold() for name in names), to_iso_day(record.birth_date) or record.birth_date)

@@ -8,7 +8,7 @@ _ANONYMOUS = Viewer("nobody")
 
 
 def require_ready(index: Index) -> None:
-    """Check that the database answers and runs this process's model.
+    """Check that the database answers and has this process's match model.
 
     Raises:
         StoreError: the database does not answer or has another model; the message says what to do.

@@ -1,4 +1,4 @@
-"""Undoable steps of a person, and previews of them.
+"""Undoable steps of a steward, such as merges, and previews of them.
 
 A preview runs the step itself and rolls back, so that it shows exactly what applying would do.
 """
@@ -18,17 +18,17 @@ MAX_NOTE_LENGTH = 4000
 
 
 class _PreviewRollbackError(Exception):
-    """Signal that a preview is complete and must be rolled back."""
+    """Signal that a step's preview is complete and must be rolled back."""
 
 
 @contextmanager
 def step_transaction(index: Index, viewer: Viewer, kind: str, *, preview: bool) -> Iterator[WriteUnit]:
-    """Open a write transaction that a preview rolls back.
+    """Open a write transaction, which is rolled back for a preview.
 
     Args:
         index: the open index.
         viewer: who acts.
-        kind: kind of the commit.
+        kind: kind of the commit, such as ``merge``.
         preview: whether to roll back at the end.
     """
     try:
@@ -45,7 +45,7 @@ def _roll_back_if(preview: bool) -> None:
 
 
 def add_step(unit: WriteUnit, kind: str, reason: str, detail: Mapping[str, Any]) -> int:
-    """Store a step and return its number."""
+    """Store an undoable step, such as a merge, and return its number."""
     step_id = unit.counters.take("step")
     unit.steps.add(
         Step(
@@ -61,9 +61,9 @@ def add_step(unit: WriteUnit, kind: str, reason: str, detail: Mapping[str, Any])
 
 
 def require_own_step(unit: ReadUnit, step: Step) -> None:
-    """Check that the viewer may undo a step.
+    """Check that the viewer may undo a step, such as a merge.
 
-    A viewer who is limited to some sources may undo only its own steps.
+    A viewer who is limited to some sources may undo only steps of the viewer's own.
 
     Raises:
         ConflictError: somebody else made the step.
@@ -74,7 +74,7 @@ def require_own_step(unit: ReadUnit, step: Step) -> None:
 
 
 def check_reason(text: str) -> str:
-    """Return a reason code after a check of its length and characters.
+    """Return a step's reason code after checking its length and characters.
 
     Raises:
         InputError: the code is empty, too long, or not one line.
@@ -88,7 +88,7 @@ def check_reason(text: str) -> str:
 
 
 def check_note(text: str | None) -> str | None:
-    """Return a note after a check of its length; None if empty.
+    """Return a step's note after checking its length; None if empty.
 
     Raises:
         InputError: the note is too long.

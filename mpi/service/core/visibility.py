@@ -15,7 +15,11 @@ RecordGroups = tuple[tuple[int, ...], ...]
 
 
 def find_record_numbers(unit: ReadUnit, groups: Sequence[Sequence[RecordRef]]) -> RecordGroups:
-    """Return the numbers of records that a caller names by label.
+    """Return the numbers of records that a caller names by local ID.
+
+    Args:
+        unit: the transaction of the viewer.
+        groups: groups of (source, local ID) labels.
 
     Raises:
         NotFoundError: a record does not exist for this viewer: it never existed, is sealed, is of a source

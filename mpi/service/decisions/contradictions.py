@@ -14,10 +14,11 @@ Pair = tuple[int, int]
 def find_contradiction(
     new_decision: Decision, decisions_in_force: Sequence[Decision]
 ) -> tuple[int, ...] | None:
-    """Return the chain of decisions that a new decision contradicts.
+    """Return the chain of steward decisions that a new decision contradicts.
 
-    A SAME contradicts a DIFFERENT whose groups it would chain together. A DIFFERENT contradicts the SAMEs
-    that chain its groups. A contradiction that exists without the new decision does not count.
+    A SAME (one person) contradicts a DIFFERENT (several persons) whose groups it would chain together. A
+    DIFFERENT contradicts the SAMEs that chain its groups. A contradiction that exists without the new
+    decision does not count.
 
     Args:
         new_decision: the new decision; its number is ignored.

@@ -29,14 +29,14 @@ A part of a claim, or of a decision that waits for approval, would reveal that t
 
 @dataclass(frozen=True, slots=True)
 class DecisionDraft:
-    """A decision that is to be added to the log.
+    """A steward's or source's decision that is to enter the decision log.
 
     Args:
         kind: SAME, DIFFERENT or UNSURE.
         groups: record numbers, by group.
         reason: its maker's reason code.
-        origin: the kind of step.
-        authority: rank of its author.
+        origin: the kind of step that makes it, such as a merge.
+        authority: rank of its author where decisions conflict.
         effective_from: day from which it binds (ISO); None for at once.
         recheck_on: day from which it is to be reviewed again (ISO).
         note: free text, stored apart.
@@ -103,7 +103,10 @@ def _sees_every_part(
 
 
 def _was_refused_by_owner(unit: ReadUnit, decision: StoredDecision) -> bool:
-    """Return whether a source owner refused a decision; False for all-source viewers."""
+    """Return whether a source's owner refused consent to a decision.
+
+    False for viewers of all sources.
+    """
     if (
         decision.status is not DecisionStatus.REVOKED
         or decision.step_id is None
@@ -126,7 +129,7 @@ def may_undo(unit: ReadUnit, decision: StoredDecision) -> bool:
 
 
 def is_own_decision(unit: ReadUnit, decision: StoredDecision) -> bool:
-    """Return whether the viewer made a decision."""
+    """Return whether the viewer is the maker of a decision."""
     return unit.commit_info({decision.commit_no})[decision.commit_no][1] == unit.viewer.client
 
 
@@ -200,7 +203,7 @@ def add_decision(
 
 
 def bring_into_force(unit: WriteUnit, decision: StoredDecision, day: str) -> None:
-    """Put an approved decision in force, unless a later decision contradicts it.
+    """Put an approved decision in force, unless a later one contradicts it.
 
     Args:
         unit: the transaction.
@@ -320,9 +323,9 @@ def revoke_decisions(unit: WriteUnit, decisions: Sequence[StoredDecision]) -> No
 def find_retained_records(
     unit: ReadUnit, affected: Collection[int], commit_no: int
 ) -> dict[int, frozenset[int]]:
-    """Return the records that each person already held before a step.
+    """Return affected records that each person already held before a step.
 
-    The enterprise ID of a person stays with these records.
+    After the step, the enterprise ID of a person stays with these records.
 
     Args:
         unit: the transaction.
@@ -343,7 +346,7 @@ def find_retained_records(
 
 
 def _is_superseded(unit: ReadUnit, decision_id: int) -> bool:
-    """Return whether a decision in force replaces a decision, directly or not."""
+    """Return whether a decision in force replaces another, directly or not."""
     superseders = unit.decisions.by_ids(unit.decisions.superseders(decision_id))
     return any(
         superseder.status is DecisionStatus.IN_FORCE

@@ -18,7 +18,7 @@ MAX_PAIRS_STORED = 400
 def collect_evidence(
     unit: ReadUnit, index: Index, kind: DecisionKind, groups: Sequence[Sequence[int]]
 ) -> dict[str, Any]:
-    """Return levels and match weights of the pairs a decision is about.
+    """Return comparison levels and match weights of a decision's record pairs.
 
     Args:
         unit: the transaction.
@@ -53,7 +53,12 @@ def collect_evidence(
 
 
 def _count_pairs(kind: DecisionKind, sizes: Sequence[int]) -> int:
-    """Return the number of pairs that a decision is about."""
+    """Return the number of record pairs that a decision is about.
+
+    Args:
+        kind: a DIFFERENT is about pairs across groups, other kinds about pairs within one group.
+        sizes: number of records of each group.
+    """
     pairs_within = sum(size * (size - 1) // 2 for size in sizes)
     return (
         pairs_within
@@ -65,7 +70,7 @@ def _count_pairs(kind: DecisionKind, sizes: Sequence[int]) -> int:
 def _stored_weights(
     unit: ReadUnit, index: Index, kind: DecisionKind, groups: Sequence[Sequence[int]]
 ) -> list[tuple[float, int, int]]:
-    """Return the pairs that have a stored edge, with their weights.
+    """Return a decision's record pairs that have a stored match weight.
 
     Blocking found these pairs, and their weights are not far below the review threshold.
     """

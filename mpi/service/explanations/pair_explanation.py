@@ -36,10 +36,11 @@ _MIN_SENTENCE_BITS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class WeightPart:
-    """Contribution of one comparison to the match weight of a pair.
+    """Contribution of one comparison to the match weight of a record pair.
 
     Args:
-        comparison: the model's name of the comparison; ``prior`` first, ``caution`` last where one applies.
+        comparison: the model's name of the comparison; ``prior`` (before any comparison) first, ``caution``
+            (a rule that caps the weight) last where one applies.
         level: the model's name of the comparison level.
         bits: weight of the level; all parts add up to the match weight.
         sentence: the level in words.
@@ -55,7 +56,9 @@ class WeightPart:
 
 @dataclass(frozen=True, slots=True)
 class BandChange:
-    """A single difference that would put a pair into another band.
+    """A single difference that would change a record pair's band.
+
+    Bands are link, review and no link.
 
     Args:
         sentence: the difference and its result, in words.
@@ -148,7 +151,7 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
 def explain_features(
     index: Index, left: Features, right: Features, blocking: BlockingSpec | None = None
 ) -> Explanation:
-    """Explain why the model links two feature sets, or does not.
+    """Explain why the model links two records' comparison features, or not.
 
     Args:
         index: the open index.
@@ -180,7 +183,7 @@ def explain_features(
 
 
 def summarize_pair(contributions: Sequence[WeightContribution], weight: float, band: Band) -> str:
-    """Return one sentence on how a pair compares and its resulting band."""
+    """Return one sentence on how two records compare and their resulting band."""
     compared = [
         contribution
         for contribution in contributions
@@ -235,7 +238,7 @@ def _describe_decision(kind: DecisionKind, groups: RecordGroups, left: int, righ
 
 
 def _select_phrases(compared: Iterable[WeightContribution]) -> list[str]:
-    """Select phrases for names, birth date and weighty comparisons."""
+    """Select wordings of how two records' names, birth dates and more compare."""
     levels = {
         contribution.comparison: contribution
         for contribution in compared
@@ -259,7 +262,7 @@ def _select_phrases(compared: Iterable[WeightContribution]) -> list[str]:
 
 
 def _build_part(index: Index, contribution: WeightContribution) -> WeightPart:
-    """Build the explained part of one contribution."""
+    """Build the explanation of one comparison's contribution to the match weight."""
     comparison = _find_comparison(index, contribution.comparison)
     level = (
         None
@@ -279,7 +282,10 @@ def _build_part(index: Index, contribution: WeightContribution) -> WeightPart:
 
 
 def _find_comparison(index: Index, name: str) -> Comparison | None:
-    """Return the model's comparison of a name; None for prior and caution."""
+    """Return the match model's comparison of a name, if any.
+
+    The prior and a caution are contributions without a comparison.
+    """
     comparisons = index.matcher.scorer.parameters.comparisons
     return next((comparison for comparison in comparisons if comparison.name == name), None)
 
@@ -296,7 +302,7 @@ def _list_opposing(contributions: Iterable[WeightContribution]) -> tuple[str, ..
 
 
 def _describe_contribution(contribution: WeightContribution) -> str:
-    """Return a sentence for the level of a contribution."""
+    """Return a sentence on one comparison's level for two records."""
     if contribution.comparison == wording.CAUTION:
         return wording.format_sentence(
             f"held for a person because {wording.describe_caution(contribution.level)}"
@@ -307,7 +313,7 @@ def _describe_contribution(contribution: WeightContribution) -> str:
 def _list_shared_rules(
     index: Index, blocking: BlockingSpec, left: Features, right: Features
 ) -> tuple[str, ...]:
-    """List the blocking rules under which two records share a key."""
+    """List the blocking rules under which two records share a blocking key."""
     left_keys, right_keys = (
         compute_keys_by_rule(features, blocking, index.keyed_hash) for features in (left, right)
     )
@@ -318,7 +324,10 @@ def _list_shared_rules(
 def _find_changes(
     index: Index, left: Features, right: Features, weight: float, band: Band
 ) -> list[BandChange]:
-    """Find for each subject the smallest variation that changes the band."""
+    """Find single differences between two records that would change their band.
+
+    For each subject, such as a name, only the smallest variation counts.
+    """
     thresholds = index.matcher.model.thresholds
     smallest_changes: dict[tuple[str, bool], tuple[float, PairVariation]] = {}
     for variation in generate_variations(left, right):
@@ -344,7 +353,7 @@ def _find_changes(
 
 
 def _build_change(variation: PairVariation, weight: float, band: Band) -> BandChange:
-    """Build the band change of a variation, with its sentence."""
+    """Describe how a variation of two records would change their band."""
     would_be: Mapping[str, str] = wording.load_words()["would_be"]
     condition = wording.describe_what_if(variation.subject, variation.how)
     text = f"if {condition}, the pair would weigh {wording.format_bits(weight)} and {would_be[band.value]}"

@@ -32,7 +32,7 @@ Pair = tuple[int, int]
 
 
 class _ConnectionRank(IntEnum):
-    """Order in which connections enter the tree: links before decisions."""
+    """Rank of record pairs in a person's spanning tree: links first."""
 
     LINKED, DECIDED, REVIEW, WEAK = range(4)
 
@@ -79,7 +79,7 @@ class PersonExplanation:
 
 
 def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplanation:
-    """Explain why the records of a person are one person.
+    """Explain which links and decisions make a person's records one person.
 
     Args:
         index: the open index.
@@ -155,7 +155,7 @@ def _build_tree(
     keys: Mapping[int, int],
     thresholds: Thresholds,
 ) -> tuple[list[Pair], list[list[int]]]:
-    """Return the pairs of the maximum spanning tree and the connected parts."""
+    """Return a person's maximum spanning tree of record pairs, with connected parts."""
 
     def rank_pair(pair: Pair) -> tuple[_ConnectionRank, float, tuple[int, ...]]:
         bits = weights.get(pair, 0.0)
@@ -187,7 +187,7 @@ def _build_connection(
     same_decisions: Mapping[Pair, StoredDecision],
     pair: Pair,
 ) -> RecordConnection:
-    """Build the connection of a pair, with its sentence."""
+    """Describe the link or decision that connects two records of a person."""
     left, right = pair
     bits = weights.get(pair)
     band = None if bits is None else index.matcher.model.thresholds.classify(bits)

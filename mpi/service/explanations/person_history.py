@@ -58,7 +58,7 @@ def describe_history(index: Index, viewer: Viewer, eid_text: str) -> tuple[Histo
 
 
 def _describe_step(own_eid: str, cause: str, steps: Sequence[LineageStep], *, is_first: bool) -> str:
-    """Return a sentence on records that join and leave a person."""
+    """Return a sentence on records that join and leave a person together."""
     arrivals = [step for step in steps if step.after == own_eid]
     departures = [step for step in steps if step.before == own_eid]
     phrases = []
@@ -91,7 +91,7 @@ def _describe_step(own_eid: str, cause: str, steps: Sequence[LineageStep], *, is
 
 
 def _describe_records(steps: Sequence[LineageStep]) -> str:
-    """Return the records of lineage steps as a phrase."""
+    """Return the records of some lineage changes as a phrase."""
     labels = [step.record for step in steps if step.record is not None]
     if len(labels) > MAX_NAMED_RECORDS:
         sources = sorted({label.source for label in labels})

@@ -23,9 +23,9 @@ class Link:
 
 
 def list_links(index: Index, viewer: Viewer, eid_text: str) -> tuple[Link, ...]:
-    """List the scored pairs of a person's records, highest match weight first.
+    """List the scored record pairs of a person, highest match weight first.
 
-    Pairs below the stored floor are left out.
+    Pairs below the lowest stored match weight are left out.
 
     Args:
         index: the open index.

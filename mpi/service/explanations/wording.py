@@ -18,43 +18,43 @@ SILENT = frozenset({"missing", "no caution"})
 
 @lru_cache(maxsize=1)
 def load_words() -> Mapping[str, Any]:
-    """Load the wording file once."""
+    """Load the file of English wordings once."""
     return tomllib.loads(files("mpi.service.explanations").joinpath("wording.toml").read_text("utf-8"))
 
 
 def describe_comparison(name: str) -> str:
-    """Return the heading of a comparison."""
+    """Return the English heading of a model's comparison."""
     return str(load_words()["comparisons"].get(name, name.replace("_", " ")))
 
 
 def describe_level(name: str, level: str) -> str:
-    """Return a comparison level as a phrase within a sentence."""
+    """Return a comparison level of the model as an English phrase."""
     wording = load_words()["levels"].get(name, {}).get(level)
     return str(wording or f"{describe_comparison(name)}: {level}")
 
 
 def describe_caution(label: str) -> str:
-    """Return a caution as a phrase that follows "because"."""
+    """Return a caution (reason for review) as a phrase following "because"."""
     return str(load_words()["cautions"].get(label, label))
 
 
 def describe_authority(name: str) -> str:
-    """Return the wording of a decision's authority."""
+    """Return the English wording of a decision's authority."""
     return str(load_words()["authorities"][name])
 
 
 def describe_cause(code: str) -> str:
-    """Return the wording of a lineage change's cause."""
+    """Return the English wording of why a person's records changed."""
     return str(load_words()["causes"].get(code, code))
 
 
 def describe_what_if(subject: str, variation: str) -> str:
-    """Return a variation of a pair as a phrase that follows "if"."""
+    """Return a hypothetical difference of two records as a phrase following "if"."""
     return str(load_words()["what_ifs"][subject][variation])
 
 
 def describe_rule(code: str) -> str:
-    """Return the survivorship rule of a golden-record value in words."""
+    """Return in words why a golden-record value was chosen."""
     return str(load_words()["rules"].get(code, code))
 
 

@@ -21,14 +21,14 @@ MAKER = "maker"
 
 @dataclass(frozen=True, slots=True)
 class ConsentView:
-    """An owner's consent to a step, as asked and answered.
+    """A source owner's consent to a steward's step, as asked and answered.
 
     Args:
         source: code of the owner's source.
         status: ``asked``, ``given`` or ``refused``.
         asked_at: time of the question (ISO, UTC).
         at: time of the answer.
-        by: client that answered.
+        by: account or client that answered.
         reason: reason code of the answer.
     """
 
@@ -42,7 +42,7 @@ class ConsentView:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Maker of a step, with their visible and owned sources.
+    """Who makes a steward's step, with visible and owned sources.
 
     Args:
         visible_sources: codes of the sources that the maker may see; None for all.
@@ -53,7 +53,7 @@ class Maker:
     owned_sources: frozenset[str]
 
     def to_detail(self) -> dict[str, Any]:
-        """Return the maker as stored in a step's detail."""
+        """Return the maker as plain values, as stored with a steward's step."""
         return {
             "sees": None if self.visible_sources is None else sorted(self.visible_sources),
             "owned": sorted(self.owned_sources),
@@ -61,14 +61,14 @@ class Maker:
 
 
 def maker_from_viewer(viewer: Viewer) -> Maker:
-    """Return the viewer as the maker of a step."""
+    """Return the viewer as the maker of a steward's step."""
     return Maker(
         viewer.sources, frozenset(code for code in viewer.sources or () if is_source_owner(viewer, code))
     )
 
 
 def maker_from_detail(detail: Mapping[str, Any]) -> Maker | None:
-    """Return the maker stored in a step, None in older steps."""
+    """Return the maker stored with a steward's step; None in older steps."""
     stored = detail.get(MAKER)
     if stored is None:
         return None
@@ -79,7 +79,7 @@ def maker_from_detail(detail: Mapping[str, Any]) -> Maker | None:
 def find_owners_to_ask(
     unit: ReadUnit, maker: Maker, record_ids: Collection[int], *, corrections_only: bool
 ) -> set[int]:
-    """Return the sources whose owners must consent to a decision about records.
+    """Return the sources whose owners must consent to a steward's decision.
 
     Args:
         unit: the transaction.
@@ -110,7 +110,7 @@ def find_owners_to_ask(
 def find_owners_to_ask_of_undo(
     unit: ReadUnit, maker: Maker, revoked: Collection[StoredDecision], step_id: int | None
 ) -> set[int]:
-    """Return the sources whose owners must consent to an undo.
+    """Return the sources whose owners must consent to undoing a steward's step.
 
     These are the sources of the records, and every source whose owner consented to the step.
 
@@ -133,12 +133,12 @@ def find_owners_to_ask_of_undo(
 
 
 def is_only_corrections(origins: Iterable[str | None]) -> bool:
-    """Return whether every decision is a correction, which moves no record."""
+    """Return whether all decisions are value corrections, which move no record."""
     return all(origin == CORRECTION for origin in origins)
 
 
 def list_open_consents(unit: ReadUnit, step_id: int) -> list[StoredConsent]:
-    """List the consents to a step that owners have not answered."""
+    """List the consents to a steward's step that owners have not answered."""
     return [
         consent
         for consent in unit.consents.consents_of_steps([step_id]).get(step_id, ())
@@ -149,7 +149,7 @@ def list_open_consents(unit: ReadUnit, step_id: int) -> list[StoredConsent]:
 def ask_new_owners(
     unit: WriteUnit, step_id: int, detail: Mapping[str, Any], decisions: Collection[StoredDecision]
 ) -> None:
-    """Ask owners whose consent became necessary while a step waited.
+    """Ask source owners whose consent became necessary while a step waited.
 
     Records can join the persons in question, and sources can begin to require consent.
     """
@@ -176,7 +176,7 @@ def list_visible_codes(unit: ReadUnit, source_ids: Iterable[int]) -> tuple[str, 
 
 
 def build_consent_views(unit: ReadUnit, consents: Iterable[StoredConsent]) -> tuple[ConsentView, ...]:
-    """Build views of consents, for the sources that the viewer may see."""
+    """Build views of owners' consents, for the sources the viewer may see."""
     codes = {source.id: source.code for source in unit.sources.all()}
     visible_consents = [consent for consent in consents if unit.viewer.may_see(codes[consent.source_id])]
     commits = unit.commit_info(
@@ -201,6 +201,6 @@ def build_consent_views(unit: ReadUnit, consents: Iterable[StoredConsent]) -> tu
 
 
 def find_person_records(unit: ReadUnit, record_ids: Collection[int]) -> set[int]:
-    """Return all records of the persons that hold any of the records."""
+    """Return all records of the persons that hold any of some records."""
     persons = set(unit.persons.current_persons(record_ids).values())
     return {record for members in unit.persons.members(persons).values() for record in members}

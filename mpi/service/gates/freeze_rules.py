@@ -16,7 +16,7 @@ FROZEN_SOURCES, WANTED_FROM = "frozen", "wanted_from"
 def find_visible_sources(
     unit: ReadUnit, record_ids: Collection[int], visible_sources: Collection[str] | None
 ) -> set[int]:
-    """Return visible sources of records and of their persons' other records.
+    """Return visible sources of the persons that hold some records.
 
     A delay for the sake of an unseen record would reveal that the record exists.
 
@@ -31,7 +31,13 @@ def find_visible_sources(
 
 
 def find_first_free_day(unit: ReadUnit, source_ids: Collection[int], day: str) -> str:
-    """Return the first day from ``day`` on without an open freeze window."""
+    """Return the first day on which no source's freeze window is open.
+
+    Args:
+        unit: the transaction.
+        source_ids: numbers of the sources.
+        day: day from which to search; may itself be the answer.
+    """
     for window in unit.freezes.current_windows_of(source_ids, day):
         if window.begins_on <= day < window.ends_on:
             day = window.ends_on
@@ -39,7 +45,7 @@ def find_first_free_day(unit: ReadUnit, source_ids: Collection[int], day: str) -
 
 
 def require_not_frozen(unit: ReadUnit, decisions: Collection[StoredDecision]) -> None:
-    """Require that no freeze window today protects the decisions to be revoked.
+    """Require that no freeze window today protects decisions to be revoked.
 
     Raises:
         ConflictError: a source of their records is frozen today.

@@ -31,7 +31,7 @@ HELD_UNTIL = "held_until"
 
 @dataclass(frozen=True, slots=True)
 class HoldView:
-    """A held change, with persons and records before and after."""
+    """A computed change on hold, with persons and records before and after."""
 
     id: int
     kind: str
@@ -55,7 +55,7 @@ def require_whole_index(viewer: Viewer) -> None:
 
 
 def list_holds(index: Index, viewer: Viewer) -> list[HoldView]:
-    """List open holds, oldest first.
+    """List computed changes on hold, oldest first.
 
     Raises:
         AccessDenied: the viewer may not re-cluster, or may not see all sources.
@@ -84,7 +84,7 @@ def list_holds(index: Index, viewer: Viewer) -> list[HoldView]:
 
 
 def release_hold(index: Index, viewer: Viewer, hold_id: int) -> int:
-    """Release a held change and return how many records change person.
+    """Release a change on hold; return how many records change person.
 
     Raises:
         NotFoundError: there is no open hold of this number.
@@ -94,7 +94,7 @@ def release_hold(index: Index, viewer: Viewer, hold_id: int) -> int:
 
 
 def refuse_hold(index: Index, viewer: Viewer, hold_id: int) -> int:
-    """Refuse a held change, replacing the hold by steward decisions.
+    """Refuse a change on hold for good, by steward decisions against it.
 
     These decisions keep its records as published.
 
@@ -114,11 +114,11 @@ def add_hold(
     held_until: str | None = None,
     frozen_sources: Collection[int] = (),
 ) -> None:
-    """Add a hold that keeps a proposal item's records as published.
+    """Put a proposed change on hold; its records stay as published.
 
     Args:
         unit: the transaction.
-        proposal_id: the proposal.
+        proposal_id: number of the proposal, which lists the changes of a re-cluster.
         item: the change that is not to happen.
         held_until: first day after the freeze window; None for an item that was not approved.
         frozen_sources: sources whose freeze windows cause the hold.
@@ -172,7 +172,7 @@ def add_hold(
 
 
 def end_hold(unit: WriteUnit, hold: Hold, status: str) -> set[int]:
-    """End a hold and return the records to settle."""
+    """Close the hold of a change; return records to partition again."""
     held_decisions = list(unit.decisions.by_ids(hold.detail["decisions"]).values())
     revoke_decisions(unit, held_decisions)
     unit.proposals.end_hold(hold.id, status, unit.commit_no)
@@ -180,9 +180,10 @@ def end_hold(unit: WriteUnit, hold: Hold, status: str) -> set[int]:
 
 
 def reopen_hold(unit: WriteUnit, refusal: Step) -> set[int]:
-    """Reopen a hold whose refusal is undone; return the records to settle.
+    """Put a change on hold again because its refusal is undone.
 
-    The hold stays closed where its proposal was rolled back or its import undone.
+    Returns the records to partition again. The hold stays closed where its proposal was rolled back or its
+    import undone.
 
     Args:
         unit: the transaction.
@@ -202,7 +203,7 @@ def reopen_hold(unit: WriteUnit, refusal: Step) -> set[int]:
 
 
 def _is_origin_undone(unit: ReadUnit, hold: Hold) -> bool:
-    """Return whether the proposal or import of a hold was undone."""
+    """Return whether a held change's proposal or import was undone."""
     proposal = unit.proposals.get(hold.detail.get("proposal") or 0)
     import_step = unit.steps.get(hold.detail.get("step") or 0)
     return (proposal is not None and proposal.status == ProposalStatus.ROLLED_BACK) or (
@@ -211,7 +212,7 @@ def _is_origin_undone(unit: ReadUnit, hold: Hold) -> bool:
 
 
 def _answer_hold(index: Index, viewer: Viewer, hold_id: int, status: str) -> int:
-    """Release or refuse a hold and return how many records change person."""
+    """Release or refuse a held change; return how many records change person."""
     require_whole_index(viewer)
     with index.database.write(viewer, f"hold {status}") as unit:
         open_hold = next((hold for hold in unit.proposals.holds() if hold.id == hold_id), None)

@@ -15,14 +15,14 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class PersonGroup:
-    """Records of one person; without enterprise ID before minting."""
+    """Records of one person, which has no enterprise ID before minting."""
 
     enterprise_id: str | None
     records: tuple[RecordRef, ...]
 
 
 def list_items(settlement: Settlement) -> list[ProposalItem]:
-    """List the changes of a settlement in a fixed order.
+    """List the separately approvable person changes of a plan, in fixed order.
 
     No two items concern the same person.
     """
@@ -55,7 +55,7 @@ def _collect_connected(
     cluster_by_record: Mapping[int, frozenset[int]],
     person_by_record: Mapping[int, int],
 ) -> tuple[set[int], set[frozenset[int]]]:
-    """Collect the persons and clusters that share records with a person."""
+    """Collect persons and new clusters that share records with a person."""
     persons, groups, frontier = {person}, set[frozenset[int]](), [person]
     while frontier:
         for record in records_by_person[frontier.pop()]:
@@ -73,7 +73,7 @@ def _collect_connected(
 def _build_item(
     no: int, before: Sequence[tuple[int, list[int]]], after: Sequence[tuple[int | None, list[int]]]
 ) -> ProposalItem:
-    """Build a proposal item with its kind and fingerprint."""
+    """Build a separately approvable person change with its kind and fingerprint."""
     detail = {"before": before, "after": after}
     fingerprint = hashlib.sha256(orjson.dumps(detail)).hexdigest()
     kind = "merge" if len(after) == 1 else "split" if len(before) == 1 else "move"
@@ -83,7 +83,7 @@ def _build_item(
 def load_groups(
     unit: ReadUnit, detail: Mapping[str, Any]
 ) -> tuple[tuple[PersonGroup, ...], tuple[PersonGroup, ...]]:
-    """Load the persons before and after an item, with their records."""
+    """Load the persons and their records before and after a proposed change."""
     sides: list[list[tuple[int | None, list[int]]]] = [detail["before"], detail["after"]]
     person_ids = {person for side in sides for person, _ in side if person is not None}
     eids = {number: person.eid for number, person in unit.persons.by_ids(person_ids).items()}

@@ -25,7 +25,7 @@ COMMIT_KIND = "merge"
 
 
 class CompactionMonitor:
-    """Repeated check of a serving process for segments to compact."""
+    """Repeated check whether loads left key-index segments to compact."""
 
     def __init__(self) -> None:
         self._newest: int | None = None
@@ -33,9 +33,10 @@ class CompactionMonitor:
         self._cursors: frozenset[tuple[int, ...]] | None = None
 
     def is_compaction_due(self, index: Index, viewer: Viewer) -> bool:
-        """Return whether segments exist, no load runs, and nobody is compacting.
+        """Return whether leftover key-index segments exist that nobody is compacting.
 
-        A compaction since the last check counts as running, even if this process started it.
+        Not while a load runs. A compaction since the last check counts as running, even if this process
+        started it.
         """
         with index.database.read(viewer) as unit:
             newest, are_loads_done = unit.keys.segments.newest_mark(), unit.batches.are_all_done()
@@ -50,7 +51,7 @@ class CompactionMonitor:
 
 
 def compact_in_child_process(database: Database, viewer: Viewer, tuning: Tuning = DEFAULT_TUNING) -> None:
-    """Compact leftover segments in a child process, until none remains.
+    """Compact leftover key-index segments in a child process, until none remains.
 
     Stops early where another process has taken over.
 
@@ -65,7 +66,7 @@ def compact_in_child_process(database: Database, viewer: Viewer, tuning: Tuning 
 
 
 def compact_leftover_segments(database: Database, viewer: Viewer, tuning: Tuning = DEFAULT_TUNING) -> None:
-    """Compact leftover segments until none remains or another process takes over."""
+    """Compact leftover key-index segments until done or another process takes over."""
     own_cursors: frozenset[tuple[int, ...]] | None = None
     last_commit: int | None = None
     contended_until = 0.0

@@ -21,12 +21,14 @@ PROGRESS_LABEL = "merging keys"
 
 
 class LoadCompaction:
-    """Compaction of the segments that one load writes.
+    """Compaction of the key-index segments that one load writes.
+
+    A segment is a separate table of blocking keys, which compaction merges into the main one.
 
     Args:
         index: the open index.
         viewer: who loads.
-        statement_count: number of statements of the file.
+        statement_count: number of records of the loaded file.
         progress: reports long steps.
 
     Attributes:
@@ -46,13 +48,13 @@ class LoadCompaction:
         self.last_commit: int | None = None
 
     def note_other_writer(self) -> None:
-        """Record that another process has written."""
+        """Record that another process has written during the load."""
         self._batch_size.note_other_writer()
 
     def should_write_segment(self, unit: WriteUnit) -> bool:
-        """Return whether a transaction writes its keys into a segment.
+        """Return whether a transaction writes its blocking keys into a segment.
 
-        Otherwise the keys go into the main table.
+        Otherwise the keys go into the main key table.
         """
         if not self._has_enough_statements:
             return False
@@ -60,7 +62,7 @@ class LoadCompaction:
         return self._indexed_records >= self._tuning.index_records
 
     def compact_while(self, is_waited_for: Callable[[], bool]) -> None:
-        """Compact while the caller waits, or while too much is uncompacted.
+        """Compact key-index segments while the caller waits or too many remain.
 
         Args:
             is_waited_for: returns whether the caller still waits.
@@ -82,7 +84,7 @@ class LoadCompaction:
             self._progress(PROGRESS_LABEL, 1, 1)
 
     def _compact_batch(self) -> UncompactedKeys:
-        """Compact what one transaction may, and return what is left."""
+        """Compact segments in one transaction; return what remains to compact."""
         database = self._index.database
         with self._batch_size.timed_turn(), database.write(self._viewer, "load") as unit:
             self._batch_size.note_begin(unit)
@@ -100,7 +102,7 @@ class LoadCompaction:
             self.last_commit = last_commit
 
     def compact_at_end(self) -> None:
-        """Compact once all is written, if too many records are uncompacted.
+        """Compact segments at the load's end, if too many records remain uncompacted.
 
         An error or an interrupt leaves segments, and a complete load.
         """
@@ -111,7 +113,7 @@ class LoadCompaction:
 
 
 def compact_all_segments(database: Database, viewer: Viewer, pace: Pace) -> None:
-    """Compact all segments in transactions so short that nobody waits long."""
+    """Compact all key-index segments in transactions so short that nobody waits."""
     while row_count := _count_uncompacted_rows(database, viewer):
         for batch in pace.batches(range(row_count)):
             with batch.transaction() as unit:

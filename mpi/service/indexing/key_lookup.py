@@ -23,7 +23,7 @@ SnapshotOpener = Callable[[], AbstractContextManager[ReadUnit]]
 def find_records_by_key(
     unit: ReadUnit, config_id: int, keys: Sequence[int], open_snapshot: SnapshotOpener | None = None
 ) -> list[np.ndarray]:
-    """Return every record that has one of the blocking keys.
+    """Return every record that has one of some blocking keys.
 
     Args:
         unit: the transaction.
@@ -58,7 +58,7 @@ def _find_in_second_snapshot(
 
 
 def _take_chunks(chunks: deque[Sequence[int]]) -> Iterator[Sequence[int]]:
-    """Yield chunks that no other thread has taken, until none is left."""
+    """Yield chunks of blocking keys that no other thread has taken."""
     while chunks:
         try:
             yield chunks.popleft()

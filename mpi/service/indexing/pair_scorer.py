@@ -38,7 +38,7 @@ _MEMORY_SHARE = "20%"
 
 
 class PairingLimits(NamedTuple):
-    """Memory limits of a ``PairScorer``.
+    """Memory limits of a ``PairScorer``, which finds and scores candidate pairs.
 
     Args:
         memory: memory of DuckDB before it spills, such as ``1500MB``.
@@ -50,7 +50,7 @@ class PairingLimits(NamedTuple):
 
 
 def limits_for_machine(share: str = _MEMORY_SHARE) -> PairingLimits:
-    """Return memory limits for a long job, from the machine's memory.
+    """Return pair-scoring memory limits for a long job, from machine memory.
 
     With millions of records, a small cache would read most features time and again.
 
@@ -66,7 +66,7 @@ def limits_for_machine(share: str = _MEMORY_SHARE) -> PairingLimits:
 
 
 class PreviousBatch(NamedTuple):
-    """Stands for the records of the previous call as compared records.
+    """Compare with the records of the previous scoring call.
 
     Args:
         offset: by how much the number of each record is lower now.
@@ -82,7 +82,7 @@ NO_COMPARED_RECORDS: Mapping[int, PackedRecord] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class ScoredPairs:
-    """Pairs at or above the storage floor, in columns.
+    """Scored record pairs at or above the stored minimum weight, in columns.
 
     Args:
         lo: the record with the lower number of each pair.
@@ -95,17 +95,17 @@ class ScoredPairs:
     bits: np.ndarray
 
     def to_edges(self) -> Edges:
-        """Return the pairs as edges."""
+        """Return the scored record pairs as a mapping of pairs to weights."""
         return edges_from_columns(self.lo, self.hi, self.bits)
 
 
 def edges_from_columns(lo: np.ndarray, hi: np.ndarray, bits: np.ndarray) -> Edges:
-    """Convert columns of pairs and weights to edges."""
+    """Convert columns of pairs and weights to a mapping of pairs."""
     return dict(zip(zip(lo.tolist(), hi.tolist(), strict=True), bits.tolist(), strict=True))
 
 
 class PairScorer:
-    """Pair search and scoring, with a cache of stored features.
+    """Candidate-pair search and scoring, with a cache of stored comparison features.
 
     Args:
         model: the model of the configuration.
@@ -194,7 +194,7 @@ class PairScorer:
         return compared
 
     def _refresh(self, unit: ReadUnit, config_id: int) -> LoadScorer:
-        """Return the scoring cache without outdated features."""
+        """Return the cache of comparison features without outdated ones."""
         commit_no = unit.last_commit()
         if self._scoring is None or config_id != self._config_id:
             scoring = self._open_scoring()
@@ -209,7 +209,7 @@ class PairScorer:
     def _load_missing(
         self, scoring: LoadScorer, unit: ReadUnit, config_id: int, record_ids: np.ndarray
     ) -> LoadScorer:
-        """Load the features that the scoring cache lacks."""
+        """Load the comparison features that the scoring cache lacks."""
         missing = scoring.find_missing(record_ids)
         if scoring.stored_rows and scoring.stored_rows + len(missing) > self._max_cached_records:
             scoring, missing = self._open_scoring(), record_ids
@@ -236,7 +236,7 @@ def score_candidate_pairs(
     resources: ScoringResources,
     open_snapshot: SnapshotOpener | None = None,
 ) -> ScoredPairs:
-    """Find and score the candidate pairs of records, once.
+    """Find and score the candidate pairs of records, without keeping a cache.
 
     Few pairs are scored one by one, before DuckDB would be ready, and to equal weights (law 5). Arguments as
     for ``PairScorer.score_pairs``.
@@ -302,9 +302,9 @@ def _record_numbers(records: Mapping[int, PackedRecord]) -> pa.Array:
 
 
 def _sort_distinct(numbers: np.ndarray) -> np.ndarray:
-    """Return the distinct numbers, ascending.
+    """Return the distinct record numbers, ascending.
 
-    numpy's own function uses a hash table and takes eighteen times as long.
+    ``numpy.unique`` uses a hash table and takes eighteen times as long.
     """
     ascending = np.sort(numbers)
     is_first = np.ones(len(ascending), bool)

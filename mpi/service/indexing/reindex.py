@@ -31,10 +31,10 @@ def ignore_progress(_step: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ChangedRecord:
-    """A record whose features are new or have changed.
+    """A record whose standardized comparison features are new or have changed.
 
     Args:
-        group_id: visibility group of its source.
+        group_id: number of the visibility group of its source.
         comparable: the standardized record.
         merged_into: local ID of the record that its source merged it into.
         canonical_key: canonical key of a record that is new in this transaction. Nothing can refer to such a
@@ -53,12 +53,12 @@ class ChangedRecord:
 
     @property
     def features(self) -> Features:
-        """The features of the record."""
+        """The standardized comparison features of the record."""
         return unpack_features(self.comparable)
 
     @property
     def payload(self) -> bytes:
-        """The features of the record in stored form."""
+        """The record's comparison features as bytes, in the form that is stored."""
         return (
             self.comparable.features
             if isinstance(self.comparable, PackedRecord)
@@ -79,7 +79,7 @@ class ChangedRecord:
 def pack_record(
     record: ComparableRecord, blocking: BlockingSpec, keyed_hash: KeyedHash, config_digest: str
 ) -> PackedRecord:
-    """Return a standardized record as bytes.
+    """Return a standardized record's features and blocking keys as bytes.
 
     Args:
         record: the record.
@@ -95,7 +95,7 @@ def pack_record(
 
 @dataclass(frozen=True, slots=True)
 class KnownPairs:
-    """Changed records whose pairs were scored before the transaction.
+    """Changed records whose candidate pairs were scored before the transaction.
 
     Args:
         records: the record numbers.
@@ -120,7 +120,7 @@ NO_KNOWN_PAIRS = KnownPairs(frozenset(), {})
 def known_pairs_of_record(
     record: int, bits: Mapping[int, float], features: Mapping[int, Features]
 ) -> KnownPairs:
-    """Return the known pairs of one changed record.
+    """Return one changed record with its already scored candidate pairs.
 
     Args:
         record: its number.
@@ -141,7 +141,7 @@ MAX_KEPT_NEIGHBORS = 100
 
 @dataclass(frozen=True, slots=True)
 class ScoredEdges:
-    """Edges of changed records.
+    """Scored pairs (edges) of changed records.
 
     Args:
         edges: pairs at or above the storage floor.
@@ -154,12 +154,12 @@ class ScoredEdges:
 
 @dataclass(frozen=True, slots=True)
 class ReindexResult:
-    """Records affected by a reindex, and the new edges.
+    """Records affected by indexing changes, and their new scored pairs.
 
     Args:
         affected: records whose component may have changed: the changed and removed ones, and every neighbor
             that either had.
-        scored: edges of the changed records.
+        scored: scored pairs of the changed records.
     """
 
     affected: set[int]
@@ -174,7 +174,7 @@ def reindex(
     progress: Progress = ignore_progress,
     known_pairs: KnownPairs = NO_KNOWN_PAIRS,
 ) -> ReindexResult:
-    """Replace derived data of changed records and drop that of removed ones.
+    """Replace changed records' features, blocking keys and pairs; drop removed ones'.
 
     Args:
         unit: the transaction.
@@ -207,7 +207,7 @@ def write_derived_data(
     progress: Progress = ignore_progress,
     known_pairs: KnownPairs = NO_KNOWN_PAIRS,
 ) -> ScoredEdges:
-    """Write features, blocking keys and edges of changed records for one configuration.
+    """Write features, blocking keys and scored pairs of changed records.
 
     Args:
         unit: the transaction.
@@ -257,7 +257,7 @@ def write_derived_data(
 
 
 def note_changed_records(unit: WriteUnit, record_ids: Collection[int]) -> None:
-    """Report changed records to a running re-cluster, whose snapshot misses them.
+    """Report changed records to a running re-cluster, which would miss them.
 
     Every writer of features, keys or edges under the configuration in force must call it.
     """
@@ -267,10 +267,7 @@ def note_changed_records(unit: WriteUnit, record_ids: Collection[int]) -> None:
 
 
 def find_candidates(unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]]) -> dict[int, set[int]]:
-    """Return the records that share a blocking key with each given record.
-
-    The record itself is left out.
-    """
+    """Return the other records that share a blocking key with each record."""
     return _candidates_by_record(own_keys, _read_blocks(unit, config_id, own_keys, None))
 
 
@@ -357,6 +354,6 @@ def _score_many(
 
 
 def edges_from_table(scored: pa.Table) -> Edges:
-    """Convert an engine's table of scored pairs to edges."""
+    """Convert a scoring engine's table of pairs to a mapping of pairs."""
     lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
     return edges_from_columns(lo, hi, np.round(bits, 6))

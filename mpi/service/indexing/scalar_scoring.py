@@ -15,7 +15,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 
 class ScoredBatch(NamedTuple):
-    """Edges of one batch of candidate pairs.
+    """Scored pairs (edges) of one batch of candidate pairs.
 
     Args:
         edges: pairs at or above the storage floor.
@@ -31,7 +31,7 @@ class ScoredBatch(NamedTuple):
 def score_pairs(
     matcher: Matcher, features: Mapping[int, Features], pairs: Iterable[tuple[int, int]]
 ) -> Edges:
-    """Return the pairs at or above the storage floor, each once.
+    """Return scored pairs at or above the stored minimum weight, each once.
 
     Args:
         matcher: the model.
@@ -56,7 +56,7 @@ def score_in_batches(
     features: Mapping[int, Features],
     neighbors: Mapping[int, Sequence[int]],
 ) -> Iterator[ScoredBatch]:
-    """Score records against their candidates, in batches that bound memory.
+    """Score records against their candidate pairs, in batches that bound memory.
 
     Args:
         unit: the transaction.

@@ -28,7 +28,7 @@ _REPORTED, _BY_DOCUMENT = 2, 3
 
 @dataclass(frozen=True, slots=True)
 class ValueOrigin:
-    """The record that a value comes from.
+    """The record that a golden-record value comes from.
 
     Args:
         record: record number.
@@ -46,7 +46,7 @@ class ValueOrigin:
 def read_attribute_values(
     record: CanonicalRecord, origin: ValueOrigin, verifying: Collection[str]
 ) -> Iterator[tuple[str, StatedValue]]:
-    """Yield every attribute that a record states, with its value.
+    """Yield every attribute of a record with its value, for golden records.
 
     The values of a list are yielded one by one.
 
@@ -95,7 +95,7 @@ def _read_text(text: str | None) -> _ReadValue:
 
 
 def _read_date(text: str | None, as_of: str | None) -> _ReadValue:
-    """Read a birth or death date; more complete dates rank higher."""
+    """Read a birth or death date with its completeness as a rank."""
     if text is None:
         return None
     reading = parse_date(text)
@@ -113,7 +113,7 @@ def _read_sex(record: CanonicalRecord) -> _ReadValue:
 
 
 def _read_birth_place(record: CanonicalRecord) -> _ReadValue:
-    """Read city, state and country of birth together.
+    """Read a record's city, state and country of birth together.
 
     Parts of two records would be a place that nobody stated.
     """

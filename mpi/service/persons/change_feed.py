@@ -22,7 +22,7 @@ FIELDS = ("source", "local_id", "before", "after", "cause", "at")
 
 @dataclass(frozen=True, slots=True)
 class ChangeEvent:
-    """A record that went from one person to another.
+    """A change: a record that went from one person to another.
 
     Args:
         commit: number of the commit, ascending; events of one commit happened together.
@@ -47,7 +47,7 @@ class ChangeEvent:
 
 @dataclass(frozen=True, slots=True)
 class ChangeEventPage:
-    """A page of change events, made of complete commits.
+    """A page of the change feed, made of complete commits.
 
     Args:
         generation: changes when the index is restored from a backup; the cursor is then void, and the reader
@@ -62,7 +62,7 @@ class ChangeEventPage:
 
 
 def read_change_feed(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> ChangeEventPage:
-    """Return the events after a cursor, about as many as asked for.
+    """Return a page of record-to-person changes after a cursor.
 
     Pages, cursors and positions count visible events only: counting hidden ones would reveal them.
 
@@ -124,7 +124,7 @@ def read_change_feed(index: Index, viewer: Viewer, after: int = 0, limit: int = 
 
 
 def _cache_quiet_cursor(index: Index, cursor: tuple[object, ...], commit: int) -> None:
-    """Cache that no event lies between a reader's cursor and a commit."""
+    """Cache that a feed reader has no changes up to a commit."""
     index.caches.quiet_until.pop(cursor, None)
     index.caches.quiet_until[cursor] = commit
     for oldest in list(index.caches.quiet_until)[: -index.tuning.review.feed_cursors]:
@@ -134,7 +134,7 @@ def _cache_quiet_cursor(index: Index, cursor: tuple[object, ...], commit: int) -
 def _number_events(
     visible_events: Iterable[IdentityEvent], labels: Mapping[int, RecordRef]
 ) -> Iterator[tuple[int, IdentityEvent]]:
-    """Number the events of each commit by label.
+    """Number each commit's change events in the order of record labels.
 
     The order of writing would reveal hidden records.
     """

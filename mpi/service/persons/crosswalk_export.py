@@ -12,7 +12,7 @@ HEADER = ("source", "local_id", "enterprise_id")
 
 @dataclass(frozen=True, slots=True)
 class CrosswalkRow:
-    """A line of the crosswalk export."""
+    """A line of the crosswalk export: a record and its enterprise ID."""
 
     source: str
     local_id: str

@@ -27,7 +27,7 @@ Times are ISO in UTC.
 
 @dataclass(frozen=True, slots=True)
 class DisclosureRecipients:
-    """Answers that left because of parted links, as the viewer may know.
+    """Past answers that depended on links which a step parts.
 
     Args:
         answer_count: number of answers; None where the viewer may not know of other clients' answers.
@@ -41,7 +41,7 @@ class DisclosureRecipients:
 
 
 def add_recipients(unit: WriteUnit, effect: StepEffect, before: Mapping[int, int]) -> StepEffect:
-    """Return a step's effect with the recipients of parted links added.
+    """Add to a step's effect who received answers based on parted links.
 
     Args:
         unit: the transaction, after publishing.
@@ -142,7 +142,7 @@ def _membership_before(history: Sequence[Membership], commit: int) -> Membership
 def _past_disclosures(
     unit: ReadUnit, separated: SeparatedRecords, labels: Mapping[int, RecordRef]
 ) -> list[PastDisclosure]:
-    """Return the answers that depended on parted links, newest first."""
+    """Return the past answers that depended on parted links, newest first."""
     if not separated:
         return []
     entries = unit.disclosures.about_records(
@@ -188,7 +188,7 @@ def _disclosed_records(
     labels: Mapping[int, RecordRef],
     sources: frozenset[str] | None,
 ) -> list[int]:
-    """Return the parted records that an answer was about.
+    """Return the records of parted links that a past answer was about.
 
     An export is about all records that its client may see.
     """

@@ -13,7 +13,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def compute_etag(unit: ReadUnit, index: Index, persons: Iterable[Person]) -> str:
-    """Return one entity tag of several persons.
+    """Return one entity tag (``If-Match``) of several persons together.
 
     The tag changes as soon as a person gains, loses or changes a visible record.
     """
@@ -36,7 +36,7 @@ def compute_etag(unit: ReadUnit, index: Index, persons: Iterable[Person]) -> str
 
 
 def hash_etag(index: Index, seen: Sequence[tuple[str, str | None, Sequence[tuple[int, int | None]]]]) -> str:
-    """Return the keyed hash of what a viewer sees of persons.
+    """Return the entity tag of persons: a hash of what is visible.
 
     Args:
         index: the open index.

@@ -22,7 +22,9 @@ from mpi.storage.unit_of_work.units import ReadUnit
 def look_up_crosswalk_fast(
     unit: ReadUnit, key_hash: str, viewer_for: ViewerForClient, source: str, local_id: str
 ) -> tuple[CrosswalkEntry, Disclosure] | None:
-    """Answer ``read_crosswalk`` by one statement.
+    """Look up a record's enterprise ID by a single SQL statement.
+
+    Answers as ``read_crosswalk`` does.
 
     Returns:
         The answer and its ledger entry; None where more must be read, or where the call is to be refused.
@@ -43,9 +45,9 @@ def look_up_crosswalk_fast(
 def look_up_person_fast(
     unit: ReadUnit, key_hash: str, viewer_for: ViewerForClient, index: Index, text: str
 ) -> tuple[PersonView, Disclosure] | None:
-    """Answer ``read_person`` by one statement.
+    """Look up an enterprise ID's person by a single SQL statement.
 
-    For a viewer of some sources the status depends on the person's history
+    Answers as ``read_person`` does. For a viewer of some sources the status depends on the person's history
     (``mpi.service.persons.person_status``), so this path does not answer.
 
     Returns:

@@ -40,7 +40,7 @@ UNKNOWN_ID = "this index never gave out that enterprise ID"
 
 @dataclass(frozen=True, slots=True)
 class OtherValue:
-    """A value of an attribute that was not chosen.
+    """A value of an attribute not chosen for the golden record.
 
     Unpacks as the value and the record that states it.
     """
@@ -54,14 +54,14 @@ class OtherValue:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionView:
-    """What a steward stated with a correction.
+    """Who corrected a golden-record value, when and why.
 
     Args:
         by: name of the steward.
         at: time of the correction (ISO, UTC).
         reason: reason code.
         evidence: evidence in words; None where it may not be shown.
-        step: number of the step by which it is undone.
+        step: number of the steward's step, with which the correction can be undone.
     """
 
     by: str
@@ -174,7 +174,7 @@ class BuiltGoldenRecord:
 
 
 def build_golden_record(unit: ReadUnit, index: Index, person: Person) -> BuiltGoldenRecord:
-    """Build a person's golden record for the viewer of a transaction."""
+    """Build a person's golden record from the records the viewer may see."""
     members = visible_labels(unit, unit.persons.members([person.id])[person.id])
     visible_corrections = find_corrections(unit, members)
     payloads = _read_payloads(unit, members, visible_corrections)
@@ -200,7 +200,7 @@ def build_golden_record(unit: ReadUnit, index: Index, person: Person) -> BuiltGo
 def _read_payloads(
     unit: ReadUnit, members: Iterable[int], visible_corrections: Iterable[Correction]
 ) -> dict[int, tuple[int, bytes]]:
-    """Return source number and payload of each active record."""
+    """Return source and stored content of a person's active records and corrections."""
     payloads = unit.records.payloads(list(members))
     correction_records = unit.records.get([correction.record for correction in visible_corrections])
     versions = {
@@ -216,7 +216,7 @@ def _read_payloads(
 def _collect_values(
     unit: ReadUnit, index: Index, payloads: Mapping[int, tuple[int, bytes]]
 ) -> dict[str, list[StatedValue]]:
-    """Return all values that the records state, by attribute."""
+    """Return all attribute values that a person's records state, by attribute."""
     sources = {source.id: source for source in unit.sources.all()}
     keys = {record_id: record.canonical_key for record_id, record in unit.records.get(list(payloads)).items()}
     records = {record_id: record_from_bytes(payload) for record_id, (_, payload) in payloads.items()}

@@ -24,7 +24,7 @@ ViewerForClient = Callable[[Client], Viewer]
 
 @dataclass(frozen=True, slots=True)
 class LookUpQuery(Generic[Answer]):
-    """A look-up, as a fast and a complete implementation.
+    """An API client's look-up, as a fast and a complete implementation.
 
     Args:
         fast: answers by one statement, given the hash of the API key; None where one statement does not
@@ -37,13 +37,13 @@ class LookUpQuery(Generic[Answer]):
 
 
 class FastPathMissError(Exception):
-    """One statement cannot answer the look-up."""
+    """A single SQL statement cannot answer the look-up."""
 
 
 def look_up_fast(
     index: Index, key: str | None, purpose: str | None, query: LookUpQuery[Answer]
 ) -> tuple[Answer, Disclosure, Viewer]:
-    """Answer a look-up by one statement.
+    """Answer a client's look-up by a single SQL statement.
 
     Raises:
         FastPathMiss: one statement does not suffice, or the call is to be refused.
@@ -88,7 +88,7 @@ def look_up(
 def look_up_in_full(
     index: Index, key: str | None, purpose: str | None, query: LookUpQuery[Answer]
 ) -> tuple[Answer, Disclosure, Viewer]:
-    """Answer a look-up by as many statements as needed, in one snapshot."""
+    """Answer a client's look-up by several statements in one snapshot."""
     with index.database.read(_ANONYMOUS) as unit:
         unit.viewer = authenticate_in(unit, key, purpose)
         answer, entry = query.full(unit)

@@ -55,7 +55,10 @@ def _current_holders(unit: ReadUnit, person: Person) -> frozenset[int]:
 
 
 def _last_held(person_id: int, events: list[IdentityEvent]) -> tuple[set[int], bool]:
-    """Return a person's last records, and whether any joined another person."""
+    """Return a person's last records, and whether any joined another person.
+
+    They are the records that the person held before it became empty; none if it never did.
+    """
     current_records: set[int] = set()
     last_records: set[int] = set()
     joined_another = False

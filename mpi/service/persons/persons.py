@@ -28,7 +28,7 @@ _UNKNOWN_ID = "this index never gave out that enterprise ID"
 
 @dataclass(frozen=True, slots=True)
 class FlagView:
-    """A flag of a person's record, with its provenance."""
+    """A special-population flag of a person's record, with its provenance."""
 
     population: str
     value: str
@@ -68,9 +68,10 @@ class PersonView:
 
 @dataclass(frozen=True, slots=True)
 class LineageStep:
-    """One change of a record's person, or a step that changed none.
+    """One change of which person a record belongs to, with its cause.
 
-    A step that changed nothing has no record. ``client`` is None where it would reveal a hidden record.
+    A decision or undo that changed nothing is included without a record. ``client`` is None where it would
+    reveal a hidden record.
     """
 
     at: str
@@ -206,7 +207,7 @@ def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageSte
 
 
 def _visible_client(viewer: Viewer, client: str, *, is_by_step: bool) -> str | None:
-    """Return who made a change, or None if hidden.
+    """Return the client that made a change, or None if hidden.
 
     The maker is hidden where the name would reveal another source's record.
     """
@@ -214,7 +215,7 @@ def _visible_client(viewer: Viewer, client: str, *, is_by_step: bool) -> str | N
 
 
 def _steps_by_commit(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[int, tuple[int, str]]:
-    """Return the named steps done or undone in each commit."""
+    """Return the merges, decisions and other steps done or undone per commit."""
     decisions = unit.decisions.of_records(labels).values()
     step_ids = {
         decision.step_id
@@ -245,7 +246,7 @@ class CrosswalkEntry:
 
 @dataclass(frozen=True, slots=True)
 class PersonRecords:
-    """Records of an enterprise ID: the crosswalk in reverse."""
+    """An enterprise ID and the source records of its person."""
 
     enterprise_id: str
     records: tuple[RecordRef, ...]
@@ -301,7 +302,10 @@ def read_crosswalk(
 
 
 def _imported_person(unit: ReadUnit, record_id: int) -> int | None:
-    """Return the person that holds all visible records of an imported ID."""
+    """Return the one person that holds a migrated ID's visible records.
+
+    None where several persons or nobody holds them.
+    """
     holders: set[int] = set()
     for decision in unit.decisions.of_records([record_id]).values():
         if decision.origin == IMPORT_ORIGIN and decision.status is DecisionStatus.IN_FORCE:
@@ -374,7 +378,7 @@ def _flag_views(
 
 
 def to_flag_view(row: Any, label: RecordRef) -> FlagView:  # noqa: ANN401 - a row of the flag table, with ``as_of``
-    """Convert a stored flag to its view."""
+    """Convert a stored special-population flag to its view."""
     return FlagView(
         population=row.population,
         value=row.value,

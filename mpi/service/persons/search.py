@@ -42,7 +42,9 @@ class SearchResult:
 
 
 def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]) -> list[SearchResult]:
-    """Return persons at or above the review threshold, best first.
+    """Return persons that match a record at or above the review threshold.
+
+    The best come first. The record is not stored.
 
     Args:
         index: the open index.
@@ -71,8 +73,7 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
         best: dict[int, tuple[float, int]] = {}
         features: dict[int, Features] = {}
         for batch in split_into_batches(
-            unit,
-            sorted(candidate_ids)
+            unit, sorted(candidate_ids)
         ):  # a common name may have more records than memory holds
             features.update(load_features(unit, config_id, batch))
             best = _best_records(index, query, features, persons)
@@ -87,7 +88,7 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
 
 
 def _visible_candidates(unit: ReadUnit, viewer: Viewer, candidate_ids: set[int]) -> set[int]:
-    """Return the visible candidates.
+    """Return the candidate records that the viewer may see.
 
     Hidden records must not even be scored (law 7).
     """
@@ -100,7 +101,7 @@ def _visible_candidates(unit: ReadUnit, viewer: Viewer, candidate_ids: set[int])
 def _best_records(
     index: Index, query: Features, features_by_record: Mapping[int, Features], persons: Mapping[int, int]
 ) -> dict[int, tuple[float, int]]:
-    """Return each person's best record: (bits, record) by person."""
+    """Return each person's best matching record with its match weight."""
     best: dict[int, tuple[float, int]] = {}
     for record, features in features_by_record.items():
         bits = round_weight(index.matcher.scorer.weigh(query, features))

@@ -18,7 +18,7 @@ FIELDS = ("source", "local_id", "enterprise_id", "flags")
 
 @dataclass(frozen=True, slots=True)
 class PersonEffect:
-    """Effect of a step on one person.
+    """Effect of a steward's step on one person.
 
     Args:
         enterprise_id: its enterprise ID; None for one that a preview would mint.
@@ -37,7 +37,7 @@ class PersonEffect:
 
 @dataclass(frozen=True, slots=True)
 class MovedRecord:
-    """A record that goes from one person to another.
+    """A record that a steward's step takes from one person to another.
 
     ``before`` or ``after`` is None where it has no person, or where a preview would mint one.
     """
@@ -50,10 +50,10 @@ class MovedRecord:
 
 @dataclass(frozen=True, slots=True)
 class UnchangedLink:
-    """A link or separation that an undo leaves unchanged.
+    """A link or separation that undoing a step leaves unchanged.
 
     Args:
-        together: whether the groups stay one person; otherwise they stay apart.
+        together: whether the record groups stay one person; otherwise they stay apart.
         because: ``model`` or ``decision``.
         offer: kind and groups of the opposite decision, which would change it.
     """
@@ -71,7 +71,7 @@ class PastDisclosure:
         at: time of the answer (ISO, UTC).
         client: who received it.
         purpose: purpose of use of the call.
-        action: what the client asked for.
+        action: name of the kind of request.
         fields: names of the fields of the answer.
         handle: text that stands for the records where they were too many to list, as in an export.
         records: the parted records that the answer was about and that the viewer may see.
@@ -88,7 +88,7 @@ class PastDisclosure:
 
 @dataclass(frozen=True, slots=True)
 class StepEffect:
-    """Effect of a step, or of its preview.
+    """Effect of a steward's step (merge, split, …) or of its preview.
 
     Args:
         kind: ``decision``, ``merge``, ``split``, ``move``, ``undo``, …
@@ -97,8 +97,8 @@ class StepEffect:
         decisions: numbers of the decisions it added; empty in a preview.
         persons: persons whose records change.
         moved: records that change person.
-        told: clients that see the change in the feed.
-        stays: for an undo, what it leaves unchanged.
+        told: API clients that see the change in the feed.
+        stays: for an undo, the links and separations that it leaves unchanged.
         etag: tag of the persons as read, for ``If-Match``.
         awaiting: whether it waits for approval or consent, and did nothing yet.
         disclosed: number of answers that left because of links it parts; None where the viewer may not know
@@ -127,12 +127,12 @@ class StepEffect:
     consent_of: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the effect as plain values, for JSON."""
+        """Return the effect of a steward's step as plain values, for JSON."""
         return asdict(self)
 
 
 def effect_fields(effect: StepEffect) -> tuple[str, ...]:
-    """Return names of the fields that an effect shows, for the ledger."""
+    """Return the names of the fields that a step's effect shows."""
     return (*FIELDS, "disclosures") if effect.disclosures else FIELDS
 
 
@@ -143,7 +143,7 @@ StepChanges = tuple[tuple[PersonEffect, ...], tuple[MovedRecord, ...], tuple[str
 def describe_changes(
     unit: WriteUnit, before: Mapping[int, int], settled: Collection[int], *, preview: bool
 ) -> StepChanges:
-    """Describe what a step of one commit changed.
+    """Describe what a steward's step of one commit changed.
 
     Args:
         unit: the transaction, after publishing.
@@ -162,7 +162,7 @@ def describe_changes_of_commits(
     *,
     preview: bool,
 ) -> StepChanges:
-    """Describe what a step of several commits changed.
+    """Describe what a steward's step of several commits changed.
 
     Args:
         unit: the transaction, after publishing.
@@ -244,7 +244,7 @@ def _visible_changes(
     after: Mapping[int, int],
     commits: Collection[int],
 ) -> dict[int, str]:
-    """Return the change of each person, judged by visible records alone.
+    """Return how each person changed, judged by visible records alone.
 
     No hidden record keeps a person or makes it an old one.
     """
@@ -296,7 +296,7 @@ def _flag_populations(record_ids: Collection[int], flags: Mapping[int, set[str]]
 
 
 def _notified_clients(unit: ReadUnit, sources: Collection[str]) -> tuple[str, ...]:
-    """Return clients that may read the feed of any of the sources."""
+    """Return API clients that may read the change feed of some sources."""
     return tuple(
         sorted(
             client.name

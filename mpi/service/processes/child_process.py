@@ -36,7 +36,7 @@ class _RemoteError(NamedTuple):
     attributes: dict[str, Any]
 
     def to_error(self) -> MpiError:
-        """Build the error again."""
+        """Build the child process's error again in this process."""
         error = self.kind.__new__(self.kind, *self.arguments)
         error.args = self.arguments
         error.__dict__.update(self.attributes)
@@ -44,7 +44,7 @@ class _RemoteError(NamedTuple):
 
 
 class _IndexParts(NamedTuple):
-    """The parts of an index that a child process receives."""
+    """The parts of an open person index that a child process receives."""
 
     matcher: Matcher
     keyed_hash: KeyedHash
@@ -94,7 +94,7 @@ def run_in_child_process(
 
 
 def run_with_index_in_child_process(index: Index, work: Callable[..., Result], *arguments: object) -> Result:
-    """Run a function in a child process that opens the index itself.
+    """Run a function in a child process that opens the person index.
 
     Args:
         index: the open index.
@@ -112,7 +112,7 @@ def run_with_index_in_child_process(index: Index, work: Callable[..., Result], *
 
 
 def register_mapping_pickling() -> None:
-    """Register how to pickle the read-only mappings of a model."""
+    """Register how to pickle the read-only mappings of a match model."""
     copyreg.pickle(MappingProxyType, _reduce_mapping)
 
 

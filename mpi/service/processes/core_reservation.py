@@ -23,7 +23,7 @@ _RESCAN_INTERVAL_S = 1.0
 
 
 class CoreReservation:
-    """Context in which a core stays idle while requests are answered.
+    """Context of a batch job: one core stays idle while requests arrive.
 
     It works on Linux only. Requests are noticed by the growth of the disclosure ledger: no answer leaves
     without an entry. The reservation begins as if a request had just been answered, until the first check.
@@ -68,7 +68,7 @@ class CoreReservation:
         return self._all_cores - {max(self._all_cores)}
 
     def note_request(self) -> None:
-        """Record that a request is being answered."""
+        """Record that a request is being answered, so one core stays idle."""
         self._reserved_until = time.monotonic() + self._tuning.core_reserved_s
 
     def _watch(self) -> None:
@@ -89,7 +89,7 @@ class CoreReservation:
 
 
 class CoreAffinity:
-    """Limits this process and its children to some cores.
+    """Limits this process and its children to some processor cores.
 
     Children that start later are limited within a second.
 
@@ -108,7 +108,7 @@ class CoreAffinity:
         self._next_scan_at = 0.0
 
     def __call__(self, cores: frozenset[int]) -> None:
-        """Limit the processes to some cores from now on."""
+        """Limit this process and its children to some cores from now on."""
         if cores != self._cores:
             self._cores = cores
             self._limited.clear()
@@ -141,7 +141,7 @@ def _process_tree(process: int) -> Iterator[int]:
 
 
 def _thread_ids(process: int) -> list[int]:
-    """Return the threads of a process; threads they start inherit the cores."""
+    """Return the thread numbers of a process; new threads inherit its cores."""
     with suppress(OSError):
         return [int(thread.name) for thread in Path(f"/proc/{process}/task").iterdir()]
     return []
@@ -150,7 +150,7 @@ def _thread_ids(process: int) -> list[int]:
 def reserve_core(
     database: Database, viewer: Viewer, tuning: PacingTuning = DEFAULT_TUNING.pacing
 ) -> CoreReservation:
-    """Return a reservation that watches the ledger of a database.
+    """Return a context that keeps one core idle for a database's requests.
 
     Args:
         database: the database of the index.

@@ -21,7 +21,10 @@ Item = TypeVar("Item")
 
 @contextmanager
 def disable_garbage_collection() -> Iterator[None]:
-    """Disable cyclic garbage collection, which scans everything a batch job holds."""
+    """Disable cyclic garbage collection within a context.
+
+    A collection would scan everything that a batch job holds.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -33,7 +36,10 @@ def disable_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def freeze_existing_objects() -> Iterator[None]:
-    """Exclude existing objects, which live until the end, from garbage collection."""
+    """Exclude objects that exist now from garbage collection.
+
+    They live until the batch job ends.
+    """
     gc.freeze()
     try:
         yield
@@ -42,7 +48,7 @@ def freeze_existing_objects() -> Iterator[None]:
 
 
 class Pace:
-    """Splits work into transactions of equal length with rests between them.
+    """Splits batch writing into transactions of equal length with rests between them.
 
     Args:
         database: the database to write to.
@@ -52,7 +58,7 @@ class Pace:
         tuning: lengths of transactions and rests.
 
     Attributes:
-        is_interruptible: whether an interrupt between two transactions leaves nothing behind.
+        is_interruptible: whether the work may be interrupted between two transactions.
         rest_factor: length of a rest, as a multiple of the transaction before it.
     """
 
@@ -88,7 +94,7 @@ class Pace:
 
     @contextmanager
     def transaction(self) -> Iterator[WriteUnit]:
-        """Open one transaction, and rest after it."""
+        """Open one write transaction, and rest after it."""
         with disable_garbage_collection(), self._database.write(self._viewer, self._kind) as unit:
             # Wait for the writer lock, which PostgreSQL is asked for in advance.
             unit.wait_for_store()
@@ -104,7 +110,7 @@ class Pace:
 
 
 class PacedBatch(Generic[Item]):
-    """Items of one transaction, and how long the transaction took."""
+    """Items of one write transaction, and how long the transaction took."""
 
     def __init__(self, pace: Pace, items: Sequence[Item]) -> None:
         self._pace = pace
@@ -124,7 +130,7 @@ class PacedBatch(Generic[Item]):
 
 
 class AdaptiveBatchSize:
-    """Batch size of a load, which shrinks beside other writers.
+    """Number of items per transaction, which shrinks beside other writers.
 
     Args:
         max_items: most items of a transaction while nobody else writes.
@@ -150,7 +156,7 @@ class AdaptiveBatchSize:
         return time.monotonic() < self._contended_until
 
     def note_begin(self, unit: WriteUnit) -> None:
-        """Start the clock once the transaction holds the writer's lock."""
+        """Start timing a transaction once it holds the writer's lock."""
         # PostgreSQL is asked for the writer lock in advance.
         unit.wait_for_store()
         self._began_at = time.perf_counter()
@@ -163,7 +169,7 @@ class AdaptiveBatchSize:
 
     @contextmanager
     def timed_turn(self) -> Iterator[None]:
-        """Time one transaction, and rest after it beside other writers."""
+        """Time one transaction, and rest afterwards if other processes write too."""
         self._began_at = time.perf_counter()
         yield
         duration_s = time.perf_counter() - self._began_at

@@ -45,7 +45,7 @@ _SCHOOL_SOURCE_KINDS = (SourceKind.SIS.value, SourceKind.STATE_ID.value)
 
 @dataclass(frozen=True, slots=True)
 class KindCount:
-    """Numbers of open and new questions of one kind.
+    """Numbers of open and new review questions of one kind.
 
     A count is None if it is too small to be shown.
     """
@@ -57,7 +57,7 @@ class KindCount:
 
 @dataclass(frozen=True, slots=True)
 class AgeCount:
-    """Number of open questions of one age group.
+    """Number of open review questions of one age group.
 
     The count is None if it is too small to be shown.
     """
@@ -68,7 +68,7 @@ class AgeCount:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Open questions, and the questions closed in the last ``NEW_DAYS`` days.
+    """Open review questions, and those closed in the last ``NEW_DAYS`` days.
 
     Counts are None if they are too small to be shown.
 
@@ -79,7 +79,7 @@ class Workload:
         asleep: questions deferred to a later day.
         waiting: questions that wait for a source owner.
         answered: questions that a person answered in those days.
-        went: questions that closed in those days because their reason had gone.
+        went: questions that closed unanswered in those days, because their reason was gone.
         kinds: open questions by kind.
         ages: open questions by age, oldest first.
         oldest_days: age of the oldest open question, in days.
@@ -134,7 +134,7 @@ class StewardAgreement:
 
 @dataclass(frozen=True, slots=True)
 class StratumLinks:
-    """Number of pairs in one stratum of the latest blind sample.
+    """Number of record pairs in one stratum of the latest blind sample.
 
     Args:
         stratum: name of the stratum.
@@ -198,7 +198,7 @@ class QualityFigures:
 
 
 def measure_quality(index: Index, viewer: Viewer) -> QualityFigures:
-    """Measure all figures of the dashboard in one snapshot.
+    """Measure all figures of the quality dashboard in one snapshot.
 
     Raises:
         AccessDenied: the viewer may not read figures, or does not see every source.
@@ -234,7 +234,7 @@ def _format_earlier_month(now: datetime, months: int) -> str:
 
 
 def _measure_workload(unit: ReadUnit, now: datetime, *, suppress: bool) -> Workload:
-    """Count open and recently closed questions by kind and age."""
+    """Count open and recently closed review questions by kind and age."""
     today, moment = now.date().isoformat(), clock.format_timestamp(now)
     commit_cutoffs = [
         unit.commit_at(clock.format_timestamp(now - timedelta(days=days))) for days in AGE_CUTOFF_DAYS
@@ -289,7 +289,7 @@ def _keep_count(count: int) -> int | None:
 
 
 def _suppress_cells(counts: Mapping[str, int], *, suppress: bool) -> Mapping[str, int | None]:
-    """Return counts, with small ones suppressed if the viewer requires it."""
+    """Return the counts of a table, small ones suppressed where required."""
     return suppress_cells(counts) if suppress else counts
 
 
@@ -313,7 +313,7 @@ def _count_in_care(unit: ReadUnit, index: Index, today: str) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class _CachedCount:
-    """Cached counts of children in care.
+    """Cached counts of children in care and of those in a school.
 
     Args:
         stamp: commit number and day of the count.
@@ -327,7 +327,7 @@ class _CachedCount:
 
 
 def _compute_match_rate(counts: tuple[int, int], *, suppress: bool) -> MatchRate:
-    """Compute the match rate from counts of children in care."""
+    """Compute the share of children in care whose school record is found."""
     in_care, found_count = counts
     rate = estimate_share(found_count, in_care) if in_care else None
     if not suppress:

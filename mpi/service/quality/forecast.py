@@ -31,7 +31,7 @@ _DAYS_PER_WEEK = 7
 
 @dataclass(frozen=True, slots=True)
 class DailyCounts:
-    """Numbers of questions that arrived and were answered on one day.
+    """Numbers of review questions that arrived and were answered on one day.
 
     A count is None if it is too small to be shown.
     """
@@ -63,7 +63,7 @@ class ThresholdTrial:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Forecast of the stewards' work.
+    """Forecast of the stewards' review work.
 
     For a viewer who may not read records, values that would disclose a small count are None.
 
@@ -76,9 +76,9 @@ class Forecast:
         arrive_a_week: questions that arrive a week; None with too little history.
         answered_a_week: questions that are answered a week; None with too little history.
         hours_a_week: hours a week to answer arriving questions; None with too little history.
-        gone_on: day on which the backlog ends at this pace, ``YYYY-MM-DD``; None if it does not end or is
-            unknown.
-        says: the forecast in words, with what is unknown.
+        gone_on: day on which no open question is left at this pace, ``YYYY-MM-DD``; None if it does not end
+            or is unknown.
+        says: sentences that give the forecast in words, with what is unknown.
         people: answers by person in those days.
         other: work under other thresholds, if some were given.
     """
@@ -103,7 +103,7 @@ def forecast_workload(
     thresholds: TrialThresholds | None = None,
     progress: Progress = ignore_progress,
 ) -> Forecast:
-    """Forecast the stewards' work from the last four weeks.
+    """Forecast the stewards' review work from the last four weeks.
 
     Args:
         index: the open index.
@@ -154,7 +154,7 @@ def permit_figures(viewer: Viewer) -> None:
 
 
 def forecast_in_transaction(unit: ReadUnit, *, suppress: bool) -> Forecast:
-    """Forecast the work under the thresholds in force, from one snapshot.
+    """Forecast review work under the thresholds in force, from one snapshot.
 
     Args:
         unit: the transaction.
@@ -190,7 +190,7 @@ def _build_forecast(
     *,
     suppress: bool,
 ) -> Forecast:
-    """Build the forecast from backlog, daily counts and throughput."""
+    """Build the forecast of review work from backlog, daily counts and throughput."""
     show_count = suppress_count if suppress else _keep_count
     measured = compute_minutes_per_answer(people)
     minutes = float(MINUTES_A_TASK) if measured is None else measured
@@ -237,12 +237,12 @@ def _keep_count(count: int) -> int | None:
 
 
 def _scale_to_week(count: int | None, days: int) -> float | None:
-    """Scale a count over some days to a week."""
+    """Scale a count of questions over some days to a week."""
     return None if count is None else _DAYS_PER_WEEK * count / days
 
 
 def _suppress_days(days: Sequence[DailyCounts], full_days: int) -> tuple[DailyCounts, ...]:
-    """Suppress small daily counts, and counts that would disclose them.
+    """Suppress small daily counts of questions, and counts that would disclose them.
 
     Args:
         days: counts by day.
@@ -262,7 +262,7 @@ def _suppress_days(days: Sequence[DailyCounts], full_days: int) -> tuple[DailyCo
 
 
 def _describe_backlog(result: Forecast) -> str:
-    """Describe the backlog in words."""
+    """Describe the number of open review questions in words."""
     if result.backlog is None or result.hours is None:
         return f"Fewer than {SMALLEST_SHOWN_COUNT} questions wait"
     assumed = "" if result.minutes_measured else f" at the {MINUTES_A_TASK} minutes each that are assumed"
@@ -278,14 +278,17 @@ def _describe_short_history(days: int) -> str:
 
 
 def _describe_arrivals(result: Forecast, days: int) -> str:
-    """Describe the weekly arrivals in words."""
+    """Describe in words how many review questions arrive a week."""
     if result.arrive_a_week is None or result.hours_a_week is None:
         return f"fewer than {SMALLEST_SHOWN_COUNT} arrived in the last {days} days"
     return f"{result.arrive_a_week:,.0f} a week arrive, {result.hours_a_week:,.1f} hours"
 
 
 def _describe_outlook(result: Forecast, days: int) -> str:
-    """Describe how the backlog develops, from the counts that are shown."""
+    """Describe in words how the review backlog grows or ends.
+
+    Only counts that are shown are used.
+    """
     arriving, answering = result.arrive_a_week, result.answered_a_week
     if result.backlog == 0:
         return "Nothing waits."

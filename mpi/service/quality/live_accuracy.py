@@ -18,7 +18,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class StratumResult:
-    """Verdicts on one stratum of a month's blind sample.
+    """Verdicts on the pairs of one stratum of a month's blind sample.
 
     Counts are None if they are not shown.
 
@@ -85,7 +85,7 @@ def measure_live_accuracy(unit: ReadUnit, since: str, until: str) -> tuple[Month
 def _measure_month(
     month: str, pairs: Sequence[BlindPair], answers: Mapping[int, BlindAnswer], unchanged_ids: set[int]
 ) -> MonthlyAccuracy:
-    """Estimate precision and recall from the verdicts of one month."""
+    """Estimate precision and recall from one month's verdicts on sampled pairs."""
     judged: dict[Stratum, JudgedStratum] = {}
     strata: list[StratumResult] = []
     for stratum in (*LINKED, *NOT_LINKED):
@@ -122,7 +122,7 @@ def _measure_month(
 
 
 def suppress_stratum_sizes(strata: Sequence[StratumResult]) -> dict[Stratum, int | None]:
-    """Return the size of each stratum, with small counts suppressed.
+    """Return pair counts by sampling stratum, with small counts suppressed.
 
     The total of linked pairs is shown too, so linked and unlinked strata are suppressed as separate tables.
     """
@@ -132,7 +132,7 @@ def suppress_stratum_sizes(strata: Sequence[StratumResult]) -> dict[Stratum, int
 
 
 def suppress_month(month: MonthlyAccuracy) -> MonthlyAccuracy:
-    """Remove verdicts and small counts from a month's figures.
+    """Remove verdicts and small counts from one month's accuracy figures.
 
     Counts that would disclose small ones are removed too. An estimate stays if ten pairs or more were judged.
     """
@@ -154,7 +154,7 @@ def suppress_month(month: MonthlyAccuracy) -> MonthlyAccuracy:
 
 
 def _suppress_stratum(result: StratumResult, pairs: int | None) -> StratumResult:
-    """Remove verdicts and small counts from a stratum's figures."""
+    """Remove verdicts and small counts from one sampling stratum's figures."""
     drawn, dropped, waiting = result.drawn or 0, result.dropped or 0, result.waiting or 0
     cells = suppress_cells({"judged": drawn - dropped - waiting, "dropped": dropped, "waiting": waiting})
     # A small stratum is drawn whole, so the number drawn would disclose its size.

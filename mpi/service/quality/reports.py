@@ -21,7 +21,7 @@ class Report:
 
 
 def make_report(index: Index, viewer: Viewer, name: str) -> Report:
-    """Make the report of a name.
+    """Make the named report (table of figures) about the index.
 
     Raises:
         NotFoundError: there is no such report; the message lists the names.
@@ -70,7 +70,7 @@ def _report_sources(unit: ReadUnit) -> Report:
 
 
 def _report_loads(unit: ReadUnit) -> Report:
-    """Report the receipts of all loads."""
+    """Report each load of a file with its counts."""
     batches = unit.batches.all()
     info = unit.commit_info({batch.commit_no for batch in batches})
     names = ("received", "created", "updated", "unchanged", "withdrawn", "history", "held", "rejected")

@@ -18,7 +18,7 @@ _SECONDS_PER_HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Answers and working time of one person.
+    """Review answers and working time of one person.
 
     Counts that are too small to be shown, and values derived from them, are None.
 
@@ -38,7 +38,7 @@ class Throughput:
 
 
 def measure_throughput(unit: ReadUnit, since: str) -> tuple[Throughput, ...]:
-    """Measure answers and working time per person since a moment (ISO, UTC).
+    """Measure review answers and working time per person since a moment (UTC).
 
     Ordered by name.
     """
@@ -58,13 +58,13 @@ def measure_throughput(unit: ReadUnit, since: str) -> tuple[Throughput, ...]:
 
 
 def suppress_throughputs(throughputs: Sequence[Throughput]) -> tuple[Throughput, ...]:
-    """Suppress small counts of answers, and values derived from them."""
+    """Suppress people's small counts of answers, and values derived from them."""
     answers = suppress_cells({throughput.actor: throughput.answers or 0 for throughput in throughputs})
     return tuple(_suppress_throughput(throughput, answers[throughput.actor]) for throughput in throughputs)
 
 
 def _suppress_throughput(throughput: Throughput, answers: int | None) -> Throughput:
-    """Suppress the small counts of one person."""
+    """Suppress one person's small counts of answers, and values derived from them."""
     if answers is None:
         return replace(throughput, answers=None, timed=None, hours=None, an_hour=None)
     timed = suppress_count(throughput.timed or 0)
@@ -72,7 +72,7 @@ def _suppress_throughput(throughput: Throughput, answers: int | None) -> Through
 
 
 def compute_minutes_per_answer(throughputs: Sequence[Throughput]) -> float | None:
-    """Return the mean minutes per answer over all people.
+    """Return the mean minutes per review answer over all people.
 
     Returns:
         None if fewer than ``MIN_TIMED_ANSWERS`` answers were timed.

@@ -59,7 +59,7 @@ class NewRecords:
     edges: Edges
 
     def select_edges(self, record_ids: Collection[int]) -> Edges:
-        """Return the pairs that include at least one of the given records."""
+        """Return the scored pairs that include at least one of some records."""
         return {
             edge: bits for edge, bits in self.edges.items() if edge[0] in record_ids or edge[1] in record_ids
         }
@@ -134,7 +134,7 @@ def load_closure(
 def _prefetch_neighbors(
     unit: ReadUnit, config_id: int, record_ids: Collection[int], stored_from: float
 ) -> None:
-    """Queue the queries for pairs, decisions and persons of records."""
+    """Queue database queries for pairs, decisions and persons of records."""
     unit.derived_data.prefetch_edges_of(config_id, record_ids, stored_from)
     unit.decisions.prefetch_in_force_about(record_ids)
     unit.persons.prefetch_histories(record_ids)
@@ -143,7 +143,7 @@ def _prefetch_neighbors(
 def _load_canonical_keys(
     unit: ReadUnit, record_ids: Collection[int], outside_ids: Collection[int], new_records: NewRecords
 ) -> dict[int, int]:
-    """Load canonical keys of the active records, and prefetch what settling needs."""
+    """Load sort keys of active records; queue further queries for their partition."""
     stored_ids = sorted({*record_ids, *outside_ids} - new_records.keys.keys())
     _prefetch_settlement(unit, stored_ids, {*record_ids} - new_records.keys.keys())
     new_keys = {
@@ -153,7 +153,7 @@ def _load_canonical_keys(
 
 
 def _prefetch_settlement(unit: ReadUnit, record_ids: Collection[int], closure_ids: Collection[int]) -> None:
-    """Queue the queries for keys, overlays, waiting decisions and tasks of records."""
+    """Queue database queries for what partitioning records needs, such as tasks."""
     ascending_ids = sorted(closure_ids)
     unit.records.prefetch_canonical_keys(sorted(record_ids))
     unit.records.prefetch_open_overlays(ascending_ids)
@@ -162,7 +162,7 @@ def _prefetch_settlement(unit: ReadUnit, record_ids: Collection[int], closure_id
 
 
 def load_whole_index(unit: ReadUnit, edges: Edges) -> Closure:
-    """Load the whole index as one closure, with scored pairs."""
+    """Load all records of the index with scored pairs, as one closure."""
     keys = unit.records.active_canonical_keys()
     named_decisions = tuple(unit.decisions.all_in_force())
     decisions = tuple(sorted(named_decision.decision for named_decision in named_decisions))

@@ -21,7 +21,7 @@ MULTIPLE = "multiple"
 
 
 def join_same_decisions(decisions: Iterable[Decision]) -> UnionFind:
-    """Return the sets of canonical keys that SAME decisions join."""
+    """Return sets of record keys that SAME decisions join into one person."""
     sets = UnionFind()
     for decision in decisions:
         if decision.kind is DecisionKind.SAME:
@@ -32,7 +32,7 @@ def join_same_decisions(decisions: Iterable[Decision]) -> UnionFind:
 def derive_duplicate_id_tasks(
     unit: ReadUnit, closure: Closure, partitions: Sequence[Partition], scoring: PairScoring
 ) -> Iterator[Task]:
-    """Yield a task for each further local ID within one source.
+    """Yield a review task for each further local ID of one child.
 
     Local IDs that a steward or the source has declared the same child count as one local ID.
     """
@@ -63,7 +63,7 @@ def derive_duplicate_id_tasks(
 def _build_task(
     closure: Closure, scoring: PairScoring, numbers_by_key: dict[int, int], first_key: int, further_key: int
 ) -> Task:
-    """Build the task about two local IDs of one source."""
+    """Build the review task about a child's two IDs in one source."""
     lo, hi = sorted((numbers_by_key[first_key], numbers_by_key[further_key]))
     bits = closure.edges.get((lo, hi))
     if bits is None:

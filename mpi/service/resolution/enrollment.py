@@ -5,7 +5,7 @@ from mpi.standardize.fields.dates import to_iso_day
 
 
 def has_open_enrollment(record: CanonicalRecord, today: str) -> bool:
-    """Return whether an enrollment of the record is open on a day.
+    """Return whether a record shows an open school enrollment on a day.
 
     An enrollment without an entry date counts as begun. The interval is ``[entry_date, exit_date)``.
     """

@@ -37,7 +37,7 @@ ERROR_CHANCES: Mapping[str, float] = {
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """Circumstances of children that raise the harm of an error.
+    """Circumstances of a child that raise the harm of a wrong link.
 
     Args:
         in_care: whether a placement is open or a foster-care flag is in force.
@@ -50,7 +50,7 @@ class Stake:
     age: int | None = None
 
     def combine(self, other: Self) -> "Stake":
-        """Return the higher stake of two children, field by field."""
+        """Return for each circumstance the graver one of two children."""
         return Stake(
             self.in_care or other.in_care,
             self.homeless or other.homeless,
@@ -60,7 +60,7 @@ class Stake:
 
 @dataclass(frozen=True, slots=True)
 class Harm:
-    """Expected harm of an open task, in millionths.
+    """Expected harm of leaving a review task unanswered, in millionths.
 
     Args:
         total: from everything that is known.
@@ -100,7 +100,7 @@ def estimate_error_chance(kind: str, bits: float) -> float:
 
 
 def _weigh_age(age: int | None) -> float:
-    """Return the supplement to the stake for a child's age in years."""
+    """Return what a child's age in years adds to the stake."""
     if age is None:
         return OTHER_AGE_STAKES["unknown"]
     if age in SCHOOL_AGE:

@@ -12,9 +12,10 @@ from mpi.storage.repositories.review.tasks import Task, tasks_differ
 
 
 def split_settlement(settlement: Settlement) -> Iterator[Settlement]:
-    """Yield the independent parts that change a person, ID or task.
+    """Split a plan of person changes into independently publishable parts.
 
-    The parts come in the order of their first record.
+    Only parts that change a person, enterprise ID or review task are yielded, in the order of their first
+    record.
     """
     dependent_sets = _join_dependent_records(settlement)
     builders: dict[int, _SettlementBuilder] = {}
@@ -61,7 +62,7 @@ def _join_dependent_records(settlement: Settlement) -> UnionFind:
 
 
 class _SettlementBuilder:
-    """Assignments, records and tasks of one independent part of a settlement."""
+    """Collects person assignments, records and tasks of one independent plan part."""
 
     def __init__(self) -> None:
         self.assignments: list[ClusterAssignment] = []
@@ -71,7 +72,7 @@ class _SettlementBuilder:
         self.tasks_before: list[Task] = []
 
     def has_changes(self) -> bool:
-        """Return whether publishing the part would write anything."""
+        """Return whether publishing this part of the plan would write anything."""
         persons_after = {
             record: assignment.person for assignment in self.assignments for record in assignment.records
         }
@@ -82,7 +83,7 @@ class _SettlementBuilder:
         )
 
     def build(self, retired: set[int], emptied: set[int], reactivated: set[int]) -> Settlement:
-        """Build the part's settlement, with the person changes that concern the part."""
+        """Build the plan part, with the person changes that concern it."""
         persons_before = set(self.persons_before.values())
         persons_after = {
             assignment.person for assignment in self.assignments if assignment.person is not None
@@ -100,7 +101,7 @@ class _SettlementBuilder:
 
 
 def combine_settlements(settlements: Iterable[Settlement]) -> Settlement:
-    """Combine independent settlements into one, for publication in one transaction."""
+    """Combine independent plan parts into one, for publication in one transaction."""
     parts = list(settlements)
     persons_before: dict[int, int] = {}
     for part in parts:

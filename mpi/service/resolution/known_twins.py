@@ -14,7 +14,7 @@ from mpi.storage.repositories.review.tasks import Task
 
 
 def find_known_twins(tasks: Collection[Task], facts: TaskFacts, load_features: FeatureLoader) -> set[str]:
-    """Return keys of pair tasks about twins that sources keep apart.
+    """Return keys of review tasks about twins that sources keep apart.
 
     Args:
         tasks: tasks about pairs of active records.
@@ -48,7 +48,7 @@ def find_known_twins(tasks: Collection[Task], facts: TaskFacts, load_features: F
 
 
 def _have_different_names(left: Features, right: Features) -> bool:
-    """Return whether both have given names that share neither spelling nor root."""
+    """Return whether two records' given names share neither spelling nor root."""
     if left.given is None or right.given is None:
         return False
     return not {left.given, *left.given_roots} & {right.given, *right.given_roots}
@@ -57,7 +57,7 @@ def _have_different_names(left: Features, right: Features) -> bool:
 def _find_exact_partners(
     record: int, members: Collection[int], features_by_record: Mapping[int, Features]
 ) -> Iterator[int]:
-    """Yield a person's other records with equal names and birth date."""
+    """Yield the person's other records with a record's names and birth date."""
     identity_key = _build_identity_key(features_by_record[record])
     if None in identity_key:
         return

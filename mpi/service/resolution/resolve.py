@@ -25,10 +25,10 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 @dataclass(frozen=True, slots=True)
 class ResolveInputs:
-    """Inputs of a resolve besides the changed records.
+    """Inputs of partitioning changed records again, besides those records.
 
     Args:
-        id_choice: preferences about enterprise IDs.
+        id_choice: preferences about which person keeps its enterprise ID.
         reassessed_records: records of which other statements count than before, although the active version
             is the same.
         further_records: records to settle although nothing of theirs is indexed again.
@@ -56,7 +56,7 @@ def resolve(
     progress: Progress = ignore_progress,
     further_inputs: ResolveInputs = NO_FURTHER_INPUTS,
 ) -> Settlement | None:
-    """Reindex changed records and publish the new partition of their components.
+    """Index changed records again and publish the new partition around them.
 
     Args:
         unit: the transaction that also wrote the records.
@@ -108,7 +108,7 @@ def resolve_indexed(
 
 @dataclass(frozen=True, slots=True)
 class LoadedRecords:
-    """Features and new records in memory, which need not be read again.
+    """Records' comparison features already in memory, to avoid reading them again.
 
     Args:
         changed: changed records with their features, by record number.
@@ -121,7 +121,7 @@ class LoadedRecords:
     new_records: NewRecords = NO_NEW_RECORDS
 
     def select_features(self, records: Collection[int]) -> dict[int, Features]:
-        """Return the features of the given records that are in memory."""
+        """Return those comparison features of some records that are in memory."""
         changed_features = {
             record: self.changed[record].features for record in records if record in self.changed
         }
@@ -136,7 +136,7 @@ NO_LOADED_RECORDS = LoadedRecords()
 def _find_new_records(
     unit: WriteUnit, changed: Mapping[int, ChangedRecord], named_records: Collection[int], edges: Edges
 ) -> NewRecords:
-    """Return the changed records of this transaction that no assertion names."""
+    """Return records new in this transaction that no source assertion names."""
     keys = {
         record: change.canonical_key
         for record, change in changed.items()
@@ -183,9 +183,10 @@ def find_affected_records(unit: WriteUnit, index: Index, record_ids: Collection[
 def preview_assignments(
     unit: WriteUnit, index: Index, record_ids: Collection[int]
 ) -> list[tuple[int | None, tuple[int, ...]]]:
-    """Return (person, records) of each cluster if records were settled now.
+    """Return the persons that partitioning records now would make.
 
-    The person is None where an enterprise ID would be minted.
+    Each is a pair of person number and record numbers. The number is None where an enterprise ID would be
+    minted.
     """
     return [
         (assignment.person, assignment.records)
@@ -200,7 +201,7 @@ def plan_settlement(
     id_choice: IdChoice = NO_ID_CHOICE,
     day: str | None = None,
 ) -> Settlement:
-    """Compute what settling the components of records would change, without publishing.
+    """Compute how partitioning records again would change persons, without publishing.
 
     Args:
         unit: the transaction.
@@ -220,7 +221,7 @@ def _compute_settlement(
     loaded: LoadedRecords,
     day: str | None = None,
 ) -> Settlement:
-    """Load the closure of records and settle it."""
+    """Load all connected records, partition them and assign persons."""
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
     closure = load_closure(
@@ -245,5 +246,5 @@ def _compute_settlement(
 
 
 def get_plan_date() -> str:
-    """Return today's date as a plan's date, ``YYYY-MM-DD``."""
+    """Return today's date as ``YYYY-MM-DD``, the date that partitioning uses."""
     return clock.today()

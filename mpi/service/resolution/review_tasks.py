@@ -90,7 +90,10 @@ def derive_tasks(
 
 
 def _derive_overlay_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
-    """Yield a task for each record with a pending overlay version."""
+    """Yield a review task for each record with a suspected overlay.
+
+    An overlay is a newer version that seems to describe another child.
+    """
     overlaid_records = find_pending_overlays(
         unit, None if closure.is_whole_index else closure.referenced_records
     )
@@ -112,7 +115,7 @@ def _derive_overlay_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
 
 
 def _derive_claim_and_approval_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
-    """Yield a task for each claim and each decision that awaits approval."""
+    """Yield a review task for each claim and each decision awaiting approval."""
     for decision in unit.decisions.waiting_about(
         None if closure.is_whole_index else closure.referenced_records
     ):
@@ -140,7 +143,7 @@ def _derive_claim_and_approval_tasks(unit: ReadUnit, closure: Closure) -> Iterat
 
 
 def _add_patterns(tasks: Sequence[Task], facts: TaskFacts, scoring: PairScoring) -> Iterator[Task]:
-    """Yield pair tasks with their error pattern and latest load."""
+    """Yield pair review tasks with their error pattern and latest load."""
     features = scoring.load_features({end for task in tasks for end in task.ends}) if tasks else {}
     for task in tasks:
         error_pattern = find_error_pattern(scoring.scorer, features[task.lo], features[task.hi])
@@ -148,7 +151,7 @@ def _add_patterns(tasks: Sequence[Task], facts: TaskFacts, scoring: PairScoring)
 
 
 def _add_harm(task: Task, facts: TaskFacts) -> Task:
-    """Return the task with its expected harm."""
+    """Return a review task with the expected harm of leaving it unanswered."""
     expected_harm = estimate_harm(
         estimate_error_chance(task.kind, task.bits),
         facts.combine_stakes(task.ends),
@@ -180,9 +183,10 @@ class _SeparatedPairs:
 def _collect_answered_weights(
     named_decisions: Sequence[NamedDecision],
 ) -> dict[tuple[int, int], list[tuple[int, str]]]:
-    """Collect by pair the weights that UNSURE decisions answered, with quiet-until days.
+    """Collect the match weights that UNSURE decisions answered, by record pair.
 
-    Weights are in millionths of a bit; keys are pairs of record numbers.
+    Each comes with the day until which the pair stays quiet. Weights are in millionths of a bit; keys are
+    pairs of record numbers.
     """
     answered_weights: dict[tuple[int, int], list[tuple[int, str]]] = {}
     for decision in named_decisions:
@@ -193,7 +197,10 @@ def _collect_answered_weights(
 
 
 def _set_quiet_until(task: Task, answered_weights: Mapping[tuple[int, int], list[tuple[int, str]]]) -> Task:
-    """Return the task with the quiet-until day of an earlier answer."""
+    """Return a review task with the day until which it stays quiet.
+
+    An UNSURE answer to the same pair, stored earlier, sets that day.
+    """
     answers = answered_weights.get((task.lo, task.hi), ())
     quiet_until = max((day for bits, day in answers if bits == round(task.bits * MICROBITS)), default=None)
     return replace(task, quiet_until=quiet_until)
@@ -202,7 +209,7 @@ def _set_quiet_until(task: Task, answered_weights: Mapping[tuple[int, int], list
 def _derive_pair_tasks(
     closure: Closure, partitions: Sequence[Partition], thresholds: Thresholds
 ) -> Iterator[Task]:
-    """Yield a task for each doubtful pair within and across components."""
+    """Yield a review task for each doubtful pair of records."""
     numbers_by_key = _map_keys_to_numbers(closure)
     cluster_group = {
         key: position
@@ -244,18 +251,21 @@ def _derive_pair_tasks(
 
 
 def format_pair_key(canonical_pair: Pair) -> str:
-    """Return the task key of a pair of canonical keys."""
+    """Return the review-task key of a pair of canonical record keys."""
     return f"{PAIR}:{canonical_pair[0]}:{canonical_pair[1]}"
 
 
 def parse_pair_key(task_key: str) -> Pair:
-    """Return the pair of canonical keys that a task key names."""
+    """Return the pair of canonical record keys in a review-task key."""
     _, low, high = task_key.split(":")
     return int(low), int(high)
 
 
 def _derive_conflict_tasks(closure: Closure, suspended: set[int]) -> Iterator[Task]:
-    """Yield a task for each suspended decision with two active records."""
+    """Yield a review task for each decision that a conflict suspends.
+
+    Only decisions that still name two active records count.
+    """
     if not suspended:
         return
     by_id = {decision.id: decision for decision in closure.decisions}
@@ -271,7 +281,7 @@ def _derive_conflict_tasks(closure: Closure, suspended: set[int]) -> Iterator[Ta
 
 
 def _derive_recheck_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
-    """Yield a task for each decision that must be rechecked."""
+    """Yield a review task for each decision that must be rechecked."""
     binding_decisions = {
         named_decision.decision.id: named_decision
         for named_decision in closure.named_decisions
@@ -294,7 +304,7 @@ def _derive_recheck_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
 
 
 def _build_decision_task(kind: str, decision_id: int, records: tuple[int, int], reason: str) -> Task:
-    """Build the task about a decision, with two of its records."""
+    """Build the review task about a decision, with two of its records."""
     lo, hi = records
     return Task(
         key=f"{kind}:{decision_id}", kind=kind, lo=lo, hi=hi, bits=0.0, reason=reason, decision_id=decision_id
@@ -302,7 +312,7 @@ def _build_decision_task(kind: str, decision_id: int, records: tuple[int, int], 
 
 
 def _find_outdated_decisions(unit: ReadUnit, decision_ids: Mapping[int, NamedDecision]) -> set[int]:
-    """Return decisions naming a record whose name or birth date changed since."""
+    """Return decisions with a record whose name or birth date has changed."""
     restated = unit.decisions.restated_versions(decision_ids)
     payloads = unit.records.payloads_of_versions(
         {version for _, *versions in restated for version in versions}
@@ -316,7 +326,7 @@ def _find_outdated_decisions(unit: ReadUnit, decision_ids: Mapping[int, NamedDec
 
 
 def _map_keys_to_numbers(closure: Closure) -> dict[int, int]:
-    """Return the number of each active record, by canonical key."""
+    """Return the record number of each active record, by canonical key."""
     return {key: number for number, key in closure.keys.items()}
 
 

@@ -34,7 +34,7 @@ MembershipChange = tuple[int, int | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class ClusterAssignment:
-    """One cluster of the plan and the person that gets its records.
+    """One cluster of records and the person that gets them.
 
     Args:
         records: record numbers, by canonical key.
@@ -49,7 +49,7 @@ class ClusterAssignment:
 
 @dataclass(frozen=True, slots=True)
 class IdChoice:
-    """Preferences about enterprise IDs where the assignment rules leave a choice.
+    """Preferences about which person keeps its enterprise ID where rules allow several.
 
     Args:
         survivors: persons that keep their ID wherever others contest it.
@@ -65,7 +65,7 @@ class IdChoice:
     yielding_persons: frozenset[int] = frozenset()
 
     def rank_survivors(self, survivor_keys: Mapping[int, SurvivorKey]) -> dict[int, SurvivorKey]:
-        """Return survivor keys adjusted so that chosen survivors rank highest."""
+        """Return persons' rank keys with the chosen survivors ranked highest."""
         yielding = {
             person: replace(survivor_keys.get(person, SurvivorKey()), is_newer=True)
             for person in self.yielding_persons
@@ -76,9 +76,9 @@ class IdChoice:
         return {**survivor_keys, **yielding, **chosen}
 
     def restrict_holder(self, holder: Holder, keys: Mapping[int, int]) -> Holder:
-        """Return the holder with only the records its ID must keep.
+        """Return a person reduced to the records its enterprise ID must keep.
 
-        The holder keeps all its records where none of those is active.
+        All its records stay where none of those is active.
         """
         kept_numbers = self.kept_records.get(holder.person, frozenset())
         claimed = holder.records & {keys[record] for record in kept_numbers if record in keys}
@@ -91,7 +91,7 @@ NO_ID_CHOICE = IdChoice()
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Assignment plan for settled records, compared with what is published.
+    """Plan of which person gets which records, compared with published persons.
 
     Args:
         assignments: every settled cluster with its person.
@@ -115,7 +115,10 @@ class Settlement:
 
     @property
     def affected_records(self) -> set[int]:
-        """Settled records and every record of a task before or after."""
+        """Records of the plan and every record of its review tasks.
+
+        Tasks before and after the plan both count.
+        """
         return {end for task in (*self.tasks, *self.tasks_before) for end in task.ends} | self.records
 
 
@@ -133,7 +136,7 @@ def settle(
     today: str,
     id_choice: IdChoice = NO_ID_CHOICE,
 ) -> Settlement:
-    """Partition a closure and assign an enterprise ID to each cluster.
+    """Partition connected records and assign an enterprise ID to each cluster.
 
     Args:
         unit: the transaction to read persons in.
@@ -224,7 +227,7 @@ def _find_unchanged_clusters(
 def _prefer_earlier_ids(
     unit: ReadUnit, id_choice: IdChoice, holders: Collection[Holder], numbers_by_key: Mapping[int, int]
 ) -> IdChoice:
-    """Prefer the IDs that were in force before the step being undone."""
+    """Prefer the enterprise IDs that were in force before the undone step."""
     if id_choice.as_of is None:
         return id_choice
     earlier_records = unit.persons.members_by_person_at(
@@ -246,7 +249,7 @@ def _prefer_earlier_ids(
 
 
 def _holds_any(holder: Holder, records: Collection[int], numbers_by_key: Mapping[int, int]) -> bool:
-    """Return whether a person holds any of the records."""
+    """Return whether a person holds any of the given records."""
     return any(numbers_by_key.get(key) in records for key in holder.records)
 
 
@@ -257,7 +260,7 @@ def partition_closure(
     thresholds: Thresholds,
     priors: SourcePairPriors = MODEL_PRIORS,
 ) -> list[Partition]:
-    """Partition the components of a closure into clusters of canonical keys.
+    """Partition connected records into clusters of canonical record keys.
 
     Enterprise IDs play no part.
 
@@ -280,7 +283,7 @@ def partition_closure(
 
 
 def map_edges_to_keys(closure: Closure) -> dict[Pair, float]:
-    """Return the weights of pairs of active records, by canonical keys."""
+    """Return the match weights of active record pairs, by canonical keys."""
     return {
         order_pair(closure.keys[lo], closure.keys[hi]): bits
         for (lo, hi), bits in closure.edges.items()
@@ -297,7 +300,7 @@ def _build_components(
     thresholds: Thresholds,
     priors: SourcePairPriors,
 ) -> Iterator[Component]:
-    """Yield the components of a closure with the weight of every pair."""
+    """Yield connected components of records with the weight of every pair."""
     unscored_components = find_components(numbers_by_key, edges, closure.decisions, thresholds)
     caution_cap = round_weight(scorer.cautions.bits)
     simple_components = [
@@ -370,7 +373,7 @@ def _complete_weights(
 
 
 def _load_holders(unit: ReadUnit, closure: Closure, persons: Mapping[int, Person]) -> list[Holder]:
-    """Load persons that may keep or regain an ID, with their records."""
+    """Load persons, with records, that may keep or regain their enterprise ID."""
     standings = {
         PersonStatus.ACTIVE: HolderStatus.ACTIVE,
         PersonStatus.EMPTY: HolderStatus.EMPTY,
@@ -395,7 +398,7 @@ def _load_holders(unit: ReadUnit, closure: Closure, persons: Mapping[int, Person
 
 
 def _list_active_keys(records: Collection[int], closure: Closure) -> Iterator[int]:
-    """Yield canonical keys of the active records among some."""
+    """Yield the canonical keys of those records that are active."""
     return (closure.keys[record] for record in records if record in closure.keys)
 
 
@@ -406,7 +409,7 @@ def _load_survivor_keys(
     numbers_by_key: Mapping[int, int],
     today: str,
 ) -> dict[int, SurvivorKey]:
-    """Load survivor keys of persons that contest a cluster with another person."""
+    """Load rank keys of persons that contest the same cluster of records."""
     claims: dict[int, list[Holder]] = {}
     cluster_by_key = {key: position for position, cluster in enumerate(clusters) for key in cluster}
     for holder in holders:
@@ -458,13 +461,13 @@ def _find_reactivated_persons(plan: AssignmentPlan, persons: Mapping[int, Person
 
 
 def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, is_run: bool = False) -> int:
-    """Write a settlement and return how many records changed person.
+    """Write a plan of persons; return how many records changed person.
 
-    A settlement that changes nothing writes no membership, person or event.
+    A plan that changes nothing writes no membership, person or event.
 
     Args:
         unit: the transaction.
-        settlement: what to write.
+        settlement: the plan to write.
         cause: stored with memberships and events.
         test: whether minted enterprise IDs are test IDs.
         is_run: whether a re-cluster run publishes. An active run is notified of other writers' changes.

@@ -42,7 +42,7 @@ _MISSING = object()
 
 @dataclass(slots=True)
 class AssertionEffect:
-    """Records that assertions affect, and the IDs that must stay with them.
+    """Records that source assertions affect, and persons' IDs that must stay.
 
     Args:
         records: records to settle.
@@ -54,7 +54,7 @@ class AssertionEffect:
     kept_records: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def merge(self, other: "AssertionEffect") -> None:
-        """Add the records and IDs of another effect."""
+        """Add the records and enterprise IDs of another effect to this one."""
         self.records |= other.records
         self.kept_records |= other.kept_records
 
@@ -77,7 +77,9 @@ class PersonAssertions:
 
 
 def extract_assertions(sent_fields: Mapping[str, object]) -> tuple[dict[str, object], PersonAssertions]:
-    """Separate ``same_as`` and ``not`` from the fields of a sent record.
+    """Separate assertions of identity from the other fields of a sent record.
+
+    They are the members ``same_as`` and ``not``.
 
     Returns:
         The remaining fields and the assertions.
@@ -107,7 +109,7 @@ def extract_assertions(sent_fields: Mapping[str, object]) -> tuple[dict[str, obj
 def record_assertions(
     unit: WriteUnit, index: Index, record_id: int, assertions: PersonAssertions, *, waits: bool = False
 ) -> AssertionEffect:
-    """Store the assertions of an upsert, replacing earlier ones of its record.
+    """Store an upsert's assertions of identity, replacing earlier ones of its record.
 
     Earlier assertions of the same kind are revoked, except those of newer statements that wait. Assertions of
     a waiting statement revoke only earlier waiting ones.
@@ -132,7 +134,7 @@ def record_assertions(
 def _replace_assertions(
     unit: WriteUnit, index: Index, record_id: int, origin: str, eid_texts: Iterable[str]
 ) -> AssertionEffect:
-    """Revoke a record's earlier assertions of one kind and write new ones."""
+    """Replace a record's earlier identity assertions of one kind by new ones."""
     earlier_assertions = unit.decisions.assertions_of_record(record_id, origin)
     newer_claims = _find_newer_waiting_claims(
         unit, record_id, [assertion for assertion in earlier_assertions if _is_claim(assertion)]
@@ -151,7 +153,7 @@ def _replace_assertions(
 def _replace_waiting_claims(
     unit: WriteUnit, index: Index, record_id: int, origin: str, eid_texts: Iterable[str]
 ) -> AssertionEffect:
-    """Store assertions of a waiting statement as claims.
+    """Store identity assertions of a waiting statement as claims, which link nothing.
 
     Assertions already in force are not stored again. A statement older than another waiting one is ignored.
     """
@@ -195,7 +197,7 @@ def _replace_waiting_claims(
 
 
 def _find_newer_waiting_claims(unit: WriteUnit, record_id: int, claims: Sequence[StoredDecision]) -> set[int]:
-    """Return a record's claims from waiting versions newer than the current one."""
+    """Return numbers of claims that came with waiting, newer record versions."""
     if not claims:
         return set()
     [record] = unit.records.get([record_id]).values()
@@ -208,19 +210,22 @@ def _find_newer_waiting_claims(unit: WriteUnit, record_id: int, claims: Sequence
 
 
 def _is_claim(assertion: StoredDecision) -> bool:
-    """Return whether a decision is a claim under review."""
+    """Return whether a decision is a source's claim that awaits review."""
     return assertion.status is DecisionStatus.REVIEW
 
 
 def _build_groups(origin: str, record_id: int, counterparts: Collection[int]) -> tuple[tuple[int, ...], ...]:
-    """Build the record groups of an assertion; the record alone without counterpart."""
+    """Build the record groups of a source's assertion of identity.
+
+    The record stands alone if it has no counterpart.
+    """
     if origin == SAME_AS or not counterparts:
         return ((record_id, *sorted(counterparts)),)
     return ((record_id,), tuple(sorted(counterparts)))
 
 
 def _revoke_assertions(unit: WriteUnit, assertions: Sequence[StoredDecision]) -> AssertionEffect:
-    """Revoke assertions; return the records to settle and the IDs that stay."""
+    """Revoke source assertions; return affected records and IDs that must stay."""
     if not assertions:
         return AssertionEffect()
     revoke_decisions(unit, assertions)
@@ -231,7 +236,7 @@ def _revoke_assertions(unit: WriteUnit, assertions: Sequence[StoredDecision]) ->
 
 
 def _find_records_of_eid(unit: WriteUnit, eid_text: str) -> set[int]:
-    """Return the visible records of an enterprise ID; empty if unusable."""
+    """Return an enterprise ID's visible records; none if invalid or unknown."""
     try:
         person = unit.persons.find_by_eid(eids.parse_eid(eid_text))
     except EidError:
@@ -251,7 +256,7 @@ def _find_records_of_eid(unit: WriteUnit, eid_text: str) -> set[int]:
 def update_assertions(
     unit: WriteUnit, index: Index, changed: Mapping[int, ChangedRecord], reassessed: Collection[int] = ()
 ) -> AssertionEffect:
-    """Adjust assertions to the current versions of their records.
+    """Adjust source assertions of identity to their records' current versions.
 
     A record that states ``merged_into`` becomes the same as that record; without the statement it no longer
     is. A record whose name and birth date have both changed describes another child, because its local ID was
@@ -280,7 +285,10 @@ def update_assertions(
 
 
 def _load_merge_statement(unit: WriteUnit, record_id: int) -> str | None:
-    """Return ``merged_into`` of a record's latest counting version; None without one."""
+    """Return the local ID that a record was merged into, if any.
+
+    It is ``merged_into`` of the record's latest counting version.
+    """
     version = _find_latest_counting_version(unit, record_id)
     if version is None:
         return None
@@ -288,7 +296,7 @@ def _load_merge_statement(unit: WriteUnit, record_id: int) -> str | None:
 
 
 def _update_merge(unit: WriteUnit, index: Index, record_id: int, target_id: str | None) -> AssertionEffect:
-    """Replace a record's merge assertion by its source's current one."""
+    """Replace a record's merge assertion by what its source now states."""
     target = None if target_id is None else _find_merge_target(unit, index, record_id, target_id)
     merges = unit.decisions.assertions_of_record(record_id, MERGED_INTO, revoked=True)
     if target is not None and any(_is_same_merge(unit, merge, target) for merge in merges[-1:]):
@@ -304,7 +312,7 @@ def _update_merge(unit: WriteUnit, index: Index, record_id: int, target_id: str 
 
 
 def _is_same_merge(unit: WriteUnit, merge: StoredDecision, target: int) -> bool:
-    """Return whether the same merge is in force or was manually undone."""
+    """Return whether an equal merge assertion is in force or manually undone."""
     if target not in merge.seen:
         return False
     if merge.status is not DecisionStatus.REVOKED:
@@ -315,7 +323,7 @@ def _is_same_merge(unit: WriteUnit, merge: StoredDecision, target: int) -> bool:
 
 
 def _find_merge_target(unit: WriteUnit, index: Index, record_id: int, target_id: str) -> int | None:
-    """Return the record merged into, or a placeholder before it arrives.
+    """Return the record that another was merged into, or a new placeholder.
 
     A placeholder makes the order of arrival irrelevant.
     """
@@ -329,7 +337,7 @@ def _find_merge_target(unit: WriteUnit, index: Index, record_id: int, target_id:
 
 
 def _update_person_assertions(unit: WriteUnit, record_id: int, origin: str) -> AssertionEffect:
-    """Put a record's assertions in force, or turn them into claims.
+    """Put a record's identity assertions in force, or turn them into claims.
 
     Of the assertions that count, those of the latest statement are in force.
     """
@@ -368,10 +376,11 @@ def _update_person_assertions(unit: WriteUnit, record_id: int, origin: str) -> A
 def _rank_counting_assertions(
     unit: WriteUnit, record_id: int, assertions: Sequence[StoredDecision]
 ) -> dict[int, tuple[str, int]]:
-    """Return the rank of each assertion that counts: version's as-of, then commit.
+    """Return the time rank of each identity assertion that counts.
 
-    An assertion counts where its version counts and describes the child that the record now describes.
-    Another name together with another birth date is another child, because the local ID was reused.
+    The rank is the version's as-of, then the commit. An assertion counts where its version counts and
+    describes the child that the record now describes. Another name together with another birth date is
+    another child, because the local ID was reused.
     """
     if not assertions:
         return {}
@@ -430,7 +439,7 @@ def _write_assertion(
     is_claim: bool,
     seen_versions: Mapping[int, int | None] | None = None,
 ) -> int:
-    """Write a source's assertion as a decision with its own step."""
+    """Write a source's assertion of identity as an undoable decision."""
     step_id = add_step(unit, "assertion", origin, {"record": record_id})
     draft = DecisionDraft(
         kind=_KINDS[origin],

@@ -22,7 +22,7 @@ FeatureLoader = Callable[[Collection[int]], Mapping[int, Features]]
 
 @dataclass(frozen=True, slots=True)
 class PairScoring:
-    """Features, scorer and thresholds with which pairs are scored.
+    """Features, scorer and thresholds with which record pairs are scored.
 
     Args:
         load_features: loads the features of active records by number.
@@ -55,12 +55,12 @@ class TaskFacts:
 
     @cached_property
     def active_versions(self) -> dict[int, ActiveVersion]:
-        """Active version of each record, by record number."""
+        """Active version of each review task's records, by record number."""
         return self._unit.records.active_versions(self._records)
 
     @cached_property
     def person_members(self) -> dict[int, tuple[int, ...]]:
-        """All records of each record's person, by record number.
+        """All records of the persons in review tasks, by record number.
 
         As partitioned now, or as published for records outside the closure.
         """
@@ -83,14 +83,14 @@ class TaskFacts:
 
     @cached_property
     def sources_by_record(self) -> dict[int, int]:
-        """Source number of each record, including other records of the persons."""
+        """Source number of each record in review tasks, or of their persons."""
         all_records = {
             member for person_records in self.person_members.values() for member in person_records
         } | self._records
         return self._unit.records.source_ids_of(all_records)
 
     def find_sources(self, records: Iterable[int]) -> set[int]:
-        """Return the sources that hold the persons of records."""
+        """Return the sources that hold the persons of some records."""
         return {
             self.sources_by_record[member]
             for record in records
@@ -98,7 +98,7 @@ class TaskFacts:
         }
 
     def combine_stakes(self, records: Collection[int]) -> Stake:
-        """Return the combined stake of the children that records describe."""
+        """Return the combined stake (harm of an error) of some records' children."""
         stakes = [
             _read_stake(self.active_versions[record]) for record in records if record in self.active_versions
         ]
@@ -109,7 +109,7 @@ class TaskFacts:
         return max(records, key=lambda record: (self.active_versions[record].as_of, -keys[record]))
 
     def find_latest_load(self, records: Collection[int]) -> int | None:
-        """Return the load of the latest received record, if any."""
+        """Return the load that brought the latest received record, if any."""
         latest = max(
             (self.active_versions[record] for record in records), key=lambda version: version.received_commit
         )
@@ -117,7 +117,7 @@ class TaskFacts:
 
 
 def _read_stake(version: ActiveVersion) -> Stake:
-    """Read a child's stake from a version, as of its date.
+    """Read from a record version what raises the harm of an error.
 
     Today's date plays no part, so derived data does not change by itself.
     """
@@ -132,7 +132,7 @@ def _read_stake(version: ActiveVersion) -> Stake:
 
 
 def _has_flag(stated: CanonicalRecord, population: str, day: str) -> bool:
-    """Return whether a population's flag is in force on a day."""
+    """Return whether a special population's flag is in force on a day."""
     return any(
         flag.population == population and flag.value == "Y" and _is_in_interval(flag.begin, flag.end, day)
         for flag in stated.flags
@@ -145,7 +145,7 @@ def _is_in_interval(begin: str | None, end: str | None, day: str) -> bool:
 
 
 def _compute_age(birth_date: str | None, day: str) -> int | None:
-    """Return the age in years on a day, None if unknown."""
+    """Return a child's age in years on a day, None if unknown."""
     if birth_date is None or birth_date > day:
         return None
     return int(day[:4]) - int(birth_date[:4]) - (day[5:] < birth_date[5:])

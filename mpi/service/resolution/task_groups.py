@@ -40,7 +40,9 @@ class TaskReplacement:
 def group_tasks(
     unit: ReadUnit, closure: Closure, partitions: Sequence[Partition], tasks: Collection[Task]
 ) -> TaskReplacement:
-    """Assign each pair task to a question, including stored tasks that regroup.
+    """Assign each pair review task to a steward's question.
+
+    Stored tasks whose question thereby changes are included.
 
     Args:
         unit: the transaction.
@@ -79,7 +81,7 @@ def group_tasks(
 
 
 def _load_stored_tasks(unit: ReadUnit, closure: Closure, tasks: Collection[Task]) -> list[Task]:
-    """Load stored tasks about settled records, or with keys of derived tasks.
+    """Load stored review tasks about partitioned records or with newly derived keys.
 
     A waiting decision may name records that nothing else connects. Its task carries the first and the last.
     """
@@ -94,14 +96,14 @@ def _load_stored_tasks(unit: ReadUnit, closure: Closure, tasks: Collection[Task]
 
 
 def _index_by_pair(tasks: Collection[Task]) -> dict[Pair, Task]:
-    """Return the pair tasks among tasks, by pair of canonical keys."""
+    """Return the review tasks about record pairs, by pair of canonical keys."""
     return {parse_pair_key(task.key): task for task in tasks if task.kind == PAIR}
 
 
 def _adjust_candidates(
     graph: ReviewPairGraph, removed_pairs: Collection[Pair], added_pairs: Collection[Pair]
 ) -> CandidateReader:
-    """Return a candidate reader with some pairs removed and others added."""
+    """Return a reader of doubtful pairs with some removed or added."""
     removed, added = group_candidates(removed_pairs), group_candidates(added_pairs)
 
     def read_candidates(records: Collection[int]) -> Mapping[int, Collection[int]]:
@@ -115,7 +117,7 @@ def _adjust_candidates(
 
 
 class _QuestionNamer:
-    """Names the question and subject record of each pair task.
+    """Assigns each pair review task its steward's question and subject record.
 
     Args:
         unit: the transaction.
@@ -139,7 +141,7 @@ class _QuestionNamer:
             self._add_record(number, record.canonical_key)
 
     def load_candidates(self, records: Collection[int]) -> Mapping[int, Collection[int]]:
-        """Load the stored candidates of records, by canonical keys."""
+        """Load the stored doubtful neighbors of records, by canonical keys."""
         numbers = {record: self._numbers.get(record) for record in records}
         outside_numbers = {
             number for number in numbers.values() if number is not None
@@ -163,14 +165,14 @@ class _QuestionNamer:
         }
 
     def _add_record(self, number: int, key: int) -> None:
-        """Remember the canonical key of a record number."""
+        """Remember which canonical key a record number has."""
         self._keys[number] = key
         self._numbers[key] = number
 
     def name_questions(
         self, tasks: Mapping[Pair, Task], questions: Mapping[Pair, PairQuestion]
     ) -> list[Task]:
-        """Return tasks with the key and subject record of their questions."""
+        """Return review tasks with the key and subject record of their question."""
         couple_pairs = [key_pair for key_pair in tasks if questions[key_pair].shape is QuestionShape.COUPLE]
         facts = TaskFacts(
             self._unit,
@@ -188,7 +190,10 @@ class _QuestionNamer:
         ]
 
     def _choose_subject(self, key_pair: Pair, question: PairQuestion, facts: TaskFacts) -> int:
-        """Return a question's subject record: newest of two, 0 for grids."""
+        """Return the record that a steward's question is mainly about.
+
+        Of two records it is the newer one; 0 where every record is compared with every other.
+        """
         match question.shape:
             case QuestionShape.COUPLE:
                 return facts.find_newest_record([self._numbers[end] for end in key_pair], self._keys)

@@ -14,7 +14,7 @@ CLOSED, REOPENED = "closed", "reopened"
 
 
 def replace_tasks(unit: WriteUnit, before: Collection[Task], after: Collection[Task]) -> None:
-    """Replace stored tasks and log each question that closes or reopens.
+    """Replace stored review tasks and log questions that close or reopen.
 
     Inquiries to record owners about a closed question are withdrawn. A question that returns keeps its
     history.

@@ -22,7 +22,7 @@ _ABOUT_DECISIONS = frozenset({APPROVAL, CLAIM, CONFLICT, RECHECK})
 
 
 def select_known_scope(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the noted records and decisions; empty where the notes are incomplete.
+    """Return the records and decisions noted for a question; empty if incomplete.
 
     Args:
         about: notes of a question. ``records``: record numbers. ``decisions``: decision numbers by task key;
@@ -36,7 +36,7 @@ def select_known_scope(about: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_visible(unit: ReadUnit, about: Mapping[str, Any]) -> bool:
-    """Return whether the viewer may see everything that a question was about.
+    """Return whether the viewer may see all that a question covers.
 
     Args:
         unit: the viewer's transaction.
@@ -55,7 +55,10 @@ def is_visible(unit: ReadUnit, about: Mapping[str, Any]) -> bool:
 
 
 def keep_assignment_scopes(work: QuestionWork) -> dict[str, Any]:
-    """Return the notes on assignment and snoozing that must be kept."""
+    """Return what a question covered when it was assigned or dated.
+
+    These notes must be kept while the question is assigned or has a due day.
+    """
     current_values = ((ASSIGNED, work.assigned_to), (DATED, work.due_on))
     return {
         member: work.about.get(member, select_known_scope(work.about))
@@ -65,7 +68,7 @@ def keep_assignment_scopes(work: QuestionWork) -> dict[str, Any]:
 
 
 def redact_work(unit: ReadUnit, work: QuestionWork) -> QuestionWork:
-    """Remove names and days hidden from the viewer from a question.
+    """Remove from a question names and days hidden from the viewer.
 
     Whoever claims a question claims all of it (ADR 0028): that somebody holds it is not hidden.
     """
@@ -80,7 +83,7 @@ def redact_work(unit: ReadUnit, work: QuestionWork) -> QuestionWork:
 
 
 def _is_decision_task_visible(unit: ReadUnit, task_key: str, decision_ids: Collection[int]) -> bool:
-    """Return whether the viewer may see a task about decisions."""
+    """Return whether the viewer may see a review task about decisions."""
     kind, decision_id, *undo_steps = task_key.split(":")
     decisions = unit.decisions.by_ids(decision_ids)
     decision = decisions[int(decision_id)]
@@ -101,5 +104,5 @@ def _is_decision_task_visible(unit: ReadUnit, task_key: str, decision_ids: Colle
 
 
 def _parse_kind(task_key: str) -> str:
-    """Return the kind that a task key begins with."""
+    """Return the kind that a review-task key begins with."""
     return task_key.partition(":")[0]

@@ -18,12 +18,12 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A correction in force.
+    """A steward's correction of a record's values, in force.
 
     Args:
         record: number of the correction, a record of the steward source.
         corrected: number of the record that it corrects.
-        decision: the decision that binds the two.
+        decision: number of the decision that binds the two.
     """
 
     record: int
@@ -37,7 +37,7 @@ def find_steward_source(unit: ReadUnit) -> Source | None:
 
 
 def find_corrections(unit: ReadUnit, record_ids: Collection[int]) -> list[Correction]:
-    """Return the visible corrections in force of visible records."""
+    """Return visible stewards' corrections in force of visible records."""
     source = find_steward_source(unit)
     if source is None or not unit.viewer.may_see(source.code):
         return []
@@ -45,17 +45,20 @@ def find_corrections(unit: ReadUnit, record_ids: Collection[int]) -> list[Correc
 
 
 def find_bound_records(unit: ReadUnit, record_id: int) -> set[int]:
-    """Return a correction in force and the record that it corrects."""
+    """Return the records that corrections in force join to a given record.
+
+    These are a correction and the record that it corrects, the given record among them.
+    """
     decisions = unit.decisions.of_records([record_id]).values()
     return {record for decision in decisions if _is_binding_correction(decision) for record in decision.seen}
 
 
 def seal_corrections(unit: WriteUnit, record_ids: Mapping[int, str | None]) -> list[int]:
-    """Seal the corrections of sealed records.
+    """Seal the stewards' corrections of sealed records.
 
     Args:
         unit: the transaction.
-        record_ids: ``sealed`` or ``expunged``, by record.
+        record_ids: ``sealed`` or ``expunged``, by number of the sealed record.
 
     Returns:
         The corrections whose content is to be destroyed.

@@ -19,7 +19,7 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 @dataclass(slots=True)
 class RestatedRecords:
-    """Changes made by recomputing current versions.
+    """Records whose current version was chosen again, and what that changed.
 
     Args:
         changed: records with another current version, to be indexed again.
@@ -34,7 +34,7 @@ class RestatedRecords:
     overlay_suspects: set[int] = field(default_factory=set)
 
     def add(self, other: "RestatedRecords") -> None:
-        """Add the changes of other records."""
+        """Add the changes of other records to these."""
         self.changed.update(other.changed)
         self.removed |= other.removed
         self.record_ids |= other.record_ids
@@ -42,12 +42,12 @@ class RestatedRecords:
 
 
 def recompute_current_versions(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> RestatedRecords:
-    """Activate the latest valid version of each record, except sealed ones.
+    """Make the latest valid version of each unsealed record current.
 
     Args:
         unit: the transaction.
         index: the open index.
-        record_ids: records whose assertions were added, undone, held or released.
+        record_ids: records whose assertions (receipts of a version) were added, undone, held or released.
     """
     records = {
         record_id: record
@@ -145,7 +145,7 @@ def _set_inactive_states(
     current: Mapping[int, RecordAssertion | None],
     activated: Mapping[int, RecordAssertion],
 ) -> None:
-    """Set records without a current version to held or withdrawn.
+    """Set records without a current version to held or withdrawn state.
 
     A record is held where a newer version waits.
     """

@@ -29,7 +29,7 @@ def find_overlays(
     records: Collection[StoredRecord],
     comparables: Mapping[int, ComparableRecord],
 ) -> set[int]:
-    """Return the records whose new version describes another child.
+    """Return records whose new version describes another child than before.
 
     Args:
         unit: the transaction.
@@ -64,17 +64,18 @@ def find_overlays(
 
 
 def _has_same_given_name(comparable: ComparableRecord, payload: bytes) -> bool:
-    """Return whether two versions share a given name, without reading more."""
+    """Return whether a record's new and stored versions share a given name."""
     return isinstance(comparable, PackedRecord) and have_same_given_name(comparable.features, payload)
 
 
 def recheck_overlays(
     unit: WriteUnit, index: Index, assertions: Mapping[int, list[RecordAssertion]]
 ) -> dict[int, list[RecordAssertion]]:
-    """Return record assertions, with overlays cleared whose reason is gone.
+    """Return assertions of versions, without overlay suspicions whose reason is gone.
 
-    Assertions are checked in order of precedence. A suspected overlay is cleared where no valid version
-    precedes it, or where the version before it describes the same child.
+    An overlay is a version that describes another child. Assertions (receipts of a version) are checked in
+    order of precedence. A suspected overlay is cleared where no valid version precedes it, or where the
+    version before it describes the same child.
 
     Args:
         unit: the transaction.
@@ -124,7 +125,7 @@ def recheck_overlays(
 
 
 def find_pending_overlays(unit: ReadUnit, record_ids: Collection[int] | None) -> dict[int, set[int]]:
-    """Return the suspected overlays that are newer than the current version.
+    """Return suspected overlays (versions about another child) newer than current versions.
 
     Older ones need no answer. The latest overlay of a record has the highest number.
 
@@ -177,7 +178,7 @@ def _is_considered(assertion: RecordAssertion) -> bool:
 
 
 def _last_features(unit: ReadUnit, index: Index, records: Mapping[int, StoredRecord]) -> dict[int, Features]:
-    """Return features of inactive records, from their last valid version."""
+    """Return comparison features of inactive records, from their last valid version."""
     if not records:
         return {}
     last_versions: dict[int, int] = {}

@@ -10,7 +10,9 @@ from mpi.storage.unit_of_work.units import WriteUnit
 def add_placeholders(
     unit: WriteUnit, index: Index, source: tuple[int, str, int], local_ids: Iterable[str]
 ) -> dict[str, int]:
-    """Add placeholder records, which belong to no person, and return their numbers.
+    """Add placeholder records for unknown local IDs and return their numbers.
+
+    Placeholders belong to no person until their source states the record.
 
     Args:
         unit: the transaction.

@@ -15,7 +15,7 @@ _MAX_CODE_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class NewSource:
-    """A source to add.
+    """A source system to add, which contributes records.
 
     Args:
         code: 1 to 64 letters, digits, ``_``, ``-`` or ``.``.
@@ -34,7 +34,7 @@ class NewSource:
 
 
 def add_source(index: Index, viewer: Viewer, new_source: NewSource) -> Source:
-    """Add a source.
+    """Add a source system, which contributes records.
 
     Raises:
         InputError: the code is invalid.
@@ -66,7 +66,7 @@ def add_source(index: Index, viewer: Viewer, new_source: NewSource) -> Source:
 
 
 def require_data_source(source: Source) -> None:
-    """Check that a source contributes records of its own.
+    """Check that a source contributes records, not stewards' corrections.
 
     Raises:
         ConflictError: the source is the one of stewards' corrections.
@@ -89,14 +89,14 @@ def require_owned_source(unit: ReadUnit, code: str) -> Source:
 
 
 def list_sources(index: Index, viewer: Viewer) -> list[Source]:
-    """Return every source, by code."""
+    """Return every source system, ordered by code."""
     require_permission(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
         return unit.sources.all()
 
 
 def list_visible_sources(index: Index, viewer: Viewer) -> list[Source]:
-    """Return the sources whose records the viewer may see, by code."""
+    """Return the source systems whose records the viewer may see, by code."""
     require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
         return [source for source in unit.sources.all() if viewer.may_see(source.code)]

@@ -14,13 +14,13 @@ _END_OF_TIME = "9999-12-31"
 
 
 class Statement(NamedTuple):
-    """A source's statement about one record.
+    """A source's statement about one record: content and time, ready for storage.
 
     Args:
         local_id: the source's key of the record.
         as_of: when the statement was true at the source (ISO, UTC); always set.
         content_hash: hash of the content, and of what its dates mean at the as-of time.
-        payload: the record, as ``to_payload`` writes it.
+        payload: the record's content as bytes, as ``to_payload`` writes it.
         issues: quality issues for the source.
         flags: flags of the record.
         subject: the source's own key of the person.
@@ -55,7 +55,7 @@ def build_statement(
     line_number: int = 0,
     comparable: PackedRecord | None = None,
 ) -> Statement:
-    """Build a statement from a validated record."""
+    """Build a source's statement from a validated record."""
     payload, digest = to_payload_and_hash(record)
     return Statement(
         local_id=record.local_id,
@@ -91,10 +91,11 @@ def find_seal_kind(record: CanonicalRecord) -> str | None:
 
 
 def _date_marks(record: CanonicalRecord) -> str:
-    """Return marks of what a record's dates mean at its as-of time.
+    """Return text that marks future birth dates and an address restriction.
 
-    The marks are mostly empty. Once a birth date is no longer in the future, or a restriction on addresses
-    has ended, equal content means something else, so the marks make it another statement.
+    It is part of the content hash and mostly empty. Once a birth date is no longer in the future, or a
+    restriction on addresses has ended, equal content means something else, so the marks make it another
+    statement.
     """
     as_of = record.as_of or ""
     birth_dates = [text for text in (record.birth_date, *record.previous_birth_dates) if text]
@@ -106,7 +107,7 @@ def _date_marks(record: CanonicalRecord) -> str:
 
 
 class StatementHeading(NamedTuple):
-    """Summary of a statement that stays in memory during a load.
+    """Summary of a source's statement that stays in memory during a load.
 
     Args:
         as_of: when the statement was true at the source (ISO, UTC).

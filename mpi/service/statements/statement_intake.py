@@ -38,7 +38,7 @@ __all__ = [
 
 
 class StatementOutcome(StrEnum):
-    """Outcome of a statement for its record."""
+    """What became of a source's statement, such as a new version."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -54,12 +54,12 @@ _EFFECTIVE_OUTCOMES = frozenset({StatementOutcome.CREATED, StatementOutcome.UPDA
 
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
-    """Records that the intake of statements changed.
+    """Records that the intake of sources' statements changed.
 
     Args:
         outcomes: outcome by local ID.
         record_ids: record number by local ID.
-        changed: records with new features, to be indexed again.
+        changed: records with new comparison features, to be indexed again.
         removed: records that no longer take part.
         overlay_suspects: records with a version that is, or was, a suspected overlay.
     """
@@ -73,7 +73,7 @@ class IntakeResult:
 
 @dataclass(frozen=True, slots=True)
 class JudgedStatements:
-    """Outcomes of statements before they are written.
+    """Outcomes of sources' statements before they are written.
 
     Args:
         outcomes: outcome by local ID.
@@ -89,7 +89,7 @@ class JudgedStatements:
 def judge_statement(
     existing: StoredRecord | None, statement: Statement | StatementHeading
 ) -> StatementOutcome:
-    """Return the outcome of a statement for its stored record.
+    """Return what a source's statement does to its stored record.
 
     Pure. The current version is the one with the greatest as-of, then the latest received. A sealed record
     stays sealed whatever is sent: only a person lifts a seal.
@@ -113,10 +113,10 @@ def judge_statements(
     statements: Collection[Statement],
     existing: Mapping[str, StoredRecord],
 ) -> JudgedStatements:
-    """Return the outcomes of one source's statements, without writing.
+    """Return what one source's statements would do, without writing them.
 
-    A statement that would take effect is held if its source is paused, or if it is a suspected overlay, until
-    a person has looked.
+    A statement that would take effect is held until a person has looked if its source is paused or if it is a
+    suspected overlay, which means that it describes another child.
 
     Args:
         unit: the transaction.
@@ -159,7 +159,7 @@ def judge_statements(
 def make_comparable(
     unit: ReadUnit, index: Index, source: Source, statements: Collection[Statement]
 ) -> dict[str, ComparableRecord]:
-    """Standardize statements under the configuration in force.
+    """Standardize the records of statements under the configuration in force.
 
     Returns:
         Standardized records by local ID.
@@ -182,7 +182,7 @@ def prepare_comparable(index: Index, record: CanonicalRecord, source_code: str) 
     If another configuration is in force by then, ``make_comparable`` standardizes the record again.
 
     Returns:
-        The record; None where no configuration is cached.
+        The record; None where no configuration is known yet.
     """
     config_id = index.last_config_id
     shared, blocking = index.caches.shared_values.get(config_id), index.caches.blocking.get(config_id)
@@ -201,7 +201,7 @@ def write_statements(
     existing: Mapping[str, StoredRecord],
     batch_id: int | None = None,
 ) -> IntakeResult:
-    """Write statements of one source about different records.
+    """Write statements of one source, each about another record.
 
     Args:
         unit: the transaction.
@@ -234,7 +234,7 @@ def write_statements(
 def _recompute_overlaid(
     unit: WriteUnit, index: Index, result: IntakeResult, existing: Mapping[str, StoredRecord]
 ) -> None:
-    """Recompute records whose suspected overlay may now be the same child."""
+    """Choose current versions again where suspected overlays may be the same child."""
     overlaid_ids = {record.id for record in existing.values() if record.overlaid} - result.removed
     if overlaid_ids:
         changes = recompute_current_versions(unit, index, overlaid_ids)
@@ -251,7 +251,7 @@ def _assign_numbers(
 
 
 class _StatementWriter:
-    """Collects the rows of statements, then writes them table by table."""
+    """Collects database rows of statements, then writes them table by table."""
 
     def __init__(
         self,
@@ -282,7 +282,7 @@ class _StatementWriter:
         self.doubted: set[int] = set()
 
     def add(self, statement: Statement, existing: StoredRecord | None) -> None:
-        """Collect the rows of one statement."""
+        """Collect the database rows of one statement."""
         record_id = self._numbers[statement.local_id]
         outcome = self._judged.outcomes[statement.local_id]
         if existing is not None and existing.overlaid:
@@ -308,7 +308,7 @@ class _StatementWriter:
     def _set_aside(
         self, record_id: int, statement: Statement, existing: StoredRecord | None, outcome: StatementOutcome
     ) -> None:
-        """Store a statement that leaves the current version unchanged.
+        """Collect a statement that leaves its record's current version unchanged.
 
         A refused statement is not stored.
         """
@@ -342,7 +342,7 @@ class _StatementWriter:
         self._version(record_id, statement, state)
 
     def _unchanged(self, existing: StoredRecord, statement: Statement) -> None:
-        """Record that the source repeated the current version.
+        """Collect the repetition of a record's current version by its source.
 
         The repetition counts if the load of the first assertion is undone.
         """
@@ -402,7 +402,7 @@ class _StatementWriter:
         self._versions.append((row, statement))
 
     def flush(self) -> None:
-        """Write the collected rows."""
+        """Write the collected rows of the statements."""
         records = self._unit.records
         activated = self._number_versions() if self._versions else {}
         for row in self._records:
@@ -430,7 +430,7 @@ class _StatementWriter:
                 self._unit.owner_questions.erase_notes(record)
 
     def _number_versions(self) -> dict[int, dict[str, Any]]:
-        """Number the versions, and return the current one of each record."""
+        """Assign numbers to new record versions; return those that become current."""
         first = self._unit.counters.take("record_version", len(self._versions))
         active: dict[int, dict[str, Any]] = {}
         for version_id, (row, statement) in enumerate(self._versions, first):
@@ -444,7 +444,7 @@ class _StatementWriter:
         return active
 
     def _write_versions(self, activated: list[dict[str, Any]]) -> None:
-        """Write versions and flags, and activate versions of stored records."""
+        """Write new record versions and their flags, and make some current."""
         flags = [
             {"version_id": row["id"], "seq": seq, **flag._asdict()}
             for row, statement in self._versions
