@@ -14,7 +14,7 @@ _account = table_of(AccountRow)
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person's account.
+    """A person's account for signing in to the pages.
 
     Args:
         id: number of the account.
@@ -46,13 +46,13 @@ class Account:
 
 
 class Accounts:
-    """Repository of accounts."""
+    """Repository of accounts with which people sign in."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, account: Account) -> None:
-        """Add an account."""
+        """Add a person's account."""
         self._connection.execute(
             insert(_account).values(
                 id=account.id,
@@ -71,7 +71,7 @@ class Accounts:
         )
 
     def find_by_name(self, name: str) -> Account | None:
-        """Return the account of a name, even if ended, or None."""
+        """Return the account with a sign-in name, even if ended, or None."""
         row = self._connection.execute(select(_account).where(_account.c.name == name)).first()
         return None if row is None else account_of(row)
 
@@ -107,7 +107,7 @@ class Accounts:
         return None if row is None else account_of(row)
 
     def lock(self, number: int, until: str) -> None:
-        """Lock an account until a moment (ISO, UTC)."""
+        """Lock a person's account until a moment (ISO, UTC)."""
         self._connection.execute(update(_account).where(_account.c.id == number).values(locked_until=until))
 
     def unlock(self, number: int) -> None:
@@ -134,7 +134,7 @@ class Accounts:
         return result.rowcount == 1
 
     def set_password(self, number: int, password_hash: str, moment: str, *, must_change: bool) -> None:
-        """Set another password hash, and reset failed attempts and lock."""
+        """Set an account's password hash; reset failed attempts and lock."""
         self._connection.execute(
             update(_account)
             .where(_account.c.id == number)
@@ -165,7 +165,7 @@ def _sources_json(sources: frozenset[str] | None) -> str | None:
 
 
 def account_of(row: Sequence[Any]) -> Account:
-    """Return the account of a complete table row."""
+    """Build the account that a complete table row holds."""
     values = dict(zip((column.name for column in _account.c), row, strict=True))
     sources = values.pop("sources")
     return Account(**values, sources=None if sources is None else frozenset(orjson.loads(sources)))

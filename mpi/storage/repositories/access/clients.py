@@ -39,7 +39,7 @@ class Clients:
         self._connection = connection
 
     def add(self, number: int, client: Client, key_hash: str, commit_no: int) -> None:
-        """Add a client; only the hash of its key is stored."""
+        """Add an API client; only the hash of its key is stored."""
         sources = None if client.sources is None else orjson.dumps(sorted(client.sources)).decode()
         self._connection.execute(
             insert(_client).values(
@@ -53,24 +53,24 @@ class Clients:
         )
 
     def find_by_key(self, key_hash: str) -> Client | None:
-        """Return the client of an unrevoked key hash, or None."""
+        """Return the API client with an unrevoked key's hash, or None."""
         row = self._connection.execute(_BY_KEY, {"key_hash": key_hash}).first()
         return None if row is None else client_of(row)
 
     def active(self) -> list[Client]:
-        """Return the clients whose key is not revoked, by name."""
+        """Return the API clients whose key is not revoked, by name."""
         rows = self._connection.execute(
             select(_client).where(_client.c.revoked_commit.is_(None)).order_by(_client.c.name)
         )
         return [client_of(row) for row in rows]
 
     def all_with_commits(self) -> list[tuple[Client, int, int | None]]:
-        """Return every client ever added, with creation and revocation commits."""
+        """Return every API client ever added, with creation and revocation commits."""
         rows = self._connection.execute(select(_client).order_by(_client.c.name))
         return [(client_of(row), row.created_commit, row.revoked_commit) for row in rows]
 
     def revoke(self, name: str, commit_no: int) -> bool:
-        """Revoke a client's key; return False if there is no active key."""
+        """Revoke an API client's key; return False if none is active."""
         result = self._connection.execute(
             update(_client)
             .where(_client.c.name == name, _client.c.revoked_commit.is_(None))
@@ -80,13 +80,13 @@ class Clients:
 
 
 def client_of(row: AnyRow) -> Client:
-    """Return the client of a row with ``name``, ``actions`` and ``sources``."""
+    """Build an API client from ``name``, ``actions`` and ``sources`` of a row."""
     return _parse_client(row.name, row.actions, row.sources)
 
 
 @lru_cache(1_000)
 def _parse_client(name: str, actions: str, sources: str | None) -> Client:
-    """Parse a client row; the cache saves parsing, not reading."""
+    """Build an API client from row values, cached to save repeated parsing."""
     return Client(
         name,
         frozenset(Action(action) for action in orjson.loads(actions)),

@@ -24,7 +24,7 @@ _HANDLE_RECORD_ID = 0
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """One line of the ledger: an answer that left the index.
+    """One line of the disclosure ledger: an answer that left the index.
 
     Args:
         at: when the answer left (ISO, UTC).
@@ -33,7 +33,7 @@ class Disclosure:
         action: action that was performed.
         record_ids: records in the answer, ascending.
         fields: names of the fields in the answer.
-        handle: name of the set of records, where they are too many to list.
+        handle: name of the set of records, such as ``all@12`` as of commit 12, if too many to list.
     """
 
     at: str
@@ -71,17 +71,17 @@ It takes numbers from the counter as ``Counters.take`` does.
 
 
 class Disclosures:
-    """Repository of ledger lines."""
+    """Repository of the disclosure ledger: who received which records, and why."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, number: int, disclosure: Disclosure) -> None:
-        """Write a line to the ledger."""
+        """Write a line to the disclosure ledger."""
         self.add_all(number, [disclosure])
 
     def add_all(self, first: int, disclosures: Sequence[Disclosure]) -> None:
-        """Write lines to the ledger, numbered from ``first``."""
+        """Write lines to the disclosure ledger, numbered from ``first``."""
         numbered = list(enumerate(disclosures, first))
         insert_rows(
             self._connection,
@@ -112,7 +112,10 @@ class Disclosures:
         )
 
     def add_in_one_statement(self, disclosures: Sequence[Disclosure]) -> None:
-        """Number and write lines in one statement, which only PostgreSQL supports."""
+        """Number and write disclosure-ledger lines in one statement.
+
+        Only PostgreSQL supports this.
+        """
         scalars: dict[str, list[Any]] = {
             name: [getattr(disclosure, name) for disclosure in disclosures] for name in _SCALAR_COLUMNS
         }
@@ -134,20 +137,20 @@ class Disclosures:
         )
 
     def all(self) -> list[Disclosure]:
-        """Return every line, oldest first."""
+        """Return every line of the disclosure ledger, oldest first."""
         rows = self._connection.execute(select(_disclosure).order_by(_disclosure.c.id))
         return [_disclosure_of(row) for row in rows]
 
     def last_number(self) -> int:
-        """Return the number of the last line, or 0."""
+        """Return the number of the disclosure ledger's last line, or 0."""
         return int(self._connection.execute(select(func.max(_disclosure.c.id))).scalar() or 0)
 
     def max_record_id(self) -> int:
-        """Return the highest record number in any line, or 0."""
+        """Return the highest record number in the disclosure ledger, or 0."""
         return int(self._connection.execute(select(func.max(_disclosed.c.record_id))).scalar() or 0)
 
     def count_and_last(self) -> tuple[int, int]:
-        """Return the number of lines and the last line's number.
+        """Return the disclosure ledger's count of lines and last line number.
 
         Both are equal unless a line is missing, since numbers have no gaps.
         """
@@ -155,11 +158,12 @@ class Disclosures:
         return row[0], row[1] or 0
 
     def about_records(self, moment: str, record_ids: Collection[int]) -> list[Disclosure]:
-        """Return lines since a moment about records, or with a handle.
+        """Return disclosure-ledger lines since a moment that may concern records.
 
         Args:
             moment: moment (ISO, UTC).
-            record_ids: the records. Lines with a handle may concern them too, so all of those are included.
+            record_ids: the records. Lines that name a set of records by a handle may concern them too, so all
+                of those are included.
         """
         disclosures: dict[int, Disclosure] = {}
         for chunk in iter_chunks([_HANDLE_RECORD_ID, *record_ids]):
@@ -173,7 +177,7 @@ class Disclosures:
 
 
 def _indexed_record_ids(disclosure: Disclosure) -> list[int]:
-    """Return the record numbers under which a line is indexed."""
+    """Return the record numbers under which a disclosure is indexed."""
     return sorted({*disclosure.record_ids, *([_HANDLE_RECORD_ID] if disclosure.handle is not None else [])})
 
 

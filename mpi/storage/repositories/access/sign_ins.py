@@ -36,13 +36,13 @@ class SignIn:
 
 
 class SignIns:
-    """Repository of open sign-ins."""
+    """Repository of people's open sign-ins to the pages."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, token_hash: str, account_id: int, purpose: str, moment: str) -> None:
-        """Begin a sign-in."""
+        """Begin a person's sign-in."""
         self._connection.execute(
             insert(_sign_in).values(
                 token_hash=token_hash, account_id=account_id, purpose=purpose, begun_at=moment, seen_at=moment
@@ -50,14 +50,14 @@ class SignIns:
         )
 
     def find_by_token(self, token_hash: str) -> SignIn | None:
-        """Return the sign-in of a token hash, even if expired, or None."""
+        """Return the sign-in with a token's hash, even if expired, or None."""
         row = self._connection.execute(_BY_TOKEN, {"token_hash": token_hash}).first()
         if row is None:
             return None
         return SignIn(account_of(row[3:]), row[0], row[1], row[2])
 
     def touch(self, token_hash: str, moment: str) -> None:
-        """Record a page request, unless a later one is recorded."""
+        """Note the time of a sign-in's page request, unless later than this."""
         self._connection.execute(
             update(_sign_in)
             .where(_sign_in.c.token_hash == token_hash, _sign_in.c.seen_at < moment)
@@ -65,7 +65,7 @@ class SignIns:
         )
 
     def end(self, token_hash: str) -> None:
-        """End one sign-in."""
+        """End one of a person's sign-ins."""
         self._connection.execute(delete(_sign_in).where(_sign_in.c.token_hash == token_hash))
 
     def end_all_of_account(self, account_id: int) -> None:

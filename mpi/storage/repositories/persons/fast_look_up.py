@@ -77,7 +77,7 @@ _BY_EID = (
 
 @dataclass(frozen=True, slots=True)
 class LookUpResult:
-    """The person of a record, and the client that asked.
+    """Result of a look-up by local ID: person found, and client asking.
 
     Args:
         client: client whose key was given.
@@ -91,7 +91,7 @@ class LookUpResult:
 
 
 class FastLookUps:
-    """Repository of look-ups that need one query."""
+    """Repository of look-ups that check the client's key in one query."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

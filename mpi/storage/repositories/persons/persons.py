@@ -22,7 +22,7 @@ _source = table_of(SourceRow)
 
 
 class PersonStatus(StrEnum):
-    """Status of an enterprise ID."""
+    """Status of a person's enterprise ID."""
 
     ACTIVE = "active"
     RETIRED = "retired"
@@ -52,7 +52,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A record's membership in a person, for the commits ``[from_commit, to_commit)``."""
+    """Membership of a record in a person, for commits ``[from_commit, to_commit)``."""
 
     record_id: int
     person_id: int
@@ -63,7 +63,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class RecordHolder:
-    """The person that holds a record now.
+    """The person that a record belongs to now, with that person's records.
 
     Args:
         person_id: number of the person.
@@ -183,13 +183,13 @@ _END_MEMBERSHIP = (
 
 
 def _held_records(person: Person, memberships: Iterable[Membership]) -> set[int]:
-    """Return the records a person holds, or held when retired."""
+    """Return the records that a person holds, or held when retired."""
     ended = person.retired_commit if person.status == PersonStatus.RETIRED else None
     return {m.record_id for m in memberships if m.to_commit == ended}
 
 
 class Persons:
-    """Repository of persons and memberships, now and at any commit."""
+    """Repository of persons and their records, now and at any commit."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -198,7 +198,7 @@ class Persons:
         self._persons: dict[int, Person] = {}
 
     def mark_unassigned(self, record_ids: Iterable[int]) -> None:
-        """Cache that new records of this transaction have no memberships."""
+        """Cache that records new in this transaction belong to no person."""
         self._histories.update({record: [] for record in record_ids})
 
     def prefetch_histories(self, record_ids: Collection[int]) -> None:
@@ -207,10 +207,10 @@ class Persons:
             prefetch(self._connection, _HISTORY, {"ids": missing})
 
     def load_histories(self, record_ids: Collection[int]) -> None:
-        """Cache everything that resolving a few records reads, in one query.
+        """Cache all memberships that assigning a few records to persons reads.
 
-        This covers the records' memberships, every person that ever held one, and all memberships of these
-        persons.
+        One query covers the records' memberships in persons, every person that ever held one of the records,
+        and all memberships of these persons.
         """
         missing = self._uncached(record_ids)
         if not missing:
@@ -239,7 +239,7 @@ class Persons:
             cache.clear()
 
     def by_ids(self, person_ids: Collection[int]) -> dict[int, Person]:
-        """Return persons by number."""
+        """Return persons by person number."""
         if person_ids and all(number in self._persons for number in person_ids):
             return {number: self._persons[number] for number in person_ids}
         persons = {}
@@ -249,7 +249,7 @@ class Persons:
         return persons
 
     def find_by_eid(self, eid: str) -> Person | None:
-        """Return the person of an enterprise ID, of any status, or None."""
+        """Return the person with an enterprise ID, of any status, or None."""
         row = self._connection.execute(_BY_EID, {"eid": eid}).first()
         return None if row is None else Person(*row)
 
@@ -258,7 +258,7 @@ class Persons:
         return [Person(*row) for row in self._connection.execute(_PERSON.order_by(_person.c.id))]
 
     def counts(self) -> dict[str, int]:
-        """Return the number of persons, by status."""
+        """Count persons, by status."""
         rows = self._connection.execute(select(_person.c.status, func.count()).group_by(_person.c.status))
         return {row[0]: row[1] for row in rows}
 
@@ -271,7 +271,7 @@ class Persons:
         }
 
     def request_holder(self, record_id: int) -> Callable[[], RecordHolder | None]:
-        """Request a record's present person; return a function to read it.
+        """Request the person that holds a record now; return a reading function.
 
         The function reads the result once. On PostgreSQL, work done in between need not wait for it.
         """
@@ -287,7 +287,7 @@ class Persons:
         return read
 
     def members(self, person_ids: Collection[int]) -> dict[int, list[int]]:
-        """Return the present records of each person, ascending."""
+        """Return the records that each person holds now, ascending."""
         records_by_person: dict[int, list[int]] = {person: [] for person in person_ids}
         if all(person in self._memberships_by_person for person in records_by_person):
             memberships = [
@@ -303,19 +303,19 @@ class Persons:
         return {person: sorted(records) for person, records in records_by_person.items()}
 
     def members_at(self, person_id: int, commit_no: int) -> list[int]:
-        """Return the records of a person as of a commit, ascending."""
+        """Return the records that a person held after a commit, ascending."""
         memberships = self._read_memberships(_AT_OF_PERSONS, [person_id], at=commit_no)
         return sorted(membership.record_id for membership in memberships)
 
     def members_by_person_at(self, person_ids: Collection[int], commit_no: int) -> dict[int, set[int]]:
-        """Return the records of each person as of a commit."""
+        """Return the records that each person held after a commit."""
         records_by_person: dict[int, set[int]] = {}
         for membership in self._read_memberships(_AT_OF_PERSONS, person_ids, at=commit_no):
             records_by_person.setdefault(membership.person_id, set()).add(membership.record_id)
         return records_by_person
 
     def person_at(self, record_id: int, commit_no: int) -> int | None:
-        """Return the person of a record as of a commit, or None."""
+        """Return the person that held a record after a commit, or None."""
         memberships = self._read_memberships(_AT_OF_RECORDS, [record_id], at=commit_no)
         return memberships[0].person_id if memberships else None
 
@@ -329,16 +329,16 @@ class Persons:
         return person_ids
 
     def memberships_of(self, record_ids: Collection[int]) -> dict[int, list[Membership]]:
-        """Return all memberships of each record, past and present."""
+        """Return each record's memberships in persons, past and present."""
         memberships_by_record: dict[int, list[Membership]] = {record: [] for record in record_ids}
         for membership in self._read_memberships(_MEMBERSHIPS_OF_RECORDS, record_ids):
             memberships_by_record[membership.record_id].append(membership)
         return memberships_by_record
 
     def _cached_memberships_of(self, record_ids: Collection[int]) -> list[Membership]:
-        """Return all memberships of a few records, cached for the transaction.
+        """Return records' memberships in persons, past and present, from a cache.
 
-        A resolve needs them four times.
+        The cache lasts for the transaction. Assigning a record to a person needs them four times.
         """
         missing = [record for record in record_ids if record not in self._histories]
         self._histories.update({record: [] for record in missing})
@@ -410,12 +410,18 @@ class Persons:
         return {row[0]: row[1] for row in fetch_all(self._connection, _ALL_CURRENT)}
 
     def all_memberships(self) -> list[Membership]:
-        """Return every membership, past and present, by record and time."""
+        """Return every record's memberships in persons, by record and time.
+
+        Past and present ones are included.
+        """
         rows = self._connection.execute(_MEMBERSHIP.order_by(_member.c.record_id, _member.c.from_commit))
         return [Membership(*row) for row in rows]
 
     def mint(self, rows: list[dict[str, Any]]) -> None:
-        """Add persons, given as rows of id, eid and minted_commit."""
+        """Add new persons, as rows of number, enterprise ID and commit.
+
+        The columns are ``id``, ``eid`` and ``minted_commit``.
+        """
         status = PersonStatus.ACTIVE.value
         self._clear_cache()
         insert_rows(self._connection, _person, [{**row, "scope": SCOPE, "status": status} for row in rows])
@@ -435,7 +441,7 @@ class Persons:
     def move_records(
         self, commit_no: int, changes: list[tuple[int, int | None, int | None]], cause: str
     ) -> None:
-        """Move records between persons, with one identity event each.
+        """Move records between persons, each with an entry of the change feed.
 
         Args:
             commit_no: commit number of the change.
@@ -499,7 +505,7 @@ class Persons:
         return {row[0]: row[1] for row in self._connection.execute(statement)}
 
     def events_of(self, person_ids: Collection[int]) -> list[IdentityEvent]:
-        """Return the events that moved a record into or out of persons.
+        """Return the change-feed events that moved records into or out of persons.
 
         They are found by the records that were ever members. An index of events by person would cost every
         write.
@@ -530,7 +536,7 @@ class Persons:
     def events_after(
         self, commit_no: int, limit: int, sources: Collection[int] | None = None
     ) -> list[IdentityEvent]:
-        """Return visible events of later commits, in order of the change feed.
+        """Return visible change-feed events of later commits, in order.
 
         Events of sealed records are never included.
 
@@ -560,9 +566,10 @@ class Persons:
 
 
 def _is_visible_event(sources: Collection[int] | None) -> ColumnElement[bool]:
-    """Return the condition that an event's record is unsealed and visible.
+    """Return the SQL condition that a reader may see a change-feed event.
 
-    It is checked for each event, so that the feed is read in order and no further than a page.
+    Its record must be unsealed and visible. This is checked for each event, so that the feed is read in order
+    and no further than a page.
     """
     record = select(1).where(_record.c.id == _event.c.record_id, _record.c.state != RecordState.SEALED)
     if sources is not None:

@@ -282,12 +282,7 @@ def _harm_column(task_filter: TaskFilter) -> ColumnElement[int]:
 def _restrict_to_visible(
     statement: Select[Any], sources: frozenset[int] | None, *, join_always: bool = True
 ) -> Select[Any]:
-    """Restrict a query to review tasks whose two records are visible.
-
-    Args:
-        statement: the query.
-        sources: numbers of the sources that the reader may see; None for all.
-    """
+    """Restrict a query to review tasks whose two records a reader sees."""
     if sources is None and not join_always:
         return statement
     restricted = statement.join(_lower_record, _lower_record.c.id == _task.c.lo).join(

@@ -41,11 +41,11 @@ _UPDATE_PROGRESS = (
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Receipt of one load.
+    """Receipt of one load of a source's file.
 
-    ``undone_commit`` is the first commit that undid a part. During an undo, ``undoing_commit`` is the
-    last such commit so far, and ``undoing_worker`` the process that undoes it, unless it has released the
-    undo.
+    ``undone_commit`` is the first commit that undid a part of the load. During an undo, ``undoing_commit`` is
+    the last such commit so far, and ``undoing_worker`` the process that undoes the load, unless it has let
+    others continue.
     """
 
     id: int
@@ -62,22 +62,22 @@ class Batch:
 
 
 class Batches:
-    """Repository of load receipts and rejected rows."""
+    """Repository of receipts of file loads, and of rejected rows."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, values: dict[str, Any], counts: dict[str, int]) -> None:
-        """Add a receipt."""
+        """Add the receipt of a file load, with its row counts."""
         self._connection.execute(insert(_batch).values(**values, counts=orjson.dumps(counts).decode()))
 
     def update_progress(self, number: int, status: str, counts: dict[str, int]) -> None:
-        """Set the status and row counts of a load."""
+        """Set the status and row counts on a file load's receipt."""
         parameters = {"number": number, "now": status, "so_far": orjson.dumps(counts).decode()}
         self._connection.execute(_UPDATE_PROGRESS, parameters)
 
     def find_unfinished(self, source_id: int, digest: str, snapshot: str) -> Batch | None:
-        """Return the latest unfinished load of a file, or None.
+        """Return the latest unfinished load of a source's file, or None.
 
         Args:
             source_id: number of the source.
@@ -100,43 +100,49 @@ class Batches:
         return [row.id for row in self._connection.execute(query.order_by(_batch.c.id))]
 
     def are_all_done(self) -> bool:
-        """Return whether no load is in progress or interrupted."""
+        """Return whether no file load is in progress or interrupted."""
         return self._connection.execute(_UNFINISHED_LOAD).first() is None
 
     def add_rejects(self, rows: list[dict[str, Any]]) -> None:
-        """Add rejected rows."""
+        """Add rejected rows of a loaded file."""
         if rows:
             self._connection.execute(insert(_reject), rows)
 
     def get(self, number: int) -> Batch | None:
-        """Return a receipt by number, or None."""
+        """Return the receipt of a file load by number, or None."""
         row = self._connection.execute(_BATCH, {"number": number}).first()
         return None if row is None else _batch_from_row(row)
 
     def begin_undo(self, number: int, commit_no: int) -> None:
-        """Mark a load as being undone."""
+        """Mark a file load as being undone."""
         self._set(number, status=UNDOING, undone_commit=commit_no)
 
     def mark_records_undone(
         self, number: int, record_ids: Collection[int], commit_no: int, worker: str
     ) -> None:
-        """Mark records of a load as undone, with the working process."""
+        """Mark the loading of records as undone, naming the process at work.
+
+        The undo of a load proceeds record by record.
+        """
         self._set(number, undoing_commit=commit_no, undoing_worker=worker)
         rows = [{"batch_id": number, "record_id": record} for record in record_ids]
         if rows:
             self._connection.execute(insert(_taken_back), rows)
 
     def undone_records(self, number: int) -> set[int]:
-        """Return the records whose part in a load is already undone."""
+        """Return the records for which undoing a file load is done.
+
+        The undo of a load proceeds record by record.
+        """
         query = select(_taken_back.c.record_id).where(_taken_back.c.batch_id == number)
         return {row[0] for row in self._connection.execute(query)}
 
     def release_undo(self, number: int) -> None:
-        """Let another process continue the undo of a load at once."""
+        """Let another process continue the undo of a file load at once."""
         self._set(number, undoing_worker=None)
 
     def end_undo(self, number: int) -> None:
-        """Mark a load as undone."""
+        """Mark a file load as completely undone."""
         self._set(number, status=UNDONE, undoing_commit=None, undoing_worker=None)
         self._connection.execute(delete(_taken_back).where(_taken_back.c.batch_id == number))
 
@@ -144,7 +150,7 @@ class Batches:
         self._connection.execute(update(_batch).where(_batch.c.id == number).values(**values))
 
     def all(self) -> list[Batch]:
-        """Return every receipt, oldest first."""
+        """Return the receipts of all file loads, oldest first."""
         return [_batch_from_row(row) for row in self._connection.execute(_ALL_BATCHES)]
 
 

@@ -20,7 +20,7 @@ _version = table_of(RecordVersionRow)
 
 
 class SightingKind(StrEnum):
-    """What a sighting asserts: the version is unchanged, or the record gone."""
+    """What a source asserts without content: record unchanged, or record gone."""
 
     SAME = "same"
     GONE = "gone"
@@ -28,11 +28,11 @@ class SightingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """An assertion without content of its own.
+    """A source's assertion that a record is unchanged or gone.
 
     Args:
         record_id: number of the record.
-        kind: whether it restates a version or says that the record is gone.
+        kind: whether the assertion restates a record version or says that the record is gone.
         as_of: when it was true at the source.
         version_id: version that it restates.
         batch_id: load that contained it.
@@ -47,13 +47,16 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, order=True)
 class RecordAssertion:
-    """One assertion that is not undone, ordered by as-of, then receipt.
+    """One thing that a source asserted about a record: content or absence.
+
+    Undone assertions are left out. They are ordered by as-of date, then receipt.
 
     Args:
         as_of: when it was true at the source.
         commit_no: commit number of its receipt.
         version_id: version that it asserts; None if the record is gone.
-        is_held: whether it has no effect yet, because its source is paused or it is an open overlay.
+        is_held: whether it has no effect yet, because its source is paused or it would make the record
+            another child (an overlay) and nobody has answered.
         is_doubted: whether it is an overlay that nobody has answered.
         batch_id: load that contained it; not part of the order.
     """
@@ -67,12 +70,15 @@ class RecordAssertion:
 
     @property
     def sort_key(self) -> tuple[str, int]:
-        """As-of and commit number, by which the latest assertion is found."""
+        """As-of date and commit number, by which the latest assertion is found."""
         return self.as_of, self.commit_no
 
 
 def _is_undone(assertion: FromClause) -> ColumnElement[bool]:
-    """Return the condition that a row's load is undone for that record."""
+    """Return the SQL condition that a row's load was undone.
+
+    An undo proceeds record by record; the row's record must have been reached.
+    """
     is_record_undone = (
         exists()
         .where(
@@ -88,13 +94,13 @@ def _is_undone(assertion: FromClause) -> ColumnElement[bool]:
 
 
 class RecordAssertions:
-    """Repository of sources' assertions about records."""
+    """Repository of what sources asserted about records, and when."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, sightings: Iterable[Sighting], commit_no: int) -> None:
-        """Add sightings, each of another record."""
+        """Add assertions that records are unchanged or gone, one a record."""
         rows = [
             {
                 "record_id": sighting.record_id,
@@ -110,7 +116,7 @@ class RecordAssertions:
             self._connection.execute(insert(_sighting), rows)
 
     def assertions_about(self, record_ids: Collection[int]) -> dict[int, list[RecordAssertion]]:
-        """Return assertions about records, except undone and refused ones.
+        """Return what sources asserted about records, except undone and refused.
 
         During the undo of a load, records that are not undone yet keep their assertions.
         """
@@ -164,7 +170,7 @@ class RecordAssertions:
         return assertions
 
     def records_of_load(self, batch_id: int) -> set[int]:
-        """Return the records that a load contained."""
+        """Return the records that a file load contained."""
         rows = self._connection.execute(
             union(
                 select(_version.c.record_id).where(_version.c.batch_id == batch_id),

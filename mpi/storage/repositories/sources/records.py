@@ -56,9 +56,10 @@ class RecordState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """A stored record with the hash of its active version.
+    """A stored source record with the hash of its active version's content.
 
-    ``overlaid`` tells that it has an overlay version that nobody has answered.
+    ``overlaid`` tells that it has an overlay: a version that would make it another child, which nobody has
+    answered.
     """
 
     id: int
@@ -75,7 +76,7 @@ class StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """One version of a record, as its source stated it."""
+    """One version of a source record's content, as its source stated it."""
 
     id: int
     record_id: int
@@ -88,7 +89,7 @@ class StoredVersion:
 
 @dataclass(frozen=True, slots=True)
 class ActiveVersion:
-    """The active version of a record, with its as-of date and load."""
+    """The content of a record now, with its as-of date and load."""
 
     record_id: int
     source_id: int
@@ -219,7 +220,7 @@ class Records:
         self._connection = connection
 
     def find_by_local_ids(self, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
-        """Return the records of a source by local ID.
+        """Return the records of a source, by given local IDs.
 
         Sealed records are found by former local IDs too. Unknown local IDs are left out.
         """
@@ -237,7 +238,7 @@ class Records:
             prefetch(self._connection, _BY_ANY_LOCAL_ID, {"source": source_id, "local_ids": chunk})
 
     def hashes(self, source_id: int, local_ids: Collection[str]) -> dict[str, str]:
-        """Return the hash of the latest active version, by local ID."""
+        """Return the content hash of a source's active records, by local ID."""
         hashes: dict[str, str] = {}
         for chunk in iter_chunks(local_ids):
             rows = self._connection.execute(_HASHES, {"source": source_id, "local_ids": chunk})
@@ -284,7 +285,7 @@ class Records:
         return {row.state: row.records for row in rows}
 
     def get(self, record_ids: Collection[int]) -> dict[int, StoredRecord]:
-        """Return records by number."""
+        """Return source records by record number."""
         records = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_RECORDS_BY_ID, {"ids": chunk})
@@ -300,19 +301,28 @@ class Records:
         return source_ids
 
     def active_canonical_keys(self) -> dict[int, int]:
-        """Return the canonical key of every active record."""
+        """Return the canonical key of every active record.
+
+        The key is the keyed hash of source and local ID that orders records and breaks ties.
+        """
         statement = select(_record.c.id, _record.c.canonical_key).where(_record.c.state == RecordState.ACTIVE)
         return {row[0]: row[1] for row in fetch_all(self._connection, statement)}
 
     def active_visibility_groups(self) -> dict[int, int]:
-        """Return the visibility group of every active record."""
+        """Return the visibility group of every active record.
+
+        Records are compared only within the groups that may see each other.
+        """
         rows = self._connection.execute(
             select(_record.c.id, _record.c.group_id).where(_record.c.state == RecordState.ACTIVE)
         )
         return {row[0]: row[1] for row in rows}
 
     def canonical_keys(self, record_ids: Collection[int]) -> dict[int, int]:
-        """Return the canonical keys of active records among those given."""
+        """Return the canonical keys of active records among those given.
+
+        The key is the keyed hash of source and local ID that orders records and breaks ties.
+        """
         canonical_keys = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_CANONICAL_KEYS, {"ids": chunk})
@@ -333,7 +343,10 @@ class Records:
         return labels
 
     def iterate_labels(self) -> Iterator[tuple[int, RecordRef]]:
-        """Yield every active record's number and label, in order of labels."""
+        """Yield every active record's number, source code and local ID.
+
+        The order is that of source code and local ID.
+        """
         rows = self._connection.execute(
             select(_record.c.id, _source.c.code, _record.c.local_id)
             .join(_source, _source.c.id == _record.c.source_id)
@@ -343,7 +356,7 @@ class Records:
         return ((row.id, RecordRef(row.code, row.local_id)) for row in rows)
 
     def counts(self) -> dict[tuple[str, str], int]:
-        """Count records by (source code, state)."""
+        """Count all records by (source code, record state)."""
         rows = self._connection.execute(
             select(_source.c.code, _record.c.state, func.count())
             .join(_source, _source.c.id == _record.c.source_id)
@@ -352,7 +365,7 @@ class Records:
         return {(row[0], row[1]): row[2] for row in rows}
 
     def payloads(self, record_ids: Collection[int]) -> dict[int, tuple[int, bytes]]:
-        """Return (source number, payload) of the active version of active records."""
+        """Return the source number and present content of active records."""
         payloads = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_PAYLOADS, {"ids": chunk})
@@ -360,7 +373,7 @@ class Records:
         return payloads
 
     def active_versions(self, record_ids: Collection[int]) -> dict[int, ActiveVersion]:
-        """Return the active versions of active records among those given."""
+        """Return the present content of active records among those given."""
         versions = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_ACTIVE_VERSIONS, {"ids": chunk})
@@ -368,7 +381,7 @@ class Records:
         return versions
 
     def as_of(self, version_ids: Collection[int]) -> dict[int, str]:
-        """Return the as-of date of versions."""
+        """Return the as-of dates of record versions."""
         dates = {}
         for chunk in iter_chunks(version_ids):
             rows = self._connection.execute(
@@ -378,7 +391,7 @@ class Records:
         return dates
 
     def payloads_of_versions(self, version_ids: Collection[int]) -> dict[int, bytes]:
-        """Return the payload of versions."""
+        """Return the serialized content of record versions."""
         payloads = {}
         for chunk in iter_chunks(version_ids):
             rows = self._connection.execute(
@@ -388,7 +401,7 @@ class Records:
         return payloads
 
     def versions(self, record_id: int) -> list[StoredVersion]:
-        """Return every version of a record, oldest as-of first."""
+        """Return every version of a record, oldest as-of date first."""
         rows = self._connection.execute(
             select(_version)
             .where(_version.c.record_id == record_id)
@@ -408,7 +421,7 @@ class Records:
         ]
 
     def find_version(self, record_id: int, as_of: str, content_hash: str) -> int | None:
-        """Return the version with given content and as-of date, or None."""
+        """Return a record's version with given content and as-of date, or None."""
         version_id = self._connection.execute(
             select(func.max(_version.c.id)).where(
                 _version.c.record_id == record_id,
@@ -420,7 +433,9 @@ class Records:
         return None if version_id is None else int(version_id)
 
     def open_overlays(self, record_ids: Collection[int] | None) -> dict[int, set[int]]:
-        """Return overlay versions that nobody has answered, by record.
+        """Return unanswered overlay versions, by record.
+
+        An overlay would make the record another child; it has no effect until a person answers.
 
         Args:
             record_ids: the records; None for all.
@@ -441,7 +456,7 @@ class Records:
             prefetch(self._connection, _OVERLAYS, {"ids": chunk})
 
     def refused_hashes(self, record_ids: Collection[int]) -> dict[int, dict[int, str]]:
-        """Return the hashes of refused versions, by record and version."""
+        """Return content hashes of versions that people refused, by record."""
         hashes: dict[int, dict[int, str]] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
@@ -454,14 +469,17 @@ class Records:
         return hashes
 
     def set_version_state(self, version_ids: Collection[int], state: str) -> None:
-        """Set the state of versions that are not active."""
+        """Set the state of record versions that are not active."""
         self._many(
             update(_version).where(_version.c.id == bindparam("version")).values(state=state),
             [{"version": version} for version in version_ids],
         )
 
     def release_held_versions(self, source_id: int) -> set[int]:
-        """Turn a source's held versions into overlays; return their records."""
+        """Turn a source's held versions into overlays; return their records.
+
+        An overlay is a version that would make its record another child, and waits for a person's answer.
+        """
         record_query = select(_record.c.id).where(_record.c.source_id == source_id)
         is_held = (_version.c.state == "held") & _version.c.record_id.in_(record_query)
         record_ids = {row[0] for row in self._connection.execute(select(_version.c.record_id).where(is_held))}
@@ -469,26 +487,26 @@ class Records:
         return record_ids
 
     def flags(self, record_ids: Collection[int]) -> list[AnyRow]:
-        """Return the flags of records' active versions."""
+        """Return the special-population flags of records' active versions."""
         flags: list[AnyRow] = []
         for chunk in iter_chunks(record_ids):
             flags += self._connection.execute(_FLAGS, {"ids": chunk}).all()
         return flags
 
     def insert(self, rows: list[dict[str, Any]]) -> None:
-        """Add records."""
+        """Add source records."""
         insert_rows(self._connection, _record, rows)
 
     def insert_versions(self, rows: list[dict[str, Any]]) -> None:
-        """Add versions."""
+        """Add versions of source records."""
         insert_rows(self._connection, _version, rows)
 
     def insert_flags(self, rows: list[dict[str, Any]]) -> None:
-        """Add flags of new versions."""
+        """Add special-population flags of new record versions."""
         insert_rows(self._connection, _flag, rows)
 
     def activate(self, rows: list[dict[str, Any]]) -> None:
-        """Set the active version of records.
+        """Make versions of records their active ones.
 
         Args:
             rows: dictionaries of record_id, version_id and as_of.
@@ -502,7 +520,7 @@ class Records:
         )
 
     def rename(self, names: Mapping[int, tuple[str, int]]) -> None:
-        """Set another local ID and canonical key for records."""
+        """Change the local IDs and canonical keys of records."""
         self._many(
             update(_record)
             .where(_record.c.id == bindparam("record"))
@@ -511,7 +529,7 @@ class Records:
         )
 
     def add_alias(self, number: int, source_id: int, local_id: str, record_id: int, commit_no: int) -> None:
-        """Record the former local ID of a re-keyed record."""
+        """Record the former local ID of a record that got another."""
         self._connection.execute(
             delete(_alias).where(_alias.c.source_id == source_id, _alias.c.local_id == local_id)
         )
@@ -527,7 +545,7 @@ class Records:
         )
 
     def local_ids_until(self, record_ids: Collection[int], commit_no: int) -> dict[int, str]:
-        """Return the local IDs that records had until a commit."""
+        """Return the local IDs that records lost by a change at a commit."""
         rows = self._connection.execute(
             select(_alias.c.record_id, _alias.c.local_id).where(
                 _alias.c.record_id.in_(record_ids), _alias.c.to_commit == commit_no
@@ -536,7 +554,7 @@ class Records:
         return {row.record_id: row.local_id for row in rows}
 
     def revive_versions(self, version_ids: Collection[int]) -> None:
-        """Mark versions as active again."""
+        """Mark record versions as active again."""
         self._many(
             update(_version)
             .where(_version.c.id == bindparam("version"))
@@ -545,7 +563,7 @@ class Records:
         )
 
     def clear_versions(self, record_ids: Collection[int]) -> None:
-        """Remove the active version of records."""
+        """Leave records without an active version."""
         self._many(
             update(_record).where(_record.c.id == bindparam("record")).values(version_id=None),
             [{"record": record} for record in record_ids],
@@ -571,11 +589,11 @@ class Records:
             )
 
     def end_versions(self, version_ids: Collection[int], commit_no: int) -> None:
-        """Mark versions as superseded."""
+        """Mark record versions as superseded."""
         self._many(_SUPERSEDE_VERSION, [{"version": version, "ended": commit_no} for version in version_ids])
 
     def update_last_seen(self, as_of_by_record: Mapping[int, str]) -> None:
-        """Set the latest as-of date at which each active version was confirmed."""
+        """Store when each active record was last confirmed by its source."""
         self._many(
             _UPDATE_LAST_SEEN,
             [{"record": record, "seen": as_of} for record, as_of in as_of_by_record.items()],

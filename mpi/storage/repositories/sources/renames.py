@@ -14,11 +14,11 @@ _renamed = table_of(RenamedRow)
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """One record's change of local ID in a re-key.
+    """One record's change of local ID at its source.
 
     Args:
         record_id: number of the record.
-        step_id: step of the re-key.
+        step_id: step that made the change, which can be undone.
         before: local ID before.
         after: local ID after.
     """
@@ -30,19 +30,19 @@ class Rename:
 
 
 class Renames:
-    """Repository of changes of local IDs."""
+    """Repository of records' changes of local ID (re-keys)."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, renames: Iterable[Rename]) -> None:
-        """Add the changes of a re-key."""
+        """Add records' changes of local ID."""
         rows = [asdict(rename) for rename in renames]
         if rows:
             self._connection.execute(insert(_renamed), rows)
 
     def renames_of(self, record_ids: Collection[int]) -> dict[int, list[Rename]]:
-        """Return every re-key of records, oldest first, undone ones included."""
+        """Return every change of records' local IDs, oldest first, undone included."""
         renames: dict[int, list[Rename]] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(

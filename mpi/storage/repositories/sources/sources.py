@@ -22,7 +22,7 @@ _ALL = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A system that contributes records.
+    """A data source: a system that contributes records.
 
     Args:
         id: number of the source.
@@ -31,7 +31,7 @@ class Source:
         agency: code of the agency that owns it.
         kind: kind of the source.
         group_id: visibility group of its records.
-        paused: whether automatic linking is held.
+        paused: whether the source's new records are held and link nothing.
         duplicates_expected: whether one person may have several records.
         asks_consent: whether others' decisions about its records need its owner's consent.
     """
@@ -48,14 +48,14 @@ class Source:
 
 
 class Sources:
-    """Repository of agencies and sources."""
+    """Repository of data sources and of the agencies that own them."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._known: list[Source] | None = None
 
     def all(self) -> list[Source]:
-        """Return every source by code, cached for the transaction."""
+        """Return every data source by code, cached for the transaction."""
         if self._known is None:
             self._known = [
                 Source(
@@ -79,7 +79,7 @@ class Sources:
             prefetch(self._connection, _ALL)
 
     def get_by_code(self, code: str) -> Source:
-        """Return the source of a code.
+        """Return the data source of a code.
 
         Raises:
             NotFoundError: there is none. The message names those that exist.
@@ -92,7 +92,7 @@ class Sources:
         raise NotFoundError(f"unknown source {code!r}: add it with mpi source add (there are: {names})")
 
     def add(self, number: int, agency_number: int, source: Source, commit_no: int) -> None:
-        """Add a source, and its agency if new.
+        """Add a data source, and its agency if new.
 
         Raises:
             ConflictError: the code is taken.
@@ -122,17 +122,17 @@ class Sources:
         )
 
     def set_paused(self, numbers: Collection[int], *, paused: bool) -> None:
-        """Pause or resume the automatic linking of sources."""
+        """Pause or resume automatic linking for data sources."""
         self._connection.execute(update(_source).where(_source.c.id.in_(numbers)).values(paused=paused))
         self._known = None
 
     def set_asks_consent(self, number: int, *, asks_consent: bool) -> None:
-        """Set whether others' decisions about a source's records need consent."""
+        """Set whether decisions about a source's records need its owner's consent."""
         self._connection.execute(
             update(_source).where(_source.c.id == number).values(asks_consent=asks_consent)
         )
         self._known = None
 
     def group_ids(self) -> list[int]:
-        """Return every visibility group in use, ascending."""
+        """Return every visibility group of data sources, ascending."""
         return sorted({source.group_id for source in self.all()})

@@ -14,7 +14,7 @@ _consent = table_of(ConsentRow)
 
 
 class ConsentStatus(StrEnum):
-    """Status of a consent request."""
+    """Status of the request for a source owner's consent."""
 
     ASKED = "asked"
     GIVEN = "given"
@@ -23,10 +23,10 @@ class ConsentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredConsent:
-    """A source owner's consent request about a step, with its answer.
+    """A request for a source owner's consent to a step, with answer.
 
     Args:
-        step_id: number of the step.
+        step_id: number of the steward's step that needs the consent.
         source_id: number of the source.
         status: whether it is asked, given or refused.
         asked_commit: commit number of the request.
@@ -43,13 +43,13 @@ class StoredConsent:
 
 
 class Consents:
-    """Repository of consent requests."""
+    """Repository of requests for source owners' consent to stewards' steps."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add_requests(self, step_id: int, source_ids: Collection[int], commit_no: int) -> None:
-        """Request the consent of source owners to a step."""
+        """Request the consent of source owners to a steward's step."""
         rows = [
             {
                 "step_id": step_id,
@@ -65,7 +65,7 @@ class Consents:
     def record_answers(
         self, step_id: int, source_ids: Collection[int], status: ConsentStatus, commit_no: int, reason: str
     ) -> None:
-        """Store the answers of source owners to a step's request."""
+        """Store source owners' answers to a request for consent."""
         self._connection.execute(
             update(_consent)
             .where(_consent.c.step_id == step_id, _consent.c.source_id.in_(sorted(source_ids)))
@@ -73,7 +73,7 @@ class Consents:
         )
 
     def consents_of_steps(self, step_ids: Collection[int]) -> dict[int, list[StoredConsent]]:
-        """Return the consent requests of steps, by step."""
+        """Return the requests for source owners' consent, by steward's step."""
         consents: dict[int, list[StoredConsent]] = {}
         for chunk in iter_chunks(step_ids):
             rows = self._connection.execute(

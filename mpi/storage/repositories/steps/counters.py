@@ -25,7 +25,7 @@ CONCURRENT_COUNTERS = frozenset(("disclosure", "task_action"))
 
 
 class Counters:
-    """Repository of gapless counters, one row each.
+    """Repository of counters that give database rows consecutive numbers.
 
     Numbers of a rolled-back transaction are used again. An identity column would leave gaps, and a reader
     of the change feed could pass a number not committed yet.
@@ -43,7 +43,7 @@ class Counters:
         self._taken: set[str] = set()
 
     def take(self, name: str, count: int = 1) -> int:
-        """Take ``count`` consecutive numbers and return the first.
+        """Take ``count`` consecutive numbers of a counter and return the first.
 
         Counting starts at 1.
         """
@@ -58,17 +58,17 @@ class Counters:
         return first
 
     def prefetch(self) -> None:
-        """Send the query of the first ``take`` ahead of its use."""
+        """Send the query for the counters ahead of their first use."""
         if self._is_only_writer and self._next is None:
             prefetch(self._connection, _ALL_COUNTERS)
 
     def reserve_up_to(self, name: str, number: int) -> None:
-        """Never use a number, nor any below it, again."""
+        """Make a counter never again give a number up to a limit."""
         next_number = self.take(name, 0)
         self.take(name, max(number + 1 - next_number, 0))
 
     def flush(self) -> None:
-        """Write the counters that numbers were taken from."""
+        """Write to the database the counters that numbers were taken from."""
         if self._next is not None and self._taken:
             names = sorted(self._taken)
             nexts = [self._next[name] for name in names]

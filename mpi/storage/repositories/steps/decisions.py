@@ -30,7 +30,7 @@ _supersedes = table_of(DecisionSupersedesRow)
 
 
 class DecisionStatus(StrEnum):
-    """Status of a decision.
+    """Status of a decision whether records are one person.
 
     ``review`` is a claim that a steward must judge; ``awaiting`` means that consents or approvals are
     outstanding.
@@ -92,10 +92,10 @@ _WAITING_ABOUT_RECORDS = _WITH_STATUS.where(
 
 @dataclass(frozen=True, slots=True)
 class NamedDecision:
-    """A decision in force as the partition reads it, with its records.
+    """A decision in force with its records, as clustering reads it.
 
     Args:
-        decision: the decision, by canonical keys.
+        decision: the decision, with its records given by canonical keys.
         record_ids: every record that it names.
         recheck_on: day of its recheck, ``YYYY-MM-DD``.
         evidence: for UNSURE, match weight in bits seen by its maker, by (lower, higher) record number;
@@ -110,7 +110,7 @@ class NamedDecision:
 
 @dataclass(frozen=True, slots=True)
 class WaitingDecision:
-    """A claim, or a decision that awaits a second approver.
+    """A claim to be judged, or a decision awaiting a second approver.
 
     Args:
         id: number of the decision.
@@ -128,7 +128,7 @@ class WaitingDecision:
 
 @dataclass(frozen=True, slots=True)
 class StoredDecision:
-    """A decision as stored, of any status.
+    """A decision whether records are one person, as stored, of any status.
 
     Args:
         id: number of the decision.
@@ -142,7 +142,7 @@ class StoredDecision:
         recheck_on: day of its recheck.
         evidence: model, and bits and levels of each pair, as its maker saw them.
         step_id: step that made it.
-        origin: kind of that step.
+        origin: kind of the step that made the decision.
         groups: record numbers, by group.
         seen: version of each record that its maker saw; None for a withdrawn record.
         supersedes: decisions that it replaced.
@@ -167,7 +167,7 @@ class StoredDecision:
 
 @dataclass(frozen=True, slots=True)
 class NewDecision:
-    """A decision to be added.
+    """A decision whether records are one person, to be stored.
 
     Args:
         id: number of the decision.
@@ -180,7 +180,7 @@ class NewDecision:
         evidence: evidence as its maker saw it.
         config_id: configuration of the evidence.
         step_id: step that makes it.
-        origin: kind of that step.
+        origin: kind of the step that makes the decision.
         effective_from: day from which it is in force.
         recheck_on: day of its recheck.
         asserting_record: record whose source asserts it.
@@ -203,12 +203,12 @@ class NewDecision:
 
     @property
     def record_ids(self) -> frozenset[int]:
-        """Every record that the decision names."""
+        """Every record that the new decision names."""
         return frozenset(record for group in self.groups for record in group)
 
 
 class Decisions:
-    """Repository of decisions."""
+    """Repository of decisions whether records are one person."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -253,7 +253,7 @@ class Decisions:
         return self.by_ids(numbers)
 
     def latest(self, below: int | None, limit: int) -> list[StoredDecision]:
-        """Return decisions, newest first, optionally below a number."""
+        """Return decisions, newest first; given a number, only those before it."""
         statement = select(_decision.c.id).order_by(_decision.c.id.desc()).limit(limit)
         if below is not None:
             statement = statement.where(_decision.c.id < below)
@@ -262,13 +262,13 @@ class Decisions:
         return [decisions[number] for number in numbers if number in decisions]
 
     def of_step(self, step_id: int) -> list[StoredDecision]:
-        """Return the decisions that a step made."""
+        """Return the decisions that a steward's step made."""
         return list(self._read_decisions(_decision.c.step_id == step_id).values())
 
     def assertions_of_record(
         self, record_id: int, origin: str, *, revoked: bool = False
     ) -> list[StoredDecision]:
-        """Return decisions of one origin that a record's source asserted.
+        """Return decisions that a record's source asserted by steps of one kind.
 
         Args:
             record_id: record with which they were asserted.
@@ -282,7 +282,7 @@ class Decisions:
         ]
 
     def records_by_origin(self, record_ids: Collection[int]) -> dict[str, set[int]]:
-        """Return records with which their source asserted decisions, by origin."""
+        """Return records whose source asserted decisions, by kind of step."""
         records: dict[str, set[int]] = {}
         for chunk in iter_chunks(record_ids):
             for row in self._connection.execute(_ORIGINS_BY_RECORD, {"ids": chunk}):
@@ -290,7 +290,7 @@ class Decisions:
         return records
 
     def records_with_claims(self, source_ids: Collection[int]) -> set[int]:
-        """Return unsealed records of sources with which a claim was made."""
+        """Return sources' unsealed records with which an unjudged claim was made."""
         query = (
             select(_decision.c.asserting_record)
             .join(_record, _record.c.id == _decision.c.asserting_record)
@@ -303,7 +303,7 @@ class Decisions:
         return {row.asserting_record for row in self._connection.execute(query)}
 
     def waiting_about(self, record_ids: Collection[int] | None) -> list[WaitingDecision]:
-        """Return claims and decisions awaiting approval about records.
+        """Return claims and unapproved decisions about records.
 
         Args:
             record_ids: the records; None for all.
@@ -326,7 +326,7 @@ class Decisions:
         ]
 
     def restated_versions(self, numbers: Collection[int]) -> list[tuple[int, int, int]]:
-        """Return members whose source has sent another version since a decision.
+        """Return records that have changed since a decision about them was made.
 
         Returns:
             (decision, version seen, version now), for active records.
@@ -347,7 +347,7 @@ class Decisions:
         return restated
 
     def pending_until(self, day: str) -> list[StoredDecision]:
-        """Return pending decisions whose day has come."""
+        """Return pending decisions that come into force by a day."""
         decisions = self._read_decisions(
             (_decision.c.status == DecisionStatus.PENDING) & (_decision.c.effective_from <= day)
         )
@@ -359,7 +359,7 @@ class Decisions:
         return [row.id for row in self._connection.execute(query)]
 
     def add(self, decision: NewDecision, commit_no: int) -> None:
-        """Add a decision with its members."""
+        """Add a decision with the records that it names."""
         self._connection.execute(
             insert(_decision).values(
                 id=decision.id,
@@ -394,13 +394,13 @@ class Decisions:
     def supersede(
         self, number: int, superseded: Collection[int], commit_no: int, *, binding: bool = True
     ) -> None:
-        """Record that a decision replaces others.
+        """Record that a new decision replaces earlier ones.
 
         Args:
             number: number of the decision.
             superseded: decisions that it replaces.
             commit_no: commit number of the replacement.
-            binding: whether it is in force. Otherwise the others stay in force.
+            binding: whether the new decision is in force. Otherwise the earlier ones stay in force.
         """
         if superseded:
             self._connection.execute(

@@ -12,7 +12,7 @@ _window = table_of(FreezeWindowRow)
 
 @dataclass(frozen=True, slots=True)
 class StoredFreezeWindow:
-    """Days on which decisions about a source's records wait.
+    """A freeze window: days on which decisions about a source's records wait.
 
     Args:
         id: number of the window.
@@ -34,22 +34,25 @@ class StoredFreezeWindow:
 
 
 class FreezeWindows:
-    """Repository of the freeze windows of all sources."""
+    """Repository of freeze windows: days on which decisions must wait."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def all(self) -> list[StoredFreezeWindow]:
-        """Return every window, by first day."""
+        """Return every source's freeze windows, by first day."""
         rows = self._connection.execute(select(_window).order_by(_window.c.begins_on, _window.c.id))
         return [StoredFreezeWindow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 
     def get(self, number: int) -> StoredFreezeWindow | None:
-        """Return a window by number, or None."""
+        """Return a freeze window by number, or None."""
         return next((window for window in self.all() if window.id == number), None)
 
     def current_windows_of(self, source_ids: Collection[int], day: str) -> list[StoredFreezeWindow]:
-        """Return sources' windows that are not over or lifted, by first day."""
+        """Return freeze windows of sources that are not over or lifted.
+
+        They are in the order of their first days.
+        """
         return [
             window
             for window in self.all()
@@ -57,9 +60,9 @@ class FreezeWindows:
         ]
 
     def add(self, window: StoredFreezeWindow) -> None:
-        """Add a window."""
+        """Add a freeze window: days on which decisions about a source wait."""
         self._connection.execute(insert(_window).values(**asdict(window)))
 
     def lift(self, number: int, commit_no: int) -> None:
-        """Lift a window before its end."""
+        """End a freeze window before its last day."""
         self._connection.execute(update(_window).where(_window.c.id == number).values(ended_commit=commit_no))

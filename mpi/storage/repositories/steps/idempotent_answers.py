@@ -12,10 +12,10 @@ _answer = table_of(KeptAnswerRow)
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """The answer to a call with an idempotency key.
+    """The stored answer to an API call that named an idempotency key.
 
     Args:
-        digest: keyed hash of the call.
+        digest: keyed hash of the call, by which another call under the same key is noticed.
         record_ids: records that the answer shows.
         answer: the answer, as JSON.
     """
@@ -26,13 +26,13 @@ class StoredAnswer:
 
 
 class IdempotentAnswers:
-    """Repository of answers by client and idempotency key."""
+    """Repository of API answers, by client and idempotency key."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def get(self, client: str, key: str) -> StoredAnswer | None:
-        """Return the answer for a client's idempotency key, or None."""
+        """Return the stored answer for a client's idempotency key, or None."""
         row = self._connection.execute(
             select(_answer).where(_answer.c.client == client, _answer.c.key == key)
         ).first()
@@ -41,7 +41,7 @@ class IdempotentAnswers:
         return StoredAnswer(row.digest, tuple(orjson.loads(row.record_ids)), row.answer.encode())
 
     def save(self, client: str, key: str, moment: str, answer: StoredAnswer) -> None:
-        """Store an answer."""
+        """Store the answer to an API call under its idempotency key."""
         self._connection.execute(
             insert(_answer).values(
                 client=client,
@@ -54,11 +54,11 @@ class IdempotentAnswers:
         )
 
     def delete_before(self, moment: str) -> None:
-        """Delete answers older than a moment (ISO, UTC)."""
+        """Delete answers stored for idempotent calls before a moment (ISO, UTC)."""
         self._connection.execute(delete(_answer).where(_answer.c.at < moment))
 
     def delete_about_record(self, record_id: int) -> None:
-        """Delete every answer that shows a record."""
+        """Delete every answer, stored for an idempotent call, that shows a record."""
         rows = self._connection.execute(select(_answer.c.client, _answer.c.key, _answer.c.record_ids))
         for row in rows.all():
             if record_id in orjson.loads(row.record_ids):

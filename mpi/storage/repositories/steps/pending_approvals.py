@@ -14,11 +14,11 @@ _pending_approval = table_of(AwaitedRow)
 
 @dataclass(frozen=True, slots=True)
 class PendingApproval:
-    """A decision whose making or revocation awaits approval.
+    """A decision whose making or revocation awaits approval or consent.
 
     Args:
         decision_id: number of the decision.
-        step_id: step that waits.
+        step_id: steward's step that waits.
         second: whether a second approver is awaited.
     """
 
@@ -28,13 +28,13 @@ class PendingApproval:
 
 
 class PendingApprovals:
-    """Repository of decisions that await approval."""
+    """Repository of decisions that await approval or an owner's consent."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, step_id: int, decision_ids: Collection[int], *, second: bool) -> None:
-        """Record that decisions await approval with their step."""
+        """Record that decisions await approval, together with their step."""
         rows = [
             {"decision_id": decision_id, "step_id": step_id, "second": second}
             for decision_id in sorted(decision_ids)
@@ -62,7 +62,7 @@ class PendingApprovals:
         return approvals
 
     def all_of_step(self, step_id: int) -> list[PendingApproval]:
-        """Return the decisions of a step that await approval."""
+        """Return the decisions of a steward's step that await approval."""
         rows = self._connection.execute(
             select(_pending_approval)
             .where(_pending_approval.c.step_id == step_id)
@@ -71,17 +71,17 @@ class PendingApprovals:
         return [PendingApproval(row.decision_id, row.step_id, row.second) for row in rows]
 
     def mark_approved(self, step_id: int) -> None:
-        """Record that no second approver is awaited for a step."""
+        """Record that a steward's step no longer awaits a second approver."""
         self._connection.execute(
             update(_pending_approval).where(_pending_approval.c.step_id == step_id).values(second=False)
         )
 
     def delete_step(self, step_id: int) -> None:
-        """Record that a step awaits nobody any more."""
+        """Record that a steward's step awaits no approval any more."""
         self._connection.execute(delete(_pending_approval).where(_pending_approval.c.step_id == step_id))
 
     def delete_decisions(self, decision_ids: Collection[int]) -> None:
-        """Record that decisions await nobody any more."""
+        """Record that decisions await no approval any more."""
         for chunk in iter_chunks(decision_ids):
             self._connection.execute(
                 delete(_pending_approval).where(is_in(_pending_approval.c.decision_id, chunk))

@@ -19,7 +19,7 @@ _note = table_of(NoteRow)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An act of a person that can be undone.
+    """An undoable act of a person, such as a decision or merge.
 
     Args:
         id: number of the step.
@@ -27,7 +27,7 @@ class Step:
         commit_no: commit number of the act.
         undone_commit: commit number of its undo.
         reason: reason code of its maker.
-        detail: numbers of the records and persons concerned.
+        detail: numbers of the records and persons that the act concerns.
     """
 
     id: int
@@ -39,13 +39,13 @@ class Step:
 
 
 class Steps:
-    """Repository of steps, their notes and approvals."""
+    """Repository of undoable acts (steps), with their notes and approvals."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, step: Step) -> None:
-        """Add a step."""
+        """Add a step: an undoable act of a person."""
         self._connection.execute(
             insert(_step).values(
                 id=step.id,
@@ -58,14 +58,14 @@ class Steps:
         )
 
     def get(self, number: int) -> Step | None:
-        """Return a step by number, or None."""
+        """Return an undoable act (step) by number, or None."""
         if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_step).where(_step.c.id == number)).first()
         return None if row is None else _step_from_row(row)
 
     def steps_in_commits(self, commits: Collection[int]) -> list[Step]:
-        """Return the steps that were done or undone in given commits."""
+        """Return undoable acts (steps) done or undone in given commits."""
         steps: dict[int, Step] = {}
         for chunk in iter_chunks(commits):
             rows = self._connection.execute(
@@ -75,12 +75,12 @@ class Steps:
         return [steps[number] for number in sorted(steps)]
 
     def latest(self, limit: int) -> list[Step]:
-        """Return up to ``limit`` steps, newest first."""
+        """Return up to ``limit`` undoable acts (steps), newest first."""
         rows = self._connection.execute(select(_step).order_by(_step.c.id.desc()).limit(limit))
         return [_step_from_row(row) for row in rows]
 
     def set_detail(self, number: int, detail: dict[str, Any]) -> None:
-        """Replace the details of a step."""
+        """Replace the stored details of a step (an undoable act)."""
         self._connection.execute(
             update(_step).where(_step.c.id == number).values(detail=orjson.dumps(detail).decode())
         )
@@ -97,17 +97,17 @@ class Steps:
         )
 
     def mark_undone(self, number: int, commit_no: int) -> None:
-        """Record that a step was undone."""
+        """Record that a step, an act of a person, was undone."""
         self._connection.execute(update(_step).where(_step.c.id == number).values(undone_commit=commit_no))
 
     def add_note(self, number: int, decision_id: int, commit_no: int, body: str) -> None:
-        """Add free text to a decision, which can be expunged alone."""
+        """Add a free-text note to a decision; it can be expunged alone."""
         self._connection.execute(
             insert(_note).values(id=number, decision_id=decision_id, commit_no=commit_no, body=body)
         )
 
     def steps_in_force_after(self, kind: str, step_id: int) -> list[Step]:
-        """Return steps of a kind, not undone, after a given step."""
+        """Return later steps (undoable acts) of a kind that are not undone."""
         conditions = (_step.c.kind == kind, _step.c.id > step_id, _step.c.undone_commit.is_(None))
         rows = self._connection.execute(select(_step).where(*conditions).order_by(_step.c.id))
         return [_step_from_row(row) for row in rows]
@@ -121,7 +121,7 @@ class Steps:
         self._connection.execute(delete(_note).where(_note.c.decision_id.in_(about)))
 
     def notes(self, decision_ids: Collection[int]) -> dict[int, list[str]]:
-        """Return the notes of decisions, by decision."""
+        """Return the free-text notes of decisions, by decision."""
         notes: dict[int, list[str]] = {}
         for chunk in iter_chunks(decision_ids):
             rows = self._connection.execute(
