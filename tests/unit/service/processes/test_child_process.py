@@ -81,7 +81,7 @@ def test_unexpected_error_reports_its_place_but_not_its_text():
     report = f"{error.value} {describe_origin(error.value)}"
     assert SECRET not in report
     assert "there ValueError at _run_child:" in report
-    assert "> fails:" in report
+    assert "> raise_value_error:" in report
 
 
 def test_result_that_cannot_be_sent_is_an_error_and_no_endless_wait():
