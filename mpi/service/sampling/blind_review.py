@@ -49,7 +49,7 @@ _SHARE_SCALE = 2**63
 
 @dataclass(frozen=True, slots=True)
 class BlindRecord:
-    """One record of a pair in blind review.
+    """One record of a pair in blind review, without its match weight.
 
     Args:
         label: its source and local ID.
@@ -64,7 +64,7 @@ class BlindRecord:
 
 @dataclass(frozen=True, slots=True)
 class BlindView:
-    """A pair to judge in blind review.
+    """Pair of records to judge in blind review.
 
     Args:
         id: its number, which reveals nothing.
@@ -97,7 +97,7 @@ class BlindResult:
 
 
 def get_next_blind_pair(index: Index, viewer: Viewer) -> BlindView | None:
-    """Return the next pair for the viewer to judge, if any.
+    """Return the next record pair for the viewer to judge blind, if any.
 
     Args:
         index: the open index.
@@ -124,7 +124,7 @@ def get_next_blind_pair(index: Index, viewer: Viewer) -> BlindView | None:
 
 
 def answer_blind_pair(index: Index, viewer: Viewer, pair_id: int, verdict: str) -> BlindResult:
-    """Store a blind verdict and return the pair's weight and published state.
+    """Store a blind verdict; return the pair's weight and whether it was linked.
 
     Args:
         index: the open index.
@@ -232,7 +232,7 @@ def sample_second_review(
 
 
 def find_unchanged_pairs(unit: ReadUnit, pairs: Collection[BlindPair]) -> set[int]:
-    """Return the pairs whose records are active and unchanged since the draw."""
+    """Return sampled pairs whose records are active and unchanged since the draw."""
     records = unit.records.get({end for pair in pairs for end in (pair.lo, pair.hi)})
     return {
         pair.id
@@ -245,13 +245,13 @@ def find_unchanged_pairs(unit: ReadUnit, pairs: Collection[BlindPair]) -> set[in
 
 
 def _is_hidden(unit: ReadUnit, pair: BlindPair) -> bool:
-    """Return whether the viewer may not see both records of a pair."""
+    """Return whether the viewer may not see both records of a sampled pair."""
     ends = {pair.lo, pair.hi}
     return visible_labels(unit, ends).keys() != ends
 
 
 def _select_answerable(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[BlindPair]:
-    """Select the pairs whose records are visible and unchanged."""
+    """Select the blind-review pairs whose records are visible and unchanged."""
     labels = visible_labels(unit, {end for pair in pairs for end in (pair.lo, pair.hi)})
     visible = [pair for pair in pairs if pair.lo in labels and pair.hi in labels]
     unchanged_ids = find_unchanged_pairs(unit, visible)
@@ -259,7 +259,7 @@ def _select_answerable(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[Blind
 
 
 def _load_blind_records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[BlindRecord, BlindRecord]:
-    """Load a pair's two records, in an order that reveals nothing."""
+    """Load a blind-review pair's two records, in an order that reveals nothing."""
     ends = (pair.lo, pair.hi)
     labels, payloads = visible_labels(unit, ends), unit.records.payloads(ends)
     hidden_fields = HIDDEN_FIELDS | WITHHELD_FIELDS if has_confidential_address(unit, ends) else HIDDEN_FIELDS
@@ -283,7 +283,7 @@ def _build_blind_record(
 
 
 def _add_claim_if_contradicted(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str) -> int | None:
-    """Add a claim if a verdict contradicts index or first steward."""
+    """Report a blind verdict for review if it contradicts index or first steward."""
     if verdict == UNSURE:
         return None
     if pair.first_by is not None:
@@ -299,7 +299,7 @@ def _add_claim_if_contradicted(unit: WriteUnit, index: Index, pair: BlindPair, v
 
 
 def _add_claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, reason: str) -> int:
-    """Store a blind verdict as a claim and return its number."""
+    """Store a blind verdict as a claim for review and return its number."""
     kind = DecisionKind.SAME if verdict == SAME else DecisionKind.DIFFERENT
     groups = ((pair.lo, pair.hi),) if kind is DecisionKind.SAME else ((pair.lo,), (pair.hi,))
     step_id = add_step(unit, "report", reason, {"groups": groups})
@@ -314,7 +314,7 @@ def _add_claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, rea
 
 
 def _escalate(unit: WriteUnit, claim_id: int, pair: BlindPair) -> None:
-    """Assign the question about a claim to the approvers.
+    """Assign the clerical-review question about a claim to the approvers.
 
     The claim is a disagreement between two stewards.
     """

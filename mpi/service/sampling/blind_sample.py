@@ -46,7 +46,7 @@ Pair = tuple[int, int]
 
 
 class Stratum(StrEnum):
-    """Range of match weight and published state from which pairs are drawn."""
+    """Sampling stratum of record pairs, by match weight and whether linked."""
 
     LINKED_STRONG = "linked-strong"
     """Linked pairs far above the link threshold."""
@@ -73,12 +73,12 @@ _SAMPLED_STRATA = (*LINKED, *NOT_LINKED)
 
 @dataclass(frozen=True, slots=True)
 class StratumSample:
-    """Size and sample of one stratum.
+    """Size and number of drawn pairs of one sampling stratum.
 
     Args:
         stratum: its name.
         pairs: number of pairs in it, counted or estimated.
-        seen: number of pairs counted for that.
+        seen: number of pairs actually counted; ``pairs`` is extrapolated from it.
         drawn: number of pairs to judge.
     """
 
@@ -90,12 +90,12 @@ class StratumSample:
 
 @dataclass(frozen=True, slots=True)
 class BlindSample:
-    """Blind sample of one month.
+    """Sample of record pairs drawn for blind review in one month.
 
     Args:
         month: ``YYYY-MM``.
         new: whether this call drew it.
-        strata: the strata with pairs.
+        strata: the sampling strata with pairs.
     """
 
     month: str
@@ -105,9 +105,10 @@ class BlindSample:
 
 @dataclass(slots=True)
 class _StratumPairs:
-    """Pairs with weights in bits, and searched fractions, by stratum.
+    """Record pairs with match weights, by stratum, before the sample is drawn.
 
-    The weight is None where it is still to be computed.
+    A weight in bits is None where it is still to be computed. Each stratum also has the fraction of the index
+    that was searched for its pairs.
     """
 
     pairs: dict[Stratum, dict[Pair, float | None]] = field(
@@ -119,7 +120,7 @@ class _StratumPairs:
 def draw_blind_sample(
     index: Index, viewer: Viewer, month: str | None = None, size: int = MONTHLY_PAIRS
 ) -> BlindSample:
-    """Draw a month's blind sample, or return the one already drawn.
+    """Draw a month's record pairs for blind review, or return those drawn.
 
     Args:
         index: the open index.
@@ -160,7 +161,7 @@ def draw_blind_sample(
 
 
 def _build_sample(month: str, pairs: Iterable[BlindPair], *, is_new: bool) -> BlindSample:
-    """Summarize drawn pairs by stratum."""
+    """Summarize the record pairs drawn for blind review by stratum."""
     by_stratum: dict[str, list[BlindPair]] = {}
     for pair in pairs:
         by_stratum.setdefault(pair.stratum, []).append(pair)
@@ -175,7 +176,7 @@ def _build_sample(month: str, pairs: Iterable[BlindPair], *, is_new: bool) -> Bl
 
 
 def _collect_pairs(unit: ReadUnit, index: Index, seed: int) -> _StratumPairs:
-    """Collect, by stratum, the pairs whose lower record was drawn."""
+    """Collect by stratum the pairs whose lower-numbered record was drawn."""
     highest_number = unit.blind_pairs.max_record_id()
     records = draw_numbers(seed, highest_number, index.tuning.review.sampled_records)
     searched_positions = draw_numbers(seed, len(records), MAX_SEARCHED_RECORDS)
@@ -213,7 +214,7 @@ def _collect_pairs(unit: ReadUnit, index: Index, seed: int) -> _StratumPairs:
 
 
 def _classify_linked(bits: float | None, thresholds: Thresholds) -> Stratum:
-    """Return the stratum of a linked pair."""
+    """Return the sampling stratum of a linked pair of records."""
     if bits is None or bits < thresholds.link:
         return Stratum.LINKED_CHAIN
     return Stratum.LINKED_STRONG if bits >= thresholds.link + STRONG_BITS else Stratum.LINKED_NEAR
@@ -222,7 +223,7 @@ def _classify_linked(bits: float | None, thresholds: Thresholds) -> Stratum:
 def _classify_unlinked(
     edges: Edges, candidate_weights: Edges, thresholds: Thresholds
 ) -> Iterable[tuple[Stratum, Pair, float]]:
-    """Yield stored and newly scored pairs with their unlinked stratum."""
+    """Yield unlinked candidate pairs with their sampling stratum."""
     review_middle = (thresholds.link + thresholds.review) / 2
     for pair, bits in edges.items():
         if bits >= thresholds.link:
@@ -235,7 +236,7 @@ def _classify_unlinked(
 
 
 def _score_candidates(unit: ReadUnit, index: Index, config_id: int, records: Collection[int]) -> Edges:
-    """Score candidate pairs in which the given records have the lower number."""
+    """Score candidate pairs in which given records have the lower number."""
     own_features = load_features(unit, config_id, records)
     blocking = index.blocking_of(unit, config_id)
     own_keys = {
@@ -265,7 +266,7 @@ def _score_candidates(unit: ReadUnit, index: Index, config_id: int, records: Col
 
 
 class _DecidedPairs:
-    """Pairs of records that decisions in force join or separate."""
+    """Record pairs that decisions in force join or separate."""
 
     def __init__(self, unit: ReadUnit, record_ids: Collection[int]) -> None:
         decision_ids = {
@@ -303,7 +304,10 @@ class _DecidedPairs:
 def _draw_pairs(
     unit: ReadUnit, index: Index, stratum_pairs: _StratumPairs, seed: int, size: int
 ) -> list[BlindPair]:
-    """Draw the pairs to judge, in random order, without number and month."""
+    """Draw the record pairs for blind review, in random order.
+
+    Their number and month are still to be set.
+    """
     random = Random(seed)  # noqa: S311 - the seed is made with the index's secret
     counts = allocate_sample(size, [len(stratum_pairs.pairs[stratum]) for stratum in _SAMPLED_STRATA])
     drawn: list[tuple[Stratum, Pair]] = []
@@ -343,7 +347,7 @@ def _draw_pairs(
 def _load_weights(
     unit: ReadUnit, index: Index, stratum_pairs: _StratumPairs, drawn: Iterable[tuple[Stratum, Pair]]
 ) -> Mapping[Pair, float]:
-    """Return the match weights of drawn pairs, scoring those without one."""
+    """Return match weights of drawn record pairs, scoring those without one."""
     weights: dict[Pair, float] = {}
     unscored_pairs: list[Pair] = []
     for stratum, pair in drawn:

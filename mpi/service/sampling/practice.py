@@ -30,7 +30,7 @@ _FILE = "practice_pairs.json"
 
 @dataclass(frozen=True, slots=True)
 class PracticeRecord:
-    """A simulated record: the kind of its source system, and its values."""
+    """Simulated record of a practice pair: its source system's kind, and its values."""
 
     source: str
     values: Mapping[str, object]
@@ -38,7 +38,7 @@ class PracticeRecord:
 
 @dataclass(frozen=True, slots=True)
 class PracticePair:
-    """A simulated pair with known truth.
+    """Simulated pair of records with known truth, for stewards to practice on.
 
     Args:
         id: its number, which reveals nothing.
@@ -57,7 +57,7 @@ class PracticePair:
 
 @dataclass(frozen=True, slots=True)
 class KindScore:
-    """A person's right and total answers for one kind of pair."""
+    """Steward's right and total answers for one kind of practice pair."""
 
     kind: str
     right: int
@@ -66,7 +66,7 @@ class KindScore:
 
 @dataclass(frozen=True, slots=True)
 class PracticeProgress:
-    """A person's progress in practice.
+    """Steward's progress in judging simulated record pairs.
 
     Args:
         answered: number of pairs answered.
@@ -75,7 +75,7 @@ class PracticeProgress:
         wanted: answers required before live work opens.
         agreement: share of right answers that opens live work.
         kinds: scores by kind of pair, over all answers.
-        open: whether these answers open live work.
+        open: whether these answers permit live work.
         required: whether live work requires practice at all.
     """
 
@@ -91,7 +91,7 @@ class PracticeProgress:
 
 @dataclass(frozen=True, slots=True)
 class PracticeView:
-    """A practice pair to judge, without its kind and truth."""
+    """Simulated record pair to judge, without its kind and truth."""
 
     id: int
     records: tuple[PracticeRecord, PracticeRecord]
@@ -100,7 +100,7 @@ class PracticeView:
 
 @dataclass(frozen=True, slots=True)
 class PracticeResult:
-    """What a person is shown after answering a practice pair.
+    """What a steward is shown after judging a simulated record pair.
 
     Args:
         right: whether the answer is the truth. Every pair can be decided from what is shown, so ``unsure`` is
@@ -109,7 +109,7 @@ class PracticeResult:
         kind: what makes the pair hard.
         why: the truth and its evidence, in words.
         match_weight: the model's weight of the pair, in bits.
-        parts: that weight by comparison.
+        parts: the contribution of each comparison to that weight.
         standing: the person's progress now.
     """
 
@@ -123,7 +123,7 @@ class PracticeResult:
 
 
 def get_next_practice_pair(index: Index, viewer: Viewer) -> PracticeView:
-    """Return the next practice pair, of every kind in turn.
+    """Return the steward's next simulated record pair, of every kind in turn.
 
     Once all pairs are answered, the one answered longest ago comes first.
 
@@ -144,7 +144,7 @@ def get_next_practice_pair(index: Index, viewer: Viewer) -> PracticeView:
 
 
 def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) -> PracticeResult:
-    """Store an answer to a practice pair and return the truth.
+    """Store a steward's answer to a simulated record pair and return the truth.
 
     Args:
         index: the open index.
@@ -185,9 +185,9 @@ def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) 
 
 
 def may_work_live(index: Index, viewer: Viewer) -> bool:
-    """Return whether the viewer may claim live questions.
+    """Return whether the viewer may claim clerical-review questions.
 
-    Only a steward who has to practice first may not.
+    Only a steward who has to practice on simulated pairs first may not.
     """
     if not index.settings.quality_rules.practice_required:
         return True
@@ -202,13 +202,13 @@ def may_work_live(index: Index, viewer: Viewer) -> bool:
 
 @cache
 def load_practice_pairs() -> Mapping[int, PracticePair]:
-    """Load every practice pair once, by number."""
+    """Load every simulated practice pair, by number; later calls use the cache."""
     content = orjson.loads(files("mpi.service.sampling").joinpath(_FILE).read_bytes())
     return {pair["id"]: _build_pair(pair) for pair in content["pairs"]}
 
 
 def _build_pair(pair: Mapping[str, Any]) -> PracticePair:
-    """Build a practice pair from its JSON object."""
+    """Build a simulated practice pair from its JSON object."""
     first_record, second_record = (
         PracticeRecord(record["source"], record["values"]) for record in pair["records"]
     )
@@ -222,7 +222,7 @@ def _build_pair(pair: Mapping[str, Any]) -> PracticePair:
 
 
 def _order_pairs(index: Index, actor: str) -> list[PracticePair]:
-    """Return all pairs in the person's own order, in which kinds alternate."""
+    """Return all practice pairs in a steward's own order, in which kinds alternate."""
     keyed_order = {
         item: index.keyed_hash.to_int64("practice", f"{actor}|{item}") for item in load_practice_pairs()
     }
@@ -238,7 +238,7 @@ def _order_pairs(index: Index, actor: str) -> list[PracticePair]:
 
 
 def _measure_progress(answers: Sequence[PracticeAnswer], rules: QualityRules) -> PracticeProgress:
-    """Compute a person's progress from the answers, latest first."""
+    """Compute a steward's practice progress from the answers, latest first."""
     latest_answers = answers[: rules.practice_last]
     right_count = sum(answer.right for answer in latest_answers)
     by_kind: dict[str, list[bool]] = {pair.kind: [] for pair in load_practice_pairs().values()}
@@ -262,7 +262,7 @@ def _measure_progress(answers: Sequence[PracticeAnswer], rules: QualityRules) ->
 
 
 def _explain_pair(unit: ReadUnit, index: Index, pair: PracticePair) -> tuple[WeightContribution, ...]:
-    """Return the model's weight contributions for a practice pair."""
+    """Return each comparison's contribution to a practice pair's match weight."""
     shared_values = index.shared_values(unit)
     first_record, second_record = (
         index.features_of(

@@ -30,7 +30,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """Labeled pair: two records, and whether a person judged them one child.
+    """Labeled pair of records: whether a person judged them one child.
 
     Args:
         left_source: source of the first record.
@@ -53,7 +53,7 @@ class LabelRow:
 
 @dataclass(frozen=True, slots=True)
 class _PairLabel:
-    """Kind, day and reason of a pair's label."""
+    """Training label of a record pair: its kind, day and reason."""
 
     label: DecisionKind
     day: str
@@ -61,7 +61,7 @@ class _PairLabel:
 
 
 def export_labels(index: Index, viewer: Viewer, *, with_blind: bool = False) -> tuple[LabelRow, ...]:
-    """Export the pairs that stewards decided, each with its latest label.
+    """Export the record pairs that stewards decided, each with its latest label.
 
     Left out are pairs with hidden records, and pairs with contradicting blind verdicts. A decision takes
     precedence over blind verdicts.
@@ -124,7 +124,7 @@ def _iterate_steward_decisions(unit: ReadUnit) -> Iterator[tuple[StoredDecision,
 
 
 def _list_pairs(decision: StoredDecision) -> Iterator[Pair]:
-    """Yield the pairs of records that a decision labels, lower number first."""
+    """Yield the record pairs that a decision labels, lower number first."""
     if decision.kind is DecisionKind.SAME:
         pairs = (pair for group in decision.groups for pair in combinations(group, 2))
     else:
@@ -137,7 +137,7 @@ def _list_pairs(decision: StoredDecision) -> Iterator[Pair]:
 
 
 def _load_blind_labels(unit: ReadUnit) -> dict[Pair, _PairLabel]:
-    """Load labels from blind verdicts, without pairs on which judges disagree."""
+    """Load pair labels from blind verdicts, without pairs on which judges disagree."""
     labels_by_pair: dict[Pair, _PairLabel] = {}
     disputed: set[Pair] = set()
     for pair, answer in unit.blind_pairs.all_with_answers():

@@ -44,12 +44,12 @@ AWAITING, APPROVED, CHOICE = "awaiting", "approved", "choice"
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """A steward's step before its decisions are stored.
+    """Steward's step, such as a merge, before its decisions are stored.
 
     Args:
         kind: ``decision``, ``merge``, ``split``, ``move`` or ``correction``.
         reason: reason code of the maker.
-        drafts: decisions of the step.
+        drafts: decisions of the step, not yet stored.
         detail: numbers of the records or persons of the step, stored with it.
         choice: the maker's preferences about enterprise IDs.
         etag: ETag of the persons as the maker read them.
@@ -66,7 +66,7 @@ class PlannedStep:
 def apply_step(
     unit: WriteUnit, index: Index, step: PlannedStep, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Apply a step; return its effect and the records it shows.
+    """Apply a steward's step; return its effect and the records it shows.
 
     The preview of a step that would wait shows its effect once it is approved, or its day has come.
 
@@ -130,7 +130,10 @@ def apply_step(
 def _check_freeze_windows(
     unit: ReadUnit, drafts: Sequence[DecisionDraft], record_ids: Collection[int]
 ) -> tuple[Mapping[str, Any], str | None]:
-    """Return a step's freeze details, and the day they end."""
+    """Return which frozen sources delay a steward's step, and until when.
+
+    The day is None if no window delays the step.
+    """
     today = clock.today()
     # A freeze window protects memberships, which a correction never changes.
     heeds_windows = unit.freezes.all() and any(draft.origin != CORRECTION for draft in drafts)
@@ -144,7 +147,7 @@ def _check_freeze_windows(
 
 
 def needs_second_approver(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> bool:
-    """Return whether a step about records needs a second approver."""
+    """Return whether a steward's step about records needs a second approver."""
     match index.settings.second_approver:
         case SecondApprover.NEVER:
             return False
@@ -162,12 +165,12 @@ def needs_second_approver(unit: ReadUnit, index: Index, record_ids: Collection[i
 
 
 def build_waiting_detail(maker: Maker, *, needs_second: bool) -> dict[str, Any]:
-    """Return the approval and maker members of a waiting step's detail."""
+    """Return what to store with a waiting step: its maker and needed approval."""
     return {**({AWAITING: True} if needs_second else {}), MAKER: maker.to_detail()}
 
 
 def choice_to_detail(id_choice: IdChoice) -> dict[str, Any]:
-    """Return preferences about enterprise IDs as stored in a step's detail."""
+    """Convert a steward's preferences about enterprise IDs for storage with the step."""
     return {
         "survivors": sorted(id_choice.survivors),
         "keeps": [[person, sorted(records)] for person, records in sorted(id_choice.kept_records.items())],
@@ -175,7 +178,7 @@ def choice_to_detail(id_choice: IdChoice) -> dict[str, Any]:
 
 
 def choice_from_detail(detail: Mapping[str, Any]) -> IdChoice:
-    """Return the preferences about enterprise IDs stored in a step's detail."""
+    """Return the preferences about enterprise IDs stored with a steward's step."""
     stored = detail.get(CHOICE, {})
     kept_records = {person: frozenset(records) for person, records in stored.get("keeps", ())}
     return IdChoice(frozenset(stored.get("survivors", ())), kept_records)

@@ -40,7 +40,7 @@ UNDO = "undo"
 
 
 def approve(index: Index, viewer: Viewer, step_id: int, *, preview: bool = False) -> StepEffect:
-    """Approve a waiting step as the second approver.
+    """Approve a steward's waiting step as the second approver.
 
     Args:
         index: the open index.
@@ -67,7 +67,7 @@ def approve(index: Index, viewer: Viewer, step_id: int, *, preview: bool = False
 def approve_step(
     unit: WriteUnit, index: Index, step_id: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Approve a step, and apply it unless a consent is missing.
+    """Approve a steward's step, and apply it unless an owner's consent is missing.
 
     Returns:
         The effect and the records that it shows.
@@ -103,7 +103,7 @@ def approve_step(
 def apply_if_approved(
     unit: WriteUnit, index: Index, step: Step, decisions: Sequence[StoredDecision], *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Apply a step once every approval and consent is given.
+    """Apply a steward's step once every approval and consent is given.
 
     A preview shows the effect that the step will have then.
 
@@ -156,7 +156,7 @@ def apply_if_approved(
 
 
 def _set_binding_day(unit: WriteUnit, step: Step, waiting_decisions: Sequence[StoredDecision]) -> str:
-    """Return the day an approved step binds; store freeze delays."""
+    """Return the day from which an approved step binds; store freeze delays."""
     today = clock.today()
     # Decisions made in a freeze window carry its end day, although it may be lifted by now.
     wanted_day = (
@@ -181,7 +181,7 @@ def _set_binding_day(unit: WriteUnit, step: Step, waiting_decisions: Sequence[St
 
 
 def load_step_decisions(unit: ReadUnit, step: Step | None) -> list[StoredDecision]:
-    """Load the decisions that a step makes, or revokes."""
+    """Load the decisions that a steward's step makes, or that an undo revokes."""
     if step is None:
         return []
     revoked_ids = step.detail.get("decisions", ()) if step.kind == UNDO else ()

@@ -98,7 +98,7 @@ def correct_value(
 
 
 def _build_fields(attribute: str, value: object) -> dict[str, object]:
-    """Return an attribute's value as fields of a canonical record."""
+    """Return a corrected attribute's value as fields of a canonical record."""
     if attribute not in SINGLE_VALUE_ATTRIBUTES:
         raise InputError(f"attribute: give one of {', '.join(SINGLE_VALUE_ATTRIBUTES)}")
     parts = _COMPOSITE_ATTRIBUTES.get(attribute)
@@ -110,7 +110,7 @@ def _build_fields(attribute: str, value: object) -> dict[str, object]:
 
 
 def _ensure_steward_source(unit: WriteUnit) -> Source:
-    """Return the steward source, creating it where there is none."""
+    """Return the source that holds stewards' corrections, creating it if missing."""
     existing = find_steward_source(unit)
     if existing is not None:
         return existing
@@ -156,7 +156,7 @@ def _find_corrected_record(unit: WriteUnit, golden_record: BuiltGoldenRecord, at
 def _add_correction_record(
     unit: WriteUnit, index: Index, source: Source, attribute: str, fields: Mapping[str, object]
 ) -> int:
-    """Store a correction as a steward-source record; return its number."""
+    """Store a correction as a record of the stewards' source; return its number."""
     record_id = unit.counters.take("record")
     local_id = f"correction-{record_id}"
     received = validate_record({"local_id": local_id, **fields}, index.keyed_hash, clock.now())

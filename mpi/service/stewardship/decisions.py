@@ -47,11 +47,11 @@ FIELDS = ("source", "local_id", "match_weight", "levels", "reason", "note")
 
 @dataclass(frozen=True, slots=True)
 class DecisionRequest:
-    """A decision as a steward submits it.
+    """Steward's decision as submitted: whether records describe one person.
 
     Args:
         kind: SAME, DIFFERENT or UNSURE.
-        groups: records by label: one group; two or more for DIFFERENT.
+        groups: groups of records by label: one group; two or more for DIFFERENT.
         reason: reason code.
         effective_from: day from which the decision binds, ``YYYY-MM-DD``; None for at once.
         recheck_on: day from which the decision is to be reviewed again.
@@ -70,7 +70,7 @@ class DecisionRequest:
 
 @dataclass(frozen=True, slots=True)
 class DecisionView:
-    """A decision as a viewer may see it.
+    """Decision on records' identity as a viewer may see it.
 
     Args:
         id: its number.
@@ -119,7 +119,7 @@ class DecisionView:
 
 
 def decide(index: Index, viewer: Viewer, request: DecisionRequest, *, preview: bool = False) -> StepEffect:
-    """Make a decision, or preview its effect.
+    """Decide whether records describe one person, or preview the effect.
 
     Args:
         index: the open index.
@@ -204,7 +204,7 @@ def report_link(index: Index, viewer: Viewer, request: DecisionRequest) -> int:
 
 
 def get_decision(index: Index, viewer: Viewer, decision_id: int) -> DecisionView:
-    """Return one decision, with the evidence as its maker saw it.
+    """Return one decision on records' identity, with its maker's evidence.
 
     Raises:
         NotFoundError: the viewer can see no such decision.
@@ -222,7 +222,7 @@ def get_decision(index: Index, viewer: Viewer, decision_id: int) -> DecisionView
 def list_decisions(
     index: Index, viewer: Viewer, before: int | None = None, limit: int = 100
 ) -> list[DecisionView]:
-    """List decisions, newest first.
+    """List decisions on records' identity, newest first.
 
     Args:
         index: the open index.
@@ -308,14 +308,14 @@ def build_decision_views(unit: ReadUnit, decisions: Sequence[StoredDecision]) ->
 
 
 def _list_shown_records(unit: ReadUnit, listed: Sequence[DecisionView]) -> set[int]:
-    """Return the numbers of the records that decision views name."""
+    """Return the numbers of the records that views of decisions name."""
     return find_shown_record_numbers(
         unit, (label for view in listed for group in view.groups for label in group)
     )
 
 
 def require_well_formed(kind: DecisionKind, groups: RecordGroups) -> RecordGroups:
-    """Return the groups of a decision if they fit its kind.
+    """Return a decision's record groups; refuse groups that do not fit its kind.
 
     Raises:
         InputError: too few or too many records or groups, or a record is named twice.
@@ -337,7 +337,7 @@ def require_well_formed(kind: DecisionKind, groups: RecordGroups) -> RecordGroup
 
 
 def effect_from_answer(stored_answer: Mapping[str, Any], viewer: Viewer) -> StepEffect:
-    """Restore an effect from a stored answer, as the viewer may read."""
+    """Restore a step's effect from its stored answer, as visible to the viewer."""
     if is_allowed(viewer, Action.DISCLOSURE_READ):
         return StepEffect(**stored_answer)
     disclosed_count = stored_answer.get("disclosed") if viewer.sources is None else None
@@ -345,7 +345,7 @@ def effect_from_answer(stored_answer: Mapping[str, Any], viewer: Viewer) -> Step
 
 
 def _parse_day(text: str | None, name: str) -> str | None:
-    """Return a day as ``YYYY-MM-DD``; refuse anything that is no date."""
+    """Return a day as ``YYYY-MM-DD``; refuse any text that is no date."""
     if text is None:
         return None
     try:
@@ -355,7 +355,7 @@ def _parse_day(text: str | None, name: str) -> str | None:
 
 
 def _is_decision_visible(unit: ReadUnit, decision_id: int) -> bool:
-    """Return whether the viewer may see a decision."""
+    """Return whether a decision exists and the viewer may see it."""
     decision = unit.decisions.by_ids([decision_id]).get(decision_id)
     return decision is not None and visible_groups(unit, decision) is not None
 
@@ -363,7 +363,7 @@ def _is_decision_visible(unit: ReadUnit, decision_id: int) -> bool:
 def _build_seen_versions(
     unit: ReadUnit, decision: StoredDecision, labels: Mapping[int, RecordRef]
 ) -> tuple[Mapping[str, str | None], ...]:
-    """Return the as-of of each record's version that the decision's maker saw."""
+    """Return the date of each record version that a decision's maker saw."""
     versions = {decision.seen.get(record) for record in labels} - {None}
     as_of = unit.records.as_of({version for version in versions if version is not None})
     return tuple(
@@ -377,7 +377,7 @@ def _build_seen_versions(
 
 
 def _build_evidence(decision: StoredDecision, labels: Mapping[int, RecordRef]) -> Mapping[str, Any]:
-    """Return a decision's evidence for pairs of visible records."""
+    """Return a decision's pair weights and comparisons, for visible records only."""
     pairs = [
         {
             "records": [labels[record] for record in evidence["records"]],

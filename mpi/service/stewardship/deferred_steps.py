@@ -22,7 +22,10 @@ _LAST_DAY = "9999-12-31"
 
 
 def apply_due_decisions(index: Index, viewer: Viewer) -> int:
-    """Put due decisions in force, and release changes after freeze windows.
+    """Put decisions in force on their day, and release changes after freeze windows.
+
+    Returns:
+        The number of decisions put in force and held changes released.
 
     Returns:
         The number of decisions and holds.
@@ -36,7 +39,7 @@ def apply_due_decisions(index: Index, viewer: Viewer) -> int:
 
 
 def release_due(unit: WriteUnit, index: Index) -> int:
-    """Apply due decisions and holds within a transaction; return their number."""
+    """Apply decisions and held changes whose day has come; return their number."""
     today = clock.today()
     due_decisions = _select_not_frozen(unit, unit.decisions.pending_until(today), today)
     decision_ids = [hold.id for hold in due_decisions]
@@ -59,7 +62,7 @@ def release_due(unit: WriteUnit, index: Index) -> int:
 
 
 def recompute_effective_days(unit: WriteUnit) -> None:
-    """Recompute the effective day of each decision that a freeze window defers."""
+    """Recompute from which day each decision delayed by a freeze window binds."""
     today = clock.today()
     pending = unit.decisions.pending_until(_LAST_DAY)
     steps = {step.id: step for step in _load_steps(unit, pending)}
@@ -75,7 +78,7 @@ def recompute_effective_days(unit: WriteUnit) -> None:
 def _select_not_frozen(
     unit: WriteUnit, due_decisions: Sequence[StoredDecision], today: str
 ) -> list[StoredDecision]:
-    """Return due decisions that no window defers; postpone the others."""
+    """Return due decisions that no freeze window delays; postpone the others."""
     steps = {step.id: step for step in _load_steps(unit, due_decisions)}
     free_decisions = []
     for decision in due_decisions:
@@ -92,13 +95,13 @@ def _select_not_frozen(
 
 
 def _load_steps(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Step]:
-    """Load the steps of decisions."""
+    """Load the stewards' steps that made the given decisions."""
     steps = (unit.steps.get(step_id) for step_id in sorted({decision.step_id or 0 for decision in decisions}))
     return [step for step in steps if step is not None]
 
 
 def _combine_choices(steps: Sequence[Step]) -> IdChoice:
-    """Combine the preferences about enterprise IDs of several steps."""
+    """Combine the preferences about enterprise IDs of several steward's steps."""
     choices = [choice_from_detail(step.detail) for step in steps]
     survivors = frozenset(person for choice in choices for person in choice.survivors)
     return IdChoice(

@@ -23,7 +23,7 @@ MAX_DAYS = 366
 
 @dataclass(frozen=True, slots=True)
 class FreezeWindow:
-    """A freeze window of one source.
+    """Period in which decisions about one source's records wait.
 
     Args:
         id: its number.
@@ -49,7 +49,7 @@ class FreezeWindow:
 def add_freeze_window(
     index: Index, viewer: Viewer, source: str, begins_on: str, ends_on: str, reason: str
 ) -> FreezeWindow:
-    """Add a freeze window, in which decisions about a source's records wait.
+    """Add a period in which decisions about a source's records wait.
 
     Args:
         index: the open index.
@@ -86,7 +86,7 @@ def add_freeze_window(
 
 
 def list_freeze_windows(index: Index, viewer: Viewer) -> list[FreezeWindow]:
-    """List the freeze windows of visible sources, by first day.
+    """List the freeze windows of sources visible to the viewer, by first day.
 
     Raises:
         AccessDenied: the viewer may not administer sources.
@@ -97,7 +97,7 @@ def list_freeze_windows(index: Index, viewer: Viewer) -> list[FreezeWindow]:
 
 
 def lift_freeze_window(index: Index, viewer: Viewer, window_id: int, reason: str = "lifted") -> FreezeWindow:
-    """End a freeze window early and apply what waits for it alone.
+    """End a source's freeze window early and apply what waits for it alone.
 
     Raises:
         InputError: the reason is invalid.
@@ -122,7 +122,7 @@ def lift_freeze_window(index: Index, viewer: Viewer, window_id: int, reason: str
 
 
 def _build_views(unit: ReadUnit, stored_windows: list[StoredFreezeWindow]) -> list[FreezeWindow]:
-    """Build views of the freeze windows of visible sources."""
+    """Build views of the freeze windows of sources visible to the viewer."""
     codes = {source.id: source.code for source in unit.sources.all()}
     commits = unit.commit_info({window.created_commit for window in stored_windows})
     return [
@@ -152,7 +152,7 @@ def _compute_state(window: StoredFreezeWindow) -> str:
 
 
 def _parse_day(text: str, name: str) -> date:
-    """Return a day from ISO text; refuse anything else."""
+    """Return a day from ISO text; refuse any text that is no date."""
     try:
         return date.fromisoformat(text)
     except ValueError:

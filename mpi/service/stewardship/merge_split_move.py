@@ -31,7 +31,7 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 @dataclass(frozen=True, slots=True)
 class StepOptions:
-    """Reason, note and conditions that a steward gives with a step.
+    """Reason, note and conditions of a steward's merge, split, move or correction.
 
     Args:
         reason: reason code.
@@ -188,7 +188,7 @@ def move(
 
 
 class _StewardStep:
-    """Transaction of one merge, split or move."""
+    """Transaction of one steward's merge, split or move of persons."""
 
     def __init__(self, index: Index, viewer: Viewer, kind: str, options: StepOptions) -> None:
         self._index = index
@@ -216,7 +216,7 @@ class _StewardStep:
         return self
 
     def disclose_effect(self) -> StepEffect:
-        """Record the disclosure in the ledger and return the effect."""
+        """Log the records shown in the disclosure ledger; return the step's effect."""
         if self.stored_answer is None:
             disclose(self._index, self._viewer, Action.DECIDE, self._shown, effect_fields(self.effect))
         return self.effect
@@ -230,7 +230,7 @@ class _StewardStep:
         return self._context.__exit__(error_type, error, traceback)
 
     def load_persons(self, eid_texts: Sequence[str]) -> list[Person]:
-        """Load the persons of the step by enterprise ID."""
+        """Load the persons of a merge, split or move by enterprise ID."""
         wanted_eids = [eids.parse_eid(eid_text) for eid_text in eid_texts]
         if len(set(wanted_eids)) != len(wanted_eids) or (self._kind == "merge" and len(wanted_eids) <= 1):
             raise InputError("give the enterprise IDs of two or more persons")
@@ -243,7 +243,7 @@ class _StewardStep:
         return persons
 
     def read_members(self, persons: Sequence[Person]) -> None:
-        """Read the persons' visible records and check the expected ETags."""
+        """Read the persons' visible records; refuse persons changed since they were read."""
         members_by_person = self.unit.persons.members([person.id for person in persons])
         labels = visible_labels(
             self.unit, {record for person_records in members_by_person.values() for record in person_records}
@@ -263,7 +263,7 @@ class _StewardStep:
         self._etag = require_current_etag(self.unit, self._index, persons, self._options.expected_etags)
 
     def add_decision(self, kind: DecisionKind, groups: RecordGroups, supersedes: Collection[int]) -> None:
-        """Add a decision to the step."""
+        """Add a decision to the merge, split or move."""
         note = None if self._drafts else self._options.note
         draft = DecisionDraft(
             kind=kind,
@@ -276,7 +276,7 @@ class _StewardStep:
         self._drafts.append(draft)
 
     def restate_same_decisions(self, superseded_ids: Collection[int], parts: RecordGroups) -> None:
-        """Store superseded SAME decisions again within each part."""
+        """Store superseded SAME decisions again, within each part of a split."""
         for decision_id in superseded_ids:
             decision = require_decision(self.unit, decision_id)
             if decision.kind is DecisionKind.SAME:
@@ -287,7 +287,7 @@ class _StewardStep:
                         self.add_decision(DecisionKind.SAME, (part_records,), ())
 
     def apply(self, detail: dict[str, object], id_choice: IdChoice) -> None:
-        """Apply the step with its decisions and keep its effect."""
+        """Apply the merge, split or move with its decisions and keep its effect."""
         planned_step = PlannedStep(
             kind=self._kind,
             reason=self._options.reason,
@@ -302,7 +302,7 @@ class _StewardStep:
 
 
 def _build_parts(groups: RecordGroups, members: Sequence[int]) -> RecordGroups:
-    """Return the parts of a split, completed by the remaining records."""
+    """Return the record groups of a split, completed by the remaining records."""
     record_ids = [record for group in groups for record in group]
     if set(record_ids) - set(members):
         raise InputError("groups: a record is not one of this person's")
@@ -316,7 +316,7 @@ def _build_parts(groups: RecordGroups, members: Sequence[int]) -> RecordGroups:
 
 
 def _select_parts(parts: RecordGroups, positions: Collection[int]) -> RecordGroups:
-    """Return the parts of several records at the given positions."""
+    """Return a split's parts at the given positions that have several records."""
     if any(not 0 <= position < len(parts) for position in positions):
         raise InputError("one_child: give positions of parts, from 0")
     return tuple(parts[position] for position in sorted(set(positions)) if len(parts[position]) > 1)
@@ -325,7 +325,7 @@ def _select_parts(parts: RecordGroups, positions: Collection[int]) -> RecordGrou
 def _find_keeping_part(
     unit: ReadUnit, parts: RecordGroups, keep: int | RecordRef | None
 ) -> tuple[int, ...] | None:
-    """Return the part that keeps the enterprise ID; None by default."""
+    """Return which part of a split keeps the enterprise ID; None by default."""
     if keep is None:
         return None
     if isinstance(keep, int):

@@ -38,7 +38,7 @@ def release_overlay(
     *,
     preview: bool = False,
 ) -> StepEffect:
-    """Release a pending overlay: the record describes another child now.
+    """Accept a held record version: the record describes another child now.
 
     Args:
         index: the open index.
@@ -59,7 +59,7 @@ def release_overlay(
 def refuse_overlay(
     index: Index, viewer: Viewer, record: RecordRef, reason: str = "overlay-refused", *, preview: bool = False
 ) -> StepEffect:
-    """Refuse pending overlay versions, now and whenever they are sent again.
+    """Refuse a record's held versions, now and whenever they are sent again.
 
     Args and errors are those of ``release_overlay``.
     """
@@ -69,7 +69,10 @@ def refuse_overlay(
 def answer_overlay(
     unit: WriteUnit, index: Index, record_id: int, verdict: str, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Release or refuse an overlay; return effect and shown records.
+    """Accept or refuse a record's held version that shows another child.
+
+    Returns:
+        The effect and the records that it shows.
 
     Args:
         unit: the transaction.
@@ -104,10 +107,10 @@ def answer_overlay(
 def undo_overlay_answer(
     unit: WriteUnit, index: Index, step: Step, step_id: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Undo a release or refusal, so that its versions are pending again.
+    """Undo the acceptance or refusal of held record versions, which wait again.
 
-    A version is not pending again where the reason for the overlay no longer exists. Versions received after
-    a release, and accepted as the released child's, become pending with the released one.
+    A version does not wait again where the reason for suspecting another child no longer exists. Versions
+    received after an acceptance, and accepted as the new child's, wait again with the accepted one.
 
     Raises:
         NotFoundError: the viewer can see no such step.
@@ -160,7 +163,7 @@ def _reindex_record(unit: WriteUnit, index: Index, record_id: int) -> tuple[Rest
 def _choose_ids_after_release(
     unit: WriteUnit, index: Index, record_id: int, affected_records: Collection[int]
 ) -> IdChoice:
-    """Choose enterprise IDs so that none moves with a released record.
+    """Choose enterprise IDs so that none follows a record to another child.
 
     The ID stays with the other records of its person. Where there are none and the record joins another
     person, that person's ID survives. Where the record is alone before and after, nothing changes.
@@ -183,7 +186,10 @@ def _choose_ids_after_release(
 def _answer_in_transaction(
     index: Index, viewer: Viewer, record: RecordRef, verdict_and_reason: tuple[str, str], *, preview: bool
 ) -> StepEffect:
-    """Check permission, answer an overlay in a transaction, and record the disclosure."""
+    """Accept or refuse a held record version in a transaction, with permission check.
+
+    The disclosure of what the answer shows is logged.
+    """
     require_permission(viewer, Action.DECIDE, record.source)
     verdict, reason_code = verdict_and_reason[0], check_reason(verdict_and_reason[1])
     with step_transaction(index, viewer, OVERLAY, preview=preview) as unit:
@@ -197,7 +203,7 @@ def _answer_in_transaction(
 
 
 def _require_waiting_versions(unit: ReadUnit, record_id: int) -> set[int]:
-    """Return a record's pending overlay versions; refuse where there are none."""
+    """Return a record's versions that wait for review; refuse if there are none."""
     waiting_versions = find_pending_overlays(unit, [record_id]).get(record_id)
     if not waiting_versions:
         raise ConflictError(
@@ -207,7 +213,7 @@ def _require_waiting_versions(unit: ReadUnit, record_id: int) -> set[int]:
 
 
 def _find_versions_since(unit: ReadUnit, record_id: int, released_versions: Collection[int]) -> set[int]:
-    """Return the released versions and all later versions that count."""
+    """Return accepted record versions and all later versions that count."""
     counting = [
         assertion
         for assertion in unit.record_assertions.assertions_about([record_id])[record_id]
@@ -229,7 +235,7 @@ def _find_versions_since(unit: ReadUnit, record_id: int, released_versions: Coll
 def _build_effect(
     unit: WriteUnit, kind: str, step_id: int, settlement: Settlement, record_id: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Build the effect of a settled overlay answer, with the shown records."""
+    """Build the effect of accepting or refusing a version, with shown records."""
     persons, moved, clients, shown_records = describe_changes(
         unit, settlement.persons_before, settlement.records, preview=preview
     )

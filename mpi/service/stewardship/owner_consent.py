@@ -62,7 +62,7 @@ def set_consent_required(
 def give_consent(
     index: Index, viewer: Viewer, step_id: int, reason: str = "consent", *, preview: bool = False
 ) -> StepEffect:
-    """Consent to a step for each asked source that the viewer owns.
+    """Consent to a steward's step for each asked source that the viewer owns.
 
     The step takes effect once no approval or consent is missing.
 
@@ -87,7 +87,7 @@ def give_consent(
 def refuse_consent(
     index: Index, viewer: Viewer, step_id: int, reason: str = "refused", *, preview: bool = False
 ) -> StepEffect:
-    """Refuse consent to a step, which ends the step without effect.
+    """Refuse consent to a steward's step, which ends it without effect.
 
     Raises:
         InputError: the reason is invalid.
@@ -101,7 +101,7 @@ def refuse_consent(
 def _answer_consent(
     index: Index, viewer: Viewer, step_id: int, reason: str, status: ConsentStatus, *, preview: bool
 ) -> StepEffect:
-    """Store an owner's answer and apply or end the step."""
+    """Store a source owner's consent or refusal and apply or end the step."""
     require_permission(viewer, Action.CONSENT)
     reason_code = check_reason(reason)
     kind = CONSENT if status is ConsentStatus.GIVEN else REFUSAL
@@ -126,7 +126,7 @@ def _answer_consent(
 
 
 def _require_open_request(unit: ReadUnit, step_id: int) -> tuple[Step, list[int]]:
-    """Return the step and the viewer's sources that have not answered."""
+    """Return a steward's step and the viewer's sources yet to consent."""
     step = unit.steps.get(step_id)
     codes = {source.id: source.code for source in unit.sources.all()}
     requests = unit.consents.consents_of_steps([step_id]).get(step_id, ()) if step is not None else ()
@@ -144,7 +144,7 @@ def _require_open_request(unit: ReadUnit, step_id: int) -> tuple[Step, list[int]
 def _end_step(
     unit: WriteUnit, index: Index, step: Step, decisions: Sequence[StoredDecision], *, preview: bool
 ) -> StepEffect:
-    """End a refused step and revoke its waiting decisions."""
+    """End a step whose consent was refused and revoke its waiting decisions."""
     if step.kind == UNDO:
         end_pending_undo(unit, index, step)
     else:

@@ -22,7 +22,7 @@ REDACTED_KIND = "change"
 
 @dataclass(frozen=True, slots=True)
 class PendingDecision:
-    """A decision that a pending step makes, or a pending undo revokes."""
+    """Decision that a steward's waiting step makes, or a waiting undo revokes."""
 
     id: int
     kind: DecisionKind
@@ -31,7 +31,7 @@ class PendingDecision:
 
 @dataclass(frozen=True, slots=True)
 class PendingStep:
-    """A step that waits for an approval or consent.
+    """Steward's step that waits for an approval or a source owner's consent.
 
     An owner who may not see all of the step gets a redacted view.
 
@@ -64,7 +64,7 @@ class PendingStep:
 
 
 def list_pending_steps(index: Index, viewer: Viewer) -> list[PendingStep]:
-    """List steps that wait for an approver or owner, oldest first.
+    """List steward's steps that wait for an approver or source owner, oldest first.
 
     A viewer who may read decisions sees the steps of which every record and every asked source is visible. An
     owner also sees the steps about which a source of theirs was asked.
@@ -109,7 +109,7 @@ def _build_view(
     needs_approval: bool,
     reads_decisions: bool,
 ) -> tuple[PendingStep | None, set[int]]:
-    """Build the viewer's view of a step, with the records it shows."""
+    """Build the viewer's view of a waiting step, with the records shown."""
     step = unit.steps.get(step_id)
     step_decisions = drop_revoked(load_step_decisions(unit, step))
     codes = {source.id: source.code for source in unit.sources.all()}
@@ -182,7 +182,7 @@ def _build_view(
 def _list_shown_records(
     unit: ReadUnit, decisions: Sequence[StoredDecision], sources: set[int], *, is_whole: bool
 ) -> dict[int, RecordRef]:
-    """Return visible records that decisions name, or of the same persons."""
+    """Return visible records that decisions name, or that share their persons."""
     named_records = {record for decision in decisions for record in decision.seen}
     affected_records = named_records | find_person_records(unit, named_records)
     source_by_record = {

@@ -29,11 +29,11 @@ REKEY = "rekey"
 
 @dataclass(frozen=True, slots=True)
 class RekeyResult:
-    """Outcome of a re-key.
+    """Outcome of giving records of a source new local IDs.
 
     Args:
         source: code of the records' source.
-        step: number under which the re-key can be undone; None where nothing was re-keyed.
+        step: number that undo takes; None if no record got a new ID.
         rekeyed: number of records with a new local ID.
         review: new IDs that another record holds; each is a claim with a task.
         unknown: old IDs that no record holds.
@@ -100,7 +100,7 @@ def rekey(
 
 
 def undo_rekey(unit: WriteUnit, index: Index, step: Step) -> set[int]:
-    """Undo a re-key and return the records to settle.
+    """Undo a change of local IDs; return records whose persons must be recomputed.
 
     Each record gets the local ID of its latest other re-key, or its first local ID.
 
@@ -138,7 +138,7 @@ def undo_rekey(unit: WriteUnit, index: Index, step: Step) -> set[int]:
 
 
 def _compute_ids_without(unit: WriteUnit, step: Step, records: Mapping[int, StoredRecord]) -> dict[int, str]:
-    """Return the local ID that each record would have without a re-key."""
+    """Return the local ID that each record would have without one re-key step."""
     renames = unit.renames.renames_of(records)
     remaining_steps = {rename.id for rename in unit.steps.steps_in_force_after(REKEY, 0)} - {step.id}
     if all(any(rename.step_id == step.id for rename in renames.get(record_id, ())) for record_id in records):
@@ -164,7 +164,7 @@ def _compute_ids_without(unit: WriteUnit, step: Step, records: Mapping[int, Stor
 def _separate_taken_ids(
     unit: WriteUnit, source_id: int, renames: Mapping[str, str], records_by_id: Mapping[str, StoredRecord]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Separate possible renames from new IDs that another record holds.
+    """Separate possible changes of local IDs from new IDs already in use.
 
     A sealed record keeps its ID too.
     """
@@ -186,7 +186,7 @@ def _separate_taken_ids(
 
 
 def _rename_records(unit: WriteUnit, index: Index, source: str, new_ids: Mapping[StoredRecord, str]) -> None:
-    """Rename records in two passes, so that records can exchange local IDs."""
+    """Change records' local IDs in two passes, so that records can swap IDs."""
     unit.records.rename(
         {
             record.id: (f"{REKEY}:{record.id}", canonical_key(index.keyed_hash, REKEY, str(record.id)))
@@ -208,7 +208,7 @@ def _rename_records(unit: WriteUnit, index: Index, source: str, new_ids: Mapping
 def _add_claim(
     unit: WriteUnit, index: Index, step_id: int, record: StoredRecord, holder: StoredRecord
 ) -> set[int]:
-    """Store a claim that two records are one child; return both."""
+    """Store a claim for review that two records are one child; return both."""
     groups = ((record.id, holder.id),)
     draft = DecisionDraft(
         kind=DecisionKind.SAME,

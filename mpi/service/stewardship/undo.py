@@ -61,7 +61,7 @@ _NOT_BINDING = frozenset({DecisionStatus.AWAITING, DecisionStatus.REVIEW})
 def undo_decision(
     index: Index, viewer: Viewer, decision_id: int, reason: str = "undo", *, preview: bool = False
 ) -> StepEffect:
-    """Undo one decision.
+    """Undo one decision on whether records are one person.
 
     Args:
         index: the open index.
@@ -117,7 +117,7 @@ def undo_step(
 def undo_any_step(
     unit: WriteUnit, index: Index, step_number: int, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Undo a step of any kind; return effect and shown records.
+    """Undo a steward's step of any kind; return effect and shown records.
 
     The returned records are those that the effect shows.
 
@@ -141,7 +141,7 @@ def undo_any_step(
 def undo_decision_step(
     unit: WriteUnit, index: Index, step: Step | None, step_id: int, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Undo all decisions of a step; return effect and shown records.
+    """Undo all decisions of a steward's step; return effect and shown records.
 
     Raises:
         NotFoundError: the viewer can see no such step.
@@ -166,7 +166,7 @@ def undo_decision_step(
 def _undo_rekey(
     unit: WriteUnit, index: Index, step: Step, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Undo a re-key and publish its effect."""
+    """Undo a change of local IDs and publish the effect."""
     affected_records = undo_rekey(unit, index, step)
     step_id = add_step(unit, "undo", reason, {"step": step.id})
     unit.steps.mark_undone(step.id, unit.commit_no)
@@ -192,7 +192,7 @@ def _undo_rekey(
 def _cancel_pending_undo(
     unit: WriteUnit, index: Index, undo: Step, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Cancel an undo that waits for approval or consent."""
+    """Cancel a steward's undo that waits for approval or consent."""
     decisions = unit.decisions.by_ids(undo.detail["decisions"]).values()
     if not all(is_wholly_visible(unit, decision, undo.id) for decision in decisions):
         raise NotFoundError(f"there is no step {undo.id}")
@@ -212,7 +212,7 @@ def _cancel_pending_undo(
 
 
 def end_pending_undo(unit: WriteUnit, index: Index, undo: Step) -> None:
-    """End a waiting undo without effect."""
+    """End a steward's waiting undo without effect."""
     unit.pending_approvals.delete_step(undo.id)
     unit.steps.mark_undone(undo.id, unit.commit_no)
     affected_records = {
@@ -232,7 +232,7 @@ def undo_decisions(
     *,
     preview: bool,
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Undo decisions; return effect and shown records.
+    """Undo decisions of one steward's step; return effect and shown records.
 
     Args:
         unit: the transaction.
@@ -301,7 +301,7 @@ def undo_decisions(
 
 
 def _require_no_pending_undo(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> None:
-    """Require that no visible undo of the decisions already waits.
+    """Refuse to undo decisions if a visible undo of them already waits.
 
     An undo that the viewer may not see does not count; the new one takes its place.
     """
@@ -317,7 +317,7 @@ def _require_no_pending_undo(unit: ReadUnit, decisions: Sequence[StoredDecision]
 def apply_undo(
     unit: WriteUnit, index: Index, undo: Step, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Revoke the decisions of an approved undo and compute the partition again.
+    """Revoke the decisions of an approved undo and recompute the persons.
 
     Args:
         unit: the transaction.
@@ -345,7 +345,7 @@ def _revoke_and_resettle(
     *,
     preview: bool,
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Revoke decisions, settle their records, and return the effect."""
+    """Revoke decisions, recompute their records' persons, and return the effect."""
     revoke_decisions(unit, decisions)
     affected_records = find_records_of_decisions(unit, decisions)
     for hold in unit.proposals.holds() if step is not None and step.kind == IMPORT else ():
@@ -380,7 +380,10 @@ def _revoke_and_resettle(
 def _list_unchanged(
     unit: ReadUnit, decisions: Sequence[StoredDecision], step: Step | None
 ) -> list[UnchangedLink]:
-    """List what stays joined or separate after an undo, with opposite decisions."""
+    """List which records stay joined or apart despite an undo.
+
+    Each entry has the opposite decision, which would change that.
+    """
     connected_decisions = to_visible_decisions(
         unit, find_connected_decisions(unit, {record for decision in decisions for record in decision.seen})
     )
@@ -401,7 +404,7 @@ def _list_unchanged(
 
 
 def _list_merged_parts(group: tuple[int, ...], step: Step | None) -> RecordGroups:
-    """Return the parts that a merge joined; otherwise each record alone."""
+    """Return the record groups that a merge joined; otherwise each record alone."""
     stored_parts = [] if step is None or step.kind != "merge" else step.detail.get("parts", [])
     visible_parts = tuple(tuple(record for record in part if record in group) for part in stored_parts)
     return tuple(part for part in visible_parts if part) or tuple((record,) for record in group)
@@ -413,7 +416,10 @@ def _find_still_joined(
     connected_decisions: Sequence[Decision],
     labels: Mapping[int, RecordRef],
 ) -> list[UnchangedLink]:
-    """Return the parts that one person still holds, with the opposite decision."""
+    """Return record groups that one person still holds despite an undo.
+
+    They come with the decision that would separate them.
+    """
     persons_by_part = [{persons[record] for record in part if record in persons} for part in parts]
     parts_by_person: dict[int, list[int]] = {}
     for position, part_persons in enumerate(persons_by_part):
@@ -441,7 +447,10 @@ def _find_still_separate(
     connected_decisions: Sequence[Decision],
     labels: Mapping[int, RecordRef],
 ) -> list[UnchangedLink]:
-    """Return the groups that persons still hold apart, with the opposite decision."""
+    """Return record groups that different persons still hold despite an undo.
+
+    They come with the decision that would join them.
+    """
     persons_by_group = [{persons[record] for record in group if record in persons} for group in groups]
     separate_groups = [
         position
