@@ -17,7 +17,7 @@ APPROVAL_WAIT = timedelta(days=7)
 
 
 def close_question(unit: WriteUnit, question: OpenQuestion) -> None:
-    """Close a question as answered, before its tasks are removed.
+    """Close a clerical-review question as answered, before its tasks are removed.
 
     A question whose tasks go first would be recorded as closed without an answer.
     """
@@ -26,16 +26,17 @@ def close_question(unit: WriteUnit, question: OpenQuestion) -> None:
 
 
 def mark_closed(work: QuestionWork) -> QuestionWork:
-    """Return the state of a question as answered, unclaimed and closed."""
+    """Return the work state of a review question as answered, unclaimed and closed."""
     now = clock.format_timestamp(clock.now())
     unclaimed = replace(work, claimed_by=None, lease_until=None, asleep_until=None)
     return replace(unclaimed, state=CLOSED, closed_at=now, closed_because=ANSWERED)
 
 
 def find_remaining_questions(unit: ReadUnit, question: OpenQuestion) -> dict[str, str]:
-    """Return the question that now shows each remaining task of a question.
+    """Find under which question each remaining task of an answered question appears.
 
-    What remains of a grid may be a star, and then carries the key of another record.
+    What remains of several similar records may be one record with its candidates, and then carries the key of
+    another record.
 
     Returns:
         Question key by task key; a task that is gone has no entry.
@@ -46,7 +47,7 @@ def find_remaining_questions(unit: ReadUnit, question: OpenQuestion) -> dict[str
 def save_outcome(
     unit: WriteUnit, question: OpenQuestion, effect: StepEffect, remaining_keys: Collection[str]
 ) -> None:
-    """Store the state of a question and its remains after an answer.
+    """Store the work states of an answered review question and what remains.
 
     Args:
         unit: the transaction.
@@ -73,7 +74,7 @@ def save_outcome(
 
 
 def _reopen_if_visible_to_others(unit: WriteUnit, question: OpenQuestion) -> None:
-    """Reopen a question that only other viewers still see.
+    """Reopen an answered review question that only other viewers still see.
 
     If nobody sees any of the question, the questions to its source owners are withdrawn.
     """
@@ -85,7 +86,7 @@ def _reopen_if_visible_to_others(unit: WriteUnit, question: OpenQuestion) -> Non
 
 
 def _compute_remaining_work(unit: WriteUnit, question: OpenQuestion, effect: StepEffect) -> QuestionWork:
-    """Return the state of a question that remains after an answer.
+    """Return the work state of a review question that remains after its answer.
 
     The question waits for an approver, the end of a freeze or a source owner; otherwise the steward who
     answered holds the claim.

@@ -120,7 +120,7 @@ class AnswerResult:
 
 @dataclass(frozen=True, slots=True)
 class ResponseOptions:
-    """Options of a response to a question about a decision or version.
+    """Options of a response to a review question about a decision or version.
 
     Args:
         reason: a reason code.
@@ -148,7 +148,7 @@ def answer_question(  # noqa: PLR0913 - one parameter for each field of the answ
     recheck_on: str | None = None,
     supersedes: Collection[int] = (),
 ) -> AnswerResult:
-    """Answer a review question by verdicts on its pairs.
+    """Answer a clerical-review question by verdicts on its record pairs.
 
     Pairs without a verdict stay open.
 
@@ -224,7 +224,7 @@ def respond_to_question(
     options: ResponseOptions,
     decision: int | None = None,
 ) -> AnswerResult:
-    """Answer a question about a decision or a record version.
+    """Answer a review question about a decision or a record version.
 
     For a decision, ``confirm`` says that it holds (for a claim, that it is true), ``revoke`` takes it back,
     and ``approve`` is the second approval of its step. For an overlay, ``release`` activates the waiting
@@ -294,7 +294,7 @@ def respond_to_question(
 def undo_answer(
     index: Index, viewer: Viewer, key: str, step_number: int, *, reason: str = "undo", preview: bool = False
 ) -> AnswerResult:
-    """Undo an answer whole and reopen its question.
+    """Undo an answer to a review question whole, and reopen the question.
 
     Args:
         index: the open index.
@@ -354,7 +354,7 @@ def undo_answer(
 def _load_unchanged_question(
     unit: ReadUnit, index: Index, key: str, if_match: str | Collection[str] | None
 ) -> OpenQuestion:
-    """Load a question that is unclaimed by others and unchanged since read."""
+    """Load a review question; refuse one claimed by others or changed meanwhile."""
     question = require_question(unit, key)
     if question.work is not None:
         _require_unclaimed(unit, question.work)
@@ -363,7 +363,7 @@ def _load_unchanged_question(
 
 
 def _require_unclaimed(unit: ReadUnit, work: QuestionWork) -> None:
-    """Refuse a question that somebody else has claimed."""
+    """Refuse a review question that somebody else has claimed."""
     now = clock.format_timestamp(clock.now())
     is_claimed_by_other = work.claimed_by is not None and work.claimed_by != unit.viewer.client
     if is_claimed_by_other and (work.lease_until or "") > now:
@@ -373,7 +373,7 @@ def _require_unclaimed(unit: ReadUnit, work: QuestionWork) -> None:
 def _resolve_verdicts(
     unit: ReadUnit, question: OpenQuestion, verdicts: Sequence[PairVerdict]
 ) -> list[tuple[int, int, VerdictKind]]:
-    """Replace the record references of verdicts by record numbers."""
+    """Replace the record references of verdicts by internal record numbers."""
     numbers_by_record = {label: record for record, label in visible_labels(unit, question.records).items()}
     numbered_verdicts = []
     for number, verdict in enumerate(verdicts, 1):
@@ -410,7 +410,7 @@ def _build_drafts(
     recheck_on: str | None,
     supersedes: Collection[int],
 ) -> list[DecisionDraft]:
-    """Build the decisions that grouped verdicts make."""
+    """Build the decisions that a steward's grouped verdicts make."""
     groups: list[tuple[DecisionKind, RecordGroups]] = [
         (DecisionKind.SAME, (group,)) for group in grouped.same
     ]
@@ -440,7 +440,7 @@ def _apply_drafts(
     *,
     preview: bool,
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Store the decisions of an answer, and return effect and record numbers."""
+    """Store the decisions of an answer; return effect and shown record numbers."""
     if not drafts:
         return StepEffect(
             kind="ask", preview=preview, step=None, decisions=(), persons=(), moved=(), told=()
@@ -465,7 +465,7 @@ def _apply_response(
     response: str,
     options: ResponseOptions,
 ) -> tuple[StepEffect, frozenset[int], list[int]]:
-    """Carry out a response to a decision.
+    """Confirm, revoke or approve the decision that a review question is about.
 
     Returns:
         The effect, the numbers of the records that it shows, and the numbers of the claims that it settles.
@@ -529,7 +529,7 @@ def _ask_owners(
 
 
 def _find_answer(unit: ReadUnit, key: str, step_number: int) -> QuestionAction:
-    """Return the history line of an answer by its step."""
+    """Return the line of a question's history for an answer's step number."""
     answers = [
         act
         for act in unit.task_work.actions_on(key)
@@ -542,11 +542,11 @@ def _find_answer(unit: ReadUnit, key: str, step_number: int) -> QuestionAction:
 
 
 def _repeat_result(index: Index, viewer: Viewer, effect: StepEffect, key: str) -> AnswerResult:
-    """Build the result of an answer that was already applied (idempotency)."""
+    """Build the result of an answer that an identical earlier call applied."""
     return AnswerResult(effect, effect.step, _find_next_key(index, viewer, key))
 
 
 def _find_next_key(index: Index, viewer: Viewer, key: str) -> str | None:
-    """Return the key of the next open question."""
+    """Return the key of the next open review question for the viewer."""
     with index.database.read(viewer) as unit:
         return find_next_key(unit, key)

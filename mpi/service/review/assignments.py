@@ -49,14 +49,14 @@ MAX_BULK_QUESTIONS = 200
 
 @dataclass(frozen=True, slots=True)
 class WorkTarget:
-    """A question or burst that a person acts on.
+    """Review question, or burst of similar questions, that a person acts on.
 
     Args:
         key: key of the question or burst.
         item: the question or burst.
         records: numbers of its records; empty for a burst.
         snapshot: what the person sees of it, to be stored with the work state.
-        work: its work state: claim, assignment, sleep.
+        work: its work state: who claimed it, whom it is assigned to, until when it is deferred.
     """
 
     key: str
@@ -68,7 +68,7 @@ class WorkTarget:
 
 @dataclass(frozen=True, slots=True)
 class _QueueAction:
-    """An act on a question that changes its work state only.
+    """Act on a review question that changes only its work state.
 
     Args:
         name: name of the act in the question's history.
@@ -89,7 +89,7 @@ class _QueueAction:
 
 
 def claim(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
-    """Claim a question, so that nobody else answers it.
+    """Claim a review question, so that nobody else answers it.
 
     A second claim by the same viewer renews the lease.
 
@@ -111,7 +111,7 @@ def claim(index: Index, viewer: Viewer, key: str, note: str | None = None) -> Qu
 
 
 def release(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
-    """Return a claimed question to the queue.
+    """Return a claimed review question to the queue.
 
     Raises:
         NotFoundError: there is no such open question for this viewer.
@@ -127,7 +127,7 @@ def release(index: Index, viewer: Viewer, key: str, note: str | None = None) -> 
 
 
 def defer(index: Index, viewer: Viewer, key: str, until: str, note: str | None = None) -> QuestionSummary:
-    """Defer a question to a day, or until its evidence changes.
+    """Defer a review question to a day, or until its evidence changes.
 
     Args:
         index: the open index.
@@ -154,7 +154,7 @@ def defer(index: Index, viewer: Viewer, key: str, until: str, note: str | None =
 def assign(
     index: Index, viewer: Viewer, key: str, assignee: str, due_on: str | None = None, note: str | None = None
 ) -> QuestionSummary:
-    """Assign a question to an account or client.
+    """Assign a review question to an account or client.
 
     Args:
         index: the open index.
@@ -196,7 +196,7 @@ def assign(
 
 
 def escalate(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
-    """Assign a question to the approvers.
+    """Assign a review question to the approvers.
 
     Raises:
         NotFoundError: there is no such open question for this viewer.
@@ -215,7 +215,7 @@ def escalate(index: Index, viewer: Viewer, key: str, note: str | None = None) ->
 
 
 def apply_in_bulk(keys: Sequence[str], action: Callable[[str], object]) -> dict[str, MpiError | None]:
-    """Apply one act to several questions, each independently.
+    """Apply one act to several review questions, each independently.
 
     Args:
         keys: keys of questions or bursts.
@@ -242,7 +242,7 @@ def apply_in_bulk(keys: Sequence[str], action: Callable[[str], object]) -> dict[
 
 
 def load_target(unit: ReadUnit, key: str) -> WorkTarget:
-    """Load the question or burst that a key names.
+    """Load the review question, or burst of questions, that a key names.
 
     Raises:
         NotFoundError: there is no open question or burst of that key that the viewer may see.
@@ -265,7 +265,7 @@ def load_target(unit: ReadUnit, key: str) -> WorkTarget:
 
 
 def claim_work(work: QuestionWork, viewer: Viewer) -> QuestionWork:
-    """Return the work state with a new claim of the viewer."""
+    """Return a review question's work state with a new claim of the viewer."""
     until = clock.format_timestamp(clock.now() + LEASE_DURATION)
     return replace(work, state=OPEN, asleep_until=None, claimed_by=viewer.client, lease_until=until)
 
@@ -279,7 +279,7 @@ def save_work(
     note: str | None,
     detail: Mapping[str, Any],
 ) -> None:
-    """Store the work state of a question, with a line of history.
+    """Store a review question's work state, with a line of its history.
 
     Args:
         unit: the transaction.
@@ -308,7 +308,7 @@ def record_action(
     note: str | None = None,
     **detail: object,
 ) -> None:
-    """Add a line to a question's history.
+    """Add a line to a review question's history.
 
     Args:
         unit: the transaction.
@@ -338,7 +338,7 @@ def record_action(
 
 
 def make_claimed_error(unit: ReadUnit, work: QuestionWork) -> ClaimedError:
-    """Build the error that names a claim's holder and its end.
+    """Build the error that tells who claimed a review question, until when.
 
     Names are left out where the viewer may not see them.
     """
@@ -368,7 +368,7 @@ def parse_future_day(text: str, field_name: str, min_days: int = 1) -> str:
 
 
 def permit_live_work(index: Index, viewer: Viewer) -> None:
-    """Refuse a viewer who may not work on live questions.
+    """Refuse a viewer who may not yet work on real review questions.
 
     Raises:
         AccessDenied: the viewer may not work on questions, or must practice first.
@@ -381,7 +381,7 @@ def permit_live_work(index: Index, viewer: Viewer) -> None:
 
 
 def _perform_action(index: Index, viewer: Viewer, key: str, action: _QueueAction) -> QuestionSummary:
-    """Apply one act to a question, and return its new summary."""
+    """Apply one act to a review question, and return its new summary."""
     clean_note = check_note(action.note)
     with index.database.write(viewer, "task", Lock.NONE) as unit:
         target = load_target(unit, key)
@@ -401,7 +401,7 @@ def _perform_action(index: Index, viewer: Viewer, key: str, action: _QueueAction
 
 
 def _summarize_target(unit: ReadUnit, target: WorkTarget) -> QuestionSummary:
-    """Return the summary of a question or burst after an act."""
+    """Return the summary of a review question or burst after an act."""
     if isinstance(target.item, Burst):
         return summarize_burst(unit, target.item, unit.task_work.get([target.key])[target.key])
     [summary] = summarize_questions(unit, [require_question(unit, target.key)])
@@ -409,7 +409,7 @@ def _summarize_target(unit: ReadUnit, target: WorkTarget) -> QuestionSummary:
 
 
 def _require_assignable(unit: WriteUnit, target: WorkTarget, assignee: str) -> None:
-    """Refuse an assignee who does not exist or sees too little.
+    """Refuse an assignee who does not exist or may not see the question.
 
     Raises:
         NotFoundError: there is no such account or client.

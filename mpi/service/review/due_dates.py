@@ -26,7 +26,7 @@ Pairs of (least expected harm, most days), greatest harm first.
 
 
 def compute_due_date(kind: str, harm: int, opened_at: str) -> str:
-    """Return the day by which a task is due, ``YYYY-MM-DD``.
+    """Return the day by which a review task is due, ``YYYY-MM-DD``.
 
     Args:
         kind: the task kind.
@@ -39,7 +39,7 @@ def compute_due_date(kind: str, harm: int, opened_at: str) -> str:
 
 
 def compute_due_cutoffs(today: str) -> dict[tuple[str, int], list[str]]:
-    """Return the opening day and harm from which tasks are due.
+    """Compute for each task kind which review tasks are due on a day.
 
     Args:
         today: the day, ``YYYY-MM-DD``.
@@ -58,6 +58,6 @@ def compute_due_cutoffs(today: str) -> dict[tuple[str, int], list[str]]:
 
 
 def _count_days_to_answer(kind: str, harm: int) -> int:
-    """Return the days to answer a task of a kind and harm."""
+    """Return how many days stewards have to answer a review task."""
     max_days = DAYS_BY_KIND.get(kind, DAYS_BY_KIND["pair"])
     return min([max_days, *(days for min_harm, days in DAYS_BY_HARM if harm >= min_harm)])

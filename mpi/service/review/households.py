@@ -20,7 +20,7 @@ MAX_CANDIDATES = 200
 def find_household_members(
     unit: ReadUnit, index: Index, record_ids: Collection[int]
 ) -> dict[int, tuple[int, ...]]:
-    """Return the household members of each record, from the same source.
+    """Find records of the same source that share each record's household.
 
     Args:
         unit: the transaction.
@@ -60,7 +60,7 @@ def find_household_members(
 def _select_candidates(
     record_id: int, keys: Iterable[int], records_by_key: Mapping[int, Collection[int]]
 ) -> list[int]:
-    """Select the first records that share a blocking key with a record."""
+    """Select the first few records that share a blocking key with a record."""
     candidates = {
         candidate for key in keys for candidate in records_by_key.get(key, ()) if candidate != record_id
     }

@@ -34,7 +34,7 @@ _DIGEST_BYTES = 6
 
 @dataclass(frozen=True, slots=True)
 class QuestionSummary:
-    """A review question as one row of the queue.
+    """Clerical-review question as one row of the queue.
 
     Args:
         key: stable key of the question.
@@ -55,7 +55,7 @@ class QuestionSummary:
         opened_at: when the oldest task was opened (ISO, UTC).
         burst: number of questions that a burst stands for; 0 for a single question.
         asleep_until: the day on which the question reopens; None if only new evidence reopens it.
-        closed_because: ``answered``, or ``went`` if the reason for asking has gone.
+        closed_because: ``answered``, or ``went`` if its reason ceased to exist and no steward answered it.
     """
 
     key: str
@@ -77,15 +77,16 @@ class QuestionSummary:
 
 @dataclass(frozen=True)
 class OpenQuestion:
-    """The tasks that one viewer sees as one question.
+    """Review tasks that one viewer sees as one question.
 
     Args:
         key: key of the question.
         tasks: the tasks that the viewer may see, heaviest first.
         decisions: decision numbers by key of each task about decisions; for a conflict, the whole chain.
-        work: stored work state (claim, assignment, sleep); None if nobody worked on the question yet.
+        work: stored work state (claim, assignment, deferral); None if nobody worked on the question yet.
         now: the moment of the read (ISO, UTC).
-        sees_flags: whether the viewer may see every flag, and so the expected harm that counts them.
+        sees_flags: whether the viewer may see every special-population flag, and so the expected harm that
+            counts them.
     """
 
     key: str
@@ -97,27 +98,27 @@ class OpenQuestion:
 
     @cached_property
     def asked_tasks(self) -> tuple[Task, ...]:
-        """Tasks of the question that are open today."""
+        """Review tasks of the question that are open today."""
         today = self.now[:10]
         return tuple(task for task in self.tasks if task.quiet_until is None or task.quiet_until <= today)
 
     @cached_property
     def main_task(self) -> Task:
-        """Most urgent task of the question."""
+        """Most urgent review task of the question."""
         return max(
             self.asked_tasks or self.tasks, key=lambda task: (self.get_harm(task), task.bits, task.key)
         )
 
     @cached_property
     def records(self) -> tuple[int, ...]:
-        """Numbers of all records of the question, subject first, then by weight."""
+        """Record numbers of the review question, its subject first, then by weight."""
         subject = [task.subject for task in self.tasks if task.subject in {task.lo, task.hi}]
         record_ids = [record_id for task in self.tasks for record_id in (task.lo, task.hi)]
         return tuple(dict.fromkeys([*subject, *record_ids]))
 
     @property
     def subject(self) -> int | None:
-        """Number of the one record that the question is about.
+        """Number of the one record that the review question is about.
 
         None for a question about several similar records.
         """
@@ -128,7 +129,7 @@ class OpenQuestion:
 
     @property
     def claimed_by(self) -> str | None:
-        """Name of the account or client that holds a valid claim."""
+        """Name of the account or client with a valid claim on the question."""
         work = self.work
         if work is None or work.claimed_by is None or (work.lease_until or "") <= self.now:
             return None
@@ -136,7 +137,7 @@ class OpenQuestion:
 
     @cached_property
     def state(self) -> str:
-        """Current state of the question."""
+        """Current state of the review question, such as open or claimed."""
         work = self.work
         if not self.asked_tasks:
             return ASLEEP
@@ -145,14 +146,14 @@ class OpenQuestion:
         return OPEN if self.claimed_by is None else CLAIMED
 
     def get_harm(self, task: Task) -> int:
-        """Return the expected harm of a task, in millionths.
+        """Return the expected harm of leaving a review task open, in millionths.
 
         The figure excludes special-population flags for a viewer who may not see them.
         """
         return task.harm if self.sees_flags else task.harm_unflagged
 
     def to_snapshot(self) -> dict[str, Any]:
-        """Return the question as seen now, for storage with its work."""
+        """Return what the viewer sees of the review question, for storage."""
         return {
             "kind": self.main_task.kind,
             "reason": self.main_task.reason,
@@ -164,7 +165,7 @@ class OpenQuestion:
         }
 
     def _is_asleep(self, work: QuestionWork) -> bool:
-        """Return whether a deferred question is unchanged and its day is ahead."""
+        """Return whether a deferred question is unchanged and its day not yet come."""
         stored_weights = work.about.get("tasks", {})
         is_unchanged = all(
             stored_weights.get(task.key) == round(task.bits * MICROBITS) for task in self.asked_tasks
@@ -173,7 +174,7 @@ class OpenQuestion:
 
 
 def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuestion]:
-    """Load questions by key, each reduced to what the viewer may see.
+    """Load review questions by key, each reduced to what the viewer may see.
 
     Returns:
         Questions by key; a question that is hidden whole has no entry.
@@ -202,7 +203,7 @@ def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuest
 
 
 def find_task_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
-    """Return the decisions that a task is about.
+    """Return the decisions that a review task is about.
 
     Returns:
         Decision numbers, empty for a task about a pair; None if the task is hidden from the viewer.
@@ -222,7 +223,7 @@ def find_task_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
 
 
 def _can_see_approval(unit: ReadUnit, decision: StoredDecision) -> bool:
-    """Return whether the viewer sees every step that awaits approval.
+    """Return whether the viewer sees every step on which a decision's approval waits.
 
     Otherwise the wait would disclose another agency's record.
     """
@@ -233,7 +234,7 @@ def _can_see_approval(unit: ReadUnit, decision: StoredDecision) -> bool:
 
 
 def summarize_questions(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> list[QuestionSummary]:
-    """Return a summary of each question, as the queue lists it."""
+    """Return a summary of each review question, as the queue lists it."""
     question_list = list(questions)
     labels = unit.records.labels({record for question in question_list for record in question.records})
     times = unit.commit_info({task.opened_commit for question in question_list for task in question.tasks})
@@ -249,7 +250,7 @@ def summarize_questions(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> li
 
 
 def find_opening_time(unit: ReadUnit, question: OpenQuestion) -> str:
-    """Return when the oldest task of a question was opened (ISO, UTC)."""
+    """Return when the question's oldest review task was opened (ISO, UTC)."""
     first_commit = min(task.opened_commit for task in question.asked_tasks or question.tasks)
     return unit.commit_info({first_commit}).get(first_commit, (question.now, "", ""))[0]
 
@@ -260,7 +261,7 @@ def _summarize_question(
     labels: Mapping[int, RecordRef],
     times: Mapping[int, tuple[str, str, str]],
 ) -> QuestionSummary:
-    """Build the summary of one question from loaded rows."""
+    """Build the summary of one review question from loaded database rows."""
     tasks = question.asked_tasks or question.tasks
     opened_at = {task.key: times[task.opened_commit][0] for task in tasks if task.opened_commit in times}
     due_days = [
@@ -291,7 +292,7 @@ def _summarize_question(
 
 
 def _find_wake_day(question: OpenQuestion) -> str | None:
-    """Return the day on which a sleeping question reopens."""
+    """Return the day on which a deferred review question reopens."""
     if question.asked_tasks and question.work is not None:
         return question.work.asleep_until
     days = (task.quiet_until for task in question.tasks if task.quiet_until not in {None, NEVER})
@@ -299,7 +300,7 @@ def _find_wake_day(question: OpenQuestion) -> str | None:
 
 
 def make_burst_key(batch_id: int, pattern: str) -> str:
-    """Return the key of a burst from its load and error pattern.
+    """Return the key of a burst: one load's questions with one error pattern.
 
     The pattern is hashed, because words of a model do not go into a URL path.
     """
@@ -308,12 +309,12 @@ def make_burst_key(batch_id: int, pattern: str) -> str:
 
 
 def is_burst_key(key: str) -> bool:
-    """Return whether a question key names a burst."""
+    """Return whether a key names a burst of similar review questions."""
     return key.startswith(BURST_PREFIX)
 
 
 def parse_burst_key(unit: ReadUnit, key: str) -> tuple[int, str] | None:
-    """Return the load number and error pattern of a burst key.
+    """Return the load number and error pattern that a burst's key stands for.
 
     Returns:
         None if there is no such burst.
@@ -328,7 +329,7 @@ def parse_burst_key(unit: ReadUnit, key: str) -> tuple[int, str] | None:
 
 
 def summarize_closed_question(unit: ReadUnit, work: QuestionWork) -> QuestionSummary | None:
-    """Return the summary of a closed question.
+    """Return the queue summary of a closed review question.
 
     Returns:
         None if the viewer may not see every record and decision of the question.

@@ -51,7 +51,7 @@ MAX_BURST_RECORDS = 200
 
 @dataclass(frozen=True, slots=True)
 class OwnerQuestion:
-    """A question about one record, as the source owner sees it.
+    """Steward's question about one record, as the source owner sees it.
 
     Args:
         number: number of the question.
@@ -91,7 +91,7 @@ def ask_owner(
     due_on: str | None = None,
     note: str | None = None,
 ) -> tuple[int, ...]:
-    """Ask the owner of a record, and suspend the steward's question.
+    """Ask a record's source owner, and suspend the steward's review question.
 
     The steward's question waits until all owners have answered, at most until the due date.
 
@@ -145,9 +145,7 @@ def ask_owner(
 def list_owner_questions(
     index: Index, viewer: Viewer, *, answered: bool = False
 ) -> tuple[OwnerQuestion, ...]:
-    """List the questions to the owner of the viewer's sources.
-
-    Ordered by due date.
+    """List stewards' questions to the owner of the viewer's sources, by due date.
 
     Args:
         index: the open index.
@@ -215,7 +213,7 @@ def answer_owner_question(
 def add_owner_question(
     unit: WriteUnit, key: str, record_id: int, asks: str, due_on: str | None = None, at: str | None = None
 ) -> int:
-    """Store a question to the owner of a record.
+    """Store a steward's question to the source owner of a record.
 
     Args:
         unit: the transaction.
@@ -256,7 +254,7 @@ def add_owner_question(
 
 
 def withdraw_owner_questions(unit: WriteUnit, numbers: Collection[int]) -> None:
-    """Withdraw questions to owners that are still unanswered."""
+    """Withdraw questions to source owners that are still unanswered."""
     for number in numbers:
         question = unit.owner_questions.get(number)
         if question is not None and question.state == OPEN:
@@ -264,7 +262,7 @@ def withdraw_owner_questions(unit: WriteUnit, numbers: Collection[int]) -> None:
 
 
 def _build_views(unit: ReadUnit, questions: list[StoredOwnerQuestion]) -> tuple[OwnerQuestion, ...]:
-    """Build the owner's view of each question."""
+    """Build the source owner's view of each question asked about a record."""
     labels = unit.records.labels({question.record_id for question in questions})
     payloads = unit.records.payloads(labels)
     today = clock.today()
@@ -314,7 +312,7 @@ def _is_same_request(left: StoredOwnerQuestion, right: StoredOwnerQuestion) -> b
 
 
 def _find_similar_questions(unit: ReadUnit, question: StoredOwnerQuestion) -> list[StoredOwnerQuestion]:
-    """Return the other open questions of the same request."""
+    """Return other open owner questions that one request asked with this one."""
     return [
         candidate
         for candidate in unit.owner_questions.all_of_questions([question.question])
@@ -323,13 +321,13 @@ def _find_similar_questions(unit: ReadUnit, question: StoredOwnerQuestion) -> li
 
 
 def _can_viewer_answer(unit: ReadUnit, question: StoredOwnerQuestion) -> bool:
-    """Return whether the question is about a record of the viewer's sources."""
+    """Return whether an owner question is about a record of the viewer's sources."""
     label = unit.records.labels([question.record_id]).get(question.record_id)
     return label is not None and unit.viewer.may_see(label.source)
 
 
 def _select_unasked_records(unit: ReadUnit, key: str, records: Collection[int], asks: str) -> list[int]:
-    """Return the records about which the same was not yet asked.
+    """Return the records whose owner was not yet asked the same.
 
     Raises:
         ConflictError: the same was asked about every record.
@@ -345,7 +343,7 @@ def _select_unasked_records(unit: ReadUnit, key: str, records: Collection[int], 
 
 
 def _find_record_number(unit: ReadUnit, records: tuple[int, ...], record: RecordRef) -> int:
-    """Return the number of a record that belongs to the question.
+    """Return the number of a record; refuse one outside the review question.
 
     Raises:
         InputError: the record is not in the question.
@@ -357,7 +355,7 @@ def _find_record_number(unit: ReadUnit, records: tuple[int, ...], record: Record
 
 
 def _list_feed_records(unit: ReadUnit, key: str) -> list[int]:
-    """Return the records of a burst that its load brought.
+    """Return the records of a burst's questions that its file load brought.
 
     The records of the most urgent question come first.
     """
@@ -372,7 +370,7 @@ def _list_feed_records(unit: ReadUnit, key: str) -> list[int]:
 
 
 def _reopen_question(unit: WriteUnit, key: str, asker: str) -> None:
-    """Reopen a waiting question for its steward once all owners have answered."""
+    """Reopen a steward's review question once all source owners have answered."""
     work = unit.task_work.get([key]).get(key)
     is_waiting = any(question.state == OPEN for question in unit.owner_questions.all_of_questions([key]))
     if work is None or work.state != WAITING or is_waiting:
@@ -384,7 +382,7 @@ def _reopen_question(unit: WriteUnit, key: str, asker: str) -> None:
 
 
 def _choose_due_date(due_on: str | None) -> str:
-    """Return the given due date, or the default one."""
+    """Return the given due date of an owner question, or the default one."""
     if due_on is not None:
         return parse_future_day(due_on, "due_on")
     return (clock.now() + timedelta(days=DAYS_TO_ANSWER)).date().isoformat()

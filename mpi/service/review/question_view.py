@@ -59,7 +59,7 @@ Flags are not evidence (law 8), and a steward does not need them to decide.
 
 @dataclass(frozen=True, slots=True)
 class RecordCard:
-    """One record of a question, with its values and household.
+    """One record of a review question, with its values and household.
 
     Args:
         label: source and local ID of the record.
@@ -80,7 +80,7 @@ class RecordCard:
 
 @dataclass(frozen=True, slots=True)
 class PairView:
-    """One candidate pair of a question.
+    """One candidate pair of records in a review question.
 
     Args:
         left: the first record.
@@ -97,7 +97,7 @@ class PairView:
 
 @dataclass(frozen=True, slots=True)
 class ActionView:
-    """One line of a question's history.
+    """One line of a review question's history.
 
     Args:
         at: when (ISO, UTC).
@@ -146,7 +146,7 @@ class QuestionView:
 
 
 def load_question_view(index: Index, viewer: Viewer, key: str) -> QuestionView:
-    """Load one question, as far as the viewer may see it.
+    """Load one review question, as far as the viewer may see it.
 
     Args:
         index: the open index.
@@ -167,7 +167,7 @@ def load_question_view(index: Index, viewer: Viewer, key: str) -> QuestionView:
 
 
 def require_question(unit: ReadUnit, key: str) -> OpenQuestion:
-    """Load an open question by its key or by a task's key.
+    """Load an open review question by its key or by a task's key.
 
     Raises:
         NotFoundError: there is no such open question that the viewer may see.
@@ -184,7 +184,7 @@ def require_question(unit: ReadUnit, key: str) -> OpenQuestion:
 
 
 def compute_question_etag(unit: ReadUnit, index: Index, question: OpenQuestion) -> str:
-    """Return the ETag of a question as the viewer sees it.
+    """Return the ETag of a review question as the viewer sees it.
 
     The ETag changes with the question's evidence, records, persons and owner answers.
     """
@@ -211,7 +211,7 @@ def compute_question_etag(unit: ReadUnit, index: Index, question: OpenQuestion) 
 def require_unchanged(
     unit: ReadUnit, index: Index, question: OpenQuestion, expected_etags: Collection[str] | None
 ) -> None:
-    """Refuse an act on a question that changed since it was read.
+    """Refuse an act on a review question that changed since it was read.
 
     Raises:
         StaleError: the question's ETag is not among the expected ones.
@@ -225,7 +225,10 @@ def require_unchanged(
 
 
 def choose_layout(question: OpenQuestion) -> str:
-    """Return the layout of a question: star, grid or decision."""
+    """Return a review question's layout: star, grid or decision.
+
+    A star is one record with its candidates; a grid is several similar records.
+    """
     if question.main_task.kind in RESPONSES_BY_KIND:
         return DECISION
     if question.subject is not None or len(question.tasks) == 1:
@@ -234,7 +237,7 @@ def choose_layout(question: OpenQuestion) -> str:
 
 
 def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tuple[RecordCard, ...]:
-    """Build the cards of the records that the viewer may see.
+    """Build displays of the records that the viewer may see.
 
     Args:
         unit: the transaction.
@@ -292,7 +295,7 @@ def _split_values(
 
 
 def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[RecordCard, ...]:
-    """Build the cards of versions that wait as a possible overlay."""
+    """Build displays of record versions that wait, as they may show another child."""
     if question.main_task.kind != OVERLAY_TASK:
         return ()
     labels = visible_labels(unit, question.records)
@@ -324,14 +327,14 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
 
 
 def load_history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
-    """Load the lines of a question's history that the viewer may see."""
+    """Load a review question's history, as far as the viewer may see it."""
     acts = unit.task_work.actions_on(key)
     labels = visible_labels(unit, {record for act in acts for record in _list_action_records(act)})
     return tuple(_build_action(unit, act, labels) for act in acts if _is_visible_action(unit, act))
 
 
 def _list_view_records(view: QuestionView) -> tuple[RecordRef, ...]:
-    """Return every record that a question view names, each once."""
+    """Return every record that the view of a review question names, once each."""
     records = [*view.summary.records, *(card.label for card in view.cards)]
     records += [member for card in view.cards for member in card.household]
     records += [record for pair in view.pairs for record in (pair.left, pair.right)]
@@ -340,7 +343,7 @@ def _list_view_records(view: QuestionView) -> tuple[RecordRef, ...]:
 
 
 def _iterate_action_records(act: ActionView) -> Iterator[RecordRef]:
-    """Yield the records that a line of history names."""
+    """Yield the records that one line of a question's history names."""
     for verdict in act.detail.get("verdicts", ()):
         yield from (verdict["left"], verdict["right"])
     if "record" in act.detail:
@@ -348,7 +351,7 @@ def _iterate_action_records(act: ActionView) -> Iterator[RecordRef]:
 
 
 def _list_field_names(view: QuestionView) -> tuple[str, ...]:
-    """Return the names of the fields that a question view discloses."""
+    """Return the names of the record fields that a question's view discloses."""
     stated = {name for card in view.cards for name in card.values}
     persons = ("enterprise_id",) if any(card.enterprise_id for card in view.cards) else ()
     homes = ("household",) if any(card.household for card in view.cards) else ()
@@ -356,7 +359,7 @@ def _list_field_names(view: QuestionView) -> tuple[str, ...]:
 
 
 def _build_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
-    """Build the view of a question, burst or closed question."""
+    """Build the view of a review question, burst or closed question by key."""
     if is_burst_key(key):
         return _build_burst_view(unit, index, key)
     try:
@@ -390,7 +393,7 @@ def _build_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
 def _build_pair(
     task: Task, question: OpenQuestion, labels: Mapping[int, RecordRef], asked_records: Collection[int]
 ) -> PairView:
-    """Build the view of one candidate pair."""
+    """Build the view of one candidate pair in a review question."""
     verdict = None if task in question.asked_tasks else "unsure"
     if verdict is None and {task.lo, task.hi} & set(asked_records):
         verdict = "ask"
@@ -398,7 +401,7 @@ def _build_pair(
 
 
 def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
-    """Build the view of a burst with its first questions."""
+    """Build the view of a burst of similar questions, with the first ones."""
     burst = find_burst(unit, key)
     if burst is None:
         raise NotFoundError("there is no such question, or it is closed")
@@ -420,14 +423,14 @@ def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
 
 
 def compute_burst_etag(index: Index, burst: Burst) -> str:
-    """Return the ETag of a burst, which changes with its size."""
+    """Return the ETag of a burst, which changes with its number of questions."""
     return index.keyed_hash.to_token(
         "burst", f"{burst.batch_id}|{burst.pattern}|{burst.questions}|{burst.weight}"
     )
 
 
 def _build_closed_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
-    """Build the view of a closed question."""
+    """Build the view of a closed review question."""
     work = unit.task_work.get([key]).get(key)
     summary = None if work is None or work.state != "closed" else summarize_closed_question(unit, work)
     if work is None or summary is None:
@@ -446,7 +449,7 @@ def _build_closed_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
 
 
 def _is_visible_action(unit: ReadUnit, act: QuestionAction) -> bool:
-    """Return whether the viewer may see a line of history.
+    """Return whether the viewer may see a line of a question's history.
 
     A viewer sees a line if every record and decision of the act is visible, or if the line is the viewer's
     own and names no records.
@@ -456,13 +459,13 @@ def _is_visible_action(unit: ReadUnit, act: QuestionAction) -> bool:
 
 
 def _list_action_records(act: QuestionAction) -> list[int]:
-    """Return the record numbers that a stored act names."""
+    """Return the record numbers that a stored line of history names."""
     record_ids = act.detail.get("records", [])
     return [record for record in record_ids if isinstance(record, int)]
 
 
 def _build_action(unit: ReadUnit, act: QuestionAction, labels: Mapping[int, RecordRef]) -> ActionView:
-    """Build the view of one line of history."""
+    """Build the view of one line of a review question's history."""
     # A note by somebody else may mention hidden records; an owner has seen only the one record.
     is_note_visible = (
         unit.viewer.sources is None or act.actor == unit.viewer.client or act.action == "answered"

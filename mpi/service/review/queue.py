@@ -81,7 +81,7 @@ class QueuePage:
 
 @dataclass(frozen=True, slots=True)
 class LandingPage:
-    """Lists of questions on the steward's start page.
+    """Lists of review questions on the steward's start page.
 
     Args:
         mine: questions that the reader has claimed or is assigned.
@@ -112,7 +112,7 @@ class OverdueOwnerQuestion:
 def load_queue_page(
     index: Index, viewer: Viewer, filters: Filters, limit: int = 50, after: str | None = None
 ) -> QueuePage:
-    """Load a page of the queue that matches filters.
+    """Load a page of the review queue that matches filters.
 
     No question about a record that is hidden from the viewer is listed.
 
@@ -139,7 +139,7 @@ def load_queue_page(
 
 
 def load_landing(index: Index, viewer: Viewer) -> LandingPage:
-    """Load the lists of the viewer's start page.
+    """Load the lists of review questions on the viewer's start page.
 
     Each list is in the queue's order and has at most ``MAX_LANDING_QUESTIONS`` questions.
 
@@ -169,7 +169,7 @@ def load_landing(index: Index, viewer: Viewer) -> LandingPage:
 
 
 def _load_page(unit: ReadUnit, filters: Filters, limit: int, after: str | None) -> QueuePage:
-    """Load one page of open or closed questions."""
+    """Load one page of open or closed review questions."""
     if filters.state == CLOSED and not filters.mine:
         return _load_closed_page(unit, limit, after)
     search = build_task_filter(unit, filters)
@@ -189,7 +189,7 @@ def _load_page(unit: ReadUnit, filters: Filters, limit: int, after: str | None) 
 
 
 def _summarize_items(unit: ReadUnit, items: Sequence[QueueItem]) -> list[QuestionSummary]:
-    """Return the summaries of questions and bursts, in their order."""
+    """Return the summaries of review questions and bursts, in their order."""
     summaries_by_key = {
         summary.key: summary
         for summary in summarize_questions(unit, (q for _, q in items if isinstance(q, OpenQuestion)))
@@ -204,7 +204,7 @@ def _summarize_items(unit: ReadUnit, items: Sequence[QueueItem]) -> list[Questio
 
 
 def _list_first(unit: ReadUnit, filters: Filters, since: int | None = None) -> tuple[QuestionSummary, ...]:
-    """Return the most urgent questions that match filters."""
+    """Return the most urgent review questions that match filters."""
     search = build_task_filter(unit, filters, since)
     if search is None:
         return ()
@@ -216,7 +216,7 @@ def _list_first(unit: ReadUnit, filters: Filters, since: int | None = None) -> t
 
 
 def _list_closed_automatically(unit: ReadUnit, since: str) -> tuple[QuestionSummary, ...]:
-    """Return the viewer's questions that closed without an answer."""
+    """Return review questions the viewer worked on that closed without answer."""
     closed_works = [
         work for work in unit.task_work.closed_work(since, MAX_COUNTED) if work.closed_because == TASKS_GONE
     ]
@@ -249,7 +249,7 @@ def _list_overdue(unit: ReadUnit, today: str) -> tuple[OverdueOwnerQuestion, ...
 
 
 def _load_closed_page(unit: ReadUnit, limit: int, after: str | None) -> QueuePage:
-    """Load a page of recently closed questions, latest first."""
+    """Load a page of recently closed review questions, latest first."""
     since = clock.format_timestamp(clock.now() - CLOSED_PERIOD)
     position = None if after is None else _decode_closed_position(after)
     summaries: list[QuestionSummary] = []
@@ -271,25 +271,25 @@ def _load_closed_page(unit: ReadUnit, limit: int, after: str | None) -> QueuePag
 
 
 def _get_closed_position(work: QuestionWork) -> tuple[str, str]:
-    """Return the position of a closed question: closing time and key."""
+    """Return the position of a closed review question: closing time and key."""
     return work.closed_at or "", work.question
 
 
 def _find_record_numbers(
     unit: ReadUnit, summaries: Sequence[QuestionSummary], *other_records: RecordRef
 ) -> set[int]:
-    """Return the numbers of the records that are shown, for the ledger."""
+    """Return the numbers of shown records, for the disclosure ledger."""
     labels = {*other_records, *(label for summary in summaries for label in summary.records)}
     return find_shown_record_numbers(unit, labels)
 
 
 def _encode_cursor(position: tuple[int, str] | tuple[str, str]) -> str:
-    """Encode a position in the queue as an opaque cursor."""
+    """Encode a position in the review queue as an opaque cursor."""
     return base64.urlsafe_b64encode(orjson.dumps(position)).decode().rstrip("=")
 
 
 def _decode_cursor(after: str) -> list[object]:
-    """Decode a cursor into the two parts of a position."""
+    """Decode a page cursor into the two parts of a queue position."""
     try:
         position = orjson.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
     except ValueError:
@@ -300,7 +300,7 @@ def _decode_cursor(after: str) -> list[object]:
 
 
 def _decode_position(after: str) -> QueuePosition:
-    """Decode a cursor into expected harm and question key."""
+    """Decode a cursor of open questions into expected harm and question key."""
     harm, key = _decode_cursor(after)
     if not isinstance(harm, int) or not isinstance(key, str):
         raise InputError("after: give the cursor that the page before returned")
@@ -308,7 +308,7 @@ def _decode_position(after: str) -> QueuePosition:
 
 
 def _decode_closed_position(after: str) -> tuple[str, str]:
-    """Decode a cursor into closing time and question key."""
+    """Decode a cursor of closed questions into closing time and question key."""
     closed_at, key = _decode_cursor(after)
     if not isinstance(closed_at, str) or not isinstance(key, str):
         raise InputError("after: give the cursor that the page before returned")

@@ -68,14 +68,16 @@ QueueItem = tuple[QueuePosition, OpenQuestion | Burst]
 def iterate_queue(
     unit: ReadUnit, search: TaskFilter, filters: Filters, after: QueuePosition | None
 ) -> Iterator[QueueItem]:
-    """Yield questions and bursts that match a search, most urgent first."""
+    """Yield review questions and bursts that match a search, most urgent first."""
     return merge_bursts(unit, *separate_bursts(unit, search, filters), filters, after)
 
 
 def separate_bursts(
     unit: ReadUnit, search: TaskFilter, filters: Filters
 ) -> tuple[TaskFilter, list[tuple[QueuePosition, Burst]]]:
-    """Split a search into one for single questions, and the matching bursts.
+    """Split a search of the review queue into single questions and bursts.
+
+    A burst is one queue row for many questions of one load with one error pattern.
 
     Returns:
         The search without the questions of bursts, and the bursts that match the filters with their
@@ -103,7 +105,7 @@ def merge_bursts(
     filters: Filters,
     after: QueuePosition | None,
 ) -> Iterator[QueueItem]:
-    """Yield single questions with bursts merged in, most urgent first.
+    """Yield single review questions and bursts together, most urgent first.
 
     Args:
         unit: the transaction.
@@ -121,7 +123,7 @@ def merge_bursts(
 
 
 def build_task_filter(unit: ReadUnit, filters: Filters, since: int | None = None) -> TaskFilter | None:
-    """Translate queue filters into a filter of the task table.
+    """Translate review-queue filters into a filter of the task table.
 
     Args:
         unit: the transaction.
@@ -176,7 +178,7 @@ def build_task_filter(unit: ReadUnit, filters: Filters, since: int | None = None
 
 
 def count_items(unit: ReadUnit, search: TaskFilter, filters: Filters, burst_count: int) -> int:
-    """Count matching questions plus bursts, up to one more than ``MAX_COUNTED``.
+    """Count matching review questions plus bursts, up to one above ``MAX_COUNTED``.
 
     Args:
         unit: the transaction.
@@ -204,7 +206,7 @@ def count_items(unit: ReadUnit, search: TaskFilter, filters: Filters, burst_coun
 
 
 def check_filters(filters: Filters) -> None:
-    """Refuse filters with an unknown state or an invalid burst key.
+    """Refuse review-queue filters with an unknown state or invalid burst key.
 
     Raises:
         InputError: the state does not exist, or the burst key does not name a burst.
@@ -216,15 +218,15 @@ def check_filters(filters: Filters) -> None:
 
 
 def list_assignee_names(viewer: Viewer) -> tuple[str, ...]:
-    """Return the assignee names that stand for a viewer.
+    """Return the names under which review questions are assigned to a viewer.
 
-    The viewer's own name, and for an approver also the shared name of all approvers.
+    That is the viewer's own name, and for an approver also the shared name of all approvers.
     """
     return (viewer.client, APPROVER_ASSIGNEE) if is_allowed(viewer, Action.APPROVE) else (viewer.client,)
 
 
 def find_next_key(unit: ReadUnit, excluded_key: str) -> str | None:
-    """Return the key of the most urgent free question, except one."""
+    """Return the key of the most urgent free review question, except one."""
     search = build_task_filter(unit, Filters())
     if search is None:
         return None
@@ -237,7 +239,7 @@ def find_next_key(unit: ReadUnit, excluded_key: str) -> str | None:
 
 
 def iterate_asked_questions(unit: ReadUnit) -> Iterator[OpenQuestion]:
-    """Yield every question that is open today, most urgent first.
+    """Yield every review question that is open today, most urgent first.
 
     Questions of a burst are yielded one by one, and claimed or waiting questions are included.
     """
@@ -249,7 +251,7 @@ def iterate_asked_questions(unit: ReadUnit) -> Iterator[OpenQuestion]:
 
 
 def list_single_questions(unit: ReadUnit, filters: Filters, limit: int) -> list[OpenQuestion]:
-    """Return the first questions that match filters, without bursts."""
+    """Return the first review questions that match filters; leave out bursts."""
     search = build_task_filter(unit, filters)
     questions: list[OpenQuestion] = []
     for _, item in iterate_queue(unit, search, filters, None) if search is not None else ():
@@ -261,7 +263,7 @@ def list_single_questions(unit: ReadUnit, filters: Filters, limit: int) -> list[
 
 
 def find_burst(unit: ReadUnit, key: str) -> Burst | None:
-    """Return the burst of a key, as the viewer may see it.
+    """Return a key's burst of similar questions, as the viewer sees it.
 
     Returns:
         None if there is no such burst now.
@@ -275,7 +277,7 @@ def find_burst(unit: ReadUnit, key: str) -> Burst | None:
 
 
 def summarize_burst(unit: ReadUnit, burst: Burst, work: QuestionWork | None) -> QuestionSummary:
-    """Return the summary of a burst, as the queue lists it."""
+    """Return the summary of a burst of questions, as the queue lists it."""
     now = clock.format_timestamp(clock.now())
     opened_at = unit.commit_info({burst.opened_commit}).get(burst.opened_commit, (now, "", ""))[0]
     state = determine_burst_state(burst, work, now)
@@ -302,7 +304,7 @@ def summarize_burst(unit: ReadUnit, burst: Burst, work: QuestionWork | None) -> 
 
 
 def determine_burst_state(burst: Burst, work: QuestionWork | None, now: str) -> str:
-    """Return the state of a burst.
+    """Return the state of a burst of questions, such as open or asleep.
 
     A deferred burst reopens on its day, or as soon as it stands for more questions.
     """
@@ -315,14 +317,14 @@ def determine_burst_state(burst: Burst, work: QuestionWork | None, now: str) -> 
 
 
 def get_item_key(item: OpenQuestion | Burst) -> str:
-    """Return the key of a question or burst."""
+    """Return the key of a review question or burst of questions."""
     return make_burst_key(item.batch_id, item.pattern) if isinstance(item, Burst) else item.key
 
 
 def _iterate_questions(
     unit: ReadUnit, search: TaskFilter, filters: Filters, after: QueuePosition | None
 ) -> Iterator[tuple[QueuePosition, OpenQuestion]]:
-    """Yield matching questions with their positions, read in batches."""
+    """Yield matching review questions with queue positions, read in batches."""
     while positions := unit.queue.read_page(search, after, _BATCH_SIZE):
         for question in _load_at_positions(unit, search, positions):
             if _matches_state(question.state, question.work, filters, unit.viewer):
@@ -333,7 +335,7 @@ def _iterate_questions(
 def _load_at_positions(
     unit: ReadUnit, search: TaskFilter, positions: Sequence[QueuePosition]
 ) -> Iterator[OpenQuestion]:
-    """Yield the questions that stand at the given queue positions.
+    """Yield the review questions that stand at the given queue positions.
 
     A question stands at its most urgent task; its other tasks are skipped.
     """
@@ -344,7 +346,7 @@ def _load_at_positions(
 
 
 def _matches_state(state: str, work: QuestionWork | None, filters: Filters, viewer: Viewer) -> bool:
-    """Return whether a state matches the state that filters ask for."""
+    """Return whether a question's state matches the state that filters ask for."""
     if filters.state is None or filters.mine:
         return True
     if filters.state == OPEN:
@@ -354,7 +356,7 @@ def _matches_state(state: str, work: QuestionWork | None, filters: Filters, view
 
 
 def _list_bursts(unit: ReadUnit, search: TaskFilter, filters: Filters) -> list[tuple[QueuePosition, Burst]]:
-    """Return the bursts of a search with their positions, most urgent first.
+    """Return the question bursts of a search with positions, most urgent first.
 
     Empty if the filters ask for single questions.
     """
@@ -371,7 +373,7 @@ def _list_bursts(unit: ReadUnit, search: TaskFilter, filters: Filters) -> list[t
 
 
 def _find_own_keys(unit: ReadUnit) -> set[str]:
-    """Return the keys of questions claimed by or assigned to the viewer."""
+    """Return the keys of review questions claimed by or assigned to the viewer."""
     names = list_assignee_names(unit.viewer)
     keys = unit.task_work.questions_held_by(names)
     if unit.viewer.sources is None:
@@ -381,7 +383,7 @@ def _find_own_keys(unit: ReadUnit) -> set[str]:
 
 
 def _load_given_due_dates(unit: ReadUnit) -> dict[str, str]:
-    """Return the due dates that people set and the viewer may see.
+    """Return due dates that people set for review questions, if visible.
 
     Returns:
         Due date by question key.
@@ -394,7 +396,7 @@ def _load_given_due_dates(unit: ReadUnit) -> dict[str, str]:
 
 
 def _build_due_filter(unit: ReadUnit, today: str) -> DueFilter:
-    """Build the search condition for tasks that are due today."""
+    """Build the search condition for review tasks that are due today."""
     cutoffs = compute_due_cutoffs(today)
     commits = {day: unit.commit_at(f"{day}T23:59:59.999999Z") for day, _ in cutoffs}
     due_dates = _load_given_due_dates(unit)

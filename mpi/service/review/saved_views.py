@@ -16,7 +16,7 @@ MAX_VIEWS = 50
 
 
 def list_saved_views(index: Index, viewer: Viewer) -> Mapping[str, Filters]:
-    """Return the viewer's saved queue filters by name.
+    """Return the viewer's saved review-queue filters by name.
 
     Raises:
         AccessDenied: the viewer may not read tasks.
@@ -34,7 +34,7 @@ def list_saved_views(index: Index, viewer: Viewer) -> Mapping[str, Filters]:
 
 
 def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None:
-    """Store a queue filter under a name, replacing one of that name.
+    """Store a review-queue filter under a name, replacing one of that name.
 
     A local ID in the filter is not stored.
 
@@ -56,7 +56,7 @@ def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None
 
 
 def delete_view(index: Index, viewer: Viewer, name: str) -> None:
-    """Delete a saved queue filter by name.
+    """Delete a saved review-queue filter by name.
 
     Raises:
         NotFoundError: the viewer has no saved view of that name.

@@ -95,7 +95,7 @@ def list_review_tasks(index: Index, viewer: Viewer, limit: int = 100) -> list[Ta
 
 
 def _build_task_views(unit: ReadUnit, question: OpenQuestion, summary: QuestionSummary) -> list[TaskView]:
-    """Build one view for each open task of a question."""
+    """Build one view for each open task of a review question."""
     labels = unit.records.labels(question.records)
     return [
         TaskView(

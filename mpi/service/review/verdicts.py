@@ -49,7 +49,7 @@ RecordPair = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class GroupedVerdicts:
-    """Verdicts on pairs, grouped into decisions on groups of records.
+    """Verdicts on record pairs, grouped into decisions on groups of records.
 
     Args:
         same: groups of two or more records, each group one child.
@@ -129,7 +129,7 @@ def parse_verdict_kind(text: str) -> VerdictKind:
 
 
 def check_answer_reason(text: str) -> str:
-    """Return a reason code of an answer if the code exists.
+    """Return a steward's reason code for an answer; refuse an unknown one.
 
     Raises:
         InputError: the code is not in ``ANSWER_REASONS``.
@@ -140,7 +140,7 @@ def check_answer_reason(text: str) -> str:
 
 
 def _group_records(same_pairs: Iterable[RecordPair]) -> dict[int, RecordGroup]:
-    """Return the transitive group of each record in pairs called the same."""
+    """Return the transitive group of each record in pairs judged the same."""
     groups: dict[int, set[int]] = {}
     for lo, hi in same_pairs:
         merged_group = groups.get(lo, {lo}) | groups.get(hi, {hi})

@@ -16,7 +16,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 def count_waiting_questions(
     unit: ReadUnit, now: datetime, commit_cutoffs: Sequence[int]
 ) -> list[WaitingCount]:
-    """Count the open questions at a moment, by kind and age.
+    """Count the open review questions at a moment, by kind and age.
 
     Args:
         unit: the transaction of a viewer who sees every source.
