@@ -21,7 +21,7 @@ Cluster = tuple[int, ...]
 
 
 class HolderStatus(StrEnum):
-    """The status of a person before the plan."""
+    """Status of a person before clusters are assigned to persons."""
 
     ACTIVE = "active"
     EMPTY = "empty"
@@ -30,7 +30,7 @@ class HolderStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A person that may get a cluster.
+    """Person, with an enterprise ID, that may get a cluster.
 
     Args:
         person: number of the person; a lower number is an older ID.
@@ -45,7 +45,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class SurvivorKey:
-    """The properties by which the survivor rule ranks a person.
+    """Properties that rank persons when several could keep their ID.
 
     They are frozen into the plan when it is made.
 
@@ -63,7 +63,7 @@ class SurvivorKey:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One cluster and its person; ``person`` is None for a new ID."""
+    """One cluster of records and its person; None for a new ID."""
 
     cluster: Cluster
     person: int | None
@@ -72,7 +72,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class AssignmentPlan:
-    """The persons of all clusters, and the persons to retire.
+    """Persons to be given to all clusters, and persons to retire.
 
     Args:
         assignments: one for each cluster, by cluster.
@@ -88,7 +88,7 @@ _Rank = tuple[bool, bool, int, int]
 
 @dataclass(slots=True)
 class _Proposer:
-    """A person with the clusters that it has not proposed to yet."""
+    """Person with the clusters that it may still ask for, best first."""
 
     holder: Holder
     wishes: list[Cluster] = field(default_factory=list)
@@ -99,7 +99,7 @@ def assign_persons(
     history: Sequence[Holder],
     survivor_keys: Mapping[int, SurvivorKey],
 ) -> AssignmentPlan:
-    """Assign a person, or a new ID, to each cluster.
+    """Assign a person, or a new enterprise ID, to each cluster.
 
     Args:
         clusters: the partition; disjoint.
@@ -145,7 +145,7 @@ def assign_persons(
 
 
 def _make_rank(survivor_keys: Mapping[int, SurvivorKey]) -> Callable[[Holder], _Rank]:
-    """Return the sort key of the survivor rule; lower prevails."""
+    """Return the sort key by which persons keep their ID; lower prevails."""
 
     def rank(holder: Holder) -> _Rank:
         key = survivor_keys.get(holder.person, SurvivorKey())
@@ -160,7 +160,7 @@ def _run_proposals(
     rank: Callable[[Holder], _Rank],
     contested_status: HolderStatus,
 ) -> None:
-    """Let persons propose until each has a cluster or no choice left."""
+    """Let persons ask for clusters until each has one or none."""
     proposer_of = {proposer.holder.person: proposer for proposer in proposers}
     while proposers:
         proposer = proposers.pop()
@@ -180,7 +180,7 @@ def _run_proposals(
 def _list_wishes(
     holder: Holder, cluster_of: Mapping[int, Cluster], reserved_clusters: frozenset[Cluster] = frozenset()
 ) -> list[Cluster]:
-    """List a person's clusters, most of its records first."""
+    """List the clusters that hold a person's records, most records first."""
     record_counts: dict[Cluster, int] = {}
     for record in sorted(holder.records):
         if record in cluster_of:
@@ -193,7 +193,7 @@ def _list_wishes(
 def _find_reserved_clusters(
     history: Iterable[Holder], cluster_of: Mapping[int, Cluster]
 ) -> frozenset[Cluster]:
-    """Return the clusters equal to a retired ID's last active records."""
+    """Return the clusters equal to a retired person's last active records."""
     retired_holders = (holder for holder in history if holder.status is HolderStatus.RETIRED)
     last_records = (tuple(sorted(r for r in holder.records if r in cluster_of)) for holder in retired_holders)
     return frozenset(records for records in last_records if records and cluster_of[records[0]] == records)
@@ -205,7 +205,7 @@ def _revive_retired(
     bearers: dict[Cluster, Holder],
     rank: Callable[[Holder], _Rank],
 ) -> None:
-    """Revive retired IDs whose active records are one unassigned cluster."""
+    """Revive retired persons whose active records are one unassigned cluster."""
     for holder in sorted(holders, key=rank):
         wishes = _list_wishes(holder, cluster_of)
         if len(wishes) == 1 and wishes[0] not in bearers:

@@ -31,7 +31,7 @@ def order_pair(left: int, right: int) -> Pair:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Records to partition together, with their weights and decisions.
+    """Connected records to cluster together, with their weights and decisions.
 
     Args:
         records: canonical keys of the active records, ascending.
@@ -50,7 +50,7 @@ class Component:
     opposed: frozenset[Pair] = frozenset()
 
     def weight(self, left: int, right: int) -> float:
-        """Return the bits of a pair; -inf for one never scored.
+        """Return the match weight of a pair; -inf for one never scored.
 
         A withdrawn record's pairs are not scored.
         """
@@ -59,7 +59,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class UnscoredComponent:
-    """A component whose missing pairs are not scored yet.
+    """Connected records some of whose pair weights are not scored yet.
 
     Args:
         records: canonical keys of the active records, ascending.
@@ -78,7 +78,7 @@ def find_components(
     decisions: Iterable[Decision],
     thresholds: Thresholds,
 ) -> list[UnscoredComponent]:
-    """Find the components of records.
+    """Find the sets of records that edges or stewards' decisions connect.
 
     Args:
         records: canonical keys of active records; the result covers exactly these.
@@ -102,7 +102,7 @@ def find_components(
 
 @dataclass(frozen=True, slots=True)
 class _ConnectedRecords:
-    """Connected records, before the size limit is applied.
+    """Connected records before the set is split to a size limit.
 
     Args:
         records: active records, ascending.
@@ -118,7 +118,7 @@ class _ConnectedRecords:
 def _connect_records(
     active_records: frozenset[int], edges: Mapping[Pair, float], decisions: list[Decision], floor: float
 ) -> Iterator[_ConnectedRecords]:
-    """Join records by edges and decisions.
+    """Join records by scored edges and by decisions.
 
     No graph is built, because nearly all records are alone or in pairs.
     """
@@ -153,7 +153,7 @@ def _connect_records(
 def _split_oversized(
     connected: _ConnectedRecords, floor: float, raised_bits: float
 ) -> Iterator[UnscoredComponent]:
-    """Split connected records by raising the join threshold until they fit."""
+    """Split too many connected records by raising the weight that joins them."""
     if len(connected.records) <= MAX_COMPONENT_RECORDS or not connected.edges:
         yield UnscoredComponent(connected.records, connected.decisions, raised_bits)
         return
@@ -192,7 +192,7 @@ def _select_decisions(decisions: tuple[Decision, ...], records: set[int]) -> tup
 
 
 def find_spanning_edges(edges: Mapping[Pair, float], piece_of: Mapping[int, int]) -> list[Pair]:
-    """Return a maximum spanning forest of components (Kruskal, 1956).
+    """Return a maximum spanning forest of record components (Kruskal, 1956).
 
     These are the fewest and heaviest edges that still join all components that any edges join.
 

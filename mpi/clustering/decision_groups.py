@@ -14,7 +14,7 @@ from mpi.domain.decision import Decision, DecisionKind
 
 
 class DecisionGroups:
-    """Groups of records formed by decisions.
+    """Groups of records that decisions join or keep apart.
 
     They include active records of a component, and the withdrawn ones that its decisions name.
 
@@ -29,11 +29,11 @@ class DecisionGroups:
         self.suspended: tuple[Decision, ...] = ()
 
     def are_joined(self, left: int, right: int) -> bool:
-        """Return whether decisions join two records."""
+        """Return whether SAME decisions join two records."""
         return self._sets.are_joined(left, right)
 
     def are_separated(self, left: int, right: int) -> bool:
-        """Return whether a decision separates the groups of two records."""
+        """Return whether a DIFFERENT decision separates the groups of two records."""
         if not self._separated:
             return False
         find = self._sets.find
@@ -41,7 +41,7 @@ class DecisionGroups:
         return any({find(pair[0]), find(pair[1])} == roots for pair in self._separated)
 
     def separate(self, decision: Decision) -> bool:
-        """Apply a DIFFERENT decision.
+        """Apply a decision that groups of records are different people.
 
         Returns:
             False, and nothing is applied, where its groups are already joined.
@@ -59,7 +59,7 @@ class DecisionGroups:
         return True
 
     def join(self, decision: Decision) -> bool:
-        """Apply a SAME decision.
+        """Apply a decision that records are the same person.
 
         Returns:
             False, and nothing is applied, where it would join separated groups.
@@ -73,7 +73,7 @@ class DecisionGroups:
 
     @property
     def groups(self) -> list[list[int]]:
-        """Groups of active records, each ascending."""
+        """Groups of active records joined by decisions, each ascending."""
         grouped: dict[int, list[int]] = {}
         for record in self._active:
             grouped.setdefault(self._sets.find(record), []).append(record)
@@ -81,7 +81,7 @@ class DecisionGroups:
 
 
 def apply_decisions(component: Component) -> DecisionGroups:
-    """Apply a component's decisions in force, in order of precedence."""
+    """Apply the decisions about connected records, in order of precedence."""
     binding = DecisionGroups(component.records)
     decisions = sorted(component.decisions, key=lambda decision: _rank_decision(component, decision))
     binding.suspended = tuple(decision for decision in decisions if not _apply_decision(binding, decision))
@@ -89,7 +89,7 @@ def apply_decisions(component: Component) -> DecisionGroups:
 
 
 def _apply_decision(binding: DecisionGroups, decision: Decision) -> bool:
-    """Apply one decision; False where a stronger one contradicts it."""
+    """Apply one decision about records; False where a stronger one contradicts it."""
     match decision.kind:
         case DecisionKind.SAME:
             return binding.join(decision)
@@ -100,7 +100,7 @@ def _apply_decision(binding: DecisionGroups, decision: Decision) -> bool:
 
 
 def _rank_decision(component: Component, decision: Decision) -> tuple[int, bool, float, object, int]:
-    """Return the sort key of precedence; lower is applied first."""
+    """Return the sort key of a decision's precedence; lower applies first."""
     weakest = 0.0
     if decision.kind is DecisionKind.SAME:
         group = decision.groups[0]

@@ -46,7 +46,7 @@ Most components have no more records.
 
 
 class ReviewReason(StrEnum):
-    """The reason why a pair at review weight is not linked."""
+    """Reason why a pair for clerical review is not linked."""
 
     BAND = "band"
     AMBIGUOUS = "ambiguous"
@@ -67,7 +67,7 @@ class ReviewPair:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """The clusters of a component, with pairs for review.
+    """Clusters of connected records, with pairs for clerical review.
 
     Args:
         clusters: each ascending, ordered by first record; together they are the component's records.
@@ -81,7 +81,7 @@ class Partition:
 
 
 def partition(component: Component, thresholds: Thresholds) -> Partition:
-    """Partition one component into clusters.
+    """Divide one set of connected records into clusters, one per person.
 
     Args:
         component: its records, the weights of all their pairs, the decisions in force.
@@ -115,7 +115,7 @@ def partition(component: Component, thresholds: Thresholds) -> Partition:
 
 
 def _partition_small(component: Component, thresholds: Thresholds) -> Partition:
-    """Partition one or two records without decisions, where no rival exists."""
+    """Cluster one or two records without decisions, where no rival exists."""
     if len(component.records) == 1:
         return Partition((component.records,))
     left, right = component.records
@@ -128,7 +128,7 @@ def _partition_small(component: Component, thresholds: Thresholds) -> Partition:
 
 
 def is_fully_linked(component: Component, thresholds: Thresholds) -> bool:
-    """Return whether every pair links, so that all are one person.
+    """Return whether all pairs of connected records link, as one person.
 
     Every rival of an edge then is probably the same person as its other end, no half is incoherent, and no
     pair is left for review. Only an opposed pair could change that, and such a pair does not weigh enough
@@ -148,7 +148,7 @@ def is_fully_linked(component: Component, thresholds: Thresholds) -> bool:
 
 
 def _list_link_edges(component: Component, link_bits: float) -> list[tuple[float, Pair]]:
-    """List the edges at or above the link threshold, strongest first."""
+    """List the pairs at or above the link threshold, strongest first."""
     edges = [(bits, edge) for edge, bits in component.weights.items() if bits >= link_bits]
     return sorted(edges, key=lambda item: (-item[0], item[1]))
 
@@ -156,7 +156,7 @@ def _list_link_edges(component: Component, link_bits: float) -> list[tuple[float
 def _grow_uncontested(
     component: Component, decision_groups: DecisionGroups, edges: list[tuple[float, Pair]], cohesion: float
 ) -> "_GrowingClusters":
-    """Join the clusters that the edges would join if none were contested."""
+    """Join the clusters that links would join if no rival contested any."""
     clusters = _GrowingClusters(component, decision_groups)
     for _, edge in edges:
         if clusters.would_cohere(edge, cohesion):
@@ -167,7 +167,10 @@ def _grow_uncontested(
 def _find_rival(
     component: Component, uncontested_clusters: "_GrowingClusters", edge: Pair, bits: float, margin: float
 ) -> ReviewReason | None:
-    """Return why a rival at either end contests the edge, if one does."""
+    """Return why a third record contests a link, or None.
+
+    Such a rival matches one end about as well, and is probably not the same person as the other end.
+    """
     left, right = edge
     decision_groups = uncontested_clusters.decision_groups
     if decision_groups.are_joined(left, right):
@@ -198,7 +201,7 @@ def _find_rival(
 
 
 class _GrowingClusters:
-    """Clusters while they grow from the groups that decisions join."""
+    """Clusters of records that grow from the groups that decisions join."""
 
     def __init__(self, component: Component, decision_groups: DecisionGroups) -> None:
         self._component = component
@@ -211,7 +214,7 @@ class _GrowingClusters:
         return self._first_record_of[left] == self._first_record_of[right]
 
     def would_cohere(self, edge: Pair, cohesion: float) -> bool:
-        """Return whether the clusters at both ends of an edge may be joined."""
+        """Return whether two linked clusters match well enough to be joined."""
         first, second = self._first_record_of[edge[0]], self._first_record_of[edge[1]]
         if first == second:
             return True
@@ -226,7 +229,7 @@ class _GrowingClusters:
         return total / count >= cohesion
 
     def join(self, edge: Pair) -> None:
-        """Join the clusters at both ends of an edge."""
+        """Join the clusters at both ends of a link."""
         first, second = sorted((self._first_record_of[edge[0]], self._first_record_of[edge[1]]))
         if first == second:
             return
@@ -245,7 +248,7 @@ def _list_review_pairs(
     clusters: _GrowingClusters,
     contested: dict[Pair, ReviewReason],
 ) -> Iterator[ReviewPair]:
-    """List unlinked pairs at review weight, each with its reason."""
+    """List the unlinked pairs for clerical review, each with its reason."""
     for edge in sorted(component.weights):
         bits = component.weights[edge]
         if bits < thresholds.review or clusters.are_together(*edge):
@@ -255,7 +258,7 @@ def _list_review_pairs(
 
 
 def _explain_uncontested(component: Component, thresholds: Thresholds, bits: float) -> ReviewReason:
-    """Return why a pair without a rival is not linked."""
+    """Return why a pair that no third record contests is not linked."""
     if bits < thresholds.link:
         return ReviewReason.BAND
     return (

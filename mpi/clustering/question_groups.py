@@ -37,7 +37,7 @@ Records without a pair may be left out of the answer.
 
 
 class QuestionShape(StrEnum):
-    """The layout of a question's records."""
+    """Layout in which a clerical-review question shows its records."""
 
     COUPLE = "couple"
     """Two records that have no other candidates."""
@@ -49,7 +49,7 @@ class QuestionShape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PairQuestion:
-    """The question in which a review pair is shown.
+    """Clerical-review question in which a pair of records is shown.
 
     Args:
         named_by: canonical key of the record that names the question: a star's center, else the lowest key.
@@ -61,7 +61,7 @@ class PairQuestion:
 
     @property
     def key(self) -> str:
-        """Name of the question, stable for its naming record.
+        """Name of the review question, stable for the record naming it.
 
         ``q-`` and 16 hexadecimal digits.
         """
@@ -69,7 +69,7 @@ class PairQuestion:
 
 
 def format_question_key(kind: str, record: int) -> str:
-    """Format the name of a question.
+    """Format the name of a clerical-review question.
 
     Args:
         kind: a letter of its kind.
@@ -79,7 +79,7 @@ def format_question_key(kind: str, record: int) -> str:
 
 
 def group_candidates(pairs: Iterable[Pair]) -> dict[int, set[int]]:
-    """Return the candidates of each record in some pairs."""
+    """Return, for each record, the records it is paired with."""
     candidates_of: dict[int, set[int]] = {}
     for left, right in pairs:
         candidates_of.setdefault(left, set()).add(right)
@@ -88,7 +88,9 @@ def group_candidates(pairs: Iterable[Pair]) -> dict[int, set[int]]:
 
 
 class ReviewPairGraph:
-    """The graph of review pairs, read only as far as needed.
+    """Graph of the pairs for clerical review, read only as needed.
+
+    Two records of such a pair are each other's candidates.
 
     Args:
         read: reads the candidates of records.
@@ -102,25 +104,25 @@ class ReviewPairGraph:
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[Pair]) -> "ReviewPairGraph":
-        """Make the graph of pairs that are all in memory."""
+        """Make the graph of review pairs that are all in memory."""
         candidates_of = group_candidates(pairs)
         return cls(
             lambda records: {record: candidates_of[record] for record in records if record in candidates_of}
         )
 
     def load(self, records: Collection[int]) -> None:
-        """Read the candidates of records not loaded yet, at one call."""
+        """Read, in one call, the review candidates of records not loaded yet."""
         unknown = [record for record in records if record not in self._candidates_of]
         if unknown:
             candidates_of = self._reader(unknown)
             self._candidates_of.update({record: candidates_of.get(record, ()) for record in unknown})
 
     def get_loaded(self, record: int) -> Collection[int] | None:
-        """Return a record's candidates; None where they are not loaded yet."""
+        """Return a record's review candidates; None where not loaded yet."""
         return self._candidates_of.get(record)
 
     def get_candidates(self, record: int) -> Collection[int]:
-        """Return a record's candidates, reading them where necessary."""
+        """Return the records that a record is paired with for review."""
         self.load([record])
         return self._candidates_of[record]
 
@@ -129,7 +131,7 @@ class ReviewPairGraph:
         return len(self.get_candidates(record)) >= BUSY_CANDIDATES
 
     def group_into_questions(self, pairs: Collection[Pair]) -> dict[Pair, PairQuestion]:
-        """Return the question of each of some review pairs."""
+        """Return the clerical-review question that shows each of some pairs."""
         ends = {end for pair_of_records in pairs for end in pair_of_records}
         component_of = self._components.find(ends)
         cut_ends = {end for end in ends if component_of[end] is None}
@@ -157,7 +159,7 @@ class ReviewPairGraph:
         return questions
 
     def find_affected(self, records: Collection[int], toggled: Collection[int]) -> set[Pair]:
-        """Return the pairs whose question may change with some records' candidates.
+        """Return review pairs whose question may change with some records' candidates.
 
         Args:
             records: records whose candidates differ before and after a change.
@@ -181,12 +183,12 @@ class ReviewPairGraph:
         return affected
 
     def _is_not_busy(self, record: int) -> bool | None:
-        """Return whether a record is not busy; None where not loaded yet."""
+        """Return whether a record has few review candidates; None if not loaded."""
         candidates = self.get_loaded(record)
         return None if candidates is None else len(candidates) < BUSY_CANDIDATES
 
     def _make_question(self, records: frozenset[int], components: "_BoundedComponents") -> PairQuestion:
-        """Return the one question of all pairs of a small component."""
+        """Return the one review question of all pairs of a small component."""
         if len(records) == _COUPLE_RECORDS:
             return PairQuestion(min(records), QuestionShape.COUPLE)
         neighbor_counts = {record: sum(1 for _ in components.iter_neighbors(record)) for record in records}
@@ -197,12 +199,12 @@ class ReviewPairGraph:
         return PairQuestion(min(records), QuestionShape.GRID)
 
     def _rank_by_candidates(self, record: int) -> tuple[int, int]:
-        """Return the sort key of a record, most candidates first."""
+        """Return a sort key that puts records with most review candidates first."""
         return -len(self.get_candidates(record)), record
 
 
 class _BoundedComponents:
-    """Connected components of no more records than fit a page.
+    """Connected components of review pairs, small enough for one page.
 
     Args:
         graph: the review pairs.
@@ -216,7 +218,7 @@ class _BoundedComponents:
         self._component_of: dict[int, frozenset[int] | None] = {}
 
     def find(self, records: Collection[int]) -> dict[int, frozenset[int] | None]:
-        """Return each record's component; None where it is too large."""
+        """Return each record's component of review pairs; None where too large."""
         pending = [record for record in records if record not in self._component_of]
         while pending:
             # What the searches need next is read at once for all of them.
@@ -255,11 +257,11 @@ class _BoundedComponents:
         return missing
 
     def iter_neighbors(self, record: int) -> Iterator[int]:
-        """Return the candidates of a record that take part."""
+        """Return a record's review candidates that take part in components."""
         return (candidate for candidate in self._graph.get_candidates(record) if self._is_member(candidate))
 
     def list_pairs(self, component: frozenset[int]) -> set[Pair]:
-        """Return the pairs between records of a component."""
+        """Return the review pairs between records of a component."""
         return {
             order_pair(record, neighbor) for record in component for neighbor in self.iter_neighbors(record)
         }
@@ -273,7 +275,7 @@ def _select_joined(component_of: Mapping[int, frozenset[int] | None]) -> set[fro
 def regroup_questions(
     before: ReviewPairGraph, after: ReviewPairGraph, changed: Collection[int]
 ) -> dict[Pair, PairQuestion]:
-    """Return the questions of all pairs whose question has changed.
+    """Return the review questions of all pairs whose question has changed.
 
     Args:
         before: the pairs before a change.

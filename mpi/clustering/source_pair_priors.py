@@ -42,7 +42,7 @@ _BITS_LIMIT = 200.0  # bits beyond which a double holds no other probability tha
 
 @dataclass(frozen=True, slots=True)
 class SourcePairPriors:
-    """Corrections of match weights by pair of sources.
+    """Corrections of match weights, in bits, by pair of sources.
 
     Args:
         source_of: code of each record's source.
@@ -53,7 +53,7 @@ class SourcePairPriors:
     shifts: Mapping[SourcePair, float] = field(default_factory=dict)
 
     def get_shift(self, left: int, right: int) -> float:
-        """Return the bits to add to a pair's weight."""
+        """Return the correction of a pair's weight for its two sources."""
         return self.shifts[_order_sources(self.source_of, left, right)] if self.shifts else 0.0
 
     def shift_weight(self, left: int, right: int, bits: float) -> float:
@@ -112,7 +112,7 @@ def estimate_priors(
 def _estimate_shares(
     evidence: FloatArray, class_of: IndexArray, pairs: FloatArray, prior: float
 ) -> FloatArray:
-    """Estimate the share of matches in each class of pairs.
+    """Estimate the share of matches among each source pair's record pairs.
 
     Args:
         evidence: bits of each candidate without a prior.

@@ -29,7 +29,7 @@ _ATOMIC_EXPRESSIONS = (exp.Column, exp.Literal, exp.Boolean, exp.Null)
 
 
 class SharedTerm(NamedTuple):
-    """A subexpression that becomes a column.
+    """Repeated SQL subexpression that is computed once, as a column.
 
     Args:
         name: name of the column.
@@ -42,7 +42,7 @@ class SharedTerm(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SharedConditions:
-    """SQL conditions whose common subexpressions are columns.
+    """SQL conditions whose repeated subexpressions are computed once, as columns.
 
     Args:
         layers: columns to compute before the conditions; a term may name those of earlier layers.
@@ -53,7 +53,7 @@ class SharedConditions:
     conditions: tuple[str, ...]
 
     def write_query(self, source: str) -> str:
-        """Write the query that adds the shared columns to a source's columns."""
+        """Write the SQL query that adds the shared columns to a source's."""
         for layer in self.layers:
             source = f"SELECT *, {', '.join(f'{term.sql} AS {term.name}' for term in layer)} FROM ({source})"
         return source
@@ -73,12 +73,12 @@ class _ExpressionNode:
 
 @dataclass(slots=True)
 class _NodeTable:
-    """A table of expressions that holds each distinct one once."""
+    """Table of SQL expressions that holds each distinct one once."""
 
     node_of: dict[tuple[object, ...], _ExpressionNode] = field(default_factory=dict)
 
     def add(self, tree: exp.Expr) -> _ExpressionNode:
-        """Return the node of an expression, adding it if new."""
+        """Return the table's node of a SQL expression, adding it if new."""
         tree = tree.unnest()
         if isinstance(tree, exp.Not):
             return self._add_node("NOT", (self.add(tree.this),))
@@ -91,7 +91,7 @@ class _NodeTable:
     def _add_node(
         self, sql: str, operands: tuple[_ExpressionNode, ...], *, is_bare: bool = False
     ) -> _ExpressionNode:
-        """Return the node of an operator and operands, adding it if new."""
+        """Return the node of an operator and its operands, adding if new."""
         key = (sql, *(id(part) for part in operands))
         return self.node_of.setdefault(key, _ExpressionNode(operands, sql, is_bare))
 
@@ -127,7 +127,7 @@ def share_subexpressions(conditions: Sequence[str], prefix: str) -> SharedCondit
 
 
 def _write_sql(node: _ExpressionNode, names: dict[int, str]) -> str:
-    """Write a node as SQL, with the names of shared columns."""
+    """Write an expression node as SQL, with the names of shared columns."""
     if id(node) in names:
         return names[id(node)]
     parts = [_write_sql(part, names) for part in node.parts]

@@ -43,7 +43,7 @@ DATE_FORMAT = "%Y-%m-%d"
 
 
 class OperandKind(Enum):
-    """Type of a value in a condition."""
+    """Type of a value in a model's SQL condition."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -54,7 +54,7 @@ class OperandKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A translated operand.
+    """Operand of a SQL condition, translated to Python.
 
     Args:
         code: the Python expression; only evaluated where every guard held.
@@ -91,7 +91,7 @@ _EDIT_DISTANCES = frozenset({"levenshtein", "damerau_levenshtein"})
 
 @dataclass(slots=True)
 class Translator:
-    """A translator of one model's conditions, which records what they read.
+    """Translator of one model's SQL conditions to Python.
 
     Args:
         variables: Python variable of each column and side that was read, such as ``given_l``.
@@ -103,12 +103,12 @@ class Translator:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Feature columns that were read, in their order."""
+        """Feature columns that the translated conditions read, in order."""
         columns_read = {variable[:-2] for variable in self.variables}
         return tuple(column for column in FEATURE_COLUMNS if column in columns_read)
 
     def translate_condition(self, sql: str) -> str:
-        """Write Python that is true where DuckDB's answer is TRUE.
+        """Write Python that is true where DuckDB finds the SQL condition TRUE.
 
         Raises:
             NotCompilableError: names what was not understood.
@@ -116,7 +116,7 @@ class Translator:
         return self.translate_true(_parse_sql(sql))
 
     def translate_symmetric(self, sql: str) -> str:
-        """Translate a condition that must not depend on the records' order.
+        """Translate a SQL condition that must not depend on the records' order.
 
         Raises:
             NotCompilableError: names what was not understood, or says that the condition depends on which
@@ -129,11 +129,11 @@ class Translator:
         return translated
 
     def translate_true(self, tree: exp.Expr) -> str:
-        """Write Python for "the expression is TRUE"."""
+        """Write Python that is true where the SQL expression is TRUE."""
         return self._translate_truth(tree, wanted=True)
 
     def translate_false(self, tree: exp.Expr) -> str:
-        """Write Python for "the expression is FALSE", which is not "not TRUE"."""
+        """Write Python that is true where the SQL expression is FALSE."""
         return self._translate_truth(tree, wanted=False)
 
     def _translate_truth(self, tree: exp.Expr, *, wanted: bool) -> str:  # noqa: PLR0911 - one return a form
@@ -184,7 +184,7 @@ class Translator:
         return _join_guards(left.guards + right.guards, f"{left.code} {operator} {right.code}")
 
     def translate_operand(self, tree: exp.Expr) -> Operand:  # noqa: C901, PLR0911 - one return a form
-        """Translate an operand of a condition.
+        """Translate an operand of a SQL condition to Python.
 
         Raises:
             NotCompilableError: it is none of the supported forms.
@@ -229,7 +229,7 @@ class Translator:
         return Operand(variable, _find_column_kind(column), (f"{variable} is not None",), YEAR)
 
     def is_list(self, tree: exp.Expr) -> bool:
-        """Return whether an operand is a list of texts.
+        """Return whether an operand of a SQL condition is a text list.
 
         Raises:
             NotCompilableError: it is no operand.
@@ -350,7 +350,7 @@ def _parse_sql(sql: str) -> exp.Expr:
 
 
 def _is_date_column(column: exp.Expr, date_format: exp.Expr) -> bool:
-    """Return whether an expression is a date column read in its format."""
+    """Return whether a SQL expression reads a date column in its format."""
     return (
         isinstance(column, exp.Column)
         and column.name[:-2] in DATE_COLUMNS
@@ -370,7 +370,7 @@ def _find_column_kind(column: str) -> OperandKind:
 def _translate_similarity(
     tree: exp.Expr, name: str, texts: Sequence[Operand], guards: tuple[str, ...]
 ) -> Operand:
-    """Translate a similarity or distance of two texts."""
+    """Translate a SQL function of two texts' similarity or distance to Python."""
     if name in _LETTER_SIMILARITIES and any(text.may_be_empty for text in texts):
         raise NotCompilableError(
             f"{to_duckdb_sql(tree)} is given what may be empty: write NULLIF(…, '') around that"
@@ -380,7 +380,7 @@ def _translate_similarity(
 
 
 def _translate_literal(tree: exp.Literal) -> Operand:
-    """Translate a text or number that is written out."""
+    """Translate a text or number written out in SQL to Python."""
     if tree.is_string:
         return Operand(repr(tree.name), OperandKind.TEXT, may_be_empty=not tree.name)
     number, value = parse_literal(tree)
@@ -388,7 +388,7 @@ def _translate_literal(tree: exp.Literal) -> Operand:
 
 
 def _parse_position(tree: object) -> int:
-    """Return the whole number of a substring's position."""
+    """Return the whole number of a SQL substring's position."""
     if isinstance(tree, exp.Literal) and not tree.is_string and tree.name.isdigit():
         return int(tree.name)
     raise NotCompilableError("a substring's positions must be whole numbers")
@@ -417,5 +417,5 @@ def _expand_range(tree: exp.Expr) -> exp.Expr:
 
 
 def _join_guards(guards: tuple[str, ...], code: str) -> str:
-    """Join guards and code to one Python expression."""
+    """Join not-NULL guards and the code they protect to one Python expression."""
     return f"({' and '.join([*dict.fromkeys(guards), code])})"

@@ -36,7 +36,9 @@ _INDENT = "    "
 
 @dataclass(frozen=True, slots=True)
 class PairScore:
-    """The comparison levels and match weight of one pair.
+    """Comparison levels and match weight of one pair.
+
+    A caution is a condition of the model that caps the weight, so that the model alone never links the pair.
 
     Args:
         levels: Splink's comparison vector values, in the order of the model's comparisons.
@@ -60,7 +62,7 @@ class WeightContribution:
 
 @dataclass(frozen=True, slots=True)
 class PairMarks:
-    """Pairs that the partition must treat with care, apart from their weights.
+    """Scored pairs that clustering must treat with care, apart from their weights.
 
     Args:
         uncorroborated: pairs that weigh more than a cautioned pair by name and birth date alone.
@@ -73,7 +75,7 @@ class PairMarks:
 
 @dataclass(frozen=True, slots=True)
 class OnlineScorer:
-    """A compiled model that scores one pair at a time.
+    """Model compiled to Python that scores one record pair at a time.
 
     The scores are symmetric, as the model's conditions are.
 
@@ -103,7 +105,7 @@ class OnlineScorer:
         return bits
 
     def score(self, left: Features, right: Features) -> PairScore:
-        """Return a pair's levels, match weight and caution."""
+        """Return a pair's comparison levels, match weight and caution."""
         bits, levels, _ = self._compare(left, right)
         caution = self._find_caution(left, right, bits)
         return PairScore(levels, bits if caution is None else self.cautions.bits, caution)
@@ -111,7 +113,9 @@ class OnlineScorer:
     def mark_pairs(
         self, weights: Mapping[tuple[int, int], float], features: Mapping[int, Features]
     ) -> PairMarks:
-        """Find the uncorroborated and opposed pairs.
+        """Find scored pairs that rest on name and birth date alone.
+
+        Of these, opposed pairs are capped, since something speaks against them; uncorroborated ones are not.
 
         Args:
             weights: bits by pair, as this scorer gives them, rounded.
@@ -136,14 +140,14 @@ class OnlineScorer:
         )
 
     def _find_caution(self, left: Features, right: Features, bits: float) -> str | None:
-        """Return the caution that caps a weight, if one does."""
+        """Return the model's caution that caps a pair's weight, if any."""
         number = self._first_caution(left, right) if bits > self.cautions.bits else -1
         return None if number < 0 else list(self.cautions.conditions)[number]
 
     def explain(self, left: Features, right: Features) -> list[WeightContribution]:
-        """List the contributions to a match weight, the prior first.
+        """List each comparison's contribution to a pair's match weight.
 
-        A caution comes last; the bits add up to the weight.
+        The prior comes first and a caution last; the bits add up to the weight.
         """
         total, values, parts = self._compare(left, right)
         contributions = [
@@ -159,7 +163,7 @@ class OnlineScorer:
 
 
 def compile_scorer(model: MatchModel) -> OnlineScorer:
-    """Compile a model to an online scorer.
+    """Compile a model to Python that scores one pair at a time.
 
     Raises:
         ModelError: a condition has no exact translation (the message names comparison and level), or a
@@ -192,12 +196,12 @@ def compile_scorer(model: MatchModel) -> OnlineScorer:
 
 
 def compute_prior_bits(parameters: ScoringParameters) -> float:
-    """Return the prior as a weight in bits: log2 of its odds."""
+    """Return the log2 odds of a model's prior, in bits."""
     return math.log2(parameters.prior / (1 - parameters.prior))
 
 
 def compute_level_bits(level: ComparisonLevel) -> float:
-    """Return a level's weight in bits before term-frequency adjustment.
+    """Return a comparison level's weight in bits before term-frequency adjustment.
 
     A null level weighs 0.
     """
@@ -207,7 +211,11 @@ def compute_level_bits(level: ComparisonLevel) -> float:
 def _generate_compare(
     parameters: ScoringParameters, translator: Translator
 ) -> tuple[str, dict[str, FrequencyAdjustment]]:
-    """Return the source of ``compare``, and the adjustments that it calls."""
+    """Generate Python that finds a pair's comparison levels and weight.
+
+    Returns:
+        The source of ``compare``, and the term-frequency adjustments that it calls.
+    """
     adjustments: dict[str, FrequencyAdjustment] = {}
     body: list[str] = []
     for number, comparison in enumerate(parameters.comparisons):
@@ -226,7 +234,7 @@ def _generate_compare(
 
 
 def _generate_first_condition(name: str, conditions: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
-    """Return the source of a function that finds the first true condition.
+    """Generate a Python function that finds the first true condition.
 
     The function returns its number, or -1 for none.
     """
@@ -243,7 +251,10 @@ def _generate_first_condition(name: str, conditions: Mapping[str, str]) -> tuple
 
 
 def _generate_loads(translator: Translator) -> list[str]:
-    """Write the local variables of the columns; an empty list is missing."""
+    """Generate Python that loads a pair's columns into local variables.
+
+    An empty list is missing.
+    """
     lines = []
     for column in FEATURE_COLUMNS:
         empty = " or None" if column in LIST_COLUMNS else ""
@@ -259,7 +270,7 @@ def _generate_comparison(
     translator: Translator,
     adjustments: dict[str, FrequencyAdjustment],
 ) -> list[str]:
-    """Write the if-chain of one comparison."""
+    """Generate the Python if-chain that finds one comparison's level."""
     lines: list[str] = []
     keyword = "if"
     for level in comparison.levels:
@@ -283,7 +294,7 @@ def _generate_comparison(
 
 
 def _translate_level(comparison: Comparison, level: ComparisonLevel, translator: Translator) -> str:
-    """Translate the condition of a level."""
+    """Translate the SQL condition of a comparison level to Python."""
     try:
         return translator.translate_symmetric(level.condition or "")
     except NotCompilableError as fault:

@@ -33,7 +33,7 @@ _EDIT_DISTANCE_NAME = "levenshtein"
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """Comparisons that are computed for pairs still above the floor.
+    """Comparisons computed together for pairs that can still reach the floor.
 
     Args:
         numbers: numbers of the comparisons.
@@ -48,7 +48,7 @@ class _Stage:
 
 @dataclass(frozen=True, slots=True)
 class PairQuery:
-    """A model compiled to one DuckDB query.
+    """Model compiled to one DuckDB query that scores many pairs.
 
     Args:
         columns: columns of Features that the model reads.
@@ -61,7 +61,7 @@ class PairQuery:
     _stages: tuple[_Stage, ...] = field(repr=False)
 
     def load_frequencies(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Create the tables of frozen frequencies on a connection."""
+        """Create tables of the model's term frequencies on a DuckDB connection."""
         schema = pa.schema([("value", pa.string()), ("share", pa.float64())])
         for column, shares in self._frequencies.tables.items():
             connection.register("frozen", pa.table([list(shares), list(shares.values())], schema=schema))
@@ -88,7 +88,7 @@ class PairQuery:
         return weighed
 
     def write_sql(self, pairs: str, features: str, floor: float) -> str:
-        """Write the query over tables of pairs and features, by name."""
+        """Write the scoring query over named tables of pairs and features."""
         query, computed = self._write_join(pairs, features), set[int]()
         for stage in self._stages:
             query = self._write_stage(query, stage)
@@ -104,7 +104,7 @@ class PairQuery:
         return f"SELECT lo, hi, {self._write_capped_weight()} AS bits FROM ({query}) ORDER BY lo, hi"
 
     def _write_stage(self, query: str, stage: _Stage) -> str:
-        """Write the query that adds a stage's levels and weights as columns."""
+        """Write SQL that adds a stage's comparison levels and weights as columns."""
         conditions = iter(stage.conditions.conditions)
         levels, weights = [], []
         for number in stage.numbers:
@@ -123,14 +123,14 @@ class PairQuery:
         return f"SELECT {', '.join(['*', *weights])} FROM ({query})"
 
     def _write_join(self, pairs: str, features: str) -> str:
-        """Write the join of both records of each pair."""
+        """Write SQL that joins both records' features to each pair."""
         left, right = (
             self._write_side(side, end, pairs, features) for side, end in (("l", "lo"), ("r", "hi"))
         )
         return f"SELECT * FROM {pairs} JOIN ({left}) ON lo = id_l JOIN ({right}) ON hi = id_r"
 
     def _write_side(self, side: str, end: str, pairs: str, features: str) -> str:
-        """Write the query of one side's features and frequencies."""
+        """Write SQL of one record's features and term frequencies per pair."""
         columns = [
             f"unique_id AS id_{side}",
             *(f'"{column}" AS "{column}_{side}"' for column in self.columns),
@@ -145,7 +145,7 @@ class PairQuery:
         return f"SELECT {', '.join(columns + shares)} FROM ({rows}) {' '.join(joins)}"
 
     def _write_sum(self, numbers: Collection[int]) -> str:
-        """Write the sum of comparisons' weights, in Splink's order."""
+        """Write SQL that sums comparisons' weights, in Splink's order."""
         parts = [_write_double(compute_prior_bits(self._parameters))]
         for number in sorted(numbers):
             parts.append(f"weight_{number}")
@@ -154,7 +154,7 @@ class PairQuery:
         return " + ".join(parts)
 
     def _write_capped_weight(self) -> str:
-        """Write the weight, capped where a caution holds."""
+        """Write SQL of a pair's weight, capped where a caution holds."""
         conditions = self._stages[-1].conditions.conditions
         return self._cautions.write_capped_weight(
             "free", conditions[len(conditions) - len(self._cautions.conditions) :]
@@ -162,7 +162,7 @@ class PairQuery:
 
 
 def compile_query(model: MatchModel, scorer: OnlineScorer | None = None) -> PairQuery:
-    """Compile a model to a DuckDB query.
+    """Compile a model to a DuckDB query that scores many pairs.
 
     Args:
         model: the frozen model.
@@ -188,7 +188,7 @@ def compile_query(model: MatchModel, scorer: OnlineScorer | None = None) -> Pair
 def _make_stage(
     parameters: ScoringParameters, model: MatchModel, stage_number: int, stages: Sequence[Sequence[int]]
 ) -> _Stage:
-    """Make a stage of comparisons, with the bits that later ones can add."""
+    """Make a scoring stage, with the bits that later stages can add."""
     numbers, later_numbers = stages[stage_number], chain.from_iterable(stages[stage_number + 1 :])
     conditions = [
         condition for number in numbers for condition in _list_conditions(parameters.comparisons[number])
@@ -202,7 +202,7 @@ def _make_stage(
 
 
 def _list_conditions(comparison: Comparison) -> list[str]:
-    """List the conditions of a comparison's levels; the last has none."""
+    """List the SQL conditions of a comparison's levels; the last has none."""
     return [level.condition for level in comparison.levels if level.condition is not None]
 
 
@@ -212,7 +212,7 @@ def _has_edit_distance(comparison: Comparison) -> bool:
 
 
 def _compute_max_bits(comparison: Comparison, frequencies: Frequencies) -> float:
-    """Return the most that a comparison can add, in bits."""
+    """Return the most bits that a comparison can add to a weight."""
     return max(
         0.0,
         *(
@@ -223,7 +223,7 @@ def _compute_max_bits(comparison: Comparison, frequencies: Frequencies) -> float
 
 
 def _compute_max_adjustment(level: ComparisonLevel, frequencies: Frequencies) -> float:
-    """Return the most that a term-frequency adjustment can add, in bits."""
+    """Return the most bits that a term-frequency adjustment can add."""
     if level.adjustment is None:
         return 0.0
     column, adjustment = level.adjustment.column, level.adjustment
@@ -245,13 +245,13 @@ def _list_adjusted_columns(parameters: ScoringParameters) -> list[str]:
 
 
 def _write_case_by_level(number: int, values: Sequence[str], name: str) -> str:
-    """Write a CASE that gives a value for each level."""
+    """Write a SQL CASE that gives a value for each comparison level."""
     whens = " ".join(f"WHEN {place} THEN {value}" for place, value in enumerate(values))
     return f"CASE level_{number} {whens} END AS {name}_{number}"
 
 
 def _write_adjustment(level: ComparisonLevel) -> str:
-    """Write a level's term-frequency adjustment.
+    """Write SQL of a comparison level's term-frequency adjustment.
 
     The more frequent of the two values counts for both.
     """
@@ -270,12 +270,12 @@ def _write_adjustment(level: ComparisonLevel) -> str:
 
 
 def _name_frequency_table(column: str) -> str:
-    """Return the name of a column's frequency table."""
+    """Return the name of the table of a column's term frequencies."""
     return f'"frozen_{column}"'
 
 
 def _write_double(value: float) -> str:
-    """Write a number as a DOUBLE.
+    """Write a number as a SQL literal of type DOUBLE.
 
     Without an exponent it would be a DECIMAL, whose cast may not be the nearest.
     """

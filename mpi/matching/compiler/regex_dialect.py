@@ -13,7 +13,7 @@ _PORTABLE_PATTERN = re.compile(rf"\^?(?:(?:{_ITEM}|{_CLASS}){_REPETITION})+")
 
 
 def is_portable_pattern(pattern: str) -> bool:
-    """Return whether a pattern's first match is equal in every engine.
+    """Return whether a regular expression matches alike in every engine.
 
     A portable pattern is a sequence of letters, digits, some signs and classes of them, each with a
     repetition, and ``^`` only at the start.

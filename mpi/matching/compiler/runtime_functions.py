@@ -18,7 +18,7 @@ _ISO_LENGTH = 10
 
 
 def have_common_item(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
-    """Return whether two lists have a common item (``list_has_any``)."""
+    """Return whether two lists share an item, as DuckDB's ``list_has_any``."""
     for item in left:  # noqa: SIM110 - a generator costs more than these lists of one to three
         if item in right:
             return True
@@ -26,39 +26,39 @@ def have_common_item(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
 
 
 def intersect_lists(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the distinct common items of two lists (``list_intersect``)."""
+    """Return two lists' distinct common items, as DuckDB's ``list_intersect``."""
     return tuple(dict.fromkeys(item for item in left if item in right))
 
 
 def compute_jaccard(left: str, right: str) -> float:
-    """Return the Jaccard similarity of two texts' characters (``jaccard``)."""
+    """Return the Jaccard similarity of two texts' characters, as DuckDB's ``jaccard``."""
     left_characters, right_characters = set(left), set(right)
     return len(left_characters & right_characters) / len(left_characters | right_characters)
 
 
 def extract_match(text: str, pattern: str) -> str:
-    """Return a pattern's first match, empty where there is none.
+    """Return a regular expression's first match, empty where there is none.
 
-    ``regexp_extract(text, pattern, 0)``.
+    As DuckDB's ``regexp_extract(text, pattern, 0)``.
     """
     match = re.search(pattern, text)
     return "" if match is None else match[0]
 
 
 def find_least(*values: float | None) -> float | None:
-    """Return the smallest value that is not missing (``least``)."""
+    """Return the smallest value that is not missing, as DuckDB's ``least``."""
     return min((value for value in values if value is not None), default=None)
 
 
 def find_greatest(*values: float | None) -> float | None:
-    """Return the largest value that is not missing (``greatest``)."""
+    """Return the largest value that is not missing, as DuckDB's ``greatest``."""
     return max((value for value in values if value is not None), default=None)
 
 
 def _make_list_function(
     choose: Callable[[Iterable[float]], float], function: Callable[[str, str], float]
 ) -> Callable[[Sequence[str], Sequence[str]], float]:
-    """Make ``list_max`` or ``list_min`` of a function over pairs of items."""
+    """Make the maximum or minimum of a function over two lists' items."""
 
     def over_pairs(left: Sequence[str], right: Sequence[str]) -> float:
         return choose(function(left_item, right_item) for left_item in left for right_item in right)
@@ -70,7 +70,7 @@ def _make_list_function(
 def to_epoch_seconds(text: str) -> int | None:
     """Return an ISO date's seconds since 1970; None for other text.
 
-    ``epoch(try_strptime(text, '%Y-%m-%d'))``.
+    As DuckDB's ``epoch(try_strptime(text, '%Y-%m-%d'))``.
     """
     if len(text) != _ISO_LENGTH:
         return None

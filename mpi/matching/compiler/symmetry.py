@@ -24,7 +24,7 @@ _SYMMETRIC_FUNCTION_NAMES = frozenset(
 
 
 def is_symmetric(tree: exp.Expr) -> bool:
-    """Return whether exchanging the two records keeps where a condition is TRUE.
+    """Return whether a SQL condition holds alike with the records exchanged.
 
     Args:
         tree: a condition that ``mpi.matching.compiler.conditions`` can translate.
@@ -34,7 +34,7 @@ def is_symmetric(tree: exp.Expr) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _NormalForm:
-    """A writer of expressions in normal form, as texts to compare.
+    """Writer of SQL expressions in normal form, as texts to compare.
 
     Args:
         are_exchanged: whether the two records are exchanged.
@@ -48,7 +48,7 @@ class _NormalForm:
     is_strict: bool = False
 
     def write(self, tree: exp.Expr) -> str:  # noqa: C901, PLR0911 - one return a form
-        """Write an expression in normal form."""
+        """Write a SQL expression in normal form."""
         match tree:
             case exp.Paren():
                 return self.write(tree.this)
@@ -97,7 +97,7 @@ class _NormalForm:
         return f"And{forms}"
 
     def _write_is_or_not(self, tree: exp.Expr) -> str:
-        """Write IS or NOT in normal form.
+        """Write a SQL IS or NOT in normal form.
 
         Only IS TRUE does not depend on whether its operand is FALSE or NULL.
         """
@@ -116,12 +116,12 @@ class _NormalForm:
 
 
 def _get_operands(tree: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
-    """Return both operands of a binary expression."""
+    """Return both operands of a binary SQL expression."""
     return tree.this, tree.expression
 
 
 def _flatten(tree: exp.Expr, kind: type[exp.Expr]) -> Iterator[exp.Expr]:
-    """Yield the operands of nested ANDs or ORs."""
+    """Yield the operands of nested SQL ANDs or ORs."""
     for side in _get_operands(tree):
         inner = side.unnest()
         if type(inner) is kind:
@@ -131,7 +131,7 @@ def _flatten(tree: exp.Expr, kind: type[exp.Expr]) -> Iterator[exp.Expr]:
 
 
 def _find_equal_column(part: exp.Expr) -> str | None:
-    """Return the column that a condition says is equal in both records."""
+    """Return the column that a SQL condition requires to be equal."""
     if not isinstance(part, exp.EQ) or not all(isinstance(side, exp.Column) for side in _get_operands(part)):
         return None
     left, right = (side.name.lower() for side in _get_operands(part))

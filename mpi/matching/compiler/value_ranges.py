@@ -31,7 +31,7 @@ class NumberForm(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NumberRange:
-    """The representation and range of a number in a condition.
+    """Representation and range of a number in a SQL condition.
 
     Args:
         form: DuckDB's representation.
@@ -51,7 +51,7 @@ DOUBLE = NumberRange(NumberForm.DOUBLE)
 
 
 def parse_literal(tree: exp.Literal) -> tuple[NumberRange, float]:
-    """Return the range and Python value of a written-out number.
+    """Return the range and Python value of a number written in SQL.
 
     Raises:
         NotCompilableError: it has more digits than a double can tell apart.
@@ -67,7 +67,7 @@ def parse_literal(tree: exp.Literal) -> tuple[NumberRange, float]:
 
 
 def compute_range(tree: exp.Expr, left: NumberRange, right: NumberRange) -> NumberRange:
-    """Return the range of a sum, difference or product.
+    """Return the range of a SQL sum, difference or product.
 
     Args:
         tree: the arithmetic expression.
@@ -93,7 +93,7 @@ def compute_range(tree: exp.Expr, left: NumberRange, right: NumberRange) -> Numb
 
 
 def merge_ranges(numbers: Sequence[NumberRange]) -> NumberRange:
-    """Return the range of any one of several numbers."""
+    """Return a range that covers those of several numbers."""
     for form in (NumberForm.DOUBLE, NumberForm.DECIMAL):
         if any(number.form is form for number in numbers):
             return NumberRange(form)

@@ -12,11 +12,11 @@ OPPOSING_COMPARISONS = (frozenset({"given", "birth_date"}), frozenset({"given", 
 
 
 def is_another_child(scorer: OnlineScorer, before: Features, after: Features) -> bool:
-    """Return whether two versions of one record are of two children.
+    """Return whether a record's new version seems to describe another child.
 
-    They are where the given name *and* the birth date speak against one child, or the given name, the surname
-    and the sex. A level speaks against where its weight is negative; a value that is missing on either side
-    never does, nor does a nickname, another name of the record, or a typing error. So an adoption
+    So it does where the given name *and* the birth date speak against one child, or the given name, the
+    surname and the sex. A level speaks against where its weight is negative; a value that is missing on
+    either side never does, nor does a nickname, another name of the record, or a typing error. So an adoption
     with new names, a corrected birth date, or a change of given name and sex are the same child.
 
     A model without one of these comparisons never decides by it. Where the given name is the same nothing

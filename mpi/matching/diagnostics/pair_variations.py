@@ -74,7 +74,7 @@ _DISAGREEING_VALUES: Mapping[str, Mapping[str, Any]] = _AGREEING_VALUES | {
 
 @dataclass(frozen=True, slots=True)
 class PairVariation:
-    """A pair of records with one attribute changed.
+    """Pair of records with one attribute changed, to test a model with.
 
     Args:
         subject: the changed attribute, a key of ``COLUMNS_OF_SUBJECT``.
@@ -92,7 +92,7 @@ class PairVariation:
 
 
 def generate_variations(left: Features, right: Features) -> Iterator[PairVariation]:
-    """Yield all variations of a pair that its records allow."""
+    """Yield copies of a pair, each with one attribute changed."""
     for subject, columns in COLUMNS_OF_SUBJECT.items():
         if subject == "multiple_birth":
             continue
@@ -114,14 +114,14 @@ def generate_variations(left: Features, right: Features) -> Iterator[PairVariati
 
 
 def _has_value(features: Features, columns: tuple[str, ...]) -> bool:
-    """Return whether features have a value in any of some columns."""
+    """Return whether a record's features have a value in some columns."""
     return any(getattr(features, column) for column in columns)
 
 
 def _vary_to_same(
     subject: str, columns: tuple[str, ...], left: Features, right: Features
 ) -> Iterator[PairVariation]:
-    """Yield the variation in which both records agree on an attribute."""
+    """Yield a copy of a pair whose records agree on an attribute."""
     if _has_value(right, columns):
         values: Mapping[str, Any] = {column: getattr(right, column) for column in columns}
         yield PairVariation(subject, SAME, replace(left, **values), right)
@@ -134,7 +134,7 @@ def _vary_to_same(
 
 
 def _vary_names(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield changes of given, middle and last name."""
+    """Yield copies of a pair with one name changed."""
     if left.given and right.given:
         roots = tuple(sorted({*left.given_roots, *right.given_roots}))
         yield "given", "nickname", {"given_roots": roots}
@@ -153,12 +153,12 @@ def _vary_names(left: Features, right: Features) -> Iterator[tuple[str, str, dic
 
 
 def _make_given_columns(name: str) -> dict[str, Any]:
-    """Return the feature columns of a given name."""
+    """Return the feature columns that follow from a given name."""
     return {"given": name, "given_forms": (name,), "given_roots": (name,)}
 
 
 def _misspell(name: str) -> str:
-    """Return a name without its last letter but one.
+    """Return a misspelled name: its last letter but one is left out.
 
     It is spelled alike, and begins alike.
     """
@@ -166,7 +166,7 @@ def _misspell(name: str) -> str:
 
 
 def _vary_birth_date(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield changes of the birth date."""
+    """Yield copies of a pair with a changed birth date."""
     if not left.birth_date or not right.birth_date:
         return
     day = date.fromisoformat(right.birth_date)
@@ -197,12 +197,12 @@ def _change_one_digit(day: date) -> date:
 
 
 def _make_birth_date_columns(day: date) -> dict[str, Any]:
-    """Return the feature columns of a birth date."""
+    """Return the feature columns that follow from a birth date."""
     text = day.isoformat()
     return {"birth_date": text, "birth_date_swapped": None, "birth_dates": (text,), "birth_year": day.year}
 
 
 def _vary_ssn(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield the change in which only the SSN's last four digits agree."""
+    """Yield a copy of a pair whose SSNs share only four digits."""
     if left.ssn_last4 and right.ssn_last4:
         yield "ssn", "last_four", {"ssn": None, "ssn_last4": right.ssn_last4}

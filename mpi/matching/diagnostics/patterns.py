@@ -66,5 +66,5 @@ def find_error_pattern(scorer: OnlineScorer, left: Features, right: Features) ->
 
 
 def _is_informative(equal_level: ComparisonLevel, level: ComparisonLevel) -> bool:
-    """Return whether a level is rare where matches are mostly equal."""
+    """Return whether a comparison level is rare where matches are mostly equal."""
     return (equal_level.m or 0.0) >= MIN_EQUAL_SHARE and (level.m or 0.0) < MAX_ERROR_SHARE

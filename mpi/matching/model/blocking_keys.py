@@ -69,7 +69,7 @@ class BlockingPart:
         return cls(columns, int(match["take"]) if match["take"] else None)
 
     def make_reader(self) -> PartReader:
-        """Make the function that reads the part's values from features.
+        """Make the function that reads the part's values from a record's features.
 
         Too short a value is kept as it is.
         """
@@ -78,7 +78,7 @@ class BlockingPart:
 
 
 def _make_column_reader(column: str, take: int | None) -> PartReader:
-    """Make the function that reads a column's values for a part."""
+    """Make the function that reads a column's values for a blocking-rule part."""
     value_of = attrgetter(column)
     kept_slice = slice(take) if take is None or take > 0 else slice(take, None)
     if column not in LIST_COLUMNS:
@@ -89,24 +89,24 @@ def _make_column_reader(column: str, take: int | None) -> PartReader:
 def _read_text(
     value_of: Callable[[Features], object], kept_slice: slice, features: Features
 ) -> tuple[str, ...]:
-    """Return the kept characters of a text column."""
+    """Return the characters of a text column that a blocking rule compares."""
     value = value_of(features)
     return () if value is None else (str(value)[kept_slice],)
 
 
 def _read_texts(values_of: PartReader, kept_slice: slice, features: Features) -> tuple[str, ...]:
-    """Return the kept characters of a list column's texts."""
+    """Return the characters of a list column's texts that a rule compares."""
     return tuple(dict.fromkeys([text[kept_slice] for text in values_of(features)]))
 
 
 def _read_any(readers: Sequence[PartReader], features: Features) -> tuple[str, ...]:
-    """Return the values of several columns."""
+    """Return the values of several columns for one blocking-rule part."""
     return tuple(dict.fromkeys(chain.from_iterable([read(features) for read in readers])))
 
 
 @dataclass(frozen=True, slots=True)
 class BlockingRule:
-    """A named list of parts on which two records must agree.
+    """Named list of values that two records must share to be compared.
 
     Args:
         name: hash domain, so that no key of one rule ever equals a key of another; it stays when
@@ -136,7 +136,10 @@ class BlockingRule:
 
 @dataclass(frozen=True)
 class BlockingSpec:
-    """The blocking rules of a model, in order, and the stopped keys."""
+    """Blocking rules of a model, in order, and the stopped keys.
+
+    No record uses a stopped key, since too many would share it.
+    """
 
     rules: tuple[BlockingRule, ...]
     stopped: frozenset[int] = field(default=frozenset(), repr=False)
@@ -145,7 +148,7 @@ class BlockingSpec:
     def parse(
         cls, rules: Mapping[str, Iterable[str]], refinements: Mapping[str, Iterable[str]] | None = None
     ) -> Self:
-        """Parse the tables ``[blocking]`` and ``[refinements]`` of a model.
+        """Parse a model's tables of blocking rules and their refinements.
 
         Args:
             rules: rule name to parts.
@@ -163,22 +166,22 @@ class BlockingSpec:
         return cls(tuple(BlockingRule.parse(name, rules[name], finer_parts.get(name, ())) for name in rules))
 
     def with_stopped_keys(self, stopped: frozenset[int]) -> Self:
-        """Return these rules with certain keys stopped."""
+        """Return these blocking rules with certain keys out of use."""
         return replace(self, stopped=stopped)
 
     @cached_property
     def parts(self) -> tuple[BlockingPart, ...]:
-        """Distinct parts of all rules: each is read once a record."""
+        """Distinct parts of all blocking rules: each is read once a record."""
         return tuple(dict.fromkeys(part for rule in self.rules for part in (*rule.parts, *rule.finer)))
 
     @cached_property
     def readers(self) -> tuple[PartReader, ...]:
-        """Functions that read the values of ``parts``."""
+        """Functions that read the values of the blocking rules' parts."""
         return tuple(part.make_reader() for part in self.parts)
 
     @cached_property
     def key_text_makers(self) -> tuple[tuple[str, KeyTextMaker], ...]:
-        """Hash domain of each rule, with the function that makes its key texts."""
+        """Hash domain and key-text function of each blocking rule."""
         position_of = {part: number for number, part in enumerate(self.parts)}
         return tuple(
             (_name_domain(rule), _make_key_text_maker([position_of[part] for part in rule.parts]))
@@ -187,13 +190,13 @@ class BlockingSpec:
 
 
 def _make_key_text_maker(positions: Sequence[int]) -> KeyTextMaker:
-    """Make the function that makes a rule's key texts."""
+    """Make the function that writes a record's key texts of one rule."""
     select: Callable[[PartValues], Any] = itemgetter(*positions)
     return select if len(positions) == 1 else partial(_join_key_texts, select)
 
 
 def _join_key_texts(select: Callable[[PartValues], PartValues], values: PartValues) -> Iterable[str]:
-    """Return a text for each combination of the parts' values."""
+    """Return a blocking-key text for each combination of the parts' values."""
     return map(_SEPARATOR.join, product(*select(values)))
 
 
@@ -236,5 +239,5 @@ def compute_keys_by_rule(
 
 
 def _name_domain(rule: BlockingRule) -> str:
-    """Return the hash domain of a rule."""
+    """Return the hash domain of a blocking rule."""
     return f"key:{rule.name}"

@@ -18,7 +18,7 @@ OPPOSED_CAUTION = "nothing but name and birth date in common, and something agai
 
 @dataclass(frozen=True, slots=True)
 class Cautions:
-    """The cautions of a model, as SQL conditions over columns of Features.
+    """Conditions of a model under which a pair's weight is capped.
 
     Args:
         bits: most that a pair weighs where any caution holds: in the review band.
@@ -36,11 +36,11 @@ class Cautions:
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        """Every caution's condition, the opposed pairs' first."""
+        """SQL condition of every caution, that of opposed pairs first."""
         return {OPPOSED_CAUTION: self.opposed, **self.when} if self.when else {}
 
     def write_capped_weight(self, bits: str, conditions: Sequence[str]) -> str:
-        """Write SQL of a weight, capped where a caution holds.
+        """Write SQL of a pair's weight, capped where a caution holds.
 
         Args:
             bits: the weight, in SQL.
@@ -52,7 +52,7 @@ class Cautions:
         return f"CASE WHEN {is_held} THEN {self.bits!r} ELSE {bits} END"
 
     def fits_review_band(self, thresholds: Thresholds) -> bool:
-        """Return whether thresholds put cautioned pairs into the review band.
+        """Return whether the thresholds put capped pairs into clerical review.
 
         The model alone then never links them.
         """

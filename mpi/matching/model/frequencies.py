@@ -16,7 +16,7 @@ HEADER = ("column", "value", "frequency")
 
 @dataclass(frozen=True, slots=True)
 class Frequencies:
-    """Shares of records with a value, by column.
+    """Term frequencies of a model: shares of records with a value.
 
     Args:
         tables: column to value to share of its records, only values that enough records have.
@@ -29,7 +29,7 @@ class Frequencies:
 
     @classmethod
     def parse(cls, text: str, tails: Mapping[str, float]) -> Self:
-        """Parse ``frequencies.csv``.
+        """Parse a model's term frequencies from ``frequencies.csv``.
 
         Raises:
             ModelError: wrong header, a column that is no text column, a share outside (0, 1], or no tail
@@ -57,7 +57,7 @@ class Frequencies:
 
 
 def _parse_row(row: list[str], line: int) -> tuple[str, str, float]:
-    """Parse a row into column, value and share."""
+    """Parse a row of term frequencies into column, value and share."""
     try:
         column, value, text = row
         share = float(text)

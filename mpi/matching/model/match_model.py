@@ -38,7 +38,7 @@ _CHECKOUT_MODELS = Path(__file__).resolve().parents[3] / "models"
 
 @dataclass(frozen=True, slots=True)
 class MatchModel:
-    """A trained model with everything that scoring and blocking depend on.
+    """Trained linkage model with everything that scoring and blocking depend on.
 
     Args:
         name: such as ``children``.
@@ -138,7 +138,7 @@ def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel
 
 
 def require_standardizer(model: MatchModel) -> None:
-    """Raise unless the model was fitted on this program's standardizer.
+    """Raise unless the model was fitted on this program's standardizer version.
 
     Raises:
         ModelError: it was fitted on another version of the standardizer.
@@ -160,7 +160,7 @@ def _read_file(folder: Path, name: str) -> bytes:
 
 
 def _parse_toml(content: bytes) -> dict[str, Any]:
-    """Parse ``model.toml``."""
+    """Parse the description of a model, ``model.toml``."""
     try:
         return tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -176,7 +176,7 @@ def _get_table(head: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _parse_settings(content: bytes) -> dict[str, Any]:
-    """Parse ``settings.json``."""
+    """Parse the Splink settings of a model, ``settings.json``."""
     try:
         settings = json.loads(content)
     except ValueError:
@@ -187,7 +187,7 @@ def _parse_settings(content: bytes) -> dict[str, Any]:
 
 
 def _check_checksums(folder: Path, contents: Mapping[str, bytes], checksums: Mapping[str, Any]) -> None:
-    """Raise where a file differs from its checksum."""
+    """Raise where a file of a model folder differs from its checksum."""
     for name in MODEL_FILES:
         if hashlib.sha256(contents[name]).hexdigest() != checksums.get(name):
             raise ModelError(

@@ -21,7 +21,7 @@ NULL_LEVEL = -1
 
 @dataclass(frozen=True, slots=True)
 class FrequencyAdjustment:
-    """A term-frequency adjustment of a level's weight.
+    """Term-frequency adjustment of a comparison level's weight.
 
     Rare values weigh more than the level's average, common ones less.
 
@@ -77,7 +77,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class ScoringParameters:
-    """The prior and the comparisons by which a model scores.
+    """Prior and comparisons by which a model scores pairs.
 
     Args:
         prior: probability that two random records of the index match.
@@ -102,7 +102,7 @@ _INDEX_SETTINGS = {
 
 
 def make_batch_settings(settings: Mapping[str, Any], *, detailed: bool) -> dict[str, Any]:
-    """Return Splink settings for the batch engines.
+    """Return Splink settings for scoring many pairs at once.
 
     The index itself finds pairs and names columns.
 
@@ -118,7 +118,7 @@ def make_batch_settings(settings: Mapping[str, Any], *, detailed: bool) -> dict[
 
 
 def read_parameters(settings: Mapping[str, Any]) -> ScoringParameters:
-    """Read the scoring parameters of complete Splink settings.
+    """Read a model's prior and comparisons from complete Splink settings.
 
     Raises:
         ModelError: Splink refuses the settings, a level has no m or u, or a comparison has no last
@@ -141,7 +141,7 @@ def read_parameters(settings: Mapping[str, Any]) -> ScoringParameters:
 
 
 def _read_comparison(settings: Mapping[str, Any]) -> Comparison:
-    """Read one comparison of the settings."""
+    """Read one comparison of Splink's settings."""
     name = str(settings["output_column_name"])
     levels = settings["comparison_levels"]
     if not levels or not _is_else_level(levels[-1]) or any(_is_else_level(level) for level in levels[:-1]):
@@ -162,7 +162,7 @@ def _read_comparison(settings: Mapping[str, Any]) -> Comparison:
 def _read_level(
     name: str, settings: Mapping[str, Any], value: int, levels: list[Mapping[str, Any]]
 ) -> ComparisonLevel:
-    """Read one level that is no null level."""
+    """Read one comparison level, no null level, from Splink's settings."""
     m, u = settings.get("m_probability"), settings.get("u_probability")
     if not _is_probability(m) or not _is_probability(u):
         raise ModelError(
@@ -183,7 +183,7 @@ def _read_level(
 
 
 def _find_exact_u(name: str, column: str, levels: list[Mapping[str, Any]]) -> float:
-    """Return the u probability of the level at which a column is equal."""
+    """Return u of the comparison level at which a column is equal."""
     for level in levels:
         if not _is_else_level(level) and _find_equal_column(level["sql_condition"]) == column.lower():
             return float(level["u_probability"])
@@ -194,7 +194,7 @@ def _find_exact_u(name: str, column: str, levels: list[Mapping[str, Any]]) -> fl
 
 
 def _find_equal_column(condition: str) -> str | None:
-    """Return the column that a condition says is equal on both sides.
+    """Return the column that a SQL condition requires to be equal.
 
     None where the condition says anything else.
     """
@@ -213,10 +213,10 @@ def _is_probability(value: object) -> bool:
 
 
 def _is_else_level(level: Mapping[str, Any]) -> bool:
-    """Return whether a level is the one of all other pairs."""
+    """Return whether a comparison level is the one of all other pairs."""
     return str(level["sql_condition"]).strip().upper() == "ELSE"
 
 
 def _get_label(level: Mapping[str, Any]) -> str:
-    """Return the label of a level for people."""
+    """Return the label of a comparison level for people."""
     return str(level.get("label_for_charts") or level["sql_condition"])

@@ -39,7 +39,7 @@ PairProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ScoringResources:
-    """The folder, memory and progress callback of a scoring run.
+    """Folder, memory and progress callback for scoring many pairs.
 
     Args:
         folder: where DuckDB may spill; a directory that only this user can read is made inside.
@@ -55,7 +55,7 @@ class ScoringResources:
 
 
 class LoadScorer:
-    """One model on a DuckDB of its own, with stored features of records.
+    """Pair scorer of a file load, with records' features in DuckDB.
 
     Args:
         model: the frozen model.
@@ -102,19 +102,19 @@ class LoadScorer:
         self.close()
 
     def close(self) -> None:
-        """Close the connection and delete the spill folder."""
+        """Close the scorer's DuckDB connection and delete the spill folder."""
         self._connection.close()
         self._spill.cleanup()
 
     def find_pairs_sharing_keys(self, keys: pa.Table, touched: pa.Array) -> pa.Table:
-        """Find pairs that share a blocking key, within this scorer's memory limit.
+        """Find record pairs that share a blocking key, within the memory limit.
 
         See ``find_all_candidate_pairs``.
         """
         return find_pairs_sharing_keys(self._connection, keys, touched)
 
     def find_missing(self, numbers: np.ndarray) -> np.ndarray:
-        """Return the records without stored features, ascending."""
+        """Return the records whose features the scorer does not hold, ascending."""
         self._connection.register("wanted", pa.table({"unique_id": numbers}))
         missing = self._connection.sql(
             "SELECT unique_id FROM wanted ANTI JOIN kept USING (unique_id) ORDER BY unique_id"
@@ -123,7 +123,7 @@ class LoadScorer:
         return np.asarray(missing["unique_id"], np.int64)
 
     def add_features(self, batches: Iterable[pa.RecordBatch]) -> None:
-        """Store features of records that have none yet.
+        """Store features of records in the scorer's DuckDB.
 
         Args:
             batches: in STORED_FEATURE_SCHEMA.
@@ -137,7 +137,7 @@ class LoadScorer:
         insert_features(self._connection, "kept", counted(), self._columns)
 
     def remove_features(self, numbers: np.ndarray) -> None:
-        """Remove the stored features of records, if any."""
+        """Remove records' features from the scorer's DuckDB, if any."""
         self._connection.register("gone", pa.table({"unique_id": numbers}))
         self._connection.execute("DELETE FROM kept USING gone WHERE kept.unique_id = gone.unique_id")
         self._connection.unregister("gone")
@@ -184,7 +184,7 @@ class LoadScorer:
     def _load_temporary(
         self, temporary: Iterable[pa.RecordBatch], previous: Iterable[pa.RecordBatch] | int
     ) -> None:
-        """Load the features that are for one call only."""
+        """Load into DuckDB the records' features that serve one call only."""
         # Each table is made anew: rows that are deleted would keep their room.
         if isinstance(previous, int):
             self._connection.execute(

@@ -27,7 +27,7 @@ class BatchEngine(Protocol):
 
     @property
     def name(self) -> str:
-        """Name of the engine for ``--engine``."""
+        """Name of the engine in the option ``--engine``."""
         ...
 
     def weigh_pairs(
@@ -72,7 +72,7 @@ class DuckDbEngine:
 
     @property
     def name(self) -> str:
-        """Name of the engine for ``--engine``."""
+        """Name of the engine in the option ``--engine``."""
         return "duckdb"
 
     def weigh_pairs(

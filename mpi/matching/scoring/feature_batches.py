@@ -22,7 +22,7 @@ ROW_GROUP_ROWS = 122_880
 
 
 def batch_stored_features(records: Iterable[tuple[int, bytes]]) -> Iterator[pa.RecordBatch]:
-    """Yield stored features by record, in batches."""
+    """Yield records' stored features in Arrow batches."""
     source = iter(records)
     while rows := list(islice(source, BATCH_ROWS)):
         numbers, payloads = zip(*rows, strict=True)
@@ -33,7 +33,7 @@ def batch_stored_features(records: Iterable[tuple[int, bytes]]) -> Iterator[pa.R
 def batch_joined_features(
     parts: Iterable[tuple[Sequence[int], Sequence[int], bytes]],
 ) -> Iterator[pa.RecordBatch]:
-    """Yield stored features that come joined, in batches.
+    """Yield stored features of many records, joined in bytes, in Arrow batches.
 
     Args:
         parts: records, length of each one's features in bytes, and all features joined.

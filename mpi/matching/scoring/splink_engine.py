@@ -99,7 +99,7 @@ class SplinkEngine:
         self._linker.table_management.register_blocked_pairs_for_predict(blocked)
 
     def _set_pairs(self, pairs: pa.Table) -> None:
-        """Replace the pairs that Splink scores next."""
+        """Replace the record pairs that Splink scores next."""
         self._connection.register("chunk", pairs)
         self._connection.execute(
             "CREATE OR REPLACE TABLE blocked AS "
@@ -108,7 +108,7 @@ class SplinkEngine:
         self._connection.unregister("chunk")
 
     def score(self, pairs: pa.Table, select: str, floor: float | None = None) -> pa.Table:
-        """Score one chunk of pairs.
+        """Score one chunk of record pairs.
 
         Args:
             pairs: ``lo``, ``hi``; any other columns are ignored.
@@ -134,7 +134,7 @@ def apply_cautions(
     cautions: Cautions,
     columns: Collection[str],
 ) -> pa.Table:
-    """Cap the weights of pairs where a caution holds.
+    """Cap the weights of pairs where a caution of the model holds.
 
     Args:
         connection: has the records' features.
@@ -166,7 +166,7 @@ def apply_cautions(
 
 
 def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequencies) -> None:
-    """Give Splink the frozen frequency of every value, tail included."""
+    """Give Splink the model's term frequency of every value, rare ones included."""
     connection = api.duckdb_con
     for column, shares in frequencies.tables.items():
         frozen = pa.table({"value": list(shares), "share": list(shares.values())})
@@ -220,9 +220,9 @@ def find_all_candidate_pairs(
 def find_pairs_sharing_keys(
     connection: duckdb.DuckDBPyConnection, keys: pa.Table, touched: pa.Array | None
 ) -> pa.Table:
-    """Find pairs that share a blocking key, on a given connection.
+    """Find record pairs that share a blocking key, on a given connection.
 
-    Like ``find_all_candidate_pairs``.
+    Otherwise as ``find_all_candidate_pairs``.
     """
     connection.register("keys", keys)
     left, order = "keys", "a.record_id < b.record_id"
@@ -242,7 +242,7 @@ def find_pairs_sharing_keys(
 
 
 def find_large_blocks(keys: pa.Table, alarm_size: int) -> pa.Table:
-    """Find the blocks of more records than a limit.
+    """Find the blocking keys shared by more records than a limit.
 
     They are still searched in full, but reported.
 
@@ -259,14 +259,14 @@ def find_large_blocks(keys: pa.Table, alarm_size: int) -> pa.Table:
 
 
 def make_feature_schema(columns: Iterable[str]) -> pa.Schema:
-    """Return the Arrow schema of a scoring table: ``unique_id`` and features."""
+    """Return the Arrow schema of a table of record IDs and features."""
     return pa.schema([("unique_id", pa.int64()), *((name, _get_arrow_type(name)) for name in columns)])
 
 
 def make_feature_batches(
     records: Iterable[tuple[int, Features]], columns: Iterable[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the scoring table in batches; an empty list is NULL."""
+    """Yield record IDs and features in Arrow batches; empty lists are NULL."""
     names = tuple(columns)
     schema = make_feature_schema(names)
     source = iter(records)
@@ -281,7 +281,7 @@ def make_feature_batches(
 
 
 def make_feature_table(records: Iterable[tuple[int, Features]], columns: tuple[str, ...]) -> pa.Table:
-    """Return the scoring table: record id and the columns of a model."""
+    """Return an Arrow table of record IDs and a model's feature columns."""
     return pa.Table.from_batches(make_feature_batches(records, columns), make_feature_schema(columns))
 
 

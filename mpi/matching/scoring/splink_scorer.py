@@ -122,7 +122,7 @@ def _score_pairs(
     floor: float,
     resources: ScoringResources,
 ) -> pa.Table:
-    """Score pairs in one or two passes, and apply the cautions."""
+    """Score record pairs in one or two passes, and apply the cautions."""
     progress, tuning = resources.progress, resources.tuning
     prefilter_settings = _make_prefilter_settings(model.settings, parameters)
     if prefilter_settings is not None and pairs.num_rows >= tuning.prefilter_pairs:
@@ -142,7 +142,7 @@ def _score_pairs(
 def _make_prefilter_settings(
     settings: Mapping[str, Any], parameters: ScoringParameters
 ) -> dict[str, Any] | None:
-    """Return the settings without comparisons that can only lower a weight.
+    """Return Splink settings without comparisons that can only lower a weight.
 
     A pair that is below the floor without them is below it with them. In a model that corrects for families
     these are the slowest, and most pairs that share a key are far below.
@@ -170,7 +170,7 @@ def _score_chunks(
     progress: PairProgress | None,
     chunk_pairs: int,
 ) -> pa.Table:
-    """Score pairs in chunks, and return those from a floor up."""
+    """Score record pairs in chunks; return those at or above a floor."""
     results = [result_columns.schema.empty_table()]
     for start in range(0, pairs.num_rows, chunk_pairs):
         scored = engine.score(pairs.slice(start, chunk_pairs), result_columns.sql, floor)

@@ -39,7 +39,7 @@ def diff_tables(
 
 
 def _fill_table(connection: duckdb.DuckDBPyConnection, name: str, parts: Iterable[pa.Table]) -> None:
-    """Create a table from parts."""
+    """Create a DuckDB table from an Arrow table in parts."""
     is_created = False
     for part in parts:
         connection.register("part", part)

@@ -65,7 +65,7 @@ def to_spark_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _translate_level(comparison: str, level: Mapping[str, Any]) -> dict[str, Any]:
-    """Translate the condition of one level."""
+    """Translate the condition of one comparison level to Spark SQL."""
     condition = str(level["sql_condition"])
     if condition.strip().upper() == "ELSE":
         return dict(level)
@@ -79,7 +79,7 @@ def _translate_level(comparison: str, level: Mapping[str, Any]) -> dict[str, Any
 
 
 def to_spark_condition(sql: str) -> str:
-    """Translate a condition to Spark SQL.
+    """Translate a DuckDB condition to Spark SQL.
 
     Raises:
         NotCompilableError: names what has no exact translation.
@@ -89,7 +89,7 @@ def to_spark_condition(sql: str) -> str:
 
 
 def _translate(tree: exp.Expr) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 - one return a form
-    """Translate an expression to Spark's."""
+    """Translate a DuckDB expression to Spark SQL."""
     match tree:
         case exp.Paren():
             return _translate(tree.this)
@@ -135,7 +135,7 @@ def _translate(tree: exp.Expr) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 - on
 
 
 def _translate_function(tree: exp.Expr) -> exp.Expr:
-    """Translate a function call to Spark's."""
+    """Translate a DuckDB function call to Spark SQL."""
     name, arguments = parse_function_call(tree)
     translated = [_translate(argument) for argument in arguments]
     match name:
@@ -155,20 +155,23 @@ def _translate_function(tree: exp.Expr) -> exp.Expr:
 
 
 def _translate_pairwise(tree: exp.Expr) -> exp.Expr:
-    """Translate a maximum or minimum over pairs of list items."""
+    """Translate to Spark SQL a maximum over two lists' items, or minimum."""
     name, columns = parse_pairwise_call(tree)
     return exp.Anonymous(this=FUNCTION_PREFIX + name, expressions=columns)
 
 
 def _translate_literal(tree: exp.Literal) -> exp.Expr:
-    """Translate a literal; a fraction is a double, not Spark's decimal."""
+    """Translate a literal of DuckDB's SQL to Spark SQL.
+
+    A fraction is a double, not Spark's decimal.
+    """
     if tree.is_string or tree.name.isdigit():
         return tree.copy()
     return exp.Cast(this=tree.copy(), to=exp.DataType.build("double"))
 
 
 def _translate_in_parentheses(tree: exp.Expr) -> exp.Expr:
-    """Translate an operand, in parentheses where it needs them."""
+    """Translate an operand to Spark SQL, in parentheses where it needs them."""
     translated = _translate(tree)
     return (
         translated

@@ -51,7 +51,7 @@ class SparkEngine:
 
     @property
     def name(self) -> str:
-        """Name of the engine for ``--engine``."""
+        """Name of the engine in the option ``--engine``."""
         return "spark"
 
     def weigh_pairs(
@@ -99,7 +99,7 @@ def _iter_features(batch: pa.RecordBatch) -> Iterator[tuple[int, Features]]:
 
 
 def _read_weights(place: Staging) -> pa.Table:
-    """Read the weights that Spark wrote."""
+    """Read the match weights that Spark wrote."""
     return place.read_table("weights").select(WEIGHT_SCHEMA.names).cast(WEIGHT_SCHEMA)
 
 

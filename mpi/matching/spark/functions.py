@@ -27,7 +27,7 @@ class WorkerDiffersError(Exception):
 
 
 class ArrowFunction:
-    """A scorer function applied to Arrow columns; NULL for NULL.
+    """Function of a compiled model applied to Arrow columns; NULL for NULL.
 
     Args:
         name: name of the function in the compiled scorer.
@@ -40,7 +40,7 @@ class ArrowFunction:
         self._is_checked = False
 
     def apply(self, returns: pa.DataType, *columns: pa.Array) -> pa.Array:
-        """Apply the function to every row of columns.
+        """Apply the scorer's function to every row of Arrow columns.
 
         Raises:
             WorkerDiffersError: this machine has another version.

@@ -79,7 +79,7 @@ class SparkScorer:
                 self._register_frequencies(column, frequencies)
 
     def _register_frequencies(self, column: str, frequencies: Frequencies) -> None:
-        """Give Splink the frozen frequency of every value, tail included."""
+        """Give Splink the model's term frequency of every value, rare ones included."""
         from pyspark.sql import functions as f  # noqa: PLC0415 - an optional extra
 
         table = frequencies.tables[column]
@@ -94,7 +94,7 @@ class SparkScorer:
         self._linker.table_management.register_term_frequency_lookup(registered, column)
 
     def score(self, pairs: "DataFrame", floor: float | None = None) -> "DataFrame":
-        """Score pairs and keep those at or above a weight.
+        """Score record pairs on Spark and keep those above a floor.
 
         Splink is given no floor: Spark would move that filter to where the weights are not computed yet, and
         compute every comparison twice, which took three times as long.
@@ -123,7 +123,7 @@ class SparkScorer:
 def apply_cautions(
     scored: "DataFrame", features: "DataFrame", cautions: Cautions, columns: Collection[str]
 ) -> "DataFrame":
-    """Cap the weights of pairs where a caution holds.
+    """Cap the weights of pairs where a caution of the model holds.
 
     Args:
         scored: ``lo``, ``hi``, ``bits``.

@@ -48,7 +48,7 @@ _JAVA_MISSING = (
 
 
 def is_local(master: str) -> bool:
-    """Return whether a master URL is threads of this machine, no cluster."""
+    """Return whether a Spark master URL means threads of this machine."""
     return master == "local" or master.startswith("local[")
 
 
@@ -105,7 +105,7 @@ def _silence_root_logger() -> Iterator[None]:
 
 
 def _require_spark() -> None:
-    """Raise where the extra or Java is missing."""
+    """Raise where PySpark (an optional extra) or Java is missing."""
     try:
         import pyspark  # noqa: F401, PLC0415 - an optional extra
     except ImportError:
@@ -116,7 +116,7 @@ def _require_spark() -> None:
 
 
 def _make_settings(master: str, memory: str, folder: Path) -> Mapping[str, str]:
-    """Return Spark's settings for a step."""
+    """Return the Spark settings of a session."""
     log4j_uri = (folder / "log4j2.properties").as_uri()
     settings = {
         "spark.master": master,

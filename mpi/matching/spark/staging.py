@@ -17,7 +17,7 @@ from mpi.domain.errors import EngineError
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """A staging folder for one run.
+    """Folder through which one Spark job exchanges tables with this process.
 
     Args:
         uri: URI of the folder, for Spark.
@@ -34,7 +34,7 @@ class Staging:
         return f"{self.uri}/{name}"
 
     def write_table(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> str:
-        """Write a table, a batch at a time, and return its URI.
+        """Write a table for Spark in batches, and return its URI.
 
         Spark reads a group of rows as one task, so a group is one batch.
         """
@@ -53,7 +53,7 @@ class Staging:
 
 @contextmanager
 def open_staging(where: str) -> Iterator[Staging]:
-    """Make a folder for one run, removed at the end with its contents.
+    """Make a folder for one Spark job, removed at the end.
 
     Args:
         where: an existing folder, as a path or as a URI that PyArrow and Spark both know (``s3://``,
