@@ -47,7 +47,7 @@ def parse_moment(text: str | None) -> datetime | None:
 
 
 def read_record() -> dict[str, object]:
-    """Read one JSON object from standard input.
+    """Read one record as a JSON object from standard input.
 
     Raises:
         InputError: the input is not a JSON object; the message holds nothing of it.
@@ -66,7 +66,7 @@ def read_record() -> dict[str, object]:
 
 
 def take_source(record: dict[str, object]) -> str:
-    """Remove the source's code from a record and return it.
+    """Remove the source's code from a record's JSON object and return it.
 
     Raises:
         InputError: the record names no source.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """Entry of one command, or of a group of commands.
+    """Catalog entry of one command-line command, or of a group of commands.
 
     Args:
         help: help line; the first line of the function's docstring.

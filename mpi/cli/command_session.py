@@ -53,7 +53,7 @@ def open_session(*, for_model_change: bool = False, for_look_up: bool = False) -
 
     Args:
         for_model_change: open the index in order to move it to another model.
-        for_look_up: compile the model only if records are compared after all.
+        for_look_up: delay compiling the model until records are compared, if they are.
     """
     from mpi import bootstrap  # noqa: PLC0415 - --help opens no index
 

@@ -58,7 +58,7 @@ def _show_profile(profile: FileProfile) -> None:
 
 
 def _show_sample(trial: DryRun) -> None:
-    """Print the pairs nearest to the link threshold."""
+    """Print a previewed file's record pairs nearest to the link threshold."""
     if not trial.sample:
         return
     rows = [

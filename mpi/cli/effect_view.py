@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show_effect(effect: StepEffect, *, as_json: bool) -> None:
-    """Print what a step did, or would do, to persons and records."""
+    """Print what a steward's step did, or would do, to persons and records."""
     if as_json:
         print_json(effect.as_dict())
         return
@@ -60,7 +60,7 @@ def show_effect(effect: StepEffect, *, as_json: bool) -> None:
 
 
 def show_disclosures(number: int | None, latest: Sequence[PastDisclosure]) -> None:
-    """Print who received data because of links that a step undoes."""
+    """Print who received data because of links that a step removes."""
     if not latest:
         return
     print_note(f"answers that left because of links that are parted: {number:,}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Engine(StrEnum):
-    """Scoring engines that ``--engine`` takes."""
+    """Engines for scoring candidate pairs that ``--engine`` takes."""
 
     DUCKDB = "duckdb"
     SPARK = "spark"
@@ -42,7 +42,7 @@ MemoryOption = Annotated[
 
 
 def select_engine(engine: Engine | None, master: str | None, memory: str | None) -> BatchEngine:
-    """Create the scoring engine that the options name.
+    """Create the pair-scoring engine that the command's options name.
 
     Raises:
         EngineError: Spark is not installed, or has no folder that its workers reach.

@@ -39,7 +39,7 @@ class ExitCode(IntEnum):
 
 
 class CommandInterrupt(Exception):  # noqa: N818 - what happened, not a fault
-    """Interruption of a command by Ctrl-C.
+    """Exception raised when Ctrl-C interrupts a command.
 
     Args:
         undone: whether Ctrl-C came before any transaction was committed, so that nothing is stored.
@@ -51,7 +51,7 @@ class CommandInterrupt(Exception):  # noqa: N818 - what happened, not a fault
 
 
 class OutputPipeClosed(Exception):  # noqa: N818 - what happened, not a fault
-    """Closing of the output pipe by its reader."""
+    """Exception raised when the reader of a command's output pipe closes it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def handle_interrupts(database: Database) -> Iterator[None]:
-    """Let Ctrl-C stop a use case until its commit begins.
+    """Let Ctrl-C stop a command until its database commit begins.
 
     From then on Ctrl-C is ignored. A commit of a large load takes a second, and Python sees the signal when
     the commit is over: stopping there would report a stored load as not stored.
@@ -43,7 +43,7 @@ def handle_interrupts(database: Database) -> Iterator[None]:
 
 
 class _InterruptHandler:
-    """Signal handler that raises KeyboardInterrupt until the commit begins.
+    """Handler of Ctrl-C that raises KeyboardInterrupt until the commit begins.
 
     Attributes:
         requested: whether the handler has raised.

@@ -18,7 +18,7 @@ _PACKAGE = "mpi.cli.commands"
 
 
 class LazyGroup(TyperGroup):
-    """Command group that imports a command when it is asked for."""
+    """Command group that imports a command's module only when it is run."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - Click's signature
         """Return the command names in the order of the catalog."""
@@ -27,7 +27,7 @@ class LazyGroup(TyperGroup):
         return sorted(self.commands, key=order.index)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - Typer's Click is private
-        """Replace the placeholder of a command by the command, then resolve it."""
+        """Import the named command in place of its placeholder, then resolve it."""
         path = f"{self.name or ''} {args[0]}".strip()
         entry = COMMANDS.get(path)
         if entry is not None and entry.target is not None:
@@ -36,7 +36,7 @@ class LazyGroup(TyperGroup):
 
 
 def add_commands(root: typer.Typer) -> None:
-    """Add a placeholder to the application for every command of the catalog."""
+    """Add to the application a placeholder for every command of the catalog."""
     groups = {"": root}
     for path, entry in COMMANDS.items():
         group, _, name = path.rpartition(" ")
@@ -48,7 +48,7 @@ def add_commands(root: typer.Typer) -> None:
 
 
 def _placeholder() -> None:
-    """Stand in for a command until it is resolved."""
+    """Stand in for a command-line command until its module is imported."""
 
 
 def _load(name: str, target: str) -> Any:  # noqa: ANN401 - Typer's Click is private
@@ -70,9 +70,9 @@ class PausedCollection:
         self._was_enabled = gc.isenabled()
 
     def __enter__(self) -> None:
-        """Pause the collector."""
+        """Pause Python's garbage collector."""
         gc.disable()
 
     def __exit__(self, *_error: object) -> None:
-        """Leave the collector as it was before."""
+        """Leave the garbage collector as it was before."""
         (gc.enable if self._was_enabled else gc.disable)()

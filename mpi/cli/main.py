@@ -18,7 +18,7 @@ PROGRAM = "mpi"
 
 
 class _RootGroup(LazyGroup):
-    """Root command that turns Ctrl-C and closed pipes into errors."""
+    """Root command of ``mpi`` that turns Ctrl-C and closed pipes into errors."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's Click is private
         """Run the command with the garbage collector paused during imports."""
@@ -41,7 +41,7 @@ def build_app() -> typer.Typer:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command.
+    """Run one command of ``mpi``.
 
     Args:
         arguments: what follows ``mpi`` on the command line.

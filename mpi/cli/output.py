@@ -30,7 +30,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """Print a table, or a list for each row if too wide."""
+    """Print a table; if too wide, print a list for each row."""
     rows = list(rows)
     console = _create_console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -49,7 +49,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
-    """Print names and values, one line each."""
+    """Print pairs of name and value, one line each."""
     grid = Table(box=None, show_header=False, pad_edge=False)
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -64,7 +64,7 @@ def print_note(text: str) -> None:
 
 
 def format_value(value: object) -> str:
-    """Format a value for people."""
+    """Format a Python value for people to read on the terminal."""
     match value:
         case None:
             return ""
@@ -81,7 +81,7 @@ def format_value(value: object) -> str:
 
 
 def _print_rich_table(console: Console, table: Table) -> None:
-    """Print a table without trailing spaces, and a blank line."""
+    """Print a table without trailing spaces, and a blank line after it."""
     with console.capture() as capture:
         console.print(table)
     lines = [line.rstrip() for line in capture.get().strip("\n").split("\n")]
@@ -89,7 +89,7 @@ def _print_rich_table(console: Console, table: Table) -> None:
 
 
 def _create_console() -> Console:
-    """Create a console that draws tables in memory."""
+    """Create an in-memory console that draws tables."""
     terminal = sys.stdout.isatty()
     return Console(
         # Rich would end the process at a closed pipe: let it draw in memory, so that our own write raises.

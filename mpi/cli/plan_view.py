@@ -16,7 +16,7 @@ MAX_LINES = 20
 
 
 def _count_stopped_keys(stops: StopListPlan) -> dict[str, int]:
-    """Return the figures of a blocking stop list.
+    """Return the counts of a planned stop list of blocking keys.
 
     The keys themselves are hashes without meaning to a person.
     """

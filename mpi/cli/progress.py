@@ -26,7 +26,7 @@ ProgressReport = Callable[[str, int, int], None]
 
 @contextmanager
 def show_progress(patience_s: float = PATIENCE_SECONDS) -> Iterator[ProgressReport]:
-    """Yield a callback that shows progress bars on a terminal.
+    """Yield a callback that shows a command's progress bars on a terminal.
 
     Without a terminal the callback does nothing.
 
@@ -52,11 +52,11 @@ def report_rows_read(rows: FileRows, report: ProgressReport) -> Iterator[Canonic
 
 
 def _ignore_progress(_step: str, _done: int, _total: int) -> None:
-    """Ignore a progress report."""
+    """Accept a progress report and show nothing."""
 
 
 class _ProgressBars:
-    """Progress bars, one for each step."""
+    """Progress bars of a command on a terminal, one for each step."""
 
     def __init__(self, console: Console, patience_s: float) -> None:
         self._patience_s = patience_s
@@ -73,7 +73,7 @@ class _ProgressBars:
         self._started = False
 
     def report(self, step: str, done: int, total: int) -> None:
-        """Update the bar of a step."""
+        """Update the progress bar of one step of a command."""
         if step not in self._steps:
             self._steps[step] = self.progress.add_task(step)
         self.progress.update(self._steps[step], completed=done, total=total or None)

@@ -17,12 +17,12 @@ REJECT_HEADER = ("line", "offset", "field", "reason", "detail")
 
 
 def list_reject_rows(rejects: Iterable[Reject]) -> Iterator[tuple[object, ...]]:
-    """Yield the CSV rows of rejected rows."""
+    """Yield the lines of a CSV file of a load's rejected rows."""
     return ((reject.line, reject.offset, reject.field, reject.reason, reject.detail) for reject in rejects)
 
 
 def show_receipt(receipt: Receipt, skipped: int, rejects_path: Path | None, *, as_json: bool) -> None:
-    """Print a load's receipt.
+    """Print the receipt of a file load.
 
     Args:
         receipt: the receipt.
@@ -38,7 +38,7 @@ def show_receipt(receipt: Receipt, skipped: int, rejects_path: Path | None, *, a
 
 
 def receipt_to_dict(receipt: Receipt, skipped: int, rejects_path: Path | None) -> dict[str, object]:
-    """Return a load's receipt as JSON values."""
+    """Return a file load's receipt as JSON values."""
     return {
         "source": receipt.source,
         "batch": receipt.batch,
@@ -53,7 +53,7 @@ def receipt_to_dict(receipt: Receipt, skipped: int, rejects_path: Path | None) -
 
 
 def show_counts(receipt: Receipt, skipped: int) -> None:
-    """Print the row counts of a load and its quality issues."""
+    """Print the row counts of a file load and its data-quality issues."""
     counts = receipt.counts
     received = counts.pop("received")
     parts = [(name, count) for name, count in counts.items() if count] or [("nothing", 0)]

@@ -9,7 +9,7 @@ GROUP_SEPARATOR = "/"
 
 
 def parse_record_ref(text: str) -> RecordRef:
-    """Parse ``SOURCE:LOCAL_ID``; the local ID may hold colons.
+    """Parse a record reference ``SOURCE:LOCAL_ID``; the local ID may hold colons.
 
     Raises:
         InputError: the text has another form.
@@ -32,5 +32,5 @@ def parse_record_groups(texts: Sequence[str]) -> list[list[RecordRef]]:
 
 
 def format_group(group: Sequence[RecordRef]) -> str:
-    """Format a group of record references as typed."""
+    """Format record references as a user types a group of them."""
     return " ".join(f"{label.source}:{label.local_id}" for label in group)

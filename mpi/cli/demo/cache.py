@@ -14,7 +14,7 @@ _FILE_NAME = "result.json"
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """Story and method comparison of one demo run."""
+    """Results of one demo run: an example child's story and a method comparison."""
 
     story: ChildStory | None
     ways: list[MethodResult]
@@ -22,12 +22,12 @@ class DemoResult:
 
 
 def save_result(folder: Path, result: DemoResult) -> None:
-    """Write the demo's results to its folder."""
+    """Write the demo's story and method comparison to its folder."""
     (folder / _FILE_NAME).write_text(json.dumps(asdict(result)))
 
 
 def load_result(folder: Path) -> DemoResult | None:
-    """Read the results of an earlier demo run, None if incomplete."""
+    """Read the results of an earlier demo run; None if they are incomplete."""
     try:
         values = json.loads((folder / _FILE_NAME).read_text())
     except (OSError, ValueError):
@@ -37,7 +37,7 @@ def load_result(folder: Path) -> DemoResult | None:
 
 
 def _parse_story(values: dict[str, Any]) -> ChildStory:
-    """Build a story from its JSON values."""
+    """Build the demo's story of an example child from its JSON values."""
     return ChildStory(
         **{
             **values,

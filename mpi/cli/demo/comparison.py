@@ -20,7 +20,7 @@ CCWIS = "ccwis"
 
 @dataclass(frozen=True, slots=True)
 class LabeledIndex:
-    """Records and persons of the index, joined to the simulated truth.
+    """Records and persons of the demo's index, joined to the simulated truth.
 
     Args:
         labels: source and local ID by record number.
@@ -43,7 +43,7 @@ class LabeledIndex:
 
 @dataclass(frozen=True, slots=True)
 class EnrolledChild:
-    """Enrolled child in foster care, with CCWIS and school records."""
+    """Child in foster care and enrolled at school, with both agencies' records."""
 
     person: str
     care: tuple[int, ...]
@@ -52,13 +52,13 @@ class EnrolledChild:
 
 @dataclass(frozen=True, slots=True)
 class MethodResult:
-    """Result of one matching method.
+    """Result of one matching method on the demo's simulated records.
 
     Args:
         name: the method.
         found: children whose school record the method found.
         wrong: children whose CCWIS record was linked to another child's school record.
-        undecided: children not found, about whom a steward is asked the right question.
+        undecided: children not found, about whom a steward is asked the question that would find them.
         tasks: all review tasks, about children in care or not.
         seconds: time from records to persons.
     """
@@ -72,7 +72,7 @@ class MethodResult:
 
 
 def read_labeled_index(index: Index, truth: SimulationTruth) -> LabeledIndex:
-    """Read the index and join it to the simulated truth."""
+    """Read the demo's index and join it to the simulated truth."""
     with index.database.read(make_operator()) as unit:
         labels = dict(unit.records.iterate_labels())
         features = {
@@ -97,7 +97,7 @@ def read_labeled_index(index: Index, truth: SimulationTruth) -> LabeledIndex:
 
 
 def find_children_in_care(data: LabeledIndex) -> list[EnrolledChild]:
-    """List the children with a CCWIS record in care and an enrollment."""
+    """List the children with a child-welfare (CCWIS) record in care and an enrollment."""
     care: dict[str, list[int]] = {}
     school: dict[str, list[int]] = {}
     for record, person in sorted(data.person_of.items()):
@@ -113,7 +113,7 @@ def find_children_in_care(data: LabeledIndex) -> list[EnrolledChild]:
 
 
 def compare_methods(data: LabeledIndex, index_seconds: float) -> list[MethodResult]:
-    """Evaluate exact match, plain Splink and the index on the same records."""
+    """Evaluate exact match, plain Splink and the index on the demo's records."""
     children = find_children_in_care(data)
     records = sorted(data.features.items())
     index_results = [_evaluate_method("this index", data, children, data.persons, index_seconds)]
@@ -148,7 +148,7 @@ def _evaluate_method(
     clusters: Mapping[int, Hashable],
     seconds: float,
 ) -> MethodResult:
-    """Count the children whom a method found, confused or left undecided."""
+    """Count the children whom a matching method found, confused or left undecided."""
     schools: dict[Hashable, set[str]] = {}
     for record, cluster in clusters.items():
         if data.labels[record].source != CCWIS:

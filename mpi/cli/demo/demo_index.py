@@ -41,7 +41,7 @@ SOURCES = {
 
 @dataclass(frozen=True, slots=True)
 class SourceLoad:
-    """Counts and seconds of one source's load."""
+    """Row counts and seconds of loading one source into the demo's index."""
 
     source: str
     counts: dict[str, int]
@@ -58,7 +58,7 @@ class SimulationTruth:
 
 @dataclass(slots=True)
 class DemoBuild:
-    """Figures of building the demo's index."""
+    """Figures of building the demo's index, such as loads and times."""
 
     records: int
     made_with: str
@@ -67,7 +67,7 @@ class DemoBuild:
 
     @property
     def index_seconds(self) -> float:
-        """Seconds from files to enterprise IDs, over all sources."""
+        """Seconds from source files to enterprise IDs, summed over the demo's sources."""
         return sum(load.seconds for load in self.loads)
 
 
@@ -77,7 +77,7 @@ def create_settings(folder: Path) -> Settings:
 
 
 def build_demo(folder: Path, records: int, progress: Progress) -> DemoBuild:
-    """Simulate, load and resolve a state, replacing an earlier demo.
+    """Simulate, load and match a state's records, replacing an earlier demo.
 
     Raises:
         ConflictError: the folder holds something else, or another demo is being built in it.
@@ -87,7 +87,7 @@ def build_demo(folder: Path, records: int, progress: Progress) -> DemoBuild:
 
 
 def _build_in_folder(folder: Path, records: int, progress: Progress) -> DemoBuild:
-    """Simulate and load all sources in an empty folder."""
+    """Simulate and load all sources of the demo in an empty folder."""
     started = time.perf_counter()
     save_population(simulate(records=records, seed=SEED), folder / "state")
     build = DemoBuild(records, _describe_versions(), time.perf_counter() - started)
@@ -124,7 +124,7 @@ def _lock_folder(folder: Path) -> Iterator[None]:
 
 
 def _empty_folder(folder: Path) -> None:
-    """Delete all files of the folder but its marker.
+    """Delete all files of the demo's folder but its marker file.
 
     The marker stays, so that an interrupted clearing is still recognized as a demo's folder.
     """
@@ -136,7 +136,7 @@ def _empty_folder(folder: Path) -> None:
 
 
 def _load_source(index: Index, folder: Path, source: SourceSystem, progress: Progress) -> SourceLoad:
-    """Load one source's file and measure the time."""
+    """Load one source's simulated file into the demo's index and time it."""
     started = time.perf_counter()
     rows = open_file(folder / "state" / f"{source}.csv", None, None)
     receipt = load(
@@ -151,14 +151,14 @@ def _load_source(index: Index, folder: Path, source: SourceSystem, progress: Pro
 
 
 def _save_key(folder: Path, key: str) -> None:
-    """Write the API key to a file for its owner only."""
+    """Write the demo's API key to a file readable by its owner only."""
     path = folder / "api-key"
     path.touch(mode=0o600)
     path.write_text(key + "\n")
 
 
 def read_build(folder: Path, records: int) -> DemoBuild | None:
-    """Read the figures of an earlier build, None if absent or outdated."""
+    """Read the figures of an earlier demo build; None if absent or outdated."""
     try:
         values = json.loads((folder / "making.json").read_text())
     except (OSError, ValueError):
@@ -184,7 +184,7 @@ def open_demo_index(folder: Path) -> Iterator[Index]:
 
 
 def read_truth(folder: Path) -> SimulationTruth:
-    """Read the true person of each simulated record."""
+    """Read the true person of each record that the demo simulated."""
     person: dict[tuple[str, str], str] = {}
     tags: dict[tuple[str, str], frozenset[str]] = {}
     with (folder / "state" / "truth.csv").open(newline="", encoding="utf-8") as file:

@@ -23,7 +23,7 @@ _NAMES = {str(source): name for source, (name, _agency, _kind) in SOURCES.items(
 
 
 def show_story(console: Console, story: ChildStory) -> None:
-    """Print one child's records, how they were linked and why."""
+    """Print the example child's records, how they were linked and why."""
     console.print()
     console.print(Text("One child in foster care, as each agency holds the record", style="bold"))
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -52,7 +52,7 @@ def show_story(console: Console, story: ChildStory) -> None:
 
 
 def _format_cells(agency_record: AgencyRecord, *, confidential: bool) -> tuple[str, ...]:
-    """Return the table row of one agency's record."""
+    """Return the table row of one agency's record of the demo's child."""
     record = agency_record.record
     names = (record.get("first_name"), record.get("middle_name"), record.get("last_name"))
     home = (record.get("address_line1"), record.get("city"))
@@ -67,7 +67,7 @@ def _format_cells(agency_record: AgencyRecord, *, confidential: bool) -> tuple[s
 
 
 def _format_reasons(story: ChildStory) -> str:
-    """Format the match weight with its strongest comparisons."""
+    """Format the example pair's match weight with its strongest comparisons."""
     strongest = [part for part in story.why if part.bits > 0][:_REASONS_SHOWN]
     against = [part for part in story.why if part.bits < 0][-1:]
     supporting = ", ".join(
@@ -80,7 +80,7 @@ def _format_reasons(story: ChildStory) -> str:
 
 
 def _describe_exact_match(story: ChildStory) -> str:
-    """Say whether exact match would have found the child."""
+    """Say whether exact match would have linked the demo's example child."""
     if not story.exact_missed:
         return "would have found this child too."
     if story.differences:
@@ -91,7 +91,7 @@ def _describe_exact_match(story: ChildStory) -> str:
 
 
 def show_comparison(console: Console, results: list[MethodResult], children: int) -> None:
-    """Print the results of the matching methods side by side."""
+    """Print the demo results of the matching methods side by side."""
     console.print()
     table = _create_table(f"{children:,} enrolled children in care, by three ways, on the same records")
     table.add_column("")
@@ -134,7 +134,7 @@ def _create_table(title: str) -> Table:
 
 
 def show_loads(console: Console, build: DemoBuild) -> None:
-    """Print the numbers of received, accepted and rejected records by source."""
+    """Print the demo's numbers of received, accepted and rejected records by source."""
     console.print()
     table = _create_table("Loaded")
     for column in ("source", "received", "accepted", "rejected", "seconds"):
@@ -152,7 +152,7 @@ def show_loads(console: Console, build: DemoBuild) -> None:
 
 
 def show_banner(console: Console) -> None:
-    """Print that all data is synthetic."""
+    """Print that all data of the demo is synthetic."""
     console.print(
         Panel(
             "SYNTHETIC DATA: every child, name and address below is invented.", style="yellow", expand=False
@@ -161,7 +161,7 @@ def show_banner(console: Console) -> None:
 
 
 def show_commands(console: Console, folder: Path, story: ChildStory | None, url: str) -> None:
-    """Print three commands to try next."""
+    """Print three commands to try next on the demo's index."""
     home = f"MPI_HOME={shlex.quote(_shorten_path(folder / 'index'))}"
     command = shlex.quote(_shorten_path(Path(sys.executable).parent / "mpi"))
     eid = story.enterprise_id if story is not None else "EID"
@@ -177,7 +177,7 @@ def show_commands(console: Console, folder: Path, story: ChildStory | None, url:
 
 
 def show_pages(console: Console, url: str, story: ChildStory | None, question: str | None) -> None:
-    """Print the addresses of the child's page, a question and the desk.
+    """Print web addresses of the example child, a review question and the desk.
 
     The pages of the demo need no sign-in; the user chooses a role.
     """
@@ -197,6 +197,6 @@ def show_pages(console: Console, url: str, story: ChildStory | None, question: s
 
 
 def _shorten_path(path: Path) -> str:
-    """Return the relative path where it is shorter."""
+    """Return the path relative to the current folder if that is shorter."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(str(path)) else str(path)

@@ -25,7 +25,7 @@ from mpi.service.review.queue import Filters, load_queue_page
 
 
 def run_demo(*, serving: bool, records: int, folder: Path) -> None:
-    """Simulate, load, resolve, show the results, and serve the index.
+    """Simulate, load and match records, show the results, and serve the index.
 
     A demo of an earlier start in the same folder is used again.
 
@@ -56,7 +56,7 @@ def run_demo(*, serving: bool, records: int, folder: Path) -> None:
 
 
 def _find_top_question(index: Index) -> str | None:
-    """Return the key of the most urgent question, None if none waits."""
+    """Return the key of the most urgent review question; None without one."""
     top_questions = load_queue_page(index, make_operator(), Filters(), limit=1).questions
     return top_questions[0].key if top_questions else None
 
@@ -73,7 +73,7 @@ def _build_with_progress(folder: Path, records: int) -> DemoBuild:
 
 
 def _measure(index: Index, folder: Path, build: DemoBuild) -> DemoResult:
-    """Compare the methods and choose the story of one child."""
+    """Compare the matching methods and choose the demo's example child."""
     with Console(stderr=True).status("comparing with exact match and plain Splink"):
         data = read_labeled_index(index, read_truth(folder))
         results: list[MethodResult] = compare_methods(data, build.index_seconds)
@@ -82,7 +82,7 @@ def _measure(index: Index, folder: Path, build: DemoBuild) -> DemoResult:
 
 
 def _show_result(console: Console, build: DemoBuild, result: DemoResult) -> None:
-    """Print the story, the comparison and the loads."""
+    """Print the example child's story, the method comparison and the loads."""
     if result.story is not None:
         display.show_story(console, result.story)
     display.show_comparison(console, result.ways, result.children)

@@ -18,7 +18,7 @@ _TIMED_RUNS = 9
 
 @dataclass(frozen=True, slots=True)
 class AgencyRecord:
-    """Record that one agency holds about the child."""
+    """Record that one agency holds about the demo's example child."""
 
     source: str
     local_id: str
@@ -51,7 +51,7 @@ class ChildStory:
 
 
 def choose_story(index: Index, data: LabeledIndex) -> ChildStory | None:
-    """Choose the most telling linked child; None if none was linked."""
+    """Choose the demo's example child among the linked; None if none was linked."""
     linked_children = {
         child: pair
         for child in find_children_in_care(data)
@@ -78,7 +78,7 @@ def _find_linked_pair(data: LabeledIndex, child: EnrolledChild) -> tuple[int, in
 
 
 def _rank_child(index: Index, data: LabeledIndex, child: EnrolledChild) -> tuple[bool, bool, int, float]:
-    """Return the sort key by which the story's child is chosen.
+    """Return the sort key by which the demo's example child is chosen.
 
     A twin whose names or birth dates differ tells most, above all one whose twin has similar records.
     """
@@ -91,7 +91,7 @@ def _rank_child(index: Index, data: LabeledIndex, child: EnrolledChild) -> tuple
 
 
 def _is_missed_by_exact_match(data: LabeledIndex, child: EnrolledChild) -> bool:
-    """Check whether exact match links none of the child's school records."""
+    """Return whether exact match links none of the child's school records."""
 
     def exact_key(record: int) -> tuple[str | None, ...]:
         features = data.features[record]
@@ -101,7 +101,7 @@ def _is_missed_by_exact_match(data: LabeledIndex, child: EnrolledChild) -> bool:
 
 
 def _find_twin(data: LabeledIndex, child: EnrolledChild) -> int | None:
-    """Return a record of the child's twin, None without one.
+    """Return a record of the child's simulated twin; None without one.
 
     A twin is another person, born the same day to the same family.
     """
@@ -128,7 +128,7 @@ def _find_twin(data: LabeledIndex, child: EnrolledChild) -> int | None:
 def _build_story(
     index: Index, data: LabeledIndex, child: EnrolledChild, linked_pair: tuple[int, int]
 ) -> ChildStory:
-    """Collect the facts of one child's story."""
+    """Collect the records, links and exact-match result of the example child."""
     care, school = linked_pair
     agency_records = tuple(
         AgencyRecord(
@@ -174,7 +174,7 @@ def _list_differences(left: Features, right: Features) -> tuple[str, ...]:
 
 
 def _time_search(index: Index, agency_record: AgencyRecord) -> float:
-    """Return the median search time in milliseconds."""
+    """Return the median time of searching by an agency's record, in milliseconds."""
     search_values = {
         name: value for name, value in agency_record.record.items() if name not in {"local_id", "as_of"}
     }
@@ -189,7 +189,7 @@ def _time_search(index: Index, agency_record: AgencyRecord) -> float:
 def _describe_twin(
     index: Index, data: LabeledIndex, child: EnrolledChild, own_features: Features
 ) -> tuple[str, str, float] | None:
-    """Return enterprise ID, first name and match weight of the twin."""
+    """Return enterprise ID, first name and match weight of the child's twin."""
     twin = _find_twin(data, child)
     if twin is None:
         return None

@@ -132,7 +132,10 @@ def end(name: NameArgument, as_json: JsonFlag = False) -> None:
 
 
 def _check_sources(role: Role, source: list[str] | None, *, all_sources: bool) -> list[str] | None:
-    """Check the source options and return the sources, None for all."""
+    """Return the sources that an account may see; None for all.
+
+    Refuse both or neither of named sources and the option for all.
+    """
     if bool(source) == all_sources:
         raise InputError(f"name the sources of a {role} with --source, or give --all-sources")
     return None if all_sources else source
@@ -159,7 +162,7 @@ def _show_password(name: str, new_password: str | None, *, as_json: bool) -> Non
 
 
 def _show_facts(facts: dict[str, object], *, as_json: bool) -> None:
-    """Print facts as a table or as JSON."""
+    """Print names and values of an account as a table or as JSON."""
     if as_json:
         print_json(facts)
     else:

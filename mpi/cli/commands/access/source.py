@@ -119,14 +119,17 @@ def ask_owner(
 
 
 def _check_code(code: str | None, *, every: bool) -> str | None:
-    """Return the source's code, None for all, after checking the options."""
+    """Return the code of the source to pause or resume; None for all.
+
+    Refuse both or neither of a code and the option for all.
+    """
     if (code is None) != every:
         raise InputError("name one source, or give --all")
     return code
 
 
 def _show_pause(paused: PauseResult, *, as_json: bool) -> None:
-    """Print whether sources are paused."""
+    """Print which sources are paused, that is, have their records held."""
     if as_json:
         print_json(asdict(paused))
     else:

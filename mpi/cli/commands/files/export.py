@@ -14,7 +14,7 @@ from mpi.cli.progress import show_progress
 
 
 class Purpose(StrEnum):
-    """Purpose of an export."""
+    """Purposes of a crosswalk export: operational or statistical."""
 
     OPERATIONAL = "operational"
     STATISTICAL = "statistical"

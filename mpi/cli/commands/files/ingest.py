@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """File formats that ``--format`` takes."""
+    """File formats that ``mpi ingest --format`` takes."""
 
     CSV = "csv"
     PARQUET = "parquet"
@@ -103,7 +103,10 @@ def run(
 
 
 def _load_layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> FileMapping | None:
-    """Return the mapping narrowed by ``--where``; None for canonical files."""
+    """Load the column mapping of a file to ingest, narrowed by ``--where``.
+
+    None for a canonical file without ``--where``, which needs no mapping.
+    """
     from mpi.intake import mapping_reader
 
     layout = None if mapping is None else mapping_reader.load_mapping(mapping)
@@ -144,7 +147,7 @@ def _warn_of_capacity(capacity_excess: CapacityExcess) -> None:
 
 
 def _write_rejects(session: CommandSession, receipt: Receipt, rejects: Path | None) -> Path:
-    """Write the rejected rows as CSV and return the file's path."""
+    """Write a load's rejected rows as CSV; return the file's path."""
     path = rejects or session.settings.home / "rejects" / f"{receipt.batch}.csv"
     if rejects is None:
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -153,7 +156,7 @@ def _write_rejects(session: CommandSession, receipt: Receipt, rejects: Path | No
 
 
 def _report_outcome(receipt: Receipt, rejects_path: Path | None) -> None:
-    """Print notes on a load and exit with its code."""
+    """Print notes on a file load and exit with the load's exit code."""
     for number in receipt.unfinished:
         print_note(
             f"load {number} of this source is not done: it is at work, or was interrupted, and what it wrote "

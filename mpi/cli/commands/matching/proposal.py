@@ -168,7 +168,7 @@ def refuse(number: HoldNumber, as_json: JsonFlag = False) -> None:
 
 
 def _load_matcher(session: CommandSession, ref: str) -> Matcher:
-    """Return the matcher of a model, loading another than the index's."""
+    """Return a model's matcher, loaded if the index uses another model."""
     from mpi import bootstrap
 
     if ref == session.index.matcher.model.ref:
@@ -177,7 +177,7 @@ def _load_matcher(session: CommandSession, ref: str) -> Matcher:
 
 
 def _show_proposal(view: ProposalView, *, as_json: bool) -> None:
-    """Print a proposal and its first items."""
+    """Print a re-cluster proposal and its first items."""
     facts = asdict(view)
     if as_json:
         print_json(facts)
@@ -203,7 +203,7 @@ def _format_groups(groups: tuple[PersonGroup, ...]) -> str:
 
 
 def _show_applied(result: ProposalResult, *, as_json: bool) -> None:
-    """Print what became of a proposal."""
+    """Print the outcome of applying, rejecting or rolling back a proposal."""
     if as_json:
         print_json(asdict(result))
         return
@@ -212,7 +212,7 @@ def _show_applied(result: ProposalResult, *, as_json: bool) -> None:
 
 
 def _show_ended_hold(number: int, status: str, moved_records: int, *, as_json: bool) -> None:
-    """Print how a hold ended."""
+    """Print whether a held change of persons was released or refused."""
     facts = {"hold": number, "status": status, "moved": moved_records}
     if as_json:
         print_json(facts)

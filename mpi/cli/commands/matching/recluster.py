@@ -78,7 +78,7 @@ def run(
 def _make_plan(
     model: str | None, stop_over: int | None, engine: BatchEngine, *, apply: bool, refresh_lists: bool
 ) -> tuple[ReclusterPlan, StopListPlan | None]:
-    """Compute the re-cluster plan and apply it if asked."""
+    """Compute the plan of re-clustering all records, and apply it if asked."""
     from mpi import bootstrap
     from mpi.service.maintenance import blocking_stop_list
     from mpi.service.processes import core_reservation
@@ -148,7 +148,7 @@ def _manage_runs(
 
 
 def _require_same_engine(run: RunView, engine: BatchEngine) -> None:
-    """Raise if an interrupted run would be resumed with another engine.
+    """Refuse to resume a re-cluster run with another scoring engine.
 
     A run begun on a cluster may be too large for this machine.
     """

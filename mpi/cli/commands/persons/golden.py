@@ -67,7 +67,10 @@ def correct(
 
 
 def _parse_value(attribute: str, text: str) -> object:
-    """Parse a corrected value; a birth place is a JSON object."""
+    """Parse a steward's corrected value of an attribute.
+
+    A birth place is a JSON object.
+    """
     if attribute != _OBJECT_ATTRIBUTE:
         return text
     try:
@@ -96,7 +99,7 @@ def _show_golden_record(record: GoldenRecord) -> None:
 
 
 def _format_row(value: GoldenValue) -> tuple[object, ...]:
-    """Return the table row of one golden value."""
+    """Return the table row of one attribute of a golden record."""
     from mpi.service.explanations import wording
 
     others = "; ".join(

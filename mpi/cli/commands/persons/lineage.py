@@ -32,6 +32,6 @@ def run(
 
 
 def _format_step(step: LineageStep) -> tuple[object, ...]:
-    """Return the table row of one lineage step."""
+    """Return the table row of one change to an enterprise ID's records."""
     source, local_id = (None, None) if step.record is None else (step.record.source, step.record.local_id)
     return (step.at[:19], step.client, step.cause, source, local_id, step.before, step.after)

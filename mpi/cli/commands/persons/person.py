@@ -39,7 +39,7 @@ def run(
 
 
 def _show_person(view: PersonView) -> None:
-    """Print a person with records and flags as tables."""
+    """Print a person with its records and flags as tables."""
     print_facts(
         {
             "enterprise ID": view.enterprise_id,

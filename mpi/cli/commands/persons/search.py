@@ -45,7 +45,7 @@ def run(as_json: JsonFlag = False) -> None:
 
 
 def _format_reasons(result: SearchResult) -> str:
-    """Format the comparisons with their bits, strongest first."""
+    """Format a search match's comparisons with their weights, strongest first."""
     parts = sorted(
         (part for part in result.explanation if part.bits),
         key=lambda part: (-abs(part.bits), part.comparison),

@@ -73,7 +73,7 @@ def sample(
 
 
 def _show_quality(figures: QualityFigures, workload_forecast: Forecast) -> None:
-    """Print the quality figures and the forecast as tables."""
+    """Print match-quality figures and the workload forecast as tables."""
     work, rate = figures.workload, figures.match_rate
     print_facts(
         {
@@ -137,7 +137,7 @@ def _show_quality(figures: QualityFigures, workload_forecast: Forecast) -> None:
 
 
 def _count_judged(stratum: StratumResult) -> int:
-    """Return the number of judged pairs of a stratum."""
+    """Return how many blind-review pairs of a sampling stratum were judged."""
     return (stratum.same or 0) + (stratum.different or 0) + (stratum.unsure or 0)
 
 

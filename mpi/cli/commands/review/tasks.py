@@ -79,7 +79,7 @@ def _show_queue(page: QueuePage) -> None:
 
 
 def _show_question(view: QuestionView, *, as_json: bool) -> None:
-    """Print one question with its records, pairs and history."""
+    """Print one clerical-review question with its records, pairs and history."""
     if as_json:
         print_json(asdict(view))
         return

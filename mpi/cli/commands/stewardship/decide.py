@@ -111,7 +111,7 @@ def show(
 
 
 def _show_decision(view: DecisionView, *, as_json: bool) -> None:
-    """Print one decision with its evidence."""
+    """Print one decision on records' identity with its evidence."""
     if as_json:
         print_json(asdict(view))
         return
@@ -147,7 +147,7 @@ def _show_decision(view: DecisionView, *, as_json: bool) -> None:
 
 
 def _format_status(view: DecisionView) -> str:
-    """Return a decision's status, or that it is suspended."""
+    """Return the status of a decision on records' identity, or ``suspended``."""
     return "suspended" if view.suspended else view.status
 
 

@@ -65,7 +65,7 @@ def lift_one(
 
 
 def _show_window(window: FreezeWindow, *, as_json: bool) -> None:
-    """Print a freeze window."""
+    """Print a freeze window, in which decisions about a source wait."""
     if as_json:
         print_json(asdict(window))
     else:

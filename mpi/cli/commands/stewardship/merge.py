@@ -138,7 +138,7 @@ def _create_reason(
     *,
     preview: bool,
 ) -> StepOptions:
-    """Create the reason and conditions of a step from options."""
+    """Collect a steward's reason, note and conditions from command options."""
     from mpi.service.stewardship import merge_split_move
 
     expected = None if if_match is None else tuple(tag.strip(' "') for tag in if_match.split(","))

@@ -80,7 +80,7 @@ def answer(
 
 
 def _authenticate_owner(index: Index) -> Viewer:
-    """Return the viewer whose API key the environment holds."""
+    """Return the source owner whose API key the environment holds."""
     from mpi.service.access import clients
 
     key = os.environ.get(KEY_VARIABLE)
@@ -90,6 +90,6 @@ def _authenticate_owner(index: Index) -> Viewer:
 
 
 def _format_waiting_for(step: PendingStep) -> str:
-    """Name the approvers and owners whom a step waits for."""
+    """Name the approvers and source owners whom a steward's step waits for."""
     owners = [f"owner of {consent.source}" for consent in step.consents if consent.status == "asked"]
     return ", ".join([*(["a second approver"] if step.approval else []), *owners])
