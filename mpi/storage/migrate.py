@@ -32,13 +32,16 @@ class SchemaState(StrEnum):
 
 
 def schema_state(database: Database) -> SchemaState:
-    """Return the state of the database's schema."""
+    """Compare a database's schema with this program version's."""
     with translate_errors(), database.engine.connect() as connection:
         return _schema_state_of(connection)
 
 
 def upgrade(database: Database) -> SchemaState:
-    """Upgrade the schema in one transaction; return the state before.
+    """Upgrade the database's schema in one transaction.
+
+    Returns:
+        The state of the schema before the upgrade.
 
     Raises:
         StoreError: the database is of a newer program version, or its ledger file is missing or of
@@ -133,7 +136,7 @@ def _alembic_config() -> Config:
 
 @cache
 def _revisions() -> tuple[str, frozenset[str]]:
-    """Return the latest revision and all known revisions.
+    """Return the latest schema revision and all known ones.
 
     Cached, since the program's files do not change while it runs.
     """

@@ -89,7 +89,7 @@ _MIN_BIGINT = -(2**63)
 
 
 class PackedKeys(NamedTuple):
-    """The blocking keys of one record as the forward index stores them.
+    """The blocking keys of one record as stored in one value.
 
     Args:
         group_id: visibility group in which the record is searched.
@@ -101,9 +101,10 @@ class PackedKeys(NamedTuple):
 
 
 class BlockingKeys:
-    """Repository of the blocking keys of every configuration.
+    """Repository of records' blocking keys, for every matching configuration.
 
-    The forward index is authoritative about which keys a record has.
+    The forward index (all keys by record) is authoritative. Searches read the base table (records by key) and
+    the segments, which hold recent keys.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -155,7 +156,10 @@ class BlockingKeys:
             self._insert_into_base_table(config_id, rows, commit_no)
 
     def _insert_into_base_table(self, config_id: int, rows: IntArray, commit_no: float) -> None:
-        """Insert keys into the base table, and tombstoned ones into a segment."""
+        """Insert blocking keys into the main table; keep cancelled ones apart.
+
+        A row that segments cancel in the main table (a key tombstone) is written into a segment instead.
+        """
         tombstoned = self.segments.select_tombstoned(config_id, rows)
         if tombstoned.size:
             # Searches would not see these rows in the base table, which may hold them already.
@@ -166,7 +170,7 @@ class BlockingKeys:
     def _replace_with_tombstones(
         self, config_id: int, rows: IntArray, record_ids: Collection[int]
     ) -> tuple[IntArray, IntArray]:
-        """Remove the old keys of records without visiting the base table.
+        """Cancel records' old blocking keys without visiting the main key table.
 
         Args:
             config_id: number of the configuration.
@@ -197,7 +201,7 @@ class BlockingKeys:
         return entries, np.concatenate([tombstones, *segment_rows], axis=1)
 
     def _delete_all_but(self, config_id: int, rows: IntArray, record_ids: Collection[int]) -> IntArray:
-        """Delete the old keys of records, except base-table rows that stay.
+        """Delete records' old blocking keys, except main-table rows that stay.
 
         Args:
             config_id: number of the configuration.
@@ -227,18 +231,18 @@ class BlockingKeys:
         return np.concatenate(base_rows, axis=1)
 
     def _oldest_segment_commit(self, config_id: int) -> float:
-        """Return the first commit number of the oldest segment, or infinity.
+        """Return the first commit number of the oldest key segment, or infinity.
 
         Keys that an earlier commit wrote are in no segment.
         """
         return min((segment.commit_no for segment in self.segments.segments_of(config_id)), default=inf)
 
     def max_record_id(self, config_id: int) -> int:
-        """Return the highest record number with keys, or 0."""
+        """Return the highest number of a record with blocking keys, or 0."""
         return int(self._connection.execute(_MAX_RECORD_ID, {"config": config_id}).scalar() or 0)
 
     def delete(self, config_id: int, record_ids: Collection[int]) -> None:
-        """Delete the keys of records."""
+        """Delete the blocking keys of records."""
         for chunk in iter_chunks(record_ids):
             parameters = {"config": config_id, "ids": chunk}
             self._delete_records(
@@ -246,7 +250,7 @@ class BlockingKeys:
             )
 
     def delete_range(self, config_id: int, first: int, last: int) -> None:
-        """Delete the keys of records numbered ``first`` to ``last``, inclusive."""
+        """Delete blocking keys of records numbered ``first`` to ``last``, inclusive."""
         parameters = {"config": config_id, "first": first, "last": last}
         self._delete_records(config_id, self._connection.execute(_FORWARD_ROWS_OF_RANGE, parameters).all())
 
@@ -265,7 +269,9 @@ class BlockingKeys:
             self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(keys_by_record)})
 
     def repair(self, config_id: int, mismatches: Collection[tuple[int, int, int]]) -> None:
-        """Restore the searched keys of damaged records from the forward index.
+        """Restore the blocking keys that searches read of damaged records.
+
+        The forward index (all keys by record) tells which keys a record has.
 
         Args:
             config_id: number of the configuration.
@@ -282,7 +288,7 @@ class BlockingKeys:
         self._insert_into_base_table(config_id, true_rows, self._oldest_segment_commit(config_id))
 
     def delete_all(self, config_id: int | None) -> None:
-        """Delete the keys of one configuration, or of all with None."""
+        """Delete the blocking keys of one configuration, or of all with None."""
         for table in (_record_keys, _key):
             statement = delete(table)
             if config_id is not None:
@@ -291,7 +297,7 @@ class BlockingKeys:
         self.segments.delete_all(config_id)
 
     def packed_keys(self, config_id: int, record_ids: Collection[int]) -> dict[int, PackedKeys]:
-        """Return the stored keys of records, leaving out records without keys."""
+        """Return the packed blocking keys of records that have any."""
         keys_by_record: dict[int, PackedKeys] = {}
         for chunk in iter_chunks(record_ids):
             keys_by_record.update(
@@ -302,7 +308,7 @@ class BlockingKeys:
         return keys_by_record
 
     def records_written_since(self, config_id: int, commit_no: int) -> list[int]:
-        """Return records whose keys were written after a commit.
+        """Return records whose blocking keys were written after a commit.
 
         Features are written in the same transaction. Records whose keys were deleted are not included.
         """
@@ -310,7 +316,7 @@ class BlockingKeys:
         return [row[0] for row in rows]
 
     def keys_written_since(self, config_id: int, commit_no: int, limit: int) -> dict[int, PackedKeys]:
-        """Return up to ``limit`` records written after a commit, with keys."""
+        """Return blocking keys of up to ``limit`` records, written after a commit."""
         return _keys_by_record(
             self._connection.execute(
                 _FORWARD_ROWS_WRITTEN_SINCE, _since_parameters(config_id, commit_no, limit)
@@ -324,7 +330,7 @@ class BlockingKeys:
         )
 
     def records_with_keys(self, config_id: int, record_ids: Collection[int]) -> set[int]:
-        """Return those of the given records that have keys."""
+        """Return those of the given records that have blocking keys."""
         records: set[int] = set()
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_RECORDS_WITH_KEYS, {"config": config_id, "ids": chunk})
@@ -337,7 +343,7 @@ class BlockingKeys:
             prefetch(self._connection, _RECORDS_WITH_KEYS, {"config": config_id, "ids": chunk})
 
     def keys_of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
-        """Return ascending keys by record, leaving out records without keys."""
+        """Return ascending blocking keys by record, leaving out records without keys."""
         keys_by_record = self.packed_keys(config_id, record_ids)
         return {
             record: np.frombuffer(packed.keys, STORED_DTYPE).tolist()
@@ -345,7 +351,9 @@ class BlockingKeys:
         }
 
     def iterate_forward_index(self, config_id: int) -> Iterator[IntArray]:
-        """Yield all keys of the forward index, page by page.
+        """Yield all blocking keys by record, page by page.
+
+        These are authoritative; ``iterate_searched_rows`` yields the copy that searches read.
 
         Yields:
             Arrays of shape (3, n): visibility group, key and record number.
@@ -360,7 +368,7 @@ class BlockingKeys:
                 yield _rows_from_packed_keys(_keys_by_record(rows))
 
     def iterate_searched_rows(self, config_id: int) -> Iterator[IntArray]:
-        """Yield all keys that searches see, base table first, then segments.
+        """Yield all blocking keys that searches read, main table before segments.
 
         They must equal the keys of ``iterate_forward_index``.
 
@@ -411,11 +419,13 @@ class BlockingKeys:
         return pairs
 
     def _fetch_rows(self, statement: Executable, parameters: Mapping[str, Any]) -> list[tuple[int, int, int]]:
-        """Run a query and return its rows of three integers."""
+        """Run a query for blocking keys; return rows of three integers."""
         return [(row[0], row[1], row[2]) for row in self._connection.execute(statement, parameters)]
 
     def large_keys(self, config_id: int, threshold: int) -> list[tuple[int, int]]:
-        """Return (key, record count) of keys above a size, largest first.
+        """Return blocking keys that many records share, with record counts.
+
+        The largest come first.
 
         Args:
             config_id: number of the configuration.
@@ -438,7 +448,10 @@ class BlockingKeys:
         return sorted(large, key=lambda item: (-item[1], item[0]))
 
     def _subtract_tombstoned(self, config_id: int, sizes: Counter[int]) -> None:
-        """Correct key sizes in place for tombstoned base-table rows."""
+        """Subtract cancelled main-table rows from record counts of blocking keys.
+
+        The counts change in place.
+        """
         tombstones = self.segments.key_tombstones(config_id)
         for key_chunk in _chunk_keys_by_size(
             {key: sizes[key] for key in sizes.keys() & set(np.unique(tombstones[1]).tolist())},
@@ -454,7 +467,7 @@ class BlockingKeys:
     def find_records_in_parts(
         self, config_id: int, groups: Collection[int], keys: Collection[int]
     ) -> Iterator[IntArray]:
-        """Yield key and record arrays of shared keys, for many keys.
+        """Yield key and record arrays of records that share many given keys.
 
         Like ``find_records`` without a limit. Ascending keys are looked up fastest.
 
@@ -470,7 +483,9 @@ class BlockingKeys:
     def find_in_base_table(
         self, config_id: int, groups: Collection[int], parts: Iterable[Collection[int]]
     ) -> Iterator[IntArray]:
-        """Yield base-table rows of keys, one array for each key list.
+        """Yield the main key table's rows of keys, by key list.
+
+        Segments and the keys that they cancel are not considered.
 
         Segments and key tombstones are not considered.
 
@@ -515,7 +530,7 @@ def columns_from_rows(rows: Sequence[Any]) -> IntArray:
 
 
 def _chunk_keys_by_size(sizes: Mapping[int, int], page_rows: int) -> Iterator[list[int]]:
-    """Yield lists of keys that together have about ``page_rows`` records."""
+    """Yield lists of blocking keys that together have about ``page_rows`` records."""
     chunk: list[int] = []
     record_count = 0
     for key, size in sizes.items():
@@ -529,7 +544,7 @@ def _chunk_keys_by_size(sizes: Mapping[int, int], page_rows: int) -> Iterator[li
 
 
 def _select_near_page(page: IntArray, rows: IntArray) -> IntArray:
-    """Return the rows that may lie within a base-table page."""
+    """Return rows that may lie within a page of the key table."""
     first, last = page[:2, 0], page[:2, -1]
     if first[0] != last[0]:
         return rows
@@ -538,7 +553,7 @@ def _select_near_page(page: IntArray, rows: IntArray) -> IntArray:
 
 
 def _keys_by_record(rows: Iterable[Any]) -> dict[int, PackedKeys]:
-    """Convert forward-index rows to keys by record number."""
+    """Convert forward-index rows to blocking keys by record number."""
     return {row[0]: PackedKeys(row[1], row[2]) for row in rows}
 
 

@@ -31,11 +31,11 @@ _TYPED_SEARCH = _SEARCH.columns(
 
 
 class CandidateRows(NamedTuple):
-    """Records that share a blocking key with one record.
+    """Records that share a blocking key with one searched record.
 
     Args:
         pairs: (key, record number), up to the requested limit.
-        payloads: stored features, by record number.
+        payloads: stored comparison features, by record number.
     """
 
     pairs: list[tuple[int, int]]
@@ -43,7 +43,7 @@ class CandidateRows(NamedTuple):
 
 
 class CandidateQuery:
-    """Repository that finds candidates and their features in one query.
+    """Repository that finds candidate records and their features in one query.
 
     Attributes:
         is_supported: whether the database benefits; true on PostgreSQL only.

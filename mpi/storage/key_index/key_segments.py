@@ -105,7 +105,7 @@ _DELETE_TOMBSTONES = delete(_tombstone).where(
 
 
 class UncompactedKeys(NamedTuple):
-    """The amount of keys that wait for compaction.
+    """The amount of blocking keys that wait to be compacted from segments.
 
     Args:
         record_count: number of records with keys in segments.
@@ -117,7 +117,7 @@ class UncompactedKeys(NamedTuple):
 
 
 class SegmentMatches(NamedTuple):
-    """Rows of segments that match searched keys.
+    """Rows of key-index segments that match searched blocking keys.
 
     Args:
         entries: arrays of shape (2, n), key and record number, one for each segment.
@@ -129,7 +129,7 @@ class SegmentMatches(NamedTuple):
     tombstones: IntArray
 
     def without_tombstoned(self, base_rows: IntArray) -> IntArray:
-        """Return key and record columns of base-table rows without tombstoned ones.
+        """Drop cancelled rows from main-table matches; return key and record columns.
 
         Args:
             base_rows: array of shape (3, n): visibility group, key and record number.
@@ -137,7 +137,7 @@ class SegmentMatches(NamedTuple):
         return subtract_rows(base_rows, self.tombstones)[1:]
 
     def filter_tombstoned(self, base_rows: Collection[tuple[int, int, int]]) -> list[tuple[int, int]]:
-        """Return (key, record) pairs of base-table rows without tombstoned ones.
+        """Drop cancelled rows from main-table matches; return (key, record) pairs.
 
         Quicker than ``without_tombstoned`` for few rows.
         """
@@ -145,7 +145,7 @@ class SegmentMatches(NamedTuple):
         return [row[1:] for row in base_rows if row not in tombstones]
 
     def pairs(self, limit: int | None = None) -> list[tuple[int, int]]:
-        """Return up to ``limit`` (key, record) pairs of the segments."""
+        """Return up to ``limit`` matching (blocking key, record) pairs of the segments."""
         return [(key, record) for part in self.entries for key, record in part.T[:limit].tolist()][:limit]
 
 
@@ -154,7 +154,10 @@ NO_MATCHES = SegmentMatches([], EMPTY_ROWS)
 
 
 class KeySegments:
-    """Repository of the key segments of every configuration."""
+    """Repository of key-index segments: blocking keys not yet in the main table.
+
+    New keys are written to small segments, which compaction later moves into the main key table (base table).
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -163,7 +166,7 @@ class KeySegments:
         self._segments: list[Segment] | None = None
 
     def prefetch(self) -> None:
-        """Send the query for the list of segments ahead of other queries.
+        """Send the query for the list of key segments ahead of others.
 
         Queries sent later miss no key. If each statement has its own snapshot, a key that is compacted
         between two statements is found twice.
@@ -176,7 +179,7 @@ class KeySegments:
             self._requested = self._connection.execute(_SEGMENTS)
 
     def segments_of(self, config_id: int) -> list[Segment]:
-        """Return the segments of a configuration, oldest first."""
+        """Return the key-index segments of a matching configuration, oldest first."""
         return [segment for segment in self._all_segments() if segment.config_id == config_id]
 
     def _all_segments(self) -> list[Segment]:
@@ -192,7 +195,9 @@ class KeySegments:
     def write(
         self, config_id: int, rows: IntArray, commit_no: int, tombstones: IntArray = EMPTY_ROWS
     ) -> None:
-        """Write keys and key tombstones as new segments, one a visibility group.
+        """Write new and cancelled blocking keys as key-index segments.
+
+        Each visibility group gets a segment.
 
         Args:
             config_id: number of the configuration.
@@ -225,7 +230,7 @@ class KeySegments:
             self._delete_segments([segment.number for segment in joined_segments])
 
     def _joinable_segments(self, config_id: int, group: int, size: int) -> list[Segment]:
-        """Return the newest segments small enough to join with new keys.
+        """Return the newest key segments small enough to join with new keys.
 
         Segments under compaction are never joined.
         """
@@ -246,7 +251,7 @@ class KeySegments:
         return joinable
 
     def add_record_tombstones(self, config_id: int, record_ids: Collection[int]) -> None:
-        """Mark all present segment keys of records as deleted."""
+        """Mark all blocking keys that segments hold of records as deleted."""
         segments = self.segments_of(config_id)
         if segments and record_ids:
             last_segment = segments[-1].number
@@ -256,7 +261,7 @@ class KeySegments:
             self._connection.execute(_UPSERT_TOMBSTONE, tombstones)
 
     def erase(self, records: Collection[int]) -> None:
-        """Destroy every segment row of records, rewriting the segments.
+        """Destroy every key-segment row of records, rewriting the segments.
 
         A record tombstone would leave the hashes in the file. Base-table rows with a key tombstone of these
         records are deleted as well.
@@ -281,7 +286,7 @@ class KeySegments:
         self._forget_segments()
 
     def delete_all(self, config_id: int | None) -> None:
-        """Delete the segments of one configuration, or of all with None."""
+        """Delete the key segments of one configuration, or of all with None."""
         for table in (_segment, _tombstone, _cursor):
             statement = delete(table)
             if config_id is not None:
@@ -290,7 +295,7 @@ class KeySegments:
         self._forget_segments()
 
     def find_records(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> SegmentMatches:
-        """Return segment entries and tombstones of the given keys.
+        """Return the segments' new and cancelled rows for given blocking keys.
 
         Args:
             config_id: number of the configuration.
@@ -318,7 +323,7 @@ class KeySegments:
         )
 
     def iterate_rows(self, config_id: int) -> Iterator[IntArray]:
-        """Yield the live rows of each segment, read from the database.
+        """Yield the valid blocking keys of each segment, read from the database.
 
         Yields:
             Arrays of shape (3, n): visibility group, key and record number.
@@ -329,7 +334,9 @@ class KeySegments:
             )
 
     def key_tombstones(self, config_id: int) -> IntArray:
-        """Return all key tombstones of a configuration, read from the database.
+        """Return rows of the main key table that segments cancel.
+
+        They are read from the database.
 
         Returns:
             Array of shape (3, n): visibility group, key and record number.
@@ -337,7 +344,7 @@ class KeySegments:
         return concatenate_rows([content.tombstones for content in self._stored_contents(config_id)])
 
     def select_tombstoned(self, config_id: int, rows: IntArray) -> IntArray:
-        """Return those of the rows that key tombstones would hide."""
+        """Return those of the given main-table rows that segments would cancel."""
         if not any(segment.tombstone_count for segment in self.segments_of(config_id)):
             return EMPTY_ROWS
         wanted_keys = np.unique(rows[1])
@@ -347,36 +354,38 @@ class KeySegments:
         return subtract_rows(rows, subtract_rows(rows, tombstones))
 
     def key_sizes(self, config_id: int) -> tuple[IntArray, IntArray]:
-        """Return every key in segments, ascending, and its record count."""
+        """Return every blocking key in segments, ascending, and its record count."""
         key_arrays = [rows[1] for rows in self.iterate_rows(config_id)]
         return np.unique(np.concatenate([np.empty(0, np.int64), *key_arrays]), return_counts=True)
 
     def uncompacted(self, config_id: int) -> UncompactedKeys:
-        """Return the amount of keys that wait for compaction."""
+        """Return the amount of blocking keys that wait for compaction."""
         record_count = sum(segment.record_count for segment in self.segments_of(config_id))
         return UncompactedKeys(record_count, is_compacting=self._read_cursor(config_id) is not None)
 
     def count_uncompacted_rows(self) -> int:
-        """Return an upper bound of rows awaiting compaction, of all configurations.
+        """Return an upper bound of segment rows that await compaction.
 
-        It is 0 only if there is no segment.
+        All configurations count. It is 0 only if there is no segment.
         """
         # One more for each segment, since compaction must also delete a segment without live rows.
         return sum(segment.row_count + 1 for segment in self._all_segments())
 
     def newest_mark(self) -> int | None:
-        """Return the mark of the newest segment, or None without segments."""
+        """Return the random identifier of the newest key segment, or None."""
         return self._all_segments()[-1].mark if self._all_segments() else None
 
     def compaction_cursors(self) -> frozenset[tuple[int, ...]]:
-        """Return the cursors of compactions under way.
+        """Return how far compactions of key segments under way have come.
 
         A changed cursor shows that another process compacts.
         """
         return frozenset(tuple(row) for row in self._connection.execute(_CURSORS))
 
     def compact(self, limit: int) -> int:
-        """Move the next keys of segments into the base table, lowest first.
+        """Move the next keys of segments into the main key table.
+
+        The lowest keys come first.
 
         A compaction handles the segments that exist when it begins, from the lowest key to the highest.
         Segments written meanwhile wait for the next compaction. The configuration with the highest number
@@ -422,7 +431,7 @@ class KeySegments:
         return sum(content.row_count for content in moved_contents)
 
     def _move_to_base_table(self, config_id: int, contents: Sequence[SegmentContent]) -> None:
-        """Apply segment rows and tombstones to the base table."""
+        """Insert segments' new keys into the main key table; delete cancelled ones."""
         entries = concatenate_rows(
             self._without_deleted_records(config_id, [content.entries for content in contents])
         )
@@ -434,13 +443,13 @@ class KeySegments:
         insert_columns(self._connection, _key, base_table_columns(config_id, sort_rows(entries)), if_new=True)
 
     def _delete_from_base_table(self, config_id: int, rows: IntArray) -> None:
-        """Delete rows from the base table in page order."""
+        """Delete rows from the main key table in order of its pages."""
         delete_by_columns(self._connection, _key, base_table_columns(config_id, sort_rows(rows)))
 
     def _delete_compacted(
         self, config_id: int, segments: Sequence[Segment], last_segment: int, limit: int
     ) -> int:
-        """Delete compacted segments; the last one ends the compaction."""
+        """Delete compacted key segments; deleting the last ends the compaction."""
         deleted_numbers: list[int] = []
         deleted_rows = 0
         for segment in segments:
@@ -460,7 +469,7 @@ class KeySegments:
         self._forget_segments()
 
     def _read_cursor(self, config_id: int) -> CompactionCursor | None:
-        """Return the compaction cursor of a configuration, or None."""
+        """Return how far a configuration's compaction of key segments is, or None."""
         if not self._all_segments():
             return None
         for config, last_segment, group, key, record in self._connection.execute(_CURSORS):
@@ -469,7 +478,7 @@ class KeySegments:
         return None
 
     def _cached_contents(self, config_id: int) -> list[SegmentContent]:
-        """Return the uncompacted content of each segment, from the cache.
+        """Return the uncompacted content of each key segment, from the cache.
 
         Rows of deleted records are included.
         """
@@ -481,7 +490,7 @@ class KeySegments:
         return [self._cached_content(segment).uncompacted(cursor) for segment in segments]
 
     def _stored_contents(self, config_id: int) -> Iterator[SegmentContent]:
-        """Yield the uncompacted content of each segment, read from the database."""
+        """Yield the uncompacted content of each key segment, from the database."""
         cursor = self._read_cursor(config_id)
         return (self._read_content(segment).uncompacted(cursor) for segment in self.segments_of(config_id))
 
@@ -504,7 +513,7 @@ class KeySegments:
         return cache
 
     def _evict_deleted(self) -> None:
-        """Remove deleted segments from the cache.
+        """Remove deleted key segments from the cache.
 
         A segment that is newer than all segments of this snapshot may belong to a later transaction, and
         stays.
@@ -521,7 +530,7 @@ class KeySegments:
                 cache.pop(mark, None)
 
     def _without_deleted_records(self, config_id: int, parts: Sequence[SegmentRows]) -> list[SegmentRows]:
-        """Return segment rows without records that have a record tombstone."""
+        """Return segment rows without those of records marked as deleted."""
         if not parts:
             return []
         if sum(len(part.record_ids) for part in parts) <= _MAX_LOOKED_UP_RECORDS:
@@ -534,7 +543,7 @@ class KeySegments:
 
 
 def base_table_columns(config_id: int, rows: IntArray) -> dict[str, list[int]]:
-    """Convert an array of key rows to columns of the base table.
+    """Convert blocking-key rows to columns of the main key table.
 
     Args:
         config_id: number of the configuration.
@@ -545,7 +554,7 @@ def base_table_columns(config_id: int, rows: IntArray) -> dict[str, list[int]]:
 
 
 def _segment_values(entries: IntArray, tombstones: IntArray) -> dict[str, Any]:
-    """Return the column values of a segment, with a random mark."""
+    """Return the column values of a new key segment, with random identifier."""
     columns = (column.astype(STORED_DTYPE).tobytes() for column in (*entries, *tombstones))
     return {
         "mark": secrets.randbits(63),

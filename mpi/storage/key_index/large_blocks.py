@@ -14,11 +14,11 @@ _pending = table_of(PendingRow)
 
 @dataclass(frozen=True, slots=True)
 class LargeBlock:
-    """A blocking key that exceeded the alarm size.
+    """A blocking key that more records share than the alarm size.
 
     Args:
         key: the blocking key.
-        records: number of records that had the key then.
+        records: number of records that had the key when this was noticed.
         first_commit: commit number at which it was noticed.
     """
 
@@ -28,13 +28,13 @@ class LargeBlock:
 
 
 class LargeBlockRepository:
-    """Repository of large blocks and of records whose search is pending."""
+    """Repository of very common blocking keys, and of records not searched yet."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add_new(self, config_id: int, sizes: Mapping[int, int], commit_no: int) -> list[int]:
-        """Store large blocks that are not stored yet, and return their keys.
+        """Store very common blocking keys not stored yet, and return them.
 
         Args:
             config_id: number of the configuration.
@@ -56,7 +56,7 @@ class LargeBlockRepository:
         return new_keys
 
     def all(self, config_id: int) -> list[LargeBlock]:
-        """Return the large blocks of a configuration, largest first."""
+        """Return a configuration's very common blocking keys, most records first."""
         rows = self._connection.execute(
             select(_block.c.key, _block.c.records, _block.c.first_commit)
             .where(_block.c.config_id == config_id)
@@ -65,27 +65,27 @@ class LargeBlockRepository:
         return [LargeBlock(*row) for row in rows]
 
     def add_pending(self, record_id: int, commit_no: int) -> None:
-        """Mark a record for background search, unless it is marked already."""
+        """Mark a record for candidate search in the background, unless already marked."""
         if not self.is_pending(record_id):
             self._connection.execute(insert(_pending).values(record_id=record_id, since_commit=commit_no))
 
     def is_pending(self, record_id: int) -> bool:
-        """Return whether a record awaits its background search."""
+        """Return whether a record awaits candidate search in the background."""
         rows = self._connection.execute(select(_pending.c.record_id).where(_pending.c.record_id == record_id))
         return rows.first() is not None
 
     def oldest_pending(self, limit: int) -> list[int]:
-        """Return up to ``limit`` records awaiting search, longest wait first."""
+        """Return up to ``limit`` records awaiting candidate search, longest wait first."""
         rows = self._connection.execute(
             select(_pending.c.record_id).order_by(_pending.c.since_commit, _pending.c.record_id).limit(limit)
         )
         return list(rows.scalars())
 
     def count_pending(self) -> int:
-        """Return the number of records awaiting search."""
+        """Count the records that await candidate search in the background."""
         return int(self._connection.execute(select(func.count()).select_from(_pending)).scalar() or 0)
 
     def remove_pending(self, record_id: int) -> bool:
-        """Unmark a record awaiting search; return whether it was marked."""
+        """Unmark a record awaiting candidate search; return whether it was marked."""
         deletion = self._connection.execute(delete(_pending).where(_pending.c.record_id == record_id))
         return bool(deletion.rowcount)

@@ -21,7 +21,7 @@ RowPosition = tuple[int, int, int]
 
 
 class Segment(NamedTuple):
-    """The header of a key segment.
+    """The header of a key-index segment: recently written blocking keys.
 
     Args:
         number: greater than the number of every older segment, of any configuration.
@@ -31,7 +31,7 @@ class Segment(NamedTuple):
         record_count: number of records with keys or tombstones in it.
         row_count: number of rows, key tombstones included.
         commit_no: first commit number that wrote rows into it.
-        tombstone_count: number of key tombstones.
+        tombstone_count: number of key tombstones: rows of the main key table that no longer count.
     """
 
     number: int
@@ -45,11 +45,11 @@ class Segment(NamedTuple):
 
 
 class CompactionCursor(NamedTuple):
-    """How far a compaction has come.
+    """How far the compaction of key-index segments has come.
 
     Args:
         last_segment: number of the newest segment that is compacted.
-        position: position in the base table up to which entries and tombstones are applied.
+        position: position in the main key table up to which the segments' rows are applied.
     """
 
     last_segment: int
@@ -57,7 +57,9 @@ class CompactionCursor(NamedTuple):
 
 
 class SegmentRows(NamedTuple):
-    """Rows of one segment, sorted by key and then by record.
+    """Blocking keys of one key-index segment, with their records.
+
+    They are sorted by key and then by record.
 
     Args:
         segment: header of the segment.
@@ -71,36 +73,43 @@ class SegmentRows(NamedTuple):
 
     @property
     def pairs(self) -> IntArray:
-        """Key and record columns, as an array of shape (2, n)."""
+        """Blocking key and record columns, as an array of shape (2, n)."""
         return np.stack([self.keys, self.record_ids])
 
     @property
     def rows(self) -> IntArray:
-        """Visibility group, key and record columns, of shape (3, n)."""
+        """Visibility group, blocking key and record columns, of shape (3, n)."""
         return np.stack(
             [np.full(len(self.keys), self.segment.group_id, np.int64), self.keys, self.record_ids]
         )
 
     def position_of(self, row: int) -> RowPosition:
-        """Return the base-table position of the row with an index."""
+        """Return where a segment's row belongs in the main key table.
+
+        Args:
+            row: index of the row within the segment.
+        """
         return self.segment.group_id, int(self.keys[row]), int(self.record_ids[row])
 
     def rows_up_to(self, place: RowPosition) -> Self:
-        """Return the rows up to a position, inclusive."""
+        """Return the segment rows up to a key-table position, inclusive."""
         return self._select(slice(self._count_up_to(place)))
 
     def uncompacted(self, cursor: CompactionCursor | None) -> Self:
-        """Return the rows after a compaction cursor, or all without one."""
+        """Return the segment rows that are not compacted yet.
+
+        Those are the rows after the cursor of a compaction, or all without one.
+        """
         if cursor is None or self.segment.number > cursor.last_segment:
             return self
         return self._select(slice(self._count_up_to(cursor.position), None))
 
     def without_records(self, record_ids: IntArray) -> Self:
-        """Return the rows of records other than the given ones."""
+        """Return the segment rows of records other than the given ones."""
         return self._select(~np.isin(self.record_ids, record_ids)) if record_ids.size else self
 
     def rows_with_keys(self, wanted: IntArray) -> Self:
-        """Return the rows whose key is wanted.
+        """Return the segment rows whose blocking key is wanted.
 
         Args:
             wanted: distinct keys, ascending.
@@ -114,7 +123,7 @@ class SegmentRows(NamedTuple):
         return self._select(np.concatenate([np.arange(*end) for end in zip(*ends, strict=True)]))
 
     def _count_up_to(self, place: RowPosition) -> int:
-        """Return the number of rows up to a position."""
+        """Count the segment rows up to a position in the key table."""
         group, key, record = place
         if self.segment.group_id != group:
             return len(self.keys) if self.segment.group_id < group else 0
@@ -126,10 +135,10 @@ class SegmentRows(NamedTuple):
 
 
 class SegmentContent(NamedTuple):
-    """Entries and key tombstones of one segment, or part of them.
+    """New and cancelled blocking keys of one key-index segment, or part.
 
     Args:
-        entries: keys of records, absent from the base table or tombstoned there.
+        entries: keys of records, absent from the main key table (base table) or cancelled there.
         tombstones: base-table rows that no longer count. Some may be gone from the base table, for
             example because the record was deleted since.
     """
@@ -139,33 +148,33 @@ class SegmentContent(NamedTuple):
 
     @property
     def segment(self) -> Segment:
-        """Header of the segment."""
+        """Header of the key-index segment."""
         return self.entries.segment
 
     @property
     def row_count(self) -> int:
-        """Number of entries and tombstones."""
+        """Number of rows in the segment, new and cancelled keys together."""
         return len(self.entries.keys) + len(self.tombstones.keys)
 
     @property
     def parts(self) -> list[SegmentRows]:
-        """Entries and tombstones, without empty ones."""
+        """New keys and cancelled keys of the segment, without empty parts."""
         return [part for part in self if len(part.keys)]
 
     def rows_up_to(self, place: RowPosition) -> Self:
-        """Return entries and tombstones up to a position, inclusive."""
+        """Return the segment's content up to a key-table position, inclusive."""
         return self._replace(
             entries=self.entries.rows_up_to(place), tombstones=self.tombstones.rows_up_to(place)
         )
 
     def uncompacted(self, cursor: CompactionCursor | None) -> Self:
-        """Return entries and tombstones after a compaction cursor."""
+        """Return the segment's content after a compaction cursor."""
         return self._replace(
             entries=self.entries.uncompacted(cursor), tombstones=self.tombstones.uncompacted(cursor)
         )
 
     def without_records(self, record_ids: IntArray) -> Self:
-        """Return entries and tombstones of records other than the given ones."""
+        """Return the segment's content for records other than the given ones."""
         return self._replace(
             entries=self.entries.without_records(record_ids),
             tombstones=self.tombstones.without_records(record_ids),
@@ -178,13 +187,18 @@ def concatenate_rows(parts: Sequence[SegmentRows]) -> IntArray:
 
 
 def sort_rows(rows: IntArray) -> IntArray:
-    """Sort rows in base-table order, so that each page is visited once."""
+    """Sort blocking-key rows as the main key table stores them.
+
+    So each page of the table is visited once.
+    """
     groups, keys, records = rows
     return rows[:, np.lexsort((records, keys, groups))]
 
 
 def subtract_rows(rows: IntArray, others: IntArray) -> IntArray:
-    """Return the rows that are not among ``others``.
+    """Return the array's rows that are not among ``others``.
+
+    A row is a column of an integer array.
 
     Args:
         rows: array of shape (m, n), with the record number as last row.
@@ -205,7 +219,10 @@ def subtract_rows(rows: IntArray, others: IntArray) -> IntArray:
 
 
 def split_unshared_rows(rows: IntArray, others: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the rows only in ``rows``, and those only in ``others``."""
+    """Return the rows only in ``rows``, and those only in ``others``.
+
+    A row is a column of an integer array.
+    """
     unshared = ~_mask_shared_rows(rows, others)
     return rows[:, unshared[: rows.shape[1]]], others[:, unshared[rows.shape[1] :]]
 
@@ -227,14 +244,17 @@ def _mask_shared_rows(rows: IntArray, others: IntArray) -> npt.NDArray[np.bool_]
 
 
 def _mask_first_of_equal(ascending: IntArray) -> npt.NDArray[np.bool_]:
-    """Return a mask of sorted rows that differ from their predecessor."""
+    """Return a mask that keeps the first of equal neighboring rows.
+
+    The rows are sorted.
+    """
     mask = np.ones(ascending.shape[1], bool)
     mask[1:] = (ascending[:, 1:] != ascending[:, :-1]).any(axis=0)
     return mask
 
 
 def merge_sorted_rows(arrays: Sequence[IntArray]) -> IntArray:
-    """Merge (key, record) arrays into one sorted array without duplicates."""
+    """Merge (blocking key, record) arrays into a sorted one without duplicates."""
     nonempty = [array for array in arrays if array.size]
     if len(nonempty) <= 1:
         return nonempty[0] if nonempty else EMPTY_ROWS[1:]

@@ -22,7 +22,7 @@ class IndexRow(SQLModel, table=True):
 
 
 class CounterRow(SQLModel, table=True):
-    """The next number of a counter.
+    """The next number of a named counter, such as that of commits.
 
     A number is taken in the transaction that uses it, so that none is lost.
     """
@@ -33,7 +33,7 @@ class CounterRow(SQLModel, table=True):
 
 
 class CommitRow(SQLModel, table=True):
-    """A commit of one writing transaction.
+    """A commit of one write transaction, with its number and time.
 
     Its number is the clock of as-of reads, events, undo and the ledger.
     """
@@ -64,7 +64,10 @@ class ClientRow(SQLModel, table=True):
 
 
 class DisclosureRow(SQLModel, table=True):
-    """A ledger line: who received which records and fields, and why."""
+    """A line of the disclosure ledger: who received which records, and why.
+
+    It names the fields of the records too.
+    """
 
     __tablename__ = "disclosure"
     id: int = primary_key()
@@ -79,9 +82,9 @@ class DisclosureRow(SQLModel, table=True):
 
 
 class DisclosedRecordRow(SQLModel, table=True):
-    """A record in a disclosure.
+    """A record that a line of the disclosure ledger names.
 
-    Record 0 stands for records named by a handle.
+    Record 0 stands for records named by a handle, where they are too many to list.
     """
 
     __tablename__ = "disclosed_record"
@@ -91,7 +94,7 @@ class DisclosedRecordRow(SQLModel, table=True):
 
 
 class KeptAnswerRow(SQLModel, table=True):
-    """The stored answer to a call with an idempotency key.
+    """The stored answer to an API call with an idempotency key.
 
     It is returned when the call is repeated.
 

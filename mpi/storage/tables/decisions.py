@@ -9,7 +9,7 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class DecisionRow(SQLModel, table=True):
-    """A decision, SAME, DIFFERENT or UNSURE, with its reason and evidence.
+    """A decision that records are one person, different ones, or unsure.
 
     ``status`` is ``in_force``, ``pending`` (until ``effective_from``), ``superseded`` or ``revoked``.
     ``origin`` is the kind of step that made it. ``asserting_record`` is the record whose source asserted
@@ -34,7 +34,10 @@ class DecisionRow(SQLModel, table=True):
 
 
 class DecisionMemberRow(SQLModel, table=True):
-    """A record that a decision names, its group, and the version seen."""
+    """A record that a decision names, its group, and the version seen.
+
+    The version is what the record said when the decision was made.
+    """
 
     __tablename__ = "decision_member"
     decision_id: int = primary_key(foreign_key="decision.id")
@@ -67,7 +70,7 @@ class StepRow(SQLModel, table=True):
 
 
 class ProposalRow(SQLModel, table=True):
-    """A re-cluster plan to be read before it is applied.
+    """A computed re-cluster plan, to be read before it is applied.
 
     Its date and items are fixed when it is made.
     """
@@ -85,7 +88,7 @@ class ProposalRow(SQLModel, table=True):
 
 
 class ProposalItemRow(SQLModel, table=True):
-    """One change of a proposal.
+    """One merge, split or move of persons in a re-cluster proposal.
 
     ``fingerprint`` identifies its records and persons.
     """
@@ -100,7 +103,7 @@ class ProposalItemRow(SQLModel, table=True):
 
 
 class ApprovalRow(SQLModel, table=True):
-    """A second approver's approval of a decision or proposal."""
+    """A second approver's approval of a decision or re-cluster proposal."""
 
     __tablename__ = "approval"
     id: int = primary_key()
@@ -137,7 +140,7 @@ class ConsentRow(SQLModel, table=True):
 
 
 class NoteRow(SQLModel, table=True):
-    """Free text about a decision or task.
+    """A person's free text about a decision or review task.
 
     It has a table of its own, so that it can be expunged.
     """
@@ -151,7 +154,7 @@ class NoteRow(SQLModel, table=True):
 
 
 class HoldRow(SQLModel, table=True):
-    """A computed change that waits for a person's release or refusal."""
+    """A computed change of persons that waits for release or refusal."""
 
     __tablename__ = "hold"
     id: int = primary_key()

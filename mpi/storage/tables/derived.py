@@ -8,7 +8,7 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class FeatureRow(SQLModel, table=True):
-    """Features of a record's active version."""
+    """Comparison features of a record, computed from its active version."""
 
     __tablename__ = "feature"
     config_id: int = primary_key()
@@ -17,9 +17,10 @@ class FeatureRow(SQLModel, table=True):
 
 
 class BlockingKeyRow(SQLModel, table=True):
-    """One blocking key of one record, in the base table.
+    """One blocking key of one record, in the table that searches read.
 
-    The visibility group comes before the key; see SourceRow.
+    Recently loaded keys are in segments instead, until they are compacted into this table. The visibility
+    group comes before the key, since a search covers certain groups only.
     """
 
     __tablename__ = "blocking_key"
@@ -31,10 +32,11 @@ class BlockingKeyRow(SQLModel, table=True):
 
 
 class KeyRunRow(SQLModel, table=True):
-    """A key segment: recently loaded blocking keys, not compacted yet.
+    """A key-index segment: recently loaded blocking keys, not compacted yet.
 
     ``keys`` and ``record_ids`` are little-endian 64-bit integers, ascending by key and then by record.
-    ``lost_keys`` and ``lost_ids`` are key tombstones. See ``segment_arrays.Segment``.
+    ``lost_keys`` and ``lost_ids`` are rows of the main key table that no longer count. See
+    ``segment_arrays.Segment``.
     """
 
     __tablename__ = "key_run"
@@ -52,7 +54,7 @@ class KeyRunRow(SQLModel, table=True):
 
 
 class GoneFromRunsRow(SQLModel, table=True):
-    """A record tombstone: a record deleted from all segments up to ``run``."""
+    """A record whose blocking keys in segments up to ``run`` are deleted."""
 
     __tablename__ = "gone_from_runs"
     config_id: int = primary_key()
@@ -61,7 +63,7 @@ class GoneFromRunsRow(SQLModel, table=True):
 
 
 class KeyMergeRow(SQLModel, table=True):
-    """A compaction cursor: position up to which segments are compacted.
+    """How far key-index segments are compacted into the main key table.
 
     It concerns the segments numbered up to ``upto``.
     """
@@ -75,7 +77,7 @@ class KeyMergeRow(SQLModel, table=True):
 
 
 class RecordKeysRow(SQLModel, table=True):
-    """The forward index: all blocking keys of one record.
+    """All blocking keys of one record, as one packed value.
 
     ``packed`` holds the keys as ascending little-endian 64-bit integers; ``commit_no`` is the commit that
     wrote them.
@@ -94,9 +96,10 @@ class RecordKeysRow(SQLModel, table=True):
 
 
 class EdgeRow(SQLModel, table=True):
-    """A scored candidate pair, ``lo < hi``, at or above the floor.
+    """A scored candidate pair of records with its match weight.
 
-    ``weight`` is in millionths of a bit, so that it compares as an integer on both databases.
+    ``lo`` is the lower record number. Pairs below a minimum weight are not stored. ``weight`` is in
+    millionths of a bit, so that it compares as an integer on both databases.
     """
 
     __tablename__ = "edge"
@@ -108,7 +111,9 @@ class EdgeRow(SQLModel, table=True):
 
 
 class TaskRow(SQLModel, table=True):
-    """A review task, computed from its component.
+    """A task for clerical review of a record pair or decision.
+
+    It is computed anew when its records change.
 
     ``key`` consists of its kind and its records' canonical keys. ``question`` names the question that
     shows it, and ``subject`` the record that the question is about (0 for several alike). ``harm`` orders

@@ -6,9 +6,10 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class FreezeWindowRow(SQLModel, table=True):
-    """One freeze window, ``[begins_on, ends_on)``.
+    """A freeze window of a source: days on which decisions wait.
 
-    ``ended_commit`` is the commit number at which a person lifted it early.
+    It covers the days ``[begins_on, ends_on)``. ``ended_commit`` is the commit number at which a person
+    lifted it early.
     """
 
     __tablename__ = "freeze_window"

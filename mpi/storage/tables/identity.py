@@ -7,7 +7,10 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class ConfigRow(SQLModel, table=True):
-    """A configuration: all that determines the partition besides records and decisions."""
+    """A matching configuration: model, standardizer, thresholds and value statistics.
+
+    Together with records and decisions it determines which records are one person.
+    """
 
     __tablename__ = "config"
     id: int = primary_key()
@@ -23,7 +26,7 @@ class ConfigRow(SQLModel, table=True):
 
 
 class EpochRow(SQLModel, table=True):
-    """The commits ``[from_commit, to_commit)`` during which a configuration was in force."""
+    """The commits ``[from_commit, to_commit)`` for which a configuration was in force."""
 
     __tablename__ = "epoch"
     id: int = primary_key()
@@ -35,7 +38,7 @@ class EpochRow(SQLModel, table=True):
 class PersonRow(SQLModel, table=True):
     """A person with a permanent enterprise ID.
 
-    ``id`` is the order of minting.
+    ``id`` is the order in which the IDs were created.
     """
 
     __tablename__ = "person"
@@ -64,7 +67,7 @@ class MembershipRow(SQLModel, table=True):
 
 
 class IdentityEventRow(SQLModel, table=True):
-    """One change of one record's person, for the change feed.
+    """One record's change of person, for consumers of the change feed.
 
     It holds keys only, never personal values.
     """

@@ -6,9 +6,9 @@ from mpi.storage.columns import bigint, primary_key
 
 
 class LargeBlockRow(SQLModel, table=True):
-    """A blocking key that exceeded the alarm size.
+    """A blocking key that too many records share, so operators are told.
 
-    ``records`` is how many had it then, and ``first_commit`` when.
+    ``records`` is how many had it when this was noticed, and ``first_commit`` when.
     """
 
     __tablename__ = "large_block"

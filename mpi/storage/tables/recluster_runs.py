@@ -35,7 +35,7 @@ class RunRow(SQLModel, table=True):
 
 
 class RunChangeRow(SQLModel, table=True):
-    """A record that changed during a run and must be revisited."""
+    """A record that changed during a re-cluster run and must be revisited."""
 
     __tablename__ = "recluster_change"
     __table_args__ = ({"sqlite_with_rowid": False},)

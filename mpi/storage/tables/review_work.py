@@ -12,7 +12,7 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class TaskWorkRow(SQLModel, table=True):
-    """The state of stewards' work on one question.
+    """The state of stewards' work on one review question.
 
     A question without a row is new and unclaimed. ``lease_until`` ends a claim. ``asleep_until`` is the
     day from which a snoozed question is asked again. ``closed_because`` says whether a person answered it
@@ -41,7 +41,7 @@ class TaskWorkRow(SQLModel, table=True):
 
 
 class TaskActionRow(SQLModel, table=True):
-    """One action on a question by a person or the system.
+    """One action on a review question by a person or the system.
 
     Rows are never rewritten.
 
@@ -93,7 +93,9 @@ class SavedViewRow(SQLModel, table=True):
 
 
 class BlindPairRow(SQLModel, table=True):
-    """A random pair judged without its weight: sample or second review.
+    """A record pair that stewards judge without seeing its match weight.
+
+    It is drawn at random, or a second review of another steward's answer.
 
     Samples are drawn from links and from pairs just below the threshold. ``stratum`` is what the pair was
     drawn from, and ``stratum_pairs`` how many pairs it held that day, so that precision and recall of all
@@ -122,7 +124,7 @@ class BlindPairRow(SQLModel, table=True):
 
 
 class BlindAnswerRow(SQLModel, table=True):
-    """One person's verdict on a blind pair.
+    """One person's verdict on a record pair judged without its weight.
 
     It changes nothing in the index.
     """
@@ -135,7 +137,7 @@ class BlindAnswerRow(SQLModel, table=True):
 
 
 class PracticeAnswerRow(SQLModel, table=True):
-    """One person's verdict on a practice pair, whose truth is known."""
+    """One person's verdict on a practice pair of simulated records."""
 
     __tablename__ = "practice_answer"
     actor: str = text(primary_key=True)

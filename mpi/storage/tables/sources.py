@@ -8,7 +8,7 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class AgencyRow(SQLModel, table=True):
-    """An agency that owns sources."""
+    """An agency that owns data sources."""
 
     __tablename__ = "agency"
     id: int = primary_key()
@@ -41,7 +41,7 @@ class SourceRow(SQLModel, table=True):
 
 
 class BatchRow(SQLModel, table=True):
-    """The receipt of one load of one file.
+    """The receipt of one load of one file from a source.
 
     ``undone_commit`` is the first commit that undid a part. During an undo, ``undoing_commit`` is the
     last such commit so far, and ``undoing_worker`` the process that undoes it.
@@ -63,7 +63,7 @@ class BatchRow(SQLModel, table=True):
 
 
 class TakenBackRow(SQLModel, table=True):
-    """A record whose part in a load is already undone.
+    """A record for which the undo of a file load is done.
 
     Rows exist while the undo is in progress.
     """
@@ -75,7 +75,7 @@ class TakenBackRow(SQLModel, table=True):
 
 
 class RejectRow(SQLModel, table=True):
-    """A rejected row: where and why, never its text."""
+    """A rejected row of a loaded file: where and why, without text."""
 
     __tablename__ = "reject"
     batch_id: int = primary_key(foreign_key="batch.id")
@@ -88,7 +88,9 @@ class RejectRow(SQLModel, table=True):
 
 
 class RecordRow(SQLModel, table=True):
-    """A source record, which belongs to one person; a re-key keeps ``id``.
+    """A source record, which belongs to one person.
+
+    Its ``id`` stays when its local ID changes.
 
     ``canonical_key`` is the keyed hash of (source, local ID) that orders pairs and breaks ties.
     ``last_seen`` is the latest as-of date at which the source confirmed the active version.
@@ -108,7 +110,7 @@ class RecordRow(SQLModel, table=True):
 
 
 class RecordAliasRow(SQLModel, table=True):
-    """A former local ID of a re-keyed record."""
+    """A former local ID of a record that got another one."""
 
     __tablename__ = "record_alias"
     __table_args__ = (UniqueConstraint("source_id", "local_id"),)
@@ -121,7 +123,7 @@ class RecordAliasRow(SQLModel, table=True):
 
 
 class RenamedRow(SQLModel, table=True):
-    """The local IDs of a record before and after a re-key."""
+    """The local IDs of a record before and after one change."""
 
     __tablename__ = "renamed"
     record_id: int = primary_key(foreign_key="record.id")
@@ -162,7 +164,9 @@ class RecordVersionRow(SQLModel, table=True):
 
 
 class SightingRow(SQLModel, table=True):
-    """An assertion without content: ``same`` restates a version, ``gone`` withdraws the record.
+    """A source's assertion that a record is unchanged or gone.
+
+    ``same`` restates a version, ``gone`` withdraws the record.
 
     Versions and sightings together are all that a source ever asserted, so that loads can be undone in
     any order.
@@ -182,7 +186,10 @@ class SightingRow(SQLModel, table=True):
 
 
 class FlagRow(SQLModel, table=True):
-    """A special-population flag of a record version, bitemporal through the version."""
+    """A special-population flag of a record version, such as foster care.
+
+    The version tells when the source stated it; the flag has its own begin and end.
+    """
 
     __tablename__ = "flag"
     version_id: int = primary_key(foreign_key="record_version.id")

@@ -32,7 +32,7 @@ _NOT_DURABLE = "the step was kept, but not on the disk as far as is known: look,
 
 
 class Lock(Enum):
-    """Which other writers a writing transaction excludes.
+    """Which other writers of the index a write transaction excludes.
 
     SQLite has one writer in any case.
     """
@@ -44,7 +44,7 @@ class Lock(Enum):
 
 
 class Database:
-    """One index's database, with its connections and its disclosure ledger.
+    """One master person index's database, with connections and disclosure ledger.
 
     Args:
         url: SQLAlchemy URL, ``sqlite:///path`` or ``postgresql+psycopg://…``.
@@ -88,16 +88,16 @@ class Database:
 
     @contextmanager
     def read_autocommit(self, viewer: Viewer) -> Iterator[ReadUnit]:
-        """Open a read unit in which each statement has its own snapshot.
+        """Open a read unit in which each statement sees the latest data.
 
-        Suits work that needs a single statement.
+        It suits work that needs a single statement.
         """
         borrowed = self._sessions.lend(self.tuning.busy_timeout_ms / 1000)
         with translate_errors(), borrowed as session, self._autocommit(session):
             yield ReadUnit(session, viewer)
 
     def read_optimistic(self, viewer: Viewer) -> AbstractContextManager[ReadUnit]:
-        """Open a read unit whose results are checked again before use.
+        """Open a read unit whose results the caller checks again before use.
 
         Statements may see different moments, in the order in which they are sent. On PostgreSQL this costs
         one round trip less than a snapshot.
@@ -105,7 +105,7 @@ class Database:
         return self.read_autocommit(viewer) if self.is_postgresql else self.read(viewer)
 
     def _autocommit(self, session: DatabaseSession) -> AbstractContextManager[None]:
-        """Return the autocommit context of a session, empty on SQLite."""
+        """Return a context in which each statement commits alone; empty on SQLite."""
         return nullcontext() if session.pipeline is None else postgresql.autocommit(session.pipeline)
 
     @contextmanager
@@ -154,7 +154,7 @@ class Database:
                 self._run_after_commit(session, units)
 
     def _run_after_commit(self, session: DatabaseSession, units: WriteUnits) -> None:
-        """Run the callbacks of units once their transaction is committed."""
+        """Run the functions that write units left for after their commit."""
         try:
             with self._autocommit(session):
                 units.run_callbacks()
@@ -180,7 +180,7 @@ class Database:
 
     @contextmanager
     def _open_session(self, *, writing: bool) -> Iterator[DatabaseSession]:
-        """Borrow a session and begin a transaction on it."""
+        """Borrow a database session from the pool and begin a transaction."""
         borrowed = self._sessions.lend(self.tuning.busy_timeout_ms / 1000)
         with translate_errors(), borrowed as session, self._transaction(session, writing=writing):
             yield session

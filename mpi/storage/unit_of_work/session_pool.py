@@ -18,9 +18,10 @@ _SentQuery = tuple[Executable, Parameters, Rows]
 
 
 class DatabaseSession(Connection):
-    """An SQLAlchemy connection that runs reused statements directly on the driver.
+    """A database connection that runs repeated statements directly on the driver.
 
-    Units of work begin and end its one transaction on the driver, without SQLAlchemy.
+    Other statements run on its SQLAlchemy connection. Units of work begin and end its one transaction on the
+    driver, without SQLAlchemy.
 
     Args:
         engine: engine of the database.
@@ -109,11 +110,11 @@ class DatabaseSession(Connection):
             self.pipeline.set_off()
 
     def forget_prefetched(self) -> None:
-        """Discard prefetched queries, so that they are sent again."""
+        """Discard results of prefetched queries, so that they are sent again."""
         self._prefetched.clear()
 
     def commit(self, *, sync_after: bool = False) -> None:
-        """Commit the transaction; see ``Pipeline.commit``.
+        """Commit the session's transaction durably.
 
         Args:
             sync_after: whether the commit did not wait for the disk, so that a second transaction has to.
@@ -124,7 +125,7 @@ class DatabaseSession(Connection):
             self.pipeline.commit(durable_after=sync_after)
 
     def rollback(self) -> None:
-        """Roll back the transaction."""
+        """Roll back the session's transaction."""
         if self.pipeline is None:
             self.driver.rollback()
         else:
@@ -168,7 +169,7 @@ class SessionPool:
 
     @contextmanager
     def lend(self, wait_s: float) -> Iterator[DatabaseSession]:
-        """Lend a session for one unit of work.
+        """Lend a database session for one unit of work.
 
         Args:
             wait_s: seconds to wait for a free session.
@@ -212,7 +213,7 @@ class SessionPool:
             self._idle.append(session)
 
     def close(self) -> None:
-        """Close all idle sessions now, and lent ones when they return."""
+        """Close idle database sessions now, and lent ones when they return."""
         self._generation += 1
         while self._idle:
             self._idle.pop().close()

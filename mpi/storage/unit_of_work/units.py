@@ -68,7 +68,7 @@ Repository = TypeVar("Repository")
 
 
 class _LazyRepository(Generic[Repository]):
-    """A descriptor that creates a unit's repository on first access.
+    """A descriptor that creates a transaction's repository on first access.
 
     A look-up needs five of two dozen repositories.
 
@@ -94,7 +94,7 @@ class _LazyRepository(Generic[Repository]):
 
 
 class ReadUnit:
-    """A read transaction with all repositories, for one viewer.
+    """A read transaction with all repositories of the index, for one viewer.
 
     Args:
         connection: connection with an open transaction.
@@ -140,12 +140,12 @@ class ReadUnit:
 
     @property
     def tuning(self) -> StorageTuning:
-        """Sizes of pages and batches that are read from the database."""
+        """Configured sizes of pages and batches for reading the database."""
         tuning: StorageTuning = getattr(self.connection, "tuning", DEFAULT_TUNING.storage)
         return tuning
 
     def last_commit(self) -> int:
-        """Return the latest commit number of this snapshot, or 0."""
+        """Return the latest commit number that this read transaction sees, or 0."""
         return int(self.connection.execute(_LAST_COMMIT).scalar() or 0)
 
     def request_last_commit(self) -> Callable[[], int]:
@@ -216,9 +216,9 @@ class WriteUnit(ReadUnit):
 
     @property
     def commit_no(self) -> int:
-        """The commit number of this unit, assigned on first access.
+        """The commit number of this write transaction, assigned on first access.
 
-        A unit that never reads it leaves no commit.
+        A transaction that never reads it leaves no commit.
         """
         if self._commit_no is None:
             self._commit_no = self.counters.take("commit")
@@ -236,7 +236,7 @@ class WriteUnit(ReadUnit):
 
     @property
     def assigned_commit_no(self) -> int | None:
-        """The commit number if one was assigned, else None."""
+        """The write transaction's commit number if one was assigned, else None."""
         return self._commit_no
 
     def prefetch(self) -> None:
@@ -250,7 +250,7 @@ class WriteUnit(ReadUnit):
         self.keys.segments.prefetch()
 
     def ensure_commit(self) -> None:
-        """Record a commit even if no row bears its number."""
+        """Record the write transaction's commit even if no row bears its number."""
         _ = self.commit_no
 
     def wait_for_store(self) -> None:
@@ -264,12 +264,12 @@ class WriteUnit(ReadUnit):
             self.connection.send()
 
     def flush(self) -> None:
-        """Write the values that are buffered until the end of the transaction."""
+        """Write what is buffered until the transaction's end, such as counters."""
         self.counters.flush()
 
 
 class WriteUnits:
-    """A factory of consecutive write units that share one transaction.
+    """A factory of consecutive write units that share one database transaction.
 
     Args:
         connection: connection with an open write transaction.
@@ -287,28 +287,28 @@ class WriteUnits:
         self.is_commit_begun = False
 
     def __call__(self, viewer: Viewer, kind: str) -> WriteUnit:
-        """Begin the next unit."""
+        """Begin the next write unit of the shared database transaction."""
         self._last_unit = WriteUnit(
             self._connection, viewer, kind, is_only_writer=self._is_only_writer, previous=self._last_unit
         )
         return self._last_unit
 
     def flush(self) -> None:
-        """Write buffered values; no unit may begin afterwards."""
+        """Write all units' buffered values; no unit may begin afterwards."""
         if self._last_unit is not None:
             self._last_unit.flush()
         self.is_commit_begun = True
 
     def add_callback(self, callback: Callable[[], None]) -> None:
-        """Add a function to run after the commit, on the same connection."""
+        """Add a function to run after the transaction's commit, on its connection."""
         self._callbacks.append(callback)
 
     @property
     def has_callbacks(self) -> bool:
-        """Whether functions are waiting for the commit."""
+        """Whether functions are waiting for the transaction's commit."""
         return bool(self._callbacks)
 
     def run_callbacks(self) -> None:
-        """Run the functions that waited for the commit."""
+        """Run the functions that waited for the transaction's commit."""
         for callback in self._callbacks:
             callback()

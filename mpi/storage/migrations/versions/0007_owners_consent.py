@@ -43,7 +43,7 @@ def upgrade() -> None:
 
 
 def _write_down_what_waits() -> None:
-    """What waited for a second approver before this version waits for one still."""
+    """Migrate decisions that wait for a second approver, so they still wait."""
     connection = op.get_bind()
     made = connection.execute(sa.text("SELECT id, step_id FROM decision WHERE status = 'awaiting'")).all()
     found = {row.id: row.step_id for row in made if row.step_id is not None}

@@ -38,7 +38,10 @@ def upgrade() -> None:
 
 
 def _by_record(connection: sa.Connection) -> Iterator[list[dict[str, Any]]]:
-    """Rows of the new table, some records at a time: a state's keys are too many for memory."""
+    """Yield each record's blocking keys for the new table, in batches.
+
+    All keys of a configuration are too many for memory.
+    """
     last = sa.select(_key.c.config_id, sa.func.max(_key.c.record_id)).group_by("config_id")
     for config, greatest in connection.execute(last).all():
         for first in range(0, greatest + 1, _RECORDS_AT_ONCE):

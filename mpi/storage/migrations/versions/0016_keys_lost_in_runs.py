@@ -39,7 +39,10 @@ def downgrade() -> None:
 def _take_out(
     connection: sa.Connection, number: int, came_to: dict[int, tuple[int, tuple[int, int, int]]]
 ) -> None:
-    """Take out from among all what a run says is lost, but for what a merge took out: it may be back."""
+    """Delete from the key table the rows that a segment cancels.
+
+    Rows that a compaction has deleted already are left alone, because they may have been written again.
+    """
     run = connection.execute(
         sa.text("SELECT config_id, group_id, lost_keys, lost_ids FROM key_run WHERE number = :number"),
         {"number": number},

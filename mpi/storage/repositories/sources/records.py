@@ -545,7 +545,7 @@ class Records:
         )
 
     def local_ids_until(self, record_ids: Collection[int], commit_no: int) -> dict[int, str]:
-        """Return the local IDs that records lost by a change at a commit."""
+        """Return the local IDs that records lost at a given commit."""
         rows = self._connection.execute(
             select(_alias.c.record_id, _alias.c.local_id).where(
                 _alias.c.record_id.in_(record_ids), _alias.c.to_commit == commit_no
