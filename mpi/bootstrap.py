@@ -42,7 +42,7 @@ def open_index(
     for_look_up: bool = False,
     tuning: Tuning = DEFAULT_TUNING,
 ) -> Index:
-    """Open the index that the settings name.
+    """Open the master person index that the settings name.
 
     Args:
         settings: home folder, database and model of the index.
@@ -66,7 +66,7 @@ def open_index(
 
 
 def _open_checked(settings: Settings, database: Database, tuning: Tuning, *, for_model_change: bool) -> Index:
-    """Open an index after checking its schema version, secret and model."""
+    """Open a master person index after checking schema version, secret and model."""
     migrate.require_current(database)
     keyed_hash = _read_secret(settings.secret_path)
     with database.read(make_operator()) as unit:
@@ -119,7 +119,7 @@ def _create_index(
 
 
 def init_index(settings: Settings, *, is_test: bool, tuning: Tuning = DEFAULT_TUNING) -> tuple[Index, str]:
-    """Create a new index on disk.
+    """Create a new master person index on disk.
 
     Args:
         settings: home folder, database and model of the index.
@@ -170,7 +170,7 @@ def _dispose_on_failure(database: Database) -> Iterator[None]:
 
 
 def load_matcher(settings: Settings, ref: str | None, *, any_standardizer: bool = False) -> Matcher:
-    """Load and compile a model.
+    """Load and compile a matching model.
 
     Args:
         settings: home folder and, in ``MPI_MODEL``, a model.
@@ -186,7 +186,7 @@ def load_matcher(settings: Settings, ref: str | None, *, any_standardizer: bool 
 
 
 def _load_index_model(settings: Settings, ref: str | None, *, any_standardizer: bool) -> MatchModel:
-    """Load the model of an index, as ``load_matcher`` finds it."""
+    """Load the matching model of an index, as ``load_matcher`` finds it."""
     stored_folder = settings.home / "models" / ref if ref else None
     folder = (
         stored_folder
@@ -213,7 +213,7 @@ def load_survivorship(settings: Settings) -> SurvivorshipRules:
 
 
 def keep_model(settings: Settings, ref: str | None) -> None:
-    """Copy a model into the home folder, for later starts.
+    """Copy a matching model into the home folder, for later starts.
 
     Args:
         settings: home folder.
@@ -244,7 +244,7 @@ def keep_model(settings: Settings, ref: str | None) -> None:
 
 
 def open_matcher(ref: str) -> Matcher:
-    """Load and compile the model that a command names.
+    """Load and compile the matching model that a command names.
 
     Raises:
         ModelError: the model cannot be found or compiled.
@@ -348,7 +348,7 @@ def _require_file(settings: Settings) -> None:
 
 
 def _make_secret(path: Path) -> KeyedHash:
-    """Create the index's secret file, or read an existing one."""
+    """Create the file of the index's hashing secret, or read an existing one."""
     if path.exists():
         return _read_secret(path)
     secret = secrets.token_bytes(SECRET_BYTES)

@@ -61,10 +61,10 @@ class Settings(BaseSettings):
 
     @property
     def url(self) -> str:
-        """The database URL in use."""
+        """The URL of the index's database."""
         return self.database_url or f"sqlite:///{self.home / 'mpi.db'}"
 
     @property
     def secret_path(self) -> Path:
-        """The path of the secret's file in use."""
+        """The path of the file with the index's hashing secret."""
         return self.secret_file or self.home / "secret.key"

@@ -64,7 +64,7 @@ _TAGS = [
 
 
 def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
-    """Create the application that serves an index.
+    """Create the web application that serves a master person index.
 
     Args:
         index: the open index.
@@ -106,7 +106,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Start the deferred search with the application, and stop it."""
+    """Start the background candidate search with the application, and stop it."""
     app.state.index = replace(app.state.index, block_counts=app.state.metrics.block_counts)
     to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
     worker = DeferredSearchWorker(lambda: app.state.index)

@@ -15,7 +15,7 @@ _EXTRA_MODELS: tuple[type[BaseModel], ...] = (ProblemOut, BulkAnswerOut)
 
 
 class DocumentedAPI(FastAPI):
-    """FastAPI application whose document includes problem, bulk and body schemas.
+    """FastAPI application whose OpenAPI document includes problem, bulk and body schemas.
 
     FastAPI would add ``application/json`` to every response that names a model; problems have another media
     type. It would read a body that it knows of before any dependency has permitted the caller.
@@ -37,6 +37,6 @@ class DocumentedAPI(FastAPI):
 
 
 def _list_bodies(body: type[JsonBody]) -> list[type[JsonBody]]:
-    """Return the models that extend a model of a body, without those of no route."""
+    """Return all subclasses of a request-body model, except private shared bases."""
     models = [extending for model in body.__subclasses__() for extending in (model, *_list_bodies(model))]
     return [model for model in models if not model.__name__.startswith("_")]

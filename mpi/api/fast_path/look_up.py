@@ -29,10 +29,10 @@ Answer = TypeVar("Answer")
 
 
 class LookUpRoute(FastPathRoute, Generic[Answer]):
-    """Route of a look-up with a fast path."""
+    """API route of a person look-up that can bypass FastAPI for speed."""
 
     def parse_query(self, request: Request, index: Index) -> LookUpQuery[Answer] | None:
-        """Return the look-up that a request asks for.
+        """Return the person look-up that a request asks for.
 
         Returns:
             None if the request is not of the common form.
@@ -40,11 +40,11 @@ class LookUpRoute(FastPathRoute, Generic[Answer]):
         raise NotImplementedError
 
     def render(self, result: Answer) -> Response:
-        """Render a look-up's result in the shape of the response model."""
+        """Render a person look-up's result in the shape of the response model."""
         raise NotImplementedError
 
     async def try_fast_path(self, request: Request) -> Response | None:
-        """Answer a look-up once its line on the ledger is durable.
+        """Answer a person look-up once its disclosure is durably recorded.
 
         Returns:
             None if the request is not of the common form.
@@ -79,7 +79,7 @@ def read_api_key(headers: Headers) -> str | None:
 async def _look_up_in_ledger_thread(
     index: Index, key: str | None, purpose: str | None, query: LookUpQuery[Answer]
 ) -> Answer:
-    """Look up in the thread that writes the ledger.
+    """Look up a person in the thread that writes the disclosure ledger.
 
     That thread reads and writes for all waiting look-ups at once, which saves round trips to PostgreSQL.
     """
@@ -100,10 +100,10 @@ async def _look_up_in_ledger_thread(
 
 
 async def _await_disclosure(index: Index, viewer: Viewer, make_line: Callable[[], Disclosure]) -> None:
-    """Wait until a ledger line is durable, without holding a thread.
+    """Wait until a disclosure is durably recorded, without holding a thread.
 
     Raises:
-        StoreError: the line cannot be written; the answer must not leave.
+        StoreError: the ledger line cannot be written; the answer must not leave.
     """
     loop = asyncio.get_running_loop()
     durable: asyncio.Future[None] = loop.create_future()

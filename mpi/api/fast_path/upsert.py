@@ -23,10 +23,14 @@ from mpi.service.records.upsert import UpsertResult
 
 
 class UpsertRoute(FastPathRoute):
-    """Route of a record upsert with a fast path."""
+    """API route of a record upsert that can bypass FastAPI for speed."""
 
     async def try_fast_path(self, request: Request) -> Response | None:
-        """Upsert the record of a request in one thread."""
+        """Upsert the record of a request, bypassing FastAPI, in one thread.
+
+        Returns:
+            None if FastAPI must answer the request; nothing was done then.
+        """
         if not _is_fast_path_request(request):
             return None
         try:
@@ -39,7 +43,7 @@ class UpsertRoute(FastPathRoute):
 
 
 def _is_fast_path_request(request: Request) -> bool:
-    """Return whether a request can take the fast path: no query."""
+    """Return whether a request has no query and so can bypass FastAPI."""
     return not request.scope["query_string"]
 
 
@@ -57,7 +61,7 @@ def _upsert_record(request: Request, body: bytes) -> Response:
 
 
 def require_matching_local_id(record: dict[str, object], local_id: str) -> None:
-    """Set a record's local ID from the path; refuse a different one.
+    """Put the path's local ID into a record, unless it has another.
 
     Raises:
         RecordError: the record's local ID differs from the path's.
@@ -67,7 +71,10 @@ def require_matching_local_id(record: dict[str, object], local_id: str) -> None:
 
 
 def _to_plain_values(resolved: UpsertResult) -> dict[str, object]:
-    """Convert an upsert result to the members of ``ResolvedOut``, in order."""
+    """Convert an upsert's result to plain values for the JSON answer.
+
+    They are the members of ``ResolvedOut``, in order.
+    """
     return {
         "source": resolved.source,
         "local_id": resolved.local_id,

@@ -15,13 +15,13 @@ from mpi.api.request.model_reload import ModelReloadRoute
 
 
 class FastPathRoute(ModelReloadRoute):
-    """Route with a fast path besides its FastAPI handler.
+    """API route that can answer common requests without FastAPI, for speed.
 
-    The handler documents the route and answers every request that the fast path does not take.
+    Its FastAPI handler documents the route and answers every other request.
     """
 
     async def try_fast_path(self, request: Request) -> Response | None:
-        """Answer a request of the common form.
+        """Answer a request of the common form without FastAPI.
 
         Returns:
             None if the request is of another form; nothing was done then.
@@ -30,7 +30,7 @@ class FastPathRoute(ModelReloadRoute):
 
 
 class FastPathDispatcher:
-    """Dispatcher of requests to the routes with a fast path.
+    """Dispatcher of requests to the API routes that can bypass FastAPI.
 
     Args:
         routers: routers of those routes, in the order of the application.
@@ -42,7 +42,7 @@ class FastPathDispatcher:
         ]
 
     async def dispatch(self, scope: Scope, receive: Receive) -> Response | None:
-        """Answer a request by its fast path; None if FastAPI must answer."""
+        """Answer a request without FastAPI; None if FastAPI must answer it."""
         for route in self._routes:
             match, child_scope = route.matches(scope)
             if match is Match.FULL:

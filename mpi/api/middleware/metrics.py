@@ -25,7 +25,10 @@ disable_created_metrics()
 
 
 class Metrics:
-    """Counters of requests and latencies by route, and of large blocks."""
+    """Counters of requests and latencies by route, and of oversized blocks.
+
+    A block is all records with the same blocking key.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -42,7 +45,7 @@ class Metrics:
         self.block_counts = _BlockCounters(self._registry)
 
     def record_call(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one request and its latency.
+        """Count one API request and its latency.
 
         Args:
             method: HTTP method.
@@ -55,7 +58,7 @@ class Metrics:
         self._durations.labels(route).observe(seconds)
 
     def render(self) -> str:
-        """Render the counters of all workers in Prometheus text format."""
+        """Render the counters of all server processes in Prometheus text format."""
         if SHARED_FOLDER_VARIABLE not in os.environ:
             return generate_latest(self._registry).decode()
         registry = CollectorRegistry()
@@ -64,7 +67,7 @@ class Metrics:
 
 
 class _BlockCounters(BlockCounts):
-    """Counts of large blocks that are metrics too."""
+    """Counts of oversized blocking-key blocks, exported as Prometheus metrics too."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__()
@@ -80,7 +83,12 @@ class _BlockCounters(BlockCounts):
         )
 
     def count_search(self, blocks: int, *, hard: bool) -> None:
-        """Count one search that met large blocks."""
+        """Count one candidate search that met oversized blocks.
+
+        Args:
+            blocks: number of blocks above the alarm size.
+            hard: whether one was so large that the search was left to the background worker.
+        """
         super().count_search(blocks, hard=hard)
         self._past_alarm.inc(blocks)
         self._past_hard.inc(hard)

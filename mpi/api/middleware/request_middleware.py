@@ -44,7 +44,7 @@ _NO_ROUTE = "other"
 
 
 class RequestMiddleware:
-    """Outermost ASGI middleware of the application.
+    """Outermost ASGI middleware: checks, limits, answers and logs every request.
 
     Args:
         app: the wrapped application.
@@ -59,7 +59,7 @@ class RequestMiddleware:
         self._limiter = CallLimiter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Answer and record one HTTP request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -74,7 +74,7 @@ class RequestMiddleware:
             self._record(call, scope)
 
     async def _answer(self, call: "_CallState", scope: Scope, receive: Receive) -> None:
-        """Check the host and the client's limit, then answer the request."""
+        """Check the host and the client's request limit, then answer the request."""
         # Against DNS rebinding: a web page can point its own host name at this machine.
         headers = Headers(scope=scope)
         if _LOOPBACK.fullmatch(headers.get("host", "")):
@@ -88,7 +88,7 @@ class RequestMiddleware:
             await response_from_error(error, call.id)(scope, receive, call.send)
 
     async def _dispatch(self, call: "_CallState", scope: Scope, receive: Receive) -> None:
-        """Answer the request by a fast path or by the application."""
+        """Answer a request, bypassing FastAPI where a route can do so."""
         try:
             response = await self._dispatcher.dispatch(scope, receive)
         except MpiError as error:
@@ -96,7 +96,7 @@ class RequestMiddleware:
         await (response or self._app)(scope, receive, call.send)
 
     def _record(self, call: "_CallState", scope: Scope) -> None:
-        """Measure and log the request by its route's template.
+        """Count and log an answered request, with its latency, by route template.
 
         Paths and queries hold local IDs, so they are not logged.
         """

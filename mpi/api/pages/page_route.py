@@ -22,10 +22,10 @@ _OTHER_STATUS = HTTPStatus.BAD_REQUEST
 
 
 class PageRoute(ModelReloadRoute):
-    """Route whose errors are answered with an HTML page."""
+    """Route of an HTML page, whose errors are shown as pages too."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the route's handler, with its errors turned into pages."""
+        """Return the page's request handler, which turns errors into pages."""
         answer = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
@@ -47,7 +47,7 @@ class PageRoute(ModelReloadRoute):
 
 
 def install(app: FastAPI) -> None:
-    """Answer unknown addresses with a page for people, JSON for programs."""
+    """Answer unknown addresses: browsers with a page, programs with JSON."""
     api_handler = app.exception_handlers[HTTPException]
 
     @app.exception_handler(HTTPException)

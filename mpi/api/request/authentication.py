@@ -22,7 +22,7 @@ _api_key = APIKeyHeader(
 
 # Async, because FastAPI would run a plain function in the thread pool.
 async def get_index(request: Request) -> Index:
-    """Return the open index that the application serves."""
+    """Return the open master person index that the application serves."""
     index: Index = request.app.state.index
     return index
 
@@ -43,7 +43,7 @@ class Credentials:
     purpose: str | None
 
     def authenticate(self, index: Index) -> Viewer:
-        """Return the viewer that the key belongs to now.
+        """Return the viewer that the request's API key belongs to now.
 
         Raises:
             NotAuthenticated: there is no key, or the key is unknown or revoked.
@@ -82,10 +82,10 @@ CallerDep = Annotated[Viewer, Depends(authenticate_caller)]
 
 
 def permit(action: Action) -> Dependency:
-    """Return a route's dependency that permits its caller an action.
+    """Return a dependency that lets a route's caller perform an action.
 
-    List it under ``dependencies`` of the route: those run before the body is read. A source that the path
-    names must be one that the caller may see.
+    The dependency refuses callers without the permission. List it under ``dependencies`` of the route: those
+    run before the body is read. A source that the path names must be one that the caller may see.
     """
 
     # Async, because FastAPI would run a plain function in the thread pool.
@@ -120,7 +120,7 @@ def authenticate_writer(
         ),
     ] = None,
 ) -> Viewer:
-    """Authenticate the caller of a write, with its idempotency key."""
+    """Return a write's authenticated caller, with the request's idempotency key."""
     return add_idempotency_key(viewer, key, request, body)
 
 
@@ -164,7 +164,7 @@ IfMatchDep = Annotated[tuple[str, ...] | None, Depends(parse_if_match)]
 
 
 def require_unencoded_colon(request: Request) -> None:
-    """Refuse an action path whose colon is percent-encoded.
+    """Refuse a path whose colon before an action's name is percent-encoded.
 
     An encoded colon is part of a local ID and never begins an action.
 

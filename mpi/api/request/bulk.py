@@ -36,7 +36,7 @@ _MAX_KEY_LENGTH = 200
 async def answer_lines(
     app: FastAPI, sent_credentials: Credentials, chunks: AsyncIterator[bytes], request_id: str
 ) -> AsyncIterator[bytes]:
-    """Upsert the record of each line and yield the answers in order.
+    """Upsert the record in each NDJSON line and yield the answers.
 
     Args:
         app: the application, whose model may be reloaded between two lines.
@@ -56,7 +56,7 @@ async def answer_lines(
 
 
 def answer_line(app: FastAPI, sent_credentials: Credentials, line: BodyLine, request_id: str) -> bytes:
-    """Upsert the record of one line and return the encoded answer.
+    """Upsert the record in one NDJSON line and return the encoded answer.
 
     An error becomes a problem object in the answer.
     """
@@ -75,7 +75,7 @@ def answer_line(app: FastAPI, sent_credentials: Credentials, line: BodyLine, req
 
 
 def _upsert_record(app: FastAPI, viewer: Viewer, source: str, record: dict[str, object]) -> UpsertResult:
-    """Upsert a record, after a model reload if the model has changed."""
+    """Upsert a record, after a reload if the matching model has changed."""
     try:
         return upsert(app.state.index, viewer, source, record)
     except ModelMovedError:
@@ -101,7 +101,7 @@ class BulkResponse(Response):
         self.init_headers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI passes the scope
-        """Send answers until the request body ends."""
+        """Send an answer for each line until the request body ends."""
         backlog: asyncio.Queue[bytes | None] = asyncio.Queue()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._queue_answers(backlog))
@@ -111,7 +111,7 @@ class BulkResponse(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _queue_answers(self, backlog: asyncio.Queue[bytes | None]) -> None:
-        """Read the body and queue an answer for each line."""
+        """Read the request body and queue an answer for each line."""
         try:
             async for encoded_answer in self._answers:
                 backlog.put_nowait(encoded_answer)
@@ -122,7 +122,7 @@ class BulkResponse(Response):
 
 
 def _pop_source(record: dict[str, object]) -> str:
-    """Remove the source code from a line, which leaves a canonical record."""
+    """Remove the source code from a bulk line, leaving a canonical record."""
     source = record.pop("source", None)
     if not isinstance(source, str):
         raise RecordError("source", "missing", "every line needs the code of its source, as text")
@@ -130,7 +130,7 @@ def _pop_source(record: dict[str, object]) -> str:
 
 
 def _extract_record_key(record: dict[str, object]) -> dict[str, object]:
-    """Return the valid ones of a line's source and local ID.
+    """Return a bulk line's source and local ID, as far as valid.
 
     They tell the client which record a problem is about.
     """

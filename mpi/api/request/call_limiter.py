@@ -81,7 +81,7 @@ class _ClientCalls:
 
 
 def _hash_credential(headers: Headers) -> bytes:
-    """Return a hash that tells one client from another.
+    """Hash a request's credential, to tell one client from another.
 
     Only the hash is kept in memory, not the key.
     """

@@ -27,7 +27,7 @@ class Form:
         self._values = values
 
     def text(self, name: str) -> str:
-        """Return a required value, without surrounding spaces.
+        """Return a required form value, without surrounding spaces.
 
         Raises:
             InputError: the value is missing or empty.
@@ -38,11 +38,11 @@ class Form:
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """Return a value without surrounding spaces; None if missing or empty."""
+        """Return a form value without surrounding spaces; None if empty."""
         return self.raw_text(name).strip() or None
 
     def raw_text(self, name: str) -> str:
-        """Return a value exactly as typed, such as a password.
+        """Return a form value exactly as typed, such as a password.
 
         Returns:
             Empty text if the field is missing.
@@ -51,15 +51,15 @@ class Form:
         return values[-1] if values else ""
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Return every value of a field that is not empty."""
+        """Return every nonempty value of a form field."""
         return tuple(value.strip() for value in self._values.get(name, ()) if value.strip())
 
     def is_checked(self, name: str) -> bool:
-        """Return whether a checkbox is checked."""
+        """Return whether a checkbox of the form is checked."""
         return name in self._values
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of all submitted fields."""
+        """Return the names of all submitted form fields."""
         return tuple(self._values)
 
 

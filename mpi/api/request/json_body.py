@@ -25,7 +25,7 @@ _UNKNOWN_MEMBER_ERRORS = {"extra_forbidden", "unexpected_keyword_argument"}
 
 
 class JsonBody(BaseModel):
-    """Base class of the JSON bodies of requests.
+    """Base class of the JSON request bodies of the API.
 
     A member whose value is null counts as missing. Declare numbers and flags with pydantic's strict types, so
     that no text is taken for a number.
@@ -60,7 +60,7 @@ class JsonBody(BaseModel):
 
 
 def require_member(name: str, value: Member | None) -> Member:
-    """Return a member that only some bodies of a route need.
+    """Return a body's member that only some requests of a route need.
 
     Raises:
         InputError: the member is missing.
@@ -71,7 +71,7 @@ def require_member(name: str, value: Member | None) -> Member:
 
 
 def _describe_errors(model: type[BaseModel], invalid: ValidationError) -> str:
-    """Describe which members are invalid and what they should be.
+    """Describe which members of a request body are invalid, and why.
 
     Sent values and unknown names are left out, because they may hold personal data.
     """
@@ -82,7 +82,7 @@ def _describe_errors(model: type[BaseModel], invalid: ValidationError) -> str:
 
 
 def _describe_error(model: type[BaseModel], error: Any) -> str:  # noqa: ANN401 - pydantic's own dictionary
-    """Describe one invalid member."""
+    """Describe one invalid member of a request body."""
     *parents, last = error["loc"]
     if error["type"] not in _UNKNOWN_MEMBER_ERRORS:
         expected = _EXPECTED_BY_ERROR.get(error["type"], error["msg"])

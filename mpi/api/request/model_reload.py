@@ -23,10 +23,10 @@ _reload_lock = threading.Lock()
 
 
 class ModelReloadRoute(APIRoute):
-    """Route that reloads the model and retries if the model has changed."""
+    """API route that reloads the matching model and retries if it changed."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return a handler that retries once after a model reload.
+        """Return a request handler that retries once after a model reload.
 
         The retry is safe, because the first call changed nothing.
         """
@@ -43,7 +43,7 @@ class ModelReloadRoute(APIRoute):
 
 
 def reload_model(app: FastAPI) -> Index:
-    """Load the model in force, and serve with it from now on.
+    """Load the matching model in force and serve with it henceforth.
 
     Raises:
         ModelError: the model cannot be found or compiled here.
@@ -68,7 +68,7 @@ def reload_model(app: FastAPI) -> Index:
 
 
 def cache_model(app: FastAPI, matcher: Matcher) -> None:
-    """Keep a model in memory that the index is about to activate.
+    """Keep in memory a matching model that is about to be activated.
 
     So no request waits for it to be loaded.
     """

@@ -46,7 +46,7 @@ class TooLargeError(InputError):
 
 
 class WrongHostError(InputError):
-    """Error of a request whose host is not this server."""
+    """Error of a request whose host header does not name this server."""
 
     code = "wrong-host"
 
@@ -87,7 +87,7 @@ Problem = dict[str, Any]
 
 
 def find_status(error: MpiError) -> tuple[HTTPStatus, str]:
-    """Return HTTP status and title of an error."""
+    """Return HTTP status and title for an error."""
     return next(STATUS_BY_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_BY_ERROR)
 
 
@@ -126,7 +126,7 @@ def respond_to_error(error: MpiError, request_id: str) -> Response:
 
 
 def log_unexpected(error: Exception, request_id: str) -> None:
-    """Log the type and place of an error.
+    """Log the type and place of an unexpected error.
 
     Its message is left out, because it may hold personal data.
     """

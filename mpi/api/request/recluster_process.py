@@ -29,22 +29,22 @@ def propose(
 def apply_proposal(
     index: Index, viewer: Viewer, matcher: Matcher, number: int, approved: Collection[int] | None = None
 ) -> ProposalResult:
-    """Apply a proposal; see ``mpi.service.recluster.proposals.apply_proposal``."""
+    """Apply a re-cluster proposal; see ``mpi.service.recluster.proposals.apply_proposal``."""
     return _run_job(index, viewer, proposals.apply_proposal, matcher, number, approved)
 
 
 def roll_back_proposal(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> ProposalResult:
-    """Roll back a proposal; see ``mpi.service.recluster.proposals.roll_back_proposal``."""
+    """Roll back a re-cluster proposal; see ``mpi.service.recluster.proposals.roll_back_proposal``."""
     return _run_job(index, viewer, proposals.roll_back_proposal, matcher, number)
 
 
 def resume_run(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> RunView:
-    """Resume an interrupted run; see ``mpi.service.recluster.proposals.resume_run``."""
+    """Resume an interrupted re-cluster run; see ``mpi.service.recluster.proposals.resume_run``."""
     return _run_job(index, viewer, proposals.resume_run, matcher, number)
 
 
 def simulate(index: Index, viewer: Viewer, bits: TrialThresholds) -> Simulation:
-    """Simulate other thresholds; see ``mpi.service.recluster.threshold_simulation``."""
+    """Simulate a re-cluster with other thresholds; see ``mpi.service.recluster.threshold_simulation``."""
     return _run_job(index, viewer, simulate_in_process, bits)
 
 
@@ -62,5 +62,5 @@ def _run_job(index: Index, viewer: Viewer, job: Callable[..., Result], *argument
 def _propose_in_process(
     index: Index, viewer: Viewer, matcher: Matcher, refresh_lists: bool, reason: str
 ) -> ProposalView:
-    """Compute a proposal with positional arguments, for the child process."""
+    """Compute a re-cluster proposal, with positional arguments for a child process."""
     return proposals.propose(index, viewer, matcher, refresh_lists=refresh_lists, reason=reason)

@@ -40,7 +40,7 @@ def parse_record_address(
         ),
     ],
 ) -> RecordAddress:
-    """Parse the record of ``/v1/sources/{source}/records/{local_id}``.
+    """Parse source and local ID of ``/v1/sources/{source}/records/{local_id}``.
 
     Raises:
         InputError: a slash or a percent sign is not encoded, or the text is not UTF-8.
@@ -56,7 +56,7 @@ def parse_rekey_address(
         str, Path(description="The local ID that the record has, percent-encoded.", examples=["12345"])
     ],
 ) -> RecordAddress:
-    """Parse the record of ``/v1/sources/{source}/records/{local_id}/rekey``.
+    """Parse source and local ID of ``/v1/sources/{source}/records/{local_id}/rekey``.
 
     Raises:
         InputError: a slash or a percent sign is not encoded, or the text is not UTF-8.
@@ -69,7 +69,7 @@ RekeyAddressDep = Annotated[RecordAddress, Depends(parse_rekey_address)]
 
 
 def address_from_path(raw_path: bytes) -> RecordAddress:
-    """Parse source and local ID from a raw path.
+    """Parse a record's source and local ID from a raw URL path.
 
     Raises:
         NotFoundError: the path has too few segments.

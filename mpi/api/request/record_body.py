@@ -45,7 +45,7 @@ async def read_raw_body(request: Request) -> bytes:
 
 
 async def _read(request: Request) -> bytes | TooLargeError:
-    """Read the body, or return the error for a large one."""
+    """Read a request body, or return the error for a large one."""
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
@@ -92,7 +92,7 @@ def parse_json_object(data: bytes | None) -> dict[str, object]:
 
 
 async def iterate_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[BodyLine]:
-    """Yield the lines of a body, without blank lines.
+    """Yield the lines of a request body, without blank lines.
 
     At most one line and one chunk are in memory at a time.
     """

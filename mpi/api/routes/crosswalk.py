@@ -27,10 +27,10 @@ router = APIRouter(tags=["crosswalk"], route_class=ModelReloadRoute)
 
 
 class _CrosswalkRoute(LookUpRoute[CrosswalkEntry]):
-    """Route of the crosswalk with a fast path by local ID."""
+    """Route of the crosswalk, which can answer local-ID queries without FastAPI."""
 
     def parse_query(self, request: Request, index: Index) -> LookUpQuery[CrosswalkEntry] | None:  # noqa: ARG002 - part of the interface of LookUpRoute
-        """Return the look-up of exactly one source and one local ID."""
+        """Return the look-up of one record; None unless exactly one is named."""
         parameters = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         values = dict(parameters)
         if len(parameters) != len(values) or values.keys() != {"source", "local_id"}:
@@ -42,7 +42,7 @@ class _CrosswalkRoute(LookUpRoute[CrosswalkEntry]):
         )
 
     def render(self, result: CrosswalkEntry) -> Response:
-        """Render a crosswalk entry in the shape of ``CrosswalkOut``."""
+        """Render a record's enterprise ID in the shape of ``CrosswalkOut``."""
         return json_response(result)
 
 

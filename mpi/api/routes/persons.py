@@ -22,10 +22,10 @@ router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 
 
 class _PersonRoute(LookUpRoute[PersonView]):
-    """Route of a person with a fast path by enterprise ID."""
+    """Route of a person, which can answer present-time requests without FastAPI."""
 
     def parse_query(self, request: Request, index: Index) -> LookUpQuery[PersonView] | None:
-        """Return the look-up of an enterprise ID as of now."""
+        """Return the look-up of a person by enterprise ID, as of now."""
         if request.scope["query_string"]:
             return None
         eid = request.path_params["eid"]

@@ -211,7 +211,7 @@ def post_refuse(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQuer
 
 
 def load_matcher_of_ref(index: Index, ref: str | None, *, keep: bool = False) -> Matcher:
-    """Load the matcher of a model given as name and version.
+    """Load the matcher of a matching model given as name and version.
 
     No other path of this machine can be named.
 

@@ -108,7 +108,7 @@ def post_bulk(
 
 
 def _make_bulk_action(index: Index, viewer: Viewer, body: BulkBody) -> Callable[[str], object]:
-    """Return the act on each question that the body asks for."""
+    """Return the function that applies a bulk request to each question."""
     match body.action:
         case "defer":
             until = require_member("until", body.until)

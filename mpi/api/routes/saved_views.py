@@ -79,7 +79,7 @@ def post_forget(
 
 
 def _build_filters(body: SaveViewBody) -> Filters:
-    """Build queue filters from the body's members."""
+    """Build review-queue filters from the members of a request body."""
     state = body.state or Filters().state
     return Filters(
         kind=body.kind,
@@ -92,7 +92,7 @@ def _build_filters(body: SaveViewBody) -> Filters:
 
 
 def _list_views(index: Index, viewer: Viewer) -> list[dict[str, object]]:
-    """Return the caller's saved filters as plain values."""
+    """Return the caller's saved review-queue filters as plain values."""
     filters_by_name: Mapping[str, Filters] = list_saved_views(index, viewer)
     return [
         {

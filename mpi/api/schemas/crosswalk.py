@@ -39,7 +39,10 @@ class AddressedOut(BaseModel):
 
 
 class EventOut(BaseModel):
-    """Move of one record between persons; null for no person."""
+    """Change of the person that one record belongs to.
+
+    A person is null where the record had none.
+    """
 
     commit: int = Field(description="Events of one commit happened together.", examples=[4711])
     seq: int = Field(description="Position among the events of the commit that you may see.", examples=[1])

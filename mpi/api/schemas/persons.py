@@ -13,7 +13,7 @@ _LABEL = {"source": "D01-SIS", "local_id": "12345"}
 
 
 def _example(**values: _Json) -> ConfigDict:
-    """Create a model configuration with an example."""
+    """Create a pydantic model configuration with an example for OpenAPI."""
     return ConfigDict(json_schema_extra={"example": values})
 
 

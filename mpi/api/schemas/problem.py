@@ -97,7 +97,7 @@ def describe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _response(example: dict[str, Any], description: str) -> dict[str, Any]:
-    """Describe one error response with an example."""
+    """Describe one error response for OpenAPI, with an example."""
     content = {
         "schema": build_schema_ref(ProblemOut.__name__),
         "example": {**example, "instance": _INSTANCE},

@@ -41,7 +41,7 @@ class ApplyBody(JsonBody, json_schema_extra={"example": {"items": [1, 3]}}):
     @model_validator(mode="before")
     @classmethod
     def drop_null_members(cls, members: object) -> object:
-        """Return a body whose list that is null is empty."""
+        """Replace a null list of approved items by an empty one."""
         if isinstance(members, dict) and members.get("items", ()) is None:
             return {**members, "items": []}
         return members

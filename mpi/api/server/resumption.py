@@ -24,7 +24,7 @@ _log = logging.getLogger("mpi.api")
 
 
 def start_resumption(app: FastAPI) -> None:
-    """Start the threads that check for interrupted re-clusters and unmerged key segments."""
+    """Start threads that resume interrupted re-clusters and compact key-index segments."""
     tuning = app.state.index.tuning.request
     for check, name in ((_resume_runs, "resume runs"), (compact_segments, "compact key segments")):
         thread = threading.Thread(target=check, args=(app, wait_for_checks(tuning)), name=name, daemon=True)
@@ -41,7 +41,7 @@ def _resume_runs(app: FastAPI, checks: Iterator[None]) -> None:
 
 
 def compact_segments(app: FastAPI, checks: Iterator[None]) -> None:
-    """Compact leftover key segments at each check.
+    """Compact leftover key-index segments whenever a check is due.
 
     Args:
         app: the application, which has the open index.
@@ -58,7 +58,7 @@ def compact_segments(app: FastAPI, checks: Iterator[None]) -> None:
 
 
 def wait_for_checks(tuning: RequestTuning) -> Iterator[None]:
-    """Yield when a check is due: at once, soon after, then regularly.
+    """Yield when a background check is due: at once, soon, then regularly.
 
     Args:
         tuning: the interval of checks, and the longest wait for the second.

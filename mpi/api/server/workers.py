@@ -50,9 +50,10 @@ def serve_with(host: str, port: int, workers: int) -> None:
 
 @contextmanager
 def _share_metrics() -> Iterator[None]:
-    """Let the workers that start meanwhile keep their metrics in a private temporary folder.
+    """Let server processes that start meanwhile share a metrics folder.
 
-    The counts of a worker that died stay, since a counter never falls. The folder goes when the server ends.
+    It is private and temporary. The counts of a process that died stay, since a counter never falls. The
+    folder goes when the server ends.
     """
     with TemporaryDirectory(prefix="mpi-metrics-") as folder:
         os.environ[SHARED_FOLDER_VARIABLE] = folder

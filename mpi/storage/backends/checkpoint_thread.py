@@ -33,7 +33,7 @@ It runs within a commit, and only if the thread cannot keep up.
 
 
 class Checkpointer:
-    """Starts a checkpoint after every few commits, in a background thread.
+    """Background thread that checkpoints an SQLite database after every few commits.
 
     Args:
         path: path of the database file.
@@ -50,7 +50,7 @@ class Checkpointer:
         self._thread: threading.Thread | None = None
 
     def count_commit(self) -> None:
-        """Count a commit and start a checkpoint when one is due.
+        """Count a commit and start an SQLite checkpoint when one is due.
 
         Called by one writer at a time.
         """
@@ -66,7 +66,7 @@ class Checkpointer:
             self._wake.set()
 
     def truncate_log(self) -> None:
-        """Copy and empty the log, unless somebody still reads from it.
+        """Checkpoint and empty SQLite's write-ahead log, unless somebody reads it.
 
         A long job that writes without a pause calls this between two of its snapshots. The log restarts only
         when all of it is copied and nobody reads from it, which may otherwise never happen.
@@ -77,7 +77,10 @@ class Checkpointer:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def stop(self) -> None:
-        """Stop the thread; whoever opens the file next reads the remaining log."""
+        """Stop the checkpoint thread.
+
+        Whoever opens the database file next reads the remaining log.
+        """
         if self._thread is not None:
             self._is_stopping = True
             self._wake.set()

@@ -33,12 +33,12 @@ _FOREIGN_ROWS = (
 
 
 def ledger_path_of(database: Path) -> Path:
-    """Return the ledger file of a database: ``mpi-ledger.db`` for ``mpi.db``."""
+    """Return a database's disclosure-ledger file: ``mpi-ledger.db`` for ``mpi.db``."""
     return database.with_name(f"{database.stem}-ledger{database.suffix}")
 
 
 def attach_ledger(driver: sqlite3.Connection, ledger: Path) -> None:
-    """Attach the ledger file to a connection, read-only.
+    """Attach the disclosure-ledger file to an SQLite connection, read-only.
 
     A writable attachment would make each writer lock both files.
     """
@@ -48,13 +48,13 @@ def attach_ledger(driver: sqlite3.Connection, ledger: Path) -> None:
 
 
 def create_tables(ledger: Engine) -> None:
-    """Create the ledger tables that do not exist."""
+    """Create the disclosure-ledger tables that do not exist."""
     with ledger.begin() as connection:
         SQLModel.metadata.create_all(connection, [*LEDGER_TABLES, _counter])
 
 
 def require_empty(ledger: Engine, path: Path) -> None:
-    """Refuse a ledger file that already has lines.
+    """Refuse a disclosure-ledger file that already has lines.
 
     Raises:
         StoreError: the file has a line, although its database is not created yet.
@@ -65,7 +65,7 @@ def require_empty(ledger: Engine, path: Path) -> None:
 
 
 def copy_ledger(database: Connection, ledger: Engine) -> None:
-    """Copy the ledger lines of the main database to the ledger file.
+    """Copy disclosure-ledger lines of the main database to the ledger file.
 
     The lines are durable on return. Repeating it after a crash changes nothing, since a line keeps its
     number.
@@ -89,7 +89,7 @@ def copy_ledger(database: Connection, ledger: Engine) -> None:
 
 
 def _copy_table(database: Connection, ledger: Connection, table: Table) -> None:
-    """Copy the missing rows of one table, page by page."""
+    """Copy the missing rows of one disclosure-ledger table, page by page."""
     key = list(table.primary_key)
     names = [column.name for column in table.c]
     last_key: tuple[Any, ...] = (-1,) * len(key)

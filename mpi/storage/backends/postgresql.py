@@ -101,7 +101,7 @@ _CONNECT_ERRORS = (
 
 @contextmanager
 def transaction(pipeline: Pipeline, *, writing: bool) -> Iterator[None]:
-    """Run a transaction that the first statement begins.
+    """Run a PostgreSQL transaction that the first statement begins.
 
     It is rolled back unless it was committed inside. This saves the round trips of statements without
     results, nearly half of those of a resolve. An error of such a statement is raised at the next result,
@@ -128,7 +128,7 @@ def autocommit(pipeline: Pipeline) -> Iterator[None]:
 
 
 def open_engine(url: URL, tuning: StorageTuning) -> Engine:
-    """Create an engine with durable commits and bounded waits for locks.
+    """Create a PostgreSQL engine with durable commits and bounded lock waits.
 
     Args:
         url: URL of the database.
@@ -176,7 +176,7 @@ def is_reusable(session: Any) -> bool:  # noqa: ANN401 - a session
 
 
 def _configure_connection(connection: psycopg.Connection[Any], busy_timeout_ms: int) -> None:
-    """Check and set what durability and isolation depend on."""
+    """Check and set what durability and isolation of a connection depend on."""
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise StoreError(f"the database is encoded in {encoding}: create one WITH ENCODING 'UTF8'")
@@ -196,7 +196,9 @@ def _configure_connection(connection: psycopg.Connection[Any], busy_timeout_ms: 
 
 
 def lock_index(connection: Connection, *, is_small: bool = False, sync_after: bool = False) -> None:
-    """Wait for the index lock and hold it until the transaction ends.
+    """Take the lock that one writer of the index holds at a time.
+
+    It is held until the transaction ends.
 
     Args:
         connection: connection with an open transaction.
@@ -264,7 +266,7 @@ def use_byte_collation(connection: Connection) -> None:
 
 
 def explain_error(error: BaseException, *, lost: bool) -> str:
-    """Return a one-line message for people, without personal values.
+    """Describe a database error in one line, without personal values.
 
     The statement and its parameters are left out.
 

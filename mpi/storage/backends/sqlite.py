@@ -46,7 +46,7 @@ class _Compiler(SQLiteCompiler):
 
 
 def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
-    """Create an engine with durable commits and enforced foreign keys.
+    """Create an SQLite engine with durable commits and enforced foreign keys.
 
     Args:
         url: URL of the database.
@@ -80,7 +80,7 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
 
 
 def _begin_immediate(connection: Any, patience_ms: int) -> None:  # noqa: ANN401 - what SQLAlchemy calls it
-    """Take the writer lock and begin a transaction.
+    """Take SQLite's writer lock and begin a transaction.
 
     SQLite's own wait retries after 1, 2, 5, 10, 15, 20, 25 and then up to 100 ms. It misses the gaps that
     another process leaves between many short transactions.
@@ -107,7 +107,7 @@ def _try_begin_immediate(connection: sqlite3.Connection, *, is_last_attempt: boo
 
 
 def _configure_connection(connection: sqlite3.Connection) -> None:
-    """Set and verify what durability and integrity depend on."""
+    """Set and verify what an SQLite connection's durability and integrity need."""
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma, value, expected in (
@@ -131,7 +131,7 @@ def _configure_connection(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def transaction(driver: sqlite3.Connection, patience_ms: int, *, writing: bool) -> Iterator[None]:
-    """Run a write or read transaction; roll back unless committed inside."""
+    """Run an SQLite write or read transaction; roll back unless committed inside."""
     if writing:
         _begin_immediate(driver, patience_ms)
     else:
@@ -143,17 +143,17 @@ def transaction(driver: sqlite3.Connection, patience_ms: int, *, writing: bool) 
 
 
 def is_alive(_session: object) -> bool:
-    """Return True: a connection to a file is never lost."""
+    """Return True: a connection to a database file is never lost."""
     return True
 
 
 def is_reusable(_session: object) -> bool:
-    """Return True: no transaction is left open."""
+    """Return True: an SQLite session is returned with no transaction open."""
     return True
 
 
 def explain_error(error: sqlite3.Error) -> str:
-    """Return a one-line message for people, without personal values.
+    """Describe a database error in one line, without personal values.
 
     The statement and its parameters are left out.
     """

@@ -36,7 +36,7 @@ _Text = tuple[str, list[_Value], list[str] | None]
 
 
 class Rows:
-    """The result of a statement: the part of SQLAlchemy's result in use."""
+    """Result rows of an SQL statement, with methods like SQLAlchemy's result."""
 
     __slots__ = ("_cursor", "_make")
 
@@ -46,7 +46,7 @@ class Rows:
 
     @property
     def rowcount(self) -> int:
-        """Number of changed rows."""
+        """Number of rows that the SQL statement changed."""
         return int(self._cursor.rowcount)
 
     def __iter__(self) -> Iterator[Any]:
@@ -55,7 +55,7 @@ class Rows:
             yield from map(self._make, rows)
 
     def all(self) -> list[Any]:
-        """Return every row."""
+        """Return every row of the statement's result."""
         return list(map(self._make, self._cursor.fetchall()))
 
     def scalars(self) -> Iterator[Any]:
@@ -90,7 +90,7 @@ class Rows:
 
 
 class Prepared:
-    """A statement compiled for one database dialect.
+    """An SQL statement compiled for one database dialect.
 
     Args:
         statement: SQLAlchemy statement.
@@ -118,14 +118,15 @@ class Prepared:
         return bind.key, fixed, kind.bind_processor(self._dialect), bind in self._compiled.post_compile_params
 
     def run(self, driver: Any, parameters: Parameters) -> Rows | None:  # noqa: ANN401
-        """Run the statement; return None for empty or very long lists.
-
-        SQLAlchemy runs those itself.
+        """Run the compiled SQL statement, unless a list is empty or very long.
 
         Args:
             driver: connection of the driver, or PostgreSQL's pipeline, which waits for a result when it is
                 read.
             parameters: values by name; a list of these for many rows.
+
+        Returns:
+            The result; None if SQLAlchemy must run the statement.
         """
         if isinstance(parameters, Sequence):
             if len(parameters) > 1:
@@ -149,7 +150,7 @@ class Prepared:
         return Rows(cursor, tuple)
 
     def _text(self, lists: tuple[int, ...]) -> _Text:
-        """Compile the statement for list parameters of given lengths."""
+        """Compile the SQL statement for list parameters of given lengths."""
         compiled_text = self._texts[lists] = self._spread_out(lists) or self._expanded(lists)
         return compiled_text
 
@@ -171,7 +172,7 @@ class Prepared:
         return pieces[0] + "".join(map("".join, zip(placeholders, pieces[1:], strict=True))), values, None
 
     def _expanded(self, lists: tuple[int, ...]) -> _Text:
-        """Compile the statement for given list lengths by SQLAlchemy."""
+        """Let SQLAlchemy compile the SQL statement for given list lengths."""
         compiled = self._compiled
         text, order = str(compiled), list(compiled.positiontup or self._values)
         expanded: Mapping[str, list[str]] = {}
@@ -202,20 +203,23 @@ class Prepared:
 
 
 class Statements:
-    """Cache of compiled statements of one database dialect."""
+    """Cache of compiled SQL statements of one database dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._known: WeakKeyDictionary[Any, dict[tuple[Any, ...], Prepared]] = WeakKeyDictionary()
 
     def expect(self, statement: Any) -> None:  # noqa: ANN401
-        """Treat a statement as reusable before its first execution."""
+        """Treat an SQL statement as reusable before its first execution."""
         self._known.setdefault(statement, {})
 
     def prepared(self, statement: Any, parameters: Parameters) -> Prepared | None:  # noqa: ANN401
-        """Return the compiled statement if reusable or with a long list.
+        """Return the compiled form of an SQL statement that is worth compiling.
 
-        None if SQLAlchemy has to run it.
+        It is if the statement was executed before or has a long list.
+
+        Returns:
+            None if SQLAlchemy has to run the statement.
         """
         many = isinstance(parameters, Sequence) and len(parameters) > 1
         rows = parameters if isinstance(parameters, Sequence) else [parameters or {}]
@@ -246,7 +250,7 @@ def _raw(value: _Value, values: Mapping[str, Any]) -> Any:  # noqa: ANN401
 def _bound(
     places: Sequence[_Value], names: Sequence[str] | None, values_by_name: Mapping[str, Any]
 ) -> list[Any] | dict[str, Any]:
-    """Return parameters as the driver takes them: in order, or by name."""
+    """Return SQL parameters as the driver takes them: in order, or by name."""
     values: list[Any] = []
     for name, default, processor, is_list in places:
         raw = values_by_name.get(name, default)

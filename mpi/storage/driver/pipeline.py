@@ -45,14 +45,17 @@ class NotDurableError(psycopg.Error):
 
 
 class _Prepared(NamedTuple):
-    """A statement prepared on the server, with its parameter names in order."""
+    """An SQL statement prepared on the server, with its parameter order."""
 
     name: bytes
     order: tuple[str, ...]
 
 
 class Answer:
-    """A statement's result, awaited when it is read, with a cursor's interface."""
+    """A pipelined SQL statement's result, awaited when it is read.
+
+    It has the interface of a database cursor.
+    """
 
     __slots__ = ("_at", "_changed", "_pipeline", "_result", "_waiting")
 
@@ -64,12 +67,12 @@ class Answer:
         self._at = 0
 
     def execute(self, text: str, values: Parameters) -> None:
-        """Send a statement."""
+        """Send an SQL statement through the pipeline."""
         self._waiting += 1
         self._pipeline.send(text, values, self._take)
 
     def executemany(self, text: str, rows: Sequence[Parameters]) -> None:
-        """Send a statement for each row of parameters."""
+        """Send an SQL statement for each row of parameters."""
         for values in rows:
             self.execute(text, values)
 
@@ -119,9 +122,9 @@ class Answer:
 
 
 class Pipeline:
-    """The libpq pipeline of one connection, used by one unit of work.
+    """The libpq pipeline of one PostgreSQL connection.
 
-    Call ``leave`` before psycopg itself uses the connection.
+    One unit of work uses it at a time. Call ``leave`` before psycopg itself uses the connection.
 
     Args:
         driver: psycopg's connection.
@@ -140,7 +143,7 @@ class Pipeline:
         self._is_synced = True
 
     def begin(self, beginning: bytes | None) -> None:
-        """Set the statement that begins the unit's transaction.
+        """Set the SQL statement that begins the unit of work's transaction.
 
         Args:
             beginning: the statement, sent before the unit's first one; None to commit each statement by
@@ -149,11 +152,11 @@ class Pipeline:
         self._to_begin, self._each_alone = beginning, beginning is None
 
     def cursor(self) -> Answer:
-        """Return a result object for one statement."""
+        """Return a new object that sends one SQL statement and reads its result."""
         return Answer(self)
 
     def send(self, text: str, values_by_name: Parameters, take: _Take) -> None:
-        """Send a statement without waiting for its result.
+        """Send an SQL statement without waiting for its result.
 
         Args:
             text: SQL with parameters as ``%(name)s``; the same object each time.
@@ -192,7 +195,7 @@ class Pipeline:
             del self._known[text]
 
     def _adapted(self, value: Any) -> tuple[Any, int]:  # noqa: ANN401
-        """Return a value as the server takes it, and its format."""
+        """Return an SQL parameter's value as PostgreSQL takes it, and its format."""
         value_type = type(value)
         if value_type is bytes:
             return value, _BINARY
@@ -207,18 +210,18 @@ class Pipeline:
         return dumped, (self._adapting.formats or [_TEXT])[0]
 
     def load(self, result: PGresult, first: int, end: int) -> list[tuple[Any, ...]]:
-        """Return the rows of a result from ``first`` to before ``end``."""
+        """Return the rows of a result numbered from ``first`` to before ``end``."""
         self._adapting.set_pgresult(result)
         return self._adapting.load_rows(first, end, tuple)
 
     def set_off(self) -> None:
-        """Send buffered statements without waiting for a result."""
+        """Send buffered SQL statements without waiting for their results."""
         if self._unsent:
             self._driver.wait(generators.send(self._libpq))
             self._unsent = 0
 
     def collect(self) -> None:
-        """Wait for the results of all statements sent, in one round trip.
+        """Wait for the results of all SQL statements sent, in one round trip.
 
         Raises:
             psycopg.Error: a statement was refused, or the connection is lost.
@@ -275,7 +278,7 @@ class Pipeline:
             self._is_on = False
 
     def end(self) -> None:
-        """Wait for all statements in autocommit mode."""
+        """Wait for all SQL statements sent, and end autocommit mode."""
         self._exit()
         self._plain()
 
@@ -312,7 +315,7 @@ class Pipeline:
             raise
 
     def take_back(self) -> None:
-        """Roll back, ignoring errors of statements sent before."""
+        """Roll back the transaction, ignoring errors of statements sent before."""
         self._to_begin = None
         for _ in range(2):
             if self._driver.closed:
@@ -328,7 +331,7 @@ class Pipeline:
 
 
 def _pass(_results: list[PGresult]) -> None:
-    """Ignore a result."""
+    """Ignore the result of a pipelined statement."""
 
 
 def _none(_value: None) -> None:

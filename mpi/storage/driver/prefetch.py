@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Executable
 def prefetch(
     connection: Connection, statement: Executable, parameters: Mapping[str, Any] | None = None
 ) -> None:
-    """Send a query that the same unit executes before its next write.
+    """Send a query ahead; the same unit of work executes it later.
 
-    See ``DatabaseSession.prefetch``.
+    It must do so before its next write. See ``DatabaseSession.prefetch``.
 
     Args:
         connection: connection of a unit; any other ignores the call.

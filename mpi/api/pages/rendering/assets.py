@@ -14,24 +14,27 @@ _CACHE_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 @router.get("/style.css")
 def get_style_sheet(v: str = "") -> Response:
-    """Return the style sheet."""
+    """Serve the style sheet of the pages."""
     return _serve_asset("style.css", "text/css", v)
 
 
 @router.get("/desk.js")
 def get_script(v: str = "") -> Response:
-    """Return the script with keyboard shortcuts; the pages work without it."""
+    """Serve the pages' script of keyboard shortcuts.
+
+    The pages work without it.
+    """
     return _serve_asset("desk.js", "text/javascript", v)
 
 
 @router.get("/icon.svg")
 def get_icon(v: str = "") -> Response:
-    """Return the icon."""
+    """Serve the icon of the pages."""
     return _serve_asset("icon.svg", "image/svg+xml", v)
 
 
 def _serve_asset(name: str, media_type: str, version: str) -> Response:
-    """Return an asset, cacheable only under its own content hash.
+    """Serve a style sheet, script or icon, cacheable under its content hash.
 
     The page of an earlier program version names another hash.
     """

@@ -19,7 +19,10 @@ Scale = Callable[[float], float]
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Bar of one comparison's bits; ``sense`` is for, against or nothing."""
+    """Bar of a chart: one comparison's contribution to the match weight.
+
+    ``sense`` tells whether its bits speak for a link, against one, or for nothing.
+    """
 
     name: str
     level: str
@@ -31,7 +34,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """Bar chart of a match weight; ``zero`` is the zero line's position."""
+    """Bar chart of a match weight's parts; ``zero`` is the zero line's position."""
 
     bars: tuple[Bar, ...]
     zero: float
@@ -41,7 +44,7 @@ class Waterfall:
 
 
 def draw_waterfall(parts: Sequence[tuple[str, str, float]]) -> Waterfall:
-    """Compute the bar chart of a match weight.
+    """Compute a bar chart of the comparisons that make a match weight.
 
     Args:
         parts: comparison, level and bits, in order.
@@ -63,7 +66,7 @@ def draw_waterfall(parts: Sequence[tuple[str, str, float]]) -> Waterfall:
 
 
 def _classify_bits(bits: float) -> str:
-    """Return whether bits speak for, against or nothing."""
+    """Return whether match-weight bits speak for a link, against or neither."""
     if round(bits, 1) == 0:
         return "nothing"
     return "for" if bits > 0 else "against"
@@ -71,7 +74,7 @@ def _classify_bits(bits: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Position of a record; records of one source share a tone."""
+    """Position of a record in a chart; one source's records share a tone."""
 
     source: str
     local_id: str
@@ -81,7 +84,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Arc:
-    """Arc between two records, thicker for a higher match weight."""
+    """Drawn arc between two records, thicker for a higher match weight."""
 
     y1: float
     y2: float
@@ -91,7 +94,7 @@ class Arc:
 
 @dataclass(frozen=True, slots=True)
 class ArcDiagram:
-    """Diagram of records on an axis, with an arc for each pair."""
+    """Chart of records along an axis, with an arc for each compared pair."""
 
     nodes: tuple[Node, ...]
     arcs: tuple[Arc, ...]
@@ -103,7 +106,7 @@ class ArcDiagram:
 def draw_arcs(
     records: Sequence[RecordRef], pairs: Sequence[tuple[RecordRef, RecordRef, float]]
 ) -> ArcDiagram | None:
-    """Compute the arc diagram of a cluster, None if too large."""
+    """Compute the arc chart of linked records, None for too many records."""
     ordered = sorted(records, key=lambda label: (label.source, label.local_id))
     if len(ordered) > _MAX_NODES:
         return None
@@ -137,7 +140,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Whisker:
-    """Interval of one point, from top to bottom."""
+    """Vertical interval of one point in a line chart, from top to bottom."""
 
     x: float
     y: float
@@ -146,7 +149,7 @@ class Whisker:
 
 @dataclass(frozen=True, slots=True)
 class SeriesLine:
-    """Drawn series: line, points, and intervals as a band or whiskers."""
+    """Drawn series of a line chart: line, points and intervals."""
 
     name: str
     path: str
@@ -171,7 +174,7 @@ class LineChart:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Value of one month, with its interval if there is one."""
+    """One month's value in a line chart, with its interval if any."""
 
     month: str
     value: float
@@ -180,7 +183,7 @@ class Point:
 
 
 def draw_lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> LineChart | None:
-    """Compute the line chart of series, None without data.
+    """Compute a line chart of monthly series, None without data.
 
     Args:
         series: name and points of each series, by month ascending.
@@ -222,7 +225,7 @@ def draw_lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) 
 
 
 def _find_value_range(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> tuple[float, float]:
-    """Return the lowest and highest value of the chart's axis."""
+    """Return the lowest and highest value of a line chart's axis."""
     values = [
         value
         for _, points in series
@@ -243,7 +246,7 @@ def _find_value_range(series: Sequence[tuple[str, Sequence[Point]]], *, percent:
 def _draw_series(
     name: str, points: Sequence[Point], tone: int, positions: Sequence[tuple[float, float]], y: Scale
 ) -> SeriesLine:
-    """Compute line, points and interval of one series."""
+    """Compute line, points and intervals of one series in a line chart."""
     path = "M " + " L ".join(f"{px} {py}" for px, py in positions)
     spread = [(px, point.low, point.high) for (px, _), point in zip(positions, points, strict=True)]
     above = [f"{px} {y(high)}" for px, _, high in spread if high is not None]
@@ -260,7 +263,7 @@ def _draw_series(
 
 
 def _format_tick(value: float, *, percent: bool) -> str:
-    """Format a value of the axis."""
+    """Format a value for a line chart's axis."""
     return f"{value * 100:.0f} %" if percent else f"{value:,.0f}"
 
 

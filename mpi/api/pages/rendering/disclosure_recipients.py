@@ -9,7 +9,10 @@ from mpi.service.persons.step_effects import PastDisclosure
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Disclosures to one client for one purpose; ``latest`` is the last."""
+    """Disclosures of records to one client for one purpose.
+
+    ``latest`` is the last of them.
+    """
 
     client: str
     purpose: str | None
@@ -20,7 +23,7 @@ class Recipient:
 
 
 def group_by_client(received: Sequence[PastDisclosure]) -> list[Recipient]:
-    """Group disclosures by client and purpose, latest first."""
+    """Group disclosures of records by client and purpose, latest first."""
     groups: dict[tuple[str, str | None], list[PastDisclosure]] = {}
     for disclosure in received:
         groups.setdefault((disclosure.client, disclosure.purpose), []).append(disclosure)
@@ -41,5 +44,5 @@ def group_by_client(received: Sequence[PastDisclosure]) -> list[Recipient]:
 
 
 def _sort_key(label: RecordRef) -> tuple[str, str]:
-    """Return the sort key of a record reference."""
+    """Return the key by which record references are sorted."""
     return label.source, label.local_id

@@ -29,23 +29,28 @@ class Words:
         return Words(f"{self._place}.{name}", entry) if isinstance(entry, Mapping) else entry
 
     def maybe(self, name: str) -> str | None:
-        """Return the text of a name, None if missing."""
+        """Return the page text of a name, None if missing."""
         entry = self._held.get(name)
         return entry if isinstance(entry, str) else None
 
     def of(self, code: object) -> str:
-        """Return the text of a code, or the code in plain letters."""
+        """Return the page text for a code, or the code without punctuation."""
         entry = self._held.get(str(code))
         return entry if isinstance(entry, str) else str(code).replace("_", " ").replace("-", " ")
 
 
 def format_text(text: str, **values: object) -> Markup:
-    """Insert values into a text; each is escaped unless it is markup."""
+    """Insert values into a page text; each is escaped unless it is markup."""
     return Markup(text).format(**values)  # noqa: S704 - the text comes from words.toml
 
 
 def format_count(forms: Words, number: int) -> Markup:
-    """Return the text form, ``one`` or ``many``, for a number ``{n}``."""
+    """Return a page text with a number, in singular or plural form.
+
+    Args:
+        forms: the texts ``one`` and ``many``, in which ``{n}`` stands for the number.
+        number: the number.
+    """
     return format_text(forms["one" if number == 1 else "many"], n=f"{number:,}")
 
 

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 
 def question_path(key: str) -> str:
-    """Return the URL path of a question's page.
+    """Return the URL path of a review question's page.
 
     The key holds keyed hashes and numbers, and nothing of a child.
     """

@@ -27,7 +27,7 @@ _NOISE = re.compile(r"[\s.,'’\-/()]+")
 
 
 class ComparisonStatus(StrEnum):
-    """How a value compares with the reference value."""
+    """How a record's value compares with the reference value, for display."""
 
     SUBJECT = "subject"
     EQUAL = "equal"
@@ -40,7 +40,7 @@ class ComparisonStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComparisonCell:
-    """Value with its comparison status and marked letters."""
+    """A record's value with its comparison status and differing letters marked."""
 
     standing: ComparisonStatus
     shown: Markup
@@ -48,14 +48,14 @@ class ComparisonCell:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRow:
-    """Values of one field in all compared records."""
+    """Values of one field in all records compared on a page."""
 
     field: str
     cells: tuple[ComparisonCell, ...]
 
 
 def compare_records(records: Sequence[Mapping[str, str]], *, star: bool) -> tuple[ComparisonRow, ...]:
-    """Compare records field by field, leaving out empty fields.
+    """Compare records field by field for display, leaving out empty fields.
 
     Args:
         records: formatted values by field code; the subject of a star comes first.
@@ -89,7 +89,7 @@ def _find_commonest(normalized: Sequence[str]) -> int:
 
 
 def _compare_cell(field: str, reference: str, value: str) -> ComparisonCell:
-    """Compare one value with the reference and mark its letters."""
+    """Compare one displayed value with the reference and mark its letters."""
     standing = compare_values(reference, value, field)
     if field in _NEUTRAL_FIELDS and standing in (ComparisonStatus.CLOSE, ComparisonStatus.DIFFERS):
         standing = ComparisonStatus.ALONE
@@ -100,7 +100,7 @@ def _compare_cell(field: str, reference: str, value: str) -> ComparisonCell:
 
 
 def compare_values(reference: str, value: str, field: str = "") -> ComparisonStatus:
-    """Compare two values, ignoring case, spaces and punctuation.
+    """Compare two displayed values, ignoring case, spaces and punctuation.
 
     Args:
         reference: value to compare with.
@@ -129,7 +129,7 @@ def compare_values(reference: str, value: str, field: str = "") -> ComparisonSta
 
 
 def _mark_differences(reference: str, value: str) -> Markup:
-    """Mark the letters of a value that the reference lacks."""
+    """Mark the letters of a value that the reference value lacks."""
     if len(value) > _MAX_MARKED_LENGTH:
         return escape(value)
     matcher = SequenceMatcher(None, reference.casefold(), value.casefold(), autojunk=False)

@@ -22,7 +22,7 @@ _PLACEHOLDER = "{local_id}"
 
 
 def build_record_link(index: Index, label: RecordRef) -> str | None:
-    """Return the URL of a record in its source system, if configured.
+    """Return the URL of a record's page in its source system, if configured.
 
     Raises:
         InputError: the configuration file is invalid.
@@ -52,5 +52,5 @@ def _read_patterns(path: Path, _changed: int) -> Mapping[str, str]:
 
 
 def _is_address(pattern: object) -> bool:
-    """Check whether a pattern is an https URL with one placeholder."""
+    """Check whether a link pattern is an https URL with one placeholder."""
     return isinstance(pattern, str) and pattern.startswith("https://") and pattern.count(_PLACEHOLDER) == 1

@@ -23,7 +23,7 @@ _BIRTH_PLACE = ("birth_city", "birth_state", "birth_country")
 
 
 def format_record(record: Record, *, confidential: bool, withheld: Collection[str] = ()) -> dict[str, str]:
-    """Format a record's nonempty fields, by field code.
+    """Format a record's nonempty fields for a page, by field code.
 
     Args:
         record: values by canonical field name.
@@ -66,12 +66,12 @@ def is_confidential(records: Sequence[Record]) -> bool:
 
 
 def format_day(moment: str) -> str:
-    """Return the date of a time."""
+    """Return the date part of an ISO time."""
     return moment[:10]
 
 
 def format_minute(moment: str) -> str:
-    """Return a time to the minute."""
+    """Format an ISO time to the minute, for a page."""
     return moment[:16].replace("T", " ")
 
 
@@ -147,7 +147,10 @@ def _read_list(record: Record, name: str) -> list[Any]:
 
 
 def _read_dated_list(record: Record, name: str) -> list[Record]:
-    """Return a dated list of a record, or its flat columns."""
+    """Return a record's list of dated entries, such as addresses.
+
+    A record that has flat columns instead counts as the only entry.
+    """
     return [entry for entry in _read_list(record, name) if isinstance(entry, Mapping)] or (
         [record] if any(record.get(field) for field in _FLAT_FIELDS[name]) else []
     )
@@ -162,12 +165,12 @@ _FLAT_FIELDS = {
 
 
 def _split_words(code: object) -> str:
-    """Split a code of several words, such as FosterParent."""
+    """Split a code such as FosterParent into words."""
     return _WORD_ENDS.sub(" ", str(code))
 
 
 def _join_values(values: Record, *names: str) -> str:
-    """Join the nonempty values of fields with spaces."""
+    """Join the nonempty values of named fields with spaces."""
     return " ".join(str(values[name]) for name in names if values.get(name))
 
 
@@ -185,7 +188,7 @@ def _format_guardian(guardian: Record) -> str:
 
 
 def _format_identifier(identifier: Record) -> str:
-    """Format an identifying number with its system."""
+    """Format an identifying number with the system that issued it."""
     return f"{str(identifier['system']).replace('_', ' ')} {identifier['value']}"
 
 
@@ -215,7 +218,7 @@ def _format_placement(texts: Words, placement: Record) -> str:
 
 
 def _format_labeled(values: Record, **forms: str) -> str:
-    """Join the nonempty values, each in its text pattern."""
+    """Join a record's nonempty values, each inserted in its text pattern."""
     return ", ".join(
         form.format(str(values[name]).replace("_", " ") if name == "type" else values[name])
         for name, form in forms.items()

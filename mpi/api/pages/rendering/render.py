@@ -15,23 +15,23 @@ _HASH_DIGITS = 16
 
 
 def render_page(template: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> HTMLResponse:
-    """Render a template of ``mpi/api/templates`` as a response."""
+    """Render an HTML template of ``mpi/api/templates`` as a response."""
     return HTMLResponse(_create_environment().get_template(template).render(context), status)
 
 
 def read_asset(name: str) -> str:
-    """Return the style sheet, the script or the icon."""
+    """Return the content of the pages' style sheet, script or icon."""
     return _create_environment().get_template(name).render()
 
 
 @cache
 def hash_asset(name: str) -> str:
-    """Return the content hash that names an asset in its URL."""
+    """Return the content hash that names a style sheet, script or icon."""
     return hashlib.sha256(read_asset(name).encode()).hexdigest()[:_HASH_DIGITS]
 
 
 def _asset_url(name: str) -> str:
-    """Return the URL of an asset."""
+    """Return the URL of a style sheet, script or icon."""
     return f"/{name}?v={hash_asset(name)}"
 
 

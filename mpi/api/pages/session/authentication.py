@@ -28,7 +28,7 @@ _READ_METHODS = ("GET", "HEAD")
 
 
 class ForeignFormError(InputError):
-    """Form from another site, or from a page before signing in again."""
+    """Error of a form from another site, or from before signing in."""
 
     code = "foreign-form"
 
@@ -46,7 +46,7 @@ class PageRedirect(Exception):  # noqa: N818 - a redirect is no error
 
 
 def require_signed_in(request: Request, index: IndexDep) -> SignedInAccount:
-    """Return the signed-in person, or the demo user.
+    """Return the person signed in to the pages, or the demo user.
 
     Raises:
         PageRedirect: nobody is signed in, or the person must set a password first.
@@ -96,7 +96,7 @@ def check_form(request: Request, form: Form, csrf: str) -> None:
 
 
 def to_local_path(target: str | None) -> str:
-    """Return a path of this site, ``/`` if the text is another.
+    """Return a redirect target within this site, ``/`` if it is none.
 
     A redirect to another site would abuse the trust in this site's name.
     """
@@ -111,7 +111,7 @@ def to_local_path(target: str | None) -> str:
 
 
 def install(app: FastAPI, *, open_pages: bool) -> None:
-    """Install the redirects of ``PageRedirect`` in the application."""
+    """Make the application answer ``PageRedirect`` errors with redirects."""
     app.state.open_pages = open_pages
 
     @app.exception_handler(PageRedirect)
@@ -143,7 +143,7 @@ def _build_sign_in_url(request: Request, *, was_signed_in: bool) -> str:
 
 
 def _requested_path(request: Request) -> str:
-    """Return path and query as sent, without decoding.
+    """Return the requested path and query as sent, without decoding.
 
     A decoded slash inside a key would split the path.
     """
@@ -152,7 +152,7 @@ def _requested_path(request: Request) -> str:
 
 
 def _find_form_page(request: Request) -> str:
-    """Return the path of the page that contained a form.
+    """Return the path of the page that contained a submitted form.
 
     The page is the nearest one at or above the path that the form was sent to.
     """
@@ -163,12 +163,12 @@ def _find_form_page(request: Request) -> str:
 
 
 def _is_page(request: Request, path: str) -> bool:
-    """Check whether a path is the path of a page."""
+    """Check whether a path is the path of an HTML page."""
     scope = {**request.scope, "method": "GET", "path": unquote(path)}
     return any(route.matches(dict(scope))[0] is Match.FULL for route in request.app.router.routes)
 
 
 def _raw_path(request: Request) -> str:
-    """Return the path as sent, without decoding."""
+    """Return the requested path as sent, without decoding."""
     raw: bytes = request.scope["raw_path"]
     return raw.decode("latin-1")

@@ -14,9 +14,10 @@ _HOST_PREFIX = "__Host-"
 
 
 def read_visit_token(request: Request) -> str | None:
-    """Return the browser's token from before sign-in, None if missing.
+    """Return the cookie token that ties a sign-in form to its browser.
 
-    The token ties the sign-in form to the browser.
+    Returns:
+        None if the browser sent no valid token.
     """
     token = request.cookies.get(_cookie_name(request, _VISIT_COOKIE), "")
     return token if _VISIT_PATTERN.fullmatch(token) else None
@@ -32,7 +33,7 @@ def set_visit_token(request: Request, answer: Response, token: str) -> None:
 
 
 def read_sign_in_token(request: Request) -> str | None:
-    """Return the sign-in token, valid or not."""
+    """Return the token of the browser's sign-in cookie, valid or not."""
     return request.cookies.get(_cookie_name(request, _SIGN_IN_COOKIE))
 
 
@@ -53,12 +54,12 @@ def delete_sign_in_token(request: Request, answer: Response) -> None:
 
 
 def read_demo_role(request: Request) -> str | None:
-    """Return the role chosen in a demonstration."""
+    """Return the role that a demonstration's user chose, from its cookie."""
     return request.cookies.get(_cookie_name(request, _DEMO_ROLE_COOKIE))
 
 
 def set_demo_role(request: Request, answer: Response, role: str) -> None:
-    """Set the cookie of the role in a demonstration."""
+    """Set the cookie with the role chosen in a demonstration."""
     _set_cookie(request, answer, _DEMO_ROLE_COOKIE, role)
 
 

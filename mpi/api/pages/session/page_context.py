@@ -31,7 +31,7 @@ _MENU = (
 
 @dataclass(frozen=True, slots=True)
 class MenuItem:
-    """Item of the menu."""
+    """Item of the pages' navigation menu."""
 
     name: str
     href: str
@@ -47,7 +47,7 @@ class UndoForm:
 
 @dataclass(frozen=True, slots=True)
 class FlashMessage:
-    """Message about what was just done, with its undo form."""
+    """Message on a page about what was just done, with undo form."""
 
     text: str
     undo: UndoForm | None = None
@@ -55,7 +55,7 @@ class FlashMessage:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Context of one page request.
+    """Context of one page request: viewer, role, CSRF token and message.
 
     Args:
         viewer: the user as the access policy knows them.
@@ -79,7 +79,7 @@ class Visit:
 
     @property
     def menu(self) -> tuple[MenuItem, ...]:
-        """Menu items that the viewer may open."""
+        """Items of the navigation menu that the viewer may open."""
         return tuple(
             MenuItem(name, href)
             for name, href, actions in _MENU
@@ -122,9 +122,9 @@ VisitDep = Annotated[Visit, Depends(provide_visit)]
 
 
 def _read_flash_message(request: Request) -> FlashMessage | None:
-    """Read the flash message's code and numbers from the query.
+    """Read the message about the last action from the URL query.
 
-    No text from the query is shown.
+    It holds a code and numbers; no text from the query is shown.
     """
     query = request.query_params
     text = load_words().done.maybe(query.get("done", ""))
@@ -156,7 +156,7 @@ def _is_day(text: str) -> bool:
 
 
 def format_flash_query(effect: StepEffect, outcome: str) -> str:
-    """Format the query string of a flash message about a step.
+    """Format the URL query that makes the next page show a step's outcome.
 
     Args:
         effect: the effect of the step.
