@@ -11,7 +11,7 @@ CORRECTION = "correction"
 
 
 class DecisionKind(StrEnum):
-    """The statement that a decision makes about groups of records."""
+    """What a decision states: that record groups are one person, or not."""
 
     SAME = "SAME"
     DIFFERENT = "DIFFERENT"
@@ -19,7 +19,7 @@ class DecisionKind(StrEnum):
 
 
 class Authority(IntEnum):
-    """The rank of a decision's author; the higher value prevails.
+    """Rank of the author of a decision about records; higher prevails.
 
     A hold keeps what is published until a person releases it.
     """
@@ -33,7 +33,7 @@ class Authority(IntEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Decision:
-    """A decision in force about records, named by their canonical keys.
+    """Decision in force on whether records are of the same person.
 
     Args:
         id: number of the decision in the database; for reports only, never for precedence.

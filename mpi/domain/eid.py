@@ -25,7 +25,7 @@ _PRIMITIVE_POLYNOMIAL = 0b100101  # x^5 + x^2 + 1, primitive over GF(2)
 
 
 def _multiply_by_generator(value: int) -> int:
-    """Multiply a field element by the generator g."""
+    """Multiply an element of the field GF(32) by its generator g."""
     value <<= 1
     return value ^ _PRIMITIVE_POLYNOMIAL if value & 0b100000 else value
 
@@ -42,7 +42,7 @@ def _multiply(left: int, right: int) -> int:
 
 
 def _compute_position_weights() -> tuple[int, ...]:
-    """Return the weight of each symbol position, first to last."""
+    """Return the checksum weight of each symbol position of an enterprise ID."""
     # The check symbol itself has weight 1, so it equals the sum of the others.
     weights = [1]
     while len(weights) < _LENGTH:
@@ -60,7 +60,7 @@ Precomputed, because a load mints hundreds of thousands of IDs.
 
 
 def _compute_checksum(values: list[int]) -> int:
-    """Return the weighted sum of symbol values; 0 for a valid ID."""
+    """Return an enterprise ID's weighted sum of symbols; 0 if valid."""
     total = 0
     for products, value in zip(_WEIGHTED_VALUES, values, strict=False):
         total ^= products[value]
@@ -68,7 +68,7 @@ def _compute_checksum(values: list[int]) -> int:
 
 
 def _format_symbols(symbols: str) -> str:
-    """Write twelve symbols in groups of four."""
+    """Write an enterprise ID's twelve symbols in groups of four."""
     return "-".join(symbols[start : start + 4] for start in range(0, _LENGTH, 4))
 
 

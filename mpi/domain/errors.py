@@ -33,13 +33,13 @@ class MpiError(Exception):
 
 
 class InputError(MpiError):
-    """Input from a caller is wrong."""
+    """Error: input from a caller is wrong."""
 
     code = "invalid-input"
 
 
 class RecordError(InputError):
-    """One canonical record is refused.
+    """Error: one record of a source is refused.
 
     Args:
         field: the canonical field at fault, or ``"record"`` for the whole.
@@ -57,47 +57,47 @@ class RecordError(InputError):
 
 
 class FileError(InputError):
-    """A file cannot be read in its stated format."""
+    """Error: a file cannot be read in its stated format."""
 
     code = "unreadable-file"
 
 
 class MappingError(InputError):
-    """A mapping file is wrong, or does not account for a column."""
+    """Error: a file-to-fields mapping is wrong, or leaves a column unexplained."""
 
     code = "invalid-mapping"
 
 
 class SurvivorshipError(InputError):
-    """A survivorship file is wrong; the message names file, line and key."""
+    """Error in a file of golden-record rules; names file, line and key."""
 
     code = "invalid-survivorship"
 
 
 class EidError(InputError):
-    """A text is not an enterprise ID."""
+    """Error: a text is not an enterprise ID."""
 
     code = "invalid-enterprise-id"
 
 
 class NotFoundError(MpiError):
-    """Nothing of that name exists that the viewer may know of."""
+    """Error: nothing of that name exists that the caller may see."""
 
     code = "not-found"
 
 
 class ConflictError(MpiError):
-    """The present state of the index does not allow the call."""
+    """Error: the present state of the index does not allow a call."""
 
     code = "conflict"
 
 
 class ModelMovedError(ConflictError):
-    """Another process has moved the index to another model."""
+    """Error: another process has moved the index to another model."""
 
 
 class DecisionConflict(ConflictError):  # noqa: N818 - the field's word
-    """A new decision contradicts decisions in force.
+    """Error: a new decision about records contradicts decisions in force.
 
     Args:
         detail: one sentence for a person.
@@ -112,7 +112,7 @@ class DecisionConflict(ConflictError):  # noqa: N818 - the field's word
 
 
 class ClaimedError(ConflictError):
-    """Another steward has claimed the question.
+    """Error: another steward has claimed the clerical-review question.
 
     Args:
         claimed_by: name of that steward; None where the caller may not know.
@@ -130,49 +130,49 @@ class ClaimedError(ConflictError):
 
 
 class StaleError(ConflictError):
-    """Data has changed since the caller read it."""
+    """Error: data has changed since the caller read it."""
 
     code = "stale"
 
 
 class ReusedKeyError(InputError):
-    """An idempotency key was used before for another call."""
+    """Error: an idempotency key was used before for another call."""
 
     code = "idempotency-key-reused"
 
 
 class NotAuthenticated(MpiError):  # noqa: N818 - the field's word
-    """A call has no key, or one that is unknown or revoked."""
+    """Error: a call has no API key, or an invalid one."""
 
     code = "not-authenticated"
 
 
 class AccessDenied(MpiError):  # noqa: N818 - the field's word
-    """The access policy does not permit a call."""
+    """Error: the access policy does not permit a call."""
 
     code = "access-denied"
 
 
 class LoadHeld(MpiError):  # noqa: N818 - the field's word
-    """A load guard stopped a file; nothing of the file was applied."""
+    """Error: a safety check stopped a file; nothing of it was applied."""
 
     code = "load-held"
 
 
 class ModelError(MpiError):
-    """A model folder is missing, corrupt, or cannot be compiled."""
+    """Error: a model folder is missing, corrupt, or cannot be compiled."""
 
     code = "model-unusable"
 
 
 class EngineError(MpiError):
-    """The requested engine is not installed, does not start, or failed."""
+    """Error: the scoring engine is not installed, does not start, or failed."""
 
     code = "engine-unusable"
 
 
 class StoreError(MpiError):
-    """The database is missing, full, locked, or of another version."""
+    """Error: the database is missing, full, locked, or of another version."""
 
     code = "store-unusable"
 

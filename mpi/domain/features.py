@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The comparable form of a record version.
+    """Standardized values of a record version, by which records are compared.
 
     Args:
         given: first name, letters only, without spaces (``MARYANN``); None for a placeholder.

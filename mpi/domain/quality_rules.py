@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class QualityRules:
-    """How much second review and practice an index asks of its stewards.
+    """How much second review and practice stewards of an index must do.
 
     Args:
         second_share: share of a steward's answers that another steward judges too, blind; 0 to 1.

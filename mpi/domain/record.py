@@ -34,7 +34,7 @@ class Identifier(NamedTuple):
 
 
 class OtherName(NamedTuple):
-    """An alias, previous legal name, nickname or preferred name."""
+    """Alias, previous legal name, nickname or preferred name of a person."""
 
     first_name: str | None = None
     middle_name: str | None = None
@@ -59,7 +59,7 @@ class Address(NamedTuple):
 
 
 class Guardian(NamedTuple):
-    """A parent, guardian or caregiver."""
+    """Parent, guardian or caregiver of a child."""
 
     guardian_first_name: str | None = None
     guardian_last_name: str | None = None
@@ -69,7 +69,7 @@ class Guardian(NamedTuple):
 
 
 class Enrollment(NamedTuple):
-    """A school enrollment, over ``[entry_date, exit_date)``."""
+    """School enrollment of a child, from ``entry_date`` until before ``exit_date``."""
 
     school_id: str | None = None
     district_id: str | None = None
@@ -79,7 +79,7 @@ class Enrollment(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """A placement in care, over ``[begin, end)``."""
+    """Placement of a child in care, from ``begin`` until before ``end``."""
 
     type: str | None = None
     begin: str | None = None
@@ -88,7 +88,7 @@ class Placement(NamedTuple):
 
 
 class Flag(NamedTuple):
-    """A special-population flag as a source asserts it.
+    """What a source asserts on a child's belonging to a special population.
 
     The absence of a flag means unknown.
 
@@ -112,7 +112,7 @@ class Flag(NamedTuple):
 
 
 class Restriction(NamedTuple):
-    """A legal restriction on the use or disclosure of a record."""
+    """Legal restriction on the use or disclosure of a record."""
 
     kind: str
     begin: str | None = None
@@ -121,7 +121,7 @@ class Restriction(NamedTuple):
 
 
 class CanonicalRecord(NamedTuple):
-    """One source's whole statement about one person at one time.
+    """What one source states about one person at one time.
 
     Text is as the source wrote it, trimmed; dates are text as sent. The lists ``addresses``, ``guardians``
     and ``enrollments`` hold the flat columns as their first entry.
@@ -170,7 +170,7 @@ class CanonicalRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class QualityIssue:
-    """A fault of a value that its source should correct.
+    """Fault of a record's value that its source should correct.
 
     The value itself is not kept.
 

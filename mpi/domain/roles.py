@@ -12,7 +12,7 @@ APPROVER_ASSIGNEE = "role:approver"
 
 
 class Role(StrEnum):
-    """The task of a person who signs in, as a set of actions."""
+    """Role of a user, as a set of permitted actions."""
 
     STEWARD = "steward"
     APPROVER = "approver"

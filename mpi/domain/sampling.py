@@ -33,7 +33,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class JudgedStratum:
-    """A stratum of pairs with the verdicts of its sample.
+    """Stratum of record pairs with people's verdicts on a sample.
 
     Args:
         pairs: number of pairs in the stratum, exact or estimated.
@@ -50,7 +50,7 @@ class JudgedStratum:
 
     @property
     def verdicts(self) -> int:
-        """Number of sampled pairs with a verdict of same or different."""
+        """Number of sampled record pairs judged the same or different."""
         return self.same + self.different
 
 
@@ -125,7 +125,7 @@ def estimate_recall(linked: Sequence[JudgedStratum], apart: Sequence[JudgedStrat
 
 
 def _compute_unjudged_share(stratum: JudgedStratum) -> float:
-    """Return the share of a stratum without a verdict.
+    """Return the share of a stratum's record pairs without a verdict.
 
     Judged pairs have no sampling error (finite population correction, Cochran 2.7).
     """
@@ -133,7 +133,7 @@ def _compute_unjudged_share(stratum: JudgedStratum) -> float:
 
 
 def _estimate_matches(strata: Sequence[JudgedStratum]) -> Estimate:
-    """Estimate the number of matches in all strata together."""
+    """Estimate the number of matching pairs in all strata together."""
     value = below = above = 0.0
     for stratum in strata:
         if not stratum.pairs:
@@ -175,7 +175,7 @@ def _compute_ratio_limits(top: Estimate, bottom: Estimate) -> tuple[float, float
 
 
 def allocate_sample(size: int, available: Sequence[int]) -> list[int]:
-    """Divide a sample evenly over strata, as far as their pairs allow.
+    """Divide a sample of pairs evenly over strata, as far as possible.
 
     What one stratum lacks comes from the others. The parts are equal, since each stratum is to show whether
     it is as good as its weights say.

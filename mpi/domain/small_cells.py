@@ -12,7 +12,7 @@ CellName = TypeVar("CellName", bound=str)
 def suppress_cells(
     cells: Mapping[CellName, int], least: int = SMALLEST_SHOWN_COUNT
 ) -> dict[CellName, int | None]:
-    """Replace small counts by None, where their total is known.
+    """Replace counts of few people by None, where their total is known.
 
     Where only one count would be suppressed, the total would reveal it: then the next smallest is
     suppressed too. A count of 0 is shown, as it identifies nobody.
@@ -31,7 +31,7 @@ def suppress_cells(
 def suppress_cells_in_parts(
     parts: Sequence[Mapping[CellName, int]], least: int = SMALLEST_SHOWN_COUNT
 ) -> dict[CellName, int | None]:
-    """Replace small counts by None, where totals of parts are known too.
+    """Replace counts of few people by None, where part totals are known.
 
     Args:
         parts: counts of disjoint groups, in parts whose totals are published.
@@ -43,5 +43,5 @@ def suppress_cells_in_parts(
 
 
 def suppress_count(count: int, least: int = SMALLEST_SHOWN_COUNT) -> int | None:
-    """Return a single count, or None where it is too small."""
+    """Return a count of people, or None where it is too small."""
     return None if 0 < count < least else count

@@ -37,7 +37,7 @@ SOURCE_KINDS = ("state_id", "ccwis", "sis", "other")
 
 
 class Criterion(StrEnum):
-    """A property by which one stated value is preferred to another."""
+    """Property by which golden-record rules prefer one stated value to another."""
 
     TRUST = "trust"
     VERIFICATION = "verification"
@@ -46,7 +46,7 @@ class Criterion(StrEnum):
 
 
 class SelectionReason(StrEnum):
-    """The reason why a value survived.
+    """Reason why a value survived into the golden record.
 
     ``only``: no other record states a value; ``agreed``: all records that state one agree; ``correction``:
     a steward corrected it; ``every``: all values of this attribute survive; ``key``: only the canonical key
@@ -66,7 +66,7 @@ class SelectionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StatedValue:
-    """One value of an attribute as one record states it.
+    """One value of a person's attribute as one record states it.
 
     Args:
         value: as it is shown.
@@ -103,7 +103,7 @@ class StatedValue:
 
 @dataclass(frozen=True, slots=True)
 class SurvivingValue:
-    """A value of the golden record, with the values that it prevailed over.
+    """Value of the golden record, with the values that it prevailed over.
 
     Args:
         stated: the value and its record.
@@ -120,7 +120,7 @@ class SurvivingValue:
 
 @dataclass(frozen=True, slots=True)
 class SourceTrust:
-    """Trust in sources: higher is preferred, 0 where not named.
+    """Trust in sources' values: higher is preferred, 0 where not named.
 
     Args:
         kinds: trust by kind of source.
@@ -131,23 +131,23 @@ class SourceTrust:
     sources: Mapping[str, int] = field(default_factory=dict)
 
     def rank_source(self, value: StatedValue) -> int:
-        """Return the trust in the source of a value."""
+        """Return the trust in the source of a stated value."""
         return self.sources.get(value.source, self.kinds.get(value.kind, 0))
 
     def override(self, other: "SourceTrust") -> "SourceTrust":
-        """Return this trust with the entries of another in its place."""
+        """Return this trust in sources with another's entries in its place."""
         return SourceTrust({**self.kinds, **other.kinds}, {**self.sources, **other.sources})
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeRule:
-    """The ordered criteria that choose one attribute's value."""
+    """Ordered criteria that choose an attribute's value for the golden record."""
 
     criteria: tuple[Criterion, ...]
     trust: SourceTrust = SourceTrust()
 
     def rank_value(self, criterion: Criterion, value: StatedValue) -> tuple[int, str]:
-        """Rank a value by one criterion; the higher is preferred."""
+        """Rank a stated value by one criterion; the higher is preferred."""
         match criterion:
             case Criterion.TRUST:
                 return self.trust.rank_source(value), ""
@@ -161,7 +161,7 @@ class AttributeRule:
 
 @dataclass(frozen=True, slots=True)
 class SurvivorshipRules:
-    """The survivorship rules of an index.
+    """Rules by which the golden record's values are chosen.
 
     Args:
         rules: rule of every attribute.
@@ -174,7 +174,7 @@ class SurvivorshipRules:
 
     @classmethod
     def parse(cls, text: str, name: str = "survivorship") -> Self:
-        """Parse a survivorship file (docs/reference/golden-record.md has its form).
+        """Parse a file of golden-record rules (docs/reference/golden-record.md has its form).
 
         Args:
             text: TOML.
@@ -187,7 +187,7 @@ class SurvivorshipRules:
 
 
 def choose_value(values: Iterable[StatedValue], rule: AttributeRule) -> SurvivingValue | None:
-    """Choose the surviving value of an attribute; None where none is stated."""
+    """Choose an attribute's golden-record value; None where none is stated."""
     ranked = _rank_values(values, rule)
     if not ranked:
         return None
@@ -208,7 +208,7 @@ def choose_value(values: Iterable[StatedValue], rule: AttributeRule) -> Survivin
 def choose_all_values(
     values: Iterable[StatedValue], rule: AttributeRule, day: str
 ) -> tuple[SurvivingValue, ...]:
-    """Choose one statement of each distinct value of an attribute.
+    """Choose, for the golden record, one statement of each distinct value.
 
     Args:
         values: values of any records.
@@ -237,7 +237,7 @@ def choose_all_values(
 
 
 def _rank_values(values: Iterable[StatedValue], rule: AttributeRule) -> list[StatedValue]:
-    """Return values by preference, the surviving one first."""
+    """Return stated values by preference, the surviving one first."""
     ranked = sorted(values, key=lambda value: (value.key, value.position))
     ranked.sort(
         key=lambda value: [rule.rank_value(criterion, value) for criterion in rule.criteria], reverse=True
@@ -249,7 +249,7 @@ def _rank_values(values: Iterable[StatedValue], rule: AttributeRule) -> list[Sta
 
 
 def _find_selection_reason(ranked: Sequence[StatedValue], rule: AttributeRule) -> SelectionReason:
-    """Return the reason why the first of ranked values survives."""
+    """Return why the first of ranked values survives in the golden record."""
     first = ranked[0]
     if first.kind == STEWARD_SOURCE_KIND:
         return SelectionReason.CORRECTION
@@ -265,14 +265,14 @@ def _find_selection_reason(ranked: Sequence[StatedValue], rule: AttributeRule) -
 
 
 class _SurvivorshipParser:
-    """A parser of survivorship files; every error names line and key."""
+    """Parser of golden-record rule files; every error names line and key."""
 
     def __init__(self, name: str, text: str) -> None:
         self._name = name
         self._text = text
 
     def parse(self) -> tuple[dict[str, AttributeRule], frozenset[str]]:
-        """Return the rule of every attribute and the verifying systems."""
+        """Return every attribute's rule, and the systems that verify identity."""
         try:
             document = tomllib.loads(self._text)
         except tomllib.TOMLDecodeError as error:
@@ -351,7 +351,7 @@ class _SurvivorshipParser:
         return SurvivorshipError(f"{location}: {'.'.join(full_path)}: {fault}")
 
     def _find_line(self, path: tuple[str, ...]) -> int:
-        """Return the line of a key, or of its nearest parent; 0 if none."""
+        """Return a TOML key's line, or its nearest parent's, or 0."""
         table: tuple[str, ...] = ()
         nearest_line, depth = 0, 0
         for number, line in enumerate(self._text.splitlines(), 1):

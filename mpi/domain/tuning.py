@@ -53,7 +53,7 @@ class LoadTuning:
 
 @dataclass(frozen=True, slots=True)
 class CompactionTuning:
-    """Thresholds of writing and compacting blocking-key segments.
+    """Thresholds of writing and merging segments of the blocking-key index.
 
     Args:
         forced_records: uncompacted records that force a compaction. It writes every page of the main table,
@@ -86,7 +86,7 @@ class CompactionTuning:
 
 @dataclass(frozen=True, slots=True)
 class PacingTuning:
-    """Lengths of a batch job's transactions and of the rests between them.
+    """Lengths of a background job's transactions and of rests between them.
 
     Args:
         transaction_s: seconds of one transaction, which bound another writer's wait.
@@ -159,7 +159,7 @@ class StorageTuning:
 
 @dataclass(frozen=True, slots=True)
 class RequestTuning:
-    """Limits and intervals of a serving process.
+    """Limits and intervals of a process that answers requests.
 
     Args:
         concurrent_writer_s: seconds for which another writer counts as concurrent.
@@ -190,7 +190,7 @@ class RequestTuning:
 
 @dataclass(frozen=True, slots=True)
 class ReviewTuning:
-    """Most records and pairs that a page or a report reads.
+    """Most records and pairs that a review page or report reads.
 
     Args:
         explained_records: most records of a person whose pairs are scored for an explanation.
@@ -209,7 +209,7 @@ class ReviewTuning:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Tuning of an open index, by area.
+    """Tuning parameters of an open index, by area.
 
     Args:
         load: file loads.

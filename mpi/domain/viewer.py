@@ -14,7 +14,7 @@ PURPOSES = (
 
 
 class Action(StrEnum):
-    """An action that a viewer may be permitted to do."""
+    """Action that a caller of the index may be permitted."""
 
     RECORD_WRITE = "record.write"
     RECORD_READ = "record.read"
@@ -95,12 +95,12 @@ class Viewer:
     idempotent_call: IdempotentCall | None = field(default=None, compare=False, repr=False)
 
     def may_see(self, source: str) -> bool:
-        """Return whether the viewer may know of a source's records (law 7)."""
+        """Return whether the caller may know of a source's records (law 7)."""
         return self.sources is None or source in self.sources
 
 
 def is_source_owner(viewer: Viewer, source: str) -> bool:
-    """Return whether the viewer speaks for the owner of a source.
+    """Return whether the caller speaks for the owner of a source.
 
     The viewer must be named for the source and may consent. Access to all sources makes no owner.
     """
@@ -108,12 +108,12 @@ def is_source_owner(viewer: Viewer, source: str) -> bool:
 
 
 def make_operator(name: str = "operator") -> Viewer:
-    """Make the viewer of the command line, who holds the database file."""
+    """Make the caller who uses the command line and holds the database."""
     return Viewer(name, "system_admin", frozenset(Action), None)
 
 
 def is_allowed(viewer: Viewer, action: Action) -> bool:
-    """Return whether the policy permits the viewer an action.
+    """Return whether the access policy permits a caller an action.
 
     For what is left out of an answer; ``require_permission`` refuses a call.
     """
@@ -121,7 +121,7 @@ def is_allowed(viewer: Viewer, action: Action) -> bool:
 
 
 def require_permission(viewer: Viewer, action: Action, source: str | None = None) -> None:
-    """Raise unless the viewer was granted the action.
+    """Raise unless the caller was granted the action.
 
     Raises:
         AccessDenied: the client was not granted the action, or not on this source.

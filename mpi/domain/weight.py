@@ -17,7 +17,7 @@ A weight that is no further below a floor rounds up to the floor.
 
 
 class Band(StrEnum):
-    """The band of a pair by weight alone, before decisions and clustering."""
+    """Band of a pair's match weight: link, review or neither."""
 
     LINK = "LINK"
     REVIEW = "REVIEW"
@@ -52,16 +52,16 @@ class Thresholds:
 
     @property
     def influence_floor(self) -> float:
-        """Lowest weight in bits at which a pair can affect the partition."""
+        """Lowest match weight at which a pair can affect the clusters."""
         return self.link - self.margin
 
     @property
     def storage_floor(self) -> float:
-        """Lowest weight in bits at which a pair is stored as an edge."""
+        """Lowest match weight, in bits, at which a pair is stored."""
         return min(self.influence_floor, self.review)
 
     def classify(self, bits: float) -> Band:
-        """Return the band of a pair by its weight in bits."""
+        """Return the band of a match weight in bits."""
         if bits >= self.link:
             return Band.LINK
         return Band.REVIEW if bits >= self.review else Band.NON_LINK
@@ -80,5 +80,5 @@ def compute_probability(bits: float) -> float:
 
 
 def round_weight(bits: float) -> float:
-    """Round a weight to the decimals that are compared and stored."""
+    """Round a match weight to the decimals that are compared and stored."""
     return round(bits, WEIGHT_DECIMALS)

@@ -37,7 +37,7 @@ _ABSENCE_TYPES = {"12": "runaway", "13": "whereabouts_unknown"}
 
 
 class AfcarsFile:
-    """An AFCARS 2020 file, read as canonical rows.
+    """AFCARS 2020 file (federal foster-care XML), read as canonical rows.
 
     Args:
         path: the file.
@@ -54,11 +54,11 @@ class AfcarsFile:
 
     @property
     def position(self) -> int:
-        """Number of bytes read."""
+        """Number of bytes of the file read so far."""
         return self._records.position
 
     def rows(self) -> Iterator[CanonicalRow | RejectedRow]:
-        """Yield a canonical row for each child ``record``."""
+        """Yield a canonical row for each child in the file."""
         agency, as_of = self._read_header()
         for record in self._records.records(frozenset(("record",))):
             if record.element is None:
@@ -68,7 +68,7 @@ class AfcarsFile:
                 yield CanonicalRow(record.line, record.offset, fields)
 
     def _read_header(self) -> tuple[str | None, str | None]:
-        """Return the agency, and the last day of the report period."""
+        """Return the file's agency, and the last day of its report period."""
         texts: dict[str, str | None] = {}
         for record in XmlFile(self._path, record_depth=1).records(frozenset(_HEADER_ELEMENTS)):
             if record.element is not None:
@@ -79,7 +79,7 @@ class AfcarsFile:
 
 
 def _read_child(record: Element, agency: str | None, as_of: str | None) -> Fields:
-    """Return the canonical fields of one child record."""
+    """Return the canonical fields of one child in an AFCARS file."""
     number = read_child_text(record, "E4_child_record_number")
     removals = record.findall("E69_E186_removals/removal_2020")
     fields: Fields = {
@@ -99,7 +99,7 @@ def _read_child(record: Element, agency: str | None, as_of: str | None) -> Field
 
 
 def _read_foster_care(removal: Element) -> Fields | None:
-    """Return the foster-care flag of a removal; None without a date."""
+    """Return the foster-care flag of a child's removal from home."""
     begin = _parse_day(read_child_text(removal, "E69_removal_date"))
     if begin is None:
         return None
@@ -109,7 +109,7 @@ def _read_foster_care(removal: Element) -> Fields | None:
 
 
 def _read_placements(removal: Element) -> Iterator[Fields]:
-    """Yield a removal's living arrangements as placements.
+    """Yield as placements the living arrangements after a removal from home.
 
     Each ends where the next begins, the last where care ends.
     """
@@ -126,7 +126,7 @@ def _read_placements(removal: Element) -> Iterator[Fields]:
 
 
 def _read_placement_type(arrangement: Element) -> str:
-    """Return the placement type of a living arrangement."""
+    """Return the placement type of a child's living arrangement."""
     if read_child_text(arrangement, "E113_foster_family_home") != "1":
         return _ABSENCE_TYPES.get(
             read_child_text(arrangement, "E120_other_living_arrangement_type") or "", "other"

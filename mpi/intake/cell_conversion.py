@@ -39,7 +39,7 @@ No value is dropped for its year.
 
 
 def to_text(value: object) -> str | None:
-    """Convert a cell to trimmed text; None where it is empty.
+    """Convert a file's cell to trimmed text; None where it is empty.
 
     A number without a fraction is written without one, since a nullable integer column often arrives as
     floats. A midnight without time zone is a date. Lists, objects and bytes are no text and give None.
@@ -56,7 +56,7 @@ def to_text(value: object) -> str | None:
 
 
 def to_number(value: float | Decimal) -> object:
-    """Convert a number so that validation can read it.
+    """Convert a file's number so that record validation can read it.
 
     An integer lets validation restore leading zeros. A float that may have lost digits is left as it is, for
     validation to refuse.
@@ -90,7 +90,7 @@ def _format_timestamp(value: datetime) -> str:
 
 
 def _is_beside_digits(directive: re.Match[str], directives: Sequence[re.Match[str]]) -> bool:
-    """Return whether digits of another directive stand right beside, as in %Y%m%d.
+    """Return whether a date directive adjoins another of digits, as in %Y%m%d.
 
     Then only the number of digits tells where one part ends.
     """

@@ -12,7 +12,7 @@ _COLUMN_NAME = re.compile(r"[A-Za-z_][\w .\-/()#?:]{0,63}")
 
 
 def check_columns(mapping: FileMapping, columns: Sequence[str], *, complete: bool) -> None:
-    """Raise where a mapping and a file's columns do not fit.
+    """Raise where a mapping to canonical fields and a file's columns disagree.
 
     Args:
         mapping: the mapping.
@@ -52,13 +52,13 @@ def check_columns(mapping: FileMapping, columns: Sequence[str], *, complete: boo
 
 
 def list_columns(mapping: FileMapping) -> dict[str, None]:
-    """Return every column that the mapping names, in its order."""
+    """Return every file column that a mapping names, in its order."""
     used_columns = [column for names, _ in _iter_used_columns(mapping) for column in names]
     return dict.fromkeys([*used_columns, *sorted(mapping.ignore)])
 
 
 def _iter_used_columns(mapping: FileMapping) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """Yield the alternative columns of each value, and whether they are optional."""
+    """Yield each mapped value's alternative columns, and whether they are optional."""
     values = [] if mapping.local_id is None else [mapping.local_id]
     values += [value for _, value in mapping.fields]
     values += [value for entry in mapping.lists for _, value in entry.values]
@@ -72,14 +72,14 @@ def _iter_used_columns(mapping: FileMapping) -> Iterator[tuple[tuple[str, ...], 
 
 
 def _iter_missing_columns(mapping: FileMapping, columns: Sequence[str]) -> Iterator[str]:
-    """Yield the required columns that the file lacks, quoted."""
+    """Yield the required columns that a file lacks, quoted."""
     for names, optional in _iter_used_columns(mapping):
         if not optional and not any(name in columns for name in names):
             yield " or ".join(map(repr, names))
 
 
 def _find_mistaken_constants(mapping: FileMapping, columns: Sequence[str]) -> list[str]:
-    """Report constants such as ``type = "X"`` that equal a column's name."""
+    """Report mapping constants that equal a column's name, probably by mistake."""
     return [
         f"{mapping.name} writes {key} = {value.constant!r} in {entry.name}, which is a word there but also "
         f"a column: write {key} = {{column = {value.constant!r}}}"

@@ -35,7 +35,7 @@ _DETAILS = {
 
 
 class _PhysicalLine(NamedTuple):
-    """One physical line of the file; no data where it is too long."""
+    """One line of a CSV file, without data if too long."""
 
     number: int
     offset: int
@@ -44,7 +44,7 @@ class _PhysicalLine(NamedTuple):
 
 
 class _BadLineError(Exception):
-    """A line that the csv module must not see."""
+    """Error: a CSV line that the csv module must not see."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -52,7 +52,7 @@ class _BadLineError(Exception):
 
 
 class _LineReader:
-    """Decoded lines for csv.reader, which remembers the current row's lines."""
+    """Decoded lines of a CSV file, which remembers the current row's lines."""
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
         self._file = file
@@ -81,13 +81,13 @@ class _LineReader:
         return self._decode(line.data)
 
     def begin_row(self) -> None:
-        """Forget the lines of the row before."""
+        """Forget the lines of the previous CSV row."""
         self.row_lines = []
         self.row_bytes = 0
         self.is_at_end = False
 
     def give_up_row(self) -> None:
-        """Push back all lines of the row but the first."""
+        """Push back all lines of the bad CSV row but the first."""
         self._pushed_back.extendleft(reversed(self.row_lines[1:]))
 
     def _read_line(self) -> _PhysicalLine | None:
@@ -144,7 +144,7 @@ class CsvTable:
         self.position = 0
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
-        """Yield the rows after the header, and a reject for each bad one."""
+        """Yield a CSV file's rows, and a reject for each bad one."""
         with open_binary(self._path) as file:
             parts = self._read_rows(file)
             next(parts)
@@ -155,7 +155,7 @@ class CsvTable:
                     yield RawRow(line, offset, number, outcome)
 
     def _read_rows(self, file: BinaryIO) -> Iterator[tuple[int, int, list[str] | str]]:
-        """Yield line, offset, and the cells or the reason of a reject.
+        """Yield each CSV row's line, offset, and cells or reason for rejection.
 
         Blank lines are no rows.
         """
@@ -220,12 +220,12 @@ class CsvTable:
 
 
 def _is_blank(outcome: list[str] | str) -> bool:
-    """Return whether a row is a blank line."""
+    """Return whether a CSV row is a blank line."""
     return isinstance(outcome, list) and (not outcome or (len(outcome) == 1 and not outcome[0].strip()))
 
 
 def _check_cells(outcome: list[str] | str, width: int) -> list[str] | str:
-    """Return the cells of a good row, or the reason of a reject."""
+    """Return a CSV row's cells, or the reason why it is rejected."""
     if isinstance(outcome, str):
         return outcome
     if not any(cell and not cell.isspace() for cell in outcome):

@@ -44,11 +44,11 @@ class EdfiFile:
 
     @property
     def position(self) -> int:
-        """Number of bytes read, over all files."""
+        """Number of bytes read so far, over all interchange files."""
         return sum(file.position for file in (*self._student_files, *self._detail_files))
 
     def rows(self) -> Iterator[CanonicalRow | RejectedRow]:
-        """Yield a canonical row for each ``Student``."""
+        """Yield a canonical row for each Ed-Fi student."""
         for file in self._detail_files:
             for record in file.records():
                 if record.element is not None:
@@ -65,7 +65,7 @@ class EdfiFile:
         return CanonicalRow(record.line, record.offset, fields)
 
     def _read_details(self, element: Element) -> None:
-        """Store what an element of another file says about a student."""
+        """Store what an XML element of another file says about a student."""
         if element.tag == "Contact":
             contact = edfi.read_contact(element)
             for key in (element.get("id"), read_child_text(element, "ContactUniqueId")):

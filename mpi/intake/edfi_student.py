@@ -52,7 +52,7 @@ A national insurance number is none of them, and is not read.
 
 @dataclass(slots=True)
 class StudentDetails:
-    """What files other than the student files say about one student."""
+    """What Ed-Fi files other than the student file say about one student."""
 
     fields: Fields = field(default_factory=dict)
     flags: list[Fields] = field(default_factory=list)
@@ -72,7 +72,7 @@ class StudentContact:
 def read_student(
     student: Element, details: StudentDetails | None, contacts: Mapping[str, StudentContact]
 ) -> Fields:
-    """Return the canonical fields of a student.
+    """Return the canonical fields of an Ed-Fi student.
 
     Args:
         student: the ``Student`` element.
@@ -106,7 +106,7 @@ def read_student(
 
 
 def read_description(element: Element) -> Fields:
-    """Return a student's fields other than names and birth.
+    """Return an Ed-Fi student's fields other than names and birth.
 
     Args:
         element: a ``Student`` or a ``StudentEducationOrganizationAssociation``.
@@ -131,14 +131,14 @@ def read_description(element: Element) -> Fields:
 
 
 def read_program_flag(element: Element) -> Fields | None:
-    """Return the flag of a program association; None for other programs."""
+    """Return the special-population flag of an Ed-Fi program association, or None."""
     if element.tag not in _POPULATION_OF_PROGRAM:
         return None
     return _make_flag(*_POPULATION_OF_PROGRAM[element.tag], element)
 
 
 def read_enrollment(element: Element) -> Fields:
-    """Return the enrollment of a ``StudentSchoolAssociation``."""
+    """Return the enrollment of an Ed-Fi ``StudentSchoolAssociation``."""
     return _drop_empty({
         "school_id": read_child_text(element, "SchoolReference", "SchoolIdentity", "SchoolId"),
         "grade": to_descriptor_code(read_child_text(element, "EntryGradeLevel")),
@@ -148,7 +148,7 @@ def read_enrollment(element: Element) -> Fields:
 
 
 def read_contact(element: Element) -> StudentContact:
-    """Return the parts of a ``Contact`` that a student's record repeats."""
+    """Return the parts of an Ed-Fi ``Contact`` that a student's record repeats."""
     name = {
         "guardian_first_name": read_child_text(element, "Name", "FirstName"),
         "guardian_last_name": read_child_text(element, "Name", "LastSurname"),
@@ -167,7 +167,7 @@ def _drop_dates(address: Fields) -> Fields:
 def _read_contact_fields(
     details: StudentDetails, contacts: Mapping[str, StudentContact], *, with_addresses: bool
 ) -> Fields:
-    """Return guardians, and the addresses of contacts the student lives with.
+    """Return a student's guardians, and addresses of contacts sharing the home.
 
     The addresses are taken only where the student has none.
     """
@@ -201,7 +201,7 @@ def _read_other_names(student: Element) -> Iterator[Fields]:
 
 
 def _read_addresses(element: Element) -> Iterator[Fields]:
-    """Yield the addresses of an element."""
+    """Yield the addresses of an Ed-Fi element."""
     for address in element.iterfind("Address"):
         yield _drop_empty({
             "address_line1": read_child_text(address, "StreetNumberName"),
@@ -217,7 +217,7 @@ def _read_addresses(element: Element) -> Iterator[Fields]:
 
 
 def _read_characteristics(element: Element) -> Iterator[Fields]:
-    """Yield a flag for each period of a known characteristic."""
+    """Yield a special-population flag for each period of a known characteristic."""
     for entry in element.iterfind("StudentCharacteristic"):
         code = to_descriptor_code(read_child_text(entry, "StudentCharacteristic"))
         population = _POPULATION_OF_CHARACTERISTIC.get(code or "")
@@ -231,7 +231,7 @@ def _read_characteristics(element: Element) -> Iterator[Fields]:
 
 
 def _read_identification(code: Element) -> Fields:
-    """Return the field that an identification code fills."""
+    """Return the canonical field that an Ed-Fi identification code fills."""
     system = to_descriptor_code(read_child_text(code, "StudentIdentificationSystem")) or ""
     value = read_child_text(code, "IdentificationCode")
     assigner = read_child_text(code, "AssigningOrganizationIdentificationCode")
@@ -247,12 +247,12 @@ def _read_identification(code: Element) -> Fields:
 
 
 def _make_identifier(system: str, assigner: str, value: str) -> Fields:
-    """Return a canonical identifier."""
+    """Return an identifier in the form of canonical fields."""
     return {"system": system, "assigner": assigner, "value": value}
 
 
 def _make_flag(population: str, definition: str, period: Element | None) -> Fields:
-    """Return a canonical flag with the dates of a period."""
+    """Return a special-population flag with the dates of an Ed-Fi period."""
     return _drop_empty({
         "population": population,
         "value": "Y",
@@ -263,7 +263,7 @@ def _make_flag(population: str, definition: str, period: Element | None) -> Fiel
 
 
 def _drop_empty(values: Mapping[str, object]) -> Fields:
-    """Return the fields that have a value."""
+    """Return the canonical fields that have a value."""
     return {name: value for name, value in values.items() if value}
 
 

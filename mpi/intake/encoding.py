@@ -55,7 +55,7 @@ def check_encoding(name: str, sample: bytes, encoding: str, *, has_header: bool)
 
 
 def _check_utf8(name: str, sample: bytes, *, has_header: bool) -> None:
-    """Raise where too many lines are not UTF-8, or the header is not."""
+    """Raise where too many of a file's lines are not UTF-8."""
     lines = sample.splitlines()
     if len(lines) > 1 and len(sample) == SAMPLE_BYTES:
         lines.pop()  # may end in the middle of a character

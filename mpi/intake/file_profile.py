@@ -33,7 +33,7 @@ _SHAPE_LENGTH = 32
 
 @dataclass(frozen=True, slots=True)
 class FieldProfile:
-    """Counts and shapes of one canonical field over a file.
+    """Counts and shapes of one canonical field's values over a file.
 
     Args:
         name: the field.
@@ -51,7 +51,7 @@ class FieldProfile:
 
 @dataclass(frozen=True, slots=True)
 class FileProfile:
-    """Counts of what a load of a file would accept and reject.
+    """Counts of rows that loading a file would accept and reject.
 
     Args:
         rows: rows of the file that the mapping selects.
@@ -78,7 +78,7 @@ class FileProfile:
 
     @property
     def rejected(self) -> int:
-        """Number of rows that would be rejected."""
+        """Number of rows that loading the file would reject."""
         return self.rows - self.accepted
 
 
@@ -108,7 +108,7 @@ def profile_file(rows: FileRows, keyed_hash: KeyedHash, received_at: datetime) -
 def _count_validation(
     row: CanonicalRow, counter: "_FileCounter", keyed_hash: KeyedHash, received_at: datetime
 ) -> None:
-    """Validate a row, and count its acceptance or reject and its issues."""
+    """Validate a row; count its acceptance or rejection, and its issues."""
     try:
         validated = validate_record(row.fields, keyed_hash, received_at)
     except RecordError as error:
@@ -122,7 +122,7 @@ def _count_validation(
 
 @dataclass(slots=True)
 class _FieldCounter:
-    """Counter of one field's rows, shapes and distinct values.
+    """Counter of one canonical field's rows, shapes and distinct values.
 
     The smallest hashes of the values estimate the number of distinct ones (K-minimum-values sketch).
     """
@@ -133,7 +133,7 @@ class _FieldCounter:
     smallest_hashes: set[int] = field(default_factory=set)
 
     def count_value(self, shape: str, hashed: int) -> None:
-        """Count one value by its shape and hash."""
+        """Count one value of the field by its shape and hash."""
         self.filled += 1
         if shape in self.shapes or len(self.shapes) < _MAX_SHAPES:
             self.shapes[shape] += 1
@@ -148,7 +148,7 @@ class _FieldCounter:
         self.smallest_hashes.add(hashed)
 
     def estimate_distinct(self) -> int:
-        """Estimate the number of distinct values."""
+        """Estimate the number of distinct values of the field."""
         if len(self.smallest_hashes) < _SKETCH_SIZE:
             return len(self.smallest_hashes)
         estimate = round((_SKETCH_SIZE - 1) * _HASH_RANGE / (1 - self.negated_hashes[0]))
@@ -156,7 +156,7 @@ class _FieldCounter:
 
 
 class _FileCounter:
-    """Counters of a file while it is read."""
+    """Counters of a file's rows while it is read."""
 
     def __init__(self, seal: KeyedHash) -> None:
         self._seal = seal
@@ -184,7 +184,7 @@ class _FileCounter:
                 self._date_lines.setdefault(hashed, row.line)
 
     def build_profile(self, skipped_rows: int) -> FileProfile:
-        """Return the profile of the rows counted so far."""
+        """Return the profile of the file's rows counted so far."""
         commonest_dates = self._dates.most_common(1)
         ids = pa.array(self._local_ids, pa.int64())
         return FileProfile(
@@ -217,6 +217,6 @@ def _describe_shape(value: object) -> str:
 
 
 def _list_common_shapes(shapes: Counter[str]) -> tuple[tuple[str, int], ...]:
-    """Return the commonest shapes with their rows."""
+    """Return the commonest shapes of values with their numbers of rows."""
     ranked = sorted(shapes.items(), key=lambda item: (-item[1], item[0]))
     return tuple(ranked[:_SHOWN_SHAPES])

@@ -54,14 +54,14 @@ _FULL_NAME_PARTS = {
 
 
 def list_shipped_mappings() -> list[str]:
-    """Return the names of the mappings that come with the index."""
+    """Return the names of the file mappings that come with the index."""
     folder = files("mpi.intake") / "mappings"
     names = (entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     return sorted(name.removesuffix(".toml") for name in names)
 
 
 def load_mapping(source: Path | str) -> FileMapping:
-    """Read a mapping file.
+    """Read a file that maps a source's columns to canonical fields.
 
     Args:
         source: a TOML file, or the name of a shipped mapping.
@@ -92,11 +92,11 @@ def load_mapping(source: Path | str) -> FileMapping:
 
 
 class _MappingFaultError(Exception):
-    """A fault with its place in the mapping, without the file's name."""
+    """Error with its place in a mapping file, without the file's name."""
 
 
 def _read_mapping(stem: str, document: dict[str, object]) -> FileMapping:
-    """Return the mapping of a parsed TOML document."""
+    """Return the column mapping of a parsed TOML document."""
     _require_known_keys("", document, _TOP_LEVEL_KEYS)
     file_table = _require_table("[file]", document.get("file", {}))
     _require_known_keys("[file]", file_table, ("format", "delimiter", "encoding"))
@@ -121,7 +121,7 @@ def _read_mapping(stem: str, document: dict[str, object]) -> FileMapping:
 
 
 def _read_local_id(raw: object) -> MappedValue | None:
-    """Return the local ID's value; None for the row's number."""
+    """Return a mapping's local-ID source; None for the row's number."""
     if raw is None:
         raise _MappingFaultError(
             'local_id is missing: say local_id = {column = "…"}, {template = "…"} or {row = true}'
@@ -155,7 +155,7 @@ def _read_list_entry(name: str, table: dict[str, object]) -> ListEntry:
 def _read_values(
     place: str, table: dict[str, object], words: Iterable[str]
 ) -> tuple[tuple[str, MappedValue], ...]:
-    """Return the values of a table, full names split into their parts."""
+    """Return the mapped values of a TOML table, full names split."""
     values: dict[str, MappedValue] = {}
     for key, raw in table.items():
         value = _read_value(f"{place} {key}", raw, word=key in words)
@@ -211,7 +211,7 @@ def _read_date_formats(place: str, raw: object) -> tuple[DateFormat, ...]:
 
 
 def _check_lists_against_fields(mapping: FileMapping) -> None:
-    """Raise where a list and a flat field of its first entry are both mapped."""
+    """Raise where a mapping fills a list's first entry twice."""
     fields = {name for name, _ in mapping.fields}
     for name in dict.fromkeys(entry.name for entry in mapping.lists):
         conflicting = fields & {name, *FLAT_OF_LIST.get(name, ())}

@@ -52,7 +52,7 @@ FLAT_OF_LIST = {
 
 @dataclass(frozen=True, slots=True)
 class MappedValue:
-    """The source of one value, and its conversions.
+    """Where a mapping takes one canonical value from, and how converted.
 
     Args:
         columns: the column; of several names, the one that the file has.
@@ -78,14 +78,14 @@ class MappedValue:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the value is taken without a conversion."""
+        """Whether the mapping takes the value without a conversion."""
         steps = (self.date_formats, self.codes is not None, self.split, self.name_part is not None)
         return not any(steps)
 
 
 @dataclass(frozen=True, slots=True)
 class ListEntry:
-    """One ``[[list]]`` table of a mapping.
+    """One ``[[list]]`` table of a mapping: an entry of a list field.
 
     Each row adds one object to the list, if it has values for it.
     """
@@ -96,7 +96,7 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True)
 class FileMapping:
-    """The mapping of files of one layout to canonical rows.
+    """Mapping of a file's columns to canonical fields.
 
     Args:
         name: name of the mapping in messages.
@@ -137,7 +137,7 @@ class FileMapping:
 
 
 def _to_json_value(part: object) -> object:
-    """Convert a set or pattern of a mapping to a JSON value."""
+    """Convert a set or pattern in a mapping to a JSON value."""
     if isinstance(part, frozenset):
         return sorted(part)
     if isinstance(part, re.Pattern):

@@ -59,7 +59,7 @@ class NdjsonTable:
         self.position = 0
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
-        """Yield a row or a reject for each line that is not blank."""
+        """Yield a row or a reject for each nonblank line of JSON."""
         known_columns = frozenset(self.columns)
         with open_binary(self._path) as file:
             for number, ((line, offset), outcome) in enumerate(self._read_objects(file), start=1):
@@ -70,7 +70,7 @@ class NdjsonTable:
                     yield RejectedRow(line, offset, reason, _DETAILS[reason])
 
     def _read_objects(self, file: BinaryIO) -> Iterator[tuple[tuple[int, int], dict[str, object] | str]]:
-        """Yield line and offset, and the object or the reason of a reject."""
+        """Yield each line's number, offset, and JSON object or reject reason."""
         offset = 0
         for line in count(1):
             data = file.readline(MAX_RECORD_BYTES + 1)
@@ -89,7 +89,7 @@ class NdjsonTable:
 
 
 def _parse_object(data: bytes) -> dict[str, object] | str:
-    """Return the JSON object of a line, or the reason of a reject."""
+    """Return a line's JSON object, or the reason why it is rejected."""
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:

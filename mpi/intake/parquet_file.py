@@ -49,7 +49,7 @@ class ParquetTable:
         self.columns: tuple[str, ...] = tuple(columns)
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
-        """Yield the rows, numbered from 1, and a reject for each bad one."""
+        """Yield a Parquet file's rows, and a reject for each bad one."""
         number = 0
         with open_binary(self._path) as source:
             parquet = self._open_parquet(source)
@@ -77,13 +77,13 @@ class ParquetTable:
 
 @dataclass(frozen=True, slots=True)
 class _UnreadableCell:
-    """A cell that causes its row's rejection, with the reason."""
+    """Parquet cell that causes its row's rejection, with the reason."""
 
     reason: str
 
 
 def _read_column(column: Any) -> list[object]:  # noqa: ANN401 - pyarrow ships no types
-    """Return a column's cells as Python values."""
+    """Return a Parquet column's cells as Python values."""
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Nanoseconds have no Python form; no birth needs them.
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
@@ -98,7 +98,7 @@ def _read_column(column: Any) -> list[object]:  # noqa: ANN401 - pyarrow ships n
 
 
 def _read_cell(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
-    """Return a cell as a Python value, or as unreadable."""
+    """Return a Parquet cell as a Python value, or as unreadable."""
     try:
         return _read_value(scalar)
     except UnicodeDecodeError:
@@ -133,7 +133,7 @@ def _decode(value: object) -> object:
 
 
 def _check_row(number: int, row: tuple[object, ...]) -> RawRow | RejectedRow:
-    """Return a row, or a reject where one of its cells is unusable."""
+    """Return a Parquet row, or a reject where a cell is unusable."""
     for value in row:
         reason = None
         if isinstance(value, str) and len(value) > MAX_FIELD_CHARACTERS:

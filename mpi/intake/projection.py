@@ -17,7 +17,7 @@ Getter = Callable[[Cells, Issues], object]
 
 
 class Projection:
-    """A mapping bound to a file's columns.
+    """Column mapping bound to one file's columns, to convert its rows.
 
     Args:
         mapping: the mapping.
@@ -37,14 +37,14 @@ class Projection:
         self._lists = [self._make_entry_getter(entry) for entry in mapping.lists]
 
     def is_wanted(self, row: RawRow) -> bool:
-        """Return whether the mapping's ``where`` selects the row."""
+        """Return whether the mapping's ``where`` selects a row of the file."""
         return all(
             position is not None and to_text(row.values[position]) == required_text
             for position, required_text in self._where
         )
 
     def project(self, row: RawRow) -> CanonicalRow:
-        """Return the row under canonical field names, without empty cells."""
+        """Return a file's row under canonical field names, without empty cells."""
         issues: Issues = []
         fields: dict[str, object] = {}
         cells = row.values
@@ -65,7 +65,7 @@ class Projection:
         return CanonicalRow(row.line, row.offset, fields, tuple(issues))
 
     def _make_getter(self, name: str, value: MappedValue) -> Getter | None:
-        """Return the function that reads a value from a row's cells.
+        """Return the function that reads and converts a value from a row.
 
         Returns:
             None where the file has no such column.
@@ -95,7 +95,7 @@ class Projection:
         return get
 
     def _make_reader(self, value: MappedValue) -> Callable[[Cells], object] | None:
-        """Return the function that reads a value before conversion."""
+        """Return the function that reads a value from a row, before conversion."""
         if value.constant is not None:
             return lambda _cells: value.constant
         if value.template is not None:
@@ -109,7 +109,7 @@ class Projection:
         return lambda cells: next(_iter_filled_cells(cells, positions), None)
 
     def _make_entry_getter(self, entry: ListEntry) -> tuple[str, Getter]:
-        """Return the function that makes one object of a list.
+        """Return the function that makes one list-field entry of a row.
 
         An object is made only where a column fills one of its keys.
         """
@@ -140,7 +140,7 @@ _REQUIRED_KEYS = {"identifiers": "value", "flags": "value", "restrictions": "kin
 
 
 def _clean_cell(value: object) -> object:
-    """Return a cell as validation reads it; None where empty."""
+    """Return a file's cell as record validation reads it, or None."""
     if isinstance(value, str):
         return value.strip() or None
     if isinstance(value, list | dict | tuple):
@@ -152,7 +152,7 @@ def _clean_cell(value: object) -> object:
 
 
 def _iter_filled_cells(cells: Cells, positions: Iterable[int]) -> Iterator[object]:
-    """Return the cells at some positions that are not empty."""
+    """Return a row's cells at some positions that are not empty."""
     return (value for position in positions if (value := _clean_cell(cells[position])) is not None)
 
 
@@ -185,7 +185,7 @@ def _make_template_reader(template: str, position_of: dict[str, int]) -> Callabl
 
 
 def _make_converter(name: str, value: MappedValue) -> Callable[[str, Issues], str | None]:
-    """Return the function that converts a text by codes, names and dates."""
+    """Return the function that converts a text's codes, name parts and dates."""
 
     def convert(cell_text: str, issues: Issues) -> str | None:
         result: str | None = cell_text

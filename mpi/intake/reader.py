@@ -74,7 +74,7 @@ class FileRows:
         return min(self._position(), self.size_bytes)
 
     def compute_digest(self) -> str:
-        """Return the SHA-256 of content, format and mapping, in hexadecimal.
+        """Return the SHA-256 of a file's content, format and mapping, in hexadecimal.
 
         Two loads of one file have equal digests where its format and its mapping, ``where`` too, are equal.
         Reads the file once more, about a gigabyte a second.
@@ -94,7 +94,7 @@ class FileRows:
         return self._count_skipped()
 
     def _count_skipped(self) -> Iterator[CanonicalRow | RejectedRow]:
-        """Yield the rows, and count those that are skipped."""
+        """Yield the file's rows, and count those that the mapping leaves out."""
         for row in self._rows():
             if row is None:
                 self.skipped_rows += 1

@@ -8,7 +8,7 @@ from mpi.domain.record import QualityIssue
 
 @dataclass(frozen=True, slots=True)
 class CanonicalRow:
-    """One row under canonical field names, before validation.
+    """One row of a file under canonical field names, before validation.
 
     Args:
         line: line of the file on which the row begins, from 1 and counting the header; in Parquet,
@@ -27,7 +27,7 @@ class CanonicalRow:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """One row that cannot be read, with the reason.
+    """One row of a file that cannot be read, with the reason.
 
     Args:
         line: as in ``CanonicalRow``.

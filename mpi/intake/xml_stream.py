@@ -51,7 +51,7 @@ def to_local_name(tag: str) -> str:
 
 
 def read_child_text(element: Element | None, *path: str) -> str | None:
-    """Return the trimmed text at a path of child names.
+    """Return the trimmed text of an XML element's descendant, by path.
 
     Returns:
         None where the text is empty or the element missing.
@@ -96,7 +96,7 @@ class XmlFile:
         return builder.root_name
 
     def records(self, names: frozenset[str] | None = None) -> Iterator[XmlRecord]:
-        """Yield the records in file order.
+        """Yield an XML file's records in order.
 
         Args:
             names: names of the elements to read; None for all.
@@ -119,7 +119,7 @@ class XmlFile:
 
 
 def _detect_utf8(file: BufferedReader) -> str | None:
-    """Return UTF-8 where the file declares it by any of its names.
+    """Return ``UTF-8`` where an XML file declares that encoding by any name.
 
     Expat knows only the name "UTF-8", and reads single bytes under another. None lets expat find the
     encoding.
@@ -129,7 +129,7 @@ def _detect_utf8(file: BufferedReader) -> str | None:
 
 
 class _RecordBuilder:
-    """A builder of record elements from expat's events."""
+    """Builder of XML record elements from expat's events."""
 
     def __init__(
         self, file_name: str, record_depth: int, encoding: str | None, names: frozenset[str] | None = None
@@ -153,7 +153,7 @@ class _RecordBuilder:
         self._parser.CharacterDataHandler = self._add_characters
 
     def feed(self, data: bytes, *, last: bool) -> None:
-        """Parse a chunk of the file."""
+        """Parse a chunk of the XML file."""
         try:
             self._parser.Parse(data, last)
         except expat.ExpatError as error:
@@ -168,7 +168,7 @@ class _RecordBuilder:
             ) from None
 
     def take_records(self) -> list[XmlRecord]:
-        """Return the records finished since the last call."""
+        """Return the XML records finished since the last call."""
         finished_records, self._finished_records = self._finished_records, []
         return finished_records
 

@@ -10,7 +10,7 @@ _NO_DATE = ParsedDate()
 
 
 class BirthDates(NamedTuple):
-    """The birth date features of a record.
+    """Standardized birth date values of a record.
 
     ``day`` is the column ``birth_date``, ``swapped`` is ``birth_date_swapped``, ``days`` is ``birth_dates``
     and ``year`` is ``birth_year``.
@@ -44,7 +44,7 @@ def _parse_usable_date(text: str | None, as_of: str | None) -> ParsedDate:
 
 
 def _is_placeholder_day(day: str | None, quality: str | None) -> bool:
-    """Return whether only the year of a birth date is meaningful.
+    """Return whether a birth date is an estimate of the year alone.
 
     A source that estimates writes the first of January or of July, or the middle of a month. Unless
     the source says so, such a day is real: some 1 in 365 children are born on each.

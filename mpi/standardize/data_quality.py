@@ -15,7 +15,7 @@ from mpi.standardize.text_folding import squeeze
 
 
 def find_quality_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
-    """Yield the issues of a valid record, in field order, with repeats."""
+    """Yield a valid record's data-quality issues, in field order."""
     yield from _find_name_issues(record)
     yield from _find_date_issues(record)
     yield from _find_code_issues(record)
@@ -23,7 +23,7 @@ def find_quality_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
 
 
 def _find_name_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
-    """Yield issues of placeholder names."""
+    """Yield data-quality issues of placeholder names."""
     if record.first_name and is_placeholder_given(record.first_name):
         yield QualityIssue("first_name", "placeholder-name")
     if record.last_name and is_placeholder_surname(record.last_name):
@@ -31,7 +31,7 @@ def _find_name_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
 
 
 def _find_date_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
-    """Yield issues of unreadable, impossible and future dates."""
+    """Yield data-quality issues of unreadable, impossible and future dates."""
     for field, text, may_be_later in _iter_dates(record):
         if text is None:
             continue
@@ -43,7 +43,7 @@ def _find_date_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
 
 
 def _iter_dates(record: CanonicalRecord) -> Iterator[tuple[str, str | None, bool]]:
-    """Yield each date's field, text, and whether it may be later than the record."""
+    """Yield each date's field, text, and whether it may be in future."""
     yield "birth_date", record.birth_date, False
     for previous in record.previous_birth_dates:
         yield "previous_birth_dates", previous, False
@@ -61,7 +61,7 @@ def _iter_dates(record: CanonicalRecord) -> Iterator[tuple[str, str | None, bool
 
 
 def _find_code_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
-    """Yield issues of unknown codes."""
+    """Yield data-quality issues of unknown codes."""
     if record.sex and not is_sex_code(record.sex):
         yield QualityIssue("sex", "unknown-code")
     quality = record.birth_date_quality
@@ -70,7 +70,7 @@ def _find_code_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
 
 
 def _find_contact_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
-    """Yield issues of postal codes, phones and email addresses."""
+    """Yield data-quality issues of postal codes, phones and email addresses."""
     for address in record.addresses:
         if address.postal_code and parse_postal_code(address.postal_code) is None:
             yield QualityIssue("postal_code", "invalid-postal-code")

@@ -33,7 +33,7 @@ _FILLERS = frozenset(("NA", "NONE", "NULL", "UNKNOWN", "UNK", "TEST", "TBD", "PE
 
 
 class IdentifierTokens(NamedTuple):
-    """The identifier features of a record.
+    """Keyed tokens of a record's identifiers, by which records are compared.
 
     The fields are the columns ``identifiers``, ``identifiers_near`` and ``identifier_systems`` of
     ``Features``.
@@ -101,7 +101,7 @@ def _fold_person_system(system: str, assigner: str) -> str | None:
 
 
 def _is_real(value: str) -> bool:
-    """Return whether a value is no filler.
+    """Return whether an identifier's value is no filler.
 
     Fillers are zeros, four nines or more, and words for nothing.
     """

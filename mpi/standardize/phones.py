@@ -60,14 +60,14 @@ def _to_e164(text: str) -> str | None:
 
 @lru_cache(CACHE_SIZE)
 def _is_valid_block(block: str) -> bool:
-    """Return whether numbers with these first seven digits are valid."""
+    """Return whether phone numbers with these first seven digits are valid."""
     number = phonenumbers.PhoneNumber(country_code=1, national_number=int(f"{block}000"))
     return phonenumbers.is_valid_number(number)
 
 
 @lru_cache(CACHE_SIZE)
 def _parse_other_number(text: str) -> str | None:
-    """Parse a number of any form by ``phonenumbers``."""
+    """Parse a phone number of any form by ``phonenumbers``."""
     try:
         number = phonenumbers.parse(text, _HOME_REGION)
     except phonenumbers.NumberParseException:

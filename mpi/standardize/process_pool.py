@@ -42,7 +42,7 @@ _work: Callable[[Any], Any] | None = None
 def map_chunks(
     work: Callable[[Chunk], Result], chunks: Iterable[Chunk], count: int | None = None
 ) -> Iterator[Result]:
-    """Apply a function to chunks in worker processes, in order.
+    """Apply a function to chunks of records in worker processes, in order.
 
     No more chunks are taken than are soon worked on.
 
@@ -88,7 +88,7 @@ def make_worker_lost_error() -> EngineError:
 
 
 def submit_chunk(pool: ProcessPoolExecutor, chunk: Any) -> Future[Any]:  # noqa: ANN401 - whatever the work takes and makes
-    """Submit a chunk to the function of a pool of ``start_pool``."""
+    """Submit a chunk of records to a pool of worker processes."""
     return pool.submit(_run_work, chunk)
 
 
@@ -106,7 +106,7 @@ def start_pool(count: int, work: Callable[[Any], Any] | None = None) -> ProcessP
 
 
 def _initialize_worker(work: Callable[[Any], Any] | None) -> None:
-    """Set up a worker process."""
+    """Set up a worker process with the function that it applies."""
     global _work  # noqa: PLW0603 - a process has one work, sent once
     _work = work
     # What is made here holds no cycles and soon leaves: looking for some takes a sixth of the time.
@@ -142,5 +142,5 @@ def _end_with_parent() -> None:
 
 
 def _run_work(chunk: Any) -> Any:  # noqa: ANN401 - whatever the work takes and makes
-    """Apply the worker's function to a chunk."""
+    """Apply the worker process's function to a chunk of records."""
     return _work(chunk) if _work is not None else None

@@ -120,7 +120,7 @@ def parse_multiple_birth(value: object) -> tuple[bool | None, tuple[QualityIssue
 
 
 def parse_as_of(value: object, received_at: datetime) -> str:
-    """Parse the time of a statement into a stored timestamp.
+    """Parse the time at which a record was true at its source.
 
     Raises:
         RecordError: it is no time, or lies more than a day ahead of the time of receipt.
@@ -133,12 +133,12 @@ def parse_as_of(value: object, received_at: datetime) -> str:
 
 @lru_cache(1024)  # most rows of a file were true at few moments, and were received at one
 def _parse_as_of_text(text: str, received_at: datetime) -> str:
-    """Parse a time of a statement that is text."""
+    """Parse the text of a record's time of truth."""
     return _format_as_of(_parse_iso_time(text), received_at)
 
 
 def _format_as_of(moment: datetime | None, received_at: datetime) -> str:
-    """Check a time of a statement, and format it."""
+    """Check a record's time of truth, and format it for storage."""
     if moment is None or not _EARLIEST_YEAR <= moment.year < date.max.year:
         raise RecordError("as_of", "malformed-time", "must be an ISO 8601 date or time, such as 2026-11-24")
     if moment.tzinfo is None:

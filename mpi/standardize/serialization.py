@@ -56,7 +56,7 @@ def compute_content_hash(record: CanonicalRecord) -> str:
 
 
 def to_payload_and_hash(record: CanonicalRecord) -> tuple[bytes, str]:
-    """Return a record's bytes and content hash, from one pass."""
+    """Return a record's serialized bytes and content hash, from one pass."""
     json_object = _to_json_object(record)
     payload = orjson.dumps(json_object)
     json_object.pop("as_of", None)
@@ -64,7 +64,7 @@ def to_payload_and_hash(record: CanonicalRecord) -> tuple[bytes, str]:
 
 
 def to_canonical_fields(record: CanonicalRecord) -> dict[str, object]:
-    """Return a record as readers see it, without tokens.
+    """Return a record's canonical fields as readers see them, without tokens.
 
     The flat columns are filled from the lists. Sent again, it is the same record but for the SSN.
     """
@@ -79,12 +79,12 @@ def to_canonical_fields(record: CanonicalRecord) -> dict[str, object]:
 
 
 def features_to_bytes(features: Features) -> bytes:
-    """Serialize features as a JSON array in the order of ``FEATURE_COLUMNS``."""
+    """Serialize a record's features as a JSON array in ``FEATURE_COLUMNS`` order."""
     return orjson.dumps(_feature_values(features))
 
 
 def have_same_given_name(data: bytes, other: bytes) -> bool:
-    """Return whether two serialized features have the same given name.
+    """Return whether two records' serialized features have one given name.
 
     The given name is the first column: nothing else is read. The answer is False where there is none, or
     one with a quotation mark.
@@ -98,7 +98,7 @@ def have_same_given_name(data: bytes, other: bytes) -> bool:
 
 
 def features_from_bytes(data: bytes) -> Features:
-    """Deserialize features; on the hot path, so nothing is checked.
+    """Deserialize a record's features; nothing is checked, for speed.
 
     Columns are only ever added at the end: features that an earlier version stored have them missing.
     """
@@ -120,7 +120,7 @@ def _to_json_object(record: CanonicalRecord) -> dict[str, Any]:
 
 
 def _item_to_json_object(item: Any) -> dict[str, Any]:  # noqa: ANN401 - one of eight named tuples
-    """Return the JSON object of a list entry."""
+    """Return the JSON object of an entry of a record's list field."""
     kind = type(item)
     values = zip(_ITEM_COLUMNS[kind], _item_values[kind](item), strict=True)
     return {name: value for name, value in values if value is not None}

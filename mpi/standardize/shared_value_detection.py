@@ -24,7 +24,7 @@ from mpi.standardize.shared_values import (
 
 
 def find_shared_values(records: Iterable[Features], keyed_hash: KeyedHash) -> SharedValues:
-    """Find the values that occur with ``MIN_BIRTH_DATES`` or more birth dates.
+    """Find values, such as addresses, that many people share.
 
     The order of the records does not matter. A record without a birth date is not counted.
 
@@ -39,7 +39,7 @@ def find_shared_values(records: Iterable[Features], keyed_hash: KeyedHash) -> Sh
 
 
 class SharedValueCounter:
-    """A counter of the birth dates that occur with each value.
+    """Counter of the birth dates that occur with each value of records.
 
     It holds hashes and days only, and can be sent to another process.
     """
@@ -48,7 +48,7 @@ class SharedValueCounter:
         self._pairs = {column: (array("q"), array("q")) for column in SHARED_VALUE_COLUMNS}
 
     def add(self, features: Features, keyed_hash: KeyedHash) -> None:
-        """Count one record's values, with none removed from its features.
+        """Count one record's birth date for each of its values.
 
         A record without a birth date is not counted.
         """
@@ -61,14 +61,14 @@ class SharedValueCounter:
                 days.append(day)
 
     def extend(self, other: Self) -> None:
-        """Add the counts of another counter."""
+        """Add the counts of another counter of birth dates."""
         for column, (hashes, days) in self._pairs.items():
             more_hashes, more_days = other._pairs[column]
             hashes.extend(more_hashes)
             days.extend(more_days)
 
     def find_shared(self) -> SharedValues:
-        """Return the values that occur with ``MIN_BIRTH_DATES`` or more birth dates."""
+        """Return the values that many people share, by their birth dates."""
         shared_hashes = {column: _select_shared_hashes(*pairs) for column, pairs in self._pairs.items()}
         return SharedValues(
             MappingProxyType({column: hashes for column, hashes in shared_hashes.items() if hashes})
@@ -76,7 +76,7 @@ class SharedValueCounter:
 
 
 def _select_shared_hashes(hashes: "array[int]", days: "array[int]") -> frozenset[int]:
-    """Return the hashes that occur with enough distinct days."""
+    """Return the value hashes that occur with enough distinct birth dates."""
     pairs = np.vstack([np.asarray(hashes), np.asarray(days)])
     pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
     is_new_pair = np.ones(pairs.shape[1], dtype=np.bool_)

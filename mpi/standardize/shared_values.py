@@ -39,7 +39,7 @@ _STOPPED_KEYS_NAME = "stopped_keys"
 
 @dataclass(frozen=True)
 class SharedValues:
-    """The shared values and stopped blocking keys of a configuration, as keyed hashes.
+    """Lists of values that many people share, and of stopped blocking keys.
 
     Args:
         hashes: column to the hashes of its shared values; a column that has none is left out.
@@ -50,7 +50,7 @@ class SharedValues:
     stopped: frozenset[int] = field(default=frozenset(), repr=False)
 
     def __bool__(self) -> bool:
-        """Return whether anything is listed."""
+        """Return whether any shared value or stopped key is listed."""
         return bool(self.hashes or self.stopped)
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class SharedValues:
         return sum(map(len, self.hashes.values()))
 
     def __sub__(self, other: Self) -> int:
-        """Return the number of values listed here and not there."""
+        """Return the number of shared values listed here and not there."""
         return sum(
             len(own_hashes - other.hashes.get(column, frozenset()))
             for column, own_hashes in self.hashes.items()
@@ -66,14 +66,14 @@ class SharedValues:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the lists, in hexadecimal, equal for equal lists.
+        """SHA-256 of the shared-value lists, in hexadecimal, equal for equal lists.
 
         Computed once, because each record that is sent reads it twice.
         """
         return hashlib.sha256(self.to_text().encode()).hexdigest()
 
     def to_text(self) -> str:
-        """Return the lists as JSON, sorted."""
+        """Return the shared-value lists as JSON, sorted."""
         lists = {
             column: sorted(self.hashes[column]) for column in SHARED_VALUE_COLUMNS if column in self.hashes
         }
@@ -82,7 +82,7 @@ class SharedValues:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Parse lists that ``to_text`` wrote.
+        """Parse shared-value lists that ``to_text`` wrote.
 
         Raises:
             StoreError: the text is no such list.
@@ -99,7 +99,7 @@ NO_SHARED_VALUES = SharedValues()
 
 
 def make_shared_values(values: Mapping[str, Iterable[str]], keyed_hash: KeyedHash) -> SharedValues:
-    """Make lists of values that are known to be shared, by column."""
+    """Make lists of values known to be shared by many people."""
     hashes = {
         column: frozenset(hash_value(keyed_hash, value) for value in column_hashes)
         for column, column_hashes in values.items()
@@ -110,7 +110,7 @@ def make_shared_values(values: Mapping[str, Iterable[str]], keyed_hash: KeyedHas
 
 
 def drop_shared_values(features: Features, shared: SharedValues, keyed_hash: KeyedHash) -> Features:
-    """Return features without their shared values.
+    """Return a record's features without values that many people share.
 
     City and postal code stay, as they never identify a household.
 
@@ -138,7 +138,7 @@ def drop_shared_values(features: Features, shared: SharedValues, keyed_hash: Key
 
 
 def _remove_homes(features: Features, shared_homes: Collection[str]) -> dict[str, tuple[str, ...] | None]:
-    """Return changed address columns without shared homes.
+    """Return a record's address columns without addresses that many people share.
 
     A flat in a shared house stays unless shared itself.
     """
@@ -160,7 +160,7 @@ def _remove_homes(features: Features, shared_homes: Collection[str]) -> dict[str
 
 
 def _find_first_home(features: Features) -> tuple[str | None, str | None]:
-    """Return the key of the first address, and of its flat if any."""
+    """Return keys of a record's first address, and its flat if any."""
     place = features.postal_code or features.city
     house = (
         format_address_key(features.street_number, features.street, place)
@@ -173,7 +173,7 @@ def _find_first_home(features: Features) -> tuple[str | None, str | None]:
 
 
 def list_shareable_values(features: Features, column: str) -> tuple[str, ...]:
-    """Return a column's values, and the flat in a house with the house."""
+    """Return a column's values that many people may share, houses included."""
     value = getattr(features, column)
     if column not in LIST_COLUMNS:
         return () if value is None else (value,)
@@ -182,5 +182,5 @@ def list_shareable_values(features: Features, column: str) -> tuple[str, ...]:
 
 
 def hash_value(keyed_hash: KeyedHash, value: str) -> int:
-    """Hash a value as the lists hold it."""
+    """Hash a value as the shared-value lists hold it."""
     return keyed_hash.to_int64(_HASH_DOMAIN, value)

@@ -95,7 +95,7 @@ def tokenize_ssn(
 
 
 def _check_nine_digits(field: str, text: str | None) -> str | QualityIssue | None:
-    """Return nine digits that can have been issued, or an issue."""
+    """Return an SSN that can have been issued, or a quality issue."""
     if text is None:
         return None
     match = _NINE_DIGITS.match(text)
@@ -115,7 +115,7 @@ def _check_nine_digits(field: str, text: str | None) -> str | QualityIssue | Non
 
 
 def _check_four_digits(field: str, text: str | None) -> str | QualityIssue | None:
-    """Return last four digits that can have been issued, or an issue."""
+    """Return an SSN's last four digits if issuable, or a quality issue."""
     if text is None:
         return None
     if not _FOUR_DIGITS.match(text) or text == "0000":

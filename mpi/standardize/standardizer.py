@@ -23,7 +23,7 @@ Raise it whenever a record may get other features than before.
 
 
 def standardize(record: CanonicalRecord, source: str, keyed_hash: KeyedHash) -> Features:
-    """Convert a record to its comparable features.
+    """Convert a record to the features by which records are compared.
 
     Flags, race and ethnicity have no influence; a restriction can only remove address evidence; the
     local ID does not enter.

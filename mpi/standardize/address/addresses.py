@@ -41,7 +41,7 @@ NO_ADDRESS = ParsedAddress()
 
 
 def parse_addresses(record: CanonicalRecord) -> tuple[ParsedAddress, ...]:
-    """Parse a record's addresses, in its order.
+    """Parse a record's addresses into comparable parts, in its order.
 
     A confidential record may state the program's substitute address or, by mistake, the true one:
     neither says where the person lives, so neither is compared.
@@ -84,7 +84,7 @@ def has_confidential_address_as_sent(record: Mapping[str, Any]) -> bool:
 
 
 def list_address_keys(addresses: Iterable[ParsedAddress]) -> tuple[str, ...]:
-    """Return the keys of complete addresses, sorted."""
+    """Return comparison keys of complete addresses, sorted."""
     return tuple(sorted({address.key for address in addresses if address.key}))
 
 
@@ -104,7 +104,7 @@ def parse_address(address: Address) -> ParsedAddress:
 
 
 def format_address_key(number: str | None, street: str, where: str) -> str:
-    """Format the key of an address: ``number street|where``.
+    """Format an address's comparison key: ``number street|where``.
 
     Args:
         number: house number; None for a post-office box.

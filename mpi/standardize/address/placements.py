@@ -22,7 +22,7 @@ _PLACEMENT_TYPE = re.compile(
 
 
 def find_placement_homes(record: CanonicalRecord, homes: Sequence[ParsedAddress]) -> tuple[str, ...]:
-    """Return the keys of homes in which a child was placed, sorted.
+    """Return the addresses in which a child was placed, as sorted keys.
 
     An address says so by its type. Where the first has none, the relationship of the first guardian counts:
     both are what the source sends in its flat columns.

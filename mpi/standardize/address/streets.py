@@ -48,7 +48,7 @@ _BOX_LABELS = ("USPSBoxGroupType", "USPSBoxGroupID", "USPSBoxType", "USPSBoxID")
 
 @dataclass(frozen=True, slots=True)
 class ParsedStreet:
-    """A street line in parts.
+    """Parts of a street line of an address.
 
     Args:
         number: house number, a fraction included.
@@ -72,7 +72,7 @@ NO_STREET = ParsedStreet()
 
 @lru_cache(CACHE_SIZE)
 def parse_street(line: str | None) -> ParsedStreet:
-    """Parse a street line; what is no address is missing."""
+    """Parse a street line of an address; what is none is missing."""
     if not line:
         return NO_STREET
     text = _SEPARATORS.sub(" ", fold(line)).strip()
@@ -132,7 +132,7 @@ def abbreviate_street(names: list[str]) -> str:
 
 
 def _parse_plain_line(text: str) -> ParsedStreet | None:
-    """Parse a line that has only one reading; None for any other.
+    """Parse a street line that has only one reading; None for others.
 
     Such a line has number, name, suffix, and perhaps a unit. ``usaddress`` reads 99.9 % of them alike, at
     20 times the cost; the rest it gets wrong (it takes the St of ``1 SW ST JAMES DR`` for the suffix).
@@ -157,7 +157,7 @@ def _parse_plain_line(text: str) -> ParsedStreet | None:
 
 
 def _parse_with_usaddress(text: str) -> ParsedStreet | None:
-    """Parse a line by ``usaddress``; None where there is no one street."""
+    """Parse a street line by ``usaddress``; None without exactly one street."""
     try:
         labels, _ = usaddress.tag(text)
     except usaddress.RepeatedLabelError:
@@ -187,7 +187,7 @@ def _street_from_labels(labels: dict[str, str]) -> ParsedStreet | None:
 
 
 def _list_street_words(labels: dict[str, str]) -> list[str]:
-    """Return the words of the street's name, in order."""
+    """Return the words of the street's name from ``usaddress`` labels."""
     text = " ".join(value for label, value in labels.items() if label.startswith("StreetName"))
     if "PlaceName" in labels and "StreetNamePostType" not in labels and not _has_place_labels(labels):
         # Without a suffix before it or a ZIP code behind it, a "place" is the street's last words.
@@ -196,18 +196,18 @@ def _list_street_words(labels: dict[str, str]) -> list[str]:
 
 
 def _has_place_labels(labels: dict[str, str]) -> bool:
-    """Return whether the line holds a ZIP code or state."""
+    """Return whether ``usaddress`` found a ZIP code or state."""
     return "ZipCode" in labels or "StateName" in labels
 
 
 def _join_labels(labels: dict[str, str], names: Iterable[str]) -> str | None:
-    """Join the parts with certain labels; None where there is none."""
+    """Join the address parts with certain labels; None where there is none."""
     text = " ".join(labels[name] for name in names if name in labels)
     return " ".join(text.replace(",", " ").split()) or None
 
 
 def _parse_by_position(text: str) -> ParsedStreet:
-    """Parse number, street and unit by their positions in the line."""
+    """Parse number, street and unit by their positions in a street line."""
     text = text.replace(",", " ")
     unit_match = _UNIT_LAST.search(text)
     if unit_match:
@@ -221,7 +221,7 @@ def _parse_by_position(text: str) -> ParsedStreet:
 
 
 def _strip_unit(part: str) -> str:
-    """Strip a unit of a glued word (APT3) and an ordinal ending (5TH)."""
+    """Strip an apartment's glued word (APT3) or ordinal ending (5TH)."""
     if glued_match := _GLUED_UNIT.match(part):
         part = glued_match[1]
     part = ORDINALS.get(part, part)

@@ -78,7 +78,7 @@ def to_iso_day(text: str | None) -> str | None:
 
 
 def is_future(parsed: ParsedDate, as_of: str) -> bool:
-    """Return whether a date lies after the time of its statement.
+    """Return whether a date lies after the time of its record.
 
     Args:
         parsed: the date.
@@ -92,7 +92,7 @@ def is_future(parsed: ParsedDate, as_of: str) -> bool:
 
 @lru_cache
 def _compute_latest_day(day: str) -> str:
-    """Return the latest day that is not in the future anywhere."""
+    """Return the day after a UTC date, the latest anywhere on Earth."""
     return (date.fromisoformat(day) + _TIME_ZONE_GRACE).isoformat()
 
 

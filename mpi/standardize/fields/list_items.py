@@ -35,7 +35,7 @@ _DEFAULT_DEFINITION = "source"
 def build_dated_items(
     field: str, kind: Callable[..., _Item], raw_record: Mapping[str, object]
 ) -> tuple[_Item, ...]:
-    """Build the entries of a dated list.
+    """Build the entries of a record's dated list, such as addresses.
 
     The first entry may have been sent in flat columns instead.
 
@@ -147,7 +147,7 @@ def build_restrictions(value: object) -> tuple[Restriction, ...]:
 
 
 def _require_columns(field: str, row: dict[str, str], columns: Iterable[str]) -> None:
-    """Raise where an entry lacks one of its required columns."""
+    """Raise where a list entry lacks one of its required columns."""
     for column in columns:
         if column not in row:
             raise RecordError(field, "missing", f"an entry has no {column!r}")

@@ -17,7 +17,7 @@ _MAX_NAME_DIGITS = 3
 
 
 def parse_entries(field: str, value: object, *, bars: bool) -> Sequence[object]:
-    """Return the entries of a list field, as sent.
+    """Return the entries of a record's list field, as sent.
 
     Args:
         field: the canonical field.
@@ -91,7 +91,7 @@ def _is_name_like(name: str) -> bool:
 
 
 def _parse_cell(field: str, cell: str, *, bars: bool) -> object:
-    """Parse a list from the text of a cell."""
+    """Parse the entries of a list field from a cell's text."""
     if len(cell) > MAX_VALUE_CHARACTERS:
         raise RecordError(field, "too-long", f"longer than {MAX_VALUE_CHARACTERS:,} characters")
     cell = cell.strip()

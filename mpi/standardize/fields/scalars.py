@@ -25,7 +25,7 @@ _DIGITS_OF_COLUMN = {"postal_code": 5, "ssn": 9, "ssn_last4": 4}
 
 
 def parse_text(field: str, value: object, column: str | None = None) -> str | None:
-    """Return the trimmed text of a value; None where it is empty.
+    """Return a field's value as trimmed text; None where it is empty.
 
     Whole numbers and dates are read as their text, because JSON and Parquet send identifiers and
     postal codes so. A number that may have lost digits is refused, as two children's IDs would be one.
@@ -54,7 +54,7 @@ def parse_text(field: str, value: object, column: str | None = None) -> str | No
 
 
 def parse_texts(raw_record: Mapping[str, object], names: Iterable[str]) -> dict[str, str]:
-    """Return the texts of some fields that have a value.
+    """Return the trimmed texts of some fields of a record.
 
     Raises:
         RecordError: as ``parse_text``.
@@ -67,7 +67,7 @@ def parse_texts(raw_record: Mapping[str, object], names: Iterable[str]) -> dict[
 
 
 def parse_local_id(value: object) -> str:
-    """Return the local ID: 1 to 200 characters without control characters.
+    """Return a record's local ID: 1 to 200 characters, no control characters.
 
     Raises:
         RecordError: missing, too long, or not such text.

@@ -35,10 +35,10 @@ def _find_surname_start(parts: list[str]) -> int:
 
 
 def _take_first(parts: list[str]) -> str | None:
-    """Return the first word, if any."""
+    """Return the first word of a name, if any."""
     return parts[0] if parts else None
 
 
 def _join_rest(parts: list[str]) -> str | None:
-    """Join the words after the first."""
+    """Join the words of a name after the first."""
     return " ".join(parts[1:]) or None

@@ -37,7 +37,7 @@ def build_guardian_names(guardians: Iterable[Guardian]) -> tuple[str, ...]:
 
 
 def extract_surnames(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the last names of ``build_guardian_names``, sorted."""
+    """Return the guardians' last names from ``build_guardian_names``, sorted."""
     return tuple(sorted({name.partition(" ")[2] for name in names}))
 
 

@@ -122,7 +122,7 @@ def _split_quoted_text(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _split_names(text: str, is_placeholder: Callable[[str], bool]) -> tuple[tuple[str, ...], str | None]:
-    """Return the names in a text and their suffix; no names for a placeholder.
+    """Return a text's names and their suffix; no names for a placeholder.
 
     The placeholder check runs again on what is left, as a suffix may have hidden a placeholder.
     """
@@ -146,7 +146,7 @@ def _join_names(names: tuple[str, ...]) -> str | None:
 
 
 def _select_long_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words of a given name that are no initials."""
+    """Return a given name's words that are longer than an initial."""
     return tuple(name for name in names[:_MAX_NAME_PARTS] if len(name) > 1)
 
 

@@ -20,7 +20,7 @@ from mpi.standardize.text_folding import CACHE_SIZE, squeeze
 
 
 class PersonNames(NamedTuple):
-    """The name features of a record.
+    """Standardized names of a record, by which records are compared.
 
     The fields are the columns of these names in ``Features``.
 
@@ -79,7 +79,7 @@ _squeeze_cached = lru_cache(CACHE_SIZE)(squeeze)
 
 
 def _parse_other_names(record: CanonicalRecord) -> list[tuple[GivenName, Surname]]:
-    """Return given name and surname of the preferred and other names."""
+    """Parse a record's preferred and other names into given name and surname."""
     names = [
         (parse_given_name(other_name.first_name), choose_surname(other_name.first_name, other_name.last_name))
         for other_name in record.other_names
@@ -103,6 +103,6 @@ def _parse_preferred_name(text: str, last_name: str | None) -> tuple[GivenName, 
 
 
 def _has_multiple_birth_name(record: CanonicalRecord) -> bool:
-    """Return whether any first name marks one child of several."""
+    """Return whether any first name, like ``Baby Boy A``, marks multiple birth."""
     names = (record.first_name, *(other_name.first_name for other_name in record.other_names))
     return any(name is not None and is_multiple_birth_name(name) for name in names)

@@ -87,5 +87,5 @@ def _list_forms(text: str) -> tuple[str, str]:
 
 
 def _is_repeated_key(form: str) -> bool:
-    """Return whether a name is one repeated key, or has no letter."""
+    """Return whether a name is one repeated character, or has no letter."""
     return not form or (len(form) > 1 and form.strip(form[0]) == "" and form[0] in "XZQ")
