@@ -116,8 +116,8 @@ def _processor_times(server: float, generator: float, calls: int) -> dict[str, f
 
 def resolves(client: HttpClient, state: Path, fresh: Path, prefix: str = "") -> Iterator[Call]:
     """Yield upserts of new and known children in turn, each under a new local ID with a prefix."""
-    new, known = read_records(fresh, "district_north"), read_records(state, "district_south")
-    for number, (new_record, known_record) in enumerate(zip(new, known, strict=False)):
+    new, known_records = read_records(fresh, "district_north"), read_records(state, "district_south")
+    for number, (new_record, known_record) in enumerate(zip(new, known_records, strict=False)):
         yield client.put(TARGET_SOURCE, {**new_record, "local_id": f"{prefix}new-{number}"})
         yield client.put(TARGET_SOURCE, {**known_record, "local_id": f"{prefix}known-{number}"})
 

@@ -102,9 +102,9 @@ def _add_accounts(index: Index, sources: tuple[str, ...]) -> list[str]:
     }
     with index.database.read(make_operator()) as unit:
         existing = {name for name in accounts if unit.accounts.find_by_name(name) is not None}
-    for name, (role, seen) in accounts.items():
+    for name, (role, visible_sources) in accounts.items():
         if name not in existing:
-            add_person(index, name, role, seen, f"A {name} of the benchmark")
+            add_person(index, name, role, visible_sources, f"A {name} of the benchmark")
     return list(accounts)
 
 

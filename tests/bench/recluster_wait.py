@@ -65,7 +65,7 @@ def _measure_store(folder: Path, store: str, url: str | None, changes: int) -> d
     with open_test_index(folder / "home", "sis", "ccwis", database_url=url) as index:
         for first in range(0, children, CHILDREN_PER_LOAD):
             numbers = range(first, min(first + CHILDREN_PER_LOAD, children))
-            load_rows(index, "sis", *(one for number in numbers for one in _child(number)))
+            load_rows(index, "sis", *(record for number in numbers for record in _child(number)))
     # The load is not measured: let the system write it out now, and not a minute into the re-cluster.
     os.sync()
     stricter = tiny_model(folder / "stricter", version="2", link=STRICTER_THRESHOLD)
@@ -106,9 +106,9 @@ def _measure_store(folder: Path, store: str, url: str | None, changes: int) -> d
 def _child(number: int) -> list[dict[str, object]]:
     """Return records that agree in names and birth date, and in nothing else."""
     word = ""
-    rest = number * 7919 + 13
+    remainder = number * 7919 + 13
     for _ in range(6):
-        rest, digit = divmod(rest, 26)
+        remainder, digit = divmod(remainder, 26)
         word += chr(ord("a") + digit)
     return [
         make_child(

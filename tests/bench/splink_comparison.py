@@ -39,19 +39,21 @@ def measure(bench_index: BenchIndex, state: Path, fresh: Path, workers: int) -> 
             time_calls(client, calls[: 2 * size])
             rounds = [calls[first * size :][:size] for first in range(2, ROUNDS + 2)]
             splink.predict_between(next(searched_features))
-            took = [
+            durations = [
                 (
-                    statistics.median(time_calls(client, some)),
+                    statistics.median(time_calls(client, round_calls)),
                     statistics.median(
                         splink.predict_between(next(searched_features)) for _ in range(SEARCHES_PER_ROUND)
                     ),
                 )
-                for some in rounds
+                for round_calls in rounds
             ]
             client.close()
     return {
-        "resolve_p50_ms": round(statistics.median(ours for ours, _ in took), 2),
-        "predict_between_p50_ms": round(statistics.median(theirs for _, theirs in took), 1),
-        "times_faster": round(statistics.median(theirs / ours for ours, theirs in took), 1),
-        "of_each_round": [[round(ours, 2), round(theirs, 1)] for ours, theirs in took],
+        "resolve_p50_ms": round(statistics.median(resolve_ms for resolve_ms, _ in durations), 2),
+        "predict_between_p50_ms": round(statistics.median(search_ms for _, search_ms in durations), 1),
+        "times_faster": round(
+            statistics.median(search_ms / resolve_ms for resolve_ms, search_ms in durations), 1
+        ),
+        "of_each_round": [[round(resolve_ms, 2), round(search_ms, 1)] for resolve_ms, search_ms in durations],
     }

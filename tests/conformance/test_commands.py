@@ -20,7 +20,7 @@ from mpi.service.maintenance.verify import verify
 from tests.conftest import STORES
 from tests.index import OPERATOR, crosswalk, make_child, many_children
 from tests.models import tiny_model
-from tests.unit.api.live import a_key, calling
+from tests.unit.api.live import add_key, calling
 
 FIELDS = ("local_id", "first_name", "last_name", "birth_date", "postal_code")
 
@@ -114,10 +114,10 @@ def test_every_command_works_with_only_the_url_set(mpi, empty_environment, tmp_p
 def test_the_api_serves_the_same_index(mpi, empty_environment):
     mpi("init", "--test")
     mpi("source", "add", "sis")
-    with open_configured_index() as index, calling(create_app(index), a_key(index, "district")) as call:
-        put = call.put("/v1/sources/sis/records/D01%2F1", json=make_child("D01/1"))
-        assert put.status_code in (200, 201), put.text
-        eid = put.json()["enterprise_id"]
+    with open_configured_index() as index, calling(create_app(index), add_key(index, "district")) as call:
+        answer = call.put("/v1/sources/sis/records/D01%2F1", json=make_child("D01/1"))
+        assert answer.status_code in (200, 201), answer.text
+        eid = answer.json()["enterprise_id"]
         lines = "\n".join(json.dumps({**child, "source": "sis"}) for child in many_children(5))
         bulk = call.post("/v1/records:bulk", content=lines)
         assert [json.loads(line)["outcome"] for line in bulk.text.splitlines()] == ["created"] * 5

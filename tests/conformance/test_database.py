@@ -71,19 +71,19 @@ def test_a_reading_unit_sees_one_snapshot(database):
 
 
 def test_concurrent_writers_take_consecutive_commit_numbers(database):
-    taken = []
+    numbers = []
 
     def work():
         for _ in range(10):
             with database.write(make_operator(), "test") as unit:
-                taken.append(unit.commit_no)
+                numbers.append(unit.commit_no)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(taken) == list(range(1, 41))
+    assert sorted(numbers) == list(range(1, 41))
 
 
 def test_a_commit_time_never_precedes_the_previous_commit_time(database, set_clock):
@@ -99,13 +99,13 @@ def test_a_commit_time_never_precedes_the_previous_commit_time(database, set_clo
 def test_writers_of_different_processes_take_consecutive_commit_numbers(database):
     """Each writer has a connection pool of its own, as another process has."""
     databases = [Database(database.engine.url.render_as_string(hide_password=False)) for _ in range(3)]
-    taken = []
+    numbers = []
 
     def work(own_database):
         for _ in range(10):
             with own_database.write(make_operator(), "test") as unit:
                 number = unit.commit_no
-            taken.append(number)
+            numbers.append(number)
 
     threads = [threading.Thread(target=work, args=(own_database,)) for own_database in databases]
     for thread in threads:
@@ -115,7 +115,7 @@ def test_writers_of_different_processes_take_consecutive_commit_numbers(database
         assert not thread.is_alive()
     for other_database in databases:
         other_database.dispose()
-    assert sorted(taken) == list(range(1, 31))
+    assert sorted(numbers) == list(range(1, 31))
 
 
 def test_a_counter_gives_each_number_once_starting_from_one(database):

@@ -109,9 +109,9 @@ def test_a_person_without_records_and_a_sealed_record_use_the_full_read(index, c
     upsert(index, OPERATOR, "sis", make_child("1", **CHILD_FIELDS, restrictions=[{"kind": "sealed"}]))
     with pytest.raises(NotFoundError):
         compare_look_ups(by_local_id("sis", "1"))
-    other, sufficed = compare_look_ups(by_local_id("ccwis", "é/1"))
+    entry_of_other_source, sufficed = compare_look_ups(by_local_id("ccwis", "é/1"))
     assert sufficed
-    view, _ = compare_look_ups(by_eid(index, other.enterprise_id))
+    view, _ = compare_look_ups(by_eid(index, entry_of_other_source.enterprise_id))
     assert "1" not in [label.local_id for label in view.records]
 
 

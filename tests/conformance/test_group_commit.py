@@ -71,8 +71,8 @@ def test_waiting_upserts_share_transactions_and_have_separate_commits(index, tra
     assert transaction_sizes == [MAX_STEPS, CALLS - MAX_STEPS]
     assert last_commit(index) == commit_before + CALLS
     with index.database.read(OPERATOR) as unit:
-        made = unit.commit_info(set(range(commit_before + 1, commit_before + CALLS + 1)))
-    assert {client for _, client, _ in made.values()} == {viewer.client for viewer in viewers}
+        commit_infos = unit.commit_info(set(range(commit_before + 1, commit_before + CALLS + 1)))
+    assert {client for _, client, _ in commit_infos.values()} == {viewer.client for viewer in viewers}
     assert verify(index, OPERATOR) == []
 
 
@@ -99,8 +99,8 @@ def test_a_refused_step_does_not_affect_the_others_during_an_unlocked_commit(ind
 
     def execute_during_commit(step, unit):
         if step.source_code == "nowhere" and index.database.is_postgresql:
-            with index.database.write(OPERATOR, "seen", Lock.NONE) as other:
-                other.ensure_commit()
+            with index.database.write(OPERATOR, "seen", Lock.NONE) as other_unit:
+                other_unit.ensure_commit()
         return execute(step, unit)
 
     monkeypatch.setattr(upsert_module._PreparedUpsert, "execute", execute_during_commit)
@@ -217,11 +217,11 @@ def deferred_step(read):
 
 
 def test_deferred_reads_see_the_committed_steps(index):
-    others = Database(index.database.url)
+    other_database = Database(index.database.url)
     commit_before = last_commit(index)
 
     def read_commits(unit):
-        with others.read(OPERATOR) as read:
+        with other_database.read(OPERATOR) as read:
             other_commit = read.last_commit()
         # The step's own connection can be queried as well, each query by itself.
         return other_commit, {source.code for source in unit.sources.all()}, unit.last_commit()
@@ -237,8 +237,8 @@ def test_deferred_reads_see_the_committed_steps(index):
     )
     assert [codes for _, codes, _ in answers] == [{"sis", "ccwis"}] * 3
     assert max(last for last, _, _ in answers) == commit_before + 3
-    assert all(here == other_commit for here, _, other_commit in answers)
-    others.dispose()
+    assert all(own_commit == other_commit for own_commit, _, other_commit in answers)
+    other_database.dispose()
 
 
 def test_an_error_after_the_commit_says_that_the_step_was_kept(index):
@@ -248,8 +248,8 @@ def test_an_error_after_the_commit_says_that_the_step_was_kept(index):
 
     def lose_connection(unit):
         process = unit.connection.execute(ask).scalar()
-        with index.database.read(OPERATOR) as other:
-            other.connection.execute(text(f"SELECT pg_terminate_backend({int(process)}, 10000)")).all()
+        with index.database.read(OPERATOR) as other_unit:
+            other_unit.connection.execute(text(f"SELECT pg_terminate_backend({int(process)}, 10000)")).all()
         unit.connection.execute(ask).scalar()
 
     commit_before = last_commit(index)

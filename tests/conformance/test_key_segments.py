@@ -199,7 +199,9 @@ def test_two_connections_find_each_row_once(index):
         own = unit.keys.packed_keys(config, range(1, 61))
         keys = sorted({key for each in unit.keys.keys_of(config, own).values() for key in each})
         remaining_keys = {
-            n: one._replace(keys=one.keys[STORED_DTYPE.itemsize :]) for n, one in own.items() if n % 3
+            n: packed_keys._replace(keys=packed_keys.keys[STORED_DTYPE.itemsize :])
+            for n, packed_keys in own.items()
+            if n % 3
         }
         unit.keys.write(config, remaining_keys, unit.commit_no, as_segment=True, rewritten=remaining_keys)
         expected = all_keys(unit, config)

@@ -234,7 +234,7 @@ def test_last_commit_is_read_before_optimistic_candidates(index, monkeypatch):
     assert "max(commit_log.no)" in first
     names = [statement for _, statement in statements[1:]]
     runs, all_keys = (
-        next(n for n, one in enumerate(names) if table in one) for table in ("key_run", "blocking_key")
+        next(n for n, name in enumerate(names) if table in name) for table in ("key_run", "blocking_key")
     )
     if index.database.is_postgresql:
         # A key that is compacted between the two reads is found twice, but never missed.

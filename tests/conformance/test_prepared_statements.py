@@ -37,16 +37,16 @@ def database_with_counters(database):
 @pytest.fixture
 def short_path(monkeypatch):
     """Whether each statement took the short path, in order."""
-    taken = []
+    took_short_path = []
     run = Prepared.run
 
     def noted(self, driver, parameters):
-        found = run(self, driver, parameters)
-        taken.append(found is not None)
-        return found
+        result = run(self, driver, parameters)
+        took_short_path.append(result is not None)
+        return result
 
     monkeypatch.setattr(Prepared, "run", noted)
-    return taken
+    return took_short_path
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 64, 65, 256, 257, 299])

@@ -77,10 +77,10 @@ def test_a_blind_sample_leads_from_draw_to_labels(index):
 
 def test_work_figures_are_the_same_on_both_stores(index):
     now = datetime.now(UTC)
-    moment, later = clock.format_timestamp(now), clock.format_timestamp(now + timedelta(hours=1))
+    moment, hour_later = clock.format_timestamp(now), clock.format_timestamp(now + timedelta(hours=1))
     with index.database.write(OPERATOR, "test") as unit:
         for n, (state, lease_end) in enumerate(
-            [("open", later), ("open", moment), ("asleep", None), ("waiting", None)]
+            [("open", hour_later), ("open", moment), ("asleep", None), ("waiting", None)]
         ):
             unit.task_work.save(
                 QuestionWork(f"q{n}", state, moment, claimed_by=lease_end and "ana", lease_until=lease_end)

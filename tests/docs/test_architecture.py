@@ -11,7 +11,7 @@ import pytest
 
 from mpi.api.app import create_app
 from tests.index import make_child, open_test_index
-from tests.unit.api.live import a_key, calling
+from tests.unit.api.live import add_key, calling
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
@@ -70,7 +70,7 @@ def calls() -> Iterator[list[str]]:
 def client(tmp_path, calls):
     with (
         open_test_index(tmp_path, "D01", "CCWIS") as index,
-        calling(create_app(index), a_key(index, "walker")) as client,
+        calling(create_app(index), add_key(index, "walker")) as client,
     ):
         client.put("/v1/sources/D01/records/1", json=make_child(None))
         yield client

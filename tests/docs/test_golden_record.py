@@ -54,11 +54,11 @@ def test_the_example_golden_record_matches_the_page(index):
     }
     rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (\S+) \| `(\w+)` \| (\S*) ?\|$", GOLDEN, re.MULTILINE)
     assert len(rows) == 3
-    for attribute, value, record, rule, others in rows:
+    for attribute, value, record, rule, other_values in rows:
         golden_value = values[attribute]
         assert (golden_value.value, golden_value.rule) == (value, rule)
         assert record in ("any", f"{golden_value.record.source}:{golden_value.record.local_id}")
-        assert " ".join(other.value for other in golden_value.others) == others
+        assert " ".join(other_value.value for other_value in golden_value.others) == other_values
 
 
 def test_the_page_names_every_attribute_criterion_and_rule():

@@ -16,7 +16,7 @@ from pathlib import Path
 from mpi.api.app import create_app
 from tests.index import load_rows, make_child, many_children, open_test_index
 from tests.postgres import start_postgres
-from tests.unit.api.live import a_key, calling
+from tests.unit.api.live import add_key, calling
 
 RECORDS, ROUNDS, OTHERS = 10, 40, 20_000
 LAST_ROUND_BEFORE_S = 300
@@ -44,7 +44,7 @@ def main() -> None:
                     make_child(f"f{family}-{n}", **person_fields, grade=f"{1 + n:02}") for n in range(RECORDS)
                 ]
                 load_rows(index, "sis" if family else "ccwis", *rows)
-            with calling(create_app(index), a_key(index, "bench")) as client:
+            with calling(create_app(index), add_key(index, "bench")) as client:
                 times = _measure_rounds(client, options.rounds)
     print(json.dumps({"store": options.store, "records": 2 * RECORDS, "others": options.others,
                       "load": os.getloadavg()[0]} | times))  # fmt: skip

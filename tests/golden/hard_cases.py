@@ -108,8 +108,8 @@ def _decide_sealed_after_linking(index: Index, case: Case) -> str:
     link_result = upsert(index, OPERATOR, school, school_record)
     assert link_result.outcome == "linked", "the two must be linked before the seal"
     upsert(index, OPERATOR, source, sealed)
-    shown = read(index, OPERATOR, school, str(school_record["local_id"]))
-    is_unchanged = shown["enterprise_id"] == link_result.enterprise_id
+    shown_record = read(index, OPERATOR, school, str(school_record["local_id"]))
+    is_unchanged = shown_record["enterprise_id"] == link_result.enterprise_id
     return (
         "blocked" if is_unchanged and _is_unknown(index, source, str(sealed["local_id"])) else "not blocked"
     )
@@ -234,8 +234,8 @@ def _parse_note(note: str) -> Record:
         _, district, day = name.split()
         return {"district_id": district, "entry_date": day.rstrip(".")}
     if name == "aka":
-        given, surname = value.split()
-        return {"other_names": json.dumps([{"first_name": given, "last_name": surname}])}
+        first_name, surname = value.split()
+        return {"other_names": json.dumps([{"first_name": first_name, "last_name": surname}])}
     return {
         "multiple_birth": {"multiple_birth": "true"},
         "ssn4": {"ssn_last4": value},

@@ -70,7 +70,7 @@ class AssertionRules:
         holders = {eid} if standing == "active" else set()
         if standing == "retired":
             holders = self.oracle.successors(eid, links)
-        return {a for a, held in links.items() if {held} == holders} - {address}
+        return {a for a, person in links.items() if {person} == holders} - {address}
 
     @precondition(lambda self: self.oracle.active and self.oracle.status_by_person)
     @rule(data=st.data(), origin=st.sampled_from(("same_as", "not")), back=st.booleans())
@@ -112,19 +112,19 @@ class AssertionRules:
 
     @precondition(lambda self: self.oracle.active)
     @rule(data=st.data(), other=st.sampled_from([f"r{n}" for n in range(6)]))
-    def merge_at_the_source(self, data, other):
+    def merge_at_the_source(self, data, other_id):
         """Send with a record that it was merged into another record of its source."""
         source, local_id = address = data.draw(st.sampled_from(sorted(self.oracle.active)))
         content = self.oracle.active[address].content
-        if other == local_id or not has_stable_meaning(content):
+        if other_id == local_id or not has_stable_meaning(content):
             return
-        content = tuple(sorted({**dict(content), "merged_into": other}.items()))
+        content = tuple(sorted({**dict(content), "merged_into": other_id}.items()))
         as_of = self.tick()
         self.put(self.index, address, content, as_of)
         self.oracle.add_statement(address, as_of, content)
         self.read_decision_states()
         statement = self.oracle.active.get(address)
-        if statement is None or statement.content != content or (source, other) in self.oracle.sealed:
+        if statement is None or statement.content != content or (source, other_id) in self.oracle.sealed:
             return
         for decision in self.assertions_of("merged_into", address):
             [group] = decision.groups
@@ -199,8 +199,8 @@ class AssertionRules:
                 ]
                 expected = values.get((eid, attribute))
                 if expected:
-                    [one] = shown_values
-                    assert one.value in expected
-                    assert one.record.source == "STEWARD"
+                    [shown_value] = shown_values
+                    assert shown_value.value in expected
+                    assert shown_value.record.source == "STEWARD"
                 else:
-                    assert all(one.record.source != "STEWARD" for one in shown_values)
+                    assert all(shown_value.record.source != "STEWARD" for shown_value in shown_values)

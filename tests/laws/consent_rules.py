@@ -217,7 +217,7 @@ class ConsentRules:
 
     @invariant()
     def waiting_steps_are_listed(self):
-        listed = {one.step: one for one in list_pending_steps(self.index, OPERATOR)}
+        listed = {entry.step: entry for entry in list_pending_steps(self.index, OPERATOR)}
         expected = {
             step: pending_step
             for step, pending_step in self.oracle.waiting_steps.items()
@@ -225,9 +225,11 @@ class ConsentRules:
         }
         assert listed.keys() == expected.keys()
         for step, pending_step in expected.items():
-            sources = {one.source for one in listed[step].consents if one.status == "asked"}
+            sources = {entry.source for entry in listed[step].consents if entry.status == "asked"}
             assert (listed[step].approval, sources) == (pending_step.second, pending_step.owners_open)
-            assert sorted(one.id for one in listed[step].decisions) == sorted(pending_step.decision_numbers)
+            assert sorted(entry.id for entry in listed[step].decisions) == sorted(
+                pending_step.decision_numbers
+            )
         with self.index.database.read(OPERATOR) as unit:
             tasks = {task.decision_id for task in unit.tasks.all() if task.kind == "approval"}
         expected_tasks = {

@@ -114,22 +114,22 @@ class Oracle:
         if address in self.sealed:
             return
         self.receipts += 1
-        held = not sealing and address[0] in self.paused and self._would_apply(address, as_of, content)
-        said = Statement(as_of, self.receipts, content, batch, held)
-        if not sealing and not held and self._would_apply(address, as_of, content):
-            said = self._mark_doubt(address, said)
-        self.statements.setdefault(address, []).append(said)
+        is_held = not sealing and address[0] in self.paused and self._would_apply(address, as_of, content)
+        statement = Statement(as_of, self.receipts, content, batch, is_held)
+        if not sealing and not is_held and self._would_apply(address, as_of, content):
+            statement = self._mark_doubt(address, statement)
+        self.statements.setdefault(address, []).append(statement)
         if sealing:
             self.sealed.add(address)
         self._reconsider_doubts(address)
 
-    def _mark_doubt(self, address: Address, said: Statement) -> Statement:
+    def _mark_doubt(self, address: Address, statement: Statement) -> Statement:
         """Mark a statement of another child as doubtful; a statement refused before is refused again."""
         previous = max((s for s in self.statements.get(address, ()) if s.counts and s.content), default=None)
-        if previous is None or not self.is_other_child(previous, said):
-            return said
-        was_refused = any(s.refused and s.content == said.content for s in self.statements[address])
-        return replace(said, refused=was_refused, doubted=not was_refused)
+        if previous is None or not self.is_other_child(previous, statement):
+            return statement
+        was_refused = any(s.refused and s.content == statement.content for s in self.statements[address])
+        return replace(statement, refused=was_refused, doubted=not was_refused)
 
     def _reconsider_doubts(self, address: Address) -> None:
         """Accept doubtful statements whose predecessor is the same child, or is gone."""
@@ -235,10 +235,10 @@ class Oracle:
         def follow(address: Address) -> Address:
             return new if address == old else address
 
-        self.statements = {follow(a): said for a, said in self.statements.items()}
+        self.statements = {follow(a): statements for a, statements in self.statements.items()}
         self.latest_person = {follow(a): eid for a, eid in self.latest_person.items()}
         self.records_by_person = {
-            eid: frozenset(map(follow, held)) for eid, held in self.records_by_person.items()
+            eid: frozenset(map(follow, records)) for eid, records in self.records_by_person.items()
         }
         self.moments = [(at, {follow(a): e for a, e in links.items()}) for at, links in self.moments]
         for word in self.all_decisions.values():
@@ -309,12 +309,14 @@ class Oracle:
     def active(self) -> dict[Address, Statement]:
         """The active version of each record: greatest as-of, then receipt."""
         counted = {
-            address: [one for one in said if one.counts]
-            for address, said in self.statements.items()
+            address: [statement for statement in statements if statement.counts]
+            for address, statements in self.statements.items()
             if address not in self.sealed
         }
-        latest = {address: max(said) for address, said in counted.items() if said}
-        return {address: said for address, said in latest.items() if said.content is not None}
+        latest = {address: max(statements) for address, statements in counted.items() if statements}
+        return {
+            address: statements for address, statements in latest.items() if statements.content is not None
+        }
 
     def check_stable_ids(self, at: str, crosswalk: dict[Address, str]) -> None:
         """Check that IDs are stable from one commit to the next, and remember the state."""

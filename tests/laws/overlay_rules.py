@@ -21,7 +21,7 @@ class OverlayRules:
 
     def is_other_child(self, first, second) -> bool:
         """Return whether two statements are of two children: different given names and birth dates."""
-        first_features, second_features = (self._features(said) for said in (first, second))
+        first_features, second_features = (self._features(statement) for statement in (first, second))
         if None in (
             first_features.given,
             second_features.given,

@@ -38,8 +38,8 @@ def comparable_effect(effect):
         return None if eid in new else eid
 
     persons = [(known_eid(p.enterprise_id), p.change, p.before, p.after, p.flags) for p in effect.persons]
-    moved = [(m.source, m.local_id, known_eid(m.before), known_eid(m.after)) for m in effect.moved]
-    return sorted(persons, key=repr), moved, effect.told, effect.etag, effect.stays
+    moves = [(m.source, m.local_id, known_eid(m.before), known_eid(m.after)) for m in effect.moved]
+    return sorted(persons, key=repr), moves, effect.told, effect.etag, effect.stays
 
 
 def record_refs(addresses):
@@ -205,12 +205,12 @@ class StewardRules:
     @precondition(lambda self: len(self.oracle.statements) > 1)
     @rule(data=st.data(), kind=st.sampled_from(KINDS))
     def assert_as_a_source(self, data, kind):
-        drawn = data.draw(
+        records = data.draw(
             st.lists(st.sampled_from(sorted(self.oracle.statements)), min_size=2, max_size=4, unique=True)
         )
-        cut = len(drawn) // 2
+        cut = len(records) // 2
         different = kind is DecisionKind.DIFFERENT
-        groups = (tuple(drawn[:cut]), tuple(drawn[cut:])) if different else (tuple(drawn),)
+        groups = (tuple(records[:cut]), tuple(records[cut:])) if different else (tuple(records),)
         self.tick()
         number = state_decision(self.index, kind, Authority.SOURCE, groups)
         self.oracle.all_decisions[number] = OracleDecision(kind, Authority.SOURCE, groups)
@@ -324,11 +324,11 @@ class StewardRules:
     @rule(data=st.data())
     def move(self, data):
         persons = self.persons()
-        candidates = [eid for eid, held in persons.items() if len(held) > 1]
+        candidates = [eid for eid, records in persons.items() if len(records) > 1]
         if not candidates or len(persons) < 2:
             return
         eid = data.draw(st.sampled_from(candidates))
-        target = data.draw(st.sampled_from([other for other in persons if other != eid]))
+        target = data.draw(st.sampled_from([other_eid for other_eid in persons if other_eid != eid]))
         moved_records, other_records = persons[eid][:1], persons[eid][1:]
         joined = (*moved_records, *persons[target])
 

@@ -92,11 +92,11 @@ class OverlayWalk(LawsMachine):
     def load(self) -> None:
         self.tick()
         source, content = self.random.choice(ADDRESSES)[0], self.content()
-        sent = [
+        records = [
             make_child(name, **dict.fromkeys(make_child(None)) | content_to_json(content))
             for name in ("r1", "r2")
         ]
-        receipt = load_rows(self.index, source, *sent, as_of=self.time)
+        receipt = load_rows(self.index, source, *records, as_of=self.time)
         for name in ("r1", "r2"):
             self.oracle.add_statement(
                 (source, name), clock.format_timestamp(self.time), content, batch=receipt.batch
@@ -114,10 +114,10 @@ class OverlayWalk(LawsMachine):
         address = self.random.choice(sorted(self.oracle.records_in_review))
         release = self.random.random() < 0.5
         give = release_overlay if release else refuse_overlay
-        done = self.apply_as_previewed(
+        effect = self.apply_as_previewed(
             lambda preview: give(self.index, OPERATOR, RecordRef(*address), preview=preview)
         )
-        (self.oracle.release if release else self.oracle.refuse)(address, done.step)
+        (self.oracle.release if release else self.oracle.refuse)(address, effect.step)
         self.answered += 1
 
     def undo(self) -> None:

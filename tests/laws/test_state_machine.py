@@ -147,8 +147,8 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
             patch.object(engines, "score_stored_pairs", self.score_pairs),
             patch.object(engines, "find_all_candidate_pairs", pairs_of_blocks),
         ]
-        for one in self.speed_patches:
-            one.start()
+        for started_patch in self.speed_patches:
+            started_patch.start()
         self.index = self.open_copy("index")
         self.matchers = [self.index.matcher, *self.others]
         self.oracle = Oracle(is_other_child=self.is_other_child)
@@ -193,8 +193,8 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
                 print(f"{LawsMachine.runs} runs hold, {LawsMachine.steps_taken} steps", flush=True)
         finally:
             self.index.database.dispose()
-            for one in self.speed_patches:
-                one.stop()
+            for stopped_patch in self.speed_patches:
+                stopped_patch.stop()
             self.clock.close()
             shutil.rmtree(self.folder)
 
@@ -205,8 +205,8 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
     sent = staticmethod(content_to_json)
 
     def put(self, index, address, content, as_of, **changes):
-        sent = dict.fromkeys(make_child(None)) | content_to_json(content) | changes
-        return upsert(index, OPERATOR, address[0], make_child(address[1], **sent, as_of=as_of))
+        record = dict.fromkeys(make_child(None)) | content_to_json(content) | changes
+        return upsert(index, OPERATOR, address[0], make_child(address[1], **record, as_of=as_of))
 
     @initialize(seed=st.integers(0, 1000))
     def begin(self, seed):
@@ -311,11 +311,11 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
     def rebuild_index(self):
         self.tick()
         before = crosswalk(self.index)
-        tasks, asked = list_review_tasks(self.index, OPERATOR), self.all_tasks()
+        tasks, all_tasks = list_review_tasks(self.index, OPERATOR), self.all_tasks()
         rebuild(self.index, OPERATOR)
         assert crosswalk(self.index) == before
         assert list_review_tasks(self.index, OPERATOR) == tasks
-        assert self.all_tasks() == asked
+        assert self.all_tasks() == all_tasks
 
     def all_tasks(self):
         """Return every task in full, with its question, harm and pattern."""
@@ -396,22 +396,22 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
         model, scorer = self.index.matcher.model, self.index.matcher.scorer
         with self.index.database.read(OPERATOR) as unit:
             config_id = self.index.config_id(unit)
-            meant = self.expected_features(unit)
+            expected = self.expected_features(unit)
             assert {
                 r: features_from_bytes(f) for r, f in unit.derived_data.iterate_features(config_id)
-            } == meant
+            } == expected
             blocks = {
                 record: set(compute_keys(f, model.blocking, self.index.keyed_hash))
-                for record, f in meant.items()
+                for record, f in expected.items()
             }
             assert all_keys(unit, config_id) == sorted(
                 (key, record) for record, own in blocks.items() for key in own
             )
             edges = {
                 (lo, hi): bits
-                for lo, hi in combinations(sorted(meant), 2)
+                for lo, hi in combinations(sorted(expected), 2)
                 if blocks[lo] & blocks[hi]
-                and (bits := round_weight(scorer.weigh(meant[lo], meant[hi])))
+                and (bits := round_weight(scorer.weigh(expected[lo], expected[hi])))
                 >= model.thresholds.storage_floor
             }
             assert unit.derived_data.all_edges(config_id) == edges

@@ -8,7 +8,7 @@ import pytest
 
 from mpi.api.app import create_app
 from tests.index import open_test_index
-from tests.unit.api.live import a_key, calling
+from tests.unit.api.live import add_key, calling
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def index(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def key(index):
-    return a_key(index, "district-01")
+    return add_key(index, "district-01")
 
 
 @pytest.fixture(scope="session")

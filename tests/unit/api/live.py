@@ -13,10 +13,10 @@ from mpi.domain.viewer import Action, make_operator
 from mpi.service.access.setup import hash_token
 from mpi.storage.repositories.access.clients import Client
 
-PATIENCE_S = 10
+TIMEOUT_S = 10
 
 
-def a_key(index, name: str, actions=frozenset(Action), sources=None) -> str:
+def add_key(index, name: str, actions=frozenset(Action), sources=None) -> str:
     """Add a client and return its key."""
     key = f"mpi_test_{name}"
     with index.database.write(make_operator(), "client-add") as unit:
@@ -33,14 +33,14 @@ def serving(app):
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.005)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(PATIENCE_S)
+        thread.join(TIMEOUT_S)
         listener.close()
 
 
@@ -65,10 +65,10 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, object]
     return body
 
 
-def raw(url: str, data: bytes) -> bytes:
+def send_raw(url: str, data: bytes) -> bytes:
     """Send bytes unchanged and read the answer to its end."""
     host, port = url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         answer = b""

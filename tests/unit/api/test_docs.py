@@ -15,7 +15,7 @@ from mpi.domain import eid
 from mpi.domain.errors import FileError, LoadHeld, MappingError, ModelError, MpiError
 from mpi.domain.viewer import PURPOSES
 from tests.index import make_child, open_test_index
-from tests.unit.api.live import a_key, calling
+from tests.unit.api.live import add_key, calling
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```sh\n(.*?)```\n```json\n(.*?)```", PAGE, re.DOTALL)
@@ -37,7 +37,7 @@ def shape(value):
 def test_every_example_runs_and_is_answered_as_shown(tmp_path):
     with (
         open_test_index(tmp_path, "D01-SIS", "CCWIS") as index,
-        calling(create_app(index), a_key(index, "docs")) as call,
+        calling(create_app(index), add_key(index, "docs")) as call,
     ):
         call.put(
             "/v1/sources/D01-SIS/records/12346", json=make_child(None, first_name="Zoe", last_name="Quist")

@@ -353,5 +353,5 @@ def test_the_manual_has_every_command_option_and_exit_code(mpi, empty_home):
         options = set(re.findall(r"(?:^ +|/ )(--[a-z-]+)", output, re.MULTILINE)) - {"--help"}
         for option in options:
             assert re.search(rf"[ `]{option}[ `]", manual), (path, option)
-    codes = {int(found) for found in re.findall(r"^\| (\d+) \|", manual, re.MULTILINE)}
+    codes = {int(number) for number in re.findall(r"^\| (\d+) \|", manual, re.MULTILINE)}
     assert codes == {int(code) for code in ExitCode}

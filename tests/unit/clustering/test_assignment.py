@@ -103,8 +103,8 @@ def histories(draw):
 
 
 @given(histories(), st.randoms(use_true_random=False))
-def test_the_plan_does_not_depend_on_the_order_of_its_inputs(drawn, random):
-    clusters, history, survivor = drawn
+def test_the_plan_does_not_depend_on_the_order_of_its_inputs(case, random):
+    clusters, history, survivor = case
     expected = assign_persons(clusters, history, survivor)
     random.shuffle(clusters)
     random.shuffle(history)
@@ -112,8 +112,8 @@ def test_the_plan_does_not_depend_on_the_order_of_its_inputs(drawn, random):
 
 
 @given(histories())
-def test_no_id_is_used_twice_and_a_repeated_plan_changes_nothing(drawn):
-    clusters, history, survivor = drawn
+def test_no_id_is_used_twice_and_a_repeated_plan_changes_nothing(case):
+    clusters, history, survivor = case
     plan = assign_persons(clusters, history, survivor)
     assigned = [a.person for a in plan.assignments if a.person is not None]
     assert len(assigned) == len(set(assigned))
@@ -131,8 +131,8 @@ def test_no_id_is_used_twice_and_a_repeated_plan_changes_nothing(drawn):
 
 
 @given(histories())
-def test_an_id_is_retired_only_when_no_part_of_it_is_left_without_one(drawn):
-    clusters, history, survivor = drawn
+def test_an_id_is_retired_only_when_no_part_of_it_is_left_without_one(case):
+    clusters, history, survivor = case
     plan = assign_persons(clusters, history, survivor)
     new_clusters = {a.cluster for a in plan.assignments if a.person is None}
     records_by_person = {holder.person: holder.records for holder in history}

@@ -213,8 +213,8 @@ def pairs_with_decisions(draw):
 
 
 @given(pairs_with_decisions(), st.randoms(use_true_random=False))
-def test_the_partition_does_not_depend_on_the_order_of_its_inputs(drawn, random):
-    weights, records, decisions = drawn
+def test_the_partition_does_not_depend_on_the_order_of_its_inputs(case, random):
+    weights, records, decisions = case
     expected = partition(component(weights, decisions, records), THRESHOLDS)
     edges, shuffled = list(weights.items()), list(decisions)
     random.shuffle(edges)
@@ -223,8 +223,8 @@ def test_the_partition_does_not_depend_on_the_order_of_its_inputs(drawn, random)
 
 
 @given(pairs_with_decisions())
-def test_clusters_cover_every_record_once_and_respect_every_different(drawn):
-    weights, records, decisions = drawn
+def test_clusters_cover_every_record_once_and_respect_every_different(case):
+    weights, records, decisions = case
     result = partition(component(weights, decisions, records), THRESHOLDS)
     assert sorted(r for cluster in result.clusters for r in cluster) == sorted(records)
     for decision in decisions:
@@ -256,8 +256,8 @@ def test_the_partition_of_the_whole_is_the_union_of_its_pieces(first, second):
 
 
 @given(weighted_pairs(), st.data())
-def test_an_edge_below_the_influence_floor_changes_nothing(drawn, data):
-    weights, records = drawn
+def test_an_edge_below_the_influence_floor_changes_nothing(case, data):
+    weights, records = case
     low_edges = [edge for edge, value in weights.items() if value < 0]
     if not low_edges:
         return

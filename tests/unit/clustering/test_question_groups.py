@@ -35,10 +35,10 @@ def group(pairs):
 
 def pairs_by_question(pairs):
     """Return the pairs of each question."""
-    found = defaultdict(set)
+    pairs_of = defaultdict(set)
     for pair, question in group(pairs).items():
-        found[question].add(pair)
-    return dict(found)
+        pairs_of[question].add(pair)
+    return dict(pairs_of)
 
 
 @given(pair_sets)

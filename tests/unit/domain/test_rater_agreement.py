@@ -36,11 +36,11 @@ def test_kappa_does_not_depend_on_the_order_of_the_raters():
 
 
 def test_full_agreement_over_few_pairs_is_uncertain():
-    few = measure_agreement({("same", "same"): 4, ("different", "different"): 4}).kappa
-    many = measure_agreement({("same", "same"): 400, ("different", "different"): 400}).kappa
-    assert few.value == many.value == 1.0
-    assert few.low < 0.5
-    assert many.low > 0.98
+    small_sample = measure_agreement({("same", "same"): 4, ("different", "different"): 4}).kappa
+    large_sample = measure_agreement({("same", "same"): 400, ("different", "different"): 400}).kappa
+    assert small_sample.value == large_sample.value == 1.0
+    assert small_sample.low < 0.5
+    assert large_sample.low > 0.98
 
 
 def test_chance_agreement_is_zero_and_worse_is_negative():

@@ -50,11 +50,11 @@ def test_intervals_cover_the_truth_in_about_95_of_100_samples(counted):
 
 
 def test_intervals_are_as_narrow_as_the_sample_allows():
-    few = estimate_precision([JudgedStratum(1_000, 1_000, 9, 1)])
-    many = estimate_precision([JudgedStratum(100_000, 100_000, 900, 100)])
-    assert many.high - many.low < 0.045
-    assert few.low < many.low < many.value < many.high < few.high
-    assert few.value == many.value == 0.9
+    small_sample = estimate_precision([JudgedStratum(1_000, 1_000, 9, 1)])
+    large_sample = estimate_precision([JudgedStratum(100_000, 100_000, 900, 100)])
+    assert large_sample.high - large_sample.low < 0.045
+    assert small_sample.low < large_sample.low < large_sample.value < large_sample.high < small_sample.high
+    assert small_sample.value == large_sample.value == 0.9
 
 
 def test_a_stratum_is_weighted_by_its_pairs():

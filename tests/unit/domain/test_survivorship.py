@@ -103,8 +103,8 @@ def test_the_named_rule_is_the_one_that_decided(values, rule):
     elif chosen.reason is not SelectionReason.KEY:
         criterion = Criterion(chosen.reason.value)
         ranks = [
-            rule.rank_value(criterion, other) < rule.rank_value(criterion, chosen.stated)
-            for other in chosen.others
+            rule.rank_value(criterion, other_value) < rule.rank_value(criterion, chosen.stated)
+            for other_value in chosen.others
         ]
         assert any(ranks)
 
@@ -152,7 +152,7 @@ def test_every_value_of_a_list_is_kept_current_ones_first():
         stated_value("newer", 3, begin="2026-01-01"),
         stated_value("to come", 4, begin="2027-01-01"),
     ]
-    assert [one.stated.value for one in choose_all_values(homes, RULE, DAY)] == [
+    assert [chosen_value.stated.value for chosen_value in choose_all_values(homes, RULE, DAY)] == [
         "newer",
         "now",
         "to come",

@@ -21,7 +21,7 @@ def test_a_viewer_without_a_grant_may_do_nothing(action):
 @pytest.mark.parametrize("action", list(Action))
 def test_a_grant_permits_only_its_own_action(action):
     viewer = Viewer("sis", actions=frozenset({action}), sources=None)
-    assert [other for other in Action if is_permitted(viewer, other)] == [action]
+    assert [other_action for other_action in Action if is_permitted(viewer, other_action)] == [action]
 
 
 def test_a_viewer_reaches_only_its_granted_sources():

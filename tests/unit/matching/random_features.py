@@ -17,7 +17,7 @@ def random_record(rng: random.Random) -> Features:
     def or_none(value):
         return value if rng.random() < 0.85 else None
 
-    given, other_given = rng.choice(_GIVEN), rng.choice(_GIVEN)
+    given_name, other_given = rng.choice(_GIVEN), rng.choice(_GIVEN)
     surname, second = rng.choice(_SURNAMES), rng.choice(_SURNAMES)
     birth_date = date(2010, 1, 1) + timedelta(days=rng.randrange(60))
     swapped = date(birth_date.year, birth_date.day, birth_date.month) if birth_date.day <= 12 else None
@@ -25,9 +25,9 @@ def random_record(rng: random.Random) -> Features:
     middle = or_none(rng.choice([*_GIVEN, "A", "M"]))
     ssn = or_none(f"ssn{rng.randrange(6)}")
     features = Features(
-        given=or_none(given),
-        given_forms=(given,),
-        given_roots=tuple(sorted({given, other_given})),
+        given=or_none(given_name),
+        given_forms=(given_name,),
+        given_roots=tuple(sorted({given_name, other_given})),
         middle=middle,
         middle_initial=middle[0] if middle else None,
         surname=or_none(surname),

@@ -111,10 +111,10 @@ def test_an_invalid_ssn_identifier_is_reported_as_an_identifier():
 def test_the_digits_are_nowhere_after_validation(fields):
     validated = validate(**fields)
     # The record's own timestamp has digits, too.
-    shown = repr(validated) + repr(to_canonical_fields(validated.record)) + repr(features_of(**fields))
-    shown += record_to_bytes(validated.record).decode()
+    visible_text = repr(validated) + repr(to_canonical_fields(validated.record)) + repr(features_of(**fields))
+    visible_text += record_to_bytes(validated.record).decode()
     for digits in ("9998", "219-09", "219099", "666-09"):
-        assert digits not in shown.replace(SEAL.to_token("ssn", DIGITS), "").replace(
+        assert digits not in visible_text.replace(SEAL.to_token("ssn", DIGITS), "").replace(
             SEAL.to_token("ssn4", "9998"), ""
         )
 

@@ -121,8 +121,8 @@ ANYTHING = st.fixed_dictionaries({}, optional=dict.fromkeys(TEXT_FIELDS, STORABL
 
 
 @given(ANYTHING)
-def test_a_column_is_missing_rather_than_empty(sent):
-    features = features_of(**sent)
+def test_a_column_is_missing_rather_than_empty(fields):
+    features = features_of(**fields)
     for name in FEATURE_COLUMNS:
         value = getattr(features, name)
         if name in LIST_COLUMNS:

@@ -12,7 +12,7 @@ from mpi.domain.viewer import make_operator
 from mpi.service.access.clients import add_client, revoke_client
 from mpi.service.records.upsert import upsert
 from tests.index import make_child, make_tuning, open_test_index
-from tests.unit.api.live import a_key, calling, problem
+from tests.unit.api.live import add_key, calling, problem
 
 CHILD = {
     "first_name": "Quirina", "last_name": "Quickley", "birth_date": "2011-03-04",
@@ -125,7 +125,7 @@ def test_the_ledger_thread_restarts_after_an_idle_time(tmp_path):
     tuning = make_tuning(request={"ledger_idle_s": 0.01})
     with open_test_index(tmp_path / "home", "D01", tuning=tuning) as index:
         upsert(index, make_operator(), "D01", make_child("quick", **CHILD))
-        with calling(create_app(index), a_key(index, "reader")) as client:
+        with calling(create_app(index), add_key(index, "reader")) as client:
             for _ in range(3):
                 assert client.get("/v1/crosswalk?source=D01&local_id=quick").status_code == 200
                 time.sleep(0.1)

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from tests.unit.api.live import problem, raw
+from tests.unit.api.live import problem, send_raw
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -37,7 +37,7 @@ def test_a_call_to_a_loopback_name_is_answered(people, host):
 
 
 def test_a_call_without_a_host_is_refused(call):
-    answer = raw(str(call.base_url).rstrip("/"), b"GET /healthz HTTP/1.0\r\n\r\n")
+    answer = send_raw(str(call.base_url).rstrip("/"), b"GET /healthz HTTP/1.0\r\n\r\n")
     assert b" 421 " in answer.split(b"\r\n")[0]
 
 

@@ -240,9 +240,9 @@ def test_marked_questions_are_snoozed_at_once_but_never_answered_in_bulk(index, 
         assert "Done, with all" in client.get(snoozed.headers["location"]).text
         snoozed_page = client.get("/queue?state=asleep").text
         assert all(f'href="/queue/{key}"' in snoozed_page for key in keys)
-        refused = send(client, "/queue/bulk", do="assign", to="nobody-here", key=keys)
-        assert refused.status_code == 409
-        assert "2 questions were left as they are" in refused.text
+        refused_answer = send(client, "/queue/bulk", do="assign", to="nobody-here", key=keys)
+        assert refused_answer.status_code == 409
+        assert "2 questions were left as they are" in refused_answer.text
 
 
 def test_a_report_is_shown_with_reporter_and_reason_and_is_confirmed(index, call, acting):
@@ -342,9 +342,9 @@ def test_a_value_is_corrected_with_its_evidence_and_undone(call, acting):
     with acting("steward") as client:
         etag = re.search(r'name="etag" value="([^"]+)"', client.get(f"/people/{eid}/correct").text)[1]
         form = {"etag": etag, "attribute": "first_name", "value": "Rightname", "reason": "source-mistake"}
-        refused = send(client, f"/people/{eid}/correct", **form)
-        assert refused.status_code == 400
-        assert 'href="#note"' in refused.text
+        refused_answer = send(client, f"/people/{eid}/correct", **form)
+        assert refused_answer.status_code == 400
+        assert 'href="#note"' in refused_answer.text
         saved = send(client, f"/people/{eid}/correct", **form, note="birth certificate seen")
         assert saved.status_code == 303
         page = client.get(saved.headers["location"]).text

@@ -6,7 +6,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain.viewer import PURPOSES
 from tests.index import make_child
-from tests.unit.api.live import a_key, calling, problem
+from tests.unit.api.live import add_key, calling, problem
 
 OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json"}
 """Routes without a key: they show nothing of a person, a record or a client."""
@@ -30,7 +30,7 @@ def url_of(path: str) -> str:
 
 @pytest.fixture(scope="module")
 def client_without_permissions(index):
-    with calling(create_app(index), a_key(index, "granted-nothing", set())) as client:
+    with calling(create_app(index), add_key(index, "granted-nothing", set())) as client:
         yield client
 
 

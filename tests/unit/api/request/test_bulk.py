@@ -11,7 +11,7 @@ from mpi.domain.viewer import Action, make_operator
 from mpi.service.access.clients import revoke_client
 from tests.concurrent_calls import until
 from tests.index import crosswalk, make_child
-from tests.unit.api.live import a_key, calling, problem
+from tests.unit.api.live import add_key, calling, problem
 
 
 def json_line(local_id: str, **changes) -> str:
@@ -94,7 +94,7 @@ def test_an_unexpected_error_of_one_line_does_not_stop_the_rest(call, monkeypatc
 
 
 def test_a_client_may_write_only_to_its_own_sources(index):
-    key = a_key(index, "bulk-ccwis", {Action.RECORD_WRITE}, {"CCWIS"})
+    key = add_key(index, "bulk-ccwis", {Action.RECORD_WRITE}, {"CCWIS"})
     with calling(create_app(index), key) as client:
         answers = send(
             client,
@@ -107,12 +107,12 @@ def test_a_client_may_write_only_to_its_own_sources(index):
 
 
 def test_a_client_without_write_permission_is_refused_before_any_line(index):
-    with calling(create_app(index), a_key(index, "bulk-reader", {Action.RECORD_READ})) as reader:
+    with calling(create_app(index), add_key(index, "bulk-reader", {Action.RECORD_READ})) as reader:
         problem(reader.post("/v1/records:bulk", content=json_line("x")), 403, "access-denied")
 
 
 def test_a_key_revoked_between_two_lines_accepts_no_further_line(index):
-    key = a_key(index, "bulk-revoked", {Action.RECORD_WRITE}, {"D01"})
+    key = add_key(index, "bulk-revoked", {Action.RECORD_WRITE}, {"D01"})
 
     def is_stored(local_id):
         return ("D01", local_id) in crosswalk(index)
@@ -124,10 +124,10 @@ def test_a_key_revoked_between_two_lines_accepts_no_further_line(index):
         yield f"{json_line('too-late', first_name='Latetia')}\n{{broken\n".encode()
 
     with calling(create_app(index), key) as client:
-        accepted, *refused = send(client, send_lines())
+        accepted, *refusals = send(client, send_lines())
     assert accepted["record"] == "created"
-    assert [each["line"] for each in refused] == [2, 3]
-    assert {each["problem"]["type"] for each in refused} == {"urn:mpi:problem:not-authenticated"}
+    assert [each["line"] for each in refusals] == [2, 3]
+    assert {each["problem"]["type"] for each in refusals} == {"urn:mpi:problem:not-authenticated"}
     assert not is_stored("too-late")
 
 

@@ -13,7 +13,7 @@ from mpi.api.request.call_limiter import CallLimiter, TooManyCallsError
 from mpi.domain.viewer import Action
 from mpi.service.persons import persons
 from tests.index import open_test_index
-from tests.unit.api.live import a_key, problem, serving
+from tests.unit.api.live import add_key, problem, serving
 
 FIRST_CLIENT = Headers({"authorization": "Bearer one"})
 SECOND_CLIENT = Headers({"x-api-key": "other"})
@@ -102,7 +102,7 @@ def test_over_http_a_refused_call_is_a_429_while_another_client_is_answered(tmp_
 
     monkeypatch.setattr(persons, "look_up_lineage", look_up_slowly)
     with open_test_index(tmp_path, "D01") as index:
-        keys = {name: a_key(index, name, frozenset(Action)) for name in ("busy", "calm")}
+        keys = {name: add_key(index, name, frozenset(Action)) for name in ("busy", "calm")}
         with serving(create_app(index)) as url, ThreadPoolExecutor(1) as pool:
 
             def ask(name):
@@ -111,9 +111,9 @@ def test_over_http_a_refused_call_is_a_429_while_another_client_is_answered(tmp_
 
             busy = pool.submit(ask, "busy")
             assert has_entered.wait(20)
-            refused = ask("busy")
-            problem(refused, 429, "too-many-calls")
-            assert refused.headers["retry-after"] == "1"
+            refused_answer = ask("busy")
+            problem(refused_answer, 429, "too-many-calls")
+            assert refused_answer.headers["retry-after"] == "1"
             assert ask("calm").status_code != 429
             may_finish.set()
             assert busy.result().status_code != 429

@@ -20,7 +20,7 @@ from mpi.service.records.upsert import upsert
 from tests.index import OPERATOR, make_child, open_test_index
 from tests.interrupted_recluster import FakeSparkEngine, forget_starting_process, interrupt_recluster
 from tests.models import tiny_model
-from tests.unit.api.live import a_key, calling
+from tests.unit.api.live import add_key, calling
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def client_of_changed_index(tmp_path):
     """Client of a served index whose model another process has changed."""
     with (
         open_test_index(tmp_path / "home", "sis") as index,
-        calling(create_app(index), a_key(index, "tester")) as call,
+        calling(create_app(index), add_key(index, "tester")) as call,
     ):
         folder = str(tiny_model(tmp_path / "stricter", version="2", link=17.0))
         keep_model(Settings(home=index.home, model=None, database_url=None, secret_file=None), folder)

@@ -8,7 +8,7 @@ from mpi.api.app import create_app
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action
 from tests.index import make_child
-from tests.unit.api.live import a_key, calling
+from tests.unit.api.live import add_key, calling
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
 BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02"}
@@ -16,7 +16,7 @@ BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02"}
 
 @pytest.fixture
 def steward(fresh_index):
-    with calling(create_app(fresh_index), a_key(fresh_index, "steward")) as client:
+    with calling(create_app(fresh_index), add_key(fresh_index, "steward")) as client:
         for path, child in (("D01/records/1", {}), ("CCWIS/records/1", BO)):
             assert client.put(f"/v1/sources/{path}", json=make_child(None, **child)).status_code == 200
         asking = client.post("/v1/sources/CCWIS:ask-consent", json={"asks": True, "reason": "agreement"})
@@ -26,14 +26,14 @@ def steward(fresh_index):
 
 @pytest.fixture
 def owner(fresh_index):
-    key = a_key(fresh_index, "owner", ACTIONS_BY_ROLE[Role.SOURCE_OWNER], {"CCWIS"})
+    key = add_key(fresh_index, "owner", ACTIONS_BY_ROLE[Role.SOURCE_OWNER], {"CCWIS"})
     with calling(create_app(fresh_index), key) as client:
         yield client
 
 
 def eids(client) -> list[str]:
-    asked = [{"source": source, "local_id": "1"} for source in ("D01", "CCWIS")]
-    return [client.get("/v1/crosswalk", params=each).json()["enterprise_id"] for each in asked]
+    queries = [{"source": source, "local_id": "1"} for source in ("D01", "CCWIS")]
+    return [client.get("/v1/crosswalk", params=each).json()["enterprise_id"] for each in queries]
 
 
 def merge(client, **members):
@@ -81,7 +81,7 @@ def test_invalid_calls_are_refused(steward, owner, fresh_index):
     assert owner.post("/v1/sources/CCWIS:ask-consent", json={"asks": False}).status_code == 403
     assert owner.post("/v1/steps/99:consent", json={}).status_code == 404
     with calling(
-        create_app(fresh_index), a_key(fresh_index, "reader", frozenset({Action.RECORD_READ}), {"CCWIS"})
+        create_app(fresh_index), add_key(fresh_index, "reader", frozenset({Action.RECORD_READ}), {"CCWIS"})
     ) as reader:
         assert reader.get("/v1/waiting-steps").status_code == 403
         assert reader.post("/v1/steps/1:refuse", json={}).status_code == 403

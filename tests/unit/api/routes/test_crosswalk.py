@@ -3,7 +3,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
 from tests.index import make_child, open_test_index
-from tests.unit.api.live import a_key, calling, problem
+from tests.unit.api.live import add_key, calling, problem
 
 CHILD = {"first_name": "Wilhelmina", "last_name": "Oakenfold", "birth_date": "2012-12-01"}
 SIMILAR = CHILD | {"first_name": "Wilhelmine", "last_name": "Oakenfeld"}
@@ -13,7 +13,7 @@ SIMILAR = CHILD | {"first_name": "Wilhelmine", "last_name": "Oakenfeld"}
 def feed_client(tmp_path_factory):
     """Client of a separate index, whose feed begins here: two linked, one similar, one withdrawn."""
     with open_test_index(tmp_path_factory.mktemp("feed"), "D01", "CCWIS") as index:
-        with calling(create_app(index), a_key(index, "feed")) as client:
+        with calling(create_app(index), add_key(index, "feed")) as client:
             for source, local_id, child in (
                 ("D01", "1", CHILD),
                 ("CCWIS", "1", CHILD),
@@ -100,7 +100,7 @@ def test_review_tasks_name_the_two_records_and_the_reason(feed_client):
 
 
 def test_a_client_of_one_source_is_answered_as_if_there_were_no_other(feed_client):
-    key = a_key(feed_client.index, "d01-only", set(Action), {"D01"})
+    key = add_key(feed_client.index, "d01-only", set(Action), {"D01"})
     eid = feed_client.get("/v1/crosswalk?source=D01&local_id=1").json()["enterprise_id"]
     feed_client.put(
         "/v1/sources/CCWIS/records/alone", json=make_child("alone", first_name="Secret", last_name="Keeper")

@@ -8,7 +8,7 @@ from mpi.api.app import create_app
 from mpi.domain import clock
 from mpi.domain.viewer import Action, make_operator
 from tests.index import make_child
-from tests.unit.api.live import a_key, calling, problem
+from tests.unit.api.live import add_key, calling, problem
 
 ONE = {"source": "D01", "local_id": "1"}
 TWO = {"source": "D01", "local_id": "2"}
@@ -20,7 +20,7 @@ SAME = {"kind": "SAME", "groups": [[ONE, TWO]], "reason": "same-child"}
 @pytest.fixture
 def steward(fresh_index):
     """Client that may do everything, with two persons: Amara with two records, Bo with one."""
-    with calling(create_app(fresh_index), a_key(fresh_index, "steward")) as client:
+    with calling(create_app(fresh_index), add_key(fresh_index, "steward")) as client:
         for path, child in (("D01/records/1", {}), ("CCWIS/records/1", {}), ("D01/records/2", BO)):
             answer = client.put(f"/v1/sources/{path}", json=make_child(None, **child))
             assert answer.status_code == 200
@@ -30,7 +30,7 @@ def steward(fresh_index):
 @pytest.fixture
 def district(fresh_index):
     with calling(
-        create_app(fresh_index), a_key(fresh_index, "district", frozenset(Action), {"D01"})
+        create_app(fresh_index), add_key(fresh_index, "district", frozenset(Action), {"D01"})
     ) as client:
         yield client
 
@@ -153,7 +153,7 @@ def test_idempotency_keys_of_a_merge_belong_to_their_client(steward, fresh_index
     body, key = {"eids": eids, "reason": "same-child"}, {"Idempotency-Key": "k1"}
     first = steward.post("/v1/persons:merge", json=body, headers=key)
     assert steward.post("/v1/persons:merge", json=body, headers=key).json() == first.json()
-    with calling(create_app(fresh_index), a_key(fresh_index, "other")) as other_client:
+    with calling(create_app(fresh_index), add_key(fresh_index, "other")) as other_client:
         problem(other_client.post("/v1/persons:merge", json=body, headers=key), 409, "conflict")
 
 
@@ -258,7 +258,7 @@ def test_any_client_may_report_a_wrong_link_which_opens_a_task(steward, fresh_in
         "reason": "wrong-child",
         "note": "seen at the school",
     }
-    with calling(create_app(fresh_index), a_key(fresh_index, "school", scope, {"D01"})) as school:
+    with calling(create_app(fresh_index), add_key(fresh_index, "school", scope, {"D01"})) as school:
         eids_before = person_ids(steward)
         claim = school.post("/v1/link-reports", json=body).json()["claim"]
         hidden = school.post("/v1/link-reports", json=body | {"groups": [[ONE], [HIDDEN]]})
@@ -301,8 +301,8 @@ def test_a_repeated_answer_is_on_the_ledger_again(steward, fresh_index):
 def test_a_freeze_window_holds_a_merge_until_it_is_lifted(steward, district):
     today, end_date = clock.today(), (date.fromisoformat(clock.today()) + timedelta(days=3)).isoformat()
     days = {"begins_on": today, "ends_on": end_date, "reason": "count-day"}
-    made = steward.post("/v1/sources/D01:freeze", json=days)
-    assert (made.status_code, made.json()["state"]) == (200, "open")
+    freeze = steward.post("/v1/sources/D01:freeze", json=days)
+    assert (freeze.status_code, freeze.json()["state"]) == (200, "open")
     assert merge(steward).json()["held_until"] == end_date
     assert len(set(person_ids(steward))) == 2
     assert [window["source"] for window in district.get("/v1/freeze-windows").json()] == ["D01"]

@@ -3,7 +3,7 @@
 from mpi.api.app import create_app
 from mpi.service.core.block_limits import BlockLimits
 from tests.index import OPERATOR, load_rows, make_child, make_tuning, open_test_index, with_settings
-from tests.unit.api.live import a_key, calling
+from tests.unit.api.live import add_key, calling
 
 
 def count_pending(index) -> int:
@@ -16,7 +16,7 @@ def test_a_server_completes_deferred_searches_and_counts_them(tmp_path):
     with open_test_index(tmp_path / "home", "sis", "ccwis", tuning=tuning) as index:
         load_rows(index, "sis", *(make_child(f"S{n}", birth_date=f"2014-01-0{1 + n}") for n in range(8)))
         limited_index = with_settings(index, block_limits=BlockLimits(2, 8))
-        with calling(create_app(limited_index), a_key(index, "any")) as client:
+        with calling(create_app(limited_index), add_key(index, "any")) as client:
             client.put("/v1/sources/ccwis/records/u1", json=make_child("u1", birth_date="2014-01-01"))
             for _ in range(500):
                 if not count_pending(index):

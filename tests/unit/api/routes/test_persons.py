@@ -29,9 +29,9 @@ def test_a_person_holds_the_records_of_every_source_with_their_flags(call):
 def test_a_retired_id_answers_with_its_successor_and_its_lineage(call):
     child = {"first_name": "Anselm", "last_name": "Quillfeather", "birth_date": "2011-07-08"}
     first = put(call, "D01", "r1", **child)
-    other = put(call, "CCWIS", "r1", first_name="Bo", last_name="Zwart", birth_date="2011-07-08")
+    second = put(call, "CCWIS", "r1", first_name="Bo", last_name="Zwart", birth_date="2011-07-08")
     linked = put(call, "CCWIS", "r1", **child)
-    eids = {first["enterprise_id"], other["enterprise_id"]}
+    eids = {first["enterprise_id"], second["enterprise_id"]}
     assert linked["enterprise_id"] in eids
     [retired] = eids - {linked["enterprise_id"]}
     person = call.get(f"/v1/persons/{retired}")

@@ -11,7 +11,7 @@ from mpi.domain.errors import AccessDenied
 from mpi.domain.viewer import Action, Viewer
 from tests.index import make_child, make_tuning, open_test_index, with_tuning
 from tests.models import tiny_model
-from tests.unit.api.live import a_key, calling, problem
+from tests.unit.api.live import add_key, calling, problem
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def index(tmp_path, process_records):
 def planner(index, monkeypatch):
     """Client of all sources, with two children whose link a stricter model does not make."""
     monkeypatch.setattr("mpi.api.routes.proposals.keep_model", lambda *_: None)
-    with calling(create_app(index), a_key(index, "planner")) as client:
+    with calling(create_app(index), add_key(index, "planner")) as client:
         for number, name in enumerate(("Amara", "Zoe")):
             for source in ("D01", "CCWIS"):
                 child = make_child(None, first_name=name, last_name=f"{name}son", postal_code=None)
@@ -124,7 +124,7 @@ def test_a_model_name_cannot_be_a_path_of_the_machine(planner, model):
 
 def test_a_client_of_certain_sources_may_not_read_a_proposal(planner, index):
     number = planner.post("/v1/recluster-runs", json={"model": "tiny/2"}).json()["id"]
-    with calling(create_app(index), a_key(index, "district", frozenset(Action), {"D01"})) as district:
+    with calling(create_app(index), add_key(index, "district", frozenset(Action), {"D01"})) as district:
         for method, path in (
             ("POST", "/v1/recluster-runs"),
             ("GET", "/v1/recluster-runs"),

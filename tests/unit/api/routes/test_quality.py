@@ -6,7 +6,7 @@ from mpi.api.app import create_app
 from mpi.domain.viewer import Action
 from tests.desk import load_doubtful_pairs
 from tests.index import load_rows, many_children, open_test_index
-from tests.unit.api.live import a_key, calling, problem
+from tests.unit.api.live import add_key, calling, problem
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def desk(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def call(desk):
-    with calling(create_app(desk), a_key(desk, "all")) as client:
+    with calling(create_app(desk), add_key(desk, "all")) as client:
         yield client
 
 
@@ -60,7 +60,7 @@ def test_an_invalid_body_is_refused(call):
 
 def test_a_client_of_certain_sources_gets_no_figures_and_no_pairs_of_others(desk, call):
     call.post("/v1/blind-pairs:draw", json={"size": 9})
-    district_header = bearer_header(a_key(desk, "district", sources={"D01"}))
+    district_header = bearer_header(add_key(desk, "district", sources={"D01"}))
     for path in ("/v1/quality", "/v1/quality/forecast"):
         problem(call.get(path, headers=district_header), 403, "access-denied")
     problem(call.post("/v1/blind-pairs:draw", json={}, headers=district_header), 403, "access-denied")
@@ -68,7 +68,7 @@ def test_a_client_of_certain_sources_gets_no_figures_and_no_pairs_of_others(desk
 
 
 def test_a_reader_of_figures_judges_nothing_and_sees_no_small_count(desk, call):
-    reader_header = bearer_header(a_key(desk, "reader", actions={Action.QUALITY_READ}))
+    reader_header = bearer_header(add_key(desk, "reader", actions={Action.QUALITY_READ}))
     assert call.get("/v1/quality", headers=reader_header).json()["suppressed"] is True
     for path in ("/v1/blind-pairs/next", "/v1/practice-pairs/next"):
         problem(call.get(path, headers=reader_header), 403, "access-denied")
@@ -79,7 +79,7 @@ def test_a_reader_of_figures_judges_nothing_and_sees_no_small_count(desk, call):
 def test_an_operator_cannot_count_few_questions(tmp_path):
     with open_test_index(tmp_path, "sis", "ccwis") as index:
         load_doubtful_pairs(index, 3)
-        with calling(create_app(index), a_key(index, "reader", actions={Action.QUALITY_READ})) as client:
+        with calling(create_app(index), add_key(index, "reader", actions={Action.QUALITY_READ})) as client:
             forecast = client.get("/v1/quality/forecast").json()
         with calling(create_app(index, open_pages=True), None) as client:
             page = client.get("/quality", headers={"Cookie": "mpi-acting-as=operator"})

@@ -6,7 +6,7 @@ from mpi.api.app import create_app
 from mpi.domain.viewer import Action
 from tests.desk import add_doubtful_pair, later
 from tests.index import open_test_index
-from tests.unit.api.live import a_key, calling, problem
+from tests.unit.api.live import add_key, calling, problem
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def steward(tmp_path):
     """Client of a steward, on an index with one question."""
     with open_test_index(tmp_path, "sis", "ccwis") as index:
         add_doubtful_pair(index)
-        with calling(create_app(index), a_key(index, "ann")) as call:
+        with calling(create_app(index), add_key(index, "ann")) as call:
             call.index = index
             yield call
 
@@ -26,7 +26,7 @@ def key(steward):
 
 
 def other_client(steward, name: str, sources=None, actions=frozenset(Action)):
-    return calling(create_app(steward.index), a_key(steward.index, name, actions, sources))
+    return calling(create_app(steward.index), add_key(steward.index, name, actions, sources))
 
 
 def verdict_on(view, kind: str) -> dict[str, object]:
@@ -68,9 +68,9 @@ def test_a_question_is_listed_read_claimed_answered_and_undone(steward, key):
 def test_a_claimed_question_gives_409_with_the_holder_and_a_stale_answer_412(steward, key):
     steward.post(f"/v1/review-tasks/{key}:claim")
     with other_client(steward, "ben") as ben:
-        told = problem(ben.post(f"/v1/review-tasks/{key}:claim"), 409, "claimed")
-        assert told["claimed_by"] == "ann"
-        assert told["until"] > "2026"
+        refusal = problem(ben.post(f"/v1/review-tasks/{key}:claim"), 409, "claimed")
+        assert refusal["claimed_by"] == "ann"
+        assert refusal["until"] > "2026"
     assert steward.post(f"/v1/review-tasks/{key}:release").json()["state"] == "open"
     view = steward.get(f"/v1/review-questions/{key}").json()
     body = {"verdicts": [verdict_on(view, "same")], "reason": "typo"}
@@ -80,7 +80,7 @@ def test_a_claimed_question_gives_409_with_the_holder_and_a_stale_answer_412(ste
 
 
 def test_a_question_is_snoozed_assigned_and_escalated(steward, key):
-    a_key(steward.index, "zoe")
+    add_key(steward.index, "zoe")
     assert steward.post(f"/v1/review-tasks/{key}:assign", json={"to": "zoe"}).json()["assigned_to"] == "zoe"
     assert steward.post(f"/v1/review-tasks/{key}:escalate", json={}).json()["assigned_to"] == "role:approver"
     answer = steward.post(f"/v1/review-tasks/{key}:defer", json={"until": "2000-01-01"})
@@ -96,9 +96,9 @@ def test_a_question_is_snoozed_assigned_and_escalated(steward, key):
 
 def test_questions_are_snoozed_in_bulk_one_by_one_but_never_answered_in_bulk(steward, key):
     body = {"keys": [key, "q-0"], "action": "defer", "until": later(days=5).date().isoformat()}
-    snoozed, refused = steward.post("/v1/review-tasks:bulk", json=body).json()
+    snoozed, refusal = steward.post("/v1/review-tasks:bulk", json=body).json()
     assert snoozed == {"key": key, "done": True, "why": None}
-    assert (refused["key"], refused["done"]) == ("q-0", False)
+    assert (refusal["key"], refusal["done"]) == ("q-0", False)
     assert steward.get("/v1/review-questions?state=asleep").json()["total"] == 1
     for members in ({"action": "same"}, {"action": "decide"}, {"action": "defer"}, {"action": "assign"}):
         problem(steward.post("/v1/review-tasks:bulk", json={"keys": [key], **members}), 400, "invalid-input")
@@ -140,7 +140,10 @@ def test_views_are_saved_replaced_and_deleted_separately_for_each_caller(steward
     [saved] = steward.post("/v1/review-views", json=view).json()
     assert saved == {**view, "kind": None, "state": "open", "mine": False, "burst": None}
     views = steward.post("/v1/review-views", json={"name": "all", "state": "any"}).json()
-    assert [(one["name"], one["state"]) for one in views] == [("all", "any"), ("due in sis", "open")]
+    assert [(saved_view["name"], saved_view["state"]) for saved_view in views] == [
+        ("all", "any"),
+        ("due in sis", "open"),
+    ]
     [remaining] = steward.post("/v1/review-views:forget", json={"name": "due in sis"}).json()
     assert remaining["name"] == "all"
     problem(steward.post("/v1/review-views:forget", json={"name": "due in sis"}), 404, "not-found")

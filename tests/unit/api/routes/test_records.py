@@ -33,8 +33,8 @@ def test_a_local_id_is_one_path_segment_decoded_once(call, path, local_id):
     url = f"/v1/sources/D01/records/{path}"
     answer = call.put(url, json=make_child(local_id, first_name=f"Path{len(path)}", birth_date="2011-05-06"))
     assert (answer.status_code, answer.json()["local_id"]) == (200, local_id)
-    shown = call.get(url)
-    assert (shown.json()["local_id"], shown.json()["record"]["local_id"]) == (local_id, local_id)
+    record = call.get(url)
+    assert (record.json()["local_id"], record.json()["record"]["local_id"]) == (local_id, local_id)
     crosswalk = call.get("/v1/crosswalk", params={"source": "D01", "local_id": local_id})
     assert crosswalk.json()["enterprise_id"] == answer.json()["enterprise_id"]
     assert call.delete(url).json()["outcome"] == "withdrawn"
@@ -81,10 +81,10 @@ def test_concurrent_callers_sending_one_record_get_one_enterprise_id(call):
 
 def test_a_record_is_read_as_sent_except_for_the_ssn(call):
     put(call, "ssn", ssn="219-09-9991", phone="614 555 0100", birth_date="2027-13-45")
-    shown = call.get("/v1/sources/D01/records/ssn")
-    assert shown.json()["record"]["phone"] == "614 555 0100"
-    assert "219" not in shown.text
-    assert shown.json()["issues"]
+    answer = call.get("/v1/sources/D01/records/ssn")
+    assert answer.json()["record"]["phone"] == "614 555 0100"
+    assert "219" not in answer.text
+    assert answer.json()["issues"]
 
 
 def test_a_local_id_in_the_body_must_equal_the_one_in_the_path(call):

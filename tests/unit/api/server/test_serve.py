@@ -22,10 +22,10 @@ def test_the_server_listens_on_loopback_only(index, host):
 
 
 def test_a_taken_port_gives_one_error_line():
-    with listen("localhost", 0) as taken:
-        taken.listen()
+    with listen("localhost", 0) as listener:
+        listener.listen()
         with pytest.raises(InputError, match="cannot listen on port"):
-            listen("127.0.0.1", taken.getsockname()[1])
+            listen("127.0.0.1", listener.getsockname()[1])
 
 
 def test_the_server_runs_until_interrupted(tmp_path):

@@ -25,8 +25,10 @@ def scorer(tmp_path):
         yield opened
 
 
-def stored_batches(made):
-    return batch_stored_features((number, features_to_bytes(features)) for number, features in made.items())
+def stored_batches(features_by_number):
+    return batch_stored_features(
+        (number, features_to_bytes(features)) for number, features in features_by_number.items()
+    )
 
 
 def cross_pairs(lo, hi):
@@ -94,15 +96,15 @@ def test_temporary_features_are_removed_when_scoring_fails(scorer, monkeypatch):
 
 
 def test_previous_temporary_features_can_be_reused_under_other_numbers(scorer, tmp_path):
-    made = dict(random_records(90, 9))
-    scorer.add_features(stored_batches({number: made[number] for number in range(30)}))
-    first_window = {-1 - position: made[30 + position] for position in range(20)}
+    random_features = dict(random_records(90, 9))
+    scorer.add_features(stored_batches({number: random_features[number] for number in range(30)}))
+    first_window = {-1 - position: random_features[30 + position] for position in range(20)}
     scorer.score(cross_pairs(first_window, range(30)), FLOOR, stored_batches(first_window))
-    second_window = {-1 - position: made[50 + position] for position in range(40)}
+    second_window = {-1 - position: random_features[50 + position] for position in range(40)}
     renumbered = {number - 40: features for number, features in first_window.items()}
     pairs = cross_pairs(second_window, [*renumbered, *range(30)])
     scores = scorer.score(pairs, FLOOR, stored_batches(second_window), 40)
-    all_features = {number: made[number] for number in range(30)} | renumbered | second_window
+    all_features = {number: random_features[number] for number in range(30)} | renumbered | second_window
     assert scores == score_once(tmp_path, all_features, pairs)
     second_scores = scorer.score(pairs, FLOOR, stored_batches(second_window), stored_batches(renumbered))
     assert second_scores == scores
@@ -124,7 +126,7 @@ def test_pairs_are_divided_into_one_part_per_thread_within_the_memory_limit():
         rows: [size for _, size in batch_scorer._divide_rows(rows, 4, 100, 1_000)]
         for rows in (0, 1, 199, 200, 900, 4_100)
     }
-    assert all(size * 4 <= 1_000 for some in sizes.values() for size in some), "at once"
+    assert all(size * 4 <= 1_000 for part_sizes in sizes.values() for size in part_sizes), "at once"
     assert sizes[0] == []
     assert sizes[1] == [1]
     assert sizes[199] == [199]

@@ -89,10 +89,10 @@ def pairs_in_both_orders(count: int, record_count: int, seed: int) -> pa.Table:
     return pa.table({"lo": [a for a, _ in ordered], "hi": [b for _, b in ordered]}, schema=PAIR_SCHEMA)
 
 
-def spark_scores(session, folder, model, made, pairs):
+def spark_scores(session, folder, model, numbered, pairs):
     """Return Spark's levels and weights by pair, and the weights as limited by cautions."""
     scorer = compile_scorer(model)
-    features = write_and_read(session, folder, "features", make_feature_table(made, scorer.columns))
+    features = write_and_read(session, folder, "features", make_feature_table(numbered, scorer.columns))
     blocked = write_and_read(session, folder, "pairs", pairs)
     scored = SparkScorer(model.settings, model.frequencies, session, features, detailed=True).score(blocked)
     gammas = [f"gamma_{comparison.name.replace(' ', '_')}" for comparison in scorer.parameters.comparisons]
@@ -216,10 +216,10 @@ def family(number: int) -> list[dict[str, object]]:
     birth_date, home = f"20{10 + number % 9}-0{1 + number % 8}-1{number % 9}", str(43000 + number % 50)
     children = []
     for child_number in range(2):
-        given = "".join(rng.choice("aeiouéñklmnrst") for _ in range(6))
+        given_name = "".join(rng.choice("aeiouéñklmnrst") for _ in range(6))
         record = make_child(
             f"{number}-{child_number}",
-            first_name=given,
+            first_name=given_name,
             last_name=surname,
             birth_date=birth_date,
             postal_code=home,
@@ -227,7 +227,7 @@ def family(number: int) -> list[dict[str, object]]:
         second_record = {
             **record,
             "local_id": f"{number}-{child_number}b",
-            "first_name": given[:-1] + rng.choice("aéx"),
+            "first_name": given_name[:-1] + rng.choice("aéx"),
         }
         children += [record, second_record if number % 3 else {**second_record, "last_name": surname + "es"}]
     return children

@@ -251,7 +251,7 @@ def test_other_writers_proceed_while_a_small_step_becomes_durable(database, post
     """The next writer runs between the commit and the following transaction that waits for the disk."""
     slow = b"SELECT pg_sleep(2), pg_logical_emit_message(true, 'mpi', '')"
     monkeypatch.setattr(pipeline, "_WRITES_NOTHING", slow)
-    with open_database(postgres_url) as other, ThreadPoolExecutor(1) as pool:
+    with open_database(postgres_url) as other_database, ThreadPoolExecutor(1) as pool:
 
         def write_small_step():
             with database.write_group(is_small=True, is_contended=True) as begin:
@@ -261,7 +261,7 @@ def test_other_writers_proceed_while_a_small_step_becomes_durable(database, post
         deadline = time.monotonic() + TIMEOUT_S
         number = 0
         while number < 2 and time.monotonic() < deadline:
-            with other.write(make_operator(), "test") as unit:
+            with other_database.write(make_operator(), "test") as unit:
                 number = unit.last_commit() + 1
                 if number == 2:
                     assert unit.commit_no == 2

@@ -13,7 +13,7 @@ class FakeDriver:
     """Driver that answers one row, and runs a callback while its columns are read."""
 
     def __init__(self, callback=lambda: None) -> None:
-        self.meanwhile = callback
+        self._callback = callback
 
     def cursor(self):
         return self
@@ -23,7 +23,7 @@ class FakeDriver:
 
     @property
     def description(self):
-        self.meanwhile()
+        self._callback()
         return [("id", None), ("name", None)]
 
     def fetchall(self):
@@ -36,7 +36,7 @@ def test_rows_are_named_for_a_caller_that_runs_during_the_first_run():
     def run_statement(driver) -> None:
         names.extend(row.name for row in prepared.run(driver, {}).all())
 
-    run_statement(FakeDriver(meanwhile=lambda: run_statement(FakeDriver())))
+    run_statement(FakeDriver(callback=lambda: run_statement(FakeDriver())))
     assert len(names) > 1
     assert set(names) == {"pear"}
 

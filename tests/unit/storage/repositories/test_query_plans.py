@@ -78,9 +78,11 @@ def test_tasks_about_a_record_are_found_by_record_and_not_by_kind(tmp_path):
     with open_test_index(tmp_path, "sis") as index:
         with trace_statements(index) as statements, index.database.read(OPERATOR) as unit:
             assert list(unit.tasks.ends_about_records({1, 2}, "pair")) == []
-        [asked] = [statement for statement in statements if "FROM task" in statement]
+        [task_statement] = [statement for statement in statements if "FROM task" in statement]
         with index.database.read(OPERATOR) as unit:
-            steps = [step[3] for step in unit.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
+            steps = [
+                step[3] for step in unit.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {task_statement}")
+            ]
     assert any("ix_task_lo" in step for step in steps)
     assert not any("ix_task_kind" in step for step in steps)
 

@@ -429,8 +429,8 @@ def test_concurrent_sign_ins_beyond_the_limit_are_asked_to_retry(app, browser, i
 )
 def test_no_page_shows_a_child_outside_the_role_or_its_sources(app, browser, index, call, role, sources):
     child = {"first_name": "Roleplay", "last_name": "Hiddenfield", "birth_date": "2010-10-01"}
-    sent = call.put("/v1/sources/CCWIS/records/role-1", json=make_child(None, **child))
-    eid = sent.json()["enterprise_id"]
+    upsert_answer = call.put("/v1/sources/CCWIS/records/role-1", json=make_child(None, **child))
+    eid = upsert_answer.json()["enterprise_id"]
     sign_in_new_account(browser, index, f"sees-no-child-{role}", role, sources)
     parameters = {"eid": eid, "source": "CCWIS", "local_id": "role-1"}
     csrf = browser.csrf()

@@ -5,7 +5,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
 from tests.index import make_child
-from tests.unit.api.live import a_key, calling
+from tests.unit.api.live import add_key, calling
 
 SPLIT_PREVIEW = {
     "groups": [[{"source": "CCWIS", "local_id": "1"}]],
@@ -17,7 +17,7 @@ SPLIT_PREVIEW = {
 @pytest.fixture
 def eid(fresh_index):
     """Enterprise ID of a child with records in two sources, read by a caseworker's client."""
-    with calling(create_app(fresh_index), a_key(fresh_index, "portal")) as client:
+    with calling(create_app(fresh_index), add_key(fresh_index, "portal")) as client:
         for path in ("D01/records/1", "CCWIS/records/1"):
             enterprise_id = client.put(f"/v1/sources/{path}", json=make_child(None)).json()["enterprise_id"]
         client.get(f"/v1/persons/{enterprise_id}", headers={"Purpose-Of-Use": "case_planning"})
@@ -25,7 +25,7 @@ def eid(fresh_index):
 
 
 def preview_split(fresh_index, eid, *key) -> dict[str, object]:
-    with calling(create_app(fresh_index), a_key(fresh_index, *key)) as client:
+    with calling(create_app(fresh_index), add_key(fresh_index, *key)) as client:
         answer = client.post(f"/v1/persons/{eid}:split", json=SPLIT_PREVIEW)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -48,7 +48,7 @@ def test_a_steward_gets_only_the_number_of_recipients(fresh_index, eid):
 
 def test_a_client_of_certain_sources_gets_neither(fresh_index, eid):
     with calling(
-        create_app(fresh_index), a_key(fresh_index, "all-but-one", Action, {"CCWIS", "D01"})
+        create_app(fresh_index), add_key(fresh_index, "all-but-one", Action, {"CCWIS", "D01"})
     ) as client:
         effect = client.post(f"/v1/persons/{eid}:split", json=SPLIT_PREVIEW).json()
     assert (effect["disclosed"], effect["disclosures"]) == (None, [])

@@ -105,8 +105,8 @@ def test_a_file_of_new_local_ids_is_applied_at_once_and_undone(mpi, home, tmp_pa
     assert mpi("crosswalk", "--source", "sis", "--local-id", "2027-1").code == 6
     for content in ("a,b\n1,2\n", "old,new\n1\n", "old,new\n1,2\n1,3\n"):
         file.write_text(content)
-        refused = mpi("rekey", str(file), "--source", "sis")
-        assert (refused.code, is_one_line(refused.err)) == (5, True)
+        refusal = mpi("rekey", str(file), "--source", "sis")
+        assert (refusal.code, is_one_line(refusal.err)) == (5, True)
 
 
 def test_a_freeze_window_is_added_listed_and_lifted(mpi, home):

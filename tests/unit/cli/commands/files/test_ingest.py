@@ -122,12 +122,12 @@ def test_a_dry_run_profiles_counts_and_samples_and_stores_nothing(mpi, home, wri
     mpi("ingest", write_csv(ANA), "--source", "ccwis")
     path = write_csv(ANA_AGAIN, "4,Anna,Lopes,2010-01-02,", BEN, NO_ID)
     result = mpi("ingest", path, "--source", "sis", "--dry-run", "--json")
-    found = result.json
+    dry_run = result.json
     assert result.code == 0
-    assert found["profile"]["rows"] == 4
-    assert [found["receipt"][name] for name in ("received", "created", "rejected")] == [4, 3, 1]
-    assert found["bands"] == {"LINK": 1, "REVIEW": 1, "NON_LINK": 1}
-    best_matches = {sample_record["local_id"]: sample_record for sample_record in found["sample"]}
+    assert dry_run["profile"]["rows"] == 4
+    assert [dry_run["receipt"][name] for name in ("received", "created", "rejected")] == [4, 3, 1]
+    assert dry_run["bands"] == {"LINK": 1, "REVIEW": 1, "NON_LINK": 1}
+    best_matches = {sample_record["local_id"]: sample_record for sample_record in dry_run["sample"]}
     assert best_matches["2"]["band"] == "LINK"
     assert best_matches["2"]["enterprise_id"].startswith("T")
     assert not {"first_name", "last_name", "birth_date"} & best_matches["2"].keys()

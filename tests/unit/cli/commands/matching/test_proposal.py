@@ -74,8 +74,8 @@ def test_an_old_crosswalk_is_imported(mpi, two_linked_children, tmp_path):
     assert eid == mpi("crosswalk", "--source", "sis", "--local-id", "1", "--json").json["enterprise_id"]
     for content in ("a,b,c\n", "source,local_id,enterprise_id\nsis,0\n"):
         file.write_text(content)
-        refused = mpi("import", "crosswalk", str(file), "--source", "old")
-        assert (refused.code, is_one_line(refused.err)) == (5, True)
+        refusal = mpi("import", "crosswalk", str(file), "--source", "old")
+        assert (refusal.code, is_one_line(refusal.err)) == (5, True)
 
 
 @pytest.mark.parametrize("command", ["undo", "undo --step", "approve", "decisions", "proposal show"])
