@@ -348,7 +348,7 @@ def _require_file(settings: Settings) -> None:
 
 
 def _make_secret(path: Path) -> KeyedHash:
-    """Create the file of the index's hashing secret, or read an existing one."""
+    """Create the file of the index's hashing secret, or read it."""
     if path.exists():
         return _read_secret(path)
     secret = secrets.token_bytes(SECRET_BYTES)

@@ -196,7 +196,7 @@ def _configure_connection(connection: psycopg.Connection[Any], busy_timeout_ms: 
 
 
 def lock_index(connection: Connection, *, is_small: bool = False, sync_after: bool = False) -> None:
-    """Take the lock that one writer of the index holds at a time.
+    """Take the lock that one writer of the index holds.
 
     It is held until the transaction ends.
 

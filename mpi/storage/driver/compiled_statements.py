@@ -118,7 +118,7 @@ class Prepared:
         return bind.key, fixed, kind.bind_processor(self._dialect), bind in self._compiled.post_compile_params
 
     def run(self, driver: Any, parameters: Parameters) -> Rows | None:  # noqa: ANN401
-        """Run the compiled SQL statement, unless a list is empty or very long.
+        """Run the compiled SQL statement, unless a list is empty or huge.
 
         Args:
             driver: connection of the driver, or PostgreSQL's pipeline, which waits for a result when it is
@@ -250,7 +250,7 @@ def _raw(value: _Value, values: Mapping[str, Any]) -> Any:  # noqa: ANN401
 def _bound(
     places: Sequence[_Value], names: Sequence[str] | None, values_by_name: Mapping[str, Any]
 ) -> list[Any] | dict[str, Any]:
-    """Return SQL parameters as the driver takes them: in order, or by name."""
+    """Return SQL parameters as the driver takes them, ordered or by name."""
     values: list[Any] = []
     for name, default, processor, is_list in places:
         raw = values_by_name.get(name, default)

@@ -152,7 +152,7 @@ class Pipeline:
         self._to_begin, self._each_alone = beginning, beginning is None
 
     def cursor(self) -> Answer:
-        """Return a new object that sends one SQL statement and reads its result."""
+        """Return an object that sends an SQL statement and reads its result."""
         return Answer(self)
 
     def send(self, text: str, values_by_name: Parameters, take: _Take) -> None:
@@ -221,7 +221,9 @@ class Pipeline:
             self._unsent = 0
 
     def collect(self) -> None:
-        """Wait for the results of all SQL statements sent, in one round trip.
+        """Wait for the results of all SQL statements sent.
+
+        They take one round trip.
 
         Raises:
             psycopg.Error: a statement was refused, or the connection is lost.

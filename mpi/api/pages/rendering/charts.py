@@ -34,7 +34,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """Bar chart of a match weight's parts; ``zero`` is the zero line's position."""
+    """Bar chart of the comparisons that make up a match weight.
+
+    ``zero`` is the zero line's position.
+    """
 
     bars: tuple[Bar, ...]
     zero: float
@@ -74,7 +77,10 @@ def _classify_bits(bits: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Position of a record in a chart; one source's records share a tone."""
+    """Position of a record in a chart.
+
+    Records of one source share a tone.
+    """
 
     source: str
     local_id: str
@@ -94,7 +100,7 @@ class Arc:
 
 @dataclass(frozen=True, slots=True)
 class ArcDiagram:
-    """Chart of records along an axis, with an arc for each compared pair."""
+    """Chart of records along an axis, with arcs between compared pairs."""
 
     nodes: tuple[Node, ...]
     arcs: tuple[Arc, ...]
@@ -106,7 +112,7 @@ class ArcDiagram:
 def draw_arcs(
     records: Sequence[RecordRef], pairs: Sequence[tuple[RecordRef, RecordRef, float]]
 ) -> ArcDiagram | None:
-    """Compute the arc chart of linked records, None for too many records."""
+    """Compute the arc chart of compared records, None for too many."""
     ordered = sorted(records, key=lambda label: (label.source, label.local_id))
     if len(ordered) > _MAX_NODES:
         return None
@@ -140,7 +146,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Whisker:
-    """Vertical interval of one point in a line chart, from top to bottom."""
+    """Vertical interval of one point in a line chart."""
 
     x: float
     y: float

@@ -40,7 +40,7 @@ class Words:
 
 
 def format_text(text: str, **values: object) -> Markup:
-    """Insert values into a page text; each is escaped unless it is markup."""
+    """Insert values into a page text, each escaped unless it is markup."""
     return Markup(text).format(**values)  # noqa: S704 - the text comes from words.toml
 
 

@@ -22,7 +22,7 @@ _PLACEHOLDER = "{local_id}"
 
 
 def build_record_link(index: Index, label: RecordRef) -> str | None:
-    """Return the URL of a record's page in its source system, if configured.
+    """Return a record's URL in its source system, if configured.
 
     Raises:
         InputError: the configuration file is invalid.
