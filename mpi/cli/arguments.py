@@ -25,7 +25,7 @@ _CLOCK_SKEW = timedelta(days=1)
 
 
 def parse_moment(text: str | None) -> datetime | None:
-    """Parse a point in time as typed.
+    """Parse a point in time as typed on the command line.
 
     Returns:
         An aware time; None where none was given.

@@ -107,7 +107,7 @@ def _describe_os_error(error: OSError) -> str:
 
 
 def _describe_unexpected_error(error: Exception) -> str:
-    """Return the error line of a fault of the program."""
+    """Return the error line of an error that no command expects."""
     # The message is left out: it may hold a value of a record.
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {frames[-1].name}, line {frames[-1].lineno}" if frames else ""

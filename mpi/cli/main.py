@@ -91,7 +91,7 @@ def _show_root(
 
 
 def _describe_usage_error(error: typer.TyperException) -> ExitMessage:
-    """Return the exit message of an invalid command line."""
+    """Return exit code and error line for an invalid command line."""
     context = getattr(error, "ctx", None)
     path = PROGRAM if context is None else context.command_path
     message = " ".join(error.format_message().split()).rstrip(".")

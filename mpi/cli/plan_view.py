@@ -31,7 +31,7 @@ def _count_stopped_keys(stops: StopListPlan) -> dict[str, int]:
 
 
 def show_plan(plan: ReclusterPlan, stops: StopListPlan | None = None, *, as_json: bool) -> None:
-    """Print a re-cluster plan.
+    """Print a re-cluster plan and its planned stop list of blocking keys.
 
     Args:
         plan: the plan.

@@ -21,7 +21,7 @@ def parse_record_ref(text: str) -> RecordRef:
 
 
 def parse_record_groups(texts: Sequence[str]) -> list[list[RecordRef]]:
-    """Parse groups of record references separated by ``/``."""
+    """Parse groups of ``SOURCE:LOCAL_ID`` references separated by ``/``."""
     groups: list[list[RecordRef]] = [[]]
     for text in texts:
         if text == GROUP_SEPARATOR:

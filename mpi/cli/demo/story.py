@@ -27,7 +27,7 @@ class AgencyRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChildStory:
-    """Story of one child in care whose school record was found.
+    """Demo's example: a child in care whose school record was found.
 
     Args:
         enterprise_id: the child's enterprise ID.
@@ -64,7 +64,7 @@ def choose_story(index: Index, data: LabeledIndex) -> ChildStory | None:
 
 
 def _find_linked_pair(data: LabeledIndex, child: EnrolledChild) -> tuple[int, int] | None:
-    """Return a linked CCWIS and school record of the child.
+    """Return a linked child-welfare (CCWIS) and school record of the child.
 
     None if the index linked none, or linked a record of somebody else too.
     """

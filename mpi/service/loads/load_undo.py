@@ -312,7 +312,7 @@ class _LoadUndo:
         )
 
     def finish(self, unit: WriteUnit, result: LoadUndoResult) -> None:
-        """Mark the load as undone and store the answer for repeated calls.
+        """Mark the load as undone and store the undo's answer for repeated calls.
 
         Args:
             unit: the transaction.
@@ -393,7 +393,7 @@ def _has_concurrent_writer(unit: ReadUnit, contended_for_s: float) -> bool:
 
 
 def _require_interrupted(unit: ReadUnit, batch: Batch) -> None:
-    """Refuse to resume an undo that a live process is still writing.
+    """Refuse to resume a load's undo that a live process is still writing.
 
     A caller that got no answer in time may ask again.
     """
@@ -435,7 +435,7 @@ def _result_from(stored_answer: Mapping[str, Any], viewer: Viewer) -> LoadUndoRe
 
 
 def _count_changes(persons: Iterable[PersonEffect]) -> dict[str, int]:
-    """Count changed persons by kind of change."""
+    """Count the persons that a load's undo changed, by kind of change."""
     counts: dict[str, int] = {}
     for person in persons:
         counts[person.change] = counts.get(person.change, 0) + 1

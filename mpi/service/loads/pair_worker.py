@@ -195,7 +195,7 @@ def _worker_ended_error() -> EngineError:
 
 
 def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
-    """Answer pair requests until the pipe is closed.
+    """Answer requests for scored candidate pairs until the pipe is closed.
 
     The worker sends the last commit, then the pairs; or a one-line error text.
     """

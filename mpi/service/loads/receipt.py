@@ -53,7 +53,7 @@ class Receipt:
 
 
 def receipt_from(source: str, file: ValidatedFile) -> Receipt:
-    """Return a file's receipt as known after validation.
+    """Create the load receipt of a file that has only been validated.
 
     Args:
         source: code of the source.

@@ -108,7 +108,7 @@ class RowValidator:
 
     @cached_property
     def shared(self) -> SharedValues:
-        """The configuration's lists of shared values."""
+        """The configuration's lists of shared values, which many people have in common."""
         return SharedValues.from_text(self.lists_text)
 
     def __call__(self, row_block: RowBlock) -> ValidatedBlock:

@@ -28,7 +28,7 @@ class PayloadStandardizer:
     validator: RowValidator
 
     def __call__(self, payloads: Sequence[bytes]) -> list[PackedRecord]:
-        """Standardize records and compute their blocking keys.
+        """Standardize stored records and compute their blocking keys.
 
         Args:
             payloads: the records as they are stored.

@@ -125,7 +125,7 @@ class BlockDeriver:
 
     @cached_property
     def shared(self) -> SharedValues | None:
-        """The lists of shared values, such as placeholder phone numbers, to leave out."""
+        """The lists of values to leave out because many people share them."""
         return None if self.lists_text is None else SharedValues.from_text(self.lists_text)
 
     def __call__(self, payloads: Sequence[RecordPayload]) -> DerivedBlock:

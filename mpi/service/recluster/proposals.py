@@ -49,7 +49,7 @@ class ItemView:
 
 @dataclass(frozen=True, slots=True)
 class ProposalView:
-    """Re-cluster proposal as it is shown.
+    """Re-cluster proposal as users are shown it.
 
     Args:
         id: its number.
@@ -449,7 +449,7 @@ def _require_open(proposal: Proposal) -> None:
 
 
 def _require_latest(unit: ReadUnit, proposal: Proposal, applied_commit: int) -> None:
-    """Refuse a rollback if another configuration was put in force since.
+    """Refuse to roll back a proposal if another configuration is in force since.
 
     The rollback would lose that configuration.
     """

@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """Re-cluster run as it is shown.
+    """Re-cluster run as users are shown it.
 
     Args:
         id: its number.

@@ -169,7 +169,7 @@ def list_owner_questions(
 def answer_owner_question(
     index: Index, viewer: Viewer, number: int, answer: str, note: str | None = None, *, alike: bool = False
 ) -> tuple[int, ...]:
-    """Store the owner's answer, and reopen the steward's question.
+    """Store a source owner's answer, and reopen the steward's review question.
 
     Args:
         index: the open index.
@@ -301,7 +301,10 @@ def _build_views(unit: ReadUnit, questions: list[StoredOwnerQuestion]) -> tuple[
 
 
 def _is_same_request(left: StoredOwnerQuestion, right: StoredOwnerQuestion) -> bool:
-    """Return whether two owner questions came from one request on a burst."""
+    """Return whether one request on a burst of questions asked both owners.
+
+    True also for one and the same question to an owner.
+    """
     if left.id == right.id:
         return True
     left_request, right_request = (

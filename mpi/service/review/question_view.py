@@ -119,7 +119,7 @@ class ActionView:
 
 @dataclass(frozen=True, slots=True)
 class QuestionView:
-    """A review question as a steward works on it.
+    """Clerical-review question as a steward works on it.
 
     Args:
         summary: the question as the queue lists it.

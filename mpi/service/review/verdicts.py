@@ -117,7 +117,7 @@ def group_verdicts(verdicts: Sequence[tuple[int, int, VerdictKind]]) -> GroupedV
 
 
 def parse_verdict_kind(text: str) -> VerdictKind:
-    """Parse the text of a verdict.
+    """Parse the text of a steward's verdict, such as ``same``.
 
     Raises:
         InputError: there is no such verdict.

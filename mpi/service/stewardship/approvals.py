@@ -189,5 +189,5 @@ def load_step_decisions(unit: ReadUnit, step: Step | None) -> list[StoredDecisio
 
 
 def drop_revoked(decisions: Sequence[StoredDecision]) -> Sequence[StoredDecision]:
-    """Leave out revoked decisions, unless all of them are revoked."""
+    """Leave out a step's revoked decisions, unless all of them are revoked."""
     return [decision for decision in decisions if decision.status is not DecisionStatus.REVOKED] or decisions

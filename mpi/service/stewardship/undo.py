@@ -90,7 +90,9 @@ def undo_decision(
 def undo_step(
     index: Index, viewer: Viewer, step_id: int, reason: str = "undo", *, preview: bool = False
 ) -> StepEffect:
-    """Undo all of a merge, split, move, decision, re-key or overlay answer.
+    """Undo a steward's whole step, such as a merge or re-key.
+
+    That is a merge, split, move, decision, change of local IDs, or answer to a held record version.
 
     Args:
         index: the open index.
