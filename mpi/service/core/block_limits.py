@@ -46,7 +46,7 @@ class BlockTooLargeError(Exception):
 
 @dataclass(slots=True)
 class BlockCounts:
-    """Counts of large blocks that this process searched, for ``/metrics``.
+    """Counts of large record blocks that this process searched, for ``/metrics``.
 
     Args:
         past_alarm: blocks above the alarm size.

@@ -45,7 +45,7 @@ def build_disclosure(
     fields: Iterable[str],
     handle: str | None = None,
 ) -> Disclosure:
-    """Return the ledger entry for an answer, without writing the entry.
+    """Return the disclosure-ledger entry for an answer, without writing it.
 
     Arguments as for ``disclose``.
     """

@@ -54,7 +54,7 @@ class Matcher:
         return online_scorer.compile_scorer(self.model)
 
     def compile(self) -> None:
-        """Compile the scorer now instead of at its first use.
+        """Compile the model's pair scorer now instead of at first use.
 
         Raises:
             ModelError: the model cannot be compiled.
@@ -62,7 +62,7 @@ class Matcher:
         _ = self.scorer
 
     def __reduce__(self) -> tuple[Callable[[MatchModel], "Matcher"], tuple[MatchModel]]:
-        """Pickle only the model, which the receiving process compiles again."""
+        """Pickle only the match model, which the receiving process compiles again."""
         return compile_matcher, (self.model,)
 
     def digest(self, shared: SharedValues) -> str:
@@ -148,7 +148,7 @@ class Store:
 
 
 def open_store(database: Database, tuning: Tuning) -> Store:
-    """Return the store of a database with its two batched writers."""
+    """Return a database with its batched writers of ledger entries and upserts."""
     return Store(
         database,
         ledger=DisclosureLedger(tuning.request.ledger_idle_s),

@@ -19,7 +19,7 @@ def find_record_numbers(unit: ReadUnit, groups: Sequence[Sequence[RecordRef]]) -
 
     Args:
         unit: the transaction of the viewer.
-        groups: groups of (source, local ID) labels.
+        groups: groups of record labels, each a source and a local ID.
 
     Raises:
         NotFoundError: a record does not exist for this viewer: it never existed, is sealed, is of a source
@@ -46,9 +46,9 @@ def find_record_numbers(unit: ReadUnit, groups: Sequence[Sequence[RecordRef]]) -
 
 
 def find_shown_record_numbers(unit: ReadUnit, labels: Iterable[RecordRef]) -> set[int]:
-    """Return the numbers of records whose labels an answer shows.
+    """Return the numbers of records that an answer names by local ID.
 
-    Corrections are included.
+    Stewards' corrections are included.
     """
     sources = {source.code: source.id for source in unit.sources.all()}
     local_ids_by_source: dict[str, set[str]] = {}
@@ -76,7 +76,7 @@ def find_nameable_records(
 def find_visible_records(
     unit: ReadUnit, source_id: int, local_ids: Collection[str]
 ) -> dict[str, StoredRecord]:
-    """Return the records of a source that the viewer may see.
+    """Return a source's records that the viewer may see, by local ID.
 
     Sealed records are left out. So are corrections that are not in force, or that correct a record which the
     viewer may not see.
@@ -100,7 +100,7 @@ def find_visible_records(
 
 
 def visible_labels(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]:
-    """Return the labels of those records that the viewer may see.
+    """Return source and local ID of records that the viewer may see.
 
     Corrections are included, in force or not, if the viewer may see the record that they correct.
 
@@ -119,7 +119,7 @@ def visible_labels(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, Rec
 
 
 def _labels_of_visible_sources(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]:
-    """Return labels of unsealed records of sources that the viewer may see."""
+    """Return source and local ID of unsealed records of the viewer's sources."""
     labels = unit.records.labels(record_ids)
     return {record_id: label for record_id, label in labels.items() if unit.viewer.may_see(label.source)}
 

@@ -61,12 +61,12 @@ class DecisionDraft:
 
     @property
     def record_ids(self) -> set[int]:
-        """Every record that the draft names."""
+        """Every record that the new decision names."""
         return {record for group in self.groups for record in group}
 
 
 def visible_groups(unit: ReadUnit, decision: StoredDecision) -> RecordGroups | None:
-    """Return a decision's groups reduced to visible records; None if nothing remains."""
+    """Return a decision's record groups without hidden records; None if none remain."""
     record_ids = {record for group in decision.groups for record in group}
     labels = visible_labels(unit, record_ids)
     if decision.status in _SHOWN_ONLY_WHOLE or _was_refused_by_owner(unit, decision):
@@ -148,7 +148,7 @@ def require_decision(unit: ReadUnit, decision_id: int) -> StoredDecision:
 def add_decision(
     unit: WriteUnit, index: Index, step_id: int, draft: DecisionDraft, *, awaiting: bool = False
 ) -> int:
-    """Check a decision and add it to the log.
+    """Check a decision and add it to the decision log.
 
     The decision takes effect when its records are resolved. A decision that waits for approval or consent
     binds nothing, and the decisions that it is to supersede stay in force.
@@ -304,7 +304,7 @@ def find_conflict_chain(unit: ReadUnit, suspended: StoredDecision) -> tuple[int,
 
 
 def revoke_decisions(unit: WriteUnit, decisions: Sequence[StoredDecision]) -> None:
-    """Revoke decisions and put back in force those that only they replaced."""
+    """Revoke decisions; those that only they had replaced are in force again."""
     decision_ids = [decision.id for decision in decisions]
     unit.decisions.set_status(decision_ids, DecisionStatus.REVOKED, unit.commit_no)
     unit.pending_approvals.delete_decisions(decision_ids)

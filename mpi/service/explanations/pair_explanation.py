@@ -226,7 +226,10 @@ def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str,
 
 
 def _describe_decision(kind: DecisionKind, groups: RecordGroups, left: int, right: int) -> str | None:
-    """Return what a decision says about two records, if anything."""
+    """Return a phrase on what a decision says about two records.
+
+    None where it does not name both, or keeps apart others than these.
+    """
     positions = [
         [position for position, group in enumerate(groups) if record in group] for record in (left, right)
     ]
@@ -291,7 +294,7 @@ def _find_comparison(index: Index, name: str) -> Comparison | None:
 
 
 def _list_opposing(contributions: Iterable[WeightContribution]) -> tuple[str, ...]:
-    """List comparisons that count against a link, strongest first, without the prior."""
+    """List comparisons that count against a link, strongest first."""
     against = [
         contribution
         for contribution in contributions

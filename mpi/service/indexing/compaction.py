@@ -23,7 +23,7 @@ PROGRESS_LABEL = "merging keys"
 class LoadCompaction:
     """Compaction of the key-index segments that one load writes.
 
-    A segment is a separate table of blocking keys, which compaction merges into the main one.
+    A segment is a sorted run of blocking keys beside the main key table, into which compaction merges it.
 
     Args:
         index: the open index.

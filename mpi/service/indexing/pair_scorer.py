@@ -66,7 +66,7 @@ def limits_for_machine(share: str = _MEMORY_SHARE) -> PairingLimits:
 
 
 class PreviousBatch(NamedTuple):
-    """Compare with the records of the previous scoring call.
+    """Marker to compare with the records of the previous scoring call.
 
     Args:
         offset: by how much the number of each record is lower now.

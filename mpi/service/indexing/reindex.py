@@ -26,7 +26,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def ignore_progress(_step: str, _done: int, _total: int) -> None:
-    """Ignore a progress report."""
+    """Do nothing with a progress report, where nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def add_recipients(unit: WriteUnit, effect: StepEffect, before: Mapping[int, int
 
 
 def find_recipients(unit: WriteUnit, before: Mapping[int, int]) -> DisclosureRecipients:
-    """Return who received answers because of links that a step parts.
+    """Return who received answers based on links that a step parts.
 
     Args:
         unit: the transaction, after publishing.
@@ -63,7 +63,7 @@ def find_recipients(unit: WriteUnit, before: Mapping[int, int]) -> DisclosureRec
 
 
 def find_recipients_before(unit: ReadUnit, before: Mapping[int, int], until: int) -> DisclosureRecipients:
-    """Return who received answers because of links parted since a commit.
+    """Return who received answers based on links parted since a commit.
 
     Args:
         unit: the transaction, after publishing.

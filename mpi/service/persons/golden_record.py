@@ -54,7 +54,7 @@ class OtherValue:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionView:
-    """Who corrected a golden-record value, when and why.
+    """Maker, time and reason of a steward's correction of a golden-record value.
 
     Args:
         by: name of the steward.

@@ -13,7 +13,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class VisibleStatus:
-    """Status, holders and age of a person, from visible records.
+    """A person's status, and who holds its records now, from visible records.
 
     Args:
         status: active where the person holds a visible record; otherwise what became of those records.

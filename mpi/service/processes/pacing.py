@@ -119,7 +119,7 @@ class PacedBatch(Generic[Item]):
 
     @contextmanager
     def transaction(self) -> Iterator[WriteUnit]:
-        """Open the transaction for the items of this batch."""
+        """Open the write transaction for the items of this batch."""
         started_at = 0.0
         with self._pace.transaction() as unit:
             started_at = time.perf_counter()

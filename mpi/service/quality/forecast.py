@@ -43,7 +43,7 @@ class DailyCounts:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdTrial:
-    """Review work that other thresholds would cause.
+    """Review work that other link and review thresholds would cause.
 
     Args:
         link: the link threshold tried, in bits.

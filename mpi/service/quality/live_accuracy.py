@@ -49,7 +49,7 @@ class StratumResult:
 
 @dataclass(frozen=True, slots=True)
 class MonthlyAccuracy:
-    """Precision and recall of one month.
+    """Estimated precision and recall of linkage in one month.
 
     Args:
         month: ``YYYY-MM``.
@@ -65,7 +65,7 @@ class MonthlyAccuracy:
 
 
 def measure_live_accuracy(unit: ReadUnit, since: str, until: str) -> tuple[MonthlyAccuracy, ...]:
-    """Estimate precision and recall for each sampled month, latest first.
+    """Estimate linkage precision and recall for each sampled month, latest first.
 
     Args:
         unit: the transaction.

@@ -42,7 +42,10 @@ class Closure:
 
     @property
     def referenced_records(self) -> tuple[int, ...]:
-        """Records reached that stored decisions or tasks may name, ascending."""
+        """Records of the closure that stored decisions or tasks may name.
+
+        They are in ascending order.
+        """
         return tuple(sorted(self.record_ids - self.unreferenced))
 
 

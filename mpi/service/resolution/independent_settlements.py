@@ -42,7 +42,7 @@ def split_settlement(settlement: Settlement) -> Iterator[Settlement]:
 
 
 def _join_dependent_records(settlement: Settlement) -> UnionFind:
-    """Join records that must be published together into sets."""
+    """Group records whose person changes must be published together."""
     dependent_sets = UnionFind()
     records_by_person: dict[int, list[int]] = {}
     for record, person in settlement.persons_before.items():

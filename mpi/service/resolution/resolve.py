@@ -84,7 +84,7 @@ def resolve_indexed(
     cause: str,
     further_inputs: ResolveInputs = NO_FURTHER_INPUTS,
 ) -> Settlement:
-    """Publish the new partition of records that are already reindexed.
+    """Partition already indexed records into persons and publish the result.
 
     Args:
         unit: the transaction that also wrote the records.

@@ -333,10 +333,11 @@ def _build_components(
 def _build_simple_component(
     unscored: UnscoredComponent, edges: Mapping[Pair, float], thresholds: Thresholds, caution_cap: float
 ) -> Component | None:
-    """Build a component whose partition needs no features; None where features matter.
+    """Build a component whose partition needs no comparison features.
 
-    These are a single record, a single pair, or records that all link by more than a cautioned pair can
-    weigh. Every pair is weighed and no decision names any of the records.
+    These are a single record, a single pair, or records that all link by more than a pair can weigh whose
+    weight a caution caps. Every pair is weighed and no decision names any of the records. None where features
+    matter.
     """
     if unscored.decisions:
         return None
@@ -359,7 +360,7 @@ def _complete_weights(
     scorer: OnlineScorer,
     priors: SourcePairPriors,
 ) -> dict[Pair, float]:
-    """Return the weight of every pair of a component, scoring missing pairs."""
+    """Return every record pair's weight within a component, scoring missing pairs."""
     weights: dict[Pair, float] = {}
     for position, left in enumerate(unscored.records):
         for right in unscored.records[position + 1 :]:
@@ -453,7 +454,7 @@ def _find_emptied_persons(
 
 
 def _find_reactivated_persons(plan: AssignmentPlan, persons: Mapping[int, Person]) -> tuple[int, ...]:
-    """Return empty or retired persons that hold a cluster again."""
+    """Return empty or retired persons that a plan gives records again."""
     holding_persons = {assignment.person for assignment in plan.assignments if assignment.person is not None}
     return tuple(
         sorted(person for person in holding_persons if persons[person].status != PersonStatus.ACTIVE)

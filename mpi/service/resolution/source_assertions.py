@@ -415,7 +415,7 @@ def _is_another_child(earlier_payload: bytes, current_payload: bytes) -> bool:
 
 
 def _find_latest_counting_version(unit: WriteUnit, record_id: int) -> int | None:
-    """Return a record's current version, or the last before its withdrawal."""
+    """Return a record's current version, or its last one before withdrawal."""
     received = unit.record_assertions.assertions_about([record_id])[record_id]
     counting = [
         assertion for assertion in received if not assertion.is_held and assertion.version_id is not None
@@ -424,7 +424,7 @@ def _find_latest_counting_version(unit: WriteUnit, record_id: int) -> int | None
 
 
 def _is_paused(unit: WriteUnit, record_id: int) -> bool:
-    """Return whether the source of a record is paused."""
+    """Return whether a record's source is paused, so that its statements wait."""
     [record] = unit.records.get([record_id]).values()
     return any(source.paused for source in unit.sources.all() if source.id == record.source_id)
 

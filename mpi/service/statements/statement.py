@@ -45,7 +45,7 @@ class Statement(NamedTuple):
 
     @property
     def record(self) -> CanonicalRecord:
-        """The record that the source states."""
+        """The canonical record that the source's statement gives."""
         return record_from_bytes(self.payload)
 
 
