@@ -89,7 +89,7 @@ def delete_record(
 
 
 async def _permit_rekey(viewer: CallerDep, address: RekeyAddressDep) -> None:
-    """Require a caller who may write records of the source that the raw path names."""
+    """Require a caller who may write records of the path's source."""
     require_permission(viewer, Action.RECORD_WRITE, address.source)
 
 

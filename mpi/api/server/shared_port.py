@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class SharedPort(socket.socket):
-    """A bound port that each process opens anew when it receives this socket.
+    """A bound port that each receiving process opens with its own socket.
 
     Linux spreads new connections over the listening sockets of one port by a hash of the client's address
     and port (``SO_REUSEPORT``, see socket(7)). Workers that share one socket do not spread them: the first to
@@ -13,13 +13,13 @@ class SharedPort(socket.socket):
     """
 
     def __reduce__(self) -> tuple[Callable[[str, int], "SharedPort"], tuple[str, int]]:
-        """Return how another process opens the port: by binding a socket of its own."""
+        """Return how a receiving process binds its own socket to the port."""
         host, port = self.getsockname()[:2]
         return open_shared_port, (host, port)
 
 
 def open_shared_port(host: str, port: int) -> SharedPort:
-    """Bind a socket to a port that other processes of this user may bind too.
+    """Bind a socket to a port that this user's processes may share.
 
     Args:
         host: a loopback address.

@@ -64,7 +64,7 @@ def _share_metrics() -> Iterator[None]:
 
 
 def application() -> FastAPI:
-    """Return the application of one worker, around the index that the environment names."""
+    """Create one server process's application, for the index that the environment names."""
     log_to_stderr()
     app = create_app(open_index(Settings()))
     start_resumption(app)

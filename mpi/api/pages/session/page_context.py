@@ -156,7 +156,7 @@ def _is_day(text: str) -> bool:
 
 
 def format_flash_query(effect: StepEffect, outcome: str) -> str:
-    """Format the URL query by which the next page tells a step's outcome.
+    """Format the URL query that makes a page tell a step's outcome.
 
     Args:
         effect: the effect of the step.
