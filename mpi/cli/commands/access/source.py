@@ -34,7 +34,10 @@ def add(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add a source."""
+    """Add a source.
+
+    A source is a system of an agency that sends records.
+    """
     from mpi.service.statements import sources
 
     with open_session() as session:

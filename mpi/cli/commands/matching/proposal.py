@@ -104,7 +104,10 @@ def apply(
 
 
 def reject(number: Number, as_json: JsonFlag = False) -> None:
-    """Reject a proposal."""
+    """Reject a proposal.
+
+    Nothing of its re-cluster plan is applied or held.
+    """
     from mpi.service.recluster import proposals
 
     with open_session() as session:
@@ -113,7 +116,10 @@ def reject(number: Number, as_json: JsonFlag = False) -> None:
 
 
 def rollback(number: Number, as_json: JsonFlag = False) -> None:
-    """Roll back an applied proposal."""
+    """Roll back an applied proposal.
+
+    All persons are computed again with the configuration before it, and its held changes are released.
+    """
     from mpi.service.recluster import proposals
 
     with open_session() as session, show_progress() as report:
@@ -125,7 +131,10 @@ def rollback(number: Number, as_json: JsonFlag = False) -> None:
 
 
 def list_holds(as_json: JsonFlag = False) -> None:
-    """List computed changes that wait for a person."""
+    """List computed changes that wait for a person.
+
+    Each change would regroup records into other persons.
+    """
     from mpi.service.gates import holds
 
     with open_session() as session:
@@ -150,7 +159,10 @@ def list_holds(as_json: JsonFlag = False) -> None:
 
 
 def release(number: HoldNumber, as_json: JsonFlag = False) -> None:
-    """Let a held change happen."""
+    """Let a held change happen.
+
+    The change, which the index computed, regroups records into other persons.
+    """
     from mpi.service.gates import holds
 
     with open_session() as session:
@@ -159,7 +171,10 @@ def release(number: HoldNumber, as_json: JsonFlag = False) -> None:
 
 
 def refuse(number: HoldNumber, as_json: JsonFlag = False) -> None:
-    """Refuse a held change, as a steward's decision."""
+    """Refuse a held change, as a steward's decision.
+
+    The records stay grouped into persons as they are.
+    """
     from mpi.service.gates import holds
 
     with open_session() as session:

@@ -21,7 +21,10 @@ def run(
     cohesion: Threshold = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Try other match thresholds without storing anything."""
+    """Try other match thresholds without storing anything.
+
+    All persons are computed again, and the changes and review tasks are counted.
+    """
     from mpi.service.recluster import threshold_simulation
 
     with open_session() as session, show_progress() as report:

@@ -34,7 +34,10 @@ def add(
 
 
 def list_all(as_json: JsonFlag = False) -> None:
-    """List the freeze windows."""
+    """List the freeze windows.
+
+    In such a period decisions about a source's records wait.
+    """
     from mpi.service.stewardship import freeze_windows
 
     with open_session() as session:
