@@ -43,26 +43,28 @@ def score_once(tmp_path, features, pairs):
 
 
 @pytest.mark.parametrize("worth_a_thread", [batch_scorer.PAIRS_PER_THREAD, 300])
-def test_kept_features_score_like_freshly_read_ones(scorer, tmp_path, monkeypatch, worth_a_thread):
-    monkeypatch.setattr(scorer, "_pairs_per_thread", worth_a_thread)
-    monkeypatch.setattr(scorer, "_threads", 3)
-    features = dict(random_records(240, 5))
-    first_features, later_features = dict(list(features.items())[:100]), dict(list(features.items())[100:160])
-    for new_numbers, kept_features in (
-        (range(160, 200), first_features),
-        (range(200, 240), first_features | later_features),
-    ):
-        missing = scorer.find_missing(np.array(sorted(kept_features)))
-        assert len(missing) == len(kept_features) - (
-            len(first_features) if len(kept_features) > len(first_features) else 0
+def test_kept_features_score_like_freshly_read_ones(tmp_path, worth_a_thread):
+    with LoadScorer(MODEL, ScoringResources(tmp_path), worth_a_thread) as scorer:
+        features = dict(random_records(240, 5))
+        first_features, later_features = (
+            dict(list(features.items())[:100]),
+            dict(list(features.items())[100:160]),
         )
-        scorer.add_features(stored_batches({number: features[number] for number in missing.tolist()}))
-        # The same numbers are used each time, as statements of different windows have the same numbers.
-        temporary = {-1 - position: features[number] for position, number in enumerate(new_numbers)}
-        pairs = cross_pairs(temporary, kept_features)
-        scores = scorer.score(pairs, FLOOR, stored_batches(temporary))
-        assert scores == score_once(tmp_path, kept_features | temporary, pairs)
-        assert scores.num_rows
+        for new_numbers, kept_features in (
+            (range(160, 200), first_features),
+            (range(200, 240), first_features | later_features),
+        ):
+            missing = scorer.find_missing(np.array(sorted(kept_features)))
+            assert len(missing) == len(kept_features) - (
+                len(first_features) if len(kept_features) > len(first_features) else 0
+            )
+            scorer.add_features(stored_batches({number: features[number] for number in missing.tolist()}))
+            # The same numbers are used each time, as statements of different windows have the same numbers.
+            temporary = {-1 - position: features[number] for position, number in enumerate(new_numbers)}
+            pairs = cross_pairs(temporary, kept_features)
+            scores = scorer.score(pairs, FLOOR, stored_batches(temporary))
+            assert scores == score_once(tmp_path, kept_features | temporary, pairs)
+            assert scores.num_rows
 
 
 def test_removed_features_are_missing_and_can_be_replaced(scorer, tmp_path):

@@ -234,7 +234,7 @@ def test_accounts_are_listed_with_their_current_state(index, manual_clock):
         "ben": (Role.SOURCE_OWNER, ("sis",), AccountState.LOCKED),
         "new": (Role.OPERATOR, None, AccountState.NEW),
     }
-    clock.pass_by(minutes=16)
+    clock.advance(minutes=16)
     assert {account.name: account.state for account in list_accounts(index, OPERATOR)}[
         "ben"
     ] is AccountState.ACTIVE

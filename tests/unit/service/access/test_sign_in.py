@@ -163,9 +163,9 @@ def test_ten_wrong_passwords_in_a_row_lock_the_account_for_fifteen_minutes(sqlit
     assert sign_in(sqlite_index, "ana", PASSWORD)
     assert_refused(sqlite_index, "ana", times=10)
     assert_refused(sqlite_index, "ana", PASSWORD)
-    clock.pass_by(minutes=14.9)
+    clock.advance(minutes=14.9)
     assert_refused(sqlite_index, "ana", PASSWORD)
-    clock.pass_by(minutes=0.2)
+    clock.advance(minutes=0.2)
     assert sign_in(sqlite_index, "ana", PASSWORD)
     assert find_account(sqlite_index).failed == 0
 
@@ -182,10 +182,10 @@ def test_lockouts_grow_to_a_day_and_after_a_hundred_failures_need_an_unlock(inde
         assert_refused(index, "ana", times=10)
         duration = datetime.fromisoformat(find_account(index).locked_until) - clock.now
         minutes.append(duration.total_seconds() / 60)
-        clock.pass_by(seconds=duration.total_seconds())
+        clock.advance(seconds=duration.total_seconds())
     assert minutes == [15, 30, 60, 120, 240, 480, 960, 1440, 1440]
     assert_refused(index, "ana", times=10)
-    clock.pass_by(days=1000)
+    clock.advance(days=1000)
     assert_refused(index, "ana", PASSWORD)
     unlock_account(index, OPERATOR, "ana")
     assert sign_in(index, "ana", PASSWORD)
@@ -258,27 +258,27 @@ def test_outdated_hash_is_replaced_at_the_next_sign_in(sqlite_index, ana, monkey
 
 def test_one_time_password_expires_after_a_week(sqlite_index, clock):
     one_time_password = add_account(sqlite_index, OPERATOR, NewAccount("ana", "Ana", Role.STEWARD, None))
-    clock.pass_by(days=6.9)
+    clock.advance(days=6.9)
     assert sign_in(sqlite_index, "ana", one_time_password)
-    clock.pass_by(days=0.2)
+    clock.advance(days=0.2)
     assert_refused(sqlite_index, "ana", one_time_password)
 
 
 def test_session_ends_after_thirty_minutes_without_a_request(sqlite_index, ana, clock):
     token = sign_in(sqlite_index, "ana", PASSWORD)
     for _ in range(5):
-        clock.pass_by(minutes=29)
+        clock.advance(minutes=29)
         assert has_session(sqlite_index, token)
-    clock.pass_by(minutes=30)
+    clock.advance(minutes=30)
     assert not has_session(sqlite_index, token)
 
 
 def test_session_ends_after_twelve_hours_of_activity(sqlite_index, ana, clock):
     token = sign_in(sqlite_index, "ana", PASSWORD)
     for _ in range(12 * 3 - 1):
-        clock.pass_by(minutes=20)
+        clock.advance(minutes=20)
         assert has_session(sqlite_index, token)
-    clock.pass_by(minutes=20)
+    clock.advance(minutes=20)
     assert not has_session(sqlite_index, token)
 
 
@@ -286,14 +286,14 @@ def test_last_seen_time_is_written_once_a_minute(index, clock):
     add_person(index, "ana")
     token = sign_in(index, "ana", PASSWORD)
     [first_seen] = list_last_seen(index)
-    clock.pass_by(seconds=59)
+    clock.advance(seconds=59)
     authenticate_session(index, token)
     assert list_last_seen(index) == [first_seen]
-    clock.pass_by(seconds=1)
+    clock.advance(seconds=1)
     authenticate_session(index, token)
     [last_seen] = list_last_seen(index)
     assert last_seen > first_seen
-    clock.pass_by(seconds=30)
+    clock.advance(seconds=30)
     authenticate_session(index, token)
     assert list_last_seen(index) == [last_seen]
 
@@ -302,7 +302,7 @@ def test_expired_sessions_are_deleted_at_the_next_sign_in(index, clock):
     add_person(index, "ana")
     for _ in range(3):
         sign_in(index, "ana", PASSWORD)
-    clock.pass_by(minutes=31)
+    clock.advance(minutes=31)
     sign_in(index, "ana", PASSWORD)
     assert len(list_last_seen(index)) == 1
 

@@ -212,19 +212,26 @@ def test_another_configuration_starts_with_an_empty_cache(index_of_40, pair_scor
     assert 1 in feature_reads[0]
 
 
-def test_cache_starts_again_above_its_limit(index_of_40, pair_scorer, feature_reads, monkeypatch):
-    monkeypatch.setattr(pair_scorer, "_max_cached_records", 3)
-    for first in range(1, 9, 2):
-        assert set(score_like_stored_records(index_of_40, pair_scorer, first, first + 1)) == {
-            (-1, first),
-            (-2, first + 1),
-        }
-        assert pair_scorer._scoring.stored_rows <= 4
+def open_small_cache(index, max_cached_records):
+    """Open a pair scorer that caches the features of few records."""
+    return PairScorer(
+        index.matcher.model, ScoringResources(index.home), max_cached_records=max_cached_records
+    )
+
+
+def test_cache_starts_again_above_its_limit(index_of_40, feature_reads):
+    with open_small_cache(index_of_40, 3) as pair_scorer:
+        for first in range(1, 9, 2):
+            assert set(score_like_stored_records(index_of_40, pair_scorer, first, first + 1)) == {
+                (-1, first),
+                (-2, first + 1),
+            }
+            assert pair_scorer._scoring.stored_rows <= 4
     first_reads, second_reads = feature_reads[::2], feature_reads[1::2]
     assert first_reads[1:] == second_reads[1:]
 
 
-def test_previous_batch_is_compared_without_being_sent_again(index_of_40, pair_scorer, monkeypatch):
+def test_previous_batch_is_compared_without_being_sent_again(index_of_40, pair_scorer):
     with index_of_40.database.read(OPERATOR) as unit:
         config = index_of_40.config_id(unit)
         first = dict(zip((-1, -2), packed_records(unit, config, 1, 2), strict=True))
@@ -235,9 +242,9 @@ def test_previous_batch_is_compared_without_being_sent_again(index_of_40, pair_s
         pair_scorer.score_pairs(unit, config, first)
         assert pair_scorer.score_pairs(unit, config, second, PreviousBatch(3)).to_edges() == expected
         # The cached batch has been dropped.
-        pair_scorer.score_pairs(unit, config, first)
-        monkeypatch.setattr(pair_scorer, "_max_cached_records", 1)
-        assert pair_scorer.score_pairs(unit, config, second, PreviousBatch(3)).to_edges() == expected
+        with open_small_cache(index_of_40, 1) as small_cache:
+            small_cache.score_pairs(unit, config, first)
+            assert small_cache.score_pairs(unit, config, second, PreviousBatch(3)).to_edges() == expected
 
 
 def test_previous_batch_is_compared_after_scoring_failed(index_of_40, pair_scorer, monkeypatch):

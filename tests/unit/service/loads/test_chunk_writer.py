@@ -9,7 +9,7 @@ from mpi.domain.errors import ConflictError, EngineError
 from mpi.domain.snapshot import Snapshot
 from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.reader import open_file
-from mpi.service.loads import chunk_writer, pair_prefetch, standardize_pool
+from mpi.service.loads import pair_prefetch, standardize_pool
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.loads.pair_worker import PairWorker
@@ -220,15 +220,13 @@ def test_chunk_is_not_linked_by_an_intermediate_version_that_it_corrects(chunked
 def test_chunks_shrink_once_others_write(chunked_index, monkeypatch):
     load_rows(chunked_index, "ccwis", *many_children(600))
     known, sizes = many_children(600), []
-    write_chunk = chunk_writer.ChunkWriter._write_chunk
-
-    def write_and_count(self, unit, pair_prefetch, statements, *rest):
-        sizes.append(len(statements))
-        write_chunk(self, unit, pair_prefetch, statements, *rest)
 
     def queue_writes(step, done, _total):
+        if step != "loading records":
+            return
+        sizes.append(done - sum(sizes))
         # Queue a write of another process after each of the first chunks.
-        if step == "loading records" and len(sizes) in range(1, 12):
+        if len(sizes) < 12:
             pending_writes.append(known[len(sizes)] | {"birth_date": f"2001-01-{len(sizes) + 9}"})
 
     pending_writes = []
@@ -241,7 +239,6 @@ def test_chunks_shrink_once_others_write(chunked_index, monkeypatch):
         while pending_writes:
             upsert(chunked_index, OPERATOR, "ccwis", pending_writes.pop())
 
-    monkeypatch.setattr(chunk_writer.ChunkWriter, "_write_chunk", write_and_count)
     monkeypatch.setattr(AdaptiveBatchSize, "timed_turn", turn_with_writes)
     assert load_rows_with_progress(chunked_index, "sis", queue_writes, *children()).adds_up
     assert sizes[0] == 200
@@ -249,18 +246,17 @@ def test_chunks_shrink_once_others_write(chunked_index, monkeypatch):
     check_index(chunked_index)
 
 
-def test_own_withdrawals_of_a_load_do_not_count_as_another_writer(chunked_index, monkeypatch):
+def test_own_withdrawals_of_a_load_do_not_count_as_another_writer(chunked_index):
     load_rows(chunked_index, "sis", *many_children(900))
     sizes = []
-    write_chunk = chunk_writer.ChunkWriter._write_chunk
 
-    def write_and_count(self, unit, pair_prefetch, statements, *rest):
-        sizes.append(len(statements))
-        write_chunk(self, unit, pair_prefetch, statements, *rest)
+    def note_chunk(step, done, _total):
+        if step == "loading records":
+            sizes.append(done - sum(sizes))
 
-    monkeypatch.setattr(chunk_writer.ChunkWriter, "_write_chunk", write_and_count)
     rest = [child | {"postal_code": "43009"} for child in many_children(350)]
-    receipt = load_rows(chunked_index, "sis", *rest, snapshot=Snapshot.FULL, confirm=True)
+    full = {"snapshot": Snapshot.FULL, "confirm": True}
+    receipt = load_rows_with_progress(chunked_index, "sis", note_chunk, *rest, **full)
     assert receipt.withdrawn == 550
     assert sizes == [200, 150]
     check_index(chunked_index)
