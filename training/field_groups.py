@@ -220,32 +220,32 @@ def _read_multiple_birth(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _check_local_id(values: Values, _: datetime) -> Sequence[object]:
-    """Refuse an invalid local ID."""
+    """Raise if record validation refuses the local ID."""
     if values[0] is not None:  # a missing local ID becomes the row number
         parse_local_id(values[0])
     return ()
 
 
 def _check_race(values: Values, _: datetime) -> Sequence[object]:
-    """Refuse an invalid race."""
+    """Raise if record validation refuses the race."""
     parse_scalars("race", values[0])
     return ()
 
 
 def _check_flags(values: Values, _: datetime) -> Sequence[object]:
-    """Refuse invalid flags."""
+    """Raise if record validation refuses the special-population flags."""
     list_items.build_flags(values[0])
     return ()
 
 
 def _check_placements(values: Values, _: datetime) -> Sequence[object]:
-    """Refuse invalid placements."""
+    """Raise if record validation refuses the placements in care."""
     list_items.build_dated_items("placements", Placement, {"placements": values[0]})
     return ()
 
 
 def _check_enrollments(values: Values, _: datetime) -> Sequence[object]:
-    """Refuse invalid enrollments."""
+    """Raise if record validation refuses the school enrollments."""
     fields = {
         name: value for name, value in zip(_ENROLLMENT_FIELDS, values, strict=True) if value is not None
     }

@@ -46,7 +46,7 @@ def _add_source_column(table: pa.Table, stem: str) -> pa.Table:
 
 
 def _read_csv(path: Path) -> pa.Table | None:
-    """Read a CSV file; None if Arrow cannot."""
+    """Read a CSV file as an Arrow table; None if Arrow cannot."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             columns = next(csv.reader(file), [])

@@ -66,7 +66,7 @@ def measure_agreement(counts: Mapping[VerdictPair, int]) -> Agreement:
 
 
 def _compute_marginal_shares(cells: Mapping[VerdictPair, float]) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the share of each verdict, for either rater."""
+    """Return the share of each verdict, for either of two raters."""
     first_shares: dict[str, float] = {}
     second_shares: dict[str, float] = {}
     for (first_verdict, second_verdict), share in cells.items():

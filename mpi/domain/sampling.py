@@ -200,7 +200,7 @@ def allocate_sample(size: int, available: Sequence[int]) -> list[int]:
 
 
 def draw_numbers(seed: int, highest: int, most: int) -> list[int]:
-    """Draw distinct random numbers from 1 up, ascending.
+    """Draw distinct random numbers from 1 up, for a sample, ascending.
 
     Args:
         seed: the same seed draws the same numbers.

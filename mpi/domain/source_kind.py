@@ -6,7 +6,7 @@ from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 
 
 class SourceKind(StrEnum):
-    """Kind of system that a source is."""
+    """Kind of system that sends records, such as a school's."""
 
     SIS = "sis"
     CCWIS = "ccwis"

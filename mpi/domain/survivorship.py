@@ -97,7 +97,7 @@ class StatedValue:
     position: int = 0
 
     def is_current(self, day: str) -> bool:
-        """Return whether the value's dates include a day."""
+        """Return whether the stated value's dates include a day."""
         return (self.begin is None or self.begin <= day) and (self.end is None or day < self.end)
 
 

@@ -65,7 +65,7 @@ class SecondApprover(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IdempotentCall:
-    """A call that must take effect only once.
+    """API call that must take effect only once, however often repeated.
 
     Args:
         key: the caller's idempotency key.

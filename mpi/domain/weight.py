@@ -26,7 +26,7 @@ class Band(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Match weights at which the bands begin, in bits.
+    """Match weights, in bits, from which pairs are linked or reviewed.
 
     Args:
         link: from this weight on, a pair may be linked.

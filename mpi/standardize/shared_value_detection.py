@@ -26,7 +26,8 @@ from mpi.standardize.shared_values import (
 def find_shared_values(records: Iterable[Features], keyed_hash: KeyedHash) -> SharedValues:
     """Find values, such as addresses, that many people share.
 
-    The order of the records does not matter. A record without a birth date is not counted.
+    These occur with ``MIN_BIRTH_DATES`` or more birth dates. The order of the records does not matter. A
+    record without a birth date is not counted.
 
     Args:
         records: features of all active records, with no value removed.

@@ -54,7 +54,7 @@ def cluster_with_splink(records: Records, threshold: float = NOTEBOOK_PROBABILIT
 
 
 def score_with_splink(records: Records, raw: pa.Table | None = None) -> pa.Table:
-    """Score pairs with Splink's tutorial settings.
+    """Score record pairs with Splink's tutorial settings, as a baseline.
 
     Args:
         records: record ID and features.

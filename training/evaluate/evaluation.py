@@ -129,7 +129,7 @@ def evaluate_dataset(model: MatchModel, dataset: Dataset) -> Evaluation:
 def _measure_method(
     method: str, clusters: model_clusters.Clusters, dataset: Dataset, truth: Mapping[int, Hashable]
 ) -> MethodEvaluation:
-    """Measure the clusters of one method."""
+    """Measure the clusters of one linkage method against the truth."""
     return MethodEvaluation(
         way=method,
         scores=count_pairs(clusters, truth),
@@ -140,7 +140,7 @@ def _measure_method(
 
 
 def _measure_splink(dataset: Dataset, truth: Mapping[int, Hashable]) -> list[MethodEvaluation]:
-    """Measure plain Splink at its tutorial and best thresholds."""
+    """Measure plain Splink's links at its tutorial and best thresholds."""
     results = []
     tables = (
         {"plain Splink": None}

@@ -40,7 +40,7 @@ def print_stress_result(console: Console, stress: StressResult) -> None:
 
 
 def print_ablation(console: Console, rows: Iterable[AblationRow]) -> None:
-    """Print the ablation table."""
+    """Print how accuracy changes without each part of the model."""
     table = Table("without", "precision", "recall", "F1", "relatives", "tasks", title="ablation, operational")
     for row in rows:
         scores = (f"{value:.4f}" for value in (row.scores.precision, row.scores.recall, row.scores.f1))

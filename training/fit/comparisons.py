@@ -105,7 +105,7 @@ class ComparisonSpec:
 
 
 def _level_to_splink(level: LevelSpec) -> dict[str, Any]:
-    """Return the level in the form of Splink's settings."""
+    """Return a comparison level in the form of Splink's settings."""
     settings: dict[str, Any] = {
         "sql_condition": level.condition or "ELSE",
         "label_for_charts": level.label,

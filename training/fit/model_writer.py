@@ -71,7 +71,7 @@ def collect_metrics(fitted: FittedModel, thresholds: PurposeThresholds) -> dict[
 
 
 def format_frequencies_csv(frequencies: Frequencies) -> str:
-    """Return the text of ``frequencies.csv``, most common value first."""
+    """Return a model's term frequencies as the text of ``frequencies.csv``."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(HEADER)
@@ -82,7 +82,7 @@ def format_frequencies_csv(frequencies: Frequencies) -> str:
 
 
 def format_model_toml(identity: ModelIdentity, fitted: FittedModel, thresholds: PurposeThresholds) -> str:
-    """Return the text of ``model.toml`` without the checksums."""
+    """Return the text of a model's ``model.toml``, without the checksums."""
     rules = fitted.blocking.rules
     lines = [
         f"name = {_quote(identity.name)}",
@@ -162,5 +162,5 @@ def format_checksums_toml(folder: Path) -> str:
 
 
 def _quote(text: str) -> str:
-    """Quote a text for TOML."""
+    """Quote a text as a TOML string."""
     return json.dumps(text)  # a JSON string is a TOML basic string

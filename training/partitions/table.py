@@ -12,7 +12,7 @@ from training.partitions.rules import RULES
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """Scores of one partition rule.
+    """Scores of one rule that clusters records into persons.
 
     Args:
         rule: name of the rule.

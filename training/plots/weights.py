@@ -53,7 +53,7 @@ def draw_match_weights(levels: ScoringParameters, fixed: FixedLevels) -> "Figure
 
 
 def draw_m_and_u(levels: ScoringParameters, fixed: FixedLevels) -> "Figure":
-    """Draw m and u of each learned level.
+    """Draw the m and u probabilities of each learned comparison level.
 
     They are the shares of pairs of one person, and of two persons, at the level.
     """

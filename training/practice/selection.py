@@ -62,7 +62,7 @@ class PairKind:
 
 
 def _do_names_differ(left: SimulatedRecord, right: SimulatedRecord) -> bool:
-    """Return whether first or last names differ."""
+    """Return whether first or last names of two records differ."""
     return left.text("first_name") != right.text("first_name") or left.text("last_name") != right.text(
         "last_name"
     )
@@ -83,7 +83,7 @@ def _is_misspelled(left: SimulatedRecord, right: SimulatedRecord) -> bool:
 
 
 def _has_moved(left: SimulatedRecord, right: SimulatedRecord) -> bool:
-    """Return whether only the home differs."""
+    """Return whether two records differ only in the home."""
     homes = left.text("address_line1"), right.text("address_line1")
     return all(homes) and homes[0] != homes[1] and not _do_names_differ(left, right)
 

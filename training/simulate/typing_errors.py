@@ -156,13 +156,13 @@ def keep_one_surname(text: str, draw: int) -> str:
 
 
 def restyle_phone(text: str, draw: int) -> str:
-    """Write a phone number with other punctuation."""
+    """Rewrite a phone number with other punctuation."""
     digits = "".join(letter for letter in text if letter.isdigit())
     return (digits, f"{digits[:3]}-{digits[3:6]}-{digits[6:]}", f"+1{digits}")[draw % 3]
 
 
 def spell_out_street(text: str, _draw: int) -> str:
-    """Spell out the street type."""
+    """Spell out the street type of an address, such as Avenue."""
     street, _, kind = text.rpartition(" ")
     return f"{street} {_STREET_TYPES.get(kind, kind)}"
 

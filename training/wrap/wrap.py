@@ -92,7 +92,7 @@ def _format_model_toml(
     blocking: Mapping[str, list[str]],
     tails: Mapping[str, float],
 ) -> str:
-    """Return the text of ``model.toml`` without the checksums."""
+    """Return the text of a model's ``model.toml``, without the checksums."""
     lines = [
         f"name = {json.dumps(identity.name)}",
         f"version = {json.dumps(identity.version)}",

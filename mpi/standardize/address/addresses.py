@@ -23,7 +23,7 @@ _DIGIT = re.compile(r"[0-9]")
 
 @dataclass(frozen=True, slots=True)
 class ParsedAddress:
-    """An address in comparable parts.
+    """Parts of an address in standardized form.
 
     The fields are the columns of these names in ``Features``; ``key`` is an entry of ``addresses``.
     """

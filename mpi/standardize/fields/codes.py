@@ -94,7 +94,7 @@ def parse_state(text: str | None) -> str | None:
 
 @lru_cache(1024)
 def parse_country(text: str | None) -> str | None:
-    """Return ``US``, ``MX``, ``CA``, or another country folded."""
+    """Return a country as ``US``, ``MX``, ``CA``, or another name folded."""
     if not text:
         return None
     code = squeeze(text)

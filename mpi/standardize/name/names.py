@@ -31,7 +31,7 @@ _DIGITS = str.maketrans("", "", "0123456789")
 
 @dataclass(frozen=True, slots=True)
 class GivenName:
-    """A given name in comparable form.
+    """Parts of a given name in standardized form.
 
     Args:
         name: letters only, without spaces; None for a placeholder.
@@ -46,7 +46,7 @@ class GivenName:
 
 @dataclass(frozen=True, slots=True)
 class Surname:
-    """A last name in comparable form.
+    """Parts of a last name in standardized form.
 
     Args:
         name: letters only, without spaces, with its particles; None for a placeholder.

@@ -53,7 +53,7 @@ class DevelopmentSet:
             yield self._to_raw_row(row)
 
     def load_dataset(self, folder: Path) -> Dataset:
-        """Load the set as a standardized dataset.
+        """Load a public evaluation set as a standardized dataset.
 
         Raises:
             FileError: the file does not exist, or is not Parquet.
@@ -132,7 +132,7 @@ class DevelopmentSet:
 
 
 def _map_town_row(row: PublishedRow) -> PublishedRow:
-    """Map a pseudopeople row to canonical fields."""
+    """Map a row of a pseudopeople test set to canonical fields."""
     street = [row["street_number"], row["street_name"]]
     return {
         "first_name": row["first_name"],
@@ -151,7 +151,7 @@ def _map_town_row(row: PublishedRow) -> PublishedRow:
 
 
 def _map_state_row(row: PublishedRow) -> PublishedRow:
-    """Map a row of ``sim_state_100k`` to canonical fields."""
+    """Map a row of the public set ``sim_state_100k`` to canonical fields."""
     return {
         "first_name": row["first_name"],
         "middle_name": row["middle_initial"],
@@ -165,7 +165,7 @@ def _map_state_row(row: PublishedRow) -> PublishedRow:
 
 
 def _map_febrl_row(row: PublishedRow) -> PublishedRow:
-    """Map a FEBRL row to canonical fields."""
+    """Map a row of a FEBRL test set to canonical fields."""
     number = row["soc_sec_id"]
     identifiers = [{"system": "soc_sec_id", "assigner": "AU", "value": number}]
     return {
@@ -182,7 +182,7 @@ def _map_febrl_row(row: PublishedRow) -> PublishedRow:
 
 
 def _map_fake_row(row: PublishedRow) -> PublishedRow:
-    """Map a row of ``fake_1000`` to canonical fields."""
+    """Map a row of the public set ``fake_1000`` to canonical fields."""
     return {
         "first_name": row["first_name"],
         "last_name": row["surname"],

@@ -84,7 +84,7 @@ def _ignore_contradictions(model: MatchModel) -> Cautions:
 
 
 def _weaken_thresholds(thresholds: Thresholds) -> Iterator[tuple[str, Thresholds]]:
-    """Yield thresholds without cohesion, and with hardly any margin.
+    """Yield thresholds without the cohesion check, and with hardly any margin.
 
     The least margin still contests a link that a rival outweighs.
     """

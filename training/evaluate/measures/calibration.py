@@ -17,7 +17,7 @@ _STEP, _HIGHEST = 2.5, 20.0
 
 @dataclass(frozen=True, slots=True)
 class WeightBucket:
-    """Candidate pairs of similar weight.
+    """Candidate pairs of similar match weight, to check calibration.
 
     Args:
         low: lowest weight in bits; the bucket reaches to the next one's.

@@ -29,7 +29,7 @@ def count_errors_by_kind(clusters: Clusters, dataset: Dataset) -> dict[str, dict
 
 
 def _classify_false_link(pair: Pair, dataset: Dataset, features: Mapping[int, Features]) -> str:
-    """Return the kind of a false link."""
+    """Return the kind of a false link, such as twins."""
     left, right = (features[number] for number in pair)
     tags = _pair_tags(pair, dataset)
     born_alike = bool(set(left.birth_dates) & set(right.birth_dates))
@@ -43,7 +43,7 @@ def _classify_false_link(pair: Pair, dataset: Dataset, features: Mapping[int, Fe
 
 
 def _classify_missed_link(pair: Pair, dataset: Dataset, features: Mapping[int, Features]) -> str:
-    """Return the kind of a missed link."""
+    """Return the kind of a missed link, such as a changed name."""
     pair_tags = frozenset[str]().union(*_pair_tags(pair, dataset))
     tag_reason = next((tag.replace("_", " ") for tag in _EXPLAINING_TAGS if tag in pair_tags), None)
     return tag_reason or _describe_difference(*(features[number] for number in pair))

@@ -26,7 +26,7 @@ class PairCounts:
 
     @property
     def precision(self) -> float:
-        """Share of links that are right; 1 without links."""
+        """Share of linked pairs that are one person; 1 without links."""
         return self.true_links / self.links if self.links else 1.0
 
     @property
@@ -81,7 +81,7 @@ def count_pairs(clusters: Groups, truth: Groups) -> PairCounts:
 
 
 def measure_quality(clusters: Groups, truth: Groups) -> PartitionQuality:
-    """Measure the quality of a partition, with intervals.
+    """Measure how well clusters match the true persons, with intervals.
 
     The bootstrap draws the pieces that clusters and true persons chain together: no count crosses two
     of them, so they are the smallest groups that can be drawn independently. A precision or recall

@@ -137,7 +137,7 @@ def _make_alike(state: SimulatedState, rosters: dict[SourceSystem, Roster], pair
 def _draw_places(
     rng: np.random.Generator, shares: np.ndarray[tuple[int, ...], np.dtype[np.float64]], count: int
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """Draw distinct positions in proportion to their shares."""
+    """Draw distinct list positions in proportion to their shares."""
     size = min(count, int(np.count_nonzero(shares)))
     return np.asarray(rng.choice(len(shares), size, replace=False, p=shares / max(shares.sum(), 1)))
 

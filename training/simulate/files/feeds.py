@@ -154,7 +154,7 @@ class BlockFeed:
         )
 
     def generate_weeks(self) -> Iterator[WeekFile]:
-        """Yield each week's file of each source."""
+        """Yield each source's simulated file of each week."""
         for week in range(self._weeks + 1):
             day = self._timeline.start + np.timedelta64(week * DAYS_A_WEEK, "D")
             view = rewind_state(self._state, self._timeline, day)

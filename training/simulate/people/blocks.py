@@ -21,7 +21,7 @@ ProgressCallback = Callable[[str, int, int], None]
 
 
 def ignore_progress(_step: str, _done: int, _total: int) -> None:
-    """Ignore progress reports."""
+    """Do nothing; the callback where nobody wants progress reports."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ _UNITS_IN_BUILDINGS = 0.5  # apartments that are in one of the big houses [own a
 
 @dataclass(slots=True)
 class Addresses:
-    """Table of addresses.
+    """Table of simulated addresses.
 
     Households, foster homes and facilities point to its rows.
     """
@@ -127,7 +127,7 @@ TOWN_REGIONS = np.array([town.region for town in TOWNS])
 
 
 def draw_towns(rng: Rng, regions: Ints) -> Ints:
-    """Draw a town in each entry's region."""
+    """Draw a town in the given region of each entry."""
     town_rows = np.zeros(len(regions), dtype=np.int64)
     for region in (NORTH, SOUTH, ELSEWHERE):
         rows = np.flatnonzero(regions == region)
@@ -174,7 +174,7 @@ def _falling_weights(size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float
 
 
 def draw_phones(rng: Rng, size: int, block: int) -> Texts:
-    """Draw phone numbers that no home has.
+    """Draw invented phone numbers that no real home has.
 
     Each block has its own area codes, as long as they last.
     """

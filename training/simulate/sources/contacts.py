@@ -75,7 +75,7 @@ def _misspell_guardians(rng: Rng, first: Texts, last: Texts) -> None:
 
 
 def _caregiver_relationship(state: SimulatedState, roster: Roster) -> Texts:
-    """Return the relationship of each child's caregiver."""
+    """Return how each simulated child's caregiver is related to the child."""
     setting = state.care.setting[roster.child]
     relation = np.where(setting == RELATIVE_HOME, "Relative", "FosterParent").astype(object)
     relation[setting == NOT_PLACED] = "AdoptiveParent"
