@@ -29,7 +29,7 @@ from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_childre
 from tests.postgres import PostgresServer, start_postgres
 
 LOADED_RECORDS = 700
-"""Above ``mpi.service.indexing.reindex.MIN_RECORDS_FOR_DUCKDB``, so that a load goes through DuckDB."""
+"""Above ``ScoringTuning.duckdb_records``, so that a load goes through DuckDB."""
 WITHDRAWN_LOAD_RECORDS = 450
 """Records of a load that is undone."""
 CHUNK = 200

@@ -7,8 +7,8 @@ import pytest
 
 from mpi.bootstrap import open_matcher
 from mpi.domain.errors import RecordError
+from mpi.domain.tuning import DEFAULT_TUNING
 from mpi.matching.model.blocking_keys import BlockingSpec
-from mpi.service.indexing.reindex import MIN_RECORDS_FOR_DUCKDB
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
 from mpi.service.maintenance.rebuild import rebuild
@@ -17,7 +17,7 @@ from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.standardize.serialization import features_from_bytes
-from tests.index import OPERATOR, make_child, load_rows, many_children, rows, with_caches
+from tests.index import OPERATOR, load_rows, make_child, many_children, rows, with_caches
 from tests.models import tiny_model
 
 HAVEN = {"address_line1": "500 Haven Rd", "postal_code": "43010"}
@@ -88,7 +88,7 @@ def test_every_path_removes_the_listed_values(index_with_lists):
     load_rows(
         index_with_lists,
         "sis",
-        *({**child, **HAVEN} for child in many_children(MIN_RECORDS_FOR_DUCKDB, start=100)),
+        *({**child, **HAVEN} for child in many_children(DEFAULT_TUNING.scoring.duckdb_records, start=100)),
     )
     assert {
         compared_addresses(index_with_lists, "sis", local_id) for local_id in ("n1", "n2", "c100", "c599")
