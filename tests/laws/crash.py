@@ -18,14 +18,20 @@ from pathlib import Path
 from mpi.bootstrap import open_index
 from mpi.config import Settings
 from mpi.domain.snapshot import Snapshot
-from mpi.service.indexing import compaction
-from mpi.service.loads import chunk_writer
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert
 from mpi.storage.repositories.sources.batches import Batch
-from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, open_test_index
+from tests.index import (
+    OPERATOR,
+    crosswalk,
+    load_rows,
+    make_child,
+    make_tuning,
+    many_children,
+    open_test_index,
+)
 from tests.postgres import PostgresServer, start_postgres
 
 LOADED_RECORDS = 700
@@ -34,6 +40,21 @@ WITHDRAWN_LOAD_RECORDS = 450
 """Records of a load that is undone."""
 CHUNK = 200
 """Records of one transaction of a load: a kill may leave some of its chunks."""
+TUNING = make_tuning(
+    load={
+        "sqlite_chunk_statements": CHUNK,
+        "postgresql_chunk_statements": CHUNK,
+        "sqlite_undo_records": CHUNK,
+        "postgresql_undo_records": CHUNK,
+    },
+    compaction={
+        "index_records": 1,
+        "file_statements": 1,
+        "forced_records": 4 * CHUNK,
+        "worthwhile_records": 1,
+    },
+)
+"""Tuning under which loads this small write and compact segments of keys."""
 
 
 @dataclass
@@ -74,11 +95,7 @@ class IndexUnderTest:
 
 def work(place: IndexUnderTest, turn: int) -> None:
     """Upsert, load, undo loads and re-cluster without end, and print what is acknowledged."""
-    index = open_index(place.settings)
-    chunk_writer.SQLITE_CHUNK = chunk_writer.POSTGRESQL_CHUNK = CHUNK
-    # Segments of keys are written and compacted by loads as small as these.
-    compaction.MIN_INDEX_RECORDS = compaction.MIN_STATEMENTS = 1
-    compaction.MAX_UNMERGED_RECORDS, compaction.MIN_MERGE_RECORDS = 4 * CHUNK, 1
+    index = open_index(place.settings, tuning=TUNING)
     _undo_wrong_load(index)
     while True:
         for number in range(20):
@@ -165,7 +182,7 @@ def _kill_writer(place: IndexUnderTest, number: int, random_moments: random.Rand
         time.sleep(random_moments.random() ** 2 * 4)
         if place.server is not None and number % 2:
             place.server.stop(signal.SIGKILL)
-            place.server.again()
+            place.server.start()
         process.kill()
         remaining, _ = process.communicate()
     place.await_rollback()
