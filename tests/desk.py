@@ -8,7 +8,7 @@ from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.records.upsert import upsert
 from mpi.service.review.queue import Filters, load_queue_page
-from tests.index import OPERATOR, make_child, load_rows, many_children
+from tests.index import OPERATOR, load_rows, make_child, many_children
 
 ANN = Viewer("ann", None, ACTIONS_BY_ROLE[Role.STEWARD], None)
 BEN = Viewer("ben", None, ACTIONS_BY_ROLE[Role.STEWARD], None)

@@ -71,7 +71,7 @@ def make_tuning(base: Tuning = DEFAULT_TUNING, **areas: dict[str, float]) -> Tun
 
 def with_tuning(index: Index, **areas: dict[str, float]) -> Index:
     """Return the same open index with other numbers, except for those of its database."""
-    assert "storage" not in areas, "the database has its tuning from its opening: an_index(tuning=...)"
+    assert "storage" not in areas, "the database has its tuning from its opening: open_test_index(tuning=...)"
     return with_settings(index, tuning=make_tuning(index.tuning, **areas))
 
 

@@ -38,7 +38,7 @@ _PARENT_DEATH = 1
 _numbers = count(1)
 
 
-class NoServerError(Exception):  # noqa: N818 - what is the matter
+class NoServerError(Exception):
     """The tests' PostgreSQL cannot be started; the message says why."""
 
 

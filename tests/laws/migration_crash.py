@@ -120,10 +120,10 @@ def _kill_upgrade(place: IndexUnderTest, statement: int, *, server: bool) -> boo
         first_line = process.stdout.readline()
         if server and first_line.strip() == _REACHED and place.server is not None:
             place.server.stop(signal.SIGKILL)
-            place.server.again()
+            place.server.start()
         process.kill() if first_line.strip() == _REACHED else process.wait(_TIMEOUT_S)
         remaining, _ = process.communicate()
-    place.quiet()
+    place.await_rollback()
     return "done" in first_line + remaining
 
 

@@ -263,7 +263,7 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
     @rule(
         source=st.sampled_from(SOURCES),
         file=st.dictionaries(st.sampled_from([f"r{n}" for n in range(6)]), contents, max_size=6),
-        full=st.booleans(),
+        is_full=st.booleans(),
         confirm=st.booleans(),
         days=st.sampled_from([0, 0, 2, 5]),
     )

@@ -177,7 +177,7 @@ def test_each_end_of_a_network_connection_notices_a_lost_peer_within_a_minute():
         server.stop(signal.SIGINT)
         with (server.folder / "data" / "pg_hba.conf").open("a") as access:
             access.write("host all all 127.0.0.1/32 trust\n")
-        server.again()
+        server.start()
         url = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
         names = ("keepalives_idle", "keepalives_interval", "keepalives_count")
         with open_database(url) as database, database.engine.connect() as connection:
@@ -222,7 +222,7 @@ def test_a_restarted_server_is_used_again_by_the_same_process():
                 unit.counters.take("a")
             with pytest.raises(StoreError, match="cannot be reached"), database.read(make_operator()):
                 pass
-            server.again()
+            server.start()
             with database.write(make_operator(), "test") as unit:
                 assert unit.commit_no == 2
 
@@ -241,7 +241,7 @@ def test_small_steps_are_durable_though_their_commit_did_not_wait_for_the_disk()
                     assert unit.connection.execute(_WAITS).scalar_one() == "off"
                     assert unit.commit_no == expected
             server.stop(signal.SIGKILL)
-        server.again()
+        server.start()
         with open_database(url) as database, database.write(make_operator(), "test") as unit:
             assert unit.connection.execute(_WAITS).scalar_one() == "on"
             assert unit.commit_no == 4

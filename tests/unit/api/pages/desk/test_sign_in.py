@@ -299,10 +299,9 @@ def test_the_typed_name_is_shown_as_text_and_the_password_never(browser):
 
 
 def test_a_form_sent_after_the_session_has_ended_is_not_kept_and_is_reported(browser, index, manual_clock):
-    clock = manual_clock
     sign_in_new_account(browser, index, "too-late")
     csrf = browser.csrf()
-    clock.advance(minutes=31)
+    manual_clock.advance(minutes=31)
     form = {"csrf": csrf, "old": PASSWORD, "new": "eighteen blue kettles", "again": "eighteen blue kettles"}
     answer = browser.post("/change-password", data=form, headers=SAME)
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?why=lost")
@@ -326,9 +325,8 @@ def test_a_form_without_session_leads_back_to_its_page_after_sign_in(browser, pa
 
 
 def test_a_page_after_the_session_has_ended_says_why_and_leads_back(browser, index, manual_clock):
-    clock = manual_clock
     sign_in_new_account(browser, index, "was-away")
-    clock.advance(minutes=31)
+    manual_clock.advance(minutes=31)
     answer = browser.get("/find")
     assert answer.headers["location"] == "/sign-in?next=/find&why=ended"
     assert "You were signed out" in browser.get(answer.headers["location"]).text
