@@ -153,9 +153,9 @@ def test_a_restored_backup_equals_the_original_index(mpi, empty_environment, tmp
             name = index.database.engine.url.database
             dump = str(tmp_path / "mpi.dump")
             tool = [postgres.binaries / "pg_dump", "--format=custom", "--file", dump, "--dbname"]
-            subprocess.run([*tool, postgres.info(name)], check=True)
+            subprocess.run([*tool, postgres.connection_string(name)], check=True)
             tool = [postgres.binaries / "pg_restore", "--exit-on-error", "--single-transaction", "--no-owner"]
-            subprocess.run([*tool, "--dbname", postgres.info(restored), dump], check=True)
+            subprocess.run([*tool, "--dbname", postgres.connection_string(restored), dump], check=True)
             monkeypatch.setenv("MPI_DATABASE_URL", postgres.url(restored))
     monkeypatch.setenv("MPI_HOME", str(copy))
     assert mpi("db", "check", "--json") == (0, {"state": "current", "differences": []})

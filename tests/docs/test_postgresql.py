@@ -26,7 +26,7 @@ SET_UP, GRANTS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 
 def run(postgres, statements: str, database: str) -> None:
     """Run the statements of a block of the page one by one, as psql does."""
-    with psycopg.connect(postgres.info(database), autocommit=True) as connection:
+    with psycopg.connect(postgres.connection_string(database), autocommit=True) as connection:
         for statement in filter(str.strip, statements.split(";")):
             connection.execute(statement.encode())
 
@@ -51,7 +51,7 @@ def test_the_documented_roles_can_create_and_serve_an_index_and_no_more(
         with pytest.raises(StoreError), serving.read(OPERATOR):
             pass
         run(postgres, GRANTS, "mpi")
-        assert upsert(replace(index, database=serving), OPERATOR, "sis", make_child()).outcome == "created"
+        assert upsert(replace(index, store=replace(index.store, database=serving)), OPERATOR, "sis", make_child()).outcome == "created"
         assert migrate.schema_drift(serving) == []
         with pytest.raises(DBAPIError, match="must be owner"), serving.engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE counter")

@@ -111,7 +111,7 @@ class AssertionRules:
         assert decision.kind is (DecisionKind.SAME if origin == "same_as" else DecisionKind.DIFFERENT)
 
     @precondition(lambda self: self.oracle.active)
-    @rule(data=st.data(), other=st.sampled_from([f"r{n}" for n in range(6)]))
+    @rule(data=st.data(), other_id=st.sampled_from([f"r{n}" for n in range(6)]))
     def merge_at_the_source(self, data, other_id):
         """Send with a record that it was merged into another record of its source."""
         source, local_id = address = data.draw(st.sampled_from(sorted(self.oracle.active)))

@@ -21,7 +21,7 @@ IfMatch = Annotated[
 ]
 
 
-def merge_split_move(
+def merge(
     eids: Annotated[list[str], typer.Argument(metavar="EID EID…", help="Two or more enterprise IDs.")],
     reason: Reason,
     survivor: Annotated[str | None, typer.Option(metavar="EID", help="Enterprise ID that stays.")] = None,

@@ -8,7 +8,7 @@ from mpi.service.records.upsert import read, withdraw
 from mpi.service.review.question_view import build_cards
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge_split_move import StepOptions
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, open_test_index
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, open_test_index
 
 CHILD = make_child(
     "1", first_name="Zuleika", last_name="Abernathy", address_line1="12 Elm St", phone="5551234567"

@@ -16,7 +16,7 @@ from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import load_landing
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
 from tests.desk import ANN, BEN, add_doubtful_pair, at, later, only_question, question_keys
-from tests.index import OPERATOR, make_child, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, load_rows, make_child, many_children, open_test_index
 
 SIS_CLIENT = Viewer("sis-client", None, frozenset(Action), frozenset({"sis"}))
 SIBLING = RecordRef("sis", "sibling")

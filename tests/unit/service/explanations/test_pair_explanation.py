@@ -16,7 +16,7 @@ from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.corrections import correct_value
-from tests.index import OPERATOR, make_child, crosswalk
+from tests.index import OPERATOR, crosswalk, make_child
 from tests.unit.matching.random_features import random_records
 from tests.unit.service.stewardship.test_corrections import WHY
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY, make_decision

@@ -6,7 +6,7 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, split
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, make_child, crosswalk, load_rows
+from tests.index import OPERATOR, crosswalk, load_rows, make_child
 from tests.unit.service.persons.test_golden_record import upsert_record
 from tests.unit.service.stewardship.test_corrections import WHY
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY, STRANGER

@@ -15,7 +15,7 @@ from mpi.service.review.task_list import list_review_tasks
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import list_decisions
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, make_child, crosswalk, load_rows
+from tests.index import OPERATOR, crosswalk, load_rows, make_child
 from tests.unit.service.stewardship.test_decisions import are_same_person, make_decision
 
 ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "postal_code": "41111"}

@@ -17,7 +17,16 @@ from mpi.service.records.upsert import upsert
 from mpi.standardize.serialization import features_from_bytes
 from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
-from tests.index import OPERATOR, make_child, all_keys, crosswalk, load_rows, open_test_index, partition_of, rows
+from tests.index import (
+    OPERATOR,
+    all_keys,
+    crosswalk,
+    load_rows,
+    make_child,
+    open_test_index,
+    partition_of,
+    rows,
+)
 
 NAMESAKE_COUNT = 12
 

@@ -20,7 +20,7 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.standardize.record_validation import validate_record
-from tests.index import OPERATOR, make_child, crosswalk, open_test_index
+from tests.index import OPERATOR, crosswalk, make_child, open_test_index
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY
 
 NUMBER = {"ssn": "412-55-9182"}

@@ -15,7 +15,7 @@ from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decis
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, make_child, crosswalk, rows, with_settings
+from tests.index import OPERATOR, crosswalk, make_child, rows, with_settings
 from tests.unit.service.stewardship.test_decisions import (
     SIS_ONLY,
     STRANGER,

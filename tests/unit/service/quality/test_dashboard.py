@@ -25,7 +25,7 @@ from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.storage.repositories.review.desk_counts import DeskFigures
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.desk import load_doubtful_pairs
-from tests.index import OPERATOR, make_child, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, load_rows, make_child, many_children, open_test_index
 from tests.unit.service.sampling.test_blind_review import (
     add_second_review,
     change_record,

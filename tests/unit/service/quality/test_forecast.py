@@ -11,7 +11,7 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.quality.forecast import forecast_workload
 from mpi.service.recluster.threshold_simulation import TrialThresholds
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
-from tests.index import OPERATOR, make_child, load_rows, open_test_index
+from tests.index import OPERATOR, load_rows, make_child, open_test_index
 from tests.unit.service.sampling.test_blind_review import load_linked_and_doubtful_pairs
 
 OUTSIDER = Viewer("ops", "system_admin", frozenset({Action.QUALITY_READ}), None)

@@ -9,7 +9,7 @@ from mpi.service.recluster.derivation import derive
 from mpi.service.recluster.index_scoring import score_index
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert
-from tests.index import OPERATOR, make_child, load_rows, many_children, with_settings
+from tests.index import OPERATOR, load_rows, make_child, many_children, with_settings
 
 HAVEN = {"address_line1": "500 Haven Rd", "postal_code": "43010"}
 

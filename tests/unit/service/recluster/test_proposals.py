@@ -22,7 +22,7 @@ from mpi.service.records.upsert import upsert
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.decisions import list_decisions
 from mpi.service.stewardship.undo import undo_decision, undo_step
-from tests.index import OPERATOR, make_child, crosswalk, partition_of
+from tests.index import OPERATOR, crosswalk, make_child, partition_of
 from tests.models import tiny_model
 from tests.unit.service.stewardship.test_decisions import make_decision
 

@@ -12,7 +12,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, partition_of
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, partition_of
 
 
 def doubtful_child(local_id):

@@ -12,7 +12,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import read, upsert, withdraw
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, partition_of
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, partition_of
 
 ZOE = {"first_name": "Zoe", "last_name": "Quist", "postal_code": "41111"}
 

@@ -13,7 +13,15 @@ from mpi.service.persons.persons import look_up_lineage, look_up_person
 from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import Outcome, read, upsert, withdraw
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, many_children, open_test_index, partition_of
+from tests.index import (
+    OPERATOR,
+    crosswalk,
+    load_rows,
+    make_child,
+    many_children,
+    open_test_index,
+    partition_of,
+)
 
 
 def upsert_child(index, source, **changes):
@@ -155,7 +163,10 @@ def test_flags_change_no_weight_and_no_partition_and_show_their_provenance(tmp_p
             upsert_child(index, "sis", local_id="s1")
             eid = upsert_child(index, "ccwis", local_id="c1", flags=flags).enterprise_id
             answers.append(
-                (partition_of(index), search_persons(index, OPERATOR, make_child(flags=flags))[0].match_weight)
+                (
+                    partition_of(index),
+                    search_persons(index, OPERATOR, make_child(flags=flags))[0].match_weight,
+                )
             )
             shown = look_up_person(index, OPERATOR, eid).flags
     assert answers[0] == answers[1]

@@ -8,7 +8,7 @@ from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
-from tests.index import OPERATOR, make_child, crosswalk, open_test_index
+from tests.index import OPERATOR, crosswalk, make_child, open_test_index
 
 
 @pytest.fixture

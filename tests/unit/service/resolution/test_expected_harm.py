@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mpi.domain.weight import compute_probability
 from mpi.service.records.upsert import upsert
 from mpi.service.resolution.expected_harm import Stake, estimate_error_chance, estimate_harm
-from tests.index import OPERATOR, make_child, crosswalk, open_test_index
+from tests.index import OPERATOR, crosswalk, make_child, open_test_index
 
 CARE = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
 HOMELESS = {"population": "homeless", "value": "Y", "definition": "McKinney-Vento"}

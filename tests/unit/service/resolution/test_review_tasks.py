@@ -11,7 +11,7 @@ from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.resolution.review_tasks import format_pair_key, parse_pair_key
 from mpi.service.stewardship.rekey import rekey
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, open_test_index
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, open_test_index
 
 CRUZ = {
     "first_name": "Jayden",
@@ -194,12 +194,16 @@ def test_pairs_of_one_load_with_one_difference_share_batch_and_pattern(sqlite_in
 def test_tasks_do_not_depend_on_the_order_of_records(sqlite_index, tmp_path):
     records = [("sis", "1", {"birth_date": None}), ("sis", "2", {"birth_date": None, "ssn": "219-09-9998"})]
     records += [("ccwis", f"C{n}", {"birth_date": f"{2010 + n}-01-20"}) for n in range(3)]
-    statements = [(s, i, {"postal_code": "43001", "as_of": f"2026-01-0{n}", **c}) for n, (s, i, c) in
-            enumerate(records, 1)]  # fmt: skip
+    statements = [
+        (source, local_id, {"postal_code": "43001", "as_of": f"2026-01-0{day}", **changes})
+        for day, (source, local_id, changes) in enumerate(records, 1)
+    ]
 
     def summarize_tasks(index):
-        summary = {f"{ends}": (t.question, subject, t.harm) for t, ends, subject in
-                 ((t, sorted(e), s) for t, e, s in read_tasks(index))}  # fmt: skip
+        summary = {
+            f"{sorted(ends)}": (task.question, subject, task.harm)
+            for task, ends, subject in read_tasks(index)
+        }
         assert summary
         return summary
 
@@ -219,9 +223,11 @@ def test_tasks_do_not_depend_on_the_order_of_records(sqlite_index, tmp_path):
 def test_undo_of_a_load_removes_its_questions(sqlite_index):
     upsert_undated(sqlite_index)
     receipt = load_rows(
-        sqlite_index, "ccwis", make_child("C1", **{**CRUZ, "birth_date": "2013-01-20", "postal_code": "43001"}),
+        sqlite_index,
+        "ccwis",
+        make_child("C1", **{**CRUZ, "birth_date": "2013-01-20", "postal_code": "43001"}),
         as_of=datetime(2026, 3, 1, tzinfo=UTC),
-    )  # fmt: skip
+    )
     assert len(questions_by_key(sqlite_index)) == 1
     undo_load(sqlite_index, OPERATOR, receipt.batch)
     assert questions_by_key(sqlite_index) == {}

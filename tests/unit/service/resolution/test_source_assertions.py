@@ -23,7 +23,7 @@ from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.owner_consent import give_consent, set_consent_required
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, partition_of
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, partition_of
 from tests.unit.service.stewardship.test_decisions import (
     are_same_person,
     make_decision,

@@ -17,7 +17,7 @@ from mpi.service.review.question_view import load_question_view
 from mpi.service.stewardship.decisions import DecisionRequest, decide, report_link
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.desk import ANN, CCWIS_OWNER, SIS_STEWARD, only_question, question_keys, similar_child
-from tests.index import OPERATOR, make_child, load_rows, many_children
+from tests.index import OPERATOR, load_rows, make_child, many_children
 
 OF_BOTH = Viewer("of-both", None, ANN.actions, frozenset({"sis", "ccwis"}))
 SIS_COLLEAGUE = replace(SIS_STEWARD, client="sis-colleague")

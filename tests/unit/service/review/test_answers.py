@@ -54,7 +54,7 @@ from tests.desk import (
     only_question,
     question_keys,
 )
-from tests.index import OPERATOR, make_child, crosswalk, with_settings
+from tests.index import OPERATOR, crosswalk, make_child, with_settings
 
 CLEO = Viewer("cleo", None, ACTIONS_BY_ROLE[Role.APPROVER], None)
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -248,7 +248,9 @@ def test_unanswered_pairs_stay_open_with_their_steward(index):
 
 def test_viewer_answers_the_visible_part_and_the_rest_stays_open(index):
     no_postal_code = {"postal_code": None}
-    upsert(index, OPERATOR, "ccwis", make_child("2", first_name="Amaro", last_name="Okonkwu", **no_postal_code))
+    upsert(
+        index, OPERATOR, "ccwis", make_child("2", first_name="Amaro", last_name="Okonkwu", **no_postal_code)
+    )
     upsert(
         index, OPERATOR, "sis", make_child("5", first_name="Amarabel", last_name="Okonkwoh", **no_postal_code)
     )
@@ -319,7 +321,9 @@ def test_contradicting_verdicts_are_refused_completely(index, kinds, message):
 
 def test_invalid_answer_is_refused(index):
     add_doubtful_pair(index)
-    upsert(index, OPERATOR, "sis", make_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
+    upsert(
+        index, OPERATOR, "sis", make_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01")
+    )
     key = only_question(index).key
     [pair] = load_question_view(index, ANN, key).pairs
     foreign_pair = PairVerdict(pair.left, RecordRef("sis", "9"), "same")
@@ -345,7 +349,9 @@ def test_invalid_answer_is_refused(index):
 
 def test_answer_about_a_person_merged_since_is_stale(index):
     add_doubtful_pair(index)
-    upsert(index, OPERATOR, "sis", make_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
+    upsert(
+        index, OPERATOR, "sis", make_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01")
+    )
     view = load_question_view(index, ANN, only_question(index).key)
     claim(index, ANN, view.summary.key)
     assert load_question_view(index, ANN, view.summary.key).etag == view.etag
@@ -415,7 +421,10 @@ def test_repeated_call_with_its_idempotency_key_answers_once(index):
 def test_claim_of_a_missed_link_is_confirmed_or_revoked_and_closed(index):
     upsert(index, OPERATOR, "sis", make_child("1"))
     upsert(
-        index, OPERATOR, "ccwis", make_child("2", first_name="Zoe", last_name="Quist", birth_date="2001-01-01")
+        index,
+        OPERATOR,
+        "ccwis",
+        make_child("2", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"),
     )
     group = ((RecordRef("sis", "1"), RecordRef("ccwis", "2")),)
     number = report_link(index, OPERATOR, DecisionRequest(DecisionKind.SAME, group, "two-ids"))
@@ -441,7 +450,10 @@ def test_claim_of_a_missed_link_is_confirmed_or_revoked_and_closed(index):
 def test_rechecked_decision_is_confirmed_or_revoked(index):
     upsert(index, OPERATOR, "sis", make_child("1"))
     upsert(
-        index, OPERATOR, "ccwis", make_child("2", first_name="Zoe", last_name="Quist", birth_date="2001-01-01")
+        index,
+        OPERATOR,
+        "ccwis",
+        make_child("2", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"),
     )
     group = ((RecordRef("sis", "1"), RecordRef("ccwis", "2")),)
     decision = decide(

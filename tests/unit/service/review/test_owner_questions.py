@@ -24,7 +24,7 @@ from tests.desk import (
     only_question,
     question_keys,
 )
-from tests.index import OPERATOR, make_child, all_stored_bytes, load_rows, many_children
+from tests.index import OPERATOR, all_stored_bytes, load_rows, make_child, many_children
 
 OWN_RECORD = RecordRef("sis", "1")
 
@@ -174,7 +174,9 @@ def test_repeated_or_invalid_owner_question_is_refused(owner_question):
         ask_owner(index, ANN, key, OWN_RECORD, "confirm-birth-date")
     with pytest.raises(InputError, match="asks: one of"):
         ask_owner(index, ANN, key, OWN_RECORD, "anything")
-    upsert(index, OPERATOR, "sis", make_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
+    upsert(
+        index, OPERATOR, "sis", make_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01")
+    )
     with pytest.raises(InputError, match="of this question"):
         ask_owner(index, ANN, key, RecordRef("sis", "9"), "confirm-name")
     with pytest.raises(InputError, match="answer: one of"):
@@ -202,7 +204,9 @@ def test_verdict_ask_asks_both_owners(index):
 
 def test_undo_of_an_answer_withdraws_its_owner_questions(index):
     add_doubtful_pair(index)
-    upsert(index, OPERATOR, "ccwis", make_child("3", first_name="Amaro", last_name="Okonkwu", postal_code=None))
+    upsert(
+        index, OPERATOR, "ccwis", make_child("3", first_name="Amaro", last_name="Okonkwu", postal_code=None)
+    )
     question = only_question(index)
     pairs = load_question_view(index, ANN, question.key).pairs
     answers = [

@@ -27,7 +27,7 @@ from tests.desk import (
     only_question,
     question_keys,
 )
-from tests.index import OPERATOR, make_child, load_rows, many_children
+from tests.index import OPERATOR, load_rows, make_child, many_children
 
 FAR = "2099-01-01"
 BURST = make_burst_key(1, "day-off")

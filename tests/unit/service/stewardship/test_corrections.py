@@ -41,10 +41,10 @@ from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step
 from tests.index import (
     OPERATOR,
-    make_child,
     all_stored_bytes,
     crosswalk,
     load_rows,
+    make_child,
     partition_of,
     rows,
     with_settings,

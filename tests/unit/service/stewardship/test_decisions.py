@@ -16,7 +16,7 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
 from mpi.service.stewardship.undo import undo_decision
-from tests.index import OPERATOR, make_child, crosswalk, partition_of
+from tests.index import OPERATOR, crosswalk, make_child, partition_of
 
 SIS_ONLY = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
 STRANGER = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "postal_code": "44444"}

@@ -21,7 +21,7 @@ from mpi.service.review.answers import ResponseOptions, respond_to_question, und
 from mpi.service.review.question_view import load_question_view
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, make_child, crosswalk, load_rows, rows
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, rows
 
 ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "postal_code": "41111"}
 RECORD = RecordRef("sis", "1")

@@ -23,7 +23,7 @@ from mpi.service.stewardship.owner_consent import give_consent, refuse_consent, 
 from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
-from tests.index import OPERATOR, make_child, crosswalk, with_settings
+from tests.index import OPERATOR, crosswalk, make_child, with_settings
 from tests.unit.service.stewardship.test_decisions import are_same_person, record_refs, upsert_record
 
 STEWARD = Viewer("steward", None, ACTIONS_BY_ROLE[Role.APPROVER], None)
