@@ -51,7 +51,12 @@ def test_the_documented_roles_can_create_and_serve_an_index_and_no_more(
         with pytest.raises(StoreError), serving.read(OPERATOR):
             pass
         run(postgres, GRANTS, "mpi")
-        assert upsert(replace(index, store=replace(index.store, database=serving)), OPERATOR, "sis", make_child()).outcome == "created"
+        assert (
+            upsert(
+                replace(index, store=replace(index.store, database=serving)), OPERATOR, "sis", make_child()
+            ).outcome
+            == "created"
+        )
         assert migrate.schema_drift(serving) == []
         with pytest.raises(DBAPIError, match="must be owner"), serving.engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE counter")
