@@ -93,6 +93,7 @@ def test_a_refused_step_does_not_affect_the_others(index):
     assert verify(index, OPERATOR) == []
 
 
+@pytest.mark.slow
 def test_a_refused_step_does_not_affect_the_others_during_an_unlocked_commit(index, monkeypatch):
     """On PostgreSQL a page that notes views takes no writer's lock and commits concurrently."""
     execute, children = upsert_module._PreparedUpsert.execute, many_children(4)

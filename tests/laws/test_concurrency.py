@@ -4,6 +4,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import pytest
+
 from mpi.bootstrap import open_index
 from mpi.config import Settings
 from mpi.domain.snapshot import Snapshot
@@ -124,6 +126,7 @@ def following(index):
 SIBLINGS = ("Amara", "Bolanle", "Chidi", "Dayo", "Efe")
 
 
+@pytest.mark.slow
 def test_concurrent_processes_give_each_person_one_id_and_lose_no_update(tmp_path, database_url):
     home = tmp_path / "home"
     with open_test_index(home, "sis", database_url=database_url) as index:

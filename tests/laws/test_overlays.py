@@ -126,6 +126,7 @@ class OverlayWalk(LawsMachine):
         self.oracle.undo_answer(step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(max(2, EXAMPLES // 4)))
 def test_only_waiting_overlays_are_asked_about_and_the_laws_hold(seed):
     walk = OverlayWalk(seed + 6)

@@ -1,5 +1,6 @@
 """Law 1 with shared values: lists and results do not depend on the order of arrival."""
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +39,7 @@ def state_of(index):
         return index.shared_values(unit), features, edges, partition_of(index)
 
 
+@pytest.mark.slow
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.permutations(RECORDS), st.integers(0, 14), st.integers(14, 18))
 def test_arrival_order_and_earlier_lists_do_not_change_the_result(

@@ -198,6 +198,7 @@ def test_a_violated_law_exits_1(mpi, home):
     assert (result.code, result.json["sound"]) == (1, False)
 
 
+@pytest.mark.slow
 def test_ctrl_c_during_a_load_keeps_nothing_and_the_load_can_be_repeated(mpi, home, large_file):
     process = start_mpi("ingest", large_file, "--source", "sis")
     _wait_for_write_lock(home / "mpi.db", process)
@@ -246,6 +247,7 @@ def test_an_engine_error_caused_by_ctrl_c_is_an_interrupt():
             raise RuntimeError("query interrupted") from interrupt
 
 
+@pytest.mark.slow
 def test_a_load_on_a_full_disk_keeps_nothing_and_gives_one_error_line(mpi, home, large_file):
     # The system refuses to let any file grow past the limit, as a full disk would.
     limit = (home / "mpi.db").stat().st_size + 200_000

@@ -67,6 +67,7 @@ def test_a_proposal_is_made_read_applied_in_part_released_and_rolled_back(planne
     assert planner.put("/v1/sources/D01/records/9", json=make_child(None)).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("process_records", [1])
 def test_a_large_index_computes_proposals_in_another_process_with_the_same_answers(planner):
     with patch.object(

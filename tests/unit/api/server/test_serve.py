@@ -28,6 +28,7 @@ def test_a_taken_port_gives_one_error_line():
             listen("127.0.0.1", listener.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_the_server_runs_until_interrupted(tmp_path):
     with open_test_index(tmp_path, "D01"), listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]

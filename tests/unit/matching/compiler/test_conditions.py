@@ -103,6 +103,7 @@ ANSWERS = duckdb_evaluator()
 ANSWERS_OF_SHARED = duckdb_evaluator(shared=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(values, values)
 @example((None,) * 6, (None,) * 6)

@@ -42,6 +42,7 @@ def score_once(tmp_path, features, pairs):
     return score_stored_pairs(MODEL, stored_batches(features), pairs, FLOOR, ScoringResources(tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("worth_a_thread", [batch_scorer.PAIRS_PER_THREAD, 300])
 def test_kept_features_score_like_freshly_read_ones(tmp_path, worth_a_thread):
     with LoadScorer(MODEL, ScoringResources(tmp_path), worth_a_thread) as scorer:

@@ -45,6 +45,7 @@ def test_load_leaves_at_most_the_allowed_uncompacted_records(segmented_index):
     check_index(segmented_index)
 
 
+@pytest.mark.slow
 def test_compaction_runs_while_pairs_are_awaited_and_resumes_at_its_cursor(segmented_index, monkeypatch):
     segmented_index = with_tuning(
         segmented_index,
@@ -81,6 +82,7 @@ def test_large_index_compacts_during_a_load_only_above_a_share_of_all_records(se
     check_index(segmented_index)
 
 
+@pytest.mark.slow
 def test_started_compaction_is_finished_even_if_little_remains(segmented_index, monkeypatch):
     segmented_index = with_tuning(
         segmented_index,

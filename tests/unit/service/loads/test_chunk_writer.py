@@ -33,6 +33,7 @@ from tests.index import (
 from tests.loads import CHILDREN, SMALL_CHUNKS, check_index, children, interrupted_load
 
 
+@pytest.mark.slow
 def test_chunks_leave_what_one_transaction_leaves(chunked_index, tmp_path):
     changed_children = [child | {"first_name": "Zoe"} for child in children()[5:300:7]] + many_children(
         40, 5_000
@@ -329,6 +330,7 @@ def prefetched_windows(monkeypatch):
     return windows
 
 
+@pytest.mark.slow
 def test_pairs_prefetched_during_writes_are_the_same(prefetching_index, prefetched_windows, tmp_path):
     renamed = [child | {"first_name": "Zoe"} for child in children("43009")[:900:30]] + children()[900:]
     files = [
@@ -347,11 +349,13 @@ def test_pairs_prefetched_during_writes_are_the_same(prefetching_index, prefetch
         assert partition_of(prefetching_index) == partition_of(other_index)
 
 
+@pytest.mark.slow
 def test_pairs_of_all_windows_but_the_first_are_prefetched(prefetching_index, prefetched_windows):
     load_rows(prefetching_index, "sis", *many_children(3_600))
     assert [window.statement_count for window in prefetched_windows] == [800, 800, 700, 700]
 
 
+@pytest.mark.slow
 def test_log_is_truncated_between_windows_while_pairs_are_prefetched(
     tmp_path, database_url, prefetched_windows, monkeypatch
 ):
@@ -387,6 +391,7 @@ def test_long_load_empties_the_log_at_its_end_and_a_short_one_does_not(chunked_i
     check_index(chunked_index)
 
 
+@pytest.mark.slow
 def test_records_committed_during_prefetch_are_compared_too(
     prefetching_index, prefetched_windows, monkeypatch
 ):
@@ -413,6 +418,7 @@ def test_records_committed_during_prefetch_are_compared_too(
     check_index(prefetching_index)
 
 
+@pytest.mark.slow
 def test_features_cached_across_windows_give_the_same_edges(
     prefetching_index, prefetched_windows, monkeypatch
 ):
@@ -453,6 +459,7 @@ def standardized_counts(monkeypatch):
     return counts
 
 
+@pytest.mark.slow
 def test_records_standardized_during_writes_are_the_same(standardizing_index, standardized_counts, tmp_path):
     renamed = [child | {"first_name": "Zoe"} for child in children()[900::11]]
     files = [("sis", children()), ("ccwis", children("43009")), ("sis", children()[:900] + renamed)]
@@ -492,6 +499,7 @@ def test_killed_standardize_process_is_reported_and_the_load_can_run_again(
     check_index(standardizing_index)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [1, 2])
 def test_killed_pairing_process_is_reported_and_the_load_resumes(
     prefetching_index, prefetched_windows, monkeypatch, window

@@ -50,6 +50,7 @@ def describe_index(index, viewer):
     return keys, index.matcher.model.ref, index.keyed_hash.to_int64("a", "b"), index.settings.is_test
 
 
+@pytest.mark.slow
 def test_child_process_has_low_priority_and_returns_its_result():
     result = run_in_child_process(describe_process, MappingProxyType({"one": 1}), 2, 3)
     assert (result["one"], result["others"]) == (1, (2, 3))
@@ -57,12 +58,14 @@ def test_child_process_has_low_priority_and_returns_its_result():
     assert result["niceness"] == max(10, os.nice(0))
 
 
+@pytest.mark.slow
 def test_child_process_may_start_other_processes():
     assert run_in_child_process(describe_nested_process)["niceness"] == max(10, os.nice(0)), (
         "niceness is raised once"
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("work", "kind"), [(raise_record_error, RecordError), (raise_claimed_error, ClaimedError)]
 )
@@ -75,6 +78,7 @@ def test_refusal_in_the_child_process_is_raised_here(work, kind):
     assert vars(child_error.value) == vars(local_error.value)
 
 
+@pytest.mark.slow
 def test_unexpected_error_reports_its_place_but_not_its_text():
     with pytest.raises(EngineError, match=r"failed \(ValueError\): try again") as error:
         run_in_child_process(raise_value_error)
@@ -84,6 +88,7 @@ def test_unexpected_error_reports_its_place_but_not_its_text():
     assert "> raise_value_error:" in report
 
 
+@pytest.mark.slow
 def test_result_that_cannot_be_sent_is_an_error_and_no_endless_wait():
     with pytest.raises(EngineError, match="failed"):
         run_in_child_process(return_lock)
@@ -101,6 +106,7 @@ def test_child_process_ended_from_outside_raises_the_given_error():
             future.result()
 
 
+@pytest.mark.slow
 def test_child_process_opens_the_index_with_the_same_settings(tmp_path, database_url):
     with open_test_index(tmp_path / "home", "sis", database_url=database_url) as index:
         load_rows(index, "sis", *many_children(3))

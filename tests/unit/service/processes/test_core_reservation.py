@@ -116,7 +116,7 @@ def test_affinity_applies_to_every_thread_and_child_process():
 def foreign_process():
     """The ID of a process that this one did not start, like a database server's."""
     started = subprocess.run(
-        ["sh", "-c", "sleep 60 >/dev/null & echo $!"], check=True, capture_output=True, text=True
+        ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"], check=True, capture_output=True, text=True
     )
     process = int(started.stdout)
     yield process

@@ -375,6 +375,7 @@ def test_record_changed_between_the_reads_of_a_pair_leaves_no_outdated_edge(
     assert edges == active_edges(stricter_index)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["_find_items_to_publish", "_find_items_to_hold"])
 def test_run_that_publishes_for_long_keeps_its_heartbeat(mixed_children, stricter, monkeypatch, step):
     proposal = propose(mixed_children, OPERATOR, stricter)

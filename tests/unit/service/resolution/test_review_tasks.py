@@ -124,6 +124,7 @@ def test_large_group_is_split_as_if_all_records_came_at_once(sqlite_index, seed)
     assert (most_questions > 1, most_tasks > 30) == (True, True)
 
 
+@pytest.mark.slow
 def test_rekeyed_record_leaves_the_questions_a_rebuild_would_make(sqlite_index):
     names = [("sis", "1"), *(("ccwis", f"C{n}") for n in (1, 2, 3))]
     upsert_candidates(sqlite_index)

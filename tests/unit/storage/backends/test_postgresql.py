@@ -207,6 +207,7 @@ def test_a_connection_lost_at_the_commit_is_not_reported_as_rolled_back(postgres
             postgres.run("SELECT pg_sleep(0.05)")
 
 
+@pytest.mark.slow
 def test_a_restarted_server_is_used_again_by_the_same_process():
     with start_postgres() as server:
         name = server.new_schema()
@@ -230,6 +231,7 @@ def test_a_restarted_server_is_used_again_by_the_same_process():
 _WAITS = text("SELECT current_setting('synchronous_commit')")
 
 
+@pytest.mark.slow
 def test_small_steps_are_durable_though_their_commit_did_not_wait_for_the_disk():
     # The server's WAL writer, which flushes now and then, must not do it for us.
     with start_postgres(wal_writer_delay="10s") as server:

@@ -228,6 +228,7 @@ def test_undecided_golden_pairs_raise_an_error(tmp_path):
         decide_golden_pairs(tmp_path, lambda _data: "")
 
 
+@pytest.mark.slow
 def test_evaluate_command_prints_json(dataset, model, tmp_path):
     file = tmp_path / "records.csv"
     lines = ["first_name,last_name,birth_date,true_id"]

@@ -102,6 +102,7 @@ def test_doubling_the_index_size_lowers_each_weight_by_one_bit(fitted, tmp_path)
     assert f"holds for an index of {2 * len(records):,} records" in (tmp_path / "card.md").read_text()
 
 
+@pytest.mark.slow
 def test_fitted_folder_loads_and_clusters_its_records(fitted, folder):
     records, truth, _ = fitted
     model = load_model(folder)
@@ -189,6 +190,7 @@ def test_exact_match_joins_equal_names_and_birth_dates_only():
     assert cluster_exact_matches([(3, ana), (1, ana), (2, unknown), (4, unknown)]) == {1: 1, 2: 2, 3: 1, 4: 4}
 
 
+@pytest.mark.slow
 def test_plain_splink_gives_every_record_a_cluster(fitted):
     records, truth, _ = fitted
     clusters = cluster_with_splink(records)

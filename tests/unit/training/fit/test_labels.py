@@ -83,6 +83,7 @@ def test_empty_labels_do_not_change_the_fit(people, unlabelled):
     assert refitted.label_counts == (0, 0)
 
 
+@pytest.mark.slow
 def test_labels_improve_the_weights_of_namesakes(people, unlabelled, tmp_path):
     records, truth, kin = people
     labelled_pairs = kin[::2]
@@ -93,6 +94,7 @@ def test_labels_improve_the_weights_of_namesakes(people, unlabelled, tmp_path):
     assert after < 0.95 * before
 
 
+@pytest.mark.slow
 def test_labels_from_the_review_band_do_not_bias_the_fit(people, tmp_path):
     records, truth = make_population(2000, seed=8)
     table = make_feature_table(records, FEATURE_COLUMNS)
@@ -221,6 +223,7 @@ def run_fit(data, out, *options):
     return result.stderr
 
 
+@pytest.mark.slow
 def test_fit_command_and_card_report_the_number_of_labels(data, tmp_path):
     decisions = write_decisions(tmp_path, "s1,1,s0,2,SAME", "s0,0,s1,1,DIFFERENT", "s0,0,s1,99999,SAME")
     output = run_fit(data, tmp_path / "model", "--decisions", str(decisions))
@@ -230,6 +233,7 @@ def test_fit_command_and_card_report_the_number_of_labels(data, tmp_path):
     assert "with 2 labels of stewards (1 of one person, 1 of two)" in card
 
 
+@pytest.mark.slow
 def test_model_digest_does_not_depend_on_the_plots_extra(data, tmp_path, monkeypatch):
     assert "plots left out" not in run_fit(data, tmp_path / "drawn")
     assert {path.stem for path in (tmp_path / "drawn" / "plots").iterdir()} == {

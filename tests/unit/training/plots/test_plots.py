@@ -61,6 +61,7 @@ def test_rules_are_ranked_by_added_matches_and_totals_accumulate():
     assert (third.name, third.pairs, third.pairs_so_far, third.matches_so_far) == ("none", 0, 70, 29.5)
 
 
+@pytest.mark.slow
 def test_model_figures_show_every_comparison_and_level_weight(tmp_path):
     model = load_model(find_model_folder())
     weights, rates, rules = draw_model(tmp_path, model.settings, list_fixed_levels(), RULES)
@@ -74,6 +75,7 @@ def test_model_figures_show_every_comparison_and_level_weight(tmp_path):
     assert {"names", "birth", "1.0000"} <= read_texts(rules)
 
 
+@pytest.mark.slow
 def test_figures_are_reproducible_undated_and_small(tmp_path):
     model = load_model(find_model_folder())
     evaluation = make_evaluation(tiny_model(tmp_path / "tiny"))

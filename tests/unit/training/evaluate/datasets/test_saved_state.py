@@ -110,6 +110,7 @@ def test_incomplete_saved_state_is_refused(folder: Path, tmp_path: Path) -> None
         load_saved_state(tmp_path)
 
 
+@pytest.mark.slow
 def test_evaluate_command_accepts_a_saved_state(folder: Path, tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "tiny")
     arguments = ["evaluate", "--data", str(folder), "--model", str(model), "--json"]
