@@ -1,7 +1,7 @@
-"""Review tasks that the new and changed records of weekly feeds cause.
+"""Review tasks that a night's feed of new and changed records causes.
 
 A night on which every record is new is the hardest there is; usually nearly all of a feed is about
-children whom the index knows. Weekly feeds of a simulated state are followed, and tasks that did
+children whom the index knows. Weekly feeds of a simulated state stand for the nights. Tasks that did
 not exist the week before are counted against the records that the week wrote or changed.
 """
 
