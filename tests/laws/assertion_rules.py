@@ -159,7 +159,7 @@ class AssertionRules:
         [corrected] = [address for address in group if address[0] != "STEWARD"]
         assert corrected in persons[eid]
         needs_approval = self.required_approvals([corrected], {})[0]
-        owners = self.sources_requiring_consent([corrected], {}, alone=True)
+        owners = self.sources_requiring_consent([corrected], {}, single_record=True)
         assert (effect.approval, effect.consent_of) == (needs_approval, tuple(sorted(owners)))
         self.oracle.all_decisions[number] = OracleDecision(
             DecisionKind.SAME,

@@ -138,7 +138,7 @@ class StewardRules:
             single_record = all(decision.corrects is not None for decision in binding)
             needs_approval = of in self.oracle.approved
             owners = self.sources_requiring_consent(
-                records - self.oracle.sealed, self.before, alone=single_record
+                records - self.oracle.sealed, self.before, single_record=single_record
             )
             owners |= self.oracle.consented.get(of, set())
         assert (effect.approval, effect.consent_of) == (needs_approval, tuple(sorted(owners)))
