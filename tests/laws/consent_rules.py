@@ -101,7 +101,8 @@ class ConsentRules:
             return True
         try:
             effect = self.apply_as_previewed(
-                lambda preview: give_consent(self.index, OWNERS[source], step, preview=preview), untold=True
+                lambda preview: give_consent(self.index, OWNERS[source], step, preview=preview),
+                may_hide_owners=True,
             )
         except DecisionConflict:
             self.check_contradiction(pending_step)

@@ -52,7 +52,7 @@ class StewardRules:
     def apply_as_previewed(self, apply, *, may_hide_owners=False):
         """Apply a step as previewed, or have both refused alike.
 
-        With ``untold``, the viewer may not see for whom the step waits; then it may do nothing yet.
+        With ``may_hide_owners``, the viewer may not see for whom the step waits; then it may do nothing yet.
         """
         self.tick()
         self.before = before = crosswalk(self.index)
