@@ -35,7 +35,7 @@ class Package:
 
 
 def main(root: Path) -> int:
-    """Print the table; return 1 where a folder is too large or packages import each other in a cycle."""
+    """Print the table; return 1 for an oversized folder or an import cycle."""
     files = [file for top in ROOTS for file in sorted((root / top).rglob("*.py"))]
     modules = {module_name(root, file): file for file in files}
     complexity = complex_functions(root)
