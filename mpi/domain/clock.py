@@ -5,7 +5,7 @@ All other modules read the clock here, so that tests can set it.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from mpi.domain.errors import InputError
 
@@ -25,6 +25,22 @@ def now() -> datetime:
 def today() -> str:
     """Return the current date in UTC as ``YYYY-MM-DD``."""
     return now().date().isoformat()
+
+
+def parse_day(text: str, name: str) -> date:
+    """Return the day that a caller gave as ``YYYY-MM-DD``.
+
+    Args:
+        text: the day as sent.
+        name: name of the member, for the error.
+
+    Raises:
+        InputError: the text is no date.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{name}: give a date, YYYY-MM-DD") from None
 
 
 @contextmanager

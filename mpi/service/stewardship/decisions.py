@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
+from mpi.domain import clock
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
@@ -135,10 +135,10 @@ def decide(index: Index, viewer: Viewer, request: DecisionRequest, *, preview: b
     """
     require_permission(viewer, Action.DECIDE)
     reason, note = check_reason(request.reason), check_note(request.note)
-    days = [
-        _parse_day(request.effective_from, "effective_from"),
-        _parse_day(request.recheck_on, "recheck_on"),
-    ]
+    effective_from, recheck_on = (
+        None if day is None else clock.parse_day(day, name).isoformat()
+        for day, name in ((request.effective_from, "effective_from"), (request.recheck_on, "recheck_on"))
+    )
     with step_transaction(index, viewer, "decision", preview=preview) as unit:
         if (stored_answer := find_stored_answer(unit, index, EFFECT_FIELDS)) is not None:
             return effect_from_answer(stored_answer, viewer)
@@ -148,8 +148,8 @@ def decide(index: Index, viewer: Viewer, request: DecisionRequest, *, preview: b
             groups=groups,
             reason=reason,
             origin="decision",
-            effective_from=days[0],
-            recheck_on=days[1],
+            effective_from=effective_from,
+            recheck_on=recheck_on,
             note=note,
             supersedes=request.supersedes,
         )
@@ -342,16 +342,6 @@ def effect_from_answer(stored_answer: Mapping[str, Any], viewer: Viewer) -> Step
         return StepEffect(**stored_answer)
     disclosed_count = stored_answer.get("disclosed") if viewer.sources is None else None
     return StepEffect(**{**stored_answer, "disclosed": disclosed_count, "disclosures": ()})
-
-
-def _parse_day(text: str | None, name: str) -> str | None:
-    """Return a day as ``YYYY-MM-DD``; refuse any text that is no date."""
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise InputError(f"{name}: give a date, YYYY-MM-DD") from None
 
 
 def _is_decision_visible(unit: ReadUnit, decision_id: int) -> bool:

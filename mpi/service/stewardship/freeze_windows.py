@@ -7,7 +7,6 @@ that.
 """
 
 from dataclasses import dataclass
-from datetime import date
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
@@ -66,7 +65,7 @@ def add_freeze_window(
     """
     require_permission(viewer, Action.SOURCE_ADMIN, source)
     reason_code = check_reason(reason)
-    first_day, end_day = _parse_day(begins_on, "begins_on"), _parse_day(ends_on, "ends_on")
+    first_day, end_day = clock.parse_day(begins_on, "begins_on"), clock.parse_day(ends_on, "ends_on")
     if not 0 < (end_day - first_day).days <= MAX_DAYS:
         raise InputError(f"ends_on: give a day after begins_on, {MAX_DAYS} days later at most")
     if end_day.isoformat() <= clock.today():
@@ -149,11 +148,3 @@ def _compute_state(window: StoredFreezeWindow) -> str:
     if window.ends_on <= today:
         return "over"
     return "coming" if window.begins_on > today else "open"
-
-
-def _parse_day(text: str, name: str) -> date:
-    """Return a day from ISO text; refuse any text that is no date."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"{name}: give a date, YYYY-MM-DD") from None
