@@ -1,4 +1,4 @@
-"""The schema from day one"""
+"""First schema: sources, records, persons, decisions and the ledger."""
 
 import sqlalchemy as sa
 from alembic import op

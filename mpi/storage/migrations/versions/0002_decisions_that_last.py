@@ -1,4 +1,4 @@
-"""Decisions that last, and undo: steps, what superseded what, every statement of a source, proposals"""
+"""Add steps with undo, superseded decisions, record assertions and proposals."""
 
 import sqlalchemy as sa
 from alembic import op

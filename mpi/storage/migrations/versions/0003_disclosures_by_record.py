@@ -1,4 +1,4 @@
-"""Disclosures by record, so that a long ledger answers at once who was told of one"""
+"""Index the disclosure ledger by record."""
 
 import sqlalchemy as sa
 from alembic import op

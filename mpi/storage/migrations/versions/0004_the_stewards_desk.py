@@ -1,4 +1,4 @@
-"""The steward's desk: questions and what people do with them, blind and practice pairs, people who sign in"""
+"""Add tables of the steward's desk: questions, blind pairs, accounts."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Freeze windows: days on which a source's enterprise IDs stay as they are"""
+"""Add freeze windows, on which a source's enterprise IDs stay."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Re-cluster runs: carried out in many small transactions, seen, resumed or abandoned"""
+"""Add re-cluster runs, which can be resumed or abandoned."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What waits for a second person, and the consent of a source's owner"""
+"""Add pending approvals and the consent of source owners."""
 
 import json
 

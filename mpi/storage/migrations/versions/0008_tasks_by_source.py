@@ -1,4 +1,4 @@
-"""Tasks know the sources of their records, so that the queue of some sources is read from an index"""
+"""Store the sources of each review task's records."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Blocks past the alarm size are queued, and records whose search waits are held"""
+"""Add the queue of large blocks and of records whose search waits."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The ledger in a file of its own on SQLite, so that no look-up waits for a load"""
+"""Move the disclosure ledger to its own file on SQLite."""
 
 import sqlalchemy as sa
 from alembic import context, op

@@ -1,4 +1,4 @@
-"""Which local ID a re-key gave in the place of which, so that re-keys are undone in any order"""
+"""Store which local ID replaced which at a re-key."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The blocking keys of a record in one row, in the place of an index of all keys by record"""
+"""Store the blocking keys of a record in one row."""
 
 from array import array
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Keys that a load wrote last, as sorted runs beside the table of all"""
+"""Add sorted segments of a load's blocking keys."""
 
 import sqlalchemy as sa
 from alembic import op

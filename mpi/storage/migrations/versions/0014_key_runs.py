@@ -1,4 +1,4 @@
-"""Runs of keys are two columns, each one value, in the place of a row for each key"""
+"""Store a blocking-key segment as two columns, not as rows."""
 
 from typing import Any
 

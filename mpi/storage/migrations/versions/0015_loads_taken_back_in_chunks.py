@@ -1,4 +1,4 @@
-"""How far the undo of a load has come: it is written chunk by chunk"""
+"""Store how far the undo of a load has come."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""A run also has the keys that records have lost, which are taken out from among all when it is merged"""
+"""Store the blocking keys that records lost in key segments."""
 
 from typing import Any
 
