@@ -241,23 +241,6 @@ def find_pairs_sharing_keys(
     return pairs
 
 
-def find_large_blocks(keys: pa.Table, alarm_size: int) -> pa.Table:
-    """Find the blocking keys shared by more records than a limit.
-
-    They are still searched in full, but reported.
-
-    Returns:
-        ``key``, ``size``, largest first.
-    """
-    with duckdb.connect(":memory:") as connection:
-        connection.register("keys", keys)
-        return connection.sql(
-            "SELECT key, count(*) AS size FROM keys GROUP BY key HAVING count(*) > $alarm "
-            "ORDER BY size DESC, key",
-            params={"alarm": alarm_size},
-        ).to_arrow_table()
-
-
 def make_feature_schema(columns: Iterable[str]) -> pa.Schema:
     """Return the Arrow schema of a table of record IDs and features."""
     return pa.schema([("unique_id", pa.int64()), *((name, _get_arrow_type(name)) for name in columns)])

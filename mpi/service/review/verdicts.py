@@ -64,12 +64,6 @@ class GroupedVerdicts:
     unsure: tuple[RecordPair, ...]
     ask: tuple[RecordPair, ...]
 
-    @property
-    def decided_records(self) -> set[int]:
-        """Numbers of the records with a ``same`` or ``different`` verdict."""
-        groups = [*self.same, *(group for pair in self.different for group in pair)]
-        return {record for group in groups for record in group}
-
 
 def group_verdicts(verdicts: Sequence[tuple[int, int, VerdictKind]]) -> GroupedVerdicts:
     """Group verdicts on pairs of records, and refuse contradictions.

@@ -480,11 +480,6 @@ class Persons:
         ]
         insert_rows(self._connection, _event, events)
 
-    def records_moved_in(self, commit_no: int) -> set[int]:
-        """Return the records that changed person in a commit."""
-        rows = self._connection.execute(select(_event.c.record_id).where(_event.c.commit_no == commit_no))
-        return {row[0] for row in rows}
-
     def records_moved_by(self, cause: str, first: int, last: int | None) -> dict[int, int]:
         """Return records moved by a cause, with the person each left first.
 

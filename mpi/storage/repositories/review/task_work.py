@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mpi.storage.driver.chunks import iter_chunks
@@ -254,11 +254,6 @@ class TaskWork:
         action_ids = [row.id for row in rows if record_id in orjson.loads(row.detail).get("records", ())]
         for chunk in iter_chunks(action_ids):
             self._connection.execute(update(_action).where(is_in(_action.c.id, chunk)).values(note=None))
-
-    def count_in_state(self, state: str) -> int:
-        """Count the review questions in a state."""
-        counted = select(func.count()).select_from(_work).where(_work.c.state == state)
-        return int(self._connection.execute(counted).scalar_one())
 
 
 def _row_values(work: QuestionWork) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from mpi.domain.errors import ModelError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys, compute_keys_by_rule
-from mpi.matching.scoring.splink_engine import find_all_candidate_pairs, find_large_blocks
+from mpi.matching.scoring.splink_engine import find_all_candidate_pairs
 
 SEAL = KeyedHash(b"k" * 32)
 SPEC = BlockingSpec.parse(
@@ -143,10 +143,8 @@ def test_candidates_are_the_distinct_pairs_that_share_a_key(rows, touched):
     assert pairs(restricted) == {pair for pair in expected if touched & set(pair)}
 
 
-def test_large_blocks_are_reported_and_still_paired():
+def test_records_of_a_large_block_are_still_paired():
     table = pa.table({"key": pa.array([7] * 5 + [8], pa.int64()), "record_id": pa.array([*range(5), 0])})
-    assert find_large_blocks(table, 4).to_pylist() == [{"key": 7, "size": 5}]
-    assert find_large_blocks(table, 5).num_rows == 0
     assert find_all_candidate_pairs(table).num_rows == 10
 
 
