@@ -239,6 +239,20 @@ class Statements:
         return compiled if compiled.runs else None
 
 
+_STATEMENTS_BY_DIALECT: dict[str, Statements] = {}
+
+
+def statements_of(dialect: Dialect) -> Statements:
+    """Return the cache of compiled statements that all databases of one kind share.
+
+    A process compiles a statement once, however many indexes it opens.
+
+    Args:
+        dialect: dialect of a database that is connected.
+    """
+    return _STATEMENTS_BY_DIALECT.setdefault(dialect.name, Statements(dialect))
+
+
 def _is_long(value: Any) -> bool:  # noqa: ANN401
     return isinstance(value, Collection) and not isinstance(value, str | bytes) and len(value) >= _LONG
 

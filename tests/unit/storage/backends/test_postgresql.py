@@ -128,7 +128,8 @@ def test_a_deadlock_fails_one_of_two_steps_and_asks_to_try_again(database):
 
 
 def test_a_writer_waits_for_another_process_only_for_the_timeout(postgres_url):
-    with open_database(postgres_url) as holder, holder.write(make_operator(), "test"):
+    with open_database(postgres_url) as holder, holder.write(make_operator(), "test") as holding_unit:
+        holding_unit.counters.take("a")  # The lock is taken with the first statement.
         with open_database(postgres_url, busy_timeout_ms=50) as database:
             with pytest.raises(StoreError, match="busy with another writer"):
                 with database.write(make_operator(), "test"):
