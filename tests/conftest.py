@@ -1,6 +1,8 @@
 """Stores, servers and databases of tests; a test that takes ``database_url`` runs on each store."""
 
+from collections import Counter
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,13 +18,62 @@ settings.load_profile("busy")
 STORES = ("sqlite", "postgresql")
 
 
+SLOW_TESTS = Path(__file__).parent / "slow_tests.txt"
+"""List of the tests that take long, written by ``scripts/test --list-slow``."""
+
+
+def pytest_addoption(parser):
+    """Add the option that ``scripts/test --list-slow`` uses."""
+    parser.addoption(
+        "--list-slow-tests",
+        type=float,
+        help="write the tests with a case over these seconds to tests/slow_tests.txt",
+    )
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Mark the second store of a test as slow, except for the conformance tests."""
+def pytest_collection_modifyitems(config, items):
+    """Mark as slow the tests of the list, and the second store except for the conformance tests."""
+    is_timing = config.getoption("--list-slow-tests") is not None
+    slow_tests = set() if is_timing else set(SLOW_TESTS.read_text().split())
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
-        if params.get("database_url") == "postgresql" and "conformance" not in item.path.parts:
+        is_second_store = params.get("database_url") == "postgresql" and "conformance" not in item.path.parts
+        if is_second_store or function_of(item.nodeid) in slow_tests:
             item.add_marker(pytest.mark.slow)
+
+
+def function_of(node_id):
+    """Return the ID of a test without its parameters."""
+    return node_id.partition("[")[0]
+
+
+class SlowTestList:
+    """Plugin that writes the list of slow tests.
+
+    Args:
+        limit_s: most seconds that a case of a fast test takes.
+    """
+
+    def __init__(self, limit_s):
+        self.limit_s = limit_s
+        self.seconds = Counter()
+
+    def pytest_runtest_logreport(self, report):
+        """Add the seconds of one phase of a test."""
+        self.seconds[report.nodeid] += report.duration
+
+    def pytest_sessionfinish(self):
+        """Write the tests that have a case over the limit, by name."""
+        slow = {function_of(node_id) for node_id, seconds in self.seconds.items() if seconds > self.limit_s}
+        SLOW_TESTS.write_text("".join(f"{test}\n" for test in sorted(slow)))
+
+
+def pytest_configure(config):
+    """Time the tests if asked to, in the process that hears of all of them."""
+    limit_s = config.getoption("--list-slow-tests")
+    if limit_s is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SlowTestList(limit_s))
 
 
 @pytest.fixture(scope="session")
