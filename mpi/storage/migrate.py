@@ -1,24 +1,26 @@
-"""Creation, upgrade and check of the database schema."""
+"""Creation, upgrade and check of the database schema.
+
+Alembic and the declarations of all tables are imported by the functions that use them: a database of the
+current schema, as nearly every command finds it, needs neither.
+"""
 
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
-from sqlmodel import SQLModel
+from sqlalchemy import Connection, inspect, text
 
-import mpi.storage.tables  # noqa: F401 - registers the tables
 from mpi.domain.errors import StoreError
 from mpi.storage.backends import ledger_file, postgresql
 from mpi.storage.unit_of_work.database import Database, translate_errors
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+SCHEMA_REVISION = "0016"
+"""Schema revision of this program version: that of the latest migration."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -47,6 +49,8 @@ def upgrade(database: Database) -> SchemaState:
         StoreError: the database is of a newer program version, or its ledger file is missing or of
             another index.
     """
+    from alembic import command  # noqa: PLC0415 - see above
+
     with translate_errors(), database.engine.begin() as connection:
         ledger_path = database.ledger_path
         if database.is_postgresql:
@@ -71,11 +75,6 @@ def upgrade(database: Database) -> SchemaState:
     return old_state
 
 
-def latest_revision() -> str:
-    """Return the schema revision of this program version."""
-    return _revisions()[0]
-
-
 def schema_drift(database: Database) -> list[str]:
     """Return differences between the database and the declared tables.
 
@@ -91,6 +90,12 @@ def schema_drift(database: Database) -> list[str]:
 
 
 def _table_drift(database: Database, is_included: Callable[[str], bool]) -> list[str]:
+    from alembic.autogenerate import compare_metadata  # noqa: PLC0415 - see above
+    from alembic.migration import MigrationContext  # noqa: PLC0415 - see above
+    from sqlmodel import SQLModel  # noqa: PLC0415 - see above
+
+    import mpi.storage.tables  # noqa: F401, PLC0415 - registers the tables
+
     def include_object(item: Any, name: str | None, kind: str, *_: object) -> bool:  # noqa: ANN401 - Alembic's own
         return is_included(str(name if kind == "table" else item.table.name))
 
@@ -128,29 +133,37 @@ _NEWER_SCHEMA = (
 )
 
 
-def _alembic_config() -> Config:
+def _alembic_config() -> "Config":
+    from alembic.config import Config  # noqa: PLC0415 - see above
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     return config
 
 
 @cache
-def _revisions() -> tuple[str, frozenset[str]]:
-    """Return the latest schema revision and all known ones.
+def _known_revisions() -> frozenset[str]:
+    """Return all schema revisions that this program version knows.
 
     Cached, since the program's files do not change while it runs.
     """
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see above
+
     script = ScriptDirectory.from_config(_alembic_config())
-    return script.get_current_head() or "", frozenset(
-        revision.revision for revision in script.walk_revisions()
-    )
+    return frozenset(revision.revision for revision in script.walk_revisions())
 
 
 def _schema_state_of(connection: Connection) -> SchemaState:
-    current = MigrationContext.configure(connection).get_current_revision()
+    current = _stored_revision(connection)
     if current is None:
         return SchemaState.MISSING
-    newest_revision, known_revisions = _revisions()
-    if current == newest_revision:
+    if current == SCHEMA_REVISION:
         return SchemaState.CURRENT
-    return SchemaState.BEHIND if current in known_revisions else SchemaState.NEWER
+    return SchemaState.BEHIND if current in _known_revisions() else SchemaState.NEWER
+
+
+def _stored_revision(connection: Connection) -> str | None:
+    """Return the schema revision that Alembic noted in the database, if any."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -71,7 +71,7 @@ def kill_upgrades(place: IndexUnderTest, kills: int, seed: int) -> KillReport:
 def _older_revisions() -> list[str]:
     script = ScriptDirectory.from_config(migrate._alembic_config())
     revisions = sorted(revision.revision for revision in script.walk_revisions())
-    return [revision for revision in revisions if OLDEST_REVISION <= revision < migrate.latest_revision()]
+    return [revision for revision in revisions if OLDEST_REVISION <= revision < migrate.SCHEMA_REVISION]
 
 
 def _count_statements(place: IndexUnderTest, revision: str) -> int:

@@ -23,7 +23,7 @@ from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.storage.migrate import latest_revision
+from mpi.storage.migrate import SCHEMA_REVISION
 from training.simulate.files.output import save_population
 from training.simulate.simulation import simulate
 from training.simulate.sources.rosters import SourceSystem
@@ -170,7 +170,7 @@ def read_build(folder: Path, records: int) -> DemoBuild | None:
 
 def _describe_versions() -> str:
     """Return program, schema and model versions, which invalidate an older demo."""
-    return f"{__version__} {latest_revision()} {load_model(find_model_folder()).digest}"
+    return f"{__version__} {SCHEMA_REVISION} {load_model(find_model_folder()).digest}"
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def test_everything_that_init_writes_is_private_to_its_owner(empty_home):
 def test_a_demo_of_an_earlier_schema_is_rebuilt(tmp_path, monkeypatch):
     build_demo(tmp_path / "demo", 1_000, ignore_progress)
     assert read_build(tmp_path / "demo", 1_000) is not None
-    monkeypatch.setattr("mpi.cli.demo.demo_index.latest_revision", lambda: "a later one")
+    monkeypatch.setattr("mpi.cli.demo.demo_index.SCHEMA_REVISION", "a later one")
     assert read_build(tmp_path / "demo", 1_000) is None
 
 
