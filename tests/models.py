@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mpi.standardize.standardizer import STANDARDIZER_VERSION
+from mpi.standardize.version import STANDARDIZER_VERSION
 
 _TEXT = """\
 name = "{name}"

@@ -1,18 +1,22 @@
 """Printing of tables, JSON and notes.
 
 Tables are for people and JSON for programs, on standard output; notes go to standard error.
+JSON is printed without importing Rich.
 """
+
+from __future__ import annotations
 
 import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 """The option ``--json`` of every command."""
@@ -31,6 +35,9 @@ def print_json(value: object) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """Print a table; if too wide, print a list for each row."""
+    from rich import box  # noqa: PLC0415 - see above
+    from rich.table import Table  # noqa: PLC0415 - see above
+
     rows = list(rows)
     console = _create_console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -50,6 +57,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
 
 def print_facts(facts: Mapping[str, object]) -> None:
     """Print pairs of name and value, one line each."""
+    from rich.table import Table  # noqa: PLC0415 - see above
+
     grid = Table(box=None, show_header=False, pad_edge=False)
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -90,6 +99,8 @@ def _print_rich_table(console: Console, table: Table) -> None:
 
 def _create_console() -> Console:
     """Create an in-memory console that draws tables."""
+    from rich.console import Console  # noqa: PLC0415 - see above
+
     terminal = sys.stdout.isatty()
     return Console(
         # Rich would end the process at a closed pipe: let it draw in memory, so that our own write raises.

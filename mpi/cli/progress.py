@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from mpi.intake.reader import FileRows
     from mpi.intake.rows import CanonicalRow, RejectedRow
 
@@ -36,7 +35,7 @@ def show_progress(patience_s: float = PATIENCE_SECONDS) -> Iterator[ProgressRepo
     if not sys.stderr.isatty():
         yield _ignore_progress
         return
-    bars = _ProgressBars(Console(file=sys.stderr), patience_s)
+    bars = _ProgressBars(patience_s)
     try:
         yield bars.report
     finally:
@@ -58,14 +57,22 @@ def _ignore_progress(_step: str, _done: int, _total: int) -> None:
 class _ProgressBars:
     """Progress bars of a command on a terminal, one for each step."""
 
-    def __init__(self, console: Console, patience_s: float) -> None:
+    def __init__(self, patience_s: float) -> None:
+        from rich.console import Console  # noqa: PLC0415 - only a terminal shows bars
+        from rich.progress import (  # noqa: PLC0415 - as above
+            BarColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
         self._patience_s = patience_s
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
-            console=console,
+            console=Console(file=sys.stderr),
             transient=True,
         )
         self._steps: dict[str, TaskID] = {}

@@ -15,12 +15,6 @@ from mpi.standardize.name.guardians import build_guardian_names, extract_surname
 from mpi.standardize.name.person_names import PersonNames, parse_person_names
 from mpi.standardize.phones import parse_email, parse_phones
 
-STANDARDIZER_VERSION = "4"
-"""Version of the standardizer, part of a configuration's identity.
-
-Raise it whenever a record may get other features than before.
-"""
-
 
 def standardize(record: CanonicalRecord, source: str, keyed_hash: KeyedHash) -> Features:
     """Convert a record to the features by which records are compared.

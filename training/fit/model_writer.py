@@ -15,7 +15,7 @@ from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import HEADER, Frequencies
 from mpi.matching.model.match_model import MODEL_FILES
 from mpi.matching.model.scoring_parameters import read_parameters
-from mpi.standardize.standardizer import STANDARDIZER_VERSION
+from mpi.standardize.version import STANDARDIZER_VERSION
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import REFINEMENTS
 from training.fit.card import write_card

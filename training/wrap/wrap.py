@@ -13,7 +13,7 @@ from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.match_model import load_model
 from mpi.matching.model.scoring_parameters import read_parameters
-from mpi.standardize.standardizer import STANDARDIZER_VERSION
+from mpi.standardize.version import STANDARDIZER_VERSION
 from training.fit.errors import TrainingError
 from training.fit.frequencies import count_frequencies
 from training.fit.model_writer import ModelIdentity, format_checksums_toml, format_frequencies_csv

@@ -24,7 +24,7 @@ from mpi.domain.weight import Thresholds
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.cautions import NO_CAUTIONS, Cautions
 from mpi.matching.model.frequencies import Frequencies
-from mpi.standardize.standardizer import STANDARDIZER_VERSION
+from mpi.standardize.version import STANDARDIZER_VERSION
 
 MODEL_FILES = ("settings.json", "frequencies.csv", "card.md", "metrics.json")
 """Files that ``model.toml`` lists with their SHA-256."""

@@ -22,7 +22,6 @@ from mpi.service.core.block_limits import BlockCounts, BlockLimits
 from mpi.service.core.disclosure_ledger import DisclosureLedger
 from mpi.service.core.group_commit import GroupCommit
 from mpi.standardize.shared_values import SharedValues, drop_shared_values
-from mpi.standardize.standardizer import standardize
 from mpi.storage.repositories.derived.configs import ActiveConfig
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.database import Database
@@ -268,6 +267,8 @@ class Index:
             source: code of its source.
             shared: shared values of the configuration in force.
         """
+        from mpi.standardize.standardizer import standardize  # noqa: PLC0415 - a look-up needs no parsers
+
         return drop_shared_values(standardize(record, source, self.keyed_hash), shared, self.keyed_hash)
 
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Table, TextClause, bindparam, insert, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, Connection, Insert, Table, TextClause, bindparam, insert, text
 
 from mpi.storage.driver.chunks import CHUNK_SIZE
 

@@ -8,8 +8,7 @@ prepared statement. SQLite receives each value, since it has no statistics and p
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import BigInteger, BinaryExpression, ColumnElement, Text, bindparam
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, BigInteger, BinaryExpression, ColumnElement, Text, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.compiler import SQLCompiler

@@ -7,8 +7,7 @@ trips.
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, LargeBinary, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, BigInteger, Connection, LargeBinary, bindparam, text
 
 from mpi.storage.key_index.key_segments import NO_MATCHES, SegmentMatches
 

@@ -52,7 +52,7 @@ def list_all(as_json: JsonFlag = False) -> None:
     """List the accounts and their roles."""
     from mpi.service.access import accounts as accounts_service
 
-    with open_session() as session:
+    with open_session(for_look_up=True) as session:
         accounts = [
             asdict(account) for account in accounts_service.list_accounts(session.index, session.viewer)
         ]

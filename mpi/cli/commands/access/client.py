@@ -43,7 +43,7 @@ def list_all(as_json: JsonFlag = False) -> None:
     """List the API clients and their permissions."""
     from mpi.service.access import clients as clients_service
 
-    with open_session() as session:
+    with open_session(for_look_up=True) as session:
         clients = [asdict(client) for client in clients_service.list_clients(session.index, session.viewer)]
     if as_json:
         print_json(clients)

@@ -56,7 +56,7 @@ def list_all(as_json: JsonFlag = False) -> None:
     """List the sources."""
     from mpi.service.statements import sources as sources_service
 
-    with open_session() as session:
+    with open_session(for_look_up=True) as session:
         sources = [asdict(source) for source in sources_service.list_sources(session.index, session.viewer)]
     columns = (*_COLUMNS, "asks_consent")
     if as_json:

@@ -59,7 +59,7 @@ def show(
     """List the proposals, or show one with its items."""
     from mpi.service.recluster import proposals
 
-    with open_session() as session:
+    with open_session(for_look_up=True) as session:
         if number is not None:
             _show_proposal(proposals.get_proposal(session.index, session.viewer, number), as_json=as_json)
             return
@@ -137,7 +137,7 @@ def list_holds(as_json: JsonFlag = False) -> None:
     """
     from mpi.service.gates import holds
 
-    with open_session() as session:
+    with open_session(for_look_up=True) as session:
         open_holds = holds.list_holds(session.index, session.viewer)
     if as_json:
         print_json([asdict(hold) for hold in open_holds])

@@ -36,7 +36,7 @@ def run(
     """List the questions for stewards, or show one."""
     from mpi.service.review import question_view, queue
 
-    with open_session() as session:
+    with open_session(for_look_up=True) as session:
         if key is not None:
             _show_question(
                 question_view.load_question_view(session.index, session.viewer, key), as_json=as_json

@@ -40,7 +40,7 @@ def list_all(as_json: JsonFlag = False) -> None:
     """
     from mpi.service.stewardship import freeze_windows
 
-    with open_session() as session:
+    with open_session(for_look_up=True) as session:
         all_windows = [
             asdict(window) for window in freeze_windows.list_freeze_windows(session.index, session.viewer)
         ]

@@ -34,7 +34,7 @@ def show(owner: Owner = False, as_json: JsonFlag = False) -> None:
     """
     from mpi.service.stewardship import pending_steps
 
-    with open_session() as session:
+    with open_session(for_look_up=True) as session:
         viewer = _authenticate_owner(session.index) if owner else session.viewer
         steps = pending_steps.list_pending_steps(session.index, viewer)
     if as_json:

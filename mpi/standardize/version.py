@@ -1,0 +1,7 @@
+"""Version of the standardizer, apart from the libraries that standardizing needs."""
+
+STANDARDIZER_VERSION = "4"
+"""Version of the standardizer, part of a configuration's identity.
+
+Raise it whenever a record may get other features than before.
+"""
