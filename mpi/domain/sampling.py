@@ -177,8 +177,8 @@ def _compute_ratio_limits(top: Estimate, bottom: Estimate) -> tuple[float, float
 def allocate_sample(size: int, available: Sequence[int]) -> list[int]:
     """Divide a sample of pairs evenly over strata, as far as possible.
 
-    What one stratum lacks comes from the others. The parts are equal, since each stratum is to show whether
-    it is as good as its weights say.
+    If a stratum has too few pairs, the others give more. The parts are equal, so that the error rate of each
+    stratum can be estimated.
 
     Args:
         size: pairs to draw in all.

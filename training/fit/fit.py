@@ -45,9 +45,9 @@ class FitOptions:
     Args:
         seed: seed of the sample of random pairs; equal seeds and data give equal models.
         random_pairs: number of pairs that u is counted on.
-        max_candidates: most candidate pairs that m is learned on, drawn by the seed: about what 400,000
-            records have. Twice as many move the median level by 0.02 bits, a few rare ones by 0.2 to
-            0.7.
+        max_candidates: most candidate pairs that m is learned on, drawn by the seed. The default is about
+            what 400,000 records have. With twice as many, the match weight of a typical comparison level
+            changes by 0.02 bits, and that of a few rare levels by 0.2 to 0.7.
         index_size: number of records that the index will hold; None for the size of the data.
     """
 

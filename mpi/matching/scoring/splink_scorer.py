@@ -122,7 +122,10 @@ def _score_pairs(
     floor: float,
     resources: ScoringResources,
 ) -> pa.Table:
-    """Score record pairs in one or two passes, and apply the cautions."""
+    """Score record pairs with Splink and apply the model's penalties for weak evidence.
+
+    If there are many pairs, a first pass with fewer comparisons drops those that cannot reach the floor.
+    """
     progress, tuning = resources.progress, resources.tuning
     prefilter_settings = _make_prefilter_settings(model.settings, parameters)
     if prefilter_settings is not None and pairs.num_rows >= tuning.prefilter_pairs:

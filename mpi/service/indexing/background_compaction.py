@@ -66,7 +66,10 @@ def compact_in_child_process(database: Database, viewer: Viewer, tuning: Tuning 
 
 
 def compact_leftover_segments(database: Database, viewer: Viewer, tuning: Tuning = DEFAULT_TUNING) -> None:
-    """Compact leftover key-index segments until done or another process takes over."""
+    """Merge the blocking-key segments that loads left, until none is left.
+
+    It stops early if another process has begun to merge them.
+    """
     own_cursors: frozenset[tuple[int, ...]] | None = None
     last_commit: int | None = None
     contended_until = 0.0

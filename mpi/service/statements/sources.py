@@ -38,7 +38,8 @@ def add_source(index: Index, viewer: Viewer, new_source: NewSource) -> Source:
 
     Raises:
         InputError: the code is invalid.
-        ConflictError: a source has that code, or is the one of stewards' corrections already.
+        ConflictError: a source has that code already, or the index has its one source of corrections
+            already.
         AccessDenied: the viewer may not administer sources.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)

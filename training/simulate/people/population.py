@@ -36,9 +36,9 @@ def draw_state(
     """Draw all people of a simulated state, or of one part.
 
     Args:
-        seed: seed of the state if there is no block.
+        seed: random seed; not used if a block, which has its own seed, is given.
         children: approximate number of children.
-        rates: rates of the state.
+        rates: rates of births, moves, care and other events in the state.
         book: names to draw from.
         block: part of the state; None for a state of one block.
     """
