@@ -10,10 +10,11 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, compute_probability, round_weight
 from mpi.matching.compiler.online_scorer import WeightContribution
 from mpi.matching.model.blocking_keys import compute_keys
-from mpi.service.core.disclosure import disclose
+from mpi.service.core.disclosure import build_disclosure
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features, split_into_batches
 from mpi.service.indexing.reindex import find_candidates
+from mpi.service.persons.search_limits import disclose_search, require_search_left
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.shared_values import drop_shared_values
 from mpi.standardize.standardizer import standardize
@@ -53,6 +54,7 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
 
     Raises:
         RecordError: a field is wrong, or the record has too little to search by.
+        SearchLimitError: the client has searched too often, or has found one of the persons too often.
         AccessDenied: the viewer may not search.
     """
     require_permission(viewer, Action.PERSON_SEARCH)
@@ -63,6 +65,7 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
     if not compute_keys(sent_features, index.matcher.model.blocking, index.keyed_hash):
         raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
     with index.database.read(viewer) as unit:
+        require_search_left(unit, index)
         config_id = index.config_id(unit)
         query = drop_shared_values(sent_features, index.shared_values_of(unit, config_id), index.keyed_hash)
         own_keys = compute_keys(query, index.blocking_of(unit, config_id), index.keyed_hash)
@@ -79,8 +82,11 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
             best = _best_records(index, query, features, persons)
             features = {record: features[record] for _, record in best.values()}
         eids = {person_id: one.eid for person_id, one in unit.persons.by_ids(best).items()}
-    ranked = sorted(best, key=lambda person: (-best[person][0], eids[person]))[:MAX_RESULTS]
-    disclose(index, viewer, Action.PERSON_SEARCH, (best[person][1] for person in ranked), FIELDS)
+        ranked = sorted(best, key=lambda person: (-best[person][0], eids[person]))[:MAX_RESULTS]
+        members_by_person = unit.persons.members(ranked)
+    shown_records = (best[person][1] for person in ranked)
+    disclosure = build_disclosure(viewer, Action.PERSON_SEARCH, shown_records, FIELDS)
+    disclose_search(index, viewer, disclosure, members_by_person.values())
     return [
         _to_result(index, query, eids[person_id], best[person_id][0], features[best[person_id][1]])
         for person_id in ranked
