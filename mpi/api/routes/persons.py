@@ -64,7 +64,8 @@ def post_search(
     """Search for the persons that a record may belong to.
 
     Returns up to ten persons, best first, each explained by comparison and without values. Nothing is stored.
-    A client has a limited number of searches.
+    Addresses, phones and e-mails that are withheld from the caller are not compared. A client has a limited
+    number of searches.
     """
     return search_persons(index, viewer, record)
 

@@ -1,6 +1,10 @@
-"""Search for persons by a record that is not stored."""
+"""Search for persons by a record that is not stored.
 
-from collections.abc import Mapping
+Contact details that are withheld from the viewer are not compared: the result is that of an index which does
+not have them (ADR 0081).
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from mpi.domain import clock
@@ -10,6 +14,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, compute_probability, round_weight
 from mpi.matching.compiler.online_scorer import WeightContribution
 from mpi.matching.model.blocking_keys import compute_keys
+from mpi.service.core.confidential_addresses import find_withheld_records, withhold_contacts
 from mpi.service.core.disclosure import build_disclosure
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features, split_into_batches
@@ -78,7 +83,8 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
         for batch in split_into_batches(
             unit, sorted(candidate_ids)
         ):  # a common name may have more records than memory holds
-            features.update(load_features(unit, config_id, batch))
+            loaded = load_features(unit, config_id, batch)
+            features.update(_withhold_contacts(unit, index, config_id, _Query(query, own_keys), loaded))
             best = _best_records(index, query, features, persons)
             features = {record: features[record] for _, record in best.values()}
         eids = {person_id: one.eid for person_id, one in unit.persons.by_ids(best).items()}
@@ -102,6 +108,52 @@ def _visible_candidates(unit: ReadUnit, viewer: Viewer, candidate_ids: set[int])
         return candidate_ids
     labels = unit.records.labels(candidate_ids)
     return {record for record in candidate_ids if record in labels and viewer.may_see(labels[record].source)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """The searched record.
+
+    Args:
+        features: its comparison features.
+        keys: its blocking keys.
+    """
+
+    features: Features
+    keys: Collection[int]
+
+
+def _withhold_contacts(
+    unit: ReadUnit, index: Index, config_id: int, query: _Query, features_by_record: Mapping[int, Features]
+) -> dict[int, Features]:
+    """Return candidates as the viewer may compare them, without withheld contact details.
+
+    A candidate that only a withheld value found is left out. So are candidates below the review threshold,
+    for which it need not be known whether anything is withheld.
+    """
+    if unit.viewer.sources is not None:
+        return dict(features_by_record)
+    weigh, review = index.matcher.scorer.weigh, index.matcher.model.thresholds.review
+    possible_matches = {
+        record: features
+        for record, features in features_by_record.items()
+        if any(
+            round_weight(weigh(query.features, compared)) >= review
+            for compared in (features, withhold_contacts(features))
+        )
+    }
+    visible_features: dict[int, Features] = {}
+    withheld_records = find_withheld_records(unit, possible_matches)
+    blocking = index.blocking_of(unit, config_id)
+    for record, features in possible_matches.items():
+        if record not in withheld_records:
+            visible_features[record] = features
+            continue
+        without_contacts = withhold_contacts(features)
+        keys = compute_keys(without_contacts, blocking, index.keyed_hash)
+        if not set(query.keys).isdisjoint(keys):
+            visible_features[record] = without_contacts
+    return visible_features
 
 
 def _best_records(
