@@ -1,4 +1,4 @@
-"""Test that no search and no page tells a guessed contact detail from the true one."""
+"""Test that no search, explanation or page tells a guessed contact detail from the true one."""
 
 import re
 from contextlib import contextmanager
@@ -8,7 +8,11 @@ import pytest
 from mpi.api.app import create_app
 from mpi.bootstrap import init_index
 from mpi.config import Settings
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Viewer
+from mpi.service.explanations.pair_explanation import CONTACTS_WITHHELD, explain_pair
+from mpi.service.explanations.person_explanation import explain_person
+from mpi.service.explanations.person_links import list_links
 from mpi.service.persons.search import search_persons
 from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
@@ -86,6 +90,11 @@ def name_results(index, results):
     ]
 
 
+def send_probe(index, phone: str) -> None:
+    """Send the child's name and a guessed telephone as a record of another source."""
+    upsert(index, OPERATOR, "sis", {**CHILD, "local_id": "probe", "phone": phone})
+
+
 def test_searches_equal_those_of_an_index_without_the_confidential_values(index, tmp_path):
     with open_shipped_index(tmp_path / "without", None, {}) as index_without:
         for typed in TYPED_RECORDS:
@@ -137,3 +146,39 @@ def test_no_guess_of_the_telephone_changes_a_byte_of_the_search_or_its_page(inde
             pages.add(page.text.replace(guess, ""))
     assert (len(answers), len(pages)) == (1, 1)
     assert crosswalk(index)["ccwis", "1"].encode() in answers.pop()
+
+
+def test_no_guess_that_is_sent_as_a_record_changes_an_explanation(index):
+    with calling(create_app(index), add_key(index, "state")) as call:
+        labels = [{"source": "sis", "local_id": "probe"}, {"source": "ccwis", "local_id": "1"}]
+        eid = crosswalk(index)["ccwis", "1"]
+        answers = set()
+        for guess in GUESSES:
+            send_probe(index, guess)
+            pair = call.post("/v1/explanations", json={"left": labels[0], "right": labels[1]})
+            person = call.get(f"/v1/persons/{eid}/explanation")
+            assert {pair.status_code, person.status_code} == {200}
+            answers.add((pair.content, person.content, repr(list_links(index, OPERATOR, eid))))
+    assert len(answers) == 1
+    assert CONTACTS_WITHHELD.encode() in answers.pop()[0]
+
+
+def test_explanations_of_confidential_records_compare_no_contact_details(index):
+    send_probe(index, TRUE_PHONE)
+    probe, child = RecordRef("sis", "probe"), RecordRef("ccwis", "1")
+    explanation = explain_pair(index, OPERATOR, probe, child)
+    assert {part.comparison: part.level for part in explanation.parts}["residence"] == "missing"
+    assert "phone-given" not in explanation.found_by
+    assert CONTACTS_WITHHELD in explanation.standing
+    school_view = explain_pair(index, named_viewer("sis"), probe, RecordRef("sis", "1"))
+    operator_view = explain_pair(index, OPERATOR, probe, RecordRef("sis", "1"))
+    assert "phone-given" in school_view.found_by
+    assert CONTACTS_WITHHELD not in school_view.standing
+    assert school_view.match_weight > operator_view.match_weight
+    eid = crosswalk(index)["ccwis", "1"]
+    [line] = explain_person(index, named_viewer("sis"), eid).lines
+    assert line.match_weight == school_view.match_weight
+    weights = {
+        frozenset((link.left, link.right)): link.match_weight for link in list_links(index, OPERATOR, eid)
+    }
+    assert weights[frozenset((probe, RecordRef("sis", "1")))] == operator_view.match_weight
