@@ -21,7 +21,15 @@ from mpi.domain.viewer import make_operator
 from mpi.matching.model.match_model import MODEL_FILES, MatchModel, find_model_folder, load_model
 from mpi.service.access.setup import create_index, require_secret
 from mpi.service.core.block_limits import BlockLimits
-from mpi.service.core.index import Index, IndexSettings, Matcher, SignInLimits, compile_matcher, open_store
+from mpi.service.core.index import (
+    Index,
+    IndexSettings,
+    Matcher,
+    SearchLimits,
+    SignInLimits,
+    compile_matcher,
+    open_store,
+)
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
@@ -113,6 +121,7 @@ def _create_index(
                 longest=timedelta(hours=settings.sign_in_hours),
             ),
             block_limits=BlockLimits(settings.block_alarm, settings.block_hard),
+            search_limits=SearchLimits(settings.searches_per_minute, settings.searches_per_child),
             tuning=tuning,
         ),
     )

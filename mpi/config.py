@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     """Records sharing a blocking key above which ``mpi blocks`` and ``/metrics`` report the key."""
     block_hard: int = Field(default=10_000, ge=1)
     """Records sharing a blocking key above which a request answers ``pending`` and is finished later."""
+    searches_per_minute: int = Field(default=30, ge=1)
+    """Person searches of one client that are answered in any 60 seconds."""
+    searches_per_child: int = Field(default=20, ge=1)
+    """Person searches of one client that find one child and are answered, in any 24 hours."""
     host: str = "127.0.0.1"
     """Address that ``mpi serve`` listens on."""
     port: int = 8520

@@ -13,6 +13,7 @@ MpiError
 │   ├── ModelMovedError   another process has moved the index to another model
 │   ├── DecisionConflict  contradicts a decision in force
 │   ├── ClaimedError      somebody else has claimed the question, until when
+│   ├── SearchLimitError  the client has searched for persons too often, and when it may again
 │   └── StaleError        the data has changed since the caller read it
 ├── NotAuthenticated      the caller is not known
 ├── AccessDenied          the policy does not permit the call
@@ -127,6 +128,21 @@ class ClaimedError(ConflictError):
         super().__init__(f"{claimant} has claimed the question{end}")
         self.claimed_by = claimed_by
         self.until = until
+
+
+class SearchLimitError(ConflictError):
+    """Error: a client has searched for persons, or found one person, too often.
+
+    Args:
+        detail: one sentence for a person, without a value.
+        retry_after_s: seconds until one search more is within the limit.
+    """
+
+    code = "too-many-searches"
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
 
 
 class StaleError(ConflictError):

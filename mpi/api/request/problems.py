@@ -26,6 +26,7 @@ from mpi.domain.errors import (
     NotFoundError,
     RecordError,
     ReusedKeyError,
+    SearchLimitError,
     StaleError,
     StoreError,
     describe_origin,
@@ -64,6 +65,7 @@ STATUS_BY_ERROR: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     ConflictError: (HTTPStatus.CONFLICT, "The present state does not allow it"),
     DecisionConflict: (HTTPStatus.CONFLICT, "It contradicts a decision in force"),
     ClaimedError: (HTTPStatus.CONFLICT, "Somebody else has claimed it"),
+    SearchLimitError: (HTTPStatus.TOO_MANY_REQUESTS, "Too many searches"),
     StaleError: (HTTPStatus.PRECONDITION_FAILED, "What was read has changed"),
     ReusedKeyError: (HTTPStatus.UNPROCESSABLE_ENTITY, "The key names another call"),
     LoadHeld: (HTTPStatus.CONFLICT, "The load is held"),
@@ -115,7 +117,12 @@ def problem_from_error(error: Exception) -> Problem:
 
 def response_from_error(error: Exception, request_id: str) -> Response:
     """Convert an error into a problem response."""
-    return _build_response(problem_from_error(error), request_id)
+    return _build_response(problem_from_error(error), request_id, headers_of_error(error))
+
+
+def headers_of_error(error: Exception) -> Mapping[str, str]:
+    """Return the response headers that depend on the error itself, not on its status."""
+    return {"Retry-After": str(error.retry_after_s)} if isinstance(error, SearchLimitError) else {}
 
 
 def respond_to_error(error: MpiError, request_id: str) -> Response:

@@ -54,7 +54,7 @@ look_up_router = APIRouter(tags=["persons"], route_class=_PersonRoute)
     "/v1/persons:search",
     response_model=list[FoundOut],
     summary="Search for the persons that a record may belong to",
-    responses=describe_problems(404, 413, 422),
+    responses=describe_problems(404, 413, 422, 429),
     dependencies=[ActionPath, permit(Action.PERSON_SEARCH)],
     openapi_extra=build_record_body(CHILD, "What is known of the person, as a canonical record."),
 )
@@ -64,6 +64,8 @@ def post_search(
     """Search for the persons that a record may belong to.
 
     Returns up to ten persons, best first, each explained by comparison and without values. Nothing is stored.
+    Addresses, phones and e-mails that are withheld from the caller are not compared. A client has a limited
+    number of searches.
     """
     return search_persons(index, viewer, record)
 

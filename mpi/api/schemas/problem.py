@@ -51,6 +51,11 @@ _EXAMPLES: dict[int, dict[str, Any]] = {
         "field": "flags",
         "reason": "unknown-code",
     },
+    429: {
+        "type": "urn:mpi:problem:too-many-searches",
+        "title": "Too many searches",
+        "detail": "this client has had 30 person searches answered within a minute: wait, then search again",
+    },
     503: {
         "type": "urn:mpi:problem:store-unusable",
         "title": "The store cannot be used now",

@@ -107,6 +107,19 @@ class SignInLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchLimits:
+    """Most person searches that one client is answered.
+
+    Args:
+        per_minute: searches in any 60 seconds.
+        per_child: searches that find one child, in any 24 hours.
+    """
+
+    per_minute: int = 30
+    per_child: int = 20
+
+
+@dataclass(frozen=True, slots=True)
 class IndexSettings:
     """Settings of an open person index, fixed while the process runs.
 
@@ -117,6 +130,7 @@ class IndexSettings:
         quality_rules: shares and thresholds of second reviews and practice.
         sign_in_limits: time limits of a sign-in session.
         block_limits: alarm size and hard limit of a block.
+        search_limits: most person searches of a client.
         tuning: sizes, intervals and limits that trade speed, memory and waiting time.
     """
 
@@ -126,6 +140,7 @@ class IndexSettings:
     quality_rules: QualityRules = field(default_factory=QualityRules)
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
     block_limits: BlockLimits = field(default_factory=BlockLimits)
+    search_limits: SearchLimits = field(default_factory=SearchLimits)
     tuning: Tuning = DEFAULT_TUNING
 
 

@@ -16,6 +16,7 @@ from mpi.matching.compiler.online_scorer import WeightContribution, compute_leve
 from mpi.matching.diagnostics.pair_variations import PairVariation, generate_variations
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys_by_rule
 from mpi.matching.model.scoring_parameters import Comparison
+from mpi.service.core.confidential_addresses import find_withheld_records, withhold_contacts_of
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
@@ -26,6 +27,8 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.units import ReadUnit
 
 FIELDS = ("match_weight", "explanation")
+CONTACTS_WITHHELD = "Address, phone and e-mail are withheld from you, so this explanation leaves them out."
+"""Sentence of an explanation whose viewer may not know contact details of a record."""
 MAX_CHANGES = 4
 """Most changes named in each direction, up and down."""
 _IDENTITY_COMPARISONS = ("given", "surname", "birth_date")
@@ -88,8 +91,8 @@ class Explanation:
         changes: single differences that would change the answer: first those that raise the band, then those
             that lower it, each with the smallest change of weight first.
         unchangeable: where there is no such difference, a sentence that says so.
-        standing: current state whatever the model says: whether both are one person, and decisions about the
-            two.
+        standing: current state whatever the model says: whether both are one person, decisions about the two,
+            and whether contact details are left out.
     """
 
     sentence: str
@@ -107,6 +110,9 @@ class Explanation:
 
 def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef) -> Explanation:
     """Explain why two records are linked or not, independent of their order.
+
+    Contact details that are withheld from the viewer are not compared: the explanation is that of records
+    which do not have them.
 
     Args:
         index: the open index.
@@ -131,11 +137,12 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
             number: record.canonical_key for number, record in unit.records.get(numbers).items()
         }
         config_id = index.config_id(unit)
-        features_by_number, blocking = (
-            load_features(unit, config_id, numbers),
-            index.blocking_of(unit, config_id),
-        )
+        withheld = find_withheld_records(unit, numbers)
+        features_by_number = withhold_contacts_of(load_features(unit, config_id, numbers), withheld)
+        blocking = index.blocking_of(unit, config_id)
         current_state = _describe_current_state(unit, *numbers)
+        if withheld:
+            current_state = (*current_state, CONTACTS_WITHHELD)
     if len(features_by_number) < len(numbers):
         raise ConflictError("one of the records is not active, so it is not compared")
     first_features, second_features = (

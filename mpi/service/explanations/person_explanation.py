@@ -15,7 +15,8 @@ from mpi.domain.errors import NotFoundError
 from mpi.domain.features import Features
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.domain.weight import Band, Thresholds, round_weight
+from mpi.domain.weight import Band, Thresholds
+from mpi.service.core.confidential_addresses import find_withheld_records, withhold_contacts_of
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
@@ -23,12 +24,11 @@ from mpi.service.core.visibility import visible_labels
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.explanations import wording
 from mpi.service.explanations.pair_explanation import FIELDS, summarize_pair
+from mpi.service.explanations.pair_weights import Pair, load_pair_weights
 from mpi.service.persons.golden_record import UNKNOWN_ID
 from mpi.service.persons.person_status import find_visible_status
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.units import ReadUnit
-
-Pair = tuple[int, int]
 
 
 class _ConnectionRank(IntEnum):
@@ -81,6 +81,8 @@ class PersonExplanation:
 def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplanation:
     """Explain which links and decisions make a person's records one person.
 
+    Contact details that are withheld from the viewer are not compared.
+
     Args:
         index: the open index.
         viewer: who asks.
@@ -99,9 +101,12 @@ def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplana
         if person is None or find_visible_status(unit, person) is None:
             raise NotFoundError(UNKNOWN_ID)
         labels = visible_labels(unit, unit.persons.members([person.id])[person.id])
-        features_by_record = load_features(unit, index.config_id(unit), list(labels))
+        withheld = find_withheld_records(unit, list(labels))
+        features_by_record = withhold_contacts_of(
+            load_features(unit, index.config_id(unit), list(labels)), withheld
+        )
         keys = {number: record.canonical_key for number, record in unit.records.get(list(labels)).items()}
-        weights = _load_weights(unit, index, features_by_record)
+        weights = load_pair_weights(unit, index, features_by_record, withheld)
         same_decisions = _load_same_decisions(unit, labels)
     connected_pairs, parts = _build_tree(weights, same_decisions, keys, index.matcher.model.thresholds)
     connections = tuple(
@@ -113,25 +118,6 @@ def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplana
     return PersonExplanation(
         person.eid, _summarize_person(connections, labeled_parts), connections, labeled_parts
     )
-
-
-def _load_weights(
-    unit: ReadUnit, index: Index, features_by_record: Mapping[int, Features]
-) -> dict[Pair, float]:
-    """Load or compute match weights in bits between a person's records."""
-    if len(features_by_record) <= index.tuning.review.explained_records:
-        scorer = index.matcher.scorer
-        return {
-            (left, right): round_weight(scorer.weigh(features_by_record[left], features_by_record[right]))
-            for left, right in combinations(sorted(features_by_record), 2)
-        }
-    floor = index.matcher.model.thresholds.storage_floor
-    edges = unit.derived_data.edges_of(index.config_id(unit), list(features_by_record), floor)
-    return {
-        edge: bits
-        for edge, bits in edges.items()
-        if edge[0] in features_by_record and edge[1] in features_by_record
-    }
 
 
 def _load_same_decisions(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[Pair, StoredDecision]:

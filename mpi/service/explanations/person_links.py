@@ -1,14 +1,18 @@
 """Links: the stored match weights between the records of one person."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.service.core.confidential_addresses import find_withheld_records, load_visible_features
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
+from mpi.service.explanations.pair_weights import Pair, load_pair_weights
+from mpi.storage.unit_of_work.units import ReadUnit
 
 FIELDS = ("source", "local_id", "match_weight")
 
@@ -25,7 +29,8 @@ class Link:
 def list_links(index: Index, viewer: Viewer, eid_text: str) -> tuple[Link, ...]:
     """List the scored record pairs of a person, highest match weight first.
 
-    Pairs below the lowest stored match weight are left out.
+    Pairs below the lowest stored match weight are left out. Contact details that are withheld from the viewer
+    do not count.
 
     Args:
         index: the open index.
@@ -43,9 +48,19 @@ def list_links(index: Index, viewer: Viewer, eid_text: str) -> tuple[Link, ...]:
         if person is None:
             raise NotFoundError("this index never gave out that enterprise ID")
         labels = visible_labels(unit, unit.persons.members([person.id])[person.id])
-        floor = index.matcher.model.thresholds.storage_floor
-        edges = unit.derived_data.edges_of(index.config_id(unit), labels, floor)
-    visible_edges = {pair: bits for pair, bits in edges.items() if pair[0] in labels and pair[1] in labels}
+        visible_edges = _load_visible_edges(unit, index, labels.keys())
     disclose(index, viewer, Action.PERSON_READ, labels, FIELDS)
     ordered_pairs = sorted(visible_edges, key=lambda pair: (-visible_edges[pair], pair))
     return tuple(Link(labels[lo], labels[hi], visible_edges[lo, hi]) for lo, hi in ordered_pairs)
+
+
+def _load_visible_edges(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> dict[Pair, float]:
+    """Return the pairs of records that weigh enough, as the viewer may compare them."""
+    floor = index.matcher.model.thresholds.storage_floor
+    config_id = index.config_id(unit)
+    if withheld := find_withheld_records(unit, record_ids):
+        features = load_visible_features(unit, config_id, record_ids)
+        weights = load_pair_weights(unit, index, features, withheld)
+        return {pair: bits for pair, bits in weights.items() if bits >= floor}
+    edges = unit.derived_data.edges_of(config_id, record_ids, floor)
+    return {pair: bits for pair, bits in edges.items() if pair[0] in record_ids and pair[1] in record_ids}

@@ -1,6 +1,10 @@
-"""Search for persons by a record that is not stored."""
+"""Search for persons by a record that is not stored.
 
-from collections.abc import Mapping
+Contact details that are withheld from the viewer are not compared: the result is that of an index which does
+not have them (ADR 0081).
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from mpi.domain import clock
@@ -10,10 +14,12 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, compute_probability, round_weight
 from mpi.matching.compiler.online_scorer import WeightContribution
 from mpi.matching.model.blocking_keys import compute_keys
-from mpi.service.core.disclosure import disclose
+from mpi.service.core.confidential_addresses import find_withheld_records, withhold_contacts
+from mpi.service.core.disclosure import build_disclosure
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features, split_into_batches
 from mpi.service.indexing.reindex import find_candidates
+from mpi.service.persons.search_limits import disclose_search, require_search_left
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.shared_values import drop_shared_values
 from mpi.standardize.standardizer import standardize
@@ -53,6 +59,7 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
 
     Raises:
         RecordError: a field is wrong, or the record has too little to search by.
+        SearchLimitError: the client has searched too often, or has found one of the persons too often.
         AccessDenied: the viewer may not search.
     """
     require_permission(viewer, Action.PERSON_SEARCH)
@@ -63,6 +70,7 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
     if not compute_keys(sent_features, index.matcher.model.blocking, index.keyed_hash):
         raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
     with index.database.read(viewer) as unit:
+        require_search_left(unit, index)
         config_id = index.config_id(unit)
         query = drop_shared_values(sent_features, index.shared_values_of(unit, config_id), index.keyed_hash)
         own_keys = compute_keys(query, index.blocking_of(unit, config_id), index.keyed_hash)
@@ -75,12 +83,16 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
         for batch in split_into_batches(
             unit, sorted(candidate_ids)
         ):  # a common name may have more records than memory holds
-            features.update(load_features(unit, config_id, batch))
+            loaded = load_features(unit, config_id, batch)
+            features.update(_withhold_contacts(unit, index, config_id, _Query(query, own_keys), loaded))
             best = _best_records(index, query, features, persons)
             features = {record: features[record] for _, record in best.values()}
         eids = {person_id: one.eid for person_id, one in unit.persons.by_ids(best).items()}
-    ranked = sorted(best, key=lambda person: (-best[person][0], eids[person]))[:MAX_RESULTS]
-    disclose(index, viewer, Action.PERSON_SEARCH, (best[person][1] for person in ranked), FIELDS)
+        ranked = sorted(best, key=lambda person: (-best[person][0], eids[person]))[:MAX_RESULTS]
+        members_by_person = unit.persons.members(ranked)
+    shown_records = (best[person][1] for person in ranked)
+    disclosure = build_disclosure(viewer, Action.PERSON_SEARCH, shown_records, FIELDS)
+    disclose_search(index, viewer, disclosure, members_by_person.values())
     return [
         _to_result(index, query, eids[person_id], best[person_id][0], features[best[person_id][1]])
         for person_id in ranked
@@ -96,6 +108,52 @@ def _visible_candidates(unit: ReadUnit, viewer: Viewer, candidate_ids: set[int])
         return candidate_ids
     labels = unit.records.labels(candidate_ids)
     return {record for record in candidate_ids if record in labels and viewer.may_see(labels[record].source)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """The searched record.
+
+    Args:
+        features: its comparison features.
+        keys: its blocking keys.
+    """
+
+    features: Features
+    keys: Collection[int]
+
+
+def _withhold_contacts(
+    unit: ReadUnit, index: Index, config_id: int, query: _Query, features_by_record: Mapping[int, Features]
+) -> dict[int, Features]:
+    """Return candidates as the viewer may compare them, without withheld contact details.
+
+    A candidate that only a withheld value found is left out. So are candidates below the review threshold,
+    for which it need not be known whether anything is withheld.
+    """
+    if unit.viewer.sources is not None:
+        return dict(features_by_record)
+    weigh, review = index.matcher.scorer.weigh, index.matcher.model.thresholds.review
+    possible_matches = {
+        record: features
+        for record, features in features_by_record.items()
+        if any(
+            round_weight(weigh(query.features, compared)) >= review
+            for compared in (features, withhold_contacts(features))
+        )
+    }
+    visible_features: dict[int, Features] = {}
+    withheld_records = find_withheld_records(unit, possible_matches)
+    blocking = index.blocking_of(unit, config_id)
+    for record, features in possible_matches.items():
+        if record not in withheld_records:
+            visible_features[record] = features
+            continue
+        without_contacts = withhold_contacts(features)
+        keys = compute_keys(without_contacts, blocking, index.keyed_hash)
+        if not set(query.keys).isdisjoint(keys):
+            visible_features[record] = without_contacts
+    return visible_features
 
 
 def _best_records(

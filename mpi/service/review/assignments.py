@@ -395,16 +395,16 @@ def _perform_action(index: Index, viewer: Viewer, key: str, action: _QueueAction
         save_work(
             unit, work, action=action.name, records=target.records, note=clean_note, detail=action.detail
         )
-        summary = _summarize_target(unit, target)
+        summary = _summarize_target(unit, index, target)
     disclose(index, viewer, Action.TASK_WORK, target.records, FIELDS)
     return summary
 
 
-def _summarize_target(unit: ReadUnit, target: WorkTarget) -> QuestionSummary:
+def _summarize_target(unit: ReadUnit, index: Index, target: WorkTarget) -> QuestionSummary:
     """Return the summary of a review question or burst after an act."""
     if isinstance(target.item, Burst):
         return summarize_burst(unit, target.item, unit.task_work.get([target.key])[target.key])
-    [summary] = summarize_questions(unit, [require_question(unit, target.key)])
+    [summary] = summarize_questions(unit, index, [require_question(unit, target.key)])
     return summary
 
 

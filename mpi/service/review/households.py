@@ -1,13 +1,14 @@
 """Household members of a record within its source, found by blocking.
 
 Two records of one source share a household if they share a household number, or an address together with a
-surname or guardian. A value that many unrelated children share makes no household (ADR 0017), nor does a
-confidential address.
+surname or guardian. A value that many unrelated children share makes no household (ADR 0017), nor does an
+address that is withheld from the viewer.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 
 from mpi.domain.features import Features
+from mpi.service.core.confidential_addresses import find_withheld_records, withhold_contacts_of
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.storage.repositories.sources.records import StoredRecord
@@ -46,7 +47,7 @@ def find_household_members(
         {candidate for candidate_ids in candidates.values() for candidate in candidate_ids}
     )
     features = load_features(unit, config_id, {*keys, *candidate_records})
-    return {
+    members = {
         record: tuple(
             candidate
             for candidate in candidate_ids
@@ -54,6 +55,22 @@ def find_household_members(
             and _share_household(features, record, candidate)
         )
         for record, candidate_ids in candidates.items()
+    }
+    return _drop_withheld_members(unit, features, members)
+
+
+def _drop_withheld_members(
+    unit: ReadUnit, features: Mapping[int, Features], members: Mapping[int, tuple[int, ...]]
+) -> dict[int, tuple[int, ...]]:
+    """Return the household members that share more than a withheld address."""
+    records = {record for record, member_ids in members.items() for record in (record, *member_ids)}
+    shown_features = withhold_contacts_of(
+        {record: features[record] for record in records if record in features},
+        find_withheld_records(unit, records),
+    )
+    return {
+        record: tuple(member for member in member_ids if _share_household(shown_features, record, member))
+        for record, member_ids in members.items()
     }
 
 

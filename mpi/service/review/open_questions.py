@@ -12,11 +12,14 @@ from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
+from mpi.service.core.confidential_addresses import find_withheld_records
+from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_source_ids
 from mpi.service.decisions.decision_log import find_conflict_chain, is_wholly_visible, visible_groups
 from mpi.service.resolution.review_tasks import APPROVAL, CONFLICT, PAIR
 from mpi.service.resolution.work_log_visibility import is_visible, keep_assignment_scopes, redact_work
 from mpi.service.review.due_dates import compute_due_date
+from mpi.service.review.visible_weights import load_visible_weights
 from mpi.storage.driver.chunks import MAX_BIGINT
 from mpi.storage.repositories.derived.features_and_edges import MICROBITS
 from mpi.storage.repositories.review.task_work import ASLEEP, CLOSED, OPEN, WAITING, QuestionWork
@@ -43,7 +46,8 @@ class QuestionSummary:
         subject: the record that the question compares with others; None if it is about several similar
             records.
         records: every record of the question, the subject first.
-        match_weight: match weight of its heaviest pair, in bits.
+        match_weight: match weight of its heaviest pair, in bits, without contact details withheld from the
+            reader; 0 for a closed question about a record of which such details are withheld.
         state: ``open``, ``claimed``, ``asleep``, ``waiting`` or ``closed``.
         claimed_by: who has claimed the question; None also if they claimed it for a part that is hidden from
             the reader.
@@ -233,9 +237,15 @@ def _can_see_approval(unit: ReadUnit, decision: StoredDecision) -> bool:
     )
 
 
-def summarize_questions(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> list[QuestionSummary]:
-    """Return a summary of each review question, as the queue lists it."""
+def summarize_questions(
+    unit: ReadUnit, index: Index, questions: Iterable[OpenQuestion]
+) -> list[QuestionSummary]:
+    """Return a summary of each review question, as the queue lists it.
+
+    Contact details that are withheld from the viewer do not count in the match weight.
+    """
     question_list = list(questions)
+    weights = load_visible_weights(unit, index, (task for each in question_list for task in each.tasks))
     labels = unit.records.labels({record for question in question_list for record in question.records})
     times = unit.commit_info({task.opened_commit for question in question_list for task in question.tasks})
     work_by_key = {
@@ -244,7 +254,7 @@ def summarize_questions(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> li
         if question.work is not None
     }
     return [
-        _summarize_question(question, work_by_key.get(question.key), labels, times)
+        _summarize_question(question, work_by_key.get(question.key), labels, times, weights)
         for question in question_list
     ]
 
@@ -260,6 +270,7 @@ def _summarize_question(
     work: QuestionWork | None,
     labels: Mapping[int, RecordRef],
     times: Mapping[int, tuple[str, str, str]],
+    weights: Mapping[str, float],
 ) -> QuestionSummary:
     """Build the summary of one review question from loaded database rows."""
     tasks = question.asked_tasks or question.tasks
@@ -269,7 +280,7 @@ def _summarize_question(
         for task in tasks
         if task.key in opened_at
     ]
-    pair_weights = [task.bits for task in question.tasks if task.kind == PAIR]
+    pair_weights = [weights[task.key] for task in question.tasks if task.kind == PAIR]
     is_claimed = question.claimed_by is not None and work is not None
     subject = question.subject
     is_asleep = question.state in {ASLEEP, WAITING}
@@ -279,7 +290,7 @@ def _summarize_question(
         reason=question.main_task.reason,
         subject=None if subject is None else labels.get(subject),
         records=tuple(labels[record] for record in question.records if record in labels),
-        match_weight=max(pair_weights, default=question.main_task.bits),
+        match_weight=max(pair_weights, default=weights[question.main_task.key]),
         state=question.state,
         claimed_by=work.claimed_by if is_claimed and work is not None else None,
         lease_until=work.lease_until if is_claimed and work is not None else None,
@@ -343,7 +354,8 @@ def summarize_closed_question(unit: ReadUnit, work: QuestionWork) -> QuestionSum
     records = work.about.get("records", [])
     labels = unit.records.labels(records)
     subject = work.about.get("subject")
-    weights = work.about.get("tasks", {}).values()
+    # The stored weights may rest on contact details that are withheld from the viewer.
+    weights = () if find_withheld_records(unit, records) else work.about.get("tasks", {}).values()
     return QuestionSummary(
         key=work.question,
         kind=work.about.get("kind", ""),

@@ -27,6 +27,7 @@ from mpi.service.review.open_questions import (
     summarize_questions,
 )
 from mpi.service.review.queue_search import Filters, find_burst, list_single_questions, summarize_burst
+from mpi.service.review.visible_weights import load_visible_weights
 from mpi.service.statements.overlay_detection import find_pending_overlays
 from mpi.service.stewardship.overlays import REFUSE, RELEASE
 from mpi.standardize.address.addresses import is_address_confidential
@@ -85,7 +86,7 @@ class PairView:
     Args:
         left: the first record.
         right: the second record.
-        match_weight: match weight of the pair, in bits.
+        match_weight: match weight of the pair, in bits, without contact details withheld from the viewer.
         verdict: the last verdict, if it left the pair open: ``unsure`` or ``ask``.
     """
 
@@ -366,7 +367,8 @@ def _build_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
         question = require_question(unit, key)
     except NotFoundError:
         return _build_closed_view(unit, index, key)
-    [summary] = summarize_questions(unit, [question])
+    [summary] = summarize_questions(unit, index, [question])
+    weights = load_visible_weights(unit, index, question.tasks)
     labels = visible_labels(unit, question.records)
     asked_records = {
         owner_question.record_id
@@ -379,7 +381,7 @@ def _build_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
         shape=choose_layout(question),
         cards=build_cards(unit, index, question.records) + _build_pending_cards(unit, question),
         pairs=tuple(
-            _build_pair(task, question, labels, asked_records)
+            _build_pair(task, question, labels, asked_records, weights[task.key])
             for task in question.tasks
             if task.kind not in RESPONSES_BY_KIND
         ),
@@ -391,13 +393,17 @@ def _build_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
 
 
 def _build_pair(
-    task: Task, question: OpenQuestion, labels: Mapping[int, RecordRef], asked_records: Collection[int]
+    task: Task,
+    question: OpenQuestion,
+    labels: Mapping[int, RecordRef],
+    asked_records: Collection[int],
+    weight: float,
 ) -> PairView:
     """Build the view of one candidate pair in a review question."""
     verdict = None if task in question.asked_tasks else "unsure"
     if verdict is None and {task.lo, task.hi} & set(asked_records):
         verdict = "ask"
-    return PairView(labels[task.lo], labels[task.hi], task.bits, verdict)
+    return PairView(labels[task.lo], labels[task.hi], weight, verdict)
 
 
 def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
@@ -409,8 +415,13 @@ def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     records = list(dict.fromkeys(record for question in questions for record in question.records))
     labels = visible_labels(unit, records)
     summary = summarize_burst(unit, burst, unit.task_work.get([key]).get(key))
+    weights = load_visible_weights(
+        unit, index, (task for question in questions for task in question.asked_tasks)
+    )
     pairs = tuple(
-        _build_pair(task, question, labels, ()) for question in questions for task in question.asked_tasks
+        _build_pair(task, question, labels, (), weights[task.key])
+        for question in questions
+        for task in question.asked_tasks
     )
     return QuestionView(
         summary=summary,

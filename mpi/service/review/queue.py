@@ -132,7 +132,7 @@ def load_queue_page(
     check_filters(filters)
     page_size = max(1, min(limit, MAX_QUESTIONS))
     with index.database.read(viewer) as unit:
-        page = _load_page(unit, filters, page_size, after)
+        page = _load_page(unit, index, filters, page_size, after)
         record_ids = _find_record_numbers(unit, page.questions)
     disclose(index, viewer, Action.TASK_READ, record_ids, FIELDS)
     return page
@@ -150,10 +150,10 @@ def load_landing(index: Index, viewer: Viewer) -> LandingPage:
     with index.database.read(viewer) as unit:
         moment = clock.now()
         landing = LandingPage(
-            mine=_list_first(unit, Filters(state=None, mine=True)),
-            due_today=_list_first(unit, Filters(due=True)),
+            mine=_list_first(unit, index, Filters(state=None, mine=True)),
+            due_today=_list_first(unit, index, Filters(due=True)),
             new=_list_first(
-                unit, Filters(), since=unit.commit_at(clock.format_timestamp(moment - NEW_PERIOD))
+                unit, index, Filters(), since=unit.commit_at(clock.format_timestamp(moment - NEW_PERIOD))
             ),
             closed_by_themselves=_list_closed_automatically(
                 unit, clock.format_timestamp(moment - CLOSED_PERIOD)
@@ -168,7 +168,7 @@ def load_landing(index: Index, viewer: Viewer) -> LandingPage:
     return landing
 
 
-def _load_page(unit: ReadUnit, filters: Filters, limit: int, after: str | None) -> QueuePage:
+def _load_page(unit: ReadUnit, index: Index, filters: Filters, limit: int, after: str | None) -> QueuePage:
     """Load one page of open or closed review questions."""
     if filters.state == CLOSED and not filters.mine:
         return _load_closed_page(unit, limit, after)
@@ -182,17 +182,17 @@ def _load_page(unit: ReadUnit, filters: Filters, limit: int, after: str | None) 
     items = items[:limit]
     total = count_items(unit, search, filters, len(bursts))
     return QueuePage(
-        tuple(_summarize_items(unit, items)),
+        tuple(_summarize_items(unit, index, items)),
         max(total, len(items)),
         _encode_cursor(items[-1][0]) if has_more else None,
     )
 
 
-def _summarize_items(unit: ReadUnit, items: Sequence[QueueItem]) -> list[QuestionSummary]:
+def _summarize_items(unit: ReadUnit, index: Index, items: Sequence[QueueItem]) -> list[QuestionSummary]:
     """Return the summaries of review questions and bursts, in their order."""
     summaries_by_key = {
         summary.key: summary
-        for summary in summarize_questions(unit, (q for _, q in items if isinstance(q, OpenQuestion)))
+        for summary in summarize_questions(unit, index, (q for _, q in items if isinstance(q, OpenQuestion)))
     }
     work_by_key = unit.task_work.get([get_item_key(b) for _, b in items if isinstance(b, Burst)])
     return [
@@ -203,14 +203,16 @@ def _summarize_items(unit: ReadUnit, items: Sequence[QueueItem]) -> list[Questio
     ]
 
 
-def _list_first(unit: ReadUnit, filters: Filters, since: int | None = None) -> tuple[QuestionSummary, ...]:
+def _list_first(
+    unit: ReadUnit, index: Index, filters: Filters, since: int | None = None
+) -> tuple[QuestionSummary, ...]:
     """Return the most urgent review questions that match filters."""
     search = build_task_filter(unit, filters, since)
     if search is None:
         return ()
     return tuple(
         _summarize_items(
-            unit, list(islice(iterate_queue(unit, search, filters, None), MAX_LANDING_QUESTIONS))
+            unit, index, list(islice(iterate_queue(unit, search, filters, None), MAX_LANDING_QUESTIONS))
         )
     )
 

@@ -3,6 +3,7 @@
 Pages show whole questions (``mpi.service.review.queue``); programs read one row a task.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mpi.domain.record_ref import RecordRef
@@ -17,6 +18,7 @@ from mpi.service.review.open_questions import (
 )
 from mpi.service.review.queue import FIELDS
 from mpi.service.review.queue_search import iterate_asked_questions
+from mpi.service.review.visible_weights import load_visible_weights
 from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_TASKS = 1000
@@ -31,7 +33,8 @@ class TaskView:
         key: the task's stable key; the same task has the same key whenever it is opened again.
         kind: ``pair``, ``conflict``, ``recheck``, ``claim``, ``approval``, ``multiple`` or ``overlay``.
         reason: why the index does not decide the task automatically.
-        match_weight: match weight of the pair in bits; 0 for a task about a decision.
+        match_weight: match weight of the pair in bits, without contact details withheld from the viewer;
+            0 for a task about a decision.
         records: the one or two records in the task.
         decisions: numbers of the decisions in the task; for a conflict, the whole chain.
         question: key of the question that shows the task.
@@ -82,8 +85,11 @@ def list_review_tasks(index: Index, viewer: Viewer, limit: int = 100) -> list[Ta
             questions.append(question)
             if sum(len(question.asked_tasks) for question in questions) >= max_tasks:
                 break
-        for question, summary in zip(questions, summarize_questions(unit, questions), strict=True):
-            question_views = _build_task_views(unit, question, summary)[: max_tasks - len(views)]
+        weights = load_visible_weights(
+            unit, index, (task for question in questions for task in question.asked_tasks)
+        )
+        for question, summary in zip(questions, summarize_questions(unit, index, questions), strict=True):
+            question_views = _build_task_views(unit, question, summary, weights)[: max_tasks - len(views)]
             views += question_views
             record_ids |= {
                 record_id
@@ -94,7 +100,9 @@ def list_review_tasks(index: Index, viewer: Viewer, limit: int = 100) -> list[Ta
     return views
 
 
-def _build_task_views(unit: ReadUnit, question: OpenQuestion, summary: QuestionSummary) -> list[TaskView]:
+def _build_task_views(
+    unit: ReadUnit, question: OpenQuestion, summary: QuestionSummary, weights: Mapping[str, float]
+) -> list[TaskView]:
     """Build one view for each open task of a review question."""
     labels = unit.records.labels(question.records)
     return [
@@ -102,7 +110,7 @@ def _build_task_views(unit: ReadUnit, question: OpenQuestion, summary: QuestionS
             key=task.key,
             kind=task.kind,
             reason=task.reason,
-            match_weight=task.bits,
+            match_weight=weights[task.key],
             records=tuple(labels[record_id] for record_id in sorted({task.lo, task.hi})),
             decisions=find_task_decisions(unit, task) or (),
             question=summary.key,

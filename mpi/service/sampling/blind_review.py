@@ -15,7 +15,12 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import APPROVER_ASSIGNEE
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, round_weight
-from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
+from mpi.service.core.confidential_addresses import (
+    WITHHELD_FIELDS,
+    find_withheld_records,
+    has_confidential_address,
+    load_visible_features,
+)
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
@@ -82,7 +87,7 @@ class BlindResult:
     """What a judge is shown after a blind verdict.
 
     Args:
-        match_weight: of the pair, in bits.
+        match_weight: of the pair, in bits, without contact details withheld from the judge.
         band: band of that weight alone.
         linked: whether the records were one person when the pair was drawn.
         first_verdict: the first steward's verdict, in a second review.
@@ -153,15 +158,24 @@ def answer_blind_pair(index: Index, viewer: Viewer, pair_id: int, verdict: str) 
             BlindAnswer(pair_id, viewer.client, verdict, clock.format_timestamp(clock.now()))
         )
         claim_id = _add_claim_if_contradicted(unit, index, pair, verdict)
+        weight = _load_visible_weight(unit, index, pair)
     disclose(index, viewer, Action.TASK_READ, (pair.lo, pair.hi), ("match_weight", "linked"))
-    band = index.matcher.model.thresholds.classify(pair.bits)
     return BlindResult(
-        match_weight=pair.bits,
-        band=band,
+        match_weight=weight,
+        band=index.matcher.model.thresholds.classify(weight),
         linked=pair.linked,
         first_verdict=pair.first_verdict,
         claim=claim_id,
     )
+
+
+def _load_visible_weight(unit: ReadUnit, index: Index, pair: BlindPair) -> float:
+    """Return a pair's match weight in bits, without withheld contact details."""
+    ends = (pair.lo, pair.hi)
+    if not find_withheld_records(unit, ends):
+        return pair.bits
+    features = load_visible_features(unit, index.config_id(unit), ends)
+    return round_weight(index.matcher.scorer.weigh(features[pair.lo], features[pair.hi]))
 
 
 def sample_second_review(

@@ -9,6 +9,7 @@ from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
+from mpi.service.core.confidential_addresses import find_withheld_records
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
@@ -291,7 +292,7 @@ def build_decision_views(unit: ReadUnit, decisions: Sequence[StoredDecision]) ->
                 notes=tuple(notes.get(decision.id, ())) if may_undo(unit, decision) else (),
                 groups=tuple(tuple(labels[record] for record in group) for group in groups),
                 seen=_build_seen_versions(unit, decision, labels),
-                evidence=_build_evidence(decision, labels),
+                evidence=_build_evidence(unit, decision, labels),
                 effective_from=decision.effective_from if decision.status is DecisionStatus.PENDING else None,
                 recheck_on=decision.recheck_on,
                 supersedes=tuple(
@@ -366,8 +367,14 @@ def _build_seen_versions(
     )
 
 
-def _build_evidence(decision: StoredDecision, labels: Mapping[int, RecordRef]) -> Mapping[str, Any]:
-    """Return a decision's pair weights and comparisons, for visible records only."""
+def _build_evidence(
+    unit: ReadUnit, decision: StoredDecision, labels: Mapping[int, RecordRef]
+) -> Mapping[str, Any]:
+    """Return a decision's pair weights and comparisons, for visible records only.
+
+    Pairs with a record whose contact details are withheld are left out: the stored weight rests on them.
+    """
+    shown = labels.keys() - find_withheld_records(unit, labels.keys())
     pairs = [
         {
             "records": [labels[record] for record in evidence["records"]],
@@ -375,6 +382,6 @@ def _build_evidence(decision: StoredDecision, labels: Mapping[int, RecordRef]) -
             "levels": evidence["levels"],
         }
         for evidence in decision.evidence.get("pairs", ())
-        if all(record in labels for record in evidence["records"])
+        if all(record in shown for record in evidence["records"])
     ]
     return {"model": decision.evidence.get("model"), "pairs": pairs}

@@ -119,6 +119,15 @@ def test_search_finds_a_person_and_stores_nothing(mpi, home):
     assert mpi("report", "summary", "--json").json["rows"][0]["count"] == 1
 
 
+def test_search_above_the_limit_gives_one_error_line(mpi, home, monkeypatch):
+    monkeypatch.setenv("MPI_SEARCHES_PER_MINUTE", "1")
+    assert mpi("search", send=ANA).code == 0
+    result = mpi("search", send=ANA)
+    assert (result.code, result.out) == (7, "")
+    assert "within a minute" in result.err
+    assert is_one_line(result.err)
+
+
 def test_search_without_a_match_gives_an_empty_list(mpi, home):
     result = mpi("search", "--json", send=ANA)
     assert (result.code, result.json) == (0, [])

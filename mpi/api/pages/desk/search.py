@@ -16,9 +16,9 @@ from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
-from mpi.api.request.problems import find_status
+from mpi.api.request.problems import find_status, headers_of_error
 from mpi.domain import eid as eids
-from mpi.domain.errors import EidError, MpiError, NotFoundError, RecordError
+from mpi.domain.errors import EidError, MpiError, NotFoundError, RecordError, SearchLimitError
 from mpi.domain.viewer import Action, is_allowed, require_permission
 from mpi.service.core.index import Index
 from mpi.service.persons.persons import look_up_crosswalk
@@ -76,6 +76,10 @@ def find_by_details(index: IndexDep, visit: VisitDep, form: FormDep) -> Response
     except RecordError as error:
         field = error.field if error.field in FIELDS else "first_name"
         return _render_form(index, visit, criteria, [(field, error)])
+    except SearchLimitError as error:
+        response = _render_form(index, visit, criteria, [("first_name", error)])
+        response.headers.update(headers_of_error(error))
+        return response
     return _render_form(index, visit, criteria, results=matches)
 
 

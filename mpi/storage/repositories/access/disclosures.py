@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Connection, Row, Text, bindparam, func, select, text
+from sqlalchemy import BigInteger, Connection, Row, Text, and_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from mpi.storage.driver.bulk_rows import insert_rows
@@ -67,6 +67,25 @@ _NUMBER_AND_INSERT = text(
 """One PostgreSQL statement that numbers and inserts ledger lines.
 
 It takes numbers from the counter as ``Counters.take`` does.
+"""
+
+
+_IS_ANSWER = and_(
+    _disclosure.c.client == bindparam("client"),
+    _disclosure.c.action == bindparam("action"),
+    _disclosure.c.at > bindparam("since"),
+)
+_TIMES_OF_ANSWERS = select(_disclosure.c.at).where(_IS_ANSWER).order_by(_disclosure.c.at)
+_ANSWERS_ABOUT_RECORDS = (
+    select(_disclosed.c.record_id, _disclosure.c.id, _disclosure.c.at)
+    .select_from(_disclosed.join(_disclosure, _disclosed.c.disclosure_id == _disclosure.c.id))
+    .where(is_in(_disclosed.c.record_id, "ids"), _IS_ANSWER)
+)
+_LOCK_CLIENT = text("SELECT pg_advisory_xact_lock(CAST(:kind AS integer), hashtext(CAST(:client AS text)))")
+_CLIENT_LOCK = 0x6D706964
+"""Kind of the advisory lock of one client: "mpid" in ASCII.
+
+PostgreSQL keeps locks of two numbers apart from locks of one, such as that of the whole index.
 """
 
 
@@ -156,6 +175,50 @@ class Disclosures:
         """
         row = self._connection.execute(select(func.count(), func.max(_disclosure.c.id))).one()
         return row[0], row[1] or 0
+
+    def lock_client(self, client: str) -> None:
+        """Let no other transaction that also calls this count a client's answers.
+
+        The lock is held until the transaction ends. On SQLite a writing transaction has no other beside it.
+        """
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(_LOCK_CLIENT, {"kind": _CLIENT_LOCK, "client": client})
+
+    def times_of_answers(self, client: str, action: str, since: str) -> list[str]:
+        """Return when a client was answered after a moment, ascending.
+
+        Args:
+            client: name of the client or account.
+            action: kind of request.
+            since: moment (ISO, UTC).
+        """
+        rows = self._connection.execute(
+            _TIMES_OF_ANSWERS, {"client": client, "action": action, "since": since}
+        )
+        return [row.at for row in rows]
+
+    def times_of_answers_about(
+        self, client: str, action: str, since: str, record_ids: Collection[int]
+    ) -> dict[int, dict[int, str]]:
+        """Return when a client was answered about records after a moment.
+
+        Args:
+            client: name of the client or account.
+            action: kind of request.
+            since: moment (ISO, UTC).
+            record_ids: the records; lines that name a set of records by a handle are left out.
+
+        Returns:
+            Number and time of each line of the ledger, by record.
+        """
+        times_by_record: dict[int, dict[int, str]] = {}
+        for chunk in iter_chunks(record_ids):
+            rows = self._connection.execute(
+                _ANSWERS_ABOUT_RECORDS, {"client": client, "action": action, "since": since, "ids": chunk}
+            )
+            for row in rows:
+                times_by_record.setdefault(row.record_id, {})[row.id] = row.at
+        return times_by_record
 
     def about_records(self, moment: str, record_ids: Collection[int]) -> list[Disclosure]:
         """Return disclosure-ledger lines since a moment that may concern records.

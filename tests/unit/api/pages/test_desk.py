@@ -7,6 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from mpi.api.app import create_app
 from mpi.api.pages.desk.person_view import build_person_page
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.page_context import Visit
@@ -14,10 +15,12 @@ from mpi.domain import clock
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Viewer, make_operator
 from mpi.service.core.block_limits import queue_large_blocks
+from mpi.service.core.index import SearchLimits
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window
 from mpi.storage.repositories.review.task_work import QuestionWork
-from tests.index import make_child
+from tests.index import make_child, with_settings
+from tests.unit.api.live import calling
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
 CHILD = {"first_name": "Deskine", "last_name": "Pageworth", "birth_date": "2011-03-04"}
@@ -112,6 +115,18 @@ def test_a_search_with_too_few_fields_keeps_the_input_and_points_at_the_field(ac
         assert page.status_code == 422
         assert 'value="Onlya"' in page.text
         assert 'href="#first_name"' in page.text
+
+
+def test_a_search_above_the_limit_keeps_the_input_and_says_when_to_try_again(fresh_index):
+    limited_index = with_settings(fresh_index, search_limits=SearchLimits(per_minute=1))
+    with calling(create_app(limited_index, open_pages=True), None) as client:
+        client.cookies.set("mpi-acting-as", "steward")
+        assert send(client, "/find", **CHILD).status_code == 200
+        page = send(client, "/find", **CHILD)
+        assert page.status_code == 429
+        assert 1 <= int(page.headers["retry-after"]) <= 60
+        assert 'value="Pageworth"' in page.text
+        assert "within a minute" in page.text
 
 
 def test_a_local_id_is_looked_up_from_the_body(call, acting):

@@ -1,7 +1,9 @@
 import pytest
 
-from tests.index import make_child
-from tests.unit.api.live import problem
+from mpi.api.app import create_app
+from mpi.service.core.index import SearchLimits
+from tests.index import make_child, with_settings
+from tests.unit.api.live import add_key, calling, problem
 
 FLAG = {"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2026-09-02"}
 
@@ -91,6 +93,18 @@ def test_a_search_lists_the_best_person_first_and_stores_nothing(call, index):
 
 def test_a_search_with_too_few_fields_is_refused(call):
     problem(call.post("/v1/persons:search", json={"first_name": "Only"}), 422, "invalid-record")
+
+
+def test_a_client_with_too_many_searches_is_told_when_to_search_again(fresh_index):
+    limited_index = with_settings(fresh_index, search_limits=SearchLimits(per_minute=2))
+    with calling(create_app(limited_index), add_key(limited_index, "eager")) as call:
+        for _ in range(2):
+            assert call.post("/v1/persons:search", json=make_child("x")).status_code == 200
+        answer = call.post("/v1/persons:search", json=make_child("x", first_name="Secret"))
+        body = problem(answer, 429, "too-many-searches")
+        assert 1 <= int(answer.headers["retry-after"]) <= 60
+        assert "within a minute" in body["detail"]
+        assert "Secret" not in answer.text
 
 
 def _counts(index):

@@ -180,6 +180,18 @@ def test_flags_and_a_confidential_address_are_hidden(sqlite_index):
         assert values["first_name"] == "Zuleika"
 
 
+def test_judge_is_told_no_weight_that_rests_on_a_withheld_address(sqlite_index):
+    child = make_child("1", first_name="Zuleika", last_name="Abernathy")
+    load_rows(sqlite_index, "sis", {**child, "restrictions": [{"kind": "address_confidential"}]})
+    load_rows(sqlite_index, "ccwis", child, {**child, "local_id": "2"})
+    draw_blind_sample(sqlite_index, OPERATOR)
+    assert max(pair.bits for pair in sampled_pairs(sqlite_index)) == pytest.approx(21.2, abs=0.1)
+    ana, weights = steward("ana"), []
+    while get_next_blind_pair(sqlite_index, ana) is not None:
+        weights.append(judge(sqlite_index, ana, "unsure").match_weight)
+    assert weights == pytest.approx([16.1] * 3, abs=0.1)
+
+
 def test_answer_alone_changes_no_person(sqlite_index):
     load_linked_and_doubtful_pairs(sqlite_index)
     before = crosswalk(sqlite_index)

@@ -1,0 +1,51 @@
+"""Match weights between the records of one person, as a viewer may know them."""
+
+from collections.abc import Collection, Iterable, Mapping
+from itertools import combinations
+
+from mpi.domain.features import Features
+from mpi.domain.weight import round_weight
+from mpi.service.core.index import Index
+from mpi.storage.unit_of_work.units import ReadUnit
+
+Pair = tuple[int, int]
+"""Two record numbers, the lower first."""
+
+
+def load_pair_weights(
+    unit: ReadUnit, index: Index, features_by_record: Mapping[int, Features], withheld: Collection[int]
+) -> dict[Pair, float]:
+    """Load or compute match weights in bits between a person's records.
+
+    Of more records than an explanation compares, only stored pairs count.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        features_by_record: features as the viewer may compare them.
+        withheld: records whose features lack what is withheld. Their stored weights are not used, since they
+            rest on it.
+    """
+    if len(features_by_record) <= index.tuning.review.explained_records:
+        return _score_pairs(index, features_by_record, combinations(sorted(features_by_record), 2))
+    floor = index.matcher.model.thresholds.storage_floor
+    edges = unit.derived_data.edges_of(index.config_id(unit), list(features_by_record), floor)
+    weights = {
+        pair: bits
+        for pair, bits in edges.items()
+        if pair[0] in features_by_record and pair[1] in features_by_record
+    }
+    return weights | _score_pairs(
+        index, features_by_record, (pair for pair in weights if not set(pair).isdisjoint(withheld))
+    )
+
+
+def _score_pairs(
+    index: Index, features_by_record: Mapping[int, Features], pairs: Iterable[Pair]
+) -> dict[Pair, float]:
+    """Return the match weight of each pair, in bits."""
+    weigh = index.matcher.scorer.weigh
+    return {
+        (left, right): round_weight(weigh(features_by_record[left], features_by_record[right]))
+        for left, right in pairs
+    }

@@ -1,0 +1,102 @@
+"""Limits on the person searches of each client, counted from the disclosure ledger.
+
+The ledger has a line for each answer, so that the limits hold over all processes of an index. The count and
+the new line are one transaction, in which no other search of the client is counted.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+
+from mpi.domain import clock
+from mpi.domain.errors import SearchLimitError
+from mpi.domain.viewer import Action, Viewer
+from mpi.service.core.index import Index
+from mpi.storage.repositories.access.disclosures import Disclosure
+from mpi.storage.unit_of_work.database import Lock
+from mpi.storage.unit_of_work.units import ReadUnit
+
+MINUTE = timedelta(minutes=1)
+"""Period in which the searches of a client are counted."""
+DAY = timedelta(days=1)
+"""Period in which the searches of a client that find one child are counted."""
+
+
+def require_search_left(unit: ReadUnit, index: Index) -> None:
+    """Refuse a search of a client that has used up its searches of this minute.
+
+    Call it before anything is compared. ``disclose_search`` checks again before the answer leaves.
+
+    Raises:
+        SearchLimitError: the client has to wait.
+    """
+    limit = index.settings.search_limits.per_minute
+    times = unit.disclosures.times_of_answers(unit.viewer.client, Action.PERSON_SEARCH, _find_start(MINUTE))
+    if len(times) >= limit:
+        raise SearchLimitError(
+            f"this client has had {limit:,} person searches answered within a minute: "
+            "wait, then search again",
+            _count_seconds_left(times, limit, MINUTE),
+        )
+
+
+def disclose_search(
+    index: Index, viewer: Viewer, disclosure: Disclosure, children: Iterable[Collection[int]]
+) -> None:
+    """Write a search to the disclosure ledger, unless it is above a limit.
+
+    Args:
+        index: the open index.
+        viewer: who is about to be answered.
+        disclosure: the line of the ledger.
+        children: the records of each child that the search found.
+
+    Raises:
+        SearchLimitError: the client has to wait; the answer must not leave.
+        StoreError: the ledger cannot be written; the answer must not leave.
+    """
+    with index.database.ledger.write(viewer, "disclose", Lock.NONE) as unit:
+        unit.disclosures.lock_client(viewer.client)
+        require_search_left(unit, index)
+        _require_finds_left(unit, index, list(children))
+        unit.disclosures.add(unit.counters.take("disclosure"), disclosure)
+
+
+def _require_finds_left(unit: ReadUnit, index: Index, children: Sequence[Collection[int]]) -> None:
+    """Refuse a search that finds a child which the client has found too often.
+
+    Raises:
+        SearchLimitError: the client has to wait.
+    """
+    limit = index.settings.search_limits.per_child
+    times_by_line = unit.disclosures.times_of_answers_about(
+        unit.viewer.client,
+        Action.PERSON_SEARCH,
+        _find_start(DAY),
+        {record for records in children for record in records},
+    )
+    for records in children:
+        lines = {line: at for record in records for line, at in times_by_line.get(record, {}).items()}
+        if len(lines) >= limit:
+            raise SearchLimitError(
+                f"this client has found one of these children {limit:,} times within a day: "
+                "look the child up by enterprise ID or local ID",
+                _count_seconds_left(sorted(lines.values()), limit, DAY),
+            )
+
+
+def _find_start(period: timedelta) -> str:
+    """Return the moment at which a period that ends now began."""
+    return clock.format_timestamp(clock.now() - period)
+
+
+def _count_seconds_left(times: Sequence[str], limit: int, period: timedelta) -> int:
+    """Return the seconds until one search more is within a limit.
+
+    Args:
+        times: times of the counted searches, ascending; at least ``limit``.
+        limit: most searches in a period.
+        period: the period.
+    """
+    left = datetime.fromisoformat(times[-limit]) + period - clock.now()
+    return max(1, min(math.ceil(left.total_seconds()), int(period.total_seconds())))
