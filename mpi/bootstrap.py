@@ -113,6 +113,7 @@ def _create_index(
                 longest=timedelta(hours=settings.sign_in_hours),
             ),
             block_limits=BlockLimits(settings.block_alarm, settings.block_hard),
+            request_timeout_s=settings.request_timeout_s,
             tuning=tuning,
         ),
     )

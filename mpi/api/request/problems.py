@@ -45,6 +45,18 @@ class TooLargeError(InputError):
     code = "too-large"
 
 
+class HeadersTooLargeError(InputError):
+    """Error of a request whose line and headers are too large together."""
+
+    code = "headers-too-large"
+
+
+class RequestTimeoutError(InputError):
+    """Error of a request whose headers or body arrive too slowly."""
+
+    code = "request-timeout"
+
+
 class WrongHostError(InputError):
     """Error of a request whose host header does not name this server."""
 
@@ -55,7 +67,9 @@ STATUS_BY_ERROR: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     MpiError: (HTTPStatus.INTERNAL_SERVER_ERROR, "The index could not do what was asked"),
     InputError: (HTTPStatus.BAD_REQUEST, "The request is wrong"),
     EidError: (HTTPStatus.BAD_REQUEST, "Not an enterprise ID"),
+    RequestTimeoutError: (HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly"),
     TooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too large"),
+    HeadersTooLargeError: (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large"),
     WrongHostError: (HTTPStatus.MISDIRECTED_REQUEST, "Another host was meant"),
     RecordError: (HTTPStatus.UNPROCESSABLE_ENTITY, "The record is refused"),
     NotAuthenticated: (HTTPStatus.UNAUTHORIZED, "Nobody known is asking"),
