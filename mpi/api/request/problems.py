@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mpi.api.request.call_limiter import TooManyCallsError
+from mpi.api.request.sign_in_limiter import TooManySignInsError
 from mpi.domain.errors import (
     AccessDenied,
     ClaimedError,
@@ -83,6 +84,7 @@ STATUS_BY_ERROR: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     LoadHeld: (HTTPStatus.CONFLICT, "The load is held"),
     ModelError: (HTTPStatus.INTERNAL_SERVER_ERROR, "The model cannot be used"),
     TooManyCallsError: (HTTPStatus.TOO_MANY_REQUESTS, "Too many calls at once"),
+    TooManySignInsError: (HTTPStatus.TOO_MANY_REQUESTS, "Too many sign-ins at once"),
     StoreError: (HTTPStatus.SERVICE_UNAVAILABLE, "The store cannot be used now"),
 }
 """HTTP status and title by error class.
