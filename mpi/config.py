@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     """Address that ``mpi serve`` listens on."""
     port: int = 8520
     """Port that ``mpi serve`` listens on."""
+    request_timeout_s: float = Field(default=10, gt=0, le=3_600)
+    """Seconds for the headers of a request, and for each next part of its body."""
 
     @property
     def url(self) -> str:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher
 from mpi.api.middleware.metrics import Metrics
 from mpi.api.request.call_limiter import CallLimiter, TooManyCallsError
+from mpi.api.request.client_address import get_client_network
 from mpi.api.request.problems import (
     REQUEST_ID,
     WrongHostError,
@@ -79,7 +80,8 @@ class RequestMiddleware:
         headers = Headers(scope=scope)
         if _LOOPBACK.fullmatch(headers.get("host", "")):
             try:
-                async with self._limiter.acquire_slot(scope["path"], headers):
+                address = get_client_network(scope)
+                async with self._limiter.acquire_slot(scope["path"], headers, address):
                     await self._dispatch(call, scope, receive)
             except TooManyCallsError as too_many:
                 await response_from_error(too_many, call.id)(scope, receive, call.send)

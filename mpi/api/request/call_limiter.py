@@ -2,7 +2,7 @@
 
 A client may have so many requests running at a time. Further ones wait, and beyond a limit they are refused
 with 429. Clients are told apart by the credential they send, before it is looked up: that is cheap, and a
-made-up credential only queues behind itself.
+made-up credential only queues behind itself. Clients without a credential are told apart by their address.
 """
 
 import asyncio
@@ -47,8 +47,13 @@ class CallLimiter:
         self._clients: dict[bytes, _ClientCalls] = {}
 
     @asynccontextmanager
-    async def acquire_slot(self, path: str, headers: Headers) -> AsyncIterator[None]:
+    async def acquire_slot(self, path: str, headers: Headers, address: str = "") -> AsyncIterator[None]:
         """Wait until the client may run another request.
+
+        Args:
+            path: path of the request.
+            headers: headers of the request.
+            address: network address of the client.
 
         Raises:
             TooManyCallsError: too many requests of the client wait already.
@@ -56,7 +61,7 @@ class CallLimiter:
         if path in EXEMPT_PATHS:
             yield
             return
-        name = _hash_credential(headers)
+        name = _hash_client(headers, address)
         client = self._clients.setdefault(name, _ClientCalls(self._max_running))
         if client.calls >= self._max_calls:
             raise TooManyCallsError(
@@ -80,10 +85,11 @@ class _ClientCalls:
         self.slots = asyncio.Semaphore(max_running)
 
 
-def _hash_credential(headers: Headers) -> bytes:
-    """Hash a request's credential, to tell one client from another.
+def _hash_client(headers: Headers, address: str) -> bytes:
+    """Hash a request's credential, or else its address, to tell one client from another.
 
     Only the hash is kept in memory, not the key.
     """
-    credential = headers.get("authorization") or headers.get("x-api-key") or headers.get("cookie") or ""
-    return blake2b(credential.encode(), digest_size=16).digest()
+    credential = headers.get("authorization") or headers.get("x-api-key") or headers.get("cookie")
+    name, kind = (credential, b"credential") if credential else (address, b"address")
+    return blake2b(name.encode(), digest_size=16, person=kind).digest()

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mpi.api.request.call_limiter import TooManyCallsError
+from mpi.api.request.sign_in_limiter import TooManySignInsError
 from mpi.domain.errors import (
     AccessDenied,
     ClaimedError,
@@ -46,6 +47,18 @@ class TooLargeError(InputError):
     code = "too-large"
 
 
+class HeadersTooLargeError(InputError):
+    """Error of a request whose line and headers are too large together."""
+
+    code = "headers-too-large"
+
+
+class RequestTimeoutError(InputError):
+    """Error of a request whose headers or body arrive too slowly."""
+
+    code = "request-timeout"
+
+
 class WrongHostError(InputError):
     """Error of a request whose host header does not name this server."""
 
@@ -56,7 +69,9 @@ STATUS_BY_ERROR: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     MpiError: (HTTPStatus.INTERNAL_SERVER_ERROR, "The index could not do what was asked"),
     InputError: (HTTPStatus.BAD_REQUEST, "The request is wrong"),
     EidError: (HTTPStatus.BAD_REQUEST, "Not an enterprise ID"),
+    RequestTimeoutError: (HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly"),
     TooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too large"),
+    HeadersTooLargeError: (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large"),
     WrongHostError: (HTTPStatus.MISDIRECTED_REQUEST, "Another host was meant"),
     RecordError: (HTTPStatus.UNPROCESSABLE_ENTITY, "The record is refused"),
     NotAuthenticated: (HTTPStatus.UNAUTHORIZED, "Nobody known is asking"),
@@ -71,6 +86,7 @@ STATUS_BY_ERROR: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     LoadHeld: (HTTPStatus.CONFLICT, "The load is held"),
     ModelError: (HTTPStatus.INTERNAL_SERVER_ERROR, "The model cannot be used"),
     TooManyCallsError: (HTTPStatus.TOO_MANY_REQUESTS, "Too many calls at once"),
+    TooManySignInsError: (HTTPStatus.TOO_MANY_REQUESTS, "Too many sign-ins at once"),
     StoreError: (HTTPStatus.SERVICE_UNAVAILABLE, "The store cannot be used now"),
 }
 """HTTP status and title by error class.

@@ -9,6 +9,7 @@ import uvicorn
 
 from mpi.api.app import create_app
 from mpi.api.server.resumption import start_resumption
+from mpi.api.server.server_config import ServerConfig
 from mpi.domain.errors import InputError
 from mpi.service.core.index import Index
 
@@ -35,10 +36,7 @@ def serve(index: Index, host: str, port: int, *, open_pages: bool = False) -> No
     listener = listen(host, port)
     log_to_stderr()
     start_resumption(app)
-    # uvicorn's own access log shows whole paths, and those hold local IDs.
-    config = uvicorn.Config(
-        app, access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_S
-    )
+    config = ServerConfig(app, request_timeout_s=index.settings.request_timeout_s, grace_s=GRACE_S)
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
-import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
@@ -13,6 +12,7 @@ from mpi.api.app import create_app
 from mpi.api.middleware.metrics import SHARED_FOLDER_VARIABLE
 from mpi.api.server.resumption import start_resumption
 from mpi.api.server.serve import GRACE_S, listen, log_to_stderr
+from mpi.api.server.server_config import ServerConfig
 from mpi.api.server.shared_port import open_shared_port
 from mpi.bootstrap import open_index
 from mpi.config import Settings
@@ -39,11 +39,13 @@ def serve_with(host: str, port: int, workers: int) -> None:
     with listen(host, port) as free:
         address, number = free.getsockname()[:2]
     shared = open_shared_port(address, number)
-    config = uvicorn.Config(
-        "mpi.api.server.workers:application", factory=True, workers=workers,
-        access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_S,
-        timeout_worker_healthcheck=_SILENT_S,
-    )  # fmt: skip
+    config = ServerConfig(
+        "mpi.api.server.workers:application",
+        request_timeout_s=Settings().request_timeout_s,
+        grace_s=GRACE_S,
+        workers=workers,
+        worker_silence_s=_SILENT_S,
+    )
     with shared, _share_metrics():
         Multiprocess(config, sockets=[shared]).run()
 

@@ -131,6 +131,7 @@ class IndexSettings:
         sign_in_limits: time limits of a sign-in session.
         block_limits: alarm size and hard limit of a block.
         search_limits: most person searches of a client.
+        request_timeout_s: seconds for the headers of a request, and for each next part of its body.
         tuning: sizes, intervals and limits that trade speed, memory and waiting time.
     """
 
@@ -141,6 +142,7 @@ class IndexSettings:
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
     block_limits: BlockLimits = field(default_factory=BlockLimits)
     search_limits: SearchLimits = field(default_factory=SearchLimits)
+    request_timeout_s: float = 10
     tuning: Tuning = DEFAULT_TUNING
 
 

@@ -9,6 +9,7 @@ import httpx
 import uvicorn
 
 from mpi.api.server.serve import listen
+from mpi.api.server.server_config import ServerConfig
 from mpi.domain.viewer import Action, make_operator
 from mpi.service.access.setup import hash_token
 from mpi.storage.repositories.access.clients import Client
@@ -26,10 +27,11 @@ def add_key(index, name: str, actions=frozenset(Action), sources=None) -> str:
 
 
 @contextmanager
-def serving(app):
-    """Serve the application and yield its base URL."""
+def serving(app, request_timeout_s: float = 10, protocol: str | None = None):
+    """Serve the application and yield its base URL; ``protocol`` is the import path of another class."""
     listener = listen("127.0.0.1", 0)
-    config = uvicorn.Config(app, access_log=False, log_config=None, timeout_graceful_shutdown=1)
+    config = ServerConfig(app, request_timeout_s=request_timeout_s, grace_s=1)
+    config.http = protocol or config.http
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from secrets import token_urlsafe
 from typing import Annotated, TypeVar
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, FastAPI, Query, Request
 from starlette.responses import RedirectResponse, Response
 
@@ -34,8 +33,10 @@ from mpi.api.pages.session.cookies import (
 )
 from mpi.api.pages.session.page_context import create_visit
 from mpi.api.request.authentication import IndexDep
+from mpi.api.request.client_address import get_client_network
 from mpi.api.request.forms import Form, SentFormDep
 from mpi.api.request.problems import find_status
+from mpi.api.request.sign_in_limiter import RETRY_AFTER_S, SignInLimiter, TooManySignInsError
 from mpi.domain.errors import InputError, MpiError, NotAuthenticated, StoreError
 from mpi.domain.roles import PURPOSES_BY_ROLE
 from mpi.service.access.passwords import MIN_LENGTH
@@ -56,17 +57,12 @@ Result = TypeVar("Result")
 NextPath = Annotated[str, Query(alias="next")]
 """Query parameter with the path to open after signing in."""
 
-CONCURRENT_HASHES = 2
-"""Number of passwords hashed at once: each takes 64 MiB and a core."""
-MAX_WAITING = 20
-"""Number of sign-ins that may wait; others are refused to bound memory."""
-
 _PURPOSES = tuple(dict.fromkeys(purpose for purposes in PURPOSES_BY_ROLE.values() for purpose in purposes))
 
 
 def install(app: FastAPI) -> None:
     """Add the sign-in pages and their limit of concurrent password hashes."""
-    app.state.trying = CapacityLimiter(CONCURRENT_HASHES)
+    app.state.sign_in_limiter = SignInLimiter()
     app.include_router(router)
 
 
@@ -100,10 +96,11 @@ async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> 
         status = find_status(error)[0]
         # A 401 response has to name an HTTP authentication scheme, and a sign-in form is none.
         status = HTTPStatus.FORBIDDEN if status == HTTPStatus.UNAUTHORIZED else status
-        return _render_sign_in(request, index, replace(sign_in_form, error=str(error)), status)
-    answer = RedirectResponse(sign_in_form.next, HTTPStatus.SEE_OTHER)
-    set_sign_in_token(request, answer, token)
-    return answer
+        answer = _render_sign_in(request, index, replace(sign_in_form, error=str(error)), status)
+        return _add_retry_time(answer, error)
+    redirect = RedirectResponse(sign_in_form.next, HTTPStatus.SEE_OTHER)
+    set_sign_in_token(request, redirect, token)
+    return redirect
 
 
 @router.post(SIGN_OUT)
@@ -133,7 +130,7 @@ async def post_change_password(
     try:
         token = await _run_limited(request, change)
     except (NotAuthenticated, InputError, StoreError) as error:
-        return _render_change_password(request, index, signed, error)
+        return _add_retry_time(_render_change_password(request, index, signed, error), error)
     answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
     set_sign_in_token(request, answer, token)
     return answer
@@ -143,12 +140,18 @@ async def _run_limited(request: Request, attempt: Callable[[], Result]) -> Resul
     """Run a slow password check in a thread, few at a time.
 
     Raises:
+        TooManySignInsError: too many sign-ins from the same address wait already.
         StoreError: too many sign-ins wait already.
     """
-    limiter: CapacityLimiter = request.app.state.trying
-    if limiter.statistics().tasks_waiting >= MAX_WAITING:
-        raise StoreError("too many people sign in at this moment: try again in a minute")
-    return await to_thread.run_sync(attempt, limiter=limiter)
+    limiter: SignInLimiter = request.app.state.sign_in_limiter
+    return await limiter.run(get_client_network(request.scope), attempt)
+
+
+def _add_retry_time(answer: Response, error: MpiError) -> Response:
+    """Say when to try again where an address has sent too many sign-ins."""
+    if isinstance(error, TooManySignInsError):
+        answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
 
 
 def _check_sign_in_form(request: Request, index: Index, form: Form) -> None:
@@ -190,6 +193,8 @@ def _render_change_password(
 ) -> Response:
     """Render the form for a new password, with its error if any."""
     status = HTTPStatus.OK if error is None else HTTPStatus.BAD_REQUEST
+    if isinstance(error, TooManySignInsError):
+        status = find_status(error)[0]
     return render_page(
         "change_password.html", status, visit=create_visit(request, index, signed), here="change-password",
         error=None if error is None else str(error), must_change=signed.must_change, shortest=MIN_LENGTH,

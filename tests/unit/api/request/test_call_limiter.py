@@ -53,6 +53,30 @@ def test_another_client_and_health_checks_do_not_wait():
     asyncio.run(run_scene())
 
 
+def test_clients_without_a_credential_are_told_apart_by_their_address():
+    async def run_scene():
+        limiter, nobody = CallLimiter(max_running=1, max_waiting=0), Headers()
+        async with limiter.acquire_slot("/sign-in", nobody, "192.0.2.1"):
+            with pytest.raises(TooManyCallsError):
+                async with limiter.acquire_slot("/sign-in", nobody, "192.0.2.1"):
+                    pass
+            async with asyncio.timeout(1), limiter.acquire_slot("/sign-in", nobody, "192.0.2.2"):
+                pass
+
+    asyncio.run(run_scene())
+
+
+def test_a_client_with_a_credential_is_the_same_at_every_address():
+    async def run_scene():
+        limiter = CallLimiter(max_running=1, max_waiting=0)
+        async with limiter.acquire_slot("/v1/events", FIRST_CLIENT, "192.0.2.1"):
+            with pytest.raises(TooManyCallsError):
+                async with limiter.acquire_slot("/v1/events", FIRST_CLIENT, "192.0.2.2"):
+                    pass
+
+    asyncio.run(run_scene())
+
+
 def test_a_call_beyond_the_queue_is_refused_until_others_have_finished():
     async def run_scene():
         limiter, release = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()

@@ -406,22 +406,6 @@ def test_an_invalid_form_is_refused(browser, index, body, content_type, status):
     assert answer.headers["content-type"].startswith("text/html")
 
 
-def test_concurrent_sign_ins_beyond_the_limit_are_asked_to_retry(app, browser, index):
-    add_person(index, "crowded")
-
-    class FullLimiter:
-        def statistics(self):
-            return type("Statistics", (), {"tasks_waiting": 20})
-
-    limiter = app.state.trying
-    app.state.trying = FullLimiter()
-    try:
-        answer = browser.sign_in("crowded")
-    finally:
-        app.state.trying = limiter
-    assert (answer.status_code, "try again" in answer.text) == (503, True)
-
-
 @pytest.mark.parametrize(
     ("role", "sources"), [(Role.OPERATOR, None), (Role.SOURCE_OWNER, ["D01"]), (Role.STEWARD, ["D01"])]
 )
