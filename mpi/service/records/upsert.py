@@ -30,6 +30,7 @@ from mpi.service.resolution.review_tasks import CLAIM, OVERLAY_TASK, PAIR
 from mpi.service.resolution.source_assertions import PersonAssertions, extract_assertions, record_assertions
 from mpi.service.statements.correction_records import find_bound_records
 from mpi.service.statements.current_version import recompute_current_versions
+from mpi.service.statements.seal_rights import require_seal_rights
 from mpi.service.statements.statement import Statement, build_statement
 from mpi.service.statements.statement_intake import StatementOutcome, prepare_comparable, write_statements
 from mpi.standardize.address.addresses import is_address_confidential
@@ -116,11 +117,12 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         RecordError: the record is refused; nothing of it is stored.
         InputError: ``same_as`` or ``not`` is malformed.
         NotFoundError: no such source.
-        AccessDenied: the viewer may not write this source.
+        AccessDenied: the viewer may not write this source, or may not seal or expunge its records.
     """
     require_permission(viewer, Action.RECORD_WRITE, source_code)
     sent, assertions = extract_assertions(sent)
     received = validate_record(sent, index.keyed_hash, clock.now())
+    require_seal_rights(viewer, received.record)
     prepared = build_statement(
         received.record, received.issues, comparable=prepare_comparable(index, received.record, source_code)
     )

@@ -8,7 +8,8 @@ from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.fields.dates import is_future, parse_date, to_iso_day
 from mpi.standardize.serialization import record_from_bytes, to_payload_and_hash
 
-SEAL_KINDS = ("sealed", "expunged")
+SEALED, EXPUNGED = "sealed", "expunged"
+SEAL_KINDS = (SEALED, EXPUNGED)
 """Kinds of restriction that seal a record, weaker first."""
 _END_OF_TIME = "9999-12-31"
 
@@ -88,6 +89,19 @@ def find_seal_kind(record: CanonicalRecord) -> str | None:
         and (to_iso_day(restriction.begin) or day) <= day < (to_iso_day(restriction.end) or _END_OF_TIME)
     }
     return max(kinds, key=SEAL_KINDS.index) if kinds else None
+
+
+def list_seals_to_come(record: CanonicalRecord) -> frozenset[str]:
+    """Return the seals that a record names and that have not ended.
+
+    A seal that is yet to begin is among them: it takes effect without another word of its sender.
+    """
+    day = (record.as_of or "")[:10]
+    return frozenset(
+        restriction.kind
+        for restriction in record.restrictions
+        if restriction.kind in SEAL_KINDS and day < (to_iso_day(restriction.end) or _END_OF_TIME)
+    )
 
 
 def _date_marks(record: CanonicalRecord) -> str:
