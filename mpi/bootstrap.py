@@ -113,6 +113,7 @@ def _create_index(
                 longest=timedelta(hours=settings.sign_in_hours),
             ),
             block_limits=BlockLimits(settings.block_alarm, settings.block_hard),
+            seals_per_day=settings.seals_per_day,
             tuning=tuning,
         ),
     )

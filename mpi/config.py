@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     """Records sharing a blocking key above which ``mpi blocks`` and ``/metrics`` report the key."""
     block_hard: int = Field(default=10_000, ge=1)
     """Records sharing a blocking key above which a request answers ``pending`` and is finished later."""
+    seals_per_day: int = Field(default=20, ge=0)
+    """Records that a client may seal or ask to expunge within 24 hours, outside loads."""
     host: str = "127.0.0.1"
     """Address that ``mpi serve`` listens on."""
     port: int = 8520

@@ -170,7 +170,9 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
     def open_copy(self, name: str):
         home = self.folder / name
         shutil.copytree(self.empty, home)
-        opened = open_index(Settings(home=home, model=None, database_url=None, secret_file=None))
+        opened = open_index(
+            Settings(home=home, model=None, database_url=None, secret_file=None, seals_per_day=1_000)
+        )
         return self.recluster_as_here(opened, self.index.matcher) if name != "index" else opened
 
     def recluster_as_here(self, index, matcher):

@@ -117,6 +117,7 @@ class IndexSettings:
         quality_rules: shares and thresholds of second reviews and practice.
         sign_in_limits: time limits of a sign-in session.
         block_limits: alarm size and hard limit of a block.
+        seals_per_day: most records that a client may seal or ask to expunge within 24 hours, outside loads.
         tuning: sizes, intervals and limits that trade speed, memory and waiting time.
     """
 
@@ -126,6 +127,7 @@ class IndexSettings:
     quality_rules: QualityRules = field(default_factory=QualityRules)
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
     block_limits: BlockLimits = field(default_factory=BlockLimits)
+    seals_per_day: int = 20
     tuning: Tuning = DEFAULT_TUNING
 
 

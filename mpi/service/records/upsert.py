@@ -25,6 +25,7 @@ from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find
 from mpi.service.persons.step_effects import PastDisclosure
 from mpi.service.records.optimistic_candidates import OptimisticPairs, find_optimistic_pairs
 from mpi.service.records.pipelined_candidates import PipelinedSearch, start_pipelined_search
+from mpi.service.records.seal_allowance import require_seal_allowance
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
 from mpi.service.resolution.review_tasks import CLAIM, OVERLAY_TASK, PAIR
 from mpi.service.resolution.source_assertions import PersonAssertions, extract_assertions, record_assertions
@@ -32,7 +33,12 @@ from mpi.service.statements.correction_records import find_bound_records
 from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.seal_rights import require_seal_rights
 from mpi.service.statements.statement import Statement, build_statement
-from mpi.service.statements.statement_intake import StatementOutcome, prepare_comparable, write_statements
+from mpi.service.statements.statement_intake import (
+    StatementOutcome,
+    judge_statement,
+    prepare_comparable,
+    write_statements,
+)
 from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.record_validation import ValidatedRecord as Came
 from mpi.standardize.record_validation import validate_record
@@ -118,6 +124,7 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         InputError: ``same_as`` or ``not`` is malformed.
         NotFoundError: no such source.
         AccessDenied: the viewer may not write this source, or may not seal or expunge its records.
+        ConflictError: the viewer has sealed as many records today as a client may seal one by one.
     """
     require_permission(viewer, Action.RECORD_WRITE, source_code)
     sent, assertions = extract_assertions(sent)
@@ -180,6 +187,8 @@ class _PreparedUpsert:
             None if self.optimistic_pairs is None else self.optimistic_pairs.refresh(unit, index)
         )
         dated = self._date_statement(existing.get(local_id))
+        if judge_statement(existing.get(local_id), dated) is StatementOutcome.SEALED:
+            require_seal_allowance(unit, index.settings.seals_per_day)
         intake = write_statements(unit, index, source, [dated], existing)
         record_id, verdict = intake.record_ids[local_id], intake.outcomes[local_id]
         previous_person = unit.persons.current_persons([record_id]).get(record_id) if existing else None

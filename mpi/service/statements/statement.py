@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from mpi.domain.record import CanonicalRecord, Flag, QualityIssue
+from mpi.domain.record import EXPUNGE_MARK, CanonicalRecord, Flag, QualityIssue
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.fields.dates import is_future, parse_date, to_iso_day
@@ -20,7 +20,7 @@ class Statement(NamedTuple):
     Args:
         local_id: the source's key of the record.
         as_of: when the statement was true at the source (ISO, UTC); always set.
-        content_hash: hash of the content, and of what its dates mean at the as-of time.
+        content_hash: hash of the content, with marks for what it means at the as-of time.
         payload: the record's content as bytes, as ``to_payload`` writes it.
         issues: quality issues for the source.
         flags: flags of the record.
@@ -58,16 +58,17 @@ def build_statement(
 ) -> Statement:
     """Build a source's statement from a validated record."""
     payload, digest = to_payload_and_hash(record)
+    seal_kind = find_seal_kind(record)
     return Statement(
         local_id=record.local_id,
         as_of=record.as_of or "",
-        content_hash=digest + _date_marks(record),
+        content_hash=digest + _content_marks(record, seal_kind),
         payload=payload,
         issues=issues,
         flags=record.flags,
         subject=record.subject,
         merged_into=record.merged_into,
-        seal_kind=find_seal_kind(record),
+        seal_kind=seal_kind,
         line_number=line_number,
         comparable=comparable,
     )
@@ -104,12 +105,12 @@ def list_seals_to_come(record: CanonicalRecord) -> frozenset[str]:
     )
 
 
-def _date_marks(record: CanonicalRecord) -> str:
-    """Return text that marks future birth dates and an address restriction.
+def _content_marks(record: CanonicalRecord, seal_kind: str | None) -> str:
+    """Return text that marks future birth dates, an address restriction and an expunge.
 
     It is part of the content hash and mostly empty. Once a birth date is no longer in the future, or a
     restriction on addresses has ended, equal content means something else, so the marks make it another
-    statement.
+    statement. By the mark of an expunge the index finds the records that wait for approval.
     """
     as_of = record.as_of or ""
     birth_dates = [text for text in (record.birth_date, *record.previous_birth_dates) if text]
@@ -117,6 +118,8 @@ def _date_marks(record: CanonicalRecord) -> str:
     marks = [f"+ahead{''.join(is_ahead)}"] if "1" in is_ahead else []
     if is_address_confidential(record):
         marks.append("+confidential")
+    if seal_kind == EXPUNGED:
+        marks.append(EXPUNGE_MARK)
     return "".join(marks)
 
 

@@ -97,7 +97,15 @@ class RecordRow(SQLModel, table=True):
     """
 
     __tablename__ = "record"
-    __table_args__ = (UniqueConstraint("source_id", "local_id"),)
+    __table_args__ = (
+        UniqueConstraint("source_id", "local_id"),
+        Index(
+            "ix_record_sealed",
+            "version_id",
+            sqlite_where=text_of("state = 'sealed'"),
+            postgresql_where=text_of("state = 'sealed'"),
+        ),
+    )
     id: int = primary_key()
     source_id: int = bigint(foreign_key="source.id")
     local_id: str = text()

@@ -19,6 +19,7 @@ from sqlalchemy import (
     update,
 )
 
+from mpi.domain.record import EXPUNGE_MARK
 from mpi.domain.record_ref import RecordRef
 from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
@@ -26,6 +27,7 @@ from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import fetch_all, prefetch
 from mpi.storage.tables import (
     AnyRow,
+    CommitRow,
     FlagRow,
     RecordAliasRow,
     RecordRow,
@@ -39,6 +41,7 @@ _version = table_of(RecordVersionRow)
 _source = table_of(SourceRow)
 _alias = table_of(RecordAliasRow)
 _flag = table_of(FlagRow)
+_commit = table_of(CommitRow)
 
 
 class RecordState(StrEnum):
@@ -72,6 +75,30 @@ class StoredRecord:
     last_seen: str
     content_hash: str | None
     overlaid: bool = False
+
+    @property
+    def may_be_expunged(self) -> bool:
+        """Whether the record is sealed with its content, and nobody asked to expunge it."""
+        content_hash = self.content_hash or ""  # empty once the record is expunged
+        is_requested = content_hash.endswith(EXPUNGE_MARK)
+        return self.state == RecordState.SEALED and content_hash != "" and not is_requested
+
+
+@dataclass(frozen=True, slots=True)
+class PendingExpunge:
+    """A sealed record that waits for a second person to approve that it is expunged.
+
+    Args:
+        record_id: number of the record.
+        source_code: code of its source.
+        local_id: its local ID.
+        commit_no: commit of the version that asks for it.
+    """
+
+    record_id: int
+    source_code: str
+    local_id: str
+    commit_no: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +226,27 @@ _SUPERSEDE_VERSION = (
     update(_version)
     .where(_version.c.id == bindparam("version"))
     .values(state="superseded", ended_commit=bindparam("ended"))
+)
+# A literal instead of a parameter, so that both databases can use the partial index.
+_IS_SEALED = _record.c.state == literal_column("'sealed'")
+_PENDING_EXPUNGES = (
+    select(_record.c.id, _source.c.code, _record.c.local_id, _version.c.received_commit)
+    .join(_version, _version.c.id == _record.c.version_id)
+    .join(_source, _source.c.id == _record.c.source_id)
+    .where(_IS_SEALED, _version.c.content_hash.endswith(EXPUNGE_MARK, autoescape=True))
+    .order_by(_version.c.received_commit, _record.c.id)
+)
+_COUNT_SEALED = (
+    select(func.count())
+    .select_from(_record)
+    .join(_version, _version.c.id == _record.c.version_id)
+    .join(_commit, _commit.c.no == _version.c.received_commit)
+    .where(
+        _IS_SEALED,
+        _version.c.batch_id.is_(None),
+        _commit.c.client == bindparam("client"),
+        _commit.c.at >= bindparam("since"),
+    )
 )
 _FLAGS = (
     select(_record.c.id.label("record_id"), _version.c.as_of, _flag)
@@ -602,6 +650,23 @@ class Records:
     def set_state(self, record_ids: Iterable[int], state: RecordState) -> None:
         """Set the state of records."""
         self._many(_SET_STATE, [{"record": record, "new_state": state.value} for record in record_ids])
+
+    def pending_expunges(self) -> list[PendingExpunge]:
+        """Return the records that wait to be expunged, oldest request first.
+
+        Stewards' corrections of these records are not among them.
+        """
+        return [PendingExpunge(*row) for row in self._connection.execute(_PENDING_EXPUNGES)]
+
+    def count_sealed_by(self, client: str, since: str) -> int:
+        """Count the records that a client has sealed one by one, without those of loads.
+
+        Args:
+            client: name of the client on its commits.
+            since: earliest time of the commits (ISO, UTC).
+        """
+        count = self._connection.execute(_COUNT_SEALED, {"client": client, "since": since}).scalar_one()
+        return int(count)
 
     def erase(self, record_id: int) -> None:
         """Destroy the content of every version of a record.

@@ -1,10 +1,11 @@
-"""Sealing and expunging are rights of their own."""
+"""Sealing and expunging are rights of their own, and a client seals few records one by one."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from mpi.domain.errors import AccessDenied, MpiError
+from mpi.domain.errors import AccessDenied, ConflictError, MpiError
 from mpi.domain.roles import ACTIONS_BY_ROLE
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, Action, Viewer
@@ -12,7 +13,8 @@ from mpi.service.access.setup import FIRST_CLIENT_NAME
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.records.upsert import upsert
-from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, rows
+from tests.concurrent_calls import at_once
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, rows, with_settings
 
 WRITER = Viewer("feed", None, frozenset({Action.RECORD_WRITE, Action.LOAD}), frozenset({"sis"}))
 SEALER = replace(WRITER, client="sealer", actions=WRITER.actions | {Action.RECORD_SEAL})
@@ -110,6 +112,45 @@ def test_a_file_of_a_caller_with_the_rights_seals(index):
     load_rows(index, "sis", *many_children(4))
     assert load(index, SEALER, "sis", rows(restricted("c3", "sealed")), LoadOptions()).updated == 1
     assert {name for _, name in crosswalk(index)} == {"c0", "c1", "c2"}
+
+
+def test_a_client_seals_few_records_one_by_one_within_a_day(index, manual_clock):
+    limited = with_settings(index, seals_per_day=3)
+    load_rows(limited, "sis", *many_children(6))
+    for number in range(3):
+        upsert(limited, SEALER, "sis", restricted(f"c{number}", "sealed"))
+    with pytest.raises(ConflictError, match="3 records within 24 hours"):
+        upsert(limited, SEALER, "sis", restricted("c3", "sealed"))
+    assert len(crosswalk(limited)) == 3
+    # A record that is sealed already, and a record without a seal, count for nothing.
+    assert upsert(limited, SEALER, "sis", restricted("c0", "sealed")).outcome == "refused"
+    assert upsert(limited, SEALER, "sis", make_child("plain")).record == "created"
+    upsert(limited, OPERATOR, "sis", restricted("c4", "sealed"))
+    manual_clock.advance(days=1, seconds=1)
+    upsert(limited, SEALER, "sis", restricted("c3", "sealed"))
+    assert {name for _, name in crosswalk(limited)} == {"c5", "plain"}
+
+
+def test_records_that_a_load_seals_do_not_use_the_allowance_up(index):
+    limited = with_settings(index, seals_per_day=1)
+    load_rows(limited, "sis", *many_children(60))
+    sealed = [restricted(f"c{number}", "sealed") for number in range(5)]
+    assert load(limited, SEALER, "sis", rows(*sealed), LoadOptions()).updated == 5
+    upsert(limited, SEALER, "sis", restricted("c5", "sealed"))
+    with pytest.raises(ConflictError):
+        upsert(limited, SEALER, "sis", restricted("c6", "sealed"))
+
+
+def test_concurrent_callers_share_one_allowance(index):
+    limited = with_settings(index, seals_per_day=3)
+    load_rows(limited, "sis", *many_children(12))
+
+    calls = [
+        partial(upsert, limited, SEALER, "sis", restricted(f"c{number}", "sealed")) for number in range(12)
+    ]
+    answers = at_once(limited, calls)
+    assert [isinstance(answer, ConflictError) for answer in answers].count(True) == 9
+    assert len(crosswalk(limited)) == 9
 
 
 def test_a_refusal_names_no_value_of_the_record(index):
