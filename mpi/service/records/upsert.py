@@ -44,7 +44,12 @@ from mpi.standardize.record_validation import ValidatedRecord as Came
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
-from mpi.storage.repositories.sources.records import RecordState, StoredRecord, StoredVersion
+from mpi.storage.repositories.sources.records import (
+    RecordState,
+    StoredRecord,
+    StoredVersion,
+    add_restrictions,
+)
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
@@ -394,7 +399,7 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
         record = _require_record(unit, source_code, local_id)
         person = unit.persons.current_persons([record.id]).get(record.id)
         version = _choose_version(unit, record)
-        canonical = record_from_bytes(version.payload)
+        canonical = record_from_bytes(_add_carried(version, record))
         visible_values = to_canonical_fields(canonical)
         withheld = (
             WITHHELD_FIELDS & visible_values.keys()
@@ -443,6 +448,12 @@ def _choose_version(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
         # It has no statement left, because its load was undone.
         raise NotFoundError("there is no such record")
     return shown[-1]
+
+
+def _add_carried(version: StoredVersion, record: StoredRecord) -> bytes:
+    """Return a version's content, with what stays in force of earlier ones if it is the current one."""
+    is_current = version.id == record.version_id
+    return add_restrictions(version.payload, record.carried_restrictions if is_current else None)
 
 
 def _is_home_confidential(unit: ReadUnit, record: StoredRecord, canonical: CanonicalRecord) -> bool:

@@ -5,12 +5,19 @@ from typing import NamedTuple
 from mpi.domain.record import EXPUNGE_MARK, CanonicalRecord, Flag, QualityIssue
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.standardize.address.addresses import is_address_confidential
+from mpi.standardize.fields.codes import RESTRICTION_KINDS
 from mpi.standardize.fields.dates import is_future, parse_date, to_iso_day
 from mpi.standardize.serialization import record_from_bytes, to_payload_and_hash
 
 SEALED, EXPUNGED = "sealed", "expunged"
 SEAL_KINDS = (SEALED, EXPUNGED)
 """Kinds of restriction that seal a record, weaker first."""
+CARRIED_KINDS = RESTRICTION_KINDS - frozenset(SEAL_KINDS)
+"""Kinds of restriction that stay in force if a later version leaves them out.
+
+A seal needs no such rule: once it is in force, no later version is accepted.
+"""
+_CONFIDENTIAL_MARK, _RESTRICTED_MARK = "+confidential", "+restricted"
 _END_OF_TIME = "9999-12-31"
 
 
@@ -105,19 +112,32 @@ def list_seals_to_come(record: CanonicalRecord) -> frozenset[str]:
     )
 
 
+def names_carried_restriction(content_hash: str | None) -> bool:
+    """Return whether a version with this content hash names a restriction that stays in force.
+
+    It may have ended. Versions that an earlier release stored count only if their addresses are confidential.
+    """
+    return content_hash is not None and (
+        _RESTRICTED_MARK in content_hash or _CONFIDENTIAL_MARK in content_hash
+    )
+
+
 def _content_marks(record: CanonicalRecord, seal_kind: str | None) -> str:
-    """Return text that marks future birth dates, an address restriction and an expunge.
+    """Return text that marks future birth dates, restrictions and an expunge.
 
     It is part of the content hash and mostly empty. Once a birth date is no longer in the future, or a
     restriction on addresses has ended, equal content means something else, so the marks make it another
-    statement. By the mark of an expunge the index finds the records that wait for approval.
+    statement. By the other marks the index finds restrictions, and records that wait to be expunged, without
+    reading any content.
     """
     as_of = record.as_of or ""
     birth_dates = [text for text in (record.birth_date, *record.previous_birth_dates) if text]
     is_ahead = ["1" if as_of and is_future(parse_date(text), as_of) else "0" for text in birth_dates]
     marks = [f"+ahead{''.join(is_ahead)}"] if "1" in is_ahead else []
     if is_address_confidential(record):
-        marks.append("+confidential")
+        marks.append(_CONFIDENTIAL_MARK)
+    if any(restriction.kind in CARRIED_KINDS for restriction in record.restrictions):
+        marks.append(_RESTRICTED_MARK)
     if seal_kind == EXPUNGED:
         marks.append(EXPUNGE_MARK)
     return "".join(marks)

@@ -13,11 +13,18 @@ from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.statements.carried_restrictions import update_carried_restrictions
 from mpi.service.statements.correction_records import seal_corrections
-from mpi.service.statements.current_version import recompute_current_versions
+from mpi.service.statements.current_version import read_changed_records, recompute_current_versions
 from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, find_overlays
 from mpi.service.statements.sources import require_data_source
-from mpi.service.statements.statement import EXPUNGED, Statement, StatementHeading, build_statement
+from mpi.service.statements.statement import (
+    EXPUNGED,
+    Statement,
+    StatementHeading,
+    build_statement,
+    names_carried_restriction,
+)
 from mpi.standardize.serialization import features_to_bytes
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
@@ -228,8 +235,44 @@ def write_statements(
         removed=writer.gone,
         overlay_suspects=writer.doubted,
     )
+    _carry_restrictions(unit, index, result, statements, existing)
     _recompute_overlaid(unit, index, result, existing)
     return result
+
+
+def _carry_restrictions(
+    unit: WriteUnit,
+    index: Index,
+    result: IntakeResult,
+    statements: Sequence[Statement],
+    existing: Mapping[str, StoredRecord],
+) -> None:
+    """Keep restrictions in force that a new version of a record leaves out.
+
+    A record is read again only if it has restrictions, or if the statement names one.
+    """
+    restricted_ids = {
+        record.id
+        for statement in statements
+        if (record := existing.get(statement.local_id)) is not None
+        and record.state != RecordState.SEALED
+        and (
+            record.carried_restrictions is not None
+            or names_carried_restriction(record.content_hash)
+            or names_carried_restriction(statement.content_hash)
+        )
+    } - result.removed
+    if not restricted_ids:
+        return
+    assertions = unit.record_assertions.assertions_about(restricted_ids)
+    restricted_anew = update_carried_restrictions(unit, unit.records.get(restricted_ids), assertions)
+    records = unit.records.get(restricted_ids)
+    still_restricted = {
+        record_id
+        for record_id in restricted_ids & result.changed.keys()
+        if records[record_id].carried_restrictions is not None
+    }
+    result.changed.update(read_changed_records(unit, index, records, restricted_anew | still_restricted))
 
 
 def _recompute_overlaid(
