@@ -123,6 +123,7 @@ def _create_index(
             block_limits=BlockLimits(settings.block_alarm, settings.block_hard),
             search_limits=SearchLimits(settings.searches_per_minute, settings.searches_per_child),
             request_timeout_s=settings.request_timeout_s,
+            seals_per_day=settings.seals_per_day,
             tuning=tuning,
         ),
     )

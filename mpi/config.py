@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     """Person searches of one client that are answered in any 60 seconds."""
     searches_per_child: int = Field(default=20, ge=1)
     """Person searches of one client that find one child and are answered, in any 24 hours."""
+    seals_per_day: int = Field(default=20, ge=0)
+    """Records that a client may seal or ask to expunge within 24 hours, outside loads."""
     host: str = "127.0.0.1"
     """Address that ``mpi serve`` listens on."""
     port: int = 8520

@@ -19,7 +19,9 @@ from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer
 from mpi.service.core.index import Index, open_store
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.crosswalk_export import export_crosswalk
+from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
+from mpi.service.stewardship.expunge_requests import approve_expunges
 from mpi.storage import migrate
 from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
@@ -28,6 +30,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 from tests.models import tiny_model
 
 OPERATOR = make_operator()
+SECOND_PERSON = make_operator("second")
 _SCORERS: dict[str, OnlineScorer] = {}
 
 
@@ -131,6 +134,12 @@ def rows(*records: dict[str, object]) -> list[CanonicalRow]:
 def load_rows(index, source: str, *records: dict[str, object], **options: object):
     """Load records as one file."""
     return load(index, OPERATOR, source, rows(*records), LoadOptions(**options))
+
+
+def expunge(index, source: str, record: dict[str, object]) -> None:
+    """Ask to expunge a record, and approve it as a second person."""
+    upsert(index, OPERATOR, source, {**record, "restrictions": [{"kind": "expunged"}]})
+    approve_expunges(index, SECOND_PERSON, source, [str(record["local_id"])])
 
 
 def crosswalk(index) -> dict[tuple[str, str], str]:

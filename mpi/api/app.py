@@ -22,6 +22,7 @@ from mpi.api.routes import (
     crosswalk,
     decisions,
     explanations,
+    expunge_requests,
     freezes,
     golden,
     health,
@@ -91,7 +92,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
         app.include_router(router)
     for module in (
         records, loads, sources, persons, golden, explanations, decisions, proposals, crosswalk, tasks,
-        quality, questions, freezes, consents, saved_views, health,
+        quality, questions, freezes, consents, expunge_requests, saved_views, health,
     ):  # fmt: skip
         app.include_router(module.router)
     authentication.install(app, open_pages=open_pages)

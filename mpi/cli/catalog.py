@@ -105,6 +105,14 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "waiting": CatalogEntry(
         "List steps that wait for an approver or an owner.", "stewardship.pending_steps:show"
     ),
+    "expunge": CatalogEntry("Answer requests to expunge records."),
+    "expunge list": CatalogEntry("List the records that wait to be expunged.", "stewardship.expunge:show"),
+    "expunge approve": CatalogEntry(
+        "Destroy records that another client asked to expunge.", "stewardship.expunge:approve"
+    ),
+    "expunge refuse": CatalogEntry(
+        "Refuse to expunge records, and show them again.", "stewardship.expunge:refuse"
+    ),
     "export": CatalogEntry("Export data to a file."),
     "export crosswalk": CatalogEntry("Export all enterprise IDs as CSV.", "files.export:crosswalk"),
     "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),

@@ -21,6 +21,8 @@ SENT_FIELDS = (
     "race", "ethnicity", "subject", "death_date", "flags", "restrictions", "merged_into", "as_of",
 )  # fmt: skip
 """Fields of a canonical record as sent: the CSV header and the JSON keys."""
+EXPUNGE_MARK = "+expunged"
+"""Ending of the content hash of a version that asks to expunge its record."""
 
 
 class Identifier(NamedTuple):

@@ -17,6 +17,8 @@ class Action(StrEnum):
     """Action that a caller of the index may be permitted."""
 
     RECORD_WRITE = "record.write"
+    RECORD_SEAL = "record.seal"
+    RECORD_EXPUNGE = "record.expunge"
     RECORD_READ = "record.read"
     PERSON_READ = "person.read"
     PERSON_SEARCH = "person.search"
@@ -39,6 +41,12 @@ class Action(StrEnum):
     QUALITY_READ = "quality.read"
     ACCOUNT_ADMIN = "account.admin"
 
+
+ACTIONS_GRANTED_BY_NAME = frozenset({Action.RECORD_SEAL, Action.RECORD_EXPUNGE})
+"""Actions that hide or destroy records.
+
+No role and no client holds one that was not granted it by name; the first client does not either.
+"""
 
 RESERVED_NAMES = frozenset(
     {"operator", "nobody", "index", "demo-steward", "demo-approver", "demo-source-owner", "demo-operator"}

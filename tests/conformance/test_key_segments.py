@@ -23,6 +23,7 @@ from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from tests.index import (
     OPERATOR,
     all_keys,
+    expunge,
     load_rows,
     make_child,
     make_tuning,
@@ -369,7 +370,7 @@ def test_the_keys_of_an_expunged_record_are_destroyed_everywhere(index):
         source = unit.sources.get_by_code("ccwis")
         record = unit.records.find_by_local_ids(source.id, ["c3"])["c3"].id
     assert record in own
-    upsert(index, OPERATOR, "ccwis", {**many_children(20)[3], "restrictions": [{"kind": "expunged"}]})
+    expunge(index, "ccwis", many_children(20)[3])
     with index.database.read(OPERATOR) as unit:
         assert record not in set().union(*stored_records(unit))
         assert record not in {found_record for _, found_record in all_keys(unit, config)}
@@ -462,7 +463,7 @@ def drop_range(unit, config, records):
     return {config: removed}
 
 
-def expunge(unit, _config, records):
+def erase(unit, _config, records):
     unit.keys.segments.erase(records)
     for config in CONFIGS:
         unit.keys.delete(config, records)
@@ -470,7 +471,7 @@ def expunge(unit, _config, records):
     return dict.fromkeys(CONFIGS, records)
 
 
-REMOVALS = {"drop": drop, "drop range": drop_range, "expunge": expunge}
+REMOVALS = {"drop": drop, "drop range": drop_range, "expunge": erase}
 
 
 def make_keys(n, version):

@@ -318,6 +318,17 @@ class Oracle:
             address: statements for address, statements in latest.items() if statements.content is not None
         }
 
+    def carried_restrictions(self, address: Address) -> list[dict[str, str]]:
+        """Return the restrictions that stay in force although the active version leaves them out.
+
+        All contents of the tests have restrictions of one kind only.
+        """
+        statements = sorted(s for s in self.statements[address] if s.counts)
+        last_day = statements[-1].as_of[:10]
+        *earlier, current = (dict(s.content)["restrictions"] for s in statements if s.content is not None)
+        stated = next((restrictions for restrictions in reversed(earlier) if restrictions), ())
+        return [] if current else [r for r in stated if r["end"] > last_day]
+
     def check_stable_ids(self, at: str, crosswalk: dict[Address, str]) -> None:
         """Check that IDs are stable from one commit to the next, and remember the state."""
         persons_before = self._persons(self.moments[-1][1] if self.moments else {})

@@ -170,7 +170,7 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
     def open_copy(self, name: str):
         home = self.folder / name
         shutil.copytree(self.empty, home)
-        unlimited = {"searches_per_minute": 10**9, "searches_per_child": 10**9}
+        unlimited = {"searches_per_minute": 10**9, "searches_per_child": 10**9, "seals_per_day": 1_000}
         opened = open_index(Settings(home=home, model=None, database_url=None, secret_file=None, **unlimited))
         return self.recluster_as_here(opened, self.index.matcher) if name != "index" else opened
 
@@ -360,7 +360,15 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
         for address in order:
             if address in active:
                 # The oracle's decisions already hold what the record asserts of other records.
-                self.put(fresh, address, active[address].content, active[address].as_of, merged_into=None)
+                statement = active[address]
+                self.put(
+                    fresh,
+                    address,
+                    statement.content,
+                    statement.as_of,
+                    merged_into=None,
+                    restrictions=self.restrictions_in_force(address),
+                )
             elif address in self.oracle.sealed:
                 self.put(fresh, address, (), None, restrictions=[{"kind": "sealed"}])
             else:
@@ -422,6 +430,7 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
         features = {}
         for (source, local_id), statement in self.oracle.active.items():
             record = dict.fromkeys(make_child(None)) | content_to_json(statement.content)
+            record["restrictions"] = self.restrictions_in_force((source, local_id))
             validated = validate_record(
                 make_child(local_id, **record, as_of=statement.as_of), self.index.keyed_hash, self.time
             )
@@ -430,6 +439,11 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
             ].id
             features[record_id] = standardize(validated.record, source, self.index.keyed_hash)
         return features
+
+    def restrictions_in_force(self, address):
+        """Return the restrictions of a record's active version, and those of earlier ones that stay."""
+        own = content_to_json(self.oracle.active[address].content)["restrictions"]
+        return [*own, *self.oracle.carried_restrictions(address)]
 
     @invariant()
     def active_versions_are_the_latest_statements(self):

@@ -1,15 +1,17 @@
-"""API schemas of records: upsert, withdrawal, re-key, bulk upsert."""
+"""API schemas of records: upsert, withdrawal, re-key, bulk upsert, requests to expunge."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.decisions import ReceivedOut
-from mpi.api.schemas.openapi_parts import EXAMPLE_EID, build_schema_ref
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, build_schema_ref
 from mpi.api.schemas.problem import ProblemOut
 from mpi.api.schemas.request_bodies import ReasonBody
 from mpi.domain.record import SENT_FIELDS
 from mpi.service.records.upsert import Outcome
+from mpi.service.stewardship.expunge_requests import MAX_RECORDS
 
 CHILD: dict[str, Any] = {
     "first_name": "Amara",
@@ -232,3 +234,45 @@ BULK_RESPONSE: dict[int | str, dict[str, Any]] = {
         },
     }
 }
+
+
+class ExpungeAnswerBody(JsonBody, json_schema_extra={"example": {"source": "CCWIS", "local_ids": ["C-17"]}}):
+    """Records whose requests are answered."""
+
+    source: str = Field(description="Code of the records' source.")
+    local_ids: tuple[str, ...] = Field(
+        description="Local IDs of the records.",
+        json_schema_extra={"minItems": 1, "maxItems": MAX_RECORDS},
+    )
+
+
+class ExpungeRequestOut(BaseModel):
+    """Record that waits for a second person to approve that it is expunged."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "source": "CCWIS",
+                "local_id": "C-17",
+                "requested_by": "ccwis-feed",
+                "requested_at": EXAMPLE_TIME,
+            }
+        }
+    )
+
+    source: str = Field(description="Code of the record's source.")
+    local_id: str = Field(description="The source's own ID of the record.")
+    requested_by: str = Field(description="Client that sent the expunge.")
+    requested_at: str = Field(description="When it was received.")
+
+
+class ExpungeAnswerOut(BaseModel):
+    """Result of answering requests to expunge records."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"source": "CCWIS", "answer": "approved", "records": 1}}
+    )
+
+    source: str = Field(description="Code of the records' source.")
+    answer: Literal["approved", "refused"] = Field(description="The answer.")
+    records: int = Field(description="Number of records.")

@@ -6,7 +6,7 @@ import secrets
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, StoreError
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.domain.viewer import Action, Viewer
+from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, Action, Viewer
 from mpi.service.core.configuration import activate_config, find_or_add_config
 from mpi.service.core.index import Matcher
 from mpi.storage.repositories.access.clients import Client
@@ -38,7 +38,7 @@ def create_index(
         unit.configs.create_index(info)
         activate_config(unit, find_or_add_config(unit, matcher))
         key = f"mpi_{secrets.token_urlsafe(32)}"
-        client = Client(FIRST_CLIENT_NAME, frozenset(Action), None)
+        client = Client(FIRST_CLIENT_NAME, frozenset(Action) - ACTIONS_GRANTED_BY_NAME, None)
         unit.clients.add(unit.counters.take("client"), client, hash_token(key), unit.commit_no)
         return key
 

@@ -132,6 +132,7 @@ class IndexSettings:
         block_limits: alarm size and hard limit of a block.
         search_limits: most person searches of a client.
         request_timeout_s: seconds for the headers of a request, and for each next part of its body.
+        seals_per_day: most records that a client may seal or ask to expunge within 24 hours, outside loads.
         tuning: sizes, intervals and limits that trade speed, memory and waiting time.
     """
 
@@ -143,6 +144,7 @@ class IndexSettings:
     block_limits: BlockLimits = field(default_factory=BlockLimits)
     search_limits: SearchLimits = field(default_factory=SearchLimits)
     request_timeout_s: float = 10
+    seals_per_day: int = 20
     tuning: Tuning = DEFAULT_TUNING
 
 

@@ -21,6 +21,7 @@ from mpi.service.loads.receipt import Receipt, receipt_from
 from mpi.service.loads.row_intake import RowValidator, ValidatedFile, validate_rows
 from mpi.service.processes.core_reservation import reserve_core
 from mpi.service.processes.pacing import disable_garbage_collection
+from mpi.service.statements.seal_rights import list_forbidden_seals
 from mpi.storage.repositories.sources.batches import Batch
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -193,5 +194,6 @@ def receive_rows(
         config_digest=config_digest,
         lists_text=lists.to_text(),
         blocking=blocking,
+        forbidden_seals=list_forbidden_seals(viewer),
     )
     return validate_rows(validator, rows, read_hashes, str(index.home), index.tuning.load)

@@ -92,8 +92,8 @@ def undo_load(
     """Undo a file load, keeping everything that came after it.
 
     A record that the load created is gone, unless another statement states it. A record that it changed or
-    withdrew is as it would be without the load. A record that it sealed stays sealed, and what it expunged is
-    gone for good.
+    withdrew is as it would be without the load. A record that it sealed stays sealed. So does one that it
+    asked to expunge, which still waits for a second person.
 
     The undo is written in chunks, and others write in between. Calling an interrupted undo again resumes it;
     its counts are then of the rest, except for ``stated``.

@@ -22,6 +22,7 @@ from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.name_and_birth_key import identity_key
+from mpi.service.statements.seal_rights import refuse_forbidden_seals
 from mpi.service.statements.statement import SEAL_KINDS, Statement, StatementHeading, build_statement
 from mpi.standardize.fields.scalars import parse_local_id
 from mpi.standardize.process_pool import map_chunks
@@ -97,6 +98,7 @@ class RowValidator:
         config_digest: digest of the configuration in force.
         lists_text: the configuration's lists of shared values, as text.
         blocking: the model's blocking rules, without the keys that the configuration stops.
+        forbidden_seals: kinds of seal that the caller may not set; a row with one is refused.
     """
 
     keyed_hash: KeyedHash
@@ -105,6 +107,7 @@ class RowValidator:
     config_digest: str
     lists_text: str
     blocking: BlockingSpec
+    forbidden_seals: frozenset[str] = frozenset()
 
     @cached_property
     def shared(self) -> SharedValues:
@@ -135,6 +138,7 @@ class RowValidator:
                 continue
             try:
                 received = validate_record(row.fields, self.keyed_hash, self.default_as_of)
+                refuse_forbidden_seals(received.record, self.forbidden_seals)
             except RecordError as error:
                 block.rejects.append(
                     Reject(

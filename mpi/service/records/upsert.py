@@ -25,19 +25,31 @@ from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find
 from mpi.service.persons.step_effects import PastDisclosure
 from mpi.service.records.optimistic_candidates import OptimisticPairs, find_optimistic_pairs
 from mpi.service.records.pipelined_candidates import PipelinedSearch, start_pipelined_search
+from mpi.service.records.seal_allowance import require_seal_allowance
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
 from mpi.service.resolution.review_tasks import CLAIM, OVERLAY_TASK, PAIR
 from mpi.service.resolution.source_assertions import PersonAssertions, extract_assertions, record_assertions
 from mpi.service.statements.correction_records import find_bound_records
 from mpi.service.statements.current_version import recompute_current_versions
+from mpi.service.statements.seal_rights import require_seal_rights
 from mpi.service.statements.statement import Statement, build_statement
-from mpi.service.statements.statement_intake import StatementOutcome, prepare_comparable, write_statements
+from mpi.service.statements.statement_intake import (
+    StatementOutcome,
+    judge_statement,
+    prepare_comparable,
+    write_statements,
+)
 from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.record_validation import ValidatedRecord as Came
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
-from mpi.storage.repositories.sources.records import RecordState, StoredRecord, StoredVersion
+from mpi.storage.repositories.sources.records import (
+    RecordState,
+    StoredRecord,
+    StoredVersion,
+    add_restrictions,
+)
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
@@ -116,11 +128,13 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         RecordError: the record is refused; nothing of it is stored.
         InputError: ``same_as`` or ``not`` is malformed.
         NotFoundError: no such source.
-        AccessDenied: the viewer may not write this source.
+        AccessDenied: the viewer may not write this source, or may not seal or expunge its records.
+        ConflictError: the viewer has sealed as many records today as a client may seal one by one.
     """
     require_permission(viewer, Action.RECORD_WRITE, source_code)
     sent, assertions = extract_assertions(sent)
     received = validate_record(sent, index.keyed_hash, clock.now())
+    require_seal_rights(viewer, received.record)
     prepared = build_statement(
         received.record, received.issues, comparable=prepare_comparable(index, received.record, source_code)
     )
@@ -178,6 +192,8 @@ class _PreparedUpsert:
             None if self.optimistic_pairs is None else self.optimistic_pairs.refresh(unit, index)
         )
         dated = self._date_statement(existing.get(local_id))
+        if judge_statement(existing.get(local_id), dated) is StatementOutcome.SEALED:
+            require_seal_allowance(unit, index.settings.seals_per_day)
         intake = write_statements(unit, index, source, [dated], existing)
         record_id, verdict = intake.record_ids[local_id], intake.outcomes[local_id]
         previous_person = unit.persons.current_persons([record_id]).get(record_id) if existing else None
@@ -383,7 +399,7 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
         record = _require_record(unit, source_code, local_id)
         person = unit.persons.current_persons([record.id]).get(record.id)
         version = _choose_version(unit, record)
-        canonical = record_from_bytes(version.payload)
+        canonical = record_from_bytes(_add_carried(version, record))
         visible_values = to_canonical_fields(canonical)
         withheld = (
             WITHHELD_FIELDS & visible_values.keys()
@@ -432,6 +448,12 @@ def _choose_version(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
         # It has no statement left, because its load was undone.
         raise NotFoundError("there is no such record")
     return shown[-1]
+
+
+def _add_carried(version: StoredVersion, record: StoredRecord) -> bytes:
+    """Return a version's content, with what stays in force of earlier ones if it is the current one."""
+    is_current = version.id == record.version_id
+    return add_restrictions(version.payload, record.carried_restrictions if is_current else None)
 
 
 def _is_home_confidential(unit: ReadUnit, record: StoredRecord, canonical: CanonicalRecord) -> bool:

@@ -4,7 +4,7 @@ A SAME decision binds a correction to the one record that it corrects. The corre
 into another person by a split, out of sight by a seal.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from mpi.domain.decision import CORRECTION
@@ -53,29 +53,20 @@ def find_bound_records(unit: ReadUnit, record_id: int) -> set[int]:
     return {record for decision in decisions if _is_binding_correction(decision) for record in decision.seen}
 
 
-def seal_corrections(unit: WriteUnit, record_ids: Mapping[int, str | None]) -> list[int]:
-    """Seal the stewards' corrections of sealed records.
+def seal_corrections(unit: WriteUnit, record_ids: Collection[int]) -> None:
+    """Seal the stewards' corrections of sealed records, in force or not."""
+    unit.records.set_state(list_corrections_ever_made(unit, record_ids), RecordState.SEALED)
 
-    Args:
-        unit: the transaction.
-        record_ids: ``sealed`` or ``expunged``, by number of the sealed record.
 
-    Returns:
-        The corrections whose content is to be destroyed.
-    """
+def list_corrections_ever_made(unit: ReadUnit, record_ids: Collection[int]) -> list[int]:
+    """Return the stewards' corrections of records, in force or not, sealed or not."""
     if find_steward_source(unit) is None:
         return []
     decisions = unit.decisions.of_records(record_ids).values()
-    decision_by_record = {
-        record: decision
-        for decision in decisions
-        if decision.origin == CORRECTION
-        for record in decision.seen
+    corrections = {
+        record for decision in decisions if decision.origin == CORRECTION for record in decision.seen
     }
-    correction_ids = [record for record in decision_by_record if record not in record_ids]
-    unit.records.set_state(correction_ids, RecordState.SEALED)
-    expunged = {record for record, seal_kind in record_ids.items() if seal_kind == "expunged"}
-    return [record for record in correction_ids if expunged & decision_by_record[record].seen.keys()]
+    return sorted(corrections.difference(record_ids))
 
 
 def _corrections_of(unit: ReadUnit, record_ids: Collection[int]) -> list[Correction]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.statements.carried_restrictions import update_carried_restrictions
 from mpi.service.statements.overlay_detection import recheck_overlays
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.record_assertions import RecordAssertion
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
-from mpi.storage.unit_of_work.units import WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 
 @dataclass(slots=True)
@@ -59,6 +60,7 @@ def recompute_current_versions(unit: WriteUnit, index: Index, record_ids: Collec
     current = {
         record_id: _current_assertion(assertions) for record_id, assertions in assertions_by_record.items()
     }
+    restricted_anew = update_carried_restrictions(unit, records, assertions_by_record)
     changes = RestatedRecords(record_ids=set(records), overlay_suspects=set(overlaid_records))
     activated: dict[int, RecordAssertion] = {}
     for record_id, record in records.items():
@@ -75,7 +77,8 @@ def recompute_current_versions(unit: WriteUnit, index: Index, record_ids: Collec
         if assertion.is_doubted
     }
     _activate_versions(unit, records, activated, suspect_versions)
-    changes.changed.update(_changed_records(unit, index, records, activated))
+    restated = restricted_anew.union(activated) - changes.removed
+    changes.changed.update(read_changed_records(unit, index, records, restated))
     _set_inactive_states(unit, records, assertions_by_record, current, activated)
     unit.records.update_last_seen(
         {
@@ -119,16 +122,21 @@ def _activate_versions(
     )
 
 
-def _changed_records(
-    unit: WriteUnit,
-    index: Index,
-    records: Mapping[int, StoredRecord],
-    activated: Mapping[int, RecordAssertion],
+def read_changed_records(
+    unit: ReadUnit, index: Index, records: Mapping[int, StoredRecord], record_ids: Collection[int]
 ) -> dict[int, ChangedRecord]:
-    codes = {source.id: source.code for source in unit.sources.all()}
-    payloads = unit.records.payloads(activated)
+    """Standardize the present content of records again.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        records: stored records, those wanted among them.
+        record_ids: the records wanted; those that take no part are left out.
+    """
+    payloads = unit.records.payloads(record_ids)
     if not payloads:
         return {}
+    codes = {source.id: source.code for source in unit.sources.all()}
     shared = index.shared_values(unit)
     changed = {}
     for record_id, (source_id, payload) in payloads.items():

@@ -2,14 +2,22 @@
 
 from typing import NamedTuple
 
-from mpi.domain.record import CanonicalRecord, Flag, QualityIssue
+from mpi.domain.record import EXPUNGE_MARK, CanonicalRecord, Flag, QualityIssue
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.standardize.address.addresses import is_address_confidential
+from mpi.standardize.fields.codes import RESTRICTION_KINDS
 from mpi.standardize.fields.dates import is_future, parse_date, to_iso_day
 from mpi.standardize.serialization import record_from_bytes, to_payload_and_hash
 
-SEAL_KINDS = ("sealed", "expunged")
+SEALED, EXPUNGED = "sealed", "expunged"
+SEAL_KINDS = (SEALED, EXPUNGED)
 """Kinds of restriction that seal a record, weaker first."""
+CARRIED_KINDS = RESTRICTION_KINDS - frozenset(SEAL_KINDS)
+"""Kinds of restriction that stay in force if a later version leaves them out.
+
+A seal needs no such rule: once it is in force, no later version is accepted.
+"""
+_CONFIDENTIAL_MARK, _RESTRICTED_MARK = "+confidential", "+restricted"
 _END_OF_TIME = "9999-12-31"
 
 
@@ -19,7 +27,7 @@ class Statement(NamedTuple):
     Args:
         local_id: the source's key of the record.
         as_of: when the statement was true at the source (ISO, UTC); always set.
-        content_hash: hash of the content, and of what its dates mean at the as-of time.
+        content_hash: hash of the content, with marks for what it means at the as-of time.
         payload: the record's content as bytes, as ``to_payload`` writes it.
         issues: quality issues for the source.
         flags: flags of the record.
@@ -57,16 +65,17 @@ def build_statement(
 ) -> Statement:
     """Build a source's statement from a validated record."""
     payload, digest = to_payload_and_hash(record)
+    seal_kind = find_seal_kind(record)
     return Statement(
         local_id=record.local_id,
         as_of=record.as_of or "",
-        content_hash=digest + _date_marks(record),
+        content_hash=digest + _content_marks(record, seal_kind),
         payload=payload,
         issues=issues,
         flags=record.flags,
         subject=record.subject,
         merged_into=record.merged_into,
-        seal_kind=find_seal_kind(record),
+        seal_kind=seal_kind,
         line_number=line_number,
         comparable=comparable,
     )
@@ -90,19 +99,47 @@ def find_seal_kind(record: CanonicalRecord) -> str | None:
     return max(kinds, key=SEAL_KINDS.index) if kinds else None
 
 
-def _date_marks(record: CanonicalRecord) -> str:
-    """Return text that marks future birth dates and an address restriction.
+def list_seals_to_come(record: CanonicalRecord) -> frozenset[str]:
+    """Return the seals that a record names and that have not ended.
+
+    A seal that is yet to begin is among them: it takes effect without another word of its sender.
+    """
+    day = (record.as_of or "")[:10]
+    return frozenset(
+        restriction.kind
+        for restriction in record.restrictions
+        if restriction.kind in SEAL_KINDS and day < (to_iso_day(restriction.end) or _END_OF_TIME)
+    )
+
+
+def names_carried_restriction(content_hash: str | None) -> bool:
+    """Return whether a version with this content hash names a restriction that stays in force.
+
+    It may have ended. Versions that an earlier release stored count only if their addresses are confidential.
+    """
+    return content_hash is not None and (
+        _RESTRICTED_MARK in content_hash or _CONFIDENTIAL_MARK in content_hash
+    )
+
+
+def _content_marks(record: CanonicalRecord, seal_kind: str | None) -> str:
+    """Return text that marks future birth dates, restrictions and an expunge.
 
     It is part of the content hash and mostly empty. Once a birth date is no longer in the future, or a
     restriction on addresses has ended, equal content means something else, so the marks make it another
-    statement.
+    statement. By the other marks the index finds restrictions, and records that wait to be expunged, without
+    reading any content.
     """
     as_of = record.as_of or ""
     birth_dates = [text for text in (record.birth_date, *record.previous_birth_dates) if text]
     is_ahead = ["1" if as_of and is_future(parse_date(text), as_of) else "0" for text in birth_dates]
     marks = [f"+ahead{''.join(is_ahead)}"] if "1" in is_ahead else []
     if is_address_confidential(record):
-        marks.append("+confidential")
+        marks.append(_CONFIDENTIAL_MARK)
+    if any(restriction.kind in CARRIED_KINDS for restriction in record.restrictions):
+        marks.append(_RESTRICTED_MARK)
+    if seal_kind == EXPUNGED:
+        marks.append(EXPUNGE_MARK)
     return "".join(marks)
 
 

@@ -13,11 +13,18 @@ from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.statements.carried_restrictions import update_carried_restrictions
 from mpi.service.statements.correction_records import seal_corrections
-from mpi.service.statements.current_version import recompute_current_versions
+from mpi.service.statements.current_version import read_changed_records, recompute_current_versions
 from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, find_overlays
 from mpi.service.statements.sources import require_data_source
-from mpi.service.statements.statement import Statement, StatementHeading, build_statement
+from mpi.service.statements.statement import (
+    EXPUNGED,
+    Statement,
+    StatementHeading,
+    build_statement,
+    names_carried_restriction,
+)
 from mpi.standardize.serialization import features_to_bytes
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
@@ -92,10 +99,11 @@ def judge_statement(
     """Return what a source's statement does to its stored record.
 
     Pure. The current version is the one with the greatest as-of, then the latest received. A sealed record
-    stays sealed whatever is sent: only a person lifts a seal.
+    stays sealed whatever is sent: only a person lifts a seal. That it be expunged can still be asked, once.
     """
     if existing is not None and existing.state == RecordState.SEALED:
-        return StatementOutcome.REFUSED
+        is_request = existing.may_be_expunged and statement.seal_kind == EXPUNGED
+        return StatementOutcome.SEALED if is_request else StatementOutcome.REFUSED
     if statement.seal_kind:
         return StatementOutcome.SEALED
     if existing is None:
@@ -227,8 +235,44 @@ def write_statements(
         removed=writer.gone,
         overlay_suspects=writer.doubted,
     )
+    _carry_restrictions(unit, index, result, statements, existing)
     _recompute_overlaid(unit, index, result, existing)
     return result
+
+
+def _carry_restrictions(
+    unit: WriteUnit,
+    index: Index,
+    result: IntakeResult,
+    statements: Sequence[Statement],
+    existing: Mapping[str, StoredRecord],
+) -> None:
+    """Keep restrictions in force that a new version of a record leaves out.
+
+    A record is read again only if it has restrictions, or if the statement names one.
+    """
+    restricted_ids = {
+        record.id
+        for statement in statements
+        if (record := existing.get(statement.local_id)) is not None
+        and record.state != RecordState.SEALED
+        and (
+            record.carried_restrictions is not None
+            or names_carried_restriction(record.content_hash)
+            or names_carried_restriction(statement.content_hash)
+        )
+    } - result.removed
+    if not restricted_ids:
+        return
+    assertions = unit.record_assertions.assertions_about(restricted_ids)
+    restricted_anew = update_carried_restrictions(unit, unit.records.get(restricted_ids), assertions)
+    records = unit.records.get(restricted_ids)
+    still_restricted = {
+        record_id
+        for record_id in restricted_ids & result.changed.keys()
+        if records[record_id].carried_restrictions is not None
+    }
+    result.changed.update(read_changed_records(unit, index, records, restricted_anew | still_restricted))
 
 
 def _recompute_overlaid(
@@ -276,7 +320,7 @@ class _StatementWriter:
         self._seen: dict[int, str] = {}
         self._sightings: list[Sighting] = []
         self._activated: list[int] = []
-        self._sealed: list[tuple[int, str | None]] = []
+        self._sealed: list[int] = []
         self.changed: dict[int, ChangedRecord] = {}
         self.gone: set[int] = set()
         self.doubted: set[int] = set()
@@ -288,7 +332,7 @@ class _StatementWriter:
         if existing is not None and existing.overlaid:
             self.doubted.add(record_id)
         if outcome is StatementOutcome.SEALED:
-            self._sealed.append((record_id, statement.seal_kind))
+            self._sealed.append(record_id)
             self.gone.add(record_id)
         elif outcome in _EFFECTIVE_OUTCOMES:
             features = self._judged.features[statement.local_id]
@@ -417,17 +461,9 @@ class _StatementWriter:
             self._unit.record_assertions.add(self._sightings, self._unit.commit_no)
         records.set_state(self._waiting, RecordState.HELD)
         if self._sealed:
-            records.set_state([record for record, _ in self._sealed], RecordState.SEALED)
-            sealed = dict(self._sealed)
-            expunged = [record for record, seal_kind in self._sealed if seal_kind == "expunged"]
-            destroyed = [*expunged, *seal_corrections(self._unit, sealed)]
-            self._unit.keys.segments.erase(destroyed)
-            for record in destroyed:
-                records.erase(record)
-                self._unit.idempotent_answers.delete_about_record(record)
-                self._unit.steps.erase_notes(record)
-                self._unit.task_work.erase_notes(record)
-                self._unit.owner_questions.erase_notes(record)
+            # What is to be expunged is only sealed until a second person has approved.
+            records.set_state(self._sealed, RecordState.SEALED)
+            seal_corrections(self._unit, self._sealed)
 
     def _number_versions(self) -> dict[int, dict[str, Any]]:
         """Assign numbers to new record versions; return those that become current."""

@@ -94,10 +94,20 @@ class RecordRow(SQLModel, table=True):
 
     ``canonical_key`` is the keyed hash of (source, local ID) that orders pairs and breaks ties.
     ``last_seen`` is the latest as-of date at which the source confirmed the active version.
+    ``carried_restrictions`` is JSON of the restrictions that earlier versions state and the active one leaves
+    out, without any that has ended; they stay in force.
     """
 
     __tablename__ = "record"
-    __table_args__ = (UniqueConstraint("source_id", "local_id"),)
+    __table_args__ = (
+        UniqueConstraint("source_id", "local_id"),
+        Index(
+            "ix_record_sealed",
+            "version_id",
+            sqlite_where=text_of("state = 'sealed'"),
+            postgresql_where=text_of("state = 'sealed'"),
+        ),
+    )
     id: int = primary_key()
     source_id: int = bigint(foreign_key="source.id")
     local_id: str = text()
@@ -107,6 +117,7 @@ class RecordRow(SQLModel, table=True):
     canonical_key: int = bigint(unique=True)
     version_id: int | None = bigint(default=None)
     last_seen: str = text()
+    carried_restrictions: str | None = text(default=None)
 
 
 class RecordAliasRow(SQLModel, table=True):

@@ -59,6 +59,7 @@ class RecordAssertion:
             another child (an overlay) and nobody has answered.
         is_doubted: whether it is an overlay that nobody has answered.
         batch_id: load that contained it; not part of the order.
+        content_hash: hash of the version's content; empty if the record is gone. Not part of the order.
     """
 
     as_of: str
@@ -67,6 +68,7 @@ class RecordAssertion:
     is_held: bool
     is_doubted: bool = False
     batch_id: int | None = field(default=None, compare=False)
+    content_hash: str = field(default="", compare=False)
 
     @property
     def sort_key(self) -> tuple[str, int]:
@@ -130,6 +132,7 @@ class RecordAssertions:
                     _version.c.id,
                     _version.c.state,
                     _version.c.batch_id,
+                    _version.c.content_hash,
                 ).where(
                     _version.c.record_id.in_(chunk),
                     _version.c.state != "refused",
@@ -145,10 +148,11 @@ class RecordAssertions:
                         is_held=row.state in ("held", "overlay"),
                         is_doubted=row.state == "overlay",
                         batch_id=row.batch_id,
+                        content_hash=row.content_hash,
                     )
                 )
             sightings = self._connection.execute(
-                select(_sighting, _version.c.state)
+                select(_sighting, _version.c.state, _version.c.content_hash)
                 .outerjoin(_version, _version.c.id == _sighting.c.version_id)
                 .where(
                     _sighting.c.record_id.in_(chunk),
@@ -165,6 +169,7 @@ class RecordAssertions:
                         is_held=row.state == "overlay",
                         is_doubted=row.state == "overlay",
                         batch_id=row.batch_id,
+                        content_hash=row.content_hash or "",
                     )
                 )
         return assertions

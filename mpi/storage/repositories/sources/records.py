@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     Connection,
     Executable,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     update,
 )
 
+from mpi.domain.record import EXPUNGE_MARK
 from mpi.domain.record_ref import RecordRef
 from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
@@ -26,6 +28,7 @@ from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import fetch_all, prefetch
 from mpi.storage.tables import (
     AnyRow,
+    CommitRow,
     FlagRow,
     RecordAliasRow,
     RecordRow,
@@ -39,6 +42,7 @@ _version = table_of(RecordVersionRow)
 _source = table_of(SourceRow)
 _alias = table_of(RecordAliasRow)
 _flag = table_of(FlagRow)
+_commit = table_of(CommitRow)
 
 
 class RecordState(StrEnum):
@@ -59,7 +63,7 @@ class StoredRecord:
     """A stored source record with the hash of its active version's content.
 
     ``overlaid`` tells that it has an overlay: a version that would make it another child, which nobody has
-    answered.
+    answered. ``carried_restrictions`` is JSON of restrictions of earlier versions that stay in force.
     """
 
     id: int
@@ -72,6 +76,31 @@ class StoredRecord:
     last_seen: str
     content_hash: str | None
     overlaid: bool = False
+    carried_restrictions: str | None = None
+
+    @property
+    def may_be_expunged(self) -> bool:
+        """Whether the record is sealed with its content, and nobody asked to expunge it."""
+        content_hash = self.content_hash or ""  # empty once the record is expunged
+        is_requested = content_hash.endswith(EXPUNGE_MARK)
+        return self.state == RecordState.SEALED and content_hash != "" and not is_requested
+
+
+@dataclass(frozen=True, slots=True)
+class PendingExpunge:
+    """A sealed record that waits for a second person to approve that it is expunged.
+
+    Args:
+        record_id: number of the record.
+        source_code: code of its source.
+        local_id: its local ID.
+        commit_no: commit of the version that asks for it.
+    """
+
+    record_id: int
+    source_code: str
+    local_id: str
+    commit_no: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +146,7 @@ _RECORD_COLUMNS = (
     _record.c.last_seen,
     _version.c.content_hash,
     _HAS_OPEN_OVERLAY.label("overlaid"),
+    _record.c.carried_restrictions,
 )
 _ALL_OVERLAYS = select(_version.c.record_id, _version.c.id).where(
     _version.c.state == literal_column("'overlay'")
@@ -170,7 +200,7 @@ _LABELS = (
     .where(is_in(_record.c.id, "ids"), _record.c.state != RecordState.SEALED)
 )
 _PAYLOADS = (
-    select(_record.c.id, _record.c.source_id, _version.c.payload)
+    select(_record.c.id, _record.c.source_id, _version.c.payload, _record.c.carried_restrictions)
     .join(_version, _version.c.id == _record.c.version_id)
     .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
 )
@@ -182,6 +212,7 @@ _ACTIVE_VERSIONS = (
         _version.c.received_commit,
         _version.c.batch_id,
         _version.c.payload,
+        _record.c.carried_restrictions,
     )
     .join(_version, _version.c.id == _record.c.version_id)
     .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
@@ -195,10 +226,36 @@ _UPDATE_LAST_SEEN = (
     update(_record).where(_record.c.id == bindparam("record")).values(last_seen=bindparam("seen"))
 )
 _SET_STATE = update(_record).where(_record.c.id == bindparam("record")).values(state=bindparam("new_state"))
+_SET_CARRIED = (
+    update(_record)
+    .where(_record.c.id == bindparam("record"))
+    .values(carried_restrictions=bindparam("carried"))
+)
 _SUPERSEDE_VERSION = (
     update(_version)
     .where(_version.c.id == bindparam("version"))
     .values(state="superseded", ended_commit=bindparam("ended"))
+)
+# A literal instead of a parameter, so that both databases can use the partial index.
+_IS_SEALED = _record.c.state == literal_column("'sealed'")
+_PENDING_EXPUNGES = (
+    select(_record.c.id, _source.c.code, _record.c.local_id, _version.c.received_commit)
+    .join(_version, _version.c.id == _record.c.version_id)
+    .join(_source, _source.c.id == _record.c.source_id)
+    .where(_IS_SEALED, _version.c.content_hash.endswith(EXPUNGE_MARK, autoescape=True))
+    .order_by(_version.c.received_commit, _record.c.id)
+)
+_COUNT_SEALED = (
+    select(func.count())
+    .select_from(_record)
+    .join(_version, _version.c.id == _record.c.version_id)
+    .join(_commit, _commit.c.no == _version.c.received_commit)
+    .where(
+        _IS_SEALED,
+        _version.c.batch_id.is_(None),
+        _commit.c.client == bindparam("client"),
+        _commit.c.at >= bindparam("since"),
+    )
 )
 _FLAGS = (
     select(_record.c.id.label("record_id"), _version.c.as_of, _flag)
@@ -207,6 +264,15 @@ _FLAGS = (
     .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
     .order_by(_record.c.canonical_key, _flag.c.seq)
 )
+
+
+def add_restrictions(payload: bytes, carried_restrictions: str | None) -> bytes:
+    """Return a record's content with the restrictions of earlier versions that stay in force."""
+    if carried_restrictions is None:
+        return payload
+    members = orjson.loads(payload)
+    members["restrictions"] = [*members.get("restrictions", ()), *orjson.loads(carried_restrictions)]
+    return orjson.dumps(members, option=orjson.OPT_SORT_KEYS)
 
 
 def _record_from_row(row: Iterable[Any]) -> StoredRecord:
@@ -365,19 +431,27 @@ class Records:
         return {(row[0], row[1]): row[2] for row in rows}
 
     def payloads(self, record_ids: Collection[int]) -> dict[int, tuple[int, bytes]]:
-        """Return the source number and present content of active records."""
+        """Return the source number and present content of active records.
+
+        The content includes the restrictions of earlier versions that stay in force.
+        """
         payloads = {}
         for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(_PAYLOADS, {"ids": chunk})
-            payloads.update({row.id: (row.source_id, row.payload) for row in rows})
+            for row in self._connection.execute(_PAYLOADS, {"ids": chunk}):
+                content = add_restrictions(row.payload, row.carried_restrictions)
+                payloads[row.id] = (row.source_id, content)
         return payloads
 
     def active_versions(self, record_ids: Collection[int]) -> dict[int, ActiveVersion]:
-        """Return the present content of active records among those given."""
+        """Return the present content of active records among those given.
+
+        The content includes the restrictions of earlier versions that stay in force.
+        """
         versions = {}
         for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(_ACTIVE_VERSIONS, {"ids": chunk})
-            versions.update({row.id: ActiveVersion(*row) for row in rows})
+            for *columns, payload, carried in self._connection.execute(_ACTIVE_VERSIONS, {"ids": chunk}):
+                content = add_restrictions(payload, carried)
+                versions[columns[0]] = ActiveVersion(*columns, content)
         return versions
 
     def as_of(self, version_ids: Collection[int]) -> dict[int, str]:
@@ -603,12 +677,38 @@ class Records:
         """Set the state of records."""
         self._many(_SET_STATE, [{"record": record, "new_state": state.value} for record in record_ids])
 
+    def pending_expunges(self) -> list[PendingExpunge]:
+        """Return the records that wait to be expunged, oldest request first.
+
+        Stewards' corrections of these records are not among them.
+        """
+        return [PendingExpunge(*row) for row in self._connection.execute(_PENDING_EXPUNGES)]
+
+    def count_sealed_by(self, client: str, since: str) -> int:
+        """Count the records that a client has sealed one by one, without those of loads.
+
+        Args:
+            client: name of the client on its commits.
+            since: earliest time of the commits (ISO, UTC).
+        """
+        count = self._connection.execute(_COUNT_SEALED, {"client": client, "since": since}).scalar_one()
+        return int(count)
+
+    def set_carried_restrictions(self, carried: Mapping[int, str | None]) -> None:
+        """Store which restrictions of earlier versions stay in force, as JSON by record."""
+        self._many(
+            _SET_CARRIED,
+            [{"record": record, "carried": restrictions} for record, restrictions in carried.items()],
+        )
+
     def erase(self, record_id: int) -> None:
         """Destroy the content of every version of a record.
 
         The record itself stays as an empty row.
         """
-        self._connection.execute(update(_record).where(_record.c.id == record_id).values(subject=None))
+        self._connection.execute(
+            update(_record).where(_record.c.id == record_id).values(subject=None, carried_restrictions=None)
+        )
         version_query = select(_version.c.id).where(_version.c.record_id == record_id)
         self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(version_query)))
         self._connection.execute(

@@ -14,10 +14,13 @@ from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import read
+from mpi.service.stewardship.expunge_requests import approve_expunges
 from tests.index import (
     OPERATOR,
+    SECOND_PERSON,
     all_stored_bytes,
     crosswalk,
+    expunge,
     load_rows,
     make_child,
     many_children,
@@ -276,6 +279,7 @@ def test_expunged_record_leaves_no_value_in_the_database(index):
     load_rows(index, "ccwis", make_child("c1", first_name="Zebulonia"))
     expunged = make_child("c1", first_name="Zebulonia", restrictions=[{"kind": "expunged"}])
     load_rows(index, "ccwis", expunged, confirm=True)
+    approve_expunges(index, SECOND_PERSON, "ccwis", ["c1"])
     content = all_stored_bytes(index)
     assert b"Zebulonia" not in content
     assert b"ZEBULONIA" not in content
@@ -405,6 +409,6 @@ def test_load_after_the_clock_was_set_back_is_current(index, set_clock):
 
 def test_expunged_record_does_not_keep_its_subject(index):
     load_rows(index, "ccwis", make_child("c1", subject="child victim"))
-    load_rows(index, "ccwis", make_child("c1", restrictions=[{"kind": "expunged"}]), confirm=True)
+    expunge(index, "ccwis", make_child("c1"))
     with index.database.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT subject FROM record").scalar() is None

@@ -24,7 +24,7 @@ from tests.desk import (
     only_question,
     question_keys,
 )
-from tests.index import OPERATOR, all_stored_bytes, load_rows, make_child, many_children
+from tests.index import OPERATOR, all_stored_bytes, expunge, load_rows, make_child, many_children
 
 OWN_RECORD = RecordRef("sis", "1")
 
@@ -237,7 +237,7 @@ def test_notes_about_an_expunged_record_are_destroyed(owner_question):
     index, key, number = owner_question
     answer_owner_question(index, SIS_OWNER, number, "wrong", "Amara is her cousin")
     defer(index, ANN, key, later(days=3).date().isoformat(), "ask Amara's school")
-    upsert(index, OPERATOR, "sis", make_child("1", restrictions=[{"kind": "expunged"}]))
+    expunge(index, "sis", make_child("1"))
     assert question_keys(index, state=None) == []
     stored = all_stored_bytes(index)
     for note in (b"her cousin", b"Amara's school", b"another day for Amarah"):

@@ -34,6 +34,7 @@ from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.decisions import DecisionRequest, decide, list_decisions, report_link
+from mpi.service.stewardship.expunge_requests import approve_expunges
 from mpi.service.stewardship.freeze_windows import add_freeze_window
 from mpi.service.stewardship.merge_split_move import StepOptions, move, split
 from mpi.service.stewardship.overlays import refuse_overlay
@@ -41,6 +42,7 @@ from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step
 from tests.index import (
     OPERATOR,
+    SECOND_PERSON,
     all_stored_bytes,
     crosswalk,
     load_rows,
@@ -333,6 +335,8 @@ def test_seal_also_seals_the_corrections_of_its_record(index, eid, kind):
             unit.sources.get_by_code("STEWARD").id, [record.local_id]
         ).values()
     assert correction.state == "sealed"
+    if kind == "expunged":
+        approve_expunges(index, SECOND_PERSON, "sis", ["1"])
     stored = all_stored_bytes(index)
     assert (b"Xanthippe" in stored) == (kind == "sealed")
     assert (b"Birth certificate shown" in stored) == (kind == "sealed")

@@ -16,7 +16,7 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
 from mpi.service.stewardship.undo import undo_decision
-from tests.index import OPERATOR, crosswalk, make_child, partition_of
+from tests.index import OPERATOR, crosswalk, expunge, make_child, partition_of
 
 SIS_ONLY = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
 STRANGER = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "postal_code": "44444"}
@@ -355,7 +355,7 @@ def test_notes_and_answers_about_an_expunged_record_are_destroyed(strangers):
     caller = replace(OPERATOR, idempotent_call=IdempotentCall("k", b"call"))
     make_decision(strangers, "SAME", ["sis:1", "ccwis:1"], viewer=caller, note="Xanthippe's cousin")
     remaining = make_decision(strangers, "DIFFERENT", ["sis:1"], ["ccwis:2"], note="about another")
-    upsert(strangers, OPERATOR, "ccwis", make_child("1", restrictions=[{"kind": "expunged"}]))
+    expunge(strangers, "ccwis", make_child("1"))
     with strangers.database.read(OPERATOR) as unit:
         assert unit.steps.notes([1, remaining]) == {remaining: ["about another"]}
         assert unit.idempotent_answers.get(OPERATOR.client, "k") is None

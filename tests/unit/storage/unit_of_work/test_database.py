@@ -9,7 +9,7 @@ from mpi.domain.errors import StoreError
 from mpi.domain.viewer import make_operator
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
-from tests.index import load_rows, many_children, open_test_index
+from tests.index import expunge, load_rows, many_children, open_test_index
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_an_expunged_name_leaves_the_file_whatever_the_builds_default(tmp_path):
         load_rows(index, "sis", child, *many_children(3))
         index.database.dispose()
         assert b"Xanthippe" in (tmp_path / "mpi.db").read_bytes()
-        load_rows(index, "sis", {**child, "restrictions": [{"kind": "expunged"}]})
+        expunge(index, "sis", child)
         index.database.dispose()
         assert b"anthippe" not in (tmp_path / "mpi.db").read_bytes()
 

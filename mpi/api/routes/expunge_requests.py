@@ -1,0 +1,79 @@
+"""Routes for requests to expunge records, which a second person answers."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WriterDep, permit
+from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.schemas.parameters import NoQueryDep
+from mpi.api.schemas.problem import describe_problems
+from mpi.api.schemas.records import ExpungeAnswerBody, ExpungeAnswerOut, ExpungeRequestOut
+from mpi.api.schemas.request_bodies import describe_body
+from mpi.domain.viewer import Action
+from mpi.service.stewardship.expunge_requests import (
+    ExpungeAnswer,
+    ExpungeRequest,
+    approve_expunges,
+    list_expunge_requests,
+    refuse_expunges,
+)
+
+router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
+
+
+@router.get(
+    "/v1/expunge-requests",
+    response_model=list[ExpungeRequestOut],
+    summary="List records that wait to be expunged, oldest request first",
+    responses=describe_problems(),
+)
+def get_expunge_requests(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[ExpungeRequest]:
+    """List the records of the caller's sources that wait to be expunged.
+
+    Each is sealed meanwhile. A person other than the one who asked approves or refuses.
+    """
+    return list_expunge_requests(index, viewer)
+
+
+@router.post(
+    "/v1/expunge-requests:approve",
+    response_model=ExpungeAnswerOut,
+    summary="Approve that records are expunged, as a second person",
+    responses=describe_problems(404, 409, 413, 422),
+    dependencies=[ActionPath, permit(Action.RECORD_EXPUNGE)],
+    openapi_extra=describe_body(ExpungeAnswerBody),
+)
+def post_approval(
+    index: IndexDep,
+    viewer: WriterDep,
+    _: NoQueryDep,
+    body: Annotated[ExpungeAnswerBody, Depends(ExpungeAnswerBody.read)],
+) -> ExpungeAnswer:
+    """Destroy the content of records that another client asked to expunge.
+
+    It cannot be undone. If one of the records does not wait, or the caller asked for it, nothing is
+    destroyed.
+    """
+    return approve_expunges(index, viewer, body.source, body.local_ids)
+
+
+@router.post(
+    "/v1/expunge-requests:refuse",
+    response_model=ExpungeAnswerOut,
+    summary="Refuse to expunge records, as a second person",
+    responses=describe_problems(404, 409, 413, 422),
+    dependencies=[ActionPath, permit(Action.RECORD_EXPUNGE)],
+    openapi_extra=describe_body(ExpungeAnswerBody),
+)
+def post_refusal(
+    index: IndexDep,
+    viewer: WriterDep,
+    _: NoQueryDep,
+    body: Annotated[ExpungeAnswerBody, Depends(ExpungeAnswerBody.read)],
+) -> ExpungeAnswer:
+    """Refuse to expunge records, which are then as they were before the request.
+
+    A record that was sealed before stays sealed.
+    """
+    return refuse_expunges(index, viewer, body.source, body.local_ids)

@@ -1,0 +1,92 @@
+"""Commands ``mpi expunge …``: a second person's answer to requests to expunge records."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mpi.cli.command_session import CommandSession, open_session
+from mpi.cli.commands.stewardship.pending_steps import KEY_VARIABLE
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
+from mpi.domain.errors import InputError
+from mpi.domain.viewer import Viewer
+
+if TYPE_CHECKING:
+    from mpi.service.core.index import Index
+    from mpi.service.stewardship.expunge_requests import ExpungeAnswer
+
+    Answer = Callable[[Index, Viewer, str, Collection[str]], ExpungeAnswer]
+
+AsClient = Annotated[
+    bool,
+    typer.Option("--client", help=f"As the client whose API key is in {KEY_VARIABLE}, not as the operator."),
+]
+LocalIds = Annotated[list[str], typer.Argument(metavar="LOCAL_ID...", help="The records, 20 at most.")]
+Source = Annotated[str, typer.Option("--source", help="Their source.")]
+
+
+def show(as_client: AsClient = False, as_json: JsonFlag = False) -> None:
+    """List the records that wait to be expunged.
+
+    The oldest request comes first. Each record is sealed meanwhile.
+    """
+    from mpi.service.stewardship import expunge_requests
+
+    with open_session(for_look_up=True) as session:
+        viewer = _choose_viewer(session, as_client=as_client)
+        requests = expunge_requests.list_expunge_requests(session.index, viewer)
+    if as_json:
+        print_json([asdict(request) for request in requests])
+        return
+    columns = ("source", "local_id", "requested_by", "requested_at")
+    print_table(columns, [[getattr(request, column) for column in columns] for request in requests])
+
+
+def approve(
+    local_ids: LocalIds, source: Source, as_client: AsClient = False, as_json: JsonFlag = False
+) -> None:
+    """Destroy records that another client asked to expunge.
+
+    It cannot be undone.
+    """
+    from mpi.service.stewardship import expunge_requests
+
+    _answer(expunge_requests.approve_expunges, source, local_ids, as_client=as_client, as_json=as_json)
+
+
+def refuse(
+    local_ids: LocalIds, source: Source, as_client: AsClient = False, as_json: JsonFlag = False
+) -> None:
+    """Refuse to expunge records, and show them again.
+
+    A record that was sealed before the request stays sealed.
+    """
+    from mpi.service.stewardship import expunge_requests
+
+    _answer(expunge_requests.refuse_expunges, source, local_ids, as_client=as_client, as_json=as_json)
+
+
+def _answer(answer: Answer, source: str, local_ids: list[str], *, as_client: bool, as_json: bool) -> None:
+    """Answer the requests about some records, and print the result."""
+    with open_session() as session:
+        result = answer(session.index, _choose_viewer(session, as_client=as_client), source, local_ids)
+    if as_json:
+        print_json(asdict(result))
+        return
+    print_facts(asdict(result))
+
+
+def _choose_viewer(session: CommandSession, *, as_client: bool) -> Viewer:
+    """Return the operator, or the client whose API key the environment holds."""
+    from mpi.service.access import clients
+
+    if not as_client:
+        return session.viewer
+    key = os.environ.get(KEY_VARIABLE)
+    if not key:
+        raise InputError(f"put the API key of a client who may expunge records into {KEY_VARIABLE}")
+    return clients.authenticate(session.index, key, None)

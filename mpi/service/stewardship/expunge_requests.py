@@ -1,0 +1,216 @@
+"""Requests to expunge records, and a second person's answer to them.
+
+A record that is sent with an expunge is sealed at once, so that nobody sees it. Its content is destroyed
+when a second person approves. If a second person refuses instead, the record is as it was before.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+
+from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.idempotency import find_stored_answer, store_answer
+from mpi.service.core.index import Index
+from mpi.service.core.undoable_steps import add_step
+from mpi.service.resolution.resolve import ResolveInputs, resolve
+from mpi.service.statements.correction_records import list_corrections_ever_made
+from mpi.service.statements.current_version import recompute_current_versions
+from mpi.service.statements.expunction import destroy_records
+from mpi.service.statements.overlay_detection import REFUSED
+from mpi.service.statements.statement import SEALED, find_seal_kind
+from mpi.standardize.serialization import record_from_bytes
+from mpi.storage.repositories.sources.records import PendingExpunge, RecordState
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
+
+MAX_RECORDS = 20
+"""Most records that one call approves or refuses, each named by its local ID."""
+APPROVED = "approved"
+_CAUSE = "upsert"
+"""Cause of a restored record's events: who reads them is not told of the request."""
+
+_Version = tuple[int, str]
+"""Number and as-of of a version."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpungeRequest:
+    """A record that waits for a second person to approve that it is expunged.
+
+    Args:
+        source: code of the record's source.
+        local_id: its local ID.
+        requested_by: the client that sent the expunge.
+        requested_at: when it was received.
+    """
+
+    source: str
+    local_id: str
+    requested_by: str
+    requested_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpungeAnswer:
+    """A second person's answer to requests to expunge records.
+
+    Args:
+        source: code of the records' source.
+        answer: ``approved`` or ``refused``.
+        records: number of records.
+    """
+
+    source: str
+    answer: str
+    records: int
+
+
+def list_expunge_requests(index: Index, viewer: Viewer) -> list[ExpungeRequest]:
+    """List the records that wait to be expunged, oldest request first.
+
+    Raises:
+        AccessDenied: the viewer may not expunge records.
+    """
+    require_permission(viewer, Action.RECORD_EXPUNGE)
+    with index.database.read(viewer) as unit:
+        pending = [row for row in unit.records.pending_expunges() if viewer.may_see(row.source_code)]
+        commits = unit.commit_info({row.commit_no for row in pending})
+    if pending:
+        fields = ("source", "local_id", "requested_by", "requested_at")
+        disclose(index, viewer, Action.RECORD_EXPUNGE, [row.record_id for row in pending], fields)
+    return [
+        ExpungeRequest(
+            source=row.source_code,
+            local_id=row.local_id,
+            requested_by=commits[row.commit_no][1],
+            requested_at=commits[row.commit_no][0],
+        )
+        for row in pending
+    ]
+
+
+def approve_expunges(
+    index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str]
+) -> ExpungeAnswer:
+    """Destroy the content of records that another client asked to expunge.
+
+    No undo brings it back.
+
+    Args:
+        index: the open index.
+        viewer: who approves; not who asked.
+        source_code: source of the records.
+        local_ids: the records, ``MAX_RECORDS`` at most.
+
+    Raises:
+        InputError: no record is named, or too many are.
+        NotFoundError: one of the records does not wait to be expunged; nothing was destroyed.
+        ConflictError: the viewer asked to expunge one of them; nothing was destroyed.
+        AccessDenied: the viewer may not expunge records of this source.
+    """
+    return _answer(index, viewer, source_code, local_ids, APPROVED)
+
+
+def refuse_expunges(
+    index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str]
+) -> ExpungeAnswer:
+    """Refuse to expunge records, which are then as they were before the request.
+
+    A record that was sealed before stays sealed. Args and errors are those of ``approve_expunges``.
+    """
+    return _answer(index, viewer, source_code, local_ids, REFUSED)
+
+
+def _answer(
+    index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str], answer: str
+) -> ExpungeAnswer:
+    require_permission(viewer, Action.RECORD_EXPUNGE, source_code)
+    named = frozenset(local_ids)
+    if not 0 < len(named) <= MAX_RECORDS:
+        raise InputError(f"local_ids: name 1 to {MAX_RECORDS} records")
+    with index.database.write(viewer, f"expunge {answer}") as unit:
+        if (stored_answer := find_stored_answer(unit, index)) is not None:
+            return ExpungeAnswer(**stored_answer)
+        pending = _require_pending(unit, source_code, named)
+        record_ids = [row.record_id for row in pending]
+        add_step(unit, "expunge", answer, {"records": record_ids})
+        if answer == APPROVED:
+            destroy_records(unit, record_ids)
+        else:
+            _restore_records(unit, index, record_ids)
+        result = ExpungeAnswer(source_code, answer, len(pending))
+        store_answer(unit, index, asdict(result), ())
+    return result
+
+
+def _require_pending(unit: ReadUnit, source_code: str, named: frozenset[str]) -> list[PendingExpunge]:
+    """Return the named records, each of which waits for somebody other than the viewer.
+
+    Raises:
+        NotFoundError: one of them does not wait.
+        ConflictError: the viewer asked for one of them.
+    """
+    pending = [
+        row
+        for row in unit.records.pending_expunges()
+        if row.source_code == source_code and row.local_id in named
+    ]
+    if len(pending) < len(named):
+        raise NotFoundError(f"{len(named) - len(pending)} of these records do not wait to be expunged")
+    commits = unit.commit_info({row.commit_no for row in pending})
+    if any(client == unit.viewer.client for _, client, _ in commits.values()):
+        raise ConflictError("you asked to expunge one of these records: somebody else has to answer")
+    return pending
+
+
+def _restore_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> None:
+    """Undo what requests to expunge records did to them."""
+    requests = [record.version_id for record in unit.records.get(record_ids).values()]
+    unit.records.set_version_state([version for version in requests if version is not None], REFUSED)
+    seals = _find_earlier_seals(unit, record_ids)
+    _set_current_versions(unit, seals, RecordState.SEALED)
+    _return_to_matching(unit, index, [record_id for record_id in record_ids if record_id not in seals])
+
+
+def _find_earlier_seals(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, _Version]:
+    """Return the latest version of each record that seals it, where there is one."""
+    seals: dict[int, _Version] = {}
+    for record_id in record_ids:
+        for version in unit.records.versions(record_id):
+            if find_seal_kind(record_from_bytes(version.payload)) == SEALED:
+                seals[record_id] = (version.id, version.as_of)
+    return seals
+
+
+def _return_to_matching(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> None:
+    """Lift the seal of records, and let their last statement before it count again."""
+    if not record_ids:
+        return
+    last_versions: dict[int, _Version] = {}
+    for record_id, assertions in unit.record_assertions.assertions_about(record_ids).items():
+        for assertion in sorted(assertions, key=lambda assertion: assertion.sort_key):
+            if assertion.version_id is not None and not assertion.is_held:
+                last_versions[record_id] = (assertion.version_id, assertion.as_of)
+    # Choosing the current version again then activates each record that its source has not withdrawn.
+    _set_current_versions(unit, last_versions, RecordState.WITHDRAWN)
+    unstated = [record_id for record_id in record_ids if record_id not in last_versions]
+    unit.records.clear_versions(unstated)
+    unit.records.set_state(unstated, RecordState.WITHDRAWN)
+    unit.records.set_state(list_corrections_ever_made(unit, record_ids), RecordState.ASIDE)
+    changes = recompute_current_versions(unit, index, record_ids)
+    inputs = ResolveInputs(
+        further_records=changes.overlay_suspects.union(record_ids), reassessed_records=changes.record_ids
+    )
+    resolve(unit, index, changes.changed, changes.removed, _CAUSE, further_inputs=inputs)
+
+
+def _set_current_versions(unit: WriteUnit, versions: Mapping[int, _Version], state: RecordState) -> None:
+    """Give records a state, and the version that stands for each."""
+    unit.records.activate(
+        [
+            {"record_id": record_id, "version_id": version_id, "as_of": as_of}
+            for record_id, (version_id, as_of) in versions.items()
+        ]
+    )
+    unit.records.revive_versions([version_id for version_id, _ in versions.values()])
+    unit.records.set_state(versions, state)
