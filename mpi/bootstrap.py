@@ -15,6 +15,7 @@ from mpi.config import Settings
 from mpi.domain.errors import ConflictError, InputError, StoreError, SurvivorshipError
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.quality_rules import QualityRules
+from mpi.domain.scope import SHARED_SCOPE, check_scope_code
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
 from mpi.domain.viewer import make_operator
@@ -32,7 +33,8 @@ from mpi.service.core.index import (
 )
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.storage import migrate
-from mpi.storage.unit_of_work.database import Database
+from mpi.storage.backends.scope_location import locate_scope
+from mpi.storage.unit_of_work.database import Database, sqlite_path
 
 if TYPE_CHECKING:
     from mpi.matching.scoring.engines import BatchEngine
@@ -80,6 +82,8 @@ def _open_checked(settings: Settings, database: Database, tuning: Tuning, *, for
     with database.read(make_operator()) as unit:
         info = require_secret(unit, keyed_hash)
         active = unit.configs.active_config()
+    if info.scope != settings.scope:
+        raise StoreError(f"this is the index of the scope {info.scope}, not of {settings.scope}")
     if active is None:
         raise StoreError("the index has no configuration: restore a backup, or run mpi init elsewhere")
     name = active.model
@@ -152,7 +156,7 @@ def init_index(settings: Settings, *, is_test: bool, tuning: Tuning = DEFAULT_TU
         home.chmod(0o700)
     except OSError as error:
         raise StoreError(f"cannot write {home}: {error.strerror}") from error
-    database = Database(settings.url, tuning=tuning.storage)
+    database = _connect(settings, tuning)
     with _dispose_on_failure(database):
         if migrate.schema_state(database) is not migrate.SchemaState.MISSING:
             # Only mpi db upgrade changes an existing schema, after the operator made a backup.
@@ -160,13 +164,17 @@ def init_index(settings: Settings, *, is_test: bool, tuning: Tuning = DEFAULT_TU
         migrate.upgrade(database)
         with database.read(make_operator()) as unit:
             if unit.configs.index_info() is not None:
+                if settings.scope != SHARED_SCOPE:
+                    raise ConflictError(f"there is an index of the scope {settings.scope} already")
                 location = f"in {home}: set MPI_HOME" if settings.database_url is None else _IN_DATABASE
                 raise ConflictError(f"there is an index already {location} to make another")
         # The home folder keeps a copy of the model: an upgrade of the program may remove its own.
         keep_model(settings, settings.model)
         matcher = load_matcher(settings, None)
         keyed_hash = _make_secret(settings.secret_path)
-        key = create_index(database, make_operator(), matcher, keyed_hash, is_test=is_test)
+        key = create_index(
+            database, make_operator(), matcher, keyed_hash, is_test=is_test, scope=settings.scope
+        )
         return _create_index(settings, database, matcher, keyed_hash, tuning, is_test=is_test), key
 
 
@@ -347,15 +355,58 @@ def note_restore(settings: Settings) -> str:
 
 
 def _open_database(settings: Settings, tuning: Tuning = DEFAULT_TUNING) -> Database:
-    """Connect to the database of an existing index."""
-    _require_file(settings)
-    return Database(settings.url, tuning=tuning.storage)
+    """Connect to the database of an existing index.
+
+    Raises:
+        StoreError: the SQLite file of the index is missing.
+        InputError: the scope's code is invalid.
+    """
+    if settings.scope != SHARED_SCOPE:
+        check_scope_code(settings.scope)
+    path = sqlite_path(locate_scope(settings.url, settings.scope))
+    if (
+        (settings.database_url is None or settings.scope != SHARED_SCOPE)
+        and path is not None
+        and not path.exists()
+    ):
+        if settings.scope == SHARED_SCOPE:
+            raise StoreError(f"there is no index in {settings.home}: run mpi init")
+        raise StoreError(f"there is no index of the scope {settings.scope}: run mpi scope add")
+    return _connect(settings, tuning)
 
 
-def _require_file(settings: Settings) -> None:
-    """Raise if the SQLite file of the index is missing."""
-    if settings.database_url is None and not (settings.home / "mpi.db").exists():
-        raise StoreError(f"there is no index in {settings.home}: run mpi init")
+def _connect(settings: Settings, tuning: Tuning) -> Database:
+    """Connect to the database of an index, which may be yet to be created."""
+    return Database(
+        locate_scope(settings.url, settings.scope),
+        keeps_changes=settings.scope != SHARED_SCOPE,
+        tuning=tuning.storage,
+    )
+
+
+def open_scope(settings: Settings, scope: str, tuning: Tuning = DEFAULT_TUNING) -> Index:
+    """Open the index of a scope, beside the shared index that the settings name.
+
+    Raises:
+        StoreError: the index is missing, of another version, or was made with another secret.
+        ModelError: the index's model cannot be found or compiled.
+    """
+    return open_index(settings.model_copy(update={"scope": scope}), tuning=tuning)
+
+
+def init_scope(settings: Settings, scope: str, *, is_test: bool) -> tuple[Index, str]:
+    """Create the empty index of a scope, beside the shared index that the settings name.
+
+    Returns:
+        The open index and the API key of its first client.
+
+    Raises:
+        InputError: the scope's code is invalid.
+        ConflictError: an index exists there already.
+        StoreError: the folder or database cannot be written.
+    """
+    check_scope_code(scope)
+    return init_index(settings.model_copy(update={"scope": scope}), is_test=is_test)
 
 
 def _make_secret(path: Path) -> KeyedHash:

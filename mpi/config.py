@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from mpi.domain.scope import SHARED_SCOPE
 from mpi.domain.viewer import SecondApprover
 
 
@@ -24,6 +25,8 @@ class Settings(BaseSettings):
     """Folder of the secret, the SQLite database, rejected rows and temporary files, private to its owner."""
     database_url: str | None = None
     """SQLAlchemy URL of the database; None for an SQLite file in ``home``."""
+    scope: str = SHARED_SCOPE
+    """Scope whose index is opened; ``shared`` for the one that holds the records of all sources."""
     model: str | None = None
     """Model of a new index, ``name/version`` or a folder; None for the default model."""
     secret_file: Path | None = None
@@ -69,7 +72,7 @@ class Settings(BaseSettings):
 
     @property
     def url(self) -> str:
-        """The URL of the index's database."""
+        """The URL of the shared index's database, beside which those of the scopes lie."""
         return self.database_url or f"sqlite:///{self.home / 'mpi.db'}"
 
     @property

@@ -132,7 +132,13 @@ class PostgresServer:
         return name
 
     def empty(self, database: str) -> None:
-        """Delete every row of a database; creating another takes a hundred times as long."""
+        """Delete every row of a database and drop its scopes.
+
+        Creating another database takes a hundred times as long.
+        """
+        scopes = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'scope\\_%'"
+        for [schema] in self.run(scopes, database):
+            self.run(f'DROP SCHEMA "{schema}" CASCADE', database)
         with psycopg.connect(self.connection_string(database)) as connection:
             connection.execute("SET session_replication_role = replica")
             for table in SQLModel.metadata.tables:

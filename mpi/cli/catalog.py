@@ -34,6 +34,16 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Require an owner's consent to decisions about a source's records.",
         "access.source:ask_owner",
     ),
+    "scope": CatalogEntry("Manage scopes."),
+    "scope add": CatalogEntry("Add a scope with an empty index and its first API key.", "access.scope:add"),
+    "scope list": CatalogEntry("List the scopes and their sources.", "access.scope:list_all"),
+    "scope sync": CatalogEntry("Take the changes of scopes over into the shared index.", "access.scope:sync"),
+    "scope split": CatalogEntry(
+        "Move sources of the shared index into a scope, or count what would move.", "access.scope:split"
+    ),
+    "scope join": CatalogEntry(
+        "Send the records of a scope's sources to the shared index again.", "access.scope:join"
+    ),
     "freeze": CatalogEntry("Manage freeze windows."),
     "freeze add": CatalogEntry(
         "Add a freeze window, in which decisions about a source wait.", "stewardship.freeze:add"

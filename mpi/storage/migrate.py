@@ -19,7 +19,7 @@ from mpi.storage.unit_of_work.database import Database, translate_errors
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA_REVISION = "0018"
+SCHEMA_REVISION = "0019"
 """Schema revision of this program version: that of the latest migration."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -54,6 +54,7 @@ def upgrade(database: Database) -> SchemaState:
     with translate_errors(), database.engine.begin() as connection:
         ledger_path = database.ledger_path
         if database.is_postgresql:
+            postgresql.create_schema(connection)
             postgresql.lock_index(connection)
         old_state = _schema_state_of(connection)
         if old_state is SchemaState.NEWER:

@@ -6,6 +6,7 @@ import secrets
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, StoreError
 from mpi.domain.keyed_hash import KeyedHash
+from mpi.domain.scope import SHARED_SCOPE
 from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, Action, Viewer
 from mpi.service.core.configuration import activate_config, find_or_add_config
 from mpi.service.core.index import Matcher
@@ -19,9 +20,23 @@ _CHECKED_TEXT = "the secret of this index"
 
 
 def create_index(
-    database: Database, viewer: Viewer, matcher: Matcher, keyed_hash: KeyedHash, *, is_test: bool
+    database: Database,
+    viewer: Viewer,
+    matcher: Matcher,
+    keyed_hash: KeyedHash,
+    *,
+    is_test: bool,
+    scope: str = SHARED_SCOPE,
 ) -> str:
     """Create the person index; return its first client's API key.
+
+    Args:
+        database: the empty database.
+        viewer: who creates it.
+        matcher: the model of the index.
+        keyed_hash: keyed hash under the secret of the index.
+        is_test: whether enterprise IDs are marked as test IDs.
+        scope: code of the scope whose records the index holds.
 
     Raises:
         ConflictError: an index exists already.
@@ -34,6 +49,7 @@ def create_index(
             clock.format_timestamp(clock.now()),
             is_test,
             keyed_hash.to_token("check", _CHECKED_TEXT),
+            scope,
         )
         unit.configs.create_index(info)
         activate_config(unit, find_or_add_config(unit, matcher))

@@ -22,6 +22,7 @@ from mpi.service.loads.row_intake import RowValidator, ValidatedFile, validate_r
 from mpi.service.processes.core_reservation import reserve_core
 from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.service.statements.seal_rights import list_forbidden_seals
+from mpi.service.statements.sources import require_own_source
 from mpi.storage.repositories.sources.batches import Batch
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -76,6 +77,7 @@ def load(
     is_full = options.snapshot is Snapshot.FULL
     with index.database.read(viewer) as unit:
         source = unit.sources.get_by_code(source_code)
+        require_own_source(source)
         last_moment = unit.last_commit_time()
         interrupted = _find_interrupted_load(unit, source, options)
         open_batches = set(unit.batches.unfinished_ids(source.id)) - (

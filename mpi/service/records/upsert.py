@@ -32,6 +32,7 @@ from mpi.service.resolution.source_assertions import PersonAssertions, extract_a
 from mpi.service.statements.correction_records import find_bound_records
 from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.seal_rights import require_seal_rights
+from mpi.service.statements.sources import require_own_source
 from mpi.service.statements.statement import Statement, build_statement
 from mpi.service.statements.statement_intake import (
     StatementOutcome,
@@ -345,6 +346,7 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
                 record="withdrawn",
                 disclosed=disclosed,
             )
+        require_own_source(unit.sources.get_by_code(source_code))
         record = _require_record(unit, source_code, local_id)
         if record.state == RecordState.ASIDE:
             raise ConflictError("the record is a steward's correction: undo its step instead")

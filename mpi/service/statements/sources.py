@@ -66,14 +66,32 @@ def add_source(index: Index, viewer: Viewer, new_source: NewSource) -> Source:
         return source
 
 
-def require_data_source(source: Source) -> None:
-    """Check that a source contributes records, not stewards' corrections.
+def require_data_source(source: Source, *, is_from_scope: bool = False) -> None:
+    """Check that a source's records may be written to this index.
+
+    Args:
+        source: the source.
+        is_from_scope: whether the scope of the source passes its records on.
 
     Raises:
-        ConflictError: the source is the one of stewards' corrections.
+        ConflictError: the source is the one of stewards' corrections, or its records are sent to a scope.
     """
+    if not is_from_scope:
+        require_own_source(source)
     if source.kind == STEWARD_SOURCE_KIND:
         raise ConflictError("this source takes stewards' corrections and nothing else")
+
+
+def require_own_source(source: Source) -> None:
+    """Check that a source's records are sent to this index, not to that of a scope.
+
+    Raises:
+        ConflictError: they are sent to a scope.
+    """
+    if source.scope is not None:
+        raise ConflictError(
+            f"the records of source {source.code!r} are sent to the index of the scope {source.scope}"
+        )
 
 
 def require_owned_source(unit: ReadUnit, code: str) -> Source:

@@ -120,6 +120,8 @@ def judge_statements(
     source: Source,
     statements: Collection[Statement],
     existing: Mapping[str, StoredRecord],
+    *,
+    is_checked: bool = False,
 ) -> JudgedStatements:
     """Return what one source's statements would do, without writing them.
 
@@ -132,11 +134,12 @@ def judge_statements(
         source: the source of the statements.
         statements: at most one statement for each local ID.
         existing: stored records of these local IDs.
+        is_checked: whether the statements come from the scope of the source, which has checked them.
 
     Raises:
-        ConflictError: the source is the one of stewards' corrections.
+        ConflictError: the source is the one of stewards' corrections, or belongs to a scope.
     """
-    require_data_source(source)
+    require_data_source(source, is_from_scope=is_checked)
     outcomes = {
         statement.local_id: judge_statement(existing.get(statement.local_id), statement)
         for statement in statements
@@ -152,6 +155,8 @@ def judge_statements(
         source,
         [statement for statement in statements if outcomes[statement.local_id] in _EFFECTIVE_OUTCOMES],
     )
+    if is_checked:
+        return JudgedStatements(outcomes, features, frozenset())
     local_ids = {existing[local_id].id: local_id for local_id in features if local_id in existing}
     overlay_ids = find_overlays(
         unit,
@@ -208,6 +213,8 @@ def write_statements(
     statements: Sequence[Statement],
     existing: Mapping[str, StoredRecord],
     batch_id: int | None = None,
+    *,
+    is_checked: bool = False,
 ) -> IntakeResult:
     """Write statements of one source, each about another record.
 
@@ -218,11 +225,12 @@ def write_statements(
         statements: at most one statement for each local ID.
         existing: stored records of these local IDs.
         batch_id: the load that the statements belong to.
+        is_checked: whether the statements come from the scope of the source, which has checked them.
 
     Raises:
-        ConflictError: the source is the one of stewards' corrections.
+        ConflictError: the source is the one of stewards' corrections, or belongs to a scope.
     """
-    judged = judge_statements(unit, index, source, statements, existing)
+    judged = judge_statements(unit, index, source, statements, existing, is_checked=is_checked)
     record_ids = _assign_numbers(unit, statements, existing)
     writer = _StatementWriter(unit, index, source, batch_id, record_ids, judged)
     for statement in statements:

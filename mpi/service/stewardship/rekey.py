@@ -17,6 +17,7 @@ from mpi.service.core.undoable_steps import add_step, check_reason
 from mpi.service.core.visibility import find_nameable_records
 from mpi.service.decisions.decision_log import DecisionDraft, add_decision, revoke_decisions
 from mpi.service.resolution.resolve import resettle
+from mpi.service.statements.sources import require_own_source
 from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.renames import Rename
@@ -73,13 +74,14 @@ def rekey(
         if (stored_answer := find_stored_answer(unit, index)) is not None:
             return RekeyResult(**stored_answer)
         source = unit.sources.get_by_code(source_code)
+        require_own_source(source)
         records_by_id = find_nameable_records(unit, source.id, {*renames, *renames.values()})
         unknown_ids = tuple(sorted(old for old in renames if old not in records_by_id))
         if len(renames) == 1 and unknown_ids:
             raise NotFoundError(f"source {source_code!r} has no such record")
         moving, taken_ids = _separate_taken_ids(unit, source.id, renames, records_by_id)
         step_id = add_step(unit, REKEY, reason_code, {"records": [records_by_id[old].id for old in moving]})
-        _rename_records(unit, index, source_code, {records_by_id[old]: new for old, new in moving.items()})
+        rename_records(unit, index, source_code, {records_by_id[old]: new for old, new in moving.items()})
         unit.renames.add(Rename(records_by_id[old].id, step_id, old, new) for old, new in moving.items())
         claimed_records = set()
         for old, new in taken_ids.items():
@@ -131,7 +133,7 @@ def undo_rekey(unit: WriteUnit, index: Index, step: Step) -> set[int]:
     holders = unit.records.find_by_local_ids(source_id, new_ids.values())
     if {record.id for record in holders.values()} - {record.id for record in new_ids}:
         raise ConflictError("another record has an old local ID now: re-key that record first")
-    _rename_records(unit, index, source, new_ids)
+    rename_records(unit, index, source, new_ids)
     claims = [claim for claim in unit.decisions.of_step(step.id) if claim.status is DecisionStatus.REVIEW]
     revoke_decisions(unit, claims)
     return set(records) | {record for claim in claims for record in claim.seen}
@@ -185,7 +187,7 @@ def _separate_taken_ids(
     return possible, {old: new for old, new in actual_renames.items() if old not in possible}
 
 
-def _rename_records(unit: WriteUnit, index: Index, source: str, new_ids: Mapping[StoredRecord, str]) -> None:
+def rename_records(unit: WriteUnit, index: Index, source: str, new_ids: Mapping[StoredRecord, str]) -> None:
     """Change records' local IDs in two passes, so that records can swap IDs."""
     unit.records.rename(
         {

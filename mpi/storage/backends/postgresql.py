@@ -19,17 +19,22 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from mpi.domain.errors import StoreError
 from mpi.domain.tuning import StorageTuning
+from mpi.storage.backends.scope_location import SCHEMA_PREFIX
 from mpi.storage.backends.sqlite import BUSY
 from mpi.storage.driver.pipeline import Pipeline
 
 INDEX_LOCK = 0x6D70695F696E6478
-"""Key of the advisory lock of the whole index: "mpi_indx" in ASCII."""
+"""Seed of the advisory lock's key: "mpi_indx" in ASCII.
 
-_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+The key is a hash of the schema, since every scope has a schema and a lock of its own.
+"""
+
+_LOCK_SCHEMA = "pg_advisory_xact_lock(hashtextextended(current_schema(), :key))"
+_LOCK = text(f"SELECT {_LOCK_SCHEMA}")
 _USE_GENERIC_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
-_LOCK_FOR_SMALL_STEP = text(f"SELECT {_USE_GENERIC_PLANS}, pg_advisory_xact_lock(:key)")
+_LOCK_FOR_SMALL_STEP = text(f"SELECT {_USE_GENERIC_PLANS}, {_LOCK_SCHEMA}")
 _LOCK_WITH_LATE_SYNC = text(
-    f"SELECT {_USE_GENERIC_PLANS}, set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(:key)"
+    f"SELECT {_USE_GENERIC_PLANS}, set_config('synchronous_commit', 'off', true), {_LOCK_SCHEMA}"
 )
 
 _BEGIN_WRITING = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
@@ -193,6 +198,13 @@ def _configure_connection(connection: psycopg.Connection[Any], busy_timeout_ms: 
     )
     connection.execute("; ".join(f"SET {name} = {value}" for name, value in settings.items()))
     connection.autocommit = False
+
+
+def create_schema(connection: Connection) -> None:
+    """Create the schema that the connection's search path names, if it does not exist."""
+    [search_path] = connection.exec_driver_sql("SELECT current_setting('search_path')").one()
+    if search_path.startswith(SCHEMA_PREFIX):
+        connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{search_path}"')
 
 
 def lock_index(connection: Connection, *, is_small: bool = False, sync_after: bool = False) -> None:

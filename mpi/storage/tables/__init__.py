@@ -62,6 +62,7 @@ from mpi.storage.tables.review_work import (
     TaskActionRow,
     TaskWorkRow,
 )
+from mpi.storage.tables.scopes import ChangeRow, CopyRow, ScopeRow
 from mpi.storage.tables.sources import (
     AgencyRow,
     BatchRow,
@@ -86,10 +87,12 @@ __all__ = [
     "BlindAnswerRow",
     "BlindPairRow",
     "BlockingKeyRow",
+    "ChangeRow",
     "ClientRow",
     "CommitRow",
     "ConfigRow",
     "ConsentRow",
+    "CopyRow",
     "CounterRow",
     "DecisionMemberRow",
     "DecisionRow",
@@ -126,6 +129,7 @@ __all__ = [
     "RunChangeRow",
     "RunRow",
     "SavedViewRow",
+    "ScopeRow",
     "SightingRow",
     "SignInRow",
     "SourceRow",

@@ -10,7 +10,7 @@ class IndexRow(SQLModel, table=True):
 
     ``generation`` changes after a restore and tells consumers of the change feed to start over.
     ``secret_check`` is a token of a fixed text, so that opening the index with another secret is noticed
-    at once.
+    at once. ``scope`` is the scope whose records the index holds; ``shared`` is the one that holds all.
     """
 
     __tablename__ = "index_info"
@@ -19,6 +19,7 @@ class IndexRow(SQLModel, table=True):
     created_at: str = text()
     is_test: bool
     secret_check: str = text()
+    scope: str = text(default="shared", sa_column_kwargs={"server_default": "shared"})
 
 
 class CounterRow(SQLModel, table=True):

@@ -21,7 +21,8 @@ class SourceRow(SQLModel, table=True):
 
     ``group_id`` is the visibility group of its records. ``complete_for`` lists the flag populations for
     which absence means no. ``paused`` holds automatic linking. ``asks_consent`` lets others' decisions
-    about its records wait for its owner.
+    about its records wait for its owner. ``scope`` is the scope to which its records are sent; None where
+    they are sent to this index.
     """
 
     __tablename__ = "source"
@@ -37,6 +38,7 @@ class SourceRow(SQLModel, table=True):
     paused: bool = False
     asks_consent: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     group_id: int = bigint(default=1)
+    scope: str | None = text(default=None)
     created_commit: int = bigint()
 
 

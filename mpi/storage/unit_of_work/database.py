@@ -49,6 +49,7 @@ class Database:
     Args:
         url: SQLAlchemy URL, ``sqlite:///path`` or ``postgresql+psycopg://…``.
         is_ledger: whether this is only the ledger file of an index on SQLite.
+        keeps_changes: whether commits record which records and decisions they changed, for another index.
         tuning: waits, connections, pages and checkpoints.
 
     Attributes:
@@ -62,9 +63,15 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *, is_ledger: bool = False, tuning: StorageTuning = DEFAULT_TUNING.storage
+        self,
+        url: str,
+        *,
+        is_ledger: bool = False,
+        keeps_changes: bool = False,
+        tuning: StorageTuning = DEFAULT_TUNING.storage,
     ) -> None:
         self.url = url
+        self.keeps_changes = keeps_changes
         self.tuning = tuning
         parsed = _parse_url(url)
         self.is_postgresql = parsed.get_backend_name() == "postgresql"
@@ -142,7 +149,11 @@ class Database:
             if self.is_postgresql and lock is Lock.INDEX:
                 postgresql.lock_index(session, is_small=is_small, sync_after=is_contended)
             self.is_commit_begun = False
-            units = WriteUnits(session, is_only_writer=lock is Lock.INDEX or not self.is_postgresql)
+            units = WriteUnits(
+                session,
+                is_only_writer=lock is Lock.INDEX or not self.is_postgresql,
+                keeps_changes=self.keeps_changes,
+            )
             yield units
             units.flush()
             self.is_commit_begun = True

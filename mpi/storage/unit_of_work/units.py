@@ -36,6 +36,7 @@ from mpi.storage.repositories.sources.batches import Batches
 from mpi.storage.repositories.sources.record_assertions import RecordAssertions
 from mpi.storage.repositories.sources.records import Records
 from mpi.storage.repositories.sources.renames import Renames
+from mpi.storage.repositories.sources.scopes import ChangedItem, Scopes
 from mpi.storage.repositories.sources.sources import Sources
 from mpi.storage.repositories.steps.consents import Consents
 from mpi.storage.repositories.steps.counters import Counters
@@ -133,6 +134,7 @@ class ReadUnit:
     pending_approvals = _LazyRepository(PendingApprovals)
     consents = _LazyRepository(Consents)
     renames = _LazyRepository(Renames)
+    scopes = _LazyRepository(Scopes)
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection
@@ -194,6 +196,7 @@ class WriteUnit(ReadUnit):
         kind: kind of change.
         is_only_writer: whether no other transaction can write to the index meanwhile.
         previous: unit before it in the same transaction, whose cached reads are shared.
+        keeps_changes: whether the unit records which records and decisions it changed.
     """
 
     def __init__(
@@ -204,8 +207,10 @@ class WriteUnit(ReadUnit):
         *,
         is_only_writer: bool = True,
         previous: "WriteUnit | None" = None,
+        keeps_changes: bool = False,
     ) -> None:
         super().__init__(connection, viewer)
+        self._keeps_changes = keeps_changes
         self.counters: Counters = (
             Counters(connection, is_only_writer=is_only_writer) if previous is None else previous.counters
         )
@@ -265,7 +270,19 @@ class WriteUnit(ReadUnit):
 
     def flush(self) -> None:
         """Write what is buffered until the transaction's end, such as counters."""
+        self.write_changes()
         self.counters.flush()
+
+    def write_changes(self) -> None:
+        """Record which records and decisions this unit changed, if another index follows."""
+        if not self._keeps_changes:
+            return
+        repositories = vars(self)
+        for item, name in ((ChangedItem.RECORD, "records"), (ChangedItem.DECISION, "decisions")):
+            repository: Records | Decisions | None = repositories.get(name)
+            if repository is not None and repository.changed_ids:
+                self.scopes.add_changes(self.commit_no, item, repository.changed_ids)
+                repository.changed_ids.clear()
 
 
 class WriteUnits:
@@ -274,22 +291,31 @@ class WriteUnits:
     Args:
         connection: connection with an open write transaction.
         is_only_writer: whether no other transaction can write to the index meanwhile.
+        keeps_changes: whether the units record which records and decisions they changed.
 
     Attributes:
         is_commit_begun: whether the transaction has reached its commit, so that it may be committed.
     """
 
-    def __init__(self, connection: Connection, *, is_only_writer: bool) -> None:
+    def __init__(self, connection: Connection, *, is_only_writer: bool, keeps_changes: bool = False) -> None:
         self._connection = connection
         self._is_only_writer = is_only_writer
+        self._keeps_changes = keeps_changes
         self._last_unit: WriteUnit | None = None
         self._callbacks: list[Callable[[], None]] = []
         self.is_commit_begun = False
 
     def __call__(self, viewer: Viewer, kind: str) -> WriteUnit:
         """Begin the next write unit of the shared database transaction."""
+        if self._last_unit is not None:
+            self._last_unit.write_changes()
         self._last_unit = WriteUnit(
-            self._connection, viewer, kind, is_only_writer=self._is_only_writer, previous=self._last_unit
+            self._connection,
+            viewer,
+            kind,
+            is_only_writer=self._is_only_writer,
+            previous=self._last_unit,
+            keeps_changes=self._keeps_changes,
         )
         return self._last_unit
 

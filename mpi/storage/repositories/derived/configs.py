@@ -23,12 +23,14 @@ class IndexInfo:
         created_at: when the index was created (ISO, UTC).
         is_test: whether it holds test data.
         secret_check: token of a fixed text, made with the index's secret; with another secret it differs.
+        scope: code of the scope whose records it holds; ``shared`` for the index that holds all.
     """
 
     generation: str
     created_at: str
     is_test: bool
     secret_check: str
+    scope: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,9 @@ class Configs:
     def index_info(self) -> IndexInfo | None:
         """Return the description of this index, or None before ``mpi init``."""
         row = self._connection.execute(select(_index)).first()
-        return (
-            None if row is None else IndexInfo(row.generation, row.created_at, row.is_test, row.secret_check)
-        )
+        if row is None:
+            return None
+        return IndexInfo(row.generation, row.created_at, row.is_test, row.secret_check, row.scope)
 
     def create_index(self, info: IndexInfo) -> None:
         """Store the description of this index, once."""
@@ -100,6 +102,7 @@ class Configs:
                 created_at=info.created_at,
                 is_test=info.is_test,
                 secret_check=info.secret_check,
+                scope=info.scope,
             )
         )
 

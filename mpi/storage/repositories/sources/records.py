@@ -125,6 +125,7 @@ class ActiveVersion:
     as_of: str
     received_commit: int
     batch_id: int | None
+    issues: str
     payload: bytes
 
 
@@ -211,6 +212,7 @@ _ACTIVE_VERSIONS = (
         _version.c.as_of,
         _version.c.received_commit,
         _version.c.batch_id,
+        _version.c.issues,
         _version.c.payload,
         _record.c.carried_restrictions,
     )
@@ -280,10 +282,15 @@ def _record_from_row(row: Iterable[Any]) -> StoredRecord:
 
 
 class Records:
-    """Repository of source records and their versions."""
+    """Repository of source records and their versions.
+
+    Attributes:
+        changed_ids: records whose content, state or local ID this transaction changed.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.changed_ids: set[int] = set()
 
     def find_by_local_ids(self, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
         """Return the records of a source, by given local IDs.
@@ -344,6 +351,31 @@ class Records:
                 ]
             ).values()
             last_local_id = page[-1].local_id
+
+    def ids_of_source(self, source_id: int, after: int, limit: int) -> list[int]:
+        """Return the numbers of a source's records after a number, ascending.
+
+        Args:
+            source_id: number of the source.
+            after: the record number after which to begin.
+            limit: most records.
+        """
+        rows = self._connection.execute(
+            select(_record.c.id)
+            .where(_record.c.source_id == source_id, _record.c.id > after)
+            .order_by(_record.c.id)
+            .limit(limit)
+        )
+        return [row[0] for row in rows]
+
+    def has_waiting_versions(self, source_id: int) -> bool:
+        """Return whether a version of the source's records is held or a suspected overlay."""
+        waiting = (
+            select(_version.c.id)
+            .join(_record, _record.c.id == _version.c.record_id)
+            .where(_record.c.source_id == source_id, _version.c.state.in_(("held", "overlay")))
+        )
+        return self._connection.execute(waiting.limit(1)).first() is not None
 
     def count_by_state(self, source_id: int) -> dict[str, int]:
         """Count the records of a source, by state."""
@@ -569,6 +601,7 @@ class Records:
 
     def insert(self, rows: list[dict[str, Any]]) -> None:
         """Add source records."""
+        self.changed_ids.update(row["id"] for row in rows)
         insert_rows(self._connection, _record, rows)
 
     def insert_versions(self, rows: list[dict[str, Any]]) -> None:
@@ -585,6 +618,7 @@ class Records:
         Args:
             rows: dictionaries of record_id, version_id and as_of.
         """
+        self.changed_ids.update(row["record_id"] for row in rows)
         self._many(
             _SET_ACTIVE_VERSION,
             [
@@ -595,6 +629,7 @@ class Records:
 
     def rename(self, names: Mapping[int, tuple[str, int]]) -> None:
         """Change the local IDs and canonical keys of records."""
+        self.changed_ids.update(names)
         self._many(
             update(_record)
             .where(_record.c.id == bindparam("record"))
@@ -638,6 +673,7 @@ class Records:
 
     def clear_versions(self, record_ids: Collection[int]) -> None:
         """Leave records without an active version."""
+        self.changed_ids.update(record_ids)
         self._many(
             update(_record).where(_record.c.id == bindparam("record")).values(version_id=None),
             [{"record": record} for record in record_ids],
@@ -675,7 +711,9 @@ class Records:
 
     def set_state(self, record_ids: Iterable[int], state: RecordState) -> None:
         """Set the state of records."""
-        self._many(_SET_STATE, [{"record": record, "new_state": state.value} for record in record_ids])
+        rows = [{"record": record, "new_state": state.value} for record in record_ids]
+        self.changed_ids.update(row["record"] for row in rows)
+        self._many(_SET_STATE, rows)
 
     def pending_expunges(self) -> list[PendingExpunge]:
         """Return the records that wait to be expunged, oldest request first.
@@ -696,6 +734,7 @@ class Records:
 
     def set_carried_restrictions(self, carried: Mapping[int, str | None]) -> None:
         """Store which restrictions of earlier versions stay in force, as JSON by record."""
+        self.changed_ids.update(carried)
         self._many(
             _SET_CARRIED,
             [{"record": record, "carried": restrictions} for record, restrictions in carried.items()],
@@ -706,6 +745,7 @@ class Records:
 
         The record itself stays as an empty row.
         """
+        self.changed_ids.add(record_id)
         self._connection.execute(
             update(_record).where(_record.c.id == record_id).values(subject=None, carried_restrictions=None)
         )

@@ -34,6 +34,7 @@ class Source:
         paused: whether the source's new records are held and link nothing.
         duplicates_expected: whether one person may have several records.
         asks_consent: whether others' decisions about its records need its owner's consent.
+        scope: code of the scope to which its records are sent; None where they are sent to this index.
     """
 
     id: int
@@ -45,6 +46,7 @@ class Source:
     paused: bool
     duplicates_expected: bool = True
     asks_consent: bool = False
+    scope: str | None = None
 
 
 class Sources:
@@ -68,6 +70,7 @@ class Sources:
                     paused=row.paused,
                     duplicates_expected=row.duplicates_expected,
                     asks_consent=row.asks_consent,
+                    scope=row.scope,
                 )
                 for row in self._connection.execute(_ALL)
             ]
@@ -117,6 +120,7 @@ class Sources:
                 kind=source.kind,
                 group_id=source.group_id,
                 duplicates_expected=source.duplicates_expected,
+                scope=source.scope,
                 created_commit=commit_no,
             )
         )
@@ -131,6 +135,11 @@ class Sources:
         self._connection.execute(
             update(_source).where(_source.c.id == number).values(asks_consent=asks_consent)
         )
+        self._known = None
+
+    def set_scope(self, numbers: Collection[int], scope: str | None) -> None:
+        """Set the scope to which the records of data sources are sent."""
+        self._connection.execute(update(_source).where(_source.c.id.in_(numbers)).values(scope=scope))
         self._known = None
 
     def group_ids(self) -> list[int]:

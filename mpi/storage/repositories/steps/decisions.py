@@ -208,10 +208,15 @@ class NewDecision:
 
 
 class Decisions:
-    """Repository of decisions whether records are one person."""
+    """Repository of decisions whether records are one person.
+
+    Attributes:
+        changed_ids: decisions that this transaction made, or whose status it changed.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.changed_ids: set[int] = set()
 
     def all_in_force(self) -> list[NamedDecision]:
         """Return every decision in force."""
@@ -360,6 +365,7 @@ class Decisions:
 
     def add(self, decision: NewDecision, commit_no: int) -> None:
         """Add a decision with the records that it names."""
+        self.changed_ids.add(decision.id)
         self._connection.execute(
             insert(_decision).values(
                 id=decision.id,
@@ -419,7 +425,9 @@ class Decisions:
 
     def set_status(self, numbers: Iterable[int], status: DecisionStatus, ended: int | None) -> None:
         """Set the status of decisions, and the commit of their end."""
-        for chunk in iter_chunks(sorted(numbers)):
+        ascending = sorted(numbers)
+        self.changed_ids.update(ascending)
+        for chunk in iter_chunks(ascending):
             self._connection.execute(
                 update(_decision)
                 .where(_decision.c.id.in_(chunk))

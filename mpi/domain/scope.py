@@ -1,0 +1,24 @@
+"""Scopes: sets of sources whose records have a database and enterprise IDs of their own."""
+
+import re
+
+from mpi.domain.errors import InputError
+
+SHARED_SCOPE = "shared"
+"""The scope that holds the records of all sources."""
+MAX_CODE_LENGTH = 32
+_CODE = re.compile(rf"[a-z][a-z0-9_]{{0,{MAX_CODE_LENGTH - 1}}}")
+
+
+def check_scope_code(code: str) -> str:
+    """Return the code of a scope other than the shared one.
+
+    Raises:
+        InputError: it is the shared one, or has other characters than a code may have.
+    """
+    if code == SHARED_SCOPE or not _CODE.fullmatch(code):
+        raise InputError(
+            f"a scope's code has 1 to {MAX_CODE_LENGTH} of a-z, 0-9 and '_', begins with a letter, "
+            f"and is not {SHARED_SCOPE!r}"
+        )
+    return code

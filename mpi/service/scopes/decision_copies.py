@@ -1,0 +1,83 @@
+"""Decisions of a scope, taken over into the shared index."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mpi.domain.decision import Authority
+from mpi.domain.errors import DecisionConflict
+from mpi.service.core.index import Index
+from mpi.service.core.undoable_steps import add_step
+from mpi.service.decisions.decision_log import DecisionDraft, add_decision, revoke_decisions
+from mpi.service.resolution.resolve import resettle
+from mpi.service.scopes.copies import DecisionCopy
+from mpi.service.scopes.record_copies import TRANSFER
+from mpi.storage.repositories.sources.scopes import ChangedItem
+from mpi.storage.repositories.steps.decisions import DecisionStatus
+from mpi.storage.unit_of_work.units import WriteUnit
+
+
+def take_over_decisions(unit: WriteUnit, index: Index, scope: str, copies: Sequence[DecisionCopy]) -> int:
+    """Write copies of a scope's decisions, and resolve the records that they name.
+
+    A decision that contradicts one in force here becomes a claim, which binds nothing and asks a steward. In
+    its scope it stays in force.
+
+    Args:
+        unit: a transaction of the shared index, which holds the records already.
+        index: the shared index.
+        scope: code of the scope.
+        copies: at most one copy of each decision.
+
+    Returns:
+        The number of decisions that became claims.
+    """
+    known = unit.scopes.copies_of(scope, ChangedItem.DECISION, [copy.number for copy in copies])
+    known.update({copy.number: copy.original for copy in copies if copy.original is not None})
+    affected = _revoke_ended(
+        unit, [known[copy.number] for copy in copies if copy.number in known and not copy.is_in_force]
+    )
+    contradictions = 0
+    for copy in copies:
+        if not copy.is_in_force or copy.number in known:
+            continue
+        named = {number for group in copy.groups for number in group}
+        records = unit.scopes.copies_of(scope, ChangedItem.RECORD, named)
+        if records.keys() != named:
+            continue  # it names a record that never counted, such as one that was always held
+        draft = DecisionDraft(
+            kind=copy.kind,
+            groups=tuple(tuple(records[number] for number in group) for group in copy.groups),
+            reason=copy.reason,
+            origin=TRANSFER,
+            authority=copy.authority,
+            recheck_on=copy.recheck_on,
+        )
+        decision_id, is_claim = _add(unit, index, draft)
+        contradictions += is_claim
+        unit.scopes.add_copies(scope, ChangedItem.DECISION, {copy.number: decision_id})
+        affected |= draft.record_ids
+    if affected:
+        resettle(unit, index, affected, TRANSFER)
+    return contradictions
+
+
+def _revoke_ended(unit: WriteUnit, numbers: Sequence[int]) -> set[int]:
+    """Revoke the copies of decisions that bind no more; return their records."""
+    ended = [
+        decision
+        for decision in unit.decisions.by_ids(numbers).values()
+        if decision.status is not DecisionStatus.REVOKED
+    ]
+    revoke_decisions(unit, ended)
+    return {record for decision in ended for record in decision.seen}
+
+
+def _add(unit: WriteUnit, index: Index, draft: DecisionDraft) -> tuple[int, bool]:
+    """Add a decision, or a claim where it contradicts another; return its number."""
+    step_id = add_step(unit, TRANSFER, draft.reason, {})
+    try:
+        return add_decision(unit, index, step_id, draft), False
+    except DecisionConflict:
+        return add_decision(
+            unit, index, step_id, replace(draft, is_claim=True, authority=Authority.SOURCE)
+        ), True

@@ -1,0 +1,114 @@
+"""Transfer of a scope's changes into the shared index.
+
+A scope answers from its own database alone, and its callers do not wait for the shared index. The changes
+follow in transactions of the shared index. Each stores how far it has come, so that a kill at any moment
+loses nothing and repeats nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mpi.domain.errors import ConflictError
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.service.core.index import Index
+from mpi.service.indexing.reindex import Progress, ignore_progress
+from mpi.service.scopes.copies import CopyPage, read_page
+from mpi.service.scopes.decision_copies import take_over_decisions
+from mpi.service.scopes.record_copies import take_over_records
+from mpi.storage.unit_of_work.units import WriteUnit
+
+PAGE_CHANGES = 2_000
+"""Most changes that one transaction of the shared index takes over."""
+
+
+@dataclass(slots=True)
+class TransferResult:
+    """What a transfer has taken over.
+
+    Args:
+        scope: code of the scope.
+        records: number of records.
+        decisions: number of decisions.
+        contradictions: decisions that contradict one of the shared index, each of which became a question.
+    """
+
+    scope: str
+    records: int = 0
+    decisions: int = 0
+    contradictions: int = 0
+
+
+def transfer_changes(
+    scope_index: Index,
+    shared_index: Index,
+    viewer: Viewer,
+    code: str,
+    *,
+    page: int = PAGE_CHANGES,
+    progress: Progress = ignore_progress,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> TransferResult:
+    """Take over all changes of a scope that the shared index has not seen.
+
+    Args:
+        scope_index: the open index of the scope.
+        shared_index: the open shared index.
+        viewer: who asks.
+        code: code of the scope.
+        page: most changes that one transaction takes over.
+        progress: callback that reports the changes taken over.
+        is_stopping: returns whether to leave the remaining changes for later.
+
+    Raises:
+        NotFoundError: the shared index knows no such scope.
+        ConflictError: a source of the scope belongs to another one, or to the shared index.
+        AccessDenied: the viewer may not administer sources.
+    """
+    require_permission(viewer, Action.SOURCE_ADMIN)
+    result = TransferResult(code)
+    while not is_stopping():
+        with shared_index.database.read(viewer) as unit:
+            position = unit.scopes.get(code).position
+        with scope_index.database.read(viewer) as unit:
+            copies = read_page(unit, position, page)
+        if copies is None:
+            return result
+        with shared_index.database.write(viewer, "transfer") as unit:
+            # Another process may have taken the page over meanwhile.
+            if unit.scopes.get(code).position == position:
+                _take_over(unit, shared_index, code, copies, result)
+        progress("transfer", result.records, result.records)
+    return result
+
+
+def _take_over(unit: WriteUnit, index: Index, code: str, page: CopyPage, result: TransferResult) -> None:
+    """Write the copies of a page, and how far the transfer has come."""
+    _add_sources(unit, code, page)
+    take_over_records(unit, index, code, page.records)
+    contradictions = take_over_decisions(unit, index, code, page.decisions)
+    unit.scopes.move_position(code, page.end)
+    result.records += len(page.records)
+    result.decisions += len(page.decisions)
+    result.contradictions += contradictions
+
+
+def _add_sources(unit: WriteUnit, code: str, page: CopyPage) -> None:
+    """Add the scope's sources that the shared index does not know.
+
+    Raises:
+        ConflictError: a source belongs to another scope, or to the shared index.
+    """
+    known_sources = {source.code: source for source in unit.sources.all()}
+    for source in page.sources:
+        known = known_sources.get(source.code)
+        if known is None:
+            number = unit.counters.take("source")
+            unit.sources.add(
+                number,
+                number,
+                replace(source, id=number, group_id=1, paused=False, scope=code),
+                unit.commit_no,
+            )
+        elif known.scope != code:
+            owner = "the shared index" if known.scope is None else f"the scope {known.scope}"
+            raise ConflictError(f"source {source.code!r} of the scope {code} belongs to {owner} already")

@@ -1,0 +1,174 @@
+"""Repository of scopes, and of the changes that they pass to the shared index."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+
+from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.storage.driver.bulk_rows import insert_columns
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.in_list import is_in
+from mpi.storage.tables import ChangeRow, CopyRow, ScopeRow, table_of
+
+_scope = table_of(ScopeRow)
+_change = table_of(ChangeRow)
+_copy = table_of(CopyRow)
+
+
+class ChangedItem(IntEnum):
+    """What a change concerns: a record or a decision."""
+
+    RECORD = 1
+    DECISION = 2
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Change:
+    """A record or decision that a commit changed.
+
+    Args:
+        commit_no: commit number of the change.
+        item: record or decision.
+        number: its number.
+    """
+
+    commit_no: int
+    item: int
+    number: int
+
+
+FIRST_CHANGE = Change(0, 0, 0)
+"""Position before every change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A scope, as the shared index knows it.
+
+    Args:
+        code: code of the scope.
+        name: name for people.
+        position: last change of the scope that the shared index has taken over.
+    """
+
+    code: str
+    name: str
+    position: Change
+
+
+_CHANGES_AFTER = (
+    select(_change.c.commit_no, _change.c.item, _change.c.number)
+    .where(
+        tuple_(_change.c.commit_no, _change.c.item, _change.c.number)
+        > tuple_(bindparam("commit_no"), bindparam("item"), bindparam("number"))
+    )
+    .order_by(_change.c.commit_no, _change.c.item, _change.c.number)
+    .limit(bindparam("most"))
+)
+_COPIES = select(_copy.c.own_number, _copy.c.number).where(
+    _copy.c.scope == bindparam("code"), _copy.c.item == bindparam("item"), is_in(_copy.c.own_number, "ids")
+)
+
+_ORIGINALS = select(_copy.c.number, _copy.c.own_number).where(
+    _copy.c.scope == bindparam("code"), _copy.c.item == bindparam("item"), is_in(_copy.c.number, "ids")
+)
+
+
+class Scopes:
+    """Repository of scopes, of their changes, and of their copies in the shared index."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def all(self) -> list[Scope]:
+        """Return every scope by code."""
+        rows = self._connection.execute(select(_scope).order_by(_scope.c.code))
+        return [
+            Scope(row.code, row.name, Change(row.read_commit, row.read_item, row.read_number)) for row in rows
+        ]
+
+    def get(self, code: str) -> Scope:
+        """Return the scope of a code.
+
+        Raises:
+            NotFoundError: there is none. The message names those that exist.
+        """
+        scopes = self.all()
+        for scope in scopes:
+            if scope.code == code:
+                return scope
+        names = ", ".join(scope.code for scope in scopes) or "none yet"
+        raise NotFoundError(f"unknown scope {code!r}: add it with mpi scope add (there are: {names})")
+
+    def add(self, code: str, name: str, commit_no: int) -> None:
+        """Add a scope of which no change has been taken over.
+
+        Raises:
+            ConflictError: the code is taken.
+        """
+        if any(scope.code == code for scope in self.all()):
+            raise ConflictError(f"there is a scope {code!r} already")
+        position = {"read_commit": 0, "read_item": 0, "read_number": 0}
+        self._connection.execute(
+            insert(_scope).values(code=code, name=name, created_commit=commit_no, **position)
+        )
+
+    def move_position(self, code: str, position: Change) -> None:
+        """Store the last change of a scope that the shared index has taken over."""
+        self._connection.execute(
+            update(_scope)
+            .where(_scope.c.code == code)
+            .values(read_commit=position.commit_no, read_item=int(position.item), read_number=position.number)
+        )
+
+    def add_changes(self, commit_no: int, item: ChangedItem, numbers: Collection[int]) -> None:
+        """Record which records or decisions a commit changed."""
+        ascending = sorted(numbers)
+        columns = {
+            "commit_no": [commit_no] * len(ascending),
+            "item": [int(item)] * len(ascending),
+            "number": ascending,
+        }
+        insert_columns(self._connection, _change, columns, if_new=True)
+
+    def changes_after(self, position: Change, limit: int) -> list[Change]:
+        """Return the changes that follow a position, in order."""
+        rows = self._connection.execute(
+            _CHANGES_AFTER,
+            {
+                "commit_no": position.commit_no,
+                "item": int(position.item),
+                "number": position.number,
+                "most": limit,
+            },
+        )
+        return [Change(*row) for row in rows]
+
+    def copies_of(self, code: str, item: ChangedItem, own_numbers: Collection[int]) -> dict[int, int]:
+        """Return the numbers that a scope's records or decisions have here."""
+        copies: dict[int, int] = {}
+        for chunk in iter_chunks(own_numbers):
+            rows = self._connection.execute(_COPIES, {"code": code, "item": int(item), "ids": chunk})
+            copies.update({row.own_number: row.number for row in rows})
+        return copies
+
+    def originals_of(self, code: str, item: ChangedItem, numbers: Collection[int]) -> dict[int, int]:
+        """Return the numbers that copies of a scope's records or decisions have in that scope."""
+        originals: dict[int, int] = {}
+        for chunk in iter_chunks(numbers):
+            rows = self._connection.execute(_ORIGINALS, {"code": code, "item": int(item), "ids": chunk})
+            originals.update({row.number: row.own_number for row in rows})
+        return originals
+
+    def add_copies(self, code: str, item: ChangedItem, numbers: Mapping[int, int]) -> None:
+        """Record the numbers that a scope's records or decisions have here."""
+        columns = {
+            "scope": [code] * len(numbers),
+            "item": [int(item)] * len(numbers),
+            "own_number": list(numbers),
+            "number": list(numbers.values()),
+        }
+        if numbers:
+            insert_columns(self._connection, _copy, columns)

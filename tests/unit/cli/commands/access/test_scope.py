@@ -1,0 +1,94 @@
+"""Commands that add scopes and take their changes over."""
+
+import pytest
+
+from mpi.bootstrap import init_scope
+from mpi.config import Settings
+
+CHILD = {
+    "source": "school", "local_id": "1", "first_name": "Ana", "last_name": "Lopez", "birth_date": "2014-05-06"
+}  # fmt: skip
+
+
+@pytest.fixture
+def in_scope(monkeypatch):
+    """Set the scope of the following commands."""
+    return lambda scope: monkeypatch.setenv("MPI_SCOPE", scope)
+
+
+def test_a_scope_is_added_used_and_followed(home, mpi, in_scope):
+    added = mpi("scope", "add", "education", "--name", "Schools", "--json")
+    assert added.code == 0, added.err
+    assert added.json["scope"] == "education"
+    assert added.json["api_key"].startswith("mpi_")
+
+    in_scope("education")
+    assert mpi("source", "add", "school").code == 0
+    own_id = mpi("resolve", "--json", send=CHILD).json["enterprise_id"]
+
+    in_scope("shared")
+    assert mpi("person", own_id).code != 0, "the ID of another scope is unknown"
+    [result] = mpi("scope", "sync", "--json").json
+    assert result == {"scope": "education", "records": 1, "decisions": 0, "contradictions": 0}
+    assert mpi("scope", "list", "--json").json == [
+        {"code": "education", "name": "Schools", "sources": ["school"]}
+    ]
+    assert mpi("crosswalk", "school", "1").code == 0
+
+
+def test_a_file_for_a_source_of_a_scope_is_refused_by_the_shared_index(home, mpi, in_scope, write_csv):
+    mpi("scope", "add", "education")
+    in_scope("education")
+    mpi("source", "add", "school")
+    mpi("resolve", send=CHILD)
+    in_scope("shared")
+    mpi("scope", "sync")
+    refused = mpi("ingest", write_csv("2,Ben,Quill,2013-01-02,43001"), "--source", "school")
+    assert refused.code != 0
+    assert "scope education" in refused.err
+
+
+@pytest.mark.parametrize("code", ["shared", "Education", "1a", "a-b", "", "../x", "a" * 33])
+def test_a_code_that_cannot_name_a_scope_is_refused(home, mpi, code):
+    refused = mpi("scope", "add", code)
+    assert refused.code != 0
+    assert "a scope's code has" in refused.err
+
+
+def test_a_scope_is_added_once(home, mpi):
+    assert mpi("scope", "add", "education").code == 0
+    refused = mpi("scope", "add", "education")
+    assert refused.code != 0
+    assert "already" in refused.err
+
+
+def test_an_interrupted_addition_is_completed_by_the_next(home, mpi, index):
+    init_scope(Settings(), "education", is_test=True)[0].database.dispose()
+    assert mpi("scope", "list", "--json").json == []
+    added = mpi("scope", "add", "education", "--json")
+    assert added.json == {"scope": "education", "name": "education"}
+    assert [scope["code"] for scope in mpi("scope", "list", "--json").json] == ["education"]
+
+
+def test_the_file_of_another_scope_is_never_taken(home, mpi):
+    assert mpi("scope", "add", "education").code == 0
+    (home / "mpi-scope-education.db").rename(home / "mpi-scope-health.db")
+    (home / "mpi-scope-education-ledger.db").rename(home / "mpi-scope-health-ledger.db")
+    refused = mpi("scope", "add", "health")
+    assert refused.code != 0
+    assert "scope education" in refused.err, "the file of another scope is never taken"
+
+
+def test_scopes_are_managed_in_the_shared_index_only(home, mpi, in_scope):
+    mpi("scope", "add", "education")
+    in_scope("education")
+    for command in (("add", "health"), ("list",), ("sync",)):
+        refused = mpi("scope", *command)
+        assert refused.code != 0
+        assert "leave MPI_SCOPE out" in refused.err
+
+
+def test_an_unknown_scope_is_named_in_the_error(home, mpi, in_scope):
+    assert "'health'" in mpi("scope", "sync", "health").err
+    in_scope("health")
+    assert "mpi scope add" in mpi("source", "list").err

@@ -1,0 +1,215 @@
+"""The shared index follows what scopes hold, and nothing goes the other way."""
+
+import pytest
+
+from mpi.domain.decision import DecisionKind
+from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.domain.record_ref import RecordRef
+from mpi.service.loads.load_undo import undo_load
+from mpi.service.maintenance.verify import verify
+from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.review.task_list import list_review_tasks
+from mpi.service.scopes import transfer
+from mpi.service.scopes.transfer import transfer_changes
+from mpi.service.statements.sources import NewSource, add_source
+from mpi.service.stewardship.decisions import DecisionRequest, decide
+from mpi.service.stewardship.rekey import rekey
+from mpi.service.stewardship.undo import undo_step
+from mpi.storage.repositories.sources.scopes import FIRST_CHANGE
+from tests.index import OPERATOR, crosswalk, expunge, load_rows, make_child, many_children, partition_of
+from tests.scopes import open_scoped_indexes
+
+SCOPES = {"education": ("sis", "sis2"), "child_welfare": ("ccwis",)}
+
+
+@pytest.fixture
+def indexes(tmp_path, database_url):
+    with open_scoped_indexes(tmp_path, SCOPES, database_url=database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def education(indexes):
+    return indexes.scopes["education"]
+
+
+@pytest.fixture
+def child_welfare(indexes):
+    return indexes.scopes["child_welfare"]
+
+
+def make_decision(index, kind, groups):
+    """Decide on groups of (source, local ID) and return the effect."""
+    refs = [[RecordRef(*address) for address in group] for group in groups]
+    return decide(index, OPERATOR, DecisionRequest(kind, refs, "test"))
+
+
+def test_a_child_of_two_scopes_is_one_person_in_the_shared_index_only(indexes, education, child_welfare):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    upsert(child_welfare, OPERATOR, "ccwis", make_child("c1"))
+    assert crosswalk(indexes.shared) == {}
+
+    indexes.sync()
+
+    assert partition_of(indexes.shared) == {frozenset({("sis", "s1"), ("ccwis", "c1")})}
+    assert partition_of(education) == {frozenset({("sis", "s1")})}
+    eids = [*crosswalk(indexes.shared).values(), *crosswalk(education).values()]
+    eids += crosswalk(child_welfare).values()
+    assert len(set(eids)) == 3, "each scope has IDs of its own"
+
+
+def test_a_second_sync_takes_over_nothing(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    assert [result.records for result in indexes.sync()] == [1, 0]
+    before = indexes.shared.database.committed_units
+    assert [result.records for result in indexes.sync()] == [0, 0]
+    assert indexes.shared.database.committed_units == before
+
+
+def test_new_content_follows(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    indexes.sync()
+    upsert(education, OPERATOR, "sis", make_child("s1", postal_code="43999"))
+    indexes.sync()
+    assert read(indexes.shared, OPERATOR, "sis", "s1")["record"]["postal_code"] == "43999"
+
+
+def test_an_earlier_content_that_counts_again_follows(indexes, education):
+    load_rows(education, "sis", make_child("s1", postal_code="43001"))
+    receipt = load_rows(education, "sis", make_child("s1", postal_code="43999"))
+    indexes.sync()
+    undo_load(education, OPERATOR, receipt.batch, "wrong file")
+    assert read(education, OPERATOR, "sis", "s1")["record"]["postal_code"] == "43001"
+    indexes.sync()
+    assert read(indexes.shared, OPERATOR, "sis", "s1")["record"]["postal_code"] == "43001"
+
+
+def test_a_withdrawal_and_a_return_follow_and_keep_the_shared_id(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    indexes.sync()
+    [eid] = crosswalk(indexes.shared).values()
+    withdraw(education, OPERATOR, "sis", "s1")
+    indexes.sync()
+    assert crosswalk(indexes.shared) == {}
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    indexes.sync()
+    assert list(crosswalk(indexes.shared).values()) == [eid]
+
+
+def test_a_record_that_came_and_went_between_two_syncs_leaves_nothing(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    withdraw(education, OPERATOR, "sis", "s1")
+    indexes.sync()
+    assert crosswalk(indexes.shared) == {}
+
+
+def test_a_seal_follows(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    indexes.sync()
+    upsert(education, OPERATOR, "sis", make_child("s1", restrictions=[{"kind": "sealed"}]))
+    indexes.sync()
+    assert crosswalk(indexes.shared) == {}
+    with pytest.raises(NotFoundError):
+        read(indexes.shared, OPERATOR, "sis", "s1")
+
+
+def test_an_expunged_record_is_destroyed_in_the_shared_index_too(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1", first_name="Zephyrine"))
+    indexes.sync()
+    expunge(education, "sis", make_child("s1", first_name="Zephyrine"))
+    indexes.sync()
+    with indexes.shared.database.read(OPERATOR) as unit:
+        [record] = unit.records.all_of_source(unit.sources.get_by_code("sis").id).values()
+        assert [version.payload for version in unit.records.versions(record.id)] == [b"{}"]
+
+
+def test_a_rekey_follows_with_the_same_shared_id(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    upsert(education, OPERATOR, "sis", make_child("s2", first_name="Ben", birth_date="2011-01-05"))
+    indexes.sync()
+    before = crosswalk(indexes.shared)
+    rekey(education, OPERATOR, "sis", {"s1": "s2", "s2": "s1"})
+    indexes.sync()
+    after = crosswalk(indexes.shared)
+    assert after["sis", "s2"] == before["sis", "s1"]
+    assert after["sis", "s1"] == before["sis", "s2"]
+
+
+def test_a_decision_and_its_revocation_follow(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    upsert(education, OPERATOR, "sis2", make_child("s2"))
+    indexes.sync()
+    assert len(partition_of(indexes.shared)) == 1
+    decision = make_decision(education, DecisionKind.DIFFERENT, [[("sis", "s1")], [("sis2", "s2")]])
+    indexes.sync()
+    assert len(partition_of(indexes.shared)) == 2
+    undo_step(education, OPERATOR, decision.step)
+    indexes.sync()
+    assert len(partition_of(indexes.shared)) == 1
+    assert len(partition_of(education)) == 1
+
+
+def test_a_decision_that_contradicts_one_of_the_shared_index_becomes_a_question(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    upsert(education, OPERATOR, "sis2", make_child("s2"))
+    indexes.sync()
+    make_decision(indexes.shared, DecisionKind.SAME, [[("sis", "s1"), ("sis2", "s2")]])
+    make_decision(education, DecisionKind.DIFFERENT, [[("sis", "s1")], [("sis2", "s2")]])
+    assert [result.contradictions for result in indexes.sync()] == [1, 0]
+    assert len(partition_of(education)) == 2, "it stays in force in its scope"
+    assert len(partition_of(indexes.shared)) == 1
+    assert list_review_tasks(indexes.shared, OPERATOR)
+
+
+def test_a_large_load_follows_in_pages(indexes, education):
+    children = many_children(250)
+    load_rows(education, "sis", *children)
+    transfer_page = transfer.PAGE_CHANGES
+    assert transfer_page > 250
+    indexes.sync()
+    assert crosswalk(indexes.shared).keys() == crosswalk(education).keys()
+    assert verify(indexes.shared, OPERATOR) == []
+    assert verify(education, OPERATOR) == []
+
+
+def test_a_transfer_that_stops_goes_on_where_it_was(indexes, education):
+    load_rows(education, "sis", *many_children(20))
+    stops = iter([False, True])
+    transfer_changes(
+        education, indexes.shared, OPERATOR, "education", is_stopping=lambda: next(stops), page=7
+    )
+    assert len(crosswalk(indexes.shared)) == 7
+    transfer_changes(education, indexes.shared, OPERATOR, "education", page=7)
+    assert len(crosswalk(indexes.shared)) == 20
+
+
+def test_a_source_of_a_scope_is_not_written_in_the_shared_index(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    indexes.sync()
+    with pytest.raises(ConflictError, match="scope education"):
+        upsert(indexes.shared, OPERATOR, "sis", make_child("s1"))
+    with pytest.raises(ConflictError, match="scope education"):
+        withdraw(indexes.shared, OPERATOR, "sis", "s1")
+    with pytest.raises(ConflictError, match="scope education"):
+        rekey(indexes.shared, OPERATOR, "sis", {"s1": "s9"})
+    with pytest.raises(ConflictError, match="scope education"):
+        load_rows(indexes.shared, "sis", make_child("s3"))
+
+
+def test_a_source_that_another_scope_has_is_refused_and_nothing_is_taken_over(
+    indexes, child_welfare, education
+):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    indexes.sync()
+    add_source(child_welfare, OPERATOR, NewSource("sis"))
+    upsert(child_welfare, OPERATOR, "sis", make_child("c9"))
+    with pytest.raises(ConflictError, match="'sis'"):
+        indexes.sync()
+    assert crosswalk(indexes.shared).keys() == {("sis", "s1")}
+
+
+def test_the_shared_index_keeps_no_changes_of_its_own(indexes):
+    add_source(indexes.shared, OPERATOR, NewSource("other"))
+    upsert(indexes.shared, OPERATOR, "other", make_child("o1"))
+    with indexes.shared.database.read(OPERATOR) as unit:
+        assert unit.scopes.changes_after(FIRST_CHANGE, 10) == []
