@@ -39,11 +39,11 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         is_second_store = params.get("database_url") == "postgresql" and "conformance" not in item.path.parts
-        if is_second_store or function_of(item.nodeid) in slow_tests:
+        if is_second_store or strip_parameters(item.nodeid) in slow_tests:
             item.add_marker(pytest.mark.slow)
 
 
-def function_of(node_id):
+def strip_parameters(node_id):
     """Return the ID of a test without its parameters."""
     return node_id.partition("[")[0]
 
@@ -65,7 +65,9 @@ class SlowTestList:
 
     def pytest_sessionfinish(self):
         """Write the tests that have a case over the limit, by name."""
-        slow = {function_of(node_id) for node_id, seconds in self.seconds.items() if seconds > self.limit_s}
+        slow = {
+            strip_parameters(node_id) for node_id, seconds in self.seconds.items() if seconds > self.limit_s
+        }
         SLOW_TESTS.write_text("".join(f"{test}\n" for test in sorted(slow)))
 
 

@@ -1,4 +1,4 @@
-"""Reader of canonical files into features after a fresh re-cluster."""
+"""Reader of record files into the features that an index would compare."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

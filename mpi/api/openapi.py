@@ -1,4 +1,4 @@
-"""OpenAPI document, with schemas that no route returns as plain JSON."""
+"""OpenAPI document, completed by schemas that FastAPI does not find itself."""
 
 from typing import Any
 

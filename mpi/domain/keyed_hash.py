@@ -1,8 +1,8 @@
-"""Keyed hashes of SSNs, blocking keys and tie-breakers.
+"""Hash function under the index's secret, for identifiers, blocking keys and more.
 
-The index keeps these values in no other form. One secret (32 bytes, made by ``mpi init``) is the key. Every
-use has a *domain* of its own, so that a token of one kind never equals a token of another. BLAKE2b is a
-keyed hash by design (RFC 7693).
+The index keeps SSNs and blocking keys in no other form. One secret (32 bytes, made by ``mpi init``) is the
+key. Every use has a *domain* of its own, so that a token of one kind never equals a token of another. BLAKE2b
+is a keyed hash by design (RFC 7693).
 """
 
 import hashlib

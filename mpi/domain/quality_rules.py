@@ -1,4 +1,4 @@
-"""Settings of clerical review quality: second reviews and practice."""
+"""Settings of how much second review and practice stewards must do."""
 
 from dataclasses import dataclass
 

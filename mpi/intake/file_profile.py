@@ -1,4 +1,4 @@
-"""Profile of a file before it is loaded: counts and value shapes.
+"""Counts and value shapes of a file's canonical fields, for dry runs.
 
 A profile holds no value of anybody's record.
 """

@@ -1,1 +1,1 @@
-"""Use cases, one verb a module."""
+"""Use cases of the index, called by API and command line."""

@@ -56,7 +56,10 @@ def compute_content_hash(record: CanonicalRecord) -> str:
 
 
 def to_payload_and_hash(record: CanonicalRecord) -> tuple[bytes, str]:
-    """Return a record's serialized bytes and content hash, from one pass."""
+    """Return a record's serialized bytes and the hash of its content.
+
+    The hash leaves out the as-of date. The record's fields are read only once for both.
+    """
     json_object = _to_json_object(record)
     payload = orjson.dumps(json_object)
     json_object.pop("as_of", None)

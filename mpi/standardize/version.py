@@ -1,4 +1,4 @@
-"""Version of the standardizer, apart from the libraries that standardizing needs."""
+"""Version number of the standardizer, importable without its libraries."""
 
 STANDARDIZER_VERSION = "4"
 """Version of the standardizer, part of a configuration's identity.

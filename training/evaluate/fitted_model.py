@@ -1,4 +1,4 @@
-"""Fit of a model on its own evaluation set, without labels.
+"""Fit of a model, without labels, to the records that evaluate it.
 
 A state would fit its own model in the same way.
 """

@@ -1,4 +1,4 @@
-"""Cautions: conditions under which a pair always goes to clerical review.
+"""Cautions of a fitted model: conditions that cap a pair's weight.
 
 See ``mpi.matching.model.cautions``. The weight of a level is an average. It says too much where the
 agreeing values are shared by a whole household, or where nothing but a name and a birth date agrees

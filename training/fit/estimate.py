@@ -1,4 +1,4 @@
-"""Estimation of m, u and the prior by expectation maximization.
+"""Estimation of a model's m and u probabilities and its prior.
 
 u is counted on random pairs of records, of which nearly all are different people. m and the prior
 come from expectation maximization (Fellegi and Sunter 1969; Winkler 1988) over the candidate pairs

@@ -1,4 +1,4 @@
-"""Table of partition rules on the same weights and thresholds."""
+"""Table that compares partition rules by precision, recall and F1."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Checks of a fitted model before its publication."""
+"""Check a fitted model and publish it under ``models/``."""
 
 import json
 import shutil

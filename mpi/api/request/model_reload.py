@@ -1,4 +1,4 @@
-"""Reload of the matching model after the index changed to another.
+"""Reload of the matching model after another was put in force.
 
 A running server process goes on answering with the new model.
 """

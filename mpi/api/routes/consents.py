@@ -75,9 +75,9 @@ def post_consent(
     _: NoQueryDep,
     body: Annotated[UndoBody, Depends(UndoBody.read)],
 ) -> StepEffect:
-    """Consent to a step for every source that the caller owns.
+    """Consent to a step for the caller's sources that were asked.
 
-    The step takes effect as soon as no approver or owner is still to answer.
+    When no approver or owner is still to answer, the step takes effect, or waits for its day.
     """
     return give_consent(index, viewer, number, body.reason or "consent", preview=body.preview)
 

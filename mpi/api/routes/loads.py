@@ -1,4 +1,4 @@
-"""Route that undoes a load."""
+"""Route that undoes the load of a file."""
 
 from typing import Annotated
 

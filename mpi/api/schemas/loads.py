@@ -1,4 +1,4 @@
-"""API schema of undone loads."""
+"""API schema of the answer to undoing the load of a file."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

@@ -1,4 +1,4 @@
-"""API schema of paused and resumed sources."""
+"""API schema of the answer to pausing or resuming a source."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

@@ -121,10 +121,11 @@ class BlockingRule:
 
     @classmethod
     def parse(cls, name: str, parts: Iterable[str], finer: Iterable[str] = ()) -> Self:
-        """Parse one blocking rule and its refinement.
+        """Parse a blocking rule, with finer parts for its stopped keys.
 
         Raises:
-            ModelError: a name that does not fit the hash domain, no parts, or a bad part.
+            ModelError: the name is not 1 to 12 of a-z, 0-9 and '-', there are no parts, or a part is
+                invalid.
         """
         if not _RULE_NAME.fullmatch(name):
             raise ModelError(f"blocking: {name!r} is not 1 to 12 of a-z, 0-9 and '-'")

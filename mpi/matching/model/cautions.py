@@ -1,4 +1,4 @@
-"""Cautions: conditions that keep a model from linking a pair alone.
+"""Cautions: conditions that cap a pair's weight within the review band.
 
 Weights add up as if each comparison spoke for itself. Where they do not (twins share all but a given name;
 strangers of one name and birth date share nothing else) no weight of a level is right for rare and common

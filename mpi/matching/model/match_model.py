@@ -43,7 +43,8 @@ class MatchModel:
     Args:
         name: such as ``children``.
         version: its folder; a published version never changes.
-        digest: SHA-256 over the names and contents of the folder's files; names the configuration.
+        digest: SHA-256 over the names and contents of ``model.toml`` and the files that it lists. With the
+            standardizer and the lists of shared values it makes the digest of the configuration.
         thresholds: where the bands begin, in bits, for the enterprise IDs: false links are costly.
         statistical: thresholds for research, where a false link costs what a missed one does.
         standardizer: version of the standardizer whose features it was fitted on.

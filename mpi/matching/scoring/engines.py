@@ -1,6 +1,6 @@
-"""Batch engines: interface and DuckDB implementation.
+"""Engines that score all candidate pairs of an index: interface and DuckDB.
 
-An engine finds and scores the candidate pairs of a whole index.
+An engine also finds the pairs, by their blocking keys.
 """
 
 from collections.abc import Callable, Iterable

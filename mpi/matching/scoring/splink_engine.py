@@ -1,4 +1,4 @@
-"""DuckDB tables for batch scoring: features, candidate pairs, Splink engine.
+"""Splink on DuckDB, with its tables of features and candidate pairs.
 
 Two facts of Splink shape it. It caches frequencies by column name for the life of an engine, so one is made
 for each run. A value that the frozen table lacks would be scored as average, so the table is completed with

@@ -1,7 +1,8 @@
-"""String functions of the online scorer, as Spark functions over Arrow columns.
+"""Spark functions that call the online scorer's own string functions.
 
 The Jaro-Winkler of Splink's jar for Spark is not DuckDB's: on near pairs they differ in one of seventy. So
-Spark calls the edition that the compiled scorer calls. A worker imports this module and no more of the index.
+Spark calls the edition that the compiled scorer calls, with Arrow columns. A worker imports this module and
+no more of the index.
 """
 
 from collections.abc import Callable

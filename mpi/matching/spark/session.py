@@ -1,7 +1,8 @@
-"""Spark session for the length of one step.
+"""Spark session for one batch scoring, closed at its end.
 
-What the step asks of Spark is set here; all else (executors, their memory, encryption, queues) stays as the
-cluster's own ``spark-defaults.conf`` has it. On this machine (``local[N]``) nothing listens on the network.
+What the scoring asks of Spark is set here; all else (executors, their memory, encryption, queues) stays as
+the cluster's own ``spark-defaults.conf`` has it. On this machine (``local[N]``) nothing listens on the
+network.
 """
 
 import logging
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LOG_FILE = "spark.log"
-"""Name of Spark's own log, in the folder of the step.
+"""Name of Spark's own log, in the folder of the session.
 
 The log lies with the data, and never goes to the screen.
 """

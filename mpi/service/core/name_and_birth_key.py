@@ -1,4 +1,4 @@
-"""The name and birth date that identify the person of a record."""
+"""Name and birth date of a record, to tell whether they changed."""
 
 from mpi.domain.record import CanonicalRecord
 from mpi.standardize.fields.dates import to_iso_day

@@ -141,7 +141,11 @@ def _build_tree(
     keys: Mapping[int, int],
     thresholds: Thresholds,
 ) -> tuple[list[Pair], list[list[int]]]:
-    """Return a person's maximum spanning tree of record pairs, with connected parts."""
+    """Return the strongest connections between a person's records, and their parts.
+
+    The connections are a maximum spanning tree of each part: links of the model first, then decisions, then
+    pairs in the review band. Weaker pairs connect nothing. A part is the records that the connections join.
+    """
 
     def rank_pair(pair: Pair) -> tuple[_ConnectionRank, float, tuple[int, ...]]:
         bits = weights.get(pair, 0.0)

@@ -1,4 +1,4 @@
-"""Links: the stored match weights between the records of one person."""
+"""List of a person's record pairs with their stored match weights."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

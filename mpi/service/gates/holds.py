@@ -180,14 +180,18 @@ def end_hold(unit: WriteUnit, hold: Hold, status: str) -> set[int]:
 
 
 def reopen_hold(unit: WriteUnit, refusal: Step) -> set[int]:
-    """Put a change on hold again because its refusal is undone.
+    """Put a refused change on hold again because its refusal is undone.
 
-    Returns the records to partition again. The hold stays closed where its proposal was rolled back or its
-    import undone.
+    The change came from a re-cluster proposal or from the import of another system's crosswalk. If that
+    proposal was rolled back or that import undone, the hold stays closed. A hold that is open already, or was
+    refused again since, stays as it is.
 
     Args:
         unit: the transaction.
         refusal: the step of the refusal.
+
+    Returns:
+        The records to partition again; empty where the hold stays as it is.
     """
     [refused_hold] = [
         hold for hold in unit.proposals.holds(open_only=False) if hold.id == refusal.detail[REFUSED_HOLD]

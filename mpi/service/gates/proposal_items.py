@@ -1,4 +1,4 @@
-"""Proposal items: the separately approvable changes of a plan."""
+"""Proposal items: the separately approvable changes of a re-cluster."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Adoption of an earlier index's enterprise IDs by their holders.
+"""Adoption of an earlier index's enterprise IDs at a crosswalk import.
 
 Only IDs in this index's form can be adopted: they pass the check, and test IDs go to test indexes only. The
 person whose records an old ID linked gets that ID; the ID that the person had is retired.

@@ -1,6 +1,7 @@
-"""Notify feed clients that a backup was restored.
+"""Begin a new generation of the change feed after a restore.
 
-Their cursors may point to commits that the restored index does not have.
+A client that reads another generation starts over: its cursor may point to commits that the restored index
+does not have. All sign-in sessions end too.
 """
 
 import secrets

@@ -1,4 +1,4 @@
-"""Report of large blocks and of the requests that wait for them.
+"""Report of large blocks and the number of deferred candidate searches.
 
 For the operator. A block is the set of records that share a blocking key.
 """

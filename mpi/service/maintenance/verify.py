@@ -1,4 +1,4 @@
-"""Check the eight laws on a live index, read-only."""
+"""Check that a live index keeps its laws (invariants), without writing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Look-up of persons: by enterprise ID, local ID, date, and lineage."""
+"""Look-up of persons by enterprise or local ID, and of their lineage."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
-"""Verify that key segments hold exactly the records' blocking keys.
+"""Check and repair the blocking-key index against each record's own keys.
 
-Records are searched by the keys in segments; each record also stores its own keys.
+Blocking keys are stored twice: searches read the base table and segments, and each record stores its own
+keys.
 """
 
 from collections.abc import Iterable, Iterator

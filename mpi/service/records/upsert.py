@@ -302,9 +302,6 @@ def _defer_search(
 
     Returns:
         The new records, whose persons are computed without a search.
-
-    Returns:
-        The new records, to be settled without a search.
     """
     config_id = index.config_id(unit)
     queue_large_blocks(unit, config_id, error.sizes)

@@ -246,5 +246,9 @@ def _compute_settlement(
 
 
 def get_plan_date() -> str:
-    """Return today's date as ``YYYY-MM-DD``, the date that partitioning uses."""
+    """Return today's date in UTC, for the survivor rule of a plan.
+
+    As ``YYYY-MM-DD``. Where several persons' records become one person, the rule prefers the enterprise ID
+    with a school enrollment open on that date. The partition itself uses no date.
+    """
     return clock.today()

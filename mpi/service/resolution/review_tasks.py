@@ -1,4 +1,4 @@
-"""Derive review tasks from partitions, decisions and pending steps.
+"""Derive review tasks from partitions, decisions, overlays and missing approvals.
 
 No clock is read. A pair that a decision answered gets no task. An UNSURE decision keeps a pair quiet while
 its match weight equals, to the millionth of a bit, the weight that the steward saw. A task that waits for a

@@ -109,17 +109,20 @@ def extract_assertions(sent_fields: Mapping[str, object]) -> tuple[dict[str, obj
 def record_assertions(
     unit: WriteUnit, index: Index, record_id: int, assertions: PersonAssertions, *, waits: bool = False
 ) -> AssertionEffect:
-    """Store an upsert's assertions of identity, replacing earlier ones of its record.
+    """Store which enterprise IDs an upsert asserts or denies for its record.
 
-    Earlier assertions of the same kind are revoked, except those of newer statements that wait. Assertions of
-    a waiting statement revoke only earlier waiting ones.
+    Only the kinds that the upsert has (``same_as``, ``not``) are replaced. Earlier assertions of such a kind
+    are revoked, except those of newer statements that wait or were refused. If the upsert's own statement
+    waits, its assertions become claims, and only claims of waiting or refused statements are revoked. If
+    there are claims of a newer such statement, nothing changes.
 
     Args:
         unit: the transaction, after the upsert's statement is written.
         index: the open index.
         record_id: the record.
         assertions: the upsert's assertions.
-        waits: whether the upsert's statement waits and does not count yet.
+        waits: whether the statement does not count yet, because its source is paused or an overlay is
+            suspected.
     """
     replace_assertions = _replace_waiting_claims if waits else _replace_assertions
     effect = AssertionEffect()

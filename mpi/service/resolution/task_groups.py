@@ -172,7 +172,7 @@ class _QuestionNamer:
     def name_questions(
         self, tasks: Mapping[Pair, Task], questions: Mapping[Pair, PairQuestion]
     ) -> list[Task]:
-        """Return review tasks with the key and subject record of their question."""
+        """Return the pair tasks with question key and subject record filled in."""
         couple_pairs = [key_pair for key_pair in tasks if questions[key_pair].shape is QuestionShape.COUPLE]
         facts = TaskFacts(
             self._unit,

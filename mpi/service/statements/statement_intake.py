@@ -1,4 +1,8 @@
-"""Intake of statements: versions them and reports what changed."""
+"""Intake of statements: stores new record versions and reports each outcome.
+
+A repetition of the current version makes no new one. A statement about a sealed record is refused and not
+stored.
+"""
 
 from array import array
 from collections.abc import Collection, Mapping, Sequence

@@ -1,6 +1,7 @@
-"""Put deferred decisions in force once their day has come.
+"""Put deferred decisions in force, and release held changes, on request.
 
-A client must ask for it; the clock alone changes nothing.
+Only those whose day has come. The clock alone changes nothing: ``mpi decisions --due`` does it, or the
+lifting of a freeze window.
 """
 
 from collections.abc import Sequence
@@ -26,9 +27,6 @@ def apply_due_decisions(index: Index, viewer: Viewer) -> int:
 
     Returns:
         The number of decisions put in force and held changes released.
-
-    Returns:
-        The number of decisions and holds.
 
     Raises:
         AccessDenied: the viewer may not decide.

@@ -1,4 +1,4 @@
-"""Freeze windows: days on which a source's enterprise IDs must not change.
+"""Freeze windows: days on which decisions about a source's records wait.
 
 Typical windows are testing, a count day or a reporting period. A decision about the source's records made in
 a window takes effect on the first day after it, once a client asks for what is due; the clock alone changes

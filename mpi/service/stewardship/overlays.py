@@ -1,4 +1,4 @@
-"""Release or refuse an overlay, a version that describes another child.
+"""Answers about overlays: release or refuse versions that may describe another child.
 
 *Release* activates the new version: the record is the other child's and moves to that child. *Refuse* keeps
 the earlier version: the refused one is stored, counts for nothing, and is refused again when resent. Both can

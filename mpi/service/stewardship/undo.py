@@ -1,4 +1,4 @@
-"""Undo a person's step: revoke its decisions and compute the partition again.
+"""Undo a steward's step, such as a merge, and compute persons again.
 
 Nothing is played backwards. The result is the partition without the step and with everything since. Where
 the model or another decision still joins or separates the records, the answer says so and offers the opposite

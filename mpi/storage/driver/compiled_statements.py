@@ -242,7 +242,7 @@ class Statements:
 _STATEMENTS_BY_DIALECT: dict[str, Statements] = {}
 
 
-def statements_of(dialect: Dialect) -> Statements:
+def get_shared_statements(dialect: Dialect) -> Statements:
     """Return the cache of compiled statements that all databases of one kind share.
 
     A process compiles a statement once, however many indexes it opens.

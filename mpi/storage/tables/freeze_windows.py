@@ -1,4 +1,4 @@
-"""Table of freeze windows, in which a source's enterprise IDs stay unchanged."""
+"""Table of freeze windows, in which decisions about a source's records wait."""
 
 from sqlmodel import SQLModel
 

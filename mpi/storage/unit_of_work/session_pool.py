@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Executable, SelectBase
 from mpi.domain.errors import StoreError
 from mpi.domain.tuning import StorageTuning
 from mpi.storage.backends.sqlite import BUSY
-from mpi.storage.driver.compiled_statements import Parameters, Rows, Statements, statements_of
+from mpi.storage.driver.compiled_statements import Parameters, Rows, Statements, get_shared_statements
 from mpi.storage.driver.pipeline import Pipeline
 
 _SentQuery = tuple[Executable, Parameters, Rows]
@@ -159,7 +159,7 @@ class SessionPool:
     ) -> None:
         self._engine = engine
         self._tuning = tuning
-        self._statements = statements_of(engine.dialect)
+        self._statements = get_shared_statements(engine.dialect)
         self._immutable_cache: dict[str, Any] = {}
         self._slots = threading.BoundedSemaphore(max_sessions)
         self._max_idle = max_idle

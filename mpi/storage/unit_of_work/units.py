@@ -1,4 +1,4 @@
-"""Units of work: a transaction with its viewer and its repositories."""
+"""Units of work: reads or writes of one viewer, with their repositories."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

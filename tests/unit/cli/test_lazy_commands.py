@@ -65,7 +65,7 @@ def test_completion_of_an_option_imports_no_heavy_package():
     assert not HEAVY_PACKAGES & modules
 
 
-def test_a_look_up_imports_only_what_it_reads_with(home, mpi):
+def test_a_look_up_imports_no_engine(home, mpi):
     record = {"source": "sis", "local_id": "1", "first_name": "Ana", "last_name": "Lopez"}
     eid = mpi("resolve", "--json", send=record).json["enterprise_id"]
     lines = [

@@ -14,9 +14,9 @@ _NAMES = {
 
 
 def create_demo_person(index: Index, role: str | None) -> SignedInAccount:
-    """Return the demo user of a role, by default the steward.
+    """Build the demo user of a role, by default the steward.
 
-    The demo source owner owns the first school system.
+    Nothing is stored. The demo source owner owns the first source of kind ``sis``, or else the first source.
     """
     demo_role = Role(role) if role in set(Role) else Role.STEWARD
     name, full_name = _NAMES[demo_role]

@@ -19,7 +19,7 @@ def run(
     from mpi.service.maintenance import large_blocks
     from mpi.service.records import deferred_search
 
-    with open_session(for_look_up=True) as session:
+    with open_session(for_look_up=not finish) as session:
         finished = deferred_search.finish_deferred_searches(session.index, session.viewer) if finish else 0
         block_report = large_blocks.list_large_blocks(session.index, session.viewer)
     rows = [(block.key, block.records) for block in block_report.blocks]

@@ -1,4 +1,4 @@
-"""Commands ``mpi db …``: the database schema."""
+"""Commands ``mpi db …``: upgrade or check the schema, report a restore."""
 
 import typer
 

@@ -80,7 +80,7 @@ def show(
     """List the decisions, or show one with its evidence."""
     from mpi.service.stewardship import decisions, deferred_steps
 
-    with open_session(for_look_up=True) as session:
+    with open_session(for_look_up=not due) as session:
         if due:
             count = deferred_steps.apply_due_decisions(session.index, session.viewer)
             print_note(f"{count:,} decisions put in force")

@@ -1,4 +1,4 @@
-"""Add freeze windows, on which a source's enterprise IDs stay."""
+"""Add freeze windows, in which decisions about a source's records wait."""
 
 import sqlalchemy as sa
 from alembic import op

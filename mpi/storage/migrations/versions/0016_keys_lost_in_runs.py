@@ -1,4 +1,4 @@
-"""Store the blocking keys that records lost in key segments."""
+"""Store in key segments which blocking keys records have lost."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Repository of load receipts and of rejected rows."""
+"""Repository of load receipts, rejected rows and the progress of undos."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -62,7 +62,10 @@ class Batch:
 
 
 class Batches:
-    """Repository of receipts of file loads, and of rejected rows."""
+    """Repository of load receipts, rejected rows and the progress of undos.
+
+    Rejected rows are only added.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
