@@ -19,7 +19,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from starlette.testclient import TestClient
 
 from mpi.api.app import create_app
 from mpi.domain import clock
@@ -28,7 +27,7 @@ from mpi.service.statements.sources import NewSource, add_source
 from tests.index import OPERATOR, crosswalk, make_child, many_children, open_test_index
 from tests.laws.record_strategies import content_to_json, contents
 from tests.scopes import open_scoped_indexes
-from tests.unit.api.live import add_key
+from tests.unit.api.live import add_key, calling
 
 EXAMPLES = int(os.environ.get("LAWS_EXAMPLES", "6"))
 STEPS = int(os.environ.get("LAWS_STEPS", "12"))
@@ -51,15 +50,15 @@ class Site:
         self.index = self.indexes.scopes["education"]
         key = add_key(self.index, "school")
         app, desk = create_app(self.index), create_app(self.index, open_pages=True)
-        self.client = stack.enter_context(TestClient(app))
-        self.people = stack.enter_context(TestClient(desk))
+        self.client = stack.enter_context(calling(app, key))
+        self.people = stack.enter_context(calling(desk, None))
         self.api_paths = sorted(path for path, calls in app.openapi()["paths"].items() if "get" in calls)
         self.page_paths = sorted(
             route.path
             for route in desk.routes
             if "GET" in (getattr(route, "methods", None) or ()) and route.path not in self.api_paths
         )
-        self.headers = {"Authorization": f"Bearer {key}", "Purpose-Of-Use": "school_stability"}
+        self.headers = {"Purpose-Of-Use": "school_stability"}
         self.names: dict[str, str] = {}
 
     def call(self, method: str, path: str, **options) -> tuple[object, ...]:

@@ -202,7 +202,8 @@ def _build_statement(copy: RecordCopy, stored: StoredRecord | None) -> Statement
     """
     if copy.payload is None:
         return build_statement(_make_sealed_record(copy.local_id), ())
-    record = record_from_bytes(copy.payload)
+    # A version still states the local ID with which it came.
+    record = record_from_bytes(copy.payload)._replace(local_id=copy.local_id)
     if stored is not None and record.as_of is not None and stored.last_seen > record.as_of:
         record = record._replace(as_of=stored.last_seen)
     issues = tuple(QualityIssue(**issue) for issue in orjson.loads(copy.issues))

@@ -172,11 +172,11 @@ def join(code: CodeArgument, source: SourceOption, as_json: JsonFlag = False) ->
                 split_service.undo_split(session.index, scope_index, session.viewer, code, source, report)
         finally:
             scope_index.database.dispose()
-    facts = {"scope": code, "sources": sorted(set(source)), "joined": True}
+    sources = sorted(set(source))
     if as_json:
-        print_json(facts)
+        print_json({"scope": code, "sources": sources, "joined": True})
     else:
-        print_facts({"scope": code, "sources": ", ".join(facts["sources"]), "joined": True})
+        print_facts({"scope": code, "sources": ", ".join(sources), "joined": True})
 
 
 @contextmanager

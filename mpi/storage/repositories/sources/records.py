@@ -481,9 +481,16 @@ class Records:
         """
         versions = {}
         for chunk in iter_chunks(record_ids):
-            for *columns, payload, carried in self._connection.execute(_ACTIVE_VERSIONS, {"ids": chunk}):
-                content = add_restrictions(payload, carried)
-                versions[columns[0]] = ActiveVersion(*columns, content)
+            for row in self._connection.execute(_ACTIVE_VERSIONS, {"ids": chunk}):
+                versions[row.id] = ActiveVersion(
+                    record_id=row.id,
+                    source_id=row.source_id,
+                    as_of=row.as_of,
+                    received_commit=row.received_commit,
+                    batch_id=row.batch_id,
+                    issues=row.issues,
+                    payload=add_restrictions(row.payload, row.carried_restrictions),
+                )
         return versions
 
     def as_of(self, version_ids: Collection[int]) -> dict[int, str]:
@@ -711,9 +718,9 @@ class Records:
 
     def set_state(self, record_ids: Iterable[int], state: RecordState) -> None:
         """Set the state of records."""
-        rows = [{"record": record, "new_state": state.value} for record in record_ids]
-        self.changed_ids.update(row["record"] for row in rows)
-        self._many(_SET_STATE, rows)
+        numbers = list(record_ids)
+        self.changed_ids.update(numbers)
+        self._many(_SET_STATE, [{"record": record, "new_state": state.value} for record in numbers])
 
     def pending_expunges(self) -> list[PendingExpunge]:
         """Return the records that wait to be expunged, oldest request first.

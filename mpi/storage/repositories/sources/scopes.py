@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 
@@ -164,7 +165,7 @@ class Scopes:
 
     def add_copies(self, code: str, item: ChangedItem, numbers: Mapping[int, int]) -> None:
         """Record the numbers that a scope's records or decisions have here."""
-        columns = {
+        columns: dict[str, list[Any]] = {
             "scope": [code] * len(numbers),
             "item": [int(item)] * len(numbers),
             "own_number": list(numbers),

@@ -33,7 +33,7 @@ def test_a_scope_is_added_used_and_followed(home, mpi, in_scope):
     assert mpi("scope", "list", "--json").json == [
         {"code": "education", "name": "Schools", "sources": ["school"]}
     ]
-    assert mpi("crosswalk", "school", "1").code == 0
+    assert mpi("crosswalk", "--source", "school", "--local-id", "1").code == 0
 
 
 def test_a_file_for_a_source_of_a_scope_is_refused_by_the_shared_index(home, mpi, in_scope, write_csv):
