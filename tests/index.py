@@ -50,9 +50,8 @@ def open_test_index(
     model_folder = tiny_model(folder / "tiny", **model)
     settings = Settings(home=folder, model=str(model_folder), database_url=database_url, secret_file=None)
     if database_url is None and not (folder / "mpi.db").exists():
-        for name, content in _empty_database_files().items():
-            (folder / name).write_bytes(content)
-    with patch.object(online_scorer, "compile_scorer", _compile_once):
+        write_empty_database(folder / "mpi.db")
+    with patch.object(online_scorer, "compile_scorer", compile_once):
         index, _key = init_index(settings, is_test=True, tuning=tuning)
     for code in sources:
         add_source(index, OPERATOR, NewSource(code))
@@ -60,6 +59,12 @@ def open_test_index(
         yield index
     finally:
         index.database.dispose()
+
+
+def write_empty_database(path: Path) -> None:
+    """Write SQLite's files of an empty database, as migrations would make them."""
+    for name, content in _empty_database_files().items():
+        path.with_name(name.replace("mpi", path.stem, 1)).write_bytes(content)
 
 
 def with_settings(index: Index, **changes: object) -> Index:
@@ -94,7 +99,7 @@ def with_caches(index: Index, **changes: object) -> Index:
     return replace(index, caches=replace(index.caches, **changes))
 
 
-def _compile_once(model) -> OnlineScorer:
+def compile_once(model) -> OnlineScorer:
     """Return the model's scorer, compiled once per process and cached by the model's digest."""
     if model.digest not in _SCORERS:
         _SCORERS[model.digest] = compile_scorer(model)

@@ -3,14 +3,16 @@
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 from mpi.bootstrap import init_scope
 from mpi.config import Settings
+from mpi.matching.compiler import online_scorer
 from mpi.service.core.index import Index
 from mpi.service.scopes.registry import register_scope
 from mpi.service.scopes.transfer import TransferResult, transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
-from tests.index import OPERATOR, open_test_index
+from tests.index import OPERATOR, compile_once, open_test_index, write_empty_database
 
 
 @dataclass
@@ -37,7 +39,10 @@ def open_scoped_indexes(
             home=folder, model=str(folder / "tiny"), database_url=database_url, secret_file=None
         )
         for code, sources in scopes.items():
-            scope_index, _key = init_scope(settings, code, is_test=True)
+            if database_url is None:
+                write_empty_database(folder / f"mpi-scope-{code}.db")
+            with patch.object(online_scorer, "compile_scorer", compile_once):
+                scope_index, _key = init_scope(settings, code, is_test=True)
             stack.callback(scope_index.database.dispose)
             register_scope(shared, OPERATOR, code, None)
             for source in sources:
