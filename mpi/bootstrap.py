@@ -377,11 +377,7 @@ def _open_database(settings: Settings, tuning: Tuning = DEFAULT_TUNING) -> Datab
 
 def _connect(settings: Settings, tuning: Tuning) -> Database:
     """Connect to the database of an index, which may be yet to be created."""
-    return Database(
-        locate_scope(settings.url, settings.scope),
-        keeps_changes=settings.scope != SHARED_SCOPE,
-        tuning=tuning.storage,
-    )
+    return Database(locate_scope(settings.url, settings.scope), tuning=tuning.storage)
 
 
 def open_scope(settings: Settings, scope: str, tuning: Tuning = DEFAULT_TUNING) -> Index:

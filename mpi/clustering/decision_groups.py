@@ -1,9 +1,10 @@
-"""Groups of records that decisions join or separate.
+"""Groups of records that decisions join or separate, by order of authority.
 
-Decisions apply by authority, highest first; within one authority DIFFERENT before SAME. Where SAMEs chain
-two records that are DIFFERENT, the SAME of lowest weight on the chain is suspended. Adding SAMEs strongest
-first and refusing the one that would close such a chain suspends exactly that one (by Kruskal's argument
-for a maximum spanning tree), in whatever order they came.
+Stewards, sources and imports make decisions; a hold is a decision of the lowest authority. Decisions apply
+by authority, highest first; within one authority DIFFERENT before SAME. Where SAMEs chain two records that
+are DIFFERENT, the SAME of lowest weight on the chain is suspended. Adding SAMEs strongest first and refusing
+the one that would close such a chain suspends exactly that one (by Kruskal's argument for a maximum
+spanning tree), in whatever order they came.
 """
 
 from collections.abc import Iterable

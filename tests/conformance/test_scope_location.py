@@ -6,7 +6,7 @@ from mpi.bootstrap import init_scope, open_index, open_scope
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError, InputError, StoreError
 from mpi.service.records.upsert import upsert
-from mpi.storage.backends.scope_location import locate_scope
+from mpi.storage.backends.scope_location import is_scope_location, locate_scope
 from tests.index import OPERATOR, crosswalk, make_child
 from tests.scopes import open_scoped_indexes
 
@@ -27,6 +27,8 @@ from tests.scopes import open_scoped_indexes
 )
 def test_a_scope_lies_beside_the_shared_index(url, expected):
     assert locate_scope(url, "education") == expected
+    assert is_scope_location(expected)
+    assert not is_scope_location(url)
     assert locate_scope(url, "shared") == url
 
 

@@ -1,4 +1,4 @@
-"""Check whether complete birth dates are usual among the records.
+"""Keep guards against incomplete birth dates only where most are complete.
 
 Where most records have a complete birth date, an incomplete one is a reason for doubt: somebody
 guessed, or did not ask. Where sources record only years or ages, as a census does, it says nothing

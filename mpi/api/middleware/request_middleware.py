@@ -109,7 +109,7 @@ class RequestMiddleware:
 
 
 class _CallState:
-    """ID, start time and response status of one request."""
+    """State of one request: ID, start, status; sends its response messages."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.id = str(uuid.uuid4())

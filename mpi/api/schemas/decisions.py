@@ -1,4 +1,4 @@
-"""API schemas of decisions, steps and their effects."""
+"""API schemas of decisions, undoable steps (such as merges), and their effects."""
 
 from typing import Any
 

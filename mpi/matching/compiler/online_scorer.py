@@ -1,4 +1,4 @@
-"""Online scorer: compiles a frozen model to one Python function.
+"""Online scorer: a model compiled to Python; scores one pair per call.
 
 ``compile_scorer`` writes, for each comparison, the ``if``/``elif`` chain that Splink writes as SQL
 ``CASE``, and lets Python compile the result. DuckDB (``mpi.matching.scoring.splink_engine``) is the other

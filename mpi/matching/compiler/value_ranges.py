@@ -1,4 +1,4 @@
-"""Ranges of numbers in a condition, to detect DuckDB's overflows.
+"""Ranges of numbers in a condition, to refuse what DuckDB computes differently.
 
 DuckDB counts in 32 bits, and computes written-out fractions as decimals; Python does neither.
 """

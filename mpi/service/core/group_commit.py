@@ -32,7 +32,8 @@ class DeferredAnswer(Generic[Answer]):
     """An answer that is read after its transaction has committed.
 
     Args:
-        read: returns the answer as it stands after the commit.
+        read: returns the answer. Group commit calls it once, after the commit. It may read results that were
+            requested inside the transaction.
     """
 
     read: Callable[[], Answer]

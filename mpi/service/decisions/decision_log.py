@@ -1,4 +1,4 @@
-"""The decision log: add, show, supersede and revoke decisions.
+"""The decision log: add, supersede and revoke decisions; filter what viewers see.
 
 Merges, splits and moves use it like plain decisions. A new decision is checked only against decisions that
 its maker may see. If it contradicts a hidden decision, the partition suspends one of the two, and a task

@@ -312,7 +312,10 @@ def _list_opposing(contributions: Iterable[WeightContribution]) -> tuple[str, ..
 
 
 def _describe_contribution(contribution: WeightContribution) -> str:
-    """Return a sentence on one comparison's level for two records."""
+    """Return a sentence on one part of a pair's match weight.
+
+    The part is a comparison's level, the prior, or a caution.
+    """
     if contribution.comparison == wording.CAUTION:
         return wording.format_sentence(
             f"held for a person because {wording.describe_caution(contribution.level)}"

@@ -303,7 +303,11 @@ def _summarize_question(
 
 
 def _find_wake_day(question: OpenQuestion) -> str | None:
-    """Return the day on which a deferred review question reopens."""
+    """Return the day set for a deferred review question to reopen.
+
+    It can reopen earlier, if its evidence changes or all owners who were asked have answered. None if no day
+    is set.
+    """
     if question.asked_tasks and question.work is not None:
         return question.work.asleep_until
     days = (task.quiet_until for task in question.tasks if task.quiet_until not in {None, NEVER})

@@ -72,12 +72,14 @@ class CopyPage:
         decisions: the decisions, at most one copy of each.
         sources: the sources of the records.
         end: the last change of the page.
+        generation: generation of the scope's index.
     """
 
     records: tuple[RecordCopy, ...]
     decisions: tuple[DecisionCopy, ...]
     sources: tuple[Source, ...]
     end: Change
+    generation: str
 
 
 def read_page(unit: ReadUnit, position: Change, limit: int) -> CopyPage | None:
@@ -103,7 +105,14 @@ def read_page(unit: ReadUnit, position: Change, limit: int) -> CopyPage | None:
         decisions=copy_decisions(unit, unit.decisions.by_ids(decision_ids).values()),
         sources=tuple(source for source in unit.sources.all() if source.id in used_sources),
         end=changes[-1],
+        generation=read_generation(unit),
     )
+
+
+def read_generation(unit: ReadUnit) -> str:
+    """Return the generation of an index, which is another one after a restore."""
+    info = unit.configs.index_info()
+    return "" if info is None else info.generation
 
 
 def copy_records(unit: ReadUnit, records: Collection[StoredRecord]) -> tuple[RecordCopy, ...]:

@@ -1,14 +1,13 @@
-"""Decisions of a scope, taken over into the shared index."""
+"""Decisions of a scope, written to the index that takes them over."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from mpi.domain.decision import Authority
 from mpi.domain.errors import DecisionConflict
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step
 from mpi.service.decisions.decision_log import DecisionDraft, add_decision, revoke_decisions
-from mpi.service.resolution.resolve import resettle
 from mpi.service.scopes.copies import DecisionCopy
 from mpi.service.scopes.record_copies import TRANSFER
 from mpi.storage.repositories.sources.scopes import ChangedItem
@@ -16,27 +15,38 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.units import WriteUnit
 
 
-def take_over_decisions(unit: WriteUnit, index: Index, scope: str, copies: Sequence[DecisionCopy]) -> int:
-    """Write copies of a scope's decisions, and resolve the records that they name.
+@dataclass(slots=True)
+class DecisionCopyEffect:
+    """What copies of decisions change in the index that takes them over.
+
+    Args:
+        records: records to settle.
+        contradictions: number of decisions that became claims.
+    """
+
+    records: set[int] = field(default_factory=set)
+    contradictions: int = 0
+
+
+def write_decisions(
+    unit: WriteUnit, index: Index, scope: str, copies: Sequence[DecisionCopy]
+) -> DecisionCopyEffect:
+    """Write copies of another scope's decisions, without resolving their records.
 
     A decision that contradicts one in force here becomes a claim, which binds nothing and asks a steward. In
     its scope it stays in force.
 
     Args:
-        unit: a transaction of the shared index, which holds the records already.
-        index: the shared index.
+        unit: a transaction of the index that takes over, which holds the records already.
+        index: that index.
         scope: code of the scope.
         copies: at most one copy of each decision.
-
-    Returns:
-        The number of decisions that became claims.
     """
     known = unit.scopes.copies_of(scope, ChangedItem.DECISION, [copy.number for copy in copies])
     known.update({copy.number: copy.original for copy in copies if copy.original is not None})
-    affected = _revoke_ended(
-        unit, [known[copy.number] for copy in copies if copy.number in known and not copy.is_in_force]
-    )
-    contradictions = 0
+    effect = DecisionCopyEffect()
+    ended = [known[copy.number] for copy in copies if copy.number in known and not copy.is_in_force]
+    effect.records |= _revoke_ended(unit, ended)
     for copy in copies:
         if not copy.is_in_force or copy.number in known:
             continue
@@ -53,12 +63,10 @@ def take_over_decisions(unit: WriteUnit, index: Index, scope: str, copies: Seque
             recheck_on=copy.recheck_on,
         )
         decision_id, is_claim = _add(unit, index, draft)
-        contradictions += is_claim
+        effect.contradictions += is_claim
+        effect.records |= draft.record_ids
         unit.scopes.add_copies(scope, ChangedItem.DECISION, {copy.number: decision_id})
-        affected |= draft.record_ids
-    if affected:
-        resettle(unit, index, affected, TRANSFER)
-    return contradictions
+    return effect
 
 
 def _revoke_ended(unit: WriteUnit, numbers: Sequence[int]) -> set[int]:

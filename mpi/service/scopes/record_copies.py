@@ -1,4 +1,4 @@
-"""Records of a scope, taken over into the shared index."""
+"""Records of a scope, written to the index that takes them over."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,6 @@ from mpi.domain import clock
 from mpi.domain.record import CanonicalRecord, QualityIssue, Restriction
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import ChangedRecord
-from mpi.service.resolution.resolve import ResolveInputs, resolve
 from mpi.service.scopes.copies import RecordCopy
 from mpi.service.statements.correction_records import seal_corrections
 from mpi.service.statements.current_version import recompute_current_versions
@@ -28,8 +27,8 @@ TRANSFER = "transfer"
 
 
 @dataclass(slots=True)
-class _Effect:
-    """Records of the shared index that a transfer affects.
+class CopyEffect:
+    """Records that copies change in the index which takes them over.
 
     Args:
         changed: records with new comparison features.
@@ -42,10 +41,10 @@ class _Effect:
     further: set[int] = field(default_factory=set)
 
 
-def take_over_records(
+def write_records(
     unit: WriteUnit, index: Index, scope: str, copies: Sequence[RecordCopy], *, keeps_seals: bool = False
-) -> None:
-    """Write copies of another scope's records, and resolve what they change.
+) -> CopyEffect:
+    """Write copies of another scope's records, without resolving what they change.
 
     Args:
         unit: a transaction of the index that takes over.
@@ -55,19 +54,12 @@ def take_over_records(
         keeps_seals: whether a sealed record is taken over although it never counted here, so that it is
             refused if it is sent again.
     """
-    effect = _Effect()
+    effect = CopyEffect()
     sources = {source.code: source for source in unit.sources.all()}
     for code in sorted({copy.source for copy in copies}):
         taker = _Taker(unit, index, scope, sources[code], effect)
         taker.take_over([copy for copy in copies if copy.source == code], keeps_seals=keeps_seals)
-    resolve(
-        unit,
-        index,
-        effect.changed,
-        effect.removed,
-        TRANSFER,
-        further_inputs=ResolveInputs(further_records=effect.further),
-    )
+    return effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +78,7 @@ class _Taker:
     index: Index
     scope: str
     source: Source
-    effect: _Effect
+    effect: CopyEffect
 
     def take_over(self, copies: Sequence[RecordCopy], *, keeps_seals: bool) -> None:
         """Write the copies, at most one of each record."""
@@ -178,7 +170,12 @@ def _lift_seals(unit: WriteUnit, copies: Sequence[RecordCopy], stored: Mapping[i
 
 
 def _write_contents(
-    unit: WriteUnit, index: Index, scope: str, source: Source, copies: Sequence[RecordCopy], effect: _Effect
+    unit: WriteUnit,
+    index: Index,
+    scope: str,
+    source: Source,
+    copies: Sequence[RecordCopy],
+    effect: CopyEffect,
 ) -> None:
     """Make the contents of active records the current ones."""
     existing = unit.records.find_by_local_ids(source.id, [copy.local_id for copy in copies])
@@ -218,7 +215,7 @@ def _make_sealed_record(local_id: str) -> CanonicalRecord:
     )
 
 
-def _withdraw(unit: WriteUnit, index: Index, records: Sequence[StoredRecord], effect: _Effect) -> None:
+def _withdraw(unit: WriteUnit, index: Index, records: Sequence[StoredRecord], effect: CopyEffect) -> None:
     """Withdraw records that their scope has withdrawn."""
     present = [record for record in records if record.state in (RecordState.ACTIVE, RecordState.HELD)]
     if not present:
@@ -233,7 +230,7 @@ def _withdraw(unit: WriteUnit, index: Index, records: Sequence[StoredRecord], ef
     effect.further |= changes.overlay_suspects
 
 
-def _seal(unit: WriteUnit, copies: Mapping[int, RecordCopy], effect: _Effect) -> None:
+def _seal(unit: WriteUnit, copies: Mapping[int, RecordCopy], effect: CopyEffect) -> None:
     """Seal records that their scope has sealed, and destroy what it has destroyed.
 
     Args:

@@ -14,8 +14,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.scopes.copies import copy_decisions, copy_records
-from mpi.service.scopes.decision_copies import take_over_decisions
-from mpi.service.scopes.record_copies import take_over_records
+from mpi.service.scopes.takeover import take_over
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.repositories.steps.decisions import DecisionStatus
@@ -115,7 +114,7 @@ def split_sources(
             if not numbers:
                 break
             with scope_index.database.write(viewer, "split") as unit:
-                take_over_records(unit, scope_index, SHARED_SCOPE, copies, keeps_seals=True)
+                take_over(unit, scope_index, SHARED_SCOPE, copies, keeps_seals=True)
             last_number = numbers[-1]
             done += len(numbers)
             progress("split", done, total)
@@ -223,7 +222,7 @@ def _copy_decisions(
             ],
         )
     with scope_index.database.write(viewer, "split") as unit:
-        take_over_decisions(unit, scope_index, SHARED_SCOPE, copies)
+        take_over(unit, scope_index, SHARED_SCOPE, (), copies)
 
 
 def _open_sources(scope_index: Index, viewer: Viewer, sources: Collection[str]) -> None:

@@ -12,9 +12,10 @@ from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
-from mpi.service.scopes.copies import CopyPage, read_page
-from mpi.service.scopes.decision_copies import take_over_decisions
-from mpi.service.scopes.record_copies import take_over_records
+from mpi.service.scopes.copies import CopyPage, read_generation, read_page
+from mpi.service.scopes.restart import finish_restart
+from mpi.service.scopes.takeover import take_over
+from mpi.storage.repositories.sources.scopes import Scope
 from mpi.storage.unit_of_work.units import WriteUnit
 
 PAGE_CHANGES = 2_000
@@ -61,32 +62,48 @@ def transfer_changes(
 
     Raises:
         NotFoundError: the shared index knows no such scope.
-        ConflictError: a source of the scope belongs to another one, or to the shared index.
+        ConflictError: a source of the scope belongs to another one, or to the shared index; or the scope was
+            restored from a backup.
         AccessDenied: the viewer may not administer sources.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
     result = TransferResult(code)
     while not is_stopping():
         with shared_index.database.read(viewer) as unit:
-            position = unit.scopes.get(code).position
+            scope = unit.scopes.get(code)
         with scope_index.database.read(viewer) as unit:
-            copies = read_page(unit, position, page)
+            _require_same_generation(scope, read_generation(unit))
+            copies = read_page(unit, scope.position, page)
         if copies is None:
+            if scope.is_restarted:
+                finish_restart(shared_index, viewer, code)
             return result
         with shared_index.database.write(viewer, "transfer") as unit:
-            # Another process may have taken the page over meanwhile.
-            if unit.scopes.get(code).position == position:
+            # Another process may have taken them over meanwhile.
+            if unit.scopes.get(code).position == scope.position:
                 _take_over(unit, shared_index, code, copies, result)
         progress("transfer", result.records, result.records)
     return result
 
 
+def _require_same_generation(scope: Scope, generation: str) -> None:
+    """Raise if a scope's index was restored, so that its changes are numbered anew.
+
+    Raises:
+        ConflictError: it was.
+    """
+    if scope.generation not in (None, generation):
+        raise ConflictError(
+            f"the scope {scope.code} was restored from a backup: run mpi scope sync {scope.code} --restart, "
+            "which takes all its records over anew"
+        )
+
+
 def _take_over(unit: WriteUnit, index: Index, code: str, page: CopyPage, result: TransferResult) -> None:
     """Write the copies of a page, and how far the transfer has come."""
     _add_sources(unit, code, page)
-    take_over_records(unit, index, code, page.records)
-    contradictions = take_over_decisions(unit, index, code, page.decisions)
-    unit.scopes.move_position(code, page.end)
+    contradictions = take_over(unit, index, code, page.records, page.decisions)
+    unit.scopes.move_position(code, page.end, page.generation)
     result.records += len(page.records)
     result.decisions += len(page.decisions)
     result.contradictions += contradictions

@@ -37,7 +37,10 @@ def find_steward_source(unit: ReadUnit) -> Source | None:
 
 
 def find_corrections(unit: ReadUnit, record_ids: Collection[int]) -> list[Correction]:
-    """Return visible stewards' corrections in force of visible records."""
+    """Return corrections in force of those given records the viewer may see.
+
+    Empty if the viewer may not see the stewards' source.
+    """
     source = find_steward_source(unit)
     if source is None or not unit.viewer.may_see(source.code):
         return []

@@ -1,4 +1,6 @@
-"""Source owners' consent to others' decisions; a refusal ends the step.
+"""Consent of source owners to others' steps; a refusal ends the step.
+
+A step is one action that can be undone, such as a decision or a merge. It waits while consent is missing.
 
 An owner who may see everything in a step is shown all of it. Another owner is shown which of its own records
 are affected and what would become of them, but not the kind of step, its maker or its reason.

@@ -1,5 +1,6 @@
 """Where the database of a scope lies, beside that of the shared index."""
 
+import re
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -8,6 +9,9 @@ from mpi.domain.scope import SHARED_SCOPE
 
 SCHEMA_PREFIX = "scope_"
 """Beginning of the name of a scope's PostgreSQL schema."""
+
+_SCOPE_FILE = re.compile(r"^sqlite.*-scope-[a-z][a-z0-9_]*(\.[^/]*)?$")
+_SCOPE_OPTION = re.compile(rf"^postgres.*[?&]options=[^&]*search_path(=|%3D){SCHEMA_PREFIX}[a-z]")
 
 
 def locate_scope(url: str, scope: str) -> str:
@@ -32,6 +36,14 @@ def locate_scope(url: str, scope: str) -> str:
         options = f"{parsed.query.get('options', '')} -csearch_path={schema_of(scope)}".strip()
         located = parsed.update_query_dict({"options": options})
     return located.render_as_string(hide_password=False)
+
+
+def is_scope_location(url: str) -> bool:
+    """Return whether a database URL is that of a scope, whose changes the shared index follows.
+
+    Whoever opens the database, such as a child process, records its changes.
+    """
+    return _SCOPE_FILE.search(url) is not None or _SCOPE_OPTION.search(url) is not None
 
 
 def schema_of(scope: str) -> str:

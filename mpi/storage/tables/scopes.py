@@ -10,7 +10,8 @@ class ScopeRow(SQLModel, table=True):
     """A scope: sources whose records have a database of their own.
 
     The shared index holds these rows. ``read_commit``, ``read_item`` and ``read_number`` are the last change
-    of the scope that the shared index has taken over.
+    of the scope that the shared index has taken over, and ``read_generation`` the generation of the scope's
+    index. ``is_restarted`` tells that all changes are taken over anew, after the scope was restored.
     """
 
     __tablename__ = "scope"
@@ -20,6 +21,8 @@ class ScopeRow(SQLModel, table=True):
     read_commit: int = bigint(default=0)
     read_item: int = bigint(default=0)
     read_number: int = bigint(default=0)
+    read_generation: str | None = text(default=None)
+    is_restarted: bool = False
 
 
 class ChangeRow(SQLModel, table=True):

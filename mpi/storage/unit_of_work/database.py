@@ -17,6 +17,7 @@ from mpi.domain.tuning import DEFAULT_TUNING, StorageTuning
 from mpi.domain.viewer import Viewer
 from mpi.storage.backends import ledger_file, postgresql, sqlite
 from mpi.storage.backends.checkpoint_thread import Checkpointer
+from mpi.storage.backends.scope_location import is_scope_location
 from mpi.storage.driver.pipeline import NotDurableError
 from mpi.storage.unit_of_work.session_pool import DatabaseSession, SessionPool
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit, WriteUnits
@@ -49,7 +50,6 @@ class Database:
     Args:
         url: SQLAlchemy URL, ``sqlite:///path`` or ``postgresql+psycopg://…``.
         is_ledger: whether this is only the ledger file of an index on SQLite.
-        keeps_changes: whether commits record which records and decisions they changed, for another index.
         tuning: waits, connections, pages and checkpoints.
 
     Attributes:
@@ -67,11 +67,10 @@ class Database:
         url: str,
         *,
         is_ledger: bool = False,
-        keeps_changes: bool = False,
         tuning: StorageTuning = DEFAULT_TUNING.storage,
     ) -> None:
         self.url = url
-        self.keeps_changes = keeps_changes
+        self._keeps_changes = is_scope_location(url)
         self.tuning = tuning
         parsed = _parse_url(url)
         self.is_postgresql = parsed.get_backend_name() == "postgresql"
@@ -152,7 +151,7 @@ class Database:
             units = WriteUnits(
                 session,
                 is_only_writer=lock is Lock.INDEX or not self.is_postgresql,
-                keeps_changes=self.keeps_changes,
+                keeps_changes=self._keeps_changes,
             )
             yield units
             units.flush()

@@ -76,6 +76,9 @@ def list_all(as_json: JsonFlag = False) -> None:
 def sync(
     code: Annotated[str | None, typer.Argument(help="The scope; all of them by default.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on until Ctrl-C.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Take all records over anew, after the scope was restored.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Take the changes of scopes over into the shared index.
@@ -84,7 +87,10 @@ def sync(
     """
     from mpi import bootstrap
     from mpi.service.scopes import registry, transfer
+    from mpi.service.scopes.restart import restart_transfer
 
+    if restart and code is None:
+        raise InputError("name the scope that was restored from a backup")
     with _open_shared() as session:
         codes = [scope.code for scope in registry.list_scopes(session.index, session.viewer)]
         if code is not None and code not in codes:
@@ -93,6 +99,8 @@ def sync(
         try:
             for own_code in [code] if code else codes:
                 indexes[own_code] = bootstrap.open_scope(session.settings, own_code)
+                if restart:
+                    restart_transfer(indexes[own_code], session.index, session.viewer, own_code)
             while True:
                 with show_progress() as report:
                     results = [

@@ -20,6 +20,8 @@ def upgrade() -> None:
         sa.Column("read_commit", BigInt, nullable=False),
         sa.Column("read_item", BigInt, nullable=False),
         sa.Column("read_number", BigInt, nullable=False),
+        sa.Column("read_generation", sa.Text(), nullable=True),
+        sa.Column("is_restarted", sa.Boolean(), nullable=False),
     )
     op.create_table(
         "change",

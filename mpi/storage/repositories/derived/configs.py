@@ -1,4 +1,4 @@
-"""Repository of configurations, epochs and the index's description."""
+"""Repository of configurations, when each was in force (epochs), and index description."""
 
 from dataclasses import dataclass
 from typing import Any

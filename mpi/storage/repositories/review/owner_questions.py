@@ -95,7 +95,7 @@ class OwnerQuestions:
         return sorted(owner_questions, key=lambda question: (question.due_on, question.id))
 
     def answer(self, number: int, answer: str, answered_by: str, moment: str, note: str | None) -> None:
-        """Store a source owner's answer to a steward's question."""
+        """Store a source owner's answer to a steward's question about a record."""
         self._set(
             number, state=ANSWERED, answer=answer, answered_by=answered_by, answered_at=moment, note=note
         )

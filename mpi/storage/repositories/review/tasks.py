@@ -1,4 +1,7 @@
-"""Repository of review tasks, which are recomputed with their component."""
+"""Repository of review tasks; clustering a component of records recomputes its tasks.
+
+A component is a set of records connected by decisions, or by pairs at or above the influence floor.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace

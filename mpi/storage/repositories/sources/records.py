@@ -352,13 +352,13 @@ class Records:
             ).values()
             last_local_id = page[-1].local_id
 
-    def ids_of_source(self, source_id: int, after: int, limit: int) -> list[int]:
+    def ids_of_source(self, source_id: int, after: int, limit: int | None) -> list[int]:
         """Return the numbers of a source's records after a number, ascending.
 
         Args:
             source_id: number of the source.
             after: the record number after which to begin.
-            limit: most records.
+            limit: most records; None for all.
         """
         rows = self._connection.execute(
             select(_record.c.id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
 
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.storage.driver.bulk_rows import insert_columns
@@ -52,11 +52,15 @@ class Scope:
         code: code of the scope.
         name: name for people.
         position: last change of the scope that the shared index has taken over.
+        generation: generation of the scope's index at that change; None before the first.
+        is_restarted: whether all changes are taken over anew, and the last have not been yet.
     """
 
     code: str
     name: str
     position: Change
+    generation: str | None = None
+    is_restarted: bool = False
 
 
 _CHANGES_AFTER = (
@@ -87,7 +91,14 @@ class Scopes:
         """Return every scope by code."""
         rows = self._connection.execute(select(_scope).order_by(_scope.c.code))
         return [
-            Scope(row.code, row.name, Change(row.read_commit, row.read_item, row.read_number)) for row in rows
+            Scope(
+                code=row.code,
+                name=row.name,
+                position=Change(row.read_commit, row.read_item, row.read_number),
+                generation=row.read_generation,
+                is_restarted=row.is_restarted,
+            )
+            for row in rows
         ]
 
     def get(self, code: str) -> Scope:
@@ -113,16 +124,49 @@ class Scopes:
             raise ConflictError(f"there is a scope {code!r} already")
         position = {"read_commit": 0, "read_item": 0, "read_number": 0}
         self._connection.execute(
-            insert(_scope).values(code=code, name=name, created_commit=commit_no, **position)
+            insert(_scope).values(
+                code=code, name=name, created_commit=commit_no, is_restarted=False, **position
+            )
         )
 
-    def move_position(self, code: str, position: Change) -> None:
-        """Store the last change of a scope that the shared index has taken over."""
+    def move_position(self, code: str, position: Change, generation: str) -> None:
+        """Store the last change of a scope that the shared index has taken over.
+
+        Args:
+            code: code of the scope.
+            position: the change.
+            generation: generation of the scope's index.
+        """
         self._connection.execute(
             update(_scope)
             .where(_scope.c.code == code)
-            .values(read_commit=position.commit_no, read_item=int(position.item), read_number=position.number)
+            .values(
+                read_commit=position.commit_no,
+                read_item=int(position.item),
+                read_number=position.number,
+                read_generation=generation,
+            )
         )
+
+    def set_restarted(self, code: str, *, is_restarted: bool) -> None:
+        """Set whether all changes of a scope are taken over anew."""
+        self._connection.execute(
+            update(_scope).where(_scope.c.code == code).values(is_restarted=is_restarted)
+        )
+
+    def forget_copies(self, code: str) -> list[int]:
+        """Delete which numbers a scope's records and decisions have here.
+
+        Returns:
+            The numbers that its decisions had here.
+        """
+        is_of_scope = _copy.c.scope == code
+        rows = self._connection.execute(
+            select(_copy.c.number).where(is_of_scope, _copy.c.item == int(ChangedItem.DECISION))
+        )
+        decisions = [row[0] for row in rows]
+        self._connection.execute(delete(_copy).where(is_of_scope))
+        return decisions
 
     def add_changes(self, commit_no: int, item: ChangedItem, numbers: Collection[int]) -> None:
         """Record which records or decisions a commit changed."""

@@ -5,11 +5,13 @@ import pytest
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record_ref import RecordRef
+from mpi.service.core.index import canonical_key
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.scopes import transfer
+from mpi.service.scopes.restart import restart_transfer
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
@@ -213,3 +215,30 @@ def test_the_shared_index_keeps_no_changes_of_its_own(indexes):
     upsert(indexes.shared, OPERATOR, "other", make_child("o1"))
     with indexes.shared.database.read(OPERATOR) as unit:
         assert unit.scopes.changes_after(FIRST_CHANGE, 10) == []
+
+
+def test_a_scope_that_was_restored_is_taken_over_anew_only_when_asked(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    upsert(education, OPERATOR, "sis2", make_child("s2"))
+    make_decision(education, DecisionKind.DIFFERENT, [[("sis", "s1")], [("sis2", "s2")]])
+    upsert(education, OPERATOR, "sis", make_child("lost", first_name="Ben", birth_date="2011-01-05"))
+    indexes.sync()
+    before = crosswalk(indexes.shared)
+    # As after a restore: the last record is not known, and its number is given to another.
+    with education.database.write(OPERATOR, "test") as unit:
+        [lost] = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["lost"]).values()
+        unit.records.rename({lost.id: ("other", canonical_key(education.keyed_hash, "sis", "other"))})
+        unit.configs.set_generation("restored")
+    with pytest.raises(ConflictError, match="--restart"):
+        indexes.sync()
+
+    restart_transfer(education, indexes.shared, OPERATOR, "education")
+    indexes.sync()
+
+    after = crosswalk(indexes.shared)
+    assert after.keys() == {("sis", "s1"), ("sis2", "s2"), ("sis", "other")}
+    assert {record: after[record] for record in before if record in after} == {
+        record: before[record] for record in before if record in after
+    }
+    assert after["sis", "s1"] != after["sis2", "s2"], "the decision is in force again"
+    assert [result.records for result in indexes.sync()] == [0, 0]
