@@ -18,6 +18,7 @@ def decide(index, kind: DecisionKind, authority: Authority, groups) -> int:
     """Insert a decision over groups of (source, local ID), apply it, and return its number."""
     with index.database.write(OPERATOR, "decision") as unit:
         number = unit.counters.take("decision")
+        unit.decisions.changed_ids.add(number)
         numbered = [[_record_id(unit, *address) for address in group] for group in groups]
         unit.connection.execute(
             insert(_decision).values(
@@ -51,6 +52,7 @@ def revoke(index, number: int) -> None:
             .where(_decision.c.id == number)
             .values(status="revoked", ended_commit=unit.commit_no)
         )
+        unit.decisions.changed_ids.add(number)
         _settle_records(unit, index, decision.record_ids)
 
 

@@ -88,7 +88,9 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
             best = _best_records(index, query, features, persons)
             features = {record: features[record] for _, record in best.values()}
         eids = {person_id: one.eid for person_id, one in unit.persons.by_ids(best).items()}
-        ranked = sorted(best, key=lambda person: (-best[person][0], eids[person]))[:MAX_RESULTS]
+        canonical_keys = unit.records.canonical_keys([record for _, record in best.values()])
+        ranked = sorted(best, key=lambda person: (-best[person][0], canonical_keys[best[person][1]]))
+        ranked = ranked[:MAX_RESULTS]
         members_by_person = unit.persons.members(ranked)
     shown_records = (best[person][1] for person in ranked)
     disclosure = build_disclosure(viewer, Action.PERSON_SEARCH, shown_records, FIELDS)

@@ -1,0 +1,96 @@
+"""After each sync, the shared index holds what its scope holds (a Hypothesis state machine).
+
+The scope lives through every kind of step of the laws' machine. The shared index has no other records, so its
+partition must be the scope's: the same records, decisions and configuration give the same persons (law 1).
+"""
+
+import shutil
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import invariant
+
+from mpi.bootstrap import init_index, open_index, open_scope
+from mpi.config import Settings
+from mpi.domain.decision import Authority
+from mpi.service.maintenance.verify import verify
+from mpi.service.scopes.registry import register_scope
+from mpi.service.scopes.transfer import transfer_changes
+from mpi.service.statements.sources import NewSource, add_source
+from tests.index import OPERATOR, crosswalk, open_test_index, partition_of, write_empty_database
+from tests.laws.test_state_machine import EXAMPLES, SECRET, SHRINK, SOURCES, STEPS, LawsMachine
+from tests.laws.test_state_machine import empty_home as _empty_home  # noqa: F401 - prepares the laws' machine
+
+SCOPE = "education"
+UNLIMITED = {"searches_per_minute": 10**9, "searches_per_child": 10**9, "seals_per_day": 1_000}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def empty_scope(tmp_path_factory):
+    """Make a shared index with an empty scope, to copy for each run."""
+    home = tmp_path_factory.mktemp("transfer") / "empty"
+    with open_test_index(home, secret=SECRET) as shared:
+        settings = Settings(home=home, model=str(home / "tiny"), database_url=None, secret_file=None)
+        write_empty_database(home / f"mpi-scope-{SCOPE}.db")
+        scope_index, _key = init_index(settings.model_copy(update={"scope": SCOPE}), is_test=True)
+        for source in SOURCES:
+            add_source(scope_index, OPERATOR, NewSource(source))
+        scope_index.database.dispose()
+        register_scope(shared, OPERATOR, SCOPE, None)
+    TransferMachine.scoped_home = home
+
+
+class TransferMachine(LawsMachine):
+    """The laws' machine on a scope, with a shared index that follows."""
+
+    scoped_home = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared = open_index(self.settings_of("index"))
+        self.matchers.append(self.shared.matcher)
+
+    def settings_of(self, name):
+        """Return the settings of one home folder of this run."""
+        return Settings(home=self.folder / name, model=None, database_url=None, secret_file=None, **UNLIMITED)
+
+    def open_copy(self, name):
+        """Open a scope in a new home folder."""
+        shutil.copytree(self.scoped_home, self.folder / name)
+        opened = open_scope(self.settings_of(name), SCOPE)
+        return self.recluster_as_here(opened, self.index.matcher) if name != "index" else opened
+
+    def teardown(self) -> None:
+        try:
+            self.shared_index_follows()
+            assert verify(self.shared, OPERATOR) == []
+        finally:
+            self.shared.database.dispose()
+            super().teardown()
+
+    @invariant()
+    def shared_index_follows(self):
+        transfer_changes(self.index, self.shared, OPERATOR, SCOPE, page=self.random.choice([1, 3, 1000]))
+        assert crosswalk(self.shared).keys() == crosswalk(self.index).keys()
+        if self.may_differ():
+            return
+        assert partition_of(self.shared) == partition_of(self.index)
+
+    def may_differ(self) -> bool:
+        """Return whether the scope has another model, or decisions that are not taken over."""
+        if self.index.matcher.model.ref != self.shared.matcher.model.ref:
+            return True
+        with self.index.database.read(OPERATOR) as unit:
+            authorities = {named.decision.authority for named in unit.decisions.all_in_force()}
+        return bool(authorities - {Authority.SOURCE, Authority.STEWARD})
+
+
+TestTransfer = TransferMachine.TestCase
+TestTransfer.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if SHRINK else [])],
+)
