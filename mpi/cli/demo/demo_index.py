@@ -14,6 +14,7 @@ from mpi import __version__
 from mpi.bootstrap import init_index, open_index
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError
+from mpi.domain.scope import SHARED_SCOPE
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.source_kind import SourceKind
 from mpi.domain.viewer import make_operator
@@ -73,7 +74,9 @@ class DemoBuild:
 
 def create_settings(folder: Path) -> Settings:
     """Create the settings of the demo's own index, whatever the environment says."""
-    return Settings(home=folder / "index", database_url=None, model=None, secret_file=None)
+    return Settings(
+        home=folder / "index", database_url=None, model=None, secret_file=None, scope=SHARED_SCOPE
+    )
 
 
 def build_demo(folder: Path, records: int, progress: Progress) -> DemoBuild:

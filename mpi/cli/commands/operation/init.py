@@ -6,6 +6,8 @@ import typer
 
 from mpi.cli.command_session import read_settings
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
+from mpi.domain.errors import InputError
+from mpi.domain.scope import SHARED_SCOPE
 
 _NEXT = (
     ("mpi source add CODE", "for each system that sends records"),
@@ -27,6 +29,10 @@ def run(
     from mpi import bootstrap
 
     settings = read_settings()
+    if settings.scope != SHARED_SCOPE:
+        raise InputError(
+            "a scope is created with mpi scope add, beside the shared index: leave MPI_SCOPE out"
+        )
     index, key = bootstrap.init_index(settings, is_test=test)
     index.database.dispose()
     facts = {

@@ -88,6 +88,14 @@ def test_scopes_are_managed_in_the_shared_index_only(home, mpi, in_scope):
         assert "leave MPI_SCOPE out" in refused.err
 
 
+def test_an_index_is_not_created_for_a_scope_alone(empty_home, mpi, in_scope):
+    in_scope("education")
+    refused = mpi("init")
+    assert refused.code != 0
+    assert "mpi scope add" in refused.err
+    assert not empty_home.exists()
+
+
 def test_an_unknown_scope_is_named_in_the_error(home, mpi, in_scope):
     assert "'health'" in mpi("scope", "sync", "health").err
     in_scope("health")
