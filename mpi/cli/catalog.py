@@ -44,6 +44,10 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "scope join": CatalogEntry(
         "Send the records of a scope's sources to the shared index again.", "access.scope:join"
     ),
+    "scope map": CatalogEntry(
+        "Export which enterprise IDs of a scope and of the shared index belong together.",
+        "access.scope:map_ids",
+    ),
     "freeze": CatalogEntry("Manage freeze windows."),
     "freeze add": CatalogEntry(
         "Add a freeze window, in which decisions about a source wait.", "stewardship.freeze:add"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, astuple
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
+from mpi.cli.output_files import write_csv
 from mpi.cli.progress import show_progress
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.scope import SHARED_SCOPE
@@ -185,6 +187,34 @@ def join(code: CodeArgument, source: SourceOption, as_json: JsonFlag = False) ->
         print_json({"scope": code, "sources": sources, "joined": True})
     else:
         print_facts({"scope": code, "sources": ", ".join(sources), "joined": True})
+
+
+def map_ids(
+    code: CodeArgument,
+    out: Annotated[Path, typer.Option(help="The file to write, readable by its owner only.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Export which enterprise IDs of a scope and of the shared index belong together.
+
+    The columns are source, local_id, scope_enterprise_id and shared_enterprise_id. The file is written
+    completely or not at all. Both ledgers get a line.
+    """
+    from mpi import bootstrap
+    from mpi.service.scopes import id_map
+
+    with _open_shared() as session:
+        scope_index = bootstrap.open_scope(session.settings, code)
+        try:
+            rows = id_map.map_enterprise_ids(scope_index, session.index, session.viewer, code)
+            count = write_csv(out, id_map.HEADER, (astuple(row) for row in rows))
+        finally:
+            scope_index.database.dispose()
+    facts = {"file": str(out), "rows": count}
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(facts)
+        print_note("this file links IDs of two scopes: send it only where an agreement permits")
 
 
 @contextmanager
