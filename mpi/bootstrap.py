@@ -15,7 +15,7 @@ from mpi.config import Settings
 from mpi.domain.errors import ConflictError, InputError, StoreError, SurvivorshipError
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.quality_rules import QualityRules
-from mpi.domain.scope import SHARED_SCOPE, check_scope_code
+from mpi.domain.source import SHARED_SCOPE, check_scope_code
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
 from mpi.domain.viewer import make_operator

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from mpi.domain.scope import SHARED_SCOPE
+from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import SecondApprover
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mpi.domain import clock
-from mpi.domain.source_kind import SourceKind
+from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.quality.dashboard import measure_quality
 from mpi.service.quality.forecast import forecast_workload

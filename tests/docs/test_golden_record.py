@@ -9,7 +9,7 @@ import pytest
 from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.source_kind import SourceKind
+from mpi.domain.source import SourceKind
 from mpi.domain.survivorship import (
     MULTI_VALUE_ATTRIBUTES,
     SINGLE_VALUE_ATTRIBUTES,

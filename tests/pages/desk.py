@@ -10,7 +10,7 @@ from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
-from mpi.domain.source_kind import SourceKind
+from mpi.domain.source import SourceKind
 from mpi.domain.viewer import make_operator
 from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.core.block_limits import queue_large_blocks

@@ -14,9 +14,8 @@ from mpi import __version__
 from mpi.bootstrap import init_index, open_index
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError
-from mpi.domain.scope import SHARED_SCOPE
 from mpi.domain.snapshot import Snapshot
-from mpi.domain.source_kind import SourceKind
+from mpi.domain.source import SHARED_SCOPE, SourceKind
 from mpi.domain.viewer import make_operator
 from mpi.intake.reader import open_file
 from mpi.matching.model.match_model import find_model_folder, load_model

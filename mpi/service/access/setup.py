@@ -6,7 +6,7 @@ import secrets
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, StoreError
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.domain.scope import SHARED_SCOPE
+from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, Action, Viewer
 from mpi.service.core.configuration import activate_config, find_or_add_config
 from mpi.service.core.index import Matcher

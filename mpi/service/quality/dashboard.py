@@ -14,7 +14,7 @@ from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.rater_agreement import measure_agreement
 from mpi.domain.sampling import Estimate, estimate_share
 from mpi.domain.small_cells import suppress_cells, suppress_cells_in_parts, suppress_count
-from mpi.domain.source_kind import SourceKind
+from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.quality.forecast import permit_figures

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mpi.domain.decision import CORRECTION, Authority, DecisionKind
-from mpi.domain.scope import SHARED_SCOPE
+from mpi.domain.source import SHARED_SCOPE
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.scopes import Change, ChangedItem
 from mpi.storage.repositories.sources.sources import Source

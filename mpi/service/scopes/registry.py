@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mpi.domain.errors import ConflictError
-from mpi.domain.scope import check_scope_code
+from mpi.domain.source import check_scope_code
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 

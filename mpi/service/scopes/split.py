@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from mpi.domain.errors import ConflictError
-from mpi.domain.scope import SHARED_SCOPE
+from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mpi.domain.errors import ConflictError, InputError
-from mpi.domain.source_kind import SourceKind
+from mpi.domain.source import SourceKind
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from mpi.domain.scope import SHARED_SCOPE
+from mpi.domain.source import SHARED_SCOPE
 
 SCHEMA_PREFIX = "scope_"
 """Beginning of the name of a scope's PostgreSQL schema."""

@@ -16,7 +16,7 @@ from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_
 from mpi.cli.output_files import write_csv
 from mpi.cli.progress import show_progress
 from mpi.domain.errors import ConflictError, InputError
-from mpi.domain.scope import SHARED_SCOPE
+from mpi.domain.source import SHARED_SCOPE
 
 if TYPE_CHECKING:
     from mpi.service.core.index import Index

@@ -11,7 +11,7 @@ from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 from mpi.cli.progress import show_progress
 from mpi.domain.errors import InputError
-from mpi.domain.source_kind import SourceKind
+from mpi.domain.source import SourceKind
 
 if TYPE_CHECKING:
     from mpi.service.records.source_pause import PauseResult

@@ -7,7 +7,7 @@ import typer
 from mpi.cli.command_session import read_settings
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.domain.errors import InputError
-from mpi.domain.scope import SHARED_SCOPE
+from mpi.domain.source import SHARED_SCOPE
 
 _NEXT = (
     ("mpi source add CODE", "for each system that sends records"),

@@ -11,7 +11,7 @@ from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, EidError, NotFoundError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.source_kind import SourceKind
+from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.persons.attribute_values import ValueOrigin, read_attribute_values
 from mpi.service.persons.golden_record import OtherValue, look_up_golden_record

@@ -17,7 +17,7 @@ from mpi.domain.errors import (
     StaleError,
 )
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.source_kind import SourceKind
+from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.core.visibility import visible_labels
 from mpi.service.explanations.pair_explanation import explain_pair

@@ -8,7 +8,7 @@ from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
-from mpi.domain.source_kind import SourceKind
+from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_lineage

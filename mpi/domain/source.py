@@ -1,13 +1,25 @@
-"""Scopes: sets of sources whose records have a database and enterprise IDs of their own."""
+"""Sources: kinds of systems that send records, and the scopes that they belong to."""
 
 import re
+from enum import StrEnum
 
 from mpi.domain.errors import InputError
+from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 
 SHARED_SCOPE = "shared"
 """The scope that holds the records of all sources."""
 MAX_CODE_LENGTH = 32
 _CODE = re.compile(rf"[a-z][a-z0-9_]{{0,{MAX_CODE_LENGTH - 1}}}")
+
+
+class SourceKind(StrEnum):
+    """Kind of system that sends records, such as a school's."""
+
+    SIS = "sis"
+    CCWIS = "ccwis"
+    STATE_ID = "state_id"
+    OTHER = "other"
+    STEWARD = STEWARD_SOURCE_KIND
 
 
 def check_scope_code(code: str) -> str:
