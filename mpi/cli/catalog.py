@@ -38,16 +38,6 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "scope add": CatalogEntry("Add a scope with an empty index and its first API key.", "access.scope:add"),
     "scope list": CatalogEntry("List the scopes and their sources.", "access.scope:list_all"),
     "scope sync": CatalogEntry("Take the changes of scopes over into the shared index.", "access.scope:sync"),
-    "scope split": CatalogEntry(
-        "Move sources of the shared index into a scope, or count what would move.", "access.scope:split"
-    ),
-    "scope join": CatalogEntry(
-        "Send the records of a scope's sources to the shared index again.", "access.scope:join"
-    ),
-    "scope map": CatalogEntry(
-        "Export which enterprise IDs of a scope and of the shared index belong together.",
-        "access.scope:map_ids",
-    ),
     "freeze": CatalogEntry("Manage freeze windows."),
     "freeze add": CatalogEntry(
         "Add a freeze window, in which decisions about a source wait.", "stewardship.freeze:add"

@@ -6,11 +6,13 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mpi.cli.exit_codes import CommandInterrupt
 from mpi.cli.interrupts import handle_interrupts
 from mpi.domain.errors import InputError
+from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Viewer, make_operator
 
 if TYPE_CHECKING:
@@ -25,6 +27,12 @@ class CommandSession:
     settings: Settings
     index: Index
     viewer: Viewer
+
+    @property
+    def rejects_folder(self) -> Path:
+        """The folder of rejected rows; each scope has its own, since it numbers its loads itself."""
+        folder = self.settings.home / "rejects"
+        return folder if self.settings.scope == SHARED_SCOPE else folder / self.settings.scope
 
 
 def read_settings() -> Settings:

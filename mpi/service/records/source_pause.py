@@ -13,6 +13,7 @@ from mpi.service.core.visibility import visible_labels
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
 from mpi.service.statements.current_version import recompute_current_versions
+from mpi.service.statements.sources import require_own_source
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -119,5 +120,9 @@ def _require_permission(viewer: Viewer, source_code: str | None) -> None:
 def _select_sources(unit: ReadUnit, source_code: str | None) -> list[Source]:
     """Return the source of a code, or all that the viewer may see."""
     if source_code is not None:
-        return [unit.sources.get_by_code(source_code)]
-    return [source for source in unit.sources.all() if unit.viewer.may_see(source.code)]
+        source = unit.sources.get_by_code(source_code)
+        require_own_source(source)
+        return [source]
+    return [
+        source for source in unit.sources.all() if unit.viewer.may_see(source.code) and source.scope is None
+    ]

@@ -4,15 +4,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mpi.domain.decision import CORRECTION, Authority, DecisionKind
-from mpi.domain.source import SHARED_SCOPE
+from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.scopes import Change, ChangedItem
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.units import ReadUnit
 
-_COPIED_STATES = frozenset({RecordState.ACTIVE, RecordState.WITHDRAWN, RecordState.HELD, RecordState.SEALED})
-_COPIED_AUTHORITIES = frozenset({Authority.SOURCE, Authority.STEWARD})
+_COPIED_AUTHORITIES = frozenset({Authority.MIGRATION, Authority.SOURCE, Authority.STEWARD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class RecordCopy:
         number: its number in the scope.
         source: code of its source.
         local_id: its local ID.
-        state: whether it is active, withdrawn or sealed.
+        state: whether it is active, sealed, or else takes no part.
         payload: its content as bytes; None unless it is active.
         issues: quality issues of its values, as JSON.
         is_destroyed: whether its content was destroyed.
@@ -50,7 +49,6 @@ class DecisionCopy:
         reason: its maker's reason code.
         recheck_on: day of its recheck.
         is_in_force: whether it binds now.
-        original: number of the shared index's decision of which it is a copy; None where it was made here.
     """
 
     number: int
@@ -60,7 +58,6 @@ class DecisionCopy:
     reason: str
     recheck_on: str | None
     is_in_force: bool
-    original: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ class CopyPage:
     Args:
         records: the records, at most one copy of each.
         decisions: the decisions, at most one copy of each.
-        sources: the sources of the records.
+        sources: the sources of these records.
         end: the last change of the page.
         generation: generation of the scope's index.
     """
@@ -98,12 +95,20 @@ def read_page(unit: ReadUnit, position: Change, limit: int) -> CopyPage | None:
         return None
     record_ids = {change.number for change in changes if change.item == ChangedItem.RECORD}
     decision_ids = {change.number for change in changes if change.item == ChangedItem.DECISION}
-    records = unit.records.get(record_ids)
-    used_sources = {record.source_id for record in records.values()}
+    # A correction is of the index in which a steward made it.
+    sources = {source.id: source for source in unit.sources.all() if source.kind != STEWARD_SOURCE_KIND}
+    records = [record for record in unit.records.get(record_ids).values() if record.source_id in sources]
+    used_ids = {record.source_id for record in records}
     return CopyPage(
-        records=copy_records(unit, records.values()),
-        decisions=copy_decisions(unit, unit.decisions.by_ids(decision_ids).values()),
-        sources=tuple(source for source in unit.sources.all() if source.id in used_sources),
+        records=_copy_records(unit, records, sources),
+        decisions=tuple(
+            _copy_decision(decision)
+            for decision in unit.decisions.by_ids(decision_ids).values()
+            if decision.authority in _COPIED_AUTHORITIES
+            and decision.kind is not DecisionKind.UNSURE
+            and decision.origin != CORRECTION
+        ),
+        sources=tuple(source for source in sources.values() if source.id in used_ids),
         end=changes[-1],
         generation=read_generation(unit),
     )
@@ -115,23 +120,20 @@ def read_generation(unit: ReadUnit) -> str:
     return "" if info is None else info.generation
 
 
-def copy_records(unit: ReadUnit, records: Collection[StoredRecord]) -> tuple[RecordCopy, ...]:
+def _copy_records(
+    unit: ReadUnit, records: Collection[StoredRecord], sources: dict[int, Source]
+) -> tuple[RecordCopy, ...]:
     """Return copies of records, in the order of their numbers."""
-    codes = {source.id: source.code for source in unit.sources.all()}
     versions = unit.records.active_versions([record.id for record in records])
     copies = []
     for record in sorted(records, key=lambda record: record.id):
-        state = RecordState(record.state)
-        if state not in _COPIED_STATES:
-            continue
         version = versions.get(record.id)
         copies.append(
             RecordCopy(
                 number=record.id,
-                source=codes[record.source_id],
+                source=sources[record.source_id].code,
                 local_id=record.local_id,
-                # A held record has no version that counts.
-                state=RecordState.WITHDRAWN if state is RecordState.HELD else state,
+                state=RecordState(record.state),
                 payload=None if version is None else version.payload,
                 issues="[]" if version is None else version.issues,
                 is_destroyed=record.content_hash == "",
@@ -140,27 +142,13 @@ def copy_records(unit: ReadUnit, records: Collection[StoredRecord]) -> tuple[Rec
     return tuple(copies)
 
 
-def copy_decisions(unit: ReadUnit, decisions: Collection[StoredDecision]) -> tuple[DecisionCopy, ...]:
-    """Return copies of decisions of stewards and sources, in the order of their numbers.
-
-    UNSURE binds nothing, and a correction is of the index in which it was made.
-    """
-    originals = unit.scopes.originals_of(
-        SHARED_SCOPE, ChangedItem.DECISION, [decision.id for decision in decisions]
-    )
-    return tuple(
-        DecisionCopy(
-            number=decision.id,
-            kind=decision.kind,
-            authority=decision.authority,
-            groups=decision.groups,
-            reason=decision.reason,
-            recheck_on=decision.recheck_on,
-            is_in_force=decision.status is DecisionStatus.IN_FORCE,
-            original=originals.get(decision.id),
-        )
-        for decision in sorted(decisions, key=lambda decision: decision.id)
-        if decision.authority in _COPIED_AUTHORITIES
-        and decision.kind is not DecisionKind.UNSURE
-        and decision.origin != CORRECTION
+def _copy_decision(decision: StoredDecision) -> DecisionCopy:
+    return DecisionCopy(
+        number=decision.id,
+        kind=decision.kind,
+        authority=decision.authority,
+        groups=decision.groups,
+        reason=decision.reason,
+        recheck_on=decision.recheck_on,
+        is_in_force=decision.status is DecisionStatus.IN_FORCE,
     )

@@ -1,4 +1,4 @@
-"""Decisions of a scope, written to the index that takes them over."""
+"""Decisions of a scope, written to the shared index."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 @dataclass(slots=True)
 class DecisionCopyEffect:
-    """What copies of decisions change in the index that takes them over.
+    """What copies of decisions change in the shared index.
 
     Args:
         records: records to settle.
@@ -31,53 +31,67 @@ class DecisionCopyEffect:
 def write_decisions(
     unit: WriteUnit, index: Index, scope: str, copies: Sequence[DecisionCopy]
 ) -> DecisionCopyEffect:
-    """Write copies of another scope's decisions, without resolving their records.
+    """Write copies of a scope's decisions, without resolving their records.
 
     A decision that contradicts one in force here becomes a claim, which binds nothing and asks a steward. In
     its scope it stays in force.
 
     Args:
-        unit: a transaction of the index that takes over, which holds the records already.
-        index: that index.
+        unit: a transaction of the shared index, which knows the records already.
+        index: the shared index.
         scope: code of the scope.
         copies: at most one copy of each decision.
     """
     known = unit.scopes.copies_of(scope, ChangedItem.DECISION, [copy.number for copy in copies])
-    known.update({copy.number: copy.original for copy in copies if copy.original is not None})
+    stored = unit.decisions.by_ids(known.values())
     effect = DecisionCopyEffect()
-    ended = [known[copy.number] for copy in copies if copy.number in known and not copy.is_in_force]
-    effect.records |= _revoke_ended(unit, ended)
+    ended = [
+        stored[known[copy.number]]
+        for copy in copies
+        if copy.number in known
+        and not copy.is_in_force
+        and stored[known[copy.number]].status is not DecisionStatus.REVOKED
+    ]
+    revoke_decisions(unit, ended)
+    effect.records |= {record for decision in ended for record in decision.seen}
     for copy in copies:
-        if not copy.is_in_force or copy.number in known:
+        is_here = copy.number in known and stored[known[copy.number]].status is not DecisionStatus.REVOKED
+        if not copy.is_in_force or is_here:
             continue
-        named = {number for group in copy.groups for number in group}
-        records = unit.scopes.copies_of(scope, ChangedItem.RECORD, named)
-        if records.keys() != named:
-            continue  # it names a record that never counted, such as one that was always held
-        draft = DecisionDraft(
-            kind=copy.kind,
-            groups=tuple(tuple(records[number] for number in group) for group in copy.groups),
-            reason=copy.reason,
-            origin=TRANSFER,
-            authority=copy.authority,
-            recheck_on=copy.recheck_on,
-        )
-        decision_id, is_claim = _add(unit, index, draft)
-        effect.contradictions += is_claim
-        effect.records |= draft.record_ids
-        unit.scopes.add_copies(scope, ChangedItem.DECISION, {copy.number: decision_id})
+        decision_id = _write(unit, index, scope, copy, effect)
+        if decision_id is None:
+            continue
+        if copy.number in known:
+            # It was ended in its scope, and is in force again.
+            unit.scopes.replace_copy(scope, ChangedItem.DECISION, copy.number, decision_id)
+        else:
+            unit.scopes.add_copies(scope, ChangedItem.DECISION, {copy.number: decision_id})
     return effect
 
 
-def _revoke_ended(unit: WriteUnit, numbers: Sequence[int]) -> set[int]:
-    """Revoke the copies of decisions that bind no more; return their records."""
-    ended = [
-        decision
-        for decision in unit.decisions.by_ids(numbers).values()
-        if decision.status is not DecisionStatus.REVOKED
-    ]
-    revoke_decisions(unit, ended)
-    return {record for decision in ended for record in decision.seen}
+def _write(
+    unit: WriteUnit, index: Index, scope: str, copy: DecisionCopy, effect: DecisionCopyEffect
+) -> int | None:
+    """Write a copy of a decision in force; return its number here.
+
+    None where it names a steward's correction, which is not taken over.
+    """
+    named = {number for group in copy.groups for number in group}
+    records = unit.scopes.copies_of(scope, ChangedItem.RECORD, named)
+    if records.keys() != named:
+        return None
+    draft = DecisionDraft(
+        kind=copy.kind,
+        groups=tuple(tuple(records[number] for number in group) for group in copy.groups),
+        reason=copy.reason,
+        origin=TRANSFER,
+        authority=copy.authority,
+        recheck_on=copy.recheck_on,
+    )
+    decision_id, is_claim = _add(unit, index, draft)
+    effect.contradictions += is_claim
+    effect.records |= draft.record_ids
+    return decision_id
 
 
 def _add(unit: WriteUnit, index: Index, draft: DecisionDraft) -> tuple[int, bool]:

@@ -1,4 +1,4 @@
-"""Takeover: write copies of another scope's records and decisions, and resolve them at once."""
+"""Takeover: write copies of records and decisions, and resolve them at once."""
 
 from collections.abc import Sequence
 
@@ -16,26 +16,23 @@ def take_over(
     index: Index,
     scope: str,
     records: Sequence[RecordCopy],
-    decisions: Sequence[DecisionCopy] = (),
-    *,
-    keeps_seals: bool = False,
+    decisions: Sequence[DecisionCopy],
 ) -> int:
     """Write copies of records and decisions, and settle once all that they change.
 
     Decisions are written when the records are indexed, since their evidence is read.
 
     Args:
-        unit: a transaction of the index that takes over.
-        index: that index.
+        unit: a transaction of the shared index.
+        index: the shared index.
         scope: code of the scope that holds the records and decisions.
         records: at most one copy of each record.
         decisions: at most one copy of each decision.
-        keeps_seals: whether sealed records are taken over that never counted here.
 
     Returns:
         The number of decisions that contradict one in force and became claims.
     """
-    effect = write_records(unit, index, scope, records, keeps_seals=keeps_seals)
+    effect = write_records(unit, index, scope, records)
     decision_effect = DecisionCopyEffect()
 
     def write_assertions() -> AssertionEffect:

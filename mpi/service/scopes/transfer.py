@@ -12,11 +12,11 @@ from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
+from mpi.service.maintenance.feed_generation import RESTORED
 from mpi.service.scopes.copies import CopyPage, read_generation, read_page
-from mpi.service.scopes.restart import finish_restart
 from mpi.service.scopes.takeover import take_over
 from mpi.storage.repositories.sources.scopes import Scope
-from mpi.storage.unit_of_work.units import WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 PAGE_CHANGES = 2_000
 """Most changes that one transaction of the shared index takes over."""
@@ -63,20 +63,19 @@ def transfer_changes(
     Raises:
         NotFoundError: the shared index knows no such scope.
         ConflictError: a source of the scope belongs to another one, or to the shared index; or the scope was
-            restored from a backup.
+            restored from a backup that is older than what was taken over.
         AccessDenied: the viewer may not administer sources.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
+    _copy_settings(scope_index, shared_index, viewer, code)
     result = TransferResult(code)
     while not is_stopping():
         with shared_index.database.read(viewer) as unit:
             scope = unit.scopes.get(code)
         with scope_index.database.read(viewer) as unit:
-            _require_same_generation(scope, read_generation(unit))
+            _require_same_history(unit, scope)
             copies = read_page(unit, scope.position, page)
         if copies is None:
-            if scope.is_restarted:
-                finish_restart(shared_index, viewer, code)
             return result
         with shared_index.database.write(viewer, "transfer") as unit:
             # Another process may have taken them over meanwhile.
@@ -86,16 +85,46 @@ def transfer_changes(
     return result
 
 
-def _require_same_generation(scope: Scope, generation: str) -> None:
-    """Raise if a scope's index was restored, so that its changes are numbered anew.
+def _copy_settings(scope_index: Index, shared_index: Index, viewer: Viewer, code: str) -> None:
+    """Let the scope's sources ask for consent in the shared index as they do in the scope."""
+    with scope_index.database.read(viewer) as unit:
+        own_sources = {source.code: source for source in unit.sources.all()}
+    with shared_index.database.read(viewer) as unit:
+        changed = {
+            source.id: own_sources[source.code].asks_consent
+            for source in unit.sources.all()
+            if source.scope == code
+            and source.code in own_sources
+            and own_sources[source.code].asks_consent != source.asks_consent
+        }
+    if not changed:
+        return
+    with shared_index.database.write(viewer, "transfer") as unit:
+        for source_id, asks_consent in changed.items():
+            unit.sources.set_asks_consent(source_id, asks_consent=asks_consent)
+        unit.ensure_commit()
+
+
+def _require_same_history(unit: ReadUnit, scope: Scope) -> None:
+    """Raise if the shared index has read commits that the scope has not, or has no more.
+
+    A restored scope gives the numbers of lost commits again. The first commit after the restore marks from
+    where on.
+
+    Args:
+        unit: a transaction of the scope's index.
+        scope: the scope, as the shared index knows it.
 
     Raises:
-        ConflictError: it was.
+        ConflictError: the scope was restored from a backup that is older than what was taken over.
     """
-    if scope.generation not in (None, generation):
+    is_other_generation = scope.generation not in (None, read_generation(unit))
+    if scope.position.commit_no > unit.last_commit() or (
+        is_other_generation and scope.position.commit_no >= unit.last_commit_of_kind(RESTORED)
+    ):
         raise ConflictError(
-            f"the scope {scope.code} was restored from a backup: run mpi scope sync {scope.code} --restart, "
-            "which takes all its records over anew"
+            f"the scope {scope.code} was restored from a backup that is older than what the shared index has "
+            "taken over: restore the shared index too, from a backup that was made before that of the scope"
         )
 
 

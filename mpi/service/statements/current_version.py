@@ -12,6 +12,7 @@ from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import ChangedRecord
 from mpi.service.statements.carried_restrictions import update_carried_restrictions
 from mpi.service.statements.overlay_detection import recheck_overlays
+from mpi.service.statements.sources import require_own_source
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.record_assertions import RecordAssertion
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
@@ -42,19 +43,30 @@ class RestatedRecords:
         self.overlay_suspects |= other.overlay_suspects
 
 
-def recompute_current_versions(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> RestatedRecords:
+def recompute_current_versions(
+    unit: WriteUnit, index: Index, record_ids: Collection[int], *, is_from_scope: bool = False
+) -> RestatedRecords:
     """Make the latest valid version of each unsealed record current.
 
     Args:
         unit: the transaction.
         index: the open index.
         record_ids: records whose assertions (receipts of a version) were added, undone, held or released.
+        is_from_scope: whether the scope of the records' source passes the change on.
+
+    Raises:
+        ConflictError: the records are sent to the index of a scope.
     """
     records = {
         record_id: record
         for record_id, record in unit.records.get(record_ids).items()
         if record.state != RecordState.SEALED
     }
+    if not is_from_scope:
+        source_ids = {record.source_id for record in records.values()}
+        for source in unit.sources.all():
+            if source.id in source_ids:
+                require_own_source(source)
     overlaid_records = unit.records.open_overlays(records)
     assertions_by_record = recheck_overlays(unit, index, unit.record_assertions.assertions_about(records))
     current = {

@@ -125,7 +125,7 @@ def judge_statements(
     statements: Collection[Statement],
     existing: Mapping[str, StoredRecord],
     *,
-    is_checked: bool = False,
+    is_from_scope: bool = False,
 ) -> JudgedStatements:
     """Return what one source's statements would do, without writing them.
 
@@ -138,17 +138,18 @@ def judge_statements(
         source: the source of the statements.
         statements: at most one statement for each local ID.
         existing: stored records of these local IDs.
-        is_checked: whether the statements come from the scope of the source, which has checked them.
+        is_from_scope: whether the scope of the source passes the statements on. It has checked them, and they
+            name all restrictions in force.
 
     Raises:
         ConflictError: the source is the one of stewards' corrections, or belongs to a scope.
     """
-    require_data_source(source, is_from_scope=is_checked)
+    require_data_source(source, is_from_scope=is_from_scope)
     outcomes = {
         statement.local_id: judge_statement(existing.get(statement.local_id), statement)
         for statement in statements
     }
-    if source.paused:
+    if source.paused and not is_from_scope:
         outcomes = {
             local_id: StatementOutcome.HELD if outcome in _EFFECTIVE_OUTCOMES else outcome
             for local_id, outcome in outcomes.items()
@@ -159,7 +160,7 @@ def judge_statements(
         source,
         [statement for statement in statements if outcomes[statement.local_id] in _EFFECTIVE_OUTCOMES],
     )
-    if is_checked:
+    if is_from_scope:
         return JudgedStatements(outcomes, features, frozenset())
     local_ids = {existing[local_id].id: local_id for local_id in features if local_id in existing}
     overlay_ids = find_overlays(
@@ -218,7 +219,7 @@ def write_statements(
     existing: Mapping[str, StoredRecord],
     batch_id: int | None = None,
     *,
-    is_checked: bool = False,
+    is_from_scope: bool = False,
 ) -> IntakeResult:
     """Write statements of one source, each about another record.
 
@@ -229,12 +230,13 @@ def write_statements(
         statements: at most one statement for each local ID.
         existing: stored records of these local IDs.
         batch_id: the load that the statements belong to.
-        is_checked: whether the statements come from the scope of the source, which has checked them.
+        is_from_scope: whether the scope of the source passes the statements on. It has checked them, and they
+            name all restrictions in force.
 
     Raises:
         ConflictError: the source is the one of stewards' corrections, or belongs to a scope.
     """
-    judged = judge_statements(unit, index, source, statements, existing, is_checked=is_checked)
+    judged = judge_statements(unit, index, source, statements, existing, is_from_scope=is_from_scope)
     record_ids = _assign_numbers(unit, statements, existing)
     writer = _StatementWriter(unit, index, source, batch_id, record_ids, judged)
     for statement in statements:
@@ -247,7 +249,8 @@ def write_statements(
         removed=writer.gone,
         overlay_suspects=writer.doubted,
     )
-    _carry_restrictions(unit, index, result, statements, existing)
+    if not is_from_scope:
+        _carry_restrictions(unit, index, result, statements, existing)
     _recompute_overlaid(unit, index, result, existing)
     return result
 

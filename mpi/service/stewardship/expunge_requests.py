@@ -18,6 +18,7 @@ from mpi.service.statements.correction_records import list_corrections_ever_made
 from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.expunction import destroy_records
 from mpi.service.statements.overlay_detection import REFUSED
+from mpi.service.statements.sources import require_own_source
 from mpi.service.statements.statement import SEALED, find_seal_kind
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.records import PendingExpunge, RecordState
@@ -131,6 +132,7 @@ def _answer(
     with index.database.write(viewer, f"expunge {answer}") as unit:
         if (stored_answer := find_stored_answer(unit, index)) is not None:
             return ExpungeAnswer(**stored_answer)
+        require_own_source(unit.sources.get_by_code(source_code))
         pending = _require_pending(unit, source_code, named)
         record_ids = [row.record_id for row in pending]
         add_step(unit, "expunge", answer, {"records": record_ids})

@@ -122,6 +122,7 @@ def undo_rekey(unit: WriteUnit, index: Index, step: Step) -> set[int]:
         raise NotFoundError(f"there is no step {step.id}")
     [(source_id, source)] = sources
     require_permission(unit.viewer, Action.RECORD_WRITE, source)
+    require_own_source(unit.sources.get_by_code(source))
     if step.undone_commit is not None:
         raise ConflictError(f"step {step.id} was undone before")
     ids_by_record = _compute_ids_without(unit, step, records)

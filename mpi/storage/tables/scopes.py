@@ -11,7 +11,7 @@ class ScopeRow(SQLModel, table=True):
 
     The shared index holds these rows. ``read_commit``, ``read_item`` and ``read_number`` are the last change
     of the scope that the shared index has taken over, and ``read_generation`` the generation of the scope's
-    index. ``is_restarted`` tells that all changes are taken over anew, after the scope was restored.
+    index.
     """
 
     __tablename__ = "scope"
@@ -22,7 +22,6 @@ class ScopeRow(SQLModel, table=True):
     read_item: int = bigint(default=0)
     read_number: int = bigint(default=0)
     read_generation: str | None = text(default=None)
-    is_restarted: bool = False
 
 
 class ChangeRow(SQLModel, table=True):
@@ -39,14 +38,14 @@ class ChangeRow(SQLModel, table=True):
 
 
 class CopyRow(SQLModel, table=True):
-    """The number that a record or decision of another scope has in this index.
+    """The number that a scope's record or decision has in the shared index.
 
-    ``item`` is 1 for a record and 2 for a decision. ``own_number`` is the number in the other scope.
+    ``item`` is 1 for a record and 2 for a decision. ``own_number`` is the number in the scope.
     """
 
     __tablename__ = "copy"
     __table_args__ = (
-        Index("ix_copy_number", "scope", "item", "number"),
+        Index("ix_copy_number", "scope", "item", "number", unique=True),
         {"sqlite_with_rowid": False},
     )
     scope: str = text(primary_key=True)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, astuple
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpi.cli.command_session import CommandSession, open_session
+from mpi.cli.exit_codes import ExitCode
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
-from mpi.cli.output_files import write_csv
 from mpi.cli.progress import show_progress
-from mpi.domain.errors import ConflictError, InputError
+from mpi.domain.errors import ConflictError, InputError, MpiError
 from mpi.domain.source import SHARED_SCOPE
 
 if TYPE_CHECKING:
@@ -78,143 +77,55 @@ def list_all(as_json: JsonFlag = False) -> None:
 def sync(
     code: Annotated[str | None, typer.Argument(help="The scope; all of them by default.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on until Ctrl-C.")] = False,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Take all records over anew, after the scope was restored.")
-    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Take the changes of scopes over into the shared index.
 
-    It can be interrupted and run again at any time.
+    It can be interrupted and run again at any time. A scope that fails does not stop the others.
     """
-    from mpi import bootstrap
-    from mpi.service.scopes import registry, transfer
-    from mpi.service.scopes.restart import restart_transfer
+    from mpi.service.scopes import registry
 
-    if restart and code is None:
-        raise InputError("name the scope that was restored from a backup")
-    with _open_shared() as session:
+    with _open_shared() as session, ExitStack() as opened:
         codes = [scope.code for scope in registry.list_scopes(session.index, session.viewer)]
         if code is not None and code not in codes:
             raise InputError(f"there is no scope {code!r}; there are: {', '.join(codes) or 'none yet'}")
-        indexes: dict[str, Index] = {}
+        followed = _FollowedScopes(session, opened)
+        while True:
+            results = [followed.take_over(own_code) for own_code in ([code] if code else codes)]
+            if not follow:
+                break
+            time.sleep(FOLLOW_S)
+            codes = [scope.code for scope in registry.list_scopes(session.index, session.viewer)]
+    _show_results([result for result in results if result is not None], as_json=as_json)
+    if None in results:
+        raise typer.Exit(ExitCode.CONFLICT)
+
+
+class _FollowedScopes:
+    """Indexes of scopes, opened when their changes are first taken over."""
+
+    def __init__(self, session: CommandSession, opened: ExitStack) -> None:
+        self._session = session
+        self._opened = opened
+        self._indexes: dict[str, Index] = {}
+
+    def take_over(self, code: str) -> TransferResult | None:
+        """Take over the changes of a scope; print a note and return None where that fails."""
+        from mpi import bootstrap
+        from mpi.service.scopes import transfer
+
         try:
-            for own_code in [code] if code else codes:
-                indexes[own_code] = bootstrap.open_scope(session.settings, own_code)
-                if restart:
-                    restart_transfer(indexes[own_code], session.index, session.viewer, own_code)
-            while True:
-                with show_progress() as report:
-                    results = [
-                        transfer.transfer_changes(
-                            index, session.index, session.viewer, own_code, progress=report
-                        )
-                        for own_code, index in indexes.items()
-                    ]
-                if not follow:
-                    break
-                time.sleep(FOLLOW_S)
-        finally:
-            for index in indexes.values():
-                index.database.dispose()
-    _show_results(results, as_json=as_json)
-
-
-CodeArgument = Annotated[str, typer.Argument(help="The scope.")]
-SourceOption = Annotated[
-    list[str], typer.Option(metavar="CODE", help="A source of the shared index; may be repeated.")
-]
-
-
-def split(
-    code: CodeArgument,
-    source: SourceOption,
-    apply: Annotated[bool, typer.Option("--apply", help="Move them; otherwise only count.")] = False,
-    as_json: JsonFlag = False,
-) -> None:
-    """Move sources of the shared index into a scope, or count what would move.
-
-    The shared index keeps all its enterprise IDs. While the command runs, neither index takes records of
-    these sources. If it is interrupted, run it again, or undo it with mpi scope join.
-    """
-    from mpi import bootstrap
-    from mpi.service.scopes import split as split_service
-
-    with _open_shared() as session:
-        if not apply:
-            result = split_service.preview_split(session.index, session.viewer, code, source)
-        else:
-            scope_index = bootstrap.open_scope(session.settings, code)
-            try:
-                with show_progress() as report:
-                    result = split_service.split_sources(
-                        session.index, scope_index, session.viewer, code, source, report
-                    )
-            finally:
-                scope_index.database.dispose()
-    facts = asdict(result) | {"applied": apply}
-    if as_json:
-        print_json(facts)
-        return
-    print_facts(
-        {
-            "scope": result.scope,
-            "sources": ", ".join(result.sources),
-            "records": ", ".join(f"{count:,} {state}" for state, count in sorted(result.records.items())),
-            "clients to add anew": ", ".join(result.clients),
-        }
-    )
-    print_note("moved" if apply else "nothing was changed: add --apply to move them")
-
-
-def join(code: CodeArgument, source: SourceOption, as_json: JsonFlag = False) -> None:
-    """Send the records of a scope's sources to the shared index again.
-
-    It undoes a split. The shared index keeps its enterprise IDs; those of the scope end.
-    """
-    from mpi import bootstrap
-    from mpi.service.scopes import split as split_service
-
-    with _open_shared() as session:
-        scope_index = bootstrap.open_scope(session.settings, code)
-        try:
+            if code not in self._indexes:
+                index = bootstrap.open_scope(self._session.settings, code)
+                self._opened.callback(index.database.dispose)
+                self._indexes[code] = index
             with show_progress() as report:
-                split_service.undo_split(session.index, scope_index, session.viewer, code, source, report)
-        finally:
-            scope_index.database.dispose()
-    sources = sorted(set(source))
-    if as_json:
-        print_json({"scope": code, "sources": sources, "joined": True})
-    else:
-        print_facts({"scope": code, "sources": ", ".join(sources), "joined": True})
-
-
-def map_ids(
-    code: CodeArgument,
-    out: Annotated[Path, typer.Option(help="The file to write, readable by its owner only.")],
-    as_json: JsonFlag = False,
-) -> None:
-    """Export which enterprise IDs of a scope and of the shared index belong together.
-
-    The columns are source, local_id, scope_enterprise_id and shared_enterprise_id. The file is written
-    completely or not at all. Both ledgers get a line.
-    """
-    from mpi import bootstrap
-    from mpi.service.scopes import id_map
-
-    with _open_shared() as session:
-        scope_index = bootstrap.open_scope(session.settings, code)
-        try:
-            rows = id_map.map_enterprise_ids(scope_index, session.index, session.viewer, code)
-            count = write_csv(out, id_map.HEADER, (astuple(row) for row in rows))
-        finally:
-            scope_index.database.dispose()
-    facts = {"file": str(out), "rows": count}
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts(facts)
-        print_note("this file links IDs of two scopes: send it only where an agreement permits")
+                return transfer.transfer_changes(
+                    self._indexes[code], self._session.index, self._session.viewer, code, progress=report
+                )
+        except MpiError as error:
+            print_note(f"scope {code}: {error}")
+            return None
 
 
 @contextmanager

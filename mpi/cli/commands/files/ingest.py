@@ -148,9 +148,9 @@ def _warn_of_capacity(capacity_excess: CapacityExcess) -> None:
 
 def _write_rejects(session: CommandSession, receipt: Receipt, rejects: Path | None) -> Path:
     """Write a load's rejected rows as CSV; return the file's path."""
-    path = rejects or session.settings.home / "rejects" / f"{receipt.batch}.csv"
+    path = rejects or session.rejects_folder / f"{receipt.batch}.csv"
     if rejects is None:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_csv(path, REJECT_HEADER, list_reject_rows(receipt.rejects))
     return path
 

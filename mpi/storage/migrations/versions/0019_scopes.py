@@ -21,7 +21,6 @@ def upgrade() -> None:
         sa.Column("read_item", BigInt, nullable=False),
         sa.Column("read_number", BigInt, nullable=False),
         sa.Column("read_generation", sa.Text(), nullable=True),
-        sa.Column("is_restarted", sa.Boolean(), nullable=False),
     )
     op.create_table(
         "change",
@@ -38,7 +37,7 @@ def upgrade() -> None:
         sa.Column("number", BigInt, nullable=False),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_copy_number", "copy", ["scope", "item", "number"])
+    op.create_index("ix_copy_number", "copy", ["scope", "item", "number"], unique=True)
     op.add_column("source", sa.Column("scope", sa.Text(), nullable=True))
     op.add_column("index_info", sa.Column("scope", sa.Text(), nullable=False, server_default="shared"))
 

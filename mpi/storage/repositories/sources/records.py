@@ -352,31 +352,6 @@ class Records:
             ).values()
             last_local_id = page[-1].local_id
 
-    def ids_of_source(self, source_id: int, after: int, limit: int | None) -> list[int]:
-        """Return the numbers of a source's records after a number, ascending.
-
-        Args:
-            source_id: number of the source.
-            after: the record number after which to begin.
-            limit: most records; None for all.
-        """
-        rows = self._connection.execute(
-            select(_record.c.id)
-            .where(_record.c.source_id == source_id, _record.c.id > after)
-            .order_by(_record.c.id)
-            .limit(limit)
-        )
-        return [row[0] for row in rows]
-
-    def has_waiting_versions(self, source_id: int) -> bool:
-        """Return whether a version of the source's records is held or a suspected overlay."""
-        waiting = (
-            select(_version.c.id)
-            .join(_record, _record.c.id == _version.c.record_id)
-            .where(_record.c.source_id == source_id, _version.c.state.in_(("held", "overlay")))
-        )
-        return self._connection.execute(waiting.limit(1)).first() is not None
-
     def count_by_state(self, source_id: int) -> dict[str, int]:
         """Count the records of a source, by state."""
         rows = self._connection.execute(_STATES, {"source": source_id})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.storage.driver.bulk_rows import insert_columns
@@ -53,14 +53,12 @@ class Scope:
         name: name for people.
         position: last change of the scope that the shared index has taken over.
         generation: generation of the scope's index at that change; None before the first.
-        is_restarted: whether all changes are taken over anew, and the last have not been yet.
     """
 
     code: str
     name: str
     position: Change
     generation: str | None = None
-    is_restarted: bool = False
 
 
 _CHANGES_AFTER = (
@@ -74,10 +72,6 @@ _CHANGES_AFTER = (
 )
 _COPIES = select(_copy.c.own_number, _copy.c.number).where(
     _copy.c.scope == bindparam("code"), _copy.c.item == bindparam("item"), is_in(_copy.c.own_number, "ids")
-)
-
-_ORIGINALS = select(_copy.c.number, _copy.c.own_number).where(
-    _copy.c.scope == bindparam("code"), _copy.c.item == bindparam("item"), is_in(_copy.c.number, "ids")
 )
 
 
@@ -96,7 +90,6 @@ class Scopes:
                 name=row.name,
                 position=Change(row.read_commit, row.read_item, row.read_number),
                 generation=row.read_generation,
-                is_restarted=row.is_restarted,
             )
             for row in rows
         ]
@@ -124,9 +117,7 @@ class Scopes:
             raise ConflictError(f"there is a scope {code!r} already")
         position = {"read_commit": 0, "read_item": 0, "read_number": 0}
         self._connection.execute(
-            insert(_scope).values(
-                code=code, name=name, created_commit=commit_no, is_restarted=False, **position
-            )
+            insert(_scope).values(code=code, name=name, created_commit=commit_no, **position)
         )
 
     def move_position(self, code: str, position: Change, generation: str) -> None:
@@ -147,26 +138,6 @@ class Scopes:
                 read_generation=generation,
             )
         )
-
-    def set_restarted(self, code: str, *, is_restarted: bool) -> None:
-        """Set whether all changes of a scope are taken over anew."""
-        self._connection.execute(
-            update(_scope).where(_scope.c.code == code).values(is_restarted=is_restarted)
-        )
-
-    def forget_copies(self, code: str) -> list[int]:
-        """Delete which numbers a scope's records and decisions have here.
-
-        Returns:
-            The numbers that its decisions had here.
-        """
-        is_of_scope = _copy.c.scope == code
-        rows = self._connection.execute(
-            select(_copy.c.number).where(is_of_scope, _copy.c.item == int(ChangedItem.DECISION))
-        )
-        decisions = [row[0] for row in rows]
-        self._connection.execute(delete(_copy).where(is_of_scope))
-        return decisions
 
     def add_changes(self, commit_no: int, item: ChangedItem, numbers: Collection[int]) -> None:
         """Record which records or decisions a commit changed."""
@@ -199,14 +170,6 @@ class Scopes:
             copies.update({row.own_number: row.number for row in rows})
         return copies
 
-    def originals_of(self, code: str, item: ChangedItem, numbers: Collection[int]) -> dict[int, int]:
-        """Return the numbers that copies of a scope's records or decisions have in that scope."""
-        originals: dict[int, int] = {}
-        for chunk in iter_chunks(numbers):
-            rows = self._connection.execute(_ORIGINALS, {"code": code, "item": int(item), "ids": chunk})
-            originals.update({row.number: row.own_number for row in rows})
-        return originals
-
     def add_copies(self, code: str, item: ChangedItem, numbers: Mapping[int, int]) -> None:
         """Record the numbers that a scope's records or decisions have here."""
         columns: dict[str, list[Any]] = {
@@ -217,3 +180,11 @@ class Scopes:
         }
         if numbers:
             insert_columns(self._connection, _copy, columns)
+
+    def replace_copy(self, code: str, item: ChangedItem, own_number: int, number: int) -> None:
+        """Set the number that one of a scope's records or decisions has here."""
+        self._connection.execute(
+            update(_copy)
+            .where(_copy.c.scope == code, _copy.c.item == int(item), _copy.c.own_number == own_number)
+            .values(number=number)
+        )

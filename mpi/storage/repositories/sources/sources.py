@@ -120,6 +120,7 @@ class Sources:
                 kind=source.kind,
                 group_id=source.group_id,
                 duplicates_expected=source.duplicates_expected,
+                asks_consent=source.asks_consent,
                 scope=source.scope,
                 created_commit=commit_no,
             )
@@ -135,11 +136,6 @@ class Sources:
         self._connection.execute(
             update(_source).where(_source.c.id == number).values(asks_consent=asks_consent)
         )
-        self._known = None
-
-    def set_scope(self, numbers: Collection[int], scope: str | None) -> None:
-        """Set the scope to which the records of data sources are sent."""
-        self._connection.execute(update(_source).where(_source.c.id.in_(numbers)).values(scope=scope))
         self._known = None
 
     def group_ids(self) -> list[int]:

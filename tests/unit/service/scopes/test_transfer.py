@@ -1,22 +1,28 @@
 """The shared index follows what scopes hold, and nothing goes the other way."""
 
+from dataclasses import replace
+
 import pytest
 
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.service.core.index import canonical_key
+from mpi.domain.source import SourceKind
 from mpi.service.loads.load_undo import undo_load
+from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.service.maintenance.verify import verify
+from mpi.service.records.source_pause import pause
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.task_list import list_review_tasks
-from mpi.service.scopes import transfer
-from mpi.service.scopes.restart import restart_transfer
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.service.stewardship.decisions import DecisionRequest, decide
+from mpi.service.stewardship.corrections import correct_value
+from mpi.service.stewardship.decisions import DecisionRequest, decide, list_decisions
+from mpi.service.stewardship.expunge_requests import approve_expunges
+from mpi.service.stewardship.merge_split_move import StepOptions
+from mpi.service.stewardship.owner_consent import set_consent_required
 from mpi.service.stewardship.rekey import rekey
-from mpi.service.stewardship.undo import undo_step
+from mpi.service.stewardship.undo import undo_decision, undo_step
 from mpi.storage.repositories.sources.scopes import FIRST_CHANGE
 from tests.index import OPERATOR, crosswalk, expunge, load_rows, make_child, many_children, partition_of
 from tests.scopes import open_scoped_indexes
@@ -164,11 +170,8 @@ def test_a_decision_that_contradicts_one_of_the_shared_index_becomes_a_question(
 
 
 def test_a_large_load_follows_in_pages(indexes, education):
-    children = many_children(250)
-    load_rows(education, "sis", *children)
-    transfer_page = transfer.PAGE_CHANGES
-    assert transfer_page > 250
-    indexes.sync()
+    load_rows(education, "sis", *many_children(250))
+    transfer_changes(education, indexes.shared, OPERATOR, "education", page=60)
     assert crosswalk(indexes.shared).keys() == crosswalk(education).keys()
     assert verify(indexes.shared, OPERATOR) == []
     assert verify(education, OPERATOR) == []
@@ -217,28 +220,115 @@ def test_the_shared_index_keeps_no_changes_of_its_own(indexes):
         assert unit.scopes.changes_after(FIRST_CHANGE, 10) == []
 
 
-def test_a_scope_that_was_restored_is_taken_over_anew_only_when_asked(indexes, education):
+def test_a_scope_older_than_what_was_taken_over_is_refused(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    indexes.sync()
+    begin_generation_after_restore(education.database, OPERATOR)
+    upsert(education, OPERATOR, "sis", make_child("s2", first_name="Ben", birth_date="2011-01-05"))
+    indexes.sync()
+    assert crosswalk(indexes.shared).keys() == crosswalk(education).keys(), "nothing read is lost"
+
+    # As if the shared index had read the commit after the restore from the history that is lost.
+    with indexes.shared.database.write(OPERATOR, "test") as unit:
+        position = unit.scopes.get("education").position
+        unit.scopes.move_position("education", position, "the generation before")
+    with pytest.raises(ConflictError, match="restore the shared index too"):
+        indexes.sync()
+    with indexes.shared.database.write(OPERATOR, "test") as unit:
+        unit.scopes.move_position("education", replace(position, commit_no=10**6), "")
+    with pytest.raises(ConflictError, match="restore the shared index too"):
+        indexes.sync()
+
+
+def test_a_decision_that_is_in_force_again_follows(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    upsert(education, OPERATOR, "sis2", make_child("s2"))
+    groups = [[("sis", "s1")], [("sis2", "s2")]]
+    first = make_decision(education, DecisionKind.DIFFERENT, groups)
+    indexes.sync()
+    refs = [[RecordRef("sis", "s1"), RecordRef("sis2", "s2")]]
+    second = decide(
+        education, OPERATOR, DecisionRequest(DecisionKind.SAME, refs, "test", supersedes=first.decisions)
+    )
+    indexes.sync()
+    assert len(partition_of(indexes.shared)) == 1
+    undo_step(education, OPERATOR, second.step)
+    indexes.sync()
+    assert len(partition_of(education)) == 2
+    assert len(partition_of(indexes.shared)) == 2
+
+
+def test_a_decision_about_a_record_that_takes_no_part_waits_for_its_return(indexes, education):
     upsert(education, OPERATOR, "sis", make_child("s1"))
     upsert(education, OPERATOR, "sis2", make_child("s2"))
     make_decision(education, DecisionKind.DIFFERENT, [[("sis", "s1")], [("sis2", "s2")]])
-    upsert(education, OPERATOR, "sis", make_child("lost", first_name="Ben", birth_date="2011-01-05"))
+    withdraw(education, OPERATOR, "sis2", "s2")
     indexes.sync()
-    before = crosswalk(indexes.shared)
-    # As after a restore: the last record is not known, and its number is given to another.
-    with education.database.write(OPERATOR, "test") as unit:
-        [lost] = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["lost"]).values()
-        unit.records.rename({lost.id: ("other", canonical_key(education.keyed_hash, "sis", "other"))})
-        unit.configs.set_generation("restored")
-    with pytest.raises(ConflictError, match="--restart"):
-        indexes.sync()
-
-    restart_transfer(education, indexes.shared, OPERATOR, "education")
+    upsert(education, OPERATOR, "sis2", make_child("s2"))
     indexes.sync()
+    assert len(partition_of(indexes.shared)) == 2
 
-    after = crosswalk(indexes.shared)
-    assert after.keys() == {("sis", "s1"), ("sis2", "s2"), ("sis", "other")}
-    assert {record: after[record] for record in before if record in after} == {
-        record: before[record] for record in before if record in after
-    }
-    assert after["sis", "s1"] != after["sis2", "s2"], "the decision is in force again"
-    assert [result.records for result in indexes.sync()] == [0, 0]
+
+def test_a_merge_that_a_source_states_and_a_steward_undoes_follows(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    other = make_child("s2", first_name="Ben", last_name="Quill", birth_date="2011-01-05", merged_into="s1")
+    upsert(education, OPERATOR, "sis", other)
+    indexes.sync()
+    assert len(partition_of(education)) == len(partition_of(indexes.shared)) == 1
+    [decision] = list_decisions(education, OPERATOR)
+    assert len(list_decisions(indexes.shared, OPERATOR)) == 1, "it is not derived once more"
+    undo_decision(education, OPERATOR, decision.id)
+    indexes.sync()
+    assert len(partition_of(education)) == len(partition_of(indexes.shared)) == 2
+
+
+def test_a_correction_stays_in_its_scope_and_stops_nothing(indexes, education, child_welfare):
+    for index, source in ((education, "sis"), (child_welfare, "ccwis")):
+        upsert(index, OPERATOR, source, make_child("1"))
+        [eid] = crosswalk(index).values()
+        add_source(index, OPERATOR, NewSource("STEWARD", kind=SourceKind.STEWARD))
+        correct_value(index, OPERATOR, eid, "first_name", "Amaara", StepOptions("typo", note="passport"))
+    indexes.sync()
+    assert crosswalk(indexes.shared).keys() == {("sis", "1"), ("ccwis", "1")}
+    with indexes.shared.database.read(OPERATOR) as unit:
+        assert {source.code for source in unit.sources.all()} == {"sis", "ccwis"}
+
+
+def test_a_restriction_that_a_load_stated_by_mistake_ends_with_its_undo(indexes, education):
+    load_rows(education, "sis", make_child("s1"))
+    receipt = load_rows(education, "sis", make_child("s1", restrictions=[{"kind": "opt_out"}]))
+    indexes.sync()
+    assert "restrictions" in read(indexes.shared, OPERATOR, "sis", "s1")["record"]
+    undo_load(education, OPERATOR, receipt.batch, "mistake")
+    indexes.sync()
+    assert "restrictions" not in read(indexes.shared, OPERATOR, "sis", "s1")["record"]
+
+
+def test_a_record_sealed_before_the_first_sync_shows_nothing(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1", first_name="Zephyrine"))
+    upsert(education, OPERATOR, "sis", make_child("s1", restrictions=[{"kind": "sealed"}]))
+    indexes.sync()
+    with indexes.shared.database.read(OPERATOR) as unit:
+        [record] = unit.records.all_of_source(unit.sources.get_by_code("sis").id).values()
+        assert (record.state, unit.records.versions(record.id)) == ("sealed", [])
+
+
+def test_an_owner_is_asked_for_consent_in_the_shared_index_too(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    indexes.sync()
+    set_consent_required(education, OPERATOR, "sis", asks=True)
+    indexes.sync()
+    with indexes.shared.database.read(OPERATOR) as unit:
+        assert unit.sources.get_by_code("sis").asks_consent
+
+
+def test_what_a_scope_decides_of_its_records_is_not_done_in_the_shared_index(indexes, education):
+    receipt = load_rows(education, "sis", make_child("s1"))
+    indexes.sync()
+    with pytest.raises(ConflictError, match="scope education"):
+        pause(indexes.shared, OPERATOR, "sis")
+    with pytest.raises((ConflictError, NotFoundError)):
+        undo_load(indexes.shared, OPERATOR, receipt.batch, "test")
+    assert pause(indexes.shared, OPERATOR, None).sources == ()
+    with pytest.raises(ConflictError, match="scope education"):
+        approve_expunges(indexes.shared, OPERATOR, "sis", ["s1"])

@@ -96,6 +96,32 @@ def test_an_index_is_not_created_for_a_scope_alone(empty_home, mpi, in_scope):
     assert not empty_home.exists()
 
 
+def test_a_scope_that_fails_does_not_stop_the_others(home, mpi, in_scope):
+    mpi("scope", "add", "education")
+    mpi("scope", "add", "health")
+    in_scope("health")
+    mpi("source", "add", "clinic")
+    mpi("resolve", send={**CHILD, "source": "clinic"})
+    in_scope("shared")
+    (home / "mpi-scope-education.db").write_bytes(b"damaged")
+    result = mpi("scope", "sync", "--json")
+    assert result.code != 0
+    assert "scope education" in result.err
+    assert [(row["scope"], row["records"]) for row in result.json] == [("health", 1)]
+
+
+def test_each_scope_has_its_own_rejected_rows(home, mpi, in_scope, write_csv):
+    for scope in ("education", "health"):
+        in_scope("shared")
+        mpi("scope", "add", scope)
+        in_scope(scope)
+        mpi("source", "add", "school")
+        mpi("ingest", write_csv(",No,ID,2013-01-02,43001"), "--source", "school")
+    assert sorted(path.relative_to(home).as_posix() for path in home.glob("rejects/**/*.csv")) == [
+        "rejects/education/1.csv", "rejects/health/1.csv"
+    ]  # fmt: skip
+
+
 def test_an_unknown_scope_is_named_in_the_error(home, mpi, in_scope):
     assert "'health'" in mpi("scope", "sync", "health").err
     in_scope("health")
