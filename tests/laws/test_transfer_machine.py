@@ -92,9 +92,12 @@ class TransferMachine(LawsMachine):
         for source, local_id in addresses:
             viewer = replace(OPERATOR, sources=frozenset({source}))
             record = read(index, viewer, source, local_id)["record"]
-            # A merge follows as a decision, and an earlier content that counts again gets a later as-of.
+            # A merge follows as a decision, an earlier content that counts again gets a later as-of, and a
+            # version of a re-keyed record states the local ID with which it came.
             contents[source, local_id] = {
-                name: value for name, value in record.items() if name not in ("merged_into", "as_of")
+                name: value
+                for name, value in record.items()
+                if name not in ("merged_into", "as_of", "local_id")
             }
         return contents
 
