@@ -27,6 +27,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     children = many_children(2 * options.pairs)
+    # Which child is in care must not follow from its name or birth date.
+    random.Random(options.seed).shuffle(children)
     in_care, others = children[::2], children[1::2]
     with tempfile.TemporaryDirectory(prefix="mpi-bench-timing-") as name:
         scopes = {"education": ("sis",), "child_welfare": ("ccwis",)}
