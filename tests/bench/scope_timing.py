@@ -8,16 +8,23 @@ all.
 
 import argparse
 import json
+import multiprocessing
 import random
 import sys
 import tempfile
-import threading
 import time
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
+from mpi.bootstrap import open_index, open_scope
+from mpi.config import Settings
 from mpi.service.records.upsert import upsert
+from mpi.service.scopes.transfer import transfer_changes
 from tests.index import OPERATOR, load_rows, many_children
 from tests.scopes import open_scoped_indexes
+
+_SCOPES = {"education": ("sis",), "child_welfare": ("ccwis",)}
+_PATIENCE_S = 600
 
 
 def main() -> int:
@@ -26,32 +33,49 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=10_000, help="pairs of children")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    children = many_children(2 * options.pairs)
-    # Which child is in care must not follow from its name or birth date.
-    random.Random(options.seed).shuffle(children)
-    in_care, others = children[::2], children[1::2]
+    in_care, others = _draw_children(options.pairs, options.seed)
+    # As in service, the other agency has a process of its own: caches of one process would tell.
+    spawning = multiprocessing.get_context("spawn")
+    is_ready, is_done = spawning.Event(), spawning.Event()
     with tempfile.TemporaryDirectory(prefix="mpi-bench-timing-") as name:
-        scopes = {"education": ("sis",), "child_welfare": ("ccwis",)}
-        with open_scoped_indexes(Path(name), scopes) as indexes:
-            load_rows(indexes.scopes["child_welfare"], "ccwis", *in_care)
-            indexes.sync()
-            is_done = threading.Event()
-            follower = threading.Thread(target=_follow, args=(indexes, is_done))
-            follower.start()
+        with open_scoped_indexes(Path(name), _SCOPES) as indexes:
+            agency = spawning.Process(
+                target=_hold_and_follow, args=(Path(name), options.pairs, options.seed, is_ready, is_done)
+            )
+            agency.start()
             try:
+                if not is_ready.wait(_PATIENCE_S):
+                    raise TimeoutError("the other agency has not loaded its children")
                 latencies = _measure(indexes.scopes["education"], in_care, others, options.seed)
             finally:
                 is_done.set()
-                follower.join()
+                agency.join()
     figures = {"pairs": options.pairs, "auc": round(compute_auc(*latencies), 4)}
     print(json.dumps(figures, indent=1))
     return 0
 
 
-def _follow(indexes, is_done: threading.Event) -> None:
-    """Let the shared index follow while the school sends its records."""
-    while not is_done.wait(1):
-        indexes.sync()
+def _draw_children(pairs: int, seed: int) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Return as many children in care as others; neither names nor birth dates tell which."""
+    children = many_children(2 * pairs)
+    random.Random(seed).shuffle(children)
+    return children[::2], children[1::2]
+
+
+def _hold_and_follow(folder: Path, pairs: int, seed: int, is_ready: Event, is_done: Event) -> None:
+    """Load the children in care, and let the shared index follow while the school sends its records."""
+    settings = Settings(home=folder, model=None, database_url=None, secret_file=None)
+    shared = open_index(settings)
+    scopes = {code: open_scope(settings, code) for code in _SCOPES}
+    load_rows(scopes["child_welfare"], "ccwis", *_draw_children(pairs, seed)[0])
+    while True:
+        for code, index in scopes.items():
+            transfer_changes(index, shared, OPERATOR, code)
+        is_ready.set()
+        if is_done.wait(1):
+            break
+    for index in (shared, *scopes.values()):
+        index.database.dispose()
 
 
 def _measure(index, in_care, others, seed: int) -> tuple[list[float], list[float]]:
