@@ -100,7 +100,7 @@ class ParquetTable:
             raise FileError(f"{self._path.name}: not a whole Parquet file: is it cut short?") from error
         return parquet, plan
 
-    def _iter_batches(self, parquet: Any, plan: ReadPlan) -> Iterator[Any]:  # noqa: ANN401 - pyarrow ships no types
+    def _iter_batches(self, parquet: pq.ParquetFile, plan: ReadPlan) -> Iterator[pa.RecordBatch]:
         try:
             for group, rows in enumerate(plan.batch_rows):
                 yield from parquet.iter_batches(batch_size=rows, row_groups=[group], use_threads=False)
@@ -108,7 +108,7 @@ class ParquetTable:
             raise FileError(f"{self._path.name}: the Parquet file is corrupt") from error
 
 
-def _divide(batch: Any) -> Iterator[Any]:  # noqa: ANN401 - pyarrow ships no types
+def _divide(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """Yield the parts of a batch that may be Python values at a time, and None for a row too large."""
     if batch.nbytes <= MAX_RECORD_BYTES and all(is_flat(kind) for kind in batch.schema.types):
         yield batch
@@ -139,7 +139,7 @@ class _UnreadableCell:
     reason: str
 
 
-def _read_column(column: Any) -> list[object]:  # noqa: ANN401 - pyarrow ships no types
+def _read_column(column: pa.Array) -> list[object]:
     """Return a Parquet column's cells as Python values."""
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Nanoseconds have no Python form; no birth needs them.
@@ -154,7 +154,7 @@ def _read_column(column: Any) -> list[object]:  # noqa: ANN401 - pyarrow ships n
     return values
 
 
-def _read_cell(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
+def _read_cell(scalar: pa.Scalar) -> object:
     """Return a Parquet cell as a Python value, or as unreadable."""
     try:
         return _read_value(scalar)
@@ -164,7 +164,7 @@ def _read_cell(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
         return _UnreadableCell("unreadable-value")
 
 
-def _read_value(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
+def _read_value(scalar: pa.Scalar) -> object:
     """Convert an Arrow value to Python, or to text as in a CSV file."""
     try:
         return scalar.as_py()

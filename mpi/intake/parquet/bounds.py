@@ -8,9 +8,9 @@ and from them follows how many rows are safe to read at a time.
 import struct
 from dataclasses import dataclass
 from io import BufferedReader
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mpi.domain.errors import FileError
 from mpi.intake.parquet.pages import ColumnRange, CorruptPageError, Encoding, Page, iterate_pages
@@ -85,7 +85,9 @@ class _ColumnSizes:
     """Most bytes of one text of the dictionary."""
 
 
-def plan_read(name: str, source: BufferedReader, metadata: Any, limits: ParquetLimits) -> ReadPlan:  # noqa: ANN401 - pyarrow ships no types
+def plan_read(
+    name: str, source: BufferedReader, metadata: pq.FileMetaData, limits: ParquetLimits
+) -> ReadPlan:
     """Check a Parquet file against the limits, and plan how to read it.
 
     Args:
@@ -136,7 +138,7 @@ _SMALLER_GROUPS = "write it with smaller row groups"
 class _FooterCheck(_LimitCheck):
     """Check of what a file's footer states."""
 
-    def check(self, metadata: Any) -> None:  # noqa: ANN401 - pyarrow ships no types
+    def check(self, metadata: pq.FileMetaData) -> None:
         """Raise where the footer states more than the limits."""
         self._require("columns", metadata.num_columns, self._limits.columns)
         self._require("rows", metadata.num_rows, self._limits.rows, "divide it")
@@ -149,7 +151,9 @@ class _FooterCheck(_LimitCheck):
 class _PageCheck(_LimitCheck):
     """Check of what the pages of a file state, which is what a reader unpacks."""
 
-    def __init__(self, name: str, source: BufferedReader, metadata: Any, limits: ParquetLimits) -> None:  # noqa: ANN401 - pyarrow ships no types
+    def __init__(
+        self, name: str, source: BufferedReader, metadata: pq.FileMetaData, limits: ParquetLimits
+    ) -> None:
         super().__init__(name, limits)
         self._source = source
         self._metadata = metadata
@@ -200,7 +204,7 @@ class _PageCheck(_LimitCheck):
         row_width = sum(sizes[column].widest for column in range(len(sizes)) if column not in lists)
         return max(1, min(limits.batch_rows, limits.batch_bytes // max(row_width, 1)))
 
-    def _measure(self, chunk: Any, number: int) -> _ColumnSizes:  # noqa: ANN401 - pyarrow ships no types
+    def _measure(self, chunk: pq.ColumnChunkMetaData, number: int) -> _ColumnSizes:
         """Add up the sizes of the pages of a column of a row group."""
         column = self._columns[number]
         sizes = _ColumnSizes(widest=_FIXED_WIDTH)
@@ -265,7 +269,7 @@ _CODECS = {"SNAPPY": "snappy", "GZIP": "gzip", "BROTLI": "brotli", "ZSTD": "zstd
 """pyarrow's name of a codec, by its name in a footer."""
 
 
-def _find_range(chunk: Any) -> ColumnRange:  # noqa: ANN401 - pyarrow ships no types
+def _find_range(chunk: pq.ColumnChunkMetaData) -> ColumnRange:
     """Return where the pages of a column begin, as Arrow finds it."""
     start = chunk.data_page_offset
     dictionary = chunk.dictionary_page_offset if chunk.has_dictionary_page else None

@@ -1,7 +1,5 @@
 """Sizes of the cells of an Arrow column, before Python values are made of them."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -10,7 +8,7 @@ import pyarrow.compute as pc
 Sizes = npt.NDArray[np.int64]
 
 
-def measure_cells(column: Any) -> Sizes:  # noqa: ANN401 - pyarrow ships no types
+def measure_cells(column: pa.Array) -> Sizes:
     """Return the bytes of each cell of a column, with all that its lists and structs hold.
 
     A text of a dictionary counts in each cell that refers to it. Every value counts as one byte at least,
@@ -32,7 +30,7 @@ def measure_cells(column: Any) -> Sizes:  # noqa: ANN401 - pyarrow ships no type
     return np.full(len(column), _fixed_width(kind), np.int64)
 
 
-def is_flat(kind: Any) -> bool:  # noqa: ANN401 - pyarrow ships no types
+def is_flat(kind: pa.DataType) -> bool:
     """Check whether each cell of a column of this type has its own bytes in memory."""
     return not (pa.types.is_nested(kind) or pa.types.is_dictionary(kind) or pa.types.is_null(kind))
 
@@ -45,7 +43,7 @@ _TEXT_TYPES = (
 )
 
 
-def _to_common_layout(column: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
+def _to_common_layout(column: pa.Array) -> pa.Array:
     """Return a column of an extension or view type in the layout of a common type."""
     kind = column.type
     if isinstance(column, pa.ExtensionArray):
@@ -57,7 +55,7 @@ def _to_common_layout(column: Any) -> Any:  # noqa: ANN401 - pyarrow ships no ty
     return column
 
 
-def _measure_nested(column: Any) -> Sizes:  # noqa: ANN401 - pyarrow ships no types
+def _measure_nested(column: pa.Array) -> Sizes:
     """Return the bytes of each struct or list of a column."""
     kind = column.type
     if pa.types.is_struct(kind):
@@ -71,7 +69,7 @@ def _measure_nested(column: Any) -> Sizes:  # noqa: ANN401 - pyarrow ships no ty
     return sizes
 
 
-def _measure_dictionary(column: Any) -> Sizes:  # noqa: ANN401 - pyarrow ships no types
+def _measure_dictionary(column: pa.Array) -> Sizes:
     """Return the bytes of the text that each cell of a column refers to."""
     if not len(column.dictionary):
         return np.ones(len(column), np.int64)
@@ -80,7 +78,7 @@ def _measure_dictionary(column: Any) -> Sizes:  # noqa: ANN401 - pyarrow ships n
     return sizes
 
 
-def _fixed_width(kind: Any) -> int:  # noqa: ANN401 - pyarrow ships no types
+def _fixed_width(kind: pa.DataType) -> int:
     """Return the bytes of a value of a type of fixed width."""
     try:
         return max(int(kind.bit_width) // 8, 1)
