@@ -39,7 +39,7 @@ def require_new_scope(index: Index, viewer: Viewer, code: str) -> None:
 
 
 def register_scope(index: Index, viewer: Viewer, code: str, name: str | None) -> None:
-    """Add a scope to the shared index, which takes over its changes from then on.
+    """Add a scope, whose changes the shared index then takes over.
 
     Args:
         index: the shared index.

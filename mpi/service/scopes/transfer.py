@@ -49,7 +49,7 @@ def transfer_changes(
     progress: Progress = ignore_progress,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> TransferResult:
-    """Take over all changes of a scope that the shared index has not seen.
+    """Take over a scope's changes that the shared index has not seen.
 
     Args:
         scope_index: the open index of the scope.
@@ -86,7 +86,7 @@ def transfer_changes(
 
 
 def _copy_settings(scope_index: Index, shared_index: Index, viewer: Viewer, code: str) -> None:
-    """Let the scope's sources ask for consent in the shared index as they do in the scope."""
+    """Copy to the shared index whether sources ask for consent."""
     with scope_index.database.read(viewer) as unit:
         own_sources = {source.code: source for source in unit.sources.all()}
     with shared_index.database.read(viewer) as unit:
@@ -106,7 +106,7 @@ def _copy_settings(scope_index: Index, shared_index: Index, viewer: Viewer, code
 
 
 def _require_same_history(unit: ReadUnit, scope: Scope) -> None:
-    """Raise if the shared index has read commits that the scope has not, or has no more.
+    """Raise if the scope lacks commits that the shared index has read.
 
     A restored scope gives the numbers of lost commits again. The first commit after the restore marks from
     where on.
