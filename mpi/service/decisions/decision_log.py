@@ -146,12 +146,26 @@ def require_decision(unit: ReadUnit, decision_id: int) -> StoredDecision:
 
 
 def add_decision(
-    unit: WriteUnit, index: Index, step_id: int, draft: DecisionDraft, *, awaiting: bool = False
+    unit: WriteUnit,
+    index: Index,
+    step_id: int,
+    draft: DecisionDraft,
+    *,
+    awaiting: bool = False,
+    may_contradict: bool = False,
 ) -> int:
     """Check a decision and add it to the decision log.
 
     The decision takes effect when its records are resolved. A decision that waits for approval or consent
     binds nothing, and the decisions that it is to supersede stay in force.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        step_id: the step that makes the decision.
+        draft: the decision.
+        awaiting: whether it waits for approval or consent.
+        may_contradict: whether it is added although it contradicts another.
 
     Returns:
         The number of the decision.
@@ -162,7 +176,8 @@ def add_decision(
         ConflictError: a decision to supersede is not in force, or somebody else made it.
     """
     _require_supersedable(unit, draft.supersedes)
-    _require_no_contradiction(unit, draft)
+    if not may_contradict:
+        _require_no_contradiction(unit, draft)
     decision_id = unit.counters.take("decision")
     is_pending = draft.effective_from is not None and draft.effective_from > clock.today()
     status = DecisionStatus.PENDING if is_pending else DecisionStatus.IN_FORCE

@@ -9,9 +9,6 @@ import secrets
 from mpi.domain.viewer import Viewer
 from mpi.storage.unit_of_work.database import Database
 
-RESTORED = "restored"
-"""Kind of the first commit after a restore."""
-
 
 def begin_generation_after_restore(database: Database, viewer: Viewer) -> str:
     """Begin a new generation of the change feed after restoring a backup.
@@ -28,7 +25,7 @@ def begin_generation_after_restore(database: Database, viewer: Viewer) -> str:
     Returns:
         The new generation, 16 hex digits.
     """
-    with database.write(viewer, RESTORED) as unit:
+    with database.write(viewer, "restored") as unit:
         generation = secrets.token_hex(8)
         unit.configs.set_generation(generation)
         unit.sign_ins.end_all()

@@ -25,6 +25,7 @@ class RecordCopy:
         state: whether it is active, sealed, or else takes no part.
         payload: its content as bytes; None unless it is active.
         issues: quality issues of its values, as JSON.
+        last_seen: as-of of what its source stated last.
         is_destroyed: whether its content was destroyed.
     """
 
@@ -34,6 +35,7 @@ class RecordCopy:
     state: RecordState
     payload: bytes | None = None
     issues: str = "[]"
+    last_seen: str = ""
     is_destroyed: bool = False
 
 
@@ -69,14 +71,14 @@ class CopyPage:
         decisions: the decisions, at most one copy of each.
         sources: the sources of these records.
         end: the last change of the page.
-        generation: generation of the scope's index.
+        read_at: time of the last change's commit.
     """
 
     records: tuple[RecordCopy, ...]
     decisions: tuple[DecisionCopy, ...]
     sources: tuple[Source, ...]
     end: Change
-    generation: str
+    read_at: str
 
 
 def read_page(unit: ReadUnit, position: Change, limit: int) -> CopyPage | None:
@@ -110,14 +112,8 @@ def read_page(unit: ReadUnit, position: Change, limit: int) -> CopyPage | None:
         ),
         sources=tuple(source for source in sources.values() if source.id in used_ids),
         end=changes[-1],
-        generation=read_generation(unit),
+        read_at=unit.commit_info({changes[-1].commit_no})[changes[-1].commit_no][0],
     )
-
-
-def read_generation(unit: ReadUnit) -> str:
-    """Return the generation of an index, which is another one after a restore."""
-    info = unit.configs.index_info()
-    return "" if info is None else info.generation
 
 
 def _copy_records(
@@ -136,6 +132,7 @@ def _copy_records(
                 state=RecordState(record.state),
                 payload=None if version is None else version.payload,
                 issues="[]" if version is None else version.issues,
+                last_seen=record.last_seen,
                 is_destroyed=record.content_hash == "",
             )
         )

@@ -7,7 +7,12 @@ from mpi.domain.decision import Authority
 from mpi.domain.errors import DecisionConflict
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step
-from mpi.service.decisions.decision_log import DecisionDraft, add_decision, revoke_decisions
+from mpi.service.decisions.decision_log import (
+    DecisionDraft,
+    add_decision,
+    find_retained_records,
+    revoke_decisions,
+)
 from mpi.service.scopes.copies import DecisionCopy
 from mpi.service.scopes.record_copies import TRANSFER
 from mpi.storage.repositories.sources.scopes import ChangedItem
@@ -21,10 +26,12 @@ class DecisionCopyEffect:
 
     Args:
         records: records to settle.
+        kept_records: records that a person's ID stays with although a decision has ended, by person.
         contradictions: number of decisions that became claims.
     """
 
     records: set[int] = field(default_factory=set)
+    kept_records: dict[int, frozenset[int]] = field(default_factory=dict)
     contradictions: int = 0
 
 
@@ -54,6 +61,9 @@ def write_decisions(
     ]
     revoke_decisions(unit, ended)
     effect.records |= {record for decision in ended for record in decision.seen}
+    if ended:
+        first_commit = min(decision.commit_no for decision in ended)
+        effect.kept_records = find_retained_records(unit, effect.records, first_commit)
     for copy in copies:
         is_here = copy.number in known and stored[known[copy.number]].status is not DecisionStatus.REVOKED
         if not copy.is_in_force or is_here:
@@ -88,18 +98,23 @@ def _write(
         authority=copy.authority,
         recheck_on=copy.recheck_on,
     )
-    decision_id, is_claim = _add(unit, index, draft)
+    decision_id, is_claim = _add(unit, index, scope, draft)
     effect.contradictions += is_claim
     effect.records |= draft.record_ids
     return decision_id
 
 
-def _add(unit: WriteUnit, index: Index, draft: DecisionDraft) -> tuple[int, bool]:
-    """Add a decision, or a claim where it contradicts another; return its number."""
+def _add(unit: WriteUnit, index: Index, scope: str, draft: DecisionDraft) -> tuple[int, bool]:
+    """Add a decision, or a claim where it contradicts another; return its number.
+
+    Decisions of one scope may contradict each other. Here as there, the partition suspends one of them.
+    """
     step_id = add_step(unit, TRANSFER, draft.reason, {})
     try:
         return add_decision(unit, index, step_id, draft), False
-    except DecisionConflict:
-        return add_decision(
-            unit, index, step_id, replace(draft, is_claim=True, authority=Authority.SOURCE)
-        ), True
+    except DecisionConflict as conflict:
+        chain = set(conflict.chain)
+        if chain <= unit.scopes.select_copies(scope, ChangedItem.DECISION, chain):
+            return add_decision(unit, index, step_id, draft, may_contradict=True), False
+        claim = replace(draft, is_claim=True, authority=Authority.SOURCE)
+        return add_decision(unit, index, step_id, claim), True

@@ -1,11 +1,10 @@
 """Records of a scope, written to the shared index."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
 
-from mpi.domain import clock
 from mpi.domain.record import QualityIssue
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import ChangedRecord
@@ -92,16 +91,12 @@ class _CopyWriter:
         self._add_placeholders(
             [copy for copy in copies if copy.payload is None and copy.number not in known_ids]
         )
-        _withdraw(
-            self.unit,
-            self.index,
-            [
-                stored[copy.number]
-                for copy in copies
-                if copy.payload is None and copy.state is not RecordState.SEALED and copy.number in stored
-            ],
-            self.effect,
-        )
+        gone = {
+            stored[copy.number].id: copy
+            for copy in copies
+            if copy.payload is None and copy.state is not RecordState.SEALED and copy.number in stored
+        }
+        _withdraw(self.unit, self.index, gone, [records[number] for number in gone], self.effect)
         sealed = [copy for copy in copies if copy.state is RecordState.SEALED]
         ids = self.unit.scopes.copies_of(self.scope, ChangedItem.RECORD, [copy.number for copy in sealed])
         _seal(self.unit, {ids[copy.number]: copy for copy in sealed}, self.effect)
@@ -186,17 +181,34 @@ def _build_statement(copy: RecordCopy, stored: StoredRecord | None) -> Statement
     if stored is not None and record.as_of is not None and stored.last_seen > record.as_of:
         record = record._replace(as_of=stored.last_seen)
     issues = tuple(QualityIssue(**issue) for issue in orjson.loads(copy.issues))
-    return build_statement(record, issues)
+    # What is active in its scope is not sealed here, whatever its dates say of today.
+    return build_statement(record, issues)._replace(seal_kind=None)
 
 
-def _withdraw(unit: WriteUnit, index: Index, records: Sequence[StoredRecord], effect: CopyEffect) -> None:
-    """Withdraw records that take no part in their scope any more."""
-    present = [record for record in records if record.state == RecordState.ACTIVE]
+def _withdraw(
+    unit: WriteUnit,
+    index: Index,
+    copies: Mapping[int, RecordCopy],
+    stored: Collection[StoredRecord],
+    effect: CopyEffect,
+) -> None:
+    """Withdraw records that take no part in their scope any more.
+
+    Args:
+        unit: the transaction.
+        index: the shared index.
+        copies: copy of each record, by its number here.
+        stored: the records as stored here.
+        effect: collects the records affected.
+    """
+    present = [record for record in stored if record.state == RecordState.ACTIVE]
     if not present:
         return
-    now = clock.format_timestamp(clock.now())
     unit.record_assertions.add(
-        [Sighting(record.id, SightingKind.GONE, max(record.last_seen, now)) for record in present],
+        [
+            Sighting(record.id, SightingKind.GONE, max(record.last_seen, copies[record.id].last_seen))
+            for record in present
+        ],
         unit.commit_no,
     )
     changes = recompute_current_versions(unit, index, [record.id for record in present], is_from_scope=True)

@@ -38,7 +38,7 @@ def take_over(
     def write_assertions() -> AssertionEffect:
         nonlocal decision_effect
         decision_effect = write_decisions(unit, index, scope, decisions)
-        return AssertionEffect(decision_effect.records)
+        return AssertionEffect(decision_effect.records, decision_effect.kept_records)
 
     inputs = ResolveInputs(further_records=effect.further, write_assertions=write_assertions)
     resolve(unit, index, effect.changed, effect.removed, TRANSFER, further_inputs=inputs)

@@ -12,8 +12,7 @@ from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
-from mpi.service.maintenance.feed_generation import RESTORED
-from mpi.service.scopes.copies import CopyPage, read_generation, read_page
+from mpi.service.scopes.copies import CopyPage, read_page
 from mpi.service.scopes.takeover import take_over
 from mpi.storage.repositories.sources.scopes import Scope
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
@@ -106,10 +105,9 @@ def _copy_settings(scope_index: Index, shared_index: Index, viewer: Viewer, code
 
 
 def _require_same_history(unit: ReadUnit, scope: Scope) -> None:
-    """Raise if the scope lacks commits that the shared index has read.
+    """Raise if the scope lacks the commit that the shared index has read last.
 
-    A restored scope gives the numbers of lost commits again. The first commit after the restore marks from
-    where on.
+    A restored scope gives the numbers of lost commits again, at other times.
 
     Args:
         unit: a transaction of the scope's index.
@@ -118,10 +116,8 @@ def _require_same_history(unit: ReadUnit, scope: Scope) -> None:
     Raises:
         ConflictError: the scope was restored from a backup that is older than what was taken over.
     """
-    is_other_generation = scope.generation not in (None, read_generation(unit))
-    if scope.position.commit_no > unit.last_commit() or (
-        is_other_generation and scope.position.commit_no >= unit.last_commit_of_kind(RESTORED)
-    ):
+    number = scope.position.commit_no
+    if number and unit.commit_info({number}).get(number, ("",))[0] != scope.read_at:
         raise ConflictError(
             f"the scope {scope.code} was restored from a backup that is older than what the shared index has "
             "taken over: restore the shared index too, from a backup that was made before that of the scope"
@@ -132,7 +128,7 @@ def _take_over(unit: WriteUnit, index: Index, code: str, page: CopyPage, result:
     """Write the copies of a page, and how far the transfer has come."""
     _add_sources(unit, code, page)
     contradictions = take_over(unit, index, code, page.records, page.decisions)
-    unit.scopes.move_position(code, page.end, page.generation)
+    unit.scopes.move_position(code, page.end, page.read_at)
     result.records += len(page.records)
     result.decisions += len(page.decisions)
     result.contradictions += contradictions

@@ -251,7 +251,8 @@ def write_statements(
     )
     if not is_from_scope:
         _carry_restrictions(unit, index, result, statements, existing)
-    _recompute_overlaid(unit, index, result, existing)
+    if not is_from_scope:
+        _recompute_overlaid(unit, index, result, existing)
     return result
 
 

@@ -18,7 +18,7 @@ from mpi.service.core.undoable_steps import add_step, check_reason, step_transac
 from mpi.service.decisions.decision_log import find_affected_records, is_wholly_visible, revoke_decisions
 from mpi.service.persons.step_effects import FIELDS, StepEffect, effect_fields
 from mpi.service.resolution.resolve import resettle
-from mpi.service.statements.sources import require_owned_source
+from mpi.service.statements.sources import require_own_source, require_owned_source
 from mpi.service.stewardship.approvals import UNDO, apply_if_approved, load_step_decisions
 from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.service.stewardship.undo import end_pending_undo
@@ -56,6 +56,7 @@ def set_consent_required(
     reason_code = check_reason(reason)
     with index.database.write(viewer, "ask consent") as unit:
         stored_source = require_owned_source(unit, source)
+        require_own_source(stored_source)
         unit.sources.set_asks_consent(stored_source.id, asks_consent=asks)
         add_step(unit, "ask consent", reason_code, {"source": stored_source.id, "asks": asks})
     return ConsentSetting(source, asks)

@@ -24,12 +24,15 @@ from mpi.storage.backends.sqlite import BUSY
 from mpi.storage.driver.pipeline import Pipeline
 
 INDEX_LOCK = 0x6D70695F696E6478
-"""Seed of the advisory lock's key: "mpi_indx" in ASCII.
+"""Key of the advisory lock of the shared index: "mpi_indx" in ASCII.
 
-The key is a hash of the schema, since every scope has a schema and a lock of its own.
+Each scope has a schema and a lock of its own; the key is then a hash of the schema.
 """
 
-_LOCK_SCHEMA = "pg_advisory_xact_lock(hashtextextended(current_schema(), :key))"
+_LOCK_SCHEMA = (
+    "pg_advisory_xact_lock(CASE WHEN starts_with(current_schema(), :prefix) "
+    "THEN hashtextextended(current_schema(), :key) ELSE :key END)"
+)
 _LOCK = text(f"SELECT {_LOCK_SCHEMA}")
 _USE_GENERIC_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
 _LOCK_FOR_SMALL_STEP = text(f"SELECT {_USE_GENERIC_PLANS}, {_LOCK_SCHEMA}")
@@ -203,7 +206,11 @@ def _configure_connection(connection: psycopg.Connection[Any], busy_timeout_ms: 
 def create_schema(connection: Connection) -> None:
     """Create the schema that the connection's search path names, if it does not exist."""
     [search_path] = connection.exec_driver_sql("SELECT current_setting('search_path')").one()
-    if search_path.startswith(SCHEMA_PREFIX):
+    exists = connection.execute(
+        text("SELECT to_regnamespace(:name) IS NOT NULL"), {"name": search_path}
+    ).scalar()
+    # Without CREATE on the database, its owner may have made the schema before.
+    if search_path.startswith(SCHEMA_PREFIX) and not exists:
         connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{search_path}"')
 
 
@@ -221,7 +228,7 @@ def lock_index(connection: Connection, *, is_small: bool = False, sync_after: bo
             changes are made durable after the commit, by ``Pipeline.commit``, before anybody is answered.
     """
     small_step_lock = _LOCK_WITH_LATE_SYNC if sync_after else _LOCK_FOR_SMALL_STEP
-    connection.execute(small_step_lock if is_small else _LOCK, {"key": INDEX_LOCK})
+    connection.execute(small_step_lock if is_small else _LOCK, {"key": INDEX_LOCK, "prefix": SCHEMA_PREFIX})
 
 
 def server_processes_of(connection: Connection, processes: Collection[int]) -> list[int]:

@@ -10,8 +10,7 @@ class ScopeRow(SQLModel, table=True):
     """A scope: sources whose records have a database of their own.
 
     The shared index holds these rows. ``read_commit``, ``read_item`` and ``read_number`` are the last change
-    of the scope that the shared index has taken over, and ``read_generation`` the generation of the scope's
-    index.
+    of the scope that the shared index has taken over, and ``read_at`` the time of its commit.
     """
 
     __tablename__ = "scope"
@@ -21,7 +20,7 @@ class ScopeRow(SQLModel, table=True):
     read_commit: int = bigint(default=0)
     read_item: int = bigint(default=0)
     read_number: int = bigint(default=0)
-    read_generation: str | None = text(default=None)
+    read_at: str | None = text(default=None)
 
 
 class ChangeRow(SQLModel, table=True):

@@ -150,11 +150,6 @@ class ReadUnit:
         """Return the latest commit number that this read transaction sees, or 0."""
         return int(self.connection.execute(_LAST_COMMIT).scalar() or 0)
 
-    def last_commit_of_kind(self, kind: str) -> int:
-        """Return the latest commit number of a kind of change, or 0."""
-        statement = select(func.max(_commit.c.no)).where(_commit.c.kind == kind)
-        return int(self.connection.execute(statement).scalar() or 0)
-
     def request_last_commit(self) -> Callable[[], int]:
         """Send the query of ``last_commit`` and return a function that reads it.
 

@@ -14,7 +14,7 @@ from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.exit_codes import ExitCode
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.cli.progress import show_progress
-from mpi.domain.errors import ConflictError, InputError, MpiError
+from mpi.domain.errors import ConflictError, InputError, ModelMovedError, MpiError, StoreError
 from mpi.domain.source import SHARED_SCOPE
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FOLLOW_S = 1.0
 """Seconds between two looks at the scopes with ``--follow``."""
+FAILED_S = 10.0
+"""The same after one of them has failed."""
 
 
 def add(
@@ -94,8 +96,12 @@ def sync(
             results = [followed.take_over(own_code) for own_code in ([code] if code else codes)]
             if not follow:
                 break
-            time.sleep(FOLLOW_S)
-            codes = [scope.code for scope in registry.list_scopes(session.index, session.viewer)]
+            # After a failure a look at once would fail again.
+            time.sleep(FOLLOW_S if None not in results else FAILED_S)
+            try:
+                codes = [scope.code for scope in registry.list_scopes(session.index, session.viewer)]
+            except StoreError as error:
+                print_note(f"the shared index: {error}")
     _show_results([result for result in results if result is not None], as_json=as_json)
     if None in results:
         raise typer.Exit(ExitCode.CONFLICT)
@@ -123,6 +129,8 @@ class _FollowedScopes:
                 return transfer.transfer_changes(
                     self._indexes[code], self._session.index, self._session.viewer, code, progress=report
                 )
+        except ModelMovedError:
+            raise  # only a new process has the model
         except MpiError as error:
             print_note(f"scope {code}: {error}")
             return None

@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("read_commit", BigInt, nullable=False),
         sa.Column("read_item", BigInt, nullable=False),
         sa.Column("read_number", BigInt, nullable=False),
-        sa.Column("read_generation", sa.Text(), nullable=True),
+        sa.Column("read_at", sa.Text(), nullable=True),
     )
     op.create_table(
         "change",

@@ -52,13 +52,13 @@ class Scope:
         code: code of the scope.
         name: name for people.
         position: last change of the scope that the shared index has taken over.
-        generation: generation of the scope's index at that change; None before the first.
+        read_at: time of that change's commit; None before the first.
     """
 
     code: str
     name: str
     position: Change
-    generation: str | None = None
+    read_at: str | None = None
 
 
 _CHANGES_AFTER = (
@@ -89,7 +89,7 @@ class Scopes:
                 code=row.code,
                 name=row.name,
                 position=Change(row.read_commit, row.read_item, row.read_number),
-                generation=row.read_generation,
+                read_at=row.read_at,
             )
             for row in rows
         ]
@@ -120,13 +120,13 @@ class Scopes:
             insert(_scope).values(code=code, name=name, created_commit=commit_no, **position)
         )
 
-    def move_position(self, code: str, position: Change, generation: str) -> None:
+    def move_position(self, code: str, position: Change, read_at: str) -> None:
         """Store the last change of a scope that the shared index has taken over.
 
         Args:
             code: code of the scope.
             position: the change.
-            generation: generation of the scope's index.
+            read_at: time of the change's commit.
         """
         self._connection.execute(
             update(_scope)
@@ -135,7 +135,7 @@ class Scopes:
                 read_commit=position.commit_no,
                 read_item=int(position.item),
                 read_number=position.number,
-                read_generation=generation,
+                read_at=read_at,
             )
         )
 
@@ -188,3 +188,13 @@ class Scopes:
             .where(_copy.c.scope == code, _copy.c.item == int(item), _copy.c.own_number == own_number)
             .values(number=number)
         )
+
+    def select_copies(self, code: str, item: ChangedItem, numbers: Collection[int]) -> set[int]:
+        """Return those numbers that are copies of a scope's records or decisions."""
+        copies: set[int] = set()
+        for chunk in iter_chunks(numbers):
+            query = select(_copy.c.number).where(
+                _copy.c.scope == code, _copy.c.item == int(item), is_in(_copy.c.number, chunk)
+            )
+            copies.update(self._connection.execute(query).scalars())
+        return copies

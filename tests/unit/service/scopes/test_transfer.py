@@ -1,12 +1,14 @@
 """The shared index follows what scopes hold, and nothing goes the other way."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from mpi.domain.decision import DecisionKind
+from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record_ref import RecordRef
+from mpi.domain.snapshot import Snapshot
 from mpi.domain.source import SourceKind
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
@@ -25,6 +27,7 @@ from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from mpi.storage.repositories.sources.scopes import FIRST_CHANGE
 from tests.index import OPERATOR, crosswalk, expunge, load_rows, make_child, many_children, partition_of
+from tests.laws.decision_rows import decide as state_decision
 from tests.scopes import open_scoped_indexes
 
 SCOPES = {"education": ("sis", "sis2"), "child_welfare": ("ccwis",)}
@@ -228,16 +231,67 @@ def test_a_scope_older_than_what_was_taken_over_is_refused(indexes, education):
     indexes.sync()
     assert crosswalk(indexes.shared).keys() == crosswalk(education).keys(), "nothing read is lost"
 
-    # As if the shared index had read the commit after the restore from the history that is lost.
+    # As if the last commit read were of the history that is lost, or were not made again yet.
     with indexes.shared.database.write(OPERATOR, "test") as unit:
-        position = unit.scopes.get("education").position
-        unit.scopes.move_position("education", position, "the generation before")
+        scope = unit.scopes.get("education")
+        unit.scopes.move_position("education", scope.position, "2020-01-01T00:00:00.000000Z")
     with pytest.raises(ConflictError, match="restore the shared index too"):
         indexes.sync()
     with indexes.shared.database.write(OPERATOR, "test") as unit:
-        unit.scopes.move_position("education", replace(position, commit_no=10**6), "")
+        unit.scopes.move_position("education", replace(scope.position, commit_no=10**6), scope.read_at)
     with pytest.raises(ConflictError, match="restore the shared index too"):
         indexes.sync()
+
+
+def test_an_id_stays_with_the_record_that_had_it_before_a_decision_that_ends(
+    indexes, education, child_welfare
+):
+    upsert(education, OPERATOR, "sis", make_child("a1", first_name="Zoe", birth_date="2011-11-30"))
+    indexes.sync()
+    upsert(education, OPERATOR, "sis2", make_child("b1"))
+    indexes.sync()
+    before = crosswalk(indexes.shared)
+    refs = [[RecordRef("sis", "a1"), RecordRef("sis2", "b1")]]
+    merge = decide(education, OPERATOR, DecisionRequest(DecisionKind.SAME, refs, "test"))
+    indexes.sync()
+    upsert(child_welfare, OPERATOR, "ccwis", make_child("c1"))
+    indexes.sync()
+    undo_step(education, OPERATOR, merge.step)
+    indexes.sync()
+    after = crosswalk(indexes.shared)
+    assert after["sis", "a1"] == before["sis", "a1"]
+    assert after["ccwis", "c1"] == after["sis2", "b1"] == before["sis2", "b1"]
+
+
+def test_dates_of_a_source_are_kept(indexes, education):
+    load_rows(education, "sis", make_child("s1"), as_of=datetime(2021, 1, 1, tzinfo=UTC))
+    indexes.sync()
+    children = many_children(30)
+    load_rows(
+        education,
+        "sis",
+        *children,
+        as_of=datetime(2022, 1, 1, tzinfo=UTC),
+        snapshot=Snapshot.FULL,
+        confirm=True,
+    )
+    indexes.sync()
+    load_rows(education, "sis", make_child("s1"), as_of=datetime(2023, 1, 1, tzinfo=UTC))
+    indexes.sync()
+    with indexes.shared.database.read(OPERATOR) as unit:
+        source_id = unit.sources.get_by_code("sis").id
+        stored = unit.records.find_by_local_ids(source_id, ["s1"])["s1"]
+        assert stored.last_seen.startswith("2023-01-01")
+
+
+def test_decisions_of_one_scope_that_contradict_each_other_are_weighed_as_there(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    upsert(education, OPERATOR, "sis2", make_child("s2"))
+    addresses = [("sis", "s1"), ("sis2", "s2")]
+    make_decision(education, DecisionKind.SAME, [addresses])
+    state_decision(education, DecisionKind.DIFFERENT, Authority.STEWARD, ((addresses[0],), (addresses[1],)))
+    assert [result.contradictions for result in indexes.sync()] == [0, 0]
+    assert partition_of(indexes.shared) == partition_of(education)
 
 
 def test_a_decision_that_is_in_force_again_follows(indexes, education):
@@ -330,5 +384,7 @@ def test_what_a_scope_decides_of_its_records_is_not_done_in_the_shared_index(ind
     with pytest.raises((ConflictError, NotFoundError)):
         undo_load(indexes.shared, OPERATOR, receipt.batch, "test")
     assert pause(indexes.shared, OPERATOR, None).sources == ()
+    with pytest.raises(ConflictError, match="scope education"):
+        set_consent_required(indexes.shared, OPERATOR, "sis", asks=True)
     with pytest.raises(ConflictError, match="scope education"):
         approve_expunges(indexes.shared, OPERATOR, "sis", ["s1"])
