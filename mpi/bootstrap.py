@@ -376,12 +376,12 @@ def _open_database(settings: Settings, tuning: Tuning = DEFAULT_TUNING) -> Datab
 
 
 def _connect(settings: Settings, tuning: Tuning) -> Database:
-    """Connect to the database of an index, which may be yet to be created."""
+    """Connect to the database of an index, new or existing."""
     return Database(locate_scope(settings.url, settings.scope), tuning=tuning.storage)
 
 
 def open_scope(settings: Settings, scope: str, tuning: Tuning = DEFAULT_TUNING) -> Index:
-    """Open the index of a scope, beside the shared index that the settings name.
+    """Open the index of a scope beside the shared index.
 
     Raises:
         StoreError: the index is missing, of another version, or was made with another secret.
@@ -391,7 +391,7 @@ def open_scope(settings: Settings, scope: str, tuning: Tuning = DEFAULT_TUNING) 
 
 
 def init_scope(settings: Settings, scope: str, *, is_test: bool) -> tuple[Index, str]:
-    """Create the empty index of a scope, beside the shared index that the settings name.
+    """Create the empty index of a scope beside the shared index.
 
     Returns:
         The open index and the API key of its first client.

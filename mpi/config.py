@@ -72,7 +72,7 @@ class Settings(BaseSettings):
 
     @property
     def url(self) -> str:
-        """The URL of the shared index's database, beside which those of the scopes lie."""
+        """The URL of the shared index's database."""
         return self.database_url or f"sqlite:///{self.home / 'mpi.db'}"
 
     @property

@@ -30,7 +30,7 @@ class CommandSession:
 
     @property
     def rejects_folder(self) -> Path:
-        """The folder of rejected rows; each scope has its own, since it numbers its loads itself."""
+        """The folder of rejected rows, which each scope has for itself."""
         folder = self.settings.home / "rejects"
         return folder if self.settings.scope == SHARED_SCOPE else folder / self.settings.scope
 

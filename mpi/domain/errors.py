@@ -131,7 +131,7 @@ class ClaimedError(ConflictError):
 
 
 class SearchLimitError(ConflictError):
-    """Error: a client has searched for persons, or found one person, too often.
+    """Error: a client has searched, or found one person, too often.
 
     Args:
         detail: one sentence for a person, without a value.

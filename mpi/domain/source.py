@@ -1,4 +1,4 @@
-"""Sources: kinds of systems that send records, and the scopes that they belong to."""
+"""Sources: kinds of systems that send records, and their scopes."""
 
 import re
 from enum import StrEnum

@@ -83,7 +83,7 @@ class ParquetTable:
         self.position = self._size
 
     def _open_parquet(self, source: BufferedReader) -> tuple[Any, ReadPlan]:
-        """Open the file if it is within the limits, and plan how to read it."""
+        """Open a file within the limits, and plan how to read it."""
         options = {
             "buffer_size": _BUFFER_BYTES,
             "pre_buffer": False,
@@ -109,7 +109,7 @@ class ParquetTable:
 
 
 def _divide(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Yield the parts of a batch that may be Python values at a time, and None for a row too large."""
+    """Yield the parts of a batch, and None for too large rows."""
     if batch.nbytes <= MAX_RECORD_BYTES and all(is_flat(kind) for kind in batch.schema.types):
         yield batch
         return

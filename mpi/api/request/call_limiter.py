@@ -86,7 +86,7 @@ class _ClientCalls:
 
 
 def _hash_client(headers: Headers, address: str) -> bytes:
-    """Hash a request's credential, or else its address, to tell one client from another.
+    """Return a hash of a request's credential, or else of its address.
 
     Only the hash is kept in memory, not the key.
     """

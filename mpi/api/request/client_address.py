@@ -9,7 +9,7 @@ _IPV6_PREFIX = 64
 
 
 def get_client_network(scope: Scope) -> str:
-    """Return the IPv4 address, or the IPv6 network, that a request comes from.
+    """Return the IPv4 address or IPv6 network of a request's sender.
 
     The server has put in the address that a trusted proxy names in ``X-Forwarded-For``.
 

@@ -137,7 +137,7 @@ def response_from_error(error: Exception, request_id: str) -> Response:
 
 
 def headers_of_error(error: Exception) -> Mapping[str, str]:
-    """Return the response headers that depend on the error itself, not on its status."""
+    """Return the response headers that depend on the error itself."""
     return {"Retry-After": str(error.retry_after_s)} if isinstance(error, SearchLimitError) else {}
 
 

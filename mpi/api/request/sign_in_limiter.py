@@ -52,7 +52,7 @@ class SignInLimiter:
         self._count = 0
 
     async def run(self, address: str, check: Callable[[], Result]) -> Result:
-        """Run a password check in a thread when it is the address's turn.
+        """Run a password check in a thread at the address's turn.
 
         Args:
             address: network address that the check comes from.

@@ -10,7 +10,7 @@ class BoundedH11Protocol(RequestBounds, H11Protocol):
     """HTTP protocol on h11 that limits headers and waiting times."""
 
     def is_in_body(self) -> bool:
-        """Check whether the headers of a request have arrived, and its end has not."""
+        """Return whether headers have arrived and the request goes on."""
         return self.conn.their_state is h11.SEND_BODY
 
     def handle_events(self) -> None:
@@ -24,9 +24,9 @@ class BoundedH11Protocol(RequestBounds, H11Protocol):
             self.note_progress()
 
     def _get_stage(self) -> tuple[object, object]:
-        """Return the latest request and how much of it has arrived: nothing, headers or all."""
+        """Return the latest request and which parts of it have arrived."""
         return self.cycle, self.conn.their_state
 
     def _count_body_bytes(self) -> int:
-        """Count the bytes of the body that the application has not taken yet."""
+        """Count the bytes of the body that wait for the application."""
         return 0 if self.cycle is None else len(self.cycle.body)

@@ -11,7 +11,7 @@ class BoundedHttpToolsProtocol(RequestBounds, HttpToolsProtocol):
     _is_in_body = False
 
     def is_in_body(self) -> bool:
-        """Check whether the headers of a request have arrived, and its end has not."""
+        """Return whether headers have arrived and the request goes on."""
         return self._is_in_body
 
     def on_headers_complete(self) -> None:

@@ -1,4 +1,4 @@
-"""Limits of one connection: bytes of headers, seconds for headers, progress of a body.
+"""Limits of a connection: bytes and seconds of headers, progress of bodies.
 
 With httptools, uvicorn has none of these limits; with h11 it has the first. Its protocol classes are
 subclassed here, so that parsing, keep-alive and flow control stay uvicorn's.
@@ -30,7 +30,7 @@ _log = logging.getLogger("mpi.access")
 
 
 class RequestBounds(asyncio.Protocol):
-    """Mixin that limits what a connection of one of uvicorn's HTTP protocols may send.
+    """Mixin that limits what a connection of uvicorn may send.
 
     A subclass names one of uvicorn's protocol classes as its second base. It calls ``note_progress`` for each
     part of a request, and ``restart_clock`` where headers or a request end.
@@ -52,7 +52,7 @@ class RequestBounds(asyncio.Protocol):
     _is_refused = False
 
     def is_in_body(self) -> bool:
-        """Check whether the headers of a request have arrived, and its end has not."""
+        """Return whether headers have arrived and the request goes on."""
         raise NotImplementedError
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -66,7 +66,7 @@ class RequestBounds(asyncio.Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has arrived, in parts that never exceed the limit of headers."""
+        """Parse what has arrived, in parts within the limit of headers."""
         if self._is_refused:
             return
         self._received_bytes += len(data)
@@ -93,7 +93,7 @@ class RequestBounds(asyncio.Protocol):
         self._unparsed_bytes = 0
 
     def restart_clock(self) -> None:
-        """Note that headers or a request have ended: what follows has its own time."""
+        """Start a new time limit after the headers or a request."""
         self.note_progress()
         self._stop_clock()
 
@@ -111,7 +111,7 @@ class RequestBounds(asyncio.Protocol):
             self._clock = None
 
     def _check_clock(self) -> None:
-        """Refuse a request whose headers are late, or whose body makes no progress."""
+        """Refuse a request with late headers, or whose body has stopped."""
         self._clock = None
         if self._is_refused or self.transport.is_closing():
             return
@@ -132,7 +132,7 @@ class RequestBounds(asyncio.Protocol):
             self.transport.close()
 
     def _refuse(self, error: InputError) -> None:
-        """Answer a request with a problem, and close the connection once the client could read it."""
+        """Answer a request with a problem, then close the connection."""
         self._is_refused = True
         self._stop_clock()
         has_answered_partly = False

@@ -1,4 +1,4 @@
-"""Configuration of the HTTP server, with limits on what one connection may send."""
+"""Configuration of the HTTP server, with limits for each connection."""
 
 from importlib.util import find_spec
 
@@ -48,7 +48,7 @@ class ServerConfig(uvicorn.Config):
 
 
 def _find_protocol() -> str:
-    """Return the import path of the protocol class, by the parser that is installed.
+    """Return the import path of the protocol class in use.
 
     Each process imports the class itself.
     """

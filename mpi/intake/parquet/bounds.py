@@ -1,4 +1,4 @@
-"""Limits on what a Parquet file unpacks to, checked before any of it is unpacked.
+"""Limits on what a Parquet file unpacks to, checked beforehand.
 
 A file of some kilobytes can state gigabytes: a page of zeros, a dictionary of one long text that each row
 repeats, a list of a billion numbers. Arrow makes room for what a file states. So the sizes are read first,
@@ -73,7 +73,7 @@ class ReadPlan:
 
 @dataclass(slots=True)
 class _ColumnSizes:
-    """Sizes of one column of a row group, from the headers of its pages."""
+    """Sizes of a row group's column, from its page headers."""
 
     unpacked: int = 0
     largest_page: int = 0
@@ -88,7 +88,7 @@ class _ColumnSizes:
 def plan_read(
     name: str, source: BufferedReader, metadata: pq.FileMetaData, limits: ParquetLimits
 ) -> ReadPlan:
-    """Check a Parquet file against the limits, and plan how to read it.
+    """Check a Parquet file's limits, and plan how to read it.
 
     Args:
         name: the file's name, for messages.
@@ -149,7 +149,7 @@ class _FooterCheck(_LimitCheck):
 
 
 class _PageCheck(_LimitCheck):
-    """Check of what the pages of a file state, which is what a reader unpacks."""
+    """Check of the sizes that the pages of a file state."""
 
     def __init__(
         self, name: str, source: BufferedReader, metadata: pq.FileMetaData, limits: ParquetLimits
@@ -175,7 +175,7 @@ class _PageCheck(_LimitCheck):
         return ReadPlan(tuple(batch_rows), tuple(sorted(self._dictionary_columns)))
 
     def _check_row_group(self, number: int, sizes: list[_ColumnSizes]) -> int:
-        """Check the memory that a row group takes, and return how many rows of it to read at a time."""
+        """Return how many rows of a group to read at once."""
         limits = self._limits
         self._require(
             f"bytes of the pages of row group {number} that are read together",
@@ -205,7 +205,7 @@ class _PageCheck(_LimitCheck):
         return max(1, min(limits.batch_rows, limits.batch_bytes // max(row_width, 1)))
 
     def _measure(self, chunk: pq.ColumnChunkMetaData, number: int) -> _ColumnSizes:
-        """Add up the sizes of the pages of a column of a row group."""
+        """Add up the sizes of the pages of one column."""
         column = self._columns[number]
         sizes = _ColumnSizes(widest=_FIXED_WIDTH)
         if column.physical_type == "FIXED_LEN_BYTE_ARRAY":
@@ -233,7 +233,7 @@ class _PageCheck(_LimitCheck):
         return sizes
 
     def _refuse_deltas(self, path: str, page: Page) -> None:
-        """Raise where texts are stored as differences, whose size only shows when they are read."""
+        """Raise where texts are stored as differences of unknown size."""
         if page.encoding in (Encoding.DELTA_LENGTH_BYTE_ARRAY, Encoding.DELTA_BYTE_ARRAY):
             raise FileError(
                 f"{self._name}: column {path} has the encoding {Encoding(page.encoding).name}, whose size is "
@@ -279,7 +279,7 @@ def _find_range(chunk: pq.ColumnChunkMetaData) -> ColumnRange:
 
 
 def _find_longest(data: bytes, count: int) -> int:
-    """Return the bytes of the longest of several texts, each with its length before it."""
+    """Return the length of the longest length-prefixed text, in bytes."""
     longest = position = 0
     try:
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""Sizes of the cells of an Arrow column, before Python values are made of them."""
+"""Sizes of the cells of an Arrow column as Python values."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ Sizes = npt.NDArray[np.int64]
 
 
 def measure_cells(column: pa.Array) -> Sizes:
-    """Return the bytes of each cell of a column, with all that its lists and structs hold.
+    """Return the bytes of each cell, nested values included.
 
     A text of a dictionary counts in each cell that refers to it. Every value counts as one byte at least,
     since a list of nulls takes memory too.
@@ -31,7 +31,7 @@ def measure_cells(column: pa.Array) -> Sizes:
 
 
 def is_flat(kind: pa.DataType) -> bool:
-    """Check whether each cell of a column of this type has its own bytes in memory."""
+    """Return whether each cell of this type has bytes of its own."""
     return not (pa.types.is_nested(kind) or pa.types.is_dictionary(kind) or pa.types.is_null(kind))
 
 
@@ -44,7 +44,7 @@ _TEXT_TYPES = (
 
 
 def _to_common_layout(column: pa.Array) -> pa.Array:
-    """Return a column of an extension or view type in the layout of a common type."""
+    """Return an extension or view column as a common type."""
     kind = column.type
     if isinstance(column, pa.ExtensionArray):
         return _to_common_layout(column.storage)
@@ -70,7 +70,7 @@ def _measure_nested(column: pa.Array) -> Sizes:
 
 
 def _measure_dictionary(column: pa.Array) -> Sizes:
-    """Return the bytes of the text that each cell of a column refers to."""
+    """Return the bytes of the text to which each cell refers."""
     if not len(column.dictionary):
         return np.ones(len(column), np.int64)
     positions = pc.fill_null(column.indices, 0).to_numpy(zero_copy_only=False)

@@ -1,4 +1,4 @@
-"""Headers of the pages of a Parquet file, read without unpacking a page.
+"""Page headers of a Parquet file, read without unpacking a page.
 
 The footer of a file states sizes too, but nothing holds its writer to them: a page is unpacked into as many
 bytes as its own header says. pyarrow shows the footer only. A header is a struct in Thrift's compact protocol
@@ -35,7 +35,7 @@ class Encoding(IntEnum):
 
 
 class CorruptPageError(ValueError):
-    """Error of a page header that cannot be read, or does not fit the file."""
+    """Error: a page header cannot be read or does not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRange:
-    """Part of a file that holds the pages of one column of one row group.
+    """Part of a file with the pages of a row group's column.
 
     Args:
         start: first byte.
@@ -75,7 +75,7 @@ class ColumnRange:
 
 
 def iterate_pages(source: BufferedReader, column: ColumnRange, file_size: int) -> Iterator[Page]:
-    """Yield the headers of a column's pages, as far as a reader goes on.
+    """Yield the headers of the pages of a column that are read.
 
     Args:
         source: the file.
@@ -170,7 +170,7 @@ class _CompactType(IntEnum):
 
 
 class _CompactReader:
-    """Reader of structs in Thrift's compact protocol; only their whole numbers are kept.
+    """Reader of whole numbers from structs in Thrift's compact protocol.
 
     Reading beyond the end of the data raises IndexError.
     """
@@ -232,7 +232,7 @@ class _CompactReader:
             self._skip_element(kinds & 0x0F, depth)
 
     def _skip_element(self, kind: int, depth: int) -> None:
-        """Skip a value of a list or map, where a truth value is a byte."""
+        """Skip a value of a list or map."""
         if kind in (_CompactType.TRUE, _CompactType.FALSE):
             self._skip(1)
         else:

@@ -74,7 +74,7 @@ def load_visible_features(unit: ReadUnit, config_id: int, record_ids: Collection
 
 
 def _find_confidential_records(unit: ReadUnit, record_ids: Collection[int]) -> set[int]:
-    """Return the records that are of a person with a visible confidential address."""
+    """Return the records of persons with a visible confidential address."""
     person_by_record = unit.persons.current_persons(record_ids)
     members_by_person = unit.persons.members(set(person_by_record.values()))
     member_ids = {record for members in members_by_person.values() for record in members}

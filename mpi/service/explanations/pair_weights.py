@@ -1,4 +1,4 @@
-"""Match weights between the records of one person, as a viewer may know them."""
+"""Match weights between one person's records, as a viewer may know them."""
 
 from collections.abc import Collection, Iterable, Mapping
 from itertools import combinations

@@ -55,7 +55,7 @@ def list_links(index: Index, viewer: Viewer, eid_text: str) -> tuple[Link, ...]:
 
 
 def _load_visible_edges(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> dict[Pair, float]:
-    """Return the pairs of records that weigh enough, as the viewer may compare them."""
+    """Return the visible pairs of records that weigh enough."""
     floor = index.matcher.model.thresholds.storage_floor
     config_id = index.config_id(unit)
     if withheld := find_withheld_records(unit, record_ids):

@@ -1,4 +1,4 @@
-"""Limits on the person searches of each client, counted from the disclosure ledger.
+"""Limits on each client's person searches, counted from the disclosure ledger.
 
 The ledger has a line for each answer, so that the limits hold over all processes of an index. The count and
 the new line are one transaction, in which no other search of the client is counted.
@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 
 
 def require_search_left(unit: ReadUnit, index: Index) -> None:
-    """Refuse a search of a client that has used up its searches of this minute.
+    """Refuse a search where this minute's searches are used up.
 
     Call it before anything is compared. ``disclose_search`` checks again before the answer leaves.
 
@@ -43,7 +43,7 @@ def require_search_left(unit: ReadUnit, index: Index) -> None:
 def disclose_search(
     index: Index, viewer: Viewer, disclosure: Disclosure, children: Iterable[Collection[int]]
 ) -> None:
-    """Write a search to the disclosure ledger, unless it is above a limit.
+    """Write a search to the ledger, unless it exceeds a limit.
 
     Args:
         index: the open index.
@@ -63,7 +63,7 @@ def disclose_search(
 
 
 def _require_finds_left(unit: ReadUnit, index: Index, children: Sequence[Collection[int]]) -> None:
-    """Refuse a search that finds a child which the client has found too often.
+    """Refuse a search for a child that was found too often.
 
     Raises:
         SearchLimitError: the client has to wait.

@@ -450,7 +450,7 @@ def _choose_version(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
 
 
 def _add_carried(version: StoredVersion, record: StoredRecord) -> bytes:
-    """Return a version's content, with what stays in force of earlier ones if it is the current one."""
+    """Return a version's content, with restrictions that stay in force."""
     is_current = version.id == record.version_id
     return add_restrictions(version.payload, record.carried_restrictions if is_current else None)
 

@@ -105,7 +105,7 @@ def _write(
 
 
 def _add(unit: WriteUnit, index: Index, scope: str, draft: DecisionDraft) -> tuple[int, bool]:
-    """Add a decision, or a claim where it contradicts another; return its number.
+    """Add a decision, or a claim where it contradicts another.
 
     Decisions of one scope may contradict each other. Here as there, the partition suspends one of them.
     """

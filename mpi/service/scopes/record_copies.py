@@ -217,7 +217,7 @@ def _withdraw(
 
 
 def _seal(unit: WriteUnit, copies: Mapping[int, RecordCopy], effect: CopyEffect) -> None:
-    """Seal records that their scope has sealed, and destroy what it has destroyed.
+    """Seal or destroy records as their scope has done.
 
     Args:
         unit: the transaction.

@@ -18,7 +18,7 @@ def take_over(
     records: Sequence[RecordCopy],
     decisions: Sequence[DecisionCopy],
 ) -> int:
-    """Write copies of records and decisions, and settle once all that they change.
+    """Write copies of records and decisions, and settle them once.
 
     Decisions are written when the records are indexed, since their evidence is read.
 

@@ -5,7 +5,6 @@ follow in transactions of the shared index. Each stores how far it has come, so 
 loses nothing and repeats nothing.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mpi.domain.errors import ConflictError
@@ -46,7 +45,6 @@ def transfer_changes(
     *,
     page: int = PAGE_CHANGES,
     progress: Progress = ignore_progress,
-    is_stopping: Callable[[], bool] = lambda: False,
 ) -> TransferResult:
     """Take over a scope's changes that the shared index has not seen.
 
@@ -57,7 +55,6 @@ def transfer_changes(
         code: code of the scope.
         page: most changes that one transaction takes over.
         progress: callback that reports the changes taken over.
-        is_stopping: returns whether to leave the remaining changes for later.
 
     Raises:
         NotFoundError: the shared index knows no such scope.
@@ -68,7 +65,7 @@ def transfer_changes(
     require_permission(viewer, Action.SOURCE_ADMIN)
     _copy_settings(scope_index, shared_index, viewer, code)
     result = TransferResult(code)
-    while not is_stopping():
+    while True:
         with shared_index.database.read(viewer) as unit:
             scope = unit.scopes.get(code)
         with scope_index.database.read(viewer) as unit:
@@ -81,7 +78,6 @@ def transfer_changes(
             if unit.scopes.get(code).position == scope.position:
                 _take_over(unit, shared_index, code, copies, result)
         progress("transfer", result.records, result.records)
-    return result
 
 
 def _copy_settings(scope_index: Index, shared_index: Index, viewer: Viewer, code: str) -> None:
@@ -105,7 +101,7 @@ def _copy_settings(scope_index: Index, shared_index: Index, viewer: Viewer, code
 
 
 def _require_same_history(unit: ReadUnit, scope: Scope) -> None:
-    """Raise if the scope lacks the commit that the shared index has read last.
+    """Raise if the scope lacks the commit that was read last.
 
     A restored scope gives the numbers of lost commits again, at other times.
 
@@ -125,7 +121,7 @@ def _require_same_history(unit: ReadUnit, scope: Scope) -> None:
 
 
 def _take_over(unit: WriteUnit, index: Index, code: str, page: CopyPage, result: TransferResult) -> None:
-    """Write the copies of a page, and how far the transfer has come."""
+    """Write the copies of a page, and the new position."""
     _add_sources(unit, code, page)
     contradictions = take_over(unit, index, code, page.records, page.decisions)
     unit.scopes.move_position(code, page.end, page.read_at)

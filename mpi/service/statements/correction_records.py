@@ -62,7 +62,7 @@ def seal_corrections(unit: WriteUnit, record_ids: Collection[int]) -> None:
 
 
 def list_corrections_ever_made(unit: ReadUnit, record_ids: Collection[int]) -> list[int]:
-    """Return the stewards' corrections of records, in force or not, sealed or not."""
+    """Return all stewards' corrections ever made of records."""
     if find_steward_source(unit) is None:
         return []
     decisions = unit.decisions.of_records(record_ids).values()

@@ -83,7 +83,7 @@ def require_data_source(source: Source, *, is_from_scope: bool = False) -> None:
 
 
 def require_own_source(source: Source) -> None:
-    """Check that a source's records are sent to this index, not to that of a scope.
+    """Check that a source's records are sent to this index.
 
     Raises:
         ConflictError: they are sent to a scope.

@@ -263,7 +263,7 @@ def _carry_restrictions(
     statements: Sequence[Statement],
     existing: Mapping[str, StoredRecord],
 ) -> None:
-    """Keep restrictions in force that a new version of a record leaves out.
+    """Keep restrictions in force that a record's new version leaves out.
 
     A record is read again only if it has restrictions, or if the statement names one.
     """

@@ -36,7 +36,7 @@ _Version = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class ExpungeRequest:
-    """A record that waits for a second person to approve that it is expunged.
+    """A record whose expunging waits for a second person's approval.
 
     Args:
         source: code of the record's source.
@@ -115,7 +115,7 @@ def approve_expunges(
 def refuse_expunges(
     index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str]
 ) -> ExpungeAnswer:
-    """Refuse to expunge records, which are then as they were before the request.
+    """Refuse to expunge records, which undoes the request.
 
     A record that was sealed before stays sealed. Args and errors are those of ``approve_expunges``.
     """
@@ -146,7 +146,7 @@ def _answer(
 
 
 def _require_pending(unit: ReadUnit, source_code: str, named: frozenset[str]) -> list[PendingExpunge]:
-    """Return the named records, each of which waits for somebody other than the viewer.
+    """Return the named records, which wait for another person.
 
     Raises:
         NotFoundError: one of them does not wait.
@@ -175,7 +175,7 @@ def _restore_records(unit: WriteUnit, index: Index, record_ids: Collection[int])
 
 
 def _find_earlier_seals(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, _Version]:
-    """Return the latest version of each record that seals it, where there is one."""
+    """Return the latest version that seals each record, if any."""
     seals: dict[int, _Version] = {}
     for record_id in record_ids:
         for version in unit.records.versions(record_id):
@@ -185,7 +185,7 @@ def _find_earlier_seals(unit: ReadUnit, record_ids: Collection[int]) -> dict[int
 
 
 def _return_to_matching(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> None:
-    """Lift the seal of records, and let their last statement before it count again."""
+    """Lift the seal of records, whose earlier statements count again."""
     if not record_ids:
         return
     last_versions: dict[int, _Version] = {}

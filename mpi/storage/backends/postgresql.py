@@ -204,7 +204,7 @@ def _configure_connection(connection: psycopg.Connection[Any], busy_timeout_ms: 
 
 
 def create_schema(connection: Connection) -> None:
-    """Create the schema that the connection's search path names, if it does not exist."""
+    """Create the schema of a scope if it does not exist."""
     [search_path] = connection.exec_driver_sql("SELECT current_setting('search_path')").one()
     exists = connection.execute(
         text("SELECT to_regnamespace(:name) IS NOT NULL"), {"name": search_path}

@@ -1,4 +1,4 @@
-"""Where the database of a scope lies, beside that of the shared index."""
+"""Location of a scope's database beside the shared index's."""
 
 import re
 from pathlib import Path
@@ -33,19 +33,14 @@ def locate_scope(url: str, scope: str) -> str:
         path = Path(parsed.database or "mpi.db")
         located = parsed.set(database=str(path.with_name(f"{path.stem}-scope-{scope}{path.suffix}")))
     else:
-        options = f"{parsed.query.get('options', '')} -csearch_path={schema_of(scope)}".strip()
+        options = f"{parsed.query.get('options', '')} -csearch_path={SCHEMA_PREFIX}{scope}".strip()
         located = parsed.update_query_dict({"options": options})
     return located.render_as_string(hide_password=False)
 
 
 def is_scope_location(url: str) -> bool:
-    """Return whether a database URL is that of a scope, whose changes the shared index follows.
+    """Return whether a database URL is that of a scope.
 
     Whoever opens the database, such as a child process, records its changes.
     """
     return _SCOPE_FILE.search(url) is not None or _SCOPE_OPTION.search(url) is not None
-
-
-def schema_of(scope: str) -> str:
-    """Return the PostgreSQL schema of a scope."""
-    return f"{SCHEMA_PREFIX}{scope}"

@@ -1,4 +1,4 @@
-"""Tables of scopes, and of the changes that one scope passes to another."""
+"""Tables of scopes, their changes and their copies."""
 
 from sqlalchemy import Index
 from sqlmodel import SQLModel
@@ -24,7 +24,7 @@ class ScopeRow(SQLModel, table=True):
 
 
 class ChangeRow(SQLModel, table=True):
-    """A record or decision that a commit changed, in the order of commits.
+    """A record or decision that a commit changed.
 
     Only the index of a scope holds these rows. ``item`` is 1 for a record and 2 for a decision.
     """
@@ -37,7 +37,7 @@ class ChangeRow(SQLModel, table=True):
 
 
 class CopyRow(SQLModel, table=True):
-    """The number that a scope's record or decision has in the shared index.
+    """The number of a scope's record or decision in the shared index.
 
     ``item`` is 1 for a record and 2 for a decision. ``own_number`` is the number in the scope.
     """

@@ -148,7 +148,7 @@ async def _run_limited(request: Request, attempt: Callable[[], Result]) -> Resul
 
 
 def _add_retry_time(answer: Response, error: MpiError) -> Response:
-    """Say when to try again where an address has sent too many sign-ins."""
+    """Say when an address with too many sign-ins may try again."""
     if isinstance(error, TooManySignInsError):
         answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer

@@ -1,4 +1,4 @@
-"""Commands ``mpi scope …``: sources with a database and enterprise IDs of their own."""
+"""Commands ``mpi scope …``: indexes of single agencies."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class _FollowedScopes:
         self._indexes: dict[str, Index] = {}
 
     def take_over(self, code: str) -> TransferResult | None:
-        """Take over the changes of a scope; print a note and return None where that fails."""
+        """Take over a scope's changes; return None where that fails."""
         from mpi import bootstrap
         from mpi.service.scopes import transfer
 

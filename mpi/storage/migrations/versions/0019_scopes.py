@@ -1,4 +1,4 @@
-"""Store scopes, and the changes that one scope passes to the shared index."""
+"""Store scopes, and the changes that the shared index follows."""
 
 import sqlalchemy as sa
 from alembic import op

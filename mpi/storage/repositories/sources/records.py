@@ -80,7 +80,7 @@ class StoredRecord:
 
     @property
     def may_be_expunged(self) -> bool:
-        """Whether the record is sealed with its content, and nobody asked to expunge it."""
+        """Whether the record is sealed and nobody has asked to expunge it."""
         content_hash = self.content_hash or ""  # empty once the record is expunged
         is_requested = content_hash.endswith(EXPUNGE_MARK)
         return self.state == RecordState.SEALED and content_hash != "" and not is_requested
@@ -88,7 +88,7 @@ class StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class PendingExpunge:
-    """A sealed record that waits for a second person to approve that it is expunged.
+    """A sealed record whose expunging waits for a second person.
 
     Args:
         record_id: number of the record.
@@ -269,7 +269,7 @@ _FLAGS = (
 
 
 def add_restrictions(payload: bytes, carried_restrictions: str | None) -> bytes:
-    """Return a record's content with the restrictions of earlier versions that stay in force."""
+    """Return a record's content with restrictions that stay in force."""
     if carried_restrictions is None:
         return payload
     members = orjson.loads(payload)
@@ -705,7 +705,7 @@ class Records:
         return [PendingExpunge(*row) for row in self._connection.execute(_PENDING_EXPUNGES)]
 
     def count_sealed_by(self, client: str, since: str) -> int:
-        """Count the records that a client has sealed one by one, without those of loads.
+        """Count the records that a client has sealed outside loads.
 
         Args:
             client: name of the client on its commits.
@@ -715,7 +715,7 @@ class Records:
         return int(count)
 
     def set_carried_restrictions(self, carried: Mapping[int, str | None]) -> None:
-        """Store which restrictions of earlier versions stay in force, as JSON by record."""
+        """Store the restrictions that stay in force, as JSON by record."""
         self.changed_ids.update(carried)
         self._many(
             _SET_CARRIED,

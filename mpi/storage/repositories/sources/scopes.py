@@ -1,4 +1,4 @@
-"""Repository of scopes, and of the changes that they pass to the shared index."""
+"""Repository of scopes and their changes."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ _COPIES = select(_copy.c.own_number, _copy.c.number).where(
 
 
 class Scopes:
-    """Repository of scopes, of their changes, and of their copies in the shared index."""
+    """Repository of scopes, their changes and their copies."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -121,7 +121,7 @@ class Scopes:
         )
 
     def move_position(self, code: str, position: Change, read_at: str) -> None:
-        """Store the last change of a scope that the shared index has taken over.
+        """Store the last change of a scope that was taken over.
 
         Args:
             code: code of the scope.
@@ -182,7 +182,7 @@ class Scopes:
             insert_columns(self._connection, _copy, columns)
 
     def replace_copy(self, code: str, item: ChangedItem, own_number: int, number: int) -> None:
-        """Set the number that one of a scope's records or decisions has here."""
+        """Replace the number that a scope's record or decision has here."""
         self._connection.execute(
             update(_copy)
             .where(_copy.c.scope == code, _copy.c.item == int(item), _copy.c.own_number == own_number)

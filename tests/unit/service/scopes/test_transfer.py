@@ -180,12 +180,14 @@ def test_a_large_load_follows_in_pages(indexes, education):
     assert verify(education, OPERATOR) == []
 
 
-def test_a_transfer_that_stops_goes_on_where_it_was(indexes, education):
+def test_a_transfer_that_is_interrupted_goes_on_where_it_was(indexes, education):
     load_rows(education, "sis", *many_children(20))
-    stops = iter([False, True])
-    transfer_changes(
-        education, indexes.shared, OPERATOR, "education", is_stopping=lambda: next(stops), page=7
-    )
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        transfer_changes(education, indexes.shared, OPERATOR, "education", page=7, progress=interrupt)
     assert len(crosswalk(indexes.shared)) == 7
     transfer_changes(education, indexes.shared, OPERATOR, "education", page=7)
     assert len(crosswalk(indexes.shared)) == 20
