@@ -35,7 +35,7 @@ class Package:
 
 
 def main(root: Path) -> int:
-    """Print the table; return 1 for an oversized folder or an import cycle."""
+    """Print the table; return 1 for large folders or import cycles."""
     files = [file for top in ROOTS for file in sorted((root / top).rglob("*.py"))]
     modules = {module_name(root, file): file for file in files}
     complexity = complex_functions(root)
@@ -72,7 +72,7 @@ def module_name(root: Path, file: Path) -> str:
 
 
 def package_of(name: str, modules: dict[str, Path]) -> str:
-    """Return the package that a module is counted with: two levels, three below ``mpi.service``."""
+    """Return a module's package: two levels, three below ``mpi.service``."""
     parts = name.split(".")
     depth = 3 if parts[:2] == ["mpi", "service"] else 2
     package = ".".join(parts[:depth])

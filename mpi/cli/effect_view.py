@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show_effect(effect: StepEffect, *, as_json: bool) -> None:
-    """Print what a steward's step did, or would do, to persons and records."""
+    """Print a step's effect, done or previewed, on persons and records."""
     if as_json:
         print_json(effect.as_dict())
         return

@@ -1,4 +1,4 @@
-"""Clustering: which records are one person, and which enterprise ID that person gets.
+"""Clustering: which records are one person, and under which enterprise ID.
 
 What enters: match weights of pairs, decisions in force, and the persons that held the records before. What
 leaves: partitions of components into clusters, pairs for clerical review, and plans that assign enterprise

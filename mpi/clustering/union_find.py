@@ -49,7 +49,7 @@ class UnionFind:
             self._parents[self.find(item)] = self.find(first)
 
     def list_sets(self) -> dict[int, list[int]]:
-        """Return every set by its representative, items in the order of their first mention."""
+        """Return every set by representative, items in order of first mention."""
         sets: dict[int, list[int]] = {}
         for item in self._parents:
             sets.setdefault(self.find(item), []).append(item)

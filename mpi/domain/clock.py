@@ -82,7 +82,7 @@ def format_timestamp(moment: datetime) -> str:
 
 
 def parse_timestamp(text: str) -> str:
-    """Parse a date or time that a user typed into a stored timestamp.
+    """Parse a typed date or time into a stored timestamp.
 
     Args:
         text: ISO 8601. A date stands for its first instant; a time without offset is UTC.

@@ -86,7 +86,7 @@ def mint_eid(*, test: bool, randbelow: Callable[[int], int] = secrets.randbelow)
 
 
 def parse_eid(text: str) -> str:
-    """Parse an enterprise ID as a person types it into its standard form.
+    """Parse a typed enterprise ID into its standard form.
 
     Case, hyphens and spaces do not matter; O is read as 0, I and L as 1.
 

@@ -1,4 +1,4 @@
-"""Features: the comparable form of one record, and all that a model compares.
+"""Features: the comparable form of a record, which a model compares.
 
 Every column is missing (None or an empty tuple) rather than empty, folded (ASCII, upper case) and free
 of placeholders. Special-population flags, race and ethnicity are not here: they are never evidence (law 8).

@@ -123,7 +123,7 @@ class FileMapping:
 
     @property
     def local_id_from_row(self) -> bool:
-        """Whether local IDs are row numbers, which only a full snapshot may use."""
+        """Whether local IDs are row numbers, which need a full snapshot."""
         return self.local_id is None
 
     def digest(self) -> str:

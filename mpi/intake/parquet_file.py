@@ -165,7 +165,7 @@ def _read_cell(scalar: pa.Scalar) -> object:
 
 
 def _read_value(scalar: pa.Scalar) -> object:
-    """Convert an Arrow value to Python, or to text as in a CSV file."""
+    """Convert an Arrow value to Python, or to text as in CSV."""
     try:
         return scalar.as_py()
     except (OverflowError, ValueError):

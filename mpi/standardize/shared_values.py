@@ -1,4 +1,4 @@
-"""Lists of values that many unrelated people share, and their removal from features.
+"""Values that many unrelated people share, and their removal from features.
 
 A group home, a shelter, an agency's office or a block of flats is the address of dozens of children who are
 not kin, and its telephone is their telephone. Two records that agree on one need not be of one household,

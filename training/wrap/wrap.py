@@ -30,7 +30,7 @@ it here, and it has no cautions. Frequencies are those of the {records:,} record
 def wrap_settings(
     settings_file: Path, records: pa.Table, folder: Path, identity: ModelIdentity, thresholds: Thresholds
 ) -> None:
-    """Write a model folder from Splink settings, and check that the model loads.
+    """Write a model folder from Splink settings; check that it loads.
 
     Loading refuses what cannot be scored exactly.
 

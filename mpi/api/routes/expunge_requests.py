@@ -72,7 +72,7 @@ def post_refusal(
     _: NoQueryDep,
     body: Annotated[ExpungeAnswerBody, Depends(ExpungeAnswerBody.read)],
 ) -> ExpungeAnswer:
-    """Refuse to expunge records, which are then as they were before the request.
+    """Refuse to expunge records, which become what they were before.
 
     A record that was sealed before stays sealed.
     """

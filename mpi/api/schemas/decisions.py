@@ -54,7 +54,7 @@ class LinkReportBody(
     JsonBody,
     json_schema_extra={"example": {"kind": "SAME", "groups": [[_LEFT, _RIGHT]], "reason": "two-ids"}},
 ):
-    """Claim of a wrong link, a missed link, or two IDs of one child."""
+    """Claim of a wrong link, a missed link, or two IDs."""
 
     kind: DecisionKind = Field(description="The caller's claim: SAME or DIFFERENT.")
     groups: list[list[RecordRef]] = Field(description=_GROUPS)
@@ -103,7 +103,7 @@ class MoveBody(
 
 
 class UndoBody(ReasonBody, json_schema_extra={"example": {"reason": "mistaken", "preview": True}}):
-    """Body of a call that undoes, approves, consents to or refuses a step."""
+    """Body of a call that undoes or answers a steward's step."""
 
     preview: Preview = False
 

@@ -29,7 +29,7 @@ _DAY = "2026-12-01"
 
 
 class NoteBody(JsonBody, json_schema_extra={"example": {"note": "the school calls back at ten"}}):
-    """Body of an act on a question that needs a note at most."""
+    """Body of an act on a question: a note at most."""
 
     note: Note = None
 

@@ -247,7 +247,7 @@ class ExpungeAnswerBody(JsonBody, json_schema_extra={"example": {"source": "CCWI
 
 
 class ExpungeRequestOut(BaseModel):
-    """Record that waits for a second person to approve that it is expunged."""
+    """Record whose expunge waits for a second person's approval."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -14,7 +14,7 @@ _FILE_NAME = "result.json"
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """Results of one demo run: an example child's story and a method comparison."""
+    """Results of a demo: an example child and a method comparison."""
 
     story: ChildStory | None
     ways: list[MethodResult]
@@ -27,7 +27,7 @@ def save_result(folder: Path, result: DemoResult) -> None:
 
 
 def load_result(folder: Path) -> DemoResult | None:
-    """Read the results of an earlier demo run; None if they are incomplete."""
+    """Read the results of an earlier demo; None if incomplete."""
     try:
         values = json.loads((folder / _FILE_NAME).read_text())
     except (OSError, ValueError):

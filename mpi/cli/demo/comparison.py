@@ -97,7 +97,7 @@ def read_labeled_index(index: Index, truth: SimulationTruth) -> LabeledIndex:
 
 
 def find_children_in_care(data: LabeledIndex) -> list[EnrolledChild]:
-    """List the children with a child-welfare (CCWIS) record in care and an enrollment."""
+    """List the children with a CCWIS record in care and an enrollment."""
     care: dict[str, list[int]] = {}
     school: dict[str, list[int]] = {}
     for record, person in sorted(data.person_of.items()):

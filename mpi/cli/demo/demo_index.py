@@ -153,14 +153,14 @@ def _load_source(index: Index, folder: Path, source: SourceSystem, progress: Pro
 
 
 def _save_key(folder: Path, key: str) -> None:
-    """Write the demo's API key to a file readable by its owner only."""
+    """Write the demo's API key to a file of its owner."""
     path = folder / "api-key"
     path.touch(mode=0o600)
     path.write_text(key + "\n")
 
 
 def read_build(folder: Path, records: int) -> DemoBuild | None:
-    """Read the figures of an earlier demo build; None if absent or outdated."""
+    """Read the figures of an earlier build; None if absent or outdated."""
     try:
         values = json.loads((folder / "making.json").read_text())
     except (OSError, ValueError):

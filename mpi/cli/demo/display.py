@@ -177,7 +177,7 @@ def show_commands(console: Console, folder: Path, story: ChildStory | None, url:
 
 
 def show_pages(console: Console, url: str, story: ChildStory | None, question: str | None) -> None:
-    """Print web addresses of the example child, a review question and the desk.
+    """Print addresses of the example child, a question and the desk.
 
     The pages of the demo need no sign-in; the user chooses a role.
     """

@@ -51,7 +51,7 @@ class ChildStory:
 
 
 def choose_story(index: Index, data: LabeledIndex) -> ChildStory | None:
-    """Choose the demo's example child among the linked; None if none was linked."""
+    """Choose the example child among the linked; None if there is none."""
     linked_children = {
         child: pair
         for child in find_children_in_care(data)

@@ -1,4 +1,4 @@
-"""Variations of a pair of records, to explain what would change its weight.
+"""Variations of a record pair, to explain what would change its weight.
 
 One feature of the pair is changed and the pair is scored again like any other. A level is not simply
 exchanged for another by its weight, because the levels of one comparison affect others (twins are

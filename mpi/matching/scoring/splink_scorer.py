@@ -122,7 +122,7 @@ def _score_pairs(
     floor: float,
     resources: ScoringResources,
 ) -> pa.Table:
-    """Score record pairs with Splink and apply the model's penalties for weak evidence.
+    """Score record pairs with Splink and penalize weak evidence.
 
     If there are many pairs, a first pass with fewer comparisons drops those that cannot reach the floor.
     """

@@ -151,7 +151,7 @@ def import_crosswalk(
 def _find_linked_records(
     unit: WriteUnit, lines_by_old_id: Mapping[str, Sequence[OldCrosswalkLine]]
 ) -> tuple[dict[str, list[int]], int]:
-    """Return the records of each old person ID, and the unknown lines' number."""
+    """Return the records of each old ID, and the unknown lines' number."""
     local_ids: dict[str, set[str]] = {}
     for line in (line for links in lines_by_old_id.values() for line in links):
         local_ids.setdefault(line.source, set()).add(line.local_id)

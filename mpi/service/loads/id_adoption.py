@@ -14,7 +14,7 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 
 def find_adoptable_ids(old_ids: Collection[str], *, test: bool) -> dict[str, str]:
-    """Return old system's person IDs that are valid enterprise IDs in this index.
+    """Return the old person IDs that are valid enterprise IDs here.
 
     Args:
         old_ids: IDs as written in the old crosswalk.

@@ -280,7 +280,7 @@ class _LoadUndo:
         return chunk_records
 
     def _take_groups_of(self, records: Collection[int]) -> set[int]:
-        """Take the records still to undo that share a person with given ones."""
+        """Take the records to undo that share a person with given ones."""
         members = {
             member for record in records for member in self.groups[self.group_numbers[record]]
         } & self.remaining
@@ -312,7 +312,7 @@ class _LoadUndo:
         )
 
     def finish(self, unit: WriteUnit, result: LoadUndoResult) -> None:
-        """Mark the load as undone and store the undo's answer for repeated calls.
+        """Mark the load as undone and store the answer for repeats.
 
         Args:
             unit: the transaction.
@@ -393,7 +393,7 @@ def _has_concurrent_writer(unit: ReadUnit, contended_for_s: float) -> bool:
 
 
 def _require_interrupted(unit: ReadUnit, batch: Batch) -> None:
-    """Refuse to resume a load's undo that a live process is still writing.
+    """Refuse to resume an undo that a live process still writes.
 
     A caller that got no answer in time may ask again.
     """
@@ -443,7 +443,7 @@ def _count_changes(persons: Iterable[PersonEffect]) -> dict[str, int]:
 
 
 def _require_loaded_batch(unit: ReadUnit, number: int) -> Batch:
-    """Return the load of a batch number; refuse one that cannot be undone."""
+    """Return a batch's load; refuse one that cannot be undone."""
     batch = unit.batches.get(number)
     if batch is None or not unit.viewer.may_see(batch.source):
         raise NotFoundError(f"there is no load {number}")

@@ -43,7 +43,7 @@ HashLookup = Callable[[Sequence[str]], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Refused row of a file: its line and the reason, never its text."""
+    """Refused row of a file: line and reason, never its text."""
 
     line: int
     offset: int | None
@@ -247,7 +247,7 @@ class ValidatedFile:
                 self.headings[local_id] = heading._replace(row_number=first_place + heading.row_number)
 
     def read_statements(self) -> Iterator[Statement]:
-        """Yield the file's statements that count, one a local ID, in row order."""
+        """Yield the file's valid statements, one a local ID, in row order."""
         for block_number, (offset, length) in enumerate(self._blocks):
             self.spill.seek(offset)
             statements: list[Statement] = pickle.loads(self.spill.read(length))  # noqa: S301 - written by this process
@@ -305,7 +305,7 @@ def validate_rows(
 def _split_into_blocks(
     rows: Iterable[CanonicalRow | RejectedRow], read_hashes: HashLookup, tuning: LoadTuning
 ) -> Iterator[RowBlock]:
-    """Yield a file's rows in blocks, with stored content hashes of their records."""
+    """Yield a file's rows in blocks, with their records' stored hashes."""
     remaining, row_count = iter(rows), 0
     while block := list(islice(remaining, tuning.block_rows)):
         yield RowBlock(_attach_hashes(block, read_hashes), is_eager=row_count < tuning.eager_rows)
@@ -322,7 +322,7 @@ def _attach_hashes(
 
 
 def _read_local_id(row: CanonicalRow | RejectedRow) -> str | None:
-    """Return a row's local ID as validation reads it, or None if invalid."""
+    """Return a row's local ID as validated, or None if invalid."""
     if isinstance(row, RejectedRow):
         return None
     try:

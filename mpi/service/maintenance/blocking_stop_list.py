@@ -116,7 +116,7 @@ class _SampleSums:
 def _measure_block(
     unit: ReadUnit, index: Index, remaining_blocking: BlockingSpec, config_id: int, key: int
 ) -> tuple[float, float]:
-    """Estimate the shares of pairs that stopping a blocking key saves and loses.
+    """Estimate which shares of pairs stopping a key saves and loses.
 
     Saved pairs share no other key; lost pairs are those that weigh enough for a link or a review.
     """

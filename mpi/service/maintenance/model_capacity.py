@@ -17,7 +17,7 @@ REPORTED_FROM_BITS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class CapacityExcess:
-    """How far the index outgrew the record number its model was fitted for.
+    """How far the index outgrew the size of its model.
 
     Args:
         records: number of records that the index has had.

@@ -449,7 +449,7 @@ def _require_open(proposal: Proposal) -> None:
 
 
 def _require_latest(unit: ReadUnit, proposal: Proposal, applied_commit: int) -> None:
-    """Refuse to roll back a proposal if another configuration is in force since.
+    """Refuse to roll back a proposal after a later configuration.
 
     The rollback would lose that configuration.
     """

@@ -61,7 +61,7 @@ class ReviewedItems:
     approved: frozenset[str]
 
     def covers(self, part: Settlement) -> bool:
-        """Return whether a person approved every change of a part of the plan.
+        """Return whether a person approved every change of a plan part.
 
         Args:
             part: some of the changes of persons that a re-cluster run computed.
@@ -158,7 +158,7 @@ def _find_items_to_hold(
 def _find_frozen_items(
     unit: ReadUnit, items: Sequence[ProposalItem]
 ) -> list[tuple[ProposalItem, tuple[str, set[int]]]]:
-    """Return the proposal items in a freeze window, with its end and sources."""
+    """Return the proposal items in a freeze window, with end and sources."""
     today = clock.today()
     if not unit.freezes.all():
         return []
@@ -301,7 +301,7 @@ def _settle_and_publish(
 
 
 def get_cause(context: RunContext) -> str:
-    """Return the cause that lineage and change feed give for a run's changes.
+    """Return the cause of a run's changes for lineage and feed.
 
     Args:
         context: the re-cluster run.

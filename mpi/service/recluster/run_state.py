@@ -131,7 +131,7 @@ class RunContext:
 
 
 def is_alive(run: ReclusterRun) -> bool:
-    """Return whether a live process executes the re-cluster run, as far as known.
+    """Return whether a live process is known to execute the run.
 
     Args:
         run: a stored run.

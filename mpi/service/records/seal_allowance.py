@@ -8,7 +8,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def require_seal_allowance(unit: ReadUnit, most_per_day: int) -> None:
-    """Raise if the caller has sealed as many records of late as one client may, one by one.
+    """Raise if the caller has sealed as many records as allowed.
 
     Loads do not count: their guards check the whole file.
 

@@ -118,7 +118,7 @@ def _require_permission(viewer: Viewer, source_code: str | None) -> None:
 
 
 def _select_sources(unit: ReadUnit, source_code: str | None) -> list[Source]:
-    """Return the source of a code, or all that the viewer may see."""
+    """Return a code's source, or all that the viewer may see."""
     if source_code is not None:
         source = unit.sources.get_by_code(source_code)
         require_own_source(source)

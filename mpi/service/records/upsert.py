@@ -56,7 +56,7 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 
 class Outcome(StrEnum):
-    """Effect of storing a record on its identity, such as linked or moved."""
+    """Effect of storing a record on its identity, such as moved."""
 
     CREATED = "created"
     LINKED = "linked"
@@ -271,7 +271,7 @@ class _PreparedUpsert:
         return source, unit.records.find_by_local_ids(source.id, local_ids), pipelined_search
 
     def _date_statement(self, stored: StoredRecord | None) -> Statement:
-        """Return the record statement, dated by its receipt if it has no as-of."""
+        """Return the statement, dated by its receipt if undated."""
         record = self.received.record if self.has_as_of else _date_by_receipt(self.received.record, stored)
         # The payload depends on the date, so a new date needs a new statement.
         return (
@@ -431,7 +431,7 @@ def _result_from(stored_answer: Mapping[str, Any]) -> UpsertResult:
 
 
 def _require_record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
-    """Return a source's record by local ID; refuse one hidden from the viewer."""
+    """Return a record by local ID, if the viewer may see it."""
     source = unit.sources.get_by_code(source_code)
     record = find_visible_records(unit, source.id, [local_id]).get(local_id)
     if record is None:
@@ -549,7 +549,7 @@ def _build_result(
 
 
 def _visible_task_keys(requests: _AnswerRequests) -> tuple[str, ...]:
-    """Return keys of review tasks about a record that the viewer may see."""
+    """Return keys of a record's review tasks that the viewer may see."""
     unit, tasks = (
         requests.unit,
         [task for task in requests.read_tasks() if task.kind in (PAIR, CLAIM, OVERLAY_TASK)],

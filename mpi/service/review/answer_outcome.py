@@ -26,7 +26,7 @@ def close_question(unit: WriteUnit, question: OpenQuestion) -> None:
 
 
 def mark_closed(work: QuestionWork) -> QuestionWork:
-    """Return the work state of a review question as answered, unclaimed and closed."""
+    """Return a question's work state as answered, unclaimed and closed."""
     now = clock.format_timestamp(clock.now())
     unclaimed = replace(work, claimed_by=None, lease_until=None, asleep_until=None)
     return replace(unclaimed, state=CLOSED, closed_at=now, closed_because=ANSWERED)
@@ -86,7 +86,7 @@ def _reopen_if_visible_to_others(unit: WriteUnit, question: OpenQuestion) -> Non
 
 
 def _compute_remaining_work(unit: WriteUnit, question: OpenQuestion, effect: StepEffect) -> QuestionWork:
-    """Return the work state of a review question that remains after its answer.
+    """Return the work state that remains after a question's answer.
 
     The question waits for an approver, the end of a freeze or a source owner; otherwise the steward who
     answered holds the claim.

@@ -120,7 +120,7 @@ class AnswerResult:
 
 @dataclass(frozen=True, slots=True)
 class ResponseOptions:
-    """Options of a response to a review question about a decision or version.
+    """Options of a response to a question about a decision or version.
 
     Args:
         reason: a reason code.

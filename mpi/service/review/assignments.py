@@ -265,7 +265,7 @@ def load_target(unit: ReadUnit, key: str) -> WorkTarget:
 
 
 def claim_work(work: QuestionWork, viewer: Viewer) -> QuestionWork:
-    """Return a review question's work state with a new claim of the viewer."""
+    """Return a question's work state with the viewer's new claim."""
     until = clock.format_timestamp(clock.now() + LEASE_DURATION)
     return replace(work, state=OPEN, asleep_until=None, claimed_by=viewer.client, lease_until=until)
 
@@ -409,7 +409,7 @@ def _summarize_target(unit: ReadUnit, index: Index, target: WorkTarget) -> Quest
 
 
 def _require_assignable(unit: WriteUnit, target: WorkTarget, assignee: str) -> None:
-    """Refuse an assignee who does not exist or may not see the question.
+    """Refuse an assignee who is unknown or may not see the question.
 
     Raises:
         NotFoundError: there is no such account or client.

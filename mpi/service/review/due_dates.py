@@ -39,7 +39,7 @@ def compute_due_date(kind: str, harm: int, opened_at: str) -> str:
 
 
 def compute_due_cutoffs(today: str) -> dict[tuple[str, int], list[str]]:
-    """Compute for each task kind which review tasks are due on a day.
+    """Compute for each kind which review tasks are due by a day.
 
     Args:
         today: the day, ``YYYY-MM-DD``.

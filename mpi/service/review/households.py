@@ -77,7 +77,7 @@ def _drop_withheld_members(
 def _select_candidates(
     record_id: int, keys: Iterable[int], records_by_key: Mapping[int, Collection[int]]
 ) -> list[int]:
-    """Select the first few records that share a blocking key with a record."""
+    """Select the first records that share a blocking key with a record."""
     candidates = {
         candidate for key in keys for candidate in records_by_key.get(key, ()) if candidate != record_id
     }

@@ -133,7 +133,7 @@ class OpenQuestion:
 
     @property
     def claimed_by(self) -> str | None:
-        """Name of the account or client with a valid claim on the question."""
+        """Account or client with a valid claim on the question."""
         work = self.work
         if work is None or work.claimed_by is None or (work.lease_until or "") <= self.now:
             return None
@@ -169,7 +169,7 @@ class OpenQuestion:
         }
 
     def _is_asleep(self, work: QuestionWork) -> bool:
-        """Return whether a deferred question is unchanged and its day not yet come."""
+        """Return whether a deferred question is unchanged and not yet due."""
         stored_weights = work.about.get("tasks", {})
         is_unchanged = all(
             stored_weights.get(task.key) == round(task.bits * MICROBITS) for task in self.asked_tasks
@@ -178,7 +178,7 @@ class OpenQuestion:
 
 
 def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuestion]:
-    """Load review questions by key, each reduced to what the viewer may see.
+    """Load questions by key, each reduced to the viewer's sight.
 
     Returns:
         Questions by key; a question that is hidden whole has no entry.
@@ -227,7 +227,7 @@ def find_task_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
 
 
 def _can_see_approval(unit: ReadUnit, decision: StoredDecision) -> bool:
-    """Return whether the viewer sees every step on which a decision's approval waits.
+    """Return whether the viewer sees every step that a decision waits for.
 
     Otherwise the wait would disclose another agency's record.
     """
@@ -315,7 +315,7 @@ def _find_wake_day(question: OpenQuestion) -> str | None:
 
 
 def make_burst_key(batch_id: int, pattern: str) -> str:
-    """Return the key of a burst: one load's questions with one error pattern.
+    """Return a burst's key: a load's questions of one error pattern.
 
     The pattern is hashed, because words of a model do not go into a URL path.
     """
@@ -329,7 +329,7 @@ def is_burst_key(key: str) -> bool:
 
 
 def parse_burst_key(unit: ReadUnit, key: str) -> tuple[int, str] | None:
-    """Return the load number and error pattern that a burst's key stands for.
+    """Return the load number and error pattern of a burst's key.
 
     Returns:
         None if there is no such burst.

@@ -145,7 +145,7 @@ def ask_owner(
 def list_owner_questions(
     index: Index, viewer: Viewer, *, answered: bool = False
 ) -> tuple[OwnerQuestion, ...]:
-    """List stewards' questions to the owner of the viewer's sources, by due date.
+    """List questions to the owner of the viewer's sources, by due date.
 
     Args:
         index: the open index.
@@ -324,7 +324,7 @@ def _find_similar_questions(unit: ReadUnit, question: StoredOwnerQuestion) -> li
 
 
 def _can_viewer_answer(unit: ReadUnit, question: StoredOwnerQuestion) -> bool:
-    """Return whether an owner question is about a record of the viewer's sources."""
+    """Return whether an owner question concerns the viewer's sources."""
     label = unit.records.labels([question.record_id]).get(question.record_id)
     return label is not None and unit.viewer.may_see(label.source)
 
@@ -385,7 +385,7 @@ def _reopen_question(unit: WriteUnit, key: str, asker: str) -> None:
 
 
 def _choose_due_date(due_on: str | None) -> str:
-    """Return the given due date of an owner question, or the default one."""
+    """Return an owner question's given due date, or the default."""
     if due_on is not None:
         return parse_future_day(due_on, "due_on")
     return (clock.now() + timedelta(days=DAYS_TO_ANSWER)).date().isoformat()

@@ -168,7 +168,7 @@ def load_question_view(index: Index, viewer: Viewer, key: str) -> QuestionView:
 
 
 def require_question(unit: ReadUnit, key: str) -> OpenQuestion:
-    """Load an open review question by its key or by a task's key.
+    """Load an open question by its key or a task's key.
 
     Raises:
         NotFoundError: there is no such open question that the viewer may see.
@@ -212,7 +212,7 @@ def compute_question_etag(unit: ReadUnit, index: Index, question: OpenQuestion) 
 def require_unchanged(
     unit: ReadUnit, index: Index, question: OpenQuestion, expected_etags: Collection[str] | None
 ) -> None:
-    """Refuse an act on a review question that changed since it was read.
+    """Refuse an act on a question that changed since its reading.
 
     Raises:
         StaleError: the question's ETag is not among the expected ones.
@@ -296,7 +296,7 @@ def _split_values(
 
 
 def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[RecordCard, ...]:
-    """Build displays of record versions that wait, as they may show another child."""
+    """Build displays of waiting versions, which may show another child."""
     if question.main_task.kind != OVERLAY_TASK:
         return ()
     labels = visible_labels(unit, question.records)
@@ -328,14 +328,14 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
 
 
 def load_history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
-    """Load a review question's history, as far as the viewer may see it."""
+    """Load the part of a question's history that the viewer may see."""
     acts = unit.task_work.actions_on(key)
     labels = visible_labels(unit, {record for act in acts for record in _list_action_records(act)})
     return tuple(_build_action(unit, act, labels) for act in acts if _is_visible_action(unit, act))
 
 
 def _list_view_records(view: QuestionView) -> tuple[RecordRef, ...]:
-    """Return every record that the view of a review question names, once each."""
+    """Return every record that a question's view names, once each."""
     records = [*view.summary.records, *(card.label for card in view.cards)]
     records += [member for card in view.cards for member in card.household]
     records += [record for pair in view.pairs for record in (pair.left, pair.right)]
@@ -360,7 +360,7 @@ def _list_field_names(view: QuestionView) -> tuple[str, ...]:
 
 
 def _build_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
-    """Build the view of a review question, burst or closed question by key."""
+    """Build the view of a question, burst or closed question."""
     if is_burst_key(key):
         return _build_burst_view(unit, index, key)
     try:
@@ -407,7 +407,7 @@ def _build_pair(
 
 
 def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
-    """Build the view of a burst of similar questions, with the first ones."""
+    """Build the view of a burst, with its first questions."""
     burst = find_burst(unit, key)
     if burst is None:
         raise NotFoundError("there is no such question, or it is closed")
@@ -434,7 +434,7 @@ def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
 
 
 def compute_burst_etag(index: Index, burst: Burst) -> str:
-    """Return the ETag of a burst, which changes with its number of questions."""
+    """Return a burst's ETag, which changes with its number of questions."""
     return index.keyed_hash.to_token(
         "burst", f"{burst.batch_id}|{burst.pattern}|{burst.questions}|{burst.weight}"
     )

@@ -277,7 +277,7 @@ def find_burst(unit: ReadUnit, key: str) -> Burst | None:
 
 
 def summarize_burst(unit: ReadUnit, burst: Burst, work: QuestionWork | None) -> QuestionSummary:
-    """Return the summary of a burst of questions, as the queue lists it."""
+    """Return a burst's summary, as the queue lists it."""
     now = clock.format_timestamp(clock.now())
     opened_at = unit.commit_info({burst.opened_commit}).get(burst.opened_commit, (now, "", ""))[0]
     state = determine_burst_state(burst, work, now)
@@ -304,7 +304,7 @@ def summarize_burst(unit: ReadUnit, burst: Burst, work: QuestionWork | None) -> 
 
 
 def determine_burst_state(burst: Burst, work: QuestionWork | None, now: str) -> str:
-    """Return the state of a burst of questions, such as open or asleep.
+    """Return the state of a burst, such as open or asleep.
 
     A deferred burst reopens on its day, or as soon as it stands for more questions.
     """
@@ -373,7 +373,7 @@ def _list_bursts(unit: ReadUnit, search: TaskFilter, filters: Filters) -> list[t
 
 
 def _find_own_keys(unit: ReadUnit) -> set[str]:
-    """Return the keys of review questions claimed by or assigned to the viewer."""
+    """Return keys of questions claimed by or assigned to the viewer."""
     names = list_assignee_names(unit.viewer)
     keys = unit.task_work.questions_held_by(names)
     if unit.viewer.sources is None:

@@ -102,7 +102,7 @@ class BlindResult:
 
 
 def get_next_blind_pair(index: Index, viewer: Viewer) -> BlindView | None:
-    """Return the next record pair for the viewer to judge blind, if any.
+    """Return the viewer's next record pair to judge blind, if any.
 
     Args:
         index: the open index.
@@ -129,7 +129,7 @@ def get_next_blind_pair(index: Index, viewer: Viewer) -> BlindView | None:
 
 
 def answer_blind_pair(index: Index, viewer: Viewer, pair_id: int, verdict: str) -> BlindResult:
-    """Store a blind verdict; return the pair's weight and whether it was linked.
+    """Store a blind verdict; return the pair's weight and link.
 
     Args:
         index: the open index.
@@ -259,7 +259,7 @@ def find_unchanged_pairs(unit: ReadUnit, pairs: Collection[BlindPair]) -> set[in
 
 
 def _is_hidden(unit: ReadUnit, pair: BlindPair) -> bool:
-    """Return whether the viewer may not see both records of a sampled pair."""
+    """Return whether a record of a sampled pair is hidden."""
     ends = {pair.lo, pair.hi}
     return visible_labels(unit, ends).keys() != ends
 
@@ -297,7 +297,7 @@ def _build_blind_record(
 
 
 def _add_claim_if_contradicted(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str) -> int | None:
-    """Report a blind verdict for review if it contradicts index or first steward."""
+    """Report a blind verdict that contradicts index or first steward."""
     if verdict == UNSURE:
         return None
     if pair.first_by is not None:
@@ -313,7 +313,7 @@ def _add_claim_if_contradicted(unit: WriteUnit, index: Index, pair: BlindPair, v
 
 
 def _add_claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, reason: str) -> int:
-    """Store a blind verdict as a claim for review and return its number."""
+    """Store a blind verdict as a claim; return its number."""
     kind = DecisionKind.SAME if verdict == SAME else DecisionKind.DIFFERENT
     groups = ((pair.lo, pair.hi),) if kind is DecisionKind.SAME else ((pair.lo,), (pair.hi,))
     step_id = add_step(unit, "report", reason, {"groups": groups})

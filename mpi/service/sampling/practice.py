@@ -30,7 +30,7 @@ _FILE = "practice_pairs.json"
 
 @dataclass(frozen=True, slots=True)
 class PracticeRecord:
-    """Simulated record of a practice pair: its source system's kind, and its values."""
+    """Simulated record of a practice pair: source system and values."""
 
     source: str
     values: Mapping[str, object]
@@ -144,7 +144,7 @@ def get_next_practice_pair(index: Index, viewer: Viewer) -> PracticeView:
 
 
 def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) -> PracticeResult:
-    """Store a steward's answer to a simulated record pair and return the truth.
+    """Store a steward's answer to a simulated pair; return the truth.
 
     Args:
         index: the open index.
@@ -222,7 +222,7 @@ def _build_pair(pair: Mapping[str, Any]) -> PracticePair:
 
 
 def _order_pairs(index: Index, actor: str) -> list[PracticePair]:
-    """Return all practice pairs in a steward's own order, in which kinds alternate."""
+    """Return practice pairs in a steward's own order of alternate kinds."""
     keyed_order = {
         item: index.keyed_hash.to_int64("practice", f"{actor}|{item}") for item in load_practice_pairs()
     }

@@ -1,4 +1,4 @@
-"""Restrictions that stay in force although the current version of a record leaves them out.
+"""Restrictions in force that a record's current version leaves out.
 
 A confidential address, a protective order or an opt-out ends only if a later version says so: by an entry of
 the same kind whose end has come. Which ones stay is a function of all versions that count, in their order of
@@ -110,13 +110,13 @@ def _group_by_key(restrictions: Iterable[Restriction]) -> dict[_Key, list[Restri
 
 
 def _has_ended(restriction: Restriction, day: str) -> bool:
-    """Return whether a restriction has ended by a day; an end that cannot be read never comes."""
+    """Return whether a restriction has ended; an unreadable end never comes."""
     end = to_iso_day(restriction.end)
     return end is not None and end <= day
 
 
 def _to_json(restrictions: list[Restriction]) -> str | None:
-    """Return restrictions as JSON, as a record's content has them; None for none."""
+    """Return restrictions as JSON of a record's content; None for none."""
     if not restrictions:
         return None
     entries = [

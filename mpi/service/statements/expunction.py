@@ -7,7 +7,7 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 
 def destroy_records(unit: WriteUnit, record_ids: Collection[int]) -> None:
-    """Destroy the content of sealed records, and of the stewards' corrections of them.
+    """Destroy the content of sealed records and of their corrections.
 
     Empty rows remain, so that the records are refused if they are sent again.
 

@@ -15,7 +15,7 @@ _ACTION_BY_SEAL_KIND = {SEALED: Action.RECORD_SEAL, EXPUNGED: Action.RECORD_EXPU
 
 
 def require_seal_rights(viewer: Viewer, record: CanonicalRecord) -> None:
-    """Raise if a record names a seal that its sender may not set.
+    """Raise if a record's sender may not set its seal.
 
     Raises:
         AccessDenied: the viewer may not seal records, or may not expunge them.
@@ -30,7 +30,7 @@ def list_forbidden_seals(viewer: Viewer) -> frozenset[str]:
 
 
 def refuse_forbidden_seals(record: CanonicalRecord, forbidden_seals: Collection[str]) -> None:
-    """Refuse a row that names a seal which its sender may not set.
+    """Refuse a row whose sender may not set its seal.
 
     Args:
         record: the row's record.

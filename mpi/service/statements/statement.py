@@ -113,7 +113,7 @@ def list_seals_to_come(record: CanonicalRecord) -> frozenset[str]:
 
 
 def names_carried_restriction(content_hash: str | None) -> bool:
-    """Return whether a version with this content hash names a restriction that stays in force.
+    """Return whether the content hash marks a restriction in force.
 
     It may have ended. Versions that an earlier release stored count only if their addresses are confidential.
     """

@@ -165,7 +165,7 @@ def needs_second_approver(unit: ReadUnit, index: Index, record_ids: Collection[i
 
 
 def build_waiting_detail(maker: Maker, *, needs_second: bool) -> dict[str, Any]:
-    """Return what to store with a waiting step: its maker and needed approval."""
+    """Return a waiting step's maker and needed approval for storage."""
     return {**({AWAITING: True} if needs_second else {}), MAKER: maker.to_detail()}
 
 

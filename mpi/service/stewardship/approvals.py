@@ -67,7 +67,7 @@ def approve(index: Index, viewer: Viewer, step_id: int, *, preview: bool = False
 def approve_step(
     unit: WriteUnit, index: Index, step_id: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Approve a steward's step, and apply it unless an owner's consent is missing.
+    """Approve a step; apply it unless an owner's consent is missing.
 
     Returns:
         The effect and the records that it shows.
@@ -181,7 +181,7 @@ def _set_binding_day(unit: WriteUnit, step: Step, waiting_decisions: Sequence[St
 
 
 def load_step_decisions(unit: ReadUnit, step: Step | None) -> list[StoredDecision]:
-    """Load the decisions that a steward's step makes, or that an undo revokes."""
+    """Load the decisions that a step makes or an undo revokes."""
     if step is None:
         return []
     revoked_ids = step.detail.get("decisions", ()) if step.kind == UNDO else ()

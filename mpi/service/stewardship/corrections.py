@@ -156,7 +156,7 @@ def _find_corrected_record(unit: WriteUnit, golden_record: BuiltGoldenRecord, at
 def _add_correction_record(
     unit: WriteUnit, index: Index, source: Source, attribute: str, fields: Mapping[str, object]
 ) -> int:
-    """Store a correction as a record of the stewards' source; return its number."""
+    """Store a correction as a stewards' record; return its number."""
     record_id = unit.counters.take("record")
     local_id = f"correction-{record_id}"
     received = validate_record({"local_id": local_id, **fields}, index.keyed_hash, clock.now())

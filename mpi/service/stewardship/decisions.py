@@ -316,7 +316,7 @@ def _list_shown_records(unit: ReadUnit, listed: Sequence[DecisionView]) -> set[i
 
 
 def require_well_formed(kind: DecisionKind, groups: RecordGroups) -> RecordGroups:
-    """Return a decision's record groups; refuse groups that do not fit its kind.
+    """Return a decision's record groups; refuse groups of another kind.
 
     Raises:
         InputError: too few or too many records or groups, or a record is named twice.
@@ -338,7 +338,7 @@ def require_well_formed(kind: DecisionKind, groups: RecordGroups) -> RecordGroup
 
 
 def effect_from_answer(stored_answer: Mapping[str, Any], viewer: Viewer) -> StepEffect:
-    """Restore a step's effect from its stored answer, as visible to the viewer."""
+    """Restore a step's effect from its stored answer, for the viewer."""
     if is_allowed(viewer, Action.DISCLOSURE_READ):
         return StepEffect(**stored_answer)
     disclosed_count = stored_answer.get("disclosed") if viewer.sources is None else None

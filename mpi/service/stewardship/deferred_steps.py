@@ -23,7 +23,7 @@ _LAST_DAY = "9999-12-31"
 
 
 def apply_due_decisions(index: Index, viewer: Viewer) -> int:
-    """Put decisions in force on their day, and release changes after freeze windows.
+    """Put decisions in force when due; release changes after freeze windows.
 
     Returns:
         The number of decisions put in force and held changes released.

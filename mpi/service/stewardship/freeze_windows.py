@@ -85,7 +85,7 @@ def add_freeze_window(
 
 
 def list_freeze_windows(index: Index, viewer: Viewer) -> list[FreezeWindow]:
-    """List the freeze windows of sources visible to the viewer, by first day.
+    """List freeze windows of the viewer's sources, by first day.
 
     Raises:
         AccessDenied: the viewer may not administer sources.
@@ -96,7 +96,7 @@ def list_freeze_windows(index: Index, viewer: Viewer) -> list[FreezeWindow]:
 
 
 def lift_freeze_window(index: Index, viewer: Viewer, window_id: int, reason: str = "lifted") -> FreezeWindow:
-    """End a source's freeze window early and apply what waits for it alone.
+    """End a freeze window early; apply what waits for it alone.
 
     Raises:
         InputError: the reason is invalid.

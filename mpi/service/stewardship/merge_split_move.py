@@ -287,7 +287,7 @@ class _StewardStep:
                         self.add_decision(DecisionKind.SAME, (part_records,), ())
 
     def apply(self, detail: dict[str, object], id_choice: IdChoice) -> None:
-        """Apply the merge, split or move with its decisions and keep its effect."""
+        """Apply the step with its decisions and keep its effect."""
         planned_step = PlannedStep(
             kind=self._kind,
             reason=self._options.reason,
@@ -325,7 +325,7 @@ def _select_parts(parts: RecordGroups, positions: Collection[int]) -> RecordGrou
 def _find_keeping_part(
     unit: ReadUnit, parts: RecordGroups, keep: int | RecordRef | None
 ) -> tuple[int, ...] | None:
-    """Return which part of a split keeps the enterprise ID; None by default."""
+    """Return which part of a split keeps the ID; None by default."""
     if keep is None:
         return None
     if isinstance(keep, int):

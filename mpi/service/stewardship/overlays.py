@@ -186,7 +186,7 @@ def _choose_ids_after_release(
 def _answer_in_transaction(
     index: Index, viewer: Viewer, record: RecordRef, verdict_and_reason: tuple[str, str], *, preview: bool
 ) -> StepEffect:
-    """Accept or refuse a held record version in a transaction, with permission check.
+    """Accept or refuse a held version, with permission check.
 
     The disclosure of what the answer shows is logged.
     """
@@ -203,7 +203,7 @@ def _answer_in_transaction(
 
 
 def _require_waiting_versions(unit: ReadUnit, record_id: int) -> set[int]:
-    """Return a record's versions that wait for review; refuse if there are none."""
+    """Return a record's versions that wait; refuse if none do."""
     waiting_versions = find_pending_overlays(unit, [record_id]).get(record_id)
     if not waiting_versions:
         raise ConflictError(

@@ -65,7 +65,7 @@ def set_consent_required(
 def give_consent(
     index: Index, viewer: Viewer, step_id: int, reason: str = "consent", *, preview: bool = False
 ) -> StepEffect:
-    """Consent to a steward's step for each asked source that the viewer owns.
+    """Consent to a step for each asked source of the viewer.
 
     The step takes effect once no approval or consent is missing.
 
@@ -104,7 +104,7 @@ def refuse_consent(
 def _answer_consent(
     index: Index, viewer: Viewer, step_id: int, reason: str, status: ConsentStatus, *, preview: bool
 ) -> StepEffect:
-    """Store a source owner's consent or refusal and apply or end the step."""
+    """Store an owner's consent or refusal; apply or end the step."""
     require_permission(viewer, Action.CONSENT)
     reason_code = check_reason(reason)
     kind = CONSENT if status is ConsentStatus.GIVEN else REFUSAL

@@ -64,7 +64,7 @@ class PendingStep:
 
 
 def list_pending_steps(index: Index, viewer: Viewer) -> list[PendingStep]:
-    """List steward's steps that wait for an approver or source owner, oldest first.
+    """List steps that wait for approver or owner, oldest first.
 
     A viewer who may read decisions sees the steps of which every record and every asked source is visible. An
     owner also sees the steps about which a source of theirs was asked.

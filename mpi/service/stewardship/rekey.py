@@ -102,7 +102,7 @@ def rekey(
 
 
 def undo_rekey(unit: WriteUnit, index: Index, step: Step) -> set[int]:
-    """Undo a change of local IDs; return records whose persons must be recomputed.
+    """Undo a change of local IDs; return the records to recompute.
 
     Each record gets the local ID of its latest other re-key, or its first local ID.
 
@@ -141,7 +141,7 @@ def undo_rekey(unit: WriteUnit, index: Index, step: Step) -> set[int]:
 
 
 def _compute_ids_without(unit: WriteUnit, step: Step, records: Mapping[int, StoredRecord]) -> dict[int, str]:
-    """Return the local ID that each record would have without one re-key step."""
+    """Return each record's local ID as without one re-key step."""
     renames = unit.renames.renames_of(records)
     remaining_steps = {rename.id for rename in unit.steps.steps_in_force_after(REKEY, 0)} - {step.id}
     if all(any(rename.step_id == step.id for rename in renames.get(record_id, ())) for record_id in records):
@@ -189,7 +189,7 @@ def _separate_taken_ids(
 
 
 def rename_records(unit: WriteUnit, index: Index, source: str, new_ids: Mapping[StoredRecord, str]) -> None:
-    """Change records' local IDs in two passes, so that records can swap IDs."""
+    """Change local IDs in two passes, so that records can swap."""
     unit.records.rename(
         {
             record.id: (f"{REKEY}:{record.id}", canonical_key(index.keyed_hash, REKEY, str(record.id)))
@@ -211,7 +211,7 @@ def rename_records(unit: WriteUnit, index: Index, source: str, new_ids: Mapping[
 def _add_claim(
     unit: WriteUnit, index: Index, step_id: int, record: StoredRecord, holder: StoredRecord
 ) -> set[int]:
-    """Store a claim for review that two records are one child; return both."""
+    """Store a claim that two records are one child; return both."""
     groups = ((record.id, holder.id),)
     draft = DecisionDraft(
         kind=DecisionKind.SAME,

@@ -116,7 +116,7 @@ def format_address_key(number: str | None, street: str, where: str) -> str:
 
 @lru_cache(CACHE_SIZE)
 def parse_city(text: str | None) -> str | None:
-    """Fold a city's name, with St, Mt and Ft for Saint, Mount and Fort."""
+    """Fold a city's name, its St, Mt and Ft spelled out."""
     if not text:
         return None
     first, *rest = split_words(text) or ("",)

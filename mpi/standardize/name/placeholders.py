@@ -66,7 +66,7 @@ def is_placeholder_surname(text: str) -> bool:
 
 @lru_cache(CACHE_SIZE)
 def is_multiple_birth_name(given: str) -> bool:
-    """Return whether a name such as ``Baby Boy A`` marks a multiple birth."""
+    """Return whether a name like ``Baby Boy A`` marks a multiple."""
     return is_placeholder_given(given) and any(map(_MULTIPLE_BIRTH_CHILD.match, _list_forms(given)))
 
 

@@ -243,7 +243,7 @@ _STATEMENTS_BY_DIALECT: dict[str, Statements] = {}
 
 
 def get_shared_statements(dialect: Dialect) -> Statements:
-    """Return the cache of compiled statements that all databases of one kind share.
+    """Return the compiled statements that databases of one kind share.
 
     A process compiles a statement once, however many indexes it opens.
 

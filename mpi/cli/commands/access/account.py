@@ -162,7 +162,7 @@ def _show_password(name: str, new_password: str | None, *, as_json: bool) -> Non
 
 
 def _show_facts(facts: dict[str, object], *, as_json: bool) -> None:
-    """Print names and values of an account as a table or as JSON."""
+    """Print an account's names and values as a table or JSON."""
     if as_json:
         print_json(facts)
     else:

@@ -122,7 +122,7 @@ def ask_owner(
 
 
 def _check_code(code: str | None, *, every: bool) -> str | None:
-    """Return the code of the source to pause or resume; None for all.
+    """Return the code of the source to pause; None for all.
 
     Refuse both or neither of a code and the option for all.
     """

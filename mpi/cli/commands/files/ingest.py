@@ -156,7 +156,7 @@ def _write_rejects(session: CommandSession, receipt: Receipt, rejects: Path | No
 
 
 def _report_outcome(receipt: Receipt, rejects_path: Path | None) -> None:
-    """Print notes on a file load and exit with the load's exit code."""
+    """Print notes on a file load; exit with its code."""
     for number in receipt.unfinished:
         print_note(
             f"load {number} of this source is not done: it is at work, or was interrupted, and what it wrote "

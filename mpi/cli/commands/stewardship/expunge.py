@@ -1,4 +1,4 @@
-"""Commands ``mpi expunge …``: a second person's answer to requests to expunge records."""
+"""Commands ``mpi expunge …``: a second person's answer to requests."""
 
 from __future__ import annotations
 

@@ -239,7 +239,7 @@ class TaskWork:
         return [_work_from_row(row) for row in rows]
 
     def questions_acted_on(self, actor: str, questions: Collection[str]) -> set[str]:
-        """Return those of the review questions that a user ever claimed, answered or deferred."""
+        """Return the questions that a user ever claimed, answered or deferred."""
         acted_on: set[str] = set()
         for chunk in iter_chunks(questions):
             rows = self._connection.execute(
