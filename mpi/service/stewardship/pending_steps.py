@@ -1,6 +1,6 @@
 """Steps that wait for approval or consent, as visible to viewers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.domain.decision import DecisionKind
@@ -136,47 +136,65 @@ def _build_view(
     is_own = made_by == unit.viewer.client
     may_consent = () if is_own else tuple(sorted(codes[consent.source_id] for consent in unanswered_consents))
     consents = build_consent_views(unit, stored_consents)
-    labels = tuple(sorted(records.values(), key=lambda label: (label.source, label.local_id)))
     if not is_whole:
-        own_consents = tuple(consent for consent in consents if is_source_owner(unit.viewer, consent.source))
-        asked_at = min(consent.asked_at for consent in own_consents)
-        redacted_view = PendingStep(
-            step=step_id,
-            kind=REDACTED_KIND,
-            at=asked_at,
-            by=None,
-            reason=None,
-            decisions=(),
-            approval=False,
-            consents=own_consents,
-            records=labels,
-            may_approve=False,
-            may_consent=may_consent,
-        )
-        return redacted_view, set(records)
-    may_approve = needs_approval and not is_own and is_allowed(unit.viewer, Action.APPROVE)
-    decisions = tuple(
-        PendingDecision(
-            decision.id,
-            decision.kind,
-            tuple(tuple(records[record] for record in group) for group in decision.groups),
-        )
-        for decision in step_decisions
-    )
+        return _build_redacted_view(unit, step_id, consents, records, may_consent), set(records)
     view = PendingStep(
         step=step_id,
         kind=step.kind,
         at=made_at,
         by=made_by,
         reason=step.reason,
-        decisions=decisions,
+        decisions=_build_decision_views(step_decisions, records),
         approval=needs_approval,
         consents=consents,
-        records=labels,
-        may_approve=may_approve,
+        records=_sort_labels(records),
+        may_approve=needs_approval and not is_own and is_allowed(unit.viewer, Action.APPROVE),
         may_consent=may_consent,
     )
     return view, set(records)
+
+
+def _build_redacted_view(
+    unit: ReadUnit,
+    step_id: int,
+    consents: Sequence[ConsentView],
+    records: Mapping[int, RecordRef],
+    may_consent: tuple[str, ...],
+) -> PendingStep:
+    """Build a source owner's view of a step that others' records hide."""
+    own_consents = tuple(consent for consent in consents if is_source_owner(unit.viewer, consent.source))
+    return PendingStep(
+        step=step_id,
+        kind=REDACTED_KIND,
+        at=min(consent.asked_at for consent in own_consents),
+        by=None,
+        reason=None,
+        decisions=(),
+        approval=False,
+        consents=own_consents,
+        records=_sort_labels(records),
+        may_approve=False,
+        may_consent=may_consent,
+    )
+
+
+def _build_decision_views(
+    decisions: Sequence[StoredDecision], records: Mapping[int, RecordRef]
+) -> tuple[PendingDecision, ...]:
+    """Build the views of a step's decisions, their records named by label."""
+    return tuple(
+        PendingDecision(
+            decision.id,
+            decision.kind,
+            tuple(tuple(records[record] for record in group) for group in decision.groups),
+        )
+        for decision in decisions
+    )
+
+
+def _sort_labels(records: Mapping[int, RecordRef]) -> tuple[RecordRef, ...]:
+    """Return the labels of records by source and local ID."""
+    return tuple(sorted(records.values(), key=lambda label: (label.source, label.local_id)))
 
 
 def _list_shown_records(

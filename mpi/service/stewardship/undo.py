@@ -267,28 +267,10 @@ def undo_decisions(
         if binding_decisions
         else set[int]()
     )
-    is_waiting = needs_second or bool(owners_to_ask)
-    codes = list_visible_codes(unit, owners_to_ask)
-    if is_waiting and not preview:
-        step_id = add_step(
-            unit, "undo", reason, {**detail, **build_waiting_detail(maker, needs_second=needs_second)}
-        )
-        unit.pending_approvals.delete_decisions(detail["decisions"])
-        unit.pending_approvals.add(step_id, detail["decisions"], second=needs_second)
-        unit.consents.add_requests(step_id, owners_to_ask, unit.commit_no)
-        resettle(unit, index, {record for decision in decisions for record in decision.seen}, "undo")
-        effect = StepEffect(
-            kind="undo",
-            preview=preview,
-            step=step_id,
-            decisions=(),
-            persons=(),
-            moved=(),
-            told=(),
-            awaiting=True,
-            approval=needs_second,
-            consent_of=codes,
-        )
+    if (needs_second or owners_to_ask) and not preview:
+        waiting_detail = {**detail, **build_waiting_detail(maker, needs_second=needs_second)}
+        step_id = add_step(unit, "undo", reason, waiting_detail)
+        effect = _hold_undo(unit, index, step_id, decisions, owners_to_ask, needs_second=needs_second)
         store_answer(unit, index, effect.as_dict(), ())
         return effect, frozenset()
     step_id = add_step(unit, "undo", reason, detail)
@@ -299,7 +281,42 @@ def undo_decisions(
     ]
     effect, shown_records = _revoke_and_resettle(unit, index, undo, decisions, made_by, preview=preview)
     store_answer(unit, index, effect.as_dict(), shown_records)
-    return replace(effect, awaiting=is_waiting, approval=needs_second, consent_of=codes), shown_records
+    waiting_effect = replace(
+        effect,
+        awaiting=needs_second or bool(owners_to_ask),
+        approval=needs_second,
+        consent_of=list_visible_codes(unit, owners_to_ask),
+    )
+    return waiting_effect, shown_records
+
+
+def _hold_undo(
+    unit: WriteUnit,
+    index: Index,
+    step_id: int,
+    decisions: Sequence[StoredDecision],
+    owners_to_ask: Collection[int],
+    *,
+    needs_second: bool,
+) -> StepEffect:
+    """Store an undo that waits for approval or consent; return its effect."""
+    decision_ids = [decision.id for decision in decisions]
+    unit.pending_approvals.delete_decisions(decision_ids)
+    unit.pending_approvals.add(step_id, decision_ids, second=needs_second)
+    unit.consents.add_requests(step_id, owners_to_ask, unit.commit_no)
+    resettle(unit, index, {record for decision in decisions for record in decision.seen}, "undo")
+    return StepEffect(
+        kind="undo",
+        preview=False,
+        step=step_id,
+        decisions=(),
+        persons=(),
+        moved=(),
+        told=(),
+        awaiting=True,
+        approval=needs_second,
+        consent_of=list_visible_codes(unit, owners_to_ask),
+    )
 
 
 def _require_no_pending_undo(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> None:
