@@ -5,7 +5,7 @@ re-cluster use the same two functions.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -161,14 +161,9 @@ def settle(
     changed_clusters = [cluster for cluster in clusters if cluster not in unchanged_clusters]
     unchanged_records = {numbers_by_key[key] for cluster in unchanged_clusters for key in cluster}
     persons = unit.persons.by_ids(unit.persons.persons_ever_holding(closure.record_ids - unchanged_records))
-    all_holders = [
-        holder
-        for holder in _load_holders(unit, closure, persons)
-        # A retired ID cannot be revived while an unchanged person holds some of its last records.
-        if not (
-            holder.status is HolderStatus.RETIRED and _holds_any(holder, unchanged_records, numbers_by_key)
-        )
-    ]
+    all_holders = _drop_unrevivable_holders(
+        _load_holders(unit, closure, persons), unchanged_records, numbers_by_key
+    )
     id_choice = _prefer_earlier_ids(unit, id_choice, all_holders, numbers_by_key)
     holders = [id_choice.restrict_holder(holder, closure.keys) for holder in all_holders]
     survivor_keys = id_choice.rank_survivors(
@@ -181,16 +176,8 @@ def settle(
         partitions,
         derive_tasks(unit, closure, partitions, PairScoring(load_features, scorer, thresholds)),
     )
-    person_by_cluster = {
-        assignment.cluster: (assignment.person, assignment.is_revived) for assignment in plan.assignments
-    }
-    person_by_cluster.update({cluster: (person, False) for cluster, person in unchanged_clusters.items()})
-    cluster_assignments = tuple(
-        ClusterAssignment(tuple(numbers_by_key[key] for key in cluster), *person_by_cluster[cluster])
-        for cluster in sorted(person_by_cluster)
-    )
     return Settlement(
-        assignments=cluster_assignments,
+        assignments=_list_cluster_assignments(plan, unchanged_clusters, numbers_by_key),
         persons_before=current_persons,
         retired=plan.retired,
         emptied=_find_emptied_persons(unit, closure, current_persons),
@@ -198,6 +185,36 @@ def settle(
         tasks=task_replacement.after,
         records=closure.record_ids,
         tasks_before=task_replacement.before,
+    )
+
+
+def _drop_unrevivable_holders(
+    holders: Iterable[Holder], unchanged_records: Collection[int], numbers_by_key: Mapping[int, int]
+) -> list[Holder]:
+    """Return the holders of IDs without those that cannot be revived.
+
+    A retired ID cannot be revived while an unchanged person holds some of its last records.
+    """
+    return [
+        holder
+        for holder in holders
+        if not (
+            holder.status is HolderStatus.RETIRED and _holds_any(holder, unchanged_records, numbers_by_key)
+        )
+    ]
+
+
+def _list_cluster_assignments(
+    plan: AssignmentPlan, unchanged_clusters: Mapping[tuple[int, ...], int], numbers_by_key: Mapping[int, int]
+) -> tuple[ClusterAssignment, ...]:
+    """Return each cluster's records and person, sorted by cluster."""
+    person_by_cluster = {
+        assignment.cluster: (assignment.person, assignment.is_revived) for assignment in plan.assignments
+    }
+    person_by_cluster.update({cluster: (person, False) for cluster, person in unchanged_clusters.items()})
+    return tuple(
+        ClusterAssignment(tuple(numbers_by_key[key] for key in cluster), *person_by_cluster[cluster])
+        for cluster in sorted(person_by_cluster)
     )
 
 
