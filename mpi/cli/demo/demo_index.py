@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mpi import __version__
-from mpi.bootstrap import init_index, open_index
+from mpi.bootstrap import init_index, init_scope, open_index
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError
 from mpi.domain.snapshot import Snapshot
@@ -22,6 +22,8 @@ from mpi.matching.model.match_model import find_model_folder, load_model
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.load import LoadOptions, load
+from mpi.service.scopes.registry import register_scope
+from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.migrate import SCHEMA_REVISION
 from training.simulate.files.output import save_population
@@ -37,6 +39,11 @@ SOURCES = {
     SourceSystem.CCWIS: ("Child welfare (CCWIS)", "Child Welfare Agency", SourceKind.CCWIS),
 }
 """Name, agency and kind of each source, in loading order."""
+SCOPES = {
+    "education": ("Schools", (SourceSystem.STATE, SourceSystem.NORTH, SourceSystem.SOUTH)),
+    "child_welfare": ("Child welfare", (SourceSystem.CCWIS,)),
+}
+"""Name and sources of each agency's scope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +71,12 @@ class DemoBuild:
     made_with: str
     simulate_seconds: float
     loads: list[SourceLoad] = field(default_factory=list)
+    link_seconds: float = 0.0
 
     @property
     def index_seconds(self) -> float:
-        """Seconds from source files to enterprise IDs, summed over the demo's sources."""
-        return sum(load.seconds for load in self.loads)
+        """Seconds from source files to enterprise IDs of the shared index."""
+        return sum(load.seconds for load in self.loads) + self.link_seconds
 
 
 def create_settings(folder: Path) -> Settings:
@@ -96,13 +104,35 @@ def _build_in_folder(folder: Path, records: int, progress: Progress) -> DemoBuil
     index, key = init_index(create_settings(folder), is_test=True)
     try:
         _save_key(folder, key)
-        for source, (name, agency, kind) in SOURCES.items():
-            add_source(index, make_operator(), NewSource(source, name, agency, kind))
-            build.loads.append(_load_source(index, folder, source, progress))
+        for scope in SCOPES:
+            _build_scope(index, folder, scope, build, progress)
     finally:
         index.database.dispose()
     (folder / "making.json").write_text(json.dumps(asdict(build)))
     return build
+
+
+def _build_scope(shared_index: Index, folder: Path, code: str, build: DemoBuild, progress: Progress) -> None:
+    """Load an agency's sources into its scope, and link them in the shared index."""
+    name, sources = SCOPES[code]
+    scope_index, _key = init_scope(create_settings(folder), code, is_test=True)
+    try:
+        for source in sources:
+            source_name, agency, kind = SOURCES[source]
+            add_source(scope_index, make_operator(), NewSource(source, source_name, agency, kind))
+            build.loads.append(_load_source(scope_index, folder, source, progress))
+        started = time.perf_counter()
+        register_scope(shared_index, make_operator(), code, name)
+        transfer_changes(
+            scope_index,
+            shared_index,
+            make_operator(),
+            code,
+            progress=lambda _step, done, total: progress(f"{code}: link", done, total),
+        )
+        build.link_seconds += time.perf_counter() - started
+    finally:
+        scope_index.database.dispose()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from mpi.api.pages.rendering.paths import question_path
 from mpi.cli.demo.comparison import MethodResult
-from mpi.cli.demo.demo_index import SOURCES, DemoBuild
+from mpi.cli.demo.demo_index import SCOPES, SOURCES, DemoBuild
 from mpi.cli.demo.story import AgencyRecord, ChildStory
 from mpi.standardize.address.addresses import has_confidential_address_as_sent
 
@@ -136,7 +136,7 @@ def _create_table(title: str) -> Table:
 def show_loads(console: Console, build: DemoBuild) -> None:
     """Print the demo's numbers of received, accepted and rejected records by source."""
     console.print()
-    table = _create_table("Loaded")
+    table = _create_table("Loaded, each agency into an index of its own")
     for column in ("source", "received", "accepted", "rejected", "seconds"):
         table.add_column(column, justify="left" if column == "source" else "right")
     for load in build.loads:
@@ -148,6 +148,7 @@ def show_loads(console: Console, build: DemoBuild) -> None:
             f"{counts['rejected']:,}",
             f"{load.seconds:.1f}",
         )
+    table.add_row("linked across agencies", "", "", "", f"{build.link_seconds:.1f}")
     console.print(table)
 
 
@@ -161,19 +162,30 @@ def show_banner(console: Console) -> None:
 
 
 def show_commands(console: Console, folder: Path, story: ChildStory | None, url: str) -> None:
-    """Print three commands to try next on the demo's index."""
+    """Print commands to try next on the demo's indexes."""
     home = f"MPI_HOME={shlex.quote(_shorten_path(folder / 'index'))}"
     command = shlex.quote(_shorten_path(Path(sys.executable).parent / "mpi"))
     eid = story.enterprise_id if story is not None else "EID"
     key = shlex.quote(_shorten_path(folder / "api-key"))
     console.print()
     console.print(Text("Try:", style="bold"))
+    school_record = None if story is None else _find_school_record(story)
+    look_ups = [f"{home} {command} person {eid}"]
+    if school_record is not None:
+        reference = f"--source {school_record.source} --local-id {shlex.quote(school_record.local_id)}"
+        look_ups.append(f"MPI_SCOPE=education {home} {command} crosswalk {reference}  # as schools see it")
     for line in (
-        f"{home} {command} person {eid}",
+        *look_ups,
         f"{home} {command} recluster --dry-run",
         f'curl -H "Authorization: Bearer $(cat {key})" {url}/v1/persons/{eid}',
     ):
         console.print(Text("  " + line), soft_wrap=True)
+
+
+def _find_school_record(story: ChildStory) -> AgencyRecord | None:
+    """Return the example child's first record in the scope of schools."""
+    _name, sources = SCOPES["education"]
+    return next((record for record in story.held if record.source in sources), None)
 
 
 def show_pages(console: Console, url: str, story: ChildStory | None, question: str | None) -> None:

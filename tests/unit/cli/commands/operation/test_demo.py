@@ -2,18 +2,46 @@ import fcntl
 import io
 import subprocess
 import sys
+from collections import Counter
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from mpi.cli.demo.demo_index import build_demo, read_build
-from mpi.cli.demo.display import show_pages, show_story
+from mpi.bootstrap import open_index
+from mpi.cli.demo.demo_index import SCOPES, build_demo, create_settings, read_build
+from mpi.cli.demo.display import show_commands, show_pages, show_story
 from mpi.cli.demo.story import AgencyRecord, ChildStory
 from mpi.domain.errors import ConflictError
+from mpi.domain.source import SHARED_SCOPE
+from mpi.domain.viewer import make_operator
 
 
 def ignore_progress(step, done, total):
     pass
+
+
+def count_records(folder, scope):
+    """Return the number of records of each source in an index of a demo."""
+    index = open_index(create_settings(folder).model_copy(update={"scope": scope}))
+    try:
+        with index.database.read(make_operator()) as unit:
+            counts = Counter()
+            for (source, _state), number in unit.records.counts().items():
+                counts[source] += number
+            return counts
+    finally:
+        index.database.dispose()
+
+
+def test_each_agency_of_a_demo_has_an_index_of_its_own(tmp_path):
+    build_demo(tmp_path / "demo", 1_000, ignore_progress)
+    schools, child_welfare, shared = (
+        count_records(tmp_path / "demo", scope) for scope in (*SCOPES, SHARED_SCOPE)
+    )
+    assert set(schools) == {"state_ssid", "district_north", "district_south"}
+    assert set(child_welfare) == {"ccwis"}
+    assert shared == schools + child_welfare
 
 
 def test_a_folder_that_no_demo_made_is_never_emptied(tmp_path):
@@ -77,3 +105,15 @@ def test_the_demo_opens_the_child_and_one_question():
     show_pages(Console(file=output, width=120), "http://127.0.0.1:8520", story, "q-1f")
     assert "http://127.0.0.1:8520/people/T7K3-M92Q-X0HN" in output.getvalue()
     assert "http://127.0.0.1:8520/queue/q-1f" in output.getvalue()
+
+
+def test_the_demo_shows_what_schools_know_of_the_child():
+    output = io.StringIO()
+    records = (
+        AgencyRecord("ccwis", "1", {"local_id": "1"}),
+        AgencyRecord("district_north", "7 b", {"local_id": "7 b"}),
+    )
+    story = ChildStory("T7K3-M92Q-X0HN", records, 1.0, 20.0, (), False, (), None)
+    show_commands(Console(file=output, width=120), Path("demo"), story, "http://127.0.0.1:8520")
+    assert "MPI_SCOPE=education" in output.getvalue()
+    assert "--source district_north --local-id '7 b'" in output.getvalue()
