@@ -67,6 +67,9 @@ TUNING = make_tuning(
 _LIVE_SERIES = re.compile(r"^mpi_http_request_duration_seconds_(bucket|sum).*$", re.MULTILINE)
 """Times of requests. How fast an answer comes is measured by `scripts/bench-scope-timing`."""
 
+_EXPIRY = re.compile(r"expires=[^;]+GMT")
+"""Time at which a cookie is deleted, which is the system's like that of the header ``Date``."""
+
 
 class SharedRandomness:
     """Random numbers of this process, which can be drawn once more."""
@@ -111,10 +114,15 @@ class Site:
     def send(self, caller: str, method: str, path: str, **options: object) -> "Answer":
         """Send a request of a caller, and return all of its answer."""
         response: httpx.Response = self.clients[caller].request(method, path, **options)
-        body = response.content
+        body, ignored_headers = response.content, {"date"}
         if path == "/metrics":
             body = _LIVE_SERIES.sub("", response.text).encode()
-        headers = tuple((name, value) for name, value in response.headers.multi_items() if name != "date")
+            ignored_headers.add("content-length")
+        headers = tuple(
+            (name, _EXPIRY.sub("expires=now", value))
+            for name, value in response.headers.multi_items()
+            if name not in ignored_headers
+        )
         return Answer(response.status_code, headers, body)
 
     def run(self, arguments: tuple[str, ...], text: str, files: dict[str, str]) -> tuple[object, ...]:
@@ -127,7 +135,7 @@ class Site:
         settings = {"MPI_HOME": str(self.folder), "MPI_SCOPE": EDUCATION}
         if self.indexes.shared.database.is_postgresql:
             settings["MPI_DATABASE_URL"] = self.indexes.shared.database.url
-        out, err = io.StringIO(), io.StringIO()
+        out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
         stdin = io.TextIOWrapper(io.BytesIO(text.encode()))
         before = Path.cwd()
         os.chdir(work)
@@ -142,7 +150,7 @@ class Site:
         finally:
             os.chdir(before)
         written = sorted((path.name, path.read_bytes()) for path in work.iterdir() if path.name not in files)
-        texts = [stream.getvalue().replace(str(self.folder), "HOME") for stream in (out, err)]
+        texts = [stream.buffer.getvalue().decode().replace(str(self.folder), "HOME") for stream in (out, err)]
         return code, *texts, written
 
 
