@@ -30,7 +30,7 @@ from mpi.domain.viewer import Action
 from mpi.matching.compiler import online_scorer
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
-from tests.accounts import PASSWORD, add_person
+from tests.accounts import add_person
 from tests.desk import similar_child
 from tests.index import OPERATOR, compile_once, load_rows, make_child, make_tuning, many_children
 from tests.scopes import ScopedIndexes, open_scoped_indexes
@@ -297,6 +297,16 @@ class FormParser(HTMLParser):
         self.links: list[str] = []
         self._select: list[str] | None = None
         self.feed(html)
+
+    def values_of(self, name: str) -> list[str]:
+        """Return the values of all hidden fields of a name."""
+        return [
+            option
+            for form in self.forms
+            for other, kind, options in form.fields
+            if other == name and kind == "hidden"
+            for option in options
+        ]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Collect a form, a field or a link."""

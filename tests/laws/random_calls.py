@@ -25,6 +25,13 @@ _PATTERNS = {
     "link": re.compile(r"href=\"(/[^\"#]*)\""),
 }
 _REMEMBERED = 12
+STEPS = (
+    "POST /v1/decisions",
+    "POST /v1/persons:merge",
+    "POST /v1/persons/{eid}:split",
+    "POST /v1/persons/{eid}:move",
+)
+"""Routes that decide what is one child."""
 
 
 @dataclass
@@ -58,12 +65,16 @@ class Chooser:
         memory: what callers have seen.
         content: content of a record to send.
         now: the time.
+        persons: enterprise IDs of the scope's records, by source and local ID.
+        path_values: parts of the path that fit the body.
     """
 
     chance: random.Random
     memory: Memory
     content: dict[str, object]
     now: datetime
+    persons: Mapping[tuple[str, str], str]
+    path_values: dict[str, str] = field(default_factory=dict)
 
     def one_of(self, *values):
         """Return one of the values."""
@@ -86,7 +97,10 @@ class Chooser:
         return self.one_of(*LOCAL_IDS)
 
     def ref(self) -> dict[str, str]:
-        """Return the address of a record."""
+        """Return the address of a record, mostly of one that exists."""
+        if self.persons and self.is_rare(0.8):
+            source, local_id = self.one_of(*self.persons)
+            return {"source": source, "local_id": local_id}
         return {"source": self.source(), "local_id": self.local_id()}
 
     def refs(self, most: int = 2) -> list[dict[str, str]]:
@@ -94,12 +108,25 @@ class Chooser:
         return [self.ref() for _ in range(self.chance.randint(1, most))]
 
     def eid(self) -> str:
-        """Return an enterprise ID that was seen, or none that is known."""
+        """Return an enterprise ID, mostly one that has records."""
+        if self.persons and self.is_rare(0.7):
+            return self.one_of(*self.persons.values())
         return self.seen("eid", "T000-0000-0000")
+
+    def records_of_path(self) -> list[dict[str, str]]:
+        """Choose the person of the path, and return their records."""
+        self.path_values["eid"] = eid = self.eid()
+        return [
+            {"source": source, "local_id": local_id}
+            for (source, local_id), other in self.persons.items()
+            if other == eid
+        ] or self.refs()
 
     def number(self) -> int:
         """Return a number of a step, load, decision or the like."""
-        return int(self.seen("number", str(self.chance.randint(1, 6))))
+        if self.is_rare(0.4):
+            return self.chance.randint(1, 3)
+        return int(self.seen("number", str(self.chance.randint(1, 20))))
 
     def key(self) -> str:
         """Return the key of a question."""
@@ -235,6 +262,15 @@ def _merge(c: Chooser) -> dict[str, object]:
     return c.step(eids=eids, **({"survivor": eids[0]} if c.is_rare() else {}))
 
 
+def _split(c: Chooser) -> dict[str, object]:
+    records = c.records_of_path()
+    return c.step(groups=[records[:1], records[1:] or c.refs()])
+
+
+def _move(c: Chooser) -> dict[str, object]:
+    return c.step(records=c.records_of_path()[:1], to=c.eid())
+
+
 def _explanation(c: Chooser) -> dict[str, object]:
     return {"json": {"left": c.ref(), "right": c.ref()}}
 
@@ -267,8 +303,8 @@ API_CALLS: Mapping[str, Call] = {
     "POST /v1/steps/{number}:undo": Chooser.undo,
     "POST /v1/steps/{number}:approve": Chooser.undo,
     "POST /v1/persons:merge": _merge,
-    "POST /v1/persons/{eid}:split": lambda c: c.step(groups=[c.refs(), c.refs()]),
-    "POST /v1/persons/{eid}:move": lambda c: c.step(records=c.refs(), to=c.eid()),
+    "POST /v1/persons/{eid}:split": _split,
+    "POST /v1/persons/{eid}:move": _move,
     "POST /v1/recluster-runs": lambda c: {"json": {"refresh_lists": c.is_rare()}},
     "GET /v1/recluster-runs": _nothing,
     "GET /v1/recluster-runs/{number}": _nothing,
@@ -279,7 +315,9 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/holds": _nothing,
     "POST /v1/holds/{number}:release": _reason,
     "POST /v1/holds/{number}:refuse": _reason,
-    "GET /v1/events": lambda c: {"params": {"after": int(c.seen("cursor", "0")), "limit": c.one_of(1, 5, 500)}},
+    "GET /v1/events": lambda c: {
+        "params": {"after": int(c.seen("cursor", "0")), "limit": c.one_of(1, 5, 500)}
+    },
     "GET /v1/review-tasks": lambda c: {"params": {"limit": c.chance.randint(1, 60)}},
     "GET /v1/quality": _nothing,
     "GET /v1/quality/forecast": lambda c: {"params": _thresholds(c)},
@@ -383,37 +421,35 @@ _FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+_FIELD_CHOICES: Mapping[str, Callable[[Chooser], str]] = {
+    "eid": Chooser.eid,
+    "key": Chooser.key,
+    "local_id": Chooser.local_id,
+    "source": Chooser.source,
+    "until": Chooser.day,
+    "record": lambda c: "\t".join(c.ref().values()),
+    "pair": lambda c: "\t".join([*c.ref().values(), *c.ref().values()]),
+    **dict.fromkeys(("step", "decision", "supersedes"), lambda c: str(c.number())),
+    **{
+        name: lambda c, name=name: c.seen(name, "seventeen green kettles")
+        for name in ("etag", "seen", "password", "old", "new", "again")
+    },
+}
+
+
 def invent_text(c: Chooser, name: str) -> str:
     """Return text for a form's field of a name."""
     if name in _FIELD_VALUES:
         return c.one_of(*_FIELD_VALUES[name])
-    match name:
-        case "eid":
-            return c.eid()
-        case "key":
-            return c.key()
-        case "local_id":
-            return c.local_id()
-        case "source":
-            return c.source()
-        case "until" | "due_on":
-            return c.day()
-        case "step" | "number" | "decision" | "supersedes":
-            return str(c.number())
-        case "etag" | "seen" | "password" | "old" | "new" | "again":
-            return c.seen(name, "seventeen green kettles")
-        case "record":
-            return f"{c.source()}\t{c.local_id()}"
-        case "pair":
-            return f"{c.source()}\t{c.local_id()}\t{c.source()}\t{c.local_id()}"
-    return "as the office said"
+    return _FIELD_CHOICES.get(name, lambda _: "as the office said")(c)
 
 
 def fill_path(c: Chooser, route: str) -> str:
     """Return a path of a route."""
+    ref = c.ref()
     values = {
-        "source": c.source,
-        "local_id": c.local_id,
+        "source": lambda: ref["source"],
+        "local_id": lambda: ref["local_id"],
         "eid": c.eid,
         "number": c.number,
         "step": c.number,
@@ -421,7 +457,7 @@ def fill_path(c: Chooser, route: str) -> str:
         "question_key": c.key,
         "name": lambda: c.one_of("sis-steward", "nobody"),
     }
-    return re.sub(r"\{(\w+)\}", lambda found: str(values[found[1]]()), route)
+    return re.sub(r"\{(\w+)\}", lambda found: c.path_values.get(found[1]) or str(values[found[1]]()), route)
 
 
 HEADER = "local_id,first_name,last_name,birth_date,postal_code\n"
@@ -448,7 +484,7 @@ class Command:
 
 
 def _ref_text(c: Chooser) -> str:
-    return f"{c.source()}:{c.local_id()}"
+    return ":".join(c.ref().values())
 
 
 def _json(c: Chooser) -> tuple[str, ...]:
@@ -487,7 +523,9 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "scope add": lambda c: Command((c.one_of("child_welfare", "new"),)),
     "scope list": lambda _: Command(),
     "scope sync": lambda c: Command(() if c.is_rare(0.5) else (c.one_of("child_welfare", "education"),)),
-    "freeze add": lambda c: Command((c.source(), "--from", c.day(), "--to", c.day(), "--reason", "count-day")),
+    "freeze add": lambda c: Command(
+        (c.source(), "--from", c.day(), "--to", c.day(), "--reason", "count-day")
+    ),
     "freeze list": lambda _: Command(),
     "freeze lift": lambda c: Command((c.number(), "--reason", "done")),
     "client add": lambda c: Command(
@@ -522,7 +560,7 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "person": lambda c: Command((c.eid(),)),
     "lineage": lambda c: Command((c.eid(),)),
     "golden": lambda c: Command((c.eid(),)),
-    "correct": lambda c: Command((c.eid(), "first_name", "Jaylen", "--reason", "test")),
+    "correct": lambda c: Command((c.eid(), "first_name", "Jaylen", "--reason", "test", "--note", "seen")),
     "explain": lambda c: Command((c.eid(),) if c.is_rare(0.5) else (_ref_text(c), _ref_text(c))),
     "crosswalk": lambda c: Command(("--source", c.source(), "--local-id", c.local_id())),
     "decide": lambda c: Command(("DIFFERENT", _ref_text(c), "/", _ref_text(c), "--reason", "sibling")),
@@ -553,6 +591,9 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "rebuild": lambda _: Command(),
 }
 """Arguments of a random command of the scope's operator, by command."""
+
+RECORDS = tuple(route for route in API_CALLS if "/records" in route)
+"""Routes that read and write records."""
 
 COMMANDS_LEFT_OUT: Mapping[str, str] = {
     "demo": "makes an index of its own in another folder",

@@ -16,6 +16,7 @@ from mpi.config import Settings
 from mpi.domain.decision import Authority
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import read
+from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.registry import register_scope
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
@@ -82,6 +83,8 @@ class TransferMachine(LawsMachine):
         links = crosswalk(self.index)
         assert crosswalk(self.shared).keys() == links.keys()
         assert self.contents_of(self.shared, links) == self.contents_of(self.index, links)
+        check = check_copies(self.index, self.shared, OPERATOR, SCOPE)
+        assert (check.findings, check.waiting) == ([], 0)
         if not self.may_differ():
             assert partition_of(self.shared) == partition_of(self.index)
 
