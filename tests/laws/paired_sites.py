@@ -219,6 +219,15 @@ class PairedSites:
         return results[0]
 
 
+def persons_of(index) -> dict[tuple[str, str], str]:
+    """Return the enterprise ID of every active record, without a line on the ledger."""
+    with index.database.read(OPERATOR) as unit:
+        eids = {person.id: person.eid for person in unit.persons.all()}
+        persons = unit.persons.all_current_persons()
+        labels = unit.records.labels(persons)
+    return {(label.source, label.local_id): eids[persons[record]] for record, label in sorted(labels.items())}
+
+
 def show_difference(text: str, expected: str) -> str:
     """Return the places at which two texts differ first."""
     pairs = enumerate(zip(text, expected, strict=False))

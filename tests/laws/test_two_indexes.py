@@ -36,9 +36,16 @@ from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.accounts import PASSWORD, cheap_password_hashing
-from tests.index import OPERATOR, crosswalk, load_rows, make_child, open_test_index, partition_of
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, open_test_index
 from tests.laws import paired_sites, random_calls
-from tests.laws.paired_sites import FormParser, PairedSites, SharedRandomness, build_site, open_site
+from tests.laws.paired_sites import (
+    FormParser,
+    PairedSites,
+    SharedRandomness,
+    build_site,
+    open_site,
+    persons_of,
+)
 from tests.laws.random_calls import API_CALLS, COMMANDS, COMMANDS_LEFT_OUT, FORMS, PAGES, Chooser, Memory
 from tests.laws.record_strategies import content_to_json, contents
 
@@ -147,7 +154,7 @@ class TwoIndexes(RuleBasedStateMachine):
         # Hypothesis likes small numbers, which would choose the same things again and again.
         chance = random.Random(f"{seed} {self.sites.step}")
         self.time += chance.choice(PAUSES)
-        persons = crosswalk(self.sites.alone.index)
+        persons = persons_of(self.sites.alone.index)
         return Chooser(chance, self.memory, content_to_json(content), self.time, persons)
 
     def call(self, c: Chooser, caller: str, route: str) -> None:
@@ -324,8 +331,8 @@ class TwoIndexes(RuleBasedStateMachine):
         recluster(self.other.shared, OPERATOR, self.other.shared.matcher, apply=True)
 
     @invariant()
-    def the_partitions_are_equal(self):
-        assert partition_of(self.sites.beside.index) == partition_of(self.sites.alone.index)
+    def the_persons_are_equal(self):
+        assert persons_of(self.sites.beside.index) == persons_of(self.sites.alone.index)
         TwoIndexes.steps_taken += 1
 
 
