@@ -27,9 +27,7 @@ SEEDS = range(3)
 def main() -> int:
     """Resolve the set in several orders; exit with 1 when the partitions differ."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--scopes", action="store_true", help="spread them over two scopes, with syncs"
-    )
+    parser.add_argument("--scopes", action="store_true", help="spread them over two scopes, with syncs")
     parser.add_argument("--every", type=int, default=1, help="send every n-th record only")
     options = parser.parse_args()
     rows = rows_to_send()[:: options.every]
