@@ -1,11 +1,13 @@
 """Check that every order of a public set gives one partition; ``scripts/prove-orders`` prints JSON."""
 
+import argparse
 import json
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from mpi.intake.rows import CanonicalRow
 from mpi.service.recluster.recluster_plan import recluster
 from tests.e2e.public_set import (
     OPERATOR,
@@ -17,30 +19,70 @@ from tests.e2e.public_set import (
     resolve_one_by_one,
     rows_to_send,
 )
+from tests.e2e.scope_orders import ORDERS, partition_in_order
+
+SEEDS = range(3)
 
 
 def main() -> int:
     """Resolve the set in several orders; exit with 1 when the partitions differ."""
-    rows = rows_to_send()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scopes", action="store_true", help="spread them over two scopes, with syncs")
+    parser.add_argument("--every", type=int, default=1, help="send every n-th record only")
+    options = parser.parse_args()
+    rows = rows_to_send()[:: options.every]
     with tempfile.TemporaryDirectory() as folder:
-        with empty_index(Path(folder) / "load") as index:
-            load_by_source(index)
-            loaded = crosswalk(index)
-        partitions = {frozenset(persons_of(loaded))}
-        report: dict[str, object] = {"records": len(rows), "pairwise": pairwise(loaded), "orders": []}
-        for seed in range(3):
-            started = time.perf_counter()
-            with empty_index(Path(folder) / str(seed)) as index:
-                resolve_one_by_one(index, rows, seed)
-                seconds = time.perf_counter() - started
-                partitions.add(frozenset(persons_of(crosswalk(index))))
-                plan = recluster(index, OPERATOR, index.matcher, apply=False)
-            order = {"seed": seed, "ms_a_record": 1000 * seconds / len(rows), "recluster_moves": plan.moved}
-            report["orders"] += [order]  # type: ignore[operator]
-            print(json.dumps(order), file=sys.stderr)
+        if options.scopes:
+            return prove_over_scopes(Path(folder), rows)
+        return prove_in_one_index(Path(folder), rows)
+
+
+def prove_in_one_index(folder: Path, rows: list[tuple[str, CanonicalRow]]) -> int:
+    """Load the set, and resolve its records one by one in several orders."""
+    with empty_index(folder / "load") as index:
+        load_by_source(index)
+        loaded = crosswalk(index)
+    sent = {(source, str(row.fields["local_id"])) for source, row in rows}
+    partitions = {frozenset(persons_of(loaded))} if sent == loaded.keys() else set()
+    report: dict[str, object] = {"records": len(rows), "pairwise": pairwise(loaded), "orders": []}
+    for seed in SEEDS:
+        started = time.perf_counter()
+        with empty_index(folder / str(seed)) as index:
+            resolve_one_by_one(index, rows, seed)
+            seconds = time.perf_counter() - started
+            partitions.add(frozenset(persons_of(crosswalk(index))))
+            plan = recluster(index, OPERATOR, index.matcher, apply=False)
+        order = {"seed": seed, "ms_a_record": 1000 * seconds / len(rows), "recluster_moves": plan.moved}
+        report["orders"] += [order]  # type: ignore[operator]
+        print(json.dumps(order), file=sys.stderr)
     report["partitions"] = len(partitions)
     print(json.dumps(report, indent=2))
     return 0 if len(partitions) == 1 else 1
+
+
+def prove_over_scopes(folder: Path, rows: list[tuple[str, CanonicalRow]]) -> int:
+    """Send the set to two scopes in several orders, with syncs in between."""
+    with empty_index(folder / "alone") as index:
+        resolve_one_by_one(index, rows, 0)
+        shared_partitions = {frozenset(persons_of(crosswalk(index)))}
+    scope_partitions = set()
+    report: dict[str, object] = {"records": len(rows), "orders": []}
+    for name, send in ORDERS.items():
+        for seed in SEEDS if name != "load" else SEEDS[:1]:
+            started = time.perf_counter()
+            partitions = partition_in_order(folder / f"{name} {seed}", rows, send, seed)
+            shared_partitions.add(partitions.shared)
+            scope_partitions.add(partitions.scopes)
+            seconds = round(time.perf_counter() - started, 1)
+            order = {"order": name, "seed": seed, "seconds": seconds, "persons": len(partitions.shared)}
+            report["orders"] += [order]  # type: ignore[operator]
+            print(json.dumps(order), file=sys.stderr)
+    report |= {
+        "partitions of the shared index": len(shared_partitions),
+        "partitions of the scopes": len(scope_partitions),
+    }
+    print(json.dumps(report, indent=2))
+    return 0 if len(shared_partitions) == len(scope_partitions) == 1 else 1
 
 
 if __name__ == "__main__":

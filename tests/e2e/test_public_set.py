@@ -15,6 +15,7 @@ from tests.e2e.public_set import (
     resolve_one_by_one,
     rows_to_send,
 )
+from tests.e2e.scope_orders import ORDERS, partition_in_order
 
 pytestmark = [
     pytest.mark.data,
@@ -50,3 +51,15 @@ def test_three_orders_of_upserts_give_the_partition_of_a_load(tmp_path):
             partitions.add(frozenset(persons_of(crosswalk(index))))
             assert recluster(index, OPERATOR, index.matcher, apply=False).is_empty
     assert len(partitions) == 1
+
+
+def test_orders_over_scopes_give_one_partition_in_each_scope_and_in_the_shared_index(tmp_path):
+    rows = rows_to_send()[::30]
+    partitions = {
+        partition_in_order(tmp_path / name, rows, order, seed)
+        for seed, (name, order) in enumerate(ORDERS.items())
+    }
+    assert len(partitions) == 1
+    with empty_index(tmp_path / "alone") as index:
+        resolve_one_by_one(index, rows, 0)
+        assert partitions.pop().shared == frozenset(persons_of(crosswalk(index)))

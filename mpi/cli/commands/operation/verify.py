@@ -1,43 +1,188 @@
 """Command ``mpi verify``: check the index against its laws."""
 
-from dataclasses import asdict
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import open_session
+from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, select_engine
 from mpi.cli.exit_codes import ExitCode
 from mpi.cli.output import JsonFlag, print_json, print_note, print_table
-from mpi.cli.progress import show_progress
+from mpi.cli.progress import ProgressReport, show_progress
+from mpi.domain.errors import InputError, MpiError
+from mpi.domain.source import SHARED_SCOPE
+
+if TYPE_CHECKING:
+    from mpi.matching.scoring.engines import BatchEngine
+    from mpi.service.core.index import Index
+    from mpi.service.maintenance.verify import Finding
+
+
+@dataclass
+class _IndexReport:
+    """Result of checking one index.
+
+    Args:
+        scope: code of its scope.
+        findings: the breaches.
+        pending: requests that wait to be finished.
+        records: records compared with their copies in the shared index; None for that index.
+        waiting: records and decisions that the shared index has not taken over yet.
+        error: why it could not be checked.
+    """
+
+    scope: str
+    findings: list[Finding] = field(default_factory=list)
+    pending: int = 0
+    records: int | None = None
+    waiting: int | None = None
+    error: str | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it was checked and nothing was found."""
+        return not self.findings and self.error is None
 
 
 def run(
     engine: EngineOption = None,
     master: MasterOption = None,
     memory: MemoryOption = None,
+    all_scopes: Annotated[
+        bool,
+        typer.Option("--all-scopes", help="Check every scope too, and the shared index's copies of it."),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Check the index against its laws, without changing it.
 
     Exits 1 if a law is broken.
     """
-    from mpi.service.maintenance import verify
-
     chosen = select_engine(engine, master, memory)
     with open_session() as session, show_progress() as report:
-        findings = verify.verify(session.index, session.viewer, report, chosen)
-        with session.index.database.read(session.viewer) as unit:
-            pending = unit.large_blocks.count_pending()
+        if all_scopes:
+            reports = list(_verify_all(session, report, chosen))
+            unchecked = 0
+        else:
+            reports = [_verify_index(session, session.index, session.settings.scope, report, chosen)]
+            unchecked = len(_list_scopes(session))
+    if all_scopes:
+        _show_all(reports, as_json=as_json)
+    else:
+        _show_one(reports[0], as_json=as_json)
+    if unchecked:
+        print_note(f"{unchecked:,} scopes were not checked: mpi verify --all-scopes")
+    _exit_if_unsound(reports)
+
+
+def _verify_all(
+    session: CommandSession, report: ProgressReport, engine: BatchEngine
+) -> Iterator[_IndexReport]:
+    """Check the shared index and then each scope; one that fails does not stop the others."""
+    if session.settings.scope != SHARED_SCOPE:
+        raise InputError("--all-scopes checks the whole site: leave MPI_SCOPE out")
+    codes = _list_scopes(session)
+    print_note(f"checking the shared index and {len(codes):,} scopes")
+    yield _verify_index(session, session.index, SHARED_SCOPE, report, engine)
+    for number, code in enumerate(codes, 1):
+        print_note(f"checking scope {code} ({number:,} of {len(codes):,})")
+        try:
+            yield _verify_scope(session, code, report, engine)
+        except MpiError as error:
+            yield _IndexReport(code, error=str(error))
+
+
+def _list_scopes(session: CommandSession) -> list[str]:
+    """Return the codes of the scopes that the index knows."""
+    from mpi.service.scopes import registry
+
+    return [scope.code for scope in registry.list_scopes(session.index, session.viewer)]
+
+
+def _verify_scope(
+    session: CommandSession, code: str, report: ProgressReport, engine: BatchEngine
+) -> _IndexReport:
+    """Check a scope by itself, and its copies in the shared index."""
+    from mpi import bootstrap
+    from mpi.service.scopes.copy_check import check_copies
+
+    index = bootstrap.open_scope(session.settings, code)
+    try:
+        result = _verify_index(session, index, code, report, engine)
+        copies = check_copies(index, session.index, session.viewer, code, report)
+    finally:
+        index.database.dispose()
+    result.findings += copies.findings
+    result.records, result.waiting = copies.records, copies.waiting
+    return result
+
+
+def _verify_index(
+    session: CommandSession, index: Index, code: str, report: ProgressReport, engine: BatchEngine
+) -> _IndexReport:
+    """Check one index against its laws."""
+    from mpi.service.maintenance import verify
+
+    findings = verify.verify(index, session.viewer, report, engine)
+    with index.database.read(session.viewer) as unit:
+        return _IndexReport(code, findings, unit.large_blocks.count_pending())
+
+
+def _show_one(report: _IndexReport, *, as_json: bool) -> None:
+    """Print the result of checking one index."""
     if as_json:
         print_json(
-            {"sound": not findings, "findings": [asdict(finding) for finding in findings], "pending": pending}
+            {
+                "sound": report.is_sound,
+                "findings": [asdict(finding) for finding in report.findings],
+                "pending": report.pending,
+            }
         )
-    elif findings:
-        print_table(("law", "breach"), [(finding.law, finding.detail) for finding in findings])
+    elif report.findings:
+        print_table(("law", "breach"), [(finding.law, finding.detail) for finding in report.findings])
     else:
         print_table(("laws", "breaches"), [("1, 2, 3, 5, 6, 7", 0)])
+
+
+def _show_all(reports: list[_IndexReport], *, as_json: bool) -> None:
+    """Print a line for each index, and then the breaches."""
+    if as_json:
+        indexes = [asdict(report) | {"sound": report.is_sound} for report in reports]
+        print_json({"sound": all(report.is_sound for report in reports), "indexes": indexes})
+        return
+    print_table(
+        ("scope", "breaches", "records compared", "waiting for a sync"),
+        [
+            (
+                report.scope,
+                "not checked" if report.error else len(report.findings),
+                report.records,
+                report.waiting,
+            )
+            for report in reports
+        ],
+    )
+    breaches = [
+        (report.scope, finding.law, finding.detail) for report in reports for finding in report.findings
+    ]
+    if breaches:
+        print_table(("scope", "law", "breach"), breaches)
+
+
+def _exit_if_unsound(reports: list[_IndexReport]) -> None:
+    """Say what to do next, and exit with 1 where a law is broken."""
+    pending = sum(report.pending for report in reports)
     if pending:
         print_note(f"{pending:,} requests wait to be finished, so law 1 is not judged: mpi blocks --finish")
-    if findings:
-        print_note(f"{len(findings):,} breaches: restore a backup, or run mpi rebuild and verify again")
+    for report in reports:
+        if report.error is not None:
+            print_note(f"scope {report.scope} was not checked: {report.error}")
+    breaches = sum(len(report.findings) for report in reports)
+    if breaches:
+        print_note(f"{breaches:,} breaches: restore a backup, or run mpi rebuild and verify again")
+    if not all(report.is_sound for report in reports):
         raise typer.Exit(ExitCode.UNSOUND)

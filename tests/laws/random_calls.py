@@ -1,0 +1,610 @@
+"""Random requests to every route, form and command of a site.
+
+``API_CALLS``, ``PAGES``, ``FORMS`` and ``COMMANDS`` have an entry for each. A test compares them with what
+there is, so that a new route without an entry is noticed.
+"""
+
+import json
+import random
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from mpi.service.review.owner_questions import FIELDS_BY_REQUEST_KIND, OWNER_ANSWERS
+from mpi.service.review.queue import STATES
+from mpi.service.review.verdicts import ANSWER_REASONS, VerdictKind
+
+LOCAL_IDS = ("r0", "r1", "r2", "r3", "c0", "c1", "c2", "c3")
+SOURCES = ("sis", "sis2")
+FOREIGN_SOURCES = ("ccwis", "hmis", "none")
+_PATTERNS = {
+    "eid": re.compile(r"\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b"),
+    "key": re.compile(r"\"key\":\"([^\"]+)\"|/queue/([^\"/?]+)\""),
+    "number": re.compile(r"\"(?:id|step|number|load|hold|claim|batch|window|request)\":(\d{1,5})\b"),
+    "link": re.compile(r"href=\"(/[^\"#]*)\""),
+}
+_REMEMBERED = 12
+STEPS = (
+    "POST /v1/decisions",
+    "POST /v1/persons:merge",
+    "POST /v1/persons/{eid}:split",
+    "POST /v1/persons/{eid}:move",
+)
+"""Routes that decide what is one child."""
+
+
+@dataclass
+class Memory:
+    """What callers have seen in answers, to ask about it later."""
+
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+    def learn(self, text: str) -> None:
+        """Remember the IDs, keys and numbers of an answer."""
+        for kind, pattern in _PATTERNS.items():
+            seen = self.values.setdefault(kind, [])
+            for match in pattern.finditer(text):
+                value = next((group for group in match.groups() if group), match[0])
+                if value not in seen:
+                    seen.append(value)
+            del seen[:-_REMEMBERED]
+
+    def note(self, kind: str, value: str | None) -> None:
+        """Remember one value, the latest of its kind."""
+        if value:
+            self.values[kind] = [*self.values.get(kind, [])[-_REMEMBERED:], value]
+
+
+@dataclass
+class Chooser:
+    """Chooses the parts of a request at random.
+
+    Args:
+        chance: makes the choices.
+        memory: what callers have seen.
+        content: content of a record to send.
+        now: the time.
+        persons: enterprise IDs of the scope's records, by source and local ID.
+        path_values: parts of the path that fit the body.
+    """
+
+    chance: random.Random
+    memory: Memory
+    content: dict[str, object]
+    now: datetime
+    persons: Mapping[tuple[str, str], str]
+    path_values: dict[str, str] = field(default_factory=dict)
+
+    def one_of(self, *values):
+        """Return one of the values."""
+        return self.chance.choice(values)
+
+    def is_rare(self, share: float = 0.2) -> bool:
+        """Return true with a probability."""
+        return self.chance.random() < share
+
+    def seen(self, kind: str, other: str) -> str:
+        """Return something of a kind that callers have seen, or another value."""
+        return self.chance.choice([*self.memory.values.get(kind, []), other])
+
+    def source(self) -> str:
+        """Return a source of the scope, rarely one of other agencies."""
+        return self.one_of(*(FOREIGN_SOURCES if self.is_rare(0.05) else SOURCES))
+
+    def local_id(self) -> str:
+        """Return a local ID."""
+        return self.one_of(*LOCAL_IDS)
+
+    def ref(self) -> dict[str, str]:
+        """Return the address of a record, mostly of one that exists."""
+        if self.persons and self.is_rare(0.8):
+            source, local_id = self.one_of(*self.persons)
+            return {"source": source, "local_id": local_id}
+        return {"source": self.source(), "local_id": self.local_id()}
+
+    def refs(self, most: int = 2) -> list[dict[str, str]]:
+        """Return some records."""
+        return [self.ref() for _ in range(self.chance.randint(1, most))]
+
+    def eid(self) -> str:
+        """Return an enterprise ID, mostly one that has records."""
+        if self.persons and self.is_rare(0.7):
+            return self.one_of(*self.persons.values())
+        return self.seen("eid", "T000-0000-0000")
+
+    def records_of_path(self) -> list[dict[str, str]]:
+        """Choose the person of the path, and return their records."""
+        self.path_values["eid"] = eid = self.eid()
+        return [
+            {"source": source, "local_id": local_id}
+            for (source, local_id), other in self.persons.items()
+            if other == eid
+        ] or self.refs()
+
+    def number(self) -> int:
+        """Return a number of a step, load, decision or the like."""
+        if self.is_rare(0.4):
+            return self.chance.randint(1, 3)
+        return int(self.seen("number", str(self.chance.randint(1, 20))))
+
+    def key(self) -> str:
+        """Return the key of a question."""
+        return self.seen("key", "q-0000000000000000")
+
+    def day(self) -> str:
+        """Return a day near today."""
+        return (self.now + timedelta(days=self.chance.randint(-2, 40))).date().isoformat()
+
+    def record(self) -> dict[str, object]:
+        """Return a record's content, rarely with a restriction or a fault."""
+        if not self.is_rare(0.1):
+            return self.content
+        fault = self.one_of("sealed", "expunged", "opt_out", "no-such")
+        return {**self.content, "restrictions": [{"kind": fault}]}
+
+    def words(self) -> dict[str, object]:
+        """Return a reason, perhaps with a note."""
+        note = {"note": "as the office said"} if self.is_rare() else {}
+        return {"reason": self.one_of("test", "same-child"), **note}
+
+    def step(self, **members: object) -> dict[str, object]:
+        """Return the body of a step, perhaps as a preview."""
+        return {"json": {**members, **self.words(), "preview": self.is_rare(0.3)}}
+
+    def undo(self) -> dict[str, object]:
+        """Return the body that undoes, approves, consents to or refuses a step."""
+        return {"json": {"reason": "test", "preview": self.is_rare(0.3)}}
+
+    def decision(self) -> dict[str, object]:
+        """Return kind and groups of a decision."""
+        kind = self.one_of("SAME", "DIFFERENT", "UNSURE")
+        groups = [self.refs() for _ in range(1 if kind == "SAME" and self.is_rare() else 2)]
+        if kind == "SAME":
+            groups = [[record for group in groups for record in group]]
+        return {"kind": kind, "groups": groups}
+
+    def verdicts(self) -> dict[str, object]:
+        """Return the body of an answer to a question."""
+        if self.is_rare(0.3):
+            response = self.one_of("confirm", "revoke", "approve", "release", "refuse")
+            return {"response": response, "reason": "other", "decision": self.number()}
+        verdict = {"left": self.ref(), "right": self.ref(), "kind": self.one_of(*VerdictKind)}
+        return {"verdicts": [verdict], "reason": self.one_of(*ANSWER_REASONS), "preview": self.is_rare()}
+
+
+Call = Callable[[Chooser], dict[str, object]]
+
+
+def _nothing(_: Chooser) -> dict[str, object]:
+    return {}
+
+
+def _reason(c: Chooser) -> dict[str, object]:
+    return {"json": {"reason": "test"} if c.is_rare(0.7) else {}}
+
+
+def _note(c: Chooser) -> dict[str, object]:
+    return {"json": {"note": "later"} if c.is_rare() else {}}
+
+
+def _as_of(c: Chooser) -> dict[str, object]:
+    return {"params": {"as_of": (c.now - timedelta(hours=9)).isoformat()}} if c.is_rare() else {}
+
+
+def _crosswalk(c: Chooser) -> dict[str, object]:
+    params = {"enterprise_id": c.eid()} if c.is_rare(0.4) else c.ref()
+    return {"params": {**params, **_as_of(c).get("params", {})}}
+
+
+def _bulk(c: Chooser) -> dict[str, object]:
+    lines = [{**c.ref(), **c.record()} for _ in range(c.chance.randint(1, 4))]
+    return {"content": "\n".join([*map(json.dumps, lines), "{" if c.is_rare() else ""])}
+
+
+def _thresholds(c: Chooser) -> dict[str, float]:
+    return {"link": float(c.chance.randint(6, 20))} if c.is_rare(0.5) else {}
+
+
+def _questions(c: Chooser) -> dict[str, object]:
+    return {
+        "params": {
+            "state": c.one_of(*STATES, "any"),
+            "limit": c.chance.randint(1, 60),
+            **({"source": c.source()} if c.is_rare() else {}),
+            **({"mine": True} if c.is_rare() else {}),
+        }
+    }
+
+
+def _view(c: Chooser) -> dict[str, object]:
+    return {"json": {"name": c.one_of("due", "north"), "due": c.is_rare(), "source": c.source()}}
+
+
+def _expunge(c: Chooser) -> dict[str, object]:
+    return {"json": {"source": c.source(), "local_ids": [c.local_id() for _ in range(c.one_of(1, 1, 2))]}}
+
+
+def _defer(c: Chooser) -> dict[str, object]:
+    return {"json": {"until": c.day()}}
+
+
+def _assign(c: Chooser) -> dict[str, object]:
+    return {"json": {"to": c.one_of("steward", "all", "approver", "nobody")}}
+
+
+def _bulk_questions(c: Chooser) -> dict[str, object]:
+    action = c.one_of("defer", "assign", "escalate", "release")
+    more = {"defer": {"until": c.day()}, "assign": {"to": "steward"}}.get(action, {})
+    return {"json": {"keys": [c.key(), c.key()], "action": action, **more}}
+
+
+def _ask(c: Chooser) -> dict[str, object]:
+    record = {"record": c.ref()} if c.is_rare(0.5) else {}
+    return {"json": {"asks": c.one_of(*FIELDS_BY_REQUEST_KIND), **record}}
+
+
+def _owner_answer(c: Chooser) -> dict[str, object]:
+    return {"json": {"answer": c.one_of(*OWNER_ANSWERS), "alike": c.is_rare()}}
+
+
+def _pair_answer(c: Chooser) -> dict[str, object]:
+    return {"json": {"verdict": c.one_of("same", "different", "unsure")}}
+
+
+def _correction(c: Chooser) -> dict[str, object]:
+    attribute, value = c.one_of(("first_name", "Jaylen"), ("birth_date", "2014-01-21"), ("shoe", "9"))
+    return {"json": {"attribute": attribute, "value": value, **c.words(), "preview": c.is_rare()}}
+
+
+def _merge(c: Chooser) -> dict[str, object]:
+    eids = [c.eid(), c.eid()]
+    return c.step(eids=eids, **({"survivor": eids[0]} if c.is_rare() else {}))
+
+
+def _split(c: Chooser) -> dict[str, object]:
+    records = c.records_of_path()
+    return c.step(groups=[records[:1], records[1:] or c.refs()])
+
+
+def _move(c: Chooser) -> dict[str, object]:
+    return c.step(records=c.records_of_path()[:1], to=c.eid())
+
+
+def _explanation(c: Chooser) -> dict[str, object]:
+    return {"json": {"left": c.ref(), "right": c.ref()}}
+
+
+_ITEM = "/v1/review-tasks/{question_key}"
+API_CALLS: Mapping[str, Call] = {
+    "GET /openapi.json": _nothing,
+    "GET /v1/crosswalk": _crosswalk,
+    "GET /v1/persons/{eid}": _as_of,
+    "PUT /v1/sources/{source}/records/{local_id}": lambda c: {"json": c.record()},
+    "GET /v1/sources/{source}/records/{local_id}": _nothing,
+    "DELETE /v1/sources/{source}/records/{local_id}": _nothing,
+    "POST /v1/sources/{source}/records/{local_id}/rekey": lambda c: {"json": {"to": c.local_id()}},
+    "POST /v1/records:bulk": _bulk,
+    "POST /v1/loads/{number}:undo": Chooser.undo,
+    "POST /v1/sources/{source}:pause": _reason,
+    "POST /v1/sources/{source}:resume": _reason,
+    "POST /v1/persons:search": lambda c: {"json": c.content},
+    "GET /v1/persons/{eid}/lineage": _nothing,
+    "GET /v1/persons/{eid}/golden": _nothing,
+    "POST /v1/persons/{eid}/corrections": _correction,
+    "POST /v1/explanations": _explanation,
+    "GET /v1/persons/{eid}/explanation": _nothing,
+    "GET /v1/persons/{eid}/built": _nothing,
+    "POST /v1/decisions": lambda c: c.step(**c.decision()),
+    "POST /v1/link-reports": lambda c: {"json": {**c.decision(), "reason": "two-ids"}},
+    "GET /v1/decisions": lambda c: {"params": {"limit": c.chance.randint(1, 9)}},
+    "GET /v1/decisions/{number}": _nothing,
+    "POST /v1/decisions/{number}:undo": Chooser.undo,
+    "POST /v1/steps/{number}:undo": Chooser.undo,
+    "POST /v1/steps/{number}:approve": Chooser.undo,
+    "POST /v1/persons:merge": _merge,
+    "POST /v1/persons/{eid}:split": _split,
+    "POST /v1/persons/{eid}:move": _move,
+    "POST /v1/recluster-runs": lambda c: {"json": {"refresh_lists": c.is_rare()}},
+    "GET /v1/recluster-runs": _nothing,
+    "GET /v1/recluster-runs/{number}": _nothing,
+    "POST /v1/recluster-runs/{number}:apply": lambda c: {"json": {"items": [1]} if c.is_rare() else {}},
+    "POST /v1/recluster-runs/{number}:reject": _reason,
+    "POST /v1/recluster-runs/{number}:rollback": _reason,
+    "POST /v1/recluster-runs:simulate": lambda c: {"json": _thresholds(c)},
+    "GET /v1/holds": _nothing,
+    "POST /v1/holds/{number}:release": _reason,
+    "POST /v1/holds/{number}:refuse": _reason,
+    "GET /v1/events": lambda c: {
+        "params": {"after": int(c.seen("cursor", "0")), "limit": c.one_of(1, 5, 500)}
+    },
+    "GET /v1/review-tasks": lambda c: {"params": {"limit": c.chance.randint(1, 60)}},
+    "GET /v1/quality": _nothing,
+    "GET /v1/quality/forecast": lambda c: {"params": _thresholds(c)},
+    "POST /v1/blind-pairs:draw": lambda c: {"json": {"size": c.one_of(1, 9)}},
+    "GET /v1/blind-pairs/next": _nothing,
+    "POST /v1/blind-pairs/{number}:answer": _pair_answer,
+    "GET /v1/practice-pairs/next": _nothing,
+    "POST /v1/practice-pairs/{number}:answer": _pair_answer,
+    "GET /v1/review-questions": _questions,
+    "GET /v1/review-questions/{question_key}": _nothing,
+    "POST /v1/review-tasks:bulk": _bulk_questions,
+    f"POST {_ITEM}:claim": _note,
+    f"POST {_ITEM}:release": _note,
+    f"POST {_ITEM}:defer": _defer,
+    f"POST {_ITEM}:assign": _assign,
+    f"POST {_ITEM}:escalate": lambda _: {"json": {"note": "cannot tell"}},
+    f"POST {_ITEM}:ask": _ask,
+    f"POST {_ITEM}:decide": lambda c: {"json": c.verdicts()},
+    f"POST {_ITEM}:undo": lambda c: {"json": {"step": c.number(), "preview": c.is_rare()}},
+    "GET /v1/owner-questions": lambda c: {"params": {"answered": c.one_of(True, False)}},
+    "POST /v1/owner-questions/{number}:answer": _owner_answer,
+    "POST /v1/sources/{source}:freeze": lambda c: {"json": {"begins_on": c.day(), "ends_on": c.day()}},
+    "GET /v1/freeze-windows": _nothing,
+    "POST /v1/freeze-windows/{number}:lift": _reason,
+    "POST /v1/sources/{source}:ask-consent": lambda c: {"json": {"asks": c.is_rare(0.3)}},
+    "GET /v1/waiting-steps": _nothing,
+    "POST /v1/steps/{number}:consent": Chooser.undo,
+    "POST /v1/steps/{number}:refuse": Chooser.undo,
+    "GET /v1/expunge-requests": _nothing,
+    "POST /v1/expunge-requests:approve": _expunge,
+    "POST /v1/expunge-requests:refuse": _expunge,
+    "GET /v1/review-views": _nothing,
+    "POST /v1/review-views": _view,
+    "POST /v1/review-views:forget": lambda c: {"json": {"name": c.one_of("due", "north")}},
+    "GET /healthz": _nothing,
+    "GET /readyz": _nothing,
+    "GET /metrics": _nothing,
+}
+"""Query and body of a random call, by method and route of the API."""
+
+PAGES = (
+    "/style.css", "/desk.js", "/icon.svg", "/", "/find", "/people", "/people/{eid}", "/people/{eid}/unlink",
+    "/people/{eid}/correct", "/runs", "/runs/{number}", "/blind", "/practice", "/accounts", "/quality",
+    "/queue", "/queue/{key}", "/waiting", "/waiting/{number}", "/asked", "/sign-in", "/change-password",
+)  # fmt: skip
+"""Routes of the pages."""
+
+FORMS: Mapping[str, tuple[str, ...]] = {
+    "/find/key": ("source", "local_id"),
+    "/find": ("first_name", "last_name", "birth_date"),
+    "/people/{eid}/unlink": ("etag", "record", "reason", "note", "rest", "confirm"),
+    "/people/{eid}/correct": ("etag", "attribute", "value", "reason", "note"),
+    "/why": ("pair", "eid"),
+    "/steps/{step}/undo": ("eid", "confirm"),
+    "/runs": (),
+    "/runs/{number}": ("do", "item"),
+    "/blind/{number}": ("verdict",),
+    "/practice/{number}": ("verdict",),
+    "/accounts/{name}": ("do",),
+    "/queue/bulk": ("query", "key", "key", "until", "to", "do"),
+    "/views": ("name", "state", "kind", "source", "forget"),
+    "/waiting/{number}": ("word", "reason"),
+    "/queue/next": (),
+    "/queue/{key}/claim": (),
+    "/queue/{key}/release": (),
+    "/queue/{key}/defer": ("until",),
+    "/queue/{key}/assign": ("to",),
+    "/queue/{key}/escalate": ("note",),
+    "/queue/{key}/answer": ("etag", "seen", "pair", "verdict-0", "reason", "note", "preview"),
+    "/queue/{key}/respond": ("etag", "response", "reason", "note", "decision"),
+    "/queue/{key}/undo": ("step",),
+    "/queue/{key}/ask": ("record", "asks", "note"),
+    "/asked/{number}": ("answer", "note", "alike"),
+    "/sign-in": ("name", "password", "next"),
+    "/sign-out": (),
+    "/change-password": ("old", "new", "again"),
+    "/view-as": ("role", "next"),
+}
+"""Fields of the forms, by the route that they are sent to."""
+
+_FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
+    "do": ("apply", "apply-all", "reject", "rollback", "unlock", "end", "defer", "assign"),
+    "verdict": ("same", "different", "unsure"),
+    "verdict-0": ("same", "different", "unsure"),
+    "word": ("consent", "refuse", "approve"),
+    "response": ("confirm", "revoke", "approve", "release", "refuse"),
+    "answer": tuple(OWNER_ANSWERS),
+    "asks": tuple(FIELDS_BY_REQUEST_KIND),
+    "to": ("steward", "sis-steward", "approver", "nobody"),
+    "role": ("steward", "approver", "source-owner", "operator"),
+    "reason": ("test", "same-child", "other"),
+    "name": ("north", "steward", "sis-steward"),
+    "first_name": ("Jayden", "Maria", ""),
+    "last_name": ("Cruz", "Garcia", ""),
+    "birth_date": ("2014-01-20", "2014-01-21", "soon"),
+    "attribute": ("first_name", "birth_date"),
+    "value": ("Jaylen", "2014-01-21"),
+    "next": ("/", "/queue"),
+    "state": ("open", "any"),
+    "item": ("1", "2"),
+}
+
+
+_FIELD_CHOICES: Mapping[str, Callable[[Chooser], str]] = {
+    "eid": Chooser.eid,
+    "key": Chooser.key,
+    "local_id": Chooser.local_id,
+    "source": Chooser.source,
+    "until": Chooser.day,
+    "record": lambda c: "\t".join(c.ref().values()),
+    "pair": lambda c: "\t".join([*c.ref().values(), *c.ref().values()]),
+    **dict.fromkeys(("step", "decision", "supersedes"), lambda c: str(c.number())),
+    **{
+        name: lambda c, name=name: c.seen(name, "seventeen green kettles")
+        for name in ("etag", "seen", "password", "old", "new", "again")
+    },
+}
+
+
+def invent_text(c: Chooser, name: str) -> str:
+    """Return text for a form's field of a name."""
+    if name in _FIELD_VALUES:
+        return c.one_of(*_FIELD_VALUES[name])
+    return _FIELD_CHOICES.get(name, lambda _: "as the office said")(c)
+
+
+def fill_path(c: Chooser, route: str) -> str:
+    """Return a path of a route."""
+    ref = c.ref()
+    values = {
+        "source": lambda: ref["source"],
+        "local_id": lambda: ref["local_id"],
+        "eid": c.eid,
+        "number": c.number,
+        "step": c.number,
+        "key": c.key,
+        "question_key": c.key,
+        "name": lambda: c.one_of("sis-steward", "nobody"),
+    }
+    return re.sub(r"\{(\w+)\}", lambda found: c.path_values.get(found[1]) or str(values[found[1]]()), route)
+
+
+HEADER = "local_id,first_name,last_name,birth_date,postal_code\n"
+
+
+def _file(c: Chooser) -> dict[str, str]:
+    """Return a file of a source's records."""
+    content = c.content
+    names = ("first_name", "last_name", "birth_date", "postal_code")
+    lines = [
+        ",".join([c.local_id(), *(str(content.get(name) or "") for name in names)])
+        for _ in range(c.chance.randint(0, 3))
+    ]
+    return {"file.csv": HEADER + "".join(f"{line}\n" for line in dict.fromkeys(lines))}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A random command: its arguments, its input and the files that it reads."""
+
+    arguments: tuple[object, ...] = ()
+    text: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def _ref_text(c: Chooser) -> str:
+    return ":".join(c.ref().values())
+
+
+def _json(c: Chooser) -> tuple[str, ...]:
+    return ("--json",) if c.is_rare(0.5) else ()
+
+
+def _ingest(c: Chooser) -> Command:
+    options = [option for option in ("--dry-run", "--confirm") if c.is_rare(0.4)]
+    snapshot = c.one_of("delta", "full")
+    arguments = ("file.csv", "--source", c.source(), "--snapshot", snapshot, *options, "--rejects", "out.csv")
+    return Command(arguments, files=_file(c))
+
+
+def _rekey(c: Chooser) -> Command:
+    files = {"file.csv": f"old,new\n{c.local_id()},{c.local_id()}\n"}
+    return Command(("file.csv", "--source", c.source()), files=files)
+
+
+def _import_crosswalk(c: Chooser) -> Command:
+    line = f"{c.source()},{c.local_id()},{c.eid()}\n"
+    files = {"file.csv": f"source,local_id,enterprise_id\n{line}"}
+    return Command(("file.csv", "--source", "sis2", *(("--adopt",) if c.is_rare() else ())), files=files)
+
+
+def _resolve(c: Chooser) -> Command:
+    return Command(text=json.dumps({**c.ref(), **c.record()}))
+
+
+COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
+    # A source of the same name as one of another agency: their clash is the shared index's to report.
+    "source add": lambda c: Command((c.one_of("hmis", "courts", "sis3"),)),
+    "source list": lambda _: Command(),
+    "source pause": lambda c: Command((c.source(),)),
+    "source resume": lambda c: Command((c.source(),)),
+    "source consent": lambda c: Command((c.source(), *(("--no",) if c.is_rare(0.7) else ()))),
+    "scope add": lambda c: Command((c.one_of("child_welfare", "new"),)),
+    "scope list": lambda _: Command(),
+    "scope sync": lambda c: Command(() if c.is_rare(0.5) else (c.one_of("child_welfare", "education"),)),
+    "freeze add": lambda c: Command(
+        (c.source(), "--from", c.day(), "--to", c.day(), "--reason", "count-day")
+    ),
+    "freeze list": lambda _: Command(),
+    "freeze lift": lambda c: Command((c.number(), "--reason", "done")),
+    "client add": lambda c: Command(
+        (c.one_of("housing-desk", "sis"), "--scope", "record.read", "--source", c.source())
+    ),
+    "client list": lambda _: Command(),
+    "client revoke": lambda c: Command((c.one_of("housing-desk", "nobody"),)),
+    "account add": lambda c: Command(
+        (c.one_of("eve", "steward"), "--role", "steward", "--full-name", "Eve", "--source", c.source())
+    ),
+    "account list": lambda _: Command(),
+    "account change": lambda c: Command((c.one_of("eve", "nobody"), "--role", "steward", "--source", "sis")),
+    "account password": lambda c: Command((c.one_of("eve", "nobody"),)),
+    "account unlock": lambda c: Command((c.one_of("eve", "nobody"),)),
+    "account end": lambda c: Command((c.one_of("eve", "nobody"),)),
+    "ingest": _ingest,
+    "load undo": lambda c: Command((c.number(), *(("--preview",) if c.is_rare(0.5) else ()))),
+    "resolve": _resolve,
+    "import crosswalk": _import_crosswalk,
+    "rekey": _rekey,
+    "search": lambda c: Command(text=json.dumps(c.content)),
+    "recluster": lambda c: Command(("--apply" if c.is_rare(0.3) else "--dry-run",)),
+    "simulate": lambda c: Command(("--link", c.one_of("8", "14"))),
+    "proposal make": lambda _: Command(),
+    "proposal show": lambda c: Command((c.number(),) if c.is_rare(0.5) else ()),
+    "proposal apply": lambda c: Command((c.number(),)),
+    "proposal reject": lambda c: Command((c.number(),)),
+    "proposal rollback": lambda c: Command((c.number(),)),
+    "hold list": lambda _: Command(),
+    "hold release": lambda c: Command((c.number(),)),
+    "hold refuse": lambda c: Command((c.number(),)),
+    "person": lambda c: Command((c.eid(),)),
+    "lineage": lambda c: Command((c.eid(),)),
+    "golden": lambda c: Command((c.eid(),)),
+    "correct": lambda c: Command((c.eid(), "first_name", "Jaylen", "--reason", "test", "--note", "seen")),
+    "explain": lambda c: Command((c.eid(),) if c.is_rare(0.5) else (_ref_text(c), _ref_text(c))),
+    "crosswalk": lambda c: Command(("--source", c.source(), "--local-id", c.local_id())),
+    "decide": lambda c: Command(("DIFFERENT", _ref_text(c), "/", _ref_text(c), "--reason", "sibling")),
+    "decisions": lambda c: Command((c.number(),) if c.is_rare(0.5) else ()),
+    "tasks": lambda c: Command((c.key(),) if c.is_rare(0.5) else ("--state", "any")),
+    "merge": lambda c: Command((c.eid(), c.eid(), "--reason", "test", "--preview")),
+    "split": lambda c: Command((c.eid(), _ref_text(c), "/", _ref_text(c), "--reason", "test")),
+    "move": lambda c: Command((c.eid(), _ref_text(c), "--to", c.eid(), "--reason", "test")),
+    "undo": lambda c: Command((c.number(), "--step", "--reason", "test")),
+    "approve": lambda c: Command((c.number(),)),
+    "consent": lambda c: Command((c.number(),)),
+    "waiting": lambda _: Command(),
+    "expunge list": lambda _: Command(),
+    "expunge approve": lambda c: Command((c.local_id(), "--source", c.source())),
+    "expunge refuse": lambda c: Command((c.local_id(), "--source", c.source())),
+    "export crosswalk": lambda c: Command(
+        ("--out", "out.csv", "--purpose", c.one_of("operational", "statistical"))
+    ),
+    "export labels": lambda _: Command(("--out", "labels.csv")),
+    "report": lambda c: Command((c.one_of("summary", "sources", "loads", "overlap"),)),
+    "quality": lambda _: Command(),
+    "sample": lambda _: Command(("--size", "3")),
+    "db upgrade": lambda _: Command(),
+    "db check": lambda _: Command(),
+    "db restored": lambda _: Command(),
+    "blocks": lambda c: Command(("--finish",) if c.is_rare(0.5) else ()),
+    "verify": lambda _: Command(),
+    "rebuild": lambda _: Command(),
+}
+"""Arguments of a random command of the scope's operator, by command."""
+
+RECORDS = tuple(route for route in API_CALLS if "/records" in route)
+"""Routes that read and write records."""
+
+COMMANDS_LEFT_OUT: Mapping[str, str] = {
+    "demo": "makes an index of its own in another folder",
+    "init": "makes an index; it refuses an existing one, whose scope the operator names",
+    "serve": "listens until it is stopped; its routes are called in this process",
+}
+"""Commands that are not called, and why."""
+
+
+def build_command(c: Chooser, name: str) -> tuple[tuple[str, ...], str, dict[str, str]]:
+    """Return arguments, input and files of a random command."""
+    command = COMMANDS[name](c)
+    arguments = (*name.split(), *map(str, command.arguments), *_json(c))
+    return arguments, command.text, dict(command.files)

@@ -1,0 +1,109 @@
+"""Command that checks an index, and the indexes of all scopes."""
+
+import pytest
+from sqlalchemy import text
+
+from mpi.bootstrap import open_scope
+from mpi.config import Settings
+from tests.index import OPERATOR
+
+CHILD = {
+    "source": "school", "local_id": "1", "first_name": "Ana", "last_name": "Lopez", "birth_date": "2014-05-06"
+}  # fmt: skip
+
+
+@pytest.fixture
+def site(home, mpi, monkeypatch):
+    """Make a site with a scope of one record, which the shared index has taken over."""
+    mpi("scope", "add", "education")
+    monkeypatch.setenv("MPI_SCOPE", "education")
+    mpi("source", "add", "school")
+    mpi("resolve", send=CHILD)
+    monkeypatch.setenv("MPI_SCOPE", "shared")
+    mpi("scope", "sync")
+    return home
+
+
+def change(index, statement: str) -> None:
+    """Damage a database."""
+    with index.database.write(OPERATOR, "damage") as unit:
+        unit.connection.execute(text(statement))
+
+
+def open_education():
+    """Open the scope's index in this process."""
+    return open_scope(Settings(scope="shared"), "education")
+
+
+def test_all_scopes_and_their_copies_are_checked(site, mpi):
+    result = mpi("verify", "--all-scopes", "--json")
+    assert result.code == 0, result.err
+    shared, education = result.json["indexes"]
+    assert (shared["scope"], shared["sound"]) == ("shared", True)
+    assert (education["scope"], education["sound"]) == ("education", True)
+    assert (education["records"], education["waiting"]) == (1, 0)
+    shown = mpi("verify", "--all-scopes")
+    assert "education" in shown.out
+    assert "checking scope education (1 of 1)" in shown.err
+
+
+def test_without_the_option_the_scopes_are_named_as_unchecked(site, mpi):
+    result = mpi("verify")
+    assert result.code == 0
+    assert "1 scopes were not checked: mpi verify --all-scopes" in result.err
+
+
+def test_a_change_that_waits_for_a_sync_is_no_breach(site, mpi, monkeypatch):
+    monkeypatch.setenv("MPI_SCOPE", "education")
+    mpi("resolve", send=CHILD | {"first_name": "Anna"})
+    monkeypatch.setenv("MPI_SCOPE", "shared")
+    result = mpi("verify", "--all-scopes", "--json")
+    assert result.code == 0
+    assert result.json["indexes"][1]["waiting"] == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "breach"),
+    [
+        ("UPDATE record SET state = 'withdrawn' WHERE source_id = 3", "another state"),
+        ("UPDATE record SET local_id = '2' WHERE source_id = 3", "another local ID"),
+        (
+            "UPDATE record_version SET payload = CAST(replace(CAST(payload AS TEXT), '-06', '-07') AS BLOB)",
+            "another content",
+        ),
+        ("DELETE FROM copy", "not in the shared index"),
+    ],
+)
+def test_a_copy_that_says_something_else_is_found(site, mpi, index, statement, breach):
+    change(index, statement)
+    result = mpi("verify", "--all-scopes", "--json")
+    assert result.code == 1
+    education = result.json["indexes"][1]
+    assert any(breach in finding["detail"] for finding in education["findings"]), education
+
+
+def test_the_partition_of_a_scope_is_recomputed(site, mpi):
+    education = open_education()
+    change(education, "DELETE FROM membership")
+    education.database.dispose()
+    result = mpi("verify", "--all-scopes")
+    assert result.code == 1
+    assert "no person" in result.out
+
+
+def test_a_scope_that_cannot_be_opened_does_not_stop_the_others(site, mpi, monkeypatch):
+    mpi("scope", "add", "health")
+    for path in site.glob("mpi-scope-education*"):
+        path.unlink()
+    result = mpi("verify", "--all-scopes", "--json")
+    assert result.code == 1
+    states = {report["scope"]: report["sound"] for report in result.json["indexes"]}
+    assert states == {"shared": True, "education": False, "health": True}
+    assert "scope education was not checked: there is no index" in result.err
+
+
+def test_a_scope_alone_cannot_check_the_others(site, mpi, monkeypatch):
+    monkeypatch.setenv("MPI_SCOPE", "education")
+    result = mpi("verify", "--all-scopes")
+    assert result.code != 0
+    assert "leave MPI_SCOPE out" in result.err
