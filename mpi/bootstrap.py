@@ -380,14 +380,22 @@ def _connect(settings: Settings, tuning: Tuning) -> Database:
     return Database(locate_scope(settings.url, settings.scope), tuning=tuning.storage)
 
 
-def open_scope(settings: Settings, scope: str, tuning: Tuning = DEFAULT_TUNING) -> Index:
+def open_scope(
+    settings: Settings, scope: str, tuning: Tuning = DEFAULT_TUNING, *, for_look_up: bool = False
+) -> Index:
     """Open the index of a scope beside the shared index.
+
+    Args:
+        settings: settings of the shared index.
+        scope: code of the scope.
+        tuning: sizes, intervals and limits.
+        for_look_up: compile the model only if records are compared after all.
 
     Raises:
         StoreError: the index is missing, of another version, or was made with another secret.
         ModelError: the index's model cannot be found or compiled.
     """
-    return open_index(settings.model_copy(update={"scope": scope}), tuning=tuning)
+    return open_index(settings.model_copy(update={"scope": scope}), for_look_up=for_look_up, tuning=tuning)
 
 
 def init_scope(settings: Settings, scope: str, *, is_test: bool) -> tuple[Index, str]:

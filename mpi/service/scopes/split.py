@@ -50,16 +50,18 @@ class SplitView:
     accounts: tuple[str, ...]
 
 
-def find_split(index: Index, viewer: Viewer, code: str) -> SplitView | None:
-    """Return the latest split into a scope, or None.
+def require_unfinished(index: Index, viewer: Viewer, code: str) -> Split:
+    """Return the split into a scope that is approved and not done.
 
     Raises:
+        ConflictError: there is none.
         AccessDenied: the viewer may not administer sources.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
-    with index.database.read(viewer) as unit:
-        split = unit.splits.latest(code)
-    return None if split is None else _view(split, split.state)
+    split = _require_split(index, viewer, code)
+    if split.state not in UNFINISHED_STATES:
+        raise ConflictError(f"the split into {code} is {split.state}: nothing is to be done")
+    return split
 
 
 def run_split(
@@ -85,12 +87,9 @@ def run_split(
         ConflictError: no split into this scope is approved, or its index holds something else.
         AccessDenied: the viewer may not administer sources.
     """
-    require_permission(viewer, Action.SOURCE_ADMIN)
-    split = _require_split(shared_index, viewer, code)
+    split = require_unfinished(shared_index, viewer, code)
     if split.state is SplitState.UNDOING:
         return undo_split(shared_index, scope_index, viewer, code)
-    if split.state not in UNFINISHED_STATES:
-        raise ConflictError(f"the split into {code} is {split.state}: nothing is to be done")
     content = begin_copy(shared_index, scope_index, viewer, split, read_content(shared_index, viewer, split))
     _advance(shared_index, viewer, split, SplitState.APPROVED, SplitState.COPYING)
     copy_records(shared_index, scope_index, viewer, split, content, page, progress)

@@ -58,7 +58,6 @@ class SplitContent:
 
     def with_first_numbers(self, first_numbers: Mapping[str, int]) -> "SplitContent":
         """Return the content with the numbers that the scope has given."""
-
         numbers = CopiedNumbers(
             records=replace(self.numbers.records, first=first_numbers["records"]),
             versions=replace(self.numbers.versions, first=first_numbers["versions"]),
