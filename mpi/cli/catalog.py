@@ -122,6 +122,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "export": CatalogEntry("Export data to a file."),
     "export crosswalk": CatalogEntry("Export all enterprise IDs as CSV.", "files.export:crosswalk"),
+    "export id-map": CatalogEntry(
+        "Export a client's records with former and present IDs.", "files.export:id_map"
+    ),
     "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),
     "report": CatalogEntry("Show statistics of the index.", "review.report:run"),
     "quality": CatalogEntry("Show match quality, stewards' workload and a forecast.", "review.quality:run"),

@@ -82,8 +82,8 @@ def sign_in(
         The token, of which the index stores only a hash.
 
     Raises:
-        NotAuthenticated: wrong name, wrong password, locked or ended; the message does not tell which. Or name
-            and password are right, but the account belongs to a scope.
+        NotAuthenticated: wrong name, wrong password, locked or ended; the message does not tell which. Or
+            name and password are right, but the account belongs to a scope.
         InputError: name and password are right, but the role does not have the purpose.
     """
     account = _count_attempt(index, name.strip().casefold())

@@ -7,15 +7,20 @@ import pytest
 
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
+from mpi.domain.eid import mint_eid
 from mpi.domain.errors import ConflictError, InputError, NotAuthenticated, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
 from mpi.service.access.accounts import NewAccount, add_account, change_account
 from mpi.service.access.clients import add_client, authenticate
+from mpi.service.access.sign_in import authenticate_session, sign_in
 from mpi.service.maintenance.verify import verify
+from mpi.service.persons.golden_record import look_up_golden_record
+from mpi.service.persons.persons import look_up_person, look_up_records
 from mpi.service.records.source_pause import pause
 from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.scopes.id_map import MappedRecord, give_id_map
 from mpi.service.scopes.registry import list_scopes
 from mpi.service.scopes.split import run_split, undo_split
 from mpi.service.scopes.split_plan import SplitRequest, approve_split, plan_split
@@ -25,6 +30,7 @@ from mpi.service.stewardship.freeze_windows import add_freeze_window
 from mpi.service.stewardship.owner_consent import set_consent_required
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision
+from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import (
     OPERATOR,
     SECOND_PERSON,
@@ -360,3 +366,95 @@ def test_an_approved_split_is_taken_back_before_the_scope_exists(site):
     undo_split(site.shared, None, OPERATOR, "education")
     upsert(site.shared, OPERATOR, "sis", make_child("s1"))
     site.split("sis")
+
+
+@pytest.fixture
+def twins_and_others(site):
+    """Two records that only a hidden record joins, another child, and one that is another agency's."""
+    upsert(site.shared, OPERATOR, "sis", make_child("s1"))
+    upsert(site.shared, OPERATOR, "sis", make_child("s2", **OTHER))
+    upsert(site.shared, OPERATOR, "ccwis", make_child("c1"))
+    upsert(site.shared, OPERATOR, "ccwis", make_child("c9", last_name="Zuse", birth_date="2009-09-09"))
+    unlimited = make_steward(site.shared, "state")
+    join(site.shared, unlimited, ("sis", "s1"), ("sis", "s2"), ("ccwis", "c1"))
+    return crosswalk(site.shared)
+
+
+def test_a_former_id_names_the_persons_of_its_own_records(site, twins_and_others):
+    scope = site.split("sis")
+    [joined] = {twins_and_others["sis", "s1"], twins_and_others["sis", "s2"]}
+    view = look_up_person(scope, OPERATOR, joined)
+    assert (view.status, view.records) == ("retired", ())
+    assert set(view.now) == set(crosswalk(scope).values())
+    assert len(view.now) == 2, "two records that only others join are two persons, and none is guessed"
+    assert look_up_records(scope, OPERATOR, joined).records == ()
+    limited = replace(OPERATOR, sources=frozenset({"sis"}))
+    assert look_up_person(scope, limited, joined).now == view.now
+    assert look_up_person(site.shared, OPERATOR, joined).status == "active"
+
+
+def test_a_former_id_follows_its_records(site, twins_and_others):
+    scope = site.split("sis")
+    former = twins_and_others["sis", "s1"]
+    withdraw(scope, OPERATOR, "sis", "s1")
+    assert look_up_person(scope, OPERATOR, former).now == (crosswalk(scope)["sis", "s2"],)
+    upsert(scope, OPERATOR, "sis", make_child("s2", **OTHER, restrictions=[{"kind": "sealed"}]))
+    assert look_up_person(scope, OPERATOR, former).now == ()
+    upsert(scope, OPERATOR, "sis", make_child("s1", restrictions=[{"kind": "sealed"}]))
+    with pytest.raises(NotFoundError):
+        look_up_person(scope, OPERATOR, former)
+
+
+def test_a_former_id_of_no_own_record_is_answered_like_one_that_does_not_exist(site, twins_and_others):
+    upsert(site.shared, OPERATOR, "sis", make_child("w1", last_name="Gone", birth_date="2008-08-08"))
+    gone = crosswalk(site.shared)["sis", "w1"]
+    withdraw(site.shared, OPERATOR, "sis", "w1")
+    scope = site.split("sis")
+    messages = set()
+    for unknown in (twins_and_others["ccwis", "c9"], gone, mint_eid(test=True)):
+        for look_up in (look_up_person, look_up_records, look_up_golden_record):
+            with pytest.raises(NotFoundError) as raised:
+                look_up(scope, OPERATOR, unknown)
+            messages.add(str(raised.value))
+        with pytest.raises(NotFoundError):
+            look_up_person(scope, OPERATOR, twins_and_others["sis", "s1"], "2020-01-01T00:00:00Z")
+    assert len(messages) == 1
+
+
+def test_a_client_gets_the_map_of_its_own_records_once(site, twins_and_others):
+    upsert(site.shared, OPERATOR, "sis2", make_child("t1"))
+    add_client(site.shared, OPERATOR, "school", ["record.read"], ["sis"])
+    scope = site.split("sis", "sis2")
+    upsert(scope, OPERATOR, "sis", make_child("s3", last_name="New", birth_date="2007-07-07"))
+    withdraw(scope, OPERATOR, "sis", "s2")
+    former = twins_and_others["sis", "s1"]
+    assert give_id_map(scope, OPERATOR, "school") == [
+        MappedRecord("sis", "s1", former, crosswalk(scope)["sis", "s1"])
+    ]
+    with pytest.raises(ConflictError, match="has got its map"):
+        give_id_map(scope, OPERATOR, "school")
+    with scope.database.ledger.read(OPERATOR) as unit:
+        [line] = [line for line in unit.disclosures.all() if line.client == "school"]
+    assert (line.action, line.fields[2]) == ("crosswalk.export", "former_enterprise_id")
+    with pytest.raises(NotFoundError):
+        give_id_map(scope, OPERATOR, "nobody")
+    with pytest.raises(ConflictError, match="not made by a split"):
+        give_id_map(site.shared, OPERATOR, "init")
+
+
+def test_a_moved_account_signs_in_to_the_scope(site):
+    with cheap_password_hashing():
+        add_person(site.shared, "ana", Role.STEWARD, ["sis"])
+        token = sign_in(site.shared, "ana", PASSWORD)
+        scope = site.split("sis")
+        with pytest.raises(NotAuthenticated):
+            authenticate_session(site.shared, token)
+        with pytest.raises(NotAuthenticated, match="index of the scope education"):
+            sign_in(site.shared, "ana", PASSWORD)
+        with pytest.raises(NotAuthenticated, match="the name or the password is wrong"):
+            sign_in(site.shared, "ana", "something else")
+        assert authenticate_session(scope, sign_in(scope, "ana", PASSWORD)).viewer.sources == {"sis"}
+        undo_is_refused = pytest.raises(ConflictError, match="has changed something")
+        pause(scope, OPERATOR, "sis")
+        with undo_is_refused:
+            undo_split(site.shared, scope, OPERATOR, "education")
