@@ -13,6 +13,7 @@ from mpi.service.access.clients import add_client, authenticate
 from mpi.service.core.index import open_store
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.scopes.copy_verification import verify_copies
 from mpi.service.scopes.split import run_split, undo_split
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.stewardship.decisions import DecisionRequest, decide
@@ -125,6 +126,7 @@ def require_done(site, scope) -> None:
     assert transfer_changes(opened, site.shared, OPERATOR, scope).records == 0
     assert site.shared.database.committed_units == before
     assert verify(opened, OPERATOR) == []
+    assert verify_copies(opened, site.shared, OPERATOR, scope) == []
 
 
 @pytest.mark.parametrize("is_committed", [False, True])

@@ -16,6 +16,7 @@ from mpi.config import Settings
 from mpi.domain.decision import Authority
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import read
+from mpi.service.scopes.copy_verification import verify_copies
 from mpi.service.scopes.registry import register_scope
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
@@ -66,6 +67,7 @@ class TransferMachine(LawsMachine):
         try:
             self.sync_and_compare()
             assert verify(self.shared, OPERATOR) == []
+            assert verify_copies(self.index, self.shared, OPERATOR, SCOPE) == []
         finally:
             self.shared.database.dispose()
             super().teardown()

@@ -1,6 +1,6 @@
 """Repository of scopes and their changes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -9,8 +9,9 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, literal, sel
 
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.storage.driver.bulk_rows import insert_columns
-from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.chunks import CHUNK_SIZE, iter_chunks
 from mpi.storage.driver.in_list import is_in
+from mpi.storage.driver.prefetch import fetch_all
 from mpi.storage.tables import ChangeRow, CopyRow, ScopeRow, table_of
 
 _scope = table_of(ScopeRow)
@@ -179,6 +180,19 @@ class Scopes:
             },
         )
         return [Change(*row) for row in rows]
+
+    def all_changes_after(self, position: Change) -> Iterator[Change]:
+        """Yield every change that follows a position, in order."""
+        while page := self.changes_after(position, CHUNK_SIZE):
+            yield from page
+            position = page[-1]
+
+    def all_copies(self, code: str, item: ChangedItem) -> dict[int, int]:
+        """Return the numbers that all of a scope's records or decisions have here."""
+        query = select(_copy.c.own_number, _copy.c.number).where(
+            _copy.c.scope == code, _copy.c.item == int(item)
+        )
+        return {row[0]: row[1] for row in fetch_all(self._connection, query)}
 
     def copies_of(self, code: str, item: ChangedItem, own_numbers: Collection[int]) -> dict[int, int]:
         """Return the numbers that a scope's records or decisions have here."""
