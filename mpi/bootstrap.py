@@ -380,14 +380,22 @@ def _connect(settings: Settings, tuning: Tuning) -> Database:
     return Database(locate_scope(settings.url, settings.scope), tuning=tuning.storage)
 
 
-def open_scope(settings: Settings, scope: str, tuning: Tuning = DEFAULT_TUNING) -> Index:
+def open_scope(
+    settings: Settings, scope: str, tuning: Tuning = DEFAULT_TUNING, *, for_look_up: bool = False
+) -> Index:
     """Open the index of a scope beside the shared index.
+
+    Args:
+        settings: settings of the shared index.
+        scope: code of the scope.
+        tuning: sizes, intervals and limits.
+        for_look_up: compile the model only if records are compared after all.
 
     Raises:
         StoreError: the index is missing, of another version, or was made with another secret.
         ModelError: the index's model cannot be found or compiled.
     """
-    return open_index(settings.model_copy(update={"scope": scope}), tuning=tuning)
+    return open_index(settings.model_copy(update={"scope": scope}), for_look_up=for_look_up, tuning=tuning)
 
 
 def init_scope(settings: Settings, scope: str, *, is_test: bool) -> tuple[Index, str]:
@@ -403,6 +411,46 @@ def init_scope(settings: Settings, scope: str, *, is_test: bool) -> tuple[Index,
     """
     check_scope_code(scope)
     return init_index(settings.model_copy(update={"scope": scope}), is_test=is_test)
+
+
+def has_scope(settings: Settings, scope: str) -> bool:
+    """Return whether there is a database of a scope, even an unfinished one.
+
+    Raises:
+        InputError: the scope's code is invalid.
+        StoreError: the database server cannot be reached.
+    """
+    check_scope_code(scope)
+    url = locate_scope(settings.url, scope)
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        return False
+    database = Database(url)
+    try:
+        return migrate.schema_state(database) is not migrate.SchemaState.MISSING
+    finally:
+        database.dispose()
+
+
+def open_or_init_scope(settings: Settings, scope: str, shared_index: Index) -> tuple[Index, str | None]:
+    """Open the index of a scope, or create it with the model of the shared index.
+
+    Returns:
+        The open index, and the API key of its first client; None where the index existed.
+
+    Raises:
+        StoreError: the index is of another version, or cannot be written.
+        ModelError: the model cannot be found or compiled.
+    """
+    stored_model = settings.home / "models" / shared_index.matcher.model.ref
+    model = str(stored_model) if stored_model.is_dir() else settings.model
+    try:
+        return init_scope(
+            settings.model_copy(update={"model": model}), scope, is_test=shared_index.settings.is_test
+        )
+    except ConflictError:
+        # An earlier call was interrupted after it had created the index.
+        return open_scope(settings, scope), None
 
 
 def _make_secret(path: Path) -> KeyedHash:

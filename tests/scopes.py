@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
-from mpi.bootstrap import init_scope
+from mpi.bootstrap import init_scope, open_or_init_scope
 from mpi.config import Settings
 from mpi.matching.compiler import online_scorer
 from mpi.service.core.index import Index
 from mpi.service.scopes.registry import register_scope
+from mpi.service.scopes.split import run_split
+from mpi.service.scopes.split_plan import SplitPlan, SplitRequest, approve_split, plan_split
 from mpi.service.scopes.transfer import TransferResult, transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
-from tests.index import OPERATOR, compile_once, open_test_index, write_empty_database
+from tests.index import OPERATOR, SECOND_PERSON, compile_once, open_test_index, write_empty_database
 
 
 @dataclass
@@ -25,6 +27,61 @@ class ScopedIndexes:
     def sync(self) -> list[TransferResult]:
         """Take the changes of all scopes over into the shared index."""
         return [transfer_changes(index, self.shared, OPERATOR, code) for code, index in self.scopes.items()]
+
+
+@dataclass
+class SplittableSite:
+    """A shared index whose sources can be moved into a scope.
+
+    Args:
+        shared: the open shared index.
+        settings: its settings.
+        stack: closes the indexes of scopes at the end.
+    """
+
+    shared: Index
+    settings: Settings
+    stack: ExitStack
+
+    def plan(self, *sources: str, scope: str = "education") -> SplitPlan:
+        """Plan a split as the operator."""
+        request = SplitRequest(scope, None, sources)
+        return plan_split(self.shared, OPERATOR, request, has_scope_index=False, store=True)
+
+    def approve(self, *sources: str, scope: str = "education") -> None:
+        """Plan a split, and approve it as a second person."""
+        plan = self.plan(*sources, scope=scope)
+        assert not plan.blockers
+        approve_split(self.shared, SECOND_PERSON, scope, plan.token)
+
+    def open_scope(self, scope: str = "education") -> Index:
+        """Open the index of a scope, made where it does not exist."""
+        if self.settings.database_url is None and not (self.settings.home / f"mpi-scope-{scope}.db").exists():
+            write_empty_database(self.settings.home / f"mpi-scope-{scope}.db")
+        with patch.object(online_scorer, "compile_scorer", compile_once):
+            opened, _key = open_or_init_scope(self.settings, scope, self.shared)
+        self.stack.callback(opened.database.dispose)
+        return opened
+
+    def split(self, *sources: str, scope: str = "education") -> Index:
+        """Move sources into a scope; return its index."""
+        self.approve(*sources, scope=scope)
+        opened = self.open_scope(scope)
+        run_split(self.shared, opened, OPERATOR, scope, page=2)
+        return opened
+
+
+@contextmanager
+def open_splittable_index(folder: Path, *sources: str, secret: str | None = None, database_url=None):
+    """Open a new shared index with sources of its own."""
+    with ExitStack() as stack:
+        shared = stack.enter_context(
+            open_test_index(folder, *sources, secret=secret, database_url=database_url)
+        )
+        settings = Settings(
+            home=folder, model=str(folder / "tiny"), database_url=database_url, secret_file=None
+        )
+        yield SplittableSite(shared, settings, stack)
 
 
 @contextmanager

@@ -36,8 +36,11 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "scope": CatalogEntry("Manage scopes."),
     "scope add": CatalogEntry("Add a scope with an empty index and its first API key.", "access.scope:add"),
-    "scope list": CatalogEntry("List the scopes and their sources.", "access.scope:list_all"),
+    "scope list": CatalogEntry(
+        "List the scopes, their sources and how far the shared index is behind.", "access.scope:list_all"
+    ),
     "scope sync": CatalogEntry("Take the changes of scopes over into the shared index.", "access.scope:sync"),
+    "scope split": CatalogEntry("Move sources of this index into a new scope.", "access.scope_split:split"),
     "freeze": CatalogEntry("Manage freeze windows."),
     "freeze add": CatalogEntry(
         "Add a freeze window, in which decisions about a source wait.", "stewardship.freeze:add"
@@ -119,6 +122,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "export": CatalogEntry("Export data to a file."),
     "export crosswalk": CatalogEntry("Export all enterprise IDs as CSV.", "files.export:crosswalk"),
+    "export id-map": CatalogEntry(
+        "Export a client's records with former and present IDs.", "files.export:id_map"
+    ),
     "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),
     "report": CatalogEntry("Show statistics of the index.", "review.report:run"),
     "quality": CatalogEntry("Show match quality, stewards' workload and a forecast.", "review.quality:run"),

@@ -91,6 +91,7 @@ class TransferMachine(LawsMachine):
         try:
             self.sync_and_compare()
             assert verify(self.shared, OPERATOR) == []
+            assert check_copies(self.index, self.shared, OPERATOR, SCOPE).findings == []
         finally:
             self.shared.database.dispose()
             self.other.database.dispose()

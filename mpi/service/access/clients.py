@@ -48,6 +48,9 @@ def authenticate_in(unit: ReadUnit, key: str | None, purpose: str | None) -> Vie
         raise NotAuthenticated(_NO_KEY)
     client = unit.clients.find_by_key(hash_token(key))
     if client is None:
+        scope = unit.splits.scope_of_key(hash_token(key))
+        if scope is not None:
+            raise NotAuthenticated(f"this API key opens the index of the scope {scope}, and not this one")
         raise NotAuthenticated("this API key is not known here, or was revoked")
     return viewer_from_client(client, purpose)
 
@@ -97,7 +100,7 @@ def add_client(
     Raises:
         InputError: the name is invalid, or a scope does not exist.
         NotFoundError: a source does not exist.
-        ConflictError: a client or an account has, or had, that name.
+        ConflictError: a client or an account has, or had, that name; or a source belongs to a scope.
         AccessDenied: the viewer may not add clients, or would grant more than the viewer has.
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
@@ -111,7 +114,7 @@ def add_client(
         raise AccessDenied("a client can be granted no more than its granter has")
     with index.database.write(viewer, "client-add") as unit:
         for code in sources or ():
-            unit.sources.get_by_code(code)
+            _require_source_of_index(unit, code)
         is_taken = any(client.name == name for client, _, _ in unit.clients.all_with_commits())
         # Commits and the ledger name clients and accounts alike: a name must mean one of them.
         if is_taken or unit.accounts.find_by_name(name.casefold()) is not None:
@@ -120,6 +123,18 @@ def add_client(
         client = Client(name, actions, None if sources is None else frozenset(sources))
         unit.clients.add(unit.counters.take("client"), client, hash_token(key), unit.commit_no)
         return key
+
+
+def _require_source_of_index(unit: ReadUnit, code: str) -> None:
+    """Raise unless clients of a source belong to this index.
+
+    Raises:
+        NotFoundError: the source does not exist.
+        ConflictError: it belongs to a scope, where its clients learn nothing of other records.
+    """
+    scope = unit.sources.get_by_code(code).scope
+    if scope is not None:
+        raise ConflictError(f"source {code!r} belongs to the scope {scope}: add this client in that scope")
 
 
 def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:

@@ -82,7 +82,8 @@ def sign_in(
         The token, of which the index stores only a hash.
 
     Raises:
-        NotAuthenticated: wrong name, wrong password, locked or ended; the message does not tell which.
+        NotAuthenticated: wrong name, wrong password, locked or ended; the message does not tell which. Or
+            name and password are right, but the account belongs to a scope.
         InputError: name and password are right, but the role does not have the purpose.
     """
     account = _count_attempt(index, name.strip().casefold())
@@ -90,6 +91,7 @@ def sign_in(
     if account is None or not is_correct or _is_one_time_password_expired(account):
         _log.info("sign-in refused: %s", _refusal_reason(account))
         raise NotAuthenticated(SIGN_IN_REFUSED)
+    _require_account_of_index(index, account)
     purposes = PURPOSES_BY_ROLE[Role(account.role)]
     is_permitted = purpose is None or purpose in purposes
     is_outdated = passwords.is_outdated(account.password_hash)
@@ -191,6 +193,18 @@ def _count_attempt(index: Index, name: str) -> Account | None:
             )
             unit.accounts.lock(account.id, until)
     return account
+
+
+def _require_account_of_index(index: Index, account: Account) -> None:
+    """Raise if an account was moved into a scope; only its person gets this far.
+
+    Raises:
+        NotAuthenticated: it was.
+    """
+    with index.database.read(_ANONYMOUS) as unit:
+        scope = unit.splits.scope_of_account(account.name)
+    if scope is not None:
+        raise NotAuthenticated(f"your account is in the index of the scope {scope}: sign in there")
 
 
 def _refusal_reason(account: Account | None) -> str:

@@ -14,10 +14,11 @@ from mpi.service.core.index import Index
 from mpi.service.core.visibility import find_visible_records, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.persons.etags import compute_etag
+from mpi.service.persons.former_ids import FormerId, find_former_id
 from mpi.service.persons.person_status import VisibleStatus, find_visible_status
 from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.access.disclosures import Disclosure
-from mpi.storage.repositories.persons.persons import Person
+from mpi.storage.repositories.persons.persons import Person, PersonStatus
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -86,7 +87,8 @@ class LineageStep:
 def look_up_person(index: Index, viewer: Viewer, text: str, as_of: str | None = None) -> PersonView:
     """Return the person of an enterprise ID.
 
-    A retired ID answers with the persons that now hold its records.
+    A retired ID answers with the persons that now hold its records. So does, in a scope, the ID that its
+    records had in the shared index before they moved.
 
     Args:
         index: the open index.
@@ -116,6 +118,8 @@ def read_person(
     """
     require_permission(unit.viewer, Action.PERSON_READ)
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
+    if at_moment is None and (former := _find_former_id(unit, text)) is not None:
+        return _build_former_view(unit, former)
     person = _find_person(unit, text)
     commit_no = None if at_moment is None else unit.commit_at(at_moment)
     visible_status = _require_visible_status(unit, person)
@@ -331,11 +335,32 @@ def look_up_records(index: Index, viewer: Viewer, text: str, as_of: str | None =
     require_permission(viewer, Action.CROSSWALK_READ)
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
     with index.database.read(viewer) as unit:
+        if at_moment is None and (former := _find_former_id(unit, text)) is not None:
+            return PersonRecords(former.eid, ())
         person = _find_visible_person(unit, text)
         members = _members_at(unit, person, None if at_moment is None else unit.commit_at(at_moment))
         labels = visible_labels(unit, members)
     disclose(index, viewer, Action.CROSSWALK_READ, labels, ("source", "local_id"))
     return PersonRecords(person.eid, tuple(labels[record_id] for record_id in members if record_id in labels))
+
+
+def _find_former_id(unit: ReadUnit, text: str) -> FormerId | None:
+    """Return a former ID of records of this scope; None if the index has given the ID out."""
+    eid = eids.parse_eid(text)
+    return None if unit.persons.find_by_eid(eid) is not None else find_former_id(unit, eid)
+
+
+def _build_former_view(unit: ReadUnit, former: FormerId) -> tuple[PersonView, Disclosure]:
+    """Return a former ID as a retired one, with the ledger entry to write."""
+    view = PersonView(
+        enterprise_id=former.eid,
+        status=PersonStatus.RETIRED,
+        now=former.now,
+        records=(),
+        flags=(),
+        since=former.since,
+    )
+    return view, build_disclosure(unit.viewer, Action.PERSON_READ, former.record_ids, ("now", "records"))
 
 
 def _find_visible_person(unit: ReadUnit, text: str) -> Person:

@@ -272,7 +272,8 @@ def update_assertions(
         reassessed: records of which other statements count, although the active version is the same.
     """
     earlier_records = {record for record, change in changed.items() if not change.is_new}
-    records_by_origin = unit.decisions.records_by_origin(earlier_records | set(reassessed))
+    own_records = _select_own_records(unit, earlier_records | set(reassessed))
+    records_by_origin = unit.decisions.records_by_origin(own_records)
     effect = AssertionEffect()
     for origin in (SAME_AS, NOT):
         for record_id in sorted(records_by_origin.get(origin, ())):
@@ -285,6 +286,18 @@ def update_assertions(
         target_id = _load_merge_statement(unit, record_id) if change is None else change.merged_into
         effect.merge(_update_merge(unit, index, record_id, target_id))
     return effect
+
+
+def _select_own_records(unit: WriteUnit, record_ids: set[int]) -> set[int]:
+    """Return those of the records that are sent to this index.
+
+    What a source of a scope asserts follows as the scope's decision.
+    """
+    scoped_sources = {source.id for source in unit.sources.all() if source.scope is not None}
+    if not scoped_sources or not record_ids:
+        return record_ids
+    sources = unit.records.source_ids_of(record_ids)
+    return {record for record in record_ids if sources.get(record) not in scoped_sources}
 
 
 def _load_merge_statement(unit: WriteUnit, record_id: int) -> str | None:

@@ -106,13 +106,20 @@ def read_page(unit: ReadUnit, position: Change, limit: int) -> CopyPage | None:
         decisions=tuple(
             _copy_decision(decision)
             for decision in unit.decisions.by_ids(decision_ids).values()
-            if decision.authority in _COPIED_AUTHORITIES
-            and decision.kind is not DecisionKind.UNSURE
-            and decision.origin != CORRECTION
+            if is_copied(decision)
         ),
         sources=tuple(source for source in sources.values() if source.id in used_ids),
         end=changes[-1],
         read_at=unit.commit_info({changes[-1].commit_no})[changes[-1].commit_no][0],
+    )
+
+
+def is_copied(decision: StoredDecision) -> bool:
+    """Return whether a scope's decision is taken over into the shared index."""
+    return (
+        decision.authority in _COPIED_AUTHORITIES
+        and decision.kind is not DecisionKind.UNSURE
+        and decision.origin != CORRECTION
     )
 
 

@@ -4,23 +4,22 @@ Both are compared as of the last change that the shared index has taken over. Wh
 since is left out, because the next sync takes it over. Nothing is written.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mpi.domain.record import CanonicalRecord
+from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.maintenance.verify import Finding
-from mpi.service.scopes.copies import DecisionCopy, RecordCopy, read_page
+from mpi.service.scopes.copies import is_copied
 from mpi.standardize.serialization import record_from_bytes
+from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
-from mpi.storage.repositories.sources.scopes import FIRST_CHANGE, Change, ChangedItem, Scope
-from mpi.storage.repositories.steps.decisions import DecisionStatus
+from mpi.storage.repositories.sources.scopes import ChangedItem, Scope
+from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.units import ReadUnit
-
-PAGE_CHANGES = 2_000
-"""Changes whose records and decisions are compared at a time."""
 
 
 @dataclass(slots=True)
@@ -31,7 +30,7 @@ class CopyCheck:
         records: number of records compared.
         decisions: number of decisions compared.
         waiting: records and decisions that have changed since the last sync, and were not compared.
-        findings: differences.
+        findings: differences, which name records and decisions by their numbers.
     """
 
     records: int = 0
@@ -49,12 +48,15 @@ def check_copies(
 ) -> CopyCheck:
     """Compare a scope's records and decisions with their copies.
 
+    Law 6: each record of the scope has one copy, and each copy its record. Law 3: a decision that ended in
+    the scope does not bind in the shared index.
+
     Args:
         scope_index: the open index of the scope.
         shared_index: the open shared index.
         viewer: who asks.
         code: code of the scope.
-        progress: receives the number of records compared.
+        progress: receives the number of records compared, and their total.
 
     Raises:
         NotFoundError: the shared index knows no such scope.
@@ -65,11 +67,9 @@ def check_copies(
     with shared_index.database.read(viewer) as shared:
         scope = shared.scopes.get(code)
         with scope_index.database.read(viewer) as own:
-            comparison = _Comparison(own, shared, scope)
-            check = comparison.check
-            check.findings += _check_history(own, scope)
+            check = CopyCheck(findings=list(_check_history(own, scope)))
             if not check.findings:
-                comparison.run(progress)
+                _Comparison(own, shared, scope, check).run(progress)
     return check
 
 
@@ -87,121 +87,124 @@ class _Comparison:
         own: a transaction of the scope's index.
         shared: a transaction of the shared index.
         scope: the scope, as the shared index knows it.
-
-    Attributes:
-        check: the result so far.
+        check: collects the result.
     """
 
-    def __init__(self, own: ReadUnit, shared: ReadUnit, scope: Scope) -> None:
-        self._own, self._shared, self._scope = own, shared, scope
-        self._sources = {
+    def __init__(self, own: ReadUnit, shared: ReadUnit, scope: Scope, check: CopyCheck) -> None:
+        self._own, self._shared, self._check = own, shared, check
+        self._record_copies = shared.scopes.all_copies(scope.code, ChangedItem.RECORD)
+        self._decision_copies = shared.scopes.all_copies(scope.code, ChangedItem.DECISION)
+        self._own_codes = {
+            source.id: source.code for source in own.sources.all() if source.kind != STEWARD_SOURCE_KIND
+        }
+        self._shared_codes = {
             source.id: source.code for source in shared.sources.all() if source.scope == scope.code
         }
-        self.check = CopyCheck()
+        changes = list(own.scopes.all_changes_after(scope.position))
+        self._waiting = {
+            item: {change.number for change in changes if change.item == item} for item in ChangedItem
+        }
 
     def run(self, progress: Progress) -> None:
         """Compare all that the shared index has taken over."""
-        waiting = self._find_waiting()
-        self.check.waiting = len(waiting)
-        seen, position = set(waiting), FIRST_CHANGE
-        while page := read_page(self._own, position, PAGE_CHANGES):
-            position = page.end
-            records = [copy for copy in page.records if (ChangedItem.RECORD, copy.number) not in seen]
-            decisions = [copy for copy in page.decisions if (ChangedItem.DECISION, copy.number) not in seen]
-            seen |= {(ChangedItem.RECORD, copy.number) for copy in records}
-            seen |= {(ChangedItem.DECISION, copy.number) for copy in decisions}
-            self.check.findings += self._compare_records(records)
-            self.check.findings += self._compare_decisions(decisions)
-            progress("comparing copies", self.check.records, self.check.records)
-        self.check.findings += self._find_unlisted(seen)
-        self.check.findings += self._find_foreign()
+        self._check.waiting = sum(map(len, self._waiting.values()))
+        own_ids = self._read_record_ids(self._own, self._own_codes)
+        shared_ids = self._read_record_ids(self._shared, self._shared_codes)
+        self._check.findings += self._find_unmatched(own_ids, shared_ids)
+        copies = {
+            number: self._record_copies[number]
+            for number in sorted(own_ids - self._waiting[ChangedItem.RECORD])
+            if self._record_copies.get(number) in shared_ids
+        }
+        for chunk in iter_chunks(list(copies)):
+            self._check.findings += self._compare_records({number: copies[number] for number in chunk})
+            self._check.records += len(chunk)
+            progress("comparing copies", self._check.records, len(copies))
+        self._check.findings += self._compare_decisions()
 
-    def _find_waiting(self) -> set[tuple[int, int]]:
-        """Return items and numbers that have changed since the last sync."""
-        waiting: set[tuple[int, int]] = set()
-        position: Change = self._scope.position
-        while changes := self._own.scopes.changes_after(position, PAGE_CHANGES):
-            waiting |= {(change.item, change.number) for change in changes}
-            position = changes[-1]
-        return waiting
+    @staticmethod
+    def _read_record_ids(unit: ReadUnit, sources: Collection[int]) -> set[int]:
+        return {record.id for source in sources for record in unit.records.all_of_source(source).values()}
 
-    def _copies_of(self, item: ChangedItem, numbers: Collection[int]) -> dict[int, int]:
-        return self._shared.scopes.copies_of(self._scope.code, item, numbers)
+    def _find_unmatched(self, own_ids: set[int], shared_ids: set[int]) -> Iterator[Finding]:
+        """Find records without a copy, and copies without a record."""
+        copy_ids = set(self._record_copies.values())
+        for fault, numbers in (
+            (
+                "is not in the shared index",
+                own_ids - self._waiting[ChangedItem.RECORD] - self._record_copies.keys(),
+            ),
+            ("has a copy and does not exist", self._record_copies.keys() - own_ids),
+            ("of the shared index is a copy of no record", shared_ids - copy_ids),
+            ("of the shared index is a copy of another source", copy_ids - shared_ids),
+        ):
+            yield from (Finding(6, f"record {number} {fault}") for number in sorted(numbers))
 
-    def _compare_records(self, records: Sequence[RecordCopy]) -> Iterator[Finding]:
+    def _compare_records(self, copies: Mapping[int, int]) -> Iterator[Finding]:
         """Compare records of the scope with their copies."""
-        self.check.records += len(records)
-        ids = self._copies_of(ChangedItem.RECORD, [record.number for record in records])
-        stored = self._shared.records.get(ids.values())
-        payloads = {number: payload for number, (_, payload) in self._shared.records.payloads(stored).items()}
-        for record in records:
-            copy = stored.get(ids.get(record.number, 0))
-            if copy is None:
-                yield Finding(6, f"record {record.number} is not in the shared index")
-            elif difference := self._find_difference(record, copy, payloads):
-                yield Finding(6, f"record {record.number} has {difference} than its copy {copy.id}")
+        own, shared = self._own.records.get(copies), self._shared.records.get(copies.values())
+        own_contents, shared_contents = (
+            _read_contents(unit, numbers)
+            for unit, numbers in ((self._own, copies), (self._shared, copies.values()))
+        )
+        for number, copy in copies.items():
+            difference = self._find_difference(own[number], shared[copy])
+            if difference is None and own_contents.get(number) != shared_contents.get(copy):
+                difference = "content"
+            if difference is not None:
+                yield Finding(6, f"record {number} has another {difference} than its copy {copy}")
 
-    def _find_difference(
-        self, record: RecordCopy, copy: StoredRecord, payloads: Mapping[int, bytes]
-    ) -> str | None:
-        """Return in what a record differs from its copy; None if in nothing."""
-        if record.source != self._sources.get(copy.source_id):
-            return "another source"
+    def _find_difference(self, record: StoredRecord, copy: StoredRecord) -> str | None:
+        """Return in what a record differs from its copy, contents aside."""
+        if self._own_codes[record.source_id] != self._shared_codes[copy.source_id]:
+            return "source"
         if record.local_id != copy.local_id:
-            return "another local ID"
-        if copy.state != _copied_state(record.state) or (record.is_destroyed and copy.content_hash):
-            return "another state"
-        if record.payload is not None and _content(record.payload) != _content(payloads[copy.id]):
-            return "another content"
+            return "local ID"
+        is_destroyed = record.content_hash == ""
+        if _copied_state(record.state) != _copied_state(copy.state) or (is_destroyed and copy.content_hash):
+            return "state"
         return None
 
-    def _compare_decisions(self, decisions: Sequence[DecisionCopy]) -> Iterator[Finding]:
+    def _compare_decisions(self) -> Iterator[Finding]:
         """Compare decisions of the scope with their copies.
 
         A steward of the shared index may have ended a copy whose original is in force.
         """
-        self.check.decisions += len(decisions)
-        ids = self._copies_of(ChangedItem.DECISION, [decision.number for decision in decisions])
-        stored = self._shared.decisions.by_ids(ids.values())
-        named = {number for decision in decisions for group in decision.groups for number in group}
-        records = self._copies_of(ChangedItem.RECORD, named)
-        for decision in decisions:
-            copy = stored.get(ids.get(decision.number, 0))
-            own_groups = {frozenset(records.get(number, 0) for number in group) for group in decision.groups}
-            # A decision that names a steward's correction is not taken over.
-            is_copied = not any(0 in group for group in own_groups)
-            if copy is None:
-                if decision.is_in_force and is_copied:
-                    yield Finding(3, f"decision {decision.number} is not in the shared index")
-            elif copy.status is DecisionStatus.IN_FORCE and not decision.is_in_force:
-                yield Finding(3, f"decision {decision.number} has ended, and its copy {copy.id} is in force")
-            elif {frozenset(group) for group in copy.groups} != own_groups:
-                yield Finding(3, f"decision {decision.number} names other records than its copy {copy.id}")
+        stored = self._shared.decisions.by_ids(self._decision_copies.values())
+        for decision in self._own.decisions.iterate_all():
+            if not is_copied(decision) or decision.id in self._waiting[ChangedItem.DECISION]:
+                continue
+            self._check.decisions += 1
+            yield from self._compare_decision(decision, stored.get(self._decision_copies.get(decision.id, 0)))
 
-    def _find_unlisted(self, listed: Collection[tuple[int, int]]) -> Iterator[Finding]:
-        """Find active records that the scope's list of changes lacks."""
-        known = {number for item, number in listed if item == ChangedItem.RECORD}
-        for number in sorted(self._own.records.active_canonical_keys().keys() - known):
-            yield Finding(6, f"record {number} is not in the scope's list of changes")
-
-    def _find_foreign(self) -> Iterator[Finding]:
-        """Find records of the scope's sources that are copies of nothing."""
-        for source_id in self._sources:
-            ids = {record.id for record in self._shared.records.all_of_source(source_id).values()}
-            copies = self._shared.scopes.select_copies(self._scope.code, ChangedItem.RECORD, ids)
-            for number in sorted(ids - copies):
-                yield Finding(6, f"record {number} of the shared index is a copy of no record")
+    def _compare_decision(self, decision: StoredDecision, copy: StoredDecision | None) -> Iterator[Finding]:
+        groups = {
+            frozenset(self._record_copies.get(number, 0) for number in group) for group in decision.groups
+        }
+        is_in_force = decision.status is DecisionStatus.IN_FORCE
+        # A decision that names a steward's correction is not taken over.
+        names_correction = any(0 in group for group in groups)
+        if copy is None:
+            if is_in_force and not names_correction:
+                yield Finding(3, f"decision {decision.id} is not in the shared index")
+        elif copy.status is DecisionStatus.IN_FORCE and not is_in_force:
+            yield Finding(3, f"decision {decision.id} has ended, and its copy {copy.id} is in force")
+        elif {frozenset(group) for group in copy.groups} != groups:
+            yield Finding(3, f"decision {decision.id} names other records than its copy {copy.id}")
 
 
-def _copied_state(state: RecordState) -> RecordState:
+def _copied_state(state: str) -> str:
     """Return the state of a copy: what takes no part is withdrawn, for whatever reason."""
     return state if state in (RecordState.ACTIVE, RecordState.SEALED) else RecordState.WITHDRAWN
 
 
-def _content(payload: bytes) -> CanonicalRecord:
-    """Return a record's content without what its copy states otherwise.
+def _read_contents(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, CanonicalRecord]:
+    """Return what active records say, without what a copy states otherwise.
 
     A merge follows as a decision. An earlier content that counts again gets a later as-of, and a version of a
     re-keyed record states the local ID with which it came.
     """
-    return record_from_bytes(payload)._replace(as_of=None, local_id="", merged_into=None)
+    return {
+        number: record_from_bytes(payload)._replace(as_of=None, local_id="", merged_into=None)
+        for number, (_source, payload) in unit.records.payloads(record_ids).items()
+    }

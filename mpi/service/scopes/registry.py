@@ -6,6 +6,7 @@ from mpi.domain.errors import ConflictError
 from mpi.domain.source import check_scope_code
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
+from mpi.service.scopes.split_plan import UNFINISHED_STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +17,15 @@ class ScopeView:
         code: code of the scope.
         name: name for people.
         sources: codes of its sources, as far as the shared index knows them.
+        state: ``open``, or how far the split is that makes or ends the scope.
+        lag: number of changes that the shared index has not taken over; None where it is not known.
     """
 
     code: str
     name: str
     sources: tuple[str, ...]
+    state: str = "open"
+    lag: int | None = None
 
 
 def require_new_scope(index: Index, viewer: Viewer, code: str) -> None:
@@ -59,19 +64,50 @@ def register_scope(index: Index, viewer: Viewer, code: str, name: str | None) ->
 
 
 def list_scopes(index: Index, viewer: Viewer) -> list[ScopeView]:
-    """Return every scope with its sources, by code.
+    """Return every scope with its sources, by code, and splits that are under way.
 
     Raises:
         AccessDenied: the viewer may not see reports.
     """
     require_permission(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
+        names = {scope.code: scope.name for scope in unit.scopes.all()}
+        states = {split.scope: split.state for split in unit.splits.all() if split.state in UNFINISHED_STATES}
+        unregistered = {
+            split.scope: split.name
+            for split in unit.splits.all()
+            if split.scope in states and split.scope not in names
+        }
         sources = unit.sources.all()
         return [
             ScopeView(
-                scope.code,
-                scope.name,
-                tuple(source.code for source in sources if source.scope == scope.code),
+                code=code,
+                name=name,
+                sources=tuple(source.code for source in sources if source.scope == code),
+                state=states[code].value if code in states else "open",
             )
-            for scope in unit.scopes.all()
+            for code, name in sorted((names | unregistered).items())
         ]
+
+
+def list_followed(index: Index, viewer: Viewer) -> list[str]:
+    """Return the codes of the scopes that the shared index follows.
+
+    Raises:
+        AccessDenied: the viewer may not see reports.
+    """
+    require_permission(viewer, Action.REPORT)
+    with index.database.read(viewer) as unit:
+        return [scope.code for scope in unit.scopes.all()]
+
+
+def count_lag(scope_index: Index, shared_index: Index, viewer: Viewer, code: str) -> int:
+    """Count the changes of a scope that the shared index has not taken over.
+
+    Raises:
+        NotFoundError: the shared index knows no such scope.
+    """
+    with shared_index.database.read(viewer) as unit:
+        position = unit.scopes.get(code).position
+    with scope_index.database.read(viewer) as unit:
+        return unit.scopes.count_changes_after(position)

@@ -76,6 +76,7 @@ from mpi.storage.tables.sources import (
     SourceRow,
     TakenBackRow,
 )
+from mpi.storage.tables.splits import FormerIdRow, IdMapRow, MovedLoginRow, SplitRow
 
 __all__ = [
     "AccountRow",
@@ -103,9 +104,11 @@ __all__ = [
     "EpochRow",
     "FeatureRow",
     "FlagRow",
+    "FormerIdRow",
     "FreezeWindowRow",
     "GoneFromRunsRow",
     "HoldRow",
+    "IdMapRow",
     "IdentityEventRow",
     "IndexRow",
     "KeptAnswerRow",
@@ -113,6 +116,7 @@ __all__ = [
     "KeyRunRow",
     "LargeBlockRow",
     "MembershipRow",
+    "MovedLoginRow",
     "NoteRow",
     "OwnerQuestionRow",
     "PendingRow",
@@ -133,6 +137,7 @@ __all__ = [
     "SightingRow",
     "SignInRow",
     "SourceRow",
+    "SplitRow",
     "StepRow",
     "TakenBackRow",
     "TaskActionRow",

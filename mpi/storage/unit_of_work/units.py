@@ -34,10 +34,12 @@ from mpi.storage.repositories.review.task_work import TaskWork
 from mpi.storage.repositories.review.tasks import Tasks
 from mpi.storage.repositories.sources.batches import Batches
 from mpi.storage.repositories.sources.record_assertions import RecordAssertions
+from mpi.storage.repositories.sources.record_rows import RecordRows
 from mpi.storage.repositories.sources.records import Records
 from mpi.storage.repositories.sources.renames import Renames
 from mpi.storage.repositories.sources.scopes import ChangedItem, Scopes
 from mpi.storage.repositories.sources.sources import Sources
+from mpi.storage.repositories.sources.splits import Splits
 from mpi.storage.repositories.steps.consents import Consents
 from mpi.storage.repositories.steps.counters import Counters
 from mpi.storage.repositories.steps.decisions import Decisions
@@ -135,6 +137,8 @@ class ReadUnit:
     consents = _LazyRepository(Consents)
     renames = _LazyRepository(Renames)
     scopes = _LazyRepository(Scopes)
+    splits = _LazyRepository(Splits)
+    record_rows = _LazyRepository(RecordRows)
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection

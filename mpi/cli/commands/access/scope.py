@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +19,7 @@ from mpi.domain.source import SHARED_SCOPE
 
 if TYPE_CHECKING:
     from mpi.service.core.index import Index
+    from mpi.service.scopes.registry import ScopeView
     from mpi.service.scopes.transfer import TransferResult
 
 FOLLOW_S = 1.0
@@ -40,7 +41,7 @@ def add(
     from mpi import bootstrap
     from mpi.service.scopes import registry
 
-    with _open_shared() as session:
+    with open_shared() as session:
         registry.require_new_scope(session.index, session.viewer, code)
         key = None
         try:
@@ -62,18 +63,42 @@ def add(
 
 
 def list_all(as_json: JsonFlag = False) -> None:
-    """List the scopes and their sources."""
+    """List the scopes, their sources and how far the shared index is behind."""
     from mpi.service.scopes import registry
 
-    with _open_shared(for_look_up=True) as session:
-        scopes = [asdict(scope) for scope in registry.list_scopes(session.index, session.viewer)]
+    with open_shared(for_look_up=True) as session:
+        scopes = [
+            asdict(replace(scope, lag=_count_lag(session, scope)))
+            for scope in registry.list_scopes(session.index, session.viewer)
+        ]
     if as_json:
         print_json(scopes)
     else:
         print_table(
-            ("code", "name", "sources"),
-            [(scope["code"], scope["name"], ", ".join(scope["sources"])) for scope in scopes],
+            ("code", "name", "sources", "state", "lag"),
+            [
+                (scope["code"], scope["name"], ", ".join(scope["sources"]), scope["state"], scope["lag"])
+                for scope in scopes
+            ],
         )
+
+
+def _count_lag(session: CommandSession, scope: ScopeView) -> int | None:
+    """Count the changes of a scope that wait for a sync; None where that fails."""
+    from mpi import bootstrap
+    from mpi.service.scopes import registry
+
+    if scope.state != "open":
+        return None
+    try:
+        index = bootstrap.open_scope(session.settings, scope.code, for_look_up=True)
+    except MpiError as error:
+        print_note(f"scope {scope.code}: {error}")
+        return None
+    try:
+        return registry.count_lag(index, session.index, session.viewer, scope.code)
+    finally:
+        index.database.dispose()
 
 
 def sync(
@@ -87,8 +112,8 @@ def sync(
     """
     from mpi.service.scopes import registry
 
-    with _open_shared() as session, ExitStack() as opened:
-        codes = [scope.code for scope in registry.list_scopes(session.index, session.viewer)]
+    with open_shared() as session, ExitStack() as opened:
+        codes = registry.list_followed(session.index, session.viewer)
         if code is not None and code not in codes:
             raise InputError(f"there is no scope {code!r}; there are: {', '.join(codes) or 'none yet'}")
         followed = _FollowedScopes(session, opened)
@@ -99,7 +124,7 @@ def sync(
             # After a failure a look at once would fail again.
             time.sleep(FOLLOW_S if None not in results else FAILED_S)
             try:
-                codes = [scope.code for scope in registry.list_scopes(session.index, session.viewer)]
+                codes = registry.list_followed(session.index, session.viewer)
             except StoreError as error:
                 print_note(f"the shared index: {error}")
     _show_results([result for result in results if result is not None], as_json=as_json)
@@ -137,7 +162,7 @@ class _FollowedScopes:
 
 
 @contextmanager
-def _open_shared(*, for_look_up: bool = False) -> Iterator[CommandSession]:
+def open_shared(*, for_look_up: bool = False) -> Iterator[CommandSession]:
     """Open the shared index.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Command ``mpi export crosswalk``: export all enterprise IDs."""
+"""Commands ``mpi export …``: export all enterprise IDs, or a client's former ones."""
 
 from dataclasses import astuple
 from enum import StrEnum
@@ -11,6 +11,7 @@ from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note
 from mpi.cli.output_files import write_csv
 from mpi.cli.progress import show_progress
+from mpi.domain.errors import InputError
 
 
 class Purpose(StrEnum):
@@ -48,3 +49,27 @@ def crosswalk(
     else:
         print_facts(written)
         print_note("this file links agencies' records: send it only where an agreement permits")
+
+
+def id_map(
+    client: Annotated[str, typer.Option(help="The client that gets the map, once.")],
+    out: Annotated[Path, typer.Option(help="The file to write, readable by its owner only.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Export a client's records with former and present IDs.
+
+    For a scope that a split has made. The columns are source, local_id, former_enterprise_id (of the shared
+    index) and enterprise_id (of the scope).
+    """
+    from mpi.service.scopes import id_map as id_maps
+
+    if out.exists():
+        raise InputError(f"{out} exists: name another file, since the map is given once")
+    with open_session(for_look_up=True) as session:
+        rows = id_maps.give_id_map(session.index, session.viewer, client)
+        count = write_csv(out, id_maps.HEADER, (astuple(row) for row in rows))
+    written = {"file": str(out), "rows": count}
+    if as_json:
+        print_json(written)
+    else:
+        print_facts(written)

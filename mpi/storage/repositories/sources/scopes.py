@@ -1,16 +1,17 @@
 """Repository of scopes and their changes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, tuple_, update
 
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.storage.driver.bulk_rows import insert_columns
-from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.chunks import CHUNK_SIZE, iter_chunks
 from mpi.storage.driver.in_list import is_in
+from mpi.storage.driver.prefetch import fetch_all
 from mpi.storage.tables import ChangeRow, CopyRow, ScopeRow, table_of
 
 _scope = table_of(ScopeRow)
@@ -42,6 +43,11 @@ class Change:
 
 FIRST_CHANGE = Change(0, 0, 0)
 """Position before every change."""
+
+
+def end_of_commit(commit_no: int) -> Change:
+    """Return the position after every change of a commit."""
+    return Change(commit_no, max(ChangedItem) + 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,19 @@ class Scopes:
             insert(_scope).values(code=code, name=name, created_commit=commit_no, **position)
         )
 
+    def remove(self, code: str) -> None:
+        """Forget a scope, its copies and what was taken over of it."""
+        self._connection.execute(delete(_copy).where(_copy.c.scope == code))
+        self._connection.execute(delete(_scope).where(_scope.c.code == code))
+
+    def count_changes_after(self, position: Change) -> int:
+        """Count the changes that follow a position."""
+        query = select(func.count()).where(
+            tuple_(_change.c.commit_no, _change.c.item, _change.c.number)
+            > tuple_(literal(position.commit_no), literal(int(position.item)), literal(position.number))
+        )
+        return int(self._connection.execute(query).scalar() or 0)
+
     def move_position(self, code: str, position: Change, read_at: str) -> None:
         """Store the last change of a scope that was taken over.
 
@@ -162,6 +181,19 @@ class Scopes:
         )
         return [Change(*row) for row in rows]
 
+    def all_changes_after(self, position: Change) -> Iterator[Change]:
+        """Yield every change that follows a position, in order."""
+        while page := self.changes_after(position, CHUNK_SIZE):
+            yield from page
+            position = page[-1]
+
+    def all_copies(self, code: str, item: ChangedItem) -> dict[int, int]:
+        """Return the numbers that all of a scope's records or decisions have here."""
+        query = select(_copy.c.own_number, _copy.c.number).where(
+            _copy.c.scope == code, _copy.c.item == int(item)
+        )
+        return {row[0]: row[1] for row in fetch_all(self._connection, query)}
+
     def copies_of(self, code: str, item: ChangedItem, own_numbers: Collection[int]) -> dict[int, int]:
         """Return the numbers that a scope's records or decisions have here."""
         copies: dict[int, int] = {}
@@ -170,8 +202,17 @@ class Scopes:
             copies.update({row.own_number: row.number for row in rows})
         return copies
 
-    def add_copies(self, code: str, item: ChangedItem, numbers: Mapping[int, int]) -> None:
-        """Record the numbers that a scope's records or decisions have here."""
+    def add_copies(
+        self, code: str, item: ChangedItem, numbers: Mapping[int, int], *, if_new: bool = False
+    ) -> None:
+        """Record the numbers that a scope's records or decisions have here.
+
+        Args:
+            code: code of the scope.
+            item: records or decisions.
+            numbers: numbers here, by own number in the scope.
+            if_new: whether those recorded before are left as they are.
+        """
         columns: dict[str, list[Any]] = {
             "scope": [code] * len(numbers),
             "item": [int(item)] * len(numbers),
@@ -179,7 +220,7 @@ class Scopes:
             "number": list(numbers.values()),
         }
         if numbers:
-            insert_columns(self._connection, _copy, columns)
+            insert_columns(self._connection, _copy, columns, if_new=if_new)
 
     def replace_copy(self, code: str, item: ChangedItem, own_number: int, number: int) -> None:
         """Replace the number that a scope's record or decision has here."""

@@ -1,7 +1,8 @@
 """Repository of agencies and sources."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -137,6 +138,26 @@ class Sources:
             update(_source).where(_source.c.id == number).values(asks_consent=asks_consent)
         )
         self._known = None
+
+    def set_scope(self, numbers: Collection[int], scope: str | None) -> None:
+        """Set the scope to which the records of data sources are sent.
+
+        Args:
+            numbers: numbers of the sources.
+            scope: code of the scope; None where they are sent to this index.
+        """
+        self._connection.execute(update(_source).where(_source.c.id.in_(numbers)).values(scope=scope))
+        self._known = None
+
+    def further_settings(self, number: int) -> dict[str, Any]:
+        """Return the stored settings of a data source that ``Source`` leaves out."""
+        columns = (_source.c.feed_mode, _source.c.trust, _source.c.complete_for)
+        row = self._connection.execute(select(*columns).where(_source.c.id == number)).one()
+        return dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+
+    def set_further_settings(self, number: int, settings: Mapping[str, Any]) -> None:
+        """Store settings of a data source that ``Source`` leaves out."""
+        self._connection.execute(update(_source).where(_source.c.id == number).values(**settings))
 
     def group_ids(self) -> list[int]:
         """Return every visibility group of data sources, ascending."""

@@ -1,6 +1,6 @@
 """Repository of decisions: those in force, and every one ever made."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -146,6 +146,7 @@ class StoredDecision:
         groups: record numbers, by group.
         seen: version of each record that its maker saw; None for a withdrawn record.
         supersedes: decisions that it replaced.
+        asserting_record: record whose source asserted it.
     """
 
     id: int
@@ -163,6 +164,7 @@ class StoredDecision:
     groups: tuple[tuple[int, ...], ...]
     seen: dict[int, int | None]
     supersedes: tuple[int, ...]
+    asserting_record: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +365,12 @@ class Decisions:
         query = select(_decision.c.id).where(_decision.c.status == status.value).order_by(_decision.c.id)
         return [row.id for row in self._connection.execute(query)]
 
+    def iterate_all(self) -> Iterator[StoredDecision]:
+        """Yield every decision ever made, of any status, by number."""
+        query = select(_decision.c.id).order_by(_decision.c.id)
+        for chunk in iter_chunks([row.id for row in self._connection.execute(query)]):
+            yield from self.by_ids(chunk).values()
+
     def add(self, decision: NewDecision, commit_no: int) -> None:
         """Add a decision with the records that it names."""
         self.changed_ids.add(decision.id)
@@ -478,6 +486,7 @@ class Decisions:
                 groups=tuple(tuple(group) for group in groups.get(row.id, {}).values()),
                 seen=seen.get(row.id, {}),
                 supersedes=tuple(sorted(superseded.get(row.id, ()))),
+                asserting_record=row.asserting_record,
             )
             for row in heads
         }

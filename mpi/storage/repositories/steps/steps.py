@@ -96,6 +96,18 @@ class Steps:
             )
         )
 
+    def approvals_of(self, decision_ids: Collection[int]) -> dict[int, list[tuple[str, int]]]:
+        """Return kind of step and commit of second approvals, by decision.
+
+        The kind is that of the step that was approved: the one that made the decision, or its undo.
+        """
+        approvals: dict[int, list[tuple[str, int]]] = {}
+        for chunk in iter_chunks(decision_ids):
+            rows = self._connection.execute(select(_approval).where(is_in(_approval.c.decision_id, chunk)))
+            for row in rows:
+                approvals.setdefault(row.decision_id, []).append((row.kind, row.commit_no))
+        return approvals
+
     def mark_undone(self, number: int, commit_no: int) -> None:
         """Record that a step, an act of a person, was undone."""
         self._connection.execute(update(_step).where(_step.c.id == number).values(undone_commit=commit_no))

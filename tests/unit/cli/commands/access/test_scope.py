@@ -2,8 +2,10 @@
 
 import pytest
 
-from mpi.bootstrap import init_scope
+from mpi.bootstrap import init_scope, open_scope
 from mpi.config import Settings
+from mpi.domain.errors import NotAuthenticated
+from mpi.service.access.clients import authenticate
 
 CHILD = {
     "source": "school", "local_id": "1", "first_name": "Ana", "last_name": "Lopez", "birth_date": "2014-05-06"
@@ -31,7 +33,7 @@ def test_a_scope_is_added_used_and_followed(home, mpi, in_scope):
     [result] = mpi("scope", "sync", "--json").json
     assert result == {"scope": "education", "records": 1, "decisions": 0, "contradictions": 0}
     assert mpi("scope", "list", "--json").json == [
-        {"code": "education", "name": "Schools", "sources": ["school"]}
+        {"code": "education", "name": "Schools", "sources": ["school"], "state": "open", "lag": 0}
     ]
     assert mpi("crosswalk", "--source", "school", "--local-id", "1").code == 0
 
@@ -126,3 +128,84 @@ def test_an_unknown_scope_is_named_in_the_error(home, mpi, in_scope):
     assert "'health'" in mpi("scope", "sync", "health").err
     in_scope("health")
     assert "mpi scope add" in mpi("source", "list").err
+
+
+@pytest.fixture
+def split_plan(home, mpi):
+    """Plan to move a source with one record and one client; return the plan and the client's key."""
+    mpi("source", "add", "school")
+    mpi("resolve", send=CHILD)
+    key = mpi("client", "add", "district", "--scope", "record.read", "--source", "school", "--json").json[
+        "api_key"
+    ]
+    return mpi("scope", "split", "education", "--source", "school", "--name", "Schools", "--json").json, key
+
+
+def test_a_source_moves_into_a_scope_when_a_second_person_approves(split_plan, mpi, in_scope):
+    plan, _key = split_plan
+    assert (plan["records"], plan["clients"], plan["blockers"]) == ({"active": 1}, ["district"], [])
+    assert "--by" in mpi("scope", "split", "education", "--approve", plan["token"]).err
+    refused = mpi("scope", "split", "education", "--approve", plan["token"], "--by", "operator")
+    assert "somebody else" in refused.err
+    done = mpi("scope", "split", "education", "--approve", plan["token"], "--by", "ana", "--json")
+    assert done.code == 0, done.err
+    assert (done.json["state"], done.json["clients"]) == ("done", ["district"])
+
+    [scope] = mpi("scope", "list", "--json").json
+    assert scope == {"code": "education", "name": "Schools", "sources": ["school"], "state": "open", "lag": 0}
+    refused = mpi("client", "add", "other", "--scope", "record.read", "--source", "school")
+    assert "add this client in that scope" in refused.err
+    in_scope("education")
+    assert mpi("crosswalk", "--source", "school", "--local-id", "1").code == 0
+    assert "district" in [client["name"] for client in mpi("client", "list", "--json").json]
+    mpi("resolve", send={**CHILD, "local_id": "2"})
+    in_scope("shared")
+    assert mpi("scope", "list", "--json").json[0]["lag"] == 1
+    assert "done" in mpi("scope", "split", "education").err
+    assert "has changed something" in mpi("scope", "split", "education", "--undo").err
+    assert "Keep" not in mpi("scope", "sync").err
+
+
+def test_a_moved_key_says_where_it_opens(split_plan, mpi, index):
+    plan, key = split_plan
+    mpi("scope", "split", "education", "--approve", plan["token"], "--by", "ana")
+    with pytest.raises(NotAuthenticated, match="opens the index of the scope education"):
+        authenticate(index, key, None)
+    scope_index = open_scope(Settings(), "education")
+    assert authenticate(scope_index, key, None).sources == {"school"}
+    scope_index.database.dispose()
+
+
+def test_a_split_is_taken_back(split_plan, mpi, index):
+    plan, key = split_plan
+    assert "planned" in mpi("scope", "split", "education", "--undo").err
+    mpi("scope", "split", "education", "--approve", plan["token"], "--by", "ana")
+    assert mpi("scope", "split", "education", "--undo", "--json").json["state"] == "undone"
+    assert authenticate(index, key, None).client == "district"
+    assert mpi("scope", "list", "--json").json == []
+    assert (
+        "index of the scope education already" in mpi("scope", "split", "education", "--source", "school").err
+    )
+
+
+def test_a_dry_run_counts_and_stores_nothing(home, mpi):
+    mpi("source", "add", "school")
+    plan = mpi("scope", "split", "education", "--source", "school", "--dry-run")
+    assert plan.code == 0
+    assert "records" in plan.out
+    assert "there is no split" in mpi("scope", "split", "education").err
+
+
+def test_options_of_a_split_that_contradict_each_other_are_refused(home, mpi):
+    mpi("source", "add", "school")
+    for options in (("--source", "school", "--undo"), ("--dry-run",), ("--source", "school", "--by", " ")):
+        assert mpi("scope", "split", "education", *options).code != 0
+
+
+def test_a_blocked_plan_exits_with_a_conflict(home, mpi):
+    mpi("source", "add", "school")
+    mpi("source", "add", "clinic")
+    mpi("client", "add", "both", "--scope", "record.read", "--source", "school", "--source", "clinic")
+    blocked = mpi("scope", "split", "education", "--source", "school")
+    assert blocked.code == 7
+    assert "client both also holds clinic" in blocked.err

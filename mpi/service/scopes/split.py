@@ -1,0 +1,255 @@
+"""Split: move sources of the shared index into a scope of their own, and undo it.
+
+The shared index keeps the records and all its enterprise IDs. It follows the scope from the cut on. Each
+transaction of a split leaves a state from which another run goes on, or takes the split back.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from mpi.domain.errors import ConflictError
+from mpi.domain.source import SHARED_SCOPE
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.service.core.index import Index
+from mpi.service.indexing.reindex import Progress, ignore_progress
+from mpi.service.scopes.split_copy import (
+    SPLIT,
+    SplitContent,
+    begin_copy,
+    copy_decisions,
+    copy_records,
+    find_own_split,
+    read_content,
+)
+from mpi.service.scopes.split_plan import UNFINISHED_STATES
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.repositories.sources.scopes import ChangedItem, end_of_commit
+from mpi.storage.repositories.sources.splits import Split, SplitState
+from mpi.storage.unit_of_work.units import WriteUnit
+
+PAGE_RECORDS = 2_000
+"""Records that one transaction of the scope writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitView:
+    """A split as operators see it.
+
+    Args:
+        scope: code of the scope.
+        sources: codes of the sources.
+        state: how far the split is.
+        clients: names of the clients that go along.
+        accounts: names of the accounts that go along.
+    """
+
+    scope: str
+    sources: tuple[str, ...]
+    state: SplitState
+    clients: tuple[str, ...]
+    accounts: tuple[str, ...]
+
+
+def require_unfinished(index: Index, viewer: Viewer, code: str) -> Split:
+    """Return the split into a scope that is approved and not done.
+
+    Raises:
+        ConflictError: there is none.
+        AccessDenied: the viewer may not administer sources.
+    """
+    require_permission(viewer, Action.SOURCE_ADMIN)
+    split = _require_split(index, viewer, code)
+    if split.state not in UNFINISHED_STATES:
+        raise ConflictError(f"the split into {code} is {split.state}: nothing is to be done")
+    return split
+
+
+def run_split(
+    shared_index: Index,
+    scope_index: Index,
+    viewer: Viewer,
+    code: str,
+    progress: Progress = ignore_progress,
+    *,
+    page: int = PAGE_RECORDS,
+) -> SplitView:
+    """Carry out an approved split, or go on with it.
+
+    Args:
+        shared_index: the open shared index.
+        scope_index: the open index of the scope, new or begun by this split.
+        viewer: who asks.
+        code: code of the scope.
+        progress: callback that reports the records copied.
+        page: records that one transaction of the scope writes.
+
+    Raises:
+        ConflictError: no split into this scope is approved, or its index holds something else.
+        AccessDenied: the viewer may not administer sources.
+    """
+    split = require_unfinished(shared_index, viewer, code)
+    if split.state is SplitState.UNDOING:
+        return undo_split(shared_index, scope_index, viewer, code)
+    content = begin_copy(shared_index, scope_index, viewer, split, read_content(shared_index, viewer, split))
+    _advance(shared_index, viewer, split, SplitState.APPROVED, SplitState.COPYING)
+    copy_records(shared_index, scope_index, viewer, split, content, page, progress)
+    last_commit = copy_decisions(scope_index, viewer, content)
+    _write_copies(shared_index, viewer, split, content)
+    _register(shared_index, scope_index, viewer, split, last_commit)
+    _open_scope(shared_index, scope_index, viewer, split)
+    _advance(shared_index, viewer, split, SplitState.OPENING, SplitState.DONE)
+    return _view(split, SplitState.DONE)
+
+
+def undo_split(shared_index: Index, scope_index: Index | None, viewer: Viewer, code: str) -> SplitView:
+    """Take a split back, until the scope has changed anything.
+
+    The shared index has its sources, clients and accounts again. It has always kept their records and IDs.
+    The index of the scope stays, closed, with its ledger.
+
+    Args:
+        shared_index: the open shared index.
+        scope_index: the open index of the scope; None where it does not exist yet.
+        viewer: who asks.
+        code: code of the scope.
+
+    Raises:
+        ConflictError: no split into this scope has begun, or the scope has changed something since.
+        AccessDenied: the viewer may not administer sources.
+    """
+    require_permission(viewer, Action.SOURCE_ADMIN)
+    split = _require_split(shared_index, viewer, code)
+    if split.state not in (*UNFINISHED_STATES, SplitState.DONE):
+        raise ConflictError(f"the split into {code} is {split.state}: nothing is to be taken back")
+    with shared_index.database.write(viewer, SPLIT) as unit:
+        unit.splits.set_state(split.id, SplitState.UNDOING, unit.commit_no)
+    if scope_index is not None and not _close_scope(scope_index, viewer, split):
+        with shared_index.database.write(viewer, SPLIT) as unit:
+            unit.splits.set_state(split.id, SplitState.DONE, unit.commit_no)
+        raise ConflictError(
+            f"the scope {code} has changed something since it was opened, which would be lost. Keep the "
+            "scope: the shared index follows it with mpi scope sync, and its IDs are as before"
+        )
+    with shared_index.database.write(viewer, SPLIT) as unit:
+        if _state_now(unit, code) is SplitState.UNDOING:
+            _return_sources(unit, split)
+            unit.splits.set_state(split.id, SplitState.UNDONE, unit.commit_no)
+    return _view(split, SplitState.UNDONE)
+
+
+def _require_split(index: Index, viewer: Viewer, code: str) -> Split:
+    """Return the latest split into a scope.
+
+    Raises:
+        ConflictError: there is none.
+    """
+    with index.database.read(viewer) as unit:
+        split = unit.splits.latest(code)
+    if split is None:
+        raise ConflictError(f"there is no split into {code}: name its sources with --source to plan one")
+    return split
+
+
+def _state_now(unit: WriteUnit, code: str) -> SplitState | None:
+    split = unit.splits.latest(code)
+    return None if split is None else split.state
+
+
+def _advance(index: Index, viewer: Viewer, split: Split, before: SplitState, after: SplitState) -> None:
+    """Store that a split has reached a state, unless it is further already.
+
+    Raises:
+        ConflictError: somebody takes the split back meanwhile.
+    """
+    with index.database.write(viewer, SPLIT) as unit:
+        state = _state_now(unit, split.scope)
+        if state in (SplitState.UNDOING, SplitState.UNDONE):
+            raise ConflictError(f"the split into {split.scope} is {state} by somebody else")
+        if state is before:
+            unit.splits.set_state(split.id, after, unit.commit_no)
+
+
+def _write_copies(index: Index, viewer: Viewer, split: Split, content: SplitContent) -> None:
+    """Record in the shared index which record of the scope is which of its own."""
+    records = enumerate(content.numbers.records.numbers.tolist(), content.numbers.records.first)
+    decisions = enumerate((moved.stored.id for moved in content.decisions), content.first_decision)
+    for item, pairs in ((ChangedItem.RECORD, records), (ChangedItem.DECISION, decisions)):
+        for chunk in iter_chunks(list(pairs)):
+            with index.database.write(viewer, SPLIT) as unit:
+                if _state_now(unit, split.scope) is SplitState.COPYING:
+                    unit.scopes.add_copies(split.scope, item, dict(chunk), if_new=True)
+
+
+def _register(
+    shared_index: Index, scope_index: Index, viewer: Viewer, split: Split, last_commit: int
+) -> None:
+    """Let the shared index follow the scope from the end of the copy on."""
+    with scope_index.database.read(viewer) as unit:
+        read_at = unit.commit_info({last_commit})[last_commit][0]
+    with shared_index.database.write(viewer, SPLIT) as unit:
+        if _state_now(unit, split.scope) is not SplitState.COPYING:
+            return
+        unit.scopes.add(split.scope, split.name, unit.commit_no)
+        unit.scopes.move_position(split.scope, end_of_commit(last_commit), read_at)
+        # The scope holds the records that its sources send while they are paused.
+        unit.sources.set_paused(_source_ids(unit, split.plan["sources"]), paused=False)
+        unit.splits.set_state(split.id, SplitState.OPENING, unit.commit_no)
+
+
+def _open_scope(shared_index: Index, scope_index: Index, viewer: Viewer, split: Split) -> None:
+    """Let the scope take records, and give it its clients and accounts."""
+    with shared_index.database.read(viewer) as unit:
+        clients = unit.splits.client_rows(split.plan["clients"])
+        accounts = unit.splits.account_rows(split.plan["accounts"])
+    with scope_index.database.write(viewer, SPLIT) as unit:
+        own_split = find_own_split(unit)
+        if own_split is None or own_split.state is not SplitState.OPENING:
+            return
+        for row in clients:
+            unit.splits.add_client_row(unit.counters.take("client"), row, unit.commit_no)
+        for row in accounts:
+            unit.splits.add_account_row(unit.counters.take("account"), row, unit.commit_no)
+        unit.sources.set_scope(_source_ids(unit, split.plan["sources"]), None)
+        unit.sources.set_paused(_source_ids(unit, split.plan["paused"]), paused=True)
+        unit.splits.set_state(own_split.id, SplitState.DONE, unit.commit_no)
+
+
+def _close_scope(scope_index: Index, viewer: Viewer, split: Split) -> bool:
+    """Close the index of a scope; return False if it has changed something of its own."""
+    with scope_index.database.write(viewer, SPLIT) as unit:
+        own_split = find_own_split(unit)
+        if own_split is None or own_split.token_hash != split.token_hash:
+            return True
+        if own_split.state is SplitState.DONE and unit.last_commit() != own_split.state_commit:
+            return False
+        unit.sources.set_scope([source.id for source in unit.sources.all()], SHARED_SCOPE)
+        for client in unit.clients.active():
+            unit.clients.revoke(client.name, unit.commit_no)
+        for account in unit.accounts.all():
+            unit.accounts.close(account.id, unit.commit_no)
+            unit.sign_ins.end_all_of_account(account.id)
+        unit.splits.set_state(own_split.id, SplitState.UNDONE, unit.commit_no)
+    return True
+
+
+def _return_sources(unit: WriteUnit, split: Split) -> None:
+    """Let the shared index take records of the sources again, and their clients and accounts."""
+    unit.sources.set_scope(_source_ids(unit, split.plan["sources"]), None)
+    unit.sources.set_paused(_source_ids(unit, split.plan["paused"]), paused=True)
+    unit.splits.restore_clients(split.plan["clients"])
+    unit.splits.return_logins(split.id)
+    unit.scopes.remove(split.scope)
+
+
+def _source_ids(unit: WriteUnit, codes: Collection[str]) -> list[int]:
+    return [unit.sources.get_by_code(code).id for code in codes]
+
+
+def _view(split: Split, state: SplitState) -> SplitView:
+    return SplitView(
+        scope=split.scope,
+        sources=tuple(split.plan["sources"]),
+        state=state,
+        clients=tuple(split.plan["clients"]),
+        accounts=tuple(split.plan["accounts"]),
+    )

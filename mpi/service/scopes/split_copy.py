@@ -1,0 +1,303 @@
+"""Copy of the records and decisions of moved sources into the index of a scope.
+
+Records keep their versions, former local IDs and states. They get enterprise IDs of the scope, by the
+scope's own records alone. All numbers are new and without gaps. They follow from the closed sources, so that
+a copy that was interrupted goes on with the same numbers.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from mpi.domain import clock
+from mpi.domain.errors import ConflictError
+from mpi.domain.source import SHARED_SCOPE
+from mpi.domain.viewer import Viewer
+from mpi.service.core.index import Index
+from mpi.service.indexing.reindex import ChangedRecord, Progress
+from mpi.service.resolution.resolve import resettle, resolve
+from mpi.service.scopes.split_decisions import (
+    MovedDecision,
+    find_decided_records,
+    read_chosen,
+    write_moved_decisions,
+)
+from mpi.service.statements.current_version import read_changed_records
+from mpi.storage.repositories.sources.record_rows import CopiedNumbers, RecordRowSet
+from mpi.storage.repositories.sources.records import RecordState
+from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.repositories.sources.splits import Split, SplitState
+from mpi.storage.repositories.steps.freeze_windows import StoredFreezeWindow
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
+
+SPLIT = "split-scope"
+"""Kind of the commits of a split in the scope, and cause of its memberships."""
+_COUNTERS = {
+    "records": "record",
+    "versions": "record_version",
+    "aliases": "record_alias",
+    "batches": "batch",
+    "commits": "commit",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SplitContent:
+    """What a split copies, numbered.
+
+    Args:
+        sources: the sources in the shared index.
+        decisions: the decisions that go along.
+        numbers: numbers of everything else.
+        first_decision: number of the first decision in the scope.
+    """
+
+    sources: tuple[Source, ...]
+    decisions: tuple[MovedDecision, ...]
+    numbers: CopiedNumbers
+    first_decision: int = 1
+
+    def with_first_numbers(self, first_numbers: Mapping[str, int]) -> "SplitContent":
+        """Return the content with the numbers that the scope has given."""
+        numbers = CopiedNumbers(
+            records=replace(self.numbers.records, first=first_numbers["records"]),
+            versions=replace(self.numbers.versions, first=first_numbers["versions"]),
+            aliases=replace(self.numbers.aliases, first=first_numbers["aliases"]),
+            batches=replace(self.numbers.batches, first=first_numbers["batches"]),
+            commits=replace(self.numbers.commits, first=first_numbers["commits"]),
+        )
+        return replace(self, numbers=numbers, first_decision=first_numbers["decisions"])
+
+
+def read_content(index: Index, viewer: Viewer, split: Split) -> SplitContent:
+    """Read what a split copies, whose sources are closed.
+
+    Args:
+        index: the shared index.
+        viewer: who asks.
+        split: the approved split.
+    """
+    with index.database.read(viewer) as unit:
+        sources = tuple(unit.sources.get_by_code(code) for code in split.plan["sources"])
+        decisions = read_chosen(unit, split.plan["decisions"])
+        commits = {commit for moved in decisions for commit in moved.commits}
+        numbers = unit.record_rows.numbers_of([source.id for source in sources], commits)
+    return SplitContent(sources, decisions, numbers)
+
+
+def begin_copy(
+    shared_index: Index, scope_index: Index, viewer: Viewer, split: Split, content: SplitContent
+) -> SplitContent:
+    """Prepare the empty index of a scope for a copy, or find how it was prepared.
+
+    Args:
+        shared_index: the shared index.
+        scope_index: the index of the scope.
+        viewer: who asks.
+        split: the approved split.
+        content: what is copied.
+
+    Returns:
+        The content, with the numbers that the scope has given.
+
+    Raises:
+        ConflictError: the index of the scope holds something else.
+    """
+    with shared_index.database.read(viewer) as unit:
+        commits = unit.record_rows.commit_rows(content.numbers.commits.numbers.tolist())
+        batches = unit.record_rows.batch_rows(content.numbers.batches.numbers.tolist())
+        windows = unit.freezes.current_windows_of([source.id for source in content.sources], clock.today())
+        settings = {source.id: unit.sources.further_settings(source.id) for source in content.sources}
+    with scope_index.database.write(viewer, SPLIT) as unit:
+        begun = find_own_split(unit)
+        if begun is not None:
+            _require_same_split(begun, split)
+            return content.with_first_numbers(begun.progress)
+        _require_empty(unit)
+        first_numbers = _take_numbers(unit, content)
+        numbered = content.with_first_numbers(first_numbers)
+        unit.record_rows.write_commits(commits, numbered.numbers)
+        source_ids = _add_sources(unit, content.sources, settings)
+        unit.record_rows.write_batches(batches, numbered.numbers, source_ids)
+        _add_windows(unit, windows, source_ids)
+        unit.splits.add(
+            replace(
+                split,
+                id=1,
+                state=SplitState.COPYING,
+                plan={},
+                progress=first_numbers,
+                planned_commit=unit.commit_no,
+                approved_commit=None,
+                state_commit=unit.commit_no,
+            )
+        )
+    return numbered
+
+
+def copy_records(
+    shared_index: Index,
+    scope_index: Index,
+    viewer: Viewer,
+    split: Split,
+    content: SplitContent,
+    page: int,
+    progress: Progress,
+) -> None:
+    """Copy the records that the scope does not hold yet, page by page.
+
+    Args:
+        shared_index: the shared index.
+        scope_index: the index of the scope.
+        viewer: who asks.
+        split: the approved split.
+        content: what is copied.
+        page: records that one transaction writes.
+        progress: callback that reports the records copied.
+    """
+    records = content.numbers.records
+    while True:
+        with scope_index.database.read(viewer) as unit:
+            last_copy = unit.record_rows.last_record()
+        record_ids = records.after(last_copy, page)
+        if not record_ids:
+            return
+        with shared_index.database.read(viewer) as unit:
+            rows = unit.record_rows.read(record_ids)
+            former_ids = _find_ids_at(unit, record_ids, split.approved_commit or 0)
+        with scope_index.database.write(viewer, SPLIT) as unit:
+            # Another process may have copied them meanwhile, or taken the split back.
+            own_split = find_own_split(unit)
+            if own_split is None or own_split.state is not SplitState.COPYING:
+                return
+            if unit.record_rows.last_record() == last_copy:
+                _write_records(unit, scope_index, content, rows, former_ids)
+        progress("copy", records.copy_of(record_ids[-1]), len(records))
+
+
+def copy_decisions(scope_index: Index, viewer: Viewer, content: SplitContent) -> int:
+    """Copy the decisions, unless they are copied already.
+
+    Args:
+        scope_index: the index of the scope, which holds the records.
+        viewer: who asks.
+        content: what is copied.
+
+    Returns:
+        The last commit of the copy in the scope.
+    """
+    with scope_index.database.write(viewer, SPLIT) as unit:
+        split = find_own_split(unit)
+        if split is None or split.state is not SplitState.COPYING:
+            return 0 if split is None else split.progress.get("last_commit", split.state_commit)
+        write_moved_decisions(unit, scope_index, content.numbers, content.decisions, content.first_decision)
+        decided_records = find_decided_records(content.numbers, content.decisions)
+        if decided_records:
+            resettle(unit, scope_index, decided_records, SPLIT)
+        unit.splits.set_state(split.id, SplitState.OPENING, unit.commit_no)
+        unit.splits.set_progress(split.id, {**split.progress, "last_commit": unit.commit_no})
+        return unit.commit_no
+
+
+def find_own_split(unit: ReadUnit) -> Split | None:
+    """Return the split that made the index of a scope, or None."""
+    return next(iter(unit.splits.all()), None)
+
+
+def _require_same_split(begun: Split, split: Split) -> None:
+    """Raise if the index of a scope was begun by another split, or taken back.
+
+    Raises:
+        ConflictError: it was.
+    """
+    if begun.token_hash != split.token_hash or begun.state is SplitState.UNDONE:
+        raise ConflictError(f"the index of the scope {split.scope} is of another split: move it away")
+
+
+def _require_empty(unit: ReadUnit) -> None:
+    """Raise if the index of a scope holds anything.
+
+    Raises:
+        ConflictError: it does.
+    """
+    if unit.sources.all() or unit.record_rows.count_records():
+        raise ConflictError("the index of the scope has sources already: a split needs an empty one")
+
+
+def _take_numbers(unit: WriteUnit, content: SplitContent) -> dict[str, int]:
+    """Take the numbers of all copies from the counters of the scope.
+
+    Numbers of commits come first, since those of the split follow them.
+    """
+    first_numbers = {
+        name: unit.counters.take(counter, len(getattr(content.numbers, name)))
+        for name, counter in _COUNTERS.items()
+    }
+    return first_numbers | {"decisions": unit.counters.take("decision", len(content.decisions))}
+
+
+def _add_sources(
+    unit: WriteUnit, sources: Collection[Source], settings: Mapping[int, Mapping[str, object]]
+) -> dict[int, int]:
+    """Add closed sources to a scope; return their numbers by number in the shared index."""
+    source_ids = {}
+    for source in sources:
+        number = unit.counters.take("source")
+        copy = replace(source, id=number, paused=False, scope=SHARED_SCOPE)
+        unit.sources.add(number, number, copy, unit.commit_no)
+        unit.sources.set_further_settings(number, settings[source.id])
+        source_ids[source.id] = number
+    return source_ids
+
+
+def _add_windows(
+    unit: WriteUnit, windows: Collection[StoredFreezeWindow], source_ids: Mapping[int, int]
+) -> None:
+    """Add the freeze windows that are not over to a scope."""
+    for window in windows:
+        unit.freezes.add(
+            replace(
+                window,
+                id=unit.counters.take("freeze_window"),
+                source_id=source_ids[window.source_id],
+                created_commit=unit.commit_no,
+            )
+        )
+
+
+def _find_ids_at(unit: ReadUnit, record_ids: Collection[int], commit_no: int) -> dict[int, str]:
+    """Return the enterprise ID that each record had at a commit, if any."""
+    persons = {
+        record_id: membership.person_id
+        for record_id, memberships in unit.persons.memberships_of(record_ids).items()
+        for membership in memberships
+        if membership.from_commit <= commit_no
+        and (membership.to_commit is None or membership.to_commit > commit_no)
+    }
+    by_number = unit.persons.by_ids(set(persons.values()))
+    return {record_id: by_number[person_id].eid for record_id, person_id in persons.items()}
+
+
+def _write_records(
+    unit: WriteUnit,
+    index: Index,
+    content: SplitContent,
+    rows: RecordRowSet,
+    former_ids: Mapping[int, str],
+) -> None:
+    """Write copies of records and former IDs, and give the records persons of the scope."""
+    own_ids = {source.code: source.id for source in unit.sources.all()}
+    source_ids = {source.id: own_ids[source.code] for source in content.sources}
+    unit.record_rows.write(rows, content.numbers, source_ids)
+    copy_of = content.numbers.records.copy_of
+    unit.splits.add_former_ids((eid, copy_of(record_id)) for record_id, eid in former_ids.items())
+    active_ids = [copy_of(row["id"]) for row in rows.records if row["state"] == RecordState.ACTIVE]
+    resolve(unit, index, _read_new_records(unit, index, active_ids), (), SPLIT)
+
+
+def _read_new_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> dict[int, ChangedRecord]:
+    """Return records as new ones; merges that they state are decisions, which follow."""
+    records = unit.records.get(record_ids)
+    return {
+        record_id: replace(change, merged_into=None, canonical_key=records[record_id].canonical_key)
+        for record_id, change in read_changed_records(unit, index, records, record_ids).items()
+    }
