@@ -40,10 +40,12 @@ class Action(StrEnum):
     QUESTION_ANSWER = "question.answer"
     QUALITY_READ = "quality.read"
     ACCOUNT_ADMIN = "account.admin"
+    BREAK_GLASS = "break.glass"
+    """Read under the purpose ``emergency_breakglass``."""
 
 
-ACTIONS_GRANTED_BY_NAME = frozenset({Action.RECORD_SEAL, Action.RECORD_EXPUNGE})
-"""Actions that hide or destroy records.
+ACTIONS_GRANTED_BY_NAME = frozenset({Action.RECORD_SEAL, Action.RECORD_EXPUNGE, Action.BREAK_GLASS})
+"""Actions that hide or destroy records, and emergency access.
 
 No role and no client holds one that was not granted it by name; the first client does not either.
 """
