@@ -28,13 +28,15 @@ _STEWARD_ACTIONS = frozenset({
 
 ACTIONS_BY_ROLE: dict[Role, frozenset[Action]] = {
     Role.STEWARD: _STEWARD_ACTIONS,
-    Role.APPROVER: _STEWARD_ACTIONS | {Action.APPROVE, Action.RECLUSTER, Action.REPORT},
+    Role.APPROVER: _STEWARD_ACTIONS | {
+        Action.APPROVE, Action.RECLUSTER, Action.REPORT, Action.AGREEMENT_READ,
+    },
     Role.SOURCE_OWNER: frozenset({
         Action.RECORD_READ, Action.QUESTION_ANSWER, Action.LINK_REPORT, Action.CONSENT,
     }),
     Role.OPERATOR: frozenset({
         Action.SOURCE_ADMIN, Action.LOAD, Action.REPORT, Action.QUALITY_READ, Action.CLIENT_ADMIN,
-        Action.ACCOUNT_ADMIN,
+        Action.ACCOUNT_ADMIN, Action.AGREEMENT_READ, Action.AGREEMENT_ADMIN,
     }),
 }  # fmt: skip
 """Actions of each role, on the sources that the account names.
