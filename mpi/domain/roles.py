@@ -39,20 +39,24 @@ _CHILD_ACTIONS = frozenset({Action.RECORD_READ, Action.PERSON_READ, Action.CROSS
 
 ACTIONS_BY_ROLE: dict[Role, frozenset[Action]] = {
     Role.STEWARD: _STEWARD_ACTIONS,
-    Role.APPROVER: _STEWARD_ACTIONS | {Action.APPROVE, Action.RECLUSTER, Action.REPORT},
+    Role.APPROVER: _STEWARD_ACTIONS | {
+        Action.APPROVE, Action.RECLUSTER, Action.REPORT, Action.AGREEMENT_READ,
+    },
     Role.SOURCE_OWNER: frozenset({
         Action.RECORD_READ, Action.QUESTION_ANSWER, Action.LINK_REPORT, Action.CONSENT,
     }),
     Role.OPERATOR: frozenset({
         Action.SOURCE_ADMIN, Action.LOAD, Action.REPORT, Action.QUALITY_READ, Action.CLIENT_ADMIN,
-        Action.ACCOUNT_ADMIN,
+        Action.ACCOUNT_ADMIN, Action.AGREEMENT_READ, Action.AGREEMENT_ADMIN,
     }),
     Role.CASEWORKER: _CHILD_ACTIONS,
     Role.POINT_OF_CONTACT: _CHILD_ACTIONS,
     Role.HOMELESS_LIAISON: _CHILD_ACTIONS,
     Role.ANALYST: frozenset({Action.QUALITY_READ}),
     Role.AUDITOR: frozenset({Action.DISCLOSURE_READ}),
-    Role.PRIVACY_OFFICER: frozenset({Action.DISCLOSURE_READ, Action.QUALITY_READ}),
+    Role.PRIVACY_OFFICER: frozenset({
+        Action.DISCLOSURE_READ, Action.QUALITY_READ, Action.AGREEMENT_READ, Action.AGREEMENT_ADMIN,
+    }),
 }  # fmt: skip
 """Actions of each role, on the sources that the account names.
 

@@ -40,6 +40,8 @@ class Action(StrEnum):
     QUESTION_ANSWER = "question.answer"
     QUALITY_READ = "quality.read"
     ACCOUNT_ADMIN = "account.admin"
+    AGREEMENT_READ = "agreement.read"
+    AGREEMENT_ADMIN = "agreement.admin"
     BREAK_GLASS = "break.glass"
     """Read under the purpose ``emergency_breakglass``."""
 
@@ -58,10 +60,11 @@ RESERVED_NAMES = frozenset(
 They are the command line's, the index's own, and those of a demonstration.
 """
 
-_ALL_SOURCES_ACTIONS = frozenset({Action.DISCLOSURE_READ})
+_ALL_SOURCES_ACTIONS = frozenset({Action.DISCLOSURE_READ, Action.AGREEMENT_ADMIN})
 """Actions permitted only to clients of all sources.
 
-That an agency asked about a child shows that it knows the child.
+That an agency asked about a child shows that it knows the child. Which agreements other agencies have is not
+for an agency to know.
 """
 
 
@@ -96,6 +99,7 @@ class Viewer:
         actions: actions that the client was granted.
         sources: codes of the sources that the client may read and write; None for all.
         idempotent_call: set where the call has an idempotency key.
+        agreement: code of the agreement that the client acts under; None for none.
     """
 
     client: str
@@ -103,6 +107,7 @@ class Viewer:
     actions: frozenset[Action] = frozenset()
     sources: frozenset[str] | None = frozenset()
     idempotent_call: IdempotentCall | None = field(default=None, compare=False, repr=False)
+    agreement: str | None = None
 
     def may_see(self, source: str) -> bool:
         """Return whether the caller may know of a source's records (law 7)."""

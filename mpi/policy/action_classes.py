@@ -50,6 +50,8 @@ ACTION_CLASSES = MappingProxyType({
     Action.SOURCE_ADMIN: AnswerClass.ADMINISTRATION,
     Action.CLIENT_ADMIN: AnswerClass.ADMINISTRATION,
     Action.ACCOUNT_ADMIN: AnswerClass.ADMINISTRATION,
+    Action.AGREEMENT_READ: AnswerClass.ADMINISTRATION,
+    Action.AGREEMENT_ADMIN: AnswerClass.ADMINISTRATION,
     Action.BREAK_GLASS: AnswerClass.PERSON,
 })  # fmt: skip
 """Class of each action's answer. An action without a row is refused."""

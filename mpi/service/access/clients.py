@@ -60,7 +60,7 @@ def viewer_from_client(client: Client, purpose: str | None) -> Viewer:
     """
     if purpose is not None and purpose not in PURPOSES:
         raise InputError(f"no such purpose of use; it is one of {', '.join(PURPOSES)}")
-    return Viewer(client.name, purpose, client.actions, client.sources)
+    return Viewer(client.name, purpose, client.actions, client.sources, agreement=client.agreement)
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,7 @@ def _to_signed_in_account(index: Index, session: SignIn, token: str) -> SignedIn
     account = session.account
     role = Role(account.role)
     actions = frozenset() if account.must_change else ACTIONS_BY_ROLE[role]
-    viewer = Viewer(account.name, session.purpose, actions, account.sources)
+    viewer = Viewer(account.name, session.purpose, actions, account.sources, agreement=account.agreement)
     return SignedInAccount(
         viewer=viewer,
         name=account.name,

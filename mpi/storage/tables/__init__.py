@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from sqlmodel import SQLModel
 
 from mpi.storage.tables.accounts import AccountRow, SignInRow
+from mpi.storage.tables.agreements import AgreementStepRow, AgreementVersionRow, PurposeRow, RefusalRow
 from mpi.storage.tables.commits_and_disclosures import (
     ClientRow,
     CommitRow,
@@ -80,6 +81,8 @@ from mpi.storage.tables.sources import (
 __all__ = [
     "AccountRow",
     "AgencyRow",
+    "AgreementStepRow",
+    "AgreementVersionRow",
     "AnyRow",
     "ApprovalRow",
     "AwaitedRow",
@@ -120,10 +123,12 @@ __all__ = [
     "PracticeAnswerRow",
     "ProposalItemRow",
     "ProposalRow",
+    "PurposeRow",
     "RecordAliasRow",
     "RecordKeysRow",
     "RecordRow",
     "RecordVersionRow",
+    "RefusalRow",
     "RejectRow",
     "RenamedRow",
     "RunChangeRow",

@@ -25,11 +25,13 @@ class Client:
         name: name of the client.
         actions: actions that it may perform.
         sources: codes of the sources that it may see; None for all.
+        agreement: code of the agreement that it acts under; None for none.
     """
 
     name: str
     actions: frozenset[Action]
     sources: frozenset[str] | None
+    agreement: str | None = None
 
 
 class Clients:
@@ -49,6 +51,7 @@ class Clients:
                 actions=orjson.dumps(sorted(client.actions)).decode(),
                 sources=sources,
                 created_commit=commit_no,
+                agreement=client.agreement,
             )
         )
 
@@ -69,6 +72,19 @@ class Clients:
         rows = self._connection.execute(select(_client).order_by(_client.c.name))
         return [(client_of(row), row.created_commit, row.revoked_commit) for row in rows]
 
+    def set_agreement(self, name: str, agreement: str) -> bool:
+        """Set the agreement that an API client acts under.
+
+        Returns:
+            False if no client of that name has a valid key.
+        """
+        result = self._connection.execute(
+            update(_client)
+            .where(_client.c.name == name, _client.c.revoked_commit.is_(None))
+            .values(agreement=agreement)
+        )
+        return result.rowcount == 1
+
     def revoke(self, name: str, commit_no: int) -> bool:
         """Revoke an API client's key; return False if none is active."""
         result = self._connection.execute(
@@ -80,15 +96,16 @@ class Clients:
 
 
 def client_of(row: AnyRow) -> Client:
-    """Build an API client from ``name``, ``actions`` and ``sources`` of a row."""
-    return _parse_client(row.name, row.actions, row.sources)
+    """Build an API client from name, actions, sources and agreement of a row."""
+    return _parse_client(row.name, row.actions, row.sources, row.agreement)
 
 
 @lru_cache(1_000)
-def _parse_client(name: str, actions: str, sources: str | None) -> Client:
+def _parse_client(name: str, actions: str, sources: str | None, agreement: str | None) -> Client:
     """Build an API client from row values, cached to save repeated parsing."""
     return Client(
         name,
         frozenset(Action(action) for action in orjson.loads(actions)),
         None if sources is None else frozenset(orjson.loads(sources)),
+        agreement,
     )

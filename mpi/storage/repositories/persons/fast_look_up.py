@@ -33,7 +33,7 @@ _record = table_of(RecordRow)
 _source = table_of(SourceRow)
 _version = table_of(RecordVersionRow)
 
-_CLIENT_COLUMNS = (_client.c.name, _client.c.actions, _client.c.sources)
+_CLIENT_COLUMNS = (_client.c.name, _client.c.actions, _client.c.sources, _client.c.agreement)
 _IS_CLIENTS_KEY = and_(_client.c.key_hash == bindparam("key_hash"), _client.c.revoked_commit.is_(None))
 _BY_LOCAL_ID = (
     select(*_CLIENT_COLUMNS, _record.c.id, _person.c.eid)
