@@ -60,7 +60,7 @@ ACTIONS_BY_ROLE: dict[Role, frozenset[Action]] = {
 }  # fmt: skip
 """Actions of each role, on the sources that the account names.
 
-A caseworker, a point of contact and a liaison see one child at a time, if the policy's conditions hold for it.
+A caseworker, a point of contact and a liaison see one child at a time, if the policy's conditions hold.
 An operator sees no record and no child; so not the items of a proposal either, which name both.
 """
 
@@ -75,11 +75,19 @@ PURPOSES_BY_ROLE: dict[Role, tuple[str, ...]] = {
     Role.SOURCE_OWNER: ("data_quality", "subject_access"),
     Role.OPERATOR: ("system_admin", "data_quality"),
     Role.CASEWORKER: (
-        "case_planning", "school_stability", "enrolment_coordination", "credit_transfer",
-        "special_education_coordination", "court_report", "transport",
+        "case_planning",
+        "school_stability",
+        "enrolment_coordination",
+        "credit_transfer",
+        "special_education_coordination",
+        "court_report",
+        "transport",
     ),
     Role.POINT_OF_CONTACT: (
-        "school_stability", "enrolment_coordination", "credit_transfer", "special_education_coordination",
+        "school_stability",
+        "enrolment_coordination",
+        "credit_transfer",
+        "special_education_coordination",
         "transport",
     ),
     Role.HOMELESS_LIAISON: ("enrolment_coordination", "school_stability", "transport"),

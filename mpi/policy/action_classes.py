@@ -80,3 +80,6 @@ CLASSES_BY_PURPOSE = MappingProxyType({
     "emergency_breakglass": frozenset({AnswerClass.PERSON}),
 })  # fmt: skip
 """Classes of answers that each purpose of use needs."""
+
+CLASSES_OF_ADDED_PURPOSE = frozenset({AnswerClass.PERSON})
+"""Classes of answers that a purpose needs which a state added."""

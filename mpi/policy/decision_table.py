@@ -15,6 +15,7 @@ from mpi.domain.viewer import Action
 from mpi.policy.action_classes import (
     ACTION_CLASSES,
     CLASSES_BY_PURPOSE,
+    CLASSES_OF_ADDED_PURPOSE,
     WHOLE_INDEX_ACTIONS,
     AnswerClass,
 )
@@ -23,6 +24,7 @@ from mpi.policy.parties import Party
 from mpi.policy.reasons import SENTENCES, ReasonCode
 from mpi.policy.role_rules import Condition, RoleRule, rule_of
 from mpi.policy.tiers import (
+    ADDED_PURPOSE_RULE,
     COURT_POPULATIONS,
     FLAGS_FIELD,
     POPULATIONS,
@@ -30,7 +32,6 @@ from mpi.policy.tiers import (
     PurposeRule,
     Tier,
     fields_up_to,
-    population_key,
 )
 
 BREAK_GLASS = "emergency_breakglass"
@@ -69,7 +70,7 @@ class AccessRequest:
     """What a caller wants to do, and what is true of the caller and the child.
 
     Args:
-        action: the action.
+        action: the action; None where only the source matters.
         purpose: purpose of use as named; None where the call names none.
         granted: actions granted to a client; a person has those of the role.
         role: role of a person; None for a client.
@@ -82,7 +83,7 @@ class AccessRequest:
         break_glass: state of the caller's emergency access.
     """
 
-    action: Action
+    action: Action | None
     purpose: str | None
     granted: frozenset[Action] = frozenset()
     role: Role | None = None
@@ -115,10 +116,6 @@ class AccessDecision:
     def sentence(self) -> str:
         """The reason as a sentence for people."""
         return SENTENCES[self.reason_code]
-
-    def carries_flag(self, population: str) -> bool:
-        """Return whether an answer may hold the flags of a population."""
-        return population_key(population) in self.permitted_populations
 
 
 _AGREEMENT_REASONS = MappingProxyType({
@@ -161,6 +158,11 @@ def decide(request: AccessRequest, agreement: Agreement | None, day: date) -> Ac
     )
 
 
+def covers_source(request: AccessRequest, agreement: Agreement) -> bool:
+    """Return whether a source is the caller's own, or is disclosed to the caller."""
+    return _Facts(request, agreement, date.min).covers_source()
+
+
 def find_party(agreement: Agreement, role: Role | None, sources: frozenset[str] | None) -> str | None:
     """Return the code of the party for which a caller acts.
 
@@ -190,23 +192,27 @@ class _Facts:
         self.role_rule: RoleRule = rule_of(request.role)
         self.party: Party | None = None if request.party is None else agreement.find_party(request.party)
         self.actions = request.granted if request.role is None else ACTIONS_BY_ROLE[request.role]
-        self.answer_class = ACTION_CLASSES.get(request.action)
+        self.answer_class = None if request.action is None else ACTION_CLASSES.get(request.action)
         self.is_break_glass = self.purpose == BREAK_GLASS
 
     @property
     def purpose_rule(self) -> PurposeRule:
-        return PURPOSE_RULES[self.purpose or ""]
+        return PURPOSE_RULES.get(self.purpose or "", ADDED_PURPOSE_RULE)
+
+    @property
+    def is_known_purpose(self) -> bool:
+        """Whether the program has the purpose, or a grant names one that the state added."""
+        return self.purpose in PURPOSE_RULES or any(self.purpose in grant.purposes for grant in self.grants())
 
     @property
     def is_own(self) -> bool:
         """Whether the record is of a source that is the caller's own, by name."""
         request = self.request
         return (
-            self.party is not None
-            and request.source is not None
+            request.source is not None
             and request.sources is not None
             and request.source in request.sources
-            and self.party.owns(request.source)
+            and self.is_party_source
         )
 
     def grants(self) -> Iterable[Grant]:
@@ -215,6 +221,16 @@ class _Facts:
             has_purpose = self.is_break_glass or self.purpose in grant.purposes or ALL in grant.purposes
             if grant.recipient == self.request.party and has_purpose:
                 yield grant
+
+    @property
+    def is_party_source(self) -> bool:
+        """Whether the source is one of the caller's party, granted by name or not."""
+        source = self.request.source
+        return self.party is not None and source is not None and self.party.owns(source)
+
+    def covers_source(self) -> bool:
+        """Return whether the source is of the caller's party or disclosed to it."""
+        return self.is_party_source or any(self._covers_source(grant) for grant in self.grants())
 
     def grants_on_record(self) -> list[Grant]:
         """Return the grants that cover the record's source and the child."""
@@ -275,7 +291,7 @@ class _Facts:
 def _refuse_purpose(facts: _Facts) -> ReasonCode | None:
     if facts.purpose is None:
         return None if facts.answer_class is AnswerClass.OWN else ReasonCode.PURPOSE_MISSING
-    return None if facts.purpose in PURPOSE_RULES else ReasonCode.UNKNOWN_PURPOSE
+    return None if facts.is_known_purpose else ReasonCode.UNKNOWN_PURPOSE
 
 
 def _refuse_state(facts: _Facts) -> ReasonCode | None:
@@ -309,7 +325,8 @@ def _refuse_break_glass(facts: _Facts) -> ReasonCode | None:
 def _refuse_class(facts: _Facts) -> ReasonCode | None:
     if facts.purpose is None:
         return None
-    is_needed = facts.answer_class in CLASSES_BY_PURPOSE[facts.purpose]
+    needed_classes = CLASSES_BY_PURPOSE.get(facts.purpose, CLASSES_OF_ADDED_PURPOSE)
+    is_needed = facts.answer_class in needed_classes
     return None if is_needed else ReasonCode.ACTION_OUTSIDE_PURPOSE
 
 
@@ -326,8 +343,11 @@ def _refuse_scope(facts: _Facts) -> ReasonCode | None:
 
 
 def _refuse_source(facts: _Facts) -> ReasonCode | None:
-    is_about_record = facts.request.source is not None and facts.answer_class in _CLASSES_WITH_FLAGS
-    if not is_about_record or facts.is_own or facts.grants_on_record():
+    if facts.request.source is None:
+        return None
+    if facts.answer_class is AnswerClass.OWN:
+        return None if facts.is_party_source else ReasonCode.SOURCE_OUTSIDE_AGREEMENT
+    if facts.answer_class not in _CLASSES_WITH_FLAGS or facts.is_own or facts.grants_on_record():
         return None
     return ReasonCode.SOURCE_OUTSIDE_AGREEMENT
 

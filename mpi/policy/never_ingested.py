@@ -1,7 +1,7 @@
 """Data that no record and no file may bring into the index.
 
-Circumstances of a removal, trafficking, substance use and immigration do harm when they leak. They tell nothing
-about who a child is, so they are refused before anything is stored.
+Circumstances of a removal, trafficking, substance use and immigration do harm when they leak. They tell
+nothing about who a child is, so they are refused before anything is stored.
 """
 
 from functools import lru_cache

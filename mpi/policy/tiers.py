@@ -10,6 +10,7 @@ from enum import IntEnum
 from types import MappingProxyType
 
 from mpi.domain.record import SENT_FIELDS
+from mpi.domain.viewer import OTHER_POPULATIONS
 
 
 class Tier(IntEnum):
@@ -28,9 +29,6 @@ class Tier(IntEnum):
     SEALED = 6
     """No answer carries it."""
 
-
-OTHER_POPULATIONS = "other"
-"""Stands for every population without a row in ``POPULATION_TIERS``."""
 
 POPULATION_TIERS = MappingProxyType({
     "english_learner": Tier.DEMOGRAPHIC,
@@ -92,11 +90,6 @@ FIELD_TIERS = MappingProxyType(_list_field_tiers())
 """Tier of each canonical field and golden-record attribute, flags apart."""
 
 
-def population_key(population: str) -> str:
-    """Return the row that decides about a population's flags."""
-    return population if population in POPULATION_TIERS else OTHER_POPULATIONS
-
-
 def fields_up_to(tier: Tier) -> frozenset[str]:
     """Return the fields whose tier is at most a given one."""
     return frozenset(field for field, field_tier in FIELD_TIERS.items() if field_tier <= tier)
@@ -153,4 +146,7 @@ PURPOSE_RULES = MappingProxyType({
     "subject_access": _rule(Tier.RESTRICTED, POPULATIONS, carries_own=True),
     "emergency_breakglass": _rule(Tier.RESTRICTED, POPULATIONS),
 })  # fmt: skip
-"""What each purpose of use may carry. A purpose without a row carries nothing."""
+"""What each purpose of use may carry."""
+
+ADDED_PURPOSE_RULE = PurposeRule(Tier.DIRECTORY)
+"""What a purpose may carry that a state added, if an agreement names it."""

@@ -19,7 +19,8 @@ from mpi.policy.tiers import FIELD_TIERS, POPULATION_TIERS
 
 DAY = date(2026, 11, 29)
 POLICIES = cedarpy.PolicySet.from_str(Path(__file__).with_name("policy.cedar").read_text())
-PURPOSES_ASKED = (*PURPOSES, "curiosity", "", None)
+ADDED_PURPOSE = "tutoring"
+PURPOSES_ASKED = (*PURPOSES, ADDED_PURPOSE, "curiosity", "", None)
 COURT = ("juvenile_justice", "neglected_or_delinquent")
 _PARTIES = ("agency", "district", "university", "house")
 _SOURCES = ("CCWIS", "D01", "D02", "elsewhere")
@@ -91,14 +92,13 @@ def draw_agreement(chance: random.Random) -> Agreement:
 
 def _draw_grant(chance: random.Random) -> Grant:
     outputs = {"all", "flags", "placements", *(f"flags.{population}" for population in _FLAGS)}
+    purposes = chance.sample((*PURPOSES, ADDED_PURPOSE), chance.randint(1, 8))
     return Grant(
         discloser=chance.choice(_PARTIES),
         recipient="district" if chance.random() < 0.7 else chance.choice(_PARTIES),
         population=chance.choice(("all", "all", "foster_care", "homeless")),
         legal_basis="own_records",
-        purposes=frozenset(
-            {"all"} if chance.random() < 0.4 else chance.sample(PURPOSES, chance.randint(1, 8))
-        ),
+        purposes=frozenset({"all"} if chance.random() < 0.4 else purposes),
         output_fields=frozenset(chance.sample(sorted(outputs | set(_FIELDS)), chance.randint(1, 12))),
         matching_fields=frozenset(),
     )
@@ -159,6 +159,7 @@ def _describe(question: Question) -> dict[str, object]:
         "partyPurposes": sorted({purpose for grant in to_party for purpose in grant.purposes}),
         "isCovered": bool(_covering_grants(question)),
         "isOwn": _is_own(question),
+        "isOfParty": _is_of_party(question),
         "isAboutRecord": request.source is not None,
         "scope": request.scope.value,
         "met": sorted(request.met_conditions),
@@ -167,11 +168,14 @@ def _describe(question: Question) -> dict[str, object]:
 
 
 def _is_own(question: Question) -> bool:
-    request, agreement = question.request, question.agreement
-    party = None if agreement is None else agreement.find_party(request.party or "")
-    if party is None or request.sources is None or request.source not in request.sources:
-        return False
-    return request.source in party.sources or "all" in party.sources
+    sources = question.request.sources
+    return sources is not None and question.request.source in sources and _is_of_party(question)
+
+
+def _is_of_party(question: Question) -> bool:
+    code, source = question.request.party or "", question.request.source
+    party = None if question.agreement is None else question.agreement.find_party(code)
+    return party is not None and source is not None and bool({source, "all"} & party.sources)
 
 
 def _covering_grants(question: Question) -> list[Grant]:

@@ -5,8 +5,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthenticated, NotFoundError
-from mpi.domain.viewer import PURPOSES, RESERVED_NAMES, Action, Viewer, require_permission
+from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, require_permission
 from mpi.service.access.setup import hash_token
+from mpi.service.access.viewers import Caller, make_viewer
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -20,7 +21,8 @@ _NO_KEY = "send an API key: Authorization: Bearer <key>, or X-API-Key: <key>"
 def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
     """Return the viewer that an API key stands for.
 
-    The key is read on each call, so that a revoked key ends at once.
+    The key and the last step of the client's agreement are read on each call, so that a revoked key or a
+    suspended agreement ends at once.
 
     Args:
         index: the open index.
@@ -29,38 +31,31 @@ def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
 
     Raises:
         NotAuthenticated: the key is missing, unknown or revoked.
-        InputError: the purpose of use does not exist.
     """
     if not key:
         raise NotAuthenticated(_NO_KEY)
     with index.database.read_autocommit(_ANONYMOUS) as unit:
-        return authenticate_in(unit, key, purpose)
+        return authenticate_in(index, unit, key, purpose)
 
 
-def authenticate_in(unit: ReadUnit, key: str | None, purpose: str | None) -> Viewer:
+def authenticate_in(index: Index, unit: ReadUnit, key: str | None, purpose: str | None) -> Viewer:
     """Return the viewer that an API key stands for, within a transaction.
 
     Raises:
         NotAuthenticated: the key is missing, unknown or revoked.
-        InputError: the purpose of use does not exist.
     """
     if not key:
         raise NotAuthenticated(_NO_KEY)
     client = unit.clients.find_by_key(hash_token(key))
     if client is None:
         raise NotAuthenticated("this API key is not known here, or was revoked")
-    return viewer_from_client(client, purpose)
+    return viewer_from_client(index, unit, client, purpose)
 
 
-def viewer_from_client(client: Client, purpose: str | None) -> Viewer:
-    """Return the viewer (access rights) of an API client and its purpose.
-
-    Raises:
-        InputError: the purpose of use does not exist.
-    """
-    if purpose is not None and purpose not in PURPOSES:
-        raise InputError(f"no such purpose of use; it is one of {', '.join(PURPOSES)}")
-    return Viewer(client.name, purpose, client.actions, client.sources, agreement=client.agreement)
+def viewer_from_client(index: Index, unit: ReadUnit, client: Client, purpose: str | None) -> Viewer:
+    """Return the viewer (access rights) of an API client and its purpose."""
+    caller = Caller(client.name, client.actions, client.sources, client.agreement, client.terms_no)
+    return make_viewer(index, unit, caller, purpose)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from mpi.domain.quality_rules import QualityRules
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
-from mpi.domain.viewer import SecondApprover
+from mpi.domain.viewer import SecondApprover, Viewer
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.match_model import MatchModel
 from mpi.service.core.block_limits import BlockCounts, BlockLimits
@@ -185,6 +185,7 @@ class Caches:
         sources: every source as last read, by code, so that requests can be pipelined.
         figures: dashboard figures that are slow to count, by name.
         quiet_until: last commit up to which a change-feed cursor has no events, by cursor.
+        viewers: callers with their rights, by everything that the rights depend on.
     """
 
     active_config_ids: dict[str, int] = field(default_factory=dict)
@@ -193,6 +194,7 @@ class Caches:
     sources: dict[str, Source] = field(default_factory=dict)
     figures: dict[str, object] = field(default_factory=dict)
     quiet_until: dict[tuple[object, ...], int] = field(default_factory=dict)
+    viewers: dict[tuple[object, ...], Viewer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

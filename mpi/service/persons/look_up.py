@@ -53,7 +53,7 @@ def look_up_fast(
     with index.database.read_autocommit(_ANONYMOUS) as unit:
 
         def viewer_for(client: Client) -> Viewer:
-            unit.viewer = viewer_from_client(client, purpose)
+            unit.viewer = viewer_from_client(index, unit, client, purpose)
             return unit.viewer
 
         result = query.fast(unit, hash_token(key), viewer_for)
@@ -78,7 +78,6 @@ def look_up(
 
     Raises:
         NotAuthenticated: the key is missing, unknown or revoked.
-        InputError: the purpose of use does not exist.
     """
     with suppress(FastPathMissError):
         return look_up_fast(index, key, purpose, query)
@@ -90,6 +89,6 @@ def look_up_in_full(
 ) -> tuple[Answer, Disclosure, Viewer]:
     """Answer a client's look-up by several statements in one snapshot."""
     with index.database.read(_ANONYMOUS) as unit:
-        unit.viewer = authenticate_in(unit, key, purpose)
+        unit.viewer = authenticate_in(index, unit, key, purpose)
         answer, entry = query.full(unit)
         return answer, entry, unit.viewer

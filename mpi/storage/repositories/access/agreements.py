@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, insert, select
+from sqlalchemy import Connection, and_, bindparam, func, insert, select
 
 from mpi.policy.purposes import Purpose
 from mpi.storage.tables import AgreementStepRow, AgreementVersionRow, PurposeRow, table_of
@@ -93,6 +93,7 @@ _ALL = (
     )
     .order_by(_version.c.code, _version.c.version, _step.c.commit_no)
 )
+_LAST_STEP = select(func.max(_step.c.commit_no)).where(_step.c.code == bindparam("code"))
 _BY_CODE = _ALL.where(_version.c.code == bindparam("code"))
 
 
@@ -130,6 +131,11 @@ class Agreements:
         """Return the versions and steps of an agreement, or None."""
         histories = _group_by_code(self._connection.execute(_BY_CODE, {"code": code}))
         return histories[0] if histories else None
+
+    def find_last_step(self, code: str) -> int | None:
+        """Return the commit number of an agreement's last step, or None."""
+        number: int | None = self._connection.execute(_LAST_STEP, {"code": code}).scalar()
+        return number
 
     def all(self) -> list[AgreementHistory]:
         """Return the versions and steps of every agreement, by code."""
