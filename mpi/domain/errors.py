@@ -11,6 +11,7 @@ MpiError
 ├── NotFoundError         no such source, record or person (for this viewer)
 │   └── UnmetConditionError  the policy hides the child from this viewer
 ├── ConflictError         the present state does not allow it
+│   ├── AgreementLapsed   no agreement that covers a source is in force
 │   ├── ModelMovedError   another process has moved the index to another model
 │   ├── DecisionConflict  contradicts a decision in force
 │   ├── ClaimedError      somebody else has claimed the question, until when
@@ -130,6 +131,12 @@ class ConflictError(MpiError):
 
 class ModelMovedError(ConflictError):
     """Error: another process has moved the index to another model."""
+
+
+class AgreementLapsed(ConflictError):  # noqa: N818 - the field's word
+    """Error: no agreement that covers a source is in force."""
+
+    code = "agreement-lapsed"
 
 
 class DecisionConflict(ConflictError):  # noqa: N818 - the field's word

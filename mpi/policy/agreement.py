@@ -1,9 +1,9 @@
 """Data-sharing agreements: who discloses what to whom, why and until when."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from operator import attrgetter
 
@@ -15,8 +15,9 @@ from mpi.policy.parties import ALL, Party, PartyKind
 from mpi.policy.purposes import Purpose
 
 __all__ = [
-    "ALL", "HOUSE", "MATCHING_FIELDS", "NOTICE_DAYS", "OUTPUT_FIELDS", "Agreement", "AgreementState", "Clock",
-    "Grant", "Owner", "Party", "PartyKind", "check_agreement", "choose_terms",
+    "ALL", "HOUSE", "LAPSED_STATES", "MATCHING_FIELDS", "NOTICE_DAYS", "OUTPUT_FIELDS", "Agreement",
+    "AgreementState", "Clock", "Grant", "Owner", "Party", "PartyKind", "check_agreement", "choose_terms",
+    "find_lapses", "find_last_day", "find_notice",
 ]  # fmt: skip
 
 HOUSE = "house"
@@ -71,6 +72,10 @@ class AgreementState(StrEnum):
     SUSPENDED = "suspended"
     EXPIRED = "expired"
     ENDED = "ended"
+
+
+LAPSED_STATES = frozenset({AgreementState.SUSPENDED, AgreementState.EXPIRED, AgreementState.ENDED})
+"""States of an agreement that was in force and is no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,23 +191,9 @@ class Agreement:
             return AgreementState.SUSPENDED
         return AgreementState.SCHEDULED if day < self.begins else AgreementState.ACTIVE
 
-    def days_left(self, day: date) -> int | None:
-        """Return how many days after a day it stays in force; None without end."""
-        return None if self.ends is None else max(0, (self.ends - day).days)
-
     def find_party(self, code: str) -> Party | None:
         """Return the party of a code, if any."""
         return next((party for party in self.parties if party.code == code), None)
-
-    def find_notice(self, day: date) -> int | None:
-        """Return the last warning due before its end: 90, 30 or 7 days.
-
-        None where the version is not active or suspended on that day, or ends later.
-        """
-        left = self.days_left(day)
-        if left is None or self.state(day) not in (AgreementState.ACTIVE, AgreementState.SUSPENDED):
-            return None
-        return min((days for days in NOTICE_DAYS if left <= days), default=None)
 
 
 def choose_terms(versions: Iterable[Agreement], day: date) -> Agreement | None:
@@ -216,6 +207,67 @@ def choose_terms(versions: Iterable[Agreement], day: date) -> Agreement | None:
     if begun:
         return begun[-1]
     return approved[0] if approved else None
+
+
+def find_last_day(versions: Sequence[Agreement], day: date) -> date | None:
+    """Return the last day up to which an agreement stays in force without a gap.
+
+    Approved versions that begin before the present one ends, or the day after, renew it.
+
+    Args:
+        versions: all versions of the agreement.
+        day: a day; what had begun by then is counted.
+
+    Returns:
+        None where it has no end, or no version was approved.
+    """
+    terms = choose_terms(versions, day)
+    if terms is None:
+        return None
+    last_day = terms.ends
+    for version in sorted(versions, key=attrgetter("version")):
+        is_renewal = version.is_approved and version.version > terms.version
+        if is_renewal and last_day is not None and version.begins <= last_day + timedelta(days=1):
+            last_day = version.ends
+    return last_day
+
+
+def find_notice(last_day: date | None, day: date) -> int | None:
+    """Return the last warning that is due before an agreement's last day.
+
+    Returns:
+        90, 30 or 7 days; None where the last day is further away, has passed, or does not exist.
+    """
+    if last_day is None or day > last_day:
+        return None
+    return min((days for days in NOTICE_DAYS if (last_day - day).days <= days), default=None)
+
+
+def find_lapses(terms: Sequence[Agreement], source: str, day: date) -> tuple[Agreement, ...]:
+    """Return the agreements that have lapsed for a source's records.
+
+    An agreement that names the source among a party's own comes before one whose party owns all sources. The
+    feed of the source is open while one of them is active, or as long as none has been in force.
+
+    Args:
+        terms: the terms of each agreement on the day (``choose_terms``).
+        source: code of the source.
+        day: the day.
+
+    Returns:
+        Empty where the feed of the source is open.
+    """
+    named = [each for each in terms if any(source in party.sources for party in each.parties)]
+    general = [
+        each for each in terms if each not in named and any(ALL in party.sources for party in each.parties)
+    ]
+    for group in (named, general):
+        if any(each.state(day) is AgreementState.ACTIVE for each in group):
+            return ()
+        lapsed = tuple(each for each in group if each.state(day) in LAPSED_STATES)
+        if lapsed:
+            return lapsed
+    return ()
 
 
 def check_agreement(

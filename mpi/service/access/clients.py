@@ -8,6 +8,7 @@ from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthen
 from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, require_permission
 from mpi.service.access.setup import hash_token
 from mpi.service.access.viewers import Caller, make_viewer
+from mpi.service.agreements.register import choose_agreement
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -68,6 +69,7 @@ class ClientView:
         sources: codes of the sources that the client may write and read; None for all.
         since: when the client was added.
         revoked: when its key was revoked; None while the key is valid.
+        agreement: code of the agreement that it acts under; None for none.
     """
 
     name: str
@@ -75,10 +77,16 @@ class ClientView:
     sources: tuple[str, ...] | None
     since: str
     revoked: str | None
+    agreement: str | None
 
 
 def add_client(
-    index: Index, viewer: Viewer, name: str, scopes: Collection[str], sources: Collection[str] | None
+    index: Index,
+    viewer: Viewer,
+    name: str,
+    scopes: Collection[str],
+    sources: Collection[str] | None,
+    agreement: str | None = None,
 ) -> str:
     """Add an API client and return its key, shown only once.
 
@@ -88,11 +96,13 @@ def add_client(
         name: 1 to 64 letters, digits, ``_``, ``-`` or ``.``; never given again.
         scopes: names of the permitted actions.
         sources: codes of existing sources; None for all, including later ones.
+        agreement: code of the agreement that it acts under; None for the operator's own rule.
 
     Raises:
-        InputError: the name is invalid, or a scope does not exist.
-        NotFoundError: a source does not exist.
-        ConflictError: a client or an account has, or had, that name.
+        InputError: the name is invalid, a scope does not exist, or the shared index of several scopes needs
+            an agreement.
+        NotFoundError: a source or the agreement does not exist.
+        ConflictError: a client or an account has, or had, that name; or the agreement has ended.
         AccessDenied: the viewer may not add clients, or would grant more than the viewer has.
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
@@ -112,9 +122,30 @@ def add_client(
         if is_taken or unit.accounts.find_by_name(name.casefold()) is not None:
             raise ConflictError(f"there is or was a client or an account {name!r}: take another name")
         key = f"mpi_{secrets.token_urlsafe(32)}"
-        client = Client(name, actions, None if sources is None else frozenset(sources))
+        client = Client(
+            name,
+            actions,
+            None if sources is None else frozenset(sources),
+            choose_agreement(unit, viewer, agreement),
+        )
         unit.clients.add(unit.counters.take("client"), client, hash_token(key), unit.commit_no)
         return key
+
+
+def bind_client(index: Index, viewer: Viewer, name: str, agreement: str) -> None:
+    """Bind an API client to another agreement; its next call is under it.
+
+    Raises:
+        NotFoundError: the client or the agreement does not exist, or the client's key was revoked.
+        ConflictError: the agreement has ended.
+        AccessDenied: the viewer may not administer clients or agreements.
+    """
+    require_permission(viewer, Action.CLIENT_ADMIN)
+    require_permission(viewer, Action.AGREEMENT_ADMIN)
+    with index.database.write(viewer, "client-bind") as unit:
+        if not unit.clients.set_agreement(name, choose_agreement(unit, viewer, agreement)):
+            raise NotFoundError(f"there is no client {name!r} whose key opens the index")
+        unit.ensure_commit()
 
 
 def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
@@ -134,6 +165,7 @@ def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
             sources=None if client.sources is None else tuple(sorted(client.sources)),
             since=times[added][0],
             revoked=None if revoked is None else times[revoked][0],
+            agreement=client.agreement,
         )
         for client, added, revoked in clients
     ]

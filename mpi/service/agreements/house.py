@@ -4,6 +4,8 @@ It is the operator's own rule for the records of the index. A new version can na
 like any other.
 """
 
+from datetime import date
+
 from mpi.domain import clock
 from mpi.domain.viewer import PURPOSES
 from mpi.policy.agreement import HOUSE, Agreement, Grant
@@ -13,6 +15,8 @@ from mpi.storage.repositories.access.agreements import AgreementStep, AgreementV
 from mpi.storage.unit_of_work.units import WriteUnit
 
 HOUSE_TITLE = "Rule of the operator for the records of this index"
+HOUSE_BEGINS = date(2000, 1, 1)
+"""First day of the operator's rule: early enough for a clock that is set back."""
 _EXCLUDED_PURPOSES = frozenset({"emergency_breakglass"})
 
 
@@ -35,7 +39,7 @@ def build_house_agreement() -> Agreement:
                 matching_fields=everything,
             ),
         ),
-        begins=clock.now().date(),
+        begins=HOUSE_BEGINS,
     )
 
 
@@ -44,5 +48,5 @@ def add_house_agreement(unit: WriteUnit) -> None:
     agreement = build_house_agreement()
     unit.agreements.add_version(AgreementVersion(HOUSE, 1, to_content(agreement), unit.commit_no))
     unit.agreements.add_step(
-        AgreementStep(HOUSE, unit.commit_no, 1, StepKind.APPROVE, agreement.begins.isoformat(), "init")
+        AgreementStep(HOUSE, unit.commit_no, 1, StepKind.APPROVE, clock.now().date().isoformat(), "init")
     )

@@ -1,7 +1,7 @@
 """An open index: store, model, keyed hash, settings and caches."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -18,6 +18,8 @@ from mpi.domain.tuning import DEFAULT_TUNING, Tuning
 from mpi.domain.viewer import SecondApprover, Viewer
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.match_model import MatchModel
+from mpi.policy.agreement import Agreement
+from mpi.policy.legal_bases import LegalBasis
 from mpi.service.core.block_limits import BlockCounts, BlockLimits
 from mpi.service.core.disclosure_ledger import DisclosureLedger
 from mpi.service.core.group_commit import GroupCommit
@@ -126,6 +128,7 @@ class IndexSettings:
     Args:
         is_test: whether enterprise IDs are marked as test IDs.
         survivorship: rules that choose the values of the golden record.
+        legal_bases: the table of legal bases on which agreements rest, by code.
         second_approver: which steps of a steward need a second approver.
         quality_rules: shares and thresholds of second reviews and practice.
         sign_in_limits: time limits of a sign-in session.
@@ -138,6 +141,7 @@ class IndexSettings:
 
     is_test: bool
     survivorship: SurvivorshipRules
+    legal_bases: Mapping[str, LegalBasis]
     second_approver: SecondApprover = SecondApprover.NEVER
     quality_rules: QualityRules = field(default_factory=QualityRules)
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
@@ -186,6 +190,7 @@ class Caches:
         figures: dashboard figures that are slow to count, by name.
         quiet_until: last commit up to which a change-feed cursor has no events, by cursor.
         viewers: callers with their rights, by everything that the rights depend on.
+        agreements: every version of each agreement, by the last step that was taken with one.
     """
 
     active_config_ids: dict[str, int] = field(default_factory=dict)
@@ -195,6 +200,7 @@ class Caches:
     figures: dict[str, object] = field(default_factory=dict)
     quiet_until: dict[tuple[object, ...], int] = field(default_factory=dict)
     viewers: dict[tuple[object, ...], Viewer] = field(default_factory=dict)
+    agreements: dict[int, list[list[Agreement]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

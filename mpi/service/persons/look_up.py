@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from mpi.domain.viewer import Viewer
+from mpi.domain.viewer import PURPOSES, Viewer
 from mpi.service.access.clients import authenticate_in, viewer_from_client
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
@@ -48,7 +48,8 @@ def look_up_fast(
     Raises:
         FastPathMiss: one statement does not suffice, or the call is to be refused.
     """
-    if not key:
+    # A purpose that this index added is in the database.
+    if not key or (purpose is not None and purpose not in PURPOSES):
         raise FastPathMissError
     with index.database.read_autocommit(_ANONYMOUS) as unit:
 

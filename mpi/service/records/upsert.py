@@ -12,6 +12,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.service.agreements.feeds import require_open_feed
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
 from mpi.service.core.disclosure import disclose
@@ -133,6 +134,7 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         NotFoundError: no such source.
         AccessDenied: the viewer may not write this source, or may not seal or expunge its records.
         ConflictError: the viewer has sealed as many records today as a client may seal one by one.
+        AgreementLapsed: no agreement that covers the source is in force; nothing was stored.
     """
     require_permission(viewer, Action.RECORD_WRITE, source_code)
     sent, assertions = extract_assertions(sent)
@@ -191,6 +193,7 @@ class _PreparedUpsert:
         if (stored_answer := find_stored_answer(unit, index)) is not None:
             return _result_from(stored_answer)
         source, existing, pipelined_search = self._read_stored(unit)
+        require_open_feed(unit, index, source.code)
         refreshed_pairs = (
             None if self.optimistic_pairs is None else self.optimistic_pairs.refresh(unit, index)
         )

@@ -67,20 +67,19 @@ def _add_house_agreement() -> None:
         return
     now = datetime.now(UTC)
     commit_no = _add_commit(connection, f"{now:%Y-%m-%dT%H:%M:%S.%fZ}")
-    values = {"content": _house_content(now), "commit": commit_no, "day": now.date().isoformat()}
     connection.execute(
         sa.text(
             "INSERT INTO agreement_version (code, version, content, created_commit) "
             "VALUES ('house', 1, :content, :commit)"
         ),
-        {"content": values["content"], "commit": commit_no},
+        {"content": _house_content(), "commit": commit_no},
     )
     connection.execute(
         sa.text(
             "INSERT INTO agreement_step (code, commit_no, version, kind, day, reason) "
             "VALUES ('house', :commit, 1, 'approve', :day, 'upgrade')"
         ),
-        {"commit": commit_no, "day": values["day"]},
+        {"commit": commit_no, "day": now.date().isoformat()},
     )
     for table in ("client", "account"):
         connection.execute(sa.text(f"UPDATE {table} SET agreement = 'house'"))
@@ -108,7 +107,7 @@ def _add_commit(connection: sa.Connection, now: str) -> int:
     return commit_no
 
 
-def _house_content(now: datetime) -> str:
+def _house_content() -> str:
     return json.dumps({
         "title": "Arrangements from before the register of agreements",
         "parties": [
@@ -125,7 +124,7 @@ def _house_content(now: datetime) -> str:
                 "matching_fields": ["all"],
             }
         ],
-        "begins": now.date().isoformat(),
+        "begins": "2000-01-01",
     })  # fmt: skip
 
 
