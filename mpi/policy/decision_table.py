@@ -188,7 +188,8 @@ class _Facts:
         self.request = request
         self.agreement = agreement
         self.state = agreement.state(day)
-        self.purpose = request.purpose or DEFAULT_PURPOSES.get(agreement.code)
+        default = DEFAULT_PURPOSES.get(agreement.code)
+        self.purpose = default if request.purpose is None else request.purpose
         self.role_rule: RoleRule = rule_of(request.role)
         self.party: Party | None = None if request.party is None else agreement.find_party(request.party)
         self.actions = request.granted if request.role is None else ACTIONS_BY_ROLE[request.role]

@@ -148,7 +148,7 @@ def ask_program(question: Question, decision: AccessDecision) -> tuple[bool, boo
 
 def _describe(question: Question) -> dict[str, object]:
     request, agreement = question.request, question.agreement
-    purpose = request.purpose or ("data_quality" if agreement and agreement.code == "house" else "")
+    purpose = _effective_purpose(question)
     to_party = [] if agreement is None else [g for g in agreement.grants if g.recipient == request.party]
     return {
         "action": request.action.value,
@@ -167,6 +167,14 @@ def _describe(question: Question) -> dict[str, object]:
     }
 
 
+def _effective_purpose(question: Question) -> str:
+    """Return the purpose for Cedar: "" where there is none, "empty" where an empty text was sent."""
+    purpose, agreement = question.request.purpose, question.agreement
+    if purpose is None:
+        return "data_quality" if agreement is not None and agreement.code == "house" else ""
+    return purpose or "empty"
+
+
 def _is_own(question: Question) -> bool:
     sources = question.request.sources
     return sources is not None and question.request.source in sources and _is_of_party(question)
@@ -182,7 +190,7 @@ def _covering_grants(question: Question) -> list[Grant]:
     request, agreement = question.request, question.agreement
     if agreement is None:
         return []
-    purpose = request.purpose or ("data_quality" if agreement.code == "house" else "")
+    purpose = _effective_purpose(question)
     own_by_party = {party.code: party.sources for party in agreement.parties}
     return [
         grant

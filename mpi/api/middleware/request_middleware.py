@@ -94,7 +94,7 @@ class RequestMiddleware:
         try:
             response = await self._dispatcher.dispatch(scope, receive)
         except MpiError as error:
-            response = await answer_error(scope["app"], error, call.id)
+            response = await answer_error(scope, error, call.id)
         await (response or self._app)(scope, receive, call.send)
 
     def _record(self, call: "_CallState", scope: Scope) -> None:

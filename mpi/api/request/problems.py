@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope
 
 from mpi.api.request.call_limiter import TooManyCallsError
 from mpi.api.request.refusals import record_denied_call
@@ -153,11 +154,11 @@ def respond_to_error(error: MpiError, request_id: str) -> Response:
     return response_from_error(error, request_id)
 
 
-async def answer_error(app: FastAPI, error: MpiError, request_id: str) -> Response:
+async def answer_error(scope: Scope, error: MpiError, request_id: str) -> Response:
     """Convert an error into a response; record first that the policy refused."""
     if isinstance(error, (AccessDenied, UnmetConditionError)):
         try:
-            await run_in_threadpool(record_denied_call, app.state.index, error)
+            await run_in_threadpool(record_denied_call, scope["app"].state.index, error)
         except MpiError as failure:
             return respond_to_error(failure, request_id)
     return respond_to_error(error, request_id)
@@ -176,7 +177,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(MpiError)
     async def _answer_error(request: Request, error: MpiError) -> Response:
-        return await answer_error(request.app, error, request.scope[REQUEST_ID])
+        return await answer_error(request.scope, error, request.scope[REQUEST_ID])
 
     @app.exception_handler(RequestValidationError)
     async def _answer_invalid_parameters(request: Request, error: RequestValidationError) -> Response:

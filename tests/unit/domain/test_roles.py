@@ -8,12 +8,19 @@ from mpi.domain.viewer import PURPOSES, Action, Viewer, require_permission
 
 STEWARD = {"record.read", "person.read", "person.search", "crosswalk.read", "task.read", "task.work",
            "decision.read", "decide", "link.report", "quality.read", "disclosure.read"}  # fmt: skip
+ONE_CHILD = {"record.read", "person.read", "crosswalk.read"}
 EXPECTED = {
     Role.STEWARD: STEWARD,
     Role.APPROVER: STEWARD | {"approve", "recluster", "report", "agreement.read"},
     Role.SOURCE_OWNER: {"record.read", "question.answer", "link.report", "consent"},
     Role.OPERATOR: {"source.admin", "load", "report", "quality.read", "client.admin", "account.admin",
                     "agreement.read", "agreement.admin"},
+    Role.CASEWORKER: ONE_CHILD,
+    Role.POINT_OF_CONTACT: ONE_CHILD,
+    Role.HOMELESS_LIAISON: ONE_CHILD,
+    Role.ANALYST: {"quality.read"},
+    Role.AUDITOR: {"disclosure.read"},
+    Role.PRIVACY_OFFICER: {"disclosure.read", "quality.read", "agreement.read", "agreement.admin"},
 }  # fmt: skip
 """Repeated here, so that an accidental change of the code's list is noticed."""
 SHOWS_RECORDS = {"record.read", "person.read", "person.search", "crosswalk.read", "crosswalk.export",

@@ -1,5 +1,7 @@
 """Demo users of a test index without sign-in, one a role."""
 
+from collections.abc import Iterable
+
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
 from mpi.policy.agreement import HOUSE
@@ -20,18 +22,26 @@ _NAMES = {
     Role.AUDITOR: ("demo-auditor", "Aud Auditor"),
     Role.PRIVACY_OFFICER: ("demo-privacy-officer", "Pri Officer"),
 }
-_SCHOOL_ROLES = (Role.SOURCE_OWNER, Role.POINT_OF_CONTACT, Role.HOMELESS_LIAISON)
+_KINDS_OF_SOURCES = {
+    Role.SOURCE_OWNER: ("sis",),
+    Role.CASEWORKER: ("ccwis", "sis"),
+    Role.POINT_OF_CONTACT: ("sis", "ccwis"),
+    Role.HOMELESS_LIAISON: ("sis", "ccwis"),
+}
+"""Kinds of the sources that a demo user is named for, the first source of each kind."""
 
 
 def create_demo_person(index: Index, role: str | None) -> SignedInAccount:
     """Build the demo user of a role, by default the steward.
 
-    Nothing is stored. The demo source owner owns the first source of kind ``sis``, or else the first source.
+    Nothing is stored. Everybody acts under the agreement ``house``. The demo source owner owns the first
+    source of kind ``sis``, or else the first source.
     """
     demo_role = Role(role) if role in set(Role) else Role.STEWARD
     name, full_name = _NAMES[demo_role]
     with index.database.read(Viewer("nobody")) as unit:
-        sources = _find_first_school(unit) if demo_role in _SCHOOL_ROLES else None
+        kinds = _KINDS_OF_SOURCES.get(demo_role)
+        sources = None if kinds is None else _find_first_sources(unit, kinds)
         caller = Caller(
             name, frozenset(), sources, HOUSE, unit.agreements.find_last_step(HOUSE), role=demo_role
         )
@@ -45,8 +55,8 @@ def create_demo_person(index: Index, role: str | None) -> SignedInAccount:
     )
 
 
-def _find_first_school(unit: ReadUnit) -> frozenset[str]:
-    """Return the code of the first school system, or first source."""
+def _find_first_sources(unit: ReadUnit, kinds: Iterable[str]) -> frozenset[str]:
+    """Return the code of the first source of each kind, or of the first source."""
     sources = unit.sources.all()
-    schools = [source for source in sources if source.kind == "sis"] or sources
-    return frozenset(source.code for source in schools[:1])
+    firsts = [next((source for source in sources if source.kind == kind), None) for kind in kinds]
+    return frozenset(source.code for source in firsts if source) or frozenset(s.code for s in sources[:1])
