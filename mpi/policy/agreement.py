@@ -15,9 +15,9 @@ from mpi.policy.parties import ALL, Party, PartyKind
 from mpi.policy.purposes import Purpose
 
 __all__ = [
-    "ALL", "HOUSE", "LAPSED_STATES", "MATCHING_FIELDS", "NOTICE_DAYS", "OUTPUT_FIELDS", "Agreement",
-    "AgreementState", "Clock", "Grant", "Owner", "Party", "PartyKind", "check_agreement", "choose_terms",
-    "find_lapses", "find_last_day", "find_notice",
+    "ALL", "FLAG_PREFIX", "HOUSE", "LAPSED_STATES", "MATCHING_FIELDS", "NOTICE_DAYS", "OUTPUT_FIELDS",
+    "Agreement", "AgreementState", "Clock", "Grant", "Owner", "Party", "PartyKind", "check_agreement",
+    "choose_terms", "find_lapses", "find_last_day", "find_notice",
 ]  # fmt: skip
 
 HOUSE = "house"
@@ -190,6 +190,10 @@ class Agreement:
         if self.is_suspended:
             return AgreementState.SUSPENDED
         return AgreementState.SCHEDULED if day < self.begins else AgreementState.ACTIVE
+
+    def list_purposes(self) -> tuple[str, ...]:
+        """Return the codes of the purposes that any grant permits, in order."""
+        return tuple(sorted({purpose for grant in self.grants for purpose in grant.purposes}))
 
     def find_party(self, code: str) -> Party | None:
         """Return the party of a code, if any."""

@@ -1,5 +1,6 @@
 """The register of agreements on both stores: steps, terms, bindings, feeds and refusals."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -24,6 +25,7 @@ from mpi.service.agreements.register import (
 )
 from mpi.service.agreements.terms import find_terms
 from mpi.service.agreements.views import list_agreements, list_due_notices, list_history, show_agreement
+from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.storage.repositories.access.refusals import MAX_ROWS_PER_MINUTE
 from tests.agreements import DSA, make_dsa
@@ -368,3 +370,41 @@ def test_a_client_cannot_fill_the_disk_with_refusals(index, today):
     assert {row.reason: row.count for row in rows}["other"] == 30
     assert {row.reason: row.count for row in rows}["reason-0"] == 2
     assert len(list_refusals(index, OPERATOR)) == len(rows) + 1
+
+
+def run_together(calls):
+    """Run calls in threads of their own; return their answers."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(lambda call: call(), calls))
+
+
+def test_of_two_proposals_at_once_each_gets_a_version_of_its_own(index, today):
+    drafts = [make_dsa(title=f"Draft {number}") for number in range(4)]
+    numbers = run_together([lambda draft=draft: propose_version(index, OPERATOR, draft) for draft in drafts])
+    assert sorted(numbers) == [1, 2, 3, 4]
+
+
+def test_of_two_approvals_at_once_one_takes_effect(index, today):
+    propose_version(index, OPERATOR, DSA)
+
+    def approve():
+        try:
+            return approve_version(index, SECOND_PERSON, "dsa-1")
+        except ConflictError:
+            return None
+
+    assert sorted(run_together([approve] * 3), key=str) == [1, None, None]
+    assert [event.event for event in list_history(index, OPERATOR, "dsa-1")] == ["propose", "approve"]
+
+
+def test_refusals_at_once_are_all_counted(index, today):
+    run_together([lambda: record_refusal(index, reader("house"), "person.read", "no-purpose")] * 8)
+    assert [row.count for row in list_refusals(index, OPERATOR)] == [8]
+
+
+def test_verify_reports_a_client_of_an_agreement_that_does_not_exist(index):
+    assert verify(index, OPERATOR) == []
+    with index.database.write(OPERATOR, "test") as unit:
+        unit.clients.set_agreement("init", "lost")
+    [finding] = verify(index, OPERATOR)
+    assert (finding.law, "'lost'" in finding.detail) == (7, True)

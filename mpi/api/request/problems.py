@@ -18,6 +18,7 @@ from mpi.api.request.refusals import record_denied_call
 from mpi.api.request.sign_in_limiter import TooManySignInsError
 from mpi.domain.errors import (
     AccessDenied,
+    AgreementLapsed,
     ClaimedError,
     ConflictError,
     DecisionConflict,
@@ -82,6 +83,7 @@ STATUS_BY_ERROR: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     AccessDenied: (HTTPStatus.FORBIDDEN, "The policy does not permit it"),
     NotFoundError: (HTTPStatus.NOT_FOUND, "No such thing"),
     ConflictError: (HTTPStatus.CONFLICT, "The present state does not allow it"),
+    AgreementLapsed: (HTTPStatus.CONFLICT, "The agreement is not in force"),
     DecisionConflict: (HTTPStatus.CONFLICT, "It contradicts a decision in force"),
     ClaimedError: (HTTPStatus.CONFLICT, "Somebody else has claimed it"),
     SearchLimitError: (HTTPStatus.TOO_MANY_REQUESTS, "Too many searches"),

@@ -13,6 +13,7 @@ from mpi.policy.agreement import HOUSE, Agreement, check_agreement, choose_terms
 from mpi.service.agreements.documents import to_content
 from mpi.service.agreements.purposes import read_purposes
 from mpi.service.agreements.terms import build_versions
+from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.agreements import (
     AgreementHistory,
@@ -47,15 +48,15 @@ def propose_version(index: Index, viewer: Viewer, agreement: Agreement) -> int:
     """
     require_permission(viewer, Action.AGREEMENT_ADMIN)
     with index.database.write(viewer, "agreement-add") as unit:
+        if (stored_answer := find_stored_answer(unit, index)) is not None:
+            return int(stored_answer["version"])
         _check(unit, index, agreement)
-        history = unit.agreements.find(agreement.code)
-        if history is None:
-            return _add_version(unit, agreement, 1)
-        _require_open(history)
-        latest = history.versions[-1]
-        if latest.content == to_content(agreement):
-            raise ConflictError(f"version {latest.version} of {agreement.code!r} has these terms already")
-        return _add_version(unit, agreement, latest.version + 1)
+        version = _next_version(unit, agreement)
+        unit.agreements.add_version(
+            AgreementVersion(agreement.code, version, to_content(agreement), unit.commit_no)
+        )
+        store_answer(unit, index, {"version": version}, ())
+    return version
 
 
 def approve_version(
@@ -81,26 +82,21 @@ def approve_version(
         AccessDenied: the viewer may not approve agreements.
     """
     require_approver(viewer)
+    today = clock.now().date()
     with index.database.write(viewer, "agreement-approve") as unit:
+        if (stored_answer := find_stored_answer(unit, index)) is not None:
+            return int(stored_answer["version"])
         history = _get(unit, code)
         _require_open(history)
         latest = build_versions(history)[-1]
-        if version is not None and version != latest.version:
-            raise ConflictError(f"version {latest.version} is the latest one: read it, then approve it")
-        if latest.is_approved:
-            raise ConflictError(f"version {latest.version} of {code!r} is approved already")
-        today = clock.now().date()
-        if latest.ends is not None and latest.ends < today:
-            raise ConflictError("its last day has passed: propose a version that ends later")
-        proposer = unit.commit_info({history.versions[-1].created_commit})[
-            history.versions[-1].created_commit
-        ][1]
-        is_second = proposer != viewer.client
+        _require_approvable(latest, version, today)
+        is_second = _find_proposer(unit, history) != viewer.client
         if not is_second and not alone:
             raise ConflictError("you proposed this version: somebody else has to approve it")
         _check(unit, index, latest)
         _add_step(unit, latest, StepKind.APPROVE, today, None if is_second else ALONE)
-        return latest.version
+        store_answer(unit, index, {"version": latest.version}, ())
+    return latest.version
 
 
 def suspend_agreement(index: Index, viewer: Viewer, code: str, reason: str) -> None:
@@ -207,11 +203,16 @@ def _has_ended(history: AgreementHistory) -> bool:
     return any(step.kind is StepKind.END for step in history.steps)
 
 
-def _add_version(unit: WriteUnit, agreement: Agreement, number: int) -> int:
-    unit.agreements.add_version(
-        AgreementVersion(agreement.code, number, to_content(agreement), unit.commit_no)
-    )
-    return number
+def _next_version(unit: ReadUnit, agreement: Agreement) -> int:
+    """Return the number of an agreement's next version, if it may have one."""
+    history = unit.agreements.find(agreement.code)
+    if history is None:
+        return 1
+    _require_open(history)
+    latest = history.versions[-1]
+    if latest.content == to_content(agreement):
+        raise ConflictError(f"version {latest.version} of {agreement.code!r} has these terms already")
+    return latest.version + 1
 
 
 def _add_step(unit: WriteUnit, agreement: Agreement, kind: StepKind, day: date, reason: str | None) -> None:
@@ -227,6 +228,8 @@ def _take_step(index: Index, viewer: Viewer, code: str, kind: StepKind, reason: 
         raise InputError(f"reason: 1 to {MAX_REASON_LENGTH} characters that can be seen, in one line")
     today = clock.now().date()
     with index.database.write(viewer, f"agreement-{kind}") as unit:
+        if find_stored_answer(unit, index) is not None:
+            return
         history = _get(unit, code)
         _require_open(history)
         versions = build_versions(history)
@@ -234,6 +237,22 @@ def _take_step(index: Index, viewer: Viewer, code: str, kind: StepKind, reason: 
         if kind is not StepKind.END:
             _require_pausable(terms, kind)
         _add_step(unit, terms, kind, today, reason)
+        store_answer(unit, index, {}, ())
+
+
+def _require_approvable(latest: Agreement, version: int | None, today: date) -> None:
+    if version is not None and version != latest.version:
+        raise ConflictError(f"version {latest.version} is the latest one: read it, then approve it")
+    if latest.is_approved:
+        raise ConflictError(f"version {latest.version} of {latest.code!r} is approved already")
+    if latest.ends is not None and latest.ends < today:
+        raise ConflictError("its last day has passed: propose a version that ends later")
+
+
+def _find_proposer(unit: ReadUnit, history: AgreementHistory) -> str:
+    """Return who proposed the latest version of an agreement."""
+    commit_no = history.versions[-1].created_commit
+    return unit.commit_info({commit_no})[commit_no][1]
 
 
 def _require_pausable(terms: Agreement, kind: StepKind) -> None:

@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from operator import itemgetter
+from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.policy.agreement import Agreement, AgreementState, choose_terms, find_last_day, find_notice
+from mpi.service.agreements.documents import to_document
 from mpi.service.agreements.register import find_fault, may_see_all
 from mpi.service.agreements.terms import build_versions
 from mpi.service.core.index import Index
@@ -148,6 +150,25 @@ def list_due_notices(index: Index, viewer: Viewer) -> list[AgreementView]:
         if view.end is not None and view.end.notice is not None
     ]
     return [view for *_, view in sorted(due, key=itemgetter(0, 1))]
+
+
+def to_plain_values(view: AgreementView) -> dict[str, Any]:
+    """Return an agreement as plain values for JSON."""
+    return {
+        "code": view.code,
+        "version": view.terms.version,
+        "state": str(view.state),
+        "last_day": None if view.end is None else view.end.last_day.isoformat(),
+        "days_left": None if view.end is None else view.end.days_left,
+        "notice": None if view.end is None else view.end.notice,
+        "terms": to_document(view.terms).model_dump(mode="json"),
+        "draft": None if view.draft is None else to_document(view.draft).model_dump(mode="json"),
+        "draft_version": None if view.draft is None else view.draft.version,
+        "proposed_by": view.proposed_by,
+        "fault": view.fault,
+        "clients": list(view.clients),
+        "accounts": list(view.accounts),
+    }
 
 
 def _build_full_views(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -50,7 +50,7 @@ def list_all(as_json: JsonFlag = False) -> None:
     with open_session(for_look_up=True) as session:
         agreements = views.list_agreements(session.index, session.viewer)
     if as_json:
-        print_json([_to_plain(view) for view in agreements])
+        print_json([views.to_plain_values(view) for view in agreements])
         return
     print_table(
         ("agreement", "title", "state", "version", "parties", "last day", "days left"),
@@ -81,7 +81,7 @@ def show(code: Code, as_json: JsonFlag = False) -> None:
     with open_session(for_look_up=True) as session:
         view = views.show_agreement(session.index, session.viewer, code)
     if as_json:
-        print_json(_to_plain(view))
+        print_json(views.to_plain_values(view))
         return
     _print_terms(view, view.terms)
     if view.draft is not None:
@@ -209,24 +209,6 @@ def _choose_viewer(session: CommandSession, *, as_client: bool) -> Viewer:
     if not key:
         raise InputError(f"put the API key of a client who may approve agreements into {KEY_VARIABLE}")
     return clients.authenticate(session.index, key, None)
-
-
-def _to_plain(view: AgreementView) -> dict[str, Any]:
-    """Return an agreement as plain values for JSON."""
-    from mpi.service.agreements.documents import to_document
-
-    return {
-        "version": view.terms.version,
-        "state": str(view.state),
-        **to_document(view.terms).model_dump(mode="json"),
-        "last_day": None if view.end is None else view.end.last_day.isoformat(),
-        "days_left": None if view.end is None else view.end.days_left,
-        "notice": None if view.end is None else view.end.notice,
-        "draft_version": None if view.draft is None else view.draft.version,
-        "fault": view.fault,
-        "clients": list(view.clients),
-        "accounts": list(view.accounts),
-    }
 
 
 def _print_terms(view: AgreementView, terms: Agreement) -> None:

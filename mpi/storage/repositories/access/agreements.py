@@ -129,6 +129,8 @@ class Agreements:
 
     def find(self, code: str) -> AgreementHistory | None:
         """Return the versions and steps of an agreement, or None."""
+        if not code.isascii() or "\0" in code:
+            return None  # no code has such a character, and PostgreSQL refuses some
         histories = _group_by_code(self._connection.execute(_BY_CODE, {"code": code}))
         return histories[0] if histories else None
 

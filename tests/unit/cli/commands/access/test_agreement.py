@@ -72,7 +72,7 @@ def test_an_agreement_is_added_approved_and_listed(mpi, home, write_agreement):
     listed = {row["code"]: row for row in mpi("agreement", "list", "--json").json}
     assert listed.keys() == {"dsa-1", "house"}
     assert (listed["dsa-1"]["state"], listed["dsa-1"]["days_left"]) == ("active", 213)
-    assert listed["dsa-1"]["grants"][0]["purposes"] == ["school_stability"]
+    assert listed["dsa-1"]["terms"]["grants"][0]["purposes"] == ["school_stability"]
     table = mpi("agreement", "list")
     assert "dsa-1" in table.out
     assert table.err == ""
