@@ -132,6 +132,7 @@ def _create_index(
             search_limits=SearchLimits(settings.searches_per_minute, settings.searches_per_child),
             request_timeout_s=settings.request_timeout_s,
             seals_per_day=settings.seals_per_day,
+            break_glass_minutes=settings.break_glass_minutes,
             tuning=tuning,
         ),
     )

@@ -38,6 +38,15 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "scope add": CatalogEntry("Add a scope with an empty index and its first API key.", "access.scope:add"),
     "scope list": CatalogEntry("List the scopes and their sources.", "access.scope:list_all"),
     "scope sync": CatalogEntry("Take the changes of scopes over into the shared index.", "access.scope:sync"),
+    "policy": CatalogEntry("Explain the access policy."),
+    "policy explain": CatalogEntry(
+        "Print the policy table, or why one request is decided as it is.", "access.policy:explain"
+    ),
+    "break-glass": CatalogEntry("Review emergency access."),
+    "break-glass list": CatalogEntry("List the uses of emergency access.", "access.break_glass:list_all"),
+    "break-glass review": CatalogEntry(
+        "Close a use of emergency access, as a second person.", "access.break_glass:review"
+    ),
     "agreement": CatalogEntry("Manage data-sharing agreements."),
     "agreement add": CatalogEntry(
         "Add an agreement, or a new version of one, from a TOML file.", "access.agreement:add"

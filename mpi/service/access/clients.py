@@ -2,10 +2,12 @@
 
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthenticated, NotFoundError
 from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, require_permission
+from mpi.policy.decision_table import BREAK_GLASS
+from mpi.service.access.break_glass import begin_use, find_break_glass_state
 from mpi.service.access.setup import hash_token
 from mpi.service.access.viewers import Caller, make_viewer
 from mpi.service.agreements.register import choose_agreement
@@ -19,7 +21,9 @@ _ANONYMOUS = Viewer("nobody")
 _NO_KEY = "send an API key: Authorization: Bearer <key>, or X-API-Key: <key>"
 
 
-def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
+def authenticate(
+    index: Index, key: str | None, purpose: str | None, break_glass_reason: str | None = None
+) -> Viewer:
     """Return the viewer that an API key stands for.
 
     The key and the last step of the client's agreement are read on each call, so that a revoked key or a
@@ -29,14 +33,29 @@ def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
         index: the open index.
         key: the API key as sent, if any.
         purpose: the purpose of use as sent, if any.
+        break_glass_reason: reason of an emergency access as sent, if any.
 
     Raises:
         NotAuthenticated: the key is missing, unknown or revoked.
+        StoreError: a use of emergency access cannot be written to the ledger.
     """
     if not key:
         raise NotAuthenticated(_NO_KEY)
+    if purpose == BREAK_GLASS:
+        return _authenticate_emergency(index, key, break_glass_reason)
     with index.database.read_autocommit(_ANONYMOUS) as unit:
         return authenticate_in(index, unit, key, purpose)
+
+
+def _authenticate_emergency(index: Index, key: str, reason: str | None) -> Viewer:
+    """Return the viewer of an emergency access, once its beginning is recorded."""
+    with index.database.read(_ANONYMOUS) as unit:
+        client = _find_client(unit, key)
+        state = find_break_glass_state(index, unit, client.name, reason)
+        viewer = make_viewer(index, unit, replace(_caller_of(client), break_glass=state), BREAK_GLASS)
+    if viewer.actions and reason is not None:
+        begin_use(index, viewer, reason)
+    return viewer
 
 
 def authenticate_in(index: Index, unit: ReadUnit, key: str | None, purpose: str | None) -> Viewer:
@@ -47,16 +66,23 @@ def authenticate_in(index: Index, unit: ReadUnit, key: str | None, purpose: str 
     """
     if not key:
         raise NotAuthenticated(_NO_KEY)
+    return viewer_from_client(index, unit, _find_client(unit, key), purpose)
+
+
+def _find_client(unit: ReadUnit, key: str) -> Client:
     client = unit.clients.find_by_key(hash_token(key))
     if client is None:
         raise NotAuthenticated("this API key is not known here, or was revoked")
-    return viewer_from_client(index, unit, client, purpose)
+    return client
 
 
 def viewer_from_client(index: Index, unit: ReadUnit, client: Client, purpose: str | None) -> Viewer:
     """Return the viewer (access rights) of an API client and its purpose."""
-    caller = Caller(client.name, client.actions, client.sources, client.agreement, client.terms_no)
-    return make_viewer(index, unit, caller, purpose)
+    return make_viewer(index, unit, _caller_of(client), purpose)
+
+
+def _caller_of(client: Client) -> Caller:
+    return Caller(client.name, client.actions, client.sources, client.agreement, client.terms_no)
 
 
 @dataclass(frozen=True, slots=True)

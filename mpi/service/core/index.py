@@ -136,6 +136,7 @@ class IndexSettings:
         search_limits: most person searches of a client.
         request_timeout_s: seconds for the headers of a request, and for each next part of its body.
         seals_per_day: most records that a client may seal or ask to expunge within 24 hours, outside loads.
+        break_glass_minutes: minutes that a use of emergency access lasts.
         tuning: sizes, intervals and limits that trade speed, memory and waiting time.
     """
 
@@ -149,6 +150,7 @@ class IndexSettings:
     search_limits: SearchLimits = field(default_factory=SearchLimits)
     request_timeout_s: float = 10
     seals_per_day: int = 20
+    break_glass_minutes: int = 60
     tuning: Tuning = DEFAULT_TUNING
 
 

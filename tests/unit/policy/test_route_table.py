@@ -22,9 +22,13 @@ V1 = [route for route in ROUTES if " /v1/" in route]
 PATH_VALUES = {
     "source": "D01", "local_id:path": "1", "eid": "T7K3-M92Q-X0HN", "number": "1", "question_key": "pair:1:2",
     "key": "pair:1:2", "step": "1", "name": "ana",
+    "code": "house",
 }  # fmt: skip
 QUERIES = {"GET /v1/crosswalk": "?source=D01&local_id=1"}
 BODIES = {
+    "POST /v1/agreements/{code}:approve": {"version": 1},
+    "POST /v1/agreements/{code}:suspend": {"reason": ""},
+    "POST /v1/agreements/{code}:end": {"reason": ""},
     "POST /v1/recluster-runs/{number}:reject": {"reason": "x"},
     "POST /v1/loads/{number}:undo": {"reason": "x"},
 }
