@@ -20,6 +20,7 @@ from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
 from mpi.domain.viewer import make_operator
 from mpi.matching.model.match_model import MODEL_FILES, MatchModel, find_model_folder, load_model
+from mpi.policy.legal_bases import LegalBasis, parse_legal_bases
 from mpi.service.access.setup import create_index, require_secret
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.index import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from mpi.matching.scoring.engines import BatchEngine
 
 _SURVIVORSHIP = Path(__file__).with_name("survivorship.toml")
+_LEGAL_BASES = Path(__file__).parent / "policy" / "legal_bases.toml"
 _MEMORY = re.compile(r"[1-9]\d{0,5}(MB|GB)")
 _IN_DATABASE = "in the database of MPI_DATABASE_URL: name another"
 """Part of an error message that names the place of an existing index."""
@@ -66,6 +68,7 @@ def open_index(
         StoreError: the index is missing, of another version, or was made with another secret.
         ModelError: the index's model cannot be found or compiled.
         SurvivorshipError: the file of survivorship rules cannot be used.
+        InputError: the table of legal bases cannot be used.
     """
     database = _open_database(settings, tuning)
     with _dispose_on_failure(database):
@@ -113,6 +116,7 @@ def _create_index(
         settings=IndexSettings(
             is_test=is_test,
             survivorship=load_survivorship(settings),
+            legal_bases=load_legal_bases(settings),
             second_approver=settings.second_approver,
             quality_rules=QualityRules(
                 settings.second_review_share,
@@ -128,6 +132,7 @@ def _create_index(
             search_limits=SearchLimits(settings.searches_per_minute, settings.searches_per_child),
             request_timeout_s=settings.request_timeout_s,
             seals_per_day=settings.seals_per_day,
+            break_glass_minutes=settings.break_glass_minutes,
             tuning=tuning,
         ),
     )
@@ -148,8 +153,10 @@ def init_index(settings: Settings, *, is_test: bool, tuning: Tuning = DEFAULT_TU
         ConflictError: an index exists there already.
         StoreError: the folder or database cannot be written, or the database is of another version.
         SurvivorshipError: the file of survivorship rules cannot be used.
+        InputError: the table of legal bases cannot be used.
     """
     load_survivorship(settings)  # before anything is written
+    load_legal_bases(settings)
     home = settings.home
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -229,6 +236,22 @@ def load_survivorship(settings: Settings) -> SurvivorshipRules:
     except UnicodeDecodeError:
         raise SurvivorshipError(f"{path}: not UTF-8") from None
     return SurvivorshipRules.parse(text, str(path))
+
+
+def load_legal_bases(settings: Settings) -> dict[str, LegalBasis]:
+    """Read the table of legal bases: the one in the home folder, or the default.
+
+    Raises:
+        InputError: the file cannot be read, or holds an invalid row.
+    """
+    own_path = settings.home / _LEGAL_BASES.name
+    path = own_path if own_path.exists() else _LEGAL_BASES
+    try:
+        return parse_legal_bases(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8") from None
 
 
 def keep_model(settings: Settings, ref: str | None) -> None:

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     """Person searches of one client that find one child and are answered, in any 24 hours."""
     seals_per_day: int = Field(default=20, ge=0)
     """Records that a client may seal or ask to expunge within 24 hours, outside loads."""
+    break_glass_minutes: int = Field(default=60, ge=1, le=1_440)
+    """Minutes that a use of emergency access lasts, from its first request."""
     host: str = "127.0.0.1"
     """Address that ``mpi serve`` listens on."""
     port: int = 8520

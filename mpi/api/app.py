@@ -18,6 +18,7 @@ from mpi.api.pages.routes import router as pages
 from mpi.api.pages.session import authentication
 from mpi.api.request import problems
 from mpi.api.routes import (
+    agreements,
     consents,
     crosswalk,
     decisions,
@@ -37,6 +38,7 @@ from mpi.api.routes import (
     tasks,
 )
 from mpi.domain.errors import InputError
+from mpi.service.agreements.notices import NoticeWorker
 from mpi.service.core.index import Index
 from mpi.service.records.deferred_search import DeferredSearchWorker
 
@@ -60,6 +62,7 @@ _TAGS = [
     {"name": "recluster", "description": "What would change, before it does."},
     {"name": "crosswalk", "description": "Local IDs to enterprise IDs, and their changes."},
     {"name": "review", "description": "What waits for a steward."},
+    {"name": "agreements", "description": "What may be disclosed to whom, why and until when."},
     {"name": "quality", "description": "How good the index and its stewards are."},
 ]
 
@@ -92,7 +95,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
         app.include_router(router)
     for module in (
         records, loads, sources, persons, golden, explanations, decisions, proposals, crosswalk, tasks,
-        quality, questions, freezes, consents, expunge_requests, saved_views, health,
+        quality, questions, freezes, consents, expunge_requests, saved_views, agreements, health,
     ):  # fmt: skip
         app.include_router(module.router)
     authentication.install(app, open_pages=open_pages)
@@ -107,10 +110,13 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Start the background candidate search with the application, and stop it."""
+    """Start the background threads with the application, and stop them."""
     app.state.index = replace(app.state.index, block_counts=app.state.metrics.block_counts)
     to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
     worker = DeferredSearchWorker(lambda: app.state.index)
+    notices = NoticeWorker(lambda: app.state.index)
     worker.start()
+    notices.start()
     yield
+    notices.stop()
     worker.stop()

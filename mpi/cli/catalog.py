@@ -41,6 +41,40 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "scope sync": CatalogEntry("Take the changes of scopes over into the shared index.", "access.scope:sync"),
     "scope split": CatalogEntry("Move sources of this index into a new scope.", "access.scope_split:split"),
+    "policy": CatalogEntry("Explain the access policy."),
+    "policy explain": CatalogEntry(
+        "Print the policy table, or why one request is decided as it is.", "access.policy:explain"
+    ),
+    "break-glass": CatalogEntry("Review emergency access."),
+    "break-glass list": CatalogEntry("List the uses of emergency access.", "access.break_glass:list_all"),
+    "break-glass review": CatalogEntry(
+        "Close a use of emergency access, as a second person.", "access.break_glass:review"
+    ),
+    "agreement": CatalogEntry("Manage data-sharing agreements."),
+    "agreement add": CatalogEntry(
+        "Add an agreement, or a new version of one, from a TOML file.", "access.agreement:add"
+    ),
+    "agreement list": CatalogEntry(
+        "List the agreements, their state and the days that are left.", "access.agreement:list_all"
+    ),
+    "agreement show": CatalogEntry("Show the terms of an agreement.", "access.agreement:show"),
+    "agreement history": CatalogEntry(
+        "List what was done with an agreement, and by whom.", "access.agreement:history"
+    ),
+    "agreement approve": CatalogEntry(
+        "Approve the latest version of an agreement, as a second person.", "access.agreement:approve"
+    ),
+    "agreement suspend": CatalogEntry("Suspend an agreement at once.", "access.agreement:suspend"),
+    "agreement resume": CatalogEntry("Resume a suspended agreement.", "access.agreement:resume"),
+    "agreement end": CatalogEntry("End an agreement for good.", "access.agreement:end"),
+    "agreement refusals": CatalogEntry(
+        "List the requests that were refused, counted by minute.", "access.agreement:refusals"
+    ),
+    "purpose": CatalogEntry("Manage purposes of use."),
+    "purpose list": CatalogEntry(
+        "List the purposes of use that an agreement can permit.", "access.purpose:list_all"
+    ),
+    "purpose add": CatalogEntry("Add a purpose of use to those of the program.", "access.purpose:add"),
     "freeze": CatalogEntry("Manage freeze windows."),
     "freeze add": CatalogEntry(
         "Add a freeze window, in which decisions about a source wait.", "stewardship.freeze:add"
@@ -50,11 +84,13 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "client": CatalogEntry("Manage API clients."),
     "client add": CatalogEntry("Add an API client and show its key once.", "access.client:add"),
     "client list": CatalogEntry("List the API clients and their permissions.", "access.client:list_all"),
+    "client bind": CatalogEntry("Bind a client to another agreement.", "access.client:bind"),
     "client revoke": CatalogEntry("Revoke a client's API key.", "access.client:revoke"),
     "account": CatalogEntry("Manage accounts of people who sign in."),
     "account add": CatalogEntry("Add an account and show its initial password once.", "access.account:add"),
     "account list": CatalogEntry("List the accounts and their roles.", "access.account:list_all"),
     "account change": CatalogEntry("Change the role and sources of an account.", "access.account:change"),
+    "account bind": CatalogEntry("Bind an account to another agreement.", "access.account:bind"),
     "account password": CatalogEntry("Set a new initial password for an account.", "access.account:password"),
     "account unlock": CatalogEntry("Unlock an account.", "access.account:unlock"),
     "account end": CatalogEntry("Close an account and sign its user out.", "access.account:end"),

@@ -9,7 +9,9 @@ MpiError
 │   ├── EidError          not an enterprise ID
 │   └── ReusedKeyError    an idempotency key was used before for another call
 ├── NotFoundError         no such source, record or person (for this viewer)
+│   └── UnmetConditionError  the policy hides the child from this viewer
 ├── ConflictError         the present state does not allow it
+│   ├── AgreementLapsed   no agreement that covers a source is in force
 │   ├── ModelMovedError   another process has moved the index to another model
 │   ├── DecisionConflict  contradicts a decision in force
 │   ├── ClaimedError      somebody else has claimed the question, until when
@@ -24,6 +26,8 @@ MpiError
 
 A message says what was wrong, where, and what to do. It never holds a value of a person's record.
 """
+
+from dataclasses import dataclass
 
 
 class MpiError(Exception):
@@ -87,6 +91,38 @@ class NotFoundError(MpiError):
     code = "not-found"
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedCall:
+    """Who was refused which action, without any fact of a person.
+
+    Args:
+        client: name of the client or account.
+        action: the action that was asked for.
+        purpose: purpose of use; None where none was named.
+        agreement: code of the agreement that the client acts under.
+    """
+
+    client: str
+    action: str
+    purpose: str | None
+    agreement: str | None
+
+
+class UnmetConditionError(NotFoundError):
+    """Error: a child whom the policy hides, answered as an unknown one.
+
+    Args:
+        detail: the sentence of an unknown enterprise ID.
+        reason: stable reason code for the record of refusals; it is not answered.
+        call: who was refused.
+    """
+
+    def __init__(self, detail: str, reason: str, call: RefusedCall) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.call = call
+
+
 class ConflictError(MpiError):
     """Error: the present state of the index does not allow a call."""
 
@@ -95,6 +131,12 @@ class ConflictError(MpiError):
 
 class ModelMovedError(ConflictError):
     """Error: another process has moved the index to another model."""
+
+
+class AgreementLapsed(ConflictError):  # noqa: N818 - the field's word
+    """Error: no agreement that covers a source is in force."""
+
+    code = "agreement-lapsed"
 
 
 class DecisionConflict(ConflictError):  # noqa: N818 - the field's word
@@ -164,9 +206,21 @@ class NotAuthenticated(MpiError):  # noqa: N818 - the field's word
 
 
 class AccessDenied(MpiError):  # noqa: N818 - the field's word
-    """Error: the access policy does not permit a call."""
+    """Error: the access policy does not permit a call.
+
+    Args:
+        detail: one sentence for a person.
+        reason: stable reason code (docs/reference/policy.md).
+        call: who was refused what, for the record of refusals; None where that is not known.
+    """
 
     code = "access-denied"
+    reason = "action-not-granted"
+
+    def __init__(self, detail: str, reason: str = reason, call: RefusedCall | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.call = call
 
 
 class LoadHeld(MpiError):  # noqa: N818 - the field's word

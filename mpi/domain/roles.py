@@ -18,6 +18,14 @@ class Role(StrEnum):
     APPROVER = "approver"
     SOURCE_OWNER = "source-owner"
     OPERATOR = "operator"
+    CASEWORKER = "caseworker"
+    POINT_OF_CONTACT = "point-of-contact"
+    """Foster care point of contact of a district (ESSA section 1112(c)(5)(A))."""
+    HOMELESS_LIAISON = "homeless-liaison"
+    """McKinney-Vento liaison of a district."""
+    ANALYST = "analyst"
+    AUDITOR = "auditor"
+    PRIVACY_OFFICER = "privacy-officer"
 
 
 _STEWARD_ACTIONS = frozenset({
@@ -26,19 +34,33 @@ _STEWARD_ACTIONS = frozenset({
     Action.DISCLOSURE_READ,
 })  # fmt: skip
 
+_CHILD_ACTIONS = frozenset({Action.RECORD_READ, Action.PERSON_READ, Action.CROSSWALK_READ})
+"""Actions on one child at a time: without a search, nobody can browse."""
+
 ACTIONS_BY_ROLE: dict[Role, frozenset[Action]] = {
     Role.STEWARD: _STEWARD_ACTIONS,
-    Role.APPROVER: _STEWARD_ACTIONS | {Action.APPROVE, Action.RECLUSTER, Action.REPORT},
+    Role.APPROVER: _STEWARD_ACTIONS | {
+        Action.APPROVE, Action.RECLUSTER, Action.REPORT, Action.AGREEMENT_READ,
+    },
     Role.SOURCE_OWNER: frozenset({
         Action.RECORD_READ, Action.QUESTION_ANSWER, Action.LINK_REPORT, Action.CONSENT,
     }),
     Role.OPERATOR: frozenset({
         Action.SOURCE_ADMIN, Action.LOAD, Action.REPORT, Action.QUALITY_READ, Action.CLIENT_ADMIN,
-        Action.ACCOUNT_ADMIN,
+        Action.ACCOUNT_ADMIN, Action.AGREEMENT_READ, Action.AGREEMENT_ADMIN,
+    }),
+    Role.CASEWORKER: _CHILD_ACTIONS,
+    Role.POINT_OF_CONTACT: _CHILD_ACTIONS,
+    Role.HOMELESS_LIAISON: _CHILD_ACTIONS,
+    Role.ANALYST: frozenset({Action.QUALITY_READ}),
+    Role.AUDITOR: frozenset({Action.DISCLOSURE_READ}),
+    Role.PRIVACY_OFFICER: frozenset({
+        Action.DISCLOSURE_READ, Action.QUALITY_READ, Action.AGREEMENT_READ, Action.AGREEMENT_ADMIN,
     }),
 }  # fmt: skip
 """Actions of each role, on the sources that the account names.
 
+A caseworker, a point of contact and a liaison see one child at a time, if the policy's conditions hold.
 An operator sees no record and no child; so not the items of a proposal either, which name both.
 """
 
@@ -52,5 +74,25 @@ PURPOSES_BY_ROLE: dict[Role, tuple[str, ...]] = {
     Role.APPROVER: _CARE_PURPOSES,
     Role.SOURCE_OWNER: ("data_quality", "subject_access"),
     Role.OPERATOR: ("system_admin", "data_quality"),
+    Role.CASEWORKER: (
+        "case_planning",
+        "school_stability",
+        "enrolment_coordination",
+        "credit_transfer",
+        "special_education_coordination",
+        "court_report",
+        "transport",
+    ),
+    Role.POINT_OF_CONTACT: (
+        "school_stability",
+        "enrolment_coordination",
+        "credit_transfer",
+        "special_education_coordination",
+        "transport",
+    ),
+    Role.HOMELESS_LIAISON: ("enrolment_coordination", "school_stability", "transport"),
+    Role.ANALYST: ("program_evaluation", "reporting_federal"),
+    Role.AUDITOR: ("system_admin",),
+    Role.PRIVACY_OFFICER: ("system_admin", "subject_access"),
 }
 """Purposes of use for which each role may sign in, default first."""

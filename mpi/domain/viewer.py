@@ -1,9 +1,11 @@
 """Viewers, and the access policy that decides what each may do."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
-from mpi.domain.errors import AccessDenied
+from mpi.domain.errors import AccessDenied, RefusedCall
 
 PURPOSES = (
     "enrolment_coordination", "school_stability", "credit_transfer", "case_planning",
@@ -40,26 +42,33 @@ class Action(StrEnum):
     QUESTION_ANSWER = "question.answer"
     QUALITY_READ = "quality.read"
     ACCOUNT_ADMIN = "account.admin"
+    AGREEMENT_READ = "agreement.read"
+    AGREEMENT_ADMIN = "agreement.admin"
+    BREAK_GLASS = "break.glass"
+    """Read under the purpose ``emergency_breakglass``."""
 
 
-ACTIONS_GRANTED_BY_NAME = frozenset({Action.RECORD_SEAL, Action.RECORD_EXPUNGE})
-"""Actions that hide or destroy records.
+ACTIONS_GRANTED_BY_NAME = frozenset({Action.RECORD_SEAL, Action.RECORD_EXPUNGE, Action.BREAK_GLASS})
+"""Actions that hide or destroy records, and emergency access.
 
 No role and no client holds one that was not granted it by name; the first client does not either.
 """
 
-RESERVED_NAMES = frozenset(
-    {"operator", "nobody", "index", "demo-steward", "demo-approver", "demo-source-owner", "demo-operator"}
-)
+RESERVED_NAMES = frozenset({
+    "operator", "nobody", "index", "demo-steward", "demo-approver", "demo-source-owner", "demo-operator",
+    "demo-caseworker", "demo-point-of-contact", "demo-homeless-liaison", "demo-analyst", "demo-auditor",
+    "demo-privacy-officer",
+})  # fmt: skip
 """Names on commits that no account or client may have.
 
 They are the command line's, the index's own, and those of a demonstration.
 """
 
-_ALL_SOURCES_ACTIONS = frozenset({Action.DISCLOSURE_READ})
+_ALL_SOURCES_ACTIONS = frozenset({Action.DISCLOSURE_READ, Action.AGREEMENT_ADMIN})
 """Actions permitted only to clients of all sources.
 
-That an agency asked about a child shows that it knows the child.
+That an agency asked about a child shows that it knows the child. Which agreements other agencies have is not
+for an agency to know.
 """
 
 
@@ -84,6 +93,72 @@ class IdempotentCall:
     request: bytes
 
 
+OTHER_POPULATIONS = "other"
+"""Stands for every population that ``NAMED_POPULATIONS`` does not name."""
+
+NAMED_POPULATIONS = frozenset({
+    "adopted", "awaiting_foster_care", "disability", "economic_disadvantage", "english_learner",
+    "foster_care", "homeless", "juvenile_justice", "kinship_care", "migrant", "military_connected",
+    "neglected_or_delinquent", "pregnant_or_parenting", "runaway", "section_504", "tribal_affiliation",
+    "unaccompanied_youth",
+})  # fmt: skip
+"""Special populations that the policy decides about one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the policy refuses an action.
+
+    Args:
+        code: stable reason code (docs/reference/policy.md).
+        sentence: the reason for people, without any fact of a person.
+    """
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What an answer may hold of a source's records of one child.
+
+    Args:
+        fields: canonical fields and golden-record attributes.
+        populations: populations whose flags it may hold; ``other`` for those that the policy does not name.
+    """
+
+    fields: frozenset[str]
+    populations: frozenset[str]
+
+    def has_flag(self, population: str) -> bool:
+        """Return whether the answer may hold the flags of a population."""
+        if population in self.populations:
+            return True
+        return OTHER_POPULATIONS in self.populations and population not in NAMED_POPULATIONS
+
+
+class AccessRights(Protocol):
+    """Rights of a caller under the policy, decided for one purpose and day."""
+
+    @property
+    def conditions(self) -> Collection[str]:
+        """What must be true of a child before anything of it is shown."""
+
+    @property
+    def needs_populations(self) -> bool:
+        """Whether a decision depends on the populations of the child."""
+
+    @property
+    def carries_all_flags(self) -> bool:
+        """Whether answers about review may hold the flags of every population and source."""
+
+    def find_refusal(self, action: Action, source: str | None = None) -> Refusal | None:
+        """Return why an action is refused, or None if it is permitted."""
+
+    def carried(self, action: Action, source: str, populations: frozenset[str] = frozenset()) -> Carried:
+        """Return the fields and flags of a source's record that an answer may hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """The caller of the index, with purpose of use and permitted actions.
@@ -94,6 +169,9 @@ class Viewer:
         actions: actions that the client was granted.
         sources: codes of the sources that the client may read and write; None for all.
         idempotent_call: set where the call has an idempotency key.
+        agreement: code of the agreement that the client acts under; None for none.
+        rights: what the policy permits; None for the command line and the index itself, which hold the
+            database. ``actions`` and ``sources`` hold no more than it.
     """
 
     client: str
@@ -101,6 +179,8 @@ class Viewer:
     actions: frozenset[Action] = frozenset()
     sources: frozenset[str] | None = frozenset()
     idempotent_call: IdempotentCall | None = field(default=None, compare=False, repr=False)
+    agreement: str | None = None
+    rights: AccessRights | None = field(default=None, compare=False, repr=False)
 
     def may_see(self, source: str) -> bool:
         """Return whether the caller may know of a source's records (law 7)."""
@@ -135,6 +215,24 @@ def require_permission(viewer: Viewer, action: Action, source: str | None = None
         AccessDenied: the client was not granted the action, or not on this source.
     """
     if not is_allowed(viewer, action):
-        raise AccessDenied(f"client {viewer.client!r} may not do {action.value!r}")
-    if source is not None and not viewer.may_see(source):
-        raise AccessDenied(f"client {viewer.client!r} has no access to this source")
+        raise _make_refusal(viewer, action, f"client {viewer.client!r} may not do {action.value!r}")
+    if source is None:
+        return
+    refusal = None if viewer.rights is None else viewer.rights.find_refusal(action, source)
+    if refusal is not None or not viewer.may_see(source):
+        raise _make_refusal(viewer, action, f"client {viewer.client!r} has no access to this source", refusal)
+
+
+def _make_refusal(
+    viewer: Viewer, action: Action, detail: str, refusal: Refusal | None = None
+) -> AccessDenied:
+    """Return the error of a refused action, with the policy's reason."""
+    if refusal is None and viewer.rights is not None:
+        refusal = viewer.rights.find_refusal(action)
+    if refusal is not None and refusal.code != AccessDenied.reason:
+        detail = f"{detail}: {refusal.sentence}"
+    return AccessDenied(
+        detail,
+        AccessDenied.reason if refusal is None else refusal.code,
+        RefusedCall(viewer.client, action.value, viewer.purpose, viewer.agreement),
+    )

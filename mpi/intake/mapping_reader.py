@@ -24,6 +24,7 @@ from mpi.intake.mapping_types import (
     MappedValue,
     make_canonical_mapping,
 )
+from mpi.policy.never_ingested import find_never_ingested_topic
 
 __all__ = ["FileMapping", "list_shipped_mappings", "load_mapping", "make_canonical_mapping"]
 
@@ -149,7 +150,18 @@ def _read_list_entry(name: str, table: dict[str, object]) -> ListEntry:
     for key, value in values:
         if value.split is not None:
             raise _MappingFaultError(f"{place} {key}: split makes a list, which has no place in one object")
+        _refuse_never_ingested(f"{place} {key}", value)
     return ListEntry(name, values)
+
+
+def _refuse_never_ingested(place: str, value: MappedValue) -> None:
+    """Refuse a mapping that makes codes of data which the index never stores."""
+    for code in (value.constant, value.codes_default, *(value.codes or {}).values()):
+        topic = None if code is None else find_never_ingested_topic(code)
+        if topic is not None:
+            raise _MappingFaultError(
+                f"{place}: {code!r} tells of {topic}, which this index never stores: ignore the column"
+            )
 
 
 def _read_values(

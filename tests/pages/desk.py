@@ -171,6 +171,8 @@ def every_page(desk):
     yield "run", "approver", "/runs/1"
     yield "not-permitted", "steward", "/accounts"
     yield "accounts", "operator", "/accounts"
+    yield "agreements", "operator", "/agreements"
+    yield "agreement", "operator", "/agreements/house"
     yield "quality-operator", "operator", "/quality"
     yield "waiting", "steward", "/waiting"
     yield "asked", "source-owner", "/asked"

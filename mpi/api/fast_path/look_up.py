@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from mpi.api.middleware.fast_path_dispatch import FastPathRoute
 from mpi.domain.viewer import Viewer
+from mpi.policy.decision_table import BREAK_GLASS
 from mpi.service.core.index import Index
 from mpi.service.persons.look_up import FastPathMissError, LookUpQuery, look_up, look_up_fast, look_up_in_full
 from mpi.storage.repositories.access.disclosures import Disclosure
@@ -55,6 +56,8 @@ class LookUpRoute(FastPathRoute, Generic[Answer]):
             return None
         headers = request.headers
         credentials = read_api_key(headers), headers.get("purpose-of-use")
+        if credentials[1] == BREAK_GLASS:
+            return None
         if index.database.is_postgresql:  # each statement is a network round trip
             result = await _look_up_in_ledger_thread(index, *credentials, query)
         else:

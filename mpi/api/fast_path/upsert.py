@@ -52,6 +52,7 @@ def _upsert_record(request: Request, body: bytes) -> Response:
     index: Index = request.app.state.index
     headers = request.headers
     viewer = authenticate(index, read_api_key(headers), headers.get("purpose-of-use"))
+    require_permission(viewer, Action.RECORD_WRITE)
     viewer = add_idempotency_key(viewer, headers.get("idempotency-key"), request, body)
     address = address_from_path(request.scope["raw_path"])
     require_permission(viewer, Action.RECORD_WRITE, address.source)

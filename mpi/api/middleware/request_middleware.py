@@ -19,8 +19,8 @@ from mpi.api.request.client_address import get_client_network
 from mpi.api.request.problems import (
     REQUEST_ID,
     WrongHostError,
+    answer_error,
     log_unexpected,
-    respond_to_error,
     response_from_error,
 )
 from mpi.domain.errors import MpiError
@@ -94,7 +94,7 @@ class RequestMiddleware:
         try:
             response = await self._dispatcher.dispatch(scope, receive)
         except MpiError as error:
-            response = respond_to_error(error, call.id)
+            response = await answer_error(scope, error, call.id)
         await (response or self._app)(scope, receive, call.send)
 
     def _record(self, call: "_CallState", scope: Scope) -> None:

@@ -16,6 +16,7 @@ from mpi.api.pages.session.authentication import PageRedirect, require_signed_in
 from mpi.api.pages.session.page_context import create_visit
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.problems import REQUEST_ID, find_status, log_unexpected, problem_from_error
+from mpi.api.request.refusals import record_denied_call
 from mpi.domain.errors import AccessDenied, MpiError, NotFoundError
 
 _OTHER_STATUS = HTTPStatus.BAD_REQUEST
@@ -36,7 +37,7 @@ class PageRoute(ModelReloadRoute):
             except MpiError as error:
                 if find_status(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
                     log_unexpected(error, request.scope[REQUEST_ID])
-                return await run_in_threadpool(render_error, request, error)
+                return await run_in_threadpool(_render_recorded_error, request, error)
             except PageRedirect:
                 raise
             except Exception as error:  # noqa: BLE001 - every error becomes a page
@@ -57,6 +58,15 @@ def install(app: FastAPI) -> None:
             return await run_in_threadpool(render_error, request, NotFoundError("there is no such page"))
         answer = api_handler(request, error)
         return await answer if isinstance(answer, Awaitable) else answer
+
+
+def _render_recorded_error(request: Request, error: MpiError) -> Response:
+    """Render an error as a page, once a refusal of the policy is recorded."""
+    try:
+        record_denied_call(request.app.state.index, error)
+    except MpiError as failure:
+        return render_error(request, failure)
+    return render_error(request, error)
 
 
 def render_error(request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from mpi.api.pages.desk import (
     accounts,
+    agreements,
     answers,
     blind_review,
     correction,
@@ -29,6 +30,7 @@ for module in (
     recluster_runs,
     blind_review,
     practice,
+    agreements,
     accounts,
     quality,
     queue,

@@ -37,19 +37,21 @@ class Credentials:
     Args:
         key: the API key, from ``Authorization`` or ``X-API-Key``.
         purpose: the purpose of use.
+        break_glass_reason: reason of an emergency access.
     """
 
     key: str | None
     purpose: str | None
+    break_glass_reason: str | None = None
 
     def authenticate(self, index: Index) -> Viewer:
         """Return the viewer that the request's API key belongs to now.
 
         Raises:
             NotAuthenticated: there is no key, or the key is unknown or revoked.
-            InputError: the purpose of use does not exist.
+            StoreError: a use of emergency access cannot be written to the ledger.
         """
-        return authenticate(index, self.key, self.purpose)
+        return authenticate(index, self.key, self.purpose, self.break_glass_reason)
 
 
 # Async, because FastAPI would run a plain function in the thread pool.
@@ -65,9 +67,17 @@ async def read_credentials(
             json_schema_extra={"enum": list(PURPOSES)},
         ),
     ] = None,
+    break_glass_reason: Annotated[
+        str | None,
+        Header(
+            alias="Break-Glass-Reason",
+            description="Why `emergency_breakglass` is needed; goes on the ledger. Name no child.",
+            examples=["child missing since this morning"],
+        ),
+    ] = None,
 ) -> Credentials:
-    """Read API key and purpose of use from the request's headers."""
-    return Credentials(bearer.credentials if bearer else api_key, purpose)
+    """Read API key, purpose of use and reason from the request's headers."""
+    return Credentials(bearer.credentials if bearer else api_key, purpose, break_glass_reason)
 
 
 CredentialsDep = Annotated[Credentials, Depends(read_credentials)]

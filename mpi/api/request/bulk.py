@@ -19,6 +19,7 @@ from mpi.api.request.authentication import Credentials
 from mpi.api.request.model_reload import reload_model
 from mpi.api.request.problems import log_unexpected, problem_from_error
 from mpi.api.request.record_body import BodyLine, iterate_lines, parse_json_object
+from mpi.api.request.refusals import record_denied_call
 from mpi.domain.errors import ModelMovedError, MpiError, RecordError
 from mpi.domain.viewer import Viewer
 from mpi.service.records.upsert import UpsertResult, upsert
@@ -68,6 +69,7 @@ def answer_line(app: FastAPI, sent_credentials: Credentials, line: BodyLine, req
         resolved = _upsert_record(app, viewer, _pop_source(record), record)
         return _encode_line({"line": line.number, **resolved.as_dict()})
     except MpiError as error:
+        record_denied_call(app.state.index, error)
         return _encode_line({"line": line.number, **record_key, "problem": problem_from_error(error)})
     except Exception as error:  # noqa: BLE001 - one failing line must not stop the others; it is logged
         log_unexpected(error, request_id)

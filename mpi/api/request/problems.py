@@ -8,13 +8,17 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope
 
 from mpi.api.request.call_limiter import TooManyCallsError
+from mpi.api.request.refusals import record_denied_call
 from mpi.api.request.sign_in_limiter import TooManySignInsError
 from mpi.domain.errors import (
     AccessDenied,
+    AgreementLapsed,
     ClaimedError,
     ConflictError,
     DecisionConflict,
@@ -30,6 +34,7 @@ from mpi.domain.errors import (
     SearchLimitError,
     StaleError,
     StoreError,
+    UnmetConditionError,
     describe_origin,
 )
 
@@ -78,6 +83,7 @@ STATUS_BY_ERROR: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     AccessDenied: (HTTPStatus.FORBIDDEN, "The policy does not permit it"),
     NotFoundError: (HTTPStatus.NOT_FOUND, "No such thing"),
     ConflictError: (HTTPStatus.CONFLICT, "The present state does not allow it"),
+    AgreementLapsed: (HTTPStatus.CONFLICT, "The agreement is not in force"),
     DecisionConflict: (HTTPStatus.CONFLICT, "It contradicts a decision in force"),
     ClaimedError: (HTTPStatus.CONFLICT, "Somebody else has claimed it"),
     SearchLimitError: (HTTPStatus.TOO_MANY_REQUESTS, "Too many searches"),
@@ -124,6 +130,8 @@ def problem_from_error(error: Exception) -> Problem:
     problem = _build_problem(status, error.code, title, detail)
     if isinstance(error, RecordError):
         problem |= {"field": error.field, "reason": error.reason}
+    if isinstance(error, AccessDenied):
+        problem |= {"reason": error.reason}
     if isinstance(error, DecisionConflict):
         problem |= {"chain": error.chain}
     if isinstance(error, ClaimedError):
@@ -148,6 +156,16 @@ def respond_to_error(error: MpiError, request_id: str) -> Response:
     return response_from_error(error, request_id)
 
 
+async def answer_error(scope: Scope, error: MpiError, request_id: str) -> Response:
+    """Convert an error into a response; record first that the policy refused."""
+    if isinstance(error, (AccessDenied, UnmetConditionError)):
+        try:
+            await run_in_threadpool(record_denied_call, scope["app"].state.index, error)
+        except MpiError as failure:
+            return respond_to_error(failure, request_id)
+    return respond_to_error(error, request_id)
+
+
 def log_unexpected(error: Exception, request_id: str) -> None:
     """Log the type and place of an unexpected error.
 
@@ -161,7 +179,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(MpiError)
     async def _answer_error(request: Request, error: MpiError) -> Response:
-        return respond_to_error(error, request.scope[REQUEST_ID])
+        return await answer_error(request.scope, error, request.scope[REQUEST_ID])
 
     @app.exception_handler(RequestValidationError)
     async def _answer_invalid_parameters(request: Request, error: RequestValidationError) -> Response:

@@ -16,6 +16,7 @@ from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundE
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, require_permission
 from mpi.service.access import passwords
+from mpi.service.agreements.register import choose_agreement
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
@@ -44,12 +45,14 @@ class NewAccount:
         full_name: full name of the person.
         role: role of the account.
         sources: codes of the sources that the person may see; None for all, including later ones.
+        agreement: code of the agreement that the person acts under; None for the operator's own rule.
     """
 
     name: str
     full_name: str
     role: Role
     sources: Collection[str] | None
+    agreement: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class AccountView:
         since: when the account was added.
         locked_until: until when every password is refused; None where the account is not locked.
         ended: when the account was ended.
+        agreement: code of the agreement that the person acts under; None for none.
     """
 
     name: str
@@ -75,6 +79,7 @@ class AccountView:
     since: str
     locked_until: str | None
     ended: str | None
+    agreement: str | None
 
 
 def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password: str | None = None) -> str:
@@ -90,9 +95,10 @@ def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password:
         The password, which serves only to set another.
 
     Raises:
-        InputError: the name, full name or password is invalid, or a source owner is given all sources.
-        NotFoundError: a source does not exist.
-        ConflictError: an account or a client has, or had, that name.
+        InputError: the name, full name or password is invalid, a source owner is given all sources, or the
+            shared index of several scopes needs an agreement.
+        NotFoundError: a source or the agreement does not exist.
+        ConflictError: an account or a client has, or had, that name; or the agreement has ended.
         AccessDenied: the viewer may not administer accounts, or would grant more than the viewer has.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
@@ -122,6 +128,7 @@ def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password:
                 locked_until=None,
                 created_commit=unit.commit_no,
                 ended_commit=None,
+                agreement=choose_agreement(unit, viewer, new_account.agreement),
             )
         )
     return one_time_password
@@ -154,6 +161,7 @@ def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
             since=times[account.created_commit][0],
             locked_until=account.locked_until if _is_locked(account, now) else None,
             ended=None if account.ended_commit is None else times[account.ended_commit][0],
+            agreement=account.agreement,
         )
         for account in accounts
     ]
@@ -178,6 +186,24 @@ def change_account(
         _require_sources(unit, granted_codes)
         unit.ensure_commit()
         unit.accounts.set_rights(account.id, role, granted_codes)
+        unit.sign_ins.end_all_of_account(account.id)
+
+
+def bind_account(index: Index, viewer: Viewer, name: str, agreement: str) -> None:
+    """Bind a user account to another agreement; end its sessions.
+
+    Raises:
+        NotFoundError: the account or the agreement does not exist, or the account has ended.
+        ConflictError: the agreement has ended.
+        AccessDenied: the viewer may not administer accounts or agreements.
+    """
+    require_permission(viewer, Action.ACCOUNT_ADMIN)
+    require_permission(viewer, Action.AGREEMENT_ADMIN)
+    with index.database.write(viewer, "account-bind") as unit:
+        account = _find_open_account(unit, name)
+        code = choose_agreement(unit, viewer, agreement)
+        unit.ensure_commit()
+        unit.accounts.set_agreement(account.id, code)
         unit.sign_ins.end_all_of_account(account.id)
 
 

@@ -2,11 +2,15 @@
 
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthenticated, NotFoundError
-from mpi.domain.viewer import PURPOSES, RESERVED_NAMES, Action, Viewer, require_permission
+from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, require_permission
+from mpi.policy.decision_table import BREAK_GLASS
+from mpi.service.access.break_glass import begin_use, find_break_glass_state
 from mpi.service.access.setup import hash_token
+from mpi.service.access.viewers import Caller, make_viewer
+from mpi.service.agreements.register import choose_agreement
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -17,53 +21,71 @@ _ANONYMOUS = Viewer("nobody")
 _NO_KEY = "send an API key: Authorization: Bearer <key>, or X-API-Key: <key>"
 
 
-def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
+def authenticate(
+    index: Index, key: str | None, purpose: str | None, break_glass_reason: str | None = None
+) -> Viewer:
     """Return the viewer that an API key stands for.
 
-    The key is read on each call, so that a revoked key ends at once.
+    The key and the last step of the client's agreement are read on each call, so that a revoked key or a
+    suspended agreement ends at once.
 
     Args:
         index: the open index.
         key: the API key as sent, if any.
         purpose: the purpose of use as sent, if any.
+        break_glass_reason: reason of an emergency access as sent, if any.
 
     Raises:
         NotAuthenticated: the key is missing, unknown or revoked.
-        InputError: the purpose of use does not exist.
+        StoreError: a use of emergency access cannot be written to the ledger.
     """
     if not key:
         raise NotAuthenticated(_NO_KEY)
+    if purpose == BREAK_GLASS:
+        return _authenticate_emergency(index, key, break_glass_reason)
     with index.database.read_autocommit(_ANONYMOUS) as unit:
-        return authenticate_in(unit, key, purpose)
+        return authenticate_in(index, unit, key, purpose)
 
 
-def authenticate_in(unit: ReadUnit, key: str | None, purpose: str | None) -> Viewer:
+def _authenticate_emergency(index: Index, key: str, reason: str | None) -> Viewer:
+    """Return the viewer of an emergency access, once its beginning is recorded."""
+    with index.database.read(_ANONYMOUS) as unit:
+        client = _find_client(unit, key)
+        state = find_break_glass_state(index, unit, client.name, reason)
+        viewer = make_viewer(index, unit, replace(_caller_of(client), break_glass=state), BREAK_GLASS)
+    if viewer.actions and reason is not None:
+        begin_use(index, viewer, reason)
+    return viewer
+
+
+def authenticate_in(index: Index, unit: ReadUnit, key: str | None, purpose: str | None) -> Viewer:
     """Return the viewer that an API key stands for, within a transaction.
 
     Raises:
         NotAuthenticated: the key is missing, unknown or revoked.
-        InputError: the purpose of use does not exist.
     """
     if not key:
         raise NotAuthenticated(_NO_KEY)
+    return viewer_from_client(index, unit, _find_client(unit, key), purpose)
+
+
+def _find_client(unit: ReadUnit, key: str) -> Client:
     client = unit.clients.find_by_key(hash_token(key))
     if client is None:
         scope = unit.splits.scope_of_key(hash_token(key))
         if scope is not None:
             raise NotAuthenticated(f"this API key opens the index of the scope {scope}, and not this one")
         raise NotAuthenticated("this API key is not known here, or was revoked")
-    return viewer_from_client(client, purpose)
+    return client
 
 
-def viewer_from_client(client: Client, purpose: str | None) -> Viewer:
-    """Return the viewer (access rights) of an API client and its purpose.
+def viewer_from_client(index: Index, unit: ReadUnit, client: Client, purpose: str | None) -> Viewer:
+    """Return the viewer (access rights) of an API client and its purpose."""
+    return make_viewer(index, unit, _caller_of(client), purpose)
 
-    Raises:
-        InputError: the purpose of use does not exist.
-    """
-    if purpose is not None and purpose not in PURPOSES:
-        raise InputError(f"no such purpose of use; it is one of {', '.join(PURPOSES)}")
-    return Viewer(client.name, purpose, client.actions, client.sources)
+
+def _caller_of(client: Client) -> Caller:
+    return Caller(client.name, client.actions, client.sources, client.agreement, client.terms_no)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +98,7 @@ class ClientView:
         sources: codes of the sources that the client may write and read; None for all.
         since: when the client was added.
         revoked: when its key was revoked; None while the key is valid.
+        agreement: code of the agreement that it acts under; None for none.
     """
 
     name: str
@@ -83,10 +106,16 @@ class ClientView:
     sources: tuple[str, ...] | None
     since: str
     revoked: str | None
+    agreement: str | None
 
 
 def add_client(
-    index: Index, viewer: Viewer, name: str, scopes: Collection[str], sources: Collection[str] | None
+    index: Index,
+    viewer: Viewer,
+    name: str,
+    scopes: Collection[str],
+    sources: Collection[str] | None,
+    agreement: str | None = None,
 ) -> str:
     """Add an API client and return its key, shown only once.
 
@@ -96,11 +125,14 @@ def add_client(
         name: 1 to 64 letters, digits, ``_``, ``-`` or ``.``; never given again.
         scopes: names of the permitted actions.
         sources: codes of existing sources; None for all, including later ones.
+        agreement: code of the agreement that it acts under; None for the operator's own rule.
 
     Raises:
-        InputError: the name is invalid, or a scope does not exist.
-        NotFoundError: a source does not exist.
-        ConflictError: a client or an account has, or had, that name; or a source belongs to a scope.
+        InputError: the name is invalid, a scope does not exist, or the shared index of several scopes needs
+            an agreement.
+        NotFoundError: a source or the agreement does not exist.
+        ConflictError: a client or an account has, or had, that name; a source belongs to a scope; or the
+            agreement has ended.
         AccessDenied: the viewer may not add clients, or would grant more than the viewer has.
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
@@ -120,7 +152,12 @@ def add_client(
         if is_taken or unit.accounts.find_by_name(name.casefold()) is not None:
             raise ConflictError(f"there is or was a client or an account {name!r}: take another name")
         key = f"mpi_{secrets.token_urlsafe(32)}"
-        client = Client(name, actions, None if sources is None else frozenset(sources))
+        client = Client(
+            name,
+            actions,
+            None if sources is None else frozenset(sources),
+            choose_agreement(unit, viewer, agreement),
+        )
         unit.clients.add(unit.counters.take("client"), client, hash_token(key), unit.commit_no)
         return key
 
@@ -135,6 +172,22 @@ def _require_source_of_index(unit: ReadUnit, code: str) -> None:
     scope = unit.sources.get_by_code(code).scope
     if scope is not None:
         raise ConflictError(f"source {code!r} belongs to the scope {scope}: add this client in that scope")
+
+
+def bind_client(index: Index, viewer: Viewer, name: str, agreement: str) -> None:
+    """Bind an API client to another agreement; its next call is under it.
+
+    Raises:
+        NotFoundError: the client or the agreement does not exist, or the client's key was revoked.
+        ConflictError: the agreement has ended.
+        AccessDenied: the viewer may not administer clients or agreements.
+    """
+    require_permission(viewer, Action.CLIENT_ADMIN)
+    require_permission(viewer, Action.AGREEMENT_ADMIN)
+    with index.database.write(viewer, "client-bind") as unit:
+        if not unit.clients.set_agreement(name, choose_agreement(unit, viewer, agreement)):
+            raise NotFoundError(f"there is no client {name!r} whose key opens the index")
+        unit.ensure_commit()
 
 
 def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
@@ -154,6 +207,7 @@ def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
             sources=None if client.sources is None else tuple(sorted(client.sources)),
             since=times[added][0],
             revoked=None if revoked is None else times[revoked][0],
+            agreement=client.agreement,
         )
         for client, added, revoked in clients
     ]

@@ -8,6 +8,8 @@ from mpi.domain.errors import ConflictError, StoreError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, Action, Viewer
+from mpi.policy.agreement import HOUSE
+from mpi.service.agreements.house import add_house_agreement
 from mpi.service.core.configuration import activate_config, find_or_add_config
 from mpi.service.core.index import Matcher
 from mpi.storage.repositories.access.clients import Client
@@ -29,6 +31,8 @@ def create_index(
     scope: str = SHARED_SCOPE,
 ) -> str:
     """Create the person index; return its first client's API key.
+
+    The index starts with the agreement ``house``, under which the first client acts.
 
     Args:
         database: the empty database.
@@ -54,7 +58,8 @@ def create_index(
         unit.configs.create_index(info)
         activate_config(unit, find_or_add_config(unit, matcher))
         key = f"mpi_{secrets.token_urlsafe(32)}"
-        client = Client(FIRST_CLIENT_NAME, frozenset(Action) - ACTIONS_GRANTED_BY_NAME, None)
+        add_house_agreement(unit)
+        client = Client(FIRST_CLIENT_NAME, frozenset(Action) - ACTIONS_GRANTED_BY_NAME, None, HOUSE)
         unit.clients.add(unit.counters.take("client"), client, hash_token(key), unit.commit_no)
         return key
 

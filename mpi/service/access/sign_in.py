@@ -11,16 +11,17 @@ from datetime import timedelta
 
 from mpi.domain import clock
 from mpi.domain.errors import InputError, NotAuthenticated
-from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
+from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
 from mpi.service.access import passwords
 from mpi.service.access.accounts import is_valid_name
 from mpi.service.access.setup import hash_token
+from mpi.service.access.viewers import Caller, make_viewer
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.repositories.access.sign_ins import SignIn
 from mpi.storage.unit_of_work.database import Lock
-from mpi.storage.unit_of_work.units import WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 FAILURES_PER_LOCK = 10
 """Wrong passwords in a row after which an account is locked, each time."""
@@ -121,13 +122,19 @@ def authenticate_session(index: Index, token: str | None) -> SignedInAccount:
     token_hash = hash_token(token)
     with index.database.read(_ANONYMOUS) as unit:
         session = unit.sign_ins.find_by_token(token_hash)
+        viewer = None if session is None else _viewer_of(index, unit, session)
     now = clock.now()
-    if session is None or session.account.ended_commit is not None or _is_expired(index, session):
+    if (
+        session is None
+        or viewer is None
+        or session.account.ended_commit is not None
+        or _is_expired(index, session)
+    ):
         raise NotAuthenticated(_SESSION_ENDED)
     if session.seen_at <= clock.format_timestamp(now - LAST_SEEN_INTERVAL):
         with index.database.write(_ANONYMOUS, "seen", Lock.NONE) as unit:
             unit.sign_ins.touch(token_hash, clock.format_timestamp(now))
-    return _to_signed_in_account(index, session, token)
+    return _to_signed_in_account(index, session, token, viewer)
 
 
 def sign_out(index: Index, token: str) -> None:
@@ -246,16 +253,35 @@ def _is_expired(index: Index, session: SignIn) -> bool:
     ) or session.seen_at <= clock.format_timestamp(now - limits.idle)
 
 
-def _to_signed_in_account(index: Index, session: SignIn, token: str) -> SignedInAccount:
+def _viewer_of(index: Index, unit: ReadUnit, session: SignIn) -> Viewer:
+    """Return the viewer of a session; one who must set a password may do nothing."""
     account = session.account
-    role = Role(account.role)
-    actions = frozenset() if account.must_change else ACTIONS_BY_ROLE[role]
-    viewer = Viewer(account.name, session.purpose, actions, account.sources)
+    if account.must_change:
+        return Viewer(account.name, session.purpose, frozenset(), account.sources)
+    return viewer_from_account(index, unit, account, session.purpose)
+
+
+def viewer_from_account(index: Index, unit: ReadUnit, account: Account, purpose: str) -> Viewer:
+    """Return the viewer (access rights) of an account and its purpose."""
+    terms_no = None if account.agreement is None else unit.agreements.find_last_step(account.agreement)
+    caller = Caller(
+        name=account.name,
+        granted=frozenset(),
+        sources=account.sources,
+        agreement=account.agreement,
+        terms_no=terms_no,
+        role=Role(account.role),
+    )
+    return make_viewer(index, unit, caller, purpose)
+
+
+def _to_signed_in_account(index: Index, session: SignIn, token: str, viewer: Viewer) -> SignedInAccount:
+    account = session.account
     return SignedInAccount(
         viewer=viewer,
         name=account.name,
         full_name=account.full_name,
-        role=role,
+        role=Role(account.role),
         csrf=csrf_token(index, token),
         must_change=account.must_change,
     )

@@ -57,4 +57,5 @@ def build_disclosure(
         record_ids=tuple(sorted(record_ids)),
         fields=tuple(fields),
         handle=handle,
+        agreement=viewer.agreement,
     )

@@ -1,7 +1,7 @@
 """An open index: store, model, keyed hash, settings and caches."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -15,9 +15,11 @@ from mpi.domain.quality_rules import QualityRules
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
-from mpi.domain.viewer import SecondApprover
+from mpi.domain.viewer import SecondApprover, Viewer
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.match_model import MatchModel
+from mpi.policy.agreement import Agreement
+from mpi.policy.legal_bases import LegalBasis
 from mpi.service.core.block_limits import BlockCounts, BlockLimits
 from mpi.service.core.disclosure_ledger import DisclosureLedger
 from mpi.service.core.group_commit import GroupCommit
@@ -126,6 +128,7 @@ class IndexSettings:
     Args:
         is_test: whether enterprise IDs are marked as test IDs.
         survivorship: rules that choose the values of the golden record.
+        legal_bases: the table of legal bases on which agreements rest, by code.
         second_approver: which steps of a steward need a second approver.
         quality_rules: shares and thresholds of second reviews and practice.
         sign_in_limits: time limits of a sign-in session.
@@ -133,11 +136,13 @@ class IndexSettings:
         search_limits: most person searches of a client.
         request_timeout_s: seconds for the headers of a request, and for each next part of its body.
         seals_per_day: most records that a client may seal or ask to expunge within 24 hours, outside loads.
+        break_glass_minutes: minutes that a use of emergency access lasts.
         tuning: sizes, intervals and limits that trade speed, memory and waiting time.
     """
 
     is_test: bool
     survivorship: SurvivorshipRules
+    legal_bases: Mapping[str, LegalBasis]
     second_approver: SecondApprover = SecondApprover.NEVER
     quality_rules: QualityRules = field(default_factory=QualityRules)
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
@@ -145,6 +150,7 @@ class IndexSettings:
     search_limits: SearchLimits = field(default_factory=SearchLimits)
     request_timeout_s: float = 10
     seals_per_day: int = 20
+    break_glass_minutes: int = 60
     tuning: Tuning = DEFAULT_TUNING
 
 
@@ -185,6 +191,8 @@ class Caches:
         sources: every source as last read, by code, so that requests can be pipelined.
         figures: dashboard figures that are slow to count, by name.
         quiet_until: last commit up to which a change-feed cursor has no events, by cursor.
+        viewers: callers with their rights, by everything that the rights depend on.
+        agreements: every version of each agreement, by the last step that was taken with one.
     """
 
     active_config_ids: dict[str, int] = field(default_factory=dict)
@@ -193,6 +201,8 @@ class Caches:
     sources: dict[str, Source] = field(default_factory=dict)
     figures: dict[str, object] = field(default_factory=dict)
     quiet_until: dict[tuple[object, ...], int] = field(default_factory=dict)
+    viewers: dict[tuple[object, ...], Viewer] = field(default_factory=dict)
+    agreements: dict[int, list[list[Agreement]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

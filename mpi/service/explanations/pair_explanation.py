@@ -23,6 +23,7 @@ from mpi.service.core.stored_features import load_features
 from mpi.service.core.visibility import RecordGroups, find_record_numbers
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.explanations import wording
+from mpi.service.persons.child_conditions import require_child_conditions
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -122,6 +123,7 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
 
     Raises:
         InputError: both are the same record.
+        UnmetConditionError: a condition of the viewer's policy does not hold for one of them.
         NotFoundError: the viewer can see no such record.
         ConflictError: a record is inactive, so it is not compared.
         AccessDenied: the viewer may not read records.
@@ -133,6 +135,8 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
         [numbers] = find_record_numbers(unit, [[left, right]])
         if len(set(numbers)) == 1:
             raise InputError("give two different records")
+        for number in numbers:
+            require_child_conditions(unit, [number])
         canonical_keys = {
             number: record.canonical_key for number, record in unit.records.get(numbers).items()
         }

@@ -12,6 +12,7 @@ from mpi.domain import clock
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.intake.rows import CanonicalRow, RejectedRow
+from mpi.service.agreements.feeds import require_open_feed
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.loads.chunk_writer import ChunkWriter, LoadFile
@@ -72,12 +73,14 @@ def load(
         NotFoundError: no such source.
         AccessDenied: the viewer may not load this source.
         ConflictError: another caller resumed or undid the load.
+        AgreementLapsed: no agreement that covers the source is in force; nothing was written.
     """
     require_permission(viewer, Action.LOAD, source_code)
     is_full = options.snapshot is Snapshot.FULL
     with index.database.read(viewer) as unit:
         source = unit.sources.get_by_code(source_code)
         require_own_source(source)
+        require_open_feed(unit, index, source_code)
         last_moment = unit.last_commit_time()
         interrupted = _find_interrupted_load(unit, source, options)
         open_batches = set(unit.batches.unfinished_ids(source.id)) - (

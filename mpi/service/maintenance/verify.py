@@ -37,7 +37,7 @@ def verify(
     Law 3: no decision that waits for approvals is in force.
     Law 5: no record has a stopped blocking key, and records are found by the keys that they have.
     Law 6: every active record has a version and a person.
-    Law 7: no line of the ledger is missing.
+    Law 7: no line of the ledger is missing, and every client and account acts under an agreement that exists.
 
     Args:
         index: the open index.
@@ -61,6 +61,7 @@ def verify(
             *_check_stopped_keys(unit, index),
             *_check_keys(unit, index),
             *_check_ledger(unit),
+            *_check_agreements(unit),
         ]
         run = unit.runs.find_open()
         pending = unit.large_blocks.count_pending()
@@ -142,6 +143,15 @@ def _check_records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     for record, label in labels.items():
         if active[record] != canonical_key(index.keyed_hash, label.source, label.local_id):
             yield Finding(1, f"record {record} has a canonical key that is not its own")
+
+
+def _check_agreements(unit: ReadUnit) -> Iterator[Finding]:
+    """Check that clients and accounts act under agreements that exist."""
+    codes = {history.code for history in unit.agreements.all()}
+    bound = {client.agreement for client in unit.clients.active()}
+    bound |= {account.agreement for account in unit.accounts.all() if account.ended_commit is None}
+    for code in sorted(bound - codes - {None}, key=str):
+        yield Finding(7, f"a client or an account acts under the agreement {code!r}, which does not exist")
 
 
 def _check_ledger(unit: ReadUnit) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, require_permission
 from mpi.service.core.disclosure import build_disclosure
 from mpi.service.core.index import Index
+from mpi.service.core.minimization import keep_carried_flags
 from mpi.service.persons.etags import hash_etag
 from mpi.service.persons.look_up import ViewerForClient
 from mpi.service.persons.persons import CrosswalkEntry, PersonView, to_flag_view
@@ -63,7 +64,7 @@ def look_up_person_fast(
     client, rows = answer
     viewer = viewer_for(client)
     require_permission(viewer, Action.PERSON_READ)
-    if viewer.sources is not None:
+    if viewer.sources is not None or (viewer.rights is not None and viewer.rights.needs_populations):
         return None
     visible_rows = {row.record_id: row for row in rows if row.state != RecordState.SEALED}
     if not visible_rows:
@@ -75,7 +76,8 @@ def look_up_person_fast(
     flag_rows = sorted(
         (row for row in rows if row.seq is not None), key=lambda row: (row.canonical_key, row.seq)
     )
-    flags = tuple(to_flag_view(row, labels[row.record_id]) for row in flag_rows)
+    all_flags = (to_flag_view(row, labels[row.record_id]) for row in flag_rows)
+    flags = keep_carried_flags(viewer, Action.PERSON_READ, all_flags)
     versions = [(record_id, visible_rows[record_id].version_id) for record_id in labels]
     view = PersonView(
         enterprise_id=eid,

@@ -25,6 +25,7 @@ from mpi.domain.survivorship import (
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
+from mpi.service.core.minimization import find_populations, may_hold_value
 from mpi.service.core.visibility import visible_labels
 from mpi.service.decisions.decision_log import may_undo
 from mpi.service.persons.attribute_values import CONFIDENTIAL_ATTRIBUTES, ValueOrigin, read_attribute_values
@@ -220,6 +221,7 @@ def _collect_values(
     sources = {source.id: source for source in unit.sources.all()}
     keys = {record_id: record.canonical_key for record_id, record in unit.records.get(list(payloads)).items()}
     records = {record_id: record_from_bytes(payload) for record_id, (_, payload) in payloads.items()}
+    populations = find_populations(unit, payloads)
     # Another agency's record of the child could reveal a confidential address.
     is_any_confidential = any(is_address_confidential(record) for record in records.values())
     values_by_attribute: dict[str, list[StatedValue]] = {}
@@ -229,7 +231,10 @@ def _collect_values(
         for attribute, value in read_attribute_values(
             record, origin, index.settings.survivorship.verifying_systems
         ):
-            if not (is_any_confidential and attribute in CONFIDENTIAL_ATTRIBUTES):
+            is_withheld = is_any_confidential and attribute in CONFIDENTIAL_ATTRIBUTES
+            if not is_withheld and may_hold_value(
+                unit.viewer, source.code, attribute, value.value, populations
+            ):
                 values_by_attribute.setdefault(attribute, []).append(value)
     return values_by_attribute
 

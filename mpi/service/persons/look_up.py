@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from mpi.domain.viewer import Viewer
+from mpi.domain.viewer import PURPOSES, Viewer
 from mpi.service.access.clients import authenticate_in, viewer_from_client
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
@@ -48,12 +48,13 @@ def look_up_fast(
     Raises:
         FastPathMiss: one statement does not suffice, or the call is to be refused.
     """
-    if not key:
+    # A purpose that this index added is in the database.
+    if not key or (purpose is not None and purpose not in PURPOSES):
         raise FastPathMissError
     with index.database.read_autocommit(_ANONYMOUS) as unit:
 
         def viewer_for(client: Client) -> Viewer:
-            unit.viewer = viewer_from_client(client, purpose)
+            unit.viewer = viewer_from_client(index, unit, client, purpose)
             return unit.viewer
 
         result = query.fast(unit, hash_token(key), viewer_for)
@@ -78,7 +79,6 @@ def look_up(
 
     Raises:
         NotAuthenticated: the key is missing, unknown or revoked.
-        InputError: the purpose of use does not exist.
     """
     with suppress(FastPathMissError):
         return look_up_fast(index, key, purpose, query)
@@ -90,6 +90,6 @@ def look_up_in_full(
 ) -> tuple[Answer, Disclosure, Viewer]:
     """Answer a client's look-up by several statements in one snapshot."""
     with index.database.read(_ANONYMOUS) as unit:
-        unit.viewer = authenticate_in(unit, key, purpose)
+        unit.viewer = authenticate_in(index, unit, key, purpose)
         answer, entry = query.full(unit)
         return answer, entry, unit.viewer

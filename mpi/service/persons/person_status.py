@@ -7,6 +7,7 @@ first: to that viewer, a person is what the visible records make of it.
 from dataclasses import dataclass
 
 from mpi.service.core.visibility import visible_labels
+from mpi.service.persons.child_conditions import require_child_conditions
 from mpi.storage.repositories.persons.persons import IdentityEvent, Person, PersonStatus
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -27,7 +28,12 @@ class VisibleStatus:
 
 
 def find_visible_status(unit: ReadUnit, person: Person) -> VisibleStatus | None:
-    """Return a person's status for the viewer; None if nothing is visible."""
+    """Return a person's status for the viewer; None if nothing is visible.
+
+    Raises:
+        UnmetConditionError: a condition of the viewer's policy does not hold for the child.
+    """
+    require_child_conditions(unit, unit.persons.members([person.id])[person.id])
     if unit.viewer.sources is None:
         return VisibleStatus(
             PersonStatus(person.status), _current_holders(unit, person), person.minted_commit

@@ -11,8 +11,10 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import build_disclosure, disclose
 from mpi.service.core.index import Index
+from mpi.service.core.minimization import find_populations, keep_carried_flags
 from mpi.service.core.visibility import find_visible_records, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
+from mpi.service.persons.child_conditions import require_child_conditions
 from mpi.service.persons.etags import compute_etag
 from mpi.service.persons.former_ids import FormerId, find_former_id
 from mpi.service.persons.person_status import VisibleStatus, find_visible_status
@@ -127,13 +129,14 @@ def read_person(
         raise NotFoundError("there was no such enterprise ID at that time")
     members = _members_at(unit, person, commit_no)
     labels = visible_labels(unit, members)
+    flags = _flag_views(unit, members, labels) if commit_no is None else ()
     since = unit.commit_info({visible_status.since_commit})[visible_status.since_commit][0]
     view = PersonView(
         enterprise_id=person.eid,
         status=visible_status.status,
         now=_current_ids(unit, person, visible_status.holders),
         records=tuple(labels[record_id] for record_id in members if record_id in labels),
-        flags=_flag_views(unit, members, labels) if commit_no is None else (),
+        flags=keep_carried_flags(unit.viewer, Action.PERSON_READ, flags, find_populations(unit, labels)),
         since=since,
         etag=compute_etag(unit, index, [person]) if commit_no is None else "",
     )
@@ -300,9 +303,14 @@ def read_crosswalk(
         )
     else:
         person_id = unit.persons.person_at(record.id, unit.commit_at(at_moment))
+    require_child_conditions(unit, [record.id] if person_id is None else _members_of(unit, person_id))
     enterprise_id = None if person_id is None else unit.persons.by_ids([person_id])[person_id].eid
     entry = build_disclosure(unit.viewer, Action.CROSSWALK_READ, [record.id], ("enterprise_id",))
     return CrosswalkEntry(source_code, local_id, enterprise_id), entry
+
+
+def _members_of(unit: ReadUnit, person_id: int) -> list[int]:
+    return unit.persons.members([person_id])[person_id]
 
 
 def _imported_person(unit: ReadUnit, record_id: int) -> int | None:

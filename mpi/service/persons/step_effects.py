@@ -9,6 +9,7 @@ from typing import Any
 
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
+from mpi.service.core.minimization import keep_carried_populations
 from mpi.service.core.visibility import visible_labels
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
@@ -198,7 +199,7 @@ def describe_changes_of_commits(
     shown_ids = frozenset(
         record for record in labels if before.get(record) in person_ids or after.get(record) in person_ids
     )
-    flags = _read_flags(unit, shown_ids)
+    flags = _read_flags(unit, {record_id: labels[record_id].source for record_id in shown_ids})
     person_effects = [
         PersonEffect(
             enterprise_id=eids[person_id],
@@ -284,11 +285,15 @@ def _sort_labels(labels: Mapping[int, RecordRef]) -> tuple[RecordRef, ...]:
     return tuple(sorted(labels.values(), key=lambda label: (label.source, label.local_id)))
 
 
-def _read_flags(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, set[str]]:
+def _read_flags(unit: ReadUnit, sources: Mapping[int, str]) -> dict[int, set[str]]:
+    """Return the populations that the answer may name, by record number."""
     populations_by_record: dict[int, set[str]] = {}
-    for row in unit.records.flags(record_ids):
+    for row in unit.records.flags(sources):
         populations_by_record.setdefault(row.record_id, set()).add(row.population)
-    return populations_by_record
+    return {
+        record_id: keep_carried_populations(unit.viewer, Action.DECIDE, sources[record_id], populations)
+        for record_id, populations in populations_by_record.items()
+    }
 
 
 def _flag_populations(record_ids: Collection[int], flags: Mapping[int, set[str]]) -> tuple[str, ...]:

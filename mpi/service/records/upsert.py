@@ -12,15 +12,18 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.service.agreements.feeds import require_open_feed
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.group_commit import DeferredAnswer
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
+from mpi.service.core.minimization import find_populations, keep_carried_fields
 from mpi.service.core.visibility import find_visible_records, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, note_changed_records
+from mpi.service.persons.child_conditions import require_child_conditions
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients
 from mpi.service.persons.step_effects import PastDisclosure
 from mpi.service.records.optimistic_candidates import OptimisticPairs, find_optimistic_pairs
@@ -131,6 +134,7 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         NotFoundError: no such source.
         AccessDenied: the viewer may not write this source, or may not seal or expunge its records.
         ConflictError: the viewer has sealed as many records today as a client may seal one by one.
+        AgreementLapsed: no agreement that covers the source is in force; nothing was stored.
     """
     require_permission(viewer, Action.RECORD_WRITE, source_code)
     sent, assertions = extract_assertions(sent)
@@ -189,6 +193,7 @@ class _PreparedUpsert:
         if (stored_answer := find_stored_answer(unit, index)) is not None:
             return _result_from(stored_answer)
         source, existing, pipelined_search = self._read_stored(unit)
+        require_open_feed(unit, index, source.code)
         refreshed_pairs = (
             None if self.optimistic_pairs is None else self.optimistic_pairs.refresh(unit, index)
         )
@@ -405,12 +410,18 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
             if _is_home_confidential(unit, record, canonical)
             else frozenset()
         )
+        members = [record.id] if person is None else unit.persons.members([person])[person]
+        require_child_conditions(unit, members)
+        populations = find_populations(unit, visible_labels(unit, members))
+        carried_values = keep_carried_fields(
+            viewer, Action.RECORD_READ, source_code, visible_values, populations
+        )
         answer: dict[str, Any] = {
             "source": source_code,
             "local_id": local_id,
             "state": record.state,
             "enterprise_id": None if person is None else unit.persons.by_ids([person])[person].eid,
-            "record": {name: value for name, value in visible_values.items() if name not in withheld},
+            "record": {name: value for name, value in carried_values.items() if name not in withheld},
             "withheld": sorted(withheld),
             "issues": orjson.loads(version.issues),
         }

@@ -14,6 +14,7 @@ from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
 from mpi.service.core.confidential_addresses import find_withheld_records
 from mpi.service.core.index import Index
+from mpi.service.core.minimization import sees_all_flags
 from mpi.service.core.visibility import visible_source_ids
 from mpi.service.decisions.decision_log import find_conflict_chain, is_wholly_visible, visible_groups
 from mpi.service.resolution.review_tasks import APPROVAL, CONFLICT, PAIR
@@ -201,7 +202,7 @@ def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuest
                 decisions=decisions,
                 work=work_by_question.get(key),
                 now=now,
-                sees_flags=sources is None,
+                sees_flags=sees_all_flags(unit.viewer),
             )
     return questions
 

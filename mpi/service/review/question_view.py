@@ -13,6 +13,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
+from mpi.service.core.minimization import keep_carried_fields
 from mpi.service.core.visibility import find_shown_record_numbers, visible_labels
 from mpi.service.persons.etags import compute_etag
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, OVERLAY_TASK, RECHECK
@@ -263,7 +264,9 @@ def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tupl
             values, withheld = (
                 ({}, ())
                 if canonical_record is None
-                else _split_values(canonical_record, confidential=confidential)
+                else _split_values(
+                    unit.viewer, labels[record_id].source, canonical_record, confidential=confidential
+                )
             )
             built_cards.append(
                 RecordCard(
@@ -285,12 +288,15 @@ def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tupl
 
 
 def _split_values(
-    record: CanonicalRecord, *, confidential: bool
+    viewer: Viewer, source: str, record: CanonicalRecord, *, confidential: bool
 ) -> tuple[dict[str, object], tuple[str, ...]]:
     """Return the visible values of a record, and the withheld field names."""
-    values = {
-        name: value for name, value in to_canonical_fields(record).items() if name not in _HIDDEN_FIELDS
-    }
+    values: dict[str, object] = keep_carried_fields(
+        viewer,
+        Action.TASK_READ,
+        source,
+        {name: value for name, value in to_canonical_fields(record).items() if name not in _HIDDEN_FIELDS},
+    )
     withheld = tuple(sorted(WITHHELD_FIELDS & values.keys())) if confidential else ()
     return {name: value for name, value in values.items() if name not in withheld}, withheld
 
@@ -313,7 +319,9 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
         confidential = any(
             is_address_confidential(compared) for compared in compared_records
         ) or has_confidential_address(unit, labels)
-        values, withheld = _split_values(pending_record, confidential=confidential)
+        values, withheld = _split_values(
+            unit.viewer, labels[record_id].source, pending_record, confidential=confidential
+        )
         pending_cards.append(
             RecordCard(
                 label=labels[record_id],

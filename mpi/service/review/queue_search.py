@@ -10,6 +10,7 @@ from mpi.domain import clock
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.roles import APPROVER_ASSIGNEE
 from mpi.domain.viewer import Action, Viewer, is_allowed
+from mpi.service.core.minimization import sees_all_flags
 from mpi.service.core.visibility import find_visible_records, visible_source_ids
 from mpi.service.resolution.work_log_visibility import redact_work
 from mpi.service.review.due_dates import compute_due_cutoffs, compute_due_date
@@ -174,6 +175,7 @@ def build_task_filter(unit: ReadUnit, filters: Filters, since: int | None = None
         since=since,
         due=due if due is None or due.by_age else None,
         burst=burst,
+        sees_flags=sees_all_flags(unit.viewer),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mpi.domain.errors import ConflictError
 from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.policy.agreement import HOUSE
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.scopes.split_copy import (
@@ -27,6 +28,8 @@ from mpi.storage.repositories.sources.scopes import ChangedItem, end_of_commit
 from mpi.storage.repositories.sources.splits import Split, SplitState
 from mpi.storage.unit_of_work.units import WriteUnit
 
+_SCOPE_TERMS = {"agreement": HOUSE}
+"""Agreement of clients and accounts that go along: agreements of the shared index do not hold in a scope."""
 PAGE_RECORDS = 2_000
 """Records that one transaction of the scope writes."""
 
@@ -206,9 +209,9 @@ def _open_scope(shared_index: Index, scope_index: Index, viewer: Viewer, split: 
         if own_split is None or own_split.state is not SplitState.OPENING:
             return
         for row in clients:
-            unit.splits.add_client_row(unit.counters.take("client"), row, unit.commit_no)
+            unit.splits.add_client_row(unit.counters.take("client"), row | _SCOPE_TERMS, unit.commit_no)
         for row in accounts:
-            unit.splits.add_account_row(unit.counters.take("account"), row, unit.commit_no)
+            unit.splits.add_account_row(unit.counters.take("account"), row | _SCOPE_TERMS, unit.commit_no)
         unit.sources.set_scope(_source_ids(unit, split.plan["sources"]), None)
         unit.sources.set_paused(_source_ids(unit, split.plan["paused"]), paused=True)
         unit.splits.set_state(own_split.id, SplitState.DONE, unit.commit_no)

@@ -18,6 +18,7 @@ from mpi.domain.record import (
     Placement,
     Restriction,
 )
+from mpi.policy.never_ingested import refuse_never_ingested
 from mpi.standardize.fields.codes import FLAG_VALUES, RESTRICTION_KINDS
 from mpi.standardize.fields.lists import parse_entries, parse_entry_columns
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS
@@ -45,8 +46,8 @@ def build_dated_items(
         raw_record: the whole record as sent.
 
     Raises:
-        RecordError: the list is malformed, an entry has an unknown column, or the first entry and a
-            flat column differ.
+        RecordError: the list is malformed, an entry has an unknown column, the first entry and a flat column
+            differ, or a placement's type tells of what is never stored.
     """
     flat_columns = parse_texts(raw_record, FLAT_COLUMNS.get(field, ()))
     if raw_record.get(field) is None:
@@ -55,6 +56,9 @@ def build_dated_items(
         parse_entry_columns(field, entry) for entry in parse_entries(field, raw_record[field], bars=False)
     )
     items = tuple(kind(**row) for row in rows if row)
+    for item in items:
+        if isinstance(item, Placement):
+            refuse_never_ingested("placements.type", item.type or "")
     if not flat_columns:
         return items
     if not items:
@@ -91,7 +95,8 @@ def build_identifiers(value: object) -> tuple[tuple[Identifier, ...], tuple[str,
         The identifiers, and the values of those that are SSNs.
 
     Raises:
-        RecordError: the list is malformed, or an entry lacks its system or assigner.
+        RecordError: the list is malformed, an entry lacks its system or assigner, or its system tells of
+            what is never stored.
     """
     person_identifiers, ssns = [], []
     for entry in parse_entries("identifiers", value, bars=False):
@@ -102,6 +107,7 @@ def build_identifiers(value: object) -> tuple[tuple[Identifier, ...], tuple[str,
             ssns.append(row["value"])
             continue
         _require_columns("identifiers", row, ("system", "assigner"))
+        refuse_never_ingested("identifiers.system", row["system"])
         person_identifiers.append(Identifier(**row))
     return tuple(person_identifiers), tuple(ssns)
 
@@ -110,7 +116,8 @@ def build_flags(value: object) -> tuple[Flag, ...]:
     """Build a record's special-population flags.
 
     Raises:
-        RecordError: the list is malformed, or an entry's population or value is no such code.
+        RecordError: the list is malformed, an entry's population or value is no such code, or an entry
+            tells of what is never stored.
     """
     items = []
     for entry in parse_entries("flags", value, bars=False):
@@ -122,6 +129,8 @@ def build_flags(value: object) -> tuple[Flag, ...]:
                 "unknown-code",
                 "population must be a lower_snake_case code: see docs/reference/flags.md",
             )
+        refuse_never_ingested("flags.population", row["population"])
+        refuse_never_ingested("flags.detail", row.get("detail", ""))
         if row["value"] not in FLAG_VALUES:
             raise RecordError("flags", "unknown-code", "value must be Y, N or U")
         items.append(Flag(**{"definition": _DEFAULT_DEFINITION, **row}))

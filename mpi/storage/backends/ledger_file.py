@@ -15,13 +15,15 @@ from sqlmodel import SQLModel
 
 from mpi.domain.errors import StoreError
 from mpi.storage.driver.bulk_rows import insert_rows
-from mpi.storage.tables import CounterRow, DisclosedRecordRow, DisclosureRow, table_of
+from mpi.storage.tables import CounterRow, DisclosedRecordRow, DisclosureRow, RefusalRow, table_of
 
 _disclosure: Table = table_of(DisclosureRow)
 _disclosed: Table = table_of(DisclosedRecordRow)
 _counter: Table = table_of(CounterRow)
 
-LEDGER_TABLES = (_disclosure, _disclosed)
+_refusal: Table = table_of(RefusalRow)
+_COPIED_TABLES = (_disclosure, _disclosed)
+LEDGER_TABLES = (*_COPIED_TABLES, _refusal)
 """Tables that the ledger file holds instead of the main database.
 
 The file has a counter table as well.
@@ -78,7 +80,7 @@ def copy_ledger(database: Connection, ledger: Engine) -> None:
         StoreError: the file has a different line of the same number.
     """
     with ledger.begin() as connection:
-        for table in LEDGER_TABLES:
+        for table in _COPIED_TABLES:
             _copy_table(database, connection, table)
         following = database.execute(select(_counter.c.next).where(_counter.c.name == "disclosure")).scalar()
         if following is not None:

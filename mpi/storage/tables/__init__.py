@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from sqlmodel import SQLModel
 
 from mpi.storage.tables.accounts import AccountRow, SignInRow
+from mpi.storage.tables.agreements import AgreementStepRow, AgreementVersionRow, PurposeRow, RefusalRow
 from mpi.storage.tables.commits_and_disclosures import (
     ClientRow,
     CommitRow,
@@ -81,6 +82,8 @@ from mpi.storage.tables.splits import FormerIdRow, IdMapRow, MovedLoginRow, Spli
 __all__ = [
     "AccountRow",
     "AgencyRow",
+    "AgreementStepRow",
+    "AgreementVersionRow",
     "AnyRow",
     "ApprovalRow",
     "AwaitedRow",
@@ -124,10 +127,12 @@ __all__ = [
     "PracticeAnswerRow",
     "ProposalItemRow",
     "ProposalRow",
+    "PurposeRow",
     "RecordAliasRow",
     "RecordKeysRow",
     "RecordRow",
     "RecordVersionRow",
+    "RefusalRow",
     "RejectRow",
     "RenamedRow",
     "RunChangeRow",

@@ -13,7 +13,8 @@ class AccountRow(SQLModel, table=True):
 
     ``password_hash`` is argon2id with its parameters and salt. ``failed`` counts attempts since the last
     right password; ``locked_until`` ends a lock-out. ``sources`` are the codes of the sources that the
-    person may see, as JSON; None for all.
+    person may see, as JSON; None for all. ``agreement`` is the code of the agreement that the person acts
+    under.
     """
 
     __tablename__ = "account"
@@ -29,6 +30,7 @@ class AccountRow(SQLModel, table=True):
     locked_until: str | None = text(default=None)
     created_commit: int = bigint()
     ended_commit: int | None = bigint(default=None)
+    agreement: str | None = text(default=None)
 
 
 class SignInRow(SQLModel, table=True):

@@ -51,7 +51,8 @@ class CommitRow(SQLModel, table=True):
 class ClientRow(SQLModel, table=True):
     """An API client.
 
-    Its key is shown once and stored only as a hash.
+    Its key is shown once and stored only as a hash. ``agreement`` is the code of the agreement that the
+    client acts under.
     """
 
     __tablename__ = "client"
@@ -62,6 +63,7 @@ class ClientRow(SQLModel, table=True):
     sources: str | None = text(default=None)
     created_commit: int = bigint()
     revoked_commit: int | None = bigint(default=None)
+    agreement: str | None = text(default=None)
 
 
 class DisclosureRow(SQLModel, table=True):

@@ -15,8 +15,10 @@ from mpi.storage.key_index.blocking_keys import BlockingKeys
 from mpi.storage.key_index.candidate_query import CandidateQuery
 from mpi.storage.key_index.large_blocks import LargeBlockRepository
 from mpi.storage.repositories.access.accounts import Accounts
+from mpi.storage.repositories.access.agreements import Agreements
 from mpi.storage.repositories.access.clients import Clients
 from mpi.storage.repositories.access.disclosures import Disclosures
+from mpi.storage.repositories.access.refusals import Refusals
 from mpi.storage.repositories.access.sign_ins import SignIns
 from mpi.storage.repositories.derived.configs import Configs
 from mpi.storage.repositories.derived.features_and_edges import DerivedRepository
@@ -139,6 +141,8 @@ class ReadUnit:
     scopes = _LazyRepository(Scopes)
     splits = _LazyRepository(Splits)
     record_rows = _LazyRepository(RecordRows)
+    agreements = _LazyRepository(Agreements)
+    refusals = _LazyRepository(Refusals)
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection

@@ -11,6 +11,7 @@ import uvicorn
 from mpi.api.server.serve import listen
 from mpi.api.server.server_config import ServerConfig
 from mpi.domain.viewer import Action, make_operator
+from mpi.policy.agreement import HOUSE
 from mpi.service.access.setup import hash_token
 from mpi.storage.repositories.access.clients import Client
 
@@ -21,7 +22,7 @@ def add_key(index, name: str, actions=frozenset(Action), sources=None) -> str:
     """Add a client and return its key."""
     key = f"mpi_test_{name}"
     with index.database.write(make_operator(), "client-add") as unit:
-        client = Client(name, frozenset(actions), None if sources is None else frozenset(sources))
+        client = Client(name, frozenset(actions), None if sources is None else frozenset(sources), HOUSE)
         unit.clients.add(unit.counters.take("client"), client, hash_token(key), unit.commit_no)
     return key
 

@@ -8,12 +8,20 @@ from mpi.domain.viewer import PURPOSES, Action, Viewer, require_permission
 
 STEWARD = {"record.read", "person.read", "person.search", "crosswalk.read", "task.read", "task.work",
            "decision.read", "decide", "link.report", "quality.read", "disclosure.read"}  # fmt: skip
+ONE_CHILD = {"record.read", "person.read", "crosswalk.read"}
 EXPECTED = {
     Role.STEWARD: STEWARD,
-    Role.APPROVER: STEWARD | {"approve", "recluster", "report"},
+    Role.APPROVER: STEWARD | {"approve", "recluster", "report", "agreement.read"},
     Role.SOURCE_OWNER: {"record.read", "question.answer", "link.report", "consent"},
-    Role.OPERATOR: {"source.admin", "load", "report", "quality.read", "client.admin", "account.admin"},
-}
+    Role.OPERATOR: {"source.admin", "load", "report", "quality.read", "client.admin", "account.admin",
+                    "agreement.read", "agreement.admin"},
+    Role.CASEWORKER: ONE_CHILD,
+    Role.POINT_OF_CONTACT: ONE_CHILD,
+    Role.HOMELESS_LIAISON: ONE_CHILD,
+    Role.ANALYST: {"quality.read"},
+    Role.AUDITOR: {"disclosure.read"},
+    Role.PRIVACY_OFFICER: {"disclosure.read", "quality.read", "agreement.read", "agreement.admin"},
+}  # fmt: skip
 """Repeated here, so that an accidental change of the code's list is noticed."""
 SHOWS_RECORDS = {"record.read", "person.read", "person.search", "crosswalk.read", "crosswalk.export",
                  "task.read", "task.work", "decision.read", "decide", "approve", "recluster",
@@ -32,15 +40,16 @@ def test_a_role_is_permitted_its_listed_actions_and_refused_the_rest(role, actio
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_a_person_of_one_source_sees_no_other_source_and_no_whole_ledger(role):
+def test_a_person_of_one_source_sees_no_other_source_ledger_or_agreement(role):
     person = Viewer("ana", None, ACTIONS_BY_ROLE[role], frozenset({"sis"}))
     assert not person.may_see("ccwis")
-    for action in ACTIONS_BY_ROLE[role] - {Action.DISCLOSURE_READ}:
+    for action in ACTIONS_BY_ROLE[role] - {Action.DISCLOSURE_READ, Action.AGREEMENT_ADMIN}:
         require_permission(person, action, "sis")
         with pytest.raises(AccessDenied):
             require_permission(person, action, "ccwis")
-    with pytest.raises(AccessDenied):
-        require_permission(person, Action.DISCLOSURE_READ)
+    for action in (Action.DISCLOSURE_READ, Action.AGREEMENT_ADMIN):
+        with pytest.raises(AccessDenied):
+            require_permission(person, action)
 
 
 def test_an_operator_has_no_action_that_shows_a_record():

@@ -1,29 +1,51 @@
 """Demo users of a test index without sign-in, one a role."""
 
-from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
+from collections.abc import Iterable
+
+from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
+from mpi.policy.agreement import HOUSE
 from mpi.service.access.sign_in import SignedInAccount
+from mpi.service.access.viewers import Caller, make_viewer
 from mpi.service.core.index import Index
+from mpi.storage.unit_of_work.units import ReadUnit
 
 _NAMES = {
     Role.STEWARD: ("demo-steward", "Sam Steward"),
     Role.APPROVER: ("demo-approver", "Ada Approver"),
     Role.SOURCE_OWNER: ("demo-source-owner", "Olu Owner"),
     Role.OPERATOR: ("demo-operator", "Ona Operator"),
+    Role.CASEWORKER: ("demo-caseworker", "Cal Caseworker"),
+    Role.POINT_OF_CONTACT: ("demo-point-of-contact", "Pat Contact"),
+    Role.HOMELESS_LIAISON: ("demo-homeless-liaison", "Lee Liaison"),
+    Role.ANALYST: ("demo-analyst", "Ann Analyst"),
+    Role.AUDITOR: ("demo-auditor", "Aud Auditor"),
+    Role.PRIVACY_OFFICER: ("demo-privacy-officer", "Pri Officer"),
 }
+_KINDS_OF_SOURCES = {
+    Role.SOURCE_OWNER: ("sis",),
+    Role.CASEWORKER: ("ccwis", "sis"),
+    Role.POINT_OF_CONTACT: ("sis", "ccwis"),
+    Role.HOMELESS_LIAISON: ("sis", "ccwis"),
+}
+"""Kinds of the sources that a demo user is named for, the first source of each kind."""
 
 
 def create_demo_person(index: Index, role: str | None) -> SignedInAccount:
     """Build the demo user of a role, by default the steward.
 
-    Nothing is stored. The demo source owner owns the first source of kind ``sis``, or else the first source.
+    Nothing is stored. Everybody acts under the agreement ``house``. The demo source owner owns the first
+    source of kind ``sis``, or else the first source.
     """
     demo_role = Role(role) if role in set(Role) else Role.STEWARD
     name, full_name = _NAMES[demo_role]
-    sources = None
-    if demo_role is Role.SOURCE_OWNER:
-        sources = _find_first_school(index)
-    viewer = Viewer(name, PURPOSES_BY_ROLE[demo_role][0], ACTIONS_BY_ROLE[demo_role], sources)
+    with index.database.read(Viewer("nobody")) as unit:
+        kinds = _KINDS_OF_SOURCES.get(demo_role)
+        sources = None if kinds is None else _find_first_sources(unit, kinds)
+        caller = Caller(
+            name, frozenset(), sources, HOUSE, unit.agreements.find_last_step(HOUSE), role=demo_role
+        )
+        viewer = make_viewer(index, unit, caller, PURPOSES_BY_ROLE[demo_role][0])
     return SignedInAccount(
         viewer=viewer,
         name=name,
@@ -33,9 +55,8 @@ def create_demo_person(index: Index, role: str | None) -> SignedInAccount:
     )
 
 
-def _find_first_school(index: Index) -> frozenset[str]:
-    """Return the code of the first school system, or first source."""
-    with index.database.read(Viewer("nobody")) as unit:
-        sources = unit.sources.all()
-    schools = [source for source in sources if source.kind == "sis"] or sources
-    return frozenset(source.code for source in schools[:1])
+def _find_first_sources(unit: ReadUnit, kinds: Iterable[str]) -> frozenset[str]:
+    """Return the code of the first source of each kind, or of the first source."""
+    sources = unit.sources.all()
+    firsts = [next((source for source in sources if source.kind == kind), None) for kind in kinds]
+    return frozenset(source.code for source in firsts if source) or frozenset(s.code for s in sources[:1])

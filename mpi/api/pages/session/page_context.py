@@ -24,6 +24,7 @@ _MENU = (
     ("asked", "/asked", (Action.QUESTION_ANSWER,)),
     ("runs", "/runs", (Action.RECLUSTER,)),
     ("quality", "/quality", (Action.QUALITY_READ,)),
+    ("agreements", "/agreements", (Action.AGREEMENT_READ,)),
     ("accounts", "/accounts", (Action.ACCOUNT_ADMIN,)),
 )
 """Name, path, and actions of which the viewer needs one, by menu item."""

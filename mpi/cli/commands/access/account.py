@@ -31,19 +31,22 @@ def add(
     source: SourceOption = None,
     all_sources: AllSourcesFlag = False,
     ask: AskFlag = False,
+    agreement: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The agreement to act under; house by default.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Add an account and show its initial password once.
 
     The person must set a password before doing anything else. The initial password expires after seven
-    days.
+    days. In the shared index of several scopes you must name the agreement.
     """
     from mpi.service.access import accounts
 
     sources = _check_sources(role, source, all_sources=all_sources)
     typed_password = _read_password() if ask else None
     with open_session() as session:
-        new = accounts.NewAccount(name, full_name, role, sources)
+        new = accounts.NewAccount(name, full_name, role, sources, agreement)
         new_password = accounts.add_account(session.index, session.viewer, new, typed_password)
     _show_password(name, None if ask else new_password, as_json=as_json)
 
@@ -60,13 +63,14 @@ def list_all(as_json: JsonFlag = False) -> None:
         print_json(accounts)
         return
     print_table(
-        ("account", "full name", "role", "sources", "state", "since", "locked until", "ended"),
+        ("account", "full name", "role", "sources", "agreement", "state", "since", "locked until", "ended"),
         [
             (
                 row["name"],
                 row["full_name"],
                 str(row["role"]),
                 "all" if row["sources"] is None else row["sources"],
+                row["agreement"],
                 str(row["state"]),
                 row["since"][:19],
                 (row["locked_until"] or "")[:19],
@@ -94,6 +98,22 @@ def change(
     with open_session() as session:
         accounts.change_account(session.index, session.viewer, name, role, sources)
     _show_facts({"account": name, "role": str(role), "sources": sources}, as_json=as_json)
+
+
+def bind(
+    name: NameArgument,
+    agreement: Annotated[str, typer.Option(metavar="CODE", help="The agreement to act under.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Bind an account to another agreement.
+
+    The person is signed out everywhere.
+    """
+    from mpi.service.access import accounts
+
+    with open_session() as session:
+        accounts.bind_account(session.index, session.viewer, name, agreement)
+    _show_facts({"account": name, "agreement": agreement}, as_json=as_json)
 
 
 def password(name: NameArgument, ask: AskFlag = False, as_json: JsonFlag = False) -> None:

@@ -22,15 +22,23 @@ def add(
     all_sources: Annotated[
         bool, typer.Option("--all-sources", help="All sources, also those added later.")
     ] = False,
+    agreement: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The agreement to act under; house by default.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add an API client and show its key once."""
+    """Add an API client and show its key once.
+
+    In the shared index of several scopes you must name the agreement.
+    """
     from mpi.service.access import clients
 
     if bool(source) == all_sources:
         raise InputError("name the client's sources with --source, or give --all-sources")
     with open_session() as session:
-        key = clients.add_client(session.index, session.viewer, name, scope, None if all_sources else source)
+        key = clients.add_client(
+            session.index, session.viewer, name, scope, None if all_sources else source, agreement
+        )
     facts = {"client": name, "api_key": key}
     if as_json:
         print_json(facts)
@@ -49,18 +57,35 @@ def list_all(as_json: JsonFlag = False) -> None:
         print_json(clients)
         return
     print_table(
-        ("client", "scopes", "sources", "since", "revoked"),
+        ("client", "scopes", "sources", "agreement", "since", "revoked"),
         [
             (
                 row["name"],
                 row["scopes"],
                 row["sources"] or "all",
+                row["agreement"],
                 row["since"][:19],
                 (row["revoked"] or "")[:19],
             )
             for row in clients
         ],
     )
+
+
+def bind(
+    name: Annotated[str, typer.Argument(help="The client.")],
+    agreement: Annotated[str, typer.Option(metavar="CODE", help="The agreement to act under.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Bind a client to another agreement."""
+    from mpi.service.access import clients
+
+    with open_session() as session:
+        clients.bind_client(session.index, session.viewer, name, agreement)
+    if as_json:
+        print_json({"client": name, "agreement": agreement})
+    else:
+        print_facts({"client": name, "agreement": agreement})
 
 
 def revoke(name: Annotated[str, typer.Argument(help="The client.")], as_json: JsonFlag = False) -> None:

@@ -29,6 +29,7 @@ class Account:
         locked_until: moment (ISO, UTC) until which no password is accepted.
         created_commit: commit number of its creation.
         ended_commit: commit number of its end; None while the person may sign in.
+        agreement: code of the agreement that the person acts under; None for none.
     """
 
     id: int
@@ -43,6 +44,7 @@ class Account:
     locked_until: str | None
     created_commit: int
     ended_commit: int | None
+    agreement: str | None = None
 
 
 class Accounts:
@@ -67,6 +69,7 @@ class Accounts:
                 locked_until=account.locked_until,
                 created_commit=account.created_commit,
                 ended_commit=account.ended_commit,
+                agreement=account.agreement,
             )
         )
 
@@ -152,6 +155,10 @@ class Accounts:
         self._connection.execute(
             update(_account).where(_account.c.id == number).values(role=role, sources=_sources_json(sources))
         )
+
+    def set_agreement(self, number: int, agreement: str) -> None:
+        """Set the agreement that an account's person acts under."""
+        self._connection.execute(update(_account).where(_account.c.id == number).values(agreement=agreement))
 
     def close(self, number: int, commit_no: int) -> None:
         """End an account; its name is never used again."""

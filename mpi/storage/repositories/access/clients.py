@@ -4,15 +4,25 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import orjson
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mpi.domain.viewer import Action
-from mpi.storage.tables import AnyRow, ClientRow, table_of
+from mpi.storage.tables import AgreementStepRow, AnyRow, ClientRow, table_of
 
 _client = table_of(ClientRow)
+_step = table_of(AgreementStepRow)
+
+_TERMS_NO = (
+    select(func.max(_step.c.commit_no))
+    .where(_step.c.code == _client.c.agreement)
+    .scalar_subquery()
+    .label("terms_no")
+)
+CLIENT_COLUMNS = (_client.c.name, _client.c.actions, _client.c.sources, _client.c.agreement, _TERMS_NO)
+"""Columns of which ``client_of`` builds a client."""
 
 # A module constant, since every call runs it.
-_BY_KEY = select(_client).where(
+_BY_KEY = select(*CLIENT_COLUMNS).where(
     _client.c.key_hash == bindparam("key_hash"), _client.c.revoked_commit.is_(None)
 )
 
@@ -25,11 +35,16 @@ class Client:
         name: name of the client.
         actions: actions that it may perform.
         sources: codes of the sources that it may see; None for all.
+        agreement: code of the agreement that it acts under; None for none.
+        terms_no: commit number of the last step of that agreement, which changes with its terms and state;
+            None where it had none.
     """
 
     name: str
     actions: frozenset[Action]
     sources: frozenset[str] | None
+    agreement: str | None = None
+    terms_no: int | None = None
 
 
 class Clients:
@@ -49,6 +64,7 @@ class Clients:
                 actions=orjson.dumps(sorted(client.actions)).decode(),
                 sources=sources,
                 created_commit=commit_no,
+                agreement=client.agreement,
             )
         )
 
@@ -60,14 +76,28 @@ class Clients:
     def active(self) -> list[Client]:
         """Return the API clients whose key is not revoked, by name."""
         rows = self._connection.execute(
-            select(_client).where(_client.c.revoked_commit.is_(None)).order_by(_client.c.name)
+            select(*CLIENT_COLUMNS).where(_client.c.revoked_commit.is_(None)).order_by(_client.c.name)
         )
         return [client_of(row) for row in rows]
 
     def all_with_commits(self) -> list[tuple[Client, int, int | None]]:
         """Return every API client ever added, with creation and revocation commits."""
-        rows = self._connection.execute(select(_client).order_by(_client.c.name))
+        commits = (_client.c.created_commit, _client.c.revoked_commit)
+        rows = self._connection.execute(select(*CLIENT_COLUMNS, *commits).order_by(_client.c.name))
         return [(client_of(row), row.created_commit, row.revoked_commit) for row in rows]
+
+    def set_agreement(self, name: str, agreement: str) -> bool:
+        """Set the agreement that an API client acts under.
+
+        Returns:
+            False if no client of that name has a valid key.
+        """
+        result = self._connection.execute(
+            update(_client)
+            .where(_client.c.name == name, _client.c.revoked_commit.is_(None))
+            .values(agreement=agreement)
+        )
+        return result.rowcount == 1
 
     def revoke(self, name: str, commit_no: int) -> bool:
         """Revoke an API client's key; return False if none is active."""
@@ -80,15 +110,19 @@ class Clients:
 
 
 def client_of(row: AnyRow) -> Client:
-    """Build an API client from ``name``, ``actions`` and ``sources`` of a row."""
-    return _parse_client(row.name, row.actions, row.sources)
+    """Build an API client from ``CLIENT_COLUMNS`` of a row."""
+    return _parse_client(row.name, row.actions, row.sources, row.agreement, row.terms_no)
 
 
 @lru_cache(1_000)
-def _parse_client(name: str, actions: str, sources: str | None) -> Client:
+def _parse_client(
+    name: str, actions: str, sources: str | None, agreement: str | None, terms_no: int | None
+) -> Client:
     """Build an API client from row values, cached to save repeated parsing."""
     return Client(
         name,
         frozenset(Action(action) for action in orjson.loads(actions)),
         None if sources is None else frozenset(orjson.loads(sources)),
+        agreement,
+        terms_no,
     )

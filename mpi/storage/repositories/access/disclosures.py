@@ -34,6 +34,7 @@ class Disclosure:
         record_ids: records in the answer, ascending.
         fields: names of the fields in the answer.
         handle: name of the set of records, such as ``all@12`` as of commit 12, if too many to list.
+        agreement: code of the agreement that the client acted under.
     """
 
     at: str
@@ -43,9 +44,10 @@ class Disclosure:
     record_ids: tuple[int, ...]
     fields: tuple[str, ...]
     handle: str | None = None
+    agreement: str | None = None
 
 
-_SCALAR_COLUMNS = ("at", "client", "purpose", "action", "handle")
+_SCALAR_COLUMNS = ("at", "client", "purpose", "agreement", "action", "handle")
 _ARRAY_COLUMNS = (*_SCALAR_COLUMNS, "record_ids", "fields")
 _NUMBER_AND_INSERT = text(
     "WITH taken AS ("
@@ -111,7 +113,7 @@ class Disclosures:
                     "at": disclosure.at,
                     "client": disclosure.client,
                     "purpose": disclosure.purpose,
-                    "agreement": None,
+                    "agreement": disclosure.agreement,
                     "action": disclosure.action,
                     "record_ids": orjson.dumps(disclosure.record_ids).decode(),
                     "fields": orjson.dumps(disclosure.fields).decode(),
@@ -184,6 +186,13 @@ class Disclosures:
         if self._connection.dialect.name == "postgresql":
             self._connection.execute(_LOCK_CLIENT, {"kind": _CLIENT_LOCK, "client": client})
 
+    def of_actions(self, actions: Collection[str]) -> list[Disclosure]:
+        """Return the ledger's lines of some kinds of requests, oldest first."""
+        rows = self._connection.execute(
+            select(_disclosure).where(_disclosure.c.action.in_(actions)).order_by(_disclosure.c.id)
+        )
+        return [_disclosure_of(row) for row in rows]
+
     def times_of_answers(self, client: str, action: str, since: str) -> list[str]:
         """Return when a client was answered after a moment, ascending.
 
@@ -253,4 +262,5 @@ def _disclosure_of(row: Row[Any]) -> Disclosure:
         record_ids=tuple(orjson.loads(row.record_ids)),
         fields=tuple(orjson.loads(row.fields)),
         handle=row.handle,
+        agreement=row.agreement,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, select
 
-from mpi.storage.repositories.access.clients import Client, client_of
+from mpi.storage.repositories.access.clients import CLIENT_COLUMNS, Client, client_of
 from mpi.storage.repositories.persons.persons import SCOPE, PersonStatus
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.tables import (
@@ -33,10 +33,9 @@ _record = table_of(RecordRow)
 _source = table_of(SourceRow)
 _version = table_of(RecordVersionRow)
 
-_CLIENT_COLUMNS = (_client.c.name, _client.c.actions, _client.c.sources)
 _IS_CLIENTS_KEY = and_(_client.c.key_hash == bindparam("key_hash"), _client.c.revoked_commit.is_(None))
 _BY_LOCAL_ID = (
-    select(*_CLIENT_COLUMNS, _record.c.id, _person.c.eid)
+    select(*CLIENT_COLUMNS, _record.c.id, _person.c.eid)
     .select_from(_client)
     .join(_source, _source.c.code == bindparam("source"))
     .join(_record, and_(_record.c.source_id == _source.c.id, _record.c.local_id == bindparam("local_id")))
@@ -49,7 +48,7 @@ _BY_LOCAL_ID = (
 )
 _BY_EID = (
     select(
-        *_CLIENT_COLUMNS,
+        *CLIENT_COLUMNS,
         _commit.c.at.label("since"),
         _record.c.id.label("record_id"),
         _record.c.state,

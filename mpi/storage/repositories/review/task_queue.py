@@ -84,6 +84,7 @@ class TaskFilter:
         due: only due tasks.
         burst: only tasks of this load and pattern.
         without: no tasks of these loads and patterns.
+        sees_flags: whether the reader may see every special-population flag, and so an order by them.
     """
 
     sources: frozenset[int] | None
@@ -99,6 +100,7 @@ class TaskFilter:
     due: DueFilter | None = None
     burst: tuple[int, str] | None = None
     without: Sequence[tuple[int, str]] = ()
+    sees_flags: bool = True
 
     @property
     def today(self) -> str:
@@ -275,7 +277,8 @@ def _harm_column(task_filter: TaskFilter) -> ColumnElement[int]:
 
     A viewer who may not see all special-population flags gets the order computed without flags.
     """
-    harm: ColumnElement[int] = _task.c.harm if task_filter.sources is None else _task.c.harm_unflagged
+    sees_flags = task_filter.sees_flags and task_filter.sources is None
+    harm: ColumnElement[int] = _task.c.harm if sees_flags else _task.c.harm_unflagged
     return harm
 
 

@@ -4,18 +4,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.storage.driver.prefetch import prefetch
-from mpi.storage.tables import AgencyRow, SourceRow, table_of
+from mpi.storage.tables import AgencyRow, AgreementStepRow, SourceRow, table_of
 
 _agency = table_of(AgencyRow)
 _source = table_of(SourceRow)
 
 
+_step = table_of(AgreementStepRow)
+_LAST_AGREEMENT_STEP = select(func.max(_step.c.commit_no)).scalar_subquery().label("last_agreement_step")
 _ALL = (
-    select(_source, _agency.c.code.label("agency"))
+    select(_source, _agency.c.code.label("agency"), _LAST_AGREEMENT_STEP)
     .join(_agency, _agency.c.id == _source.c.agency_id)
     .order_by(_source.c.code)
 )
@@ -56,10 +58,13 @@ class Sources:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._known: list[Source] | None = None
+        self._last_agreement_step = 0
 
     def all(self) -> list[Source]:
         """Return every data source by code, cached for the transaction."""
         if self._known is None:
+            rows = self._connection.execute(_ALL).all()
+            self._last_agreement_step = (rows[0].last_agreement_step or 0) if rows else 0
             self._known = [
                 Source(
                     id=row.id,
@@ -73,9 +78,18 @@ class Sources:
                     asks_consent=row.asks_consent,
                     scope=row.scope,
                 )
-                for row in self._connection.execute(_ALL)
+                for row in rows
             ]
         return self._known
+
+    @property
+    def last_agreement_step(self) -> int:
+        """The commit of the last step that was taken with an agreement, or 0.
+
+        It is read with the sources, so that a writer learns of a lapse without a query more.
+        """
+        self.all()
+        return self._last_agreement_step
 
     def prefetch(self) -> None:
         """Send the query of ``all`` ahead of its use."""

@@ -92,7 +92,8 @@ def test_an_unauthenticated_caller_gets_the_same_refusal_on_both_paths(call, pat
 
 
 def test_an_unknown_purpose_is_refused(call, path):
-    problem(call.get(path, headers={"Purpose-Of-Use": "curiosity"}), 400, "invalid-input")
+    answer = call.get(path, headers={"Purpose-Of-Use": "curiosity"})
+    assert problem(answer, 403, "access-denied")["reason"] == "unknown-purpose"
 
 
 def test_a_revoked_key_is_refused_at_once(call, index, path):

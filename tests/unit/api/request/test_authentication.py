@@ -85,15 +85,27 @@ def test_the_key_is_accepted_in_either_header(call, key):
         assert httpx.get(f"{call.base_url}/v1/events", headers=headers).status_code == 200
 
 
+REFUSED_PURPOSES = {
+    "reporting_federal": "action-outside-purpose",
+    "program_evaluation": "action-outside-purpose",
+    "system_admin": "action-outside-purpose",
+    "emergency_breakglass": "break-glass-reason-missing",
+}
+
+
 @pytest.mark.parametrize("purpose", PURPOSES)
-def test_every_purpose_of_use_is_accepted(call, purpose):
-    assert call.get("/v1/review-tasks", headers={"Purpose-Of-Use": purpose}).status_code == 200
+def test_review_is_permitted_only_for_purposes_that_need_it(call, purpose):
+    answer = call.get("/v1/review-tasks", headers={"Purpose-Of-Use": purpose})
+    if purpose in REFUSED_PURPOSES:
+        assert problem(answer, 403, "access-denied")["reason"] == REFUSED_PURPOSES[purpose]
+    else:
+        assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("purpose", ["curiosity", "", "SCHOOL_STABILITY", "x" * 1000])
-def test_an_unknown_purpose_is_refused_and_the_known_ones_named(call, purpose):
+def test_an_unknown_purpose_is_refused_with_a_reason(call, purpose):
     answer = call.get("/v1/review-tasks", headers={"Purpose-Of-Use": purpose})
-    assert "school_stability" in problem(answer, 400, "invalid-input")["detail"]
+    assert problem(answer, 403, "access-denied")["reason"] == "unknown-purpose"
 
 
 def test_a_write_records_client_and_purpose_with_its_commit(call, index):

@@ -19,7 +19,8 @@ def test_a_person_holds_the_records_of_every_source_with_their_flags(call):
     first = put(call, "D01", "p1", **child)
     second = put(call, "CCWIS", "p1", **child, flags=[FLAG])
     assert (second["outcome"], second["enterprise_id"]) == ("linked", first["enterprise_id"])
-    person = call.get(f"/v1/persons/{first['enterprise_id'].lower().replace('-', '')}").json()
+    path = f"/v1/persons/{first['enterprise_id'].lower().replace('-', '')}"
+    person = call.get(path, headers={"Purpose-Of-Use": "case_planning"}).json()
     assert person["enterprise_id"] == first["enterprise_id"]
     assert person["now"] == [first["enterprise_id"]]
     assert {(r["source"], r["local_id"]) for r in person["records"]} == {("D01", "p1"), ("CCWIS", "p1")}

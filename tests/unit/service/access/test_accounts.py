@@ -118,7 +118,9 @@ def test_accounts_and_clients_never_share_a_name(sqlite_index):
 
 
 def test_nobody_grants_more_rights_than_their_own(sqlite_index):
-    limited_operator = Viewer("ona", "system_admin", ACTIONS_BY_ROLE[Role.OPERATOR], frozenset({"sis"}))
+    limited_operator = Viewer(
+        "ona", "system_admin", ACTIONS_BY_ROLE[Role.OPERATOR], frozenset({"sis"}), agreement="house"
+    )
     for role, sources in (
         (Role.STEWARD, ["sis"]),
         (Role.APPROVER, ["sis"]),

@@ -49,6 +49,12 @@ def test_each_fictional_person_sees_what_the_role_sees(visitor, call):
         Role.APPROVER: True,
         Role.SOURCE_OWNER: False,
         Role.OPERATOR: False,
+        Role.CASEWORKER: False,
+        Role.POINT_OF_CONTACT: False,
+        Role.HOMELESS_LIAISON: False,
+        Role.ANALYST: False,
+        Role.AUDITOR: False,
+        Role.PRIVACY_OFFICER: False,
     }
 
 

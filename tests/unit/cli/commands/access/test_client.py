@@ -64,7 +64,11 @@ def test_an_incomplete_grant_is_refused(mpi, home, options, code):
 
 def test_a_client_cannot_grant_more_than_it_has(index):
     limited_viewer = Viewer(
-        "admin", None, frozenset({Action.CLIENT_ADMIN, Action.REPORT}), frozenset({"sis"})
+        "admin",
+        None,
+        frozenset({Action.CLIENT_ADMIN, Action.REPORT}),
+        frozenset({"sis"}),
+        agreement="house",
     )
     for scopes, sources in ((["decide"], ["sis"]), (["report"], ["ccwis"]), (["report"], None)):
         with pytest.raises(AccessDenied):

@@ -1,0 +1,170 @@
+"""API schemas of agreements, purposes and legal bases."""
+
+from typing import Annotated, Any
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
+
+from mpi.api.request.json_body import JsonBody
+from mpi.api.schemas.openapi_parts import EXAMPLE_TIME
+from mpi.policy.agreement import AgreementState
+from mpi.service.agreements.documents import AgreementDocument
+
+_TERMS: dict[str, Any] = {
+    "code": "dsa-2026-01",
+    "title": "School stability of children in care",
+    "begins": "2026-09-01",
+    "ends": "2027-08-31",
+    "parties": [
+        {"code": "district", "name": "Quill School District", "kind": "education", "sources": ["D01-SIS"]},
+        {"code": "agency", "name": "Child Welfare", "kind": "child_welfare", "sources": ["CCWIS"]},
+    ],
+    "grants": [
+        {
+            "discloser": "district",
+            "recipient": "agency",
+            "population": "foster_care",
+            "legal_basis": "ferpa_caseworker",
+            "purposes": ["school_stability"],
+            "output_fields": ["school_id", "grade"],
+            "matching_fields": ["first_name", "last_name", "birth_date"],
+        }
+    ],
+    "retention_days": 365,
+    "redisclosure": False,
+    "small_cell": 10,
+    "clocks": {"inspection": 45},
+    "owners": [{"party": "agency", "duty": "data_steward", "office": "Office of Data"}],
+}
+
+AgreementCodeDep = Annotated[str, Path(description="Code of the agreement.", examples=["dsa-2026-01"])]
+
+
+class AgreementBody(JsonBody, AgreementDocument, json_schema_extra={"example": _TERMS}):
+    """Terms of an agreement, or of a new version of one."""
+
+
+class ApproveAgreementBody(JsonBody, json_schema_extra={"example": {"version": 1}}):
+    """The version of an agreement that its second person has read."""
+
+    version: StrictInt = Field(description="Number of the latest version.")
+
+
+class AgreementStepBody(JsonBody, json_schema_extra={"example": {"reason": "breach reported"}}):
+    """Reason why an agreement is suspended, resumed or ended."""
+
+    reason: str = Field(description="Why, in a few words; nothing of a person.")
+
+
+class AgreementOut(BaseModel):
+    """An agreement as the caller may read it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "code": "dsa-2026-01",
+                "version": 1,
+                "state": "active",
+                "last_day": "2027-08-31",
+                "days_left": 83,
+                "notice": 90,
+                "terms": _TERMS,
+                "draft": None,
+                "draft_version": None,
+                "proposed_by": None,
+                "fault": None,
+                "clients": ["district-01"],
+                "accounts": [],
+            }
+        }
+    )
+
+    code: str = Field(description="Code of the agreement.")
+    version: int = Field(description="Version of the terms.")
+    state: AgreementState = Field(description="State today; only an `active` one permits anything.")
+    last_day: str | None = Field(description="Last day in force, with approved renewals; null for no end.")
+    days_left: int | None = Field(description="Days from today to the last day.")
+    notice: int | None = Field(description="Warning that is due: 90, 30 or 7 days before the last day.")
+    terms: AgreementDocument = Field(description="The terms that hold; a draft's where none was approved.")
+    draft: AgreementDocument | None = Field(
+        description="Terms that wait for approval, besides those in force."
+    )
+    draft_version: int | None = Field(description="Version of the draft.")
+    proposed_by: str | None = Field(description="Who proposed the version that waits for approval.")
+    fault: str | None = Field(description="Why the terms could not be approved today.")
+    clients: list[str] = Field(description="Clients that act under it.")
+    accounts: list[str] = Field(description="Accounts that act under it.")
+
+
+class AgreementEventOut(BaseModel):
+    """A line of the history of an agreement."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "at": EXAMPLE_TIME,
+                "by": "counsel",
+                "event": "approve",
+                "version": 1,
+                "reason": None,
+            }
+        }
+    )
+
+    at: str = Field(description="Time.")
+    by: str = Field(description="Who did it.")
+    event: str = Field(description="`propose`, `approve`, `suspend`, `resume` or `end`.")
+    version: int = Field(description="The version that it concerns.")
+    reason: str | None = Field(description="The reason that was given.")
+
+
+class PurposeOut(BaseModel):
+    """A purpose of use that an agreement can permit."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "code": "transport",
+                "title": "Transport a child to school",
+                "vision": "District and agency arrange and pay the way to the school of origin.",
+                "value": "The child gets to the same school from a new home.",
+            }
+        }
+    )
+
+    code: str = Field(description="Code, as `Purpose-Of-Use` names it.")
+    title: str = Field(description="Name for people.")
+    vision: str = Field(description="What the data is used for.")
+    value: str = Field(description="What a child gains by it.")
+
+
+class LegalBasisOut(BaseModel):
+    """A rule of law on which an agreement can rest; counsel must check each."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "code": "ferpa_studies",
+                "title": "FERPA: studies for schools",
+                "citation": "20 USC 1232g(b)(1)(F); 34 CFR 99.31(a)(6)",
+                "mark": "K",
+                "disclosers": ["education"],
+                "recipients": ["operator", "research"],
+                "within_party": False,
+                "populations": ["all"],
+                "purposes": ["program_evaluation"],
+                "note": "Check that the study is done for or on behalf of the school.",
+            }
+        }
+    )
+
+    code: str = Field(description="Code, as an agreement names it.")
+    title: str = Field(description="Name for people.")
+    citation: str = Field(description="Where the rule is written.")
+    mark: str = Field(description="How far the row was checked.")
+    disclosers: list[str] = Field(description="Kinds of parties that may disclose.")
+    recipients: list[str] = Field(description="Kinds of parties that may receive.")
+    within_party: bool = Field(description="Whether it covers only a party's use of its own records.")
+    populations: list[str] = Field(description="Populations that it covers; `all` for every child.")
+    purposes: list[str] = Field(description="Purposes that it can carry; `all` for every one.")
+    note: str = Field(description="What counsel must check.")

@@ -1,0 +1,85 @@
+"""Classes of actions by what their answers hold, and the purposes that need each class."""
+
+from enum import StrEnum
+from types import MappingProxyType
+
+from mpi.domain.viewer import Action
+
+
+class AnswerClass(StrEnum):
+    """What the answer to an action holds."""
+
+    OWN = "own"
+    """The caller's own records as sent, and their enterprise IDs."""
+    PERSON = "person"
+    """A person or the values of a record."""
+    REVIEW = "review"
+    """Questions, decisions and proposals about records."""
+    EXPORT = "export"
+    """The whole index."""
+    FIGURES = "figures"
+    """Counts and rates, no person."""
+    LEDGER = "ledger"
+    """Who received what, no value."""
+    ADMINISTRATION = "administration"
+    """Settings, clients and accounts, no person."""
+
+
+ACTION_CLASSES = MappingProxyType({
+    Action.RECORD_WRITE: AnswerClass.OWN,
+    Action.RECORD_SEAL: AnswerClass.OWN,
+    Action.RECORD_EXPUNGE: AnswerClass.OWN,
+    Action.LOAD: AnswerClass.OWN,
+    Action.RECORD_READ: AnswerClass.PERSON,
+    Action.PERSON_READ: AnswerClass.PERSON,
+    Action.PERSON_SEARCH: AnswerClass.PERSON,
+    Action.CROSSWALK_READ: AnswerClass.PERSON,
+    Action.CROSSWALK_EXPORT: AnswerClass.EXPORT,
+    Action.RECLUSTER: AnswerClass.REVIEW,
+    Action.TASK_READ: AnswerClass.REVIEW,
+    Action.TASK_WORK: AnswerClass.REVIEW,
+    Action.DECISION_READ: AnswerClass.REVIEW,
+    Action.DECIDE: AnswerClass.REVIEW,
+    Action.APPROVE: AnswerClass.REVIEW,
+    Action.CONSENT: AnswerClass.REVIEW,
+    Action.LINK_REPORT: AnswerClass.REVIEW,
+    Action.QUESTION_ANSWER: AnswerClass.REVIEW,
+    Action.REPORT: AnswerClass.FIGURES,
+    Action.QUALITY_READ: AnswerClass.FIGURES,
+    Action.DISCLOSURE_READ: AnswerClass.LEDGER,
+    Action.SOURCE_ADMIN: AnswerClass.ADMINISTRATION,
+    Action.CLIENT_ADMIN: AnswerClass.ADMINISTRATION,
+    Action.ACCOUNT_ADMIN: AnswerClass.ADMINISTRATION,
+    Action.AGREEMENT_READ: AnswerClass.ADMINISTRATION,
+    Action.AGREEMENT_ADMIN: AnswerClass.ADMINISTRATION,
+    Action.BREAK_GLASS: AnswerClass.PERSON,
+})  # fmt: skip
+"""Class of each action's answer. An action without a row is refused."""
+
+WHOLE_INDEX_ACTIONS = frozenset({Action.CROSSWALK_EXPORT, Action.RECLUSTER})
+"""Actions whose answers are about the records of all parties."""
+
+_CARE = frozenset({
+    AnswerClass.OWN, AnswerClass.PERSON, AnswerClass.REVIEW, AnswerClass.FIGURES, AnswerClass.LEDGER,
+})  # fmt: skip
+_STATISTICS = frozenset({AnswerClass.FIGURES, AnswerClass.EXPORT})
+
+CLASSES_BY_PURPOSE = MappingProxyType({
+    "enrolment_coordination": _CARE,
+    "school_stability": _CARE,
+    "credit_transfer": _CARE,
+    "case_planning": _CARE,
+    "special_education_coordination": _CARE,
+    "court_report": _CARE,
+    "transport": _CARE,
+    "reporting_federal": _STATISTICS,
+    "program_evaluation": _STATISTICS,
+    "data_quality": frozenset(AnswerClass),
+    "system_admin": frozenset(AnswerClass) - {AnswerClass.PERSON, AnswerClass.REVIEW},
+    "subject_access": frozenset(AnswerClass) - {AnswerClass.EXPORT, AnswerClass.ADMINISTRATION},
+    "emergency_breakglass": frozenset({AnswerClass.PERSON}),
+})  # fmt: skip
+"""Classes of answers that each purpose of use needs."""
+
+CLASSES_OF_ADDED_PURPOSE = frozenset({AnswerClass.PERSON})
+"""Classes of answers that a purpose needs which a state added."""

@@ -1,0 +1,418 @@
+"""Data-sharing agreements: who discloses what to whom, why and until when."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from operator import attrgetter
+
+from mpi.domain.errors import InputError
+from mpi.domain.record import SENT_FIELDS
+from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT
+from mpi.policy.legal_bases import LegalBasis, known_populations
+from mpi.policy.parties import ALL, Party, PartyKind
+from mpi.policy.purposes import Purpose
+
+__all__ = [
+    "ALL", "FLAG_PREFIX", "HOUSE", "LAPSED_STATES", "MATCHING_FIELDS", "NOTICE_DAYS", "OUTPUT_FIELDS",
+    "Agreement", "AgreementState", "Clock", "Grant", "Owner", "Party", "PartyKind", "check_agreement",
+    "choose_terms", "find_lapses", "find_last_day", "find_notice",
+]  # fmt: skip
+
+HOUSE = "house"
+"""Code of the agreement that every index has from its start."""
+
+NOTICE_DAYS = (90, 30, 7)
+"""Days before the end of an agreement at which its parties are warned."""
+
+FLAG_PREFIX = "flags."
+"""Beginning of the name of the flags of one population, such as ``flags.foster_care``."""
+
+OUTPUT_FIELDS = frozenset(SENT_FIELDS) - {"ssn", "ssn_last4"}
+"""Fields of the canonical record that an agreement may permit in an answer.
+
+A name that starts with ``FLAG_PREFIX`` permits the flags of one population. Numbers of Social Security are
+never in an answer.
+"""
+
+MATCHING_FIELDS = frozenset(SENT_FIELDS) - {
+    "local_id", "race", "ethnicity", "flags", "restrictions", "subject", "death_date", "merged_into", "as_of",
+}  # fmt: skip
+"""Fields of the canonical record that may be compared to link records.
+
+Flags, race and ethnicity are never evidence (law 8).
+"""
+
+_LIST_OF_FIELD = {
+    **dict.fromkeys(
+        ("address_line1", "address_line2", "city", "state", "postal_code", "county"), "addresses"
+    ),
+    **dict.fromkeys(("guardian_first_name", "guardian_last_name", "guardian_relationship"), "guardians"),
+    **dict.fromkeys(("school_id", "district_id", "grade", "entry_date", "exit_date"), "enrollments"),
+}
+"""The list whose first entry holds a flat column of the canonical record."""
+
+_CODE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_CLOCK_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+MAX_TITLE_LENGTH = 200
+MAX_PARTIES = 1000
+MAX_GRANTS = 1000
+MAX_DAYS = 36_525
+
+
+class AgreementState(StrEnum):
+    """State of an agreement on a day; only an active one permits anything."""
+
+    DRAFT = "draft"
+    """Not approved yet."""
+    SCHEDULED = "scheduled"
+    """Approved, and its first day has not come."""
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    EXPIRED = "expired"
+    ENDED = "ended"
+
+
+LAPSED_STATES = frozenset({AgreementState.SUSPENDED, AgreementState.EXPIRED, AgreementState.ENDED})
+"""States of an agreement that was in force and is no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one party discloses to another: one direction and population.
+
+    Args:
+        discloser: code of the party whose records are disclosed.
+        recipient: code of the party that receives them.
+        population: code of the population, such as ``foster_care``; ``ALL`` for every child.
+        legal_basis: code of the legal basis.
+        purposes: codes of the permitted purposes.
+        output_fields: fields that an answer may hold (``OUTPUT_FIELDS``, ``flags.POPULATION`` or ``ALL``).
+        matching_fields: fields that may be compared (``MATCHING_FIELDS`` or ``ALL``).
+    """
+
+    discloser: str
+    recipient: str
+    population: str
+    legal_basis: str
+    purposes: frozenset[str]
+    output_fields: frozenset[str]
+    matching_fields: frozenset[str]
+
+    def permits_output(self, field: str) -> bool:
+        """Return whether an answer may hold a field of the canonical record.
+
+        ``flags`` permits the flags of every population. A list, such as ``addresses``, permits its flat
+        columns, such as ``city``.
+        """
+        if field in self.output_fields or ALL in self.output_fields:
+            return True
+        if field.startswith(FLAG_PREFIX):
+            return "flags" in self.output_fields
+        return _LIST_OF_FIELD.get(field) in self.output_fields
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time within which the parties of an agreement must act.
+
+    Args:
+        name: what must be done, such as ``inspection``, ``amendment`` or ``breach_notice``.
+        days: days within which it must be done.
+    """
+
+    name: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Office that answers for a duty under an agreement.
+
+    Args:
+        party: code of the party.
+        duty: such as ``data_steward``, ``custodian`` or ``breach_contact``.
+        office: the office or position, not the name of a person.
+    """
+
+    party: str
+    duty: str
+    office: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """One version of a data-sharing agreement, with what became of it.
+
+    Args:
+        code: code of the agreement, such as ``dsa-2026-01``.
+        version: number of the version, from 1.
+        title: name for people.
+        parties: the parties, each with a code of its own.
+        grants: what they disclose to each other.
+        begins: first day on which it is in force.
+        ends: last day on which it is in force; None where it has no end.
+        is_approved: whether a second person approved this version.
+        is_suspended: whether the agreement is suspended.
+        ended_on: day on which the agreement was ended for good.
+        retention_days: days after which a recipient destroys the data; None where it is not limited.
+        redisclosure: whether a recipient may pass the data on.
+        small_cell: smallest count above 0 that a recipient may publish.
+        clocks: times within which the parties must act.
+        owners: offices that answer for duties.
+    """
+
+    code: str
+    version: int
+    title: str
+    parties: tuple[Party, ...]
+    grants: tuple[Grant, ...]
+    begins: date
+    ends: date | None = None
+    is_approved: bool = False
+    is_suspended: bool = False
+    ended_on: date | None = None
+    retention_days: int | None = None
+    redisclosure: bool = False
+    small_cell: int = SMALLEST_SHOWN_COUNT
+    clocks: tuple[Clock, ...] = ()
+    owners: tuple[Owner, ...] = ()
+
+    def state(self, day: date) -> AgreementState:
+        """Return the state of this version on a day."""
+        if self.ended_on is not None and day >= self.ended_on:
+            return AgreementState.ENDED
+        if not self.is_approved:
+            return AgreementState.DRAFT
+        if self.ends is not None and day > self.ends:
+            return AgreementState.EXPIRED
+        if self.is_suspended:
+            return AgreementState.SUSPENDED
+        return AgreementState.SCHEDULED if day < self.begins else AgreementState.ACTIVE
+
+    def list_purposes(self) -> tuple[str, ...]:
+        """Return the codes of the purposes that any grant permits, in order."""
+        return tuple(sorted({purpose for grant in self.grants for purpose in grant.purposes}))
+
+    def find_party(self, code: str) -> Party | None:
+        """Return the party of a code, if any."""
+        return next((party for party in self.parties if party.code == code), None)
+
+
+def choose_terms(versions: Iterable[Agreement], day: date) -> Agreement | None:
+    """Return the version whose terms hold on a day; None where none was approved.
+
+    It is the latest approved version that has begun. Where none has begun, it is the earliest approved one.
+    Whether it permits anything depends on its state.
+    """
+    approved = sorted((version for version in versions if version.is_approved), key=attrgetter("version"))
+    begun = [version for version in approved if version.begins <= day]
+    if begun:
+        return begun[-1]
+    return approved[0] if approved else None
+
+
+def find_last_day(versions: Sequence[Agreement], day: date) -> date | None:
+    """Return the last day up to which an agreement stays in force without a gap.
+
+    Approved versions that begin before the present one ends, or the day after, renew it.
+
+    Args:
+        versions: all versions of the agreement.
+        day: a day; what had begun by then is counted.
+
+    Returns:
+        None where it has no end, or no version was approved.
+    """
+    terms = choose_terms(versions, day)
+    if terms is None:
+        return None
+    last_day = terms.ends
+    for version in sorted(versions, key=attrgetter("version")):
+        is_renewal = version.is_approved and version.version > terms.version
+        if is_renewal and last_day is not None and version.begins <= last_day + timedelta(days=1):
+            last_day = version.ends
+    return last_day
+
+
+def find_notice(last_day: date | None, day: date) -> int | None:
+    """Return the last warning that is due before an agreement's last day.
+
+    Returns:
+        90, 30 or 7 days; None where the last day is further away, has passed, or does not exist.
+    """
+    if last_day is None or day > last_day:
+        return None
+    return min((days for days in NOTICE_DAYS if (last_day - day).days <= days), default=None)
+
+
+def find_lapses(terms: Sequence[Agreement], source: str, day: date) -> tuple[Agreement, ...]:
+    """Return the agreements that have lapsed for a source's records.
+
+    An agreement that names the source among a party's own comes before one whose party owns all sources. The
+    feed of the source is open while one of them is active, or as long as none has been in force.
+
+    Args:
+        terms: the terms of each agreement on the day (``choose_terms``).
+        source: code of the source.
+        day: the day.
+
+    Returns:
+        Empty where the feed of the source is open.
+    """
+    named = [each for each in terms if any(source in party.sources for party in each.parties)]
+    general = [
+        each for each in terms if each not in named and any(ALL in party.sources for party in each.parties)
+    ]
+    for group in (named, general):
+        if any(each.state(day) is AgreementState.ACTIVE for each in group):
+            return ()
+        lapsed = tuple(each for each in group if each.state(day) in LAPSED_STATES)
+        if lapsed:
+            return lapsed
+    return ()
+
+
+def check_agreement(
+    agreement: Agreement,
+    legal_bases: Mapping[str, LegalBasis],
+    purposes: Mapping[str, Purpose],
+    sources: Collection[str] | None = None,
+) -> None:
+    """Refuse an agreement that cannot be put in force.
+
+    Args:
+        agreement: the version to check.
+        legal_bases: the table of legal bases, by code.
+        purposes: the registered purposes, by code.
+        sources: codes of the index's sources; None where they are not checked.
+
+    Raises:
+        InputError: a text, date or number is wrong; a party, source, field, population, purpose or legal
+            basis is unknown; or a legal basis does not cover a grant's direction, population or purpose.
+    """
+    _check_terms(agreement)
+    _check_parties(agreement, sources)
+    if not 1 <= len(agreement.grants) <= MAX_GRANTS:
+        raise InputError(f"an agreement has 1 to {MAX_GRANTS} grants")
+    populations = known_populations(legal_bases)
+    for number, grant in enumerate(agreement.grants, 1):
+        place = f"grant {number}"
+        _check_direction(agreement, grant, legal_bases, place)
+        _check_population(grant, legal_bases[grant.legal_basis], populations, place)
+        _check_purposes(grant, legal_bases[grant.legal_basis], purposes, place)
+        _check_fields(grant, populations, place)
+
+
+def _check_terms(agreement: Agreement) -> None:
+    if not _CODE.fullmatch(agreement.code):
+        raise InputError("code: 1 to 64 lower-case letters, digits, '-', '_' or '.', no sign first")
+    _check_text("title", agreement.title)
+    if agreement.ends is not None and agreement.ends < agreement.begins:
+        raise InputError("ends: the last day must not be before the first day, begins")
+    if agreement.small_cell < 1:
+        raise InputError("small_cell: the smallest count that may be published is at least 1")
+    if agreement.retention_days is not None:
+        _check_days("retention_days", agreement.retention_days)
+    for clock in agreement.clocks:
+        if not _CLOCK_NAME.fullmatch(clock.name):
+            raise InputError("clocks: a name has lower-case letters, digits and underscores")
+        _check_days(f"clocks: {clock.name}", clock.days)
+    _refuse_repeats("clocks", [clock.name for clock in agreement.clocks])
+
+
+def _check_parties(agreement: Agreement, sources: Collection[str] | None) -> None:
+    if not 1 <= len(agreement.parties) <= MAX_PARTIES:
+        raise InputError(f"an agreement has 1 to {MAX_PARTIES} parties")
+    _refuse_repeats("parties", [party.code for party in agreement.parties])
+    for party in agreement.parties:
+        if not _CODE.fullmatch(party.code):
+            raise InputError("parties: a code has 1 to 64 lower-case letters, digits, '-', '_' or '.'")
+        _check_text(f"parties: {party.code}: name", party.name)
+        for source in sorted(party.sources - {ALL}):
+            if sources is not None and source not in sources:
+                raise InputError(f"parties: {party.code}: there is no source {source!r}: add it first")
+    _refuse_shared_sources(agreement)
+    for owner in agreement.owners:
+        if agreement.find_party(owner.party) is None:
+            raise InputError(f"owners: there is no party {owner.party!r}")
+        _check_text("owners: duty", owner.duty)
+        _check_text("owners: office", owner.office)
+
+
+def _refuse_shared_sources(agreement: Agreement) -> None:
+    party_of: dict[str, str] = {}
+    for party in agreement.parties:
+        for source in sorted(party.sources):
+            other = party_of.setdefault(source, party.code)
+            if other != party.code:
+                raise InputError(f"parties: {source!r} can be of {other} or of {party.code}, not of both")
+
+
+def _check_direction(
+    agreement: Agreement, grant: Grant, legal_bases: Mapping[str, LegalBasis], place: str
+) -> None:
+    discloser, recipient = (agreement.find_party(code) for code in (grant.discloser, grant.recipient))
+    if discloser is None or recipient is None:
+        missing = grant.discloser if discloser is None else grant.recipient
+        raise InputError(f"{place}: there is no party {missing!r}")
+    basis = legal_bases.get(grant.legal_basis)
+    if basis is None:
+        raise InputError(
+            f"{place}: there is no legal basis {grant.legal_basis!r}; there are {', '.join(legal_bases)}"
+        )
+    if not basis.covers_direction(discloser, recipient):
+        raise InputError(
+            f"{place}: {basis.code} does not cover a disclosure from {discloser.code} ({discloser.kind}) "
+            f"to {recipient.code} ({recipient.kind})"
+        )
+
+
+def _check_population(grant: Grant, basis: LegalBasis, populations: Collection[str], place: str) -> None:
+    if grant.population != ALL and grant.population not in populations:
+        raise InputError(f"{place}: there is no population {grant.population!r} (docs/reference/flags.md)")
+    if not basis.covers_population(grant.population):
+        raise InputError(
+            f"{place}: {basis.code} covers only {', '.join(sorted(basis.populations))}, "
+            f"not {grant.population}"
+        )
+
+
+def _check_purposes(grant: Grant, basis: LegalBasis, purposes: Mapping[str, Purpose], place: str) -> None:
+    if not grant.purposes:
+        raise InputError(f"{place}: name at least one purpose")
+    for purpose in sorted(grant.purposes):
+        if purpose not in purposes:
+            raise InputError(f"{place}: there is no purpose {purpose!r}: see mpi purpose list")
+        if not basis.carries(purpose):
+            raise InputError(f"{place}: {basis.code} cannot carry the purpose {purpose}")
+
+
+def _check_fields(grant: Grant, populations: Collection[str], place: str) -> None:
+    known_output = OUTPUT_FIELDS | {ALL} | {FLAG_PREFIX + population for population in populations}
+    for name, fields, known in (
+        ("output_fields", grant.output_fields, known_output),
+        ("matching_fields", grant.matching_fields, MATCHING_FIELDS | {ALL}),
+    ):
+        for field in sorted(fields - known):
+            why = "may not be permitted here" if field in SENT_FIELDS else "is not a field of a record"
+            raise InputError(f"{place}: {name}: {field!r} {why} (docs/canonical-record.md)")
+    if not grant.output_fields and not grant.matching_fields:
+        raise InputError(f"{place}: name at least one output field or matching field")
+
+
+def _check_text(name: str, text: str) -> None:
+    if not text.strip() or len(text) > MAX_TITLE_LENGTH or not text.isprintable():
+        raise InputError(f"{name}: 1 to {MAX_TITLE_LENGTH} characters that can be seen, in one line")
+
+
+def _check_days(name: str, days: int) -> None:
+    if not 1 <= days <= MAX_DAYS:
+        raise InputError(f"{name}: 1 to {MAX_DAYS} days")
+
+
+def _refuse_repeats(name: str, values: list[str]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise InputError(f"{name}: {value!r} is named twice")

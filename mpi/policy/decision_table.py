@@ -1,0 +1,389 @@
+"""The decision on a request, as a pure function of caller, purpose, agreement and child.
+
+Default deny: a request is permitted only where each rule below permits it. The first rule that does not gives
+the reason. ``tests/policy/policy.cedar`` states the same rules a second time, in another language.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+
+from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
+from mpi.domain.viewer import Action
+from mpi.policy.action_classes import (
+    ACTION_CLASSES,
+    CLASSES_BY_PURPOSE,
+    CLASSES_OF_ADDED_PURPOSE,
+    WHOLE_INDEX_ACTIONS,
+    AnswerClass,
+)
+from mpi.policy.agreement import ALL, FLAG_PREFIX, HOUSE, Agreement, AgreementState, Grant
+from mpi.policy.parties import Party
+from mpi.policy.reasons import SENTENCES, ReasonCode
+from mpi.policy.role_rules import Condition, RoleRule, rule_of
+from mpi.policy.tiers import (
+    ADDED_PURPOSE_RULE,
+    COURT_POPULATIONS,
+    FLAGS_FIELD,
+    POPULATIONS,
+    PURPOSE_RULES,
+    PurposeRule,
+    Tier,
+    fields_up_to,
+)
+
+BREAK_GLASS = "emergency_breakglass"
+"""Purpose of emergency access."""
+
+DEFAULT_PURPOSES = MappingProxyType({HOUSE: "data_quality"})
+"""Purpose of a call that names none, by agreement. Under other agreements such a call is refused."""
+
+_REVIEW_PURPOSE = "data_quality"
+_FIELD_ALIASES = MappingProxyType({"birth_place": "birth_city"})
+"""Golden-record attributes, with the canonical field by which an agreement permits them."""
+
+
+class ScopeKind(StrEnum):
+    """Kind of the scope in which a caller asks."""
+
+    HOME = "home"
+    """An index of the caller's own kind of agency."""
+    SHARED = "shared"
+    """The index that holds the records of all agencies."""
+
+
+class BreakGlassState(StrEnum):
+    """State of a caller's emergency access."""
+
+    NONE = "none"
+    """The request states no reason."""
+    OPEN = "open"
+    """The request states a reason, and the time limit has not passed."""
+    ENDED = "ended"
+    """The time limit has passed, and the use is not reviewed yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequest:
+    """What a caller wants to do, and what is true of the caller and the child.
+
+    Args:
+        action: the action; None where only the source matters.
+        purpose: purpose of use as named; None where the call names none.
+        granted: actions granted to a client; a person has those of the role.
+        role: role of a person; None for a client.
+        party: code of the party of the agreement for which the caller acts; None where there is none.
+        sources: codes of the sources that the caller was granted; None for all.
+        scope: scope in which the caller asks.
+        source: source of the record asked for; None before a record is known.
+        populations: populations of the child, by flags in force.
+        met_conditions: conditions of roles that hold for the child.
+        break_glass: state of the caller's emergency access.
+    """
+
+    action: Action | None
+    purpose: str | None
+    granted: frozenset[Action] = frozenset()
+    role: Role | None = None
+    party: str | None = None
+    sources: frozenset[str] | None = frozenset()
+    scope: ScopeKind = ScopeKind.SHARED
+    source: str | None = None
+    populations: frozenset[str] = frozenset()
+    met_conditions: frozenset[Condition] = frozenset()
+    break_glass: BreakGlassState = BreakGlassState.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class AccessDecision:
+    """The decision on a request.
+
+    Args:
+        is_permitted: whether the action is permitted.
+        reason_code: why it is not, or ``permitted``.
+        permitted_fields: canonical fields and golden-record attributes that an answer may hold.
+        permitted_populations: populations whose flags it may hold; ``other`` for those without a row.
+    """
+
+    is_permitted: bool
+    reason_code: ReasonCode
+    permitted_fields: frozenset[str] = frozenset()
+    permitted_populations: frozenset[str] = frozenset()
+
+    @property
+    def sentence(self) -> str:
+        """The reason as a sentence for people."""
+        return SENTENCES[self.reason_code]
+
+
+_AGREEMENT_REASONS = MappingProxyType({
+    AgreementState.DRAFT: ReasonCode.AGREEMENT_DRAFT,
+    AgreementState.SCHEDULED: ReasonCode.AGREEMENT_SCHEDULED,
+    AgreementState.SUSPENDED: ReasonCode.AGREEMENT_SUSPENDED,
+    AgreementState.EXPIRED: ReasonCode.AGREEMENT_EXPIRED,
+    AgreementState.ENDED: ReasonCode.AGREEMENT_ENDED,
+})  # fmt: skip
+_CONDITION_REASONS = MappingProxyType(
+    {
+        Condition.LEGAL_RESPONSIBILITY: ReasonCode.NO_LEGAL_RESPONSIBILITY,
+        Condition.CASE_PLAN_ACCESS: ReasonCode.NO_CASE_PLAN_ACCESS,
+        Condition.ENROLLMENT: ReasonCode.NOT_ENROLLED,
+    }
+)
+
+
+def decide(request: AccessRequest, agreement: Agreement | None, day: date) -> AccessDecision:
+    """Decide a request under an agreement on a day.
+
+    Args:
+        request: what the caller wants.
+        agreement: the terms to which the caller is bound; None where there are none.
+        day: the present day.
+    """
+    if agreement is None:
+        return AccessDecision(is_permitted=False, reason_code=ReasonCode.NO_AGREEMENT)
+    facts = _Facts(request, agreement, day)
+    for rule in _RULES:
+        reason = rule(facts)
+        if reason is not None:
+            return AccessDecision(is_permitted=False, reason_code=reason)
+    populations = facts.permitted_populations()
+    return AccessDecision(
+        is_permitted=True,
+        reason_code=ReasonCode.PERMITTED,
+        permitted_fields=facts.permitted_fields() | ({FLAGS_FIELD} if populations else frozenset()),
+        permitted_populations=populations,
+    )
+
+
+def covers_source(request: AccessRequest, agreement: Agreement) -> bool:
+    """Return whether a source is the caller's own, or is disclosed to the caller."""
+    return _Facts(request, agreement, date.min).covers_source()
+
+
+def find_party(agreement: Agreement, role: Role | None, sources: frozenset[str] | None) -> str | None:
+    """Return the code of the party for which a caller acts.
+
+    It is the party that owns a source of the caller and, for a person, is of a kind that fits the role. A
+    caller of all sources acts for the party that owns all.
+
+    Returns:
+        None where no party fits, or several do.
+    """
+    kinds = rule_of(role).party_kinds
+    parties = [party for party in agreement.parties if not kinds or party.kind in kinds]
+    if sources is None:
+        owners = [party for party in parties if ALL in party.sources]
+    else:
+        owners = [party for party in parties if any(party.owns(source) for source in sources)]
+    return owners[0].code if len(owners) == 1 else None
+
+
+class _Facts:
+    """Facts that the rules read: the request, seen under its agreement."""
+
+    def __init__(self, request: AccessRequest, agreement: Agreement, day: date) -> None:
+        self.request = request
+        self.agreement = agreement
+        self.state = agreement.state(day)
+        default = DEFAULT_PURPOSES.get(agreement.code)
+        self.purpose = default if request.purpose is None else request.purpose
+        self.role_rule: RoleRule = rule_of(request.role)
+        self.party: Party | None = None if request.party is None else agreement.find_party(request.party)
+        self.actions = request.granted if request.role is None else ACTIONS_BY_ROLE[request.role]
+        self.answer_class = None if request.action is None else ACTION_CLASSES.get(request.action)
+        self.is_break_glass = self.purpose == BREAK_GLASS
+
+    @property
+    def purpose_rule(self) -> PurposeRule:
+        return PURPOSE_RULES.get(self.purpose or "", ADDED_PURPOSE_RULE)
+
+    @property
+    def is_known_purpose(self) -> bool:
+        """Whether the program has the purpose, or a grant names one that the state added."""
+        return self.purpose in PURPOSE_RULES or any(self.purpose in grant.purposes for grant in self.grants())
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the record is of a source that is the caller's own, by name."""
+        request = self.request
+        return (
+            request.source is not None
+            and request.sources is not None
+            and request.source in request.sources
+            and self.is_party_source
+        )
+
+    def grants(self) -> Iterable[Grant]:
+        """Yield the grants to the caller's party for the purpose."""
+        for grant in self.agreement.grants:
+            has_purpose = self.is_break_glass or self.purpose in grant.purposes or ALL in grant.purposes
+            if grant.recipient == self.request.party and has_purpose:
+                yield grant
+
+    @property
+    def is_party_source(self) -> bool:
+        """Whether the source is one of the caller's party, granted by name or not."""
+        source = self.request.source
+        return self.party is not None and source is not None and self.party.owns(source)
+
+    def covers_source(self) -> bool:
+        """Return whether the source is of the caller's party or disclosed to it."""
+        return self.is_party_source or any(self._covers_source(grant) for grant in self.grants())
+
+    def grants_on_record(self) -> list[Grant]:
+        """Return the grants that cover the record's source and the child."""
+        return [grant for grant in self.grants() if self._covers_source(grant) and self._covers_child(grant)]
+
+    def _covers_source(self, grant: Grant) -> bool:
+        discloser = self.agreement.find_party(grant.discloser)
+        source = self.request.source
+        return source is None or (discloser is not None and discloser.owns(source))
+
+    def _covers_child(self, grant: Grant) -> bool:
+        return grant.population == ALL or grant.population in self.request.populations
+
+    @property
+    def is_reviewing(self) -> bool:
+        """Whether a steward compares records, and sees what the agreement names for that."""
+        return self.role_rule.is_reviewer and self.purpose == _REVIEW_PURPOSE
+
+    def permitted_populations(self) -> frozenset[str]:
+        """Return the populations whose flags the answer may hold."""
+        if self.answer_class not in _CLASSES_WITH_FLAGS:
+            return frozenset()
+        grants = self.grants_on_record()
+        if self.role_rule.is_reviewer:
+            return frozenset(
+                population
+                for population in (POPULATIONS if self.is_reviewing else ())
+                if _names_field(grants, FLAG_PREFIX + population)
+            )
+        if self.is_own:
+            return self.role_rule.own_populations & self._carried_own_populations()
+        carried = self.role_rule.populations & self.purpose_rule.populations
+        return frozenset(population for population in carried if _permits_flag(grants, population))
+
+    def _carried_own_populations(self) -> frozenset[str]:
+        return POPULATIONS if self.purpose_rule.carries_own else self.purpose_rule.populations
+
+    def permitted_fields(self) -> frozenset[str]:
+        """Return the fields that the answer may hold, flags apart."""
+        if self.purpose is None:
+            return frozenset()
+        grants = self.grants_on_record()
+        named_fields = self.role_rule.named_fields
+        carries_all = self.is_own and self.purpose_rule.carries_own
+        carried = fields_up_to(Tier.RESTRICTED) if carries_all else self.purpose_rule.fields
+        candidates = carried | named_fields if self.is_reviewing else carried
+        return frozenset(
+            field
+            for field in candidates
+            if (
+                _names_field(grants, field)
+                if field in named_fields
+                else self.is_own or _permits_field(grants, field)
+            )
+        )
+
+
+def _refuse_purpose(facts: _Facts) -> ReasonCode | None:
+    if facts.purpose is None:
+        return None if facts.answer_class is AnswerClass.OWN else ReasonCode.PURPOSE_MISSING
+    return None if facts.is_known_purpose else ReasonCode.UNKNOWN_PURPOSE
+
+
+def _refuse_state(facts: _Facts) -> ReasonCode | None:
+    return _AGREEMENT_REASONS.get(facts.state)
+
+
+def _refuse_party(facts: _Facts) -> ReasonCode | None:
+    return ReasonCode.PARTY_UNKNOWN if facts.party is None else None
+
+
+def _refuse_action(facts: _Facts) -> ReasonCode | None:
+    is_granted = facts.answer_class is not None and facts.request.action in facts.actions
+    return None if is_granted else ReasonCode.ACTION_NOT_GRANTED
+
+
+def _refuse_role(facts: _Facts) -> ReasonCode | None:
+    role = facts.request.role
+    if role is None or facts.purpose is None or facts.is_break_glass:
+        return None
+    return None if facts.purpose in PURPOSES_BY_ROLE[role] else ReasonCode.PURPOSE_OUTSIDE_ROLE
+
+
+def _refuse_break_glass(facts: _Facts) -> ReasonCode | None:
+    if not facts.is_break_glass:
+        return None
+    if Action.BREAK_GLASS not in facts.request.granted:
+        return ReasonCode.BREAK_GLASS_NOT_GRANTED
+    return _BREAK_GLASS_REASONS.get(facts.request.break_glass)
+
+
+def _refuse_class(facts: _Facts) -> ReasonCode | None:
+    if facts.purpose is None:
+        return None
+    needed_classes = CLASSES_BY_PURPOSE.get(facts.purpose, CLASSES_OF_ADDED_PURPOSE)
+    is_needed = facts.answer_class in needed_classes
+    return None if is_needed else ReasonCode.ACTION_OUTSIDE_PURPOSE
+
+
+def _refuse_outside_agreement(facts: _Facts) -> ReasonCode | None:
+    if facts.purpose is None or facts.is_break_glass:
+        return None
+    return None if any(True for _ in facts.grants()) else ReasonCode.PURPOSE_OUTSIDE_AGREEMENT
+
+
+def _refuse_scope(facts: _Facts) -> ReasonCode | None:
+    request = facts.request
+    is_whole = request.action in WHOLE_INDEX_ACTIONS and request.scope is ScopeKind.SHARED
+    return ReasonCode.SCOPE_OUTSIDE_AGREEMENT if is_whole and facts.agreement.code != HOUSE else None
+
+
+def _refuse_source(facts: _Facts) -> ReasonCode | None:
+    if facts.request.source is None:
+        return None
+    if facts.answer_class is AnswerClass.OWN:
+        return None if facts.is_party_source else ReasonCode.SOURCE_OUTSIDE_AGREEMENT
+    if facts.answer_class not in _CLASSES_WITH_FLAGS or facts.is_own or facts.grants_on_record():
+        return None
+    return ReasonCode.SOURCE_OUTSIDE_AGREEMENT
+
+
+def _refuse_child(facts: _Facts) -> ReasonCode | None:
+    if facts.is_break_glass or facts.answer_class not in _CLASSES_WITH_FLAGS:
+        return None
+    missing = facts.role_rule.conditions - facts.request.met_conditions
+    return next((reason for condition, reason in _CONDITION_REASONS.items() if condition in missing), None)
+
+
+_CLASSES_WITH_FLAGS = frozenset({AnswerClass.PERSON, AnswerClass.REVIEW})
+_BREAK_GLASS_REASONS = MappingProxyType(
+    {
+        BreakGlassState.NONE: ReasonCode.BREAK_GLASS_REASON_MISSING,
+        BreakGlassState.ENDED: ReasonCode.BREAK_GLASS_ENDED,
+    }
+)
+_RULES: tuple[Callable[[_Facts], ReasonCode | None], ...] = (
+    _refuse_purpose, _refuse_state, _refuse_party, _refuse_action, _refuse_role, _refuse_break_glass,
+    _refuse_class, _refuse_outside_agreement, _refuse_scope, _refuse_source, _refuse_child,
+)  # fmt: skip
+"""The rules of the table, in the order in which they are asked."""
+
+
+def _permits_field(grants: Iterable[Grant], field: str) -> bool:
+    name = _FIELD_ALIASES.get(field, field)
+    return any(grant.permits_output(name) for grant in grants)
+
+
+def _names_field(grants: Iterable[Grant], field: str) -> bool:
+    return any(field in grant.output_fields for grant in grants)
+
+
+def _permits_flag(grants: Iterable[Grant], population: str) -> bool:
+    if population in COURT_POPULATIONS:
+        return any(FLAG_PREFIX + population in grant.output_fields for grant in grants)
+    return any(grant.permits_output(FLAG_PREFIX + population) for grant in grants)

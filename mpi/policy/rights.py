@@ -1,0 +1,170 @@
+"""Rights of one caller: the decision table, compiled for a purpose and a day."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from mpi.domain.roles import Role
+from mpi.domain.viewer import Action, Carried, Refusal
+from mpi.policy.agreement import ALL, Agreement
+from mpi.policy.decision_table import (
+    BREAK_GLASS,
+    DEFAULT_PURPOSES,
+    AccessDecision,
+    AccessRequest,
+    BreakGlassState,
+    ScopeKind,
+    covers_source,
+    decide,
+    find_party,
+)
+from mpi.policy.reasons import ReasonCode
+from mpi.policy.role_rules import Condition, rule_of
+from mpi.policy.tiers import POPULATIONS
+
+_ALL_CONDITIONS = frozenset(Condition)
+_NOTHING = Carried(frozenset(), frozenset())
+_MAX_CACHED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who asks, and for which purpose.
+
+    Args:
+        purpose: purpose of use as named; None where the call names none.
+        granted: actions granted to a client, or to a person by name.
+        role: role of a person; None for a client.
+        sources: codes of the sources that the caller was granted; None for all.
+        break_glass: state of the caller's emergency access.
+        scope: scope in which the caller asks.
+    """
+
+    purpose: str | None
+    granted: frozenset[Action]
+    role: Role | None
+    sources: frozenset[str] | None
+    break_glass: BreakGlassState = BreakGlassState.NONE
+    scope: ScopeKind = ScopeKind.SHARED
+
+
+class Rights:
+    """What one caller may do and be shown on one day, decided once.
+
+    Args:
+        subject: who asks.
+        agreement: the terms to which the caller is bound; None where there are none.
+        day: the day.
+    """
+
+    def __init__(self, subject: Subject, agreement: Agreement | None, day: date) -> None:
+        self._subject = subject
+        self._agreement = agreement
+        self._day = day
+        self._party = None if agreement is None else find_party(agreement, subject.role, subject.sources)
+        self._carried: dict[tuple[Action, str, frozenset[str]], Carried] = {}
+        self._refusals: dict[tuple[Action, str | None], Refusal | None] = {}
+        self.actions = frozenset(action for action in Action if self.find_refusal(action) is None)
+        self.sources = self._find_covered_sources()
+
+    @property
+    def purpose(self) -> str | None:
+        """The purpose of use: as named, or the default of the agreement."""
+        if self._subject.purpose is not None or self._agreement is None:
+            return self._subject.purpose
+        return DEFAULT_PURPOSES.get(self._agreement.code)
+
+    @property
+    def known_purpose(self) -> str | None:
+        """The purpose of use, unless neither the program nor the agreement knows it."""
+        refusals = (self.find_refusal(action) for action in Action)
+        is_unknown = any(refusal and refusal.code == ReasonCode.UNKNOWN_PURPOSE for refusal in refusals)
+        return None if is_unknown else self.purpose
+
+    @property
+    def conditions(self) -> frozenset[Condition]:
+        """What must be true of a child before anything of it is shown."""
+        return frozenset() if self.purpose == BREAK_GLASS else rule_of(self._subject.role).conditions
+
+    @property
+    def needs_populations(self) -> bool:
+        """Whether a decision depends on the populations of the child."""
+        grants = () if self._agreement is None else self._agreement.grants
+        return any(grant.population != ALL for grant in grants if grant.recipient == self._party)
+
+    @property
+    def carries_all_flags(self) -> bool:
+        """Whether answers about review may hold the flags of every population and source."""
+        return self.decide(Action.TASK_READ).permitted_populations >= POPULATIONS
+
+    def decide(
+        self, action: Action, source: str | None = None, populations: frozenset[str] = frozenset()
+    ) -> AccessDecision:
+        """Decide an action on a record, where the conditions on the child hold.
+
+        Args:
+            action: the action.
+            source: the record's source; None before a record is known.
+            populations: populations of the child.
+        """
+        return decide(self._request(action, source, populations), self._agreement, self._day)
+
+    def find_refusal(self, action: Action, source: str | None = None) -> Refusal | None:
+        """Return why an action is refused, or None if it is permitted.
+
+        Args:
+            action: the action.
+            source: the source that it is about, if any.
+        """
+        key = (action, source)
+        if key not in self._refusals:
+            decision = self.decide(action, source, POPULATIONS)
+            refusal = None if decision.is_permitted else Refusal(decision.reason_code, decision.sentence)
+            if len(self._refusals) >= _MAX_CACHED:
+                return refusal
+            self._refusals[key] = refusal
+        return self._refusals[key]
+
+    def carried(self, action: Action, source: str, populations: frozenset[str] = frozenset()) -> Carried:
+        """Return the fields and flags of a source's record that an answer may hold."""
+        key = (action, source, populations)
+        carried = self._carried.get(key)
+        if carried is None:
+            carried = self._compute_carried(*key)
+            if len(self._carried) < _MAX_CACHED:
+                self._carried[key] = carried
+        return carried
+
+    def _compute_carried(self, action: Action, source: str, populations: frozenset[str]) -> Carried:
+        decision = self.decide(action, source, populations)
+        if not decision.is_permitted:
+            return _NOTHING
+        return Carried(decision.permitted_fields, decision.permitted_populations)
+
+    def _find_covered_sources(self) -> frozenset[str] | None:
+        """Return the caller's sources without those that the agreement leaves out."""
+        sources = self._subject.sources
+        if self._agreement is None or self._party is None:
+            return frozenset()
+        if sources is None:
+            return None
+        return frozenset(
+            source for source in sources if covers_source(self._request(None, source), self._agreement)
+        )
+
+    def _request(
+        self, action: Action | None, source: str | None, populations: frozenset[str] = frozenset()
+    ) -> AccessRequest:
+        subject = self._subject
+        return AccessRequest(
+            action=action,
+            purpose=subject.purpose,
+            granted=subject.granted,
+            role=subject.role,
+            party=self._party,
+            sources=subject.sources,
+            scope=subject.scope,
+            source=source,
+            populations=populations,
+            met_conditions=_ALL_CONDITIONS,
+            break_glass=subject.break_glass,
+        )

@@ -1,0 +1,193 @@
+"""Policy rows of all routes: which actions each route needs, and which figures it shows.
+
+A route without a row fails ``tests/unit/policy/test_route_table.py``, which lists all routes of the program.
+The decision table decides each action by role, purpose, agreement and scope.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from mpi.domain.viewer import Action
+from mpi.policy.figure_classes import FigureClass
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRule:
+    """What a route needs.
+
+    Args:
+        actions: every action that the caller must be permitted; empty for a route without any.
+        choices: actions of which the caller must be permitted one; empty where there is no choice.
+        is_public: whether the route needs no key and no sign-in, and tells nothing of a person.
+        figures: classes of the figures that the answer holds.
+    """
+
+    actions: tuple[Action, ...] = ()
+    choices: tuple[Action, ...] = ()
+    is_public: bool = False
+    figures: tuple[FigureClass, ...] = ()
+
+
+def _needs(*actions: Action) -> RouteRule:
+    return RouteRule(actions)
+
+
+_BOTH_CLASSES = (FigureClass.NAMED, FigureClass.PUBLISHED)
+_PUBLIC = RouteRule(is_public=True)
+_SIGNED_IN = RouteRule()
+_PERSON_AND_RECORD = _needs(Action.PERSON_READ, Action.RECORD_READ)
+_QUESTION = _needs(Action.TASK_READ, Action.RECORD_READ)
+
+ROUTES = MappingProxyType({
+    # Program's own state and static files
+    "GET /openapi.json": _PUBLIC,
+    "GET /healthz": _PUBLIC,
+    "GET /readyz": _PUBLIC,
+    "GET /metrics": _PUBLIC,
+    "GET /style.css": _PUBLIC,
+    "GET /desk.js": _PUBLIC,
+    "GET /icon.svg": _PUBLIC,
+    # Records
+    "PUT /v1/sources/{source}/records/{local_id:path}": _needs(Action.RECORD_WRITE),
+    "GET /v1/sources/{source}/records/{local_id:path}": _needs(Action.RECORD_READ),
+    "DELETE /v1/sources/{source}/records/{local_id:path}": _needs(Action.RECORD_WRITE),
+    "POST /v1/sources/{source}/records/{local_id:path}/rekey": _needs(Action.RECORD_WRITE),
+    "POST /v1/records:bulk": _needs(Action.RECORD_WRITE),
+    "POST /v1/loads/{number}:undo": _needs(Action.LOAD),
+    "POST /v1/sources/{source}:pause": _needs(Action.SOURCE_ADMIN),
+    "POST /v1/sources/{source}:resume": _needs(Action.SOURCE_ADMIN),
+    "GET /v1/expunge-requests": _needs(Action.RECORD_EXPUNGE),
+    "POST /v1/expunge-requests:approve": _needs(Action.RECORD_EXPUNGE),
+    "POST /v1/expunge-requests:refuse": _needs(Action.RECORD_EXPUNGE),
+    # Persons
+    "POST /v1/persons:search": _needs(Action.PERSON_SEARCH),
+    "GET /v1/persons/{eid}": _needs(Action.PERSON_READ),
+    "GET /v1/persons/{eid}/lineage": _needs(Action.PERSON_READ),
+    "GET /v1/persons/{eid}/golden": _PERSON_AND_RECORD,
+    "GET /v1/persons/{eid}/explanation": _PERSON_AND_RECORD,
+    "GET /v1/persons/{eid}/built": _needs(Action.PERSON_READ),
+    "POST /v1/persons/{eid}/corrections": _needs(Action.DECIDE),
+    "POST /v1/explanations": _needs(Action.RECORD_READ),
+    # Crosswalk
+    "GET /v1/crosswalk": _needs(Action.CROSSWALK_READ),
+    "GET /v1/events": _needs(Action.CROSSWALK_READ),
+    # Decisions
+    "POST /v1/decisions": _needs(Action.DECIDE),
+    "GET /v1/decisions": _needs(Action.DECISION_READ),
+    "GET /v1/decisions/{number}": _needs(Action.DECISION_READ),
+    "POST /v1/decisions/{number}:undo": _needs(Action.DECIDE),
+    "POST /v1/link-reports": _needs(Action.LINK_REPORT),
+    "POST /v1/steps/{number}:undo": _needs(Action.DECIDE),
+    "POST /v1/steps/{number}:approve": _needs(Action.APPROVE),
+    "POST /v1/steps/{number}:consent": _needs(Action.CONSENT),
+    "POST /v1/steps/{number}:refuse": _needs(Action.CONSENT),
+    "GET /v1/waiting-steps": RouteRule(choices=(Action.DECISION_READ, Action.CONSENT)),
+    "POST /v1/sources/{source}:ask-consent": _needs(Action.SOURCE_ADMIN),
+    "POST /v1/persons:merge": _needs(Action.DECIDE),
+    "POST /v1/persons/{eid}:split": _needs(Action.DECIDE),
+    "POST /v1/persons/{eid}:move": _needs(Action.DECIDE),
+    "POST /v1/sources/{source}:freeze": _needs(Action.SOURCE_ADMIN),
+    "GET /v1/freeze-windows": _needs(Action.SOURCE_ADMIN),
+    "POST /v1/freeze-windows/{number}:lift": _needs(Action.SOURCE_ADMIN),
+    # Re-clusters
+    "POST /v1/recluster-runs": _needs(Action.RECLUSTER),
+    "GET /v1/recluster-runs": _needs(Action.RECLUSTER),
+    "GET /v1/recluster-runs/{number}": _needs(Action.RECLUSTER),
+    "POST /v1/recluster-runs/{number}:apply": _needs(Action.RECLUSTER),
+    "POST /v1/recluster-runs/{number}:reject": _needs(Action.RECLUSTER),
+    "POST /v1/recluster-runs/{number}:rollback": _needs(Action.RECLUSTER),
+    "POST /v1/recluster-runs:simulate": _needs(Action.RECLUSTER),
+    "GET /v1/holds": _needs(Action.RECLUSTER),
+    "POST /v1/holds/{number}:release": _needs(Action.RECLUSTER),
+    "POST /v1/holds/{number}:refuse": _needs(Action.DECIDE),
+    # Review
+    "GET /v1/review-tasks": _needs(Action.TASK_READ),
+    "GET /v1/review-questions": _needs(Action.TASK_READ),
+    "GET /v1/review-questions/{question_key}": _QUESTION,
+    "POST /v1/review-tasks:bulk": _needs(Action.TASK_WORK),
+    "POST /v1/review-tasks/{question_key}:claim": _needs(Action.TASK_WORK),
+    "POST /v1/review-tasks/{question_key}:release": _needs(Action.TASK_WORK),
+    "POST /v1/review-tasks/{question_key}:defer": _needs(Action.TASK_WORK),
+    "POST /v1/review-tasks/{question_key}:assign": _needs(Action.TASK_WORK),
+    "POST /v1/review-tasks/{question_key}:escalate": _needs(Action.TASK_WORK),
+    "POST /v1/review-tasks/{question_key}:ask": _needs(Action.TASK_WORK),
+    "POST /v1/review-tasks/{question_key}:decide": _needs(Action.DECIDE),
+    "POST /v1/review-tasks/{question_key}:undo": _needs(Action.DECIDE),
+    "GET /v1/owner-questions": _needs(Action.QUESTION_ANSWER),
+    "POST /v1/owner-questions/{number}:answer": _needs(Action.QUESTION_ANSWER),
+    "GET /v1/review-views": _needs(Action.TASK_READ),
+    "POST /v1/review-views": _needs(Action.TASK_READ),
+    "POST /v1/review-views:forget": _needs(Action.TASK_READ),
+    # Quality
+    "GET /v1/quality": RouteRule((Action.QUALITY_READ,), figures=_BOTH_CLASSES),
+    "GET /v1/quality/forecast": RouteRule((Action.QUALITY_READ,), figures=_BOTH_CLASSES),
+    "POST /v1/blind-pairs:draw": _needs(Action.RECLUSTER),
+    "GET /v1/blind-pairs/next": _needs(Action.TASK_WORK),
+    "POST /v1/blind-pairs/{number}:answer": _needs(Action.TASK_WORK),
+    "GET /v1/practice-pairs/next": _needs(Action.TASK_WORK),
+    "POST /v1/practice-pairs/{number}:answer": _needs(Action.TASK_WORK),
+    # Agreements
+    "GET /v1/agreements": _needs(Action.AGREEMENT_READ),
+    "POST /v1/agreements": _needs(Action.AGREEMENT_ADMIN),
+    "GET /v1/agreements/{code}": _needs(Action.AGREEMENT_READ),
+    "GET /v1/agreements/{code}/history": _needs(Action.AGREEMENT_READ),
+    "POST /v1/agreements/{code}:approve": _needs(Action.APPROVE, Action.AGREEMENT_READ),
+    "POST /v1/agreements/{code}:suspend": _needs(Action.AGREEMENT_ADMIN),
+    "POST /v1/agreements/{code}:resume": _needs(Action.AGREEMENT_ADMIN),
+    "POST /v1/agreements/{code}:end": _needs(Action.AGREEMENT_ADMIN),
+    "GET /v1/purposes": _needs(Action.AGREEMENT_READ),
+    "GET /v1/legal-bases": _needs(Action.AGREEMENT_READ),
+    # Pages of the desk
+    "GET /agreements": _needs(Action.AGREEMENT_READ),
+    "GET /agreements/{code}": _needs(Action.AGREEMENT_READ),
+    "POST /agreements/{code}": RouteRule(choices=(Action.AGREEMENT_ADMIN, Action.APPROVE)),
+    "GET /": _SIGNED_IN,
+    "GET /sign-in": _PUBLIC,
+    "POST /sign-in": _PUBLIC,
+    "POST /sign-out": _SIGNED_IN,
+    "GET /change-password": _SIGNED_IN,
+    "POST /change-password": _SIGNED_IN,
+    "POST /view-as": _SIGNED_IN,
+    "GET /find": _needs(Action.PERSON_READ),
+    "POST /find": _needs(Action.PERSON_SEARCH),
+    "POST /find/key": _needs(Action.CROSSWALK_READ),
+    "GET /people": _SIGNED_IN,
+    "GET /people/{eid}": _needs(Action.PERSON_READ),
+    "GET /people/{eid}/unlink": _needs(Action.DECIDE),
+    "POST /people/{eid}/unlink": _needs(Action.DECIDE),
+    "GET /people/{eid}/correct": _needs(Action.DECIDE),
+    "POST /people/{eid}/correct": _needs(Action.DECIDE),
+    "POST /why": _needs(Action.RECORD_READ),
+    "POST /steps/{step}/undo": _needs(Action.DECIDE),
+    "GET /runs": _needs(Action.RECLUSTER),
+    "POST /runs": _needs(Action.RECLUSTER),
+    "GET /runs/{number}": _needs(Action.RECLUSTER),
+    "POST /runs/{number}": _needs(Action.RECLUSTER),
+    "GET /blind": _needs(Action.TASK_WORK),
+    "POST /blind/{number}": _needs(Action.TASK_WORK),
+    "GET /practice": _needs(Action.TASK_WORK),
+    "POST /practice/{number}": _needs(Action.TASK_WORK),
+    "GET /accounts": _needs(Action.ACCOUNT_ADMIN),
+    "POST /accounts/{name}": _needs(Action.ACCOUNT_ADMIN),
+    "GET /quality": RouteRule((Action.QUALITY_READ,), figures=_BOTH_CLASSES),
+    "GET /queue": _needs(Action.TASK_READ),
+    "POST /queue/bulk": _needs(Action.TASK_WORK),
+    "POST /views": _needs(Action.TASK_READ),
+    "GET /waiting": RouteRule(choices=(Action.DECISION_READ, Action.CONSENT)),
+    "GET /waiting/{number}": RouteRule(choices=(Action.APPROVE, Action.CONSENT)),
+    "POST /waiting/{number}": RouteRule(choices=(Action.APPROVE, Action.CONSENT)),
+    "GET /queue/{key}": _QUESTION,
+    "POST /queue/next": _needs(Action.TASK_WORK),
+    "POST /queue/{key}/claim": _needs(Action.TASK_WORK),
+    "POST /queue/{key}/release": _needs(Action.TASK_WORK),
+    "POST /queue/{key}/defer": _needs(Action.TASK_WORK),
+    "POST /queue/{key}/assign": _needs(Action.TASK_WORK),
+    "POST /queue/{key}/escalate": _needs(Action.TASK_WORK),
+    "POST /queue/{key}/ask": _needs(Action.TASK_WORK),
+    "POST /queue/{key}/answer": _needs(Action.DECIDE),
+    "POST /queue/{key}/respond": RouteRule(choices=(Action.DECIDE, Action.APPROVE)),
+    "POST /queue/{key}/undo": _needs(Action.DECIDE),
+    "GET /asked": _needs(Action.QUESTION_ANSWER),
+    "POST /asked/{number}": _needs(Action.QUESTION_ANSWER),
+})  # fmt: skip
+"""Rule of each route, by method and path template."""

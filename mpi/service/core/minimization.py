@@ -1,0 +1,144 @@
+"""Least disclosure: fields and flags that the policy lets an answer hold.
+
+What the purpose, the role or the agreement does not carry is left out before the answer and its ledger line
+are made. The log says which fields were left out, and of no person.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from mpi.domain import clock
+from mpi.domain.viewer import Action, Viewer
+from mpi.storage.unit_of_work.units import ReadUnit
+
+_log = logging.getLogger("mpi.policy")
+_FLAGS = "flags"
+_Value = TypeVar("_Value")
+
+
+class SourcedFlag(Protocol):
+    """A flag of a source's record."""
+
+    @property
+    def population(self) -> str:
+        """The special population."""
+
+    @property
+    def source(self) -> str:
+        """Code of the record's source."""
+
+
+_Flag = TypeVar("_Flag", bound=SourcedFlag)
+
+
+def find_populations(unit: ReadUnit, record_ids: Collection[int]) -> frozenset[str]:
+    """Return a child's populations, by flags in force on visible records.
+
+    Empty where no decision of the viewer's policy depends on them.
+    """
+    rights = unit.viewer.rights
+    if rights is None or not rights.needs_populations:
+        return frozenset()
+    day = clock.today()
+    return frozenset(
+        row.population
+        for row in unit.records.flags(record_ids)
+        if row.value == "Y" and _is_in_force(row, day)
+    )
+
+
+def keep_carried_flags(
+    viewer: Viewer, action: Action, flags: Iterable[_Flag], populations: frozenset[str] = frozenset()
+) -> tuple[_Flag, ...]:
+    """Return the flags that an answer may hold, and log the others."""
+    flags = tuple(flags)
+    rights = viewer.rights
+    if rights is None or not flags:
+        return flags
+    kept = tuple(
+        flag for flag in flags if rights.carried(action, flag.source, populations).has_flag(flag.population)
+    )
+    if len(kept) < len(flags):
+        _log_stripped(viewer, action, {f"{_FLAGS}.{flag.population}" for flag in flags if flag not in kept})
+    return kept
+
+
+def keep_carried_fields(
+    viewer: Viewer,
+    action: Action,
+    source: str,
+    values: Mapping[str, Any],
+    populations: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
+    """Return the fields of a record that an answer may hold, and log the others.
+
+    Args:
+        viewer: who asks.
+        action: the kind of request.
+        source: code of the record's source.
+        values: values by canonical field; flags are objects with a population.
+        populations: populations of the child.
+    """
+    rights = viewer.rights
+    if rights is None:
+        return dict(values)
+    carried = rights.carried(action, source, populations)
+    kept = {name: value for name, value in values.items() if name in carried.fields or name == _FLAGS}
+    stripped = values.keys() - kept.keys()
+    if _FLAGS in kept:
+        flags = [flag for flag in kept[_FLAGS] if carried.has_flag(flag["population"])]
+        stripped |= {f"{_FLAGS}.{flag['population']}" for flag in kept[_FLAGS] if flag not in flags}
+        kept = {name: flags if name == _FLAGS else value for name, value in kept.items()}
+        if not flags:
+            del kept[_FLAGS]
+    if stripped:
+        _log_stripped(viewer, action, stripped)
+    return kept
+
+
+def may_hold_value(
+    viewer: Viewer, source: str, attribute: str, value: object, populations: frozenset[str]
+) -> bool:
+    """Return whether a golden record may hold a value that a source states.
+
+    Args:
+        viewer: who asks.
+        source: code of the source.
+        attribute: attribute of the golden record.
+        value: the value; a flag is an object with a population.
+        populations: populations of the child.
+    """
+    if viewer.rights is None:
+        return True
+    carried = viewer.rights.carried(Action.PERSON_READ, source, populations)
+    if attribute == _FLAGS and isinstance(value, Mapping):
+        return carried.has_flag(str(value["population"]))
+    return attribute in carried.fields
+
+
+def keep_carried_populations(
+    viewer: Viewer, action: Action, source: str, populations: Iterable[str]
+) -> set[str]:
+    """Return the populations of a record's flags that an answer may name."""
+    if viewer.rights is None:
+        return set(populations)
+    carried = viewer.rights.carried(action, source)
+    return {population for population in populations if carried.has_flag(population)}
+
+
+def sees_all_flags(viewer: Viewer) -> bool:
+    """Return whether the viewer may see the flags of every record.
+
+    Only then may an order depend on flags.
+    """
+    return viewer.sources is None and (viewer.rights is None or viewer.rights.carries_all_flags)
+
+
+def _is_in_force(row: Any, day: str) -> bool:  # noqa: ANN401 - a row of the flag table
+    return (row.begin is None or row.begin <= day) and (row.end is None or day < row.end)
+
+
+def _log_stripped(viewer: Viewer, action: Action, names: Iterable[str]) -> None:
+    purpose = viewer.purpose or "no purpose"
+    _log.info("%s for %s (%s): left out %s", action, viewer.client, purpose, ", ".join(sorted(names)))

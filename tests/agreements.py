@@ -1,0 +1,50 @@
+"""Agreements between a made-up school district and a made-up agency, for tests."""
+
+from dataclasses import replace
+from datetime import date
+
+from mpi.policy.agreement import Agreement, Clock, Grant, Owner
+from mpi.policy.parties import Party, PartyKind
+
+SCHOOL = Party("district", "Quill School District", PartyKind.EDUCATION, frozenset({"sis"}))
+AGENCY = Party("agency", "Child Welfare of Quill", PartyKind.CHILD_WELFARE, frozenset({"ccwis"}))
+TO_AGENCY = Grant(
+    discloser="district",
+    recipient="agency",
+    population="foster_care",
+    legal_basis="ferpa_caseworker",
+    purposes=frozenset({"school_stability", "transport"}),
+    output_fields=frozenset({"school_id", "grade", "entry_date"}),
+    matching_fields=frozenset({"first_name", "last_name", "birth_date"}),
+)
+TO_SCHOOL = Grant(
+    discloser="agency",
+    recipient="district",
+    population="foster_care",
+    legal_basis="state_statute",
+    purposes=frozenset({"school_stability"}),
+    output_fields=frozenset({"flags.foster_care"}),
+    matching_fields=frozenset({"first_name", "last_name", "birth_date"}),
+)
+DSA = Agreement(
+    code="dsa-1",
+    version=0,
+    title="School stability of children in care",
+    parties=(SCHOOL, AGENCY),
+    grants=(TO_AGENCY, TO_SCHOOL),
+    begins=date(2026, 1, 1),
+    ends=date(2026, 12, 31),
+    retention_days=365,
+    clocks=(Clock("inspection", 45),),
+    owners=(Owner("agency", "data_steward", "Office of Data"),),
+)
+
+
+def make_dsa(**changes: object) -> Agreement:
+    """Return the example agreement with other terms."""
+    return replace(DSA, **changes)
+
+
+def change_grant(**changes: object) -> Agreement:
+    """Return the example agreement with only its first grant, which has other terms."""
+    return replace(DSA, grants=(replace(TO_AGENCY, **changes),))

@@ -1,0 +1,231 @@
+"""The policy in Cedar, and random requests to ask both it and the program.
+
+Facts of a request are taken from the agreement here once more, without code of ``mpi.policy.decision_table``.
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import cedarpy
+
+from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
+from mpi.domain.viewer import PURPOSES, Action
+from mpi.policy.agreement import Agreement, Grant, Party, PartyKind
+from mpi.policy.decision_table import AccessDecision, AccessRequest, BreakGlassState, ScopeKind
+from mpi.policy.role_rules import Condition
+from mpi.policy.tiers import FIELD_TIERS, POPULATION_TIERS
+
+DAY = date(2026, 11, 29)
+POLICIES = cedarpy.PolicySet.from_str(Path(__file__).with_name("policy.cedar").read_text())
+ADDED_PURPOSE = "tutoring"
+PURPOSES_ASKED = (*PURPOSES, ADDED_PURPOSE, "curiosity", "", None)
+COURT = ("juvenile_justice", "neglected_or_delinquent")
+_PARTIES = ("agency", "district", "university", "house")
+_SOURCES = ("CCWIS", "D01", "D02", "elsewhere")
+_FIELDS = sorted(FIELD_TIERS)
+_FLAGS = sorted(POPULATION_TIERS)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request under an agreement, with one field and one population to ask about."""
+
+    request: AccessRequest
+    agreement: Agreement | None
+    field: str
+    population: str
+
+
+def draw_question(chance: random.Random) -> Question:
+    """Return a random request, biased so that about a fifth are permitted."""
+    agreement = None if chance.random() < 0.02 else draw_agreement(chance)
+    role = chance.choice((None, None, *Role))
+    purpose = chance.choice(PURPOSES_ASKED)
+    if role and chance.random() < 0.8:
+        purpose = chance.choice(PURPOSES_BY_ROLE[role])
+    elif agreement and chance.random() < 0.6:
+        purpose = chance.choice(sorted(agreement.grants[0].purposes))
+    named = frozenset({Action.BREAK_GLASS}) if chance.random() < 0.6 else frozenset()
+    actions = sorted(ACTIONS_BY_ROLE[role] if role and chance.random() < 0.8 else Action)
+    granted = named if role else named | frozenset(action for action in Action if chance.random() < 0.8)
+    sources = None if chance.random() < 0.2 else frozenset(chance.sample(_SOURCES, chance.randint(0, 3)))
+    request = AccessRequest(
+        action=Action(chance.choice(actions)) if chance.random() < 0.6 else Action.PERSON_READ,
+        purpose=purpose,
+        granted=granted,
+        role=role,
+        party=chance.choice((*_PARTIES, None, "stranger")) if chance.random() < 0.2 else "district",
+        sources=sources,
+        scope=chance.choice(tuple(ScopeKind)),
+        source=chance.choice((*_SOURCES, None)),
+        populations=frozenset(chance.sample(_FLAGS, chance.randint(0, 4))),
+        met_conditions=frozenset(condition for condition in Condition if chance.random() < 0.8),
+        break_glass=chance.choice(tuple(BreakGlassState)),
+    )
+    return Question(request, agreement, chance.choice(_FIELDS), chance.choice(_FLAGS))
+
+
+def draw_agreement(chance: random.Random) -> Agreement:
+    """Return a random agreement of four parties."""
+    begins = DAY - timedelta(days=-1 if chance.random() < 0.05 else chance.choice((0, 1, 100)))
+    is_past = chance.random() < 0.05
+    return Agreement(
+        code=chance.choice(("house", "dsa-1")),
+        version=1,
+        title="Agreement",
+        parties=(
+            Party("agency", "Agency", PartyKind.CHILD_WELFARE, frozenset({"CCWIS"})),
+            Party("district", "District", PartyKind.EDUCATION, frozenset({"D01", "D02"})),
+            Party("university", "University", PartyKind.RESEARCH),
+            Party("house", "State", PartyKind.OPERATOR, frozenset({"all"})),
+        ),
+        grants=tuple(_draw_grant(chance) for _ in range(chance.randint(1, 4))),
+        begins=begins,
+        ends=DAY - timedelta(days=1) if is_past else chance.choice((None, DAY, DAY + timedelta(days=9))),
+        is_approved=chance.random() < 0.96,
+        is_suspended=chance.random() < 0.04,
+        ended_on=DAY if chance.random() < 0.03 else None,
+    )
+
+
+def _draw_grant(chance: random.Random) -> Grant:
+    outputs = {"all", "flags", "placements", *(f"flags.{population}" for population in _FLAGS)}
+    purposes = chance.sample((*PURPOSES, ADDED_PURPOSE), chance.randint(1, 8))
+    return Grant(
+        discloser=chance.choice(_PARTIES),
+        recipient="district" if chance.random() < 0.7 else chance.choice(_PARTIES),
+        population=chance.choice(("all", "all", "foster_care", "homeless")),
+        legal_basis="own_records",
+        purposes=frozenset({"all"} if chance.random() < 0.4 else purposes),
+        output_fields=frozenset(chance.sample(sorted(outputs | set(_FIELDS)), chance.randint(1, 12))),
+        matching_fields=frozenset(),
+    )
+
+
+def ask_cedar(question: Question) -> tuple[bool, bool, bool]:
+    """Return whether Cedar permits the request, and then the field and the population's flags."""
+    principal = {
+        "uid": {"type": "Caller", "id": "caller"},
+        "attrs": {
+            "role": question.request.role or "client",
+            "granted": sorted(question.request.granted),
+        },
+        "parents": [],
+    }
+    context = _describe(question)
+    asked = [
+        (question.request.action.value, {"type": "Request", "id": "request"}, {}),
+        ("carry-field", {"type": "Field", "id": "field"}, _describe_field(question)),
+        ("carry-flag", {"type": "Population", "id": "population"}, _describe_population(question)),
+    ]
+    answers = []
+    for action, resource, attributes in asked:
+        result = cedarpy.is_authorized(
+            {
+                "principal": principal["uid"],
+                "action": {"type": "Action", "id": action},
+                "resource": resource,
+                "context": context,
+            },
+            POLICIES,
+            [principal, {"uid": resource, "attrs": attributes, "parents": []}],
+        )
+        assert not result.diagnostics.errors, result.diagnostics.errors
+        answers.append(result.allowed)
+    return answers[0], answers[0] and answers[1], answers[0] and answers[2]
+
+
+def ask_program(question: Question, decision: AccessDecision) -> tuple[bool, bool, bool]:
+    """Return what the program decided, in the same form."""
+    return (
+        decision.is_permitted,
+        question.field in decision.permitted_fields,
+        question.population in decision.permitted_populations,
+    )
+
+
+def _describe(question: Question) -> dict[str, object]:
+    request, agreement = question.request, question.agreement
+    purpose = _effective_purpose(question)
+    to_party = [] if agreement is None else [g for g in agreement.grants if g.recipient == request.party]
+    return {
+        "action": request.action.value,
+        "purpose": purpose,
+        "agreement": "" if agreement is None else agreement.code,
+        "state": "none" if agreement is None else agreement.state(DAY).value,
+        "hasParty": agreement is not None and agreement.find_party(request.party or "") is not None,
+        "partyPurposes": sorted({purpose for grant in to_party for purpose in grant.purposes}),
+        "isCovered": bool(_covering_grants(question)),
+        "isOwn": _is_own(question),
+        "isOfParty": _is_of_party(question),
+        "isAboutRecord": request.source is not None,
+        "scope": request.scope.value,
+        "met": sorted(request.met_conditions),
+        "breakGlass": request.break_glass.value,
+    }
+
+
+def _effective_purpose(question: Question) -> str:
+    """Return the purpose for Cedar: "" where there is none, "empty" where an empty text was sent."""
+    purpose, agreement = question.request.purpose, question.agreement
+    if purpose is None:
+        return "data_quality" if agreement is not None and agreement.code == "house" else ""
+    return purpose or "empty"
+
+
+def _is_own(question: Question) -> bool:
+    sources = question.request.sources
+    return sources is not None and question.request.source in sources and _is_of_party(question)
+
+
+def _is_of_party(question: Question) -> bool:
+    code, source = question.request.party or "", question.request.source
+    party = None if question.agreement is None else question.agreement.find_party(code)
+    return party is not None and source is not None and bool({source, "all"} & party.sources)
+
+
+def _covering_grants(question: Question) -> list[Grant]:
+    request, agreement = question.request, question.agreement
+    if agreement is None:
+        return []
+    purpose = _effective_purpose(question)
+    own_by_party = {party.code: party.sources for party in agreement.parties}
+    return [
+        grant
+        for grant in agreement.grants
+        if grant.recipient == request.party
+        and (purpose == "emergency_breakglass" or {purpose, "all"} & grant.purposes)
+        and (request.source is None or {request.source, "all"} & own_by_party[grant.discloser])
+        and grant.population in ("all", *request.populations)
+    ]
+
+
+def _describe_field(question: Question) -> dict[str, object]:
+    outputs = {field for grant in _covering_grants(question) for field in grant.output_fields}
+    lists = {
+        "addresses": ("address_line1", "address_line2", "city", "state", "postal_code", "county"),
+        "guardians": ("guardian_first_name", "guardian_last_name", "guardian_relationship"),
+        "enrollments": ("school_id", "district_id", "grade", "entry_date", "exit_date"),
+    }
+    names = {"birth_city" if question.field == "birth_place" else question.field}
+    names |= {list_name for list_name, columns in lists.items() if question.field in columns}
+    return {
+        "code": question.field,
+        "tier": int(FIELD_TIERS[question.field]),
+        "isPermitted": bool(outputs & (names | {"all"})),
+        "isNamed": question.field in outputs,
+    }
+
+
+def _describe_population(question: Question) -> dict[str, object]:
+    outputs = {field for grant in _covering_grants(question) for field in grant.output_fields}
+    name = f"flags.{question.population}"
+    return {
+        "code": question.population,
+        "tier": int(POPULATION_TIERS[question.population]),
+        "isCourt": question.population in COURT,
+        "isPermitted": bool(outputs & {name, "flags", "all"}),
+        "isNamed": name in outputs,
+    }
