@@ -5,6 +5,7 @@ import pytest
 from mpi.bootstrap import init_scope, open_index, open_scope
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError, InputError, StoreError
+from mpi.service.persons.search import search_persons
 from mpi.service.records.upsert import upsert
 from mpi.storage.backends.scope_location import is_scope_location, locate_scope
 from tests.index import OPERATOR, crosswalk, make_child
@@ -73,3 +74,13 @@ def test_a_writer_of_one_scope_does_not_wait_for_another(tmp_path, database_url)
             unit.ensure_commit()
             upsert(second, OPERATOR, "ccwis", make_child("1"))
         assert len(crosswalk(second)) == 1
+
+
+def test_a_client_of_one_scope_does_not_wait_for_its_namesake_in_another(tmp_path, database_url):
+    scopes = {"education": ("sis",), "child_welfare": ("ccwis",)}
+    with open_scoped_indexes(tmp_path, scopes, database_url=database_url) as indexes:
+        first, second = indexes.scopes.values()
+        upsert(second, OPERATOR, "ccwis", make_child("1"))
+        with first.database.write(OPERATOR, "search") as unit:
+            unit.disclosures.lock_client(OPERATOR.client)
+            assert search_persons(second, OPERATOR, make_child(None))

@@ -83,11 +83,15 @@ _ANSWERS_ABOUT_RECORDS = (
     .select_from(_disclosed.join(_disclosure, _disclosed.c.disclosure_id == _disclosure.c.id))
     .where(is_in(_disclosed.c.record_id, "ids"), _IS_ANSWER)
 )
-_LOCK_CLIENT = text("SELECT pg_advisory_xact_lock(CAST(:kind AS integer), hashtext(CAST(:client AS text)))")
+_LOCK_CLIENT = text(
+    "SELECT pg_advisory_xact_lock(CAST(:kind AS integer), "
+    "hashtext(concat(nullif(current_schema(), 'public'), ':', CAST(:client AS text))))"
+)
 _CLIENT_LOCK = 0x6D706964
 """Kind of the advisory lock of one client: "mpid" in ASCII.
 
-PostgreSQL keeps locks of two numbers apart from locks of one, such as that of the whole index.
+PostgreSQL keeps locks of two numbers apart from locks of one, such as that of the whole index. The schema is
+part of the key: the locks are of the whole database, and scopes may have clients of one name.
 """
 
 
