@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -38,6 +37,7 @@ from mpi.api.routes import (
 )
 from mpi.domain.errors import InputError
 from mpi.service.core.index import Index
+from mpi.service.quality.publication import FigurePublisher
 from mpi.service.records.deferred_search import DeferredSearchWorker
 
 MAX_THREADS = 12
@@ -107,10 +107,14 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Start the background candidate search with the application, and stop it."""
-    app.state.index = replace(app.state.index, block_counts=app.state.metrics.block_counts)
+    """Start the background workers with the application, and stop them."""
     to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
-    worker = DeferredSearchWorker(lambda: app.state.index)
-    worker.start()
+    workers = (
+        DeferredSearchWorker(lambda: app.state.index),
+        FigurePublisher(lambda: app.state.index),
+    )
+    for worker in workers:
+        worker.start()
     yield
-    worker.stop()
+    for worker in workers:
+        worker.stop()

@@ -1,5 +1,7 @@
 """Blind pairs, practice answers and quality figures work on either store."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,8 +9,9 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.quality.dashboard import measure_quality
+from mpi.service.quality.dashboard import measure_quality, read_quality
 from mpi.service.quality.forecast import forecast_workload
+from mpi.service.quality.publication import publish_figures
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.sampling.practice import answer_practice_pair, get_next_practice_pair
@@ -17,7 +20,7 @@ from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
 from mpi.storage.repositories.review.desk_counts import StewardAnswers
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
-from tests.index import OPERATOR, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, load_rows, many_children, open_test_index, reopen_database
 
 ANA = Viewer("ana", "data_quality", frozenset({Action.TASK_WORK, Action.LINK_REPORT}), None)
 
@@ -97,3 +100,34 @@ def test_work_figures_are_the_same_on_both_stores(index):
         ]
         assert unit.figures.count_answers_by_day("2026", "answer") == {at[:10]: 1}
         assert unit.figures.oldest_opened_at(moment[:10]) is None
+
+
+def test_published_figures_are_the_same_on_both_stores(index, manual_clock):
+    draw_blind_sample(index, OPERATOR)
+    day = manual_clock.now.date()
+    assert publish_figures(index, OPERATOR)
+    assert not publish_figures(index, OPERATOR)
+    with index.database.read(OPERATOR) as unit:
+        reports = unit.published_reports
+        assert (reports.has(str(day)), reports.has("2000-01-01")) == (True, False)
+        stored = {
+            name: reports.latest(name, str(day)) for name in ("quality", "summary", "sources", "overlap")
+        }
+        assert {report.day for report in stored.values()} == {str(day)}
+        assert reports.latest("quality", str(day - timedelta(days=1))) is None
+        assert reports.first_day_after("quality", "2000-01-01") == str(day)
+        assert reports.first_day_after("quality", str(day)) is None
+        assert unit.figures.list_open_tasks(str(day)) == []
+    counts = {name: json.loads(report.content)["counts"] for name, report in stored.items()}
+    assert set(counts["overlap"]) == {"care", "care + school"}
+    assert set(counts["sources"]) == {
+        f"{code}.{state}" for code in ("care", "school") for state in ("active", "withdrawn")
+    }
+    manual_clock.now += timedelta(days=1)
+    assert read_quality(index, OPERATOR).publication.as_of == str(day)
+
+
+def test_of_several_processes_one_publishes(index):
+    with reopen_database(index) as other, ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda each: publish_figures(each, OPERATOR), [index, other] * 2))
+    assert sorted(outcomes) == [False, False, False, True]

@@ -52,6 +52,7 @@ from mpi.storage.tables.identity import (
     PersonRow,
 )
 from mpi.storage.tables.large_blocks import LargeBlockRow, PendingRow
+from mpi.storage.tables.published_reports import PublishedReportRow
 from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
 from mpi.storage.tables.review_work import (
     BlindAnswerRow,
@@ -120,6 +121,7 @@ __all__ = [
     "PracticeAnswerRow",
     "ProposalItemRow",
     "ProposalRow",
+    "PublishedReportRow",
     "RecordAliasRow",
     "RecordKeysRow",
     "RecordRow",

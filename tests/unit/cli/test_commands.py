@@ -116,7 +116,7 @@ def test_search_finds_a_person_and_stores_nothing(mpi, home):
         sum(part["bits"] for part in matches[0]["explanation"])
     )
     assert eid in mpi("search", send=ANA).out
-    assert mpi("report", "summary", "--json").json["rows"][0]["count"] == 1
+    assert mpi("report", "summary", "--current", "--json").json["rows"][0]["count"] == 1
 
 
 def test_search_above_the_limit_gives_one_error_line(mpi, home, monkeypatch):

@@ -107,6 +107,12 @@ class DeskFigures:
         counted = select(questions.c.kind, age.label("age"), func.count()).group_by(questions.c.kind, "age")
         return [WaitingCount(*row) for row in self._connection.execute(counted)]
 
+    def list_open_tasks(self, today: str) -> list[tuple[str, int, int]]:
+        """Return (key, lower record, higher record) of each task open on a day."""
+        is_asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
+        rows = self._connection.execute(select(_task.c.key, _task.c.lo, _task.c.hi).where(is_asked))
+        return [(row.key, row.lo, row.hi) for row in rows]
+
     def oldest_opened_at(self, today: str) -> str | None:
         """Return when the oldest review question open on a day was opened."""
         is_asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
