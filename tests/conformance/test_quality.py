@@ -1,6 +1,9 @@
 """Blind pairs, practice answers and quality figures work on either store."""
 
 import json
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -131,3 +134,48 @@ def test_of_several_processes_one_publishes(index):
     with reopen_database(index) as other, ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(lambda each: publish_figures(each, OPERATOR), [index, other] * 2))
     assert sorted(outcomes) == [False, False, False, True]
+
+
+KILLED_PUBLICATION = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from mpi.bootstrap import open_index
+from mpi.config import Settings
+from mpi.domain import clock
+from mpi.domain.viewer import make_operator
+from mpi.service.quality.publication import publish_figures
+from mpi.storage.repositories.review.published_reports import PublishedReports
+
+class KilledAfterOneReport(PublishedReports):
+    def add(self, reports):
+        super().add(list(reports)[:1])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+from mpi.storage.unit_of_work import units
+vars(units.ReadUnit)["published_reports"]._factory = KilledAfterOneReport
+index = open_index(Settings(home=Path(sys.argv[1]), database_url=sys.argv[2] or None, secret_file=None))
+publish_figures(index, make_operator())
+"""
+
+
+def test_a_kill_in_between_publishes_nothing_and_the_next_process_everything(index, tmp_path, database_url):
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_PUBLICATION, str(tmp_path / "home"), database_url or ""],
+        check=False,
+        capture_output=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    today = clock.today()
+    with index.database.read(OPERATOR) as unit:
+        assert not unit.published_reports.has(today)
+    assert publish_figures(index, OPERATOR)
+    with index.database.read(OPERATOR) as unit:
+        names = ("quality", "summary", "sources", "overlap")
+        assert all(unit.published_reports.latest(name, today) for name in names)
+
+
+def test_persons_are_counted_by_their_sources(index):
+    with index.database.read(OPERATOR) as unit:
+        counts = unit.figures.count_persons_by_sources()
+    assert counts == {frozenset({"care", "school"}): 3, frozenset({"care"}): 1}

@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from mpi.api.app import create_app
 from mpi.domain import clock
+from mpi.service.quality.publication import publish_figures
 from mpi.service.records.upsert import upsert, withdraw
 from tests.index import OPERATOR, crosswalk, make_child, many_children, open_test_index
 from tests.laws.record_strategies import content_to_json, contents
@@ -140,6 +141,12 @@ class TwoIndexes(RuleBasedStateMachine):
             self.with_agency.indexes.scopes["child_welfare"],
             OPERATOR, "ccwis", make_child(local_id, **record, as_of=as_of),
         )  # fmt: skip
+
+    @rule()
+    def figures_are_published(self):
+        for site in (self.with_agency, self.alone):
+            publish_figures(site.index, OPERATOR)
+        self.time += timedelta(days=1)
 
     @rule(local_id=local_ids)
     def the_agency_withdraws_a_record(self, local_id):

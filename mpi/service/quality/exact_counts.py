@@ -120,9 +120,5 @@ def count_sources(unit: ReadUnit) -> dict[str, int]:
 
 def count_overlap(unit: ReadUnit) -> dict[str, int]:
     """Count persons by the set of sources that hold them: ``A + B``."""
-    labels = dict(unit.records.iterate_labels())
-    sources_of: dict[int, set[str]] = {}
-    for record, person in unit.persons.all_current_persons().items():
-        if record in labels:
-            sources_of.setdefault(person, set()).add(labels[record].source)
-    return dict(Counter(" + ".join(sorted(sources)) for sources in sources_of.values()))
+    counts = unit.figures.count_persons_by_sources()
+    return {" + ".join(sorted(sources)): count for sources, count in counts.items()}

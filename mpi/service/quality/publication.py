@@ -6,6 +6,7 @@ same figures until the next day. A day on which no process measured is missing: 
 
 import json
 import logging
+import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -241,7 +242,10 @@ class FigurePublisher:
         self._thread.join()
 
     def _work(self) -> None:
-        while not self._stop_requested.wait(self._index().tuning.request.publication_poll_s):
+        interval_s = self._index().tuning.request.publication_poll_s
+        # At a random moment, so that of several processes one measures and the others find it done.
+        self._stop_requested.wait(random.uniform(0, interval_s))  # noqa: S311 - no secret
+        while not self._stop_requested.wait(interval_s):
             try:
                 if publish_figures(self._index(), make_operator("worker")):
                     _log.info("the figures of %s are measured", clock.today())
