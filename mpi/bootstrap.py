@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError, InputError, StoreError, SurvivorshipError
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
-from mpi.domain.quality_rules import QualityRules
+from mpi.domain.quality_rules import PublicationRules, QualityRules
 from mpi.domain.source import SHARED_SCOPE, check_scope_code
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
@@ -130,6 +130,7 @@ def _create_index(
             ),
             block_limits=BlockLimits(settings.block_alarm, settings.block_hard),
             search_limits=SearchLimits(settings.searches_per_minute, settings.searches_per_child),
+            publication_rules=PublicationRules(settings.figures_base, settings.figures_lag_days),
             request_timeout_s=settings.request_timeout_s,
             seals_per_day=settings.seals_per_day,
             break_glass_minutes=settings.break_glass_minutes,

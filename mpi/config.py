@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     spark_staging: str | None = None
     """Folder (path or URI) that this machine and every Spark worker reach; a cluster needs one."""
     block_alarm: int = Field(default=1_000, ge=1)
-    """Records sharing a blocking key above which ``mpi blocks`` and ``/metrics`` report the key."""
+    """Records sharing a blocking key above which ``mpi blocks`` lists the key and the log warns."""
     block_hard: int = Field(default=10_000, ge=1)
     """Records sharing a blocking key above which a request answers ``pending`` and is finished later."""
     searches_per_minute: int = Field(default=30, ge=1)
@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     """Records that a client may seal or ask to expunge within 24 hours, outside loads."""
     break_glass_minutes: int = Field(default=60, ge=1, le=1_440)
     """Minutes that a use of emergency access lasts, from its first request."""
+    figures_base: int = Field(default=10, ge=5, le=1_000)
+    """Multiple to which published counts are rounded; their noise and smallest count follow from it."""
+    figures_lag_days: int = Field(default=1, ge=1, le=31)
+    """Days from the measurement of figures to their publication."""
     host: str = "127.0.0.1"
     """Address that ``mpi serve`` listens on."""
     port: int = 8520

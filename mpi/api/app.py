@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -40,6 +39,7 @@ from mpi.api.routes import (
 from mpi.domain.errors import InputError
 from mpi.service.agreements.notices import NoticeWorker
 from mpi.service.core.index import Index
+from mpi.service.quality.publication import FigurePublisher
 from mpi.service.records.deferred_search import DeferredSearchWorker
 
 MAX_THREADS = 12
@@ -110,13 +110,15 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Start the background threads with the application, and stop them."""
-    app.state.index = replace(app.state.index, block_counts=app.state.metrics.block_counts)
+    """Start the background workers with the application, and stop them."""
     to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
-    worker = DeferredSearchWorker(lambda: app.state.index)
-    notices = NoticeWorker(lambda: app.state.index)
-    worker.start()
-    notices.start()
+    workers = (
+        DeferredSearchWorker(lambda: app.state.index),
+        FigurePublisher(lambda: app.state.index),
+        NoticeWorker(lambda: app.state.index),
+    )
+    for worker in workers:
+        worker.start()
     yield
-    notices.stop()
-    worker.stop()
+    for worker in workers:
+        worker.stop()

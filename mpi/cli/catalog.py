@@ -162,8 +162,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Export a client's records with former and present IDs.", "files.export:id_map"
     ),
     "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),
-    "report": CatalogEntry("Show statistics of the index.", "review.report:run"),
+    "report": CatalogEntry("Show the published statistics of the index.", "review.report:run"),
     "quality": CatalogEntry("Show match quality, stewards' workload and a forecast.", "review.quality:run"),
+    "publish": CatalogEntry("Measure today's figures, which are published later.", "review.publication:run"),
     "sample": CatalogEntry("Draw this month's pairs for blind review.", "review.quality:sample"),
     "serve": CatalogEntry("Serve the API and pages on this machine.", "operation.serve:run"),
     "db": CatalogEntry("Check and upgrade the database."),

@@ -175,6 +175,7 @@ class RequestTuning:
         check_interval_s: seconds between two later checks for interrupted work.
         first_check_s: seconds within which the second check comes, at random, so that of several processes
             that start together one takes an interrupted run up first.
+        publication_poll_s: seconds between two looks whether the figures of the day are measured.
     """
 
     concurrent_writer_s: float = 1.0
@@ -186,6 +187,7 @@ class RequestTuning:
     heartbeat_s: float = 10.0
     check_interval_s: float = 60.0
     first_check_s: float = 5.0
+    publication_poll_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,10 @@
 """Blind pairs, practice answers and quality figures work on either store."""
 
+import json
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,8 +12,9 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.quality.dashboard import measure_quality
+from mpi.service.quality.dashboard import measure_quality, read_quality
 from mpi.service.quality.forecast import forecast_workload
+from mpi.service.quality.publication import publish_figures
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.sampling.practice import answer_practice_pair, get_next_practice_pair
@@ -17,7 +23,7 @@ from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
 from mpi.storage.repositories.review.desk_counts import StewardAnswers
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
-from tests.index import OPERATOR, load_rows, many_children, open_test_index
+from tests.index import OPERATOR, load_rows, many_children, open_test_index, reopen_database
 
 ANA = Viewer("ana", "data_quality", frozenset({Action.TASK_WORK, Action.LINK_REPORT}), None)
 
@@ -97,3 +103,79 @@ def test_work_figures_are_the_same_on_both_stores(index):
         ]
         assert unit.figures.count_answers_by_day("2026", "answer") == {at[:10]: 1}
         assert unit.figures.oldest_opened_at(moment[:10]) is None
+
+
+def test_published_figures_are_the_same_on_both_stores(index, manual_clock):
+    draw_blind_sample(index, OPERATOR)
+    day = manual_clock.now.date()
+    assert publish_figures(index, OPERATOR)
+    assert not publish_figures(index, OPERATOR)
+    with index.database.read(OPERATOR) as unit:
+        reports = unit.published_reports
+        assert (reports.has(str(day)), reports.has("2000-01-01")) == (True, False)
+        stored = {
+            name: reports.latest(name, str(day)) for name in ("quality", "summary", "sources", "overlap")
+        }
+        assert {report.day for report in stored.values()} == {str(day)}
+        assert reports.latest("quality", str(day - timedelta(days=1))) is None
+        assert reports.first_day_after("quality", "2000-01-01") == str(day)
+        assert reports.first_day_after("quality", str(day)) is None
+        assert unit.figures.list_open_tasks(str(day)) == []
+    counts = {name: json.loads(report.content)["counts"] for name, report in stored.items()}
+    assert set(counts["overlap"]) == {"care", "care + school"}
+    assert set(counts["sources"]) == {
+        f"{code}.{state}" for code in ("care", "school") for state in ("active", "withdrawn")
+    }
+    manual_clock.now += timedelta(days=1)
+    assert read_quality(index, OPERATOR).publication.as_of == str(day)
+
+
+def test_of_several_processes_one_publishes(index):
+    with reopen_database(index) as other, ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda each: publish_figures(each, OPERATOR), [index, other] * 2))
+    assert sorted(outcomes) == [False, False, False, True]
+
+
+KILLED_PUBLICATION = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from mpi.bootstrap import open_index
+from mpi.config import Settings
+from mpi.domain import clock
+from mpi.domain.viewer import make_operator
+from mpi.service.quality.publication import publish_figures
+from mpi.storage.repositories.review.published_reports import PublishedReports
+
+class KilledAfterOneReport(PublishedReports):
+    def add(self, reports):
+        super().add(list(reports)[:1])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+from mpi.storage.unit_of_work import units
+vars(units.ReadUnit)["published_reports"]._factory = KilledAfterOneReport
+index = open_index(Settings(home=Path(sys.argv[1]), database_url=sys.argv[2] or None, secret_file=None))
+publish_figures(index, make_operator())
+"""
+
+
+def test_a_kill_in_between_publishes_nothing_and_the_next_process_everything(index, tmp_path, database_url):
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_PUBLICATION, str(tmp_path / "home"), database_url or ""],
+        check=False,
+        capture_output=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    today = clock.today()
+    with index.database.read(OPERATOR) as unit:
+        assert not unit.published_reports.has(today)
+    assert publish_figures(index, OPERATOR)
+    with index.database.read(OPERATOR) as unit:
+        names = ("quality", "summary", "sources", "overlap")
+        assert all(unit.published_reports.latest(name, today) for name in names)
+
+
+def test_persons_are_counted_by_their_sources(index):
+    with index.database.read(OPERATOR) as unit:
+        counts = unit.figures.count_persons_by_sources()
+    assert counts == {frozenset({"care", "school"}): 3, frozenset({"care"}): 1}

@@ -108,7 +108,9 @@ class Site:
             headers = {"Host": "localhost"}
             if name in API_CLIENTS or name == "wrong":
                 headers["Authorization"] = f"Bearer mpi_test_{name}"
-            client = httpx.Client(base_url=demo_url if name == "demo" else url, headers=headers, timeout=60, verify=False)
+            client = httpx.Client(
+                base_url=demo_url if name == "demo" else url, headers=headers, timeout=60, verify=False
+            )
             self.clients[name] = stack.enter_context(client)
 
     def send(self, caller: str, method: str, path: str, **options: object) -> "Answer":

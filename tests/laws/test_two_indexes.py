@@ -31,6 +31,7 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import MpiError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import SecondApprover
+from mpi.service.quality.publication import publish_figures
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import upsert, withdraw
@@ -321,6 +322,11 @@ class TwoIndexes(RuleBasedStateMachine):
             decide(self.other.shared, OPERATOR, decision_request(kind, groups))
         except MpiError:
             return  # it contradicts another decision
+
+    @rule()
+    def figures_are_published(self):
+        self.sites.compare(lambda site: publish_figures(site.index, OPERATOR))
+        self.time += timedelta(days=1)
 
     @rule()
     def the_shared_indexes_follow(self):

@@ -1,4 +1,6 @@
-"""Prometheus metrics of HTTP requests and large blocks, without personal data.
+"""Prometheus metrics of HTTP requests, without personal data.
+
+No metric depends on what the records say: anybody on this machine can read them at any moment.
 
 A server of one process counts in memory. Where several workers serve, each counts in its own files of the
 folder that ``PROMETHEUS_MULTIPROC_DIR`` names (see ``mpi.api.server.workers``), and any of them answers a
@@ -10,8 +12,6 @@ from http import HTTPMethod
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
-
-from mpi.service.core.block_limits import BlockCounts
 
 SHARED_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable that names the folder of several workers' counts."""
@@ -25,10 +25,7 @@ disable_created_metrics()
 
 
 class Metrics:
-    """Counters of requests and latencies by route, and of oversized blocks.
-
-    A block is all records with the same blocking key.
-    """
+    """Counters of requests and latencies by route."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -42,7 +39,6 @@ class Metrics:
             buckets=LATENCY_BUCKETS_S,
             registry=self._registry,
         )
-        self.block_counts = _BlockCounters(self._registry)
 
     def record_call(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one API request and its latency.
@@ -64,31 +60,3 @@ class Metrics:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
         return generate_latest(registry).decode()
-
-
-class _BlockCounters(BlockCounts):
-    """Counts of oversized blocking-key blocks, exported as Prometheus metrics too."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        super().__init__()
-        self._past_alarm = Counter(
-            "mpi_blocks_past_alarm",
-            "Searched blocks with more records than the alarm size.",
-            registry=registry,
-        )
-        self._past_hard = Counter(
-            "mpi_requests_pending",
-            "Requests left to the worker, as a block was past the hard size.",
-            registry=registry,
-        )
-
-    def count_search(self, blocks: int, *, hard: bool) -> None:
-        """Count one candidate search that met oversized blocks.
-
-        Args:
-            blocks: number of blocks above the alarm size.
-            hard: whether one was so large that the search was left to the background worker.
-        """
-        super().count_search(blocks, hard=hard)
-        self._past_alarm.inc(blocks)
-        self._past_hard.inc(hard)

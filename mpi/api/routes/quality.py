@@ -23,7 +23,7 @@ from mpi.api.schemas.quality import (
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.sampling import MONTHLY_PAIRS
 from mpi.domain.viewer import Action
-from mpi.service.quality.dashboard import QualityFigures, measure_quality
+from mpi.service.quality.dashboard import QualityFigures, read_quality
 from mpi.service.quality.forecast import Forecast, forecast_workload
 from mpi.service.recluster.threshold_simulation import TrialThresholds
 from mpi.service.sampling import blind_review, blind_sample, practice
@@ -44,10 +44,10 @@ ForecastDep = Annotated[ForecastQuery, Query()]
 def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> QualityFigures:
     """Return the figures of the quality dashboard, over the whole index.
 
-    Workload, match rate, live precision and recall, agreement between stewards, links and throughput. A
-    caller who may not read records sees no count from 1 to 9.
+    The match rate is published once a day: with noise, rounded, and the same for every caller. So are all
+    figures for a caller who may not read every record and question; other callers get them current.
     """
-    return measure_quality(index, viewer)
+    return read_quality(index, viewer)
 
 
 @router.get(
@@ -59,7 +59,8 @@ def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> QualityFig
 def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Forecast:
     """Forecast the hours of review work and the end of the backlog.
 
-    With a threshold, the forecast simulates a re-cluster of the whole index.
+    With a threshold, the forecast simulates a re-cluster of the whole index. A caller who may not read every
+    record and question gets the published backlog only.
     """
     thresholds = TrialThresholds(query.link, query.review, query.margin, query.cohesion)
     return forecast_workload(index, viewer, None if thresholds == TrialThresholds() else thresholds)

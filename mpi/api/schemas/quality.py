@@ -10,6 +10,7 @@ from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
 from mpi.service.sampling.blind_review import VERDICTS
 
+_RATE: dict[str, Any] = {"value": 0.88, "low": 0.87, "high": 0.88}
 _SHARE: dict[str, Any] = {"value": 0.991, "low": 0.972, "high": 0.998}
 _VALUES: dict[str, Any] = {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09"}
 _STANDING: dict[str, Any] = {
@@ -61,21 +62,26 @@ class KindLoadOut(BaseModel):
     """Number of waiting questions of one kind."""
 
     kind: str = Field(description="Kind of question.")
-    open: int | None = Field(description="Number; null if too small to show.")
-    new: int | None = Field(description="Number first asked in the last 7 days.")
+    open: int = Field(description="Number of open questions.")
+    new: int = Field(description="Number first asked in the last 7 days.")
 
 
 class AgeLoadOut(BaseModel):
     """Number of waiting questions of one age."""
 
     age: str = Field(description="Age class.")
-    open: int | None = Field(description="Number; null if too small to show.")
+    open: int = Field(description="Number of open questions.")
 
 
 class WorkloadOut(BaseModel):
-    """Waiting questions, and the work of the last 7 days."""
+    """Waiting questions, and the work of the last 7 days.
 
-    open: int | None = Field(description="Number of open questions.")
+    Published figures have ``open`` alone, and null or nothing for the rest.
+    """
+
+    open: int | None = Field(
+        description="Number of open questions. In published figures, no person is in two of them."
+    )
     new: int | None = Field(description="Number first asked in the last 7 days.")
     claimed: int | None = Field(description="Number of claimed questions.")
     asleep: int | None = Field(description="Number of snoozed questions.")
@@ -88,9 +94,11 @@ class WorkloadOut(BaseModel):
 
 
 class MatchRateOut(BaseModel):
-    """Share of children in care whose school record is found."""
+    """Published share of children in care whose school record is found."""
 
-    in_care: int | None = Field(description="Persons in care today, according to child welfare.")
+    in_care: int | None = Field(
+        description="Persons in care, according to child welfare; null if too small to show."
+    )
     found: int | None = Field(description="Number of these with a school record.")
     rate: EstimateOut | None = Field(
         description="Share with a school record; not every child in care is enrolled."
@@ -102,32 +110,35 @@ class StratumOut(BaseModel):
 
     stratum: str = Field(description="Name of the stratum.")
     linked: bool = Field(description="Whether the stratum's pairs are linked.")
-    pairs: int | None = Field(description="Number of pairs in the stratum; null if too small to show.")
+    pairs: int = Field(description="Number of pairs in the stratum.")
     estimated: bool = Field(description="Whether the number is an estimate.")
-    drawn: int | None = Field(description="Number of drawn pairs; null if not shown.")
-    same: int | None = Field(description="Number judged to be one child; null if not shown.")
-    different: int | None = Field(description="Number judged to be different children.")
-    unsure: int | None = Field(description="Number judged unsure.")
-    dropped: int | None = Field(description="Number never judged, because a record changed or was withdrawn.")
-    waiting: int | None = Field(description="Number still to judge.")
+    drawn: int = Field(description="Number of drawn pairs.")
+    same: int = Field(description="Number judged to be one child.")
+    different: int = Field(description="Number judged to be different children.")
+    unsure: int = Field(description="Number judged unsure.")
+    dropped: int = Field(description="Number never judged, because a record changed or was withdrawn.")
+    waiting: int = Field(description="Number still to judge.")
 
 
 class LiveMonthOut(BaseModel):
-    """Precision and recall estimated from a month's blind sample."""
+    """Precision and recall estimated from a month's blind sample.
+
+    Published ones are of months that are over, in whole percents.
+    """
 
     month: str = Field(description="`YYYY-MM`.")
     precision: EstimateOut | None = Field(description="Precision of automatic links.")
     recall: EstimateOut | None = Field(description="Recall among candidate pairs.")
-    strata: list[StratumOut] = Field(description="Strata of the sample.")
+    strata: list[StratumOut] = Field(description="Strata of the sample; empty in published figures.")
 
 
 class StewardsAgreeOut(BaseModel):
     """Agreement of two stewards."""
 
     first: str = Field(description="First steward.")
-    second: str = Field(description="Second record.")
-    pairs: int | None = Field(description="Number of pairs judged by both; null if too small to show.")
-    agreed: int | None = Field(description="Number of equal verdicts.")
+    second: str = Field(description="The other steward.")
+    pairs: int = Field(description="Number of pairs judged by both.")
+    agreed: int = Field(description="Number of equal verdicts.")
     kappa: EstimateOut | None = Field(description="Cohen's kappa: agreement beyond chance.")
 
 
@@ -155,9 +166,9 @@ class ThroughputOut(BaseModel):
     """Number and speed of one steward's answers."""
 
     actor: str = Field(description="Steward or client.")
-    answers: int | None = Field(description="Number; null if too small to show.")
-    timed: int | None = Field(description="Number of answers with a known time.")
-    hours: float | None = Field(description="Hours of work, without breaks of over 15 minutes.")
+    answers: int = Field(description="Number of answers.")
+    timed: int = Field(description="Number of answers with a known time.")
+    hours: float = Field(description="Hours of work, without breaks of over 15 minutes.")
     an_hour: float | None = Field(description="Timed answers per hour.")
 
 
@@ -176,6 +187,25 @@ _STRATUM: dict[str, Any] = {
 }
 
 
+_PUBLICATION: dict[str, Any] = {
+    "day": "2026-11-29",
+    "as_of": "2026-11-28",
+    "missed_days": 0,
+    "base": 10,
+    "smallest_shown": 100,
+}
+
+
+class PublicationOut(BaseModel):
+    """When published figures are shown, and of which day they are."""
+
+    day: str = Field(description="Day on which they are shown, `YYYY-MM-DD`.")
+    as_of: str = Field(description="Day on which they were measured.")
+    missed_days: int = Field(description="Number of later days without a measurement.")
+    base: int = Field(description="Multiple to which counts are rounded, after noise was added.")
+    smallest_shown: int = Field(description="Smallest count that is shown.")
+
+
 class QualityOut(BaseModel):
     """All figures of the quality dashboard."""
 
@@ -184,6 +214,8 @@ class QualityOut(BaseModel):
             "example": {
                 "at": EXAMPLE_TIME,
                 "suppressed": False,
+                "publication": _PUBLICATION,
+                "next_publication": "2026-11-30",
                 "workload": {
                     "open": 214,
                     "new": 31,
@@ -196,7 +228,7 @@ class QualityOut(BaseModel):
                     "ages": [{"age": "over 30 days", "open": 20}],
                     "oldest_days": 44,
                 },
-                "match_rate": {"in_care": 9120, "found": 8011, "rate": _SHARE},
+                "match_rate": {"in_care": 9120, "found": 8010, "rate": _RATE},
                 "live": [{"month": "2026-11", "precision": _SHARE, "recall": _SHARE, "strata": [_STRATUM]}],
                 "agreement": [{"first": "ana", "second": "ben", "pairs": 61, "agreed": 57, "kappa": _SHARE}],
                 "seconds_waiting": 2,
@@ -213,8 +245,12 @@ class QualityOut(BaseModel):
         }
     )
 
-    at: str = Field(description="Time of the figures.")
-    suppressed: bool = Field(description="Whether counts under 10 are suppressed for this caller.")
+    at: str = Field(description="Time of the figures; of published ones, of their measurement.")
+    suppressed: bool = Field(description="Whether all figures are published ones for this caller.")
+    publication: PublicationOut | None = Field(
+        description="When published figures are shown; null before the first."
+    )
+    next_publication: str = Field(description="Day on which the next figures are published.")
     workload: WorkloadOut = Field(description="Waiting questions.")
     match_rate: MatchRateOut = Field(description="Share of children in care whose school record is found.")
     live: list[LiveMonthOut] = Field(description="Precision and recall by month, latest first.")
@@ -228,10 +264,8 @@ class DayOut(BaseModel):
     """Arrived and answered questions of one day."""
 
     day: str = Field(description="`YYYY-MM-DD`.")
-    arrived: int | None = Field(
-        description="Number of questions first asked that day; null if too small to show."
-    )
-    answered: int | None = Field(description="Number of questions answered that day.")
+    arrived: int = Field(description="Number of questions first asked that day.")
+    answered: int = Field(description="Number of questions answered that day.")
 
 
 class OtherThresholdsOut(BaseModel):
@@ -239,7 +273,9 @@ class OtherThresholdsOut(BaseModel):
 
     link: float = Field(description="Tried link threshold in bits.")
     review: float = Field(description="Tried review threshold in bits.")
-    questions: int | None = Field(description="Number of pairs to ask about at once.")
+    questions: int | None = Field(
+        description="Number of pairs to ask about at once; null for whom figures are published."
+    )
     hours: float | None = Field(description="Hours for these pairs.")
     hours_a_week: float | None = Field(description="Hours a week for arriving questions.")
 

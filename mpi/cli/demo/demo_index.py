@@ -8,11 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from mpi import __version__
 from mpi.bootstrap import init_index, init_scope, open_index
 from mpi.config import Settings
+from mpi.domain import clock
 from mpi.domain.errors import ConflictError
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.source import SHARED_SCOPE, SourceKind
@@ -24,6 +26,7 @@ from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.scopes.registry import register_scope
 from mpi.service.scopes.transfer import transfer_changes
+from mpi.service.quality.publication import publish_figures
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.migrate import SCHEMA_REVISION
 from training.simulate.files.output import save_population
@@ -106,6 +109,7 @@ def _build_in_folder(folder: Path, records: int, progress: Progress) -> DemoBuil
         _save_key(folder, key)
         for scope in SCOPES:
             _build_scope(index, folder, scope, build, progress)
+        _publish_figures(index)
     finally:
         index.database.dispose()
     (folder / "making.json").write_text(json.dumps(asdict(build)))
@@ -180,6 +184,15 @@ def _load_source(index: Index, folder: Path, source: SourceSystem, progress: Pro
         lambda step, done, total: progress(f"{source}: {step}", done, total),
     )
     return SourceLoad(str(source), receipt.counts, time.perf_counter() - started)
+
+
+def _publish_figures(index: Index) -> None:
+    """Publish the demo's figures as if they had been measured yesterday.
+
+    Otherwise the pages would show the first figures only tomorrow.
+    """
+    with clock.fixed_clock(clock.now() - timedelta(days=1)):
+        publish_figures(index, make_operator())
 
 
 def _save_key(folder: Path, key: str) -> None:

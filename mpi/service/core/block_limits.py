@@ -7,9 +7,8 @@ people, the hard limit only delays the search.
 """
 
 import logging
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mpi.storage.unit_of_work.units import WriteUnit
 
@@ -42,31 +41,6 @@ class BlockTooLargeError(Exception):
     def __init__(self, sizes: Mapping[int, int]) -> None:
         super().__init__("a blocking key has more records than a request searches")
         self.sizes = sizes
-
-
-@dataclass(slots=True)
-class BlockCounts:
-    """Counts of large record blocks that this process searched, for ``/metrics``.
-
-    Args:
-        past_alarm: blocks above the alarm size.
-        past_hard: searches that a block above the hard limit stopped.
-    """
-
-    past_alarm: int = 0
-    past_hard: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def count_search(self, blocks: int, *, hard: bool) -> None:
-        """Count one candidate search that met large blocks.
-
-        Args:
-            blocks: number of blocks above the alarm size.
-            hard: whether one of them is above the hard limit.
-        """
-        with self._lock:
-            self.past_alarm += blocks
-            self.past_hard += hard
 
 
 def queue_large_blocks(unit: WriteUnit, config_id: int, sizes: Mapping[int, int]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mpi.domain.errors import ModelMovedError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.domain.quality_rules import QualityRules
+from mpi.domain.quality_rules import PublicationRules, QualityRules
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
@@ -20,7 +20,7 @@ from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.match_model import MatchModel
 from mpi.policy.agreement import Agreement
 from mpi.policy.legal_bases import LegalBasis
-from mpi.service.core.block_limits import BlockCounts, BlockLimits
+from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.disclosure_ledger import DisclosureLedger
 from mpi.service.core.group_commit import GroupCommit
 from mpi.standardize.shared_values import SharedValues, drop_shared_values
@@ -134,6 +134,7 @@ class IndexSettings:
         sign_in_limits: time limits of a sign-in session.
         block_limits: alarm size and hard limit of a block.
         search_limits: most person searches of a client.
+        publication_rules: how exact published figures are, and how late.
         request_timeout_s: seconds for the headers of a request, and for each next part of its body.
         seals_per_day: most records that a client may seal or ask to expunge within 24 hours, outside loads.
         break_glass_minutes: minutes that a use of emergency access lasts.
@@ -148,6 +149,7 @@ class IndexSettings:
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
     block_limits: BlockLimits = field(default_factory=BlockLimits)
     search_limits: SearchLimits = field(default_factory=SearchLimits)
+    publication_rules: PublicationRules = field(default_factory=PublicationRules)
     request_timeout_s: float = 10
     seals_per_day: int = 20
     break_glass_minutes: int = 60
@@ -189,7 +191,6 @@ class Caches:
         shared_values: lists of shared values by configuration, which never change.
         blocking: blocking rules without stopped keys, by configuration.
         sources: every source as last read, by code, so that requests can be pipelined.
-        figures: dashboard figures that are slow to count, by name.
         quiet_until: last commit up to which a change-feed cursor has no events, by cursor.
         viewers: callers with their rights, by everything that the rights depend on.
         agreements: every version of each agreement, by the last step that was taken with one.
@@ -199,7 +200,6 @@ class Caches:
     shared_values: dict[int, SharedValues] = field(default_factory=dict)
     blocking: dict[int, BlockingSpec] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
-    figures: dict[str, object] = field(default_factory=dict)
     quiet_until: dict[tuple[object, ...], int] = field(default_factory=dict)
     viewers: dict[tuple[object, ...], Viewer] = field(default_factory=dict)
     agreements: dict[int, list[list[Agreement]]] = field(default_factory=dict)
@@ -216,7 +216,6 @@ class Index:
         home: folder for spill files and reject files, readable by this user only.
         settings: settings of the index.
         caches: values that this process remembers between calls.
-        block_counts: counts of large blocks that this process met.
     """
 
     store: Store
@@ -225,7 +224,6 @@ class Index:
     home: Path
     settings: IndexSettings
     caches: Caches = field(default_factory=Caches, repr=False, compare=False)
-    block_counts: BlockCounts = field(default_factory=BlockCounts, repr=False, compare=False)
 
     @property
     def database(self) -> Database:

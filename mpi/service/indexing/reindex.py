@@ -325,9 +325,7 @@ def _check_block_sizes(
     sizes = {key: len(records) for key, records in blocks.items() if len(records) > alarm_size}
     if not sizes:
         return
-    too_large = limit is not None and max(sizes.values()) > limit
-    index.block_counts.count_search(len(sizes), hard=too_large)
-    if too_large:
+    if limit is not None and max(sizes.values()) > limit:
         raise BlockTooLargeError(sizes)
     queue_large_blocks(unit, config_id, sizes)
 

@@ -1,21 +1,22 @@
-"""Forecast of review work: weekly hours and the end of the backlog."""
+"""Forecast of review work: weekly hours and the end of the backlog.
 
-from collections.abc import Sequence
+A viewer who may read every question gets it exact and current. All others get the published backlog.
+"""
+
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from mpi.domain import clock
-from mpi.domain.errors import AccessDenied
-from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, suppress_cells, suppress_count
-from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
+from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
+from mpi.service.quality.figure_access import permit_figures, sees_every_question
+from mpi.service.quality.publication import QUALITY, Publication, find_next_day, read_publication
 from mpi.service.quality.throughput import (
     ANSWER_ACTION,
     Throughput,
     compute_minutes_per_answer,
     measure_throughput,
-    suppress_throughputs,
 )
 from mpi.service.recluster.proposals import MINUTES_A_TASK
 from mpi.service.recluster.threshold_simulation import TrialThresholds, simulate_thresholds
@@ -31,14 +32,11 @@ _DAYS_PER_WEEK = 7
 
 @dataclass(frozen=True, slots=True)
 class DailyCounts:
-    """Numbers of review questions that arrived and were answered on one day.
-
-    A count is None if it is too small to be shown.
-    """
+    """Numbers of review questions that arrived and were answered on one day."""
 
     day: str
-    arrived: int | None
-    answered: int | None
+    arrived: int
+    answered: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +46,10 @@ class ThresholdTrial:
     Args:
         link: the link threshold tried, in bits.
         review: the review threshold tried, in bits.
-        questions: pairs that would be in review at once; None if too small to be shown.
+        questions: pairs that would be in review at once; None for a viewer who may not read every question.
         hours: hours to answer them; None if ``questions`` is.
         hours_a_week: hours a week to answer arriving questions, scaled by the change in open questions; None
-            without a forecast, or if it would disclose a small count.
+            without a forecast, or if ``questions`` is.
     """
 
     link: float
@@ -65,13 +63,11 @@ class ThresholdTrial:
 class Forecast:
     """Forecast of the stewards' review work.
 
-    For a viewer who may not read records, values that would disclose a small count are None.
-
     Args:
-        backlog: open questions.
+        backlog: open questions; None if too small to be shown, or before the first published figures.
         minutes: minutes for one answer.
         minutes_measured: whether the minutes were measured; otherwise ``MINUTES_A_TASK`` is assumed.
-        hours: hours to answer the backlog.
+        hours: hours to answer the backlog; None if the backlog is.
         days: arrivals and answers by day, without the day of the first load.
         arrive_a_week: questions that arrive a week; None with too little history.
         answered_a_week: questions that are answered a week; None with too little history.
@@ -118,48 +114,37 @@ def forecast_workload(
             not re-cluster.
     """
     permit_figures(viewer)
-    suppress = not is_allowed(viewer, Action.RECORD_READ)
+    is_named = sees_every_question(viewer)
     with index.database.read(viewer) as unit:
-        result = forecast_in_transaction(unit, suppress=suppress)
+        result = (
+            forecast_in_transaction(unit)
+            if is_named
+            else _build_published_forecast(
+                read_publication(unit, index, QUALITY),
+                find_next_day(unit, index),
+                index.settings.publication_rules.smallest_shown,
+            )
+        )
         tasks = unit.tasks.count()
     if thresholds is None:
         return result
     simulation = simulate_thresholds(index, viewer, thresholds, progress)
-    task_ratio = simulation.tasks / tasks if tasks else None
-    hours_a_week = (
-        None if result.hours_a_week is None or task_ratio is None else result.hours_a_week * task_ratio
-    )
-    hours = round(simulation.tasks * result.minutes / 60, 1)
-    trial = ThresholdTrial(
-        link=simulation.link,
-        review=simulation.review,
-        questions=simulation.tasks,
-        hours=hours,
-        hours_a_week=hours_a_week,
-    )
-    if suppress and None in (suppress_count(simulation.tasks), suppress_count(tasks)):
-        trial = replace(trial, questions=suppress_count(simulation.tasks), hours=None, hours_a_week=None)
+    trial = ThresholdTrial(simulation.link, simulation.review, None, None, None)
+    if is_named:
+        task_ratio = simulation.tasks / tasks if tasks else None
+        trial = replace(
+            trial,
+            questions=simulation.tasks,
+            hours=round(simulation.tasks * result.minutes / 60, 1),
+            hours_a_week=None
+            if result.hours_a_week is None or task_ratio is None
+            else result.hours_a_week * task_ratio,
+        )
     return replace(result, other=trial)
 
 
-def permit_figures(viewer: Viewer) -> None:
-    """Refuse a viewer who may not read figures of the whole index.
-
-    Raises:
-        AccessDenied: the viewer may not read figures, or does not see every source.
-    """
-    require_permission(viewer, Action.QUALITY_READ)
-    if viewer.sources is not None:
-        raise AccessDenied(f"client {viewer.client!r} may not do this: it concerns every source")
-
-
-def forecast_in_transaction(unit: ReadUnit, *, suppress: bool) -> Forecast:
-    """Forecast review work under the thresholds in force, from one snapshot.
-
-    Args:
-        unit: the transaction.
-        suppress: whether to suppress small counts.
-    """
+def forecast_in_transaction(unit: ReadUnit) -> Forecast:
+    """Forecast review work under the thresholds in force, from one snapshot."""
     now = clock.now()
     today = now.date()
     first = unit.figures.first_commit_at()
@@ -179,92 +164,81 @@ def forecast_in_transaction(unit: ReadUnit, *, suppress: bool) -> Forecast:
         DailyCounts(day, arrived.get(day, 0), answered.get(day, 0)) for day in day_names if day <= str(today)
     )
     backlog = sum(row.questions for row in count_waiting_questions(unit, now, ()))
-    return _build_forecast(backlog, days, people, today, suppress=suppress)
+    return _build_forecast(backlog, days, people, today)
 
 
 def _build_forecast(
-    backlog: int,
-    days: tuple[DailyCounts, ...],
-    people: tuple[Throughput, ...],
-    today: date,
-    *,
-    suppress: bool,
+    backlog: int, days: tuple[DailyCounts, ...], people: tuple[Throughput, ...], today: date
 ) -> Forecast:
     """Build the forecast of review work from backlog, daily counts and throughput."""
-    show_count = suppress_count if suppress else _keep_count
     measured = compute_minutes_per_answer(people)
     minutes = float(MINUTES_A_TASK) if measured is None else measured
     full_days = [day for day in days if day.day < today.isoformat()]
-    backlog_shown = show_count(backlog)
     result = Forecast(
-        backlog=backlog_shown,
+        backlog=backlog,
         minutes=minutes,
         minutes_measured=measured is not None,
-        hours=None if backlog_shown is None else round(backlog_shown * minutes / 60, 1),
-        days=_suppress_days(days, len(full_days)) if suppress else days,
+        hours=round(backlog * minutes / 60, 1),
+        days=days,
         arrive_a_week=None,
         answered_a_week=None,
         hours_a_week=None,
         gone_on=None,
         says="",
-        people=suppress_throughputs(people) if suppress else people,
+        people=people,
     )
     if len(full_days) < MIN_HISTORY_DAYS:
         return replace(result, says=f"{_describe_backlog(result)}. {_describe_short_history(len(full_days))}")
-    arriving = _scale_to_week(show_count(sum(day.arrived or 0 for day in full_days)), len(full_days))
-    answering = _scale_to_week(show_count(sum(day.answered or 0 for day in full_days)), len(full_days))
+    arriving = _scale_to_week(sum(day.arrived for day in full_days), len(full_days))
+    answering = _scale_to_week(sum(day.answered for day in full_days), len(full_days))
     gone_on = None
-    if backlog_shown and arriving is not None and answering is not None and answering > arriving:
+    if backlog and answering > arriving:
         gone_on = (
-            today + timedelta(days=round(_DAYS_PER_WEEK * backlog_shown / (answering - arriving)))
+            today + timedelta(days=round(_DAYS_PER_WEEK * backlog / (answering - arriving)))
         ).isoformat()
     result = replace(
         result,
         arrive_a_week=arriving,
         answered_a_week=answering,
-        hours_a_week=None if arriving is None else round(arriving * minutes / 60, 1),
+        hours_a_week=round(arriving * minutes / 60, 1),
         gone_on=gone_on,
     )
-    backlog_text, arrivals_text = _describe_backlog(result), _describe_arrivals(result, len(full_days))
-    return replace(
-        result, says=f"{backlog_text}; {arrivals_text}. {_describe_outlook(result, len(full_days))}"
+    arrivals_text = f"{arriving:,.0f} a week arrive, {result.hours_a_week:,.1f} hours"
+    outlook = _describe_outlook(result, arriving, answering, len(full_days))
+    return replace(result, says=f"{_describe_backlog(result)}; {arrivals_text}. {outlook}")
+
+
+def _build_published_forecast(publication: Publication | None, next_day: str, smallest: int) -> Forecast:
+    """Build the forecast of a reader who may not read every question."""
+    backlog = None if publication is None else publication.count("questions")
+    measured = None if publication is None else publication.minutes_per_answer
+    minutes = float(MINUTES_A_TASK) if measured is None else measured
+    result = Forecast(
+        backlog=backlog,
+        minutes=minutes,
+        minutes_measured=measured is not None,
+        hours=None if backlog is None else round(backlog * minutes / 60, 1),
+        days=(),
+        arrive_a_week=None,
+        answered_a_week=None,
+        hours_a_week=None,
+        gone_on=None,
+        says="",
+        people=(),
     )
+    if publication is None:
+        return replace(result, says=f"The first figures are published on {next_day}.")
+    backlog_text = f"Fewer than {smallest} questions wait" if backlog is None else _describe_backlog(result)
+    return replace(result, says=f"{backlog_text}. Who may read every question sees what is to come.")
 
 
-def _keep_count(count: int) -> int | None:
-    """Return a count unchanged, for viewers who may see small counts."""
-    return count
-
-
-def _scale_to_week(count: int | None, days: int) -> float | None:
+def _scale_to_week(count: int, days: int) -> float:
     """Scale a count of questions over some days to a week."""
-    return None if count is None else _DAYS_PER_WEEK * count / days
-
-
-def _suppress_days(days: Sequence[DailyCounts], full_days: int) -> tuple[DailyCounts, ...]:
-    """Suppress small daily counts of questions, and counts that would disclose them.
-
-    Args:
-        days: counts by day.
-        full_days: how many of the first days add up to the weekly figures that are shown.
-    """
-
-    def suppress_column(counts: Sequence[int]) -> list[int | None]:
-        cells = suppress_cells({str(number): count for number, count in enumerate(counts[:full_days])})
-        return [*cells.values(), *map(suppress_count, counts[full_days:])]
-
-    arrived = suppress_column([day.arrived or 0 for day in days])
-    answered = suppress_column([day.answered or 0 for day in days])
-    return tuple(
-        replace(day, arrived=arrivals, answered=answers)
-        for day, arrivals, answers in zip(days, arrived, answered, strict=True)
-    )
+    return _DAYS_PER_WEEK * count / days
 
 
 def _describe_backlog(result: Forecast) -> str:
     """Describe the number of open review questions in words."""
-    if result.backlog is None or result.hours is None:
-        return f"Fewer than {SMALLEST_SHOWN_COUNT} questions wait"
     assumed = "" if result.minutes_measured else f" at the {MINUTES_A_TASK} minutes each that are assumed"
     return f"{result.backlog:,} questions wait, {result.hours:,.1f} hours' work{assumed}"
 
@@ -277,25 +251,12 @@ def _describe_short_history(days: int) -> str:
     )
 
 
-def _describe_arrivals(result: Forecast, days: int) -> str:
-    """Describe in words how many review questions arrive a week."""
-    if result.arrive_a_week is None or result.hours_a_week is None:
-        return f"fewer than {SMALLEST_SHOWN_COUNT} arrived in the last {days} days"
-    return f"{result.arrive_a_week:,.0f} a week arrive, {result.hours_a_week:,.1f} hours"
-
-
-def _describe_outlook(result: Forecast, days: int) -> str:
-    """Describe in words how the review backlog grows or ends.
-
-    Only counts that are shown are used.
-    """
-    arriving, answering = result.arrive_a_week, result.answered_a_week
+def _describe_outlook(result: Forecast, arriving: float, answering: float, days: int) -> str:
+    """Describe in words how the review backlog grows or ends."""
     if result.backlog == 0:
         return "Nothing waits."
     if result.gone_on is not None:
         return f"At the pace of the last {days} days the backlog is gone by {result.gone_on}."
     if answering == 0:
         return f"Nobody has answered a question in the last {days} days."
-    if arriving is None or answering is None or answering > arriving:
-        return "How it goes on would tell of too few to be shown."
     return f"At the pace of the last {days} days it grows by {arriving - answering:,.0f} a week."

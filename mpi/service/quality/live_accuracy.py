@@ -6,21 +6,23 @@ shared blocking key, or pairs that a person decided.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 
 from mpi.domain.sampling import Estimate, JudgedStratum, estimate_precision, estimate_recall
-from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, suppress_cells, suppress_count
+from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT
 from mpi.service.sampling.blind_review import DIFFERENT, SAME, UNSURE, find_unchanged_pairs
 from mpi.service.sampling.blind_sample import LINKED, NOT_LINKED, Stratum
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
 from mpi.storage.unit_of_work.units import ReadUnit
 
+SAMPLE_MONTHS = 12
+"""Number of months of blind samples on the dashboard."""
+
 
 @dataclass(frozen=True, slots=True)
 class StratumResult:
     """Verdicts on the pairs of one stratum of a month's blind sample.
-
-    Counts are None if they are not shown.
 
     Args:
         stratum: name of the stratum.
@@ -37,14 +39,14 @@ class StratumResult:
 
     stratum: Stratum
     linked: bool
-    pairs: int | None
+    pairs: int
     estimated: bool
-    drawn: int | None
-    same: int | None
-    different: int | None
-    unsure: int | None
-    dropped: int | None
-    waiting: int | None
+    drawn: int
+    same: int
+    different: int
+    unsure: int
+    dropped: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,19 @@ class MonthlyAccuracy:
     precision: Estimate | None
     recall: Estimate | None
     strata: tuple[StratumResult, ...]
+
+    @property
+    def has_enough_verdicts(self) -> bool:
+        """Whether so many linked pairs were judged that none stands out."""
+        verdicts = sum(each.same + each.different for each in self.strata if each.linked)
+        return verdicts >= SMALLEST_SHOWN_COUNT
+
+
+def measure_recent_accuracy(unit: ReadUnit, now: datetime) -> tuple[MonthlyAccuracy, ...]:
+    """Estimate precision and recall for the last ``SAMPLE_MONTHS`` months, latest first."""
+    month_number = now.year * 12 + now.month - SAMPLE_MONTHS
+    first_month = f"{month_number // 12:04}-{month_number % 12 + 1:02}"
+    return measure_live_accuracy(unit, first_month, now.strftime("%Y-%m"))
 
 
 def measure_live_accuracy(unit: ReadUnit, since: str, until: str) -> tuple[MonthlyAccuracy, ...]:
@@ -119,48 +134,3 @@ def _measure_month(
         estimate_recall(linked_results, unlinked_results),
         tuple(strata),
     )
-
-
-def suppress_stratum_sizes(strata: Sequence[StratumResult]) -> dict[Stratum, int | None]:
-    """Return pair counts by sampling stratum, with small counts suppressed.
-
-    The total of linked pairs is shown too, so linked and unlinked strata are suppressed as separate tables.
-    """
-    linked = {result.stratum: result.pairs or 0 for result in strata if result.linked}
-    unlinked = {result.stratum: result.pairs or 0 for result in strata if not result.linked}
-    return suppress_cells(linked) | suppress_cells(unlinked)
-
-
-def suppress_month(month: MonthlyAccuracy) -> MonthlyAccuracy:
-    """Remove verdicts and small counts from one month's accuracy figures.
-
-    Counts that would disclose small ones are removed too. An estimate stays if ten pairs or more were judged.
-    """
-    judged_results = [result for result in month.strata if result.same or result.different]
-    has_enough_pairs = (
-        sum((result.same or 0) + (result.different or 0) for result in judged_results) >= SMALLEST_SHOWN_COUNT
-    )
-    has_enough_links = (
-        sum((result.same or 0) + (result.different or 0) for result in judged_results if result.linked)
-        >= SMALLEST_SHOWN_COUNT
-    )
-    sizes = suppress_stratum_sizes(month.strata)
-    return replace(
-        month,
-        precision=month.precision if has_enough_links else None,
-        recall=month.recall if has_enough_pairs else None,
-        strata=tuple(_suppress_stratum(result, sizes[result.stratum]) for result in month.strata),
-    )
-
-
-def _suppress_stratum(result: StratumResult, pairs: int | None) -> StratumResult:
-    """Remove verdicts and small counts from one sampling stratum's figures."""
-    drawn, dropped, waiting = result.drawn or 0, result.dropped or 0, result.waiting or 0
-    cells = suppress_cells({"judged": drawn - dropped - waiting, "dropped": dropped, "waiting": waiting})
-    # A small stratum is drawn whole, so the number drawn would disclose its size.
-    suppressed_result = replace(
-        result, pairs=pairs, drawn=suppress_count(drawn), dropped=cells["dropped"], waiting=cells["waiting"]
-    )
-    if pairs is None:
-        suppressed_result = replace(suppressed_result, drawn=None, dropped=None, waiting=None)
-    return replace(suppressed_result, same=None, different=None, unsure=None)

@@ -1,77 +1,159 @@
-"""Tabular reports about the index, without personal data."""
+"""Tabular reports about the index, without personal data.
 
-from collections.abc import Callable
+A report of loads is *named*: it says what a source's own files held. The others are *published*. Who holds
+the database may ask for current figures.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
+from mpi.domain.small_cells import suppress_cells
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
+from mpi.service.quality import exact_counts
+from mpi.service.quality.publication import (
+    OVERLAP,
+    QUALITY,
+    SOURCES,
+    SUMMARY,
+    PublicationDay,
+    find_next_day,
+    read_publication,
+)
 from mpi.storage.unit_of_work.units import ReadUnit
+
+LOADS = "loads"
+"""Name of the report of loads."""
+_OVERLAP_FACTOR = 2
+"""How much larger than other counts a shown set of sources is.
+
+Which sets exist is not known beforehand, so that noise alone must not show one.
+"""
+
+ShowCount = Callable[[str], int | None]
+"""Returns the count of a name, or None if it is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A named table of figures about the index."""
+    """A named table of figures about the index.
+
+    Args:
+        name: name of the report.
+        title: title for people.
+        columns: names of the columns.
+        rows: values of each row; None for a count that is not shown.
+        publication: when the figures are shown, and of which day they are; None for current figures, and
+            before the first publication.
+        next_publication: day on which the next figures are published, ``YYYY-MM-DD``; None for current ones.
+    """
 
     name: str
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
+    publication: PublicationDay | None = None
+    next_publication: str | None = None
 
 
 def make_report(index: Index, viewer: Viewer, name: str) -> Report:
-    """Make the named report (table of figures) about the index.
+    """Return a report as it is published today, or the current report of loads.
+
+    Before the first publication the report has no rows.
 
     Raises:
         NotFoundError: there is no such report; the message lists the names.
         AccessDenied: the viewer may not read reports.
     """
-    require_permission(viewer, Action.REPORT)
-    if name not in REPORTS:
-        raise NotFoundError(f"no report {name!r}; there are: {', '.join(REPORTS)}")
+    _permit_report(viewer, name)
     with index.database.read(viewer) as unit:
-        return REPORTS[name](unit)
+        if name == LOADS:
+            return _report_loads(unit)
+        return _make_published_report(unit, index, name)
 
 
-def _report_summary(unit: ReadUnit) -> Report:
+def make_current_report(index: Index, viewer: Viewer, name: str) -> Report:
+    """Return a report with exact figures, as they are now.
+
+    Only for who holds the database: two answers tell what changed in between.
+
+    Raises:
+        NotFoundError: there is no such report; the message lists the names.
+        AccessDenied: the viewer may not read reports.
+    """
+    _permit_report(viewer, name)
+    with index.database.read(viewer) as unit:
+        if name == LOADS:
+            return _report_loads(unit)
+        if name == SUMMARY:
+            return _report_summary(
+                unit, exact_counts.count_summary(unit).get, unit.tasks.count(clock.today())
+            )
+        if name == SOURCES:
+            return _report_sources(unit, exact_counts.count_sources(unit).get)
+        return _report_overlap(exact_counts.count_overlap(unit))
+
+
+def _permit_report(viewer: Viewer, name: str) -> None:
+    """Refuse an unknown report, or a viewer who may read none."""
+    require_permission(viewer, Action.REPORT)
+    if name not in REPORT_NAMES:
+        raise NotFoundError(f"no report {name!r}; there are: {', '.join(REPORT_NAMES)}")
+
+
+def _make_published_report(unit: ReadUnit, index: Index, name: str) -> Report:
+    """Make a report from the figures that are published today."""
+    next_day = find_next_day(unit, index)
+    publication = read_publication(unit, index, name)
+    quality = read_publication(unit, index, QUALITY)
+    if publication is None or quality is None:
+        return Report(name, _TITLES[name], (), (), None, next_day)
+    if name == SUMMARY:
+        report = _report_summary(unit, publication.count, quality.count("questions"))
+    elif name == SOURCES:
+        report = _report_sources(unit, publication.count)
+    else:
+        smallest = _OVERLAP_FACTOR * publication.day.smallest_shown
+        shown = suppress_cells(publication.counts, smallest)
+        report = _report_overlap({sources: count for sources, count in shown.items() if count})
+    return Report(report.name, report.title, report.columns, report.rows, publication.day, next_day)
+
+
+def _report_summary(unit: ReadUnit, count: ShowCount, questions: int | None) -> Report:
     """Report numbers of records, persons and tasks, and the model."""
-    persons = unit.persons.counts()
-    states: dict[str, int] = {}
-    for (_, state), count in unit.records.counts().items():
-        states[state] = states.get(state, 0) + count
     config = unit.configs.active_config()
     rows = (
-        ("records, active", states.get("active", 0)),
-        ("records, withdrawn", states.get("withdrawn", 0)),
-        ("persons, active", persons.get("active", 0)),
-        ("persons, retired", persons.get("retired", 0)),
-        ("persons, empty", persons.get("empty", 0)),
-        ("review tasks, open", unit.tasks.count(clock.today())),
+        ("records, active", count("records.active")),
+        ("records, withdrawn", count("records.withdrawn")),
+        ("persons, active", count("persons.active")),
+        ("persons, retired", count("persons.retired")),
+        ("persons, empty", count("persons.empty")),
+        ("review tasks, open", questions),
         ("model", "" if config is None else f"{config.model_name}/{config.model_version}"),
     )
-    return Report("summary", "The index at a glance", ("what", "count"), rows)
+    return Report(SUMMARY, _TITLES[SUMMARY], ("what", "count"), rows)
 
 
-def _report_sources(unit: ReadUnit) -> Report:
+def _report_sources(unit: ReadUnit, count: ShowCount) -> Report:
     """Report numbers of records by source."""
-    counts = unit.records.counts()
     rows = tuple(
         (
             source.code,
             source.agency,
             source.kind,
-            counts.get((source.code, "active"), 0),
-            counts.get((source.code, "withdrawn"), 0),
+            count(f"{source.code}.active"),
+            count(f"{source.code}.withdrawn"),
         )
         for source in unit.sources.all()
     )
-    return Report("sources", "Records by source", ("source", "agency", "kind", "active", "withdrawn"), rows)
+    return Report(SOURCES, _TITLES[SOURCES], ("source", "agency", "kind", "active", "withdrawn"), rows)
 
 
 def _report_loads(unit: ReadUnit) -> Report:
-    """Report each load of a file with its counts."""
-    batches = unit.batches.all()
+    """Report each load of a file of the viewer's sources, with its counts."""
+    batches = [batch for batch in unit.batches.all() if unit.viewer.may_see(batch.source)]
     info = unit.commit_info({batch.commit_no for batch in batches})
     names = ("received", "created", "updated", "unchanged", "withdrawn", "history", "held", "rejected")
     rows = tuple(
@@ -84,28 +166,20 @@ def _report_loads(unit: ReadUnit) -> Report:
         )
         for batch in batches
     )
-    return Report("loads", "Receipts of loads", ("batch", "at", "source", "status", *names), rows)
+    return Report(LOADS, _TITLES[LOADS], ("batch", "at", "source", "status", *names), rows)
 
 
-def _report_overlap(unit: ReadUnit) -> Report:
+def _report_overlap(counts: Mapping[str, int]) -> Report:
     """Report numbers of persons by the set of sources that hold them."""
-    labels = dict(unit.records.iterate_labels())
-    sources_of: dict[int, set[str]] = {}
-    for record, person in unit.persons.all_current_persons().items():
-        if record in labels:
-            sources_of.setdefault(person, set()).add(labels[record].source)
-    person_counts: dict[str, int] = {}
-    for sources in sources_of.values():
-        name = " + ".join(sorted(sources))
-        person_counts[name] = person_counts.get(name, 0) + 1
-    rows = tuple(sorted(person_counts.items(), key=lambda item: (-item[1], item[0])))
-    return Report("overlap", "Persons by the sources that know them", ("sources", "persons"), rows)
+    rows = tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return Report(OVERLAP, _TITLES[OVERLAP], ("sources", "persons"), rows)
 
 
-REPORTS: dict[str, Callable[[ReadUnit], Report]] = {
-    "summary": _report_summary,
-    "sources": _report_sources,
-    "loads": _report_loads,
-    "overlap": _report_overlap,
+_TITLES = {
+    SUMMARY: "The index at a glance",
+    SOURCES: "Records by source",
+    LOADS: "Receipts of loads",
+    OVERLAP: "Persons by the sources that know them",
 }
-"""Report functions by the name that ``mpi report`` takes."""
+REPORT_NAMES = tuple(_TITLES)
+"""Names that ``mpi report`` takes."""

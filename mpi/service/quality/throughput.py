@@ -1,10 +1,9 @@
 """Answers per steward, and minutes per answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
-from mpi.domain.small_cells import suppress_cells, suppress_count
 from mpi.storage.unit_of_work.units import ReadUnit
 
 ANSWER_ACTION = "answer"
@@ -20,8 +19,6 @@ _SECONDS_PER_HOUR = 3600
 class Throughput:
     """Review answers and working time of one person.
 
-    Counts that are too small to be shown, and values derived from them, are None.
-
     Args:
         actor: name of the account or client.
         answers: number of answers.
@@ -31,9 +28,9 @@ class Throughput:
     """
 
     actor: str
-    answers: int | None
-    timed: int | None
-    hours: float | None
+    answers: int
+    timed: int
+    hours: float
     an_hour: float | None
 
 
@@ -57,29 +54,15 @@ def measure_throughput(unit: ReadUnit, since: str) -> tuple[Throughput, ...]:
     )
 
 
-def suppress_throughputs(throughputs: Sequence[Throughput]) -> tuple[Throughput, ...]:
-    """Suppress people's small counts of answers, and values derived from them."""
-    answers = suppress_cells({throughput.actor: throughput.answers or 0 for throughput in throughputs})
-    return tuple(_suppress_throughput(throughput, answers[throughput.actor]) for throughput in throughputs)
-
-
-def _suppress_throughput(throughput: Throughput, answers: int | None) -> Throughput:
-    """Suppress one person's small counts of answers, and values derived from them."""
-    if answers is None:
-        return replace(throughput, answers=None, timed=None, hours=None, an_hour=None)
-    timed = suppress_count(throughput.timed or 0)
-    return replace(throughput, timed=timed, an_hour=None if timed is None else throughput.an_hour)
-
-
 def compute_minutes_per_answer(throughputs: Sequence[Throughput]) -> float | None:
     """Return the mean minutes per review answer over all people.
 
     Returns:
         None if fewer than ``MIN_TIMED_ANSWERS`` answers were timed.
     """
-    timed = sum(throughput.timed or 0 for throughput in throughputs)
+    timed = sum(throughput.timed for throughput in throughputs)
     return (
-        60 * sum(throughput.hours or 0.0 for throughput in throughputs) / timed
+        60 * sum(throughput.hours for throughput in throughputs) / timed
         if timed >= MIN_TIMED_ANSWERS
         else None
     )

@@ -53,6 +53,7 @@ from mpi.storage.tables.identity import (
     PersonRow,
 )
 from mpi.storage.tables.large_blocks import LargeBlockRow, PendingRow
+from mpi.storage.tables.published_reports import PublishedReportRow
 from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
 from mpi.storage.tables.review_work import (
     BlindAnswerRow,
@@ -128,6 +129,7 @@ __all__ = [
     "ProposalItemRow",
     "ProposalRow",
     "PurposeRow",
+    "PublishedReportRow",
     "RecordAliasRow",
     "RecordKeysRow",
     "RecordRow",

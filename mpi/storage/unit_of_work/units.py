@@ -30,6 +30,7 @@ from mpi.storage.repositories.review.blind_pairs import BlindPairs
 from mpi.storage.repositories.review.desk_counts import DeskFigures
 from mpi.storage.repositories.review.owner_questions import OwnerQuestions
 from mpi.storage.repositories.review.practice import PracticeAnswers
+from mpi.storage.repositories.review.published_reports import PublishedReports
 from mpi.storage.repositories.review.saved_views import SavedViews
 from mpi.storage.repositories.review.task_queue import TaskQueue
 from mpi.storage.repositories.review.task_work import TaskWork
@@ -133,6 +134,7 @@ class ReadUnit:
     blind_pairs = _LazyRepository(BlindPairs)
     practice_answers = _LazyRepository(PracticeAnswers)
     figures = _LazyRepository(DeskFigures)
+    published_reports = _LazyRepository(PublishedReports)
     accounts = _LazyRepository(Accounts)
     sign_ins = _LazyRepository(SignIns)
     pending_approvals = _LazyRepository(PendingApprovals)

@@ -4,6 +4,7 @@ import csv
 import gc
 import json
 import stat
+from datetime import timedelta
 
 import pytest
 from alembic import command
@@ -116,7 +117,7 @@ def test_search_finds_a_person_and_stores_nothing(mpi, home):
         sum(part["bits"] for part in matches[0]["explanation"])
     )
     assert eid in mpi("search", send=ANA).out
-    assert mpi("report", "summary", "--json").json["rows"][0]["count"] == 1
+    assert mpi("report", "summary", "--current", "--json").json["rows"][0]["count"] == 1
 
 
 def test_search_above_the_limit_gives_one_error_line(mpi, home, monkeypatch):
@@ -275,9 +276,31 @@ def test_a_long_plan_is_shortened_for_people_and_complete_as_json(mpi, home, tmp
 @pytest.mark.parametrize("name", ["summary", "sources", "loads", "overlap"])
 def test_every_report_is_a_table_and_json(mpi, home, name):
     resolve_ana(mpi)
-    report = mpi("report", name, "--json").json
-    assert report["name"] == name
-    assert report["title"] in mpi("report", name).out
+    report = mpi("report", name, "--current", "--json").json
+    assert (report["name"], report["next_publication"]) == (name, None)
+    assert report["title"] in mpi("report", name, "--current").out
+
+
+def test_a_report_is_published_on_the_day_after_its_measurement(mpi, home, manual_clock):
+    resolve_ana(mpi)
+    before = mpi("report", "summary")
+    assert (before.out, before.code) == ("", 0)
+    assert "the first figures are published on" in before.err
+    assert "figures are measured; readers get them on" in mpi("publish").err
+    assert "were measured before" in mpi("publish").err
+    manual_clock.now += timedelta(days=3)
+    report = mpi("report", "summary", "--json").json
+    assert report["publication"]["missed_days"] == 2
+    assert report["rows"][0] == {"what": "records, active", "count": None}
+    after = mpi("report", "summary")
+    assert "records, active" in after.out
+    assert "rounded to 10, without counts below 100" in after.err
+    assert "no figures were measured on the 2 days since" in after.err
+    quality = mpi("quality")
+    assert "without counts below 100" in quality.err
+    assert mpi("quality", "--json").json["quality"]["match_rate"]["in_care"] is None
+    assert mpi("quality", "--current", "--json").json["quality"]["match_rate"]["in_care"] == 0
+    assert "published" not in mpi("quality", "--current").err
 
 
 def test_an_unknown_report_error_lists_the_known_reports(mpi, home):

@@ -205,7 +205,7 @@ def test_ctrl_c_during_a_load_keeps_nothing_and_the_load_can_be_repeated(mpi, ho
     process.send_signal(signal.SIGINT)
     _out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "mpi: interrupted: nothing of this step was kept\n")
-    assert mpi("report", "summary", "--json").json["rows"][0]["count"] == 0
+    assert mpi("report", "summary", "--current", "--json").json["rows"][0]["count"] == 0
     assert mpi("report", "loads", "--json").json["rows"] == []
     assert mpi("verify", "--json").json["sound"]
     assert mpi("ingest", large_file, "--source", "sis", "--json").json["created"] == 1_500
@@ -261,7 +261,7 @@ def test_a_load_on_a_full_disk_keeps_nothing_and_gives_one_error_line(mpi, home,
     assert (code, out) == (10, "")
     assert "disk is full" in err
     assert is_one_line(err)
-    assert mpi("report", "summary", "--json").json["rows"][0]["count"] == 0
+    assert mpi("report", "summary", "--current", "--json").json["rows"][0]["count"] == 0
     assert mpi("ingest", large_file, "--source", "sis", "--json").json["created"] == 1_500
 
 
@@ -289,7 +289,7 @@ def test_a_closed_output_pipe_is_no_error(home, monkeypatch, unbuffered):
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     reading, writing = os.pipe()
     os.close(reading)
-    code, _out, err = run_mpi("report", "summary", stdout=writing)
+    code, _out, err = run_mpi("report", "summary", "--current", stdout=writing)
     os.close(writing)
     assert (code, err) == (141, "")
 

@@ -11,7 +11,7 @@ from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.service.quality.dashboard import measure_quality
+from mpi.service.quality.dashboard import read_quality
 from mpi.service.quality.forecast import DailyCounts, forecast_workload
 from mpi.service.quality.live_accuracy import MonthlyAccuracy
 
@@ -21,7 +21,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 @router.get("/quality")
 def show_dashboard(index: IndexDep, visit: VisitDep) -> Response:
     """Show the dashboard of linkage quality and stewards' workload."""
-    figures = measure_quality(index, visit.viewer)
+    figures = read_quality(index, visit.viewer)
     workload_forecast = forecast_workload(index, visit.viewer)
     return render_page(
         "quality.html",
@@ -63,6 +63,6 @@ def _draw_accuracy(months: Sequence[MonthlyAccuracy]) -> LineChart | None:
 def _draw_daily_counts(days: Sequence[DailyCounts]) -> LineChart | None:
     """Draw the chart of new and answered review questions by day."""
     texts = load_words().quality
-    arrived_points = [Point(day.day[5:], float(day.arrived)) for day in days if day.arrived is not None]
-    answered_points = [Point(day.day[5:], float(day.answered)) for day in days if day.answered is not None]
+    arrived_points = [Point(day.day[5:], float(day.arrived)) for day in days]
+    answered_points = [Point(day.day[5:], float(day.answered)) for day in days]
     return draw_lines([(texts.arrived, arrived_points), (texts.answered, answered_points)], percent=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpi.cli.command_session import open_session
+from mpi.cli.commands.review.publication import CurrentFlag, print_publication
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.cli.progress import show_progress
 from mpi.domain.sampling import MONTHLY_PAIRS, Estimate
@@ -27,6 +28,7 @@ def run(
     review: Threshold = None,
     margin: Threshold = None,
     cohesion: Threshold = None,
+    current: CurrentFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Show match quality, stewards' workload and a forecast."""
@@ -35,7 +37,8 @@ def run(
 
     bits = threshold_simulation.TrialThresholds(link, review, margin, cohesion)
     with open_session() as session, show_progress() as report:
-        figures = dashboard.measure_quality(session.index, session.viewer)
+        read_figures = dashboard.measure_quality if current else dashboard.read_quality
+        figures = read_figures(session.index, session.viewer)
         workload_forecast = forecast.forecast_workload(
             session.index,
             session.viewer,
@@ -45,6 +48,8 @@ def run(
     if as_json:
         print_json({"quality": asdict(figures), "forecast": asdict(workload_forecast)})
         return
+    if not current:
+        print_publication(figures.publication, figures.next_publication)
     _show_quality(figures, workload_forecast)
 
 
@@ -102,8 +107,8 @@ def _show_quality(figures: QualityFigures, workload_forecast: Forecast) -> None:
                 _format_interval(month.precision),
                 _format_interval(month.recall),
                 sum(_count_judged(one) for one in month.strata),
-                sum(one.waiting or 0 for one in month.strata),
-                sum(one.dropped or 0 for one in month.strata),
+                sum(one.waiting for one in month.strata),
+                sum(one.dropped for one in month.strata),
             )
             for month in figures.live
         ],
@@ -138,7 +143,7 @@ def _show_quality(figures: QualityFigures, workload_forecast: Forecast) -> None:
 
 def _count_judged(stratum: StratumResult) -> int:
     """Return how many blind-review pairs of a sampling stratum were judged."""
-    return (stratum.same or 0) + (stratum.different or 0) + (stratum.unsure or 0)
+    return stratum.same + stratum.different + stratum.unsure
 
 
 def _format_interval(estimate: Estimate | None) -> str:

@@ -1,24 +1,38 @@
 """Command ``mpi report``: statistics of the index."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from mpi.cli.command_session import open_session
+from mpi.cli.commands.review.publication import CurrentFlag, print_publication
 from mpi.cli.output import JsonFlag, print_json, print_table
 
 
 def run(
     name: Annotated[str, typer.Argument(help="summary, sources, loads or overlap.")] = "summary",
+    current: CurrentFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show statistics of the index."""
+    """Show the published statistics of the index."""
     from mpi.service.quality import reports
 
     with open_session(for_look_up=True) as session:
-        figures = reports.make_report(session.index, session.viewer, name)
+        make_report = reports.make_current_report if current else reports.make_report
+        figures = make_report(session.index, session.viewer, name)
     if as_json:
         rows = [dict(zip(figures.columns, row, strict=True)) for row in figures.rows]
-        print_json({"name": figures.name, "title": figures.title, "rows": rows})
+        print_json(
+            {
+                "name": figures.name,
+                "title": figures.title,
+                "publication": figures.publication and asdict(figures.publication),
+                "next_publication": figures.next_publication,
+                "rows": rows,
+            }
+        )
     else:
-        print_table(figures.columns, figures.rows, figures.title)
+        print_publication(figures.publication, figures.next_publication)
+        if figures.columns:
+            print_table(figures.columns, figures.rows, figures.title)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    distinct,
     exists,
     extract,
     func,
@@ -48,6 +49,7 @@ _record = table_of(RecordRow)
 _source = table_of(SourceRow)
 _member = table_of(MembershipRow)
 _SECONDS_PER_DAY = 86_400.0
+_CODE_SEPARATOR = ","
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,12 @@ class DeskFigures:
         age = sum(age_increments[1:], start=age_increments[0]) if age_increments else literal(0)
         counted = select(questions.c.kind, age.label("age"), func.count()).group_by(questions.c.kind, "age")
         return [WaitingCount(*row) for row in self._connection.execute(counted)]
+
+    def list_open_tasks(self, today: str) -> list[tuple[str, int, int]]:
+        """Return (key, lower record, higher record) of each task open on a day."""
+        is_asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
+        rows = self._connection.execute(select(_task.c.key, _task.c.lo, _task.c.hi).where(is_asked))
+        return [(row.key, row.lo, row.hi) for row in rows]
 
     def oldest_opened_at(self, today: str) -> str | None:
         """Return when the oldest review question open on a day was opened."""
@@ -245,6 +253,36 @@ class DeskFigures:
             .group_by(_decision.c.authority, _decision.c.kind)
         )
         return {(row[0], row[1]): row[2] for row in rows}
+
+    def count_persons_by_sources(self) -> dict[frozenset[str], int]:
+        """Count persons by the set of sources whose active records they hold.
+
+        The database groups the persons, so that no list of all records is in memory.
+        """
+        code = _source.c.code
+        separator = literal(_CODE_SEPARATOR)
+        codes = (
+            func.string_agg(distinct(code), separator)
+            if self._connection.dialect.name == "postgresql"
+            # SQLite takes no separator with DISTINCT; a code has no comma.
+            else func.group_concat(distinct(code))
+        )
+        sets = (
+            select(codes.label("codes"))
+            .select_from(_member)
+            .join(_record, _record.c.id == _member.c.record_id)
+            .join(_source, _source.c.id == _record.c.source_id)
+            .where(_member.c.scope == SCOPE, _member.c.to_commit.is_(None), _record.c.state == "active")
+            .group_by(_member.c.person_id)
+            .subquery()
+        )
+        rows = self._connection.execute(select(sets.c.codes, func.count()).group_by(sets.c.codes))
+        counts: dict[frozenset[str], int] = {}
+        for row in rows:
+            sources = frozenset(row[0].split(_CODE_SEPARATOR))
+            # The database lists the codes of a set in any order.
+            counts[sources] = counts.get(sources, 0) + row[1]
+        return counts
 
     def count_in_care(
         self, population: str, care_kinds: Sequence[str], school_kinds: Sequence[str], today: str

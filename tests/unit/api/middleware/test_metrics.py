@@ -20,23 +20,17 @@ def samples(text: str) -> dict[tuple[str, str], float]:
 def test_each_application_has_separate_counts():
     metrics, other_metrics = Metrics(), Metrics()
     metrics.record_call("GET", "/v1/events", 200, 0.02)
-    metrics.block_counts.count_search(2, hard=True)
-    metrics.block_counts.count_search(1, hard=False)
     values = samples(metrics.render())
     assert values["mpi_http_requests_total", "/v1/events"] == 1
     assert values["mpi_http_request_duration_seconds_sum", "/v1/events"] == pytest.approx(0.02)
-    assert values["mpi_blocks_past_alarm_total", ""] == 3
-    assert values["mpi_requests_pending_total", ""] == 1
-    assert (metrics.block_counts.past_alarm, metrics.block_counts.past_hard) == (3, 1)
     assert not [name for name, _ in values if name.endswith("_created")]
-    assert samples(other_metrics.render())["mpi_blocks_past_alarm_total", ""] == 0
+    assert samples(other_metrics.render()) == {}
 
 
 def test_any_worker_answers_with_the_counts_of_all_workers(tmp_path):
     program = (
         "from mpi.api.middleware.metrics import Metrics\nimport sys\nmetrics = Metrics()\n"
         "metrics.record_call('GET', '/v1/events', 200, 0.02)\n"
-        "metrics.block_counts.count_search(2, hard=True)\n"
         "print(metrics.render())"
     )
     environment = os.environ | {SHARED_FOLDER_VARIABLE: str(tmp_path)}
@@ -47,4 +41,3 @@ def test_any_worker_answers_with_the_counts_of_all_workers(tmp_path):
         values = samples(text)
         assert values["mpi_http_requests_total", "/v1/events"] == worker
         assert values["mpi_http_request_duration_seconds_count", "/v1/events"] == worker
-        assert values["mpi_blocks_past_alarm_total", ""] == 2 * worker

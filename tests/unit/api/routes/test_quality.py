@@ -1,11 +1,15 @@
 """Quality figures, blind pairs and practice pairs over HTTP, with their permissions."""
 
+from datetime import timedelta
+from typing import NamedTuple
+
 import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
+from mpi.service.quality.publication import publish_figures
 from tests.desk import load_doubtful_pairs
-from tests.index import load_rows, many_children, open_test_index
+from tests.index import OPERATOR, load_rows, many_children, open_test_index
 from tests.unit.api.live import add_key, calling, problem
 
 
@@ -76,16 +80,42 @@ def test_a_reader_of_figures_judges_nothing_and_sees_no_small_count(desk, call):
         problem(call.post(path, json={"verdict": "same"}, headers=reader_header), 403, "access-denied")
 
 
-def test_an_operator_cannot_count_few_questions(tmp_path):
+def test_an_operator_reads_figures_of_the_day_before(tmp_path, manual_clock):
     with open_test_index(tmp_path, "sis", "ccwis") as index:
         load_doubtful_pairs(index, 3)
-        with calling(create_app(index), add_key(index, "reader", actions={Action.QUALITY_READ})) as client:
-            forecast = client.get("/v1/quality/forecast").json()
+        key = add_key(index, "reader", actions={Action.QUALITY_READ})
+        first = read_as_operator(index, key)
+        publish_figures(index, OPERATOR)
+        manual_clock.now += timedelta(days=1)
+        second = read_as_operator(index, key)
         with calling(create_app(index, open_pages=True), None) as client:
-            page = client.get("/quality", headers={"Cookie": "mpi-acting-as=operator"})
             steward_page = client.get("/quality", headers={"Cookie": "mpi-acting-as=steward"})
-    assert (forecast["backlog"], forecast["hours"]) == (None, None)
-    assert forecast["says"].startswith("Fewer than 10 questions wait. Of what is to come nothing can be said")
-    assert forecast["says"] in page.text
-    assert '<b><span class="soft">few</span></b><span>Hours of work waiting</span>' in page.text
+    assert first.quality["publication"] is None
+    assert (
+        first.forecast["says"] == f"The first figures are published on {first.quality['next_publication']}."
+    )
+    assert "The first figures are published on" in first.page
+    assert second.quality["publication"]["as_of"] == str(manual_clock.now.date() - timedelta(days=1))
+    assert second.forecast["says"].startswith("Fewer than 100 questions wait.")
+    assert second.forecast["says"] in second.page
+    assert '<b><span class="soft">few</span></b><span>Hours of work waiting</span>' in second.page
+    assert "Closed by themselves" not in second.page
     assert "3 questions wait" in steward_page.text
+    assert "Closed by themselves" in steward_page.text
+
+
+class OperatorView(NamedTuple):
+    """Everything about quality that an operator reads."""
+
+    quality: dict
+    forecast: dict
+    page: str
+
+
+def read_as_operator(index, key):
+    """Read the figures as a client and the page as an operator."""
+    with calling(create_app(index), key) as client:
+        quality, forecast = (client.get(f"/v1/quality{path}").json() for path in ("", "/forecast"))
+    with calling(create_app(index, open_pages=True), None) as client:
+        page = client.get("/quality", headers={"Cookie": "mpi-acting-as=operator"}).text
+    return OperatorView(quality, forecast, page)

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 
@@ -10,22 +9,19 @@ from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.sampling import Estimate
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.quality.dashboard import measure_quality
+from mpi.service.quality.dashboard import MatchRate, _build_published_rate, measure_quality, read_quality
 from mpi.service.quality.forecast import forecast_workload
-from mpi.service.quality.live_accuracy import MonthlyAccuracy, StratumResult, suppress_month
+from mpi.service.quality.publication import Publication, PublicationDay, publish_figures
 from mpi.service.records.upsert import upsert
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
 from mpi.service.sampling.blind_sample import Stratum, draw_blind_sample
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
-from mpi.storage.repositories.review.desk_counts import DeskFigures
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
-from tests.desk import load_doubtful_pairs
-from tests.index import OPERATOR, load_rows, make_child, many_children, open_test_index
+from tests.index import OPERATOR, load_rows, many_children, open_test_index
 from tests.unit.service.sampling.test_blind_review import (
     add_second_review,
     change_record,
@@ -139,20 +135,6 @@ def test_match_rate_counts_children_in_foster_care_today(tmp_path):
         assert measure_quality(index, OPERATOR).match_rate.in_care == 3
 
 
-def test_slow_match_rate_is_cached_and_a_quick_one_is_not(sqlite_index, monkeypatch):
-    counts = iter([(3, 1), (4, 2), (5, 3), (6, 4)])
-    monkeypatch.setattr(DeskFigures, "count_in_care", lambda *_: next(counts))
-    moments = iter([0.0, 0.01, 0.02, 0.04, 1.0, 2.0, 20.0, 22.5, 22.6])
-    monkeypatch.setattr(
-        "mpi.service.quality.dashboard.time", SimpleNamespace(monotonic=lambda: next(moments))
-    )
-    shown = []
-    for _ in range(5):
-        shown.append(measure_quality(sqlite_index, OPERATOR).match_rate.in_care)
-        load_rows(sqlite_index, "sis", make_child(str(len(shown)), first_name=f"N{len(shown)}"))
-    assert shown == [3, 4, 5, 5, 6]
-
-
 def test_precision_and_recall_come_from_blind_answers_with_intervals(sqlite_index):
     load_linked_and_doubtful_pairs(sqlite_index)
     draw_blind_sample(sqlite_index, OPERATOR)
@@ -251,7 +233,14 @@ def test_throughput_times_answers_between_actions_without_breaks(sqlite_index):
     assert ana.an_hour == pytest.approx(2 / (7 / 60))
 
 
-def test_viewer_without_record_access_sees_no_small_count(tmp_path):
+def publish_for_tomorrow(index, set_clock):
+    """Publish figures today, and move the clock to tomorrow."""
+    publish_figures(index, OPERATOR)
+    tomorrow = clock.now() + timedelta(days=1)
+    set_clock(lambda: tomorrow)
+
+
+def test_viewer_without_record_access_sees_published_figures_only(tmp_path, set_clock):
     with open_test_index(tmp_path / "small") as index:
         add_source(index, OPERATOR, NewSource("sis", kind=SourceKind.SIS))
         add_source(index, OPERATOR, NewSource("ccwis", kind=SourceKind.CCWIS))
@@ -260,18 +249,33 @@ def test_viewer_without_record_access_sees_no_small_count(tmp_path):
         load_rows(index, "ccwis", *({**child, **foster_care_record(child["local_id"])} for child in children))
         load_rows(index, "sis", *children[:5])
         draw_blind_sample(index, OPERATOR)
-        full, suppressed = measure_quality(index, OPERATOR), measure_quality(index, OUTSIDER)
-        assert (full.suppressed, suppressed.suppressed) == (False, True)
-        assert (full.match_rate.in_care, full.match_rate.found) == (12, 5)
-        assert (suppressed.match_rate.in_care, suppressed.match_rate.found, suppressed.match_rate.rate) == (
-            12,
-            None,
-            None,
-        )
-        assert (full.workload.open, suppressed.workload.open) == (6, None)
-        assert {stratum.open for stratum in suppressed.workload.kinds} == {None}
-        assert all(stratum.same is None for month in suppressed.live for stratum in month.strata)
-        assert suppressed.links.automatic == full.links.automatic == 11
+        publish_for_tomorrow(index, set_clock)
+        exact, published = measure_quality(index, OPERATOR), read_quality(index, OUTSIDER)
+        assert (exact.suppressed, published.suppressed) == (False, True)
+        assert (exact.match_rate.in_care, exact.match_rate.found) == (12, 5)
+        assert published.match_rate == MatchRate(None, None, None)
+        assert (exact.workload.open, published.workload.open) == (6, None)
+        assert (published.workload.kinds, published.live) == ((), ())
+        assert (exact.links.automatic, published.links.automatic) == (11, None)
+        assert {band.pairs for band in published.links.bands} == {None}
+
+
+def test_months_are_published_when_they_are_over_in_whole_percents(sqlite_index, set_clock):
+    set_clock(lambda: datetime(2026, 11, 10, tzinfo=UTC))
+    for source in ("sis", "ccwis"):
+        load_rows(sqlite_index, source, *many_children(20))
+    draw_blind_sample(sqlite_index, OPERATOR)
+    ana = steward("ana")
+    while (shown := get_next_blind_pair(sqlite_index, ana)) is not None:
+        answer_blind_pair(sqlite_index, ana, shown.id, "same")
+    publish_for_tomorrow(sqlite_index, set_clock)
+    assert read_quality(sqlite_index, OUTSIDER).live == ()
+    set_clock(lambda: datetime(2026, 12, 1, tzinfo=UTC))
+    publish_for_tomorrow(sqlite_index, set_clock)
+    [exact] = measure_quality(sqlite_index, OPERATOR).live
+    [month] = read_quality(sqlite_index, OUTSIDER).live
+    assert (month.month, month.strata) == ("2026-11", ())
+    assert (month.precision.value, month.precision.low) == (1.0, round(exact.precision.low, 2))
 
 
 def find_small_counts(figures):
@@ -290,77 +294,25 @@ def test_no_figure_shows_a_small_count_to_a_viewer_without_record_access(sqlite_
     answer_blind_pair(
         sqlite_index, steward("ben"), get_next_blind_pair(sqlite_index, steward("ben")).id, "same"
     )
-    add_second_review(sqlite_index, "ana", "same")
-    change_record(sqlite_index, get_next_blind_pair(sqlite_index, steward("ana")).records[0])
-    later = datetime.now(UTC) + timedelta(days=20)
-    with sqlite_index.database.write(OPERATOR, "test") as unit:
-        for number, days_ago in enumerate((12, 5, 5), 1):
-            moment = clock.format_timestamp(later - timedelta(days=days_ago))
-            unit.task_work.add_action(QuestionAction(900 + number, f"q{number}", moment, "ana", "answer"))
-            unit.task_work.save(QuestionWork(f"q{number}", "closed", moment, closed_at=moment))
-    set_clock(lambda: later)
-    suppressed = {
-        "quality": asdict(measure_quality(sqlite_index, OUTSIDER)),
-        "forecast": asdict(forecast_workload(sqlite_index, OUTSIDER)),
-    }
-    assert find_small_counts(suppressed) == []
-    assert suppressed["quality"]["live"][0]["precision"] is suppressed["forecast"]["hours"] is None
-    full = {
-        "quality": asdict(measure_quality(sqlite_index, OPERATOR)),
-        "forecast": asdict(forecast_workload(sqlite_index, OPERATOR)),
-    }
-    assert len(find_small_counts(full)) > 20
-    assert full["forecast"]["says"].startswith("6 questions wait")
-    assert suppressed["forecast"]["says"] == (
-        "Fewer than 10 questions wait; fewer than 10 arrived in the last 19 days. "
-        "How it goes on would tell of too few to be shown."
+    publish_for_tomorrow(sqlite_index, set_clock)
+    published = (
+        asdict(read_quality(sqlite_index, OUTSIDER)),
+        asdict(forecast_workload(sqlite_index, OUTSIDER)),
+    )
+    assert find_small_counts(published[0] | {"publication": None}) == find_small_counts(published[1]) == []
+    exact = [asdict(measure(sqlite_index, OPERATOR)) for measure in (measure_quality, forecast_workload)]
+    assert len(find_small_counts(exact)) > 15
+    assert exact[1]["says"].startswith("6 questions wait")
+    assert published[1]["says"] == (
+        "Fewer than 100 questions wait. Who may read every question sees what is to come."
     )
 
 
-def test_suppressed_count_of_old_questions_cannot_be_derived(sqlite_index, set_clock):
-    load_doubtful_pairs(sqlite_index, 5)
-    later = datetime.now(UTC) + timedelta(days=9)
-    set_clock(lambda: later)
-    load_doubtful_pairs(sqlite_index, 12, start=5)
-    full, suppressed = (
-        measure_quality(sqlite_index, OPERATOR).workload,
-        measure_quality(sqlite_index, OUTSIDER).workload,
-    )
-    assert (full.open, full.new) == (17, 12)
-    assert (suppressed.open, suppressed.new) == (17, None)
-    assert [(row.open, row.new) for row in suppressed.kinds] == [(17, None)]
-    assert [row.open for row in suppressed.ages] == [0, None, 0, None]
-
-
-def make_stratum(stratum, pairs, drawn=15, *, dropped=0, waiting=0, linked=True):
-    return StratumResult(
-        stratum, linked, pairs, False, drawn, drawn - dropped - waiting, 0, 0, dropped, waiting
-    )
-
-
-def test_suppressed_count_of_a_blind_sample_cannot_be_derived():
-    share = Estimate(0.9, 0.8, 1.0)
-    month = MonthlyAccuracy(
-        "2026-11",
-        share,
-        share,
-        (
-            make_stratum(Stratum.LINKED_STRONG, 4000, dropped=2),
-            make_stratum(Stratum.LINKED_NEAR, 30),
-            make_stratum(Stratum.LINKED_CHAIN, 5, 5),
-            make_stratum(Stratum.NEAR, 20, waiting=15, linked=False),
-        ),
-    )
-    suppressed = suppress_month(month)
-    assert [
-        (stratum.pairs, stratum.drawn, stratum.dropped, stratum.waiting) for stratum in suppressed.strata
-    ] == [
-        (4000, 15, None, 0),
-        # The linked total is shown, so this stratum would reveal the small one.
-        (None, None, None, None),
-        (None, None, None, None),
-        (20, 15, 0, 15),
-    ]
-    assert (suppressed.precision, suppressed.recall) == (share, share)
-    small_month = MonthlyAccuracy("2026-11", share, share, (make_stratum(Stratum.LINKED_NEAR, 4000, 9),))
-    assert (suppress_month(small_month).precision, suppress_month(small_month).recall) == (None, None)
+def test_rate_is_of_published_counts_and_never_above_one(sqlite_index):
+    day = PublicationDay("2026-11-29", "2026-11-28", 0, 10, 100)
+    publication = Publication(day, {"in_care": 200, "found": 210}, {}, "")
+    rate = _build_published_rate(publication)
+    assert (rate.in_care, rate.found, rate.rate.value) == (200, 210, 1.0)
+    few = Publication(day, {"in_care": 200, "found": 90}, {}, "")
+    assert _build_published_rate(few) == MatchRate(200, None, None)
+    assert find_small_counts(asdict(rate)) == []

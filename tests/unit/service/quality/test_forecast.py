@@ -1,5 +1,6 @@
 """Test the forecast: it extends the last weeks, and is empty without enough history."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -10,6 +11,7 @@ from mpi.domain.errors import AccessDenied
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.quality.forecast import forecast_workload
 from mpi.service.recluster.threshold_simulation import TrialThresholds
+from mpi.storage.repositories.review.published_reports import StoredReport
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.index import OPERATOR, load_rows, make_child, open_test_index
 from tests.unit.service.sampling.test_blind_review import load_linked_and_doubtful_pairs
@@ -129,36 +131,22 @@ def test_trial_thresholds_forecast_questions_and_hours_of_the_whole_index(backlo
     assert (unchanged.questions, unchanged.hours) == (6, 0.3)
 
 
-def test_days_with_a_derivable_small_count_are_suppressed(backlog_index, set_days_ago):
-    set_days_ago(10)
-    for name in "defghijklmno":
-        add_question(backlog_index, name)
-    set_days_ago(0)
-    answer_questions(backlog_index, 7, 40, minutes=1.0)
-    answer_questions(backlog_index, 3, 8, minutes=1.0, actor="ben")
+def test_reader_without_questions_gets_the_published_backlog_alone(backlog_index, set_days_ago):
+    content = {
+        "counts": {"questions": 310},
+        "details": {"minutes": 5.5, "months": [], "sample_month": None},
+    }
+    with backlog_index.database.write(OPERATOR, "test") as unit:
+        unit.published_reports.add([StoredReport("2026-11-23", "quality", json.dumps(content), "")])
     forecast = forecast_workload(backlog_index, OUTSIDER)
-    by_day = {day.day: (day.arrived, day.answered) for day in forecast.days}
-
-    def day(days_ago):
-        return (TODAY - timedelta(days=days_ago)).date().isoformat()
-
-    assert [by_day[day(days_ago)] for days_ago in (10, 7, 3)] == [
-        (None, 0),
-        (40, None),
-        (None, None),
-    ]
-    assert [(person.actor, person.answers) for person in forecast.people] == [("ana", None), ("ben", None)]
-    full = forecast_workload(backlog_index, OPERATOR)
-    assert (forecast.backlog, forecast.hours, forecast.arrive_a_week, forecast.gone_on, forecast.says) == (
-        full.backlog,
-        full.hours,
-        full.arrive_a_week,
-        full.gone_on,
-        full.says,
-    )
+    assert (forecast.backlog, forecast.minutes, forecast.minutes_measured) == (310, 5.5, True)
+    assert forecast.hours == round(310 * 5.5 / 60, 1)
+    assert forecast.says.startswith("310 questions wait, 28.4 hours' work.")
+    assert (forecast.days, forecast.people, forecast.arrive_a_week) == ((), (), None)
+    assert forecast_workload(backlog_index, OPERATOR).backlog == 6
 
 
-def test_small_forecast_of_trial_thresholds_is_suppressed(backlog_index):
+def test_forecast_of_trial_thresholds_is_for_who_reads_every_question(backlog_index):
     viewer = replace(OUTSIDER, actions=OUTSIDER.actions | {Action.RECLUSTER})
     trial = forecast_workload(backlog_index, viewer, TrialThresholds()).other
     assert (trial.questions, trial.hours, trial.hours_a_week) == (None, None, None)

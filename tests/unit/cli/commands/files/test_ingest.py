@@ -132,7 +132,7 @@ def test_a_dry_run_profiles_counts_and_samples_and_stores_nothing(mpi, home, wri
     assert best_matches["2"]["enterprise_id"].startswith("T")
     assert not {"first_name", "last_name", "birth_date"} & best_matches["2"].keys()
     assert "Lopez" not in result.out
-    summary = mpi("report", "summary", "--json").json["rows"]
+    summary = mpi("report", "summary", "--current", "--json").json["rows"]
     assert summary[0] == {"what": "records, active", "count": 1}
 
 

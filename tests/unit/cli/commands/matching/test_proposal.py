@@ -16,7 +16,7 @@ def two_linked_children(mpi, home):
 
 
 def count_persons(mpi) -> int:
-    rows = mpi("report", "summary", "--json").json["rows"]
+    rows = mpi("report", "summary", "--current", "--json").json["rows"]
     return next(row["count"] for row in rows if row["what"] == "persons, active")
 
 

@@ -1,0 +1,19 @@
+"""Table of published figures."""
+
+from sqlmodel import SQLModel
+
+from mpi.storage.columns import text
+
+
+class PublishedReportRow(SQLModel, table=True):
+    """The published figures of one report, as measured on one day.
+
+    ``content`` is JSON. It holds no exact figure: each count has noise and is rounded.
+    """
+
+    __tablename__ = "published_report"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    day: str = text(primary_key=True)
+    name: str = text(primary_key=True)
+    content: str = text()
+    computed_at: str = text()
