@@ -8,6 +8,7 @@ from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthen
 from mpi.domain.viewer import PURPOSES, RESERVED_NAMES, Action, Viewer, require_permission
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
+from mpi.service.holdings.settings import require_whole_view
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -97,7 +98,8 @@ def add_client(
     Raises:
         InputError: the name is invalid, or a scope does not exist.
         NotFoundError: a source does not exist.
-        ConflictError: a client or an account has, or had, that name.
+        ConflictError: a client or an account has, or had, that name; or of a named source only records of
+            children in care are held.
         AccessDenied: the viewer may not add clients, or would grant more than the viewer has.
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
@@ -112,6 +114,7 @@ def add_client(
     with index.database.write(viewer, "client-add") as unit:
         for code in sources or ():
             unit.sources.get_by_code(code)
+        require_whole_view(unit, sources)
         is_taken = any(client.name == name for client, _, _ in unit.clients.all_with_commits())
         # Commits and the ledger name clients and accounts alike: a name must mean one of them.
         if is_taken or unit.accounts.find_by_name(name.casefold()) is not None:

@@ -8,6 +8,7 @@ from mpi.domain.errors import EidError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.index import Index, canonical_key
+from mpi.service.holdings.runs import find_unfinished_work, is_intact
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.service.recluster.key_verification import are_keys_consistent
@@ -37,7 +38,7 @@ def verify(
     Law 3: no decision that waits for approvals is in force.
     Law 5: no record has a stopped blocking key, and records are found by the keys that they have.
     Law 6: every active record has a version and a person.
-    Law 7: no line of the ledger is missing.
+    Law 7: no line of the ledger is missing; no record is held that a run should have dropped.
 
     Args:
         index: the open index.
@@ -60,6 +61,7 @@ def verify(
             *_check_pending_decisions(unit),
             *_check_stopped_keys(unit, index),
             *_check_keys(unit, index),
+            *_check_holdings(unit, index),
             *_check_ledger(unit),
         ]
         run = unit.runs.find_open()
@@ -142,6 +144,18 @@ def _check_records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     for record, label in labels.items():
         if active[record] != canonical_key(index.keyed_hash, label.source, label.local_id):
             yield Finding(1, f"record {record} has a canonical key that is not its own")
+
+
+def _check_holdings(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+    """Check what the index holds of sources that hold linked records only.
+
+    Records that became surplus since the last run are dropped by the next one.
+    """
+    for code, count in find_unfinished_work(unit, index).items():
+        yield Finding(7, f"{count} records of source {code!r} may not be held")
+    for run in unit.holdings_runs.all():
+        if not is_intact(index, run):
+            yield Finding(7, f"the certificate of run {run.id} was changed")
 
 
 def _check_ledger(unit: ReadUnit) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import find_visible_records, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
+from mpi.service.holdings.screening import find_unmatched, select_screened
 from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, note_changed_records
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients
 from mpi.service.persons.step_effects import PastDisclosure
@@ -67,6 +68,7 @@ class Outcome(StrEnum):
     HELD = "held"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class UpsertResult:
     Args:
         source: code of the record's source.
         local_id: the record's local ID.
-        enterprise_id: the person's ID; None for a record that takes no part.
+        enterprise_id: the person's ID; None for a record that takes no part, or that was dropped.
         outcome: what the upsert meant for the record's identity.
         record: what it meant for the record itself (``created``, ``updated``, ``unchanged``, …).
         provisional: whether a steward's answer may still give the record another ID.
@@ -192,6 +194,8 @@ class _PreparedUpsert:
         refreshed_pairs = (
             None if self.optimistic_pairs is None else self.optimistic_pairs.refresh(unit, index)
         )
+        if self._is_unmatched(unit, source, existing):
+            return self._answer_dropped()
         dated = self._date_statement(existing.get(local_id))
         if judge_statement(existing.get(local_id), dated) is StatementOutcome.SEALED:
             require_seal_allowance(unit, index.settings.seals_per_day)
@@ -232,6 +236,27 @@ class _PreparedUpsert:
         # SQLite answers at once, and a stored answer must be written in this transaction.
         return (
             result if index.database.is_postgresql and unit.viewer.idempotent_call is None else result.read()
+        )
+
+    def _is_unmatched(self, unit: WriteUnit, source: Source, existing: Mapping[str, StoredRecord]) -> bool:
+        """Return whether the source's holdings leave the record out.
+
+        A record whose search is deferred is stored, and judged by the next run.
+        """
+        if self.large_blocks is not None:
+            return False
+        screened = select_screened(source, [self.statement], existing)
+        return bool(screened and find_unmatched(unit, self.index, source, screened))
+
+    def _answer_dropped(self) -> UpsertResult:
+        """Answer that nothing was stored; the answer is not stored either."""
+        return UpsertResult(
+            source=self.source_code,
+            local_id=self.received.record.local_id,
+            enterprise_id=None,
+            outcome=Outcome.DROPPED,
+            record="dropped",
+            issues=self.received.issues,
         )
 
     def _read_result(

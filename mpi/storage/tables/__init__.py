@@ -44,6 +44,7 @@ from mpi.storage.tables.derived import (
     TaskRow,
 )
 from mpi.storage.tables.freeze_windows import FreezeWindowRow
+from mpi.storage.tables.holdings import HoldingsRunRow
 from mpi.storage.tables.identity import (
     ConfigRow,
     EpochRow,
@@ -106,6 +107,7 @@ __all__ = [
     "FreezeWindowRow",
     "GoneFromRunsRow",
     "HoldRow",
+    "HoldingsRunRow",
     "IdentityEventRow",
     "IndexRow",
     "KeptAnswerRow",

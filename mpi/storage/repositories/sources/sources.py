@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select, update
 
 from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.domain.source import Holdings
 from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.tables import AgencyRow, SourceRow, table_of
 
@@ -35,6 +36,7 @@ class Source:
         duplicates_expected: whether one person may have several records.
         asks_consent: whether others' decisions about its records need its owner's consent.
         scope: code of the scope to which its records are sent; None where they are sent to this index.
+        holdings: which of its records the index holds.
     """
 
     id: int
@@ -47,6 +49,7 @@ class Source:
     duplicates_expected: bool = True
     asks_consent: bool = False
     scope: str | None = None
+    holdings: Holdings = Holdings.ALL
 
 
 class Sources:
@@ -71,6 +74,7 @@ class Sources:
                     duplicates_expected=row.duplicates_expected,
                     asks_consent=row.asks_consent,
                     scope=row.scope,
+                    holdings=Holdings(row.holdings),
                 )
                 for row in self._connection.execute(_ALL)
             ]
@@ -122,6 +126,7 @@ class Sources:
                 duplicates_expected=source.duplicates_expected,
                 asks_consent=source.asks_consent,
                 scope=source.scope,
+                holdings=source.holdings.value,
                 created_commit=commit_no,
             )
         )
@@ -135,6 +140,13 @@ class Sources:
         """Set whether decisions about a source's records need its owner's consent."""
         self._connection.execute(
             update(_source).where(_source.c.id == number).values(asks_consent=asks_consent)
+        )
+        self._known = None
+
+    def set_holdings(self, number: int, holdings: Holdings) -> None:
+        """Set which of a source's records the index holds."""
+        self._connection.execute(
+            update(_source).where(_source.c.id == number).values(holdings=holdings.value)
         )
         self._known = None
 

@@ -1,0 +1,29 @@
+"""Table of runs that drop records of children who are not in care."""
+
+from sqlmodel import SQLModel
+
+from mpi.storage.columns import bigint, primary_key, text
+
+
+class HoldingsRunRow(SQLModel, table=True):
+    """A run that drops records of a source; once done, its certificate.
+
+    ``status`` is ``waiting`` (for a second person), ``running``, ``done`` or ``ended`` (the source was set to
+    hold all records again). ``rows`` counts rows of the file that were never stored,
+    ``records`` counts records that were destroyed. ``surplus`` is how many records were to be destroyed when
+    the run began to wait. ``seal`` is a keyed digest of the other columns, so that a changed certificate is
+    noticed; no child can be found by it.
+    """
+
+    __tablename__ = "holdings_run"
+    id: int = primary_key()
+    source_id: int = bigint(foreign_key="source.id", index=True)
+    batch_id: int | None = bigint(default=None)
+    status: str = text()
+    requested_commit: int = bigint()
+    approved_commit: int | None = bigint(default=None)
+    ended_commit: int | None = bigint(default=None)
+    surplus: int = bigint(default=0)
+    rows: int = bigint(default=0)
+    records: int = bigint(default=0)
+    seal: str | None = text(default=None)

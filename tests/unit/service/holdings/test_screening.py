@@ -1,0 +1,110 @@
+"""Rows of a source with minimum holdings are stored only if they match a child in care."""
+
+from mpi.domain.snapshot import Snapshot
+from mpi.service.holdings.runs import list_certificates
+from mpi.service.loads.dry_run import dry_run
+from mpi.service.loads.load import LoadOptions
+from mpi.service.maintenance.verify import verify
+from tests.index import (
+    OPERATOR,
+    all_stored_bytes,
+    crosswalk,
+    load_rows,
+    make_child,
+    many_children,
+    rows,
+)
+
+CHILD = make_child("w1")
+PUPIL = make_child("s1")
+STRANGER = make_child("s2", first_name="Quentin", last_name="Zyxwvutsrq", birth_date="2011-11-30")
+REVIEW_PUPIL = make_child("s3", first_name="Amare", last_name="Okonkwa", postal_code=None)
+"""Pupil in review with the child: both names are alike, and the birth date is equal."""
+FOSTER_FLAG = {"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2020-01-01"}
+IN_CARE = {"flags": [FOSTER_FLAG]}
+
+
+def test_only_rows_that_match_a_child_in_care_are_stored(index):
+    load_rows(index, "welfare", CHILD)
+    receipt = load_rows(index, "school", PUPIL, STRANGER, REVIEW_PUPIL)
+    assert (receipt.received, receipt.created, receipt.dropped) == (3, 2, 1)
+    assert receipt.adds_up
+    ids = crosswalk(index)
+    assert ids.keys() == {("welfare", "w1"), ("school", "s1"), ("school", "s3")}
+    assert ids["welfare", "w1"] == ids["school", "s1"] != ids["school", "s3"]
+    assert verify(index, OPERATOR) == []
+
+
+def test_nothing_of_a_dropped_row_is_stored(index):
+    load_rows(index, "welfare", CHILD)
+    load_rows(index, "school", PUPIL, {**STRANGER, "local_id": "localid-98765"})
+    stored = all_stored_bytes(index)
+    assert b"Okonkwo" in stored
+    assert b"zyxwvutsrq" not in stored.lower()
+    assert b"localid-98765" not in stored
+
+
+def test_a_certificate_tells_how_many_rows_were_dropped(index):
+    load_rows(index, "welfare", CHILD)
+    receipt = load_rows(index, "school", PUPIL, STRANGER)
+    [certificate] = list_certificates(index, OPERATOR, "school")
+    assert (certificate.rows, certificate.records, certificate.status) == (1, 0, "done")
+    assert (certificate.load, certificate.is_intact) == (receipt.batch, True)
+
+
+def test_a_child_who_enters_care_is_found_by_the_next_file_of_the_school(index):
+    load_rows(index, "school", PUPIL, STRANGER)
+    assert crosswalk(index) == {}
+    load_rows(index, "welfare", CHILD)
+    assert crosswalk(index).keys() == {("welfare", "w1")}
+    load_rows(index, "school", PUPIL, STRANGER, snapshot=Snapshot.FULL)
+    ids = crosswalk(index)
+    assert ids["welfare", "w1"] == ids["school", "s1"]
+    assert len(ids) == 2
+
+
+def test_a_row_that_says_that_its_child_is_in_care_is_stored(index):
+    ended = [{**FOSTER_FLAG, "end": "2021-01-01"}]
+    placed = [{"type": "foster_family", "begin": "2020-01-01"}]
+    receipt = load_rows(
+        index,
+        "school",
+        {**STRANGER, **IN_CARE},
+        {**many_children(1)[0], "flags": ended},
+        {**many_children(1, 5)[0], "placements": placed},
+    )
+    assert receipt.dropped == 1
+    assert crosswalk(index).keys() == {("school", "s2"), ("school", "c5")}
+
+
+def test_a_row_that_seals_its_record_is_stored_so_that_the_seal_lasts(index):
+    receipt = load_rows(index, "school", {**STRANGER, "restrictions": [{"kind": "sealed"}]})
+    assert (receipt.created, receipt.dropped) == (1, 0)
+    assert load_rows(index, "school", {**STRANGER, **IN_CARE}).rejects[0].reason == "sealed"
+
+
+def test_dropped_rows_do_not_count_as_withdrawn_in_a_full_file(index):
+    load_rows(index, "welfare", CHILD)
+    pupils = many_children(60)
+    load_rows(index, "school", PUPIL, *pupils, snapshot=Snapshot.FULL)
+    receipt = load_rows(index, "school", PUPIL, *pupils[:30], snapshot=Snapshot.FULL)
+    assert (receipt.status, receipt.withdrawn, receipt.unchanged, receipt.dropped) == ("loaded", 0, 1, 30)
+
+
+def test_the_order_and_the_size_of_batches_do_not_matter(index):
+    load_rows(index, "welfare", CHILD)
+    # The second row matches the child only by way of the first: it is stored a night later, in any order.
+    bridge = make_child("s1", ssn="412-53-7788")
+    further = make_child("s9", first_name="Zed", last_name="Unlike", ssn="412-53-7788")
+    for first, second in ((bridge, further), (further, bridge)):
+        receipt = load_rows(index, "school", first, second)
+        assert receipt.adds_up
+    assert crosswalk(index).keys() == {("welfare", "w1"), ("school", "s1"), ("school", "s9")}
+
+
+def test_a_dry_run_counts_the_rows_that_would_be_dropped(index):
+    load_rows(index, "welfare", CHILD)
+    preview = dry_run(index, OPERATOR, "school", rows(PUPIL, STRANGER), LoadOptions())
+    receipt = preview.receipt
+    assert (receipt.created, receipt.dropped, receipt.adds_up) == (1, 1, True)
+    assert list_certificates(index, OPERATOR) == []
