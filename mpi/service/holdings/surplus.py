@@ -5,7 +5,7 @@ from collections.abc import Collection
 from mpi.domain.decision import Authority
 from mpi.domain.source import Holdings
 from mpi.service.core.index import Index
-from mpi.service.holdings.care import find_persons_in_care, find_records_in_care
+from mpi.service.holdings.care import find_persons_in_care, find_records_in_care, find_related
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
@@ -32,8 +32,9 @@ def find_surplus(unit: ReadUnit, index: Index, records: Collection[int]) -> set[
     """Return those of some records that have nothing to do with a child in care.
 
     A record is held if its person is a child in care; if it makes a stored pair with a record of a child in
-    care, so that it is in review or a rival; if a steward ever decided about it; and while a version of it or
-    its search for candidates waits. A withdrawn record is held if the person that it was of is in care.
+    care, so that it is in review; if it is a rival of such a pair (see ``Related``); if a steward ever
+    decided about it; and while a version of it or its search for candidates waits. A withdrawn record is held
+    if the person that it was of is in care.
 
     Args:
         unit: the transaction.
@@ -43,20 +44,14 @@ def find_surplus(unit: ReadUnit, index: Index, records: Collection[int]) -> set[
     stored = unit.records.get(records)
     active = {number for number, record in stored.items() if record.state == RecordState.ACTIVE}
     surplus = active - find_records_in_care(unit, active)
-    surplus -= _find_paired_with_care(unit, index, surplus)
+    floor = index.matcher.model.thresholds.storage_floor
+    edges = unit.derived_data.edges_of(index.config_id(unit), surplus, floor)
+    surplus -= find_related(unit, index, edges).held
     surplus |= _find_withdrawn_surplus(unit, stored.keys() - active)
     surplus -= {number for number in surplus if stored[number].overlaid}
     if unit.large_blocks.count_pending():
         surplus -= {number for number in surplus if unit.large_blocks.is_pending(number)}
     return surplus - _find_decided(unit, surplus)
-
-
-def _find_paired_with_care(unit: ReadUnit, index: Index, records: Collection[int]) -> set[int]:
-    """Return the records that make a stored pair with a record of a child in care."""
-    floor = index.matcher.model.thresholds.storage_floor
-    edges = unit.derived_data.edges_of(index.config_id(unit), records, floor)
-    in_care = find_records_in_care(unit, {end for edge in edges for end in edge})
-    return {end for edge in edges if not in_care.isdisjoint(edge) for end in edge}
 
 
 def _find_withdrawn_surplus(unit: ReadUnit, records: Collection[int]) -> set[int]:

@@ -274,6 +274,34 @@ def score_pairs_with_stored(
     return _score_known_pairs(unit, matcher, config_id, records, pairs, resources)
 
 
+def score_pairs_between(
+    unit: ReadUnit,
+    matcher: Matcher,
+    config_id: int,
+    lower: Mapping[int, PackedRecord],
+    higher: Mapping[int, PackedRecord],
+    resources: ScoringResources,
+) -> ScoredPairs:
+    """Score unstored records against others that are not stored either.
+
+    Args:
+        unit: the transaction.
+        matcher: the model.
+        config_id: its configuration.
+        lower: the records, by negative number.
+        higher: the others, by negative numbers above all of ``lower``.
+        resources: memory, spill folder and progress of scoring.
+    """
+    left, right = (_key_table(records) for records in (lower, higher))
+    joined = left.rename_columns(["key", "lo"]).join(
+        right.rename_columns(["key", "hi"]), "key", join_type="inner"
+    )
+    pairs = joined.group_by(["lo", "hi"]).aggregate([])
+    used = {number: lower[number] for number in pairs["lo"].unique().to_pylist()}
+    used |= {number: higher[number] for number in pairs["hi"].unique().to_pylist()}
+    return _score_known_pairs(unit, matcher, config_id, used, pairs, resources)
+
+
 def _score_known_pairs(
     unit: ReadUnit,
     matcher: Matcher,

@@ -20,7 +20,7 @@ from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import find_visible_records, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
-from mpi.service.holdings.screening import find_unmatched, select_screened
+from mpi.service.holdings.screening import screen_statements, select_screened
 from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, note_changed_records
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients
 from mpi.service.persons.step_effects import PastDisclosure
@@ -246,7 +246,7 @@ class _PreparedUpsert:
         if self.large_blocks is not None:
             return False
         screened = select_screened(source, [self.statement], existing)
-        return bool(screened and find_unmatched(unit, self.index, source, screened))
+        return bool(screened and screen_statements(unit, self.index, source, screened).unmatched)
 
     def _answer_dropped(self) -> UpsertResult:
         """Answer that nothing was stored; the answer is not stored either."""

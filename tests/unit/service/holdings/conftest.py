@@ -24,6 +24,14 @@ def index(tmp_path, database_url):
 
 
 @pytest.fixture
+def sqlite_index(tmp_path):
+    """Like ``index``, on SQLite only."""
+    with open_test_index(tmp_path / "home") as index:
+        add_care_sources(index)
+        yield index
+
+
+@pytest.fixture
 def whole_index(tmp_path, database_url):
     """An empty index, on each store, whose school source holds all its records."""
     with open_test_index(tmp_path / "home", database_url=database_url) as index:

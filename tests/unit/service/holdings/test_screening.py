@@ -1,5 +1,9 @@
 """Rows of a source with minimum holdings are stored only if they match a child in care."""
 
+from itertools import permutations
+
+import pytest
+
 from mpi.domain.snapshot import Snapshot
 from mpi.service.holdings.runs import list_certificates
 from mpi.service.loads.dry_run import dry_run
@@ -13,6 +17,7 @@ from tests.index import (
     make_child,
     many_children,
     rows,
+    with_tuning,
 )
 
 CHILD = make_child("w1")
@@ -91,15 +96,28 @@ def test_dropped_rows_do_not_count_as_withdrawn_in_a_full_file(index):
     assert (receipt.status, receipt.withdrawn, receipt.unchanged, receipt.dropped) == ("loaded", 0, 1, 30)
 
 
-def test_the_order_and_the_size_of_batches_do_not_matter(index):
+BRIDGE = make_child("s1", ssn="412-53-7788")
+RIVAL = make_child("s9", first_name="Zed", last_name="Unlike", ssn="412-53-7788")
+"""Pupil who matches no child in care, and matches the pupil ``BRIDGE`` by SSN."""
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("page", [1, 100])
+def test_a_rival_of_a_matched_row_is_stored_in_any_order_of_rows(sqlite_index, order, page):
+    index = with_tuning(sqlite_index, load={"smallest_window_statements": page})
     load_rows(index, "welfare", CHILD)
-    # The second row matches the child only by way of the first: it is stored a night later, in any order.
-    bridge = make_child("s1", ssn="412-53-7788")
-    further = make_child("s9", first_name="Zed", last_name="Unlike", ssn="412-53-7788")
-    for first, second in ((bridge, further), (further, bridge)):
-        receipt = load_rows(index, "school", first, second)
-        assert receipt.adds_up
+    file = [BRIDGE, RIVAL, STRANGER]
+    receipt = load_rows(index, "school", *(file[position] for position in order))
+    assert (receipt.created, receipt.dropped) == (2, 1)
     assert crosswalk(index).keys() == {("welfare", "w1"), ("school", "s1"), ("school", "s9")}
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_rival_of_a_stored_record_is_held(index):
+    load_rows(index, "welfare", CHILD)
+    load_rows(index, "school", BRIDGE)
+    receipt = load_rows(index, "school", RIVAL, STRANGER)
+    assert (receipt.created, receipt.dropped) == (1, 1)
 
 
 def test_a_dry_run_counts_the_rows_that_would_be_dropped(index):
