@@ -26,10 +26,11 @@ class Holdings(StrEnum):
     """Which records of a source the index holds.
 
     ``all`` holds every record. ``linked`` holds a record only if it is linked to, or may be, a child in care;
-    every other row is dropped.
+    every other row is dropped. ``tokens`` does too, and keeps keyed tokens of the dropped rows.
     """
 
     ALL = "all"
+    TOKENS = "tokens"
     LINKED = "linked"
 
 

@@ -14,6 +14,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.holdings.destruction import drop_records
 from mpi.service.holdings.surplus import find_all_surplus, find_surplus, list_judged_records
+from mpi.service.holdings.tokens import keep_tokens_of_stored
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.holdings_runs import HoldingsRun, HoldingsRunStatus
@@ -268,6 +269,7 @@ def _execute_run(
             if stored_run is None or stored_run.id != run.id:
                 raise ConflictError(f"the holdings of source {source.code!r} were changed meanwhile")
             surplus = find_surplus(unit, index, page)
+            keep_tokens_of_stored(unit, index, source, surplus)
             drop_records(unit, index, surplus)
             run = replace(run, records=run.records + len(surplus))
             unit.holdings_runs.save(run)

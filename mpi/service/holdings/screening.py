@@ -46,11 +46,11 @@ class Screening:
     """Result of comparing new rows with the stored records.
 
     Args:
-        unmatched: blocking keys of each row that has nothing to do with a child in care, by local ID.
+        unmatched: standardized rows that have nothing to do with a child in care, by local ID.
         near: standardized rows that may be linked to a child in care, by local ID.
     """
 
-    unmatched: dict[str, bytes]
+    unmatched: dict[str, PackedRecord]
     near: dict[str, PackedRecord]
 
 
@@ -76,7 +76,7 @@ def screen_statements(
     related = find_related(unit, index, scored.to_edges())
     return Screening(
         unmatched={
-            local_id: record.keys
+            local_id: record
             for position, (local_id, record) in enumerate(packed.items(), 1)
             if -position not in related.held
         },

@@ -38,7 +38,8 @@ def add_source(index: Index, viewer: Viewer, new_source: NewSource, holdings: Ho
 def set_holdings(index: Index, viewer: Viewer, source_code: str, holdings: Holdings) -> HoldingsSetting:
     """Set which records of a source the index holds, from its next file on.
 
-    Nothing that is stored is dropped by the setting itself.
+    No record that is stored is dropped by the setting itself. Tokens are deleted at once if none are to be
+    kept any more.
 
     Raises:
         InputError: the source is no source of pupils.
@@ -54,6 +55,8 @@ def set_holdings(index: Index, viewer: Viewer, source_code: str, holdings: Holdi
             _require_possible(unit, source)
         unit.ensure_commit()
         unit.sources.set_holdings(source.id, holdings)
+        if holdings is not Holdings.TOKENS:
+            unit.pupil_tokens.delete_all(source.id)
         if holdings is Holdings.ALL:
             _end_open_run(unit, source)
     return HoldingsSetting(source_code, holdings)

@@ -24,7 +24,7 @@ from mpi.service.loads.load import LoadOptions, choose_file_as_of, receive_rows
 from mpi.service.loads.load_guards import find_hold_reason
 from mpi.service.loads.receipt import Receipt, count_verdicts, receipt_from
 from mpi.service.loads.row_intake import ValidatedFile
-from mpi.service.loads.row_screening import screen_rows
+from mpi.service.loads.row_screening import preview_screening
 from mpi.service.loads.standardize_pool import StandardizePool
 from mpi.service.statements.statement import Statement
 from mpi.service.statements.statement_intake import StatementOutcome, judge_statements
@@ -105,7 +105,7 @@ def dry_run(
     with closing(receive_rows(index, viewer, source_code, rows, default_as_of)) as file_rows:
         with index.database.read(viewer) as unit:
             source = unit.sources.get_by_code(source_code)
-        dropped = screen_rows(index, viewer, source, file_rows, progress)
+        dropped = preview_screening(index, viewer, source, file_rows, progress)
         preview = _preview_file(index, viewer, file_rows, options, default_as_of, progress)
     preview.receipt.dropped = dropped
     return preview

@@ -112,7 +112,7 @@ def load(
             with index.database.read(viewer) as unit:
                 impact = assess_file(unit, source.id, file_rows, as_of, full=is_full)
                 hold_reason = find_hold_reason(impact.to_effect(as_of))
-        dropped = 0 if hold_reason else screen_rows(index, viewer, source, file_rows, progress)
+        dropped = 0 if hold_reason else screen_rows(index, viewer, source, file_rows, progress, full=is_full)
         writer = ChunkWriter(
             index=index,
             viewer=viewer,

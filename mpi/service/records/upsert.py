@@ -11,6 +11,7 @@ import orjson
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record import CanonicalRecord, QualityIssue
+from mpi.domain.source import Holdings
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
@@ -21,6 +22,7 @@ from mpi.service.core.index import Index
 from mpi.service.core.visibility import find_visible_records, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.holdings.screening import screen_statements, select_screened
+from mpi.service.holdings.tokens import keep_tokens
 from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, note_changed_records
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients
 from mpi.service.persons.step_effects import PastDisclosure
@@ -194,7 +196,7 @@ class _PreparedUpsert:
         refreshed_pairs = (
             None if self.optimistic_pairs is None else self.optimistic_pairs.refresh(unit, index)
         )
-        if self._is_unmatched(unit, source, existing):
+        if self._is_dropped(unit, source, existing):
             return self._answer_dropped()
         dated = self._date_statement(existing.get(local_id))
         if judge_statement(existing.get(local_id), dated) is StatementOutcome.SEALED:
@@ -238,15 +240,17 @@ class _PreparedUpsert:
             result if index.database.is_postgresql and unit.viewer.idempotent_call is None else result.read()
         )
 
-    def _is_unmatched(self, unit: WriteUnit, source: Source, existing: Mapping[str, StoredRecord]) -> bool:
-        """Return whether the source's holdings leave the record out.
+    def _is_dropped(self, unit: WriteUnit, source: Source, existing: Mapping[str, StoredRecord]) -> bool:
+        """Return whether the source's holdings leave the record out, and keep its tokens.
 
         A record whose search is deferred is stored, and judged by the next run.
         """
-        if self.large_blocks is not None:
+        if source.holdings is Holdings.ALL or self.large_blocks is not None:
             return False
         screened = select_screened(source, [self.statement], existing)
-        return bool(screened and screen_statements(unit, self.index, source, screened).unmatched)
+        dropped = screen_statements(unit, self.index, source, screened).unmatched if screened else {}
+        keep_tokens(unit, self.index, source, dropped, {self.statement.local_id} - dropped.keys())
+        return bool(dropped)
 
     def _answer_dropped(self) -> UpsertResult:
         """Answer that nothing was stored; the answer is not stored either."""

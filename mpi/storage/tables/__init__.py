@@ -44,7 +44,7 @@ from mpi.storage.tables.derived import (
     TaskRow,
 )
 from mpi.storage.tables.freeze_windows import FreezeWindowRow
-from mpi.storage.tables.holdings import HoldingsRunRow
+from mpi.storage.tables.holdings import HoldingsRunRow, PupilTokensRow
 from mpi.storage.tables.identity import (
     ConfigRow,
     EpochRow,
@@ -122,6 +122,7 @@ __all__ = [
     "PracticeAnswerRow",
     "ProposalItemRow",
     "ProposalRow",
+    "PupilTokensRow",
     "RecordAliasRow",
     "RecordKeysRow",
     "RecordRow",

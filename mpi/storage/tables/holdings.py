@@ -1,6 +1,7 @@
-"""Table of runs that drop records of children who are not in care."""
+"""Tables of dropped records: runs that drop them, and keyed tokens of dropped rows."""
 
-from sqlmodel import SQLModel
+from sqlalchemy import LargeBinary
+from sqlmodel import Field, SQLModel
 
 from mpi.storage.columns import bigint, primary_key, text
 
@@ -27,3 +28,17 @@ class HoldingsRunRow(SQLModel, table=True):
     rows: int = bigint(default=0)
     records: int = bigint(default=0)
     seal: str | None = text(default=None)
+
+
+class PupilTokensRow(SQLModel, table=True):
+    """Keyed tokens of a dropped row, by which the index knows when to ask its source again.
+
+    ``pupil`` is a keyed hash of source and local ID. ``tokens`` are keyed hashes of name with birth date and
+    of numbers, as ascending little-endian 64-bit integers.
+    """
+
+    __tablename__ = "pupil_tokens"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    source_id: int = primary_key(foreign_key="source.id")
+    pupil: int = primary_key()
+    tokens: bytes = Field(sa_type=LargeBinary)

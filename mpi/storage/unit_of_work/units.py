@@ -34,6 +34,7 @@ from mpi.storage.repositories.review.task_work import TaskWork
 from mpi.storage.repositories.review.tasks import Tasks
 from mpi.storage.repositories.sources.batches import Batches
 from mpi.storage.repositories.sources.holdings_runs import HoldingsRuns
+from mpi.storage.repositories.sources.pupil_tokens import PupilTokens
 from mpi.storage.repositories.sources.record_assertions import RecordAssertions
 from mpi.storage.repositories.sources.records import Records
 from mpi.storage.repositories.sources.renames import Renames
@@ -137,6 +138,7 @@ class ReadUnit:
     renames = _LazyRepository(Renames)
     scopes = _LazyRepository(Scopes)
     holdings_runs = _LazyRepository(HoldingsRuns)
+    pupil_tokens = _LazyRepository(PupilTokens)
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection

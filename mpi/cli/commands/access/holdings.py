@@ -62,6 +62,21 @@ def approve(code: Code, as_client: AsClient = False, as_json: JsonFlag = False) 
     _show(certificate, as_json=as_json)
 
 
+def ask(as_json: JsonFlag = False) -> None:
+    """Count dropped rows that may be of a child in care by now.
+
+    Ask their sources to send a file again, or wait for the next one.
+    """
+    from mpi.service.holdings import tokens
+
+    with open_session(for_look_up=True) as session:
+        counts = [asdict(row) for row in tokens.count_rows_to_ask(session.index, session.viewer)]
+    if as_json:
+        print_json(counts)
+    else:
+        print_table(("source", "tokens", "rows"), [list(row.values()) for row in counts])
+
+
 def show(
     source: Annotated[str | None, typer.Option("--source", help="The source; all by default.")] = None,
     as_json: JsonFlag = False,

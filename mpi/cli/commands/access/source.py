@@ -21,7 +21,8 @@ _COLUMNS = ("code", "name", "agency", "kind")
 HoldingsOption = Annotated[
     Holdings,
     typer.Option(
-        "--holdings", help="linked: hold only records that may be of a child in care; all: hold all."
+        "--holdings",
+        help="linked: hold only what may be of a child in care; tokens: also keyed tokens of the rest.",
     ),
 ]
 
@@ -66,7 +67,8 @@ def change(
     held: Annotated[
         Holdings,
         typer.Option(
-            "--holdings", help="linked: hold only records that may be of a child in care; all: hold all."
+            "--holdings",
+            help="linked: hold only what may be of a child in care; tokens: also keyed tokens of the rest.",
         ),
     ],
     as_json: JsonFlag = False,

@@ -1,4 +1,4 @@
-"""Store which records of a source the index holds, and the runs that drop the others."""
+"""Store which records of a source the index holds, and what becomes of the others."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,8 +28,16 @@ def upgrade() -> None:
         sa.Column("seal", sa.Text(), nullable=True),
     )
     op.create_index("ix_holdings_run_source_id", "holdings_run", ["source_id"])
+    op.create_table(
+        "pupil_tokens",
+        sa.Column("source_id", BigInt, sa.ForeignKey("source.id"), primary_key=True, autoincrement=False),
+        sa.Column("pupil", BigInt, primary_key=True, autoincrement=False),
+        sa.Column("tokens", sa.LargeBinary(), nullable=False),
+        sqlite_with_rowid=False,
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("pupil_tokens")
     op.drop_table("holdings_run")
     op.drop_column("source", "holdings")
