@@ -19,6 +19,7 @@ from mpi.domain.source import SHARED_SCOPE, Holdings, SourceKind
 from mpi.intake.reader import open_file
 from mpi.service.core.index import Index
 from mpi.service.holdings.settings import add_source
+from mpi.service.holdings.tokens import count_rows_to_ask
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.statements.sources import NewSource
 from tests.bench.simulated_index import simulate
@@ -44,15 +45,16 @@ def main() -> int:
         schools = sorted({source for source, _ in truth} - {WELFARE})
         whole = _Site(folder, "all", Holdings.ALL, schools)
         linked = _Site(folder, "linked", Holdings.LINKED, schools)
-        late = _Site(folder, "late", Holdings.LINKED, schools)
+        late = _Site(folder, "late", Holdings.TOKENS, schools)
         figures: dict[str, object] = {"records": len(truth)}
         figures["all"] = whole.run((WELFARE, *schools), truth)
         nights = ["linked, first night", "linked, second night", "linked, third night"]
         for night, label in enumerate(nights):
             figures[label] = linked.run((WELFARE, *schools) if night == 0 else schools, truth)
             figures[label] |= linked.compare(whole)
-        figures["schools first, before anybody is in care"] = late.run((*schools, WELFARE), truth)
-        figures["schools first, after their next files"] = late.run(schools, truth)
+        figures["tokens, schools first"] = late.run((*schools, WELFARE), truth) | late.count_rows_to_ask()
+        figures["tokens, after the schools' next files"] = late.run(schools, truth) | late.count_rows_to_ask()
+        figures["database_mb"] = {site.name: site.measure_database() for site in (whole, linked, late)}
     print(json.dumps(figures, indent=1))
     return 0
 
@@ -109,6 +111,22 @@ class _Site:
         for record, eid in sorted(crosswalk(self.index).items()):
             persons.setdefault(eid, []).append(record)
         return persons
+
+    def count_rows_to_ask(self) -> dict[str, int]:
+        """Count the rows whose tokens meet a child in care."""
+        counts = count_rows_to_ask(self.index, OPERATOR)
+        return {
+            "tokens": sum(each.tokens for each in counts),
+            "rows_to_ask": sum(each.rows for each in counts),
+        }
+
+    def measure_database(self) -> float:
+        """Return the size of the database after a vacuum, in MB."""
+        with self.index.database.engine.connect() as connection:
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("VACUUM")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        return round((self.folder / self.name / "mpi.db").stat().st_size / 1e6, 1)
 
     def compare(self, whole: "_Site") -> dict[str, int]:
         """Count the links that this index has and another has not, and the other way."""

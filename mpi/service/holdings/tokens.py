@@ -113,6 +113,19 @@ def delete_other_tokens(unit: WriteUnit, index: Index, source: Source, local_ids
     unit.pupil_tokens.delete(source.id, [pupil for page in pages for pupil, _ in page if pupil not in named])
 
 
+def count_tokens_of_held(unit: ReadUnit, index: Index) -> dict[str, int]:
+    """Count, by source, the active records of which tokens are kept by mistake."""
+    counts: dict[str, int] = {}
+    for source in unit.sources.all():
+        kept = {pupil for page in unit.pupil_tokens.iterate(source.id) for pupil, _ in page}
+        active = unit.records.ids_of_source(source.id, (RecordState.ACTIVE,)) if kept else []
+        labels = unit.records.labels(active).values()
+        wrong = sum(pupil_key(index, source, label.local_id) in kept for label in labels)
+        if wrong:
+            counts[source.code] = wrong
+    return counts
+
+
 def pupil_key(index: Index, source: Source, local_id: str) -> int:
     """Return the keyed hash of a pupil's source and local ID."""
     return index.keyed_hash.to_int64("pupil", f"{source.code}|{local_id}")

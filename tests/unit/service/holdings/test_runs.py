@@ -13,7 +13,9 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.holdings import runs
 from mpi.service.holdings.settings import set_holdings
 from mpi.service.loads.load_undo import undo_load
+from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.index import (
@@ -169,6 +171,39 @@ def test_an_interrupted_run_is_continued(whole_index):
     assert crosswalk(index).keys() == {("welfare", "w1"), ("school", "s1")}
 
 
+def test_a_rebuild_and_a_recluster_bring_nothing_back(whole_index):
+    index = whole_index
+    load_rows(index, "welfare", CHILD)
+    load_rows(index, "school", PUPIL, STRANGER)
+    set_holdings(index, OPERATOR, "school", Holdings.LINKED)
+    runs.apply_run(index, OPERATOR, "school")
+    before = crosswalk(index)
+    rebuild(index, OPERATOR)
+    recluster(index, OPERATOR, index.matcher, apply=True)
+    assert crosswalk(index) == before
+    assert verify(index, OPERATOR) == []
+
+
+def test_verify_finds_a_record_that_a_run_should_have_dropped(whole_index):
+    index = whole_index
+    load_rows(index, "welfare", CHILD)
+    load_rows(index, "school", PUPIL, STRANGER)
+    set_holdings(index, OPERATOR, "school", Holdings.LINKED)
+    assert verify(index, OPERATOR) == [], "no run has ended yet"
+    runs.apply_run(index, OPERATOR, "school")
+    assert verify(index, OPERATOR) == []
+    set_holdings(index, OPERATOR, "school", Holdings.ALL)
+    load_rows(index, "school", STRANGER)
+    with index.database.write(OPERATOR, "test") as unit:
+        [school] = [source for source in unit.sources.all() if source.code == "school"]
+        unit.sources.set_holdings(school.id, Holdings.LINKED)
+        [run] = unit.holdings_runs.all()
+        unit.holdings_runs.save(replace(run, ended_commit=unit.commit_no, seal=None))
+    assert [finding.detail for finding in verify(index, OPERATOR)] == [
+        "1 records of source 'school' may not be held"
+    ]
+
+
 def test_a_changed_certificate_is_noticed(index):
     load_rows(index, "school", STRANGER)
     with index.database.write(OPERATOR, "test") as unit:
@@ -176,6 +211,7 @@ def test_a_changed_certificate_is_noticed(index):
         unit.holdings_runs.save(replace(run, rows=0))
     [certificate] = runs.list_certificates(index, OPERATOR)
     assert not certificate.is_intact
+    assert [finding.detail for finding in verify(index, OPERATOR)] == ["the certificate of run 1 was changed"]
 
 
 def test_a_source_that_holds_all_its_records_has_nothing_to_drop(whole_index):

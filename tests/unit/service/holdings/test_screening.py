@@ -7,7 +7,7 @@ import pytest
 from mpi.domain.snapshot import Snapshot
 from mpi.service.holdings.runs import list_certificates
 from mpi.service.loads.dry_run import dry_run
-from mpi.service.loads.load import LoadOptions
+from mpi.service.loads.load import LoadOptions, load
 from mpi.service.maintenance.verify import verify
 from tests.index import (
     OPERATOR,
@@ -118,6 +118,40 @@ def test_a_rival_of_a_stored_record_is_held(index):
     load_rows(index, "school", BRIDGE)
     receipt = load_rows(index, "school", RIVAL, STRANGER)
     assert (receipt.created, receipt.dropped) == (1, 1)
+
+
+def test_an_interrupted_load_is_resumed_and_adds_up(index):
+    index = with_tuning(index, load={"sqlite_chunk_statements": 2, "postgresql_chunk_statements": 2})
+    children = many_children(6)
+    load_rows(index, "welfare", *({**child, "local_id": f"w{n}"} for n, child in enumerate(children)))
+    file = [*children, STRANGER, *many_children(3, 500)]
+
+    def interrupt(step, done, _total):
+        if step == "loading records" and done >= 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load(index, OPERATOR, "school", rows(*file), LoadOptions(digest="d"), interrupt)
+    receipt = load(index, OPERATOR, "school", rows(*file), LoadOptions(digest="d"))
+    assert (receipt.received, receipt.created, receipt.dropped) == (10, 6, 4)
+    assert receipt.adds_up
+    assert len(crosswalk(index)) == 12
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_held_load_drops_nothing(index):
+    load_rows(
+        index, "welfare", *({**child, "local_id": f"w{n}"} for n, child in enumerate(many_children(30)))
+    )
+    load_rows(index, "school", *many_children(30))
+    receipt = load_rows(index, "school", *many_children(5), STRANGER, snapshot=Snapshot.FULL)
+    assert (receipt.status, receipt.held, receipt.dropped, receipt.adds_up) == ("held", 6, 0, True)
+    assert len(list_certificates(index, OPERATOR)) == 1
+
+
+def test_an_empty_file_is_loaded(index):
+    receipt = load_rows(index, "school", snapshot=Snapshot.FULL)
+    assert (receipt.received, receipt.dropped) == (0, 0)
 
 
 def test_a_dry_run_counts_the_rows_that_would_be_dropped(index):

@@ -10,7 +10,7 @@ from mpi.service.access.accounts import NewAccount, add_account, change_account,
 from mpi.service.access.clients import add_client, revoke_client
 from mpi.service.holdings.settings import add_source, set_holdings
 from mpi.service.statements.sources import NewSource, list_sources
-from tests.index import OPERATOR, open_test_index
+from tests.index import OPERATOR, load_rows, make_child, open_test_index
 from tests.scopes import open_scoped_indexes
 
 
@@ -75,3 +75,7 @@ def test_sources_of_a_scope_cannot_be_limited_yet(tmp_path):
         add_source(scope, OPERATOR, NewSource("ccwis", kind=SourceKind.CCWIS), Holdings.ALL)
         with pytest.raises(ConflictError, match="scope"):
             add_source(scope, OPERATOR, NewSource("school", kind=SourceKind.SIS), Holdings.LINKED)
+        load_rows(scope, "welfare", make_child("w1"))
+        indexes.sync()
+        with pytest.raises(ConflictError, match="scope"):
+            set_holdings(indexes.shared, OPERATOR, "welfare", Holdings.LINKED)

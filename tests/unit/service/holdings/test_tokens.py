@@ -12,9 +12,10 @@ from mpi.domain.source import Holdings
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.holdings import runs
 from mpi.service.holdings.settings import set_holdings
-from mpi.service.holdings.tokens import compute_tokens, count_rows_to_ask
+from mpi.service.holdings.tokens import compute_tokens, count_rows_to_ask, pupil_key
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
+from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import Outcome, upsert
 from tests.index import (
     OPERATOR,
@@ -54,6 +55,7 @@ def test_a_child_who_enters_care_is_counted_at_once_and_found_by_the_next_file(i
     assert figures(index) == (6, 1)
     load_rows(index, "school", PUPIL, *many_children(5), snapshot=Snapshot.FULL)
     assert figures(index) == (5, 0)
+    assert verify(index, OPERATOR) == []
     ids = crosswalk(index)
     assert ids["school", "localid-98765"] == ids["welfare", "w2"]
 
@@ -125,6 +127,18 @@ def test_other_holdings_delete_the_tokens_at_once(index, holdings):
 def test_a_dry_run_keeps_no_tokens(index):
     dry_run(index, OPERATOR, "school", rows(PUPIL), LoadOptions(Snapshot.FULL))
     assert figures(index) == (0, 0)
+
+
+def test_tokens_of_a_held_record_are_found(index):
+    load_rows(index, "school", PUPIL)
+    set_holdings(index, OPERATOR, "school", Holdings.ALL)
+    load_rows(index, "school", PUPIL)
+    with index.database.write(OPERATOR, "test") as unit:
+        [school] = [source for source in unit.sources.all() if source.code == "school"]
+        unit.pupil_tokens.replace(school.id, {pupil_key(index, school, "localid-98765"): b""})
+        unit.ensure_commit()
+    [finding] = verify(index, OPERATOR)
+    assert "1 records of source 'school'" in finding.detail
 
 
 def test_rows_to_ask_are_for_administrators_of_the_source(index):
