@@ -4,6 +4,7 @@ Each page of records is dropped in a transaction of its own. A run that was inte
 next one. Many records are dropped only with a second person's approval.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import orjson
@@ -121,7 +122,7 @@ def apply_run(
         raise ConflictError(
             f"source {source_code!r} holds all its records: mpi source set {source_code} --holdings linked"
         )
-    run = _begin_run(index, viewer, source, None)
+    run = _begin_run(index, viewer, source)
     if run.status is HoldingsRunStatus.RUNNING:
         run = _execute_run(index, viewer, source, run, progress)
     return _read_certificate(index, viewer, run)
@@ -178,16 +179,11 @@ def complete_load(
     """
     if source.holdings is Holdings.ALL:
         return False
-    run = _begin_run(index, viewer, source, batch_id)
-    if run.status is HoldingsRunStatus.RUNNING:
-        _execute_run(index, viewer, source, replace(run, rows=run.rows + dropped_rows), progress)
-        return False
-    if dropped_rows:
-        with index.database.write(viewer, "drop") as unit:
-            rows_run = _make_run(unit, source, batch_id, surplus=0)
-            unit.holdings_runs.add(rows_run)
-            _finish_run(unit, index, replace(rows_run, rows=dropped_rows))
-    return True
+    run = _begin_run(index, viewer, source, batch_id, dropped_rows)
+    if run.status is HoldingsRunStatus.WAITING:
+        return True
+    _execute_run(index, viewer, source, run, progress)
+    return False
 
 
 def list_certificates(index: Index, viewer: Viewer, source_code: str | None = None) -> list[Certificate]:
@@ -209,7 +205,9 @@ def _is_visible(unit: ReadUnit, run: HoldingsRun) -> bool:
     return unit.viewer.may_see(codes[run.source_id])
 
 
-def _begin_run(index: Index, viewer: Viewer, source: Source, batch_id: int | None) -> HoldingsRun:
+def _begin_run(
+    index: Index, viewer: Viewer, source: Source, batch_id: int | None = None, dropped_rows: int = 0
+) -> HoldingsRun:
     """Return the source's open run, or a new one, that runs or waits for approval."""
     surplus = _count_surplus(index, viewer, source)
     with index.database.write(viewer, "drop") as unit:
@@ -227,10 +225,21 @@ def _begin_run(index: Index, viewer: Viewer, source: Source, batch_id: int | Non
                 approved_commit=None,
                 surplus=surplus + run.records,
             )
+            _certify_rows(unit, index, source, batch_id, dropped_rows)
         else:
-            run = replace(run, status=HoldingsRunStatus.RUNNING)
+            run = replace(run, status=HoldingsRunStatus.RUNNING, rows=run.rows + dropped_rows)
         unit.holdings_runs.save(run)
     return run
+
+
+def _certify_rows(
+    unit: WriteUnit, index: Index, source: Source, batch_id: int | None, dropped_rows: int
+) -> None:
+    """Certify dropped rows by themselves, where stored records wait for approval."""
+    if dropped_rows:
+        run = replace(_make_run(unit, source, batch_id, surplus=0), rows=dropped_rows)
+        unit.holdings_runs.add(run)
+        _finish_run(unit, index, run)
 
 
 def _count_surplus(index: Index, viewer: Viewer, source: Source) -> int:
@@ -257,26 +266,35 @@ def _needs_approval(unit: ReadUnit, source: Source, surplus: int) -> bool:
 def _execute_run(
     index: Index, viewer: Viewer, source: Source, run: HoldingsRun, progress: Progress
 ) -> HoldingsRun:
-    """Drop surplus records page by page, each page in a transaction."""
+    """Drop surplus records page by page, each page in a transaction.
+
+    It stops if another process ended the run meanwhile, or if the source is to hold all its records again.
+    """
     with index.database.read(viewer) as unit:
-        surplus_records = sorted(find_all_surplus(unit, index, source))
-    pages = iter_chunks(surplus_records, index.tuning.load.dropped_records)
+        surplus = sorted(find_all_surplus(unit, index, source))
     done = 0
-    for page in pages:
+    for page in iter_chunks(surplus, index.tuning.load.dropped_records):
         with index.database.write(viewer, "drop") as unit:
-            # Read again: a record may have come to match meanwhile, or the setting may have changed.
-            stored_run = unit.holdings_runs.find_open(source.id)
-            if stored_run is None or stored_run.id != run.id:
-                raise ConflictError(f"the holdings of source {source.code!r} were changed meanwhile")
-            surplus = find_surplus(unit, index, page)
-            keep_tokens_of_stored(unit, index, source, surplus)
-            drop_records(unit, index, surplus)
-            run = replace(run, records=run.records + len(surplus))
-            unit.holdings_runs.save(run)
+            stored_run = unit.holdings_runs.get(run.id)
+            if stored_run.status is not HoldingsRunStatus.RUNNING:
+                return stored_run
+            _drop_page(unit, index, source, stored_run, page)
         done += len(page)
-        progress("dropping records", done, len(surplus_records))
+        progress("dropping records", done, len(surplus))
     with index.database.write(viewer, "drop") as unit:
-        return _finish_run(unit, index, run)
+        stored_run = unit.holdings_runs.get(run.id)
+        is_running = stored_run.status is HoldingsRunStatus.RUNNING
+        return _finish_run(unit, index, stored_run) if is_running else stored_run
+
+
+def _drop_page(
+    unit: WriteUnit, index: Index, source: Source, run: HoldingsRun, page: Collection[int]
+) -> None:
+    """Drop those records of a page that are still surplus, and count them."""
+    surplus = find_surplus(unit, index, page)
+    keep_tokens_of_stored(unit, index, source, surplus)
+    drop_records(unit, index, surplus)
+    unit.holdings_runs.save(replace(run, records=run.records + len(surplus)))
 
 
 def _finish_run(unit: WriteUnit, index: Index, run: HoldingsRun) -> HoldingsRun:

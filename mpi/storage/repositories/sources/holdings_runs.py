@@ -67,6 +67,10 @@ class HoldingsRuns:
         """Store the present values of a run."""
         self._connection.execute(update(_run).where(_run.c.id == run.id).values(**asdict(run)))
 
+    def get(self, number: int) -> HoldingsRun:
+        """Return the run of a number, which exists."""
+        return _run_from_row(self._connection.execute(select(_run).where(_run.c.id == number)).one())
+
     def find_open(self, source_id: int) -> HoldingsRun | None:
         """Return the waiting or running run of a source, or None."""
         query = select(_run).where(_run.c.source_id == source_id, _run.c.status.in_(_OPEN))

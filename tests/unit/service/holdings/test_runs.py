@@ -171,6 +171,35 @@ def test_an_interrupted_run_is_continued(whole_index):
     assert crosswalk(index).keys() == {("welfare", "w1"), ("school", "s1")}
 
 
+def test_runs_at_the_same_time_drop_each_record_once(whole_index):
+    index = with_tuning(whole_index, load={"dropped_records": 2})
+    load_rows(index, "welfare", CHILD)
+    load_rows(index, "school", PUPIL, *many_children(10))
+    set_holdings(index, OPERATOR, "school", Holdings.LINKED)
+    others = []
+
+    def run_another(*_):
+        if not others:
+            others.append(runs.apply_run(index, SECOND_PERSON, "school"))
+
+    certificate = runs.apply_run(index, OPERATOR, "school", run_another)
+    assert others == [certificate]
+    assert (certificate.records, certificate.status, certificate.is_intact) == (10, "done", True)
+    assert crosswalk(index).keys() == {("welfare", "w1"), ("school", "s1")}
+
+
+def test_a_run_stops_where_the_source_is_set_to_hold_all_records_again(whole_index):
+    index = with_tuning(whole_index, load={"dropped_records": 4})
+    load_rows(index, "welfare", CHILD)
+    load_rows(index, "school", *many_children(10))
+    set_holdings(index, OPERATOR, "school", Holdings.LINKED)
+    certificate = runs.apply_run(
+        index, OPERATOR, "school", lambda *_: set_holdings(index, OPERATOR, "school", Holdings.ALL)
+    )
+    assert (certificate.status, certificate.records) == ("ended", 4)
+    assert len(crosswalk(index)) == 7
+
+
 def test_a_rebuild_and_a_recluster_bring_nothing_back(whole_index):
     index = whole_index
     load_rows(index, "welfare", CHILD)
