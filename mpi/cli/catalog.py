@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "init": CatalogEntry("Create a new index and its first API key.", "operation.init:run"),
     "source": CatalogEntry("Manage sources."),
     "source add": CatalogEntry("Add a source.", "access.source:add"),
+    "source set": CatalogEntry("Set which of a source's records the index holds.", "access.source:change"),
     "source list": CatalogEntry("List the sources.", "access.source:list_all"),
     "source pause": CatalogEntry("Hold all records that a source sends.", "access.source:pause"),
     "source resume": CatalogEntry(
@@ -34,6 +35,13 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Require an owner's consent to decisions about a source's records.",
         "access.source:ask_owner",
     ),
+    "holdings": CatalogEntry("Drop records of children who are not in care."),
+    "holdings apply": CatalogEntry("Drop stored records that may not be held.", "access.holdings:apply"),
+    "holdings approve": CatalogEntry("Approve that stored records are dropped.", "access.holdings:approve"),
+    "holdings ask": CatalogEntry(
+        "Count dropped rows that may be of a child in care by now.", "access.holdings:ask"
+    ),
+    "holdings list": CatalogEntry("List what was dropped, with certificates.", "access.holdings:show"),
     "scope": CatalogEntry("Manage scopes."),
     "scope add": CatalogEntry("Add a scope with an empty index and its first API key.", "access.scope:add"),
     "scope list": CatalogEntry(

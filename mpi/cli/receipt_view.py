@@ -46,6 +46,7 @@ def receipt_to_dict(receipt: Receipt, skipped: int, rejects_path: Path | None) -
         "held_reason": receipt.held_reason,
         **receipt.counts,
         "spared": receipt.spared,
+        "drops_wait": receipt.drops_wait,
         "passed_over": skipped,
         "issues": dict(sorted(receipt.issues.items())),
         "rejects_file": None if rejects_path is None else str(rejects_path),

@@ -22,6 +22,24 @@ class SourceKind(StrEnum):
     STEWARD = STEWARD_SOURCE_KIND
 
 
+class Holdings(StrEnum):
+    """Which records of a source the index holds.
+
+    ``all`` holds every record. ``linked`` holds a record only if it is linked to, or may be, a child in care;
+    every other row is dropped. ``tokens`` does too, and keeps keyed tokens of the dropped rows.
+    """
+
+    ALL = "all"
+    TOKENS = "tokens"
+    LINKED = "linked"
+
+
+CARE_KINDS = frozenset({SourceKind.CCWIS})
+"""Kinds of sources whose children are in care."""
+EDUCATION_KINDS = frozenset({SourceKind.SIS, SourceKind.STATE_ID})
+"""Kinds of sources that send every pupil."""
+
+
 def check_scope_code(code: str) -> str:
     """Return the code of a scope other than the shared one.
 

@@ -34,6 +34,7 @@ class LoadTuning:
             at a time bound the memory.
         worker_statements: fewest effective statements that are worth a worker process. Pairs of fewer are
             found before a process has started.
+        dropped_records: records that one transaction drops, where a source holds linked records only.
     """
 
     block_rows: int = 500
@@ -49,6 +50,7 @@ class LoadTuning:
     second_window_statements: int = 40_000
     largest_window_statements: int = 60_000
     worker_statements: int = 2_000
+    dropped_records: int = 500
 
 
 @dataclass(frozen=True, slots=True)

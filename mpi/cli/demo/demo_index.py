@@ -24,9 +24,9 @@ from mpi.matching.model.match_model import find_model_folder, load_model
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.load import LoadOptions, load
+from mpi.service.quality.publication import publish_figures
 from mpi.service.scopes.registry import register_scope
 from mpi.service.scopes.transfer import transfer_changes
-from mpi.service.quality.publication import publish_figures
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.migrate import SCHEMA_REVISION
 from training.simulate.files.output import save_population

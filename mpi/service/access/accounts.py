@@ -18,6 +18,7 @@ from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, require_permission
 from mpi.service.access import passwords
 from mpi.service.agreements.register import choose_agreement
 from mpi.service.core.index import Index
+from mpi.service.holdings.settings import require_whole_view
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
@@ -299,6 +300,7 @@ def _require_rights_within(viewer: Viewer, role: Role, sources: frozenset[str] |
 def _require_sources(unit: ReadUnit, sources: frozenset[str] | None) -> None:
     for code in sorted(sources or ()):
         unit.sources.get_by_code(code)
+    require_whole_view(unit, sources)
 
 
 def _choose_password(password: str | None, name: str, full_name: str) -> str:

@@ -12,6 +12,7 @@ from mpi.service.access.setup import hash_token
 from mpi.service.access.viewers import Caller, make_viewer
 from mpi.service.agreements.register import choose_agreement
 from mpi.service.core.index import Index
+from mpi.service.holdings.settings import require_whole_view
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -131,8 +132,8 @@ def add_client(
         InputError: the name is invalid, a scope does not exist, or the shared index of several scopes needs
             an agreement.
         NotFoundError: a source or the agreement does not exist.
-        ConflictError: a client or an account has, or had, that name; a source belongs to a scope; or the
-            agreement has ended.
+        ConflictError: a client or an account has, or had, that name; a source belongs to a scope; the
+            agreement has ended; or of a named source only records of children in care are held.
         AccessDenied: the viewer may not add clients, or would grant more than the viewer has.
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
@@ -147,6 +148,7 @@ def add_client(
     with index.database.write(viewer, "client-add") as unit:
         for code in sources or ():
             _require_source_of_index(unit, code)
+        require_whole_view(unit, sources)
         is_taken = any(client.name == name for client, _, _ in unit.clients.all_with_commits())
         # Commits and the ledger name clients and accounts alike: a name must mean one of them.
         if is_taken or unit.accounts.find_by_name(name.casefold()) is not None:

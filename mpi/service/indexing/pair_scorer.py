@@ -245,6 +245,71 @@ def score_candidate_pairs(
     pairs = find_all_candidate_pairs(
         blocks, _record_numbers(records), memory=resources.memory, work_dir=resources.folder
     )
+    return _score_known_pairs(unit, matcher, config_id, records, pairs, resources)
+
+
+def score_pairs_with_stored(
+    unit: ReadUnit,
+    matcher: Matcher,
+    config_id: int,
+    records: Mapping[int, PackedRecord],
+    resources: ScoringResources,
+) -> ScoredPairs:
+    """Score unstored records against stored ones only, not against each other.
+
+    Args:
+        unit: the transaction.
+        matcher: the model.
+        config_id: its configuration.
+        records: the unstored records, by negative number.
+        resources: memory, spill folder and progress of scoring.
+    """
+    own = _key_table(records)
+    keys = _sort_distinct(own["key"].to_numpy()).tolist() if own.num_rows else []
+    parts = find_records_by_key(unit, config_id, keys)
+    stored_pairs = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
+    stored = pa.table({"key": stored_pairs[0], "hi": stored_pairs[1]})
+    joined = own.rename_columns(["key", "lo"]).join(stored, "key", join_type="inner")
+    pairs = joined.group_by(["lo", "hi"]).aggregate([])
+    return _score_known_pairs(unit, matcher, config_id, records, pairs, resources)
+
+
+def score_pairs_between(
+    unit: ReadUnit,
+    matcher: Matcher,
+    config_id: int,
+    lower: Mapping[int, PackedRecord],
+    higher: Mapping[int, PackedRecord],
+    resources: ScoringResources,
+) -> ScoredPairs:
+    """Score unstored records against others that are not stored either.
+
+    Args:
+        unit: the transaction.
+        matcher: the model.
+        config_id: its configuration.
+        lower: the records, by negative number.
+        higher: the others, by negative numbers above all of ``lower``.
+        resources: memory, spill folder and progress of scoring.
+    """
+    left, right = (_key_table(records) for records in (lower, higher))
+    joined = left.rename_columns(["key", "lo"]).join(
+        right.rename_columns(["key", "hi"]), "key", join_type="inner"
+    )
+    pairs = joined.group_by(["lo", "hi"]).aggregate([])
+    used = {number: lower[number] for number in pairs["lo"].unique().to_pylist()}
+    used |= {number: higher[number] for number in pairs["hi"].unique().to_pylist()}
+    return _score_known_pairs(unit, matcher, config_id, used, pairs, resources)
+
+
+def _score_known_pairs(
+    unit: ReadUnit,
+    matcher: Matcher,
+    config_id: int,
+    records: Mapping[int, PackedRecord],
+    pairs: pa.Table,
+    resources: ScoringResources,
+) -> ScoredPairs:
     if pairs.num_rows < resources.tuning.duckdb_pairs:
         return _score_one_by_one(unit, matcher, config_id, records, pairs, resources.progress)
     with PairScorer(matcher.model, resources, scorer=matcher.scorer) as pair_scorer:

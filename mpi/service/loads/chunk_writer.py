@@ -435,7 +435,8 @@ class ChunkWriter:
         self._counts = receipt.counts
         if status == LOADING:
             so_far = {name: getattr(receipt, name) for name in _PARTIAL_COUNTS}
-            self._counts |= so_far | {"rejected": 0, "superseded": 0, "received": sum(so_far.values())}
+            unstored = dict.fromkeys(("rejected", "superseded", "dropped"), 0)
+            self._counts |= so_far | unstored | {"received": sum(so_far.values())}
         if is_stored:
             unit.batches.update_progress(receipt.batch, status, self._counts)
         else:

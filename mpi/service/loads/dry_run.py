@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 
 from mpi.domain import clock
 from mpi.domain.features import Features
@@ -23,6 +24,7 @@ from mpi.service.loads.load import LoadOptions, choose_file_as_of, receive_rows
 from mpi.service.loads.load_guards import find_hold_reason
 from mpi.service.loads.receipt import Receipt, count_verdicts, receipt_from
 from mpi.service.loads.row_intake import ValidatedFile
+from mpi.service.loads.row_screening import preview_screening
 from mpi.service.loads.standardize_pool import StandardizePool
 from mpi.service.statements.statement import Statement
 from mpi.service.statements.statement_intake import StatementOutcome, judge_statements
@@ -100,12 +102,27 @@ def dry_run(
     """
     require_permission(viewer, Action.LOAD, source_code)
     default_as_of = options.as_of or clock.now()
-    with (
-        closing(receive_rows(index, viewer, source_code, rows, default_as_of)) as file_rows,
-        index.database.read(viewer) as unit,
-    ):
-        source = unit.sources.get_by_code(source_code)
-        receipt = receipt_from(source_code, file_rows)
+    with closing(receive_rows(index, viewer, source_code, rows, default_as_of)) as file_rows:
+        with index.database.read(viewer) as unit:
+            source = unit.sources.get_by_code(source_code)
+        dropped = preview_screening(index, viewer, source, file_rows, progress)
+        preview = _preview_file(index, viewer, file_rows, options, default_as_of, progress)
+    preview.receipt.dropped = dropped
+    return preview
+
+
+def _preview_file(
+    index: Index,
+    viewer: Viewer,
+    file_rows: ValidatedFile,
+    options: LoadOptions,
+    default_as_of: datetime,
+    progress: Progress,
+) -> DryRun:
+    """Preview the load of a file's rows that would be stored."""
+    with index.database.read(viewer) as unit:
+        source = unit.sources.get_by_code(file_rows.validator.source)
+        receipt = receipt_from(source.code, file_rows)
         statements = {statement.local_id: statement for statement in _standardize_statements(file_rows)}
         existing = unit.records.all_of_source(source.id)
         judged = judge_statements(unit, index, source, statements.values(), existing)

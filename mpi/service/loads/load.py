@@ -14,12 +14,14 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.service.agreements.feeds import require_open_feed
 from mpi.service.core.index import Index
+from mpi.service.holdings.runs import complete_load
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.loads.chunk_writer import ChunkWriter, LoadFile
 from mpi.service.loads.file_impact import assess_file
 from mpi.service.loads.load_guards import find_hold_reason
 from mpi.service.loads.receipt import Receipt, receipt_from
 from mpi.service.loads.row_intake import RowValidator, ValidatedFile, validate_rows
+from mpi.service.loads.row_screening import screen_rows
 from mpi.service.processes.core_reservation import reserve_core
 from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.service.statements.seal_rights import list_forbidden_seals
@@ -108,6 +110,12 @@ def load(
             snapshot=options.snapshot.value,
             full=is_full,
         )
+        hold_reason = None
+        if interrupted is None and not options.confirm:
+            with index.database.read(viewer) as unit:
+                impact = assess_file(unit, source.id, file_rows, as_of, full=is_full)
+                hold_reason = find_hold_reason(impact.to_effect(as_of))
+        dropped = 0 if hold_reason else screen_rows(index, viewer, source, file_rows, progress, full=is_full)
         writer = ChunkWriter(
             index=index,
             viewer=viewer,
@@ -117,18 +125,23 @@ def load(
             progress=progress,
         )
         writer.receipt.unfinished = tuple(sorted(open_batches))
-        hold_reason = None
+        writer.receipt.dropped = dropped
         if interrupted is not None:
             writer.resume(interrupted)
-        elif not options.confirm:
-            with index.database.read(viewer) as unit:
-                impact = assess_file(unit, source.id, file_rows, as_of, full=is_full)
-                hold_reason = find_hold_reason(impact.to_effect(as_of))
         if hold_reason is None:
             writer.write()
+            _complete_holdings(index, viewer, source, writer.receipt, progress)
         else:
             writer.hold(hold_reason)
     return writer.receipt
+
+
+def _complete_holdings(
+    index: Index, viewer: Viewer, source: Source, receipt: Receipt, progress: Progress
+) -> None:
+    """Drop stored records that the source's holdings no longer cover."""
+    if receipt.batch is not None:
+        receipt.drops_wait = complete_load(index, viewer, source, receipt.batch, receipt.dropped, progress)
 
 
 def _find_interrupted_load(unit: ReadUnit, source: Source, options: LoadOptions) -> Batch | None:

@@ -13,8 +13,10 @@ from mpi.storage.repositories.sources.records import StoredRecord
 class Receipt:
     """Receipt of a file load, with one count per outcome.
 
-    ``received`` = created + updated + unchanged + withdrawn + history + superseded + held + rejected. It
-    counts the file's rows and, for a full snapshot, the records whose absence it states. ``spared`` counts
+    ``received`` = created + updated + unchanged + withdrawn + history + superseded + held + rejected +
+    dropped. It counts the file's rows and, for a full snapshot, the records whose absence it states.
+    ``dropped`` counts rows of a source with minimum holdings that match no child in care: nothing of them is
+    stored. ``drops_wait`` tells that stored records wait for approval to be dropped. ``spared`` counts
     absent records that were not withdrawn because an unreadable row may be theirs. ``unfinished`` holds the
     numbers of other loads of the source that were unfinished when this one began.
     """
@@ -30,6 +32,8 @@ class Receipt:
     superseded: int = 0
     held: int = 0
     rejected: int = 0
+    dropped: int = 0
+    drops_wait: bool = False
     held_reason: str | None = None
     spared: int = 0
     batch: int | None = None
@@ -42,7 +46,7 @@ class Receipt:
         """The load's row counts by outcome name."""
         names = (
             "received", "created", "updated", "unchanged", "withdrawn", "history", "superseded", "held",
-            "rejected",
+            "rejected", "dropped",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 

@@ -252,8 +252,17 @@ class ValidatedFile:
             self.spill.seek(offset)
             statements: list[Statement] = pickle.loads(self.spill.read(length))  # noqa: S301 - written by this process
             for position, statement in enumerate(statements, block_number * self.tuning.block_rows):
-                if self.headings[statement.local_id].row_number == position:
+                heading = self.headings.get(statement.local_id)
+                if heading is not None and heading.row_number == position:
                     yield statement
+
+    def drop(self, local_ids: Iterable[str]) -> int:
+        """Drop the statements of some local IDs, so that they are not stored.
+
+        Returns:
+            The number of statements that were dropped.
+        """
+        return sum(self.headings.pop(local_id, None) is not None for local_id in local_ids)
 
     def close(self) -> None:
         """Delete the temporary file of the validated statements."""

@@ -8,6 +8,8 @@ from mpi.domain.errors import EidError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.index import Index, canonical_key
+from mpi.service.holdings.runs import find_unfinished_work, is_intact
+from mpi.service.holdings.tokens import count_tokens_of_held
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.service.recluster.key_verification import are_keys_consistent
@@ -37,7 +39,8 @@ def verify(
     Law 3: no decision that waits for approvals is in force.
     Law 5: no record has a stopped blocking key, and records are found by the keys that they have.
     Law 6: every active record has a version and a person.
-    Law 7: no line of the ledger is missing, and every client and account acts under an agreement that exists.
+    Law 7: no line of the ledger is missing; every client and account acts under an agreement that exists; no
+    record is held that a run should have dropped.
 
     Args:
         index: the open index.
@@ -60,6 +63,7 @@ def verify(
             *_check_pending_decisions(unit),
             *_check_stopped_keys(unit, index),
             *_check_keys(unit, index),
+            *_check_holdings(unit, index),
             *_check_ledger(unit),
             *_check_agreements(unit),
         ]
@@ -152,6 +156,20 @@ def _check_agreements(unit: ReadUnit) -> Iterator[Finding]:
     bound |= {account.agreement for account in unit.accounts.all() if account.ended_commit is None}
     for code in sorted(bound - codes - {None}, key=str):
         yield Finding(7, f"a client or an account acts under the agreement {code!r}, which does not exist")
+
+
+def _check_holdings(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+    """Check what the index holds of sources that hold linked records only.
+
+    Records that became surplus since the last run are dropped by the next one.
+    """
+    for code, count in count_tokens_of_held(unit, index).items():
+        yield Finding(7, f"tokens of {count} records of source {code!r} are kept although they are held")
+    for code, count in find_unfinished_work(unit, index).items():
+        yield Finding(7, f"{count} records of source {code!r} may not be held")
+    for run in unit.holdings_runs.all():
+        if not is_intact(index, run):
+            yield Finding(7, f"the certificate of run {run.id} was changed")
 
 
 def _check_ledger(unit: ReadUnit) -> Iterator[Finding]:

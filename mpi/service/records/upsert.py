@@ -11,6 +11,7 @@ import orjson
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record import CanonicalRecord, QualityIssue
+from mpi.domain.source import Holdings
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.agreements.feeds import require_open_feed
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
@@ -22,6 +23,8 @@ from mpi.service.core.index import Index
 from mpi.service.core.minimization import find_populations, keep_carried_fields
 from mpi.service.core.visibility import find_visible_records, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
+from mpi.service.holdings.screening import screen_statements, select_screened
+from mpi.service.holdings.tokens import keep_tokens
 from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, note_changed_records
 from mpi.service.persons.child_conditions import require_child_conditions
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients
@@ -70,6 +73,7 @@ class Outcome(StrEnum):
     HELD = "held"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class UpsertResult:
     Args:
         source: code of the record's source.
         local_id: the record's local ID.
-        enterprise_id: the person's ID; None for a record that takes no part.
+        enterprise_id: the person's ID; None for a record that takes no part, or that was dropped.
         outcome: what the upsert meant for the record's identity.
         record: what it meant for the record itself (``created``, ``updated``, ``unchanged``, …).
         provisional: whether a steward's answer may still give the record another ID.
@@ -197,6 +201,8 @@ class _PreparedUpsert:
         refreshed_pairs = (
             None if self.optimistic_pairs is None else self.optimistic_pairs.refresh(unit, index)
         )
+        if self._is_dropped(unit, source, existing):
+            return self._answer_dropped()
         dated = self._date_statement(existing.get(local_id))
         if judge_statement(existing.get(local_id), dated) is StatementOutcome.SEALED:
             require_seal_allowance(unit, index.settings.seals_per_day)
@@ -237,6 +243,29 @@ class _PreparedUpsert:
         # SQLite answers at once, and a stored answer must be written in this transaction.
         return (
             result if index.database.is_postgresql and unit.viewer.idempotent_call is None else result.read()
+        )
+
+    def _is_dropped(self, unit: WriteUnit, source: Source, existing: Mapping[str, StoredRecord]) -> bool:
+        """Return whether the source's holdings leave the record out, and keep its tokens.
+
+        A record whose search is deferred is stored, and judged by the next run.
+        """
+        if source.holdings is Holdings.ALL or self.large_blocks is not None:
+            return False
+        screened = select_screened(source, [self.statement], existing)
+        dropped = screen_statements(unit, self.index, source, screened).unmatched if screened else {}
+        keep_tokens(unit, self.index, source, dropped, {self.statement.local_id} - dropped.keys())
+        return bool(dropped)
+
+    def _answer_dropped(self) -> UpsertResult:
+        """Answer that nothing was stored; the answer is not stored either."""
+        return UpsertResult(
+            source=self.source_code,
+            local_id=self.received.record.local_id,
+            enterprise_id=None,
+            outcome=Outcome.DROPPED,
+            record="dropped",
+            issues=self.received.issues,
         )
 
     def _read_result(

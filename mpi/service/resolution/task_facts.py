@@ -124,11 +124,17 @@ def _read_stake(version: ActiveVersion) -> Stake:
     stated = record_from_bytes(version.payload)
     day = version.as_of[:10]
     return Stake(
-        in_care=any(_is_in_interval(placement.begin, placement.end, day) for placement in stated.placements)
-        or _has_flag(stated, "foster_care", day),
+        in_care=is_in_care(stated, day),
         homeless=_has_flag(stated, "homeless", day),
         age=_compute_age(to_iso_day(stated.birth_date), day),
     )
+
+
+def is_in_care(stated: CanonicalRecord, day: str) -> bool:
+    """Return whether a placement is open, or a foster-care flag in force, on a day."""
+    return any(
+        _is_in_interval(placement.begin, placement.end, day) for placement in stated.placements
+    ) or _has_flag(stated, "foster_care", day)
 
 
 def _has_flag(stated: CanonicalRecord, population: str, day: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mpi.domain.errors import ConflictError, InputError
-from mpi.domain.source import check_scope_code
+from mpi.domain.source import Holdings, check_scope_code
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.access.setup import hash_token
@@ -282,6 +282,8 @@ def _find_source_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterat
             yield f"{source.code} takes stewards' corrections and cannot be moved"
         if source.scope is not None:
             yield f"source {source.code} belongs to the scope {source.scope}"
+        if source.holdings is not Holdings.ALL:
+            yield f"of {source.code} only records of children in care are held, which a scope cannot tell"
         if unit.record_rows.count_waiting([source.id]):
             yield f"record versions of {source.code} wait: resume the source and answer the open questions"
     codes = {source.code for source in sources}

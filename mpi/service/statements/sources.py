@@ -8,7 +8,7 @@ from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.storage.repositories.sources.sources import Source
-from mpi.storage.unit_of_work.units import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 _MAX_CODE_LENGTH = 64
 
@@ -43,27 +43,32 @@ def add_source(index: Index, viewer: Viewer, new_source: NewSource) -> Source:
         AccessDenied: the viewer may not administer sources.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
+    with index.database.write(viewer, "source-add") as unit:
+        return insert_source(unit, new_source)
+
+
+def insert_source(unit: WriteUnit, new_source: NewSource) -> Source:
+    """Add a source system in a transaction; errors as for ``add_source``."""
     is_allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in new_source.code)
     if not new_source.code or len(new_source.code) > _MAX_CODE_LENGTH or not is_allowed:
         raise InputError("a source code has 1 to 64 letters, digits, '_', '-' or '.'")
-    with index.database.write(viewer, "source-add") as unit:
-        if new_source.kind == STEWARD_SOURCE_KIND and any(
-            source.kind == STEWARD_SOURCE_KIND for source in unit.sources.all()
-        ):
-            raise ConflictError("stewards' corrections have a source already")
-        source_id = unit.counters.take("source")
-        source = Source(
-            id=source_id,
-            code=new_source.code,
-            name=new_source.name or new_source.code,
-            agency=new_source.agency or new_source.code,
-            kind=new_source.kind,
-            group_id=1,
-            paused=False,
-            duplicates_expected=not new_source.has_one_id_per_child,
-        )
-        unit.sources.add(source_id, source_id, source, unit.commit_no)
-        return source
+    if new_source.kind == STEWARD_SOURCE_KIND and any(
+        source.kind == STEWARD_SOURCE_KIND for source in unit.sources.all()
+    ):
+        raise ConflictError("stewards' corrections have a source already")
+    source_id = unit.counters.take("source")
+    source = Source(
+        id=source_id,
+        code=new_source.code,
+        name=new_source.name or new_source.code,
+        agency=new_source.agency or new_source.code,
+        kind=new_source.kind,
+        group_id=1,
+        paused=False,
+        duplicates_expected=not new_source.has_one_id_per_child,
+    )
+    unit.sources.add(source_id, source_id, source, unit.commit_no)
+    return source
 
 
 def require_data_source(source: Source, *, is_from_scope: bool = False) -> None:

@@ -45,6 +45,7 @@ from mpi.storage.tables.derived import (
     TaskRow,
 )
 from mpi.storage.tables.freeze_windows import FreezeWindowRow
+from mpi.storage.tables.holdings import HoldingsRunRow, PupilTokensRow
 from mpi.storage.tables.identity import (
     ConfigRow,
     EpochRow,
@@ -112,6 +113,7 @@ __all__ = [
     "FreezeWindowRow",
     "GoneFromRunsRow",
     "HoldRow",
+    "HoldingsRunRow",
     "IdMapRow",
     "IdentityEventRow",
     "IndexRow",
@@ -128,8 +130,9 @@ __all__ = [
     "PracticeAnswerRow",
     "ProposalItemRow",
     "ProposalRow",
-    "PurposeRow",
     "PublishedReportRow",
+    "PupilTokensRow",
+    "PurposeRow",
     "RecordAliasRow",
     "RecordKeysRow",
     "RecordRow",

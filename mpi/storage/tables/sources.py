@@ -22,7 +22,7 @@ class SourceRow(SQLModel, table=True):
     ``group_id`` is the visibility group of its records. ``complete_for`` lists the flag populations for
     which absence means no. ``paused`` holds automatic linking. ``asks_consent`` lets others' decisions
     about its records wait for its owner. ``scope`` is the scope to which its records are sent; None where
-    they are sent to this index.
+    they are sent to this index. ``holdings`` tells which of its records the index holds.
     """
 
     __tablename__ = "source"
@@ -39,6 +39,7 @@ class SourceRow(SQLModel, table=True):
     asks_consent: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     group_id: int = bigint(default=1)
     scope: str | None = text(default=None)
+    holdings: str = text(default="all", sa_column_kwargs={"server_default": "all"})
     created_commit: int = bigint()
 
 

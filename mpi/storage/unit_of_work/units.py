@@ -36,6 +36,8 @@ from mpi.storage.repositories.review.task_queue import TaskQueue
 from mpi.storage.repositories.review.task_work import TaskWork
 from mpi.storage.repositories.review.tasks import Tasks
 from mpi.storage.repositories.sources.batches import Batches
+from mpi.storage.repositories.sources.holdings_runs import HoldingsRuns
+from mpi.storage.repositories.sources.pupil_tokens import PupilTokens
 from mpi.storage.repositories.sources.record_assertions import RecordAssertions
 from mpi.storage.repositories.sources.record_rows import RecordRows
 from mpi.storage.repositories.sources.records import Records
@@ -145,6 +147,8 @@ class ReadUnit:
     record_rows = _LazyRepository(RecordRows)
     agreements = _LazyRepository(Agreements)
     refusals = _LazyRepository(Refusals)
+    holdings_runs = _LazyRepository(HoldingsRuns)
+    pupil_tokens = _LazyRepository(PupilTokens)
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection

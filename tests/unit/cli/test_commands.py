@@ -67,7 +67,7 @@ def test_sources_are_added_and_listed(mpi, home):
     mpi("source", "add", "lea-7", "--name", "Köln [red]", "--agency", "doe", "--kind", "sis")
     listed = mpi("source", "list", "--json").json
     expected = {"code": "lea-7", "name": "Köln [red]", "agency": "doe", "kind": "sis"}
-    assert expected | {"asks_consent": False} in listed
+    assert expected | {"asks_consent": False, "holdings": "all"} in listed
     assert "Köln [red]" in mpi("source", "list").out
 
 

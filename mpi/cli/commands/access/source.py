@@ -11,12 +11,20 @@ from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 from mpi.cli.progress import show_progress
 from mpi.domain.errors import InputError
-from mpi.domain.source import SourceKind
+from mpi.domain.source import Holdings, SourceKind
 
 if TYPE_CHECKING:
     from mpi.service.records.source_pause import PauseResult
 
 _COLUMNS = ("code", "name", "agency", "kind")
+
+HoldingsOption = Annotated[
+    Holdings,
+    typer.Option(
+        "--holdings",
+        help="linked: hold only what may be of a child in care; tokens: also keyed tokens of the rest.",
+    ),
+]
 
 
 def add(
@@ -32,24 +40,51 @@ def add(
             "--one-id-a-child", help="The source gives each child one local ID; two are a question."
         ),
     ] = False,
+    held: HoldingsOption = Holdings.ALL,
     as_json: JsonFlag = False,
 ) -> None:
     """Add a source.
 
     A source is a system of an agency that sends records.
     """
+    from mpi.service.holdings import settings
     from mpi.service.statements import sources
 
     with open_session() as session:
         new = sources.NewSource(
             code=code, name=name, agency=agency, kind=kind, has_one_id_per_child=one_id_a_child
         )
-        source = asdict(sources.add_source(session.index, session.viewer, new))
+        source = asdict(settings.add_source(session.index, session.viewer, new, held))
     facts = {column: source[column] for column in _COLUMNS}
     if as_json:
         print_json(facts)
     else:
         print_facts(facts)
+
+
+def change(
+    code: Annotated[str, typer.Argument(help="The source.")],
+    held: Annotated[
+        Holdings,
+        typer.Option(
+            "--holdings",
+            help="linked: hold only what may be of a child in care; tokens: also keyed tokens of the rest.",
+        ),
+    ],
+    as_json: JsonFlag = False,
+) -> None:
+    """Set which of a source's records the index holds.
+
+    The setting takes effect with the source's next file, or at once with ``mpi holdings apply``.
+    """
+    from mpi.service.holdings import settings
+
+    with open_session() as session:
+        setting = asdict(settings.set_holdings(session.index, session.viewer, code, held))
+    if as_json:
+        print_json(setting)
+    else:
+        print_facts(setting)
 
 
 def list_all(as_json: JsonFlag = False) -> None:
@@ -58,7 +93,7 @@ def list_all(as_json: JsonFlag = False) -> None:
 
     with open_session(for_look_up=True) as session:
         sources = [asdict(source) for source in sources_service.list_sources(session.index, session.viewer)]
-    columns = (*_COLUMNS, "asks_consent")
+    columns = (*_COLUMNS, "asks_consent", "holdings")
     if as_json:
         print_json([{column: source[column] for column in columns} for source in sources])
     else:

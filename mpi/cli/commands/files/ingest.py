@@ -73,7 +73,7 @@ def run(
     The file is loaded in chunks of 2,000 records, 10,000 on PostgreSQL, each in one transaction. An
     interrupted load continues with the same file and the same options. While others use the index, the load
     leaves them a processor core. Every row is accounted for: received = created + updated + unchanged +
-    withdrawn + history + superseded + held + rejected.
+    withdrawn + history + superseded + held + rejected + dropped.
     """
     from mpi.intake import file_profile, reader
     from mpi.service.loads import dry_run, load
@@ -161,6 +161,11 @@ def _report_outcome(receipt: Receipt, rejects_path: Path | None) -> None:
         print_note(
             f"load {number} of this source is not done: it is at work, or was interrupted, and what it wrote "
             f"stands; mpi load undo {number} takes it back"
+        )
+    if receipt.drops_wait:
+        print_note(
+            "stored records may not be held any more, and are so many that a second person has to approve: "
+            f"mpi holdings apply {receipt.source} --dry-run"
         )
     if receipt.rejects:
         print_note(f"{receipt.rejected:,} of {receipt.received:,} rows were rejected: see {rejects_path}")

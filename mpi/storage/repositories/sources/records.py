@@ -1,5 +1,6 @@
 """Repository of source records, their versions, flags and former local IDs."""
 
+import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,6 +34,8 @@ from mpi.storage.tables import (
     RecordAliasRow,
     RecordRow,
     RecordVersionRow,
+    RenamedRow,
+    SightingRow,
     SourceRow,
     table_of,
 )
@@ -43,6 +46,8 @@ _source = table_of(SourceRow)
 _alias = table_of(RecordAliasRow)
 _flag = table_of(FlagRow)
 _commit = table_of(CommitRow)
+_renamed = table_of(RenamedRow)
+_sighting = table_of(SightingRow)
 
 
 class RecordState(StrEnum):
@@ -257,6 +262,21 @@ _COUNT_SEALED = (
         _version.c.batch_id.is_(None),
         _commit.c.client == bindparam("client"),
         _commit.c.at >= bindparam("since"),
+    )
+)
+DROPPED_PREFIX = "dropped:"
+"""Beginning of the random local ID of a record that was dropped."""
+_ANONYMIZE = (
+    update(_record)
+    .where(_record.c.id == bindparam("record"))
+    .values(
+        local_id=bindparam("random_id"),
+        canonical_key=bindparam("random_key"),
+        subject=None,
+        version_id=None,
+        last_seen="",
+        carried_restrictions=None,
+        state=RecordState.SEALED.value,
     )
 )
 _FLAGS = (
@@ -738,6 +758,36 @@ class Records:
             .where(_version.c.record_id == record_id)
             .values(payload=b"{}", content_hash="", issues="[]")
         )
+
+    def anonymize(self, record_ids: Collection[int]) -> None:
+        """Delete what a source ever stated of records, their local IDs too.
+
+        Of each record a sealed row stays, to which earlier memberships refer. It has a random local ID and a
+        random canonical key, so it cannot be told whose it was.
+        """
+        self.changed_ids.update(record_ids)
+        for chunk in iter_chunks(record_ids):
+            versions = select(_version.c.id).where(is_in(_version.c.record_id, chunk))
+            self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(versions)))
+            for table in (_version, _alias, _renamed, _sighting):
+                self._connection.execute(delete(table).where(is_in(table.c.record_id, chunk)))
+        self._many(
+            _ANONYMIZE,
+            [
+                {
+                    "record": record,
+                    "random_id": f"{DROPPED_PREFIX}{secrets.token_hex(16)}",
+                    "random_key": secrets.randbits(63),
+                }
+                for record in record_ids
+            ],
+        )
+
+    def ids_of_source(self, source_id: int, states: Collection[RecordState]) -> list[int]:
+        """Return the records of a source in some states, ascending."""
+        names = [state.value for state in states]
+        query = select(_record.c.id).where(_record.c.source_id == source_id, _record.c.state.in_(names))
+        return list(self._connection.execute(query.order_by(_record.c.id)).scalars())
 
     def _many(self, statement: Executable, rows: list[dict[str, Any]]) -> None:
         if rows:

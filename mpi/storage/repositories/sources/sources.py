@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.domain.source import Holdings
 from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.tables import AgencyRow, AgreementStepRow, SourceRow, table_of
 
@@ -38,6 +39,7 @@ class Source:
         duplicates_expected: whether one person may have several records.
         asks_consent: whether others' decisions about its records need its owner's consent.
         scope: code of the scope to which its records are sent; None where they are sent to this index.
+        holdings: which of its records the index holds.
     """
 
     id: int
@@ -50,6 +52,7 @@ class Source:
     duplicates_expected: bool = True
     asks_consent: bool = False
     scope: str | None = None
+    holdings: Holdings = Holdings.ALL
 
 
 class Sources:
@@ -77,6 +80,7 @@ class Sources:
                     duplicates_expected=row.duplicates_expected,
                     asks_consent=row.asks_consent,
                     scope=row.scope,
+                    holdings=Holdings(row.holdings),
                 )
                 for row in rows
             ]
@@ -137,6 +141,7 @@ class Sources:
                 duplicates_expected=source.duplicates_expected,
                 asks_consent=source.asks_consent,
                 scope=source.scope,
+                holdings=source.holdings.value,
                 created_commit=commit_no,
             )
         )
@@ -172,6 +177,13 @@ class Sources:
     def set_further_settings(self, number: int, settings: Mapping[str, Any]) -> None:
         """Store settings of a data source that ``Source`` leaves out."""
         self._connection.execute(update(_source).where(_source.c.id == number).values(**settings))
+
+    def set_holdings(self, number: int, holdings: Holdings) -> None:
+        """Set which of a source's records the index holds."""
+        self._connection.execute(
+            update(_source).where(_source.c.id == number).values(holdings=holdings.value)
+        )
+        self._known = None
 
     def group_ids(self) -> list[int]:
         """Return every visibility group of data sources, ascending."""

@@ -1,0 +1,185 @@
+"""Keyed tokens of dropped rows, and the count of those that may be of a child in care by now.
+
+A token is a keyed hash of a name with a birth date, or of a number. No name, date, number or local ID can be
+read from it. Whoever holds the index's secret can test a name that they know.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from mpi.domain.features import Features
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.domain.source import CARE_KINDS, Holdings
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.service.core.comparable_record import PackedRecord, unpack_features
+from mpi.service.core.index import Index
+from mpi.service.core.stored_features import load_features
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.repositories.sources.records import RecordState
+from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
+
+_MAX_NAMES = 8
+"""Most combinations of a given name and a last name of one record."""
+_DTYPE = np.dtype("<i8")
+
+
+@dataclass(frozen=True, slots=True)
+class RowsToAsk:
+    """Dropped rows of a source that may be of a child in care by now.
+
+    Args:
+        source: code of the source.
+        tokens: pupils of whom the index keeps tokens.
+        rows: those whose tokens meet a child in care: the source's next file brings them.
+    """
+
+    source: str
+    tokens: int
+    rows: int
+
+
+def compute_tokens(features: Features, keyed_hash: KeyedHash) -> list[int]:
+    """Return the keyed tokens of a standardized record, ascending.
+
+    They are of a given name, a last name and a birth date; of an SSN; of the last four digits of an SSN and a
+    birth date; of an identifier; and of an identifier with one character left out and a birth date.
+    """
+    births = features.birth_dates
+    names = list(product(features.given_roots, features.surname_forms))[:_MAX_NAMES]
+    last4 = () if features.ssn_last4 is None else (features.ssn_last4,)
+    texts: list[tuple[str, Iterable[str]]] = [
+        ("pupil name", [f"{given}|{surname}|{birth}" for (given, surname), birth in product(names, births)]),
+        ("pupil number", [*(() if features.ssn is None else (features.ssn,)), *features.identifiers]),
+        ("pupil near", [f"{number}|{birth}" for number, birth in product(features.identifiers_near, births)]),
+        ("pupil last4", [f"{number}|{birth}" for number, birth in product(last4, births)]),
+    ]
+    return sorted(set(keyed_hash.to_int64s(texts)))
+
+
+def keep_tokens(
+    unit: WriteUnit, index: Index, source: Source, dropped: Mapping[str, PackedRecord], held: Collection[str]
+) -> None:
+    """Keep the tokens of dropped rows, and delete those of rows that are held.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        source: the source; nothing is kept unless it keeps tokens.
+        dropped: standardized dropped rows, by local ID.
+        held: local IDs of rows that are held.
+    """
+    if source.holdings is not Holdings.TOKENS:
+        return
+    unit.pupil_tokens.replace(
+        source.id,
+        {
+            pupil_key(index, source, local_id): _pack_tokens(unpack_features(record), index.keyed_hash)
+            for local_id, record in dropped.items()
+        },
+    )
+    unit.pupil_tokens.delete(source.id, [pupil_key(index, source, local_id) for local_id in held])
+
+
+def keep_tokens_of_stored(unit: WriteUnit, index: Index, source: Source, records: Collection[int]) -> None:
+    """Keep the tokens of stored records that are about to be dropped."""
+    if source.holdings is not Holdings.TOKENS:
+        return
+    labels = unit.records.labels(records)
+    features = load_features(unit, index.config_id(unit), records)
+    unit.pupil_tokens.replace(
+        source.id,
+        {
+            pupil_key(index, source, labels[record].local_id): _pack_tokens(own, index.keyed_hash)
+            for record, own in features.items()
+        },
+    )
+
+
+def delete_other_tokens(unit: WriteUnit, index: Index, source: Source, local_ids: Collection[str]) -> None:
+    """Delete the tokens of pupils whom a full file lacks.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        source: the source of the file.
+        local_ids: the pupils whom it names.
+    """
+    named = {pupil_key(index, source, local_id) for local_id in local_ids}
+    pages = unit.pupil_tokens.iterate(source.id)
+    unit.pupil_tokens.delete(source.id, [pupil for page in pages for pupil, _ in page if pupil not in named])
+
+
+def count_tokens_of_held(unit: ReadUnit, index: Index) -> dict[str, int]:
+    """Count, by source, the active records of which tokens are kept by mistake."""
+    counts: dict[str, int] = {}
+    for source in unit.sources.all():
+        kept = {pupil for page in unit.pupil_tokens.iterate(source.id) for pupil, _ in page}
+        active = unit.records.ids_of_source(source.id, (RecordState.ACTIVE,)) if kept else []
+        labels = unit.records.labels(active).values()
+        wrong = sum(pupil_key(index, source, label.local_id) in kept for label in labels)
+        if wrong:
+            counts[source.code] = wrong
+    return counts
+
+
+def pupil_key(index: Index, source: Source, local_id: str) -> int:
+    """Return the keyed hash of a pupil's source and local ID."""
+    return index.keyed_hash.to_int64("pupil", f"{source.code}|{local_id}")
+
+
+def count_rows_to_ask(index: Index, viewer: Viewer) -> list[RowsToAsk]:
+    """Count the dropped rows whose tokens meet a child in care, by source.
+
+    Raises:
+        AccessDenied: the viewer may not administer sources, or may not see all of them.
+    """
+    require_permission(viewer, Action.SOURCE_ADMIN)
+    with index.database.read(viewer) as unit:
+        sources = [
+            source
+            for source in unit.sources.all()
+            if source.holdings is Holdings.TOKENS and viewer.may_see(source.code)
+        ]
+        care_tokens = _list_care_tokens(unit, index) if sources else np.empty(0, _DTYPE)
+        return [
+            RowsToAsk(
+                source.code,
+                unit.pupil_tokens.count(source.id),
+                sum(_count_meeting(page, care_tokens) for page in unit.pupil_tokens.iterate(source.id)),
+            )
+            for source in sources
+        ]
+
+
+def _list_care_tokens(unit: ReadUnit, index: Index) -> np.ndarray:
+    """Return the tokens of all active records of child welfare."""
+    tokens = {
+        token
+        for features in _each_care_features(unit, index)
+        for token in compute_tokens(features, index.keyed_hash)
+    }
+    return np.fromiter(tokens, _DTYPE, len(tokens))
+
+
+def _each_care_features(unit: ReadUnit, index: Index) -> Iterator[Features]:
+    config_id = index.config_id(unit)
+    for source in unit.sources.all():
+        if source.kind in CARE_KINDS:
+            for records in iter_chunks(unit.records.ids_of_source(source.id, (RecordState.ACTIVE,))):
+                yield from load_features(unit, config_id, records).values()
+
+
+def _count_meeting(page: list[tuple[int, bytes]], care_tokens: np.ndarray) -> int:
+    """Count the pupils of a page with a token of a child in care."""
+    counts = [len(tokens) // _DTYPE.itemsize for _, tokens in page]
+    owners = np.repeat(np.arange(len(page)), counts)
+    tokens = np.frombuffer(b"".join(tokens for _, tokens in page), _DTYPE)
+    return len(np.unique(owners[np.isin(tokens, care_tokens)]))
+
+
+def _pack_tokens(features: Features, keyed_hash: KeyedHash) -> bytes:
+    return np.array(compute_tokens(features, keyed_hash), _DTYPE).tobytes()
