@@ -311,9 +311,18 @@ def _choose_password(password: str | None, name: str, full_name: str) -> str:
 
 
 def _find_open_account(unit: ReadUnit | WriteUnit, name: str) -> Account:
+    """Return the account of a name, to change it.
+
+    Raises:
+        NotFoundError: there is none, or it has ended.
+        ConflictError: a split has moved it into a scope.
+    """
     account = unit.accounts.find_by_name(name)
     if account is None or account.ended_commit is not None:
         raise NotFoundError(f"there is no account {name!r}, or it has ended")
+    scope = unit.splits.scope_of_account(name)
+    if scope is not None:
+        raise ConflictError(f"account {name!r} is in the index of the scope {scope}: change it there")
     return account
 
 

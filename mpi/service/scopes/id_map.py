@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
@@ -42,7 +43,8 @@ def give_id_map(index: Index, viewer: Viewer, client_name: str) -> list[MappedRe
     require_permission(viewer, Action.CROSSWALK_EXPORT)
     require_permission(viewer, Action.CLIENT_ADMIN)
     with index.database.write(viewer, "id-map") as unit:
-        if not unit.splits.all():
+        info = unit.configs.index_info()
+        if info is None or info.scope == SHARED_SCOPE or not unit.splits.all():
             raise ConflictError("the records of this index have no former IDs: it was not made by a split")
         client = _find_client(unit, client_name)
         if unit.splits.has_got_map(client_name):

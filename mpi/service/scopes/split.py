@@ -6,6 +6,7 @@ transaction of a split leaves a state from which another run goes on, or takes t
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import islice
 
 from mpi.domain.errors import ConflictError
 from mpi.domain.source import SHARED_SCOPE
@@ -23,7 +24,6 @@ from mpi.service.scopes.split_copy import (
     read_content,
 )
 from mpi.service.scopes.split_plan import UNFINISHED_STATES
-from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.scopes import ChangedItem, end_of_commit
 from mpi.storage.repositories.sources.splits import Split, SplitState
 from mpi.storage.unit_of_work.units import WriteUnit
@@ -32,6 +32,8 @@ _SCOPE_TERMS = {"agreement": HOUSE}
 """Agreement of clients and accounts that go along: agreements of the shared index do not hold in a scope."""
 PAGE_RECORDS = 2_000
 """Records that one transaction of the scope writes."""
+PAGE_COPIES = 10_000
+"""Copies that one transaction of the shared index records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +176,14 @@ def _advance(index: Index, viewer: Viewer, split: Split, before: SplitState, aft
 
 def _write_copies(index: Index, viewer: Viewer, split: Split, content: SplitContent) -> None:
     """Record in the shared index which record of the scope is which of its own."""
-    records = enumerate(content.numbers.records.numbers.tolist(), content.numbers.records.first)
+    numbers = map(int, content.numbers.records.numbers)
+    records = enumerate(numbers, content.numbers.records.first)
     decisions = enumerate((moved.stored.id for moved in content.decisions), content.first_decision)
     for item, pairs in ((ChangedItem.RECORD, records), (ChangedItem.DECISION, decisions)):
-        for chunk in iter_chunks(list(pairs)):
+        while chunk := dict(islice(pairs, PAGE_COPIES)):
             with index.database.write(viewer, SPLIT) as unit:
                 if _state_now(unit, split.scope) is SplitState.COPYING:
-                    unit.scopes.add_copies(split.scope, item, dict(chunk), if_new=True)
+                    unit.scopes.add_copies(split.scope, item, chunk, if_new=True)
 
 
 def _register(

@@ -22,6 +22,7 @@ from mpi.service.scopes.split_decisions import (
     write_moved_decisions,
 )
 from mpi.service.statements.current_version import read_changed_records
+from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.record_rows import CopiedNumbers, RecordRowSet
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
@@ -103,11 +104,10 @@ def begin_copy(
         ConflictError: the index of the scope holds something else.
     """
     with shared_index.database.read(viewer) as unit:
-        commits = unit.record_rows.commit_rows(content.numbers.commits.numbers.tolist())
         batches = unit.record_rows.batch_rows(content.numbers.batches.numbers.tolist())
         windows = unit.freezes.current_windows_of([source.id for source in content.sources], clock.today())
         settings = {source.id: unit.sources.further_settings(source.id) for source in content.sources}
-    with scope_index.database.write(viewer, SPLIT) as unit:
+    with shared_index.database.read(viewer) as shared, scope_index.database.write(viewer, SPLIT) as unit:
         begun = find_own_split(unit)
         if begun is not None:
             _require_same_split(begun, split)
@@ -115,7 +115,9 @@ def begin_copy(
         _require_empty(unit)
         first_numbers = _take_numbers(unit, content)
         numbered = content.with_first_numbers(first_numbers)
-        unit.record_rows.write_commits(commits, numbered.numbers)
+        for chunk in iter_chunks(content.numbers.commits.numbers):
+            rows = shared.record_rows.commit_rows([int(number) for number in chunk])
+            unit.record_rows.write_commits(rows, numbered.numbers)
         source_ids = _add_sources(unit, content.sources, settings)
         unit.record_rows.write_batches(batches, numbered.numbers, source_ids)
         _add_windows(unit, windows, source_ids)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mpi.bootstrap import keep_model, open_matcher
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.eid import mint_eid
@@ -12,14 +13,16 @@ from mpi.domain.errors import ConflictError, InputError, NotAuthenticated, NotFo
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
-from mpi.service.access.accounts import NewAccount, add_account, change_account
+from mpi.service.access.accounts import NewAccount, add_account, change_account, end_account
 from mpi.service.access.clients import add_client, authenticate
 from mpi.service.access.sign_in import authenticate_session, sign_in
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_person, look_up_records
+from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.source_pause import pause
 from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.scopes.copy_verification import verify_copies
 from mpi.service.scopes.id_map import MappedRecord, give_id_map
 from mpi.service.scopes.registry import list_scopes
 from mpi.service.scopes.split import run_split, undo_split
@@ -30,6 +33,7 @@ from mpi.service.stewardship.freeze_windows import add_freeze_window
 from mpi.service.stewardship.owner_consent import set_consent_required
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision
+from mpi.storage.repositories.sources.scopes import ChangedItem
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import (
     OPERATOR,
@@ -38,8 +42,10 @@ from tests.index import (
     expunge,
     load_rows,
     make_child,
+    many_children,
     partition_of,
 )
+from tests.models import tiny_model
 from tests.scopes import open_splittable_index
 
 SOURCES = ("sis", "sis2", "ccwis")
@@ -453,8 +459,69 @@ def test_a_moved_account_signs_in_to_the_scope(site):
             sign_in(site.shared, "ana", PASSWORD)
         with pytest.raises(NotAuthenticated, match="the name or the password is wrong"):
             sign_in(site.shared, "ana", "something else")
+        with pytest.raises(ConflictError, match="change it there"):
+            end_account(site.shared, OPERATOR, "ana")
         assert authenticate_session(scope, sign_in(scope, "ana", PASSWORD)).viewer.sources == {"sis"}
-        undo_is_refused = pytest.raises(ConflictError, match="has changed something")
         pause(scope, OPERATOR, "sis")
-        with undo_is_refused:
+        with pytest.raises(ConflictError, match="has changed something"):
             undo_split(site.shared, scope, OPERATOR, "education")
+
+
+def test_a_former_id_is_that_of_the_approval(site):
+    upsert(site.shared, OPERATOR, "sis", make_child("s1"))
+    upsert(site.shared, OPERATOR, "sis", make_child("s2", **OTHER))
+    before = crosswalk(site.shared)
+    site.approve("sis")
+    join(site.shared, make_steward(site.shared, "state"), ("sis", "s1"), ("sis", "s2"))
+    assert len(set(crosswalk(site.shared).values())) == 1
+    scope = site.open_scope()
+    run_split(site.shared, scope, OPERATOR, "education")
+    own_links = crosswalk(scope)
+    assert len(set(own_links.values())) == 2
+    for address, eid in before.items():
+        assert look_up_person(scope, OPERATOR, eid).now == (own_links[address],)
+
+
+def test_two_runs_of_one_split_do_its_work_once(site):
+    load_rows(site.shared, "sis", *many_children(6))
+    site.approve("sis")
+    scope, begun = site.open_scope(), []
+
+    def run_beside(*_):
+        if not begun:
+            begun.append(run_split(site.shared, scope, OPERATOR, "education", page=2))
+
+    run_split(site.shared, scope, OPERATOR, "education", run_beside, page=2)
+    assert begun
+    assert crosswalk(scope).keys() == crosswalk(site.shared).keys()
+    assert verify_copies(scope, site.shared, OPERATOR, "education") == []
+    assert transfer_changes(scope, site.shared, OPERATOR, "education").records == 0
+
+
+def test_a_split_that_is_taken_back_meanwhile_stops(site):
+    load_rows(site.shared, "sis", *many_children(6))
+    before = crosswalk(site.shared)
+    site.approve("sis")
+    scope = site.open_scope()
+
+    def take_back(*_):
+        undo_split(site.shared, scope, OPERATOR, "education")
+
+    with pytest.raises(ConflictError, match="undone by somebody else"):
+        run_split(site.shared, scope, OPERATOR, "education", take_back, page=2)
+    assert len(crosswalk(scope)) == 2
+    assert crosswalk(site.shared) == before
+    with site.shared.database.read(OPERATOR) as unit:
+        assert unit.scopes.all() == []
+        assert unit.scopes.all_copies("education", ChangedItem.RECORD) == {}
+    upsert(site.shared, OPERATOR, "sis", make_child("s1"))
+
+
+def test_a_model_that_the_index_was_moved_to_is_the_scopes_too(site, tmp_path):
+    stricter = open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
+    upsert(site.shared, OPERATOR, "sis", make_child("s1"))
+    keep_model(site.settings, str(tmp_path / "stricter"))
+    recluster(site.shared, OPERATOR, stricter, apply=True)
+    site.shared = replace(site.shared, matcher=stricter)
+    scope = site.split("sis")
+    assert scope.matcher.model.ref == stricter.model.ref
