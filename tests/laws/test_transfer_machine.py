@@ -22,6 +22,7 @@ from mpi.service.statements.sources import NewSource, add_source
 from tests.index import OPERATOR, crosswalk, open_test_index, partition_of, write_empty_database
 from tests.laws.test_state_machine import EXAMPLES, SECRET, SHRINK, SOURCES, STEPS, LawsMachine
 from tests.laws.test_state_machine import empty_home as _empty_home  # noqa: F401 - prepares the laws' machine
+from tests.scopes import check_derived_data
 
 SCOPE = "education"
 UNLIMITED = {"searches_per_minute": 10**9, "searches_per_child": 10**9, "seals_per_day": 1_000}
@@ -78,7 +79,15 @@ class TransferMachine(LawsMachine):
 
     def sync_and_compare(self) -> None:
         """Take the scope's changes over, and compare what both indexes hold."""
-        transfer_changes(self.index, self.shared, OPERATOR, SCOPE, page=self.random.choice([1, 3, 1000]))
+        transfer_changes(
+            self.index,
+            self.shared,
+            OPERATOR,
+            SCOPE,
+            page=self.random.choice([1, 3, 1000]),
+            # After each page, also where changes of its records wait for a later one.
+            progress=lambda *_: check_derived_data(self.shared),
+        )
         links = crosswalk(self.index)
         assert crosswalk(self.shared).keys() == links.keys()
         assert self.contents_of(self.shared, links) == self.contents_of(self.index, links)

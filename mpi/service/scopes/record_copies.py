@@ -97,9 +97,11 @@ class _CopyWriter:
         known_ids = self.unit.scopes.copies_of(self.scope, ChangedItem.RECORD, own_numbers)
         records = self.unit.records.get(known_ids.values())
         stored = {number: records[record_id] for number, record_id in known_ids.items()}
-        self._rename(copies, stored)
-        _lift_seals(self.unit, copies, stored)
-        self._write_contents([copy for copy in copies if copy.payload is not None], known_ids)
+        holders = self._find_holders(copies)
+        if self._rename(copies, stored, holders) | _lift_seals(self.unit, copies, stored):
+            holders = self._find_holders(copies)
+        contents = [copy for copy in copies if copy.payload is not None]
+        self._write_contents(contents, known_ids, holders)
         self._add_placeholders(
             [copy for copy in copies if copy.payload is None and copy.number not in known_ids]
         )
@@ -113,33 +115,50 @@ class _CopyWriter:
         ids = self.unit.scopes.copies_of(self.scope, ChangedItem.RECORD, [copy.number for copy in sealed])
         _seal(self.unit, {ids[copy.number]: copy for copy in sealed}, self.effect)
 
-    def _rename(self, copies: Sequence[RecordCopy], stored: Mapping[int, StoredRecord]) -> None:
+    def _find_holders(self, copies: Sequence[RecordCopy]) -> dict[str, StoredRecord]:
+        """Return the records that have the local IDs of copies here, by local ID."""
+        found = self.unit.records.find_by_local_ids(self.source.id, [copy.local_id for copy in copies])
+        # Sealed records are found by former local IDs too.
+        return {local_id: record for local_id, record in found.items() if record.local_id == local_id}
+
+    def _rename(
+        self,
+        copies: Sequence[RecordCopy],
+        stored: Mapping[int, StoredRecord],
+        holders: Mapping[str, StoredRecord],
+    ) -> bool:
         """Give records the local IDs that they have in their scope.
 
         A record that holds one of them has another in its scope by now, and makes room; its own change
         follows.
+
+        Returns:
+            Whether any record has another local ID now.
         """
         new_ids = {
             stored[copy.number]: copy.local_id
             for copy in copies
             if copy.number in stored and stored[copy.number].local_id != copy.local_id
         }
-        holders = self.unit.records.find_by_local_ids(self.source.id, [copy.local_id for copy in copies])
         for copy in copies:
             holder = holders.get(copy.local_id)
-            # Sealed records are found by former local IDs too.
-            if holder is None or holder.local_id != copy.local_id:
+            if holder is None:
                 continue
             if copy.number not in stored or stored[copy.number].id != holder.id:
                 new_ids.setdefault(holder, f"{TRANSFER}:{holder.id}")
         if new_ids:
             rename_records(self.unit, self.index, self.source.code, new_ids)
             self.effect.further |= {record.id for record in new_ids}
+        return bool(new_ids)
 
-    def _write_contents(self, copies: Sequence[RecordCopy], known_ids: Mapping[int, int]) -> None:
+    def _write_contents(
+        self,
+        copies: Sequence[RecordCopy],
+        known_ids: Mapping[int, int],
+        holders: Mapping[str, StoredRecord],
+    ) -> None:
         """Make the contents of records the current ones."""
-        found = self.unit.records.find_by_local_ids(self.source.id, [copy.local_id for copy in copies])
-        existing = {local_id: record for local_id, record in found.items() if record.local_id == local_id}
+        existing = {copy.local_id: holders[copy.local_id] for copy in copies if copy.local_id in holders}
         statements = [
             _build_statement(copy, existing.get(copy.local_id), self.packed.get(copy.number))
             for copy in copies
@@ -168,10 +187,13 @@ class _CopyWriter:
         self.unit.scopes.add_copies(self.scope, ChangedItem.RECORD, numbers)
 
 
-def _lift_seals(unit: WriteUnit, copies: Sequence[RecordCopy], stored: Mapping[int, StoredRecord]) -> None:
+def _lift_seals(unit: WriteUnit, copies: Sequence[RecordCopy], stored: Mapping[int, StoredRecord]) -> bool:
     """Let records take part again whose seal their scope has lifted.
 
     Their corrections, which were sealed with them, count again.
+
+    Returns:
+        Whether there are any.
     """
     unsealed = [
         stored[copy.number].id
@@ -183,6 +205,7 @@ def _lift_seals(unit: WriteUnit, copies: Sequence[RecordCopy], stored: Mapping[i
     if unsealed:
         unit.records.set_state(unsealed, RecordState.WITHDRAWN)
         unit.records.set_state(list_corrections_ever_made(unit, unsealed), RecordState.ASIDE)
+    return bool(unsealed)
 
 
 def _build_statement(copy: RecordCopy, stored: StoredRecord | None, packed: PackedRecord | None) -> Statement:

@@ -5,6 +5,7 @@ follow in transactions of the shared index. Each stores how far it has come, so 
 loses nothing and repeats nothing.
 """
 
+import gc
 from dataclasses import dataclass, replace
 
 from mpi.domain.errors import ConflictError
@@ -12,14 +13,25 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.compaction import LoadCompaction
 from mpi.service.indexing.reindex import Progress, ignore_progress
-from mpi.service.processes.pacing import AdaptiveBatchSize
+from mpi.service.processes.pacing import (
+    AdaptiveBatchSize,
+    disable_garbage_collection,
+    freeze_existing_objects,
+)
 from mpi.service.scopes.copies import CopyPage
 from mpi.service.scopes.page_reader import PageReader, ScopePage
 from mpi.service.scopes.takeover import take_over
 from mpi.storage.unit_of_work.units import WriteUnit
 
-PAGE_CHANGES = 4_000
+PAGE_CHANGES = 10_000
 """Most changes that one transaction of the shared index takes over."""
+
+MAX_UNCOMPACTED_RECORDS = 1_000_000
+"""Most records whose keys are not compacted before a transfer has ended.
+
+Most pages search little, so one compaction at the end is cheaper. A process that searches the shared index
+meanwhile keeps such keys in memory, some 400 bytes a record.
+"""
 
 
 @dataclass(slots=True)
@@ -68,10 +80,12 @@ def transfer_changes(
     _copy_settings(scope_index, shared_index, viewer, code)
     reader = PageReader(scope_index, shared_index, viewer, code)
     writer = _PageWriter(shared_index, viewer, page, TransferResult(code))
-    while (scope_page := reader.read(writer.max_changes)) is not None:
-        writer.write(scope_page, reader.change_count, progress)
-        reader.end_page(scope_page)
-    writer.finish()
+    with disable_garbage_collection(), freeze_existing_objects():
+        while (scope_page := reader.read(writer.max_changes)) is not None:
+            writer.write(scope_page, reader.change_count, progress)
+            reader.end_page(scope_page)
+            gc.collect()
+        writer.finish()
     return writer.result
 
 
@@ -108,7 +122,9 @@ class _PageWriter:
             progress: receives the changes taken over, and their total.
         """
         if self._compaction is None:
-            self._compaction = LoadCompaction(self._index, self._viewer, change_count, progress)
+            self._compaction = LoadCompaction(
+                self._index, self._viewer, change_count, progress, MAX_UNCOMPACTED_RECORDS
+            )
         with self._sizer.timed_turn(), self._index.database.write(self._viewer, "transfer") as unit:
             self._sizer.note_begin(unit)
             if self._last_commit not in (None, unit.last_commit()):
