@@ -2,19 +2,30 @@
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from unittest.mock import patch
 
 from mpi.bootstrap import init_scope, open_or_init_scope
 from mpi.config import Settings
+from mpi.domain.weight import round_weight
 from mpi.matching.compiler import online_scorer
+from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.index import Index
 from mpi.service.scopes.registry import register_scope
 from mpi.service.scopes.split import run_split
 from mpi.service.scopes.split_plan import SplitPlan, SplitRequest, approve_split, plan_split
 from mpi.service.scopes.transfer import TransferResult, transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
-from tests.index import OPERATOR, SECOND_PERSON, compile_once, open_test_index, write_empty_database
+from mpi.standardize.serialization import features_from_bytes, record_from_bytes
+from tests.index import (
+    OPERATOR,
+    SECOND_PERSON,
+    all_keys,
+    compile_once,
+    open_test_index,
+    write_empty_database,
+)
 
 
 @dataclass
@@ -106,3 +117,45 @@ def open_scoped_indexes(
                 add_source(scope_index, OPERATOR, NewSource(source))
             indexes.scopes[code] = scope_index
         yield indexes
+
+
+def check_derived_data(index) -> None:
+    """Check that features, keys and pairs are those that the stored records and the configuration give."""
+    with index.database.read(OPERATOR) as unit:
+        config_id = index.config_id(unit)
+        codes = {source.id: source.code for source in unit.sources.all()}
+        shared, blocking = index.shared_values(unit), index.blocking_of(unit, config_id)
+        features = {
+            record: index.features_of(record_from_bytes(payload), codes[source_id], shared)
+            for record, (source_id, payload) in unit.records.payloads(
+                sorted(unit.records.active_canonical_keys())
+            ).items()
+        }
+        assert {
+            record: features_from_bytes(stored)
+            for record, stored in unit.derived_data.iterate_features(config_id)
+        } == features
+        keys = {
+            record: set(compute_keys(own, blocking, index.keyed_hash)) for record, own in features.items()
+        }
+        assert all_keys(unit, config_id) == sorted(
+            (key, record) for record, own in keys.items() for key in own
+        )
+        pairs = {
+            pair for records in _group_by_key(keys).values() for pair in combinations(sorted(records), 2)
+        }
+        weights = {
+            (lo, hi): round_weight(index.matcher.scorer.weigh(features[lo], features[hi])) for lo, hi in pairs
+        }
+        floor = index.matcher.model.thresholds.storage_floor
+        assert unit.derived_data.all_edges(config_id) == {
+            pair: bits for pair, bits in weights.items() if bits >= floor
+        }
+
+
+def _group_by_key(keys: dict[int, set[int]]) -> dict[int, list[int]]:
+    records: dict[int, list[int]] = {}
+    for record, own_keys in keys.items():
+        for key in own_keys:
+            records.setdefault(key, []).append(record)
+    return records

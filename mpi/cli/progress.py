@@ -64,6 +64,7 @@ class _ProgressBars:
             Progress,
             TextColumn,
             TimeElapsedColumn,
+            TimeRemainingColumn,
         )
 
         self._patience_s = patience_s
@@ -72,6 +73,7 @@ class _ProgressBars:
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
+            TimeRemainingColumn(),
             console=Console(file=sys.stderr),
             transient=True,
         )

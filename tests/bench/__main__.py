@@ -59,7 +59,7 @@ def bench(arguments: argparse.Namespace) -> dict[str, object]:
                 folder / "fresh", max(arguments.records // 5, int(arguments.seconds * 2_000)), seed=2
             )
         stores = ("sqlite", "postgresql") if arguments.store == "both" else (arguments.store,)
-        with start_postgres(**_advised_settings()) if "postgresql" in stores else nullcontext() as server:
+        with start_postgres(**advised_settings()) if "postgresql" in stores else nullcontext() as server:
             for store in stores:
                 url = server.url(server.new_database()) if store == "postgresql" else None
                 results[store] = _measure_store(arguments, folder, store, url)
@@ -115,7 +115,7 @@ def _measure_store(
     return results
 
 
-def _advised_settings() -> dict[str, str]:
+def advised_settings() -> dict[str, str]:
     """Return the server settings that docs/how-to/postgresql.md advises."""
     memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     return {

@@ -114,12 +114,14 @@ def _processor_times(server: float, generator: float, calls: int) -> dict[str, f
     }
 
 
-def resolves(client: HttpClient, state: Path, fresh: Path, prefix: str = "") -> Iterator[Call]:
+def resolves(
+    client: HttpClient, state: Path, fresh: Path, prefix: str = "", source: str = TARGET_SOURCE
+) -> Iterator[Call]:
     """Yield upserts of new and known children in turn, each under a new local ID with a prefix."""
     new, known_records = read_records(fresh, "district_north"), read_records(state, "district_south")
     for number, (new_record, known_record) in enumerate(zip(new, known_records, strict=False)):
-        yield client.put(TARGET_SOURCE, {**new_record, "local_id": f"{prefix}new-{number}"})
-        yield client.put(TARGET_SOURCE, {**known_record, "local_id": f"{prefix}known-{number}"})
+        yield client.put(source, {**new_record, "local_id": f"{prefix}new-{number}"})
+        yield client.put(source, {**known_record, "local_id": f"{prefix}known-{number}"})
 
 
 def _look_ups(

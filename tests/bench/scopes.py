@@ -1,19 +1,40 @@
-"""Benchmark of scopes: loads into scopes and their sync, beside one index for all sources.
+"""Benchmark of scopes beside one index for all sources, in one run with Splink's search.
 
+Each file is loaded into one index, and into the scope of its agency, which the shared index follows.
 ``scripts/bench-scopes`` runs it and prints JSON.
 """
 
 import argparse
 import json
 import os
+import shutil
+import signal
+import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.simulated_index import run_measured, simulate
+from tests.bench import scopes_online
+from tests.bench.__main__ import advised_settings, machine, step
+from tests.bench.simulated_index import (
+    BenchIndex,
+    list_sources,
+    load_sources,
+    make,
+    make_empty,
+    measure_program,
+    simulate,
+)
+from tests.postgres import start_postgres
 
-_SCHOOL_SOURCES = ("district", "state_ssid")
+PARTS = ("sync", "follow", "online")
+SCHOOL_SOURCES = ("district", "state_ssid")
+SCOPES = ("education", "child_welfare")
 
 
 def main() -> int:
@@ -22,63 +43,151 @@ def main() -> int:
     parser.add_argument("--records", type=int, default=30_000, help="source records of the simulated state")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--state", type=Path, help="folder of a simulated state; one is made by default")
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long eight clients keep at it")
+    parser.add_argument("--model", type=Path, help="folder of a model fitted for so many; the default one")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that serve")
+    parser.add_argument("--folder", type=Path, help="where temporary files are made")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="mpi-bench-scopes-") as name:
-        state = options.state or Path(name) / "state"
-        if options.state is None:
-            simulate(state, options.records, options.seed)
-        sources = tuple(sorted(path.stem for path in state.glob("*.csv") if path.stem != "truth"))
-        one_index = _Site(Path(name) / "one", state)
-        figures: dict[str, object] = {"one_index": {"load_s": one_index.load("shared", sources)}}
-        scoped = _Site(Path(name) / "scoped", state)
-        for scope in ("education", "child_welfare"):
-            scoped.run("scope", "add", scope)
-        education = tuple(source for source in sources if source.startswith(_SCHOOL_SOURCES))
-        others = tuple(source for source in sources if source not in education)
-        figures["scopes"] = {
-            "education_load_s": scoped.load("education", education),
-            "child_welfare_load_s": scoped.load("child_welfare", others),
-            "sync_s": scoped.run("scope", "sync"),
-            "second_sync_s": scoped.run("scope", "sync"),
-        }
-        figures["same_partition"] = one_index.partition() == scoped.partition()
-    print(json.dumps(figures, indent=1))
+    with (
+        tempfile.TemporaryDirectory(prefix="mpi-bench-scopes-", dir=options.folder) as name,
+        start_postgres(**advised_settings()) if options.store == "postgresql" else nullcontext() as server,
+    ):
+        print(json.dumps(_measure(options, Path(name), server), indent=1))
     return 0
 
 
-class _Site:
-    """A shared index with or without scopes, used by commands."""
+def _measure(options: argparse.Namespace, folder: Path, server) -> dict[str, object]:
+    """Run the requested parts."""
+    state = options.state or folder / "state"
+    if options.state is None:
+        step(f"simulating {options.records:,} records")
+        simulate(state, options.records, options.seed)
 
-    def __init__(self, home: Path, state: Path) -> None:
-        self.home, self.state = home, state
-        self.run("init", "--test")
+    def new_url() -> str | None:
+        return None if server is None else server.url(server.new_database())
 
-    def run(self, *arguments: str, scope: str = "shared") -> float:
-        """Run a command and return its seconds."""
-        command = [sys.executable, "-m", "mpi", *arguments]
-        return round(run_measured(command, self._environment(scope))[1], 1)
+    figures: dict[str, object] = {"machine": machine()}
+    step("one index for all sources")
+    one = make(state, folder / "one", new_url(), options.model)
+    figures["one_index"] = _describe_load(one)
+    if "follow" in options.parts:
+        step("both scopes at once, while the shared index follows")
+        site = Site.make(folder / "followed", new_url(), options.model)
+        figures["scopes_at_once"] = site.load_at_once(state)
+        shutil.rmtree(folder / "followed")
+    step("one scope after the other, then a sync")
+    site = Site.make(folder / "scoped", new_url(), options.model)
+    figures["scopes_in_turn"] = site.load_in_turn(state)
+    figures["same_partition"] = _partition(one) == _partition(site.shared)
+    if "online" in options.parts:
+        step("single records, in turn with Splink")
+        fresh = folder / "fresh"
+        simulate(fresh, max(options.records // 5, int(options.seconds * 4_000)), options.seed + 1)
+        figures["online"] = scopes_online.measure(
+            one,
+            site.scopes["education"],
+            site.following,
+            scopes_online.Workload(state, fresh, options.seconds, options.workers),
+        )
+    return figures
 
-    def load(self, scope: str, sources: tuple[str, ...]) -> float:
-        """Add sources to a scope, load their files, and return the seconds."""
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A shared index with the scopes of two agencies, used by commands.
+
+    Args:
+        shared: the shared index.
+        scopes: the index of each scope.
+    """
+
+    shared: BenchIndex
+    scopes: dict[str, BenchIndex]
+
+    @classmethod
+    def make(cls, home: Path, url: str | None, model: Path | None) -> "Site":
+        """Make a shared index with empty scopes."""
+        shared = make_empty(BenchIndex(home, url, ""), ("init", "--test"), model)
+        return cls(
+            shared,
+            {
+                code: make_empty(BenchIndex(home, url, "", scope=code), ("scope", "add", code), model)
+                for code in SCOPES
+            },
+        )
+
+    def load(self, code: str, state: Path) -> None:
+        """Load the files of one agency into its scope."""
+        is_school = code == "education"
+        sources = [source for source in list_sources(state) if source.startswith(SCHOOL_SOURCES) == is_school]
+        load_sources(self.scopes[code], state, tuple(sources))
+
+    def load_in_turn(self, state: Path) -> dict[str, object]:
+        """Load one scope after the other, and then let the shared index take them over."""
+        loads = {}
+        for code in SCOPES:
+            self.load(code, state)
+            loads[code] = _describe_load(self.scopes[code])
+        cost = measure_program(
+            [sys.executable, "-m", "mpi", "scope", "sync", "--json"], self.shared.environment
+        )
+        sync = {
+            "taken_over": json.loads(cost.printed),
+            "seconds": round(cost.seconds, 1),
+            "processor_s": round(cost.processor_s, 1),
+            "peak_mb": cost.peak_mb,
+        }
+        _, second_sync_s, _ = self.shared.run("scope", "sync")
+        return {"loads": loads, "sync": sync, "second_sync_s": round(second_sync_s, 1)}
+
+    def load_at_once(self, state: Path) -> dict[str, float]:
+        """Load both scopes at once while the shared index follows; return the seconds of all."""
         began = time.perf_counter()
-        for source in sources:
-            self.run("source", "add", source, scope=scope)
-            self.run("ingest", str(self.state / f"{source}.csv"), "--source", source, scope=scope)
-        return round(time.perf_counter() - began, 1)
+        with self.following():
+            threads = [threading.Thread(target=self.load, args=(code, state)) for code in SCOPES]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            loads_s = time.perf_counter() - began
+            scopes_online.wait_for_sync(self.shared, list(self.scopes.values()))
+            all_s = time.perf_counter() - began
+        return {"loads_s": round(loads_s, 1), "loads_and_sync_s": round(all_s, 1)}
 
-    def partition(self) -> set[frozenset[str]]:
-        """Return the partition of the shared index."""
-        path = self.home / "crosswalk.csv"
-        self.run("export", "crosswalk", "--out", str(path))
-        persons: dict[str, set[str]] = {}
-        for line in path.read_text().splitlines()[1:]:
-            source, local_id, eid = line.split(",")[:3]
-            persons.setdefault(eid, set()).add(f"{source},{local_id}")
-        return {frozenset(records) for records in persons.values()}
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Let the shared index follow the scopes meanwhile."""
+        command = [sys.executable, "-m", "mpi", "scope", "sync", "--follow"]
+        with subprocess.Popen(
+            command, env=self.shared.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            try:
+                yield
+            finally:
+                process.send_signal(signal.SIGINT)
 
-    def _environment(self, scope: str) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
-        return inherited | {"MPI_HOME": str(self.home), "MPI_SCOPE": scope}
+
+def _describe_load(bench_index: BenchIndex) -> dict[str, object]:
+    """Return the cost of the loads into an index."""
+    return {
+        "records": bench_index.records,
+        "seconds": round(bench_index.load_s, 1),
+        "processor_s": round(sum(bench_index.processor_s.values()), 1),
+        "peak_mb": bench_index.peak_mb,
+    }
+
+
+def _partition(bench_index: BenchIndex) -> set[frozenset[str]]:
+    """Return the partition of an index."""
+    path = bench_index.home / "crosswalk.csv"
+    bench_index.run("export", "crosswalk", "--out", str(path))
+    persons: dict[str, set[str]] = {}
+    for line in path.read_text().splitlines()[1:]:
+        source, local_id, eid = line.split(",")[:3]
+        persons.setdefault(eid, set()).add(f"{source},{local_id}")
+    return {frozenset(records) for records in persons.values()}
 
 
 if __name__ == "__main__":

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
 from mpi.api.server.serve import listen
 from mpi.bootstrap import open_index
 from mpi.config import Settings
+from mpi.domain.source import SHARED_SCOPE
 from mpi.intake.reader import open_file
 from mpi.service.core.index import Index
 
@@ -34,6 +36,7 @@ class BenchIndex:
         url: its database; None for SQLite in the folder.
         key: API key of its first client.
         asked: requested record count, and the folder of its model; empty for the default model.
+        scope: code of the scope whose records it holds.
     """
 
     home: Path
@@ -46,6 +49,7 @@ class BenchIndex:
     sources: tuple[str, ...] = ()
     by_source: dict[str, int] = field(default_factory=dict)
     asked: tuple[int, str] = (0, "")
+    scope: str = SHARED_SCOPE
 
     @property
     def environment(self) -> dict[str, str]:
@@ -56,12 +60,15 @@ class BenchIndex:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
         unlimited = dict.fromkeys(("MPI_SEARCHES_PER_MINUTE", "MPI_SEARCHES_PER_CHILD"), "1000000")
         database = {"MPI_DATABASE_URL": self.url} if self.url else {}
-        return inherited | unlimited | {"MPI_HOME": str(self.home)} | database
+        return inherited | unlimited | {"MPI_HOME": str(self.home), "MPI_SCOPE": self.scope} | database
 
     @contextmanager
     def open(self) -> Iterator[Index]:
         """Open the index in this process."""
-        index = open_index(Settings(home=self.home, database_url=self.url, model=None, secret_file=None))
+        settings = Settings(
+            home=self.home, database_url=self.url, model=None, secret_file=None, scope=self.scope
+        )
+        index = open_index(settings)
         try:
             yield index
         finally:
@@ -72,8 +79,27 @@ class BenchIndex:
         return run_measured([sys.executable, "-m", "mpi", *arguments], self.environment)
 
 
+class ProgramCost(NamedTuple):
+    """Output and cost of a program that has ended, with the children that it waited for."""
+
+    printed: str
+    seconds: float
+    processor_s: float
+    peak_mb: int
+
+
 def run_measured(command: list[str], environment: dict[str, str]) -> tuple[str, float, int]:
     """Run a program: return its output, its seconds, and its peak memory in MB.
+
+    Raises:
+        RuntimeError: the program failed.
+    """
+    cost = measure_program(command, environment)
+    return cost.printed, cost.seconds, cost.peak_mb
+
+
+def measure_program(command: list[str], environment: dict[str, str]) -> ProgramCost:
+    """Run a program and return its output and cost.
 
     Raises:
         RuntimeError: the program failed.
@@ -85,8 +111,8 @@ def run_measured(command: list[str], environment: dict[str, str]) -> tuple[str, 
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{command[2:5]} failed with {process.returncode}")
-    # Peak of the program and of the children that it waited for.
-    return printed, time.perf_counter() - began, usage.ru_maxrss // _MB
+    seconds = time.perf_counter() - began
+    return ProgramCost(printed, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // _MB)
 
 
 def simulate(folder: Path, records: int, seed: int) -> float:
@@ -104,13 +130,28 @@ def make(state: Path, home: Path, url: str | None, model: Path | None = None) ->
         url: URL of its database; None for SQLite in the folder.
         model: folder of its first model; None for the default model.
     """
-    bench_index = BenchIndex(home, url, "")
-    command = [sys.executable, "-m", "mpi", "init", "--test", "--json"]
-    printed, _, _ = run_measured(
-        command, bench_index.environment | ({"MPI_MODEL": str(model)} if model else {})
-    )
-    bench_index.key = printed.split('"api_key"')[1].split('"')[1]
-    bench_index.sources = tuple(sorted(path.stem for path in state.glob("*.csv") if path.stem != "truth"))
+    bench_index = make_empty(BenchIndex(home, url, ""), ("init", "--test"), model)
+    load_sources(bench_index, state, list_sources(state))
+    return bench_index
+
+
+def make_empty(bench_index: BenchIndex, command: tuple[str, ...], model: Path | None) -> BenchIndex:
+    """Return a new index after the command that makes it, with the key of its first client."""
+    shared = replace(bench_index, scope=SHARED_SCOPE)
+    chosen_model = {"MPI_MODEL": str(model)} if model else {}
+    arguments = [sys.executable, "-m", "mpi", *command, "--json"]
+    printed, _, _ = run_measured(arguments, shared.environment | chosen_model)
+    return replace(bench_index, key=printed.split('"api_key"')[1].split('"')[1])
+
+
+def list_sources(state: Path) -> tuple[str, ...]:
+    """Return the sources of a simulated state."""
+    return tuple(sorted(path.stem for path in state.glob("*.csv") if path.stem != "truth"))
+
+
+def load_sources(bench_index: BenchIndex, state: Path, sources: tuple[str, ...]) -> None:
+    """Add sources of a simulated state to an index and load their files, with the cost of each phase."""
+    bench_index.sources = sources
     for source in bench_index.sources:
         kind = next((kind for name, kind in _KINDS.items() if source.startswith(name)), "other")
         bench_index.run("source", "add", source, "--kind", kind)
@@ -125,7 +166,6 @@ def make(state: Path, home: Path, url: str | None, model: Path | None = None) ->
         with (state / f"{source}.csv").open(newline="", encoding="utf-8") as file:
             bench_index.by_source[source] = sum(1 for _ in csv.reader(file)) - 1
     bench_index.records = sum(bench_index.by_source.values())
-    return bench_index
 
 
 def make_or_reuse(

@@ -173,7 +173,7 @@ def test_optimistic_pairs_equal_a_search_in_the_transaction(index, tmp_path, cha
 
 def count_searched_in_transaction(index, change):
     """Return how many records each search under the writer's lock looks for."""
-    with patch.object(reindex, "_read_blocks", wraps=reindex._read_blocks) as read_blocks:
+    with patch.object(reindex, "read_blocks", wraps=reindex.read_blocks) as read_blocks:
         change(index)
     return [len(call.args[2]) for call in read_blocks.call_args_list]
 

@@ -51,7 +51,7 @@ def send_all(index):
 
 def count_late_searches(index, action):
     """Return the answer and how many records were searched for after the first write."""
-    with patch.object(reindex, "_read_blocks", wraps=reindex._read_blocks) as read_blocks:
+    with patch.object(reindex, "read_blocks", wraps=reindex.read_blocks) as read_blocks:
         answer = action(index)
     return answer, sum(len(call.args[2]) for call in read_blocks.call_args_list)
 

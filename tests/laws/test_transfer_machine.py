@@ -28,6 +28,7 @@ from tests.index import OPERATOR, crosswalk, make_child, open_test_index, partit
 from tests.laws.record_strategies import content_to_json, contents
 from tests.laws.test_state_machine import EXAMPLES, SECRET, SHRINK, SOURCES, STEPS, LawsMachine
 from tests.laws.test_state_machine import empty_home as _empty_home  # noqa: F401 - prepares the laws' machine
+from tests.scopes import check_derived_data
 
 SCOPE = "education"
 OTHER_SCOPE, OTHER_SOURCE = "housing", "hmis"
@@ -105,8 +106,16 @@ class TransferMachine(LawsMachine):
 
     def sync_and_compare(self) -> None:
         """Take the scope's changes over, and compare what both indexes hold."""
-        transfer_changes(self.index, self.shared, OPERATOR, SCOPE, page=self.random.choice([1, 3, 1000]))
         transfer_changes(self.other, self.shared, OPERATOR, OTHER_SCOPE)
+        transfer_changes(
+            self.index,
+            self.shared,
+            OPERATOR,
+            SCOPE,
+            page=self.random.choice([1, 3, 1000]),
+            # After each page, also where changes of its records wait for a later one.
+            progress=lambda *_: check_derived_data(self.shared),
+        )
         links = crosswalk(self.index)
         copies = {record for record in crosswalk(self.shared) if record[0] != OTHER_SOURCE}
         assert copies == links.keys()

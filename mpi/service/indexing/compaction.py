@@ -30,12 +30,21 @@ class LoadCompaction:
         viewer: who loads.
         statement_count: number of records of the loaded file.
         progress: reports long steps.
+        forced_records: uncompacted records that force a compaction between two transactions; by default as
+            tuned, but at least a share of the index.
 
     Attributes:
         last_commit: the load's own last commit, by which later commits of others are seen.
     """
 
-    def __init__(self, index: Index, viewer: Viewer, statement_count: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        index: Index,
+        viewer: Viewer,
+        statement_count: int,
+        progress: Progress,
+        forced_records: int | None = None,
+    ) -> None:
         self._index = index
         self._tuning = index.tuning.compaction
         self._viewer = viewer
@@ -45,6 +54,7 @@ class LoadCompaction:
             self._tuning.transaction_rows, self._tuning.contended_rows, index.tuning.pacing
         )
         self._indexed_records = 0
+        self._forced_records = forced_records
         self.last_commit: int | None = None
 
     def note_other_writer(self) -> None:
@@ -68,7 +78,9 @@ class LoadCompaction:
             is_waited_for: returns whether the caller still waits.
         """
         tuning = self._tuning
-        forced_records = max(tuning.forced_records, self._indexed_records // tuning.forced_share)
+        forced_records = self._forced_records or max(
+            tuning.forced_records, self._indexed_records // tuning.forced_share
+        )
         with self._index.database.read(self._viewer) as unit:
             uncompacted = unit.keys.segments.uncompacted(self._index.config_id(unit))
         worthwhile_records = max(tuning.worthwhile_records, self._indexed_records // tuning.worthwhile_share)
@@ -106,6 +118,7 @@ class LoadCompaction:
 
         An error or an interrupt leaves segments, and a complete load.
         """
+        self._forced_records = None
         # A failure does not fail the load: segments are searched, and the next load compacts them.
         with suppress(KeyboardInterrupt, MpiError):
             self.compact_while(lambda: False)

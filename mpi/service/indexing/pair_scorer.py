@@ -78,6 +78,8 @@ class PreviousBatch(NamedTuple):
 ComparedRecords = Mapping[int, PackedRecord] | PreviousBatch
 """Unstored records, by number, that others are also compared with."""
 NO_COMPARED_RECORDS: Mapping[int, PackedRecord] = MappingProxyType({})
+RecordSelector = Callable[[np.ndarray], np.ndarray]
+"""Function that returns those of some record numbers that count; both are ascending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +316,57 @@ def _score_known_pairs(
         return _score_one_by_one(unit, matcher, config_id, records, pairs, resources.progress)
     with PairScorer(matcher.model, resources, scorer=matcher.scorer) as pair_scorer:
         return pair_scorer.score_pairs(unit, config_id, records, pairs=pairs)
+
+
+def score_pairs_with_selected(
+    unit: ReadUnit,
+    matcher: Matcher,
+    config_id: int,
+    records: Mapping[int, PackedRecord],
+    select_stored: RecordSelector,
+    resources: ScoringResources,
+) -> ScoredPairs:
+    """Find and score the candidate pairs of records with selected stored records.
+
+    Pairs of two given records are left out. Arguments as for ``PairScorer.score_pairs``.
+
+    Args:
+        unit: the transaction.
+        matcher: the model.
+        config_id: the configuration.
+        records: the given records, by number.
+        select_stored: selects the stored records with which the given ones are compared.
+        resources: memory, spill folder and progress of scoring.
+    """
+    own = _key_table(records)
+    distinct_keys = _sort_distinct(own["key"].to_numpy())
+    parts = find_records_by_key(unit, config_id, distinct_keys.tolist())
+    stored = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
+    given_ids = np.sort(np.fromiter(records, np.int64))
+    stored = stored[:, ~_is_among(stored[1], given_ids)]
+    stored = stored[:, _is_among(stored[1], select_stored(_sort_distinct(stored[1])))]
+    if not stored.size:
+        return ScoredPairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    own = own.filter(_is_among(own["key"].to_numpy(), _sort_distinct(stored[0])))
+    blocks = pa.concat_tables([own, pa.table({"key": stored[0], "record_id": stored[1]})])
+    pairs = find_all_candidate_pairs(
+        blocks, _record_numbers(records), memory=resources.memory, work_dir=resources.folder
+    )
+    ends = (_is_among(pairs[end].to_numpy(), given_ids) for end in ("lo", "hi"))
+    pairs = pairs.filter(np.logical_xor(*ends))
+    if pairs.num_rows < resources.tuning.duckdb_pairs:
+        return _score_one_by_one(unit, matcher, config_id, records, pairs, resources.progress)
+    with PairScorer(matcher.model, resources, scorer=matcher.scorer) as pair_scorer:
+        return pair_scorer.score_pairs(unit, config_id, records, pairs=pairs)
+
+
+def _is_among(numbers: np.ndarray, ascending: np.ndarray) -> np.ndarray:
+    """Return which numbers occur in an ascending array."""
+    if not ascending.size:
+        return np.zeros(len(numbers), bool)
+    places = np.minimum(np.searchsorted(ascending, numbers), len(ascending) - 1)
+    is_member: np.ndarray = ascending[places] == numbers
+    return is_member
 
 
 def _score_one_by_one(

@@ -268,12 +268,20 @@ def note_changed_records(unit: WriteUnit, record_ids: Collection[int]) -> None:
 
 def find_candidates(unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]]) -> dict[int, set[int]]:
     """Return the other records that share a blocking key with each record."""
-    return _candidates_by_record(own_keys, _read_blocks(unit, config_id, own_keys, None))
+    return candidates_by_record(own_keys, read_blocks(unit, config_id, own_keys, None))
 
 
-def _read_blocks(
+def read_blocks(
     unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]], limit: int | None
 ) -> dict[int, list[int]]:
+    """Return the stored records that have each key of some records.
+
+    Args:
+        unit: the transaction.
+        config_id: the configuration.
+        own_keys: keys of each record.
+        limit: most records of one key; reading stops where it is exceeded. None for no limit.
+    """
     records_by_key: dict[int, list[int]] = {}
     distinct_keys = {key for record_keys in own_keys.values() for key in record_keys}
     for key, record in unit.keys.find_records(config_id, unit.sources.group_ids(), distinct_keys, limit):
@@ -281,9 +289,10 @@ def _read_blocks(
     return records_by_key
 
 
-def _candidates_by_record(
+def candidates_by_record(
     own_keys: Mapping[int, list[int]], records_by_key: Mapping[int, list[int]]
 ) -> dict[int, set[int]]:
+    """Return the other records that share a key with each record."""
     return {
         record: {candidate for key in record_keys for candidate in records_by_key.get(key, ())} - {record}
         for record, record_keys in own_keys.items()
@@ -298,10 +307,10 @@ def _score_few(
     own_keys: Mapping[int, list[int]],
     limit: int | None,
 ) -> ScoredEdges:
-    blocks = _read_blocks(unit, config_id, own_keys, limit)
-    _check_block_sizes(unit, index, config_id, blocks, limit)
+    blocks = read_blocks(unit, config_id, own_keys, limit)
+    check_block_sizes(unit, index, config_id, blocks, limit)
     neighbors: dict[int, list[int]] = {}
-    for record, candidates in _candidates_by_record(own_keys, blocks).items():
+    for record, candidates in candidates_by_record(own_keys, blocks).items():
         for candidate in candidates:
             neighbors.setdefault(candidate, []).append(record)
     features = {record: change.features for record, change in changed.items()}
@@ -317,9 +326,14 @@ def _score_few(
     return ScoredEdges(edges, neighbor_features)
 
 
-def _check_block_sizes(
+def check_block_sizes(
     unit: WriteUnit, index: Index, config_id: int, blocks: Mapping[int, list[int]], limit: int | None
 ) -> None:
+    """Count and queue blocks above the alarm size.
+
+    Raises:
+        BlockTooLargeError: a block is above the limit; the caller must roll back.
+    """
     limits = index.settings.block_limits
     alarm_size = limits.alarm if limit is None else min(limits.alarm, limit)
     sizes = {key: len(records) for key, records in blocks.items() if len(records) > alarm_size}

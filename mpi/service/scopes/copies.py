@@ -27,6 +27,7 @@ class RecordCopy:
         issues: quality issues of its values, as JSON.
         last_seen: as-of of what its source stated last.
         is_destroyed: whether its content was destroyed.
+        content_hash: hash of the content; None where it must be computed.
     """
 
     number: int
@@ -37,6 +38,7 @@ class RecordCopy:
     issues: str = "[]"
     last_seen: str = ""
     is_destroyed: bool = False
+    content_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class CopyPage:
         sources: the sources of these records.
         end: the last change of the page.
         read_at: time of the last change's commit.
+        change_count: number of changes.
     """
 
     records: tuple[RecordCopy, ...]
@@ -79,6 +82,7 @@ class CopyPage:
     sources: tuple[Source, ...]
     end: Change
     read_at: str
+    change_count: int
 
 
 def read_page(unit: ReadUnit, position: Change, limit: int) -> CopyPage | None:
@@ -111,6 +115,7 @@ def read_page(unit: ReadUnit, position: Change, limit: int) -> CopyPage | None:
         sources=tuple(source for source in sources.values() if source.id in used_ids),
         end=changes[-1],
         read_at=unit.commit_info({changes[-1].commit_no})[changes[-1].commit_no][0],
+        change_count=len(changes),
     )
 
 
@@ -141,6 +146,8 @@ def _copy_records(
                 issues="[]" if version is None else version.issues,
                 last_seen=record.last_seen,
                 is_destroyed=record.content_hash == "",
+                # The hash leaves restrictions of earlier versions out.
+                content_hash=record.content_hash if record.carried_restrictions is None else None,
             )
         )
     return tuple(copies)

@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import orjson
 
-from mpi.domain.record import QualityIssue
+from mpi.domain.record import Flag, QualityIssue
+from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import ChangedRecord
 from mpi.service.scopes.copies import RecordCopy
@@ -24,6 +26,7 @@ from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import WriteUnit
 
 TRANSFER = "transfer"
+NOT_PACKED: Mapping[int, PackedRecord] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -41,7 +44,13 @@ class CopyEffect:
     further: set[int] = field(default_factory=set)
 
 
-def write_records(unit: WriteUnit, index: Index, scope: str, copies: Sequence[RecordCopy]) -> CopyEffect:
+def write_records(
+    unit: WriteUnit,
+    index: Index,
+    scope: str,
+    copies: Sequence[RecordCopy],
+    packed: Mapping[int, PackedRecord] = NOT_PACKED,
+) -> CopyEffect:
     """Write copies of a scope's records, without resolving what they change.
 
     A record that takes no part in the scope is known here by its local ID alone, so that decisions can name
@@ -52,11 +61,12 @@ def write_records(unit: WriteUnit, index: Index, scope: str, copies: Sequence[Re
         index: the shared index.
         scope: code of the scope that holds the records.
         copies: at most one copy of each record.
+        packed: features and keys of the records, as far as they are known, by number in the scope.
     """
     effect = CopyEffect()
     sources = {source.code: source for source in unit.sources.all()}
     for code in sorted({copy.source for copy in copies}):
-        writer = _CopyWriter(unit, index, scope, sources[code], effect)
+        writer = _CopyWriter(unit, index, scope, sources[code], packed, effect)
         writer.write([copy for copy in copies if copy.source == code])
     return effect
 
@@ -70,6 +80,7 @@ class _CopyWriter:
         index: the shared index.
         scope: code of the scope that holds the records.
         source: their source, here.
+        packed: features and keys of the records, as far as they are known, by number in the scope.
         effect: collects the records affected.
     """
 
@@ -77,6 +88,7 @@ class _CopyWriter:
     index: Index
     scope: str
     source: Source
+    packed: Mapping[int, PackedRecord]
     effect: CopyEffect
 
     def write(self, copies: Sequence[RecordCopy]) -> None:
@@ -85,9 +97,11 @@ class _CopyWriter:
         known_ids = self.unit.scopes.copies_of(self.scope, ChangedItem.RECORD, own_numbers)
         records = self.unit.records.get(known_ids.values())
         stored = {number: records[record_id] for number, record_id in known_ids.items()}
-        self._rename(copies, stored)
-        _lift_seals(self.unit, copies, stored)
-        self._write_contents([copy for copy in copies if copy.payload is not None], known_ids)
+        holders = self._find_holders(copies)
+        if self._rename(copies, stored, holders) | _lift_seals(self.unit, copies, stored):
+            holders = self._find_holders(copies)
+        contents = [copy for copy in copies if copy.payload is not None]
+        self._write_contents(contents, known_ids, holders)
         self._add_placeholders(
             [copy for copy in copies if copy.payload is None and copy.number not in known_ids]
         )
@@ -101,34 +115,54 @@ class _CopyWriter:
         ids = self.unit.scopes.copies_of(self.scope, ChangedItem.RECORD, [copy.number for copy in sealed])
         _seal(self.unit, {ids[copy.number]: copy for copy in sealed}, self.effect)
 
-    def _rename(self, copies: Sequence[RecordCopy], stored: Mapping[int, StoredRecord]) -> None:
+    def _find_holders(self, copies: Sequence[RecordCopy]) -> dict[str, StoredRecord]:
+        """Return the records that have the local IDs of copies here, by local ID."""
+        found = self.unit.records.find_by_local_ids(self.source.id, [copy.local_id for copy in copies])
+        # Sealed records are found by former local IDs too.
+        return {local_id: record for local_id, record in found.items() if record.local_id == local_id}
+
+    def _rename(
+        self,
+        copies: Sequence[RecordCopy],
+        stored: Mapping[int, StoredRecord],
+        holders: Mapping[str, StoredRecord],
+    ) -> bool:
         """Give records the local IDs that they have in their scope.
 
         A record that holds one of them has another in its scope by now, and makes room; its own change
         follows.
+
+        Returns:
+            Whether any record has another local ID now.
         """
         new_ids = {
             stored[copy.number]: copy.local_id
             for copy in copies
             if copy.number in stored and stored[copy.number].local_id != copy.local_id
         }
-        holders = self.unit.records.find_by_local_ids(self.source.id, [copy.local_id for copy in copies])
         for copy in copies:
             holder = holders.get(copy.local_id)
-            # Sealed records are found by former local IDs too.
-            if holder is None or holder.local_id != copy.local_id:
+            if holder is None:
                 continue
             if copy.number not in stored or stored[copy.number].id != holder.id:
                 new_ids.setdefault(holder, f"{TRANSFER}:{holder.id}")
         if new_ids:
             rename_records(self.unit, self.index, self.source.code, new_ids)
             self.effect.further |= {record.id for record in new_ids}
+        return bool(new_ids)
 
-    def _write_contents(self, copies: Sequence[RecordCopy], known_ids: Mapping[int, int]) -> None:
+    def _write_contents(
+        self,
+        copies: Sequence[RecordCopy],
+        known_ids: Mapping[int, int],
+        holders: Mapping[str, StoredRecord],
+    ) -> None:
         """Make the contents of records the current ones."""
-        found = self.unit.records.find_by_local_ids(self.source.id, [copy.local_id for copy in copies])
-        existing = {local_id: record for local_id, record in found.items() if record.local_id == local_id}
-        statements = [_build_statement(copy, existing.get(copy.local_id)) for copy in copies]
+        existing = {copy.local_id: holders[copy.local_id] for copy in copies if copy.local_id in holders}
+        statements = [
+            _build_statement(copy, existing.get(copy.local_id), self.packed.get(copy.number))
+            for copy in copies
+        ]
         intake = write_statements(
             self.unit, self.index, self.source, statements, existing, is_from_scope=True
         )
@@ -153,10 +187,13 @@ class _CopyWriter:
         self.unit.scopes.add_copies(self.scope, ChangedItem.RECORD, numbers)
 
 
-def _lift_seals(unit: WriteUnit, copies: Sequence[RecordCopy], stored: Mapping[int, StoredRecord]) -> None:
+def _lift_seals(unit: WriteUnit, copies: Sequence[RecordCopy], stored: Mapping[int, StoredRecord]) -> bool:
     """Let records take part again whose seal their scope has lifted.
 
     Their corrections, which were sealed with them, count again.
+
+    Returns:
+        Whether there are any.
     """
     unsealed = [
         stored[copy.number].id
@@ -168,20 +205,52 @@ def _lift_seals(unit: WriteUnit, copies: Sequence[RecordCopy], stored: Mapping[i
     if unsealed:
         unit.records.set_state(unsealed, RecordState.WITHDRAWN)
         unit.records.set_state(list_corrections_ever_made(unit, unsealed), RecordState.ASIDE)
+    return bool(unsealed)
 
 
-def _build_statement(copy: RecordCopy, stored: StoredRecord | None) -> Statement:
+def _build_statement(copy: RecordCopy, stored: StoredRecord | None, packed: PackedRecord | None) -> Statement:
     """Return a record's content as a statement that counts now.
 
     A scope may have gone back to an earlier content, so an earlier as-of becomes that of the latest
-    statement. What a source says of a merge is left out: the scope's decision follows by itself.
+    statement. The content keeps its own, by which it is standardized. What is active in its scope is not
+    sealed here, whatever its dates say of today.
     """
-    # A version still states the local ID with which it came.
-    record = record_from_bytes(copy.payload or b"{}")._replace(local_id=copy.local_id, merged_into=None)
-    if stored is not None and record.as_of is not None and stored.last_seen > record.as_of:
-        record = record._replace(as_of=stored.last_seen)
-    issues = tuple(QualityIssue(**issue) for issue in orjson.loads(copy.issues))
-    # What is active in its scope is not sealed here, whatever its dates say of today.
+    payload = copy.payload or b"{}"
+    issues = (
+        tuple(QualityIssue(**issue) for issue in orjson.loads(copy.issues)) if copy.issues != "[]" else ()
+    )
+    statement = _read_statement(copy, payload, issues) or _rewrite_statement(copy, payload, issues)
+    last_seen = "" if stored is None else stored.last_seen
+    return statement._replace(as_of=max(statement.as_of, last_seen), comparable=packed)
+
+
+def _read_statement(copy: RecordCopy, payload: bytes, issues: tuple[QualityIssue, ...]) -> Statement | None:
+    """Return a statement with the scope's content as it is; None where it must be another.
+
+    Reading a whole record and writing it again takes ten times as long.
+    """
+    fields = orjson.loads(payload)
+    if copy.content_hash is None or fields.get("local_id") != copy.local_id or "merged_into" in fields:
+        return None
+    return Statement(
+        local_id=copy.local_id,
+        as_of=fields.get("as_of", ""),
+        content_hash=copy.content_hash,
+        payload=payload,
+        issues=issues,
+        flags=tuple(Flag(**flag) for flag in fields.get("flags", ())),
+        subject=fields.get("subject"),
+        merged_into=None,
+        seal_kind=None,
+    )
+
+
+def _rewrite_statement(copy: RecordCopy, payload: bytes, issues: tuple[QualityIssue, ...]) -> Statement:
+    """Return a statement under the record's present local ID, and without a merge.
+
+    A version still states the local ID with which it came. The scope's decision of a merge follows by itself.
+    """
+    record = record_from_bytes(payload)._replace(local_id=copy.local_id, merged_into=None)
     return build_statement(record, issues)._replace(seal_kind=None)
 
 

@@ -1,13 +1,16 @@
 """Takeover: write copies of records and decisions, and resolve them at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mpi.service.core.index import Index
 from mpi.service.resolution.resolve import ResolveInputs, resolve
 from mpi.service.resolution.source_assertions import AssertionEffect
+from mpi.service.scopes.copied_pairs import find_known_pairs
 from mpi.service.scopes.copies import DecisionCopy, RecordCopy
 from mpi.service.scopes.decision_copies import DecisionCopyEffect, write_decisions
-from mpi.service.scopes.record_copies import TRANSFER, write_records
+from mpi.service.scopes.derived_copies import DerivedCopies
+from mpi.service.scopes.record_copies import NOT_PACKED, TRANSFER, write_records
 from mpi.storage.unit_of_work.units import WriteUnit
 
 
@@ -17,6 +20,9 @@ def take_over(
     scope: str,
     records: Sequence[RecordCopy],
     decisions: Sequence[DecisionCopy],
+    derived: DerivedCopies | None = None,
+    *,
+    in_segment: bool = False,
 ) -> int:
     """Write copies of records and decisions, and settle them once.
 
@@ -28,11 +34,14 @@ def take_over(
         scope: code of the scope that holds the records and decisions.
         records: at most one copy of each record.
         decisions: at most one copy of each decision.
+        derived: what the scope has derived from the records; None where it must be computed.
+        in_segment: whether new blocking keys go into a segment of the key index.
 
     Returns:
         The number of decisions that contradict one in force and became claims.
     """
-    effect = write_records(unit, index, scope, records)
+    packed = NOT_PACKED if derived is None else derived.packed
+    effect = write_records(unit, index, scope, records, packed)
     decision_effect = DecisionCopyEffect()
 
     def write_assertions() -> AssertionEffect:
@@ -40,6 +49,11 @@ def take_over(
         decision_effect = write_decisions(unit, index, scope, decisions)
         return AssertionEffect(decision_effect.records, decision_effect.kept_records)
 
-    inputs = ResolveInputs(further_records=effect.further, write_assertions=write_assertions)
+    known_pairs = find_known_pairs(unit, index, scope, derived, effect.changed, effect.removed)
+    inputs = ResolveInputs(
+        further_records=effect.further,
+        known_pairs=replace(known_pairs, in_segment=in_segment),
+        write_assertions=write_assertions,
+    )
     resolve(unit, index, effect.changed, effect.removed, TRANSFER, further_inputs=inputs)
     return decision_effect.contradictions

@@ -5,19 +5,33 @@ follow in transactions of the shared index. Each stores how far it has come, so 
 loses nothing and repeats nothing.
 """
 
+import gc
 from dataclasses import dataclass, replace
 
 from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
+from mpi.service.indexing.compaction import LoadCompaction
 from mpi.service.indexing.reindex import Progress, ignore_progress
-from mpi.service.scopes.copies import CopyPage, read_page
+from mpi.service.processes.pacing import (
+    AdaptiveBatchSize,
+    disable_garbage_collection,
+    freeze_existing_objects,
+)
+from mpi.service.scopes.copies import CopyPage
+from mpi.service.scopes.page_reader import PageReader, ScopePage
 from mpi.service.scopes.takeover import take_over
-from mpi.storage.repositories.sources.scopes import Scope
-from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import WriteUnit
 
-PAGE_CHANGES = 2_000
+PAGE_CHANGES = 10_000
 """Most changes that one transaction of the shared index takes over."""
+
+MAX_UNCOMPACTED_RECORDS = 1_000_000
+"""Most records whose keys are not compacted before a transfer has ended.
+
+Most pages search little, so one compaction at the end is cheaper. A process that searches the shared index
+meanwhile keeps such keys in memory, some 400 bytes a record.
+"""
 
 
 @dataclass(slots=True)
@@ -54,7 +68,7 @@ def transfer_changes(
         viewer: who asks.
         code: code of the scope.
         page: most changes that one transaction takes over.
-        progress: callback that reports the changes taken over.
+        progress: callback that reports the changes taken over, and their total.
 
     Raises:
         NotFoundError: the shared index knows no such scope.
@@ -64,20 +78,87 @@ def transfer_changes(
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
     _copy_settings(scope_index, shared_index, viewer, code)
-    result = TransferResult(code)
-    while True:
-        with shared_index.database.read(viewer) as unit:
-            scope = unit.scopes.get(code)
-        with scope_index.database.read(viewer) as unit:
-            _require_same_history(unit, scope)
-            copies = read_page(unit, scope.position, page)
-        if copies is None:
-            return result
-        with shared_index.database.write(viewer, "transfer") as unit:
-            # Another process may have taken them over meanwhile.
-            if unit.scopes.get(code).position == scope.position:
-                _take_over(unit, shared_index, code, copies, result)
-        progress("transfer", result.records, result.records)
+    reader = PageReader(scope_index, shared_index, viewer, code)
+    writer = _PageWriter(shared_index, viewer, page, TransferResult(code))
+    with disable_garbage_collection(), freeze_existing_objects():
+        while (scope_page := reader.read(writer.max_changes)) is not None:
+            writer.write(scope_page, reader.change_count, progress)
+            reader.end_page(scope_page)
+            gc.collect()
+        writer.finish()
+    return writer.result
+
+
+class _PageWriter:
+    """Writes the pages of a transfer, each in a transaction of the shared index.
+
+    Args:
+        index: the shared index.
+        viewer: who asks.
+        page: most changes of a page.
+        result: collects what is taken over.
+    """
+
+    def __init__(self, index: Index, viewer: Viewer, page: int, result: TransferResult) -> None:
+        self.result = result
+        self._index = index
+        self._viewer = viewer
+        self._sizer = AdaptiveBatchSize(page, tuning=index.tuning.pacing)
+        self._compaction: LoadCompaction | None = None
+        self._last_commit: int | None = None
+        self._change_count = 0
+
+    @property
+    def max_changes(self) -> int:
+        """Most changes of the next page; few beside other writers."""
+        return self._sizer.max_items
+
+    def write(self, page: ScopePage, change_count: int, progress: Progress) -> None:
+        """Write a page, unless another process has written it meanwhile.
+
+        Args:
+            page: the page.
+            change_count: number of changes of all pages, as far as is known.
+            progress: receives the changes taken over, and their total.
+        """
+        if self._compaction is None:
+            self._compaction = LoadCompaction(
+                self._index, self._viewer, change_count, progress, MAX_UNCOMPACTED_RECORDS
+            )
+        with self._sizer.timed_turn(), self._index.database.write(self._viewer, "transfer") as unit:
+            self._sizer.note_begin(unit)
+            if self._last_commit not in (None, unit.last_commit()):
+                self._sizer.note_other_writer()
+                self._compaction.note_other_writer()
+            if unit.scopes.get(page.scope).position == page.begin:
+                self._take_over(unit, page, in_segment=self._compaction.should_write_segment(unit))
+            self._last_commit = self._compaction.last_commit = unit.assigned_commit_no or unit.last_commit()
+        self._change_count += page.copies.change_count
+        progress("transfer", self._change_count, max(change_count, self._change_count))
+        self._compaction.compact_while(lambda: False)
+
+    def finish(self) -> None:
+        """Compact the key index, if the pages have left too many segments."""
+        if self._compaction is not None:
+            self._compaction.compact_at_end()
+
+    def _take_over(self, unit: WriteUnit, page: ScopePage, *, in_segment: bool) -> None:
+        """Write the copies of a page, and the new position."""
+        copies, result = page.copies, self.result
+        _add_sources(unit, page.scope, copies)
+        contradictions = take_over(
+            unit,
+            self._index,
+            page.scope,
+            copies.records,
+            copies.decisions,
+            page.derived,
+            in_segment=in_segment,
+        )
+        unit.scopes.move_position(page.scope, copies.end, copies.read_at)
+        result.records += len(copies.records)
+        result.decisions += len(copies.decisions)
+        result.contradictions += contradictions
 
 
 def _copy_settings(scope_index: Index, shared_index: Index, viewer: Viewer, code: str) -> None:
@@ -98,36 +179,6 @@ def _copy_settings(scope_index: Index, shared_index: Index, viewer: Viewer, code
         for source_id, asks_consent in changed.items():
             unit.sources.set_asks_consent(source_id, asks_consent=asks_consent)
         unit.ensure_commit()
-
-
-def _require_same_history(unit: ReadUnit, scope: Scope) -> None:
-    """Raise if the scope lacks the commit that was read last.
-
-    A restored scope gives the numbers of lost commits again, at other times.
-
-    Args:
-        unit: a transaction of the scope's index.
-        scope: the scope, as the shared index knows it.
-
-    Raises:
-        ConflictError: the scope was restored from a backup that is older than what was taken over.
-    """
-    number = scope.position.commit_no
-    if number and unit.commit_info({number}).get(number, ("",))[0] != scope.read_at:
-        raise ConflictError(
-            f"the scope {scope.code} was restored from a backup that is older than what the shared index has "
-            "taken over: restore the shared index too, from a backup that was made before that of the scope"
-        )
-
-
-def _take_over(unit: WriteUnit, index: Index, code: str, page: CopyPage, result: TransferResult) -> None:
-    """Write the copies of a page, and the new position."""
-    _add_sources(unit, code, page)
-    contradictions = take_over(unit, index, code, page.records, page.decisions)
-    unit.scopes.move_position(code, page.end, page.read_at)
-    result.records += len(page.records)
-    result.decisions += len(page.decisions)
-    result.contradictions += contradictions
 
 
 def _add_sources(unit: WriteUnit, code: str, page: CopyPage) -> None:

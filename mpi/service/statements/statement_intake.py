@@ -337,6 +337,7 @@ class _StatementWriter:
         self._sightings: list[Sighting] = []
         self._activated: list[int] = []
         self._sealed: list[int] = []
+        self._canonical_keys: dict[str, int] = {}
         self.changed: dict[int, ChangedRecord] = {}
         self.gone: set[int] = set()
         self.doubted: set[int] = set()
@@ -353,7 +354,7 @@ class _StatementWriter:
         elif outcome in _EFFECTIVE_OUTCOMES:
             features = self._judged.features[statement.local_id]
             group = self._source.group_id if existing is None else existing.group_id
-            key = None if existing is not None else self._key(statement)
+            key = None if existing is not None else self._key(statement.local_id)
             self.changed[record_id] = ChangedRecord(group, features, statement.merged_into, key)
         else:
             self._set_aside(record_id, statement, existing, outcome)
@@ -438,15 +439,20 @@ class _StatementWriter:
                 "group_id": self._source.group_id,
                 "subject": statement.subject,
                 "state": state.value,
-                "canonical_key": self._key(statement),
+                "canonical_key": self._key(statement.local_id),
                 "version_id": None,
                 # A held version does not count yet, so that an older one that follows is held too.
                 "last_seen": "" if state is RecordState.HELD else statement.as_of,
             }
         )
 
-    def _key(self, statement: Statement) -> int:
-        return canonical_key(self._index.keyed_hash, self._source.code, statement.local_id)
+    def _key(self, local_id: str) -> int:
+        """Return the canonical key of a new record, which is asked for twice."""
+        if local_id not in self._canonical_keys:
+            self._canonical_keys[local_id] = canonical_key(
+                self._index.keyed_hash, self._source.code, local_id
+            )
+        return self._canonical_keys[local_id]
 
     def _version(self, record_id: int, statement: Statement, state: str) -> None:
         row = {

@@ -1,10 +1,11 @@
 """Repository of oversized blocking keys and of records awaiting candidate search."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.tables import LargeBlockRow, PendingRow, table_of
 
@@ -73,6 +74,16 @@ class LargeBlockRepository:
         """Return whether a record awaits candidate search in the background."""
         rows = self._connection.execute(select(_pending.c.record_id).where(_pending.c.record_id == record_id))
         return rows.first() is not None
+
+    def pending_among(self, record_ids: Collection[int]) -> set[int]:
+        """Return those of some records that await candidate search in the background."""
+        if not self.count_pending():
+            return set()
+        pending: set[int] = set()
+        for chunk in iter_chunks(record_ids):
+            query = select(_pending.c.record_id).where(is_in(_pending.c.record_id, chunk))
+            pending.update(self._connection.execute(query).scalars())
+        return pending
 
     def oldest_pending(self, limit: int) -> list[int]:
         """Return up to ``limit`` records awaiting candidate search, longest wait first."""

@@ -377,6 +377,11 @@ class Records:
         rows = self._connection.execute(_STATES, {"source": source_id})
         return {row.state: row.records for row in rows}
 
+    def has_any(self, source_id: int) -> bool:
+        """Return whether a source has a record, in any state."""
+        query = select(_record.c.id).where(_record.c.source_id == source_id).limit(1)
+        return self._connection.execute(query).first() is not None
+
     def get(self, record_ids: Collection[int]) -> dict[int, StoredRecord]:
         """Return source records by record number."""
         records = {}

@@ -79,6 +79,9 @@ _CHANGES_AFTER = (
 _COPIES = select(_copy.c.own_number, _copy.c.number).where(
     _copy.c.scope == bindparam("code"), _copy.c.item == bindparam("item"), is_in(_copy.c.own_number, "ids")
 )
+_ORIGINALS = select(_copy.c.number, _copy.c.own_number).where(
+    _copy.c.scope == bindparam("code"), _copy.c.item == bindparam("item"), is_in(_copy.c.number, "ids")
+)
 
 
 class Scopes:
@@ -199,7 +202,7 @@ class Scopes:
         copies: dict[int, int] = {}
         for chunk in iter_chunks(own_numbers):
             rows = self._connection.execute(_COPIES, {"code": code, "item": int(item), "ids": chunk})
-            copies.update({row.own_number: row.number for row in rows})
+            copies.update({row[0]: row[1] for row in rows})
         return copies
 
     def add_copies(
@@ -230,12 +233,14 @@ class Scopes:
             .values(number=number)
         )
 
+    def originals_of(self, code: str, item: ChangedItem, numbers: Collection[int]) -> dict[int, int]:
+        """Return the numbers in a scope of those records or decisions that are copies."""
+        originals: dict[int, int] = {}
+        for chunk in iter_chunks(numbers):
+            rows = self._connection.execute(_ORIGINALS, {"code": code, "item": int(item), "ids": chunk})
+            originals.update({row[0]: row[1] for row in rows})
+        return originals
+
     def select_copies(self, code: str, item: ChangedItem, numbers: Collection[int]) -> set[int]:
         """Return those numbers that are copies of a scope's records or decisions."""
-        copies: set[int] = set()
-        for chunk in iter_chunks(numbers):
-            query = select(_copy.c.number).where(
-                _copy.c.scope == code, _copy.c.item == int(item), is_in(_copy.c.number, chunk)
-            )
-            copies.update(self._connection.execute(query).scalars())
-        return copies
+        return set(self.originals_of(code, item, numbers))

@@ -1,0 +1,59 @@
+"""Candidate pairs of records with selected stored records, and their match weights."""
+
+from array import array
+from collections.abc import Mapping
+
+import numpy as np
+
+from mpi.matching.scoring.batch_scorer import ScoringResources
+from mpi.service.core.comparable_record import PackedRecord, unpack_features
+from mpi.service.core.index import Index
+from mpi.service.core.stored_features import load_features
+from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, RecordSelector, score_pairs_with_selected
+from mpi.service.indexing.reindex import candidates_by_record, check_block_sizes, read_blocks
+from mpi.service.indexing.scalar_scoring import score_pairs
+from mpi.storage.repositories.derived.features_and_edges import Edges
+from mpi.storage.unit_of_work.units import WriteUnit
+
+
+def score_selected_pairs(
+    unit: WriteUnit, index: Index, records: Mapping[int, PackedRecord], select_stored: RecordSelector
+) -> Edges:
+    """Score the candidate pairs of records with selected stored records.
+
+    Pairs of two given records are left out.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        records: the given records, by number.
+        select_stored: selects the stored records with which the given ones are compared.
+    """
+    config_id = index.config_id(unit)
+    if len(records) < index.tuning.scoring.duckdb_records:
+        return _score_few(unit, index, config_id, records, select_stored)
+    resources = ScoringResources(index.home, DUCKDB_MEMORY, None, index.tuning.scoring)
+    return score_pairs_with_selected(
+        unit, index.matcher, config_id, records, select_stored, resources
+    ).to_edges()
+
+
+def _score_few(
+    unit: WriteUnit,
+    index: Index,
+    config_id: int,
+    records: Mapping[int, PackedRecord],
+    select_stored: RecordSelector,
+) -> Edges:
+    own_keys = {number: array("q", record.keys).tolist() for number, record in records.items()}
+    blocks = read_blocks(unit, config_id, own_keys, None)
+    check_block_sizes(unit, index, config_id, blocks, None)
+    candidates = candidates_by_record(own_keys, blocks)
+    stored = np.fromiter(
+        {other for found in candidates.values() for other in found} - records.keys(), np.int64
+    )
+    selected = set(select_stored(np.sort(stored)).tolist())
+    features = load_features(unit, config_id, selected)
+    pairs = [(number, other) for number, found in candidates.items() for other in found & features.keys()]
+    given = {number: unpack_features(record) for number, record in records.items()}
+    return score_pairs(index.matcher, {**features, **given}, pairs)

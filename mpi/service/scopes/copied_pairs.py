@@ -1,0 +1,98 @@
+"""Pairs of copied records: those of the scope are copied, those with others are scored.
+
+Two records of one scope have the same features in the scope and in the shared index, unless a change of one
+of them waits to be taken over. So the pair has the same weight. Only pairs with records of other scopes and
+of the shared index itself are searched, and those with records whose change waits.
+"""
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.service.core.index import Index
+from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPairs
+from mpi.service.indexing.selected_pairs import score_selected_pairs
+from mpi.service.scopes.derived_copies import DerivedCopies, read_config_digest
+from mpi.storage.repositories.derived.features_and_edges import Edges
+from mpi.storage.repositories.sources.scopes import ChangedItem
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
+
+
+def find_known_pairs(
+    unit: WriteUnit,
+    index: Index,
+    scope: str,
+    derived: DerivedCopies | None,
+    changed: Mapping[int, ChangedRecord],
+    removed: Collection[int],
+) -> KnownPairs:
+    """Return the pairs of the records of a page, as far as they need no further search.
+
+    Args:
+        unit: a transaction of the shared index, which has stored the records' content.
+        index: the shared index.
+        scope: code of the scope.
+        derived: what the scope has derived from the records of the page; None where it must be computed.
+        changed: records of the page with new features, by number here.
+        removed: records of the page that take part no more.
+    """
+    if derived is None or read_config_digest(unit, index) != derived.config_digest:
+        return NO_KNOWN_PAIRS
+    numbers = unit.scopes.copies_of(scope, ChangedItem.RECORD, _list_ends(derived))
+    copied = {
+        numbers[own_number]: packed
+        for own_number, packed in derived.packed.items()
+        if numbers[own_number] in changed and changed[numbers[own_number]].comparable == packed
+    }
+    # Those whose features here are those of the scope.
+    numbers = {
+        own_number: number for own_number, number in numbers.items() if own_number not in derived.outdated
+    }
+    differing = {*removed, *(changed.keys() - copied.keys())}
+    edges = _translate(derived.edges, numbers, copied, differing)
+    if derived.outdated or _holds_others(unit, scope):
+        # Removed and changed records still have their old keys.
+        left_out = {*removed, *changed}
+        edges |= score_selected_pairs(
+            unit, index, copied, lambda stored: _select_others(unit, scope, derived, stored, left_out)
+        )
+    return KnownPairs(frozenset(copied), edges)
+
+
+def _list_ends(derived: DerivedCopies) -> set[int]:
+    """Return the records of a scope that are copied, or in a copied pair."""
+    return {end for edge in derived.edges for end in edge} | derived.packed.keys()
+
+
+def _translate(
+    edges: Edges, numbers: Mapping[int, int], copied: Collection[int], differing: Collection[int]
+) -> Edges:
+    """Return the pairs of copied records with records of the same features, by numbers here."""
+    translated: Edges = {}
+    for (own_lo, own_hi), bits in edges.items():
+        lo, hi = numbers.get(own_lo), numbers.get(own_hi)
+        if lo is None or hi is None or lo in differing or hi in differing:
+            continue
+        if lo in copied or hi in copied:
+            translated[min(lo, hi), max(lo, hi)] = bits
+    return translated
+
+
+def _holds_others(unit: ReadUnit, scope: str) -> bool:
+    """Return whether the shared index holds records of other sources than the scope's."""
+    return any(
+        source.scope != scope and source.kind != STEWARD_SOURCE_KIND and unit.records.has_any(source.id)
+        for source in unit.sources.all()
+    )
+
+
+def _select_others(
+    unit: ReadUnit, scope: str, derived: DerivedCopies, stored: np.ndarray, left_out: Collection[int]
+) -> np.ndarray:
+    """Return the records with which pairs are not copied."""
+    own_numbers = unit.scopes.originals_of(scope, ChangedItem.RECORD, stored.tolist())
+    same = {number for number, own_number in own_numbers.items() if own_number not in derived.outdated}
+    return np.array(
+        [number for number in stored.tolist() if number not in same and number not in left_out], np.int64
+    )

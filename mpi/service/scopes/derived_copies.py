@@ -1,0 +1,72 @@
+"""Copies of what a scope has derived from its records: features, keys and scored pairs.
+
+They are functions of the records and the configuration. Where the shared index runs the same configuration,
+it would compute the same, so it copies them.
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+from mpi.service.core.comparable_record import PackedRecord
+from mpi.service.core.index import Index
+from mpi.service.scopes.copies import CopyPage
+from mpi.storage.repositories.derived.features_and_edges import Edges
+from mpi.storage.repositories.sources.records import RecordState
+from mpi.storage.unit_of_work.units import ReadUnit
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedCopies:
+    """What a scope has derived from the records of a page, under one configuration.
+
+    Args:
+        config_digest: digest of the configuration.
+        packed: features and keys of active records, by number in the scope. A record whose candidate search
+            is deferred in the scope is left out.
+        edges: scored pairs in the scope of these records, by numbers in the scope.
+        outdated: records that the shared index holds, but not as the scope does: a change waits until after
+            the page. By number in the scope.
+    """
+
+    config_digest: str
+    packed: Mapping[int, PackedRecord]
+    edges: Edges
+    outdated: Set[int]
+
+
+def read_config_digest(unit: ReadUnit, index: Index) -> str | None:
+    """Return the digest of the configuration in force; None where this process runs another."""
+    active = unit.configs.active_config()
+    return active.digest if active is not None and index.matcher.runs(active) else None
+
+
+def read_derived(
+    unit: ReadUnit, index: Index, page: CopyPage, config_digest: str, outdated: Set[int]
+) -> DerivedCopies | None:
+    """Read what a scope has derived from the records of a page.
+
+    Args:
+        unit: the transaction of the scope's index in which the page was read.
+        index: the scope's index.
+        page: the page.
+        config_digest: digest of the configuration that the shared index runs.
+        outdated: records that the shared index does not hold as the scope does, without those of the page.
+
+    Returns:
+        The copies; None where the scope runs another configuration.
+    """
+    if read_config_digest(unit, index) != config_digest:
+        return None
+    config_id = index.config_id(unit)
+    numbers = [copy.number for copy in page.records if copy.state is RecordState.ACTIVE]
+    features = unit.derived_data.features(config_id, numbers)
+    keys = unit.keys.packed_keys(config_id, numbers)
+    deferred = unit.large_blocks.pending_among(numbers)
+    packed = {
+        number: PackedRecord(payload, keys[number].keys if number in keys else b"", config_digest)
+        for number, payload in features.items()
+        if number not in deferred
+    }
+    floor = index.matcher.model.thresholds.storage_floor
+    edges = unit.derived_data.edges_of(config_id, packed, floor)
+    return DerivedCopies(config_digest, packed, edges, outdated)
