@@ -10,6 +10,7 @@ import os
 import random
 import re
 import shutil
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ from tests.scopes import ScopedIndexes, open_scoped_indexes
 from tests.unit.api.live import add_key, serving
 
 SECRET = "5a" * 32
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""The servers speak plain HTTP, and to load the certificates takes long."""
 EDUCATION = "education"
 SCHOOLS = ("sis", "sis2")
 OTHERS = {"child_welfare": ("ccwis", "courts"), "housing": ("hmis",)}
@@ -108,9 +111,8 @@ class Site:
             headers = {"Host": "localhost"}
             if name in API_CLIENTS or name == "wrong":
                 headers["Authorization"] = f"Bearer mpi_test_{name}"
-            client = httpx.Client(
-                base_url=demo_url if name == "demo" else url, headers=headers, timeout=60, verify=False
-            )
+            base_url = demo_url if name == "demo" else url
+            client = httpx.Client(base_url=base_url, headers=headers, timeout=60, verify=NO_CERTIFICATES)
             self.clients[name] = stack.enter_context(client)
 
     def send(self, caller: str, method: str, path: str, **options: object) -> "Answer":

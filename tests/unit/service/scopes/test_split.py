@@ -22,7 +22,7 @@ from mpi.service.persons.persons import look_up_person, look_up_records
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.source_pause import pause
 from mpi.service.records.upsert import read, upsert, withdraw
-from mpi.service.scopes.copy_verification import verify_copies
+from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.id_map import MappedRecord, give_id_map
 from mpi.service.scopes.registry import list_scopes
 from mpi.service.scopes.split import run_split, undo_split
@@ -494,7 +494,7 @@ def test_two_runs_of_one_split_do_its_work_once(site):
     run_split(site.shared, scope, OPERATOR, "education", run_beside, page=2)
     assert begun
     assert crosswalk(scope).keys() == crosswalk(site.shared).keys()
-    assert verify_copies(scope, site.shared, OPERATOR, "education") == []
+    assert check_copies(scope, site.shared, OPERATOR, "education").findings == []
     assert transfer_changes(scope, site.shared, OPERATOR, "education").records == 0
 
 

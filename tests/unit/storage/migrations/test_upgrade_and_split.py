@@ -10,7 +10,7 @@ from mpi.config import Settings
 from mpi.service.access.clients import add_client, authenticate
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.scopes.copy_verification import verify_copies
+from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.split import undo_split
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.storage import migrate
@@ -64,7 +64,7 @@ def test_no_id_changes_by_an_upgrade_or_a_split(home, database_url, build_old_in
         assert crosswalk(shared) == links
         assert crosswalk(scope).keys() == {address for address in links if address[0] == "sis"}
         assert transfer_changes(scope, shared, OPERATOR, "education").records == 0
-        assert verify_copies(scope, shared, OPERATOR, "education") == []
+        assert check_copies(scope, shared, OPERATOR, "education").findings == []
         assert verify(scope, OPERATOR) == verify(shared, OPERATOR) == []
         undo_split(shared, scope, OPERATOR, "education")
         assert crosswalk(shared) == links
