@@ -40,6 +40,11 @@ class PublicationRules:
         return 2.5 * self.base
 
     @property
+    def count_error(self) -> float:
+        """The standard deviation of a published count from the exact one, simulated."""
+        return 3.5 * self.base
+
+    @property
     def hold_distance(self) -> int:
         """The difference below which a published count stays as it was."""
         return 8 * self.base

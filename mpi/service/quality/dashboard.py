@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mpi.domain import clock
+from mpi.domain.quality_rules import PublicationRules
 from mpi.domain.rater_agreement import measure_agreement
 from mpi.domain.sampling import Estimate, estimate_share
 from mpi.domain.viewer import Viewer
@@ -23,7 +24,7 @@ from mpi.service.quality.publication import (
     read_months,
     read_publication,
 )
-from mpi.service.quality.published_counts import round_estimate
+from mpi.service.quality.published_counts import estimate_published_share
 from mpi.service.quality.throughput import Throughput, measure_throughput
 from mpi.service.review.waiting_count import count_waiting_questions
 from mpi.service.sampling.blind_sample import LINKED, NOT_LINKED, Stratum
@@ -362,8 +363,8 @@ def _build_published_rate(publication: Publication | None) -> MatchRate:
     in_care, found_count = publication.count("in_care"), publication.count("found")
     if in_care is None or found_count is None:
         return MatchRate(in_care, found_count, None)
-    # The noise may take the part above the whole.
-    return MatchRate(in_care, found_count, round_estimate(estimate_share(min(found_count, in_care), in_care)))
+    rules = PublicationRules(publication.day.base)
+    return MatchRate(in_care, found_count, estimate_published_share(found_count, in_care, rules))
 
 
 def _build_published_links(publication: Publication | None) -> LinkCounts:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.quality_rules import PublicationRules
-from mpi.domain.sampling import Estimate
+from mpi.domain.sampling import NORMAL_DEVIATE_95, Estimate, estimate_share
 
 _NOISE_DOMAIN = "figure-noise"
 _DROPPED_BITS = 11
@@ -80,6 +80,23 @@ def publish_counts(
 def show_count(count: int | None, smallest: int) -> int | None:
     """Return a published count, or None if it is too small to be shown."""
     return None if count is None or count < smallest else count
+
+
+def estimate_published_share(part: int, whole: int, rules: PublicationRules) -> Estimate:
+    """Estimate a proportion of two published counts, in whole percents.
+
+    The interval allows for the error of the counts as well as for chance.
+
+    Args:
+        part: published count; the noise may take it above ``whole``.
+        whole: published count above 0.
+        rules: rules by which the counts were published.
+    """
+    share = estimate_share(min(part, whole), whole)
+    error = NORMAL_DEVIATE_95 * rules.count_error / whole * math.hypot(1, share.value)
+    low = share.value - math.hypot(share.value - share.low, error)
+    high = share.value + math.hypot(share.high - share.value, error)
+    return Estimate(round(share.value, 2), round(max(low, 0.0), 2), round(min(high, 1.0), 2))
 
 
 def round_estimate(estimate: Estimate | None) -> Estimate | None:

@@ -32,16 +32,24 @@ def run() -> None:
         print_note(f"today's figures were measured before; readers get them on {day}")
 
 
-def print_publication(publication: PublicationDay | None, next_publication: str | None) -> None:
-    """Print of which day published figures are, and how exact; nothing for current ones."""
+def print_publication(
+    publication: PublicationDay | None, next_publication: str | None, figures: str = "figures"
+) -> None:
+    """Print of which day published figures are, and how exact; nothing for current ones.
+
+    Args:
+        publication: when they are shown; None before the first.
+        next_publication: day of the next figures; None if the figures are current.
+        figures: name of the published figures, in the plural.
+    """
     if next_publication is None:
         return
     if publication is None:
-        print_note(f"the first figures are published on {next_publication} (--current shows exact ones)")
+        print_note(f"the first {figures} are published on {next_publication} (--current shows exact ones)")
         return
     print_note(
-        f"published figures, measured on {publication.as_of}, with noise, rounded to {publication.base}, "
+        f"published {figures}, measured on {publication.as_of}, with noise, rounded to {publication.base}, "
         f"without counts below {publication.smallest_shown}"
     )
     if publication.missed_days:
-        print_note(f"no figures were measured on the {publication.missed_days} days since")
+        print_note(f"no {figures} were measured on the {publication.missed_days} days since")

@@ -49,7 +49,7 @@ def run(
         print_json({"quality": asdict(figures), "forecast": asdict(workload_forecast)})
         return
     if not current:
-        print_publication(figures.publication, figures.next_publication)
+        print_publication(figures.publication, figures.next_publication, "figures of children in care")
     _show_quality(figures, workload_forecast)
 
 

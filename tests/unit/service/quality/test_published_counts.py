@@ -13,6 +13,7 @@ from mpi.domain.sampling import Estimate
 from mpi.service.quality.exact_counts import match_greedily
 from mpi.service.quality.published_counts import (
     draw_noise,
+    estimate_published_share,
     publish_count,
     publish_counts,
     round_estimate,
@@ -101,6 +102,22 @@ def test_small_counts_are_not_shown(count, shown):
 def test_estimates_are_whole_percents():
     assert round_estimate(Estimate(0.98765, 0.9712, 1.0)) == Estimate(0.99, 0.97, 1.0)
     assert round_estimate(None) is None
+
+
+def test_interval_of_a_published_share_allows_for_the_noise():
+    small, large = (estimate_published_share(3 * n // 4, n, RULES) for n in (160, 16_000))
+    assert (small.value, small.low, small.high) == (0.75, 0.21, 1.0)
+    assert (large.value, large.low, large.high) == (0.75, 0.74, 0.76)
+    assert estimate_published_share(210, 200, RULES).value == 1.0
+
+
+def test_error_of_published_counts_is_as_stated():
+    exact, count, errors = 8_000, None, []
+    for day in range(4_000):
+        noise = draw_noise(HASH, "found", str(day), exact, RULES.noise_scale)
+        count = publish_count(exact + noise, count, RULES)
+        errors.append(count - exact)
+    assert pstdev(errors) == pytest.approx(RULES.count_error, rel=0.1)
 
 
 NUMBERS = st.integers(0, 12)
