@@ -114,10 +114,16 @@ def test_a_rival_of_a_matched_row_is_stored_in_any_order_of_rows(sqlite_index, o
 
 
 def test_a_rival_of_a_stored_record_is_held(index):
+    # The pupil is nearly linked to the child: the rival has no pair with a child in care, and matters.
+    near = make_child("s1", first_name="Amare", last_name="Okonkwa", ssn="412-53-7788")
     load_rows(index, "welfare", CHILD)
-    load_rows(index, "school", BRIDGE)
+    load_rows(index, "school", near)
+    ids = crosswalk(index)
+    assert ids["school", "s1"] != ids["welfare", "w1"]
     receipt = load_rows(index, "school", RIVAL, STRANGER)
     assert (receipt.created, receipt.dropped) == (1, 1)
+    # The run after the load judges by the same rule.
+    assert ("school", "s9") in crosswalk(index)
 
 
 def test_an_interrupted_load_is_resumed_and_adds_up(index):
