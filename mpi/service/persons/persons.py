@@ -15,7 +15,7 @@ from mpi.service.core.minimization import find_populations, keep_carried_flags
 from mpi.service.core.visibility import find_visible_records, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.persons.child_conditions import require_child_conditions
-from mpi.service.persons.etags import compute_etag
+from mpi.service.persons.etags import compute_etag, hash_etag
 from mpi.service.persons.former_ids import FormerId, find_former_id
 from mpi.service.persons.person_status import VisibleStatus, find_visible_status
 from mpi.standardize.fields.scalars import parse_local_id
@@ -121,7 +121,7 @@ def read_person(
     require_permission(unit.viewer, Action.PERSON_READ)
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
     if at_moment is None and (former := _find_former_id(unit, text)) is not None:
-        return _build_former_view(unit, former)
+        return _build_former_view(unit, index, former)
     person = _find_person(unit, text)
     commit_no = None if at_moment is None else unit.commit_at(at_moment)
     visible_status = _require_visible_status(unit, person)
@@ -157,6 +157,8 @@ def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageSte
     """
     require_permission(viewer, Action.PERSON_READ)
     with index.database.read(viewer) as unit:
+        if _find_former_id(unit, text) is not None:
+            return ()
         person = _find_visible_person(unit, text)
         events = unit.persons.events_of([person.id])
         labels = visible_labels(unit, {event.record_id for event in events})
@@ -358,7 +360,7 @@ def _find_former_id(unit: ReadUnit, text: str) -> FormerId | None:
     return None if unit.persons.find_by_eid(eid) is not None else find_former_id(unit, eid)
 
 
-def _build_former_view(unit: ReadUnit, former: FormerId) -> tuple[PersonView, Disclosure]:
+def _build_former_view(unit: ReadUnit, index: Index, former: FormerId) -> tuple[PersonView, Disclosure]:
     """Return a former ID as a retired one, with the ledger entry to write."""
     view = PersonView(
         enterprise_id=former.eid,
@@ -367,6 +369,7 @@ def _build_former_view(unit: ReadUnit, former: FormerId) -> tuple[PersonView, Di
         records=(),
         flags=(),
         since=former.since,
+        etag=hash_etag(index, [(eid, PersonStatus.RETIRED, []) for eid in (former.eid, *former.now)]),
     )
     return view, build_disclosure(unit.viewer, Action.PERSON_READ, former.record_ids, ("now", "records"))
 

@@ -33,7 +33,7 @@ def require_new_scope(index: Index, viewer: Viewer, code: str) -> None:
 
     Raises:
         InputError: the code is invalid.
-        ConflictError: a scope has that code already.
+        ConflictError: a scope has that code already, or a split makes it.
         AccessDenied: the viewer may not administer sources.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
@@ -41,6 +41,11 @@ def require_new_scope(index: Index, viewer: Viewer, code: str) -> None:
     with index.database.read(viewer) as unit:
         if any(scope.code == code for scope in unit.scopes.all()):
             raise ConflictError(f"there is a scope {code!r} already")
+        split = unit.splits.latest(code)
+        if split is not None and split.state in UNFINISHED_STATES:
+            raise ConflictError(
+                f"a split into {code!r} is {split.state}: mpi scope split {code} goes on with it"
+            )
 
 
 def register_scope(index: Index, viewer: Viewer, code: str, name: str | None) -> None:

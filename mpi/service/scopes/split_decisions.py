@@ -8,11 +8,11 @@ too. The undo of such a decision by somebody else does not.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mpi.domain.decision import Authority
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step
-from mpi.service.decisions.evidence import collect_evidence
 from mpi.service.resolution.source_assertions import MERGED_INTO
 from mpi.service.stewardship.apply_step import APPROVED
 from mpi.standardize.serialization import record_from_bytes
@@ -305,7 +305,7 @@ def _write_decision(
                 for number, version in stored.seen.items()
             },
             reason=stored.reason,
-            evidence=collect_evidence(unit, index, stored.kind, groups),
+            evidence=_copy_evidence(stored.evidence, numbers),
             config_id=index.config_id(unit),
             step_id=step_id,
             origin=stored.origin or "decision",
@@ -316,6 +316,20 @@ def _write_decision(
     )
     if moved.status in (DecisionStatus.SUPERSEDED, DecisionStatus.REVOKED):
         unit.decisions.set_status([decision_id], moved.status, unit.commit_no)
+
+
+def _copy_evidence(evidence: dict[str, Any], numbers: CopiedNumbers) -> dict[str, Any]:
+    """Return what the maker of a decision saw, with the numbers of the scope.
+
+    Numbers keep their order, so the lower record of a pair stays the lower one.
+    """
+    if "pairs" not in evidence:
+        return evidence
+    pairs = [
+        {**pair, "records": [numbers.records.copy_of(record) for record in pair["records"]]}
+        for pair in evidence["pairs"]
+    ]
+    return {**evidence, "pairs": pairs}
 
 
 def find_decided_records(numbers: CopiedNumbers, decisions: Collection[MovedDecision]) -> set[int]:

@@ -172,8 +172,9 @@ def approve_split(index: Index, viewer: Viewer, scope: str, token: str) -> Split
         if planner == viewer.client:
             raise ConflictError(f"{planner} made this plan: somebody else has to approve it")
         inputs = _read_inputs(unit, split.plan["sources"])
-        if inputs.blockers:
-            raise ConflictError(f"this has to be done first: {'; '.join(inputs.blockers)}")
+        blockers = (*inputs.blockers, *_find_taken_code(unit, scope, has_scope_index=False))
+        if blockers:
+            raise ConflictError(f"this has to be done first: {'; '.join(blockers)}")
         values = inputs.to_json(unit)
         if any(values[part] != split.plan[part] for part in _BINDING):
             raise ConflictError("clients, accounts or decisions have changed since: make a new plan")

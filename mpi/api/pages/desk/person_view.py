@@ -85,8 +85,9 @@ def build_person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
         drawing=drawing,
         steps=steps,
         undoable=_find_undoable_steps(viewer, steps),
-        golden=_read_golden_rows(index, viewer, text),
-        built=_read_history(index, viewer, text),
+        # An ID from before a split has neither records nor steps of its own.
+        golden=_read_golden_rows(index, viewer, text) if view.records else (),
+        built=_read_history(index, viewer, text) if steps else (),
     )
 
 

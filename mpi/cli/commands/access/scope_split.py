@@ -55,7 +55,7 @@ def split(
         view, key = (
             _undo(session, code) if undo else _run(session, code, approve, _choose_viewer(session, by))
         )
-    _show_result(view, key, as_json=as_json)
+    _show_result(view, key, is_undo=undo, as_json=as_json)
 
 
 def _choose_viewer(session: CommandSession, name: str | None) -> Viewer:
@@ -151,7 +151,7 @@ def _show_plan(plan: SplitPlan, *, as_json: bool) -> None:
         print_note(f"a second person approves: mpi scope split {plan.scope} --approve {plan.token} --by NAME")
 
 
-def _show_result(view: SplitView, key: str | None, *, as_json: bool) -> None:
+def _show_result(view: SplitView, key: str | None, *, is_undo: bool, as_json: bool) -> None:
     """Print a split that was carried out or taken back."""
     facts = asdict(view) | ({} if key is None else {"api_key": key})
     if as_json:
@@ -161,3 +161,5 @@ def _show_result(view: SplitView, key: str | None, *, as_json: bool) -> None:
     print_facts({label.replace("_", " "): value for label, value in shown.items()})
     if key is not None:
         print_note("the API key is shown this once: keep it where keys are kept")
+    elif not is_undo:
+        print_note("the first API key was shown or lost before: make another with mpi client add")

@@ -5,7 +5,7 @@ of its own, which follow each other without gaps, so that they tell nothing of o
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -95,14 +95,21 @@ class CopiedNumbers:
 
 @dataclass(frozen=True, slots=True)
 class RecordRowSet:
-    """Complete rows of some records."""
+    """Complete rows of some records.
 
-    records: Sequence[Row] = ()
-    versions: Sequence[Row] = ()
-    flags: Sequence[Row] = ()
-    sightings: Sequence[Row] = ()
-    aliases: Sequence[Row] = ()
-    source_ids: Mapping[int, int] = field(default_factory=dict)
+    Args:
+        records: the records.
+        versions: their versions.
+        flags: special-population flags of these versions.
+        sightings: statements that a record is unchanged or gone.
+        aliases: former local IDs.
+    """
+
+    records: Sequence[Row]
+    versions: Sequence[Row]
+    flags: Sequence[Row]
+    sightings: Sequence[Row]
+    aliases: Sequence[Row]
 
 
 class RecordRows:
@@ -204,70 +211,15 @@ class RecordRows:
             numbers: the numbers of the copies.
             source_ids: the number of each source here, by its number there.
         """
-        record, version, commit = numbers.records.copy_of, numbers.versions, numbers.commits
-        batch = numbers.batches.copy_of_optional
-        insert_rows(
-            self._connection,
-            _record,
-            [
-                {
-                    **row,
-                    "id": record(row["id"]),
-                    "source_id": source_ids[row["source_id"]],
-                    "version_id": version.copy_of_optional(row["version_id"]),
-                }
-                for row in rows.records
-            ],
-        )
-        insert_rows(
-            self._connection,
-            _version,
-            [
-                {
-                    **row,
-                    "id": version.copy_of(row["id"]),
-                    "record_id": record(row["record_id"]),
-                    "received_commit": commit.copy_of(row["received_commit"]),
-                    "ended_commit": commit.copy_of_optional(row["ended_commit"]),
-                    "batch_id": batch(row["batch_id"]),
-                }
-                for row in rows.versions
-            ],
-        )
-        insert_rows(
-            self._connection,
-            _flag,
-            [{**row, "version_id": version.copy_of(row["version_id"])} for row in rows.flags],
-        )
-        insert_rows(
-            self._connection,
-            _sighting,
-            [
-                {
-                    **row,
-                    "record_id": record(row["record_id"]),
-                    "commit_no": commit.copy_of(row["commit_no"]),
-                    "batch_id": batch(row["batch_id"]),
-                    "version_id": version.copy_of_optional(row["version_id"]),
-                }
-                for row in rows.sightings
-            ],
-        )
-        insert_rows(
-            self._connection,
-            _alias,
-            [
-                {
-                    **row,
-                    "id": numbers.aliases.copy_of(row["id"]),
-                    "source_id": source_ids[row["source_id"]],
-                    "record_id": record(row["record_id"]),
-                    "from_commit": 0,
-                    "to_commit": commit.copy_of_optional(row["to_commit"]),
-                }
-                for row in rows.aliases
-            ],
-        )
+        tables = {
+            _record: (_copy_record(row, numbers, source_ids) for row in rows.records),
+            _version: (_copy_version(row, numbers) for row in rows.versions),
+            _flag: ({**row, "version_id": numbers.versions.copy_of(row["version_id"])} for row in rows.flags),
+            _sighting: (_copy_sighting(row, numbers) for row in rows.sightings),
+            _alias: (_copy_alias(row, numbers, source_ids) for row in rows.aliases),
+        }
+        for table, copies in tables.items():
+            insert_rows(self._connection, table, list(copies))
 
     def write_commits(self, rows: Iterable[Row], numbers: CopiedNumbers) -> None:
         """Write copies of commits, with numbers of their own."""
@@ -290,6 +242,47 @@ class RecordRows:
                 "undoing_worker": None,
             }
             self._connection.execute(insert(_batch).values(**(row | copied)))
+
+
+def _copy_record(row: Row, numbers: CopiedNumbers, source_ids: Mapping[int, int]) -> Row:
+    return {
+        **row,
+        "id": numbers.records.copy_of(row["id"]),
+        "source_id": source_ids[row["source_id"]],
+        "version_id": numbers.versions.copy_of_optional(row["version_id"]),
+    }
+
+
+def _copy_version(row: Row, numbers: CopiedNumbers) -> Row:
+    return {
+        **row,
+        "id": numbers.versions.copy_of(row["id"]),
+        "record_id": numbers.records.copy_of(row["record_id"]),
+        "received_commit": numbers.commits.copy_of(row["received_commit"]),
+        "ended_commit": numbers.commits.copy_of_optional(row["ended_commit"]),
+        "batch_id": numbers.batches.copy_of_optional(row["batch_id"]),
+    }
+
+
+def _copy_sighting(row: Row, numbers: CopiedNumbers) -> Row:
+    return {
+        **row,
+        "record_id": numbers.records.copy_of(row["record_id"]),
+        "commit_no": numbers.commits.copy_of(row["commit_no"]),
+        "batch_id": numbers.batches.copy_of_optional(row["batch_id"]),
+        "version_id": numbers.versions.copy_of_optional(row["version_id"]),
+    }
+
+
+def _copy_alias(row: Row, numbers: CopiedNumbers, source_ids: Mapping[int, int]) -> Row:
+    return {
+        **row,
+        "id": numbers.aliases.copy_of(row["id"]),
+        "source_id": source_ids[row["source_id"]],
+        "record_id": numbers.records.copy_of(row["record_id"]),
+        "from_commit": 0,
+        "to_commit": numbers.commits.copy_of_optional(row["to_commit"]),
+    }
 
 
 def _renumber(numbers: Iterable[int]) -> Renumbering:

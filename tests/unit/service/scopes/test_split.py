@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mpi.api.app import create_app
 from mpi.bootstrap import keep_model, open_matcher
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
@@ -24,7 +25,7 @@ from mpi.service.records.source_pause import pause
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.id_map import MappedRecord, give_id_map
-from mpi.service.scopes.registry import list_scopes
+from mpi.service.scopes.registry import list_scopes, register_scope, require_new_scope
 from mpi.service.scopes.split import run_split, undo_split
 from mpi.service.scopes.split_plan import SplitRequest, approve_split, plan_split
 from mpi.service.scopes.transfer import transfer_changes
@@ -47,6 +48,7 @@ from tests.index import (
 )
 from tests.models import tiny_model
 from tests.scopes import open_splittable_index
+from tests.unit.api.live import add_key, calling
 
 SOURCES = ("sis", "sis2", "ccwis")
 OTHER = {"first_name": "Ben", "last_name": "Quill", "birth_date": "2011-01-05"}
@@ -228,9 +230,9 @@ def test_numbers_tell_nothing_of_other_sources(site):
 
 
 def join(index, viewer, *addresses, kind=DecisionKind.SAME):
-    """Decide on records, each in a group of its own unless they are the same."""
+    """Decide on records, each in a group of its own if they are different."""
     refs = [RecordRef(*address) for address in addresses]
-    groups = [refs] if kind is DecisionKind.SAME else [[ref] for ref in refs]
+    groups = [[ref] for ref in refs] if kind is DecisionKind.DIFFERENT else [refs]
     return decide(index, viewer, DecisionRequest(kind, groups, "test"))
 
 
@@ -525,3 +527,62 @@ def test_a_model_that_the_index_was_moved_to_is_the_scopes_too(site, tmp_path):
     site.shared = replace(site.shared, matcher=stricter)
     scope = site.split("sis")
     assert scope.matcher.model.ref == stricter.model.ref
+
+
+def test_a_code_that_was_taken_since_the_plan_is_refused(site):
+    plan = site.plan("sis")
+    register_scope(site.shared, OPERATOR, "education", None)
+    with pytest.raises(ConflictError, match="an index of the scope education already"):
+        approve_split(site.shared, SECOND_PERSON, "education", plan.token)
+
+
+def test_no_scope_is_added_while_a_split_makes_it(site):
+    site.approve("sis")
+    with pytest.raises(ConflictError, match="goes on with it"):
+        require_new_scope(site.shared, OPERATOR, "education")
+
+
+def test_what_the_maker_of_a_decision_saw_goes_along(site):
+    upsert(site.shared, OPERATOR, "ccwis", make_child("c1"))
+    upsert(site.shared, OPERATOR, "sis", make_child("s1"))
+    upsert(site.shared, OPERATOR, "sis", make_child("s2", first_name="Amaara"))
+    limited = make_steward(site.shared, "school", "sis")
+    join(site.shared, limited, ("sis", "s1"), ("sis", "s2"), kind=DecisionKind.UNSURE)
+    [before] = list_decisions(site.shared, OPERATOR)
+    scope = site.split("sis")
+    [after] = list_decisions(scope, OPERATOR)
+    assert (after.kind, after.by, after.at) == (before.kind, "school", before.at)
+    with scope.database.read(OPERATOR) as unit:
+        [decision] = unit.decisions.iterate_all()
+        assert [pair["records"] for pair in decision.evidence["pairs"]] == [[1, 2]]
+
+
+def test_a_former_id_is_answered_over_http(site, twins_and_others):
+    scope = site.split("sis")
+    former = twins_and_others["sis", "s1"]
+    key = add_key(scope, "reader")
+    with calling(create_app(scope), key) as client:
+        answer = client.get(f"/v1/persons/{former}")
+        assert (answer.status_code, answer.json()["status"]) == (200, "retired")
+        assert sorted(answer.json()["now"]) == sorted(set(crosswalk(scope).values()))
+        unchanged = client.get(f"/v1/persons/{former}", headers={"If-None-Match": answer.headers["etag"]})
+        assert unchanged.headers["etag"] == answer.headers["etag"]
+        unknown, made_up = (
+            client.get(f"/v1/persons/{eid}") for eid in (twins_and_others["ccwis", "c9"], mint_eid(test=True))
+        )
+        assert unknown.status_code == made_up.status_code == 404
+        assert unknown.json()["detail"] == made_up.json()["detail"]
+    with calling(create_app(scope, open_pages=True), None) as people:
+        page = people.get(f"/people/{former}", headers={"Accept": "text/html"})
+        assert page.status_code == 200
+        assert all(eid in page.text for eid in crosswalk(scope).values())
+
+
+def test_a_moved_key_is_refused_over_http_with_a_sentence(site):
+    key = add_client(site.shared, OPERATOR, "school", ["record.read", "crosswalk.read"], ["sis"])
+    upsert(site.shared, OPERATOR, "sis", make_child("s1"))
+    site.split("sis")
+    with calling(create_app(site.shared), key) as client:
+        answer = client.get("/v1/sources/sis/records/s1")
+        assert answer.status_code == 401
+        assert "opens the index of the scope education" in answer.json()["detail"]
