@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, insert, select, tuple_, update
 
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.storage.driver.bulk_rows import insert_columns
@@ -164,6 +164,14 @@ class Scopes:
             },
         )
         return [Change(*row) for row in rows]
+
+    def count_changes_after(self, position: Change) -> int:
+        """Return the number of changes that follow a position."""
+        after = (position.commit_no, position.item, position.number)
+        query = select(func.count()).where(
+            tuple_(_change.c.commit_no, _change.c.item, _change.c.number) > tuple_(*after)
+        )
+        return int(self._connection.execute(query).scalar() or 0)
 
     def copies_of(self, code: str, item: ChangedItem, own_numbers: Collection[int]) -> dict[int, int]:
         """Return the numbers that a scope's records or decisions have here."""

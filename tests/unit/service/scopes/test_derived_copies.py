@@ -11,7 +11,7 @@ from mpi.service.loads.crosswalk_import import OldCrosswalkLine, import_crosswal
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.scopes.transfer import transfer_changes
+from mpi.service.scopes.transfer import count_waiting_changes, transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.rekey import rekey
@@ -218,3 +218,10 @@ def test_links_of_an_imported_crosswalk_follow_as_one_step_and_unweighed(indexes
     assert len(decisions) == 3
     assert len({decision.step_id for decision in decisions.values()}) == 1
     assert all(decision.evidence == {} for decision in decisions.values())
+
+
+def test_waiting_changes_are_counted(indexes, education):
+    load_rows(education, "sis", *many_children(3))
+    assert count_waiting_changes(education, indexes.shared, OPERATOR, "education") == 3
+    indexes.sync()
+    assert count_waiting_changes(education, indexes.shared, OPERATOR, "education") == 0
