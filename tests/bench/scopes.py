@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -166,7 +165,7 @@ class Site:
             try:
                 yield
             finally:
-                process.send_signal(signal.SIGINT)
+                process.terminate()
 
 
 def _describe_load(bench_index: BenchIndex) -> dict[str, object]:

@@ -199,7 +199,10 @@ def add_decision(
             }
             | dict(draft.seen_versions),
             reason=draft.reason,
-            evidence=collect_evidence(unit, index, draft.kind, draft.groups),
+            # A migration takes over thousands of links without weighing them, here as in its import.
+            evidence={}
+            if draft.authority is Authority.MIGRATION
+            else collect_evidence(unit, index, draft.kind, draft.groups),
             config_id=index.config_id(unit),
             step_id=step_id,
             origin=draft.origin,

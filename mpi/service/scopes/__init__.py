@@ -1,5 +1,6 @@
 """Scopes: sources whose records have an index of their own.
 
-Changes of a scope's records and decisions enter. The package copies them into the shared index, which decides
-for itself who is one person. Nothing goes from the shared index to a scope.
+Changes of a scope's records and decisions enter. The package copies them into the shared index, with what the
+scope has derived, as far as it is the same there. The shared index decides for itself who is one person.
+Nothing goes from the shared index to a scope.
 """

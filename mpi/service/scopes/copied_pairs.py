@@ -51,7 +51,7 @@ def find_known_pairs(
     }
     differing = {*removed, *(changed.keys() - copied.keys())}
     edges = _translate(derived.edges, numbers, copied, differing)
-    if derived.outdated or _holds_others(unit, scope):
+    if copied and (derived.outdated or _holds_others(unit, scope)):
         # Removed and changed records still have their old keys.
         left_out = {*removed, *changed}
         edges |= score_selected_pairs(

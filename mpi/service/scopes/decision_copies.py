@@ -28,11 +28,13 @@ class DecisionCopyEffect:
         records: records to settle.
         kept_records: records that a person's ID stays with although a decision has ended, by person.
         contradictions: number of decisions that became claims.
+        migration_steps: the step of imported decisions, by their reason.
     """
 
     records: set[int] = field(default_factory=set)
     kept_records: dict[int, frozenset[int]] = field(default_factory=dict)
     contradictions: int = 0
+    migration_steps: dict[str, int] = field(default_factory=dict)
 
 
 def write_decisions(
@@ -98,18 +100,29 @@ def _write(
         authority=copy.authority,
         recheck_on=copy.recheck_on,
     )
-    decision_id, is_claim = _add(unit, index, scope, draft)
+    decision_id, is_claim = _add(unit, index, scope, draft, _add_step(unit, draft, effect))
     effect.contradictions += is_claim
     effect.records |= draft.record_ids
     return decision_id
 
 
-def _add(unit: WriteUnit, index: Index, scope: str, draft: DecisionDraft) -> tuple[int, bool]:
+def _add_step(unit: WriteUnit, draft: DecisionDraft, effect: DecisionCopyEffect) -> int:
+    """Return the number of the step that makes a decision here.
+
+    The decisions of an imported crosswalk share a step, as in their scope.
+    """
+    if draft.authority is not Authority.MIGRATION:
+        return add_step(unit, TRANSFER, draft.reason, {})
+    if draft.reason not in effect.migration_steps:
+        effect.migration_steps[draft.reason] = add_step(unit, TRANSFER, draft.reason, {})
+    return effect.migration_steps[draft.reason]
+
+
+def _add(unit: WriteUnit, index: Index, scope: str, draft: DecisionDraft, step_id: int) -> tuple[int, bool]:
     """Add a decision, or a claim where it contradicts another.
 
     Decisions of one scope may contradict each other. Here as there, the partition suspends one of them.
     """
-    step_id = add_step(unit, TRANSFER, draft.reason, {})
     try:
         return add_decision(unit, index, step_id, draft), False
     except DecisionConflict as conflict:

@@ -89,6 +89,26 @@ def transfer_changes(
     return writer.result
 
 
+def count_waiting_changes(scope_index: Index, shared_index: Index, viewer: Viewer, code: str) -> int:
+    """Return how many changes of a scope the shared index has yet to take over.
+
+    Args:
+        scope_index: the open index of the scope.
+        shared_index: the open shared index.
+        viewer: who asks.
+        code: code of the scope.
+
+    Raises:
+        NotFoundError: the shared index knows no such scope.
+        AccessDenied: the viewer may not administer sources.
+    """
+    require_permission(viewer, Action.SOURCE_ADMIN)
+    with shared_index.database.read(viewer) as unit:
+        position = unit.scopes.get(code).position
+    with scope_index.database.read(viewer) as unit:
+        return unit.scopes.count_changes_after(position)
+
+
 class _PageWriter:
     """Writes the pages of a transfer, each in a transaction of the shared index.
 

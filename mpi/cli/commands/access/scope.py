@@ -118,7 +118,8 @@ def sync(
             raise InputError(f"there is no scope {code!r}; there are: {', '.join(codes) or 'none yet'}")
         followed = _FollowedScopes(session, opened)
         while True:
-            results = [followed.take_over(own_code) for own_code in ([code] if code else codes)]
+            ordered = [code] if code else sorted(codes, key=followed.count_waiting_changes, reverse=True)
+            results = [followed.take_over(own_code) for own_code in ordered]
             if not follow:
                 break
             # After a failure a look at once would fail again.
@@ -142,23 +143,43 @@ class _FollowedScopes:
 
     def take_over(self, code: str) -> TransferResult | None:
         """Take over a scope's changes; return None where that fails."""
-        from mpi import bootstrap
         from mpi.service.scopes import transfer
 
         try:
-            if code not in self._indexes:
-                index = bootstrap.open_scope(self._session.settings, code)
-                self._opened.callback(index.database.dispose)
-                self._indexes[code] = index
+            scope_index = self._open(code)
             with show_progress() as report:
                 return transfer.transfer_changes(
-                    self._indexes[code], self._session.index, self._session.viewer, code, progress=report
+                    scope_index, self._session.index, self._session.viewer, code, progress=report
                 )
         except ModelMovedError:
             raise  # only a new process has the model
         except MpiError as error:
             print_note(f"scope {code}: {error}")
             return None
+
+    def count_waiting_changes(self, code: str) -> int:
+        """Return how many changes of a scope wait; 0 where that fails.
+
+        The scope with most goes first: its records are then not searched for those of smaller scopes.
+        """
+        from mpi.service.scopes import transfer
+
+        try:
+            return transfer.count_waiting_changes(
+                self._open(code), self._session.index, self._session.viewer, code
+            )
+        except MpiError:
+            return 0  # taking the changes over fails too, and says why
+
+    def _open(self, code: str) -> Index:
+        """Return the index of a scope, opened at its first use."""
+        from mpi import bootstrap
+
+        if code not in self._indexes:
+            index = bootstrap.open_scope(self._session.settings, code)
+            self._opened.callback(index.database.dispose)
+            self._indexes[code] = index
+        return self._indexes[code]
 
 
 @contextmanager

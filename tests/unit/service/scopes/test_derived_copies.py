@@ -7,15 +7,25 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.record_ref import RecordRef
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.indexing.reindex import ignore_progress
+from mpi.service.loads.crosswalk_import import OldCrosswalkLine, import_crosswalk
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.scopes.transfer import transfer_changes
+from mpi.service.scopes.transfer import count_waiting_changes, transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.rekey import rekey
 from mpi.storage.tables import ConfigRow, table_of
-from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, with_settings, with_tuning
+from tests.index import (
+    OPERATOR,
+    crosswalk,
+    load_rows,
+    make_child,
+    many_children,
+    partition_of,
+    with_settings,
+    with_tuning,
+)
 from tests.scopes import check_derived_data, open_scoped_indexes
 
 SCOPES = {"education": ("sis", "sis2"), "child_welfare": ("ccwis",)}
@@ -194,3 +204,24 @@ def test_a_second_process_at_work_repeats_nothing(indexes, education):
     assert result.records == 4
     check_derived_data(indexes.shared)
     assert crosswalk(indexes.shared).keys() == crosswalk(education).keys()
+
+
+def test_links_of_an_imported_crosswalk_follow_as_one_step_and_unweighed(indexes, education):
+    load_rows(education, "sis", *many_children(6))
+    add_source(education, OPERATOR, NewSource("old"))
+    old = [OldCrosswalkLine("sis", f"c{number}", str(number // 2)) for number in range(6)]
+    import_crosswalk(education, OPERATOR, "old", old)
+    indexes.sync()
+    assert partition_of(indexes.shared) == partition_of(education)
+    with indexes.shared.database.read(OPERATOR) as unit:
+        decisions = unit.decisions.by_ids([named.decision.id for named in unit.decisions.all_in_force()])
+    assert len(decisions) == 3
+    assert len({decision.step_id for decision in decisions.values()}) == 1
+    assert all(decision.evidence == {} for decision in decisions.values())
+
+
+def test_waiting_changes_are_counted(indexes, education):
+    load_rows(education, "sis", *many_children(3))
+    assert count_waiting_changes(education, indexes.shared, OPERATOR, "education") == 3
+    indexes.sync()
+    assert count_waiting_changes(education, indexes.shared, OPERATOR, "education") == 0
