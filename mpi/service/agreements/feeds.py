@@ -1,5 +1,7 @@
 """Quarantine of a source's feed while its agreement is not in force."""
 
+from datetime import date
+
 from mpi.domain import clock
 from mpi.domain.errors import AgreementLapsed
 from mpi.policy.agreement import Agreement, AgreementState, choose_terms, find_lapses
@@ -29,12 +31,7 @@ def require_open_feed(unit: ReadUnit, index: Index, source: str) -> None:
         AgreementLapsed: every agreement that covers the source has lapsed; the message names them.
     """
     day = clock.now().date()
-    terms = [
-        version
-        for versions in _read_agreements(unit, index)
-        if (version := choose_terms(versions, day)) is not None
-    ]
-    lapses = find_lapses(terms, source, day)
+    lapses = _find_lapses(unit, index, source, day)
     if lapses:
         reasons = ", ".join(f"{lapse.code!r} {_WHAT_HAPPENED[lapse.state(day)]}" for lapse in lapses)
         raise AgreementLapsed(
@@ -43,10 +40,14 @@ def require_open_feed(unit: ReadUnit, index: Index, source: str) -> None:
         )
 
 
-def _read_agreements(unit: ReadUnit, index: Index) -> list[list[Agreement]]:
-    """Return every version of each agreement, read again only after a new step."""
-    cached, last_step = index.caches.agreements, unit.sources.last_agreement_step
-    if last_step not in cached:
+def _find_lapses(unit: ReadUnit, index: Index, source: str, day: date) -> tuple[Agreement, ...]:
+    """Return the agreements that have lapsed for a source, cached until the next step or day."""
+    cached, moment = index.caches.lapses, (unit.sources.last_agreement_step, day)
+    lapses_by_source = cached.get(moment)
+    if lapses_by_source is None:
         cached.clear()
-        cached[last_step] = [build_versions(history) for history in unit.agreements.all()]
-    return cached[last_step]
+        lapses_by_source = cached.setdefault(moment, {})
+    if source not in lapses_by_source:
+        terms = [choose_terms(build_versions(history), day) for history in unit.agreements.all()]
+        lapses_by_source[source] = find_lapses([each for each in terms if each is not None], source, day)
+    return lapses_by_source[source]

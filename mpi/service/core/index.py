@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -192,7 +192,7 @@ class Caches:
         figures: dashboard figures that are slow to count, by name.
         quiet_until: last commit up to which a change-feed cursor has no events, by cursor.
         viewers: callers with their rights, by everything that the rights depend on.
-        agreements: every version of each agreement, by the last step that was taken with one.
+        lapses: lapsed agreements by source, by the last step taken with an agreement and the day.
     """
 
     active_config_ids: dict[str, int] = field(default_factory=dict)
@@ -202,7 +202,7 @@ class Caches:
     figures: dict[str, object] = field(default_factory=dict)
     quiet_until: dict[tuple[object, ...], int] = field(default_factory=dict)
     viewers: dict[tuple[object, ...], Viewer] = field(default_factory=dict)
-    agreements: dict[int, list[list[Agreement]]] = field(default_factory=dict)
+    lapses: dict[tuple[int, date], dict[str, tuple[Agreement, ...]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
