@@ -43,6 +43,10 @@ def key(index):
     return add_client(index, OPERATOR, "looks", ["crosswalk.read", "person.read"], None)
 
 
+PURPOSE = "case_planning"
+"""A purpose that carries flags."""
+
+
 def by_local_id(source, local_id):
     return LookUpQuery(
         lambda unit, key, who: look_up_crosswalk_fast(unit, key, who, source, local_id),
@@ -66,15 +70,15 @@ def compare_look_ups(index, key, monkeypatch):
     def compare(query, own_key=key):
         with index.database.read(OPERATOR) as unit:
             fast_result = query.fast(unit, hash_token(own_key), lambda client: viewer(unit, client))
-        fast_answer = look_up(index, own_key, None, query)
-        full_answer = look_up(index, own_key, None, LookUpQuery(lambda *_: None, query.full))
+        fast_answer = look_up(index, own_key, PURPOSE, query)
+        full_answer = look_up(index, own_key, PURPOSE, LookUpQuery(lambda *_: None, query.full))
         assert fast_answer[0] == full_answer[0]
         assert replace(fast_answer[1], at="") == replace(full_answer[1], at="")
         assert fast_answer[2] == full_answer[2]
         return fast_answer[0], fast_result is not None
 
     def viewer(unit, client):
-        unit.viewer = viewer_from_client(client, None)
+        unit.viewer = viewer_from_client(index, unit, client, PURPOSE)
         return unit.viewer
 
     return compare

@@ -43,7 +43,7 @@ def test_a_person_is_shown_with_each_agencys_data(call, people):
     ):
         assert value in page.text
     # A steward compares records and sees no flag.
-    assert "foster care" not in page.text
+    assert "ESSA" not in page.text
     assert "Synthetic data" in page.text
 
 
