@@ -1,7 +1,5 @@
 """Rows of a source with minimum holdings are stored only if they match a child in care."""
 
-from itertools import permutations
-
 import pytest
 
 from mpi.domain.snapshot import Snapshot
@@ -101,7 +99,7 @@ RIVAL = make_child("s9", first_name="Zed", last_name="Unlike", ssn="412-53-7788"
 """Pupil who matches no child in care, and matches the pupil ``BRIDGE`` by SSN."""
 
 
-@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0)])
 @pytest.mark.parametrize("page", [1, 100])
 def test_a_rival_of_a_matched_row_is_stored_in_any_order_of_rows(sqlite_index, order, page):
     index = with_tuning(sqlite_index, load={"smallest_window_statements": page})
