@@ -19,8 +19,9 @@ from mpi.service.persons.persons import look_up_crosswalk
 from mpi.service.quality.dashboard import measure_quality
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
+from mpi.service.stewardship.expunge_requests import MAX_RECORDS, approve_expunges
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
-from tests.index import OPERATOR, expunge, load_rows, make_child, many_children, open_test_index
+from tests.index import OPERATOR, SECOND_PERSON, load_rows, make_child, many_children, open_test_index
 from tests.scopes import open_scoped_indexes
 
 SCHOOL, WELFARE = "sis", "ccwis"
@@ -187,10 +188,12 @@ def _fill_welfare(index: Index, count: int) -> None:
         *({**child, "flags": in_care} for child in many_children(KNOWN_CHILDREN)),
         *({**child, "flags": in_care} for child in held),
     )
-    for child in held[::10]:
-        upsert(index, OPERATOR, WELFARE, {**child, "restrictions": [{"kind": "sealed"}]})
-    for child in held[5::10]:
-        expunge(index, WELFARE, child)
+    restricted = dict.fromkeys(range(0, count, 10), "sealed") | dict.fromkeys(range(5, count, 10), "expunged")
+    rows = [{**held[number], "restrictions": [{"kind": kind}]} for number, kind in restricted.items()]
+    load_rows(index, WELFARE, *rows, confirm=True)
+    expunged = [str(child["local_id"]) for child in held[5::10]]
+    for start in range(0, len(expunged), MAX_RECORDS):
+        approve_expunges(index, SECOND_PERSON, WELFARE, expunged[start : start + MAX_RECORDS])
 
 
 def _names_of(child: dict[str, object]) -> dict[str, object]:

@@ -77,9 +77,12 @@ def site_homes(tmp_path_factory, request):
     """Make both sites once, to copy for each run."""
     home = tmp_path_factory.mktemp("two")
     TwoIndexes.postgres = request.getfixturevalue("postgres") if STORE == "postgresql" else None
-    if TwoIndexes.postgres is None:
-        for name in ("beside", "alone"):
-            build_as_ever(home / name)
+    for name in ("beside", "alone"):
+        url = None
+        if TwoIndexes.postgres is not None:
+            TwoIndexes.databases[name] = TwoIndexes.postgres.new_schema()
+            url = TwoIndexes.postgres.url(TwoIndexes.databases[name])
+        build_as_ever(home / name, url)
     TwoIndexes.homes = home
     TwoIndexes.calls.clear()
     yield
@@ -111,6 +114,7 @@ class TwoIndexes(RuleBasedStateMachine):
 
     homes: Path
     postgres = None
+    databases: ClassVar[dict[str, str]] = {}
     calls: ClassVar[dict[tuple[str, int], int]] = {}
     steps_taken = 0
 
@@ -137,13 +141,11 @@ class TwoIndexes(RuleBasedStateMachine):
     def open_one(self, name: str, limits: dict[str, object]) -> paired_sites.Site:
         """Copy the home of a site, and open it."""
         home, url = self.folder / name, None
-        if self.postgres is None:
-            shutil.copytree(self.homes / name, home)
-        else:
-            database = self.postgres.new_schema()
+        shutil.copytree(self.homes / name, home)
+        if self.postgres is not None:
+            database = self.postgres.new_database(template=self.databases[name])
             self.stack.callback(self.postgres.drop, database)
             url = self.postgres.url(database)
-            build_as_ever(home, url)
         has_others = name == "beside"
         return open_site(self.stack, home, has_others=has_others, database_url=url, **limits)
 
