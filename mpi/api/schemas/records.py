@@ -186,8 +186,8 @@ class RecordOut(BaseModel):
         description="Canonical record with flat columns filled; never an SSN, which is not stored."
     )
     withheld: list[str] = Field(
-        description="Fields not shown, because a record of the child keeps its address confidential "
-        "and the client is not named for this record's source."
+        description="Fields not shown, whether or not they have a value, because a record of the child has a "
+        "confidential address or a protective order and the client is not named for this record's source."
     )
     issues: list[IssueOut] = Field(description="Quality issues of the record's values.")
 
