@@ -117,6 +117,17 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "expunge refuse": CatalogEntry(
         "Refuse to expunge records, and show them again.", "stewardship.expunge:refuse"
     ),
+    "unseal": CatalogEntry("Lift seals by a court order, with a second person."),
+    "unseal request": CatalogEntry(
+        "Ask to lift the seal of records by a court order.", "stewardship.unseal:ask"
+    ),
+    "unseal list": CatalogEntry("List the records whose seal waits to be lifted.", "stewardship.unseal:show"),
+    "unseal approve": CatalogEntry(
+        "Lift the seal of records, for which another person has asked.", "stewardship.unseal:approve"
+    ),
+    "unseal refuse": CatalogEntry(
+        "Refuse to lift the seal of records, which stay sealed.", "stewardship.unseal:refuse"
+    ),
     "export": CatalogEntry("Export data to a file."),
     "export crosswalk": CatalogEntry("Export all enterprise IDs as CSV.", "files.export:crosswalk"),
     "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),

@@ -1,7 +1,8 @@
 """Status of a person as one viewer may see it.
 
-A viewer of some sources must not learn from a status that a hidden record is in the person, or was there
-first: to that viewer, a person is what the visible records make of it.
+A viewer must not learn from a status that a hidden record is in the person, or was there first: to that
+viewer, a person is what the visible records make of it. Sealed records are hidden from everybody, records of
+other sources from a viewer of some sources.
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class VisibleStatus:
 
 def find_visible_status(unit: ReadUnit, person: Person) -> VisibleStatus | None:
     """Return a person's status for the viewer; None if nothing is visible."""
-    if unit.viewer.sources is None:
+    if unit.viewer.sources is None and not unit.persons.has_held_sealed(person.id):
         return VisibleStatus(
             PersonStatus(person.status), _current_holders(unit, person), person.minted_commit
         )

@@ -9,6 +9,7 @@ from mpi.domain.record import QualityIssue
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import ChangedRecord
 from mpi.service.scopes.copies import RecordCopy
+from mpi.service.statements.boundary_orders import record_orders
 from mpi.service.statements.correction_records import list_corrections_ever_made, seal_corrections
 from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.expunction import destroy_records
@@ -17,6 +18,7 @@ from mpi.service.statements.statement import Statement, build_statement
 from mpi.service.statements.statement_intake import write_statements
 from mpi.service.stewardship.rekey import rename_records
 from mpi.standardize.serialization import record_from_bytes
+from mpi.storage.repositories.sources.boundary_orders import OrderKind
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.scopes import ChangedItem
@@ -86,7 +88,7 @@ class _CopyWriter:
         records = self.unit.records.get(known_ids.values())
         stored = {number: records[record_id] for number, record_id in known_ids.items()}
         self._rename(copies, stored)
-        _lift_seals(self.unit, copies, stored)
+        _lift_seals(self.unit, self.index, copies, stored)
         self._write_contents([copy for copy in copies if copy.payload is not None], known_ids)
         self._add_placeholders(
             [copy for copy in copies if copy.payload is None and copy.number not in known_ids]
@@ -99,7 +101,7 @@ class _CopyWriter:
         _withdraw(self.unit, self.index, gone, [records[number] for number in gone], self.effect)
         sealed = [copy for copy in copies if copy.state is RecordState.SEALED]
         ids = self.unit.scopes.copies_of(self.scope, ChangedItem.RECORD, [copy.number for copy in sealed])
-        _seal(self.unit, {ids[copy.number]: copy for copy in sealed}, self.effect)
+        _seal(self.unit, self.index, {ids[copy.number]: copy for copy in sealed}, self.effect)
 
     def _rename(self, copies: Sequence[RecordCopy], stored: Mapping[int, StoredRecord]) -> None:
         """Give records the local IDs that they have in their scope.
@@ -153,7 +155,9 @@ class _CopyWriter:
         self.unit.scopes.add_copies(self.scope, ChangedItem.RECORD, numbers)
 
 
-def _lift_seals(unit: WriteUnit, copies: Sequence[RecordCopy], stored: Mapping[int, StoredRecord]) -> None:
+def _lift_seals(
+    unit: WriteUnit, index: Index, copies: Sequence[RecordCopy], stored: Mapping[int, StoredRecord]
+) -> None:
     """Let records take part again whose seal their scope has lifted.
 
     Their corrections, which were sealed with them, count again.
@@ -166,6 +170,7 @@ def _lift_seals(unit: WriteUnit, copies: Sequence[RecordCopy], stored: Mapping[i
         and stored[copy.number].state == RecordState.SEALED
     ]
     if unsealed:
+        record_orders(unit, index, OrderKind.UNSEAL, dict.fromkeys(unsealed))
         unit.records.set_state(unsealed, RecordState.WITHDRAWN)
         unit.records.set_state(list_corrections_ever_made(unit, unsealed), RecordState.ASIDE)
 
@@ -216,16 +221,20 @@ def _withdraw(
     effect.further |= changes.overlay_suspects
 
 
-def _seal(unit: WriteUnit, copies: Mapping[int, RecordCopy], effect: CopyEffect) -> None:
+def _seal(unit: WriteUnit, index: Index, copies: Mapping[int, RecordCopy], effect: CopyEffect) -> None:
     """Seal or destroy records as their scope has done.
 
     Args:
         unit: the transaction.
+        index: the shared index.
         copies: copy of each sealed record, by its number here.
         effect: collects the records affected.
     """
     if not copies:
         return
+    stored = unit.records.get(copies)
+    newly_sealed = [number for number, record in stored.items() if record.state != RecordState.SEALED]
+    record_orders(unit, index, OrderKind.SEAL, dict.fromkeys(newly_sealed))
     unit.records.set_state(copies, RecordState.SEALED)
     seal_corrections(unit, list(copies))
     effect.removed |= copies.keys()

@@ -17,6 +17,7 @@ from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.statements.boundary_orders import record_orders
 from mpi.service.statements.carried_restrictions import update_carried_restrictions
 from mpi.service.statements.correction_records import seal_corrections
 from mpi.service.statements.current_version import read_changed_records, recompute_current_versions
@@ -27,9 +28,11 @@ from mpi.service.statements.statement import (
     Statement,
     StatementHeading,
     build_statement,
+    find_seal_reference,
     names_carried_restriction,
 )
 from mpi.standardize.serialization import features_to_bytes
+from mpi.storage.repositories.sources.boundary_orders import OrderKind
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.sources import Source
@@ -336,7 +339,8 @@ class _StatementWriter:
         self._seen: dict[int, str] = {}
         self._sightings: list[Sighting] = []
         self._activated: list[int] = []
-        self._sealed: list[int] = []
+        self._sealed: dict[int, Statement] = {}
+        self._newly_sealed: set[int] = set()
         self.changed: dict[int, ChangedRecord] = {}
         self.gone: set[int] = set()
         self.doubted: set[int] = set()
@@ -348,7 +352,9 @@ class _StatementWriter:
         if existing is not None and existing.overlaid:
             self.doubted.add(record_id)
         if outcome is StatementOutcome.SEALED:
-            self._sealed.append(record_id)
+            self._sealed[record_id] = statement
+            if existing is None or existing.state != RecordState.SEALED:
+                self._newly_sealed.add(record_id)
             self.gone.add(record_id)
         elif outcome in _EFFECTIVE_OUTCOMES:
             features = self._judged.features[statement.local_id]
@@ -480,6 +486,12 @@ class _StatementWriter:
             # What is to be expunged is only sealed until a second person has approved.
             records.set_state(self._sealed, RecordState.SEALED)
             seal_corrections(self._unit, self._sealed)
+            references = {
+                record_id: find_seal_reference(statement.record)
+                for record_id, statement in self._sealed.items()
+                if record_id in self._newly_sealed
+            }
+            record_orders(self._unit, self._index, OrderKind.SEAL, references)
 
     def _number_versions(self) -> dict[int, dict[str, Any]]:
         """Assign numbers to new record versions; return those that become current."""

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from sqlmodel import SQLModel
 
 from mpi.storage.tables.accounts import AccountRow, SignInRow
+from mpi.storage.tables.boundaries import BoundaryOrderRow, UnsealRequestRow
 from mpi.storage.tables.commits_and_disclosures import (
     ClientRow,
     CommitRow,
@@ -87,6 +88,7 @@ __all__ = [
     "BlindAnswerRow",
     "BlindPairRow",
     "BlockingKeyRow",
+    "BoundaryOrderRow",
     "ChangeRow",
     "ClientRow",
     "CommitRow",
@@ -138,6 +140,7 @@ __all__ = [
     "TaskActionRow",
     "TaskRow",
     "TaskWorkRow",
+    "UnsealRequestRow",
     "table_of",
 ]  # fmt: skip
 

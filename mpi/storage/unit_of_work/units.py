@@ -33,6 +33,7 @@ from mpi.storage.repositories.review.task_queue import TaskQueue
 from mpi.storage.repositories.review.task_work import TaskWork
 from mpi.storage.repositories.review.tasks import Tasks
 from mpi.storage.repositories.sources.batches import Batches
+from mpi.storage.repositories.sources.boundary_orders import BoundaryOrders
 from mpi.storage.repositories.sources.record_assertions import RecordAssertions
 from mpi.storage.repositories.sources.records import Records
 from mpi.storage.repositories.sources.renames import Renames
@@ -135,6 +136,7 @@ class ReadUnit:
     consents = _LazyRepository(Consents)
     renames = _LazyRepository(Renames)
     scopes = _LazyRepository(Scopes)
+    boundary_orders = _LazyRepository(BoundaryOrders)
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection

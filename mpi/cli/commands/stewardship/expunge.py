@@ -37,7 +37,7 @@ def show(as_client: AsClient = False, as_json: JsonFlag = False) -> None:
     from mpi.service.stewardship import expunge_requests
 
     with open_session(for_look_up=True) as session:
-        viewer = _choose_viewer(session, as_client=as_client)
+        viewer = choose_viewer(session, as_client=as_client)
         requests = expunge_requests.list_expunge_requests(session.index, viewer)
     if as_json:
         print_json([asdict(request) for request in requests])
@@ -73,20 +73,24 @@ def refuse(
 def _answer(answer: Answer, source: str, local_ids: list[str], *, as_client: bool, as_json: bool) -> None:
     """Answer the requests about some records, and print the result."""
     with open_session() as session:
-        result = answer(session.index, _choose_viewer(session, as_client=as_client), source, local_ids)
+        result = answer(session.index, choose_viewer(session, as_client=as_client), source, local_ids)
     if as_json:
         print_json(asdict(result))
         return
     print_facts(asdict(result))
 
 
-def _choose_viewer(session: CommandSession, *, as_client: bool) -> Viewer:
-    """Return the operator, or the client whose API key the environment holds."""
+def choose_viewer(session: CommandSession, *, as_client: bool) -> Viewer:
+    """Return the operator, or the client whose API key the environment holds.
+
+    Raises:
+        InputError: the environment holds no key.
+    """
     from mpi.service.access import clients
 
     if not as_client:
         return session.viewer
     key = os.environ.get(KEY_VARIABLE)
     if not key:
-        raise InputError(f"put the API key of a client who may expunge records into {KEY_VARIABLE}")
+        raise InputError(f"put the API key of a client who may do this into {KEY_VARIABLE}")
     return clients.authenticate(session.index, key, None)
