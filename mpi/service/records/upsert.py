@@ -44,6 +44,7 @@ from mpi.service.statements.statement_intake import (
     prepare_comparable,
     write_statements,
 )
+from mpi.service.statements.tombstones import find_buried_records, prefetch_buried_records
 from mpi.standardize.record_validation import ValidatedRecord as Came
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
@@ -266,7 +267,9 @@ class _PreparedUpsert:
         local_ids, known_sources = [self.received.record.local_id], self.index.caches.sources
         unit.prefetch()
         if self.source_code in known_sources:
-            unit.records.prefetch_by_local_ids(known_sources[self.source_code].id, local_ids)
+            source_id = known_sources[self.source_code].id
+            unit.records.prefetch_by_local_ids(source_id, local_ids)
+            prefetch_buried_records(unit, self.index, (source_id, self.source_code), local_ids[0])
         pipelined_search = None
         if self.optimistic_pairs is not None:
             self.optimistic_pairs.prefetch(unit)
@@ -274,7 +277,9 @@ class _PreparedUpsert:
             pipelined_search = start_pipelined_search(unit, self.index, self.source_code, self.statement)
         source = unit.sources.get_by_code(self.source_code)
         known_sources.update({each_source.code: each_source for each_source in unit.sources.all()})
-        return source, unit.records.find_by_local_ids(source.id, local_ids), pipelined_search
+        existing = unit.records.find_by_local_ids(source.id, local_ids)
+        buried = find_buried_records(unit, self.index, (source.id, source.code), local_ids)
+        return source, {**buried, **existing}, pipelined_search
 
     def _date_statement(self, stored: StoredRecord | None) -> Statement:
         """Return the record statement, dated by its receipt if it has no as-of."""

@@ -107,8 +107,9 @@ class _CopyWriter:
         """Give records the local IDs that they have in their scope.
 
         A record that holds one of them has another in its scope by now, and makes room; its own change
-        follows.
+        follows. A destroyed record has none there: here it has the one from which its tombstone is made.
         """
+        copies = [copy for copy in copies if not copy.is_destroyed]
         new_ids = {
             stored[copy.number]: copy.local_id
             for copy in copies
@@ -147,8 +148,13 @@ class _CopyWriter:
     def _add_placeholders(self, copies: Sequence[RecordCopy]) -> None:
         """Add records that take no part, known by their local IDs alone."""
         source = (self.source.id, self.source.code, self.source.group_id)
-        record_ids = add_placeholders(self.unit, self.index, source, [copy.local_id for copy in copies])
-        self._add_copies({copy.number: record_ids[copy.local_id] for copy in copies})
+        # The scope's row of a destroyed record has a number for a name, as has a row here.
+        names = {
+            copy.number: f"{copy.local_id}@{self.scope}" if copy.is_destroyed else copy.local_id
+            for copy in copies
+        }
+        record_ids = add_placeholders(self.unit, self.index, source, names.values())
+        self._add_copies({number: record_ids[name] for number, name in names.items()})
 
     def _add_copies(self, numbers: Mapping[int, int]) -> None:
         """Record which record here is the copy of which."""
@@ -238,4 +244,4 @@ def _seal(unit: WriteUnit, index: Index, copies: Mapping[int, RecordCopy], effec
     unit.records.set_state(copies, RecordState.SEALED)
     seal_corrections(unit, list(copies))
     effect.removed |= copies.keys()
-    destroy_records(unit, [record_id for record_id, copy in copies.items() if copy.is_destroyed])
+    destroy_records(unit, index, [record_id for record_id, copy in copies.items() if copy.is_destroyed])

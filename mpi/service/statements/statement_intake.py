@@ -31,6 +31,7 @@ from mpi.service.statements.statement import (
     find_seal_reference,
     names_carried_restriction,
 )
+from mpi.service.statements.tombstones import merge_buried_records
 from mpi.standardize.serialization import features_to_bytes
 from mpi.storage.repositories.sources.boundary_orders import OrderKind
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
@@ -148,6 +149,7 @@ def judge_statements(
         ConflictError: the source is the one of stewards' corrections, or belongs to a scope.
     """
     require_data_source(source, is_from_scope=is_from_scope)
+    existing = _with_buried(unit, index, source, statements, existing)
     outcomes = {
         statement.local_id: judge_statement(existing.get(statement.local_id), statement)
         for statement in statements
@@ -239,6 +241,7 @@ def write_statements(
     Raises:
         ConflictError: the source is the one of stewards' corrections, or belongs to a scope.
     """
+    existing = _with_buried(unit, index, source, statements, existing)
     judged = judge_statements(unit, index, source, statements, existing, is_from_scope=is_from_scope)
     record_ids = _assign_numbers(unit, statements, existing)
     writer = _StatementWriter(unit, index, source, batch_id, record_ids, judged)
@@ -257,6 +260,18 @@ def write_statements(
     if not is_from_scope:
         _recompute_overlaid(unit, index, result, existing)
     return result
+
+
+def _with_buried(
+    unit: ReadUnit,
+    index: Index,
+    source: Source,
+    statements: Collection[Statement],
+    existing: Mapping[str, StoredRecord],
+) -> dict[str, StoredRecord]:
+    """Return stored records, with destroyed ones that statements are about."""
+    local_ids = [statement.local_id for statement in statements]
+    return merge_buried_records(unit, index, (source.id, source.code), local_ids, existing)
 
 
 def _carry_restrictions(

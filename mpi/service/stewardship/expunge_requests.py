@@ -130,7 +130,7 @@ def _answer(
         record_ids = [row.record_id for row in pending]
         add_step(unit, "expunge", answer, {"records": record_ids})
         if answer == APPROVED:
-            destroy_records(unit, record_ids)
+            destroy_records(unit, index, record_ids)
         else:
             _restore_records(unit, index, record_ids)
         result = ExpungeAnswer(source_code, answer, len(pending))

@@ -11,7 +11,7 @@ from sqlalchemy import Row
 from sqlmodel import SQLModel
 
 from mpi.storage.tables.accounts import AccountRow, SignInRow
-from mpi.storage.tables.boundaries import BoundaryOrderRow, UnsealRequestRow
+from mpi.storage.tables.boundaries import BoundaryOrderRow, TombstoneRow, UnsealRequestRow
 from mpi.storage.tables.commits_and_disclosures import (
     ClientRow,
     CommitRow,
@@ -140,6 +140,7 @@ __all__ = [
     "TaskActionRow",
     "TaskRow",
     "TaskWorkRow",
+    "TombstoneRow",
     "UnsealRequestRow",
     "table_of",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Tables of legal orders about records, and of requests to lift a seal."""
+"""Tables of legal orders about records, requests to lift a seal, and tombstones."""
 
 from sqlalchemy import Index
 from sqlmodel import SQLModel
@@ -26,6 +26,22 @@ class BoundaryOrderRow(SQLModel, table=True):
     at: str = text()
     commit_no: int = bigint()
     from_commit: int | None = bigint(default=None)
+
+
+class TombstoneRow(SQLModel, table=True):
+    """The keyed hash of a local ID under which a source may send nothing.
+
+    ``record_id`` is the destroyed record that had the local ID.
+    """
+
+    __tablename__ = "tombstone"
+    __table_args__ = (
+        Index("ix_tombstone_record", "record_id"),
+        {"sqlite_with_rowid": False},
+    )
+    source_id: int = primary_key(foreign_key="source.id")
+    token: str = text(primary_key=True)
+    record_id: int = bigint(foreign_key="record.id")
 
 
 class UnsealRequestRow(SQLModel, table=True):

@@ -39,6 +39,7 @@ from mpi.storage.repositories.sources.records import Records
 from mpi.storage.repositories.sources.renames import Renames
 from mpi.storage.repositories.sources.scopes import ChangedItem, Scopes
 from mpi.storage.repositories.sources.sources import Sources
+from mpi.storage.repositories.sources.tombstones import Tombstones
 from mpi.storage.repositories.steps.consents import Consents
 from mpi.storage.repositories.steps.counters import Counters
 from mpi.storage.repositories.steps.decisions import Decisions
@@ -137,6 +138,7 @@ class ReadUnit:
     renames = _LazyRepository(Renames)
     scopes = _LazyRepository(Scopes)
     boundary_orders = _LazyRepository(BoundaryOrders)
+    tombstones = _LazyRepository(Tombstones)
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection

@@ -1,4 +1,4 @@
-"""Store orders to seal, unseal and expunge, and requests to lift a seal."""
+"""Store orders to seal, unseal and expunge, requests to unseal, and tombstones."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,8 +35,16 @@ def upgrade() -> None:
         sa.Column("answer", sa.Text(), nullable=True),
     )
     op.create_index("ix_unseal_request_record", "unseal_request", ["record_id"])
+    op.create_table(
+        "tombstone",
+        sa.Column("source_id", BigInt, sa.ForeignKey("source.id"), primary_key=True, autoincrement=False),
+        sa.Column("token", sa.Text(), primary_key=True),
+        sa.Column("record_id", BigInt, sa.ForeignKey("record.id"), nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_tombstone_record", "tombstone", ["record_id"])
 
 
 def downgrade() -> None:
-    for table in ("unseal_request", "boundary_order"):
+    for table in ("tombstone", "unseal_request", "boundary_order"):
         op.drop_table(table)
