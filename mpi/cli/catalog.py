@@ -139,7 +139,10 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "db upgrade": CatalogEntry("Upgrade the database schema to this version.", "operation.db:upgrade"),
     "db check": CatalogEntry("Check the database schema against this version.", "operation.db:check"),
     "db restored": CatalogEntry(
-        "Tell readers of the change feed that a backup was restored.", "operation.db:restored"
+        "Tell the index that it was restored from a backup.", "operation.db:restored"
+    ),
+    "db orders": CatalogEntry(
+        "Check the orders file, or write it anew from the database.", "operation.db:orders"
     ),
     "blocks": CatalogEntry(
         "List the largest blocks and the records with a pending search.",

@@ -133,6 +133,7 @@ class IndexSettings:
         search_limits: most person searches of a client.
         request_timeout_s: seconds for the headers of a request, and for each next part of its body.
         seals_per_day: most records that a client may seal or ask to expunge within 24 hours, outside loads.
+        orders_path: file of the orders to seal, unseal and expunge; None to keep no such file.
         tuning: sizes, intervals and limits that trade speed, memory and waiting time.
     """
 
@@ -145,6 +146,7 @@ class IndexSettings:
     search_limits: SearchLimits = field(default_factory=SearchLimits)
     request_timeout_s: float = 10
     seals_per_day: int = 20
+    orders_path: Path | None = None
     tuning: Tuning = DEFAULT_TUNING
 
 

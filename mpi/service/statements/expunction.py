@@ -29,6 +29,17 @@ def destroy_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) 
     record_orders(
         unit, index, OrderKind.EXPUNGE, {record_id: _find_reference(unit, record_id) for record_id in present}
     )
+    erase_records(unit, index, present)
+
+
+def erase_records(unit: WriteUnit, index: Index, present: Collection[int]) -> None:
+    """Destroy the content of records, without an order of their own.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        present: sealed records that were not destroyed before.
+    """
     destroyed = [*present, *list_corrections_ever_made(unit, present)]
     unit.keys.segments.erase(destroyed)
     for record in destroyed:

@@ -73,13 +73,13 @@ def bury_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> 
             for record_id in own
             for local_id in (*former_ids.get(record_id, ()), records[record_id].local_id)
         }
-        unit.tombstones.add(
-            source_id,
-            (
-                (make_record_token(index.keyed_hash, codes[source_id], local_id), record_id)
-                for local_id, record_id in names.items()
-            ),
-        )
+        tokens = {
+            make_record_token(index.keyed_hash, codes[source_id], local_id): record_id
+            for local_id, record_id in names.items()
+        }
+        # A record that was destroyed before may have had the same local ID at another time.
+        present = unit.tombstones.find(source_id, tokens.keys())
+        unit.tombstones.add(source_id, [item for item in tokens.items() if item[0] not in present])
     unit.records.forget_local_ids({record_id: make_surrogate_id(record_id) for record_id in records})
 
 

@@ -10,15 +10,16 @@ from mpi.service.core.index import Index
 from mpi.service.resolution.resolve import ResolveInputs, resolve
 from mpi.service.statements.boundary_orders import record_orders
 from mpi.service.statements.correction_records import list_corrections_ever_made
-from mpi.service.statements.current_version import recompute_current_versions
+from mpi.service.statements.current_version import RestatedRecords, recompute_current_versions
 from mpi.service.statements.overlay_detection import REFUSED
 from mpi.service.statements.statement import find_seal_kind
+from mpi.service.statements.tombstones import is_buried
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.boundary_orders import OrderKind
 from mpi.storage.repositories.sources.records import RecordState, StoredVersion
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
-_CAUSE = "upsert"
+CAUSE = "upsert"
 """Cause of a record's events when its seal is lifted: who reads them is not told of the seal."""
 
 
@@ -33,9 +34,31 @@ def lift_seals(unit: WriteUnit, index: Index, references: Mapping[int, str | Non
     if not references:
         return
     record_orders(unit, index, OrderKind.UNSEAL, references)
-    sealing = [version.id for record in references for version in list_sealing_versions(unit, record)]
+    changes = release_records(unit, index, references)
+    inputs = ResolveInputs(
+        further_records=changes.overlay_suspects.union(references), reassessed_records=changes.record_ids
+    )
+    resolve(unit, index, changes.changed, changes.removed, CAUSE, further_inputs=inputs)
+
+
+def release_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> RestatedRecords:
+    """Let sealed records take part again, without an order and without resolving them.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        record_ids: the records. One whose content the index never had is no longer refused, and that is all.
+
+    Returns:
+        What has to be resolved.
+    """
+    unit.tombstones.remove(record_ids)
+    released = [record.id for record in unit.records.get(record_ids).values() if not is_buried(record)]
+    if not released:
+        return RestatedRecords()
+    sealing = [version.id for record in released for version in list_sealing_versions(unit, record)]
     unit.records.set_version_state(sealing, REFUSED)
-    _return_to_matching(unit, index, references)
+    return _return_to_matching(unit, index, released)
 
 
 def list_sealing_versions(unit: ReadUnit, record_id: int) -> list[StoredVersion]:
@@ -67,7 +90,7 @@ def set_current_versions(
     unit.records.set_state(versions, state)
 
 
-def _return_to_matching(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> None:
+def _return_to_matching(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> RestatedRecords:
     """Let records take part again, whose other statements count."""
     last_versions: dict[int, tuple[int, str]] = {}
     for record_id, assertions in unit.record_assertions.assertions_about(record_ids).items():
@@ -80,8 +103,4 @@ def _return_to_matching(unit: WriteUnit, index: Index, record_ids: Collection[in
     unit.records.clear_versions(unstated)
     unit.records.set_state(unstated, RecordState.WITHDRAWN)
     unit.records.set_state(list_corrections_ever_made(unit, record_ids), RecordState.ASIDE)
-    changes = recompute_current_versions(unit, index, record_ids)
-    inputs = ResolveInputs(
-        further_records=changes.overlay_suspects.union(record_ids), reassessed_records=changes.record_ids
-    )
-    resolve(unit, index, changes.changed, changes.removed, _CAUSE, further_inputs=inputs)
+    return recompute_current_versions(unit, index, record_ids)

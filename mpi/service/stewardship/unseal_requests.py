@@ -17,9 +17,11 @@ from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step
 from mpi.service.statements.sources import require_own_source
+from mpi.service.statements.tombstones import SURROGATE_MARK, merge_buried_records
 from mpi.service.stewardship.seal_lifting import lift_seals
 from mpi.storage.repositories.sources.boundary_orders import OpenUnsealRequest
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
+from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MAX_RECORDS = 20
@@ -37,7 +39,7 @@ class UnsealRequest:
 
     Args:
         source: code of the record's source.
-        local_id: its local ID.
+        local_id: its local ID; empty where the index knows it only by a keyed hash, after a restore.
         reference: the court order's reference.
         requested_by: who asked.
         requested_at: when.
@@ -94,7 +96,7 @@ def request_unseals(
             return UnsealAnswer(**stored_answer)
         source = unit.sources.get_by_code(source_code)
         require_own_source(source)
-        records = _require_sealed(unit, source.id, named)
+        records = _require_sealed(unit, index, source, named)
         first = unit.counters.take("unseal_request", len(records))
         unit.boundary_orders.add_unseal_requests(
             (number, record.id, reference, unit.commit_no) for number, record in enumerate(records, first)
@@ -122,7 +124,7 @@ def list_unseal_requests(index: Index, viewer: Viewer) -> list[UnsealRequest]:
     return [
         UnsealRequest(
             source=row.source_code,
-            local_id=row.local_id,
+            local_id="" if row.local_id.startswith(SURROGATE_MARK) else row.local_id,
             reference=row.reference,
             requested_by=commits[row.asked_commit][1],
             requested_at=commits[row.asked_commit][0],
@@ -184,8 +186,9 @@ def _answer(
     with index.database.write(viewer, f"unseal {answer}") as unit:
         if (stored_answer := find_stored_answer(unit, index)) is not None:
             return UnsealAnswer(**stored_answer)
-        require_own_source(unit.sources.get_by_code(source_code))
-        waiting = _require_waiting(unit, source_code, named)
+        source = unit.sources.get_by_code(source_code)
+        require_own_source(source)
+        waiting = _require_waiting(unit, index, source, named)
         add_step(unit, _UNSEAL, answer, {"records": [row.record_id for row in waiting]})
         unit.boundary_orders.answer_unseal_requests([row.id for row in waiting], answer, unit.commit_no)
         if answer == APPROVED:
@@ -207,15 +210,28 @@ def _check_named(local_ids: Collection[str]) -> frozenset[str]:
     return named
 
 
-def _require_sealed(unit: WriteUnit, source_id: int, named: frozenset[str]) -> list[StoredRecord]:
+def _find_records(
+    unit: ReadUnit, index: Index, source: Source, named: frozenset[str]
+) -> dict[str, StoredRecord]:
+    """Return the records with given local IDs, those with tombstones among them."""
+    found = unit.records.find_by_local_ids(source.id, named)
+    return merge_buried_records(unit, index, (source.id, source.code), named, found)
+
+
+def _require_sealed(
+    unit: WriteUnit, index: Index, source: Source, named: frozenset[str]
+) -> list[StoredRecord]:
     """Return the named records, whose seals nobody has asked to lift.
 
     Raises:
         NotFoundError: one of them is not sealed, or was expunged.
         ConflictError: one of them waits already, to be unsealed or expunged.
     """
-    found = unit.records.find_by_local_ids(source_id, named)
-    records = {record.id: record for record in found.values() if _is_sealed(record)}
+    found = _find_records(unit, index, source, named)
+    expunged = unit.boundary_orders.select_expunged({record.id for record in found.values()})
+    records = {
+        record.id: record for record in found.values() if _is_sealed(record) and record.id not in expunged
+    }
     if len(records) < len(named):
         raise NotFoundError(f"{len(named) - len(records)} of these records are not sealed")
     if any((record.content_hash or "").endswith(EXPUNGE_MARK) for record in records.values()):
@@ -230,18 +246,17 @@ def _is_sealed(record: StoredRecord) -> bool:
     return record.state == RecordState.SEALED and record.content_hash != ""
 
 
-def _require_waiting(unit: ReadUnit, source_code: str, named: frozenset[str]) -> list[OpenUnsealRequest]:
+def _require_waiting(
+    unit: ReadUnit, index: Index, source: Source, named: frozenset[str]
+) -> list[OpenUnsealRequest]:
     """Return the requests about the named records, which wait for another person.
 
     Raises:
         NotFoundError: one of them does not wait.
         ConflictError: the viewer asked for one of them.
     """
-    waiting = [
-        row
-        for row in unit.boundary_orders.open_unseal_requests()
-        if row.source_code == source_code and row.local_id in named
-    ]
+    record_ids = {record.id for record in _find_records(unit, index, source, named).values()}
+    waiting = [row for row in unit.boundary_orders.open_unseal_requests() if row.record_id in record_ids]
     if len(waiting) < len(named):
         raise NotFoundError(f"{len(named) - len(waiting)} of these records do not wait to be unsealed")
     commits = unit.commit_info({row.asked_commit for row in waiting})

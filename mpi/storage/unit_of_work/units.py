@@ -201,6 +201,10 @@ class WriteUnit(ReadUnit):
         is_only_writer: whether no other transaction can write to the index meanwhile.
         previous: unit before it in the same transaction, whose cached reads are shared.
         keeps_changes: whether the unit records which records and decisions it changed.
+
+    Attributes:
+        before_commit: functions by name that run once, as the last act of the transaction before its commit.
+            If one raises, the transaction is rolled back.
     """
 
     def __init__(
@@ -217,6 +221,9 @@ class WriteUnit(ReadUnit):
         self._keeps_changes = keeps_changes
         self.counters: Counters = (
             Counters(connection, is_only_writer=is_only_writer) if previous is None else previous.counters
+        )
+        self.before_commit: dict[str, Callable[[WriteUnit], None]] = (
+            {} if previous is None else previous.before_commit
         )
         if previous is not None:
             self.sources, self.configs = previous.sources, previous.configs
@@ -276,6 +283,8 @@ class WriteUnit(ReadUnit):
         """Write what is buffered until the transaction's end, such as counters."""
         self.write_changes()
         self.counters.flush()
+        for act in self.before_commit.values():
+            act(self)
 
     def write_changes(self) -> None:
         """Record which records and decisions this unit changed, if another index follows."""

@@ -69,6 +69,9 @@ _SEALED_SINCE = (
     .where(is_in(_order.c.record_id, "ids"), _order.c.kind == OrderKind.SEAL.value)
     .group_by(_order.c.record_id)
 )
+_EXPUNGED = select(_order.c.record_id).where(
+    is_in(_order.c.record_id, "ids"), _order.c.kind == OrderKind.EXPUNGE.value
+)
 _AFTER = select(_order).where(_order.c.no > bindparam("no")).order_by(_order.c.no)
 _LAST = select(func.max(_order.c.no))
 _OPEN_REQUESTS = (
@@ -132,6 +135,13 @@ class BoundaryOrders:
             rows = self._connection.execute(_SEALED_SINCE, {"ids": chunk})
             commits.update({row.record_id: row.commit_no for row in rows})
         return commits
+
+    def select_expunged(self, record_ids: Collection[int]) -> set[int]:
+        """Return the records among those given that an order expunged."""
+        expunged: set[int] = set()
+        for chunk in iter_chunks(record_ids):
+            expunged.update(self._connection.execute(_EXPUNGED, {"ids": chunk}).scalars())
+        return expunged
 
     def add_unseal_requests(self, requests: Iterable[tuple[int, int, str, int]]) -> None:
         """Add requests to lift a seal: number, record, reference and commit."""
