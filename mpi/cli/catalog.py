@@ -117,6 +117,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "expunge refuse": CatalogEntry(
         "Refuse to expunge records, and show them again.", "stewardship.expunge:refuse"
     ),
+    "expunge certificate": CatalogEntry(
+        "List the certificates of destruction, or print or check one.", "stewardship.expunge:certificate"
+    ),
     "unseal": CatalogEntry("Lift seals by a court order, with a second person."),
     "unseal request": CatalogEntry(
         "Ask to lift the seal of records by a court order.", "stewardship.unseal:ask"

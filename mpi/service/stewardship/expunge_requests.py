@@ -17,6 +17,7 @@ from mpi.service.statements.expunction import destroy_records
 from mpi.service.statements.overlay_detection import REFUSED
 from mpi.service.statements.sources import require_own_source
 from mpi.service.statements.statement import SEALED, find_seal_kind
+from mpi.service.stewardship.expunge_certificates import issue_certificates
 from mpi.service.stewardship.seal_lifting import lift_seals, list_sealing_versions, set_current_versions
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.records import PendingExpunge, RecordState
@@ -88,7 +89,7 @@ def approve_expunges(
 ) -> ExpungeAnswer:
     """Destroy the content of records that another client asked to expunge.
 
-    No undo brings it back.
+    No undo brings it back. A certificate is stored for each record.
 
     Args:
         index: the open index.
@@ -130,7 +131,9 @@ def _answer(
         record_ids = [row.record_id for row in pending]
         add_step(unit, "expunge", answer, {"records": record_ids})
         if answer == APPROVED:
+            rows = {record_id: unit.records.count_rows(record_id) for record_id in record_ids}
             destroy_records(unit, index, record_ids)
+            issue_certificates(unit, index, rows, {row.record_id: row for row in pending})
         else:
             _restore_records(unit, index, record_ids)
         result = ExpungeAnswer(source_code, answer, len(pending))

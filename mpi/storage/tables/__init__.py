@@ -11,7 +11,12 @@ from sqlalchemy import Row
 from sqlmodel import SQLModel
 
 from mpi.storage.tables.accounts import AccountRow, SignInRow
-from mpi.storage.tables.boundaries import BoundaryOrderRow, TombstoneRow, UnsealRequestRow
+from mpi.storage.tables.boundaries import (
+    BoundaryOrderRow,
+    ExpungeCertificateRow,
+    TombstoneRow,
+    UnsealRequestRow,
+)
 from mpi.storage.tables.commits_and_disclosures import (
     ClientRow,
     CommitRow,
@@ -103,6 +108,7 @@ __all__ = [
     "DisclosureRow",
     "EdgeRow",
     "EpochRow",
+    "ExpungeCertificateRow",
     "FeatureRow",
     "FlagRow",
     "FreezeWindowRow",

@@ -28,6 +28,20 @@ class BoundaryOrderRow(SQLModel, table=True):
     from_commit: int | None = bigint(default=None)
 
 
+class ExpungeCertificateRow(SQLModel, table=True):
+    """A certificate that a record was destroyed: JSON without personal data.
+
+    ``signature`` is the keyed hash of the content.
+    """
+
+    __tablename__ = "expunge_certificate"
+    no: int = primary_key()
+    source: str = text()
+    content: str = text()
+    signature: str = text()
+    commit_no: int = bigint()
+
+
 class TombstoneRow(SQLModel, table=True):
     """The keyed hash of a local ID under which a source may send nothing.
 

@@ -1,4 +1,4 @@
-"""Store orders to seal, unseal and expunge, requests to unseal, and tombstones."""
+"""Store orders to seal, unseal and expunge, requests to unseal, tombstones and more."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -43,8 +43,16 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_tombstone_record", "tombstone", ["record_id"])
+    op.create_table(
+        "expunge_certificate",
+        sa.Column("no", BigInt, primary_key=True, autoincrement=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("signature", sa.Text(), nullable=False),
+        sa.Column("commit_no", BigInt, nullable=False),
+    )
 
 
 def downgrade() -> None:
-    for table in ("tombstone", "unseal_request", "boundary_order"):
+    for table in ("expunge_certificate", "tombstone", "unseal_request", "boundary_order"):
         op.drop_table(table)

@@ -8,12 +8,20 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import BoundaryOrderRow, RecordRow, SourceRow, UnsealRequestRow, table_of
+from mpi.storage.tables import (
+    BoundaryOrderRow,
+    ExpungeCertificateRow,
+    RecordRow,
+    SourceRow,
+    UnsealRequestRow,
+    table_of,
+)
 
 _order = table_of(BoundaryOrderRow)
 _request = table_of(UnsealRequestRow)
 _record = table_of(RecordRow)
 _source = table_of(SourceRow)
+_certificate = table_of(ExpungeCertificateRow)
 
 
 class OrderKind(StrEnum):
@@ -37,6 +45,17 @@ class BoundaryOrder:
     at: str
     commit_no: int
     from_commit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCertificate:
+    """A certificate that a record was destroyed; see ``ExpungeCertificateRow``."""
+
+    no: int
+    source: str
+    content: str
+    signature: str
+    commit_no: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +132,26 @@ class BoundaryOrders:
             BoundaryOrder(**{**row._mapping, "kind": OrderKind(row.kind)})  # noqa: SLF001 - SQLAlchemy's documented name
             for row in rows
         ]
+
+    def orders_of(self, record_ids: Collection[int]) -> list[BoundaryOrder]:
+        """Return the orders about records, in order."""
+        orders = [
+            BoundaryOrder(**{**row._mapping, "kind": OrderKind(row.kind)})  # noqa: SLF001 - SQLAlchemy's documented name
+            for chunk in iter_chunks(record_ids)
+            for row in self._connection.execute(select(_order).where(is_in(_order.c.record_id, chunk)))
+        ]
+        return sorted(orders, key=lambda order: order.no)
+
+    def add_certificates(self, certificates: Iterable[StoredCertificate]) -> None:
+        """Add certificates that records were destroyed."""
+        rows = [asdict(certificate) for certificate in certificates]
+        if rows:
+            self._connection.execute(insert(_certificate), rows)
+
+    def certificates(self) -> list[StoredCertificate]:
+        """Return all certificates, oldest first."""
+        rows = self._connection.execute(select(_certificate).order_by(_certificate.c.no))
+        return [StoredCertificate(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 
     def lifted_seals(self, record_ids: Collection[int]) -> dict[int, list[tuple[int, int]]]:
         """Return the commits from and to which records were sealed, by record.

@@ -750,6 +750,22 @@ class Records:
             [{"record": record, "carried": restrictions} for record, restrictions in carried.items()],
         )
 
+    def count_rows(self, record_id: int) -> dict[str, int]:
+        """Return the number of rows that hold a record's content and local IDs, by table."""
+        versions = select(_version.c.id).where(_version.c.record_id == record_id)
+        conditions = {
+            "record_version": (_version, _version.c.record_id == record_id),
+            "flag": (_flag, _flag.c.version_id.in_(versions)),
+            "record_alias": (_alias, _alias.c.record_id == record_id),
+            "renamed": (_renamed, _renamed.c.record_id == record_id),
+        }
+        return {
+            name: self._connection.execute(
+                select(func.count()).select_from(table).where(condition)
+            ).scalar_one()
+            for name, (table, condition) in conditions.items()
+        }
+
     def erase(self, record_id: int) -> None:
         """Destroy the content of every version of a record.
 
