@@ -14,6 +14,8 @@ from mpi.service.recluster.key_verification import are_keys_consistent
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.storage.repositories.derived.recluster_runs import RunStage
 from mpi.storage.repositories.persons.persons import PersonStatus
+from mpi.storage.repositories.sources.boundary_orders import OrderKind
+from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -37,7 +39,7 @@ def verify(
     Law 3: no decision that waits for approvals is in force.
     Law 5: no record has a stopped blocking key, and records are found by the keys that they have.
     Law 6: every active record has a version and a person.
-    Law 7: no line of the ledger is missing.
+    Law 7: no line of the ledger is missing, and no record takes part that an order has sealed.
 
     Args:
         index: the open index.
@@ -61,6 +63,7 @@ def verify(
             *_check_stopped_keys(unit, index),
             *_check_keys(unit, index),
             *_check_ledger(unit),
+            *_check_orders(unit),
         ]
         run = unit.runs.find_open()
         pending = unit.large_blocks.count_pending()
@@ -142,6 +145,15 @@ def _check_records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     for record, label in labels.items():
         if active[record] != canonical_key(index.keyed_hash, label.source, label.local_id):
             yield Finding(1, f"record {record} has a canonical key that is not its own")
+
+
+def _check_orders(unit: ReadUnit) -> Iterator[Finding]:
+    """Check that records are sealed whose last order says so."""
+    last_orders = {order.record_id: order for order in unit.boundary_orders.orders_after(0)}
+    for record in unit.records.get(last_orders).values():
+        order = last_orders[record.id]
+        if order.kind is not OrderKind.UNSEAL and record.state != RecordState.SEALED:
+            yield Finding(7, f"record {record.id} is {record.state} against order {order.no}")
 
 
 def _check_ledger(unit: ReadUnit) -> Iterator[Finding]:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mpi.bootstrap import make_orders_file, note_restore, open_index
 from mpi.config import Settings
@@ -441,3 +443,66 @@ def test_the_orders_file_works_on_both_stores(index):
     unseal(index, A)
     assert index.settings.orders_path.read_text().count("\n") == 3
     assert crosswalk(index).keys() == {("sis", A["local_id"])}
+
+
+def test_verify_finds_a_record_that_takes_part_against_an_order(index):
+    upsert(index, OPERATOR, "sis", A)
+    seal(index, A)
+    with index.database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE record SET state = 'withdrawn' WHERE state = 'sealed'")
+    [finding] = verify(index, OPERATOR)
+    assert (finding.law, "against order 1" in finding.detail) == (7, True)
+
+
+CHILDREN = many_children(4, start=50)
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["send", "seal", "unseal", "expunge", "back up", "restore", "restore"]),
+        st.integers(0, 3),
+    ),
+    min_size=4,
+    max_size=12,
+)
+
+
+def is_order_obeyed(index, child, state: str) -> bool:
+    """Check that a record is refused while it is sealed or gone, and taken otherwise."""
+    is_sealed = state != "open"
+    hidden = child["local_id"] not in ids_of(index)
+    outcome = upsert(index, OPERATOR, "sis", child).outcome
+    return (hidden or not is_sealed) and is_sealed == (outcome == "refused")
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=steps)
+def test_no_restore_forgets_an_order(tmp_path_factory, drawn):
+    folder = tmp_path_factory.mktemp("orders")
+    with open_test_index(folder / "home", "sis"):
+        pass
+    home = Home(folder / "home")
+    backups = [home.back_up()]
+    states = dict.fromkeys(range(4), "open")
+    for step, number in drawn:
+        child, state = CHILDREN[number], states[number]
+        if step == "back up":
+            backups.append(home.back_up())
+            continue
+        if step == "restore":
+            home.restore(backups[number % len(backups)])
+        with home.open() as index:
+            if step == "seal" and state == "open":
+                seal(index, child)
+                states[number] = "sealed"
+            elif step == "unseal" and state == "sealed":
+                unseal(index, child)
+                states[number] = "open"
+            elif step == "expunge" and state == "open":
+                expunge(index, "sis", child)
+                states[number] = "gone"
+            elif step == "send":
+                upsert(index, OPERATOR, "sis", child)
+            if step != "send":
+                assert all(is_order_obeyed(index, CHILDREN[n], states[n]) for n in states), drawn
+    with home.open() as index:
+        assert verify(index, OPERATOR) == []
+    shutil.rmtree(folder)
