@@ -33,6 +33,7 @@ from mpi.service.core.index import (
     open_store,
 )
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
+from mpi.service.maintenance.orders import apply_missing_orders, write_orders_file
 from mpi.storage import migrate
 from mpi.storage.backends.scope_location import locate_scope
 from mpi.storage.unit_of_work.database import Database, sqlite_path
@@ -65,7 +66,8 @@ def open_index(
         tuning: sizes, intervals and limits.
 
     Raises:
-        StoreError: the index is missing, of another version, or was made with another secret.
+        StoreError: the index is missing, of another version, or was made with another secret; or its orders
+            file is missing, damaged or of another index.
         ModelError: the index's model cannot be found or compiled.
         SurvivorshipError: the file of survivorship rules cannot be used.
         InputError: the table of legal bases cannot be used.
@@ -73,6 +75,7 @@ def open_index(
     database = _open_database(settings, tuning)
     with _dispose_on_failure(database):
         index = _open_checked(settings, database, tuning, for_model_change=for_model_change)
+        apply_missing_orders(index, make_operator())
         if not for_look_up:
             index.matcher.compile()
         return index
@@ -134,6 +137,7 @@ def _create_index(
             request_timeout_s=settings.request_timeout_s,
             seals_per_day=settings.seals_per_day,
             break_glass_minutes=settings.break_glass_minutes,
+            orders_path=settings.orders_path,
             tuning=tuning,
         ),
     )
@@ -359,21 +363,68 @@ def check_database(settings: Settings) -> tuple[migrate.SchemaState, list[str]]:
         database.dispose()
 
 
-def note_restore(settings: Settings) -> str:
+def note_restore(settings: Settings) -> tuple[str, int]:
     """Record that the index's database was restored from a backup.
 
     Returns:
-        The new generation of the change feed.
+        The new generation of the change feed, and the number of orders of the orders file that were applied.
 
     Raises:
-        StoreError: there is no index, it is of another version, or was made with another secret.
+        StoreError: there is no index, it is of another version, or was made with another secret; or the
+            orders file is missing, damaged or of another index.
+        ModelError: the index's model cannot be found or compiled.
     """
+    generation, last_order = _begin_generation(settings)
+    index = open_index(settings)
+    try:
+        with index.database.read(make_operator()) as unit:
+            return generation, unit.boundary_orders.last_number() - last_order
+    finally:
+        index.database.dispose()
+
+
+def count_orders(settings: Settings) -> int:
+    """Return the number of orders, after checking the orders file against the database.
+
+    Raises:
+        StoreError: there is no index, or the orders file is missing, damaged or of another index.
+        ModelError: the index's model cannot be found or compiled.
+    """
+    index = open_index(settings)
+    try:
+        with index.database.read(make_operator()) as unit:
+            return unit.boundary_orders.last_number()
+    finally:
+        index.database.dispose()
+
+
+def make_orders_file(settings: Settings) -> int:
+    """Write the orders file of an index anew, from the orders in its database.
+
+    Returns:
+        The number of orders.
+
+    Raises:
+        StoreError: there is an orders file already, or no index.
+        ModelError: the index's model cannot be found.
+    """
+    database = _open_database(settings)
+    with _dispose_on_failure(database):
+        index = _open_checked(settings, database, DEFAULT_TUNING, for_model_change=False)
+        count = write_orders_file(index, make_operator())
+    database.dispose()
+    return count
+
+
+def _begin_generation(settings: Settings) -> tuple[str, int]:
+    """Begin a generation of the change feed; return it with the last order's number."""
     database = _open_database(settings)
     try:
         migrate.require_current(database)
         with database.read(make_operator()) as unit:
             require_secret(unit, _read_secret(settings.secret_path))
-        return begin_generation_after_restore(database, make_operator())
+            last_order = unit.boundary_orders.last_number()
+        return begin_generation_after_restore(database, make_operator()), last_order
     finally:
         database.dispose()
 

@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     """Scope whose index is opened; ``shared`` for the one that holds the records of all sources."""
     model: str | None = None
     """Model of a new index, ``name/version`` or a folder; None for the default model."""
+    orders_file: Path | None = None
+    """File of the orders to seal, unseal and expunge; None for ``home/orders.jsonl``."""
     secret_file: Path | None = None
     """File of the index's 32-byte secret in hexadecimal; None for ``home/secret.key``."""
     second_approver: SecondApprover = SecondApprover.NEVER
@@ -80,6 +82,12 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The URL of the shared index's database."""
         return self.database_url or f"sqlite:///{self.home / 'mpi.db'}"
+
+    @property
+    def orders_path(self) -> Path:
+        """The path of the orders file of the scope."""
+        path = self.orders_file or self.home / "orders.jsonl"
+        return path if self.scope == SHARED_SCOPE else path.with_stem(f"{path.stem}-scope-{self.scope}")
 
     @property
     def secret_path(self) -> Path:

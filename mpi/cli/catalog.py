@@ -164,6 +164,20 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "expunge refuse": CatalogEntry(
         "Refuse to expunge records, and show them again.", "stewardship.expunge:refuse"
     ),
+    "expunge certificate": CatalogEntry(
+        "List the certificates of destruction, or print or check one.", "stewardship.expunge:certificate"
+    ),
+    "unseal": CatalogEntry("Lift seals by a court order, with a second person."),
+    "unseal request": CatalogEntry(
+        "Ask to lift the seal of records by a court order.", "stewardship.unseal:ask"
+    ),
+    "unseal list": CatalogEntry("List the records whose seal waits to be lifted.", "stewardship.unseal:show"),
+    "unseal approve": CatalogEntry(
+        "Lift the seal of records, for which another person has asked.", "stewardship.unseal:approve"
+    ),
+    "unseal refuse": CatalogEntry(
+        "Refuse to lift the seal of records, which stay sealed.", "stewardship.unseal:refuse"
+    ),
     "export": CatalogEntry("Export data to a file."),
     "export crosswalk": CatalogEntry("Export all enterprise IDs as CSV.", "files.export:crosswalk"),
     "export id-map": CatalogEntry(
@@ -179,7 +193,10 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "db upgrade": CatalogEntry("Upgrade the database schema to this version.", "operation.db:upgrade"),
     "db check": CatalogEntry("Check the database schema against this version.", "operation.db:check"),
     "db restored": CatalogEntry(
-        "Tell readers of the change feed that a backup was restored.", "operation.db:restored"
+        "Tell the index that it was restored from a backup.", "operation.db:restored"
+    ),
+    "db orders": CatalogEntry(
+        "Check the orders file, or write it anew from the database.", "operation.db:orders"
     ),
     "blocks": CatalogEntry(
         "List the largest blocks and the records with a pending search.",

@@ -17,6 +17,7 @@ from mpi.bootstrap import open_index
 from mpi.cli.main import run
 from mpi.config import Settings
 from mpi.service.maintenance.verify import verify
+from mpi.service.records.upsert import upsert
 from tests.conftest import STORES
 from tests.index import OPERATOR, crosswalk, make_child, many_children
 from tests.models import tiny_model
@@ -157,15 +158,22 @@ def test_a_restored_backup_equals_the_original_index(mpi, empty_environment, tmp
             tool = [postgres.binaries / "pg_restore", "--exit-on-error", "--single-transaction", "--no-owner"]
             subprocess.run([*tool, "--dbname", postgres.connection_string(restored), dump], check=True)
             monkeypatch.setenv("MPI_DATABASE_URL", postgres.url(restored))
+        # An order that was given after the backup lies in the orders file.
+        sealed = {**many_children(1)[0], "restrictions": [{"kind": "sealed"}]}
+        upsert(index, OPERATOR, "sis", sealed)
+    shutil.copy2(home / "orders.jsonl", copy)
     monkeypatch.setenv("MPI_HOME", str(copy))
     assert mpi("db", "check", "--json") == (0, {"state": "current", "differences": []})
     generation = mpi("db", "restored", "--json")[1]["generation"]
+    assert mpi("db", "orders", "--json")[1]["orders"] == 1
+    del before["sis", sealed["local_id"]]
     with open_configured_index() as index:
         with index.database.read(OPERATOR) as unit:
             assert unit.configs.index_info().generation == generation != old_generation
-            assert unit.commit_info({unit.last_commit()})[unit.last_commit()][2] == "restored"
+            kinds = [unit.commit_info({unit.last_commit() - n}) for n in (1, 0)]
+            assert [kind for commit in kinds for *_, kind in commit.values()] == ["restored", "orders"]
         assert crosswalk(index) == before
         assert verify(index, OPERATOR) == []
     assert (
-        mpi("resolve", "--json", send={**many_children(1)[0], "source": "sis"})[1]["outcome"] == "unchanged"
+        mpi("resolve", "--json", send={**many_children(2)[1], "source": "sis"})[1]["outcome"] == "unchanged"
     )

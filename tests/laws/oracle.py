@@ -90,6 +90,8 @@ class Oracle:
     is_other_child: Callable[[Statement, Statement], bool] = lambda _first, _second: False
     statements: dict[Address, list[Statement]] = field(default_factory=dict)
     sealed: set[Address] = field(default_factory=set)
+    expunge_requests: set[Address] = field(default_factory=set)
+    sealing_receipts: dict[Address, int] = field(default_factory=dict)
     all_decisions: dict[int, OracleDecision] = field(default_factory=dict)
     hold_decisions: dict[int, list[tuple[DecisionKind, int, tuple[tuple[Address, ...], ...]]]] = field(
         default_factory=dict
@@ -121,7 +123,20 @@ class Oracle:
         self.statements.setdefault(address, []).append(statement)
         if sealing:
             self.sealed.add(address)
+            self.sealing_receipts[address] = statement.receipt
         self._reconsider_doubts(address)
+
+    def lift_seal(self, address: Address) -> None:
+        """Let a record be what it would be without the statement that sealed it."""
+        self.sealed.discard(address)
+        self.expunge_requests.discard(address)
+        receipt = self.sealing_receipts.pop(address)
+        self.statements[address] = [s for s in self.statements[address] if s.receipt != receipt]
+        self._reconsider_doubts(address)
+
+    def has_held_sealed(self, eid: str) -> bool:
+        """Return whether a record that is sealed now was ever of a person."""
+        return any(links.get(address) == eid for _, links in self.moments for address in self.sealed)
 
     def _mark_doubt(self, address: Address, statement: Statement) -> Statement:
         """Mark a statement of another child as doubtful; a statement refused before is refused again."""

@@ -53,6 +53,7 @@ from tests.laws.decision_rows import decide
 from tests.laws.oracle import Oracle
 from tests.laws.overlay_rules import OverlayRules
 from tests.laws.record_strategies import content_to_json, contents, has_stable_meaning
+from tests.laws.seal_rules import SealRules
 from tests.laws.steward_rules import StewardRules
 from tests.models import tiny_model
 
@@ -128,7 +129,7 @@ def empty_home(tmp_path_factory):
     LawsMachine.others = (stricter,)
 
 
-class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, RuleBasedStateMachine):
+class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, SealRules, RuleBasedStateMachine):
     """Steps of sources, stewards and operators on one index, and what must hold after each."""
 
     empty: Path
@@ -160,6 +161,7 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
         self.rekeys: dict[int, list] = {}
         self.undone_rekeys: set[int] = set()
         self.begun = False
+        self.requests_on_sealed: set = set()
 
     def score_pairs(self, model, packed, pairs, floor, *_):
         scorer = next(m.scorer for m in self.matchers if m.model is model)
@@ -252,14 +254,6 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
         as_of = self.tick()
         withdraw(self.index, OPERATOR, *address)
         self.oracle.add_statement(address, as_of, None)
-
-    @rule(address=addresses, content=contents, kind=st.sampled_from(["sealed", "expunged"]))
-    def seal(self, address, content, kind):
-        if self.random.random() < 0.8:
-            return
-        as_of = self.tick()
-        self.put(self.index, address, content, as_of, restrictions=[{"kind": kind, "end": "01/31/2041"}])
-        self.oracle.add_statement(address, as_of, content, sealing=True)
 
     @rule(
         source=st.sampled_from(SOURCES),
@@ -465,6 +459,8 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
         self.oracle.check_stable_ids(clock.format_timestamp(self.time), links)
         self.oracle.check_stewards_rule(links)
         for eid, standing in self.oracle.status_by_person.items():
+            if self.oracle.has_held_sealed(eid):
+                continue  # it is shown as an index without the sealed record would show it
             view = look_up_person(self.index, OPERATOR, eid)
             assert view.status == standing, (view, self.oracle.records_by_person[eid])
             expected = self.oracle.successors(eid, links) if standing == "retired" else {eid}
@@ -502,9 +498,12 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Rule
         for task in list_review_tasks(self.index, OPERATOR):
             shown_records |= {(label.source, label.local_id) for label in task.records}
         for eid in self.oracle.status_by_person:
-            shown_records |= {
-                (r.source, r.local_id) for r in look_up_person(self.index, OPERATOR, eid).records
-            }
+            try:
+                view = look_up_person(self.index, OPERATOR, eid)
+            except NotFoundError:
+                assert self.oracle.has_held_sealed(eid)
+                continue
+            shown_records |= {(r.source, r.local_id) for r in view.records}
             steps = [step for step in look_up_lineage(self.index, OPERATOR, eid) if step.record is not None]
             shown_records |= {(step.record.source, step.record.local_id) for step in steps}
         for view in list_decisions(self.index, OPERATOR, limit=1000):

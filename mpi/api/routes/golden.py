@@ -32,7 +32,7 @@ def get_golden(
     """Return the golden record of a person.
 
     Each value names its record and the survivorship rule that chose it, and lists what other records say. If
-    a record says that the child's address is confidential, no address and no phone number is shown. `ETag`
+    a record has a confidential address or a protective order, no address, phone or e-mail is shown. `ETag`
     names what was read, for the `If-Match` of a correction.
     """
     record = look_up_golden_record(index, viewer, eid)

@@ -221,7 +221,7 @@ class CardOut(BaseModel):
     values: dict[str, Any] = Field(description="Values by canonical field, without flags.")
     enterprise_id: str | None = Field(description="Enterprise ID of the record.")
     household: list[LabelOut] = Field(description="Records of the same source and household.")
-    withheld: list[str] = Field(description="Fields not shown, because an address is confidential.")
+    withheld: list[str] = Field(description="Fields not shown, because whereabouts are confidential.")
 
 
 class PairOut(BaseModel):

@@ -12,6 +12,7 @@ from mpi.api.schemas.request_bodies import ReasonBody
 from mpi.domain.record import SENT_FIELDS
 from mpi.service.records.upsert import Outcome
 from mpi.service.stewardship.expunge_requests import MAX_RECORDS
+from mpi.service.stewardship.unseal_requests import MAX_REFERENCE_LENGTH
 
 CHILD: dict[str, Any] = {
     "first_name": "Amara",
@@ -186,8 +187,8 @@ class RecordOut(BaseModel):
         description="Canonical record with flat columns filled; never an SSN, which is not stored."
     )
     withheld: list[str] = Field(
-        description="Fields not shown, because a record of the child keeps its address confidential "
-        "and the client is not named for this record's source."
+        description="Fields not shown, whether or not they have a value, because a record of the child has a "
+        "confidential address or a protective order and the client is not named for this record's source."
     )
     issues: list[IssueOut] = Field(description="Quality issues of the record's values.")
 
@@ -264,6 +265,57 @@ class ExpungeRequestOut(BaseModel):
     local_id: str = Field(description="The source's own ID of the record.")
     requested_by: str = Field(description="Client that sent the expunge.")
     requested_at: str = Field(description="When it was received.")
+
+
+class UnsealRequestBody(
+    JsonBody,
+    json_schema_extra={"example": {"source": "CCWIS", "local_ids": ["C-17"], "reference": "26-JV-0412"}},
+):
+    """Records whose seal a court order lifts."""
+
+    source: str = Field(description="Code of the records' source.")
+    local_ids: tuple[str, ...] = Field(
+        description="Local IDs of the records.",
+        json_schema_extra={"minItems": 1, "maxItems": MAX_RECORDS},
+    )
+    reference: str = Field(
+        description="The court order's own number, with a digit and without any personal data.",
+        json_schema_extra={"minLength": 1, "maxLength": MAX_REFERENCE_LENGTH},
+    )
+
+
+class UnsealRequestOut(BaseModel):
+    """Record whose seal waits for a second person to approve that it is lifted."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "source": "CCWIS",
+                "local_id": "C-17",
+                "reference": "26-JV-0412",
+                "requested_by": "ccwis-counsel",
+                "requested_at": EXAMPLE_TIME,
+            }
+        }
+    )
+
+    source: str = Field(description="Code of the record's source.")
+    local_id: str = Field(description="The source's own ID of the record.")
+    reference: str = Field(description="The court order's own number.")
+    requested_by: str = Field(description="Client that asked.")
+    requested_at: str = Field(description="When it asked.")
+
+
+class UnsealAnswerOut(BaseModel):
+    """Result of a request to lift seals, or of its answer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"source": "CCWIS", "answer": "approved", "records": 1}}
+    )
+
+    source: str = Field(description="Code of the records' source.")
+    answer: Literal["asked", "approved", "refused"] = Field(description="What was done.")
+    records: int = Field(description="Number of records.")
 
 
 class ExpungeAnswerOut(BaseModel):

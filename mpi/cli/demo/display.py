@@ -15,7 +15,8 @@ from mpi.api.pages.rendering.paths import question_path
 from mpi.cli.demo.comparison import MethodResult
 from mpi.cli.demo.demo_index import SCOPES, SOURCES, DemoBuild
 from mpi.cli.demo.story import AgencyRecord, ChildStory
-from mpi.standardize.address.addresses import has_confidential_address_as_sent
+from mpi.domain import clock
+from mpi.standardize.restrictions import are_whereabouts_withheld_as_sent
 
 TASKS_PER_HOUR = 25
 _REASONS_SHOWN = 4
@@ -29,7 +30,8 @@ def show_story(console: Console, story: ChildStory) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("agency", "local ID", "name", "born", "home", "school"):
         table.add_column(column, overflow="fold")
-    confidential = any(has_confidential_address_as_sent(record.record) for record in story.held)
+    today = clock.today()
+    confidential = any(are_whereabouts_withheld_as_sent(record.record, today) for record in story.held)
     for record in story.held:
         table.add_row(*_format_cells(record, confidential=confidential))
     console.print(table)
@@ -62,7 +64,7 @@ def _format_cells(agency_record: AgencyRecord, *, confidential: bool) -> tuple[s
         " ".join(str(name) for name in names if name),
         str(record.get("birth_date", "–")),
         "withheld" if confidential else ", ".join(str(part) for part in home if part) or "–",
-        str(record.get("school_id", "–")),
+        "withheld" if confidential else str(record.get("school_id", "–")),
     )
 
 

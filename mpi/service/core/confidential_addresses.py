@@ -1,53 +1,107 @@
-"""Protection of confidential addresses across all records of a person.
+"""Protection of confidential whereabouts across all records of a person.
 
 An address that one agency keeps confidential could be learned from another agency's record of the same child.
 It could also be guessed: a search that compares a typed telephone number with a withheld one tells whether
 they agree. So what is withheld on reading is not compared either (ADR 0081). Linkage itself compares all.
+
+A protective order withholds the same as a confidential address, so that no answer tells which of the two a
+record has (ADR 0088). An opt-out removes a record from searches and research.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from mpi.domain import clock
 from mpi.domain.features import LIST_COLUMNS, Features
+from mpi.domain.record import CanonicalRecord
 from mpi.service.core.stored_features import load_features
 from mpi.service.core.visibility import visible_labels
-from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS
+from mpi.standardize.restrictions import are_whereabouts_withheld, is_opted_out
 from mpi.standardize.serialization import record_from_bytes
+from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.unit_of_work.units import ReadUnit
 
-WITHHELD_FIELDS = frozenset({"addresses", "phone", "email", *FLAT_COLUMNS["addresses"]})
-"""Contact fields withheld from every record of a person with a confidential address."""
+WITHHELD_FIELDS = frozenset({
+    "addresses", "phone", "email", "enrollments", "guardians", "household_ids", "placements",
+    *(column for columns in FLAT_COLUMNS.values() for column in columns),
+})  # fmt: skip
+"""Fields that tell where a child is: home, contacts, caregivers, school and placements.
+
+They are withheld from every record of a person with a confidential address or a protective order. An answer
+names them all as withheld, whether or not the record has a value.
+"""
 
 WITHHELD_COLUMNS = (
     "street_number", "street", "unit", "city", "state", "postal_code", "addresses", "phones", "email",
-    "placement_homes", "shared_homes",
+    "placement_homes", "shared_homes", "guardians", "guardian_surnames", "household_ids", "household_system",
 )  # fmt: skip
 """Feature columns that are computed from ``WITHHELD_FIELDS``."""
 _NO_CONTACTS = {column: () if column in LIST_COLUMNS else None for column in WITHHELD_COLUMNS}
 
 
+@dataclass(frozen=True, slots=True)
+class RestrictedRecords:
+    """Records of which an answer to the viewer may not tell everything.
+
+    Args:
+        withheld: records whose whereabouts are withheld.
+        opted_out: records that no search and no research export contains.
+    """
+
+    withheld: frozenset[int] = frozenset()
+    opted_out: frozenset[int] = frozenset()
+
+
 def has_confidential_address(unit: ReadUnit, record_ids: Collection[int]) -> bool:
-    """Return whether the persons behind some records have a confidential address.
+    """Return whether the persons behind some records have confidential whereabouts.
 
     Any record of these persons counts, if the viewer may see it: hidden records must not be revealed.
     """
-    return bool(_find_confidential_records(unit, record_ids))
+    return bool(_find_restricted_records(unit, record_ids).withheld)
 
 
-def find_withheld_records(unit: ReadUnit, record_ids: Collection[int]) -> set[int]:
-    """Return the records whose contact details are withheld from the viewer.
+def find_withheld_records(unit: ReadUnit, record_ids: Collection[int]) -> frozenset[int]:
+    """Return the records whose whereabouts are withheld from the viewer.
 
-    These are records of a person with a confidential address. A viewer who is limited to named sources sees
-    only records of these sources, and nothing of them is withheld.
+    These are records of a person with a confidential address or a protective order. A viewer who is limited
+    to named sources sees only records of these sources, and nothing of them is withheld.
+    """
+    return find_restricted_records(unit, record_ids).withheld
+
+
+def find_restricted_records(unit: ReadUnit, record_ids: Collection[int]) -> RestrictedRecords:
+    """Return the records whose whereabouts are withheld, and those opted out.
+
+    Nothing is withheld from a viewer who is limited to named sources.
     """
     if unit.viewer.sources is not None or not record_ids:
-        return set()
-    return _find_confidential_records(unit, record_ids)
+        return RestrictedRecords()
+    return _find_restricted_records(unit, record_ids)
+
+
+def find_opted_out_records(unit: ReadUnit, record_ids: Collection[int]) -> set[int]:
+    """Return the active records that are opted out of search and research today.
+
+    Whatever discloses on the legal basis of consent leaves them out, whoever asks.
+    """
+    day = clock.today()
+    return {
+        record
+        for chunk in iter_chunks(record_ids)
+        for record, (_, payload) in unit.records.payloads(chunk).items()
+        # Few records have the restriction; parsing all would take most of the time of an export.
+        if b'"opt_out"' in payload and is_opted_out(record_from_bytes(payload), day)
+    }
+
+
+def are_record_whereabouts_withheld(record: CanonicalRecord) -> bool:
+    """Return whether a record itself withholds its child's whereabouts today."""
+    return are_whereabouts_withheld(record, clock.today())
 
 
 def withhold_contacts(features: Features) -> Features:
-    """Return the features that a record would have without contact details."""
+    """Return the features that a record would have without its whereabouts."""
     if all(getattr(features, column) == missing for column, missing in _NO_CONTACTS.items()):
         return features
     return replace(features, **_NO_CONTACTS)  # type: ignore[arg-type]
@@ -56,7 +110,7 @@ def withhold_contacts(features: Features) -> Features:
 def withhold_contacts_of(
     features_by_record: Mapping[int, Features], withheld: Collection[int]
 ) -> dict[int, Features]:
-    """Return features by record, without the contact details of some records."""
+    """Return features by record, without the whereabouts of some records."""
     return {
         record: withhold_contacts(features) if record in withheld else features
         for record, features in features_by_record.items()
@@ -64,7 +118,7 @@ def withhold_contacts_of(
 
 
 def load_visible_features(unit: ReadUnit, config_id: int, record_ids: Collection[int]) -> dict[int, Features]:
-    """Load comparison features, without contact details withheld from the viewer.
+    """Load comparison features, without whereabouts withheld from the viewer.
 
     Whatever compares records in order to show the result to a viewer uses these.
     """
@@ -73,22 +127,25 @@ def load_visible_features(unit: ReadUnit, config_id: int, record_ids: Collection
     )
 
 
-def _find_confidential_records(unit: ReadUnit, record_ids: Collection[int]) -> set[int]:
-    """Return the records of persons with a visible confidential address."""
+def _find_restricted_records(unit: ReadUnit, record_ids: Collection[int]) -> RestrictedRecords:
+    """Return records of persons with visible restrictions, and opted-out records."""
     person_by_record = unit.persons.current_persons(record_ids)
     members_by_person = unit.persons.members(set(person_by_record.values()))
     member_ids = {record for members in members_by_person.values() for record in members}
     payloads = unit.records.payloads(visible_labels(unit, {*record_ids, *member_ids}))
-    confidential = {
-        record
-        for record, (_, payload) in payloads.items()
-        if is_address_confidential(record_from_bytes(payload))
-    }
+    records = {record: record_from_bytes(payload) for record, (_, payload) in payloads.items()}
+    day = clock.today()
+    confidential = {record for record, content in records.items() if are_whereabouts_withheld(content, day)}
     confidential_persons = {
         person for person, members in members_by_person.items() if not confidential.isdisjoint(members)
     }
-    return {
-        record
-        for record in record_ids
-        if record in confidential or person_by_record.get(record) in confidential_persons
-    }
+    return RestrictedRecords(
+        withheld=frozenset(
+            record
+            for record in record_ids
+            if record in confidential or person_by_record.get(record) in confidential_persons
+        ),
+        opted_out=frozenset(
+            record for record in record_ids if record in records and is_opted_out(records[record], day)
+        ),
+    )

@@ -118,6 +118,23 @@ def visible_labels(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, Rec
     return {record_id: label for record_id, label in labels.items() if record_id not in hidden}
 
 
+def find_sealed_at(unit: ReadUnit, record_ids: Collection[int], commit_no: int) -> set[int]:
+    """Return records that were sealed after a commit, and are no longer.
+
+    A question about that time is answered as it was answered then.
+    """
+    return {
+        record_id
+        for record_id, intervals in unit.boundary_orders.lifted_seals(record_ids).items()
+        if is_within(intervals, commit_no)
+    }
+
+
+def is_within(intervals: Iterable[tuple[int, int]], commit_no: int) -> bool:
+    """Return whether a commit lies in one of some half-open intervals of commits."""
+    return any(begin <= commit_no < end for begin, end in intervals)
+
+
 def _labels_of_visible_sources(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]:
     """Return source and local ID of unsealed records of the viewer's sources."""
     labels = unit.records.labels(record_ids)

@@ -28,7 +28,7 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.units import ReadUnit
 
 FIELDS = ("match_weight", "explanation")
-CONTACTS_WITHHELD = "Address, phone and e-mail are withheld from you, so this explanation leaves them out."
+CONTACTS_WITHHELD = "Contact details are withheld from you, so this explanation leaves them out."
 """Sentence of an explanation whose viewer may not know contact details of a record."""
 MAX_CHANGES = 4
 """Most changes named in each direction, up and down."""

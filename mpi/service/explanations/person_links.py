@@ -12,6 +12,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
 from mpi.service.explanations.pair_weights import Pair, load_pair_weights
+from mpi.service.persons.person_status import find_visible_status
 from mpi.storage.unit_of_work.units import ReadUnit
 
 FIELDS = ("source", "local_id", "match_weight")
@@ -39,13 +40,13 @@ def list_links(index: Index, viewer: Viewer, eid_text: str) -> tuple[Link, ...]:
 
     Raises:
         EidError: the text is not an enterprise ID.
-        NotFoundError: the enterprise ID was never minted here.
+        NotFoundError: the enterprise ID was never minted here, or holds nothing that the viewer may see.
         AccessDenied: the viewer may not read persons.
     """
     require_permission(viewer, Action.PERSON_READ)
     with index.database.read(viewer) as unit:
         person = unit.persons.find_by_eid(eids.parse_eid(eid_text))
-        if person is None:
+        if person is None or find_visible_status(unit, person) is None:
             raise NotFoundError("this index never gave out that enterprise ID")
         labels = visible_labels(unit, unit.persons.members([person.id])[person.id])
         visible_edges = _load_visible_edges(unit, index, labels.keys())

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from mpi.service.core.index import Index
 from mpi.service.resolution.resolve import resolve
-from mpi.service.statements.expunction import destroy_records
+from mpi.service.statements.expunction import erase_contents
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.unit_of_work.units import WriteUnit
 
@@ -35,5 +35,5 @@ def drop_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> 
         resolve(unit, index, {}, active, _CAUSE)
     for config_id in unit.derived_data.config_ids():
         unit.derived_data.delete(config_id, record_ids)
-    destroy_records(unit, record_ids)
+    erase_contents(unit, record_ids)
     unit.records.anonymize(record_ids)

@@ -23,6 +23,7 @@ from mpi.service.resolution.resolve import plan_settlement
 from mpi.service.resolution.settlement import Settlement, publish
 from mpi.service.statements.placeholders import add_placeholders
 from mpi.service.statements.sources import require_data_source
+from mpi.service.statements.tombstones import merge_buried_records
 from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.derived.proposals import ProposalItem
 from mpi.storage.repositories.steps.decisions import DecisionStatus, NewDecision
@@ -101,10 +102,9 @@ def import_crosswalk(
     with index.database.write(viewer, ORIGIN) as unit:
         source = unit.sources.get_by_code(source_code)
         require_data_source(source)
-        old_id_records = {
-            name: record.id
-            for name, record in unit.records.find_by_local_ids(source.id, local_id_of_old.values()).items()
-        }
+        present = unit.records.find_by_local_ids(source.id, local_id_of_old.values())
+        known = merge_buried_records(unit, index, (source.id, source.code), local_id_of_old.values(), present)
+        old_id_records = {name: record.id for name, record in known.items()}
         new_local_ids = [local_id for local_id in local_id_of_old.values() if local_id not in old_id_records]
         old_id_records |= add_placeholders(
             unit, index, (source.id, source.code, source.group_id), new_local_ids

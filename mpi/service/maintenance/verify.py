@@ -16,6 +16,8 @@ from mpi.service.recluster.key_verification import are_keys_consistent
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.storage.repositories.derived.recluster_runs import RunStage
 from mpi.storage.repositories.persons.persons import PersonStatus
+from mpi.storage.repositories.sources.boundary_orders import OrderKind
+from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -40,7 +42,7 @@ def verify(
     Law 5: no record has a stopped blocking key, and records are found by the keys that they have.
     Law 6: every active record has a version and a person.
     Law 7: no line of the ledger is missing; every client and account acts under an agreement that exists; no
-    record is held that a run should have dropped.
+    record is held that a run should have dropped; and no record takes part that an order has sealed.
 
     Args:
         index: the open index.
@@ -66,6 +68,7 @@ def verify(
             *_check_holdings(unit, index),
             *_check_ledger(unit),
             *_check_agreements(unit),
+            *_check_orders(unit),
         ]
         run = unit.runs.find_open()
         pending = unit.large_blocks.count_pending()
@@ -170,6 +173,15 @@ def _check_holdings(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     for run in unit.holdings_runs.all():
         if not is_intact(index, run):
             yield Finding(7, f"the certificate of run {run.id} was changed")
+
+
+def _check_orders(unit: ReadUnit) -> Iterator[Finding]:
+    """Check that records are sealed whose last order says so."""
+    last_orders = {order.record_id: order for order in unit.boundary_orders.orders_after(0)}
+    for record in unit.records.get(last_orders).values():
+        order = last_orders[record.id]
+        if order.kind is not OrderKind.UNSEAL and record.state != RecordState.SEALED:
+            yield Finding(7, f"record {record.id} is {record.state} against order {order.no}")
 
 
 def _check_ledger(unit: ReadUnit) -> Iterator[Finding]:

@@ -18,8 +18,10 @@ from mpi.standardize.name.names import parse_given_name, parse_middle_name, pars
 from mpi.standardize.phones import parse_email, parse_phones
 from mpi.standardize.text_folding import squeeze
 
-CONFIDENTIAL_ATTRIBUTES = frozenset(("addresses", "phone"))
-"""Attributes withheld where an address of the person is confidential."""
+CONTACT_ATTRIBUTES = frozenset(("addresses", "phone", "email"))
+"""Attributes withheld from everybody where whereabouts of the person are confidential."""
+WHEREABOUTS_ATTRIBUTES = CONTACT_ATTRIBUTES | {"enrollments", "guardians", "household_ids", "placements"}
+"""Attributes withheld then from viewers who are not named for the sources."""
 
 _UNSTATED = ("", 0)
 _QUALITIES = {"VERIFIED": 4, "REPORTED": 2, "ESTIMATED": 1, "PLACEHOLDER": 0}

@@ -48,8 +48,9 @@ def look_up_person_fast(
 ) -> tuple[PersonView, Disclosure] | None:
     """Look up an enterprise ID's person by a single SQL statement.
 
-    Answers as ``read_person`` does. For a viewer of some sources the status depends on the person's history
-    (``mpi.service.persons.person_status``), so this path does not answer.
+    Answers as ``read_person`` does. For a viewer of some sources, and for a person of whom a record was
+    sealed, the status depends on the person's history (``mpi.service.persons.person_status``), so this path
+    does not answer.
 
     Returns:
         The answer and its ledger entry; None where more must be read, or where the call is to be refused.
@@ -64,7 +65,8 @@ def look_up_person_fast(
     client, rows = answer
     viewer = viewer_for(client)
     require_permission(viewer, Action.PERSON_READ)
-    if viewer.sources is not None or (viewer.rights is not None and viewer.rights.needs_populations):
+    needs_populations = viewer.rights is not None and viewer.rights.needs_populations
+    if viewer.sources is not None or needs_populations or rows[0].has_held_sealed:
         return None
     visible_rows = {row.record_id: row for row in rows if row.state != RecordState.SEALED}
     if not visible_rows:

@@ -13,6 +13,7 @@ import orjson
 from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
+from mpi.domain.record import CanonicalRecord
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import (
     MULTI_VALUE_ATTRIBUTES,
@@ -23,15 +24,20 @@ from mpi.domain.survivorship import (
     choose_value,
 )
 from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.service.core.confidential_addresses import are_record_whereabouts_withheld
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import find_populations, may_hold_value
 from mpi.service.core.visibility import visible_labels
 from mpi.service.decisions.decision_log import may_undo
-from mpi.service.persons.attribute_values import CONFIDENTIAL_ATTRIBUTES, ValueOrigin, read_attribute_values
+from mpi.service.persons.attribute_values import (
+    CONTACT_ATTRIBUTES,
+    WHEREABOUTS_ATTRIBUTES,
+    ValueOrigin,
+    read_attribute_values,
+)
 from mpi.service.persons.person_status import find_visible_status
 from mpi.service.statements.correction_records import Correction, find_corrections
-from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.persons.persons import Person
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -119,8 +125,9 @@ class GoldenRecord:
 def look_up_golden_record(index: Index, viewer: Viewer, text: str) -> GoldenRecord:
     """Return the golden record of a person, from visible records.
 
-    If one of the records has a confidential address, no address and no phone of the person is shown, nor that
-    one exists.
+    If one of the records has a confidential address or a protective order, no address, phone or e-mail of the
+    person is shown, nor that one exists. Nor are school, caregivers, household and placements, except to a
+    viewer who is limited to named sources.
 
     Args:
         index: the open index.
@@ -222,8 +229,7 @@ def _collect_values(
     keys = {record_id: record.canonical_key for record_id, record in unit.records.get(list(payloads)).items()}
     records = {record_id: record_from_bytes(payload) for record_id, (_, payload) in payloads.items()}
     populations = find_populations(unit, payloads)
-    # Another agency's record of the child could reveal a confidential address.
-    is_any_confidential = any(is_address_confidential(record) for record in records.values())
+    withheld = _find_withheld_attributes(unit, records.values())
     values_by_attribute: dict[str, list[StatedValue]] = {}
     for record_id, record in records.items():
         source = sources[payloads[record_id][0]]
@@ -231,12 +237,21 @@ def _collect_values(
         for attribute, value in read_attribute_values(
             record, origin, index.settings.survivorship.verifying_systems
         ):
-            is_withheld = is_any_confidential and attribute in CONFIDENTIAL_ATTRIBUTES
-            if not is_withheld and may_hold_value(
+            if attribute not in withheld and may_hold_value(
                 unit.viewer, source.code, attribute, value.value, populations
             ):
                 values_by_attribute.setdefault(attribute, []).append(value)
     return values_by_attribute
+
+
+def _find_withheld_attributes(unit: ReadUnit, records: Iterable[CanonicalRecord]) -> frozenset[str]:
+    """Return the attributes that a person's records withhold from the viewer.
+
+    Another agency's record of the child could reveal what one of them keeps confidential.
+    """
+    if not any(are_record_whereabouts_withheld(record) for record in records):
+        return frozenset()
+    return WHEREABOUTS_ATTRIBUTES if unit.viewer.sources is None else CONTACT_ATTRIBUTES
 
 
 def _choose_values(

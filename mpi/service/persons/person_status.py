@@ -1,7 +1,8 @@
 """Status of a person as one viewer may see it.
 
-A viewer of some sources must not learn from a status that a hidden record is in the person, or was there
-first: to that viewer, a person is what the visible records make of it.
+A viewer must not learn from a status that a hidden record is in the person, or was there first: to that
+viewer, a person is what the visible records make of it. Sealed records are hidden from everybody, records of
+other sources from a viewer of some sources.
 """
 
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ def find_visible_status(unit: ReadUnit, person: Person) -> VisibleStatus | None:
         UnmetConditionError: a condition of the viewer's policy does not hold for the child.
     """
     require_child_conditions(unit, unit.persons.members([person.id])[person.id])
-    if unit.viewer.sources is None:
+    if unit.viewer.sources is None and not unit.persons.has_held_sealed(person.id):
         return VisibleStatus(
             PersonStatus(person.status), _current_holders(unit, person), person.minted_commit
         )

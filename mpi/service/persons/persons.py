@@ -12,7 +12,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import build_disclosure, disclose
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import find_populations, keep_carried_flags
-from mpi.service.core.visibility import find_visible_records, visible_labels
+from mpi.service.core.visibility import find_sealed_at, find_visible_records, is_within, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.persons.child_conditions import require_child_conditions
 from mpi.service.persons.etags import compute_etag, hash_etag
@@ -129,6 +129,8 @@ def read_person(
         raise NotFoundError("there was no such enterprise ID at that time")
     members = _members_at(unit, person, commit_no)
     labels = visible_labels(unit, members)
+    if not labels and commit_no is not None and _was_sealed_at(unit, person, commit_no):
+        raise NotFoundError("there was no such enterprise ID at that time")
     flags = _flag_views(unit, members, labels) if commit_no is None else ()
     since = unit.commit_info({visible_status.since_commit})[visible_status.since_commit][0]
     view = PersonView(
@@ -171,8 +173,14 @@ def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageSte
         eid_by_person = {
             person_id: holder.eid for person_id, holder in unit.persons.by_ids(person_ids).items()
         }
-        # Sealed records have no label, so their changes are hidden.
-        visible_events = [event for event in events if event.record_id in labels]
+        # Sealed records have no label, so their changes are hidden; so is a seal that was lifted.
+        lifted_seals = unit.boundary_orders.lifted_seals(labels)
+        visible_events = [
+            event
+            for event in events
+            if event.record_id in labels
+            and not is_within(lifted_seals.get(event.record_id, ()), event.commit_no)
+        ]
         named_steps = _steps_by_commit(unit, labels)
         steps_without_events = {
             commit: named_step
@@ -304,7 +312,10 @@ def read_crosswalk(
             unit, record.id
         )
     else:
-        person_id = unit.persons.person_at(record.id, unit.commit_at(at_moment))
+        commit_no = unit.commit_at(at_moment)
+        if find_sealed_at(unit, [record.id], commit_no):
+            raise NotFoundError(f"source {source_code!r} has no such record")
+        person_id = unit.persons.person_at(record.id, commit_no)
     require_child_conditions(unit, [record.id] if person_id is None else _members_of(unit, person_id))
     enterprise_id = None if person_id is None else unit.persons.by_ids([person_id])[person_id].eid
     entry = build_disclosure(unit.viewer, Action.CROSSWALK_READ, [record.id], ("enterprise_id",))
@@ -404,6 +415,12 @@ def _members_at(unit: ReadUnit, person: Person, commit_no: int | None) -> list[i
     if commit_no is None:
         return unit.persons.members([person.id])[person.id]
     return unit.persons.members_at(person.id, commit_no)
+
+
+def _was_sealed_at(unit: ReadUnit, person: Person, commit_no: int) -> bool:
+    """Return whether a record that the person ever held was sealed after a commit."""
+    records = {event.record_id for event in unit.persons.events_of([person.id])}
+    return bool(find_sealed_at(unit, records, commit_no))
 
 
 def _flag_views(

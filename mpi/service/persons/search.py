@@ -1,7 +1,8 @@
 """Search for persons by a record that is not stored.
 
 Contact details that are withheld from the viewer are not compared: the result is that of an index which does
-not have them (ADR 0081).
+not have them (ADR 0081). A record that is opted out is found by clients named for its source alone: for all
+others the result is that of an index without the record (ADR 0088).
 """
 
 from collections.abc import Collection, Mapping
@@ -14,7 +15,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, compute_probability, round_weight
 from mpi.matching.compiler.online_scorer import WeightContribution
 from mpi.matching.model.blocking_keys import compute_keys
-from mpi.service.core.confidential_addresses import find_withheld_records, withhold_contacts
+from mpi.service.core.confidential_addresses import find_restricted_records, withhold_contacts
 from mpi.service.core.disclosure import build_disclosure
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features, split_into_batches
@@ -130,8 +131,8 @@ def _withhold_contacts(
 ) -> dict[int, Features]:
     """Return candidates as the viewer may compare them, without withheld contact details.
 
-    A candidate that only a withheld value found is left out. So are candidates below the review threshold,
-    for which it need not be known whether anything is withheld.
+    A candidate that only a withheld value found is left out, and so is one that is opted out. So are
+    candidates below the review threshold, for which it need not be known whether anything is withheld.
     """
     if unit.viewer.sources is not None:
         return dict(features_by_record)
@@ -145,10 +146,12 @@ def _withhold_contacts(
         )
     }
     visible_features: dict[int, Features] = {}
-    withheld_records = find_withheld_records(unit, possible_matches)
+    restricted = find_restricted_records(unit, possible_matches)
     blocking = index.blocking_of(unit, config_id)
     for record, features in possible_matches.items():
-        if record not in withheld_records:
+        if record in restricted.opted_out:
+            continue
+        if record not in restricted.withheld:
             visible_features[record] = features
             continue
         without_contacts = withhold_contacts(features)

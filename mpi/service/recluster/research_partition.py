@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from mpi.clustering.source_pair_priors import MIN_CANDIDATE_BITS, estimate_priors
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.service.core.confidential_addresses import find_opted_out_records
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
@@ -24,8 +25,9 @@ _ID_LENGTH = 16
 def export_research_crosswalk(
     index: Index, viewer: Viewer, progress: Progress = ignore_progress
 ) -> Iterator[CrosswalkRow]:
-    """Return every active record with its cluster's research ID.
+    """Return active records with their clusters' research IDs.
 
+    Records that are opted out are left out, for every viewer. They take part in the partition all the same.
     Rows are ordered by source and local ID. The partition uses the model's statistical thresholds and the
     prior of the records at hand. Decisions in force bind it as they bind the operational partition. Only the
     disclosure is stored.
@@ -60,6 +62,7 @@ def _each_row(index: Index, viewer: Viewer, progress: Progress) -> Iterator[Cros
             for key in cluster
         }
         disclose(index, viewer, Action.CROSSWALK_EXPORT, (), HEADER, f"research@{unit.last_commit()}")
+        opted_out = find_opted_out_records(unit, scope.keys.keys())
         for record, label in unit.records.iterate_labels():
-            if viewer.may_see(label.source):
+            if viewer.may_see(label.source) and record not in opted_out:
                 yield CrosswalkRow(label.source, label.local_id, research_ids[scope.keys[record]])

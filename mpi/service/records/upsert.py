@@ -15,7 +15,11 @@ from mpi.domain.source import Holdings
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.agreements.feeds import require_open_feed
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
-from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
+from mpi.service.core.confidential_addresses import (
+    WITHHELD_FIELDS,
+    are_record_whereabouts_withheld,
+    has_confidential_address,
+)
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.group_commit import DeferredAnswer
 from mpi.service.core.idempotency import find_stored_answer, store_answer
@@ -46,7 +50,7 @@ from mpi.service.statements.statement_intake import (
     prepare_comparable,
     write_statements,
 )
-from mpi.standardize.address.addresses import is_address_confidential
+from mpi.service.statements.tombstones import find_buried_records, prefetch_buried_records
 from mpi.standardize.record_validation import ValidatedRecord as Came
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
@@ -59,6 +63,9 @@ from mpi.storage.repositories.sources.records import (
 )
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
+
+_OWN_FIELDS = frozenset({"restrictions"})
+"""Fields that only viewers named for a record's source read."""
 
 
 class Outcome(StrEnum):
@@ -294,7 +301,9 @@ class _PreparedUpsert:
         local_ids, known_sources = [self.received.record.local_id], self.index.caches.sources
         unit.prefetch()
         if self.source_code in known_sources:
-            unit.records.prefetch_by_local_ids(known_sources[self.source_code].id, local_ids)
+            source_id = known_sources[self.source_code].id
+            unit.records.prefetch_by_local_ids(source_id, local_ids)
+            prefetch_buried_records(unit, self.index, (source_id, self.source_code), local_ids[0])
         pipelined_search = None
         if self.optimistic_pairs is not None:
             self.optimistic_pairs.prefetch(unit)
@@ -302,7 +311,9 @@ class _PreparedUpsert:
             pipelined_search = start_pipelined_search(unit, self.index, self.source_code, self.statement)
         source = unit.sources.get_by_code(self.source_code)
         known_sources.update({each_source.code: each_source for each_source in unit.sources.all()})
-        return source, unit.records.find_by_local_ids(source.id, local_ids), pipelined_search
+        existing = unit.records.find_by_local_ids(source.id, local_ids)
+        buried = find_buried_records(unit, self.index, (source.id, source.code), local_ids)
+        return source, {**buried, **existing}, pipelined_search
 
     def _date_statement(self, stored: StoredRecord | None) -> Statement:
         """Return the statement, dated by its receipt if undated."""
@@ -414,8 +425,9 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
 def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[str, Any]:
     """Return a record as last stated, with enterprise ID and quality issues.
 
-    If the record, or another of its person, has a confidential address, only a viewer named for its source
-    reads where the child lives. For others ``withheld`` names the fields that are left out.
+    If the record, or another of its person, has a confidential address or a protective order, only a viewer
+    named for its source reads where the child is. For others ``withheld`` names all fields that are left out
+    then, whether or not they have a value. Only a viewer named for the source reads the restrictions.
 
     Args:
         index: the open index.
@@ -434,25 +446,23 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
         version = _choose_version(unit, record)
         canonical = record_from_bytes(_add_carried(version, record))
         visible_values = to_canonical_fields(canonical)
-        withheld = (
-            WITHHELD_FIELDS & visible_values.keys()
-            if _is_home_confidential(unit, record, canonical)
-            else frozenset()
-        )
         members = [record.id] if person is None else unit.persons.members([person])[person]
         require_child_conditions(unit, members)
         populations = find_populations(unit, visible_labels(unit, members))
         carried_values = keep_carried_fields(
             viewer, Action.RECORD_READ, source_code, visible_values, populations
         )
+        withheld = WITHHELD_FIELDS if _are_whereabouts_withheld(unit, record, canonical) else frozenset[str]()
+        hidden = withheld if viewer.sources is not None else withheld | _OWN_FIELDS
         answer: dict[str, Any] = {
             "source": source_code,
             "local_id": local_id,
             "state": record.state,
             "enterprise_id": None if person is None else unit.persons.by_ids([person])[person].eid,
-            "record": {name: value for name, value in carried_values.items() if name not in withheld},
+            "record": {name: value for name, value in carried_values.items() if name not in hidden},
             "withheld": sorted(withheld),
-            "issues": orjson.loads(version.issues),
+            # An issue tells that its field has a value.
+            "issues": [issue for issue in orjson.loads(version.issues) if issue["field"] not in hidden],
         }
     disclose(index, viewer, Action.RECORD_READ, [record.id], ("enterprise_id", *answer["record"]))
     return answer
@@ -495,15 +505,15 @@ def _add_carried(version: StoredVersion, record: StoredRecord) -> bytes:
     return add_restrictions(version.payload, record.carried_restrictions if is_current else None)
 
 
-def _is_home_confidential(unit: ReadUnit, record: StoredRecord, canonical: CanonicalRecord) -> bool:
-    """Return whether the viewer may not know where the record's child lives."""
+def _are_whereabouts_withheld(unit: ReadUnit, record: StoredRecord, canonical: CanonicalRecord) -> bool:
+    """Return whether the viewer may not know where the record's child is."""
     if unit.viewer.sources is not None:
         # A viewer limited to named sources reads only their records.
         return False
     described_records = (
         find_bound_records(unit, record.id) if record.state == RecordState.ASIDE else {record.id}
     )
-    return is_address_confidential(canonical) or has_confidential_address(unit, described_records)
+    return are_record_whereabouts_withheld(canonical) or has_confidential_address(unit, described_records)
 
 
 def _date_by_receipt(record: CanonicalRecord, stored: StoredRecord | None) -> CanonicalRecord:

@@ -27,6 +27,7 @@ from mpi.service.decisions.decision_log import (
 from mpi.service.indexing.reindex import ChangedRecord
 from mpi.service.statements.overlay_detection import HELD, OVERLAY, REFUSED
 from mpi.service.statements.placeholders import add_placeholders
+from mpi.service.statements.tombstones import find_buried_records
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.persons.persons import PersonStatus
 from mpi.storage.repositories.sources.records import RecordState
@@ -348,6 +349,8 @@ def _find_merge_target(unit: WriteUnit, index: Index, record_id: int, target_id:
     if target is not None:
         return None if target.id == record_id or target.state == RecordState.SEALED else target.id
     [code] = [source.code for source in unit.sources.all() if source.id == record.source_id]
+    if find_buried_records(unit, index, (record.source_id, code), [target_id]):
+        return None
     record_place = (record.source_id, code, record.group_id)
     return add_placeholders(unit, index, record_place, [target_id])[target_id]
 

@@ -12,6 +12,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, find_withheld_records
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import check_note
@@ -266,6 +267,7 @@ def _build_views(unit: ReadUnit, questions: list[StoredOwnerQuestion]) -> tuple[
     labels = unit.records.labels({question.record_id for question in questions})
     payloads = unit.records.payloads(labels)
     today = clock.today()
+    withheld_records = find_withheld_records(unit, payloads)
     views = []
     for question in questions:
         label = labels.get(question.record_id)
@@ -286,6 +288,7 @@ def _build_views(unit: ReadUnit, questions: list[StoredOwnerQuestion]) -> tuple[
                     name: field_values[name]
                     for name in FIELDS_BY_REQUEST_KIND.get(question.asks, ())
                     if name in field_values
+                    and not (name in WITHHELD_FIELDS and question.record_id in withheld_records)
                 },
                 asked_at=question.asked_at,
                 due_on=question.due_on,

@@ -10,7 +10,11 @@ from mpi.domain.errors import NotFoundError, StaleError
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
+from mpi.service.core.confidential_addresses import (
+    WITHHELD_FIELDS,
+    are_record_whereabouts_withheld,
+    has_confidential_address,
+)
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import keep_carried_fields
@@ -31,7 +35,6 @@ from mpi.service.review.queue_search import Filters, find_burst, list_single_que
 from mpi.service.review.visible_weights import load_visible_weights
 from mpi.service.statements.overlay_detection import find_pending_overlays
 from mpi.service.stewardship.overlays import REFUSE, RELEASE
-from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.review.task_queue import Burst
 from mpi.storage.repositories.review.task_work import QuestionAction
@@ -297,7 +300,7 @@ def _split_values(
         source,
         {name: value for name, value in to_canonical_fields(record).items() if name not in _HIDDEN_FIELDS},
     )
-    withheld = tuple(sorted(WITHHELD_FIELDS & values.keys())) if confidential else ()
+    withheld = tuple(sorted(WITHHELD_FIELDS)) if confidential else ()
     return {name: value for name, value in values.items() if name not in withheld}, withheld
 
 
@@ -317,7 +320,7 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
             *(record_from_bytes(version.payload) for version in active_versions),
         ]
         confidential = any(
-            is_address_confidential(compared) for compared in compared_records
+            are_record_whereabouts_withheld(compared) for compared in compared_records
         ) or has_confidential_address(unit, labels)
         values, withheld = _split_values(
             unit.viewer, labels[record_id].source, pending_record, confidential=confidential

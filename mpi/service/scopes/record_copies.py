@@ -11,6 +11,7 @@ from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import ChangedRecord
 from mpi.service.scopes.copies import RecordCopy
+from mpi.service.statements.boundary_orders import record_orders
 from mpi.service.statements.correction_records import list_corrections_ever_made, seal_corrections
 from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.expunction import destroy_records
@@ -19,6 +20,7 @@ from mpi.service.statements.statement import Statement, build_statement
 from mpi.service.statements.statement_intake import write_statements
 from mpi.service.stewardship.rekey import rename_records
 from mpi.standardize.serialization import record_from_bytes
+from mpi.storage.repositories.sources.boundary_orders import OrderKind
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.scopes import ChangedItem
@@ -98,7 +100,7 @@ class _CopyWriter:
         records = self.unit.records.get(known_ids.values())
         stored = {number: records[record_id] for number, record_id in known_ids.items()}
         holders = self._find_holders(copies)
-        if self._rename(copies, stored, holders) | _lift_seals(self.unit, copies, stored):
+        if self._rename(copies, stored, holders) | _lift_seals(self.unit, self.index, copies, stored):
             holders = self._find_holders(copies)
         contents = [copy for copy in copies if copy.payload is not None]
         self._write_contents(contents, known_ids, holders)
@@ -113,7 +115,7 @@ class _CopyWriter:
         _withdraw(self.unit, self.index, gone, [records[number] for number in gone], self.effect)
         sealed = [copy for copy in copies if copy.state is RecordState.SEALED]
         ids = self.unit.scopes.copies_of(self.scope, ChangedItem.RECORD, [copy.number for copy in sealed])
-        _seal(self.unit, {ids[copy.number]: copy for copy in sealed}, self.effect)
+        _seal(self.unit, self.index, {ids[copy.number]: copy for copy in sealed}, self.effect)
 
     def _find_holders(self, copies: Sequence[RecordCopy]) -> dict[str, StoredRecord]:
         """Return the records that have the local IDs of copies here, by local ID."""
@@ -130,11 +132,12 @@ class _CopyWriter:
         """Give records the local IDs that they have in their scope.
 
         A record that holds one of them has another in its scope by now, and makes room; its own change
-        follows.
+        follows. A destroyed record has none there: here it has the one from which its tombstone is made.
 
         Returns:
             Whether any record has another local ID now.
         """
+        copies = [copy for copy in copies if not copy.is_destroyed]
         new_ids = {
             stored[copy.number]: copy.local_id
             for copy in copies
@@ -179,15 +182,22 @@ class _CopyWriter:
     def _add_placeholders(self, copies: Sequence[RecordCopy]) -> None:
         """Add records that take no part, known by their local IDs alone."""
         source = (self.source.id, self.source.code, self.source.group_id)
-        record_ids = add_placeholders(self.unit, self.index, source, [copy.local_id for copy in copies])
-        self._add_copies({copy.number: record_ids[copy.local_id] for copy in copies})
+        # The scope's row of a destroyed record has a number for a name, as has a row here.
+        names = {
+            copy.number: f"{copy.local_id}@{self.scope}" if copy.is_destroyed else copy.local_id
+            for copy in copies
+        }
+        record_ids = add_placeholders(self.unit, self.index, source, names.values())
+        self._add_copies({number: record_ids[name] for number, name in names.items()})
 
     def _add_copies(self, numbers: Mapping[int, int]) -> None:
         """Record which record here is the copy of which."""
         self.unit.scopes.add_copies(self.scope, ChangedItem.RECORD, numbers)
 
 
-def _lift_seals(unit: WriteUnit, copies: Sequence[RecordCopy], stored: Mapping[int, StoredRecord]) -> bool:
+def _lift_seals(
+    unit: WriteUnit, index: Index, copies: Sequence[RecordCopy], stored: Mapping[int, StoredRecord]
+) -> bool:
     """Let records take part again whose seal their scope has lifted.
 
     Their corrections, which were sealed with them, count again.
@@ -203,6 +213,7 @@ def _lift_seals(unit: WriteUnit, copies: Sequence[RecordCopy], stored: Mapping[i
         and stored[copy.number].state == RecordState.SEALED
     ]
     if unsealed:
+        record_orders(unit, index, OrderKind.UNSEAL, dict.fromkeys(unsealed))
         unit.records.set_state(unsealed, RecordState.WITHDRAWN)
         unit.records.set_state(list_corrections_ever_made(unit, unsealed), RecordState.ASIDE)
     return bool(unsealed)
@@ -285,17 +296,21 @@ def _withdraw(
     effect.further |= changes.overlay_suspects
 
 
-def _seal(unit: WriteUnit, copies: Mapping[int, RecordCopy], effect: CopyEffect) -> None:
+def _seal(unit: WriteUnit, index: Index, copies: Mapping[int, RecordCopy], effect: CopyEffect) -> None:
     """Seal or destroy records as their scope has done.
 
     Args:
         unit: the transaction.
+        index: the shared index.
         copies: copy of each sealed record, by its number here.
         effect: collects the records affected.
     """
     if not copies:
         return
+    stored = unit.records.get(copies)
+    newly_sealed = [number for number, record in stored.items() if record.state != RecordState.SEALED]
+    record_orders(unit, index, OrderKind.SEAL, dict.fromkeys(newly_sealed))
     unit.records.set_state(copies, RecordState.SEALED)
     seal_corrections(unit, list(copies))
     effect.removed |= copies.keys()
-    destroy_records(unit, [record_id for record_id, copy in copies.items() if copy.is_destroyed])
+    destroy_records(unit, index, [record_id for record_id, copy in copies.items() if copy.is_destroyed])

@@ -2,18 +2,54 @@
 
 from collections.abc import Collection
 
+from mpi.service.core.index import Index
+from mpi.service.statements.boundary_orders import record_orders
 from mpi.service.statements.correction_records import list_corrections_ever_made
+from mpi.service.statements.statement import find_seal_reference
+from mpi.service.statements.tombstones import bury_records, is_buried
+from mpi.standardize.serialization import record_from_bytes
+from mpi.storage.repositories.sources.boundary_orders import OrderKind
+from mpi.storage.repositories.sources.records import ERASED_PAYLOAD
 from mpi.storage.unit_of_work.units import WriteUnit
 
 
-def destroy_records(unit: WriteUnit, record_ids: Collection[int]) -> None:
+def destroy_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> None:
     """Destroy the content of sealed records and of their corrections.
 
-    Empty rows remain, so that the records are refused if they are sent again.
+    Tombstones remain, so that the records are refused if they are sent again. What was destroyed before is
+    left as it is.
 
     Args:
         unit: the transaction.
+        index: the open index.
         record_ids: sealed records. They take part in no person any more.
+    """
+    stored = unit.records.get(record_ids)
+    present = [record_id for record_id in record_ids if not is_buried(stored[record_id])]
+    record_orders(
+        unit, index, OrderKind.EXPUNGE, {record_id: _find_reference(unit, record_id) for record_id in present}
+    )
+    erase_records(unit, index, present)
+
+
+def erase_records(unit: WriteUnit, index: Index, present: Collection[int]) -> None:
+    """Destroy the content of records, without an order of their own.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        present: sealed records that were not destroyed before.
+    """
+    erase_contents(unit, present)
+    bury_records(unit, index, present)
+
+
+def erase_contents(unit: WriteUnit, record_ids: Collection[int]) -> None:
+    """Destroy what records and their corrections state, without tombstones.
+
+    Args:
+        unit: the transaction.
+        record_ids: sealed records.
     """
     destroyed = [*record_ids, *list_corrections_ever_made(unit, record_ids)]
     unit.keys.segments.erase(destroyed)
@@ -23,3 +59,13 @@ def destroy_records(unit: WriteUnit, record_ids: Collection[int]) -> None:
         unit.steps.erase_notes(record)
         unit.task_work.erase_notes(record)
         unit.owner_questions.erase_notes(record)
+
+
+def _find_reference(unit: WriteUnit, record_id: int) -> str | None:
+    """Return the reference of the order to expunge a record, if its source gave one."""
+    references = [
+        find_seal_reference(record_from_bytes(version.payload))
+        for version in unit.records.versions(record_id)
+        if version.payload != ERASED_PAYLOAD
+    ]
+    return next((reference for reference in reversed(references) if reference), None)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from mpi.domain.record import EXPUNGE_MARK, CanonicalRecord, Flag, QualityIssue
+from mpi.domain.record import EXPUNGE_MARK, CanonicalRecord, Flag, QualityIssue, Restriction
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.fields.codes import RESTRICTION_KINDS
@@ -89,14 +89,28 @@ def find_seal_kind(record: CanonicalRecord) -> str | None:
     """
     if not record.restrictions:
         return None
+    kinds = {restriction.kind for restriction in _list_seals(record)}
+    return max(kinds, key=SEAL_KINDS.index) if kinds else None
+
+
+def find_seal_reference(record: CanonicalRecord) -> str | None:
+    """Return the reference of the seal in force on a record, if it has one.
+
+    That of an expunge comes before that of a seal.
+    """
+    seals = sorted(_list_seals(record), key=lambda seal: SEAL_KINDS.index(seal.kind), reverse=True)
+    return next((seal.reference for seal in seals if seal.reference), None)
+
+
+def _list_seals(record: CanonicalRecord) -> list[Restriction]:
+    """Return the seals in force on a record at its as-of time."""
     day = (record.as_of or "")[:10]
-    kinds = {
-        restriction.kind
+    return [
+        restriction
         for restriction in record.restrictions
         if restriction.kind in SEAL_KINDS
         and (to_iso_day(restriction.begin) or day) <= day < (to_iso_day(restriction.end) or _END_OF_TIME)
-    }
-    return max(kinds, key=SEAL_KINDS.index) if kinds else None
+    ]
 
 
 def list_seals_to_come(record: CanonicalRecord) -> frozenset[str]:

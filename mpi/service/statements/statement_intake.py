@@ -17,6 +17,7 @@ from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.statements.boundary_orders import record_orders
 from mpi.service.statements.carried_restrictions import update_carried_restrictions
 from mpi.service.statements.correction_records import seal_corrections
 from mpi.service.statements.current_version import read_changed_records, recompute_current_versions
@@ -27,9 +28,12 @@ from mpi.service.statements.statement import (
     Statement,
     StatementHeading,
     build_statement,
+    find_seal_reference,
     names_carried_restriction,
 )
+from mpi.service.statements.tombstones import merge_buried_records
 from mpi.standardize.serialization import features_to_bytes
+from mpi.storage.repositories.sources.boundary_orders import OrderKind
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.sources import Source
@@ -145,6 +149,7 @@ def judge_statements(
         ConflictError: the source is the one of stewards' corrections, or belongs to a scope.
     """
     require_data_source(source, is_from_scope=is_from_scope)
+    existing = _with_buried(unit, index, source, statements, existing)
     outcomes = {
         statement.local_id: judge_statement(existing.get(statement.local_id), statement)
         for statement in statements
@@ -236,6 +241,7 @@ def write_statements(
     Raises:
         ConflictError: the source is the one of stewards' corrections, or belongs to a scope.
     """
+    existing = _with_buried(unit, index, source, statements, existing)
     judged = judge_statements(unit, index, source, statements, existing, is_from_scope=is_from_scope)
     record_ids = _assign_numbers(unit, statements, existing)
     writer = _StatementWriter(unit, index, source, batch_id, record_ids, judged)
@@ -254,6 +260,18 @@ def write_statements(
     if not is_from_scope:
         _recompute_overlaid(unit, index, result, existing)
     return result
+
+
+def _with_buried(
+    unit: ReadUnit,
+    index: Index,
+    source: Source,
+    statements: Collection[Statement],
+    existing: Mapping[str, StoredRecord],
+) -> dict[str, StoredRecord]:
+    """Return stored records, with destroyed ones that statements are about."""
+    local_ids = [statement.local_id for statement in statements]
+    return merge_buried_records(unit, index, (source.id, source.code), local_ids, existing)
 
 
 def _carry_restrictions(
@@ -336,8 +354,9 @@ class _StatementWriter:
         self._seen: dict[int, str] = {}
         self._sightings: list[Sighting] = []
         self._activated: list[int] = []
-        self._sealed: list[int] = []
         self._canonical_keys: dict[str, int] = {}
+        self._sealed: dict[int, Statement] = {}
+        self._newly_sealed: set[int] = set()
         self.changed: dict[int, ChangedRecord] = {}
         self.gone: set[int] = set()
         self.doubted: set[int] = set()
@@ -349,7 +368,9 @@ class _StatementWriter:
         if existing is not None and existing.overlaid:
             self.doubted.add(record_id)
         if outcome is StatementOutcome.SEALED:
-            self._sealed.append(record_id)
+            self._sealed[record_id] = statement
+            if existing is None or existing.state != RecordState.SEALED:
+                self._newly_sealed.add(record_id)
             self.gone.add(record_id)
         elif outcome in _EFFECTIVE_OUTCOMES:
             features = self._judged.features[statement.local_id]
@@ -486,6 +507,12 @@ class _StatementWriter:
             # What is to be expunged is only sealed until a second person has approved.
             records.set_state(self._sealed, RecordState.SEALED)
             seal_corrections(self._unit, self._sealed)
+            references = {
+                record_id: find_seal_reference(statement.record)
+                for record_id, statement in self._sealed.items()
+                if record_id in self._newly_sealed
+            }
+            record_orders(self._unit, self._index, OrderKind.SEAL, references)
 
     def _number_versions(self) -> dict[int, dict[str, Any]]:
         """Assign numbers to new record versions; return those that become current."""

@@ -4,7 +4,7 @@ A record that is sent with an expunge is sealed at once, so that nobody sees it.
 when a second person approves. If a second person refuses instead, the record is as it was before.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
@@ -13,13 +13,12 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step
-from mpi.service.resolution.resolve import ResolveInputs, resolve
-from mpi.service.statements.correction_records import list_corrections_ever_made
-from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.expunction import destroy_records
 from mpi.service.statements.overlay_detection import REFUSED
 from mpi.service.statements.sources import require_own_source
 from mpi.service.statements.statement import SEALED, find_seal_kind
+from mpi.service.stewardship.expunge_certificates import issue_certificates
+from mpi.service.stewardship.seal_lifting import lift_seals, list_sealing_versions, set_current_versions
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.records import PendingExpunge, RecordState
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
@@ -27,11 +26,6 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 MAX_RECORDS = 20
 """Most records that one call approves or refuses, each named by its local ID."""
 APPROVED = "approved"
-_CAUSE = "upsert"
-"""Cause of a restored record's events: who reads them is not told of the request."""
-
-_Version = tuple[int, str]
-"""Number and as-of of a version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +89,7 @@ def approve_expunges(
 ) -> ExpungeAnswer:
     """Destroy the content of records that another client asked to expunge.
 
-    No undo brings it back.
+    No undo brings it back. A certificate is stored for each record.
 
     Args:
         index: the open index.
@@ -137,7 +131,9 @@ def _answer(
         record_ids = [row.record_id for row in pending]
         add_step(unit, "expunge", answer, {"records": record_ids})
         if answer == APPROVED:
-            destroy_records(unit, record_ids)
+            rows = {record_id: unit.records.count_rows(record_id) for record_id in record_ids}
+            destroy_records(unit, index, record_ids)
+            issue_certificates(unit, index, rows, {row.record_id: row for row in pending})
         else:
             _restore_records(unit, index, record_ids)
         result = ExpungeAnswer(source_code, answer, len(pending))
@@ -167,52 +163,19 @@ def _require_pending(unit: ReadUnit, source_code: str, named: frozenset[str]) ->
 
 def _restore_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> None:
     """Undo what requests to expunge records did to them."""
+    earlier_seals = {record_id: _find_earlier_seal(unit, record_id) for record_id in record_ids}
     requests = [record.version_id for record in unit.records.get(record_ids).values()]
     unit.records.set_version_state([version for version in requests if version is not None], REFUSED)
-    seals = _find_earlier_seals(unit, record_ids)
-    _set_current_versions(unit, seals, RecordState.SEALED)
-    _return_to_matching(unit, index, [record_id for record_id in record_ids if record_id not in seals])
+    sealed = {record_id: seal for record_id, seal in earlier_seals.items() if seal is not None}
+    set_current_versions(unit, sealed, RecordState.SEALED)
+    lift_seals(unit, index, {record_id: None for record_id in record_ids if record_id not in sealed})
 
 
-def _find_earlier_seals(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, _Version]:
-    """Return the latest version that seals each record, if any."""
-    seals: dict[int, _Version] = {}
-    for record_id in record_ids:
-        for version in unit.records.versions(record_id):
-            if find_seal_kind(record_from_bytes(version.payload)) == SEALED:
-                seals[record_id] = (version.id, version.as_of)
-    return seals
-
-
-def _return_to_matching(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> None:
-    """Lift the seal of records, whose earlier statements count again."""
-    if not record_ids:
-        return
-    last_versions: dict[int, _Version] = {}
-    for record_id, assertions in unit.record_assertions.assertions_about(record_ids).items():
-        for assertion in sorted(assertions, key=lambda assertion: assertion.sort_key):
-            if assertion.version_id is not None and not assertion.is_held:
-                last_versions[record_id] = (assertion.version_id, assertion.as_of)
-    # Choosing the current version again then activates each record that its source has not withdrawn.
-    _set_current_versions(unit, last_versions, RecordState.WITHDRAWN)
-    unstated = [record_id for record_id in record_ids if record_id not in last_versions]
-    unit.records.clear_versions(unstated)
-    unit.records.set_state(unstated, RecordState.WITHDRAWN)
-    unit.records.set_state(list_corrections_ever_made(unit, record_ids), RecordState.ASIDE)
-    changes = recompute_current_versions(unit, index, record_ids)
-    inputs = ResolveInputs(
-        further_records=changes.overlay_suspects.union(record_ids), reassessed_records=changes.record_ids
-    )
-    resolve(unit, index, changes.changed, changes.removed, _CAUSE, further_inputs=inputs)
-
-
-def _set_current_versions(unit: WriteUnit, versions: Mapping[int, _Version], state: RecordState) -> None:
-    """Give records a state, and the version that stands for each."""
-    unit.records.activate(
-        [
-            {"record_id": record_id, "version_id": version_id, "as_of": as_of}
-            for record_id, (version_id, as_of) in versions.items()
-        ]
-    )
-    unit.records.revive_versions([version_id for version_id, _ in versions.values()])
-    unit.records.set_state(versions, state)
+def _find_earlier_seal(unit: ReadUnit, record_id: int) -> tuple[int, str] | None:
+    """Return number and as-of of the version that sealed a record, if any."""
+    seals = [
+        (version.id, version.as_of)
+        for version in list_sealing_versions(unit, record_id)
+        if find_seal_kind(record_from_bytes(version.payload)) == SEALED
+    ]
+    return seals[-1] if seals else None

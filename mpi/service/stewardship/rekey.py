@@ -18,9 +18,11 @@ from mpi.service.core.visibility import find_nameable_records
 from mpi.service.decisions.decision_log import DecisionDraft, add_decision, revoke_decisions
 from mpi.service.resolution.resolve import resettle
 from mpi.service.statements.sources import require_own_source
+from mpi.service.statements.tombstones import find_buried_records
 from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.renames import Rename
+from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.units import WriteUnit
@@ -79,7 +81,7 @@ def rekey(
         unknown_ids = tuple(sorted(old for old in renames if old not in records_by_id))
         if len(renames) == 1 and unknown_ids:
             raise NotFoundError(f"source {source_code!r} has no such record")
-        moving, taken_ids = _separate_taken_ids(unit, source.id, renames, records_by_id)
+        moving, taken_ids = _separate_taken_ids(unit, index, source, renames, records_by_id)
         step_id = add_step(unit, REKEY, reason_code, {"records": [records_by_id[old].id for old in moving]})
         rename_records(unit, index, source_code, {records_by_id[old]: new for old, new in moving.items()})
         unit.renames.add(Rename(records_by_id[old].id, step_id, old, new) for old, new in moving.items())
@@ -131,7 +133,10 @@ def undo_rekey(unit: WriteUnit, index: Index, step: Step) -> set[int]:
         for record_id, local_id in ids_by_record.items()
         if (record := records[record_id]).local_id != local_id
     }
-    holders = unit.records.find_by_local_ids(source_id, new_ids.values())
+    holders = {
+        **unit.records.find_by_local_ids(source_id, new_ids.values()),
+        **find_buried_records(unit, index, (source_id, source), new_ids.values()),
+    }
     if {record.id for record in holders.values()} - {record.id for record in new_ids}:
         raise ConflictError("another record has an old local ID now: re-key that record first")
     rename_records(unit, index, source, new_ids)
@@ -165,16 +170,21 @@ def _compute_ids_without(unit: WriteUnit, step: Step, records: Mapping[int, Stor
 
 
 def _separate_taken_ids(
-    unit: WriteUnit, source_id: int, renames: Mapping[str, str], records_by_id: Mapping[str, StoredRecord]
+    unit: WriteUnit,
+    index: Index,
+    source: Source,
+    renames: Mapping[str, str],
+    records_by_id: Mapping[str, StoredRecord],
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Separate possible changes of local IDs from new IDs already in use.
 
-    A sealed record keeps its ID too.
+    A sealed record keeps its ID too, and a destroyed one its tombstone.
     """
     actual_renames = {old: new for old, new in renames.items() if old in records_by_id and old != new}
+    new_ids = set(actual_renames.values())
     sealed_ids = (
-        set(unit.records.find_by_local_ids(source_id, actual_renames.values())) - records_by_id.keys()
-    )
+        unit.records.find_by_local_ids(source.id, new_ids).keys() - records_by_id.keys()
+    ) | find_buried_records(unit, index, (source.id, source.code), new_ids).keys()
     possible = dict(actual_renames)
     while True:
         blocked = {

@@ -1,12 +1,11 @@
 """Parsing of addresses into comparable parts, and exclusion of confidential ones."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-from mpi.domain.record import Address, CanonicalRecord, Restriction
+from mpi.domain.record import Address, CanonicalRecord
 from mpi.standardize.address.postal_codes import parse_postal_code
 from mpi.standardize.address.streets import ParsedStreet, parse_street, parse_unit
 from mpi.standardize.address.usps_abbreviations import PLACE_WORDS
@@ -57,30 +56,16 @@ def parse_addresses(record: CanonicalRecord) -> tuple[ParsedAddress, ...]:
 def is_address_confidential(record: CanonicalRecord) -> bool:
     """Return whether a record's addresses are confidential at its own date.
 
-    A restriction whose end cannot be read, or lies ahead, holds; so does one that is yet to begin.
+    A restriction whose end cannot be read, or lies ahead, holds; so does one that is yet to begin. The clock
+    does not count, since what is compared follows from the record alone; for what may be shown today see
+    ``mpi.standardize.restrictions``.
     """
     as_of = (record.as_of or "")[:10]
     for restriction in record.restrictions:
         end = to_iso_day(restriction.end)
         if restriction.kind == "address_confidential" and not (end and as_of and end <= as_of):
             return True
-    return any(_is_substitute_address(address) for address in record.addresses)
-
-
-def has_confidential_address_as_sent(record: Mapping[str, Any]) -> bool:
-    """Return whether addresses of a record in canonical fields are confidential.
-
-    Args:
-        record: a stored record in the form in which it is sent and shown.
-    """
-    return is_address_confidential(
-        CanonicalRecord(
-            local_id=record["local_id"],
-            addresses=tuple(Address(**address) for address in record.get("addresses", ())),
-            restrictions=tuple(Restriction(**restriction) for restriction in record.get("restrictions", ())),
-            as_of=record.get("as_of"),
-        )
-    )
+    return any(is_substitute_address(address) for address in record.addresses)
 
 
 def list_address_keys(addresses: Iterable[ParsedAddress]) -> tuple[str, ...]:
@@ -133,7 +118,7 @@ def _parse_lines(line1: str | None, line2: str | None) -> tuple[ParsedStreet, st
     return street, street.unit or parse_unit(line2)
 
 
-def _is_substitute_address(address: Address) -> bool:
+def is_substitute_address(address: Address) -> bool:
     """Return whether an address is a confidentiality program's substitute."""
     if address.type and address.type.upper() == "ACP":
         return True

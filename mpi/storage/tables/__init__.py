@@ -12,6 +12,12 @@ from sqlmodel import SQLModel
 
 from mpi.storage.tables.accounts import AccountRow, SignInRow
 from mpi.storage.tables.agreements import AgreementStepRow, AgreementVersionRow, PurposeRow, RefusalRow
+from mpi.storage.tables.boundaries import (
+    BoundaryOrderRow,
+    ExpungeCertificateRow,
+    TombstoneRow,
+    UnsealRequestRow,
+)
 from mpi.storage.tables.commits_and_disclosures import (
     ClientRow,
     CommitRow,
@@ -93,6 +99,7 @@ __all__ = [
     "BlindAnswerRow",
     "BlindPairRow",
     "BlockingKeyRow",
+    "BoundaryOrderRow",
     "ChangeRow",
     "ClientRow",
     "CommitRow",
@@ -107,6 +114,7 @@ __all__ = [
     "DisclosureRow",
     "EdgeRow",
     "EpochRow",
+    "ExpungeCertificateRow",
     "FeatureRow",
     "FlagRow",
     "FormerIdRow",
@@ -153,6 +161,8 @@ __all__ = [
     "TaskActionRow",
     "TaskRow",
     "TaskWorkRow",
+    "TombstoneRow",
+    "UnsealRequestRow",
     "table_of",
 ]  # fmt: skip
 

@@ -36,6 +36,7 @@ from mpi.storage.repositories.review.task_queue import TaskQueue
 from mpi.storage.repositories.review.task_work import TaskWork
 from mpi.storage.repositories.review.tasks import Tasks
 from mpi.storage.repositories.sources.batches import Batches
+from mpi.storage.repositories.sources.boundary_orders import BoundaryOrders
 from mpi.storage.repositories.sources.holdings_runs import HoldingsRuns
 from mpi.storage.repositories.sources.pupil_tokens import PupilTokens
 from mpi.storage.repositories.sources.record_assertions import RecordAssertions
@@ -45,6 +46,7 @@ from mpi.storage.repositories.sources.renames import Renames
 from mpi.storage.repositories.sources.scopes import ChangedItem, Scopes
 from mpi.storage.repositories.sources.sources import Sources
 from mpi.storage.repositories.sources.splits import Splits
+from mpi.storage.repositories.sources.tombstones import Tombstones
 from mpi.storage.repositories.steps.consents import Consents
 from mpi.storage.repositories.steps.counters import Counters
 from mpi.storage.repositories.steps.decisions import Decisions
@@ -149,6 +151,8 @@ class ReadUnit:
     refusals = _LazyRepository(Refusals)
     holdings_runs = _LazyRepository(HoldingsRuns)
     pupil_tokens = _LazyRepository(PupilTokens)
+    boundary_orders = _LazyRepository(BoundaryOrders)
+    tombstones = _LazyRepository(Tombstones)
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection
@@ -211,6 +215,10 @@ class WriteUnit(ReadUnit):
         is_only_writer: whether no other transaction can write to the index meanwhile.
         previous: unit before it in the same transaction, whose cached reads are shared.
         keeps_changes: whether the unit records which records and decisions it changed.
+
+    Attributes:
+        before_commit: functions by name that run once, as the last act of the transaction before its commit.
+            If one raises, the transaction is rolled back.
     """
 
     def __init__(
@@ -227,6 +235,9 @@ class WriteUnit(ReadUnit):
         self._keeps_changes = keeps_changes
         self.counters: Counters = (
             Counters(connection, is_only_writer=is_only_writer) if previous is None else previous.counters
+        )
+        self.before_commit: dict[str, Callable[[WriteUnit], None]] = (
+            {} if previous is None else previous.before_commit
         )
         if previous is not None:
             self.sources, self.configs = previous.sources, previous.configs
@@ -286,6 +297,8 @@ class WriteUnit(ReadUnit):
         """Write what is buffered until the transaction's end, such as counters."""
         self.write_changes()
         self.counters.flush()
+        for act in self.before_commit.values():
+            act(self)
 
     def write_changes(self) -> None:
         """Record which records and decisions this unit changed, if another index follows."""

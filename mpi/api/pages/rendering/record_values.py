@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from mpi.api.pages.rendering.page_texts import Words, load_words
-from mpi.standardize.address.addresses import has_confidential_address_as_sent
+from mpi.domain import clock
+from mpi.standardize.restrictions import are_whereabouts_withheld_as_sent
 
 Record = Mapping[str, Any]
 
@@ -27,12 +28,14 @@ def format_record(record: Record, *, confidential: bool, withheld: Collection[st
 
     Args:
         record: values by canonical field name.
-        confidential: whether a record of the child keeps its address confidential. Another agency's record
-            would reveal the address, so no address is shown.
-        withheld: names of fields that have a value which the viewer may not see.
+        confidential: whether a record of the child keeps its whereabouts confidential. Another agency's
+            record would reveal the address, so no address is shown.
+        withheld: names of fields that the viewer may not see, whether or not they have a value.
     """
-    rows = _format_rows(record, confidential=confidential, withheld=withheld)
-    return {name: value for name, value in rows if value}
+    withheld_text = load_words().value.withheld
+    rows = _format_rows(record, confidential=confidential)
+    texts = ((name, withheld_text if name in withheld else value) for name, value in rows)
+    return {name: text for name, text in texts if text}
 
 
 def format_value(attribute: str, value: object) -> str:
@@ -61,8 +64,9 @@ def format_value(attribute: str, value: object) -> str:
 
 
 def is_confidential(records: Sequence[Record]) -> bool:
-    """Check whether any record keeps the child's address confidential."""
-    return any(has_confidential_address_as_sent(record) for record in records)
+    """Check whether any record keeps the child's whereabouts confidential."""
+    today = clock.today()
+    return any(are_whereabouts_withheld_as_sent(record, today) for record in records)
 
 
 def format_day(moment: str) -> str:
@@ -80,9 +84,7 @@ def shorten_id(text: str) -> str:
     return text if len(text) <= _MAX_ID_LENGTH else f"{text[:7]}…{text[-6:]}"
 
 
-def _format_rows(
-    record: Record, *, confidential: bool, withheld: Collection[str]
-) -> Iterator[tuple[str, str]]:
+def _format_rows(record: Record, *, confidential: bool) -> Iterator[tuple[str, str]]:
     """Yield the field codes and formatted values of a record."""
     texts = load_words()
     yield "name", _join_values(record, "first_name", "middle_name", "last_name", "suffix")
@@ -99,7 +101,7 @@ def _format_rows(
     yield "previous_birth_dates", ", ".join(str(item) for item in _read_list(record, "previous_birth_dates"))
     yield "sex", _join_values(record, "sex")
     yield "multiple_birth", texts.value.yes if record.get("multiple_birth") in (True, "Y") else ""
-    yield from _format_contacts(record, confidential=confidential, withheld=withheld)
+    yield from _format_contacts(record, confidential=confidential)
     yield (
         "guardians",
         "; ".join(_format_guardian(guardian) for guardian in _read_dated_list(record, "guardians")),
@@ -126,9 +128,7 @@ def _format_rows(
     yield "death_date", _join_values(record, "death_date")
 
 
-def _format_contacts(
-    record: Record, *, confidential: bool, withheld: Collection[str]
-) -> Iterator[tuple[str, str]]:
+def _format_contacts(record: Record, *, confidential: bool) -> Iterator[tuple[str, str]]:
     """Yield address, phone and email, or that they are withheld."""
     withheld_text = load_words().value.withheld
     values = {
@@ -137,7 +137,7 @@ def _format_contacts(
         "email": _join_values(record, "email"),
     }
     for name, value in values.items():
-        yield name, withheld_text if (confidential and value) or name in withheld else value
+        yield name, withheld_text if confidential else value
 
 
 def _read_list(record: Record, name: str) -> list[Any]:

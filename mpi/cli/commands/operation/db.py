@@ -1,5 +1,7 @@
 """Commands ``mpi db …``: upgrade or check the schema, report a restore."""
 
+from typing import Annotated
+
 import typer
 
 from mpi.cli.command_session import read_settings
@@ -45,14 +47,37 @@ def check(as_json: JsonFlag = False) -> None:
 
 
 def restored(as_json: JsonFlag = False) -> None:
-    """Tell readers of the change feed that a backup was restored.
+    """Tell the index that it was restored from a backup.
 
-    The feed gets a new generation, at which its readers start over, because what they read after the backup
-    was made is not in the index.
+    The orders to seal, unseal and expunge that were given since the backup are applied. The change feed gets
+    a new generation, at which its readers start over, because what they read after the backup was made is not
+    in the index.
     """
     from mpi import bootstrap
 
-    facts = {"generation": bootstrap.note_restore(read_settings())}
+    generation, applied = bootstrap.note_restore(read_settings())
+    facts = {"generation": generation, "orders": applied}
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(facts)
+
+
+def orders(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the orders file anew, where it is lost for good.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check the orders file, or write it anew from the database.
+
+    The file holds the orders to seal, unseal and expunge outside the database.
+    """
+    from mpi import bootstrap
+
+    settings = read_settings()
+    count = bootstrap.make_orders_file(settings) if write else bootstrap.count_orders(settings)
+    facts = {"file": str(settings.orders_path), "orders": count}
     if as_json:
         print_json(facts)
     else:

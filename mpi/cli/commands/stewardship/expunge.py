@@ -1,22 +1,25 @@
-"""Commands ``mpi expunge …``: a second person's answer to requests."""
+"""Commands ``mpi expunge …``: answers to requests to expunge records, and certificates."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.commands.stewardship.pending_steps import KEY_VARIABLE
+from mpi.cli.exit_codes import ExitCode
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Viewer
 
 if TYPE_CHECKING:
     from mpi.service.core.index import Index
+    from mpi.service.stewardship.expunge_certificates import Certificate
     from mpi.service.stewardship.expunge_requests import ExpungeAnswer
 
     Answer = Callable[[Index, Viewer, str, Collection[str]], ExpungeAnswer]
@@ -81,12 +84,65 @@ def _answer(answer: Answer, source: str, local_ids: list[str], *, as_client: boo
 
 
 def choose_viewer(session: CommandSession, *, as_client: bool) -> Viewer:
-    """Return the operator, or the client whose API key the environment holds."""
+    """Return the operator, or the client whose API key the environment holds.
+
+    Raises:
+        InputError: the environment holds no key.
+    """
     from mpi.service.access import clients
 
     if not as_client:
         return session.viewer
     key = os.environ.get(KEY_VARIABLE)
     if not key:
-        raise InputError(f"put the API key of a client who may expunge records into {KEY_VARIABLE}")
+        raise InputError(f"put the API key of a client who may do this into {KEY_VARIABLE}")
     return clients.authenticate(session.index, key, None)
+
+
+def certificate(
+    number: Annotated[int | None, typer.Argument(help="Number of the certificate; all by default.")] = None,
+    check: Annotated[
+        Path | None, typer.Option(help="Check the signature of a certificate in a JSON file instead.")
+    ] = None,
+    as_client: AsClient = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the certificates of destruction, or print or check one.
+
+    Exits 1 if the certificate was altered.
+    """
+    from mpi.service.stewardship import expunge_certificates
+
+    with open_session(for_look_up=True) as session:
+        viewer = choose_viewer(session, as_client=as_client)
+        if number is None and check is None:
+            _list_certificates(expunge_certificates.list_certificates(session.index, viewer), as_json=as_json)
+            return
+        found = (
+            expunge_certificates.get_certificate(session.index, viewer, number or 0)
+            if check is None
+            else expunge_certificates.check_certificate(session.index, viewer, _read(check))
+        )
+    if as_json:
+        print_json(found.as_dict())
+    elif check is not None:
+        print_facts({"signature": "valid" if found.is_valid else "not valid"})
+    else:
+        typer.echo(expunge_certificates.format_certificate(found), nl=False)
+    if not found.is_valid:
+        raise typer.Exit(ExitCode.UNSOUND)
+
+
+def _list_certificates(certificates: list[Certificate], *, as_json: bool) -> None:
+    if as_json:
+        print_json([one.as_dict() for one in certificates])
+        return
+    columns = ("certificate", "source", "reference", "requested_by", "approved_by", "destroyed_at")
+    print_table(columns, [[one.content[column] or "" for column in columns] for one in certificates])
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error

@@ -7,7 +7,7 @@ query. Where it returns None, the caller takes the general path.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, exists, select
 
 from mpi.storage.repositories.access.clients import CLIENT_COLUMNS, Client, client_of
 from mpi.storage.repositories.persons.persons import SCOPE, PersonStatus
@@ -46,10 +46,19 @@ _BY_LOCAL_ID = (
     .join(_person, _person.c.id == _member.c.person_id)
     .where(_IS_CLIENTS_KEY, _record.c.state != RecordState.SEALED.value)
 )
+_held = table_of(MembershipRow).alias("held")
+_held_record = table_of(RecordRow).alias("held_record")
+_HAS_HELD_SEALED = exists(
+    select(1)
+    .select_from(_held.join(_held_record, _held_record.c.id == _held.c.record_id))
+    .where(_held.c.person_id == _person.c.id, _held_record.c.state == RecordState.SEALED.value)
+    .correlate(_person)
+)
 _BY_EID = (
     select(
         *CLIENT_COLUMNS,
         _commit.c.at.label("since"),
+        _HAS_HELD_SEALED.label("has_held_sealed"),
         _record.c.id.label("record_id"),
         _record.c.state,
         _record.c.version_id,
@@ -111,7 +120,8 @@ class FastLookUps:
             The client and one row for each record and each of its flags; None if the key is invalid or the
             person holds no record. A row has ``since`` (when the person was minted), ``record_id``,
             ``state``, ``version_id``, ``canonical_key``, ``local_id``, ``code`` (of the source), ``as_of``,
-            and the flag's columns, empty without a flag.
+            and the flag's columns, empty without a flag. ``has_held_sealed`` tells whether a record that is
+            sealed now was ever of the person.
         """
         rows: Any = self._connection.execute(_BY_EID, {"key_hash": key_hash, "eid": eid}).all()
         return (client_of(rows[0]), rows) if rows else None

@@ -12,12 +12,21 @@ from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import fetch_all, prefetch
 from mpi.storage.repositories.sources.records import RecordState
-from mpi.storage.tables import IdentityEventRow, MembershipRow, PersonRow, RecordRow, SourceRow, table_of
+from mpi.storage.tables import (
+    BoundaryOrderRow,
+    IdentityEventRow,
+    MembershipRow,
+    PersonRow,
+    RecordRow,
+    SourceRow,
+    table_of,
+)
 
 _person = table_of(PersonRow)
 _member = table_of(MembershipRow)
 _event = table_of(IdentityEventRow)
 _record = table_of(RecordRow)
+_order = table_of(BoundaryOrderRow)
 _source = table_of(SourceRow)
 
 
@@ -125,6 +134,12 @@ _IS_CURRENT = _member.c.to_commit.is_(None)
 _IS_IN_FORCE_AT = and_(
     _member.c.from_commit <= bindparam("at"),
     or_(_member.c.to_commit.is_(None), _member.c.to_commit > bindparam("at")),
+)
+_SEALED_EVER_HELD = (
+    select(_member.c.record_id)
+    .join(_record, _record.c.id == _member.c.record_id)
+    .where(_member.c.person_id == bindparam("person"), _record.c.state == RecordState.SEALED.value)
+    .limit(1)
 )
 _ALL_CURRENT = select(_member.c.record_id, _member.c.person_id).where(_member.c.scope == SCOPE, _IS_CURRENT)
 _IS_OF_RECORDS = is_in(_member.c.record_id, "ids")
@@ -499,6 +514,10 @@ class Persons:
             statement = statement.where(_event.c.commit_no <= last)
         return {row[0]: row[1] for row in self._connection.execute(statement)}
 
+    def has_held_sealed(self, person_id: int) -> bool:
+        """Return whether a record that is sealed now was ever of a person."""
+        return self._connection.execute(_SEALED_EVER_HELD, {"person": person_id}).first() is not None
+
     def events_of(self, person_ids: Collection[int]) -> list[IdentityEvent]:
         """Return the change-feed events that moved records into or out of persons.
 
@@ -533,7 +552,7 @@ class Persons:
     ) -> list[IdentityEvent]:
         """Return visible change-feed events of later commits, in order.
 
-        Events of sealed records are never included.
+        Events of sealed records are never included. Neither is the seal itself once it is lifted.
 
         Args:
             commit_no: commit after which to begin.
@@ -569,4 +588,9 @@ def _is_visible_event(sources: Collection[int] | None) -> ColumnElement[bool]:
     record = select(1).where(_record.c.id == _event.c.record_id, _record.c.state != RecordState.SEALED)
     if sources is not None:
         record = record.where(is_in(_record.c.source_id, sources))
-    return exists(record)
+    in_lifted_seal = select(1).where(
+        _order.c.record_id == _event.c.record_id,
+        _order.c.from_commit <= _event.c.commit_no,
+        _order.c.commit_no > _event.c.commit_no,
+    )
+    return exists(record) & ~exists(in_lifted_seal)

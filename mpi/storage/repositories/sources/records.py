@@ -45,8 +45,8 @@ _version = table_of(RecordVersionRow)
 _source = table_of(SourceRow)
 _alias = table_of(RecordAliasRow)
 _flag = table_of(FlagRow)
-_commit = table_of(CommitRow)
 _renamed = table_of(RenamedRow)
+_commit = table_of(CommitRow)
 _sighting = table_of(SightingRow)
 
 
@@ -134,6 +134,8 @@ class ActiveVersion:
     payload: bytes
 
 
+ERASED_PAYLOAD = b"{}"
+"""Content of the versions of a record whose content was destroyed."""
 # A literal instead of a parameter, so that both databases can use the partial index.
 _open_overlay = _version.alias("doubted")
 _HAS_OPEN_OVERLAY = exists(
@@ -669,6 +671,30 @@ class Records:
         )
         return {row.record_id: row.local_id for row in rows}
 
+    def former_local_ids(self, record_ids: Collection[int]) -> dict[int, list[str]]:
+        """Return the former local IDs of records that got another, by record."""
+        former_ids: dict[int, list[str]] = {}
+        for chunk in iter_chunks(record_ids):
+            rows = self._connection.execute(
+                select(_alias.c.record_id, _alias.c.local_id).where(is_in(_alias.c.record_id, chunk))
+            )
+            for row in rows:
+                former_ids.setdefault(row.record_id, []).append(row.local_id)
+        return former_ids
+
+    def forget_local_ids(self, surrogates: Mapping[int, str]) -> None:
+        """Replace the local IDs of records by surrogates, and destroy their former ones."""
+        self.changed_ids.update(surrogates)
+        for chunk in iter_chunks(surrogates):
+            self._connection.execute(delete(_alias).where(_alias.c.record_id.in_(chunk)))
+            self._connection.execute(delete(_renamed).where(_renamed.c.record_id.in_(chunk)))
+        self._many(
+            update(_record)
+            .where(_record.c.id == bindparam("record"))
+            .values(local_id=bindparam("surrogate")),
+            [{"record": record, "surrogate": surrogate} for record, surrogate in surrogates.items()],
+        )
+
     def revive_versions(self, version_ids: Collection[int]) -> None:
         """Mark record versions as active again."""
         self._many(
@@ -747,10 +773,26 @@ class Records:
             [{"record": record, "carried": restrictions} for record, restrictions in carried.items()],
         )
 
+    def count_rows(self, record_id: int) -> dict[str, int]:
+        """Return the number of rows that hold a record's content and local IDs, by table."""
+        versions = select(_version.c.id).where(_version.c.record_id == record_id)
+        conditions = {
+            "record_version": (_version, _version.c.record_id == record_id),
+            "flag": (_flag, _flag.c.version_id.in_(versions)),
+            "record_alias": (_alias, _alias.c.record_id == record_id),
+            "renamed": (_renamed, _renamed.c.record_id == record_id),
+        }
+        return {
+            name: self._connection.execute(
+                select(func.count()).select_from(table).where(condition)
+            ).scalar_one()
+            for name, (table, condition) in conditions.items()
+        }
+
     def erase(self, record_id: int) -> None:
         """Destroy the content of every version of a record.
 
-        The record itself stays as an empty row.
+        The record itself stays as an empty row, whose local ID ``forget_local_ids`` destroys.
         """
         self.changed_ids.add(record_id)
         self._connection.execute(
@@ -761,7 +803,7 @@ class Records:
         self._connection.execute(
             update(_version)
             .where(_version.c.record_id == record_id)
-            .values(payload=b"{}", content_hash="", issues="[]")
+            .values(payload=ERASED_PAYLOAD, content_hash="", issues="[]")
         )
 
     def anonymize(self, record_ids: Collection[int]) -> None:

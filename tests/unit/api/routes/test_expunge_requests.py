@@ -20,6 +20,8 @@ def clients(fresh_index):
         "writer": add_key(fresh_index, "writer", WRITER),
         "feed": add_key(fresh_index, "feed", WRITER | {Action.RECORD_SEAL, Action.RECORD_EXPUNGE}),
         "officer": add_key(fresh_index, "officer", {Action.RECORD_EXPUNGE}),
+        "counsel": add_key(fresh_index, "counsel", {Action.RECORD_SEAL}),
+        "judge": add_key(fresh_index, "judge", {Action.RECORD_SEAL}),
     }
     with calling(create_app(fresh_index), None) as call:
         yield call, {name: {"Authorization": f"Bearer {key}"} for name, key in keys.items()}
@@ -116,3 +118,44 @@ def test_an_answer_names_source_and_records(clients, body):
     call, headers = clients
     sent = call.post("/v1/expunge-requests:approve", json=body, headers=headers["officer"])
     problem(sent, 400, "invalid-input")
+
+
+def ask_to_unseal(clients, name, *local_ids, reference="26-JV-0412"):
+    call, headers = clients
+    body = {"source": "D01", "local_ids": list(local_ids), "reference": reference}
+    return call.post("/v1/unseal-requests", json=body, headers=headers[name])
+
+
+def answer_unseal(clients, name, verdict, *local_ids):
+    call, headers = clients
+    body = {"source": "D01", "local_ids": list(local_ids)}
+    return call.post(f"/v1/unseal-requests:{verdict}", json=body, headers=headers[name])
+
+
+def test_two_clients_lift_a_seal(fresh_index, clients):
+    call, headers = clients
+    put(clients, "writer")
+    before = crosswalk(fresh_index)
+    put(clients, "feed", restrictions=SEALED)
+    assert ask_to_unseal(clients, "counsel", "1").json() == {"source": "D01", "answer": "asked", "records": 1}
+    problem(answer_unseal(clients, "counsel", "approve", "1"), 409, "conflict")
+    assert crosswalk(fresh_index) == {}
+    [waiting] = call.get("/v1/unseal-requests", headers=headers["judge"]).json()
+    assert (waiting["local_id"], waiting["reference"]) == ("1", "26-JV-0412")
+    assert answer_unseal(clients, "judge", "approve", "1").json()["answer"] == "approved"
+    assert crosswalk(fresh_index) == before
+    problem(answer_unseal(clients, "judge", "approve", "1"), 404, "not-found")
+
+
+def test_unsealing_needs_the_right_to_seal_and_an_order(clients):
+    call, headers = clients
+    put(clients, "feed", restrictions=SEALED)
+    for name in ("writer", "officer"):
+        problem(ask_to_unseal(clients, name, "1"), 403, "access-denied")
+        problem(answer_unseal(clients, name, "refuse", "1"), 403, "access-denied")
+        problem(call.get("/v1/unseal-requests", headers=headers[name]), 403, "access-denied")
+    body = problem(ask_to_unseal(clients, "counsel", "1", reference="Jane Doe"), 400, "invalid-input")
+    assert "Doe" not in body["detail"]
+    problem(ask_to_unseal(clients, "counsel", "2"), 404, "not-found")
+    ask_to_unseal(clients, "counsel", "1")
+    assert answer_unseal(clients, "judge", "refuse", "1").json()["answer"] == "refused"

@@ -107,7 +107,7 @@ def test_correction_withholds_what_its_corrected_record_withholds(confidential_i
         number = unit.steps.get(correction.step).detail["record"]
     answer = read(confidential_index, OPERATOR, "STEWARD", f"correction-{number}")
     assert "phone" not in answer["record"]
-    assert answer["withheld"] == ["phone"]
+    assert "phone" in answer["withheld"]
 
 
 def test_withdrawn_confidential_record_keeps_its_address_withheld(confidential_index):

@@ -25,8 +25,18 @@ from mpi.service.stewardship.merge_split_move import StepOptions
 from mpi.service.stewardship.owner_consent import set_consent_required
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
+from mpi.service.stewardship.unseal_requests import approve_unseals, request_unseals
 from mpi.storage.repositories.sources.scopes import FIRST_CHANGE
-from tests.index import OPERATOR, crosswalk, expunge, load_rows, make_child, many_children, partition_of
+from tests.index import (
+    OPERATOR,
+    SECOND_PERSON,
+    crosswalk,
+    expunge,
+    load_rows,
+    make_child,
+    many_children,
+    partition_of,
+)
 from tests.laws.decision_rows import decide as state_decision
 from tests.scopes import open_scoped_indexes
 
@@ -122,6 +132,35 @@ def test_a_seal_follows(indexes, education):
     assert crosswalk(indexes.shared) == {}
     with pytest.raises(NotFoundError):
         read(indexes.shared, OPERATOR, "sis", "s1")
+
+
+def test_a_lifted_seal_follows(indexes, education, child_welfare):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    upsert(child_welfare, OPERATOR, "ccwis", make_child("c1"))
+    indexes.sync()
+    before = crosswalk(indexes.shared)
+    upsert(education, OPERATOR, "sis", make_child("s1", restrictions=[{"kind": "sealed"}]))
+    indexes.sync()
+    assert set(crosswalk(indexes.shared)) == {("ccwis", "c1")}
+    request_unseals(education, OPERATOR, "sis", ["s1"], "26-JV-0412")
+    indexes.sync()
+    assert set(crosswalk(indexes.shared)) == {("ccwis", "c1")}
+    approve_unseals(education, SECOND_PERSON, "sis", ["s1"])
+    indexes.sync()
+    assert crosswalk(indexes.shared) == before
+    with indexes.shared.database.read(OPERATOR) as unit:
+        orders = unit.boundary_orders.orders_after(0)
+        [lifted] = unit.boundary_orders.lifted_seals([orders[0].record_id]).values()
+    assert [order.kind for order in orders] == ["seal", "unseal"]
+    assert lifted == [(orders[0].commit_no, orders[1].commit_no)]
+    assert verify(indexes.shared, OPERATOR) == []
+
+
+def test_a_seal_of_a_scope_is_lifted_in_the_scope_alone(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1", restrictions=[{"kind": "sealed"}]))
+    indexes.sync()
+    with pytest.raises(ConflictError):
+        request_unseals(indexes.shared, OPERATOR, "sis", ["s1"], "26-JV-0412")
 
 
 def test_an_expunged_record_is_destroyed_in_the_shared_index_too(indexes, education):
@@ -354,10 +393,11 @@ def test_a_restriction_that_a_load_stated_by_mistake_ends_with_its_undo(indexes,
     load_rows(education, "sis", make_child("s1"))
     receipt = load_rows(education, "sis", make_child("s1", restrictions=[{"kind": "opt_out"}]))
     indexes.sync()
-    assert "restrictions" in read(indexes.shared, OPERATOR, "sis", "s1")["record"]
+    named_for_source = replace(OPERATOR, sources=frozenset({"sis"}))
+    assert "restrictions" in read(indexes.shared, named_for_source, "sis", "s1")["record"]
     undo_load(education, OPERATOR, receipt.batch, "mistake")
     indexes.sync()
-    assert "restrictions" not in read(indexes.shared, OPERATOR, "sis", "s1")["record"]
+    assert "restrictions" not in read(indexes.shared, named_for_source, "sis", "s1")["record"]
 
 
 def test_a_record_sealed_before_the_first_sync_shows_nothing(indexes, education):

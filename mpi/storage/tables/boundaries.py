@@ -1,0 +1,74 @@
+"""Tables of legal orders about records, requests to lift a seal, and tombstones."""
+
+from sqlalchemy import Index
+from sqlmodel import SQLModel
+
+from mpi.storage.columns import bigint, primary_key, text
+
+
+class BoundaryOrderRow(SQLModel, table=True):
+    """An order in force about one record: to seal, to unseal or to expunge it.
+
+    Orders are numbered without gaps and never changed. ``token`` is the keyed hash of the record's source and
+    local ID, ``reference`` the court's or agency's own, and ``at`` when the order was given. ``commit_no`` is
+    the commit in which this database applied it. An ``unseal`` has the commit since which the record had been
+    sealed in ``from_commit``.
+    """
+
+    __tablename__ = "boundary_order"
+    __table_args__ = (Index("ix_boundary_order_record", "record_id"),)
+    no: int = primary_key()
+    kind: str = text()
+    record_id: int = bigint(foreign_key="record.id")
+    source: str = text()
+    token: str = text()
+    reference: str | None = text(default=None)
+    at: str = text()
+    commit_no: int = bigint()
+    from_commit: int | None = bigint(default=None)
+
+
+class ExpungeCertificateRow(SQLModel, table=True):
+    """A certificate that a record was destroyed: JSON without personal data.
+
+    ``signature`` is the keyed hash of the content.
+    """
+
+    __tablename__ = "expunge_certificate"
+    no: int = primary_key()
+    source: str = text()
+    content: str = text()
+    signature: str = text()
+    commit_no: int = bigint()
+
+
+class TombstoneRow(SQLModel, table=True):
+    """The keyed hash of a local ID under which a source may send nothing.
+
+    ``record_id`` is the destroyed record that had the local ID.
+    """
+
+    __tablename__ = "tombstone"
+    __table_args__ = (
+        Index("ix_tombstone_record", "record_id"),
+        {"sqlite_with_rowid": False},
+    )
+    source_id: int = primary_key(foreign_key="source.id")
+    token: str = text(primary_key=True)
+    record_id: int = bigint(foreign_key="record.id")
+
+
+class UnsealRequestRow(SQLModel, table=True):
+    """One person's request to lift the seal of a record, and another's answer.
+
+    ``reference`` names the court order. ``answer`` is ``approved`` or ``refused``.
+    """
+
+    __tablename__ = "unseal_request"
+    __table_args__ = (Index("ix_unseal_request_record", "record_id"),)
+    id: int = primary_key()
+    record_id: int = bigint(foreign_key="record.id")
+    reference: str = text()
+    asked_commit: int = bigint()
+    answered_commit: int | None = bigint(default=None)
+    answer: str | None = text(default=None)
