@@ -158,9 +158,10 @@ class _Comparison:
         """Return in what a record differs from its copy, contents aside."""
         if self._own_codes[record.source_id] != self._shared_codes[copy.source_id]:
             return "source"
-        if record.local_id != copy.local_id:
-            return "local ID"
+        # A destroyed record keeps no local ID, and its copy another hash of it.
         is_destroyed = record.content_hash == ""
+        if record.local_id != copy.local_id and not is_destroyed:
+            return "local ID"
         if _copied_state(record.state) != _copied_state(copy.state) or (is_destroyed and copy.content_hash):
             return "state"
         return None

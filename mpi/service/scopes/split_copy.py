@@ -166,6 +166,7 @@ def copy_records(
         with shared_index.database.read(viewer) as unit:
             rows = unit.record_rows.read(record_ids)
             former_ids = _find_ids_at(unit, record_ids, split.approved_commit or 0)
+            tombstones = unit.tombstones.tokens_of(record_ids)
         with scope_index.database.write(viewer, SPLIT) as unit:
             # Another process may have copied them meanwhile, or taken the split back.
             own_split = find_own_split(unit)
@@ -173,6 +174,7 @@ def copy_records(
                 return
             if unit.record_rows.last_record() == last_copy:
                 _write_records(unit, scope_index, content, rows, former_ids)
+                _write_tombstones(unit, content, rows, tombstones)
         progress("copy", records.copy_of(record_ids[-1]), len(records))
 
 
@@ -294,6 +296,18 @@ def _write_records(
     unit.splits.add_former_ids((eid, copy_of(record_id)) for record_id, eid in former_ids.items())
     active_ids = [copy_of(row["id"]) for row in rows.records if row["state"] == RecordState.ACTIVE]
     resolve(unit, index, _read_new_records(unit, index, active_ids), (), SPLIT)
+
+
+def _write_tombstones(
+    unit: WriteUnit, content: SplitContent, rows: RecordRowSet, tombstones: Mapping[int, Collection[str]]
+) -> None:
+    """Let the scope refuse the local IDs of destroyed records too."""
+    own_ids = {source.code: source.id for source in unit.sources.all()}
+    source_ids = {source.id: own_ids[source.code] for source in content.sources}
+    copy_of = content.numbers.records.copy_of
+    for row in rows.records:
+        tokens = tombstones.get(row["id"], ())
+        unit.tombstones.add(source_ids[row["source_id"]], [(token, copy_of(row["id"])) for token in tokens])
 
 
 def _read_new_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> dict[int, ChangedRecord]:

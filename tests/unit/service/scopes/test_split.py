@@ -106,9 +106,13 @@ def test_records_that_take_no_part_go_along_and_stay_apart(site):
     assert crosswalk(site.shared).keys() == crosswalk(scope).keys() == {("sis", "w1")}
     with scope.database.read(OPERATOR) as unit:
         source_id = unit.sources.get_by_code("sis").id
-        records = unit.records.all_of_source(source_id)
-        assert records["x1"].state == "sealed"
-        assert [version.payload for version in unit.records.versions(records["x1"].id)] == [b"{}"]
+        [destroyed] = [
+            record for record in unit.records.all_of_source(source_id).values() if record.content_hash == ""
+        ]
+        assert destroyed.state == "sealed"
+        assert [version.payload for version in unit.records.versions(destroyed.id)] == [b"{}"]
+    upsert(scope, OPERATOR, "sis", make_child("x1", **OTHER))
+    assert crosswalk(scope).keys() == {("sis", "w1")}, "a tombstone goes along"
     assert verify(scope, OPERATOR) == verify(site.shared, OPERATOR) == []
 
 
