@@ -1,6 +1,6 @@
 """Quality figures: live accuracy, workload, throughput, forecasts and reports.
 
-In come counts of tasks, answers, decisions and blind samples. Out go figures for the dashboard, a workload
-forecast and named reports, none of them about a single person. For viewers who may not read records, small
-counts are suppressed.
+In come counts of records, persons, tasks, answers, decisions and blind samples. Out go named figures, exact
+and current, for viewers who may see all that they count, and published ones for everybody else: measured
+once a day, with noise, rounded, and shown later. None is about a single person.
 """

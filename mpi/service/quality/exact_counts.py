@@ -61,7 +61,7 @@ def count_decisions(unit: ReadUnit) -> dict[str, int]:
 
 
 def count_separate_questions(unit: ReadUnit, today: str) -> int:
-    """Count open review questions such that no person is in two of them.
+    """Count open review questions, of each person at most one.
 
     Someone who sends a hundred records about one child opens a hundred questions, but only one of these.
 
@@ -119,6 +119,6 @@ def count_sources(unit: ReadUnit) -> dict[str, int]:
 
 
 def count_overlap(unit: ReadUnit) -> dict[str, int]:
-    """Count persons by the set of sources that hold them: ``A + B``."""
+    """Count persons by the sources that hold them: ``A + B``."""
     counts = unit.figures.count_persons_by_sources()
     return {" + ".join(sorted(sources)): count for sources, count in counts.items()}

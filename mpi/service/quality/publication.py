@@ -67,7 +67,7 @@ class Publication:
     computed_at: str
 
     def count(self, name: str) -> int | None:
-        """Return a count, or None if it is unknown or too small to be shown."""
+        """Return a count, or None if unknown or too small to show."""
         return show_count(self.counts.get(name), self.day.smallest_shown)
 
     @property

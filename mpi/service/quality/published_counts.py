@@ -78,7 +78,7 @@ def publish_counts(
 
 
 def show_count(count: int | None, smallest: int) -> int | None:
-    """Return a published count, or None if it is too small to be shown."""
+    """Return a published count, or None if too small to show."""
     return None if count is None or count < smallest else count
 
 

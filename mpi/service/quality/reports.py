@@ -59,7 +59,7 @@ class Report:
 
 
 def make_report(index: Index, viewer: Viewer, name: str) -> Report:
-    """Return a report as it is published today, or the current report of loads.
+    """Return today's published report, or the current report of loads.
 
     Before the first publication the report has no rows.
 
@@ -152,7 +152,7 @@ def _report_sources(unit: ReadUnit, count: ShowCount) -> Report:
 
 
 def _report_loads(unit: ReadUnit) -> Report:
-    """Report each load of a file of the viewer's sources, with its counts."""
+    """Report each load of the viewer's sources, with its counts."""
     batches = [batch for batch in unit.batches.all() if unit.viewer.may_see(batch.source)]
     info = unit.commit_info({batch.commit_no for batch in batches})
     names = ("received", "created", "updated", "unchanged", "withdrawn", "history", "held", "rejected")

@@ -1,4 +1,4 @@
-"""Every route, page, command, report and metric declares the class of its figures."""
+"""Everything that shows figures declares their class."""
 
 import ast
 from pathlib import Path

@@ -35,7 +35,9 @@ def run() -> None:
 def print_publication(
     publication: PublicationDay | None, next_publication: str | None, figures: str = "figures"
 ) -> None:
-    """Print of which day published figures are, and how exact; nothing for current ones.
+    """Print of which day published figures are, and how exact.
+
+    Prints nothing about current figures.
 
     Args:
         publication: when they are shown; None before the first.

@@ -110,7 +110,11 @@ class DeskFigures:
         return [WaitingCount(*row) for row in self._connection.execute(counted)]
 
     def list_open_tasks(self, today: str) -> list[tuple[str, int, int]]:
-        """Return (key, lower record, higher record) of each task open on a day."""
+        """Return key, lower and higher record of each open task.
+
+        Args:
+            today: day on which it is open, ``YYYY-MM-DD``.
+        """
         is_asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
         rows = self._connection.execute(select(_task.c.key, _task.c.lo, _task.c.hi).where(is_asked))
         return [(row.key, row.lo, row.hi) for row in rows]

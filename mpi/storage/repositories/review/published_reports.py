@@ -49,7 +49,7 @@ class PublishedReports:
         return None if row is None else StoredReport(*row)
 
     def first_day_after(self, name: str, day: str) -> str | None:
-        """Return the first day after a day on which a report was measured, or None."""
+        """Return a report's first day of measurement after a day, or None."""
         return self._connection.execute(
             select(func.min(_report.c.day)).where(_report.c.name == name, _report.c.day > day)
         ).scalar()

@@ -1,4 +1,4 @@
-"""A serving process completes deferred searches in its worker, and no metric tells of them."""
+"""A server completes deferred searches, and no metric tells of them."""
 
 from mpi.api.app import create_app
 from mpi.service.core.block_limits import BlockLimits

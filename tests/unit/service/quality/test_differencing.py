@@ -1,4 +1,4 @@
-"""A reader who adds one record at a time tells no child in care by the published figures.
+"""Published figures tell no child in care to who adds records.
 
 Of 200 children child welfare holds half. On each day the attacker reads everything that the operator's role
 may read, sends a made-up school record with the name and birth date of the next child, and reads again after
@@ -53,19 +53,19 @@ def read_everything(index):
 
 
 def tail_probability(hits, trials):
-    """Return the probability of so many hits or more by tossing a coin."""
+    """Return the probability that a coin hits so often or more."""
     return sum(math.comb(trials, n) for n in range(hits, trials + 1)) / 2**trials
 
 
 def classify(changes, held):
-    """Return the hits and the trials of guessing by the sign of a change."""
+    """Return hits and trials of guessing by the sign of changes."""
     guesses = [(change > 0, is_held) for change, is_held in zip(changes, held, strict=True) if change]
     return sum(guess == is_held for guess, is_held in guesses), len(guesses)
 
 
 @pytest.fixture(scope="module")
 def attack(tmp_path_factory):
-    """Attack 200 children; return who is held, and the changes of published and of exact figures."""
+    """Attack 200 children; return who is held and what was read."""
     day = START
     children = many_children(CHILDREN + OTHERS)
     targets, others = children[:CHILDREN], children[CHILDREN:]

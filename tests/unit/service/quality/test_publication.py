@@ -1,4 +1,4 @@
-"""Figures are measured once a day, shown later, and the same for every reader until the next day."""
+"""Figures are measured once a day, shown later, and equal for every reader."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

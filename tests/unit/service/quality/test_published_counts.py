@@ -1,4 +1,4 @@
-"""Noise and rounding hide one record; a greedy matching moves by at most one."""
+"""Noise hides one record, and a greedy matching moves by one at most."""
 
 import math
 from statistics import fmean, pstdev
@@ -33,7 +33,7 @@ def below(noise: float) -> float:
 
 
 def probability(shown: int, exact: int, previous: int | None) -> float:
-    """Return the probability that a count is published, from the distribution of the noise."""
+    """Return the probability that a count is published."""
     rounded = (shown - 5.0 if shown else -math.inf, shown + 5.0)
     if previous is None:
         return below(rounded[1] - exact) - below(rounded[0] - exact)
