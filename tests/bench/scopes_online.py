@@ -7,7 +7,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,14 +98,15 @@ def _measure_resolves(one: BenchIndex, scope: BenchIndex, workload: Workload) ->
         searched = itertools.cycle([features[lo] for lo, _ in pairs])
         splink = stack.enter_context(open_splink_search(index))
         durations: dict[str, list[list[float]]] = {"one_index": [], "scope": [], "splink": []}
-        clients = _serve(stack, {"one_index": one, "scope": scope}, workload, 1)
-        streams = {name: _stream(name, client, workload, "single") for name, [client] in clients.items()}
-        for name, [client] in clients.items():
-            time_calls(client, itertools.islice(streams[name], WARM_UP_CALLS * workload.workers))
+        served = _serve(stack, {"one_index": one, "scope": scope}, workload, "single")
+        for each in served.values():
+            with each.connect(1) as [client]:
+                time_calls(client, each.take(WARM_UP_CALLS * workload.workers))
         splink.predict_between(next(searched))
         for _ in range(ROUNDS):
-            for name, [client] in clients.items():
-                durations[name].append(time_calls(client, itertools.islice(streams[name], CALLS_PER_ROUND)))
+            for name, each in served.items():
+                with each.connect(1) as [client]:
+                    durations[name].append(time_calls(client, each.take(CALLS_PER_ROUND)))
             durations["splink"].append(
                 [splink.predict_between(next(searched)) for _ in range(SEARCHES_PER_ROUND)]
             )
@@ -122,15 +123,15 @@ def _measure_resolves(one: BenchIndex, scope: BenchIndex, workload: Workload) ->
 
 def _measure_throughput(one: BenchIndex, scope: BenchIndex, workload: Workload) -> dict[str, object]:
     """Measure eight clients that resolve and write, in turn."""
+    rounds: dict[str, list[dict[str, float]]] = {"one_index": [], "scope": []}
+    seconds = workload.seconds / THROUGHPUT_ROUNDS
     with ExitStack() as stack:
-        clients = _serve(stack, {"one_index": one, "scope": scope}, workload, CLIENT_COUNT)
-        rounds: dict[str, list[dict[str, float]]] = {"one_index": [], "scope": []}
-        seconds = workload.seconds / THROUGHPUT_ROUNDS
-        streams = {name: _stream(name, group[0], workload, "many") for name, group in clients.items()}
+        served = _serve(stack, {"one_index": one, "scope": scope}, workload, "many")
         for _ in range(THROUGHPUT_ROUNDS):
-            for name, group in clients.items():
-                shares = [list(itertools.islice(streams[name], int(seconds * 100))) for _ in group]
-                rounds[name].append(run_concurrently(group, [iter(share) for share in shares], seconds))
+            for name, each in served.items():
+                shares = [each.take(int(seconds * 100)) for _ in range(CLIENT_COUNT)]
+                with each.connect(CLIENT_COUNT) as clients:
+                    rounds[name].append(run_concurrently(clients, [iter(share) for share in shares], seconds))
     rates = {name: [each["per_second"] for each in results] for name, results in rounds.items()}
     return {
         "one_index": rounds["one_index"],
@@ -139,24 +140,54 @@ def _measure_throughput(one: BenchIndex, scope: BenchIndex, workload: Workload) 
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _ServedIndex:
+    """An index that is served, and what is sent to it.
+
+    Args:
+        port: port of the server.
+        key: API key.
+        calls: endless upserts.
+    """
+
+    port: int
+    key: str
+    calls: Iterator[Call]
+
+    @contextmanager
+    def connect(self, count: int) -> Iterator[list[HttpClient]]:
+        """Connect clients anew, since the server closes idle connections."""
+        clients = [HttpClient(self.port, self.key) for _ in range(count)]
+        try:
+            yield clients
+        finally:
+            for client in clients:
+                client.close()
+
+    def take(self, count: int) -> list[Call]:
+        """Return the next calls."""
+        return list(itertools.islice(self.calls, count))
+
+
 def _serve(
-    stack: ExitStack, indexes: dict[str, BenchIndex], workload: Workload, client_count: int
-) -> dict[str, list[HttpClient]]:
-    """Serve indexes until the stack is left, and connect clients to each."""
-    clients = {}
+    stack: ExitStack, indexes: dict[str, BenchIndex], workload: Workload, kind: str
+) -> dict[str, _ServedIndex]:
+    """Serve indexes until the stack is left."""
+    served = {}
     for name, bench_index in indexes.items():
         server = stack.enter_context(serving(bench_index, workload.workers))
         wait_for_compaction(bench_index)
-        clients[name] = [HttpClient(server.port, bench_index.key) for _ in range(client_count)]
-        for client in clients[name]:
-            stack.callback(client.close)
-    return clients
+        builder = HttpClient(server.port, bench_index.key)
+        builder.close()
+        calls = _stream(f"{kind}-{name}", builder, workload)
+        served[name] = _ServedIndex(server.port, bench_index.key, calls)
+    return served
 
 
-def _stream(name: str, client: HttpClient, workload: Workload, kind: str) -> Iterator[Call]:
+def _stream(prefix: str, builder: HttpClient, workload: Workload) -> Iterator[Call]:
     """Return endless upserts of new and known children, each under a new local ID."""
     return itertools.chain.from_iterable(
-        resolves(client, workload.state, workload.fresh, f"{kind}-{name}-{turn}-", SOURCE)
+        resolves(builder, workload.state, workload.fresh, f"{prefix}-{turn}-", SOURCE)
         for turn in itertools.count()
     )
 

@@ -81,16 +81,18 @@ def test_under_another_configuration_nothing_is_copied(indexes, education):
     assert list(edges_of(indexes.shared).values()) != [CHANGED_BITS / 1e6]
 
 
-@pytest.mark.parametrize("fewest_on_duckdb", [1, 500])
+@pytest.mark.parametrize(
+    "scoring", [{}, {"duckdb_records": 1}, {"duckdb_records": 1, "duckdb_pairs": 1}], ids=str
+)
 def test_pairs_with_other_scopes_and_with_the_shared_index_are_found(
-    indexes, education, child_welfare, fewest_on_duckdb
+    indexes, education, child_welfare, scoring
 ):
     add_source(indexes.shared, OPERATOR, NewSource("other"))
     upsert(indexes.shared, OPERATOR, "other", make_child("o1"))
     upsert(education, OPERATOR, "sis", make_child("s1"))
     load_rows(education, "sis2", make_child("s2"), *many_children(5))
     upsert(child_welfare, OPERATOR, "ccwis", make_child("c1"))
-    shared = with_tuning(indexes.shared, scoring={"duckdb_records": fewest_on_duckdb})
+    shared = with_tuning(indexes.shared, scoring=scoring)
     for code, index in indexes.scopes.items():
         transfer_changes(index, shared, OPERATOR, code)
     check_derived_data(shared)
