@@ -8,17 +8,16 @@ from fastapi import APIRouter, Depends
 
 from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WriterDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.schemas.agreements import (
+from mpi.api.schemas.parameters import NoQueryDep
+from mpi.api.schemas.policy.agreements import (
     AgreementBody,
     AgreementCodeDep,
     AgreementEventOut,
     AgreementOut,
     AgreementStepBody,
     ApproveAgreementBody,
-    LegalBasisOut,
-    PurposeOut,
 )
-from mpi.api.schemas.parameters import NoQueryDep
+from mpi.api.schemas.policy.purposes import LegalBasisOut, PurposeOut
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action, Viewer

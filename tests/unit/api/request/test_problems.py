@@ -13,7 +13,7 @@ EXPECTED = {
     "EidError": 400, "NotFoundError": 404, "ConflictError": 409, "DecisionConflict": 409,
     "ModelMovedError": 409,
     "StaleError": 412, "ReusedKeyError": 422, "ClaimedError": 409, "EngineError": 500,
-    "SurvivorshipError": 400, "SearchLimitError": 429,
+    "AgreementLapsed": 409, "SurvivorshipError": 400, "SearchLimitError": 429,
     "NotAuthenticated": 401, "AccessDenied": 403, "LoadHeld": 409, "ModelError": 500, "StoreError": 503,
 }  # fmt: skip
 VALUE = "Xanthippe"

@@ -18,8 +18,20 @@ from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from tests.desk import ANN, SIS_STEWARD, similar_child
 from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, open_test_index
 
-SMALL_TABLES = {"source", "agency", "client", "epoch", "config", "batch", "counter", "index_info", "key_run"}
-"""Tables of few rows, however large the index: sources, clients, loads and key segments, some hundreds."""
+SMALL_TABLES = {
+    "source",
+    "agency",
+    "client",
+    "epoch",
+    "config",
+    "batch",
+    "counter",
+    "index_info",
+    "key_run",
+    "agreement_version",
+    "agreement_step",
+}
+"""Tables of few rows, however large the index: sources, clients, loads, agreements, some hundreds."""
 PLAN_KEYWORDS = {"CONSTANT"}
 """Names in plans that are no tables: a statement's own rows."""
 WORKLOAD_TABLES = {

@@ -1,0 +1,1 @@
+"""API schemas of agreements, purposes of use and legal bases."""
