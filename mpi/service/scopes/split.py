@@ -124,9 +124,10 @@ def undo_split(shared_index: Index, scope_index: Index | None, viewer: Viewer, c
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
     split = _require_split(shared_index, viewer, code)
-    if split.state not in (*UNFINISHED_STATES, SplitState.DONE):
-        raise ConflictError(f"the split into {code} is {split.state}: nothing is to be taken back")
     with shared_index.database.write(viewer, SPLIT) as unit:
+        state = _state_now(unit, code)
+        if state is not SplitState.DONE and state not in UNFINISHED_STATES:
+            raise ConflictError(f"the split into {code} is {state}: nothing is to be taken back")
         unit.splits.set_state(split.id, SplitState.UNDOING, unit.commit_no)
     if scope_index is not None and not _close_scope(scope_index, viewer, split):
         with shared_index.database.write(viewer, SPLIT) as unit:

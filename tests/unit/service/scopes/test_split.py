@@ -21,7 +21,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_person, look_up_records
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.source_pause import pause
+from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.id_map import MappedRecord, give_id_map
@@ -31,6 +31,7 @@ from mpi.service.scopes.split_plan import SplitRequest, approve_split, plan_spli
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.stewardship.decisions import DecisionRequest, decide, list_decisions
 from mpi.service.stewardship.freeze_windows import add_freeze_window
+from mpi.service.stewardship.overlays import refuse_overlay
 from mpi.service.stewardship.owner_consent import set_consent_required
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision
@@ -590,3 +591,23 @@ def test_a_moved_key_is_refused_over_http_with_a_sentence(site):
         answer = client.get("/v1/sources/sis/records/s1")
         assert answer.status_code == 401
         assert "opens the index of the scope education" in answer.json()["detail"]
+
+
+def test_a_source_can_be_moved_once_nothing_of_it_waits(site):
+    shared = site.shared
+    upsert(shared, OPERATOR, "sis", make_child("s1"))
+    pause(shared, OPERATOR, "sis")
+    for postal_code in ("43002", "43003"):
+        upsert(shared, OPERATOR, "sis", make_child("s1", postal_code=postal_code))
+    upsert(shared, OPERATOR, "sis", make_child("s2", **OTHER))
+    assert "versions of sis wait" in " ".join(site.plan("sis").blockers)
+    resume(shared, OPERATOR, "sis")
+    upsert(
+        shared, OPERATOR, "sis", make_child("s1", first_name="Zoe", last_name="Abel", birth_date="2009-11-30")
+    )
+    assert "versions of sis wait" in " ".join(site.plan("sis").blockers)
+    refuse_overlay(shared, OPERATOR, RecordRef("sis", "s1"))
+    assert site.plan("sis").blockers == ()
+    scope = site.split("sis")
+    assert crosswalk(scope).keys() == {("sis", "s1"), ("sis", "s2")}
+    assert read(scope, OPERATOR, "sis", "s1")["record"]["postal_code"] == "43003"
