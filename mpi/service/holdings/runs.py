@@ -221,13 +221,15 @@ def _begin_run(
             unit.holdings_runs.add(run)
         is_approved = run.approved_commit is not None and surplus <= run.surplus - run.records
         if needs_approval and not is_approved:
-            run = replace(
-                run,
-                status=HoldingsRunStatus.WAITING,
-                requested_commit=unit.commit_no,
-                approved_commit=None,
-                surplus=surplus + run.records,
-            )
+            # A load does not ask anew: whoever asked must not approve because a load came in between.
+            if batch_id is None or run.status is not HoldingsRunStatus.WAITING:
+                run = replace(
+                    run,
+                    status=HoldingsRunStatus.WAITING,
+                    requested_commit=unit.commit_no,
+                    approved_commit=None,
+                    surplus=surplus + run.records,
+                )
             _certify_rows(unit, index, source, batch_id, dropped_rows)
         else:
             run = replace(run, status=HoldingsRunStatus.RUNNING, rows=run.rows + dropped_rows)
