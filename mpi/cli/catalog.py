@@ -38,9 +38,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "holdings": CatalogEntry("Drop records of children who are not in care."),
     "holdings apply": CatalogEntry("Drop stored records that may not be held.", "access.holdings:apply"),
     "holdings approve": CatalogEntry("Approve that stored records are dropped.", "access.holdings:approve"),
-    "holdings ask": CatalogEntry(
-        "Count dropped rows that may be of a child in care by now.", "access.holdings:ask"
-    ),
+    "holdings ask": CatalogEntry("Count dropped rows to ask their source for again.", "access.holdings:ask"),
     "holdings list": CatalogEntry("List what was dropped, with certificates.", "access.holdings:show"),
     "scope": CatalogEntry("Manage scopes."),
     "scope add": CatalogEntry("Add a scope with an empty index and its first API key.", "access.scope:add"),

@@ -15,7 +15,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Records of scored pairs, by what they have to do with children in care.
+    """Records of scored pairs, by their relation to children in care.
 
     Args:
         in_care: stored records of children in care.
@@ -45,7 +45,7 @@ def is_child_in_care(source_kind: str, record: CanonicalRecord) -> bool:
 
 
 def find_persons_in_care(unit: ReadUnit, persons: Collection[int]) -> set[int]:
-    """Return the persons with an active record that says that they are in care."""
+    """Return the persons with an active record of being in care."""
     members = unit.persons.members(persons)
     kinds = {source.id: source.kind for source in unit.sources.all()}
     sources = unit.records.source_ids_of({record for records in members.values() for record in records})
@@ -71,7 +71,7 @@ def find_records_in_care(unit: ReadUnit, records: Collection[int]) -> set[int]:
 
 
 def find_related(unit: ReadUnit, index: Index, edges: Edges) -> Related:
-    """Divide the records of scored pairs by what they have to do with children in care.
+    """Divide the records of scored pairs by relation to care.
 
     Args:
         unit: the transaction.
@@ -95,7 +95,7 @@ def _find_ends(edges: Iterable[tuple[int, int]], records: AbstractSet[int]) -> s
 
 
 def _find_near(unit: ReadUnit, index: Index, records: Collection[int]) -> set[int]:
-    """Return the stored records that may be linked to a child in care."""
+    """Return the stored records that may join a child in care."""
     floor = index.matcher.model.thresholds.influence_floor
     edges = unit.derived_data.edges_of(index.config_id(unit), records, floor)
     in_care = find_records_in_care(unit, {end for edge in edges for end in edge})

@@ -105,7 +105,7 @@ def preview_run(index: Index, viewer: Viewer, source_code: str) -> HoldingsPrevi
 def apply_run(
     index: Index, viewer: Viewer, source_code: str, progress: Progress = ignore_progress
 ) -> Certificate:
-    """Drop the surplus records of a source, or ask for approval where they are many.
+    """Drop a source's surplus records, or ask for approval if many.
 
     Returns:
         The certificate; its status is ``waiting`` if nothing was dropped yet.
@@ -131,7 +131,7 @@ def apply_run(
 def approve_run(
     index: Index, viewer: Viewer, source_code: str, progress: Progress = ignore_progress
 ) -> Certificate:
-    """Approve, as a second person, that the surplus records of a source are dropped.
+    """Approve, as a second person, to drop a source's surplus records.
 
     No undo brings them back; the source's next file brings what then matches a child in care.
 
@@ -164,7 +164,7 @@ def approve_run(
 def complete_load(
     index: Index, viewer: Viewer, source: Source, batch_id: int, dropped_rows: int, progress: Progress
 ) -> bool:
-    """Drop what is surplus after a load of a source, and certify what the load dropped.
+    """Drop surplus records after a load, and certify dropped rows.
 
     Args:
         index: the open index.
@@ -208,7 +208,10 @@ def _is_visible(unit: ReadUnit, run: HoldingsRun) -> bool:
 def _begin_run(
     index: Index, viewer: Viewer, source: Source, batch_id: int | None = None, dropped_rows: int = 0
 ) -> HoldingsRun:
-    """Return the source's open run, or a new one, that runs or waits for approval."""
+    """Return the source's open run or a new one.
+
+    It runs, or waits for approval.
+    """
     surplus = _count_surplus(index, viewer, source)
     with index.database.write(viewer, "drop") as unit:
         needs_approval = _needs_approval(unit, source, surplus)
@@ -218,13 +221,15 @@ def _begin_run(
             unit.holdings_runs.add(run)
         is_approved = run.approved_commit is not None and surplus <= run.surplus - run.records
         if needs_approval and not is_approved:
-            run = replace(
-                run,
-                status=HoldingsRunStatus.WAITING,
-                requested_commit=unit.commit_no,
-                approved_commit=None,
-                surplus=surplus + run.records,
-            )
+            # A load does not ask anew: whoever asked must not approve because a load came in between.
+            if batch_id is None or run.status is not HoldingsRunStatus.WAITING:
+                run = replace(
+                    run,
+                    status=HoldingsRunStatus.WAITING,
+                    requested_commit=unit.commit_no,
+                    approved_commit=None,
+                    surplus=surplus + run.records,
+                )
             _certify_rows(unit, index, source, batch_id, dropped_rows)
         else:
             run = replace(run, status=HoldingsRunStatus.RUNNING, rows=run.rows + dropped_rows)
@@ -290,7 +295,7 @@ def _execute_run(
 def _drop_page(
     unit: WriteUnit, index: Index, source: Source, run: HoldingsRun, page: Collection[int]
 ) -> None:
-    """Drop those records of a page that are still surplus, and count them."""
+    """Drop the records of a page that are still surplus."""
     surplus = find_surplus(unit, index, page)
     keep_tokens_of_stored(unit, index, source, surplus)
     drop_records(unit, index, surplus)
@@ -306,12 +311,12 @@ def _finish_run(unit: WriteUnit, index: Index, run: HoldingsRun) -> HoldingsRun:
 
 
 def is_intact(index: Index, run: HoldingsRun) -> bool:
-    """Return whether the seal of a run fits its numbers, if it has one."""
+    """Return whether a run has no seal, or one that fits."""
     return run.seal is None or run.seal == _compute_seal(index, run)
 
 
 def find_unfinished_work(unit: ReadUnit, index: Index) -> dict[str, int]:
-    """Count the surplus records of each source whose last run is the index's latest commit.
+    """Count surplus records that the latest commit should have dropped.
 
     Records that became surplus by a later commit are dropped by the next run, and those of a waiting run once
     it is approved.
@@ -328,7 +333,10 @@ def find_unfinished_work(unit: ReadUnit, index: Index) -> dict[str, int]:
 
 
 def _compute_seal(index: Index, run: HoldingsRun) -> str:
-    """Return the keyed digest of a run's numbers, which holds nothing of a child."""
+    """Return the keyed digest of a run's numbers.
+
+    It holds nothing of a child.
+    """
     numbers = [
         run.id, run.source_id, run.batch_id, run.requested_commit, run.approved_commit, run.ended_commit,
         run.surplus, run.rows, run.records,

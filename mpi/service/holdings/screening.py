@@ -1,4 +1,4 @@
-"""Screening of new rows, so that a row of another child is never stored."""
+"""Screening of new rows before anything of them is stored."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 def select_screened(
     source: Source, statements: Sequence[Statement], stored: Collection[str]
 ) -> list[Statement]:
-    """Return the statements that are stored only if they match a child in care.
+    """Return the statements that must match a child in care.
 
     A statement about a stored record is stored in any case: a run after the load judges stored records. So is
     one that seals its record, since a seal has to outlast the file, and one that says itself that the child
@@ -95,7 +95,7 @@ def find_rivals(
     statements: Sequence[Statement],
     near: Mapping[str, PackedRecord],
 ) -> set[str]:
-    """Return the local IDs of statements that are rivals of near rows of their file.
+    """Return the local IDs of statements that are rivals of near rows.
 
     A rival makes a pair of at least the influence floor with a row that may be linked to a child in care.
     Without it, that row might be linked to the wrong child.

@@ -1,4 +1,4 @@
-"""Setting of which records of a source the index holds, and who may see that."""
+"""Setting of which records of a source the index holds."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ class HoldingsSetting:
 
 
 def add_source(index: Index, viewer: Viewer, new_source: NewSource, holdings: Holdings) -> Source:
-    """Add a source and set which of its records the index holds, in one transaction.
+    """Add a source with its holdings, in one transaction.
 
     Errors as for ``mpi.service.statements.sources.add_source`` and ``set_holdings``.
     """
@@ -36,10 +36,10 @@ def add_source(index: Index, viewer: Viewer, new_source: NewSource, holdings: Ho
 
 
 def set_holdings(index: Index, viewer: Viewer, source_code: str, holdings: Holdings) -> HoldingsSetting:
-    """Set which records of a source the index holds, from its next file on.
+    """Set which of a source's records the index holds.
 
-    No record that is stored is dropped by the setting itself. Tokens are deleted at once if none are to be
-    kept any more.
+    It takes effect with the source's next file. No record that is stored is dropped by the setting itself.
+    Tokens are deleted at once if none are to be kept any more.
 
     Raises:
         InputError: the source is no source of pupils.
@@ -63,7 +63,7 @@ def set_holdings(index: Index, viewer: Viewer, source_code: str, holdings: Holdi
 
 
 def require_whole_view(unit: ReadUnit, sources: Collection[str] | None) -> None:
-    """Refuse rights that are limited to some sources and name one with minimum holdings.
+    """Refuse limited rights that name a source with minimum holdings.
 
     Which records of such a source are held tells who is in care. So only they may see it who may see all.
 
@@ -84,7 +84,10 @@ def require_whole_view(unit: ReadUnit, sources: Collection[str] | None) -> None:
 
 
 def _require_possible(unit: ReadUnit, source: Source) -> None:
-    """Refuse minimum holdings where they would drop all, or tell who is in care."""
+    """Refuse minimum holdings where they would do harm.
+
+    They would drop all records, or tell who is in care.
+    """
     require_own_source(source)
     if source.kind not in EDUCATION_KINDS:
         kinds = ", ".join(sorted(EDUCATION_KINDS))
@@ -107,7 +110,7 @@ def _require_possible(unit: ReadUnit, source: Source) -> None:
 
 
 def _end_open_run(unit: WriteUnit, source: Source) -> None:
-    """End a run that waits or was interrupted, since nothing is to be dropped any more."""
+    """End a run that waits or was interrupted."""
     run = unit.holdings_runs.find_open(source.id)
     if run is not None:
         unit.holdings_runs.save(replace(run, status=HoldingsRunStatus.ENDED, ended_commit=unit.commit_no))

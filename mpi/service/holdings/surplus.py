@@ -29,7 +29,7 @@ def find_all_surplus(unit: ReadUnit, index: Index, source: Source) -> set[int]:
 
 
 def find_surplus(unit: ReadUnit, index: Index, records: Collection[int]) -> set[int]:
-    """Return those of some records that have nothing to do with a child in care.
+    """Return the records that are unrelated to any child in care.
 
     A record is held if its person is a child in care; if it makes a stored pair with a record of a child in
     care, so that it is in review; if it is a rival of such a pair (see ``Related``); if a steward ever

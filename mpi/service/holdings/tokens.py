@@ -1,4 +1,4 @@
-"""Keyed tokens of dropped rows, and the count of those that may be of a child in care by now.
+"""Keyed tokens of dropped rows, and the count to ask for.
 
 A token is a keyed hash of a name with a birth date, or of a number. No name, date, number or local ID can be
 read from it. Whoever holds the index's secret can test a name that they know.
@@ -29,7 +29,7 @@ _DTYPE = np.dtype("<i8")
 
 @dataclass(frozen=True, slots=True)
 class RowsToAsk:
-    """Dropped rows of a source that may be of a child in care by now.
+    """Count of a source's dropped rows that may be in care.
 
     Args:
         source: code of the source.
@@ -63,7 +63,7 @@ def compute_tokens(features: Features, keyed_hash: KeyedHash) -> list[int]:
 def keep_tokens(
     unit: WriteUnit, index: Index, source: Source, dropped: Mapping[str, PackedRecord], held: Collection[str]
 ) -> None:
-    """Keep the tokens of dropped rows, and delete those of rows that are held.
+    """Keep tokens of dropped rows, and delete those of held rows.
 
     Args:
         unit: the transaction.
@@ -114,7 +114,7 @@ def delete_other_tokens(unit: WriteUnit, index: Index, source: Source, local_ids
 
 
 def count_tokens_of_held(unit: ReadUnit, index: Index) -> dict[str, int]:
-    """Count, by source, the active records of which tokens are kept by mistake."""
+    """Count held records whose tokens are kept, by source."""
     counts: dict[str, int] = {}
     for source in unit.sources.all():
         kept = {pupil for page in unit.pupil_tokens.iterate(source.id) for pupil, _ in page}
@@ -132,7 +132,7 @@ def pupil_key(index: Index, source: Source, local_id: str) -> int:
 
 
 def count_rows_to_ask(index: Index, viewer: Viewer) -> list[RowsToAsk]:
-    """Count the dropped rows whose tokens meet a child in care, by source.
+    """Count dropped rows whose tokens meet a child in care.
 
     Raises:
         AccessDenied: the viewer may not administer sources, or may not see all of them.
@@ -174,7 +174,7 @@ def _each_care_features(unit: ReadUnit, index: Index) -> Iterator[Features]:
 
 
 def _count_meeting(page: list[tuple[int, bytes]], care_tokens: np.ndarray) -> int:
-    """Count the pupils of a page with a token of a child in care."""
+    """Count a page's pupils with a token of a child in care."""
     counts = [len(tokens) // _DTYPE.itemsize for _, tokens in page]
     owners = np.repeat(np.arange(len(page)), counts)
     tokens = np.frombuffer(b"".join(tokens for _, tokens in page), _DTYPE)

@@ -257,7 +257,7 @@ class ValidatedFile:
                     yield statement
 
     def drop(self, local_ids: Iterable[str]) -> int:
-        """Drop the statements of some local IDs, so that they are not stored.
+        """Drop the statements of some local IDs.
 
         Returns:
             The number of statements that were dropped.

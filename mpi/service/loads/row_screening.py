@@ -33,7 +33,7 @@ def preview_screening(
 def screen_rows(
     index: Index, viewer: Viewer, source: Source, file: ValidatedFile, progress: Progress, *, full: bool
 ) -> int:
-    """Drop the rows of a file that match no child in care, before anything is stored.
+    """Drop the rows of a file that match no child in care.
 
     All rows are compared with the index as it is before the load. Rows that match none are then compared with
     those that do.
@@ -113,7 +113,7 @@ class _RowScreener:
         return whole
 
     def _keep_tokens(self, screening: Screening, local_ids: list[str]) -> None:
-        """Keep the tokens of a page's unmatched rows, where the source keeps tokens."""
+        """Keep the tokens of a page's unmatched rows."""
         if self.keeps_tokens:
             held = set(local_ids) - screening.unmatched.keys()
             with self.index.database.write(self.viewer, "tokens") as unit:
@@ -142,7 +142,7 @@ class _RowScreener:
 
 
 def _find_sharing(screening: _ScreenedFile) -> set[str]:
-    """Return the unmatched rows that share a blocking key with a near row."""
+    """Return unmatched rows that share a key with a near row."""
     near_keys = np.frombuffer(b"".join(record.keys for record in screening.near.values()), np.int64)
     local_ids = list(screening.unmatched)
     counts = [len(keys) // near_keys.itemsize for keys in screening.unmatched.values()]

@@ -253,9 +253,10 @@ class _PreparedUpsert:
         )
 
     def _is_dropped(self, unit: WriteUnit, source: Source, existing: Mapping[str, StoredRecord]) -> bool:
-        """Return whether the source's holdings leave the record out, and keep its tokens.
+        """Return whether the source's holdings leave the record out.
 
-        A record whose search is deferred is stored, and judged by the next run.
+        Its tokens are kept, where the source keeps tokens. A record whose search is deferred is stored, and
+        judged by the next run.
         """
         if source.holdings is Holdings.ALL or self.large_blocks is not None:
             return False

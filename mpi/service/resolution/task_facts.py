@@ -131,7 +131,10 @@ def _read_stake(version: ActiveVersion) -> Stake:
 
 
 def is_in_care(stated: CanonicalRecord, day: str) -> bool:
-    """Return whether a placement is open, or a foster-care flag in force, on a day."""
+    """Return whether a record states care on a day.
+
+    A placement is open, or a foster-care flag is in force.
+    """
     return any(
         _is_in_interval(placement.begin, placement.end, day) for placement in stated.placements
     ) or _has_flag(stated, "foster_care", day)

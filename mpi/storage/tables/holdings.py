@@ -1,4 +1,4 @@
-"""Tables of dropped records: runs that drop them, and keyed tokens of dropped rows."""
+"""Tables of runs that drop records, and of tokens."""
 
 from sqlalchemy import LargeBinary
 from sqlmodel import Field, SQLModel
@@ -31,7 +31,7 @@ class HoldingsRunRow(SQLModel, table=True):
 
 
 class PupilTokensRow(SQLModel, table=True):
-    """Keyed tokens of a dropped row, by which the index knows when to ask its source again.
+    """Keyed tokens of a dropped row.
 
     ``pupil`` is a keyed hash of source and local ID. ``tokens`` are keyed hashes of name with birth date and
     of numbers, as ascending little-endian 64-bit integers.

@@ -1,4 +1,4 @@
-"""Commands ``mpi holdings …``: drop records of children who are not in care."""
+"""Commands ``mpi holdings …``: drop what may not be held."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def approve(code: Code, as_client: AsClient = False, as_json: JsonFlag = False) 
 
 
 def ask(as_json: JsonFlag = False) -> None:
-    """Count dropped rows that may be of a child in care by now.
+    """Count dropped rows to ask their source for again.
 
     Ask their sources to send a file again, or wait for the next one.
     """

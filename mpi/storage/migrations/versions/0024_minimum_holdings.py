@@ -1,4 +1,4 @@
-"""Store which records of a source the index holds, and what becomes of the others."""
+"""Store which records of a source the index holds."""
 
 import sqlalchemy as sa
 from alembic import op

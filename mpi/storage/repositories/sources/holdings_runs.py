@@ -1,4 +1,4 @@
-"""Repository of runs that drop records of children who are not in care."""
+"""Repository of runs that drop surplus records."""
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -11,7 +11,7 @@ _run = table_of(HoldingsRunRow)
 
 
 class HoldingsRunStatus(StrEnum):
-    """Status of a run that drops records; ``waiting`` is for a second person's approval."""
+    """Status of a run that drops records."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -54,7 +54,7 @@ class HoldingsRun:
 
 
 class HoldingsRuns:
-    """Repository of runs that drop records; one of a source is open at most."""
+    """Repository of runs; each source has one open run at most."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

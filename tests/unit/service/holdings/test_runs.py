@@ -88,6 +88,18 @@ def test_many_records_are_dropped_only_with_a_second_persons_approval(whole_inde
         runs.approve_run(index, SECOND_PERSON, "school")
 
 
+def test_a_load_in_between_does_not_let_the_asker_approve(whole_index):
+    index = whole_index
+    load_rows(index, "welfare", CHILD)
+    load_rows(index, "school", PUPIL, *many_children(30))
+    set_holdings(index, OPERATOR, "school", Holdings.LINKED)
+    runs.apply_run(index, SECOND_PERSON, "school")
+    assert load_rows(index, "school", PUPIL).drops_wait
+    with pytest.raises(ConflictError, match="somebody else"):
+        runs.approve_run(index, SECOND_PERSON, "school")
+    assert runs.approve_run(index, OPERATOR, "school").records == 30
+
+
 def test_an_approval_does_not_cover_records_that_became_surplus_since(whole_index):
     index = whole_index
     load_rows(index, "welfare", CHILD)
