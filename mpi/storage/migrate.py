@@ -139,6 +139,7 @@ def _alembic_config() -> "Config":
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("recursive_version_locations", "true")
     return config
 
 
