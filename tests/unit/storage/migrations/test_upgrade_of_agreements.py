@@ -46,6 +46,9 @@ def older_index(tmp_path, database_url):
         connection.execute(text(CLIENT), {"id": 1, "name": "district", "revoked": None})
         connection.execute(text(CLIENT), {"id": 2, "name": "gone", "revoked": 7})
         connection.execute(text(ACCOUNT), {"no": False})
+    if database.ledger is not database:
+        with database.ledger.engine.begin() as connection:
+            connection.execute(text("DROP TABLE refusal"))
     yield database
     with database.engine.begin() as connection:
         for table in ("client", "account", "index_info", "commit_log", "counter", "agreement_version",
