@@ -81,5 +81,8 @@ CLASSES_BY_PURPOSE = MappingProxyType({
 })  # fmt: skip
 """Classes of answers that each purpose of use needs."""
 
+CLASSES_WITHOUT_PURPOSE = frozenset({AnswerClass.OWN, AnswerClass.ADMINISTRATION})
+"""Classes of answers that hold no other party's person, so that a call needs no purpose."""
+
 CLASSES_OF_ADDED_PURPOSE = frozenset({AnswerClass.PERSON})
 """Classes of answers that a purpose needs which a state added."""

@@ -16,6 +16,7 @@ from mpi.policy.action_classes import (
     ACTION_CLASSES,
     CLASSES_BY_PURPOSE,
     CLASSES_OF_ADDED_PURPOSE,
+    CLASSES_WITHOUT_PURPOSE,
     WHOLE_INDEX_ACTIONS,
     AnswerClass,
 )
@@ -291,7 +292,7 @@ class _Facts:
 
 def _refuse_purpose(facts: _Facts) -> ReasonCode | None:
     if facts.purpose is None:
-        return None if facts.answer_class is AnswerClass.OWN else ReasonCode.PURPOSE_MISSING
+        return None if facts.answer_class in CLASSES_WITHOUT_PURPOSE else ReasonCode.PURPOSE_MISSING
     return None if facts.is_known_purpose else ReasonCode.UNKNOWN_PURPOSE
 
 

@@ -14,6 +14,7 @@ from mpi.policy.purposes import Purpose
 from mpi.service.access.accounts import NewAccount, add_account, bind_account, list_accounts
 from mpi.service.access.clients import add_client, authenticate, bind_client, list_clients
 from mpi.service.agreements.documents import from_content, to_content
+from mpi.service.agreements.house import build_house_agreement
 from mpi.service.agreements.purposes import add_purpose, list_purposes
 from mpi.service.agreements.refusals import list_refusals, record_refusal
 from mpi.service.agreements.register import (
@@ -336,10 +337,16 @@ def test_a_lapse_changes_no_id(index, today, dsa):
 
 def test_a_purpose_that_a_state_adds_can_be_named(index):
     key = add_client(index, OPERATOR, "district", ["record.read"], None)
-    with pytest.raises(InputError, match="no such purpose"):
-        authenticate(index, key, "mentoring")
+    assert authenticate(index, key, "mentoring").actions == frozenset()
     add_purpose(index, OPERATOR, Purpose("mentoring", "Find a mentor", "A mentor is found.", "Company."))
-    assert authenticate(index, key, "mentoring").purpose == "mentoring"
+    assert authenticate(index, key, "mentoring").actions == frozenset()
+    house = build_house_agreement()
+    [grant] = house.grants
+    named = replace(grant, purposes=grant.purposes | {"mentoring"})
+    propose_version(index, OPERATOR, replace(house, grants=(named,)))
+    approve_version(index, OPERATOR, "house", alone=True)
+    viewer = authenticate(index, key, "mentoring")
+    assert (viewer.purpose, viewer.actions) == ("mentoring", {Action.RECORD_READ})
     assert list_purposes(index, OPERATOR)[-1].code == "mentoring"
     with pytest.raises(InputError, match="there is a purpose"):
         add_purpose(index, OPERATOR, Purpose("mentoring", "Again", "A.", "B."))

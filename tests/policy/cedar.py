@@ -30,12 +30,11 @@ _FLAGS = sorted(POPULATION_TIERS)
 
 @dataclass(frozen=True)
 class Question:
-    """A request under an agreement, with one field and one population to ask about."""
+    """A request under an agreement, with some fields to ask about."""
 
     request: AccessRequest
     agreement: Agreement | None
-    field: str
-    population: str
+    fields: tuple[str, ...]
 
 
 def draw_question(chance: random.Random) -> Question:
@@ -64,7 +63,7 @@ def draw_question(chance: random.Random) -> Question:
         met_conditions=frozenset(condition for condition in Condition if chance.random() < 0.8),
         break_glass=chance.choice(tuple(BreakGlassState)),
     )
-    return Question(request, agreement, chance.choice(_FIELDS), chance.choice(_FLAGS))
+    return Question(request, agreement, ("placements", *chance.sample(_FIELDS, 2)))
 
 
 def draw_agreement(chance: random.Random) -> Agreement:
@@ -104,24 +103,21 @@ def _draw_grant(chance: random.Random) -> Grant:
     )
 
 
-def ask_cedar(question: Question) -> tuple[bool, bool, bool]:
-    """Return whether Cedar permits the request, and then the field and the population's flags."""
+Answer = tuple[bool, frozenset[str], frozenset[str]]
+"""Whether a request is permitted, and which of the fields and of all populations an answer may hold."""
+
+
+def ask_cedar(question: Question) -> Answer:
+    """Return what Cedar decides."""
     principal = {
         "uid": {"type": "Caller", "id": "caller"},
-        "attrs": {
-            "role": question.request.role or "client",
-            "granted": sorted(question.request.granted),
-        },
+        "attrs": {"role": question.request.role or "client", "granted": sorted(question.request.granted)},
         "parents": [],
     }
     context = _describe(question)
-    asked = [
-        (question.request.action.value, {"type": "Request", "id": "request"}, {}),
-        ("carry-field", {"type": "Field", "id": "field"}, _describe_field(question)),
-        ("carry-flag", {"type": "Population", "id": "population"}, _describe_population(question)),
-    ]
-    answers = []
-    for action, resource, attributes in asked:
+
+    def permits(action: str, kind: str, attributes: dict[str, object]) -> bool:
+        resource = {"type": kind, "id": "asked"}
         result = cedarpy.is_authorized(
             {
                 "principal": principal["uid"],
@@ -133,17 +129,20 @@ def ask_cedar(question: Question) -> tuple[bool, bool, bool]:
             [principal, {"uid": resource, "attrs": attributes, "parents": []}],
         )
         assert not result.diagnostics.errors, result.diagnostics.errors
-        answers.append(result.allowed)
-    return answers[0], answers[0] and answers[1], answers[0] and answers[2]
+        return bool(result.allowed)
+
+    if not permits(question.request.action.value, "Request", {}):
+        return False, frozenset(), frozenset()
+    outputs = {field for grant in _covering_grants(question) for field in grant.output_fields}
+    fields = (f for f in question.fields if permits("carry-field", "Field", _describe_field(f, outputs)))
+    flags = (f for f in _FLAGS if permits("carry-flag", "Population", _describe_population(f, outputs)))
+    return True, frozenset(fields), frozenset(flags)
 
 
-def ask_program(question: Question, decision: AccessDecision) -> tuple[bool, bool, bool]:
+def ask_program(question: Question, decision: AccessDecision) -> Answer:
     """Return what the program decided, in the same form."""
-    return (
-        decision.is_permitted,
-        question.field in decision.permitted_fields,
-        question.population in decision.permitted_populations,
-    )
+    fields = decision.permitted_fields & set(question.fields)
+    return decision.is_permitted, fields, decision.permitted_populations
 
 
 def _describe(question: Question) -> dict[str, object]:
@@ -202,30 +201,28 @@ def _covering_grants(question: Question) -> list[Grant]:
     ]
 
 
-def _describe_field(question: Question) -> dict[str, object]:
-    outputs = {field for grant in _covering_grants(question) for field in grant.output_fields}
+def _describe_field(field: str, outputs: set[str]) -> dict[str, object]:
     lists = {
         "addresses": ("address_line1", "address_line2", "city", "state", "postal_code", "county"),
         "guardians": ("guardian_first_name", "guardian_last_name", "guardian_relationship"),
         "enrollments": ("school_id", "district_id", "grade", "entry_date", "exit_date"),
     }
-    names = {"birth_city" if question.field == "birth_place" else question.field}
-    names |= {list_name for list_name, columns in lists.items() if question.field in columns}
+    names = {"birth_city" if field == "birth_place" else field}
+    names |= {list_name for list_name, columns in lists.items() if field in columns}
     return {
-        "code": question.field,
-        "tier": int(FIELD_TIERS[question.field]),
+        "code": field,
+        "tier": int(FIELD_TIERS[field]),
         "isPermitted": bool(outputs & (names | {"all"})),
-        "isNamed": question.field in outputs,
+        "isNamed": field in outputs,
     }
 
 
-def _describe_population(question: Question) -> dict[str, object]:
-    outputs = {field for grant in _covering_grants(question) for field in grant.output_fields}
-    name = f"flags.{question.population}"
+def _describe_population(population: str, outputs: set[str]) -> dict[str, object]:
+    name = f"flags.{population}"
     return {
-        "code": question.population,
-        "tier": int(POPULATION_TIERS[question.population]),
-        "isCourt": question.population in COURT,
+        "code": population,
+        "tier": int(POPULATION_TIERS[population]),
+        "isCourt": population in COURT,
         "isPermitted": bool(outputs & {name, "flags", "all"}),
         "isNamed": name in outputs,
     }
