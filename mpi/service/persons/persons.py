@@ -367,7 +367,7 @@ def _require_former_id(unit: ReadUnit, text: str, at_moment: str | None = None) 
 
 
 def _build_former_view(unit: ReadUnit, index: Index, former: FormerId) -> tuple[PersonView, Disclosure]:
-    """Return a former ID as a retired one, with the ledger entry to write."""
+    """Return a former ID as a retired one, with its ledger entry."""
     view = PersonView(
         enterprise_id=former.eid,
         status=PersonStatus.RETIRED,

@@ -1,4 +1,4 @@
-"""Check that the shared index holds each record of a scope once, as the scope has it."""
+"""Check of the copies of a scope's records in the shared index."""
 
 from collections.abc import Collection, Iterator, Mapping
 
@@ -18,7 +18,7 @@ _COMPARED_STATES = frozenset({RecordState.ACTIVE, RecordState.SEALED})
 
 
 def verify_copies(scope_index: Index, shared_index: Index, viewer: Viewer, code: str) -> list[Finding]:
-    """Check the copies of a scope's records, except for changes that wait for a sync.
+    """Check the copies of a scope's records, without changes that wait.
 
     Law 6: each record of the scope has one copy, and each copy its record. Their states and contents agree.
 
@@ -63,7 +63,7 @@ def verify_copies(scope_index: Index, shared_index: Index, viewer: Viewer, code:
 
 
 def _record_ids(unit: ReadUnit, scope: str | None) -> set[int]:
-    """Return the records of sources that are sent to a scope; None for this index."""
+    """Return the records of a scope's sources; None for this index."""
     return {
         record.id
         for source in unit.sources.all()
