@@ -489,7 +489,7 @@ def init_scope(settings: Settings, scope: str, *, is_test: bool) -> tuple[Index,
 
 
 def has_scope(settings: Settings, scope: str) -> bool:
-    """Return whether there is a database of a scope, even an unfinished one.
+    """Return whether a scope has a database, even an unfinished one.
 
     Raises:
         InputError: the scope's code is invalid.
@@ -508,7 +508,7 @@ def has_scope(settings: Settings, scope: str) -> bool:
 
 
 def open_or_init_scope(settings: Settings, scope: str, shared_index: Index) -> tuple[Index, str | None]:
-    """Open the index of a scope, or create it with the model of the shared index.
+    """Open a scope's index, or create it with the shared model.
 
     Returns:
         The open index, and the API key of its first client; None where the index existed.

@@ -43,7 +43,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "scope": CatalogEntry("Manage scopes."),
     "scope add": CatalogEntry("Add a scope with an empty index and its first API key.", "access.scope:add"),
     "scope list": CatalogEntry(
-        "List the scopes, their sources and how far the shared index is behind.", "access.scope:list_all"
+        "List the scopes, their sources, and changes that wait.", "access.scope:list_all"
     ),
     "scope sync": CatalogEntry("Take the changes of scopes over into the shared index.", "access.scope:sync"),
     "scope split": CatalogEntry("Move sources of this index into a new scope.", "access.scope_split:split"),

@@ -203,7 +203,7 @@ def _count_attempt(index: Index, name: str) -> Account | None:
 
 
 def _require_account_of_index(index: Index, account: Account) -> None:
-    """Raise if an account was moved into a scope; only its person gets this far.
+    """Raise if an account was moved into a scope.
 
     Raises:
         NotAuthenticated: it was.

@@ -1,4 +1,4 @@
-"""Former IDs: those that records of a scope had in the shared index.
+"""Former IDs, which a scope's records had in the shared index.
 
 When a source moved into a scope, its records got enterprise IDs of the scope. A former ID is known in the
 scope by these records alone. One that none of them had is unknown, like an ID that does not exist.
@@ -28,7 +28,7 @@ class FormerId:
 
 
 def find_former_id(unit: ReadUnit, eid: str) -> FormerId | None:
-    """Return what became of a former ID; None if no visible record had it."""
+    """Return what became of a former ID, or None."""
     labels = visible_labels(unit, unit.splits.records_of_former_id(eid))
     if not labels:
         return None

@@ -120,9 +120,9 @@ def read_person(
     """
     require_permission(unit.viewer, Action.PERSON_READ)
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
-    if at_moment is None and (former := _find_former_id(unit, text)) is not None:
-        return _build_former_view(unit, index, former)
-    person = _find_person(unit, text)
+    person = unit.persons.find_by_eid(eids.parse_eid(text))
+    if person is None:
+        return _build_former_view(unit, index, _require_former_id(unit, text, at_moment))
     commit_no = None if at_moment is None else unit.commit_at(at_moment)
     visible_status = _require_visible_status(unit, person)
     if commit_no is not None and visible_status.since_commit > commit_no:
@@ -159,9 +159,11 @@ def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageSte
     """
     require_permission(viewer, Action.PERSON_READ)
     with index.database.read(viewer) as unit:
-        if _find_former_id(unit, text) is not None:
+        person = unit.persons.find_by_eid(eids.parse_eid(text))
+        if person is None:
+            _require_former_id(unit, text)
             return ()
-        person = _find_visible_person(unit, text)
+        _require_visible_status(unit, person)
         events = unit.persons.events_of([person.id])
         labels = visible_labels(unit, {event.record_id for event in events})
         person_ids = {
@@ -356,23 +358,35 @@ def look_up_records(index: Index, viewer: Viewer, text: str, as_of: str | None =
     require_permission(viewer, Action.CROSSWALK_READ)
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
     with index.database.read(viewer) as unit:
-        if at_moment is None and (former := _find_former_id(unit, text)) is not None:
-            return PersonRecords(former.eid, ())
-        person = _find_visible_person(unit, text)
+        person = unit.persons.find_by_eid(eids.parse_eid(text))
+        if person is None:
+            return PersonRecords(_require_former_id(unit, text, at_moment).eid, ())
+        _require_visible_status(unit, person)
         members = _members_at(unit, person, None if at_moment is None else unit.commit_at(at_moment))
         labels = visible_labels(unit, members)
     disclose(index, viewer, Action.CROSSWALK_READ, labels, ("source", "local_id"))
     return PersonRecords(person.eid, tuple(labels[record_id] for record_id in members if record_id in labels))
 
 
-def _find_former_id(unit: ReadUnit, text: str) -> FormerId | None:
-    """Return a former ID of records of this scope; None if the index has given the ID out."""
-    eid = eids.parse_eid(text)
-    return None if unit.persons.find_by_eid(eid) is not None else find_former_id(unit, eid)
+def _require_former_id(unit: ReadUnit, text: str, at_moment: str | None = None) -> FormerId:
+    """Return an ID that records of this scope had before a split.
+
+    Args:
+        unit: the transaction.
+        text: the enterprise ID, which this index never gave out.
+        at_moment: the time asked for; a former ID is known now only.
+
+    Raises:
+        NotFoundError: no visible record had it.
+    """
+    former = find_former_id(unit, eids.parse_eid(text)) if at_moment is None else None
+    if former is None:
+        raise NotFoundError(_UNKNOWN_ID)
+    return former
 
 
 def _build_former_view(unit: ReadUnit, index: Index, former: FormerId) -> tuple[PersonView, Disclosure]:
-    """Return a former ID as a retired one, with the ledger entry to write."""
+    """Return a former ID as a retired one, with its ledger entry."""
     view = PersonView(
         enterprise_id=former.eid,
         status=PersonStatus.RETIRED,
@@ -383,19 +397,6 @@ def _build_former_view(unit: ReadUnit, index: Index, former: FormerId) -> tuple[
         etag=hash_etag(index, [(eid, PersonStatus.RETIRED, []) for eid in (former.eid, *former.now)]),
     )
     return view, build_disclosure(unit.viewer, Action.PERSON_READ, former.record_ids, ("now", "records"))
-
-
-def _find_visible_person(unit: ReadUnit, text: str) -> Person:
-    person = _find_person(unit, text)
-    _require_visible_status(unit, person)
-    return person
-
-
-def _find_person(unit: ReadUnit, text: str) -> Person:
-    person = unit.persons.find_by_eid(eids.parse_eid(text))
-    if person is None:
-        raise NotFoundError(_UNKNOWN_ID)
-    return person
 
 
 def _current_ids(unit: ReadUnit, person: Person, holders: Collection[int]) -> tuple[str, ...]:

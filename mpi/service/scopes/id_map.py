@@ -1,4 +1,4 @@
-"""Map of a client's records from their former IDs to those of the scope, given once."""
+"""Map of a client's records from former IDs, given once."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ HEADER = ("source", "local_id", "former_enterprise_id", "enterprise_id")
 
 @dataclass(frozen=True, slots=True)
 class MappedRecord:
-    """A record with the ID that it had in the shared index, and that of the scope."""
+    """A record with its former ID and its ID of the scope."""
 
     source: str
     local_id: str
@@ -67,7 +67,7 @@ def _find_client(unit: ReadUnit, name: str) -> Client:
 
 
 def _read_rows(unit: ReadUnit, sources: Collection[str] | None) -> list[MappedRecord]:
-    """Return the rows of a client's sources; None stands for all of them."""
+    """Return the rows of a client's sources; None for all."""
     labels = {
         record_id: label
         for record_id, label in unit.records.iterate_labels()

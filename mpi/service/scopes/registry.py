@@ -69,7 +69,7 @@ def register_scope(index: Index, viewer: Viewer, code: str, name: str | None) ->
 
 
 def list_scopes(index: Index, viewer: Viewer) -> list[ScopeView]:
-    """Return every scope with its sources, by code, and splits that are under way.
+    """Return every scope, and splits under way, by code.
 
     Raises:
         AccessDenied: the viewer may not see reports.
@@ -107,7 +107,7 @@ def list_followed(index: Index, viewer: Viewer) -> list[str]:
 
 
 def count_lag(scope_index: Index, shared_index: Index, viewer: Viewer, code: str) -> int:
-    """Count the changes of a scope that the shared index has not taken over.
+    """Count a scope's changes that the shared index has not read.
 
     Raises:
         NotFoundError: the shared index knows no such scope.

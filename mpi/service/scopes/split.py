@@ -1,4 +1,4 @@
-"""Split: move sources of the shared index into a scope of their own, and undo it.
+"""Split: move sources into a scope of their own, or back.
 
 The shared index keeps the records and all its enterprise IDs. It follows the scope from the cut on. Each
 transaction of a split leaves a state from which another run goes on, or takes the split back.
@@ -162,7 +162,7 @@ def _state_now(unit: WriteUnit, code: str) -> SplitState | None:
 
 
 def _advance(index: Index, viewer: Viewer, split: Split, before: SplitState, after: SplitState) -> None:
-    """Store that a split has reached a state, unless it is further already.
+    """Store that a split has reached a state, unless passed.
 
     Raises:
         ConflictError: somebody takes the split back meanwhile.
@@ -176,7 +176,7 @@ def _advance(index: Index, viewer: Viewer, split: Split, before: SplitState, aft
 
 
 def _write_copies(index: Index, viewer: Viewer, split: Split, content: SplitContent) -> None:
-    """Record in the shared index which record of the scope is which of its own."""
+    """Record which record of the scope is which shared one."""
     numbers = map(int, content.numbers.records.numbers)
     records = enumerate(numbers, content.numbers.records.first)
     decisions = enumerate((moved.stored.id for moved in content.decisions), content.first_decision)
@@ -190,7 +190,7 @@ def _write_copies(index: Index, viewer: Viewer, split: Split, content: SplitCont
 def _register(
     shared_index: Index, scope_index: Index, viewer: Viewer, split: Split, last_commit: int
 ) -> None:
-    """Let the shared index follow the scope from the end of the copy on."""
+    """Let the shared index follow the scope from now on."""
     with scope_index.database.read(viewer) as unit:
         read_at = unit.commit_info({last_commit})[last_commit][0]
     with shared_index.database.write(viewer, SPLIT) as unit:
@@ -222,7 +222,7 @@ def _open_scope(shared_index: Index, scope_index: Index, viewer: Viewer, split: 
 
 
 def _close_scope(scope_index: Index, viewer: Viewer, split: Split) -> bool:
-    """Close the index of a scope; return False if it has changed something of its own."""
+    """Close a scope; return False if it has changed something."""
     with scope_index.database.write(viewer, SPLIT) as unit:
         own_split = find_own_split(unit)
         if own_split is None or own_split.token_hash != split.token_hash:
@@ -240,7 +240,7 @@ def _close_scope(scope_index: Index, viewer: Viewer, split: Split) -> bool:
 
 
 def _return_sources(unit: WriteUnit, split: Split) -> None:
-    """Let the shared index take records of the sources again, and their clients and accounts."""
+    """Give the shared index its sources, clients and accounts again."""
     unit.sources.set_scope(_source_ids(unit, split.plan["sources"]), None)
     unit.sources.set_paused(_source_ids(unit, split.plan["paused"]), paused=True)
     unit.splits.restore_clients(split.plan["clients"])

@@ -1,4 +1,4 @@
-"""Copy of the records and decisions of moved sources into the index of a scope.
+"""Copy of moved sources' records and decisions into a scope.
 
 Records keep their versions, former local IDs and states. They get enterprise IDs of the scope, by the
 scope's own records alone. All numbers are new and without gaps. They follow from the closed sources, so that
@@ -88,7 +88,7 @@ def read_content(index: Index, viewer: Viewer, split: Split) -> SplitContent:
 def begin_copy(
     shared_index: Index, scope_index: Index, viewer: Viewer, split: Split, content: SplitContent
 ) -> SplitContent:
-    """Prepare the empty index of a scope for a copy, or find how it was prepared.
+    """Prepare a scope's empty index for a copy, unless prepared.
 
     Args:
         shared_index: the shared index.
@@ -145,7 +145,7 @@ def copy_records(
     page: int,
     progress: Progress,
 ) -> None:
-    """Copy the records that the scope does not hold yet, page by page.
+    """Copy the records that the scope lacks, page by page.
 
     Args:
         shared_index: the shared index.
@@ -208,7 +208,7 @@ def find_own_split(unit: ReadUnit) -> Split | None:
 
 
 def _require_same_split(begun: Split, split: Split) -> None:
-    """Raise if the index of a scope was begun by another split, or taken back.
+    """Raise if another split began the index, or it was undone.
 
     Raises:
         ConflictError: it was.
@@ -242,7 +242,7 @@ def _take_numbers(unit: WriteUnit, content: SplitContent) -> dict[str, int]:
 def _add_sources(
     unit: WriteUnit, sources: Collection[Source], settings: Mapping[int, Mapping[str, object]]
 ) -> dict[int, int]:
-    """Add closed sources to a scope; return their numbers by number in the shared index."""
+    """Add closed sources; return their numbers by shared number."""
     source_ids = {}
     for source in sources:
         number = unit.counters.take("source")
@@ -269,7 +269,7 @@ def _add_windows(
 
 
 def _find_ids_at(unit: ReadUnit, record_ids: Collection[int], commit_no: int) -> dict[int, str]:
-    """Return the enterprise ID that each record had at a commit, if any."""
+    """Return the enterprise IDs that records had at a commit."""
     persons = {
         record_id: membership.person_id
         for record_id, memberships in unit.persons.memberships_of(record_ids).items()
@@ -288,7 +288,7 @@ def _write_records(
     rows: RecordRowSet,
     former_ids: Mapping[int, str],
 ) -> None:
-    """Write copies of records and former IDs, and give the records persons of the scope."""
+    """Write records and former IDs, and resolve the records."""
     own_ids = {source.code: source.id for source in unit.sources.all()}
     source_ids = {source.id: own_ids[source.code] for source in content.sources}
     unit.record_rows.write(rows, content.numbers, source_ids)
@@ -311,7 +311,7 @@ def _write_tombstones(
 
 
 def _read_new_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> dict[int, ChangedRecord]:
-    """Return records as new ones; merges that they state are decisions, which follow."""
+    """Return records as new ones, without merges, which follow."""
     records = unit.records.get(record_ids)
     return {
         record_id: replace(change, merged_into=None, canonical_key=records[record_id].canonical_key)

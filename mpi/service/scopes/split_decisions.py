@@ -144,7 +144,7 @@ class _DecisionChooser:
         return tuple(reversed(moved))
 
     def _find_status(self, decision: StoredDecision) -> DecisionStatus | None:
-        """Return a decision's status in the scope; None if it does not go along."""
+        """Return a decision's status in the scope; None if it stays."""
         if not self._is_of_scope(decision) or decision.status in _OPEN:
             return None
         if decision.status is DecisionStatus.REVIEW:
@@ -178,7 +178,7 @@ class _DecisionChooser:
         return DecisionStatus.IN_FORCE
 
     def _is_of_scope(self, decision: StoredDecision) -> bool:
-        """Return whether nobody took part in a decision who sees more than the scope."""
+        """Return whether only people limited to the scope decided."""
         if decision.authority is Authority.SOURCE and decision.origin == MERGED_INTO:
             return True
         if decision.authority not in (Authority.STEWARD, Authority.SOURCE, Authority.MIGRATION):
@@ -263,7 +263,7 @@ def write_moved_decisions(
 
 
 def _write_step(unit: WriteUnit, numbers: CopiedNumbers, moved: MovedDecision) -> int:
-    """Write the step that made a decision, without what it says of the shared index."""
+    """Write the step that made a decision, without its details."""
     if moved.step is None:
         return add_step(unit, moved.stored.origin or "decision", moved.stored.reason, {})
     is_undone = moved.status is DecisionStatus.REVOKED
@@ -319,7 +319,7 @@ def _write_decision(
 
 
 def _copy_evidence(evidence: dict[str, Any], numbers: CopiedNumbers) -> dict[str, Any]:
-    """Return what the maker of a decision saw, with the numbers of the scope.
+    """Return a decision's evidence with the numbers of the scope.
 
     Numbers keep their order, so the lower record of a pair stays the lower one.
     """

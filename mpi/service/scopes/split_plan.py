@@ -1,4 +1,4 @@
-"""Plan of a split, which moves sources of the shared index into a scope.
+"""Plan of a split, which moves sources into a scope.
 
 One person makes the plan, and a second one approves it. The approval closes the sources.
 """
@@ -104,7 +104,7 @@ _BINDING = ("sources", "clients", "accounts", "decisions")
 def plan_split(
     index: Index, viewer: Viewer, request: SplitRequest, *, has_scope_index: bool, store: bool
 ) -> SplitPlan:
-    """Count what a split would move, and store the plan for a second person.
+    """Count what a split would move, and store the plan.
 
     Args:
         index: the shared index.
@@ -197,7 +197,7 @@ def _close_sources(unit: WriteUnit, split: Split, inputs: _PlanInputs) -> None:
 
 
 def _store_plan(index: Index, viewer: Viewer, plan: SplitPlan, values: dict[str, Any]) -> None:
-    """Store a plan in place of an earlier one for the same scope."""
+    """Store a plan in place of an earlier one."""
     with index.database.write(viewer, "split-plan") as unit:
         earlier = unit.splits.latest(plan.scope)
         _require_not_begun(earlier)
@@ -236,7 +236,7 @@ def _require_not_begun(split: Split | None) -> None:
 
 
 def _read_inputs(unit: ReadUnit, codes: Collection[str]) -> _PlanInputs:
-    """Read what a split of sources moves, and what it has to wait for."""
+    """Read what a split moves, and what blocks it."""
     sources = tuple(unit.sources.get_by_code(code) for code in sorted(set(codes)))
     choice = choose_decisions(unit, {source.id for source in sources})
     clients = [client for client in unit.clients.active() if client.sources]

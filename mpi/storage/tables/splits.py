@@ -1,4 +1,4 @@
-"""Tables of splits, which move sources of an index into a scope of their own."""
+"""Tables of splits, which move sources into a scope."""
 
 from sqlmodel import SQLModel
 
@@ -41,7 +41,7 @@ class MovedLoginRow(SQLModel, table=True):
 
 
 class FormerIdRow(SQLModel, table=True):
-    """The ID that a record had in the shared index when its source was moved.
+    """The ID that a record had before its source was moved.
 
     Only the index of a scope holds these rows.
     """
@@ -53,7 +53,7 @@ class FormerIdRow(SQLModel, table=True):
 
 
 class IdMapRow(SQLModel, table=True):
-    """That a client of a scope has got the map of its records' IDs."""
+    """That a client has got the map of its IDs."""
 
     __tablename__ = "id_map"
     client: str = text(primary_key=True)

@@ -63,7 +63,7 @@ def add(
 
 
 def list_all(as_json: JsonFlag = False) -> None:
-    """List the scopes, their sources and how far the shared index is behind."""
+    """List the scopes, their sources, and changes that wait."""
     from mpi.service.scopes import registry
 
     with open_shared(for_look_up=True) as session:
@@ -84,7 +84,7 @@ def list_all(as_json: JsonFlag = False) -> None:
 
 
 def _count_lag(session: CommandSession, scope: ScopeView) -> int | None:
-    """Count the changes of a scope that wait for a sync; None where that fails."""
+    """Count changes that wait for a sync; None where that fails."""
     from mpi import bootstrap
     from mpi.service.scopes import registry
 

@@ -1,4 +1,4 @@
-"""Command ``mpi scope split``: move sources of the shared index into a scope."""
+"""Command ``mpi scope split``: move sources into a new scope."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _plan(
     *,
     store: bool,
 ) -> SplitPlan:
-    """Plan a split; exit with a conflict code if something has to be done first."""
+    """Plan a split into a scope."""
     from mpi import bootstrap
     from mpi.service.scopes import split_plan
 

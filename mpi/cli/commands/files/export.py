@@ -1,4 +1,4 @@
-"""Commands ``mpi export …``: export all enterprise IDs, or a client's former ones."""
+"""Commands ``mpi export …`` of enterprise IDs and of former ones."""
 
 from dataclasses import astuple
 from enum import StrEnum

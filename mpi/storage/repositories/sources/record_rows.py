@@ -69,7 +69,7 @@ class Renumbering:
         return None if number is None else self.copy_of(number)
 
     def after(self, copy: int, limit: int) -> list[int]:
-        """Return the next numbers after those that have copies up to a number."""
+        """Return the next numbers whose copies follow a number."""
         start = max(copy + 1 - self.first, 0)
         return [int(number) for number in self.numbers[start : start + limit]]
 

@@ -191,7 +191,7 @@ class Scopes:
             position = page[-1]
 
     def all_copies(self, code: str, item: ChangedItem) -> dict[int, int]:
-        """Return the numbers that all of a scope's records or decisions have here."""
+        """Return the numbers here of a scope's records or decisions."""
         query = select(_copy.c.own_number, _copy.c.number).where(
             _copy.c.scope == code, _copy.c.item == int(item)
         )

@@ -150,11 +150,11 @@ class Splits:
             self._connection.execute(insert(_moved), rows)
 
     def return_logins(self, split_id: int) -> None:
-        """Record that clients and accounts of a split are of this index again."""
+        """Record that a split's clients and accounts are back."""
         self._connection.execute(delete(_moved).where(_moved.c.split_id == split_id))
 
     def scope_of_key(self, key_hash: str) -> str | None:
-        """Return the scope into which the client with a key was moved, or None."""
+        """Return the scope into which a key was moved, or None."""
         return self._connection.execute(_SCOPE_OF_KEY, {"key_hash": key_hash}).scalar()
 
     def scope_of_account(self, name: str) -> str | None:
