@@ -384,7 +384,7 @@ def note_restore(settings: Settings) -> tuple[str, int]:
 
 
 def count_orders(settings: Settings) -> int:
-    """Return the number of orders, after checking the orders file against the database.
+    """Check the orders file against the database; return the number of orders.
 
     Raises:
         StoreError: there is no index, or the orders file is missing, damaged or of another index.
@@ -399,7 +399,7 @@ def count_orders(settings: Settings) -> int:
 
 
 def make_orders_file(settings: Settings) -> int:
-    """Write the orders file of an index anew, from the orders in its database.
+    """Write the orders file of an index anew from its database.
 
     Returns:
         The number of orders.
@@ -417,7 +417,11 @@ def make_orders_file(settings: Settings) -> int:
 
 
 def _begin_generation(settings: Settings) -> tuple[str, int]:
-    """Begin a generation of the change feed; return it with the last order's number."""
+    """Begin a generation of the change feed.
+
+    Returns:
+        The generation, and the number of the last order.
+    """
     database = _open_database(settings)
     try:
         migrate.require_current(database)

@@ -16,7 +16,7 @@ ADDRESS_CONFIDENTIAL, PROTECTIVE_ORDER, OPT_OUT = "address_confidential", "prote
 
 
 def are_whereabouts_withheld(record: CanonicalRecord, day: str) -> bool:
-    """Return whether a record says that its child's whereabouts must not be disclosed.
+    """Return whether a record keeps its child's whereabouts confidential.
 
     A confidential address and a protective order say so until their end, even before their begin. An end that
     cannot be read never comes. The substitute address of an Address Confidentiality Program says so too.

@@ -1,4 +1,4 @@
-"""Routes for requests to expunge or unseal records, which a second person answers."""
+"""Routes for requests to expunge or unseal, answered by a second person."""
 
 from typing import Annotated
 
@@ -101,7 +101,7 @@ def post_refusal(
     responses=describe_problems(),
 )
 def get_unseal_requests(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[UnsealRequest]:
-    """List the records of the caller's sources whose seal waits to be lifted.
+    """List the caller's sealed records whose seal waits to be lifted.
 
     A person other than the one who asked approves or refuses.
     """

@@ -11,8 +11,8 @@ from mpi.api.schemas.problem import ProblemOut
 from mpi.api.schemas.request_bodies import ReasonBody
 from mpi.domain.record import SENT_FIELDS
 from mpi.service.records.upsert import Outcome
+from mpi.service.statements.boundary_orders import MAX_REFERENCE_LENGTH
 from mpi.service.stewardship.expunge_requests import MAX_RECORDS
-from mpi.service.stewardship.unseal_requests import MAX_REFERENCE_LENGTH
 
 CHILD: dict[str, Any] = {
     "first_name": "Amara",
@@ -285,7 +285,7 @@ class UnsealRequestBody(
 
 
 class UnsealRequestOut(BaseModel):
-    """Record whose seal waits for a second person to approve that it is lifted."""
+    """Record whose seal a second person has yet to lift."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -81,7 +81,7 @@ def find_restricted_records(unit: ReadUnit, record_ids: Collection[int]) -> Rest
 
 
 def find_opted_out_records(unit: ReadUnit, record_ids: Collection[int]) -> set[int]:
-    """Return the active records that are opted out of search and research today.
+    """Return the active records that are opted out today.
 
     Whatever discloses on the legal basis of consent leaves them out, whoever asks.
     """

@@ -131,7 +131,7 @@ def find_sealed_at(unit: ReadUnit, record_ids: Collection[int], commit_no: int) 
 
 
 def is_within(intervals: Iterable[tuple[int, int]], commit_no: int) -> bool:
-    """Return whether a commit lies in one of some half-open intervals of commits."""
+    """Return whether a commit lies in one of some half-open intervals."""
     return any(begin <= commit_no < end for begin, end in intervals)
 
 

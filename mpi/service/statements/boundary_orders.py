@@ -5,6 +5,7 @@ destroys. Before the transaction of an order commits, the order is on the disk i
 which a restored database learns it.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
@@ -16,10 +17,23 @@ from mpi.storage.backends.orders_file import OrderLine, OrdersFile
 from mpi.storage.repositories.sources.boundary_orders import BoundaryOrder, OrderKind
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
+MAX_REFERENCE_LENGTH = 100
+_REFERENCE = re.compile(rf"(?=.*\d)[\w .:/()#&-]{{1,{MAX_REFERENCE_LENGTH}}}")
+"""A docket number or the like: it has a digit, and nothing that a sentence or an address needs."""
+
 
 def make_record_token(keyed_hash: KeyedHash, source: str, local_id: str) -> str:
     """Return the keyed hash by which orders name a record."""
     return keyed_hash.to_token("boundary", f"{len(source)}|{source}|{local_id}")
+
+
+def clean_reference(text: str | None) -> str | None:
+    """Return an order's reference if it has the form of one, else None.
+
+    What a source writes there may be a name, which no order may hold.
+    """
+    reference = (text or "").strip()
+    return reference if _REFERENCE.fullmatch(reference) else None
 
 
 def record_orders(
@@ -53,7 +67,7 @@ def record_orders(
             else make_record_token(
                 index.keyed_hash, codes[records[record_id].source_id], records[record_id].local_id
             ),
-            reference=references[record_id],
+            reference=clean_reference(references[record_id]),
             at=at,
             commit_no=unit.commit_no,
             from_commit=since.get(record_id),
@@ -78,7 +92,7 @@ def find_seal_commits(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, 
 
 
 def open_orders_file(unit: ReadUnit, index: Index) -> OrdersFile | None:
-    """Return the orders file of an index; None where its settings name none.
+    """Return the orders file of an index, if it has one.
 
     The file is of this index and scope, and of no copy that was made with ``mpi init``.
     """
@@ -89,7 +103,7 @@ def open_orders_file(unit: ReadUnit, index: Index) -> OrdersFile | None:
 
 
 def append_missing_orders(unit: ReadUnit, file: OrdersFile, first_new: int | None = None) -> None:
-    """Append the orders that the file lacks, and wait until they are on the disk.
+    """Append the orders that the file lacks, and sync the disk.
 
     Args:
         unit: a transaction that excludes other writers.
@@ -127,7 +141,7 @@ def to_lines(unit: ReadUnit, orders: Iterable[BoundaryOrder]) -> list[OrderLine]
 
 
 def _append_before_commit(unit: WriteUnit, index: Index, first_new: int) -> None:
-    """Append the orders of a transaction to the orders file before its commit."""
+    """Append a transaction's orders to the orders file before its commit."""
     file = open_orders_file(unit, index)
     if file is not None:
         append_missing_orders(unit, file, first_new)

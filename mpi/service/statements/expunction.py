@@ -14,7 +14,7 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 
 def destroy_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> None:
-    """Destroy the content of sealed records and of their corrections.
+    """Destroy the content of sealed records, and of their corrections.
 
     Tombstones remain, so that the records are refused if they are sent again. What was destroyed before is
     left as it is.
@@ -62,7 +62,7 @@ def erase_contents(unit: WriteUnit, record_ids: Collection[int]) -> None:
 
 
 def _find_reference(unit: WriteUnit, record_id: int) -> str | None:
-    """Return the reference of the order to expunge a record, if its source gave one."""
+    """Return the reference of the order to expunge a record, if any."""
     references = [
         find_seal_reference(record_from_bytes(version.payload))
         for version in unit.records.versions(record_id)

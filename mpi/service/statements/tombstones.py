@@ -1,4 +1,4 @@
-"""Tombstones: what is left of a destroyed record, so that it is refused.
+"""Tombstones: what is left of destroyed records, which are refused.
 
 A tombstone is the keyed hash of a source and a local ID. Without the secret of the index, nobody learns from
 it which record was destroyed. The row of the record stays under a name that no source can send.
@@ -18,7 +18,7 @@ _FEW = 8
 
 
 def make_surrogate_id(record_id: int) -> str:
-    """Return the local ID under which the row of a destroyed record stays."""
+    """Return the local ID that a destroyed record's row has."""
     return f"{SURROGATE_MARK}{record_id}"
 
 
@@ -46,7 +46,7 @@ def find_buried_records(
 
 
 def prefetch_buried_records(unit: ReadUnit, index: Index, source: tuple[int, str], local_id: str) -> None:
-    """Send the query of ``find_buried_records`` for one local ID ahead of its use."""
+    """Send the query of ``find_buried_records`` ahead of its use."""
     source_id, code = source
     unit.tombstones.prefetch(source_id, [make_record_token(index.keyed_hash, code, local_id)])
 
@@ -84,7 +84,7 @@ def bury_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> 
 
 
 def is_buried(record: StoredRecord) -> bool:
-    """Return whether a record's row has a tombstone instead of its local ID."""
+    """Return whether a record has a tombstone instead of its local ID."""
     return record.local_id.startswith(SURROGATE_MARK)
 
 

@@ -172,7 +172,7 @@ def _restore_records(unit: WriteUnit, index: Index, record_ids: Collection[int])
 
 
 def _find_earlier_seal(unit: ReadUnit, record_id: int) -> tuple[int, str] | None:
-    """Return number and as-of of the version that sealed a record, if any."""
+    """Return number and as-of of the version that seals a record."""
     seals = [
         (version.id, version.as_of)
         for version in list_sealing_versions(unit, record_id)

@@ -1,4 +1,4 @@
-"""The end of a seal: a record takes part again as its other statements make it.
+"""The end of a seal, after which a record takes part again.
 
 The statements that sealed the record count no more. So the record is what it would be if they had never come,
 with the same enterprise ID.
@@ -42,7 +42,9 @@ def lift_seals(unit: WriteUnit, index: Index, references: Mapping[int, str | Non
 
 
 def release_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> RestatedRecords:
-    """Let sealed records take part again, without an order and without resolving them.
+    """Let sealed records take part again, without an order.
+
+    The caller resolves what changes.
 
     Args:
         unit: the transaction.
@@ -62,7 +64,7 @@ def release_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) 
 
 
 def list_sealing_versions(unit: ReadUnit, record_id: int) -> list[StoredVersion]:
-    """Return the versions that seal a record or ask to expunge it, oldest first."""
+    """Return the versions that seal or expunge a record, oldest first."""
     return [
         version
         for version in unit.records.versions(record_id)

@@ -1,11 +1,10 @@
-"""Requests to lift a seal by a court order, and a second person's answer to them.
+"""Requests to lift a seal by a court order, and their answers.
 
 One person with ``record.seal`` asks and names the order. Another approves. Only then does the record take
 part again, as its other statements make it, with the same enterprise ID. What is asked of the index for a
 time in which the seal held is answered as it was then.
 """
 
-import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
@@ -16,6 +15,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step
+from mpi.service.statements.boundary_orders import MAX_REFERENCE_LENGTH, clean_reference
 from mpi.service.statements.sources import require_own_source
 from mpi.service.statements.tombstones import SURROGATE_MARK, merge_buried_records
 from mpi.service.stewardship.seal_lifting import lift_seals
@@ -26,16 +26,13 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MAX_RECORDS = 20
 """Most records that one call asks for, approves or refuses, each named by its local ID."""
-MAX_REFERENCE_LENGTH = 100
 ASKED, APPROVED, REFUSED = "asked", "approved", "refused"
 _UNSEAL = "unseal"
-_REFERENCE = re.compile(rf"(?=.*\d)[\w .:/()#&-]{{1,{MAX_REFERENCE_LENGTH}}}")
-"""A docket number or the like: it has a digit, and nothing that a sentence or an address needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnsealRequest:
-    """A request to lift the seal of a record, which waits for a second person.
+    """A request to lift a seal, which waits for a second person.
 
     Args:
         source: code of the record's source.
@@ -54,7 +51,7 @@ class UnsealRequest:
 
 @dataclass(frozen=True, slots=True)
 class UnsealAnswer:
-    """Result of a request to lift seals, or of a second person's answer.
+    """Result of a request to lift seals, or of its answer.
 
     Args:
         source: code of the records' source.
@@ -169,8 +166,8 @@ def check_reference(text: str) -> str:
     Raises:
         InputError: it is empty, too long, without a digit, or has a character that no reference has.
     """
-    reference = text.strip()
-    if not _REFERENCE.fullmatch(reference):
+    reference = clean_reference(text)
+    if reference is None:
         raise InputError(
             f"reference: give the court order's number, 1 to {MAX_REFERENCE_LENGTH} letters, digits and "
             "- / . : # ( ) &, with a digit, and no name of a person"

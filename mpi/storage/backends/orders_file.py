@@ -24,7 +24,9 @@ _TAIL_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """An order as the file holds it: no names, and no local ID in plain.
+    """An order as the file holds it.
+
+    It has no names, and no local ID in plain.
 
     Args:
         no: number of the order.

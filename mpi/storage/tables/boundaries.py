@@ -1,4 +1,4 @@
-"""Tables of legal orders about records, requests to lift a seal, and tombstones."""
+"""Tables of legal orders about records, and of what they leave."""
 
 from sqlalchemy import Index
 from sqlmodel import SQLModel
@@ -7,7 +7,7 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class BoundaryOrderRow(SQLModel, table=True):
-    """An order in force about one record: to seal, to unseal or to expunge it.
+    """An order to seal, unseal or expunge one record.
 
     Orders are numbered without gaps and never changed. ``token`` is the keyed hash of the record's source and
     local ID, ``reference`` the court's or agency's own, and ``at`` when the order was given. ``commit_no`` is
@@ -43,7 +43,7 @@ class ExpungeCertificateRow(SQLModel, table=True):
 
 
 class TombstoneRow(SQLModel, table=True):
-    """The keyed hash of a local ID under which a source may send nothing.
+    """The keyed hash of a local ID that is refused.
 
     ``record_id`` is the destroyed record that had the local ID.
     """
@@ -59,7 +59,7 @@ class TombstoneRow(SQLModel, table=True):
 
 
 class UnsealRequestRow(SQLModel, table=True):
-    """One person's request to lift the seal of a record, and another's answer.
+    """One person's request to lift a seal, and another's answer.
 
     ``reference`` names the court order. ``answer`` is ``approved`` or ``refused``.
     """

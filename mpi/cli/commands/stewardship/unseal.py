@@ -1,4 +1,4 @@
-"""Commands ``mpi unseal …``: requests to lift a seal, and a second person's answer."""
+"""Commands ``mpi unseal …``: requests to lift a seal, and their answers."""
 
 from __future__ import annotations
 

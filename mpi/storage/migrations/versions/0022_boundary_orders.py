@@ -1,4 +1,4 @@
-"""Store orders to seal, unseal and expunge, requests to unseal, tombstones and more."""
+"""Store orders to seal and expunge, requests to unseal, and tombstones."""
 
 import sqlalchemy as sa
 from alembic import op

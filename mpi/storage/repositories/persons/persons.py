@@ -515,7 +515,7 @@ class Persons:
         return {row[0]: row[1] for row in self._connection.execute(statement)}
 
     def has_held_sealed(self, person_id: int) -> bool:
-        """Return whether a record that is sealed now was ever of a person."""
+        """Return whether a person ever held a record that is sealed now."""
         return self._connection.execute(_SEALED_EVER_HELD, {"person": person_id}).first() is not None
 
     def events_of(self, person_ids: Collection[int]) -> list[IdentityEvent]:

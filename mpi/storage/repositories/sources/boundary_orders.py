@@ -1,4 +1,4 @@
-"""Repository of orders to seal, unseal and expunge, and of requests to unseal."""
+"""Repository of orders to seal and expunge, and of requests to unseal."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
@@ -60,7 +60,7 @@ class StoredCertificate:
 
 @dataclass(frozen=True, slots=True)
 class OpenUnsealRequest:
-    """A request to lift the seal of a record, which nobody has answered.
+    """A request to lift a seal, which nobody has answered.
 
     Args:
         id: number of the request.

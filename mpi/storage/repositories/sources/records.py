@@ -683,7 +683,7 @@ class Records:
         return former_ids
 
     def forget_local_ids(self, surrogates: Mapping[int, str]) -> None:
-        """Replace the local IDs of records by surrogates, and destroy their former ones."""
+        """Replace records' local IDs by surrogates, and destroy former ones."""
         self.changed_ids.update(surrogates)
         for chunk in iter_chunks(surrogates):
             self._connection.execute(delete(_alias).where(_alias.c.record_id.in_(chunk)))
@@ -774,7 +774,7 @@ class Records:
         )
 
     def count_rows(self, record_id: int) -> dict[str, int]:
-        """Return the number of rows that hold a record's content and local IDs, by table."""
+        """Count the rows of a record's content and local IDs, by table."""
         versions = select(_version.c.id).where(_version.c.record_id == record_id)
         conditions = {
             "record_version": (_version, _version.c.record_id == record_id),

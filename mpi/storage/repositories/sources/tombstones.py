@@ -25,7 +25,7 @@ class Tombstones:
         self._record_by_token: dict[tuple[int, str], int | None] = {}
 
     def add(self, source_id: int, record_by_token: Iterable[tuple[str, int]]) -> None:
-        """Add tombstones of a source: the keyed hash of a local ID, and its record."""
+        """Add tombstones of a source: token of a local ID, and record."""
         rows = [
             {"source_id": source_id, "token": token, "record_id": record} for token, record in record_by_token
         ]
@@ -34,7 +34,7 @@ class Tombstones:
             self._connection.execute(insert(_tombstone), rows)
 
     def find(self, source_id: int, tokens: Collection[str]) -> dict[str, int]:
-        """Return the record of each tombstone, by keyed hash of the local ID.
+        """Return the record of each tombstone, by token of the local ID.
 
         Tokens without a tombstone are left out. What was read once is not read again in this transaction.
         """

@@ -112,6 +112,16 @@ def test_each_order_is_a_line_without_names_or_local_ids(home):
     assert home.orders.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_reference_that_may_be_a_name_is_in_no_order(index):
+    for number, reference in enumerate(("Jane Doe", "26-AD-7\nDoe", "x" * 300 + "1"), 1):
+        child = many_children(1, start=900 + number)[0]
+        upsert(
+            index, OPERATOR, "sis", {**child, "restrictions": [{"kind": "sealed", "reference": reference}]}
+        )
+    with index.database.read(OPERATOR) as unit:
+        assert [order.reference for order in unit.boundary_orders.orders_after(0)] == [None] * 3
+
+
 def test_a_restored_backup_obeys_every_order_given_since(home):
     with home.open() as index:
         seal(index, C)
