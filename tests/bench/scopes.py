@@ -173,7 +173,7 @@ def _describe_load(bench_index: BenchIndex) -> dict[str, object]:
     return {
         "records": bench_index.records,
         "seconds": round(bench_index.load_s, 1),
-        "processor_s": round(sum(bench_index.processor_s.values()), 1),
+        "processor_s": round(bench_index.program_s, 1),
         "peak_mb": bench_index.peak_mb,
     }
 

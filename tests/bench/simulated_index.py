@@ -37,6 +37,7 @@ class BenchIndex:
         key: API key of its first client.
         asked: requested record count, and the folder of its model; empty for the default model.
         scope: code of the scope whose records it holds.
+        program_s: processor seconds of all programs that loaded files, their start included.
     """
 
     home: Path
@@ -50,6 +51,7 @@ class BenchIndex:
     by_source: dict[str, int] = field(default_factory=dict)
     asked: tuple[int, str] = (0, "")
     scope: str = SHARED_SCOPE
+    program_s: float = 0.0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -157,9 +159,10 @@ def load_sources(bench_index: BenchIndex, state: Path, sources: tuple[str, ...])
         bench_index.run("source", "add", source, "--kind", kind)
     for source in bench_index.sources:
         command = [sys.executable, "-m", "tests.bench.load", str(state / f"{source}.csv"), source]
-        printed, seconds, _ = run_measured(command, bench_index.environment)
-        report = json.loads(printed)
-        bench_index.load_s += seconds
+        cost = measure_program(command, bench_index.environment)
+        report = json.loads(cost.printed)
+        bench_index.load_s += cost.seconds
+        bench_index.program_s += cost.processor_s
         bench_index.peak_mb = max(bench_index.peak_mb, report["peak_mb"])
         for step, spent in report["processor_s"].items():
             bench_index.processor_s[step] = round(bench_index.processor_s.get(step, 0.0) + spent, 1)
