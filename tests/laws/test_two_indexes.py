@@ -64,6 +64,7 @@ PAUSES = (timedelta(seconds=1),) * 8 + (timedelta(minutes=7),) * 8 + (timedelta(
 PEOPLE = tuple(paired_sites.PEOPLE)
 LIMITS = ({}, {}, {"second_approver": SecondApprover.ALWAYS}, {"block_hard": 3, "block_alarm": 2})
 """Settings of the sites, of which a run has one."""
+LAST_CONTENT = (("birth_date", "2014-01-20"), ("first_name", "Jayden"), ("last_name", "Cruz"))
 
 seeds = st.integers(0, 2**32)
 local_ids = st.sampled_from(random_calls.LOCAL_IDS)
@@ -150,7 +151,19 @@ class TwoIndexes(RuleBasedStateMachine):
         return open_site(self.stack, home, has_others=has_others, database_url=url, **limits)
 
     def teardown(self) -> None:
-        self.stack.close()
+        try:
+            if hasattr(self, "sites"):
+                self.call_everything()
+        finally:
+            self.stack.close()
+
+    def call_everything(self) -> None:
+        """Call each route of the API and open each page once, after all that has happened."""
+        for number, route in enumerate(API_CALLS):
+            self.call(self.choose(number, LAST_CONTENT), "all", route)
+        for number, route in enumerate(PAGES):
+            c = self.choose(number)
+            self.open_page("approver", random_calls.fill_path(c, route), route)
 
     def choose(self, seed: int, content=()) -> Chooser:
         """Let some time pass, and begin to make a request."""
