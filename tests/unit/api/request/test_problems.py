@@ -14,7 +14,8 @@ EXPECTED = {
     "ModelMovedError": 409,
     "StaleError": 412, "ReusedKeyError": 422, "ClaimedError": 409, "EngineError": 500,
     "AgreementLapsed": 409, "SurvivorshipError": 400, "SearchLimitError": 429,
-    "NotAuthenticated": 401, "AccessDenied": 403, "LoadHeld": 409, "ModelError": 500, "StoreError": 503,
+    "NotAuthenticated": 401, "AccessDenied": 403, "UnmetConditionError": 404, "LoadHeld": 409,
+    "ModelError": 500, "StoreError": 503,
 }  # fmt: skip
 VALUE = "Xanthippe"
 
@@ -25,6 +26,11 @@ def make_error(name: str) -> MpiError:
         "RecordError": ("flags", "unknown-code", VALUE),
         "ClaimedError": (VALUE, "2026-11-24T09:30:00Z"),
         "SearchLimitError": (VALUE, 42),
+        "UnmetConditionError": (
+            VALUE,
+            "not-enrolled",
+            errors.RefusedCall("sis", "person.read", None, "house"),
+        ),
     }
     return error_class(*arguments.get(name, (VALUE,)))
 
