@@ -59,6 +59,10 @@ ROUTES = MappingProxyType({
     "GET /v1/expunge-requests": _needs(Action.RECORD_EXPUNGE),
     "POST /v1/expunge-requests:approve": _needs(Action.RECORD_EXPUNGE),
     "POST /v1/expunge-requests:refuse": _needs(Action.RECORD_EXPUNGE),
+    "GET /v1/unseal-requests": _needs(Action.RECORD_SEAL),
+    "POST /v1/unseal-requests": _needs(Action.RECORD_SEAL),
+    "POST /v1/unseal-requests:approve": _needs(Action.RECORD_SEAL),
+    "POST /v1/unseal-requests:refuse": _needs(Action.RECORD_SEAL),
     # Persons
     "POST /v1/persons:search": _needs(Action.PERSON_SEARCH),
     "GET /v1/persons/{eid}": _needs(Action.PERSON_READ),

@@ -44,6 +44,17 @@ _NONE: tuple[str, ...] = (
     "mpi search", "mpi person", "mpi lineage", "mpi golden", "mpi correct", "mpi crosswalk", "mpi decisions",
     "mpi hold list", "mpi waiting", "mpi expunge list", "mpi publish", "mpi serve", "mpi db upgrade",
     "mpi db check", "mpi db restored",
+    # Agreements, purposes, orders, requests and rights.
+    "GET /agreements", "GET /agreements/{code}", "POST /agreements/{code}", "GET /v1/agreements",
+    "GET /v1/agreements/{code}", "GET /v1/agreements/{code}/history", "POST /v1/agreements",
+    "POST /v1/agreements/{code}:approve", "POST /v1/agreements/{code}:end",
+    "POST /v1/agreements/{code}:resume", "POST /v1/agreements/{code}:suspend", "GET /v1/legal-bases",
+    "GET /v1/purposes", "GET /v1/unseal-requests", "POST /v1/unseal-requests", "mpi account bind",
+    "mpi agreement add", "mpi agreement approve", "mpi agreement end", "mpi agreement history",
+    "mpi agreement list", "mpi agreement resume", "mpi agreement show", "mpi agreement suspend",
+    "mpi break-glass list", "mpi break-glass review", "mpi client bind", "mpi expunge certificate",
+    "mpi policy explain", "mpi purpose add", "mpi purpose list", "mpi source set", "mpi unseal list",
+    "mpi unseal request",
 )  # fmt: skip
 
 _NAMED: tuple[str, ...] = (
@@ -53,6 +64,7 @@ _NAMED: tuple[str, ...] = (
     "POST /v1/steps/{number}:approve", "POST /v1/steps/{number}:consent", "POST /v1/steps/{number}:refuse",
     "POST /v1/persons:merge", "POST /v1/persons/{eid}:split", "POST /v1/persons/{eid}:move",
     "POST /v1/expunge-requests:approve", "POST /v1/expunge-requests:refuse",
+    "POST /v1/unseal-requests:approve", "POST /v1/unseal-requests:refuse",
     "POST /people/{eid}/unlink", "POST /people/{eid}/correct", "POST /steps/{step}/undo",
     # How the records that the caller sees hang together.
     "POST /v1/explanations", "GET /v1/persons/{eid}/explanation", "GET /v1/persons/{eid}/built",
@@ -83,6 +95,8 @@ _NAMED: tuple[str, ...] = (
     "mpi proposal apply", "mpi proposal reject", "mpi proposal rollback", "mpi hold release",
     "mpi hold refuse", "mpi explain", "mpi decide", "mpi tasks", "mpi merge", "mpi split", "mpi move",
     "mpi undo", "mpi approve", "mpi consent", "mpi expunge approve", "mpi expunge refuse",
+    "mpi unseal approve", "mpi unseal refuse", "mpi scope split", "mpi export id-map", "mpi holdings apply",
+    "mpi holdings approve", "mpi holdings ask", "mpi holdings list", "mpi db orders",
     "mpi export crosswalk", "mpi export labels", "mpi sample", "mpi blocks", "mpi verify", "mpi rebuild",
     "mpi quality --current", "mpi report --current",
     # What a source's own files held.
@@ -97,7 +111,8 @@ _PUBLISHED_AND_NAMED: tuple[str, ...] = (
 )  # fmt: skip
 
 _SERVICE: tuple[str, ...] = (
-    "GET /metrics", "metric mpi_http_requests", "metric mpi_http_request_duration_seconds",
+    "mpi agreement refusals", "GET /metrics", "metric mpi_http_requests",
+    "metric mpi_http_request_duration_seconds",
 )  # fmt: skip
 
 FIGURE_CLASSES: Mapping[str, frozenset[FigureClass]] = MappingProxyType(
