@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mpi.cli.demo.comparison import MethodResult
+from mpi.cli.demo.readers import ReaderAnswer
 from mpi.cli.demo.story import AgencyRecord, ChildStory
 from mpi.matching.compiler.online_scorer import WeightContribution
 
@@ -14,11 +15,12 @@ _FILE_NAME = "result.json"
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """Results of a demo: an example child and a method comparison."""
+    """Results of a demo: an example child, its readers and a comparison."""
 
     story: ChildStory | None
     ways: list[MethodResult]
     children: int
+    readers: list[ReaderAnswer]
 
 
 def save_result(folder: Path, result: DemoResult) -> None:
@@ -33,7 +35,18 @@ def load_result(folder: Path) -> DemoResult | None:
     except (OSError, ValueError):
         return None
     story = None if values["story"] is None else _parse_story(values["story"])
-    return DemoResult(story, [MethodResult(**way) for way in values["ways"]], values["children"])
+    return DemoResult(
+        story,
+        [MethodResult(**way) for way in values["ways"]],
+        values["children"],
+        [_parse_reader(reader) for reader in values["readers"]],
+    )
+
+
+def _parse_reader(values: dict[str, Any]) -> ReaderAnswer:
+    """Build what a person was told from its JSON values."""
+    lists = {name: tuple(values[name]) for name in ("flags", "fields")}
+    return ReaderAnswer(**values | lists)
 
 
 def _parse_story(values: dict[str, Any]) -> ChildStory:

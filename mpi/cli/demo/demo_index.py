@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mpi import __version__
 from mpi.bootstrap import init_index, init_scope, open_index
+from mpi.cli.demo.agreement import register_agreement
 from mpi.config import Settings
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError
@@ -109,6 +110,7 @@ def _build_in_folder(folder: Path, records: int, progress: Progress) -> DemoBuil
         _save_key(folder, key)
         for scope in SCOPES:
             _build_scope(index, folder, scope, build, progress)
+        register_agreement(index)
         _publish_figures(index)
     finally:
         index.database.dispose()

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
@@ -14,12 +15,15 @@ from rich.text import Text
 from mpi.api.pages.rendering.paths import question_path
 from mpi.cli.demo.comparison import MethodResult
 from mpi.cli.demo.demo_index import SCOPES, SOURCES, DemoBuild
+from mpi.cli.demo.readers import ReaderAnswer
 from mpi.cli.demo.story import AgencyRecord, ChildStory
 from mpi.domain import clock
 from mpi.standardize.restrictions import are_whereabouts_withheld_as_sent
 
 TASKS_PER_HOUR = 25
 _REASONS_SHOWN = 4
+_TELLING_FIELDS = frozenset({"enrollments", "placements", "addresses", "guardians", "identifiers"})
+"""Attributes by which the demo shows how answers differ."""
 _NAMES = {str(source): name for source, (name, _agency, _kind) in SOURCES.items()}
 
 
@@ -90,6 +94,24 @@ def _describe_exact_match(story: ChildStory) -> str:
         fields = " and ".join(story.differences)
         return f"would have missed this child: {fields} {verb} between the agencies."
     return "would have missed this child: a name or birth date is missing on one side."
+
+
+def show_readers(console: Console, readers: Sequence[ReaderAnswer]) -> None:
+    """Print what each of three people is told about the demo's child."""
+    console.print()
+    table = _create_table("Three people ask for this child, and the policy answers each by role and purpose")
+    for column in ("who", "purpose", "flags", "also told", "ledger"):
+        table.add_column(column, overflow="fold")
+    for reader in readers:
+        told = ", ".join(field.replace("_", " ") for field in reader.fields if field in _TELLING_FIELDS)
+        table.add_row(
+            reader.reader,
+            reader.purpose.replace("_", " "),
+            ", ".join(flag.replace("_", " ") for flag in reader.flags) or "–",
+            told or "–" if reader.refusal is None else "refused: figures only",
+            f"{reader.ledger_lines} {'line' if reader.ledger_lines == 1 else 'lines'}",
+        )
+    console.print(table)
 
 
 def show_comparison(console: Console, results: list[MethodResult], children: int) -> None:

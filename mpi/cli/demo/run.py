@@ -18,6 +18,7 @@ from mpi.cli.demo.demo_index import (
     read_build,
     read_truth,
 )
+from mpi.cli.demo.readers import ask_as_three
 from mpi.cli.demo.story import ChildStory, choose_story
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
@@ -78,12 +79,14 @@ def _measure(index: Index, folder: Path, build: DemoBuild) -> DemoResult:
         data = read_labeled_index(index, read_truth(folder))
         results: list[MethodResult] = compare_methods(data, build.index_seconds)
         story: ChildStory | None = choose_story(index, data)
-    return DemoResult(story, results, len(find_children_in_care(data)))
+        readers = [] if story is None else ask_as_three(index, story)
+    return DemoResult(story, results, len(find_children_in_care(data)), readers)
 
 
 def _show_result(console: Console, build: DemoBuild, result: DemoResult) -> None:
     """Print the example child's story, the method comparison and the loads."""
     if result.story is not None:
         display.show_story(console, result.story)
+        display.show_readers(console, result.readers)
     display.show_comparison(console, result.ways, result.children)
     display.show_loads(console, build)

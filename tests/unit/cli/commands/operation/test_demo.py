@@ -9,9 +9,18 @@ import pytest
 from rich.console import Console
 
 from mpi.bootstrap import open_index
-from mpi.cli.demo.demo_index import SCOPES, build_demo, create_settings, read_build
+from mpi.cli.demo.comparison import read_labeled_index
+from mpi.cli.demo.demo_index import (
+    SCOPES,
+    build_demo,
+    create_settings,
+    open_demo_index,
+    read_build,
+    read_truth,
+)
 from mpi.cli.demo.display import show_commands, show_pages, show_story
-from mpi.cli.demo.story import AgencyRecord, ChildStory
+from mpi.cli.demo.readers import ask_as_three
+from mpi.cli.demo.story import AgencyRecord, ChildStory, choose_story
 from mpi.domain.errors import ConflictError
 from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import make_operator
@@ -105,6 +114,19 @@ def test_the_demo_opens_the_child_and_one_question():
     show_pages(Console(file=output, width=120), "http://127.0.0.1:8520", story, "q-1f")
     assert "http://127.0.0.1:8520/people/T7K3-M92Q-X0HN" in output.getvalue()
     assert "http://127.0.0.1:8520/queue/q-1f" in output.getvalue()
+
+
+def test_three_people_are_told_different_things_of_the_demo_child(tmp_path):
+    build_demo(tmp_path / "demo", 2_000, ignore_progress)
+    with open_demo_index(tmp_path / "demo") as index:
+        story = choose_story(index, read_labeled_index(index, read_truth(tmp_path / "demo")))
+        caseworker, contact, analyst = ask_as_three(index, story)
+    assert "foster_care" in caseworker.flags
+    assert "placements" in caseworker.fields
+    assert contact.flags == ("foster_care",)
+    assert "placements" not in contact.fields
+    assert (analyst.fields, analyst.refusal) == ((), "action-not-granted")
+    assert [reader.ledger_lines for reader in (caseworker, contact, analyst)] == [2, 2, 1]
 
 
 def test_the_demo_shows_what_schools_know_of_the_child():
