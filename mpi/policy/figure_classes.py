@@ -1,12 +1,125 @@
-"""Classes of figures: who may see them, and how exact they are."""
+"""Table of everything that shows figures, with the class of its figures.
 
+A figure is a number over persons, links, matches or questions. ``tests/unit/api/test_figure_classes.py``
+fails for a route, page, command, report or metric that is missing here.
+"""
+
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class FigureClass(StrEnum):
-    """Class of a report or figure, which every route and report declares."""
+    """How figures are computed and who may read them."""
 
     NAMED = "named"
-    """Exact and current: the caller's own children, or a caller who may read every record, by agreement."""
+    """Exact and current. They follow from records, questions and steps that the reader may see."""
     PUBLISHED = "published"
-    """Daily, rounded, suppressed and late, so that one record moves no figure that can be seen."""
+    """Of an earlier day, with noise, rounded, without small counts, and the same for every reader."""
+    SERVICE = "service"
+    """Exact and current. They follow from calls, not from what the records say."""
+
+
+_NONE: tuple[str, ...] = (
+    # Calls about one record, person, question, step or account.
+    "GET /openapi.json", "GET /v1/crosswalk", "GET /v1/persons/{eid}",
+    "PUT /v1/sources/{source}/records/{local_id:path}", "GET /v1/sources/{source}/records/{local_id:path}",
+    "DELETE /v1/sources/{source}/records/{local_id:path}",
+    "POST /v1/sources/{source}/records/{local_id:path}/rekey",
+    "POST /v1/sources/{source}:pause", "POST /v1/persons:search", "GET /v1/persons/{eid}/lineage",
+    "GET /v1/persons/{eid}/golden", "POST /v1/persons/{eid}/corrections", "POST /v1/link-reports",
+    "GET /v1/decisions", "GET /v1/decisions/{number}", "GET /v1/holds", "GET /v1/events",
+    "POST /v1/blind-pairs/{number}:answer", "GET /v1/owner-questions",
+    "POST /v1/owner-questions/{number}:answer", "POST /v1/sources/{source}:freeze", "GET /v1/freeze-windows",
+    "POST /v1/freeze-windows/{number}:lift", "POST /v1/sources/{source}:ask-consent",
+    "GET /v1/expunge-requests", "GET /v1/review-views", "POST /v1/review-views",
+    "POST /v1/review-views:forget", "GET /healthz", "GET /readyz",
+    "GET /style.css", "GET /desk.js", "GET /icon.svg", "GET /find", "GET /people", "POST /find/key",
+    "POST /find", "GET /accounts", "POST /accounts/{name}", "POST /views",
+    "GET /sign-in", "POST /sign-in", "POST /sign-out", "GET /change-password", "POST /change-password",
+    "mpi init", "mpi source add", "mpi source list", "mpi source pause", "mpi source consent",
+    "mpi scope add", "mpi scope list", "mpi freeze add", "mpi freeze list", "mpi freeze lift",
+    "mpi client add", "mpi client list", "mpi client revoke", "mpi account add", "mpi account list",
+    "mpi account change", "mpi account password", "mpi account unlock", "mpi account end", "mpi resolve",
+    "mpi search", "mpi person", "mpi lineage", "mpi golden", "mpi correct", "mpi crosswalk", "mpi decisions",
+    "mpi hold list", "mpi waiting", "mpi expunge list", "mpi publish", "mpi serve", "mpi db upgrade",
+    "mpi db check", "mpi db restored",
+    # Agreements, purposes, orders, requests and rights.
+    "GET /agreements", "GET /agreements/{code}", "POST /agreements/{code}", "GET /v1/agreements",
+    "GET /v1/agreements/{code}", "GET /v1/agreements/{code}/history", "POST /v1/agreements",
+    "POST /v1/agreements/{code}:approve", "POST /v1/agreements/{code}:end",
+    "POST /v1/agreements/{code}:resume", "POST /v1/agreements/{code}:suspend", "GET /v1/legal-bases",
+    "GET /v1/purposes", "GET /v1/unseal-requests", "POST /v1/unseal-requests", "mpi account bind",
+    "mpi agreement add", "mpi agreement approve", "mpi agreement end", "mpi agreement history",
+    "mpi agreement list", "mpi agreement resume", "mpi agreement show", "mpi agreement suspend",
+    "mpi break-glass list", "mpi break-glass review", "mpi client bind", "mpi expunge certificate",
+    "mpi policy explain", "mpi purpose add", "mpi purpose list", "mpi source set", "mpi unseal list",
+    "mpi unseal request",
+)  # fmt: skip
+
+_NAMED: tuple[str, ...] = (
+    # What the caller's own records, files and steps did, in a preview or a receipt.
+    "POST /v1/records:bulk", "POST /v1/loads/{number}:undo", "POST /v1/sources/{source}:resume",
+    "POST /v1/decisions", "POST /v1/decisions/{number}:undo", "POST /v1/steps/{number}:undo",
+    "POST /v1/steps/{number}:approve", "POST /v1/steps/{number}:consent", "POST /v1/steps/{number}:refuse",
+    "POST /v1/persons:merge", "POST /v1/persons/{eid}:split", "POST /v1/persons/{eid}:move",
+    "POST /v1/expunge-requests:approve", "POST /v1/expunge-requests:refuse",
+    "POST /v1/unseal-requests:approve", "POST /v1/unseal-requests:refuse",
+    "POST /people/{eid}/unlink", "POST /people/{eid}/correct", "POST /steps/{step}/undo",
+    # How the records that the caller sees hang together.
+    "POST /v1/explanations", "GET /v1/persons/{eid}/explanation", "GET /v1/persons/{eid}/built",
+    "GET /people/{eid}", "GET /people/{eid}/unlink", "GET /people/{eid}/correct", "POST /why",
+    # Questions that the caller sees, and the caller's own work.
+    "GET /v1/review-tasks", "GET /v1/review-questions", "GET /v1/review-questions/{question_key}",
+    "POST /v1/review-tasks:bulk", "POST /v1/review-tasks/{question_key}:claim",
+    "POST /v1/review-tasks/{question_key}:release", "POST /v1/review-tasks/{question_key}:defer",
+    "POST /v1/review-tasks/{question_key}:assign", "POST /v1/review-tasks/{question_key}:escalate",
+    "POST /v1/review-tasks/{question_key}:ask", "POST /v1/review-tasks/{question_key}:decide",
+    "POST /v1/review-tasks/{question_key}:undo", "GET /v1/waiting-steps",
+    "GET /v1/blind-pairs/next", "GET /v1/practice-pairs/next", "POST /v1/practice-pairs/{number}:answer",
+    "GET /", "GET /queue", "POST /queue/bulk", "GET /queue/{key}", "POST /queue/next",
+    "POST /queue/{key}/claim", "POST /queue/{key}/release", "POST /queue/{key}/defer",
+    "POST /queue/{key}/assign", "POST /queue/{key}/escalate", "POST /queue/{key}/answer",
+    "POST /queue/{key}/respond", "POST /queue/{key}/undo", "POST /queue/{key}/ask",
+    "GET /waiting", "GET /waiting/{number}", "POST /waiting/{number}", "GET /asked", "POST /asked/{number}",
+    "GET /blind", "POST /blind/{number}", "GET /practice", "POST /practice/{number}",
+    # Plans over the whole index, for who may re-cluster it and so reads every person of a plan.
+    "POST /v1/recluster-runs", "GET /v1/recluster-runs", "GET /v1/recluster-runs/{number}",
+    "POST /v1/recluster-runs/{number}:apply", "POST /v1/recluster-runs/{number}:reject",
+    "POST /v1/recluster-runs/{number}:rollback", "POST /v1/recluster-runs:simulate",
+    "POST /v1/holds/{number}:release", "POST /v1/holds/{number}:refuse", "POST /v1/blind-pairs:draw",
+    "GET /runs", "POST /runs", "GET /runs/{number}", "POST /runs/{number}",
+    # Commands of the operator, who holds the database and may read every record.
+    "mpi demo", "mpi source resume", "mpi scope sync", "mpi ingest", "mpi load undo", "mpi import crosswalk",
+    "mpi rekey", "mpi recluster", "mpi simulate", "mpi proposal make", "mpi proposal show",
+    "mpi proposal apply", "mpi proposal reject", "mpi proposal rollback", "mpi hold release",
+    "mpi hold refuse", "mpi explain", "mpi decide", "mpi tasks", "mpi merge", "mpi split", "mpi move",
+    "mpi undo", "mpi approve", "mpi consent", "mpi expunge approve", "mpi expunge refuse",
+    "mpi unseal approve", "mpi unseal refuse", "mpi scope split", "mpi export id-map", "mpi holdings apply",
+    "mpi holdings approve", "mpi holdings ask", "mpi holdings list", "mpi db orders",
+    "mpi export crosswalk", "mpi export labels", "mpi sample", "mpi blocks", "mpi verify", "mpi rebuild",
+    "mpi quality --current", "mpi report --current",
+    # What a source's own files held.
+    "report loads",
+)  # fmt: skip
+
+_PUBLISHED: tuple[str, ...] = ("report summary", "report sources", "report overlap", "mpi report")
+
+_PUBLISHED_AND_NAMED: tuple[str, ...] = (
+    # The match rate is published. The rest is named for who may read every question, else published.
+    "GET /v1/quality", "GET /v1/quality/forecast", "GET /quality", "mpi quality",
+)  # fmt: skip
+
+_SERVICE: tuple[str, ...] = (
+    "mpi agreement refusals", "GET /metrics", "metric mpi_http_requests",
+    "metric mpi_http_request_duration_seconds",
+)  # fmt: skip
+
+FIGURE_CLASSES: Mapping[str, frozenset[FigureClass]] = MappingProxyType(
+    {name: frozenset() for name in _NONE}
+    | {name: frozenset({FigureClass.NAMED}) for name in _NAMED}
+    | {name: frozenset({FigureClass.PUBLISHED}) for name in _PUBLISHED}
+    | {name: frozenset({FigureClass.PUBLISHED, FigureClass.NAMED}) for name in _PUBLISHED_AND_NAMED}
+    | {name: frozenset({FigureClass.SERVICE}) for name in _SERVICE}
+)
+"""Classes of figures by route (``GET /path``), command, report and metric; empty for no figure."""

@@ -1,4 +1,4 @@
-"""Policy rows of all routes: which actions each route needs, and which figures it shows.
+"""Policy rows of all routes: which actions each route needs.
 
 A route without a row fails ``tests/unit/policy/test_route_table.py``, which lists all routes of the program.
 The decision table decides each action by role, purpose, agreement and scope.
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from mpi.domain.viewer import Action
-from mpi.policy.figure_classes import FigureClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +18,17 @@ class RouteRule:
         actions: every action that the caller must be permitted; empty for a route without any.
         choices: actions of which the caller must be permitted one; empty where there is no choice.
         is_public: whether the route needs no key and no sign-in, and tells nothing of a person.
-        figures: classes of the figures that the answer holds.
     """
 
     actions: tuple[Action, ...] = ()
     choices: tuple[Action, ...] = ()
     is_public: bool = False
-    figures: tuple[FigureClass, ...] = ()
 
 
 def _needs(*actions: Action) -> RouteRule:
     return RouteRule(actions)
 
 
-_BOTH_CLASSES = (FigureClass.NAMED, FigureClass.PUBLISHED)
 _PUBLIC = RouteRule(is_public=True)
 _SIGNED_IN = RouteRule()
 _PERSON_AND_RECORD = _needs(Action.PERSON_READ, Action.RECORD_READ)
@@ -123,8 +119,8 @@ ROUTES = MappingProxyType({
     "POST /v1/review-views": _needs(Action.TASK_READ),
     "POST /v1/review-views:forget": _needs(Action.TASK_READ),
     # Quality
-    "GET /v1/quality": RouteRule((Action.QUALITY_READ,), figures=_BOTH_CLASSES),
-    "GET /v1/quality/forecast": RouteRule((Action.QUALITY_READ,), figures=_BOTH_CLASSES),
+    "GET /v1/quality": _needs(Action.QUALITY_READ),
+    "GET /v1/quality/forecast": _needs(Action.QUALITY_READ),
     "POST /v1/blind-pairs:draw": _needs(Action.RECLUSTER),
     "GET /v1/blind-pairs/next": _needs(Action.TASK_WORK),
     "POST /v1/blind-pairs/{number}:answer": _needs(Action.TASK_WORK),
@@ -173,7 +169,7 @@ ROUTES = MappingProxyType({
     "POST /practice/{number}": _needs(Action.TASK_WORK),
     "GET /accounts": _needs(Action.ACCOUNT_ADMIN),
     "POST /accounts/{name}": _needs(Action.ACCOUNT_ADMIN),
-    "GET /quality": RouteRule((Action.QUALITY_READ,), figures=_BOTH_CLASSES),
+    "GET /quality": _needs(Action.QUALITY_READ),
     "GET /queue": _needs(Action.TASK_READ),
     "POST /queue/bulk": _needs(Action.TASK_WORK),
     "POST /views": _needs(Action.TASK_READ),

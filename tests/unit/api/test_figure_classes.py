@@ -8,8 +8,8 @@ import pytest
 from mpi.api.app import create_app
 from mpi.api.middleware.metrics import Metrics
 from mpi.cli.catalog import COMMANDS
-from mpi.service.quality import figure_classes
-from mpi.service.quality.figure_classes import FIGURE_CLASSES, FigureClass
+from mpi.policy import figure_classes
+from mpi.policy.figure_classes import FIGURE_CLASSES, FigureClass
 from mpi.service.quality.reports import REPORT_NAMES
 from tests.index import open_test_index
 
