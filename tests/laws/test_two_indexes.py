@@ -59,7 +59,11 @@ START = datetime(2031, 9, 1, tzinfo=UTC)
 IN_MEMORY = next((str(path) for path in [Path("/dev/shm")] if path.is_dir()), None)  # noqa: S108 - of our own
 
 API_CALLERS = (*paired_sites.API_CLIENTS, *paired_sites.WITHOUT_KEY)
-PURPOSES = ("school_stability", "data_quality", "emergency_breakglass", "curiosity")
+SECOND_PERSONS = ("counsel", "second")
+PURPOSES = (
+    "school_stability", "emergency_breakglass", "emergency_breakglass", "transport", "system_admin",
+    "program_evaluation", "curiosity",
+)  # fmt: skip
 PAUSES = (timedelta(seconds=1),) * 8 + (timedelta(minutes=7),) * 8 + (timedelta(hours=5), timedelta(days=2))
 PEOPLE = tuple(paired_sites.PEOPLE)
 LIMITS = ({}, {}, {"second_approver": SecondApprover.ALWAYS}, {"block_hard": 3, "block_alarm": 2})
@@ -176,9 +180,7 @@ class TwoIndexes(RuleBasedStateMachine):
     def call(self, c: Chooser, caller: str, route: str) -> None:
         """Send a random request to a route of the API."""
         method, path = route.split()
-        headers = {"Purpose-Of-Use": c.one_of(*PURPOSES[:2])}
-        if c.is_rare(0.1):
-            headers["Purpose-Of-Use"] = c.one_of(*PURPOSES)
+        headers = self.choose_purpose(c, caller)
         if c.is_rare(0.15):
             headers["Idempotency-Key"] = c.one_of("k1", "k2")
         if c.is_rare(0.15):
@@ -191,6 +193,17 @@ class TwoIndexes(RuleBasedStateMachine):
         self.memory.note("etag", answer.header("etag"))
         if path == "/v1/events" and answer.status == 200:
             self.memory.note("cursor", str(json_of(answer)["cursor"]))
+
+    def choose_purpose(self, c: Chooser, caller: str) -> dict[str, str]:
+        """Return headers that say what a request is for, mostly something that is permitted."""
+        if c.is_rare(0.15):
+            return {}
+        permitted = {"rescue": "emergency_breakglass"}.get(caller, "data_quality")
+        purpose = c.one_of(*PURPOSES) if c.is_rare() else permitted
+        headers = {"Purpose-Of-Use": purpose}
+        if purpose == "emergency_breakglass" and c.is_rare(0.9):
+            headers["Break-Glass-Reason"] = "a child is in danger"
+        return headers
 
     @rule(seed=seeds, content=contents)
     def a_client_sends_or_reads_a_record(self, seed, content):
@@ -205,6 +218,11 @@ class TwoIndexes(RuleBasedStateMachine):
     def a_client_calls_any_route(self, seed, content):
         c = self.choose(seed, content)
         self.call(c, c.one_of(*["all"] * 6, *API_CALLERS), c.one_of(*API_CALLS))
+
+    @rule(seed=seeds)
+    def a_second_person_answers_a_request(self, seed):
+        c = self.choose(seed)
+        self.call(c, c.one_of(*SECOND_PERSONS), c.one_of(*random_calls.REQUESTS))
 
     @rule(seed=seeds)
     def a_person_opens_a_page(self, seed):
@@ -293,6 +311,8 @@ class TwoIndexes(RuleBasedStateMachine):
         arguments, text, files = random_calls.build_command(c, name)
         result = self.sites.run(*arguments, route=name, text=text, files=files)
         self.memory.learn(str(result[1]))
+        if name == "expunge certificate" and "--json" in arguments and "--check" not in arguments:
+            self.memory.note("certificate", str(result[1]))
 
     @rule()
     def deferred_searches_of_the_scope_are_finished(self):
