@@ -94,6 +94,8 @@ class Chooser:
 
     def source(self) -> str:
         """Return a source of the scope, rarely one of other agencies."""
+        if "source" in self.path_values:
+            return self.path_values["source"]
         return self.one_of(*(FOREIGN_SOURCES if self.is_rare(0.05) else SOURCES))
 
     def local_id(self) -> str:
@@ -108,11 +110,10 @@ class Chooser:
         return {"source": self.source(), "local_id": self.local_id()}
 
     def ref_in_list(self) -> dict[str, object]:
-        """Return the address of a record in a list of one; a sealed one is of no person any more."""
-        if self.is_rare(0.3):
-            ref = self.ref()
-            return {"source": ref["source"], "local_ids": [ref["local_id"]]}
-        return {"source": self.source(), "local_ids": [self.local_id()]}
+        """Return the address of a record in a list, mostly that of the path."""
+        ref = self.ref() if self.is_rare(0.3) else {"source": self.source(), "local_id": self.local_id()}
+        ref |= {name: self.path_values[name] for name in ref if name in self.path_values}
+        return {"source": ref["source"], "local_ids": [ref["local_id"]]}
 
     def refs(self, most: int = 2) -> list[dict[str, str]]:
         """Return some records."""
@@ -157,6 +158,8 @@ class Chooser:
 
     def agreement_code(self) -> str:
         """Return the code of an agreement, seldom of the one that all callers act under."""
+        if "code" in self.path_values:
+            return self.path_values["code"]
         return self.one_of(*(AGREEMENTS if self.is_rare() else AGREEMENTS[:4]))
 
     def agreement(self) -> dict[str, object]:
@@ -273,7 +276,8 @@ def _view(c: Chooser) -> dict[str, object]:
 
 
 def _expunge(c: Chooser) -> dict[str, object]:
-    return {"json": {"source": c.source(), "local_ids": [c.local_id() for _ in range(c.one_of(1, 1, 2))]}}
+    ref = c.ref_in_list()
+    return {"json": {**ref, "local_ids": [*ref["local_ids"], *([c.local_id()] if c.is_rare() else [])]}}
 
 
 def _defer(c: Chooser) -> dict[str, object]:

@@ -52,6 +52,7 @@ from tests.laws.record_strategies import content_to_json, contents
 
 EXAMPLES = int(os.environ.get("LAWS_EXAMPLES", "4"))
 STEPS = int(os.environ.get("LAWS_STEPS", "12"))
+COMMANDS_AT_END = 20 if "LAWS_EXAMPLES" in os.environ else 2
 SHRINK = "LAWS_SHRINK" in os.environ
 COUNTED = "LAWS_EXAMPLES" in os.environ
 STORE = os.environ.get("LAWS_STORE", "sqlite")
@@ -162,12 +163,15 @@ class TwoIndexes(RuleBasedStateMachine):
             self.stack.close()
 
     def call_everything(self) -> None:
-        """Call each route of the API and open each page once, after all that has happened."""
+        """Call each route and page, and some commands, after all that has happened."""
         for number, route in enumerate(API_CALLS):
             self.call(self.choose(number, LAST_CONTENT), "all", route)
         for number, route in enumerate(PAGES):
             c = self.choose(number)
             self.open_page("approver", random_calls.fill_path(c, route), route)
+        for number in range(COMMANDS_AT_END):
+            c = self.choose(number, LAST_CONTENT)
+            self.run(c, c.one_of(*COMMANDS))
 
     def choose(self, seed: int, content=()) -> Chooser:
         """Let some time pass, and begin to make a request."""
@@ -223,6 +227,53 @@ class TwoIndexes(RuleBasedStateMachine):
     def a_second_person_answers_a_request(self, seed):
         c = self.choose(seed)
         self.call(c, c.one_of(*SECOND_PERSONS), c.one_of(*random_calls.REQUESTS))
+
+    @rule(seed=seeds)
+    def an_agreement_is_made(self, seed):
+        c = self.choose(seed)
+        c.path_values["code"] = c.agreement_code()
+        self.call(c, "all", "POST /v1/agreements")
+        self.call(c, "counsel", "POST /v1/agreements/{code}:approve")
+        if c.is_rare(0.6):
+            self.run(c, "client bind" if c.is_rare(0.5) else "account bind")
+        if c.is_rare(0.4):
+            step = c.one_of("suspend", "resume", "end")
+            self.call(c, c.one_of("counsel", "all"), f"POST /v1/agreements/{{code}}:{step}")
+        self.call(c, c.one_of(*API_CALLERS), "GET /v1/agreements/{code}/history")
+        self.open_page(
+            c.one_of(*PEOPLE), random_calls.fill_path(c, "/agreements/{code}"), "/agreements/{code}"
+        )
+
+    @rule(seed=seeds, content=contents)
+    def an_order_is_answered(self, seed, content):
+        c = self.choose(seed, content)
+        c.path_values |= c.ref()
+        kind = c.one_of("sealed", "expunged")
+        c.content["restrictions"] = [{"kind": kind, "reference": "26-JV-0412"}]
+        self.call(c, "all", "PUT /v1/sources/{source}/records/{local_id}")
+        if kind == "sealed":
+            self.call(c, c.one_of("all", "second"), "POST /v1/unseal-requests")
+        requests = "unseal-requests" if kind == "sealed" else "expunge-requests"
+        self.call(c, "all", f"GET /v1/{requests}")
+        answer = c.one_of("approve", "approve", "refuse")
+        self.call(c, c.one_of("all", *SECOND_PERSONS), f"POST /v1/{requests}:{answer}")
+        self.call(c, "all", "GET /v1/sources/{source}/records/{local_id}")
+        self.run(c, c.one_of("expunge certificate", "unseal list", "db orders", "verify", "db restored"))
+
+    @rule(seed=seeds, content=contents)
+    def emergency_access_is_used(self, seed, content):
+        c = self.choose(seed, content)
+        for _ in range(3):
+            reads = ("GET /v1/persons/{eid}", "POST /v1/persons:search", "GET /v1/crosswalk")
+            self.call(c, c.one_of("rescue", "rescue", "all"), c.one_of(*reads, random_calls.RECORDS[1]))
+        self.run(c, c.one_of("break-glass list", "break-glass review"))
+
+    @rule(seed=seeds)
+    def surplus_records_are_dropped(self, seed):
+        c = self.choose(seed)
+        c.path_values["source"] = c.source()
+        for name in ("source set", "holdings apply", "holdings approve", "holdings list"):
+            self.run(c, name)
 
     @rule(seed=seeds)
     def a_person_opens_a_page(self, seed):
@@ -307,7 +358,10 @@ class TwoIndexes(RuleBasedStateMachine):
     @rule(seed=seeds, content=contents)
     def the_operator_of_the_scope_runs_a_command(self, seed, content):
         c = self.choose(seed, content)
-        name = c.one_of(*COMMANDS)
+        self.run(c, c.one_of(*COMMANDS))
+
+    def run(self, c: Chooser, name: str) -> None:
+        """Run a command of the scope's operator."""
         arguments, text, files = random_calls.build_command(c, name)
         result = self.sites.run(*arguments, route=name, text=text, files=files)
         self.memory.learn(str(result[1]))
