@@ -157,7 +157,7 @@ class Chooser:
         return {**self.content, "restrictions": [{"kind": kind, **order}]}
 
     def agreement_code(self) -> str:
-        """Return the code of an agreement, seldom of the one that all callers act under."""
+        """Return the code of an agreement, seldom of one in force."""
         if "code" in self.path_values:
             return self.path_values["code"]
         return self.one_of(*(AGREEMENTS if self.is_rare() else AGREEMENTS[:4]))
@@ -187,7 +187,7 @@ class Chooser:
         return {**terms, **self.fault_of_terms()} if self.is_rare(0.5) else terms
 
     def fault_of_terms(self) -> dict[str, object]:
-        """Return a key of an agreement that is refused, or that ends it soon."""
+        """Return a key that spoils an agreement or ends it soon."""
         foreign = self.one_of(*FOREIGN_SOURCES)
         return self.one_of(
             {"ends": self.day()},

@@ -163,7 +163,7 @@ class TwoIndexes(RuleBasedStateMachine):
             self.stack.close()
 
     def call_everything(self) -> None:
-        """Call each route and page, and some commands, after all that has happened."""
+        """Call each route and page, and some commands."""
         for number, route in enumerate(API_CALLS):
             self.call(self.choose(number, LAST_CONTENT), "all", route)
         for number, route in enumerate(PAGES):
@@ -199,7 +199,7 @@ class TwoIndexes(RuleBasedStateMachine):
             self.memory.note("cursor", str(json_of(answer)["cursor"]))
 
     def choose_purpose(self, c: Chooser, caller: str) -> dict[str, str]:
-        """Return headers that say what a request is for, mostly something that is permitted."""
+        """Return headers that name a purpose, mostly a permitted one."""
         if c.is_rare(0.15):
             return {}
         permitted = {"rescue": "emergency_breakglass"}.get(caller, "data_quality")
