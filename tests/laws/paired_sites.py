@@ -13,7 +13,8 @@ import shutil
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from unittest.mock import patch
@@ -22,6 +23,7 @@ import httpx
 
 from mpi.api.app import create_app
 from mpi.bootstrap import open_index, open_scope
+from mpi.cli.commands.stewardship.pending_steps import KEY_VARIABLE
 from mpi.cli.main import run as run_command
 from mpi.config import Settings
 from mpi.domain.errors import MpiError
@@ -29,6 +31,11 @@ from mpi.domain.roles import Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action
 from mpi.matching.compiler import online_scorer
+from mpi.policy.agreement import Agreement, Grant
+from mpi.policy.parties import Party, PartyKind
+from mpi.service.access.accounts import bind_account
+from mpi.service.access.clients import bind_client
+from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
 from tests.accounts import add_person
@@ -46,10 +53,42 @@ OTHERS = {"child_welfare": ("ccwis", "courts"), "housing": ("hmis",)}
 API_CLIENTS = {
     "all": (frozenset(Action), None),
     "sis": (frozenset(Action), SCHOOLS[:1]),
-    "second": (frozenset({Action.RECORD_EXPUNGE, Action.RECORD_READ, Action.CONSENT}), SCHOOLS),
+    "second": (
+        frozenset({Action.RECORD_EXPUNGE, Action.RECORD_SEAL, Action.RECORD_READ, Action.CONSENT}),
+        SCHOOLS,
+    ),
+    "counsel": (
+        frozenset(
+            {
+                Action.APPROVE,
+                Action.AGREEMENT_READ,
+                Action.AGREEMENT_ADMIN,
+                Action.RECORD_SEAL,
+                Action.RECORD_EXPUNGE,
+                Action.LOAD,
+                Action.SOURCE_ADMIN,
+            }
+        ),
+        None,
+    ),
+    "district": (frozenset(Action) - {Action.BREAK_GLASS}, SCHOOLS[:1]),
+    "rescue": (
+        frozenset(
+            {
+                Action.PERSON_READ,
+                Action.PERSON_SEARCH,
+                Action.RECORD_READ,
+                Action.CROSSWALK_READ,
+                Action.BREAK_GLASS,
+            }
+        ),
+        SCHOOLS[:1],
+    ),
     "lookup": (frozenset({Action.CROSSWALK_READ, Action.PERSON_READ, Action.PERSON_SEARCH}), SCHOOLS[1:]),
 }
 """Actions and sources of the scope's API clients."""
+APPROVER_CLIENT = "counsel"
+"""The client whose API key is in the environment of the commands."""
 WITHOUT_KEY = ("none", "wrong")
 PEOPLE = {
     "steward": (Role.STEWARD, None),
@@ -57,8 +96,44 @@ PEOPLE = {
     "approver": (Role.APPROVER, None),
     "sis-owner": (Role.SOURCE_OWNER, SCHOOLS[:1]),
     "sis-operator": (Role.OPERATOR, None),
+    "contact": (Role.POINT_OF_CONTACT, SCHOOLS[:1]),
+    "privacy": (Role.PRIVACY_OFFICER, None),
+    "analyst": (Role.ANALYST, None),
 }
 """Role and sources of the people who sign in to the scope."""
+
+OWN_USE = Grant(
+    discloser="district",
+    recipient="district",
+    population="all",
+    legal_basis="own_records",
+    purposes=frozenset({"data_quality", "school_stability", "transport", "emergency_breakglass"}),
+    output_fields=frozenset({"all"}),
+    matching_fields=frozenset({"all"}),
+)
+AGREEMENT = Agreement(
+    code="district",
+    version=0,
+    title="One district, and what a charter school discloses to it",
+    parties=(
+        Party("district", "Quill Schools", PartyKind.EDUCATION, frozenset(SCHOOLS[:1])),
+        Party("charter", "Charter School", PartyKind.EDUCATION, frozenset(SCHOOLS[1:])),
+    ),
+    grants=(
+        OWN_USE,
+        replace(
+            OWN_USE,
+            discloser="charter",
+            legal_basis="ferpa_school_officials",
+            purposes=frozenset({"data_quality", "school_stability"}),
+            output_fields=frozenset({"first_name", "last_name", "birth_date", "school_id"}),
+            matching_fields=frozenset({"first_name", "last_name", "birth_date"}),
+        ),
+    ),
+    begins=date(2031, 1, 1),
+)
+"""An agreement in force, under which some callers act; the others act under the operator's rule."""
+BOUND_CLIENTS, BOUND_ACCOUNTS = ("district", "rescue"), ("contact",)
 
 # Batches adapt to the time that a transaction took. Here they do not, so that both sites commit alike.
 TUNING = make_tuning(
@@ -137,7 +212,11 @@ class Site:
         work.mkdir()
         for name, content in files.items():
             (work / name).write_text(content)
-        settings = {"MPI_HOME": str(self.folder), "MPI_SCOPE": EDUCATION}
+        settings = {
+            "MPI_HOME": str(self.folder),
+            "MPI_SCOPE": EDUCATION,
+            KEY_VARIABLE: f"mpi_test_{APPROVER_CLIENT}",
+        }
         if self.indexes.shared.database.is_postgresql:
             settings["MPI_DATABASE_URL"] = self.indexes.shared.database.url
         out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
@@ -262,6 +341,12 @@ def _fill_schools(index) -> None:
         add_key(index, name, actions, sources)
     for name, (role, sources) in PEOPLE.items():
         add_person(index, name, role, sources, name)
+    propose_version(index, OPERATOR, AGREEMENT)
+    approve_version(index, OPERATOR, AGREEMENT.code, alone=True)
+    for name in BOUND_CLIENTS:
+        bind_client(index, OPERATOR, name, AGREEMENT.code)
+    for name in BOUND_ACCOUNTS:
+        bind_account(index, OPERATOR, name, AGREEMENT.code)
     children = many_children(4)
     load_rows(index, "sis", *children)
     load_rows(index, "sis2", *(similar_child(child) for child in children))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from mpi.domain.roles import Role
 from mpi.service.review.owner_questions import FIELDS_BY_REQUEST_KIND, OWNER_ANSWERS
 from mpi.service.review.queue import STATES
 from mpi.service.review.verdicts import ANSWER_REASONS, VerdictKind
@@ -25,6 +26,9 @@ _PATTERNS = {
     "link": re.compile(r"href=\"(/[^\"#]*)\""),
 }
 _REMEMBERED = 12
+AGREEMENTS = ("dsa-1", "dsa-1", "dsa-1", "dsa-2", "district", "house")
+"""Codes of agreements, of which ``house`` and ``district`` are in force from the beginning."""
+CARE_PURPOSES = ("school_stability", "transport", "enrolment_coordination")
 STEPS = (
     "POST /v1/decisions",
     "POST /v1/persons:merge",
@@ -90,6 +94,8 @@ class Chooser:
 
     def source(self) -> str:
         """Return a source of the scope, rarely one of other agencies."""
+        if "source" in self.path_values:
+            return self.path_values["source"]
         return self.one_of(*(FOREIGN_SOURCES if self.is_rare(0.05) else SOURCES))
 
     def local_id(self) -> str:
@@ -102,6 +108,12 @@ class Chooser:
             source, local_id = self.one_of(*self.persons)
             return {"source": source, "local_id": local_id}
         return {"source": self.source(), "local_id": self.local_id()}
+
+    def ref_in_list(self) -> dict[str, object]:
+        """Return the address of a record in a list, mostly that of the path."""
+        ref = self.ref() if self.is_rare(0.3) else {"source": self.source(), "local_id": self.local_id()}
+        ref |= {name: self.path_values[name] for name in ref if name in self.path_values}
+        return {"source": ref["source"], "local_ids": [ref["local_id"]]}
 
     def refs(self, most: int = 2) -> list[dict[str, str]]:
         """Return some records."""
@@ -140,8 +152,50 @@ class Chooser:
         """Return a record's content, rarely with a restriction or a fault."""
         if not self.is_rare(0.1):
             return self.content
-        fault = self.one_of("sealed", "expunged", "opt_out", "no-such")
-        return {**self.content, "restrictions": [{"kind": fault}]}
+        kind = self.one_of("sealed", "sealed", "expunged", "opt_out", "no-such")
+        order = {"reference": "26-JV-0412"} if self.is_rare(0.5) else {}
+        return {**self.content, "restrictions": [{"kind": kind, **order}]}
+
+    def agreement_code(self) -> str:
+        """Return the code of an agreement, seldom of one in force."""
+        if "code" in self.path_values:
+            return self.path_values["code"]
+        return self.one_of(*(AGREEMENTS if self.is_rare() else AGREEMENTS[:4]))
+
+    def agreement(self) -> dict[str, object]:
+        """Return the terms of an agreement; half of them have a fault."""
+        terms: dict[str, object] = {
+            "code": self.agreement_code(),
+            "title": self.one_of("School stability of children in care", "Buses"),
+            "begins": self.one_of("2031-01-01", "2031-08-01", self.day()),
+            "parties": [
+                {"code": "district", "name": "Quill Schools", "kind": "education", "sources": ["sis"]},
+                {"code": "agency", "name": "Child Welfare", "kind": "child_welfare"},
+            ],
+            "grants": [
+                {
+                    "discloser": "district",
+                    "recipient": "agency",
+                    "population": "foster_care",
+                    "legal_basis": "ferpa_caseworker",
+                    "purposes": [self.one_of(*CARE_PURPOSES)],
+                    "output_fields": ["school_id", "grade"],
+                    "matching_fields": ["first_name", "last_name", "birth_date"],
+                }
+            ],
+        }
+        return {**terms, **self.fault_of_terms()} if self.is_rare(0.5) else terms
+
+    def fault_of_terms(self) -> dict[str, object]:
+        """Return a key that spoils an agreement or ends it soon."""
+        foreign = self.one_of(*FOREIGN_SOURCES)
+        return self.one_of(
+            {"ends": self.day()},
+            {"ends": "2030-12-31"},
+            {"grants": []},
+            {"shoe": 9},
+            {"parties": [{"code": "agency", "name": "X", "kind": "child_welfare", "sources": [foreign]}]},
+        )
 
     def words(self) -> dict[str, object]:
         """Return a reason, perhaps with a note."""
@@ -222,7 +276,8 @@ def _view(c: Chooser) -> dict[str, object]:
 
 
 def _expunge(c: Chooser) -> dict[str, object]:
-    return {"json": {"source": c.source(), "local_ids": [c.local_id() for _ in range(c.one_of(1, 1, 2))]}}
+    ref = c.ref_in_list()
+    return {"json": {**ref, "local_ids": [*ref["local_ids"], *([c.local_id()] if c.is_rare() else [])]}}
 
 
 def _defer(c: Chooser) -> dict[str, object]:
@@ -275,7 +330,21 @@ def _explanation(c: Chooser) -> dict[str, object]:
     return {"json": {"left": c.ref(), "right": c.ref()}}
 
 
+def _approve_agreement(c: Chooser) -> dict[str, object]:
+    return {"json": {"version": c.one_of(1, 1, 1, 2, 3)}}
+
+
+def _unseal(c: Chooser) -> dict[str, object]:
+    reference = c.one_of("26-JV-0412", "26-JV-0412", "26-JV-7", "no digit")
+    return {"json": {**c.ref_in_list(), "reference": reference}}
+
+
+def _answer_unseal(c: Chooser) -> dict[str, object]:
+    return {"json": c.ref_in_list()}
+
+
 _ITEM = "/v1/review-tasks/{question_key}"
+_AGREEMENT = "/v1/agreements/{code}"
 API_CALLS: Mapping[str, Call] = {
     "GET /openapi.json": _nothing,
     "GET /v1/crosswalk": _crosswalk,
@@ -349,6 +418,20 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/expunge-requests": _nothing,
     "POST /v1/expunge-requests:approve": _expunge,
     "POST /v1/expunge-requests:refuse": _expunge,
+    "GET /v1/unseal-requests": _nothing,
+    "POST /v1/unseal-requests": _unseal,
+    "POST /v1/unseal-requests:approve": _answer_unseal,
+    "POST /v1/unseal-requests:refuse": _answer_unseal,
+    "GET /v1/agreements": _nothing,
+    "POST /v1/agreements": lambda c: {"json": c.agreement()},
+    f"GET {_AGREEMENT}": _nothing,
+    f"GET {_AGREEMENT}/history": _nothing,
+    f"POST {_AGREEMENT}:approve": _approve_agreement,
+    f"POST {_AGREEMENT}:suspend": _reason,
+    f"POST {_AGREEMENT}:resume": _reason,
+    f"POST {_AGREEMENT}:end": _reason,
+    "GET /v1/purposes": _nothing,
+    "GET /v1/legal-bases": _nothing,
     "GET /v1/review-views": _nothing,
     "POST /v1/review-views": _view,
     "POST /v1/review-views:forget": lambda c: {"json": {"name": c.one_of("due", "north")}},
@@ -362,6 +445,7 @@ PAGES = (
     "/style.css", "/desk.js", "/icon.svg", "/", "/find", "/people", "/people/{eid}", "/people/{eid}/unlink",
     "/people/{eid}/correct", "/runs", "/runs/{number}", "/blind", "/practice", "/accounts", "/quality",
     "/queue", "/queue/{key}", "/waiting", "/waiting/{number}", "/asked", "/sign-in", "/change-password",
+    "/agreements", "/agreements/{code}",
 )  # fmt: skip
 """Routes of the pages."""
 
@@ -377,6 +461,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/blind/{number}": ("verdict",),
     "/practice/{number}": ("verdict",),
     "/accounts/{name}": ("do",),
+    "/agreements/{code}": ("do", "version", "reason"),
     "/queue/bulk": ("query", "key", "key", "until", "to", "do"),
     "/views": ("name", "state", "kind", "source", "forget"),
     "/waiting/{number}": ("word", "reason"),
@@ -391,7 +476,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/queue/{key}/undo": ("step",),
     "/queue/{key}/ask": ("record", "asks", "note"),
     "/asked/{number}": ("answer", "note", "alike"),
-    "/sign-in": ("name", "password", "next"),
+    "/sign-in": ("name", "password", "purpose", "next"),
     "/sign-out": (),
     "/change-password": ("old", "new", "again"),
     "/view-as": ("role", "next"),
@@ -399,7 +484,20 @@ FORMS: Mapping[str, tuple[str, ...]] = {
 """Fields of the forms, by the route that they are sent to."""
 
 _FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
-    "do": ("apply", "apply-all", "reject", "rollback", "unlock", "end", "defer", "assign"),
+    "do": (
+        "apply",
+        "apply-all",
+        "reject",
+        "rollback",
+        "unlock",
+        "end",
+        "defer",
+        "assign",
+        "approve",
+        "suspend",
+        "resume",
+    ),
+    "version": ("1", "1", "2", "x"),
     "verdict": ("same", "different", "unsure"),
     "verdict-0": ("same", "different", "unsure"),
     "word": ("consent", "refuse", "approve"),
@@ -407,7 +505,8 @@ _FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
     "answer": tuple(OWNER_ANSWERS),
     "asks": tuple(FIELDS_BY_REQUEST_KIND),
     "to": ("steward", "sis-steward", "approver", "nobody"),
-    "role": ("steward", "approver", "source-owner", "operator"),
+    "role": tuple(Role),
+    "purpose": ("", "data_quality", "school_stability", "system_admin", "emergency_breakglass"),
     "reason": ("test", "same-child", "other"),
     "name": ("north", "steward", "sis-steward"),
     "first_name": ("Jayden", "Maria", ""),
@@ -456,6 +555,7 @@ def fill_path(c: Chooser, route: str) -> str:
         "key": c.key,
         "question_key": c.key,
         "name": lambda: c.one_of("sis-steward", "nobody"),
+        "code": c.agreement_code,
     }
     return re.sub(r"\{(\w+)\}", lambda found: c.path_values.get(found[1]) or str(values[found[1]]()), route)
 
@@ -513,9 +613,65 @@ def _resolve(c: Chooser) -> Command:
     return Command(text=json.dumps({**c.ref(), **c.record()}))
 
 
+def _agreement_file(c: Chooser) -> Command:
+    text = "".join(f"{key} = {_to_toml(value)}\n" for key, value in c.agreement().items())
+    return Command(("terms.toml",), files={"terms.toml": "code = [" if c.is_rare(0.1) else text})
+
+
+def _to_toml(value: object) -> str:
+    """Write a value as TOML."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {_to_toml(other)}' for key, other in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_to_toml, value))}]"
+    return json.dumps(value)
+
+
+def _agreement_step(c: Chooser) -> Command:
+    return Command((c.agreement_code(), "--reason", c.one_of("breach reported", "breach reported", "")))
+
+
+def _approve_terms(c: Chooser) -> Command:
+    version = ("--version", c.one_of(1, 2)) if c.is_rare() else ()
+    return Command((c.agreement_code(), *version, *c.one_of(("--client",), ("--client",), ("--alone",), ())))
+
+
+def _as_client(c: Chooser) -> tuple[str, ...]:
+    return ("--client",) if c.is_rare(0.5) else ()
+
+
+def _unseal_command(c: Chooser) -> Command:
+    ref = ("--reference", c.one_of("26-JV-0412", "no digit"))
+    return Command((c.local_id(), "--source", c.source(), *ref, *_as_client(c)))
+
+
+def _answer_about_record(c: Chooser) -> Command:
+    return Command((c.local_id(), "--source", c.source(), *_as_client(c)))
+
+
+def _explain_policy(c: Chooser) -> Command:
+    who = ("--client", c.one_of("all", "district", "rescue", "nobody"))
+    if c.is_rare(0.4):
+        who = ("--account", c.one_of("steward", "contact", "nobody"))
+    action = ("--action", c.one_of("person.read", "record.write", "recluster", "no-such"))
+    purpose = ("--purpose", c.one_of("data_quality", "emergency_breakglass", "curiosity", *CARE_PURPOSES))
+    child = ("--source", c.source(), "--population", c.one_of("foster_care", "homeless"))
+    parts = [purpose] if c.is_rare(0.8) else []
+    return Command((*who, *action, *(text for part in [*parts, child] for text in part)))
+
+
+def _certificate(c: Chooser) -> Command:
+    seen = c.memory.values.get("certificate")
+    if seen and c.is_rare(0.5):
+        text = c.one_of(*seen).replace('"records":1', '"records":2' if c.is_rare() else '"records":1')
+        return Command(("--check", "seen.json"), files={"seen.json": text})
+    return Command(c.one_of((), (1,), (c.number(),)))
+
+
 COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     # A source of the same name as one of another agency: their clash is the shared index's to report.
     "source add": lambda c: Command((c.one_of("hmis", "courts", "sis3"),)),
+    "source set": lambda c: Command((c.source(), "--holdings", c.one_of("all", "all", "linked", "tokens"))),
     "source list": lambda _: Command(),
     "source pause": lambda c: Command((c.source(),)),
     "source resume": lambda c: Command((c.source(),)),
@@ -523,6 +679,32 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "scope add": lambda c: Command((c.one_of("child_welfare", "new"),)),
     "scope list": lambda _: Command(),
     "scope sync": lambda c: Command(() if c.is_rare(0.5) else (c.one_of("child_welfare", "education"),)),
+    "scope split": lambda c: Command(("child_welfare", "--source", c.source(), "--dry-run")),
+    "holdings apply": lambda c: Command((c.source(), *(("--dry-run",) if c.is_rare(0.6) else ()))),
+    "holdings approve": lambda c: Command((c.source(), *_as_client(c))),
+    "holdings ask": lambda _: Command(),
+    "holdings list": lambda c: Command(("--source", c.source()) if c.is_rare(0.5) else ()),
+    "policy explain": lambda c: Command() if c.is_rare() else _explain_policy(c),
+    "break-glass list": lambda _: Command(),
+    "break-glass review": lambda c: Command(
+        (c.one_of("rescue", "rescue", "all", "nobody"), "--note", c.one_of("all in order", ""))
+    ),
+    "agreement add": _agreement_file,
+    "agreement list": lambda _: Command(),
+    "agreement show": lambda c: Command((c.agreement_code(),)),
+    "agreement history": lambda c: Command((c.agreement_code(),)),
+    "agreement approve": _approve_terms,
+    "agreement suspend": _agreement_step,
+    "agreement resume": _agreement_step,
+    "agreement end": _agreement_step,
+    "agreement refusals": lambda c: Command(("--days", c.one_of(1, 7, 3_650))),
+    "purpose list": lambda _: Command(),
+    "purpose add": lambda c: Command(
+        (
+            c.one_of("kinship_visits", "school_meals", "police_search"),
+            *("--title", "Visits", "--vision", "Plan visits", "--value", "The child sees the family"),
+        )
+    ),
     "freeze add": lambda c: Command(
         (c.source(), "--from", c.day(), "--to", c.day(), "--reason", "count-day")
     ),
@@ -532,11 +714,17 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
         (c.one_of("housing-desk", "sis"), "--scope", "record.read", "--source", c.source())
     ),
     "client list": lambda _: Command(),
+    "client bind": lambda c: Command(
+        (c.one_of("lookup", "district", "nobody"), "--agreement", c.agreement_code())
+    ),
     "client revoke": lambda c: Command((c.one_of("housing-desk", "nobody"),)),
     "account add": lambda c: Command(
         (c.one_of("eve", "steward"), "--role", "steward", "--full-name", "Eve", "--source", c.source())
     ),
     "account list": lambda _: Command(),
+    "account bind": lambda c: Command(
+        (c.one_of("eve", "contact", "nobody"), "--agreement", c.agreement_code())
+    ),
     "account change": lambda c: Command((c.one_of("eve", "nobody"), "--role", "steward", "--source", "sis")),
     "account password": lambda c: Command((c.one_of("eve", "nobody"),)),
     "account unlock": lambda c: Command((c.one_of("eve", "nobody"),)),
@@ -574,26 +762,40 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "consent": lambda c: Command((c.number(),)),
     "waiting": lambda _: Command(),
     "expunge list": lambda _: Command(),
-    "expunge approve": lambda c: Command((c.local_id(), "--source", c.source())),
-    "expunge refuse": lambda c: Command((c.local_id(), "--source", c.source())),
+    "expunge approve": _answer_about_record,
+    "expunge refuse": _answer_about_record,
+    "expunge certificate": _certificate,
+    "unseal request": _unseal_command,
+    "unseal list": lambda c: Command(_as_client(c)),
+    "unseal approve": _answer_about_record,
+    "unseal refuse": _answer_about_record,
+    "export id-map": lambda c: Command(("--client", c.one_of("all", "nobody"), "--out", "map.csv")),
     "export crosswalk": lambda c: Command(
         ("--out", "out.csv", "--purpose", c.one_of("operational", "statistical"))
     ),
     "export labels": lambda _: Command(("--out", "labels.csv")),
     "report": lambda c: Command((c.one_of("summary", "sources", "loads", "overlap"),)),
     "quality": lambda _: Command(),
+    "publish": lambda _: Command(),
     "sample": lambda _: Command(("--size", "3")),
     "db upgrade": lambda _: Command(),
     "db check": lambda _: Command(),
     "db restored": lambda _: Command(),
+    "db orders": lambda c: Command(("--write",) if c.is_rare() else ()),
     "blocks": lambda c: Command(("--finish",) if c.is_rare(0.5) else ()),
     "verify": lambda _: Command(),
     "rebuild": lambda _: Command(),
 }
 """Arguments of a random command of the scope's operator, by command."""
 
+WITHOUT_JSON = frozenset({"publish", "break-glass review"})
+"""Commands that print no JSON."""
+
 RECORDS = tuple(route for route in API_CALLS if "/records" in route)
 """Routes that read and write records."""
+
+REQUESTS = tuple(route for route in API_CALLS if "-requests" in route or "/agreements" in route)
+"""Routes about what waits for a second person."""
 
 COMMANDS_LEFT_OUT: Mapping[str, str] = {
     "demo": "makes an index of its own in another folder",
@@ -606,5 +808,6 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
 def build_command(c: Chooser, name: str) -> tuple[tuple[str, ...], str, dict[str, str]]:
     """Return arguments, input and files of a random command."""
     command = COMMANDS[name](c)
-    arguments = (*name.split(), *map(str, command.arguments), *_json(c))
+    more = () if name in WITHOUT_JSON else _json(c)
+    arguments = (*name.split(), *map(str, command.arguments), *more)
     return arguments, command.text, dict(command.files)

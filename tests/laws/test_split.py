@@ -34,6 +34,7 @@ from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision
+from mpi.storage.backends import ledger_file
 from tests.index import OPERATOR, crosswalk, expunge, load_rows, make_child, open_test_index, partition_of
 from tests.laws.decision_rows import decide as state_decision
 from tests.laws.decision_rows import revoke as state_revocation
@@ -161,14 +162,25 @@ class World:
             undo_decision(self.index, STEWARDS[steward], number)
 
     def states(self) -> dict[tuple[str, str], tuple[str, str]]:
-        """Return state and last statement's date of every record of the sources that move."""
+        """Return state and last statement's date of every record of the sources that move.
+
+        A destroyed record is named by its tombstone.
+        """
         with self.index.database.read(OPERATOR) as unit:
-            return {
-                (source.code, record.local_id): (record.state, record.last_seen)
+            records = {
+                record.id: (source.code, record)
                 for source in unit.sources.all()
                 if source.code in OWN
                 for record in unit.records.all_of_source(source.id).values()
             }
+            tokens = unit.tombstones.tokens_of(records)
+        return {
+            (code, " ".join(sorted(tokens.get(record_id, [record.local_id])))): (
+                record.state,
+                record.last_seen,
+            )
+            for record_id, (code, record) in records.items()
+        }
 
 
 class Site:
@@ -343,7 +355,7 @@ RANDOM_COLUMNS = {
 """Columns that are random. Which records shared an ID before the split is known to their own client."""
 
 
-LEDGER_TABLES = {"disclosure", "disclosed_record"}
+LEDGER_TABLES = {table.name for table in ledger_file.LEDGER_TABLES}
 """They are in a file of their own. Nobody has read in the scope yet."""
 
 

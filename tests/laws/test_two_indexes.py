@@ -52,6 +52,7 @@ from tests.laws.record_strategies import content_to_json, contents
 
 EXAMPLES = int(os.environ.get("LAWS_EXAMPLES", "4"))
 STEPS = int(os.environ.get("LAWS_STEPS", "12"))
+COMMANDS_AT_END = 20 if "LAWS_EXAMPLES" in os.environ else 2
 SHRINK = "LAWS_SHRINK" in os.environ
 COUNTED = "LAWS_EXAMPLES" in os.environ
 STORE = os.environ.get("LAWS_STORE", "sqlite")
@@ -59,7 +60,11 @@ START = datetime(2031, 9, 1, tzinfo=UTC)
 IN_MEMORY = next((str(path) for path in [Path("/dev/shm")] if path.is_dir()), None)  # noqa: S108 - of our own
 
 API_CALLERS = (*paired_sites.API_CLIENTS, *paired_sites.WITHOUT_KEY)
-PURPOSES = ("school_stability", "data_quality", "emergency_breakglass", "curiosity")
+SECOND_PERSONS = ("counsel", "second")
+PURPOSES = (
+    "school_stability", "emergency_breakglass", "emergency_breakglass", "transport", "system_admin",
+    "program_evaluation", "curiosity",
+)  # fmt: skip
 PAUSES = (timedelta(seconds=1),) * 8 + (timedelta(minutes=7),) * 8 + (timedelta(hours=5), timedelta(days=2))
 PEOPLE = tuple(paired_sites.PEOPLE)
 LIMITS = ({}, {}, {"second_approver": SecondApprover.ALWAYS}, {"block_hard": 3, "block_alarm": 2})
@@ -158,12 +163,15 @@ class TwoIndexes(RuleBasedStateMachine):
             self.stack.close()
 
     def call_everything(self) -> None:
-        """Call each route of the API and open each page once, after all that has happened."""
+        """Call each route and page, and some commands."""
         for number, route in enumerate(API_CALLS):
             self.call(self.choose(number, LAST_CONTENT), "all", route)
         for number, route in enumerate(PAGES):
             c = self.choose(number)
             self.open_page("approver", random_calls.fill_path(c, route), route)
+        for number in range(COMMANDS_AT_END):
+            c = self.choose(number, LAST_CONTENT)
+            self.run(c, c.one_of(*COMMANDS))
 
     def choose(self, seed: int, content=()) -> Chooser:
         """Let some time pass, and begin to make a request."""
@@ -176,9 +184,7 @@ class TwoIndexes(RuleBasedStateMachine):
     def call(self, c: Chooser, caller: str, route: str) -> None:
         """Send a random request to a route of the API."""
         method, path = route.split()
-        headers = {"Purpose-Of-Use": c.one_of(*PURPOSES[:2])}
-        if c.is_rare(0.1):
-            headers["Purpose-Of-Use"] = c.one_of(*PURPOSES)
+        headers = self.choose_purpose(c, caller)
         if c.is_rare(0.15):
             headers["Idempotency-Key"] = c.one_of("k1", "k2")
         if c.is_rare(0.15):
@@ -191,6 +197,17 @@ class TwoIndexes(RuleBasedStateMachine):
         self.memory.note("etag", answer.header("etag"))
         if path == "/v1/events" and answer.status == 200:
             self.memory.note("cursor", str(json_of(answer)["cursor"]))
+
+    def choose_purpose(self, c: Chooser, caller: str) -> dict[str, str]:
+        """Return headers that name a purpose, mostly a permitted one."""
+        if c.is_rare(0.15):
+            return {}
+        permitted = {"rescue": "emergency_breakglass"}.get(caller, "data_quality")
+        purpose = c.one_of(*PURPOSES) if c.is_rare() else permitted
+        headers = {"Purpose-Of-Use": purpose}
+        if purpose == "emergency_breakglass" and c.is_rare(0.9):
+            headers["Break-Glass-Reason"] = "a child is in danger"
+        return headers
 
     @rule(seed=seeds, content=contents)
     def a_client_sends_or_reads_a_record(self, seed, content):
@@ -205,6 +222,58 @@ class TwoIndexes(RuleBasedStateMachine):
     def a_client_calls_any_route(self, seed, content):
         c = self.choose(seed, content)
         self.call(c, c.one_of(*["all"] * 6, *API_CALLERS), c.one_of(*API_CALLS))
+
+    @rule(seed=seeds)
+    def a_second_person_answers_a_request(self, seed):
+        c = self.choose(seed)
+        self.call(c, c.one_of(*SECOND_PERSONS), c.one_of(*random_calls.REQUESTS))
+
+    @rule(seed=seeds)
+    def an_agreement_is_made(self, seed):
+        c = self.choose(seed)
+        c.path_values["code"] = c.agreement_code()
+        self.call(c, "all", "POST /v1/agreements")
+        self.call(c, "counsel", "POST /v1/agreements/{code}:approve")
+        if c.is_rare(0.6):
+            self.run(c, "client bind" if c.is_rare(0.5) else "account bind")
+        if c.is_rare(0.4):
+            step = c.one_of("suspend", "resume", "end")
+            self.call(c, c.one_of("counsel", "all"), f"POST /v1/agreements/{{code}}:{step}")
+        self.call(c, c.one_of(*API_CALLERS), "GET /v1/agreements/{code}/history")
+        self.open_page(
+            c.one_of(*PEOPLE), random_calls.fill_path(c, "/agreements/{code}"), "/agreements/{code}"
+        )
+
+    @rule(seed=seeds, content=contents)
+    def an_order_is_answered(self, seed, content):
+        c = self.choose(seed, content)
+        c.path_values |= c.ref()
+        kind = c.one_of("sealed", "expunged")
+        c.content["restrictions"] = [{"kind": kind, "reference": "26-JV-0412"}]
+        self.call(c, "all", "PUT /v1/sources/{source}/records/{local_id}")
+        if kind == "sealed":
+            self.call(c, c.one_of("all", "second"), "POST /v1/unseal-requests")
+        requests = "unseal-requests" if kind == "sealed" else "expunge-requests"
+        self.call(c, "all", f"GET /v1/{requests}")
+        answer = c.one_of("approve", "approve", "refuse")
+        self.call(c, c.one_of("all", *SECOND_PERSONS), f"POST /v1/{requests}:{answer}")
+        self.call(c, "all", "GET /v1/sources/{source}/records/{local_id}")
+        self.run(c, c.one_of("expunge certificate", "unseal list", "db orders", "verify", "db restored"))
+
+    @rule(seed=seeds, content=contents)
+    def emergency_access_is_used(self, seed, content):
+        c = self.choose(seed, content)
+        for _ in range(3):
+            reads = ("GET /v1/persons/{eid}", "POST /v1/persons:search", "GET /v1/crosswalk")
+            self.call(c, c.one_of("rescue", "rescue", "all"), c.one_of(*reads, random_calls.RECORDS[1]))
+        self.run(c, c.one_of("break-glass list", "break-glass review"))
+
+    @rule(seed=seeds)
+    def surplus_records_are_dropped(self, seed):
+        c = self.choose(seed)
+        c.path_values["source"] = c.source()
+        for name in ("source set", "holdings apply", "holdings approve", "holdings list"):
+            self.run(c, name)
 
     @rule(seed=seeds)
     def a_person_opens_a_page(self, seed):
@@ -289,10 +358,15 @@ class TwoIndexes(RuleBasedStateMachine):
     @rule(seed=seeds, content=contents)
     def the_operator_of_the_scope_runs_a_command(self, seed, content):
         c = self.choose(seed, content)
-        name = c.one_of(*COMMANDS)
+        self.run(c, c.one_of(*COMMANDS))
+
+    def run(self, c: Chooser, name: str) -> None:
+        """Run a command of the scope's operator."""
         arguments, text, files = random_calls.build_command(c, name)
         result = self.sites.run(*arguments, route=name, text=text, files=files)
         self.memory.learn(str(result[1]))
+        if name == "expunge certificate" and "--json" in arguments and "--check" not in arguments:
+            self.memory.note("certificate", str(result[1]))
 
     @rule()
     def deferred_searches_of_the_scope_are_finished(self):

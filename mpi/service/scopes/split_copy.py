@@ -22,6 +22,7 @@ from mpi.service.scopes.split_decisions import (
     write_moved_decisions,
 )
 from mpi.service.statements.current_version import read_changed_records
+from mpi.service.statements.tombstones import SURROGATE_MARK, make_surrogate_id
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.record_rows import CopiedNumbers, RecordRowSet
 from mpi.storage.repositories.sources.records import RecordState
@@ -291,11 +292,26 @@ def _write_records(
     """Write records and former IDs, and resolve the records."""
     own_ids = {source.code: source.id for source in unit.sources.all()}
     source_ids = {source.id: own_ids[source.code] for source in content.sources}
-    unit.record_rows.write(rows, content.numbers, source_ids)
+    unit.record_rows.write(_rename_destroyed_records(rows, content.numbers), content.numbers, source_ids)
     copy_of = content.numbers.records.copy_of
     unit.splits.add_former_ids((eid, copy_of(record_id)) for record_id, eid in former_ids.items())
     active_ids = [copy_of(row["id"]) for row in rows.records if row["state"] == RecordState.ACTIVE]
     resolve(unit, index, _read_new_records(unit, index, active_ids), (), SPLIT)
+
+
+def _rename_destroyed_records(rows: RecordRowSet, numbers: CopiedNumbers) -> RecordRowSet:
+    """Name destroyed records after their numbers in the scope.
+
+    The number in the shared index would tell how many records other agencies sent before, and another
+    record of the scope may get that name when it is destroyed.
+    """
+    records = [
+        {**row, "local_id": make_surrogate_id(numbers.records.copy_of(row["id"]))}
+        if row["local_id"].startswith(SURROGATE_MARK)
+        else row
+        for row in rows.records
+    ]
+    return replace(rows, records=records)
 
 
 def _write_tombstones(
