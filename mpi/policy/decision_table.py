@@ -239,14 +239,15 @@ class _Facts:
 
     @property
     def is_own(self) -> bool:
-        """Whether the record is of a source that is the caller's own, by name."""
-        request = self.request
-        return (
-            request.source is not None
-            and request.sources is not None
-            and request.source in request.sources
-            and self.is_party_source
-        )
+        """Whether the record is of a source that is the caller's own.
+
+        The party owns the source by name. A party that owns all sources stands for many agencies: a caller of
+        it who is named for one source alone speaks for that source, and a caller of several for none.
+        """
+        source, sources = self.request.source, self.request.sources
+        if self.party is None or source is None or sources is None or source not in sources:
+            return False
+        return source in self.party.sources or (ALL in self.party.sources and len(sources) == 1)
 
     def grants(self) -> Iterable[Grant]:
         """Yield the grants to the caller's party for the purpose."""

@@ -7,11 +7,13 @@ import pytest
 
 from mpi.api.pages.desk.person_view import build_person_page
 from mpi.domain import clock
-from mpi.domain.errors import NotFoundError
+from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, RecordAccess
-from mpi.policy.agreement import ALL, Agreement, Grant, Party, PartyKind
+from mpi.policy.agreement import ALL, Agreement, Grant, Party, PartyKind, check_agreement
+from mpi.policy.tiers import POPULATIONS
+from mpi.service.access.clients import add_client, authenticate
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.explanations.person_explanation import explain_person
 from mpi.service.persons.change_feed import read_change_feed
@@ -200,3 +202,46 @@ def test_a_record_is_own_disclosed_or_hidden():
     assert rights.find_access("CCWIS", frozenset({("D01", "foster_care")})) is RecordAccess.HIDDEN
     assert rights.find_access("CCWIS", frozenset({("CCWIS", "homeless")})) is RecordAccess.HIDDEN
     assert rights.find_access("elsewhere", in_care) is RecordAccess.HIDDEN
+
+
+def house_client(index, actions, sources, purpose=None):
+    """Return a client of the operator's own agreement."""
+    return authenticate(index, add_client(index, OPERATOR, "client", actions, sources), purpose)
+
+
+def test_a_client_of_several_sources_under_house_owns_none_of_them(index):
+    runaway = {"population": "runaway", "value": "Y", "definition": "AFCARS"}
+    placement = {"type": "foster_home", "begin": "2026-01-05"}
+    eid = store_child(index, flags=[FOSTER, runaway], placements=[placement], restrictions=[ORDER])
+    client = house_client(index, ["record.read", "person.read"], ["CCWIS", "D01"])
+    assert look_up_person(index, client, eid).flags == ()
+    answer = read(index, client, "CCWIS", "c1")
+    assert answer["record"].keys().isdisjoint({"flags", "placements", "restrictions", "addresses"})
+    assert "addresses" in answer["withheld"]
+
+
+def test_a_client_of_one_source_under_house_owns_it(index):
+    store_child(index, flags=[FOSTER], restrictions=[ORDER])
+    client = house_client(index, ["record.read"], ["CCWIS"])
+    assert read(index, client, "CCWIS", "c1")["record"].keys() >= {"flags", "restrictions"}
+
+
+def test_an_order_that_shows_flags_needs_a_grant_of_whoever_owns_all_sources():
+    terms = make_agreement()
+    house = Party("house", "State", PartyKind.OPERATOR, frozenset({ALL}))
+    reviews = frozenset({"data_quality"})
+    output = frozenset({f"flags.{population}" for population in POPULATIONS})
+    by_district = Grant("district", "house", ALL, "state_statute", reviews, output, frozenset())
+    by_house = replace(by_district, discloser="house")
+    caller = Caller("stella", frozenset(), None, "dsa-1", 1, Role.STEWARD)
+    for grant, expected in ((by_district, False), (by_house, True)):
+        agreement = replace(terms, parties=(*terms.parties, house), grants=(grant,))
+        steward = build_viewer(caller, "data_quality", agreement, clock.now().date())
+        assert steward.rights.carries_all_flags is expected
+
+
+def test_no_party_owns_all_sources_beside_one_that_names_its_own():
+    terms = make_agreement()
+    house = Party("house", "State", PartyKind.OPERATOR, frozenset({ALL}))
+    with pytest.raises(InputError, match="one party owns all sources, so agency can name none"):
+        check_agreement(replace(terms, parties=(*terms.parties, house)), {}, {})
