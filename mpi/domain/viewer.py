@@ -126,7 +126,10 @@ class RecordAccess(StrEnum):
     """What the policy makes of a source's record of one child, for a caller."""
 
     OWN = "own"
-    """The caller is named for the source, and acts for the party that owns it."""
+    """The caller is named for the source, and its party owns it by name.
+
+    Of a party that owns all sources, only a caller who is named for one source alone owns it.
+    """
     DISCLOSED = "disclosed"
     """The agreement covers the source and the child."""
     HIDDEN = "hidden"

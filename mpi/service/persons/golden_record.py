@@ -125,8 +125,8 @@ def look_up_golden_record(index: Index, viewer: Viewer, text: str) -> GoldenReco
     """Return the golden record of a person, from visible records.
 
     If one of the records has a confidential address or a protective order, no address, phone or e-mail of the
-    person is shown, nor that one exists. Nor are school, caregivers, household and placements, except to a
-    viewer who is limited to named sources.
+    person is shown, nor that one exists. Nor are school, caregivers, household and placements, except from
+    records of the viewer's own sources.
 
     Args:
         index: the open index.
