@@ -346,7 +346,7 @@ def _refuse_shared_sources(agreement: Agreement) -> None:
     named = [party.code for party in agreement.parties if party.sources - {ALL}]
     if has_owner_of_all and named:
         raise InputError(
-            f"parties: one party owns all sources, so {named[0]} can name none: name the sources of each party"
+            f"parties: one party owns all sources, so {named[0]} can name none: name those of each party"
         )
     party_of: dict[str, str] = {}
     for party in agreement.parties:
