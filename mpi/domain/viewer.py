@@ -118,6 +118,24 @@ class Refusal:
     sentence: str
 
 
+StatedPopulations = frozenset[tuple[str, str]]
+"""Populations of a child, each as code of the source that states it, and population."""
+
+
+class RecordAccess(StrEnum):
+    """What the policy makes of a source's record of one child, for a caller."""
+
+    OWN = "own"
+    """The caller is named for the source, and its party owns it by name.
+
+    Of a party that owns all sources, only a caller who is named for one source alone owns it.
+    """
+    DISCLOSED = "disclosed"
+    """The agreement covers the source and the child."""
+    HIDDEN = "hidden"
+    """Not covered: no answer may tell that the record exists."""
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
     """What an answer may hold of a source's records of one child.
@@ -155,7 +173,10 @@ class AccessRights(Protocol):
     def find_refusal(self, action: Action, source: str | None = None) -> Refusal | None:
         """Return why an action is refused, or None if it is permitted."""
 
-    def carried(self, action: Action, source: str, populations: frozenset[str] = frozenset()) -> Carried:
+    def find_access(self, source: str, stated: StatedPopulations = frozenset()) -> RecordAccess:
+        """Return whether a source's record of a child is own, disclosed or hidden."""
+
+    def carried(self, action: Action, source: str, stated: StatedPopulations = frozenset()) -> Carried:
         """Return the fields and flags of a source's record that an answer may hold."""
 
 
@@ -193,6 +214,21 @@ def is_source_owner(viewer: Viewer, source: str) -> bool:
     The viewer must be named for the source and may consent. Access to all sources makes no owner.
     """
     return Action.CONSENT in viewer.actions and viewer.sources is not None and source in viewer.sources
+
+
+def is_own_source(viewer: Viewer, source: str) -> bool:
+    """Return whether the records of a source are the caller's own.
+
+    Being named for a source is not enough: a recipient is named for the sources of others that it reads.
+    """
+    if viewer.sources is None or source not in viewer.sources:
+        return False
+    return viewer.rights is None or viewer.rights.find_access(source) is RecordAccess.OWN
+
+
+def sees_only_own(viewer: Viewer) -> bool:
+    """Return whether the caller sees records of its own sources alone."""
+    return viewer.sources is not None and all(is_own_source(viewer, source) for source in viewer.sources)
 
 
 def make_operator(name: str = "operator") -> Viewer:

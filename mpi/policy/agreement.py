@@ -342,6 +342,12 @@ def _check_parties(agreement: Agreement, sources: Collection[str] | None) -> Non
 
 
 def _refuse_shared_sources(agreement: Agreement) -> None:
+    has_owner_of_all = any(ALL in party.sources for party in agreement.parties)
+    named = [party.code for party in agreement.parties if party.sources - {ALL}]
+    if has_owner_of_all and named:
+        raise InputError(
+            f"parties: one party owns all sources, so {named[0]} can name none: name those of each party"
+        )
     party_of: dict[str, str] = {}
     for party in agreement.parties:
         for source in sorted(party.sources):

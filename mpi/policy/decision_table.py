@@ -21,7 +21,7 @@ from mpi.policy.action_classes import (
     AnswerClass,
 )
 from mpi.policy.agreement import ALL, FLAG_PREFIX, HOUSE, Agreement, AgreementState, Grant
-from mpi.policy.parties import Party
+from mpi.policy.parties import CARE_KINDS, Party
 from mpi.policy.reasons import SENTENCES, ReasonCode
 from mpi.policy.role_rules import Condition, RoleRule, rule_of
 from mpi.policy.tiers import (
@@ -164,6 +164,37 @@ def covers_source(request: AccessRequest, agreement: Agreement) -> bool:
     return _Facts(request, agreement, date.min).covers_source()
 
 
+def covers_child(request: AccessRequest, agreement: Agreement) -> bool:
+    """Return whether the source is the party's, or is disclosed for this child."""
+    facts = _Facts(request, agreement, date.min)
+    return facts.is_party_source or bool(facts.grants_on_record())
+
+
+def is_own(request: AccessRequest, agreement: Agreement) -> bool:
+    """Return whether the record is the caller's own, by name."""
+    return _Facts(request, agreement, date.min).is_own
+
+
+def trusts_statement(request: AccessRequest, agreement: Agreement, stating_source: str) -> bool:
+    """Return whether a flag of a source counts for a grant that covers the record.
+
+    The discloser's own flags count. The recipient's count where it is responsible for the care of children:
+    who is in care is for a care agency to say. A recipient of another kind could otherwise open a record by
+    a flag that it sends itself.
+
+    Args:
+        request: the request, with the record's source.
+        agreement: the agreement.
+        stating_source: code of the source that states the flag.
+    """
+    recipient = None if request.party is None else agreement.find_party(request.party)
+    if recipient is not None and recipient.kind in CARE_KINDS and recipient.owns(stating_source):
+        return True
+    source = request.source
+    owners = [party for party in agreement.parties if source is not None and party.owns(source)]
+    return any(owner.owns(stating_source) for owner in owners)
+
+
 def find_party(agreement: Agreement, role: Role | None, sources: frozenset[str] | None) -> str | None:
     """Return the code of the party for which a caller acts.
 
@@ -208,14 +239,15 @@ class _Facts:
 
     @property
     def is_own(self) -> bool:
-        """Whether the record is of a source that is the caller's own, by name."""
-        request = self.request
-        return (
-            request.source is not None
-            and request.sources is not None
-            and request.source in request.sources
-            and self.is_party_source
-        )
+        """Whether the record is of a source that is the caller's own.
+
+        The party owns the source by name. A party that owns all sources stands for many agencies: a caller of
+        it who is named for one source alone speaks for that source, and a caller of several for none.
+        """
+        source, sources = self.request.source, self.request.sources
+        if self.party is None or source is None or sources is None or source not in sources:
+            return False
+        return source in self.party.sources or (ALL in self.party.sources and len(sources) == 1)
 
     def grants(self) -> Iterable[Grant]:
         """Yield the grants to the caller's party for the purpose."""

@@ -24,6 +24,10 @@ class PartyKind(StrEnum):
     """Whoever operates the index for the other parties."""
 
 
+CARE_KINDS = frozenset({PartyKind.CHILD_WELFARE, PartyKind.TRIBE, PartyKind.TRIBAL_AGENCY})
+"""Kinds of parties that are responsible for the care of children."""
+
+
 @dataclass(frozen=True, slots=True)
 class Party:
     """A party of an agreement.

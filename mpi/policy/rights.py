@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mpi.domain.roles import Role
-from mpi.domain.viewer import Action, Carried, Refusal
+from mpi.domain.viewer import Action, Carried, RecordAccess, Refusal, StatedPopulations
 from mpi.policy.agreement import ALL, Agreement
 from mpi.policy.decision_table import (
     BREAK_GLASS,
@@ -13,9 +13,12 @@ from mpi.policy.decision_table import (
     AccessRequest,
     BreakGlassState,
     ScopeKind,
+    covers_child,
     covers_source,
     decide,
     find_party,
+    is_own,
+    trusts_statement,
 )
 from mpi.policy.reasons import ReasonCode
 from mpi.policy.role_rules import Condition, rule_of
@@ -62,6 +65,7 @@ class Rights:
         self._day = day
         self._party = None if agreement is None else find_party(agreement, subject.role, subject.sources)
         self._carried: dict[tuple[Action, str, frozenset[str]], Carried] = {}
+        self._access: dict[tuple[str, frozenset[str]], RecordAccess] = {}
         self._refusals: dict[tuple[Action, str | None], Refusal | None] = {}
         self.actions = frozenset(action for action in Action if self.find_refusal(action) is None)
         self.sources = self._find_covered_sources()
@@ -94,7 +98,7 @@ class Rights:
     @property
     def carries_all_flags(self) -> bool:
         """Whether answers about review may hold the flags of every population and source."""
-        return self.decide(Action.TASK_READ).permitted_populations >= POPULATIONS
+        return self.decide(Action.TASK_READ, ALL).permitted_populations >= POPULATIONS
 
     def decide(
         self, action: Action, source: str | None = None, populations: frozenset[str] = frozenset()
@@ -124,9 +128,24 @@ class Rights:
             self._refusals[key] = refusal
         return self._refusals[key]
 
-    def carried(self, action: Action, source: str, populations: frozenset[str] = frozenset()) -> Carried:
+    def find_access(self, source: str, stated: StatedPopulations = frozenset()) -> RecordAccess:
+        """Return whether a source's record of a child is own, disclosed or hidden.
+
+        Args:
+            source: code of the record's source.
+            stated: populations of the child; those that the source's agreement does not trust are ignored.
+        """
+        key = (source, self._find_populations(source, stated))
+        access = self._access.get(key)
+        if access is None:
+            access = self._compute_access(*key)
+            if len(self._access) < _MAX_CACHED:
+                self._access[key] = access
+        return access
+
+    def carried(self, action: Action, source: str, stated: StatedPopulations = frozenset()) -> Carried:
         """Return the fields and flags of a source's record that an answer may hold."""
-        key = (action, source, populations)
+        key = (action, source, self._find_populations(source, stated))
         carried = self._carried.get(key)
         if carried is None:
             carried = self._compute_carried(*key)
@@ -139,6 +158,26 @@ class Rights:
         if not decision.is_permitted:
             return _NOTHING
         return Carried(decision.permitted_fields, decision.permitted_populations)
+
+    def _compute_access(self, source: str, populations: frozenset[str]) -> RecordAccess:
+        if self._agreement is None or self._party is None:
+            return RecordAccess.HIDDEN
+        request = self._request(None, source, populations)
+        if is_own(request, self._agreement):
+            return RecordAccess.OWN
+        is_disclosed = covers_child(request, self._agreement)
+        return RecordAccess.DISCLOSED if is_disclosed else RecordAccess.HIDDEN
+
+    def _find_populations(self, source: str, stated: StatedPopulations) -> frozenset[str]:
+        """Return the child's populations that count for a record of a source."""
+        if not stated or self._agreement is None or self._party is None:
+            return frozenset()
+        request = self._request(None, source)
+        return frozenset(
+            population
+            for stating_source, population in stated
+            if trusts_statement(request, self._agreement, stating_source)
+        )
 
     def _find_covered_sources(self) -> frozenset[str] | None:
         """Return the caller's sources without those that the agreement leaves out."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from mpi.domain.roles import Role
-from mpi.policy.parties import PartyKind
+from mpi.policy.parties import CARE_KINDS, PartyKind
 from mpi.policy.tiers import COURT_POPULATIONS, PLACEMENTS_FIELD, POPULATIONS
 
 
@@ -47,9 +47,7 @@ class RoleRule:
 
 _PLACEMENTS = frozenset({PLACEMENTS_FIELD})
 _SCHOOL_OWN = POPULATIONS - COURT_POPULATIONS - {"runaway"}
-_CARE_AGENCIES = frozenset({
-    PartyKind.CHILD_WELFARE, PartyKind.TRIBE, PartyKind.TRIBAL_AGENCY, PartyKind.OPERATOR,
-})  # fmt: skip
+_CARE_AGENCIES = CARE_KINDS | {PartyKind.OPERATOR}
 _SCHOOLS = frozenset({PartyKind.EDUCATION, PartyKind.OPERATOR})
 _REVIEWER = RoleRule(named_fields=_PLACEMENTS, is_reviewer=True)
 

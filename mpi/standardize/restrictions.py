@@ -39,7 +39,7 @@ def are_whereabouts_withheld_as_sent(record: Mapping[str, Any], day: str) -> boo
         day: the day of the answer, ``YYYY-MM-DD``.
     """
     canonical = CanonicalRecord(
-        local_id=record["local_id"],
+        local_id=record.get("local_id", "-"),
         addresses=tuple(Address(**address) for address in record.get("addresses", ())),
         restrictions=tuple(Restriction(**restriction) for restriction in record.get("restrictions", ())),
     )

@@ -176,7 +176,10 @@ def _effective_purpose(question: Question) -> str:
 
 def _is_own(question: Question) -> bool:
     sources = question.request.sources
-    return sources is not None and question.request.source in sources and _is_of_party(question)
+    if sources is None or question.request.source not in sources or not _is_of_party(question):
+        return False
+    party = question.agreement.find_party(question.request.party)
+    return question.request.source in party.sources or len(sources) == 1
 
 
 def _is_of_party(question: Question) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from mpi.domain import clock
 from mpi.domain.features import LIST_COLUMNS, Features
 from mpi.domain.record import CanonicalRecord
+from mpi.domain.viewer import is_own_source, sees_only_own
 from mpi.service.core.stored_features import load_features
 from mpi.service.core.visibility import visible_labels
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS
@@ -64,8 +65,8 @@ def has_confidential_address(unit: ReadUnit, record_ids: Collection[int]) -> boo
 def find_withheld_records(unit: ReadUnit, record_ids: Collection[int]) -> frozenset[int]:
     """Return the records whose whereabouts are withheld from the viewer.
 
-    These are records of a person with a confidential address or a protective order. A viewer who is limited
-    to named sources sees only records of these sources, and nothing of them is withheld.
+    These are records of a person with a confidential address or a protective order. Nothing is withheld of
+    records of the viewer's own sources.
     """
     return find_restricted_records(unit, record_ids).withheld
 
@@ -73,11 +74,18 @@ def find_withheld_records(unit: ReadUnit, record_ids: Collection[int]) -> frozen
 def find_restricted_records(unit: ReadUnit, record_ids: Collection[int]) -> RestrictedRecords:
     """Return the records whose whereabouts are withheld, and those opted out.
 
-    Nothing is withheld from a viewer who is limited to named sources.
+    Nothing is withheld of records of the viewer's own sources. To be named for the source of another party,
+    as a recipient is, makes no owner.
     """
-    if unit.viewer.sources is not None or not record_ids:
+    viewer = unit.viewer
+    if not record_ids or sees_only_own(viewer):
         return RestrictedRecords()
-    return _find_restricted_records(unit, record_ids)
+    restricted = _find_restricted_records(unit, record_ids)
+    if viewer.sources is None:
+        return restricted
+    labels = unit.records.labels(restricted.withheld | restricted.opted_out)
+    own = {record for record, label in labels.items() if is_own_source(viewer, label.source)}
+    return RestrictedRecords(restricted.withheld - own, restricted.opted_out - own)
 
 
 def find_opted_out_records(unit: ReadUnit, record_ids: Collection[int]) -> set[int]:

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from mpi.domain import clock
-from mpi.domain.viewer import Action, Viewer
+from mpi.domain.viewer import Action, RecordAccess, StatedPopulations, Viewer
+from mpi.service.core.visibility import read_populations
 from mpi.storage.unit_of_work.units import ReadUnit
 
 _log = logging.getLogger("mpi.policy")
@@ -32,24 +32,24 @@ class SourcedFlag(Protocol):
 _Flag = TypeVar("_Flag", bound=SourcedFlag)
 
 
-def find_populations(unit: ReadUnit, record_ids: Collection[int]) -> frozenset[str]:
-    """Return a child's populations, by flags in force on visible records.
+def find_populations(unit: ReadUnit, record_ids: Collection[int]) -> StatedPopulations:
+    """Return a child's populations, by flags in force, with who states them.
 
-    Empty where no decision of the viewer's policy depends on them.
+    Flags of records that the viewer may not see count as well: the policy says whose flags count for which
+    record. Empty where no decision of the viewer's policy depends on them.
+
+    Args:
+        unit: the transaction of the viewer.
+        record_ids: all records of the child.
     """
     rights = unit.viewer.rights
     if rights is None or not rights.needs_populations:
         return frozenset()
-    day = clock.today()
-    return frozenset(
-        row.population
-        for row in unit.records.flags(record_ids)
-        if row.value == "Y" and _is_in_force(row, day)
-    )
+    return read_populations(unit, record_ids)
 
 
 def keep_carried_flags(
-    viewer: Viewer, action: Action, flags: Iterable[_Flag], populations: frozenset[str] = frozenset()
+    viewer: Viewer, action: Action, flags: Iterable[_Flag], populations: StatedPopulations = frozenset()
 ) -> tuple[_Flag, ...]:
     """Return the flags that an answer may hold, and log the others."""
     flags = tuple(flags)
@@ -69,7 +69,7 @@ def keep_carried_fields(
     action: Action,
     source: str,
     values: Mapping[str, Any],
-    populations: frozenset[str] = frozenset(),
+    populations: StatedPopulations = frozenset(),
 ) -> dict[str, Any]:
     """Return the fields of a record that an answer may hold, and log the others.
 
@@ -97,8 +97,20 @@ def keep_carried_fields(
     return kept
 
 
+def may_tell_of_field(
+    viewer: Viewer, action: Action, source: str, field: str, populations: StatedPopulations
+) -> bool:
+    """Return whether an answer may tell that a record states a field.
+
+    A source is told of every field that it sent, also of those that no answer holds.
+    """
+    if viewer.rights is None or viewer.rights.find_access(source, populations) is RecordAccess.OWN:
+        return True
+    return field in viewer.rights.carried(action, source, populations).fields
+
+
 def may_hold_value(
-    viewer: Viewer, source: str, attribute: str, value: object, populations: frozenset[str]
+    viewer: Viewer, source: str, attribute: str, value: object, populations: StatedPopulations
 ) -> bool:
     """Return whether a golden record may hold a value that a source states.
 
@@ -133,10 +145,6 @@ def sees_all_flags(viewer: Viewer) -> bool:
     Only then may an order depend on flags.
     """
     return viewer.sources is None and (viewer.rights is None or viewer.rights.carries_all_flags)
-
-
-def _is_in_force(row: Any, day: str) -> bool:  # noqa: ANN401 - a row of the flag table
-    return (row.begin is None or row.begin <= day) and (row.end is None or day < row.end)
 
 
 def _log_stripped(viewer: Viewer, action: Action, names: Iterable[str]) -> None:

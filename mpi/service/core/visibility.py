@@ -1,11 +1,18 @@
-"""Visibility of source records to a viewer."""
+"""Visibility of source records to a viewer.
 
-from collections.abc import Collection, Iterable, Sequence
+A record of the viewer's own source is visible. A record of another party's source is visible if the viewer's
+agreement covers this child; else no answer may tell that it exists.
+"""
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from mpi.domain import clock
 from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.viewer import RecordAccess, StatedPopulations
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -78,13 +85,13 @@ def find_visible_records(
 ) -> dict[str, StoredRecord]:
     """Return a source's records that the viewer may see, by local ID.
 
-    Sealed records are left out. So are corrections that are not in force, or that correct a record which the
-    viewer may not see.
+    Sealed records are left out. So are records of a child whom the viewer's agreement does not cover, and
+    corrections that are not in force, or that correct a record which the viewer may not see.
 
     Returns:
         Records by local ID.
     """
-    records = unit.records.find_by_local_ids(source_id, local_ids)
+    records = _keep_covered_records(unit, source_id, unit.records.find_by_local_ids(source_id, local_ids))
     corrections = {record.id for record in records.values() if record.state == RecordState.ASIDE}
     decisions_in_force = [
         decision
@@ -138,7 +145,71 @@ def is_within(intervals: Iterable[tuple[int, int]], commit_no: int) -> bool:
 def _labels_of_visible_sources(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]:
     """Return source and local ID of unsealed records of the viewer's sources."""
     labels = unit.records.labels(record_ids)
-    return {record_id: label for record_id, label in labels.items() if unit.viewer.may_see(label.source)}
+    labels = {record_id: label for record_id, label in labels.items() if unit.viewer.may_see(label.source)}
+    hidden = _find_uncovered(unit, {record_id: label.source for record_id, label in labels.items()})
+    return {record_id: label for record_id, label in labels.items() if record_id not in hidden}
+
+
+def _keep_covered_records(
+    unit: ReadUnit, source_id: int, records: Mapping[str, StoredRecord]
+) -> dict[str, StoredRecord]:
+    """Return a source's records of children whom the viewer's agreement covers."""
+    rights = unit.viewer.rights
+    if rights is None or not rights.needs_populations:
+        return dict(records)
+    code = next(source.code for source in unit.sources.all() if source.id == source_id)
+    hidden = _find_uncovered(unit, {record.id: code for record in records.values()})
+    return {local_id: record for local_id, record in records.items() if record.id not in hidden}
+
+
+def _find_uncovered(unit: ReadUnit, source_by_record: Mapping[int, str]) -> set[int]:
+    """Return the records of children whom the viewer's agreement does not cover."""
+    rights = unit.viewer.rights
+    if rights is None or not rights.needs_populations:
+        return set()
+    uncertain = {
+        record: source
+        for record, source in source_by_record.items()
+        if rights.find_access(source) is RecordAccess.HIDDEN
+    }
+    stated = _read_populations_by_record(unit, uncertain)
+    return {
+        record
+        for record, source in uncertain.items()
+        if rights.find_access(source, stated[record]) is RecordAccess.HIDDEN
+    }
+
+
+def read_populations(unit: ReadUnit, record_ids: Collection[int]) -> StatedPopulations:
+    """Return the populations that some records state in flags in force today."""
+    labels = unit.records.labels(record_ids)
+    day = clock.today()
+    return frozenset(
+        (labels[row.record_id].source, row.population)
+        for row in unit.records.flags(labels)
+        if row.value == "Y" and _is_in_force(row, day)
+    )
+
+
+def _read_populations_by_record(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, StatedPopulations]:
+    """Return the populations that all records of each record's child state."""
+    if not record_ids:
+        return {}
+    person_by_record = unit.persons.current_persons(record_ids)
+    members_by_person = unit.persons.members(set(person_by_record.values()))
+    populations_by_person = {
+        person: read_populations(unit, members) for person, members in members_by_person.items()
+    }
+    return {
+        record: populations_by_person[person_by_record[record]]
+        if record in person_by_record
+        else read_populations(unit, [record])
+        for record in record_ids
+    }
+
+
+def _is_in_force(row: Any, day: str) -> bool:  # noqa: ANN401 - a row of the flag table
+    return (row.begin is None or row.begin <= day) and (row.end is None or day < row.end)
 
 
 def _visible_correction_decisions(unit: ReadUnit, corrections: Collection[int]) -> list[StoredDecision]:
@@ -155,7 +226,19 @@ def _visible_correction_decisions(unit: ReadUnit, corrections: Collection[int]) 
 
 
 def visible_source_ids(unit: ReadUnit) -> frozenset[int] | None:
-    """Return the numbers of the viewer's visible sources; None for all."""
-    if unit.viewer.sources is None:
+    """Return the numbers of sources of which the viewer sees every record.
+
+    A source is left out if the agreement covers it for some children alone.
+
+    Returns:
+        None for all.
+    """
+    viewer = unit.viewer
+    if viewer.sources is None:
         return None
-    return frozenset(source.id for source in unit.sources.all() if unit.viewer.may_see(source.code))
+    return frozenset(
+        source.id
+        for source in unit.sources.all()
+        if viewer.may_see(source.code)
+        and (viewer.rights is None or viewer.rights.find_access(source.code) is not RecordAccess.HIDDEN)
+    )

@@ -21,7 +21,7 @@ from mpi.standardize.text_folding import squeeze
 CONTACT_ATTRIBUTES = frozenset(("addresses", "phone", "email"))
 """Attributes withheld from everybody where whereabouts of the person are confidential."""
 WHEREABOUTS_ATTRIBUTES = CONTACT_ATTRIBUTES | {"enrollments", "guardians", "household_ids", "placements"}
-"""Attributes withheld then from viewers who are not named for the sources."""
+"""Attributes withheld then from viewers who do not own the source."""
 
 _UNSTATED = ("", 0)
 _QUALITIES = {"VERIFIED": 4, "REPORTED": 2, "ESTIMATED": 1, "PLACEHOLDER": 0}

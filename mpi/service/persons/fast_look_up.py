@@ -6,7 +6,7 @@ What one statement cannot answer is read in full.
 from mpi.domain import eid as eids
 from mpi.domain.errors import EidError, RecordError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, require_permission
+from mpi.domain.viewer import Action, RecordAccess, require_permission
 from mpi.service.core.disclosure import build_disclosure
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import keep_carried_flags
@@ -39,6 +39,8 @@ def look_up_crosswalk_fast(
         return None
     viewer = viewer_for(row.client)
     require_permission(viewer, Action.CROSSWALK_READ, source)
+    if viewer.rights is not None and viewer.rights.find_access(source) is RecordAccess.HIDDEN:
+        return None  # Whether the agreement covers this child depends on the child.
     entry = build_disclosure(viewer, Action.CROSSWALK_READ, [row.record_id], ("enterprise_id",))
     return CrosswalkEntry(source, checked_id, row.eid), entry
 

@@ -13,7 +13,6 @@ import orjson
 from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
-from mpi.domain.record import CanonicalRecord
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import (
     MULTI_VALUE_ATTRIBUTES,
@@ -23,7 +22,7 @@ from mpi.domain.survivorship import (
     choose_all_values,
     choose_value,
 )
-from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.viewer import Action, StatedPopulations, Viewer, is_own_source, require_permission
 from mpi.service.core.confidential_addresses import are_record_whereabouts_withheld
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
@@ -126,8 +125,8 @@ def look_up_golden_record(index: Index, viewer: Viewer, text: str) -> GoldenReco
     """Return the golden record of a person, from visible records.
 
     If one of the records has a confidential address or a protective order, no address, phone or e-mail of the
-    person is shown, nor that one exists. Nor are school, caregivers, household and placements, except to a
-    viewer who is limited to named sources.
+    person is shown, nor that one exists. Nor are school, caregivers, household and placements, except from
+    records of the viewer's own sources.
 
     Args:
         index: the open index.
@@ -183,11 +182,13 @@ class BuiltGoldenRecord:
 
 def build_golden_record(unit: ReadUnit, index: Index, person: Person) -> BuiltGoldenRecord:
     """Build a person's golden record from the records the viewer may see."""
-    members = visible_labels(unit, unit.persons.members([person.id])[person.id])
+    all_members = unit.persons.members([person.id])[person.id]
+    members = visible_labels(unit, all_members)
     visible_corrections = find_corrections(unit, members)
     payloads = _read_payloads(unit, members, visible_corrections)
     labels = {**members, **visible_labels(unit, [correction.record for correction in visible_corrections])}
-    values_by_attribute = _collect_values(unit, index, payloads)
+    populations = find_populations(unit, all_members)
+    values_by_attribute = _collect_values(unit, index, payloads, populations)
     chosen = _choose_values(index, values_by_attribute)
     views = _correction_views(unit, visible_corrections)
     values = tuple(_to_golden_value(attribute, choice, labels, views) for attribute, choice in chosen)
@@ -222,17 +223,20 @@ def _read_payloads(
 
 
 def _collect_values(
-    unit: ReadUnit, index: Index, payloads: Mapping[int, tuple[int, bytes]]
+    unit: ReadUnit,
+    index: Index,
+    payloads: Mapping[int, tuple[int, bytes]],
+    populations: StatedPopulations,
 ) -> dict[str, list[StatedValue]]:
     """Return all attribute values that a person's records state, by attribute."""
     sources = {source.id: source for source in unit.sources.all()}
     keys = {record_id: record.canonical_key for record_id, record in unit.records.get(list(payloads)).items()}
     records = {record_id: record_from_bytes(payload) for record_id, (_, payload) in payloads.items()}
-    populations = find_populations(unit, payloads)
-    withheld = _find_withheld_attributes(unit, records.values())
+    is_confidential = any(are_record_whereabouts_withheld(record) for record in records.values())
     values_by_attribute: dict[str, list[StatedValue]] = {}
     for record_id, record in records.items():
         source = sources[payloads[record_id][0]]
+        withheld = _find_withheld_attributes(unit, source.code) if is_confidential else frozenset[str]()
         origin = ValueOrigin(record_id, keys[record_id], source.code, source.kind)
         for attribute, value in read_attribute_values(
             record, origin, index.settings.survivorship.verifying_systems
@@ -244,14 +248,12 @@ def _collect_values(
     return values_by_attribute
 
 
-def _find_withheld_attributes(unit: ReadUnit, records: Iterable[CanonicalRecord]) -> frozenset[str]:
-    """Return the attributes that a person's records withhold from the viewer.
+def _find_withheld_attributes(unit: ReadUnit, source: str) -> frozenset[str]:
+    """Return what the golden record of a child with confidential whereabouts leaves out.
 
     Another agency's record of the child could reveal what one of them keeps confidential.
     """
-    if not any(are_record_whereabouts_withheld(record) for record in records):
-        return frozenset()
-    return WHEREABOUTS_ATTRIBUTES if unit.viewer.sources is None else CONTACT_ATTRIBUTES
+    return CONTACT_ATTRIBUTES if is_own_source(unit.viewer, source) else WHEREABOUTS_ATTRIBUTES
 
 
 def _choose_values(

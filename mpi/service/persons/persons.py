@@ -138,7 +138,7 @@ def read_person(
         status=visible_status.status,
         now=_current_ids(unit, person, visible_status.holders),
         records=tuple(labels[record_id] for record_id in members if record_id in labels),
-        flags=keep_carried_flags(unit.viewer, Action.PERSON_READ, flags, find_populations(unit, labels)),
+        flags=keep_carried_flags(unit.viewer, Action.PERSON_READ, flags, find_populations(unit, members)),
         since=since,
         etag=compute_etag(unit, index, [person]) if commit_no is None else "",
     )

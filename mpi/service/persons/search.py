@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mpi.domain import clock
 from mpi.domain.errors import RecordError
 from mpi.domain.features import Features
-from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.viewer import Action, Viewer, require_permission, sees_only_own
 from mpi.domain.weight import Band, compute_probability, round_weight
 from mpi.matching.compiler.online_scorer import WeightContribution
 from mpi.matching.model.blocking_keys import compute_keys
@@ -19,6 +19,7 @@ from mpi.service.core.confidential_addresses import find_restricted_records, wit
 from mpi.service.core.disclosure import build_disclosure
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features, split_into_batches
+from mpi.service.core.visibility import visible_labels
 from mpi.service.indexing.reindex import find_candidates
 from mpi.service.persons.search_limits import disclose_search, require_search_left
 from mpi.standardize.record_validation import validate_record
@@ -109,8 +110,7 @@ def _visible_candidates(unit: ReadUnit, viewer: Viewer, candidate_ids: set[int])
     """
     if viewer.sources is None:
         return candidate_ids
-    labels = unit.records.labels(candidate_ids)
-    return {record for record in candidate_ids if record in labels and viewer.may_see(labels[record].source)}
+    return set(visible_labels(unit, candidate_ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _withhold_contacts(
     A candidate that only a withheld value found is left out, and so is one that is opted out. So are
     candidates below the review threshold, for which it need not be known whether anything is withheld.
     """
-    if unit.viewer.sources is not None:
+    if sees_only_own(unit.viewer):
         return dict(features_by_record)
     weigh, review = index.matcher.scorer.weigh, index.matcher.model.thresholds.review
     possible_matches = {

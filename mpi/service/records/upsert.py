@@ -12,7 +12,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.source import Holdings
-from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.viewer import Action, Viewer, is_own_source, require_permission
 from mpi.service.agreements.feeds import require_open_feed
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.confidential_addresses import (
@@ -24,7 +24,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.group_commit import DeferredAnswer
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.minimization import find_populations, keep_carried_fields
+from mpi.service.core.minimization import find_populations, keep_carried_fields, may_tell_of_field
 from mpi.service.core.visibility import find_visible_records, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.holdings.screening import screen_statements, select_screened
@@ -427,8 +427,8 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
     """Return a record as last stated, with enterprise ID and quality issues.
 
     If the record, or another of its person, has a confidential address or a protective order, only a viewer
-    named for its source reads where the child is. For others ``withheld`` names all fields that are left out
-    then, whether or not they have a value. Only a viewer named for the source reads the restrictions.
+    whose own source it is reads where the child is. For others ``withheld`` names all fields that are left
+    out then, whether or not they have a value. Only such a viewer reads the restrictions.
 
     Args:
         index: the open index.
@@ -449,12 +449,16 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
         visible_values = to_canonical_fields(canonical)
         members = [record.id] if person is None else unit.persons.members([person])[person]
         require_child_conditions(unit, members)
-        populations = find_populations(unit, visible_labels(unit, members))
+        populations = find_populations(unit, members)
         carried_values = keep_carried_fields(
             viewer, Action.RECORD_READ, source_code, visible_values, populations
         )
-        withheld = WITHHELD_FIELDS if _are_whereabouts_withheld(unit, record, canonical) else frozenset[str]()
-        hidden = withheld if viewer.sources is not None else withheld | _OWN_FIELDS
+        withheld = (
+            WITHHELD_FIELDS
+            if _are_whereabouts_withheld(unit, source_code, record, canonical)
+            else frozenset[str]()
+        )
+        hidden = withheld if is_own_source(viewer, source_code) else withheld | _OWN_FIELDS
         answer: dict[str, Any] = {
             "source": source_code,
             "local_id": local_id,
@@ -463,7 +467,12 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
             "record": {name: value for name, value in carried_values.items() if name not in hidden},
             "withheld": sorted(withheld),
             # An issue tells that its field has a value.
-            "issues": [issue for issue in orjson.loads(version.issues) if issue["field"] not in hidden],
+            "issues": [
+                issue
+                for issue in orjson.loads(version.issues)
+                if issue["field"] not in hidden
+                and may_tell_of_field(viewer, Action.RECORD_READ, source_code, issue["field"], populations)
+            ],
         }
     disclose(index, viewer, Action.RECORD_READ, [record.id], ("enterprise_id", *answer["record"]))
     return answer
@@ -506,10 +515,11 @@ def _add_carried(version: StoredVersion, record: StoredRecord) -> bytes:
     return add_restrictions(version.payload, record.carried_restrictions if is_current else None)
 
 
-def _are_whereabouts_withheld(unit: ReadUnit, record: StoredRecord, canonical: CanonicalRecord) -> bool:
+def _are_whereabouts_withheld(
+    unit: ReadUnit, source_code: str, record: StoredRecord, canonical: CanonicalRecord
+) -> bool:
     """Return whether the viewer may not know where the record's child is."""
-    if unit.viewer.sources is not None:
-        # A viewer limited to named sources reads only their records.
+    if is_own_source(unit.viewer, source_code):
         return False
     described_records = (
         find_bound_records(unit, record.id) if record.state == RecordState.ASIDE else {record.id}

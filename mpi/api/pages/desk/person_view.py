@@ -129,7 +129,11 @@ def read_record_cards(
             stored_records.append((label, read(index, viewer, label.source, label.local_id)))
         except (AccessDenied, NotFoundError):
             continue
-    confidential = is_confidential([stored["record"] for _, stored in stored_records])
+    # What is withheld of one record could be read on the card of another. A viewer who does not own a record
+    # does not get its restrictions.
+    confidential = any(stored["withheld"] for _, stored in stored_records) or is_confidential(
+        [stored["record"] for _, stored in stored_records]
+    )
     return tuple(
         SourceRecordCard(
             label=label,
