@@ -109,10 +109,12 @@ class RefusedCall:
 
 
 class UnmetConditionError(NotFoundError):
-    """Error: a child whom the policy hides, answered as an unknown one.
+    """Error: a child whom the policy hides, or who is unknown to this viewer.
+
+    Both are answered in the same words and recorded as refusals, so that a caller cannot tell them apart.
 
     Args:
-        detail: the sentence of an unknown enterprise ID.
+        detail: the sentence about an unknown child.
         reason: stable reason code for the record of refusals; it is not answered.
         call: who was refused.
     """

@@ -9,6 +9,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, make_operator
 from mpi.policy.agreement import ALL, Agreement, Grant, Party, PartyKind
@@ -21,6 +22,7 @@ from mpi.service.agreements.register import (
     resume_agreement,
     suspend_agreement,
 )
+from mpi.service.explanations.pair_explanation import explain_pair
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.quality.dashboard import measure_quality
@@ -149,7 +151,6 @@ def test_a_child_out_of_care_is_unknown_to_the_caseworker(index, agreement):
         with pytest.raises(NotFoundError) as caught:
             ask()
         assert caught.value.reason == "no-legal-responsibility"
-        assert str(caught.value) == "this index never gave out that enterprise ID"
 
 
 def test_a_child_who_left_school_is_unknown_to_the_point_of_contact(index, agreement):
@@ -307,3 +308,30 @@ def test_a_client_reaches_only_the_sources_that_its_agreement_covers(fresh_index
     with calling(create_app(fresh_index), key) as call:
         answer = call.put("/v1/sources/D02/records/1", json=make_child("1"))
         assert problem(answer, 403, "access-denied")["reason"] == "source-outside-agreement"
+
+
+def test_a_hidden_child_and_an_unknown_one_have_the_same_words(index, agreement):
+    for number in ("c8", "c9"):
+        record = make_child(number, first_name="Wilhelmina", last_name=f"Oakden{number}")
+        upsert(index, OPERATOR, "CCWIS", record)
+    contact = person_of(agreement, Role.POINT_OF_CONTACT, "school_stability", {"D01", "CCWIS"})
+
+    def compare(left, right):
+        return explain_pair(index, contact, RecordRef("CCWIS", left), RecordRef("CCWIS", right))
+
+    for ask_hidden, ask_unknown in (
+        (
+            lambda: look_up_crosswalk(index, contact, "CCWIS", "c9"),
+            lambda: look_up_crosswalk(index, contact, "CCWIS", "nope"),
+        ),
+        (lambda: read(index, contact, "CCWIS", "c9"), lambda: read(index, contact, "CCWIS", "nope")),
+        (lambda: compare("c9", "c8"), lambda: compare("nope", "none")),
+        (lambda: compare("c9", "nope"), lambda: compare("nope", "c9")),
+    ):
+        with pytest.raises(NotFoundError) as hidden:
+            ask_hidden()
+        with pytest.raises(NotFoundError) as unknown:
+            ask_unknown()
+        assert str(hidden.value) == str(unknown.value)
+        assert type(hidden.value) is type(unknown.value)
+        assert unknown.value.call.client == hidden.value.call.client
