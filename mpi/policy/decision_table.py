@@ -28,6 +28,7 @@ from mpi.policy.tiers import (
     ADDED_PURPOSE_RULE,
     COURT_POPULATIONS,
     FLAGS_FIELD,
+    OWN_FIELDS,
     POPULATIONS,
     PURPOSE_RULES,
     PurposeRule,
@@ -279,6 +280,7 @@ class _Facts:
         carries_all = self.is_own and self.purpose_rule.carries_own
         carried = fields_up_to(Tier.RESTRICTED) if carries_all else self.purpose_rule.fields
         candidates = carried | named_fields if self.is_reviewing else carried
+        candidates = candidates | OWN_FIELDS if self.is_own else candidates - OWN_FIELDS
         return frozenset(
             field
             for field in candidates

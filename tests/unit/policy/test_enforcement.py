@@ -199,6 +199,26 @@ def test_a_source_reads_its_own_record_whole_to_check_what_it_sent(index, eid):
     assert record["placements"]
 
 
+def test_the_restrictions_of_a_record_go_to_its_own_source_only(index, agreement):
+    record = make_child("c7", first_name="Philomena", restrictions=[{"kind": "protective_order"}], flags=[FOSTER])
+    upsert(index, OPERATOR, "CCWIS", record)
+    terms = replace(
+        agreement,
+        grants=(replace(agreement.grants[0], purposes=frozenset({ALL}), output_fields=frozenset({ALL})),),
+    )
+    for purpose in ("transport", "case_planning", "mentoring"):
+        viewer = build_viewer(
+            Caller("d1", frozenset({Action.RECORD_READ}), frozenset({"D01", "CCWIS"}), terms.code, 1),
+            purpose,
+            replace(terms, is_approved=True),
+            clock.now().date(),
+        )
+        assert "restrictions" not in viewer.rights.carried(Action.RECORD_READ, "CCWIS", frozenset({"foster_care"})).fields
+    owner = authenticate(index, add_client(index, OPERATOR, "own", ["record.read"], ["CCWIS"]), "transport")
+    [restriction] = read(index, owner, "CCWIS", "c7")["record"]["restrictions"]
+    assert restriction["kind"] == "protective_order"
+
+
 def test_a_refusal_is_recorded_with_its_reason_and_a_forged_purpose_is_not(index, eid):
     key = add_client(index, OPERATOR, "forger", ["person.read"], None)
     with calling(create_app(index), key) as call:
