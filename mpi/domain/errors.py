@@ -136,9 +136,21 @@ class ModelMovedError(ConflictError):
 
 
 class AgreementLapsed(ConflictError):  # noqa: N818 - the field's word
-    """Error: no agreement that covers a source is in force."""
+    """Error: no agreement that covers a source is in force.
+
+    Args:
+        detail: one sentence for a person.
+        reason: stable reason code (docs/reference/policy.md).
+        call: who was refused what, for the record of refusals; None where that is not known.
+    """
 
     code = "agreement-lapsed"
+    reason = code
+
+    def __init__(self, detail: str, reason: str = reason, call: RefusedCall | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.call = call
 
 
 class DecisionConflict(ConflictError):  # noqa: N818 - the field's word

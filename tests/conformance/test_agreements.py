@@ -319,6 +319,8 @@ def test_a_lapsed_agreement_quarantines_the_feeds_of_its_parties(index, today, d
     ):
         with pytest.raises(AgreementLapsed, match="'dsa-1' is suspended"):
             send()
+    [refused] = list_refusals(index, OPERATOR)
+    assert (refused.action, refused.reason, refused.count) == ("load", "agreement-suspended", 1)
     assert crosswalk(index) == before
     resume_agreement(index, OPERATOR, dsa, "closed")
     load_rows(index, "sis", make_child("2"))

@@ -204,7 +204,7 @@ class _PreparedUpsert:
         if (stored_answer := find_stored_answer(unit, index)) is not None:
             return _result_from(stored_answer)
         source, existing, pipelined_search = self._read_stored(unit)
-        require_open_feed(unit, index, source.code)
+        require_open_feed(unit, index, source.code, Action.RECORD_WRITE)
         refreshed_pairs = (
             None if self.optimistic_pairs is None else self.optimistic_pairs.refresh(unit, index)
         )

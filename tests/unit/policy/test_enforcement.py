@@ -200,7 +200,9 @@ def test_a_source_reads_its_own_record_whole_to_check_what_it_sent(index, eid):
 
 
 def test_the_restrictions_of_a_record_go_to_its_own_source_only(index, agreement):
-    record = make_child("c7", first_name="Philomena", restrictions=[{"kind": "protective_order"}], flags=[FOSTER])
+    record = make_child(
+        "c7", first_name="Philomena", restrictions=[{"kind": "protective_order"}], flags=[FOSTER]
+    )
     upsert(index, OPERATOR, "CCWIS", record)
     terms = replace(
         agreement,
@@ -213,7 +215,10 @@ def test_the_restrictions_of_a_record_go_to_its_own_source_only(index, agreement
             replace(terms, is_approved=True),
             clock.now().date(),
         )
-        assert "restrictions" not in viewer.rights.carried(Action.RECORD_READ, "CCWIS", frozenset({"foster_care"})).fields
+        assert (
+            "restrictions"
+            not in viewer.rights.carried(Action.RECORD_READ, "CCWIS", frozenset({"foster_care"})).fields
+        )
     owner = authenticate(index, add_client(index, OPERATOR, "own", ["record.read"], ["CCWIS"]), "transport")
     [restriction] = read(index, owner, "CCWIS", "c7")["record"]["restrictions"]
     assert restriction["kind"] == "protective_order"
@@ -276,6 +281,21 @@ def test_a_suspension_in_the_middle_of_a_bulk_call_refuses_its_later_lines(fresh
     assert first["outcome"] == "created"
     assert second["problem"]["reason"] == "agreement-suspended"
     assert not is_stored(fresh_index, "2")
+
+
+def test_a_quarantined_feed_is_recorded_as_a_refusal(fresh_index):
+    propose_version(fresh_index, OPERATOR, short_agreement(clock.now().date()))
+    approve_version(fresh_index, make_operator("second"), "short")
+    suspend_agreement(fresh_index, OPERATOR, "short", "breach")
+    key = add_client(fresh_index, OPERATOR, "feed", ["record.write"], ["D01"])
+    record = make_child(None)
+    with calling(create_app(fresh_index), key) as call:
+        answer = call.put("/v1/sources/D01/records/1", json=record)
+        problem(answer, 409, "agreement-lapsed")
+        line = orjson.dumps({"source": "D01", **make_child("2")}) + b"\n"
+        assert b"agreement-lapsed" in call.post("/v1/records:bulk", content=line).content
+    refused = [(row.client, row.action, row.reason) for row in list_refusals(fresh_index, OPERATOR)]
+    assert set(refused) == {("feed", "record.write", "agreement-suspended")}
 
 
 def is_stored(index, local_id: str) -> bool:
