@@ -137,6 +137,7 @@ def _create_index(
             request_timeout_s=settings.request_timeout_s,
             seals_per_day=settings.seals_per_day,
             break_glass_minutes=settings.break_glass_minutes,
+            break_glass_children=settings.break_glass_children,
             orders_path=settings.orders_path,
             tuning=tuning,
         ),

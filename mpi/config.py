@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     """Records that a client may seal or ask to expunge within 24 hours, outside loads."""
     break_glass_minutes: int = Field(default=60, ge=1, le=1_440)
     """Minutes that a use of emergency access lasts, from its first request."""
+    break_glass_children: int = Field(default=20, ge=1, le=1_000)
+    """Children in the answers of a use of emergency access, from which on it is over."""
     figures_base: int = Field(default=10, ge=5, le=1_000)
     """Multiple to which published counts are rounded; their noise and smallest count follow from it."""
     figures_lag_days: int = Field(default=1, ge=1, le=31)

@@ -5,6 +5,10 @@ from datetime import date
 
 from mpi.policy.agreement import Agreement, Clock, Grant, Owner
 from mpi.policy.parties import Party, PartyKind
+from mpi.service.agreements.house import build_house_agreement
+from mpi.service.agreements.register import approve_version, propose_version
+from mpi.service.core.index import Index
+from tests.index import OPERATOR
 
 SCHOOL = Party("district", "Quill School District", PartyKind.EDUCATION, frozenset({"sis"}))
 AGENCY = Party("agency", "Child Welfare of Quill", PartyKind.CHILD_WELFARE, frozenset({"ccwis"}))
@@ -38,6 +42,15 @@ DSA = Agreement(
     clocks=(Clock("inspection", 45),),
     owners=(Owner("agency", "data_steward", "Office of Data"),),
 )
+
+
+def permit_emergencies(index: Index) -> None:
+    """Put a version of the operator's rule in force that names emergency access."""
+    house = build_house_agreement()
+    [grant] = house.grants
+    named = replace(grant, purposes=grant.purposes | {"emergency_breakglass"})
+    propose_version(index, OPERATOR, replace(house, grants=(named,)))
+    approve_version(index, OPERATOR, "house", alone=True)
 
 
 def make_dsa(**changes: object) -> Agreement:

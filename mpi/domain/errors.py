@@ -109,10 +109,12 @@ class RefusedCall:
 
 
 class UnmetConditionError(NotFoundError):
-    """Error: a child whom the policy hides, answered as an unknown one.
+    """Error: a child whom the policy hides, or who is unknown to this viewer.
+
+    Both are answered in the same words and recorded as refusals, so that a caller cannot tell them apart.
 
     Args:
-        detail: the sentence of an unknown enterprise ID.
+        detail: the sentence about an unknown child.
         reason: stable reason code for the record of refusals; it is not answered.
         call: who was refused.
     """
@@ -134,9 +136,21 @@ class ModelMovedError(ConflictError):
 
 
 class AgreementLapsed(ConflictError):  # noqa: N818 - the field's word
-    """Error: no agreement that covers a source is in force."""
+    """Error: no agreement that covers a source is in force.
+
+    Args:
+        detail: one sentence for a person.
+        reason: stable reason code (docs/reference/policy.md).
+        call: who was refused what, for the record of refusals; None where that is not known.
+    """
 
     code = "agreement-lapsed"
+    reason = code
+
+    def __init__(self, detail: str, reason: str = reason, call: RefusedCall | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.call = call
 
 
 class DecisionConflict(ConflictError):  # noqa: N818 - the field's word

@@ -59,6 +59,7 @@ MAX_TITLE_LENGTH = 200
 MAX_PARTIES = 1000
 MAX_GRANTS = 1000
 MAX_DAYS = 36_525
+MAX_SMALL_CELL = 1_000_000
 
 
 class AgreementState(StrEnum):
@@ -180,8 +181,11 @@ class Agreement:
     owners: tuple[Owner, ...] = ()
 
     def state(self, day: date) -> AgreementState:
-        """Return the state of this version on a day."""
-        if self.ended_on is not None and day >= self.ended_on:
+        """Return the state of this version on a day.
+
+        An ended agreement stays so, even if the clock is set back.
+        """
+        if self.ended_on is not None:
             return AgreementState.ENDED
         if not self.is_approved:
             return AgreementState.DRAFT
@@ -311,8 +315,8 @@ def _check_terms(agreement: Agreement) -> None:
     _check_text("title", agreement.title)
     if agreement.ends is not None and agreement.ends < agreement.begins:
         raise InputError("ends: the last day must not be before the first day, begins")
-    if agreement.small_cell < 1:
-        raise InputError("small_cell: the smallest count that may be published is at least 1")
+    if not 1 <= agreement.small_cell <= MAX_SMALL_CELL:
+        raise InputError(f"small_cell: the smallest count that may be published is 1 to {MAX_SMALL_CELL:,}")
     if agreement.retention_days is not None:
         _check_days("retention_days", agreement.retention_days)
     for clock in agreement.clocks:

@@ -28,6 +28,7 @@ from mpi.policy.tiers import (
     ADDED_PURPOSE_RULE,
     COURT_POPULATIONS,
     FLAGS_FIELD,
+    OWN_FIELDS,
     POPULATIONS,
     PURPOSE_RULES,
     PurposeRule,
@@ -63,7 +64,7 @@ class BreakGlassState(StrEnum):
     OPEN = "open"
     """The request states a reason, and the time limit has not passed."""
     ENDED = "ended"
-    """The time limit has passed, and the use is not reviewed yet."""
+    """The time limit has passed or many children were seen, and the use is not reviewed yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +251,14 @@ class _Facts:
         return source in self.party.sources or (ALL in self.party.sources and len(sources) == 1)
 
     def grants(self) -> Iterable[Grant]:
-        """Yield the grants to the caller's party for the purpose."""
+        """Yield the grants to the caller's party for the purpose.
+
+        A grant for emergency access has to name it.
+        """
         for grant in self.agreement.grants:
-            has_purpose = self.is_break_glass or self.purpose in grant.purposes or ALL in grant.purposes
+            has_purpose = self.purpose in grant.purposes or (
+                ALL in grant.purposes and not self.is_break_glass
+            )
             if grant.recipient == self.request.party and has_purpose:
                 yield grant
 
@@ -311,6 +317,7 @@ class _Facts:
         carries_all = self.is_own and self.purpose_rule.carries_own
         carried = fields_up_to(Tier.RESTRICTED) if carries_all else self.purpose_rule.fields
         candidates = carried | named_fields if self.is_reviewing else carried
+        candidates = candidates | OWN_FIELDS if self.is_own else candidates - OWN_FIELDS
         return frozenset(
             field
             for field in candidates
@@ -365,7 +372,7 @@ def _refuse_class(facts: _Facts) -> ReasonCode | None:
 
 
 def _refuse_outside_agreement(facts: _Facts) -> ReasonCode | None:
-    if facts.purpose is None or facts.is_break_glass:
+    if facts.purpose is None:
         return None
     return None if any(True for _ in facts.grants()) else ReasonCode.PURPOSE_OUTSIDE_AGREEMENT
 

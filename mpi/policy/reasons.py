@@ -53,6 +53,6 @@ SENTENCES = MappingProxyType({
     ReasonCode.NOT_ENROLLED: "The child is not enrolled in the caller's district today.",
     ReasonCode.BREAK_GLASS_NOT_GRANTED: "Emergency access was not granted to the caller by name.",
     ReasonCode.BREAK_GLASS_REASON_MISSING: "Emergency access needs a reason: state it in Break-Glass-Reason.",
-    ReasonCode.BREAK_GLASS_ENDED: "The time of this emergency access is over, and its review is open.",
+    ReasonCode.BREAK_GLASS_ENDED: "This emergency access is over, and its review is open.",
 })  # fmt: skip
 """One sentence for each reason, without any fact of a person."""

@@ -61,6 +61,11 @@ POPULATIONS = frozenset(population for population, tier in POPULATION_TIERS.item
 COURT_POPULATIONS = frozenset({"juvenile_justice", "neglected_or_delinquent"})
 """Populations that only an agreement that names them can disclose, since state juvenile law varies."""
 
+_DIRECTORY_FIELDS = frozenset({
+    "local_id", "first_name", "middle_name", "last_name", "suffix", "preferred_name", "other_names",
+    "birth_date", "birth_date_quality", "previous_birth_dates", "sex", "multiple_birth", "subject",
+    "school_id", "district_id", "grade", "entry_date", "exit_date", "enrollments", "as_of",
+})  # fmt: skip
 _DEMOGRAPHIC_FIELDS = frozenset({
     "address_line1", "address_line2", "city", "state", "postal_code", "county", "addresses", "phone", "email",
     "guardian_first_name", "guardian_last_name", "guardian_relationship", "guardians", "birth_city",
@@ -71,12 +76,19 @@ _SENSITIVE_FIELDS = frozenset({"placements"})
 _UNCARRIED_FIELDS = frozenset({"ssn", "ssn_last4"})
 """No record holds an SSN's digits."""
 
+OWN_FIELDS = frozenset({"restrictions"})
+"""Fields that a source reads of its own records under each purpose, and nobody else reads.
+
+That a child has a protective order tells who is looked for.
+"""
+
 FLAGS_FIELD = "flags"
 PLACEMENTS_FIELD = "placements"
 
 
 def _list_field_tiers() -> dict[str, Tier]:
-    tiers = dict.fromkeys((*SENT_FIELDS, "birth_place"), Tier.DIRECTORY)
+    tiers = dict.fromkeys((*SENT_FIELDS, "birth_place"), Tier.RESTRICTED)
+    tiers |= dict.fromkeys(_DIRECTORY_FIELDS, Tier.DIRECTORY)
     tiers |= dict.fromkeys(_DEMOGRAPHIC_FIELDS, Tier.DEMOGRAPHIC)
     tiers |= dict.fromkeys(_PROGRAM_FIELDS, Tier.PROGRAM)
     tiers |= dict.fromkeys(_SENSITIVE_FIELDS, Tier.SENSITIVE)

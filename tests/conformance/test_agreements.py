@@ -150,6 +150,21 @@ def test_an_agreement_is_suspended_resumed_and_ended(index, today, dsa):
     ]
 
 
+def test_an_ended_agreement_stays_ended_if_the_clock_is_set_back(index, today, dsa):
+    end_agreement(index, OPERATOR, dsa, "program closed")
+    today.value = DAY - timedelta(days=1)
+    assert state_of(index, dsa) is AgreementState.ENDED
+    with pytest.raises(AgreementLapsed, match="has ended"):
+        upsert(index, OPERATOR, "sis", make_child("1"))
+
+
+def test_a_number_that_could_not_be_read_again_is_not_stored(index, today):
+    with pytest.raises(InputError, match="small_cell"):
+        propose_version(index, OPERATOR, make_dsa(small_cell=2**70))
+    upsert(index, OPERATOR, "sis", make_child("1"))
+    assert [view.code for view in list_agreements(index, OPERATOR)] == ["house"]
+
+
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 201, "two\nlines"])
 def test_a_step_without_a_readable_reason_is_refused(index, today, dsa, reason):
     with pytest.raises(InputError, match="reason"):
@@ -304,6 +319,8 @@ def test_a_lapsed_agreement_quarantines_the_feeds_of_its_parties(index, today, d
     ):
         with pytest.raises(AgreementLapsed, match="'dsa-1' is suspended"):
             send()
+    [refused] = list_refusals(index, OPERATOR)
+    assert (refused.action, refused.reason, refused.count) == ("load", "agreement-suspended", 1)
     assert crosswalk(index) == before
     resume_agreement(index, OPERATOR, dsa, "closed")
     load_rows(index, "sis", make_child("2"))

@@ -2,11 +2,15 @@
 
 import pytest
 
+from mpi.domain.errors import AccessDenied
 from mpi.domain.viewer import Action, make_operator
 from mpi.service.access.break_glass import list_uses, review_use
 from mpi.service.access.clients import add_client, authenticate
 from mpi.service.agreements.register import resume_agreement, suspend_agreement
-from tests.index import OPERATOR, open_test_index
+from mpi.service.persons.persons import look_up_person
+from mpi.service.records.upsert import upsert
+from tests.agreements import permit_emergencies
+from tests.index import OPERATOR, make_child, open_test_index, with_settings
 
 
 @pytest.fixture
@@ -16,6 +20,7 @@ def index(tmp_path, database_url):
 
 
 def test_a_use_is_begun_once_listed_and_reviewed(index):
+    permit_emergencies(index)
     key = add_client(index, OPERATOR, "hotline", ["person.read", "break.glass"], None)
     for _ in range(2):
         viewer = authenticate(index, key, "emergency_breakglass", "child missing")
@@ -33,3 +38,29 @@ def test_a_suspended_agreement_permits_nothing_from_the_next_call_on(index):
     assert authenticate(index, key, None).actions == frozenset()
     resume_agreement(index, OPERATOR, "house", "cleared")
     assert authenticate(index, key, None).actions == {Action.RECORD_WRITE}
+
+
+def test_a_use_is_over_once_its_answers_were_about_many_children(index):
+    limited = with_settings(index, break_glass_children=2)
+    permit_emergencies(index)
+    key = add_client(index, OPERATOR, "hotline", ["person.read", "break.glass"], None)
+    names = (
+        ("Odalys", "Trueblood", "2012-02-02"),
+        ("Ignacy", "Valcour", "2010-03-04"),
+        ("Bo", "Ek", "2015-05-06"),
+    )
+    ids = []
+    for number, (first, last, birth) in enumerate(names):
+        record = make_child(str(number), first_name=first, last_name=last, birth_date=birth)
+        ids.append(upsert(index, OPERATOR, "sis", record).enterprise_id)
+    assert len(set(ids)) == 3
+
+    def look_up(eid):
+        viewer = authenticate(limited, key, "emergency_breakglass", "child missing")
+        return look_up_person(limited, viewer, eid)
+
+    for eid in (ids[0], ids[0], ids[0], ids[1]):
+        assert look_up(eid).enterprise_id == eid
+    with pytest.raises(AccessDenied) as refused:
+        look_up(ids[2])
+    assert refused.value.reason == "break-glass-ended"

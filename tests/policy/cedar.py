@@ -198,7 +198,7 @@ def _covering_grants(question: Question) -> list[Grant]:
         grant
         for grant in agreement.grants
         if grant.recipient == request.party
-        and (purpose == "emergency_breakglass" or {purpose, "all"} & grant.purposes)
+        and {purpose, "all" if purpose != "emergency_breakglass" else purpose} & grant.purposes
         and (request.source is None or {request.source, "all"} & own_by_party[grant.discloser])
         and grant.population in ("all", *request.populations)
     ]

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from mpi.api.request.call_limiter import TooManyCallsError
-from mpi.api.request.refusals import record_denied_call
+from mpi.api.request.refusals import REFUSALS, record_denied_call
 from mpi.api.request.sign_in_limiter import TooManySignInsError
 from mpi.domain.errors import (
     AccessDenied,
@@ -34,7 +34,6 @@ from mpi.domain.errors import (
     SearchLimitError,
     StaleError,
     StoreError,
-    UnmetConditionError,
     describe_origin,
 )
 
@@ -158,7 +157,7 @@ def respond_to_error(error: MpiError, request_id: str) -> Response:
 
 async def answer_error(scope: Scope, error: MpiError, request_id: str) -> Response:
     """Convert an error into a response; record first that the policy refused."""
-    if isinstance(error, (AccessDenied, UnmetConditionError)):
+    if isinstance(error, REFUSALS):
         try:
             await run_in_threadpool(record_denied_call, scope["app"].state.index, error)
         except MpiError as failure:

@@ -1,9 +1,11 @@
 """Record of calls that the access policy refused, before the refusal is answered."""
 
-from mpi.domain.errors import AccessDenied, UnmetConditionError
-from mpi.domain.viewer import Viewer
-from mpi.service.agreements.refusals import record_refusal
+from mpi.domain.errors import AccessDenied, AgreementLapsed, UnmetConditionError
+from mpi.service.agreements.refusals import record_refused_call
 from mpi.service.core.index import Index
+
+REFUSALS = (AccessDenied, UnmetConditionError, AgreementLapsed)
+"""Errors by which the policy refuses a call."""
 
 
 def record_denied_call(index: Index, error: Exception) -> None:
@@ -12,7 +14,5 @@ def record_denied_call(index: Index, error: Exception) -> None:
     Raises:
         StoreError: the refusal could not be recorded.
     """
-    if isinstance(error, (AccessDenied, UnmetConditionError)) and error.call is not None:
-        call = error.call
-        viewer = Viewer(call.client, call.purpose, agreement=call.agreement)
-        record_refusal(index, viewer, call.action, error.reason)
+    if isinstance(error, REFUSALS) and error.call is not None:
+        record_refused_call(index, error.call, error.reason)

@@ -1,9 +1,9 @@
 """Emergency access: stated reason, time limit, alert and later review.
 
 A *use* begins with the first request of a client that was granted ``break.glass`` by name and states a
-reason. It ends after the time limit. The client gets no further use until somebody else has reviewed this
-one. Uses and reviews are lines of the disclosure ledger about no record: the reason, or the reviewer's note,
-stands in place of the fields.
+reason. It ends after the time limit, or once its answers were about many children. The client gets no
+further use until somebody else has reviewed this one. Uses and reviews are lines of the disclosure ledger
+about no record: the reason, or the reviewer's note, stands in place of the fields.
 """
 
 import logging
@@ -49,7 +49,7 @@ def find_break_glass_state(index: Index, unit: ReadUnit, client: str, reason: st
     """Return the state of a client's emergency access, if it may begin or go on.
 
     Args:
-        index: the open index, with the time limit.
+        index: the open index, with the limits.
         unit: the transaction that reads the ledger.
         client: name of the client.
         reason: reason as sent.
@@ -57,9 +57,12 @@ def find_break_glass_state(index: Index, unit: ReadUnit, client: str, reason: st
     if not _is_reason(reason):
         return BreakGlassState.NONE
     begun_at = _find_open_use(unit, client)
-    if begun_at is None or clock.now() < _end_of(index, begun_at):
+    if begun_at is None:
         return BreakGlassState.OPEN
-    return BreakGlassState.ENDED
+    is_late = clock.now() >= _end_of(index, begun_at)
+    if is_late or _count_children(unit, client, begun_at) >= index.settings.break_glass_children:
+        return BreakGlassState.ENDED
+    return BreakGlassState.OPEN
 
 
 def begin_use(index: Index, viewer: Viewer, reason: str) -> None:
@@ -132,6 +135,13 @@ def _find_open_use(unit: ReadUnit, client: str) -> str | None:
         return None
     # Two first requests at once may both have begun the use: the earlier one counts.
     return next(at for at in begun if not reviewed or at > reviewed[-1])
+
+
+def _count_children(unit: ReadUnit, client: str, begun_at: str) -> int:
+    """Return how many children the answers of a use were about."""
+    records = unit.disclosures.records_answered(client, BREAK_GLASS, begun_at)
+    persons = unit.persons.current_persons(records)
+    return len(set(persons.values())) + len(records - persons.keys())
 
 
 def _end_of(index: Index, begun_at: str) -> datetime:

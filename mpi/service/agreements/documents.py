@@ -121,6 +121,8 @@ def parse_agreement_file(text: str, name: str) -> Agreement:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name}: not TOML: {error}") from None
+    except RecursionError:
+        raise InputError(f"{name}: lists or tables are nested too deeply") from None
     try:
         return to_agreement(AgreementDocument.model_validate(document), 0)
     except ValidationError as error:

@@ -3,7 +3,8 @@
 from datetime import date
 
 from mpi.domain import clock
-from mpi.domain.errors import AgreementLapsed
+from mpi.domain.errors import AgreementLapsed, RefusedCall
+from mpi.domain.viewer import Action
 from mpi.policy.agreement import Agreement, AgreementState, choose_terms, find_lapses
 from mpi.service.agreements.terms import build_versions
 from mpi.service.core.index import Index
@@ -16,7 +17,7 @@ _WHAT_HAPPENED = {
 }
 
 
-def require_open_feed(unit: ReadUnit, index: Index, source: str) -> None:
+def require_open_feed(unit: ReadUnit, index: Index, source: str, action: Action) -> None:
     """Refuse what a source sends while its party's agreement has lapsed.
 
     Nothing is lost: the same file or record can be sent once the agreement is in force again. A withdrawal is
@@ -26,6 +27,7 @@ def require_open_feed(unit: ReadUnit, index: Index, source: str) -> None:
         unit: the caller's transaction.
         index: the open index.
         source: code of the source.
+        action: what the caller does, for the record of refusals.
 
     Raises:
         AgreementLapsed: every agreement that covers the source has lapsed; the message names them.
@@ -36,7 +38,9 @@ def require_open_feed(unit: ReadUnit, index: Index, source: str) -> None:
         reasons = ", ".join(f"{lapse.code!r} {_WHAT_HAPPENED[lapse.state(day)]}" for lapse in lapses)
         raise AgreementLapsed(
             f"source {source!r} is quarantined: the agreement {reasons}. Nothing was stored: renew or resume "
-            "it (mpi agreement), then send the same again"
+            "it (mpi agreement), then send the same again",
+            f"agreement-{lapses[0].state(day)}",
+            RefusedCall(unit.viewer.client, action, unit.viewer.purpose, unit.viewer.agreement),
         )
 
 

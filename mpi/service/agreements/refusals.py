@@ -1,8 +1,11 @@
 """Record of refused requests, without any value of a record."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from mpi.domain import clock
+from mpi.domain.errors import AgreementLapsed, RefusedCall
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.refusals import Refusal
@@ -36,6 +39,22 @@ def record_refusal(index: Index, viewer: Viewer, action: str, reason: str) -> No
     )
     with index.database.ledger.write(viewer, "refuse", Lock.NONE) as unit:
         unit.refusals.add(refusal)
+
+
+def record_refused_call(index: Index, call: RefusedCall, reason: str) -> None:
+    """Record that a call was refused. Arguments and errors as for ``record_refusal``."""
+    record_refusal(index, Viewer(call.client, call.purpose, agreement=call.agreement), call.action, reason)
+
+
+@contextmanager
+def record_lapse(index: Index) -> Iterator[None]:
+    """Record that a feed within is refused because its agreement has lapsed."""
+    try:
+        yield
+    except AgreementLapsed as error:
+        if error.call is not None:
+            record_refused_call(index, error.call, error.reason)
+        raise
 
 
 def list_refusals(index: Index, viewer: Viewer, days: int = 7) -> list[Refusal]:

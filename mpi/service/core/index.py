@@ -138,6 +138,7 @@ class IndexSettings:
         request_timeout_s: seconds for the headers of a request, and for each next part of its body.
         seals_per_day: most records that a client may seal or ask to expunge within 24 hours, outside loads.
         break_glass_minutes: minutes that a use of emergency access lasts.
+        break_glass_children: children in the answers of such a use, from which on it is over.
         orders_path: file of the orders to seal, unseal and expunge; None to keep no such file.
         tuning: sizes, intervals and limits that trade speed, memory and waiting time.
     """
@@ -154,6 +155,7 @@ class IndexSettings:
     request_timeout_s: float = 10
     seals_per_day: int = 20
     break_glass_minutes: int = 60
+    break_glass_children: int = 20
     orders_path: Path | None = None
     tuning: Tuning = DEFAULT_TUNING
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mpi.domain.decision import Authority, DecisionKind
-from mpi.domain.errors import ConflictError, InputError
+from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.features import Features
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
@@ -23,7 +23,7 @@ from mpi.service.core.stored_features import load_features
 from mpi.service.core.visibility import RecordGroups, find_record_numbers
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.explanations import wording
-from mpi.service.persons.child_conditions import require_child_conditions
+from mpi.service.persons.child_conditions import make_not_found, require_child_conditions
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -32,6 +32,7 @@ CONTACTS_WITHHELD = "Contact details are withheld from you, so this explanation 
 """Sentence of an explanation whose viewer may not know contact details of a record."""
 MAX_CHANGES = 4
 """Most changes named in each direction, up and down."""
+_UNKNOWN_PAIR = "one of the two records: there is no such record"
 _IDENTITY_COMPARISONS = ("given", "surname", "birth_date")
 _EQUAL_LEVELS = frozenset({"same", "equal"})
 _MIN_SENTENCE_BITS = 1.0
@@ -132,11 +133,7 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
     if left == right:
         raise InputError("give two different records")
     with index.database.read(viewer) as unit:
-        [numbers] = find_record_numbers(unit, [[left, right]])
-        if len(set(numbers)) == 1:
-            raise InputError("give two different records")
-        for number in numbers:
-            require_child_conditions(unit, [number])
+        numbers = _find_pair_numbers(unit, left, right)
         canonical_keys = {
             number: record.canonical_key for number, record in unit.records.get(numbers).items()
         }
@@ -157,6 +154,22 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
     )
     disclose(index, viewer, Action.RECORD_READ, numbers, FIELDS)
     return explanation
+
+
+def _find_pair_numbers(unit: ReadUnit, left: RecordRef, right: RecordRef) -> tuple[int, ...]:
+    """Return the numbers of two records whose children meet the conditions.
+
+    Which of them is missing is not told: that the other one exists could be news.
+    """
+    try:
+        [numbers] = find_record_numbers(unit, [[left, right]])
+    except NotFoundError:
+        raise make_not_found(unit.viewer, _UNKNOWN_PAIR) from None
+    for number in numbers:
+        require_child_conditions(unit, [number], _UNKNOWN_PAIR)
+    if len(set(numbers)) == 1:
+        raise InputError("give two different records")
+    return numbers
 
 
 def explain_features(

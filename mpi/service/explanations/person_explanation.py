@@ -11,7 +11,6 @@ from itertools import combinations
 from mpi.clustering.union_find import UnionFind
 from mpi.domain import eid as eids
 from mpi.domain.decision import Authority, DecisionKind
-from mpi.domain.errors import NotFoundError
 from mpi.domain.features import Features
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
@@ -25,7 +24,7 @@ from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.explanations import wording
 from mpi.service.explanations.pair_explanation import FIELDS, summarize_pair
 from mpi.service.explanations.pair_weights import Pair, load_pair_weights
-from mpi.service.persons.golden_record import UNKNOWN_ID
+from mpi.service.persons.child_conditions import UNKNOWN_ID, make_not_found
 from mpi.service.persons.person_status import find_visible_status
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -99,7 +98,7 @@ def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplana
     with index.database.read(viewer) as unit:
         person = unit.persons.find_by_eid(eids.parse_eid(eid_text))
         if person is None or find_visible_status(unit, person) is None:
-            raise NotFoundError(UNKNOWN_ID)
+            raise make_not_found(viewer, UNKNOWN_ID)
         labels = visible_labels(unit, unit.persons.members([person.id])[person.id])
         withheld = find_withheld_records(unit, list(labels))
         features_by_record = withhold_contacts_of(

@@ -4,7 +4,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mpi.domain import eid as eids
-from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.confidential_addresses import find_withheld_records, load_visible_features
@@ -12,6 +11,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
 from mpi.service.explanations.pair_weights import Pair, load_pair_weights
+from mpi.service.persons.child_conditions import UNKNOWN_ID, make_not_found
 from mpi.service.persons.person_status import find_visible_status
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -47,7 +47,7 @@ def list_links(index: Index, viewer: Viewer, eid_text: str) -> tuple[Link, ...]:
     with index.database.read(viewer) as unit:
         person = unit.persons.find_by_eid(eids.parse_eid(eid_text))
         if person is None or find_visible_status(unit, person) is None:
-            raise NotFoundError("this index never gave out that enterprise ID")
+            raise make_not_found(viewer, UNKNOWN_ID)
         labels = visible_labels(unit, unit.persons.members([person.id])[person.id])
         visible_edges = _load_visible_edges(unit, index, labels.keys())
     disclose(index, viewer, Action.PERSON_READ, labels, FIELDS)

@@ -13,6 +13,7 @@ from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.service.agreements.feeds import require_open_feed
+from mpi.service.agreements.refusals import record_lapse
 from mpi.service.core.index import Index
 from mpi.service.holdings.runs import complete_load
 from mpi.service.indexing.reindex import Progress, ignore_progress
@@ -79,10 +80,10 @@ def load(
     """
     require_permission(viewer, Action.LOAD, source_code)
     is_full = options.snapshot is Snapshot.FULL
-    with index.database.read(viewer) as unit:
+    with record_lapse(index), index.database.read(viewer) as unit:
         source = unit.sources.get_by_code(source_code)
         require_own_source(source)
-        require_open_feed(unit, index, source_code)
+        require_open_feed(unit, index, source_code, Action.LOAD)
         last_moment = unit.last_commit_time()
         interrupted = _find_interrupted_load(unit, source, options)
         open_batches = set(unit.batches.unfinished_ids(source.id)) - (

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from mpi.domain.errors import ConflictError
+from mpi.domain.errors import AccessDenied, ConflictError, RefusedCall
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.policy.decision_table import BREAK_GLASS
+from mpi.policy.reasons import ReasonCode
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_source_ids
@@ -74,9 +76,11 @@ def read_change_feed(index: Index, viewer: Viewer, after: int = 0, limit: int = 
 
     Raises:
         ConflictError: the cursor is ahead of this index.
-        AccessDenied: the viewer may not read the crosswalk.
+        AccessDenied: the viewer may not read the crosswalk, or asks in an emergency, which is about one
+            child.
     """
     require_permission(viewer, Action.CROSSWALK_READ)
+    _refuse_emergency(viewer)
     with index.database.read(viewer) as unit:
         info = unit.configs.index_info()
         if after > unit.last_commit():
@@ -129,6 +133,17 @@ def _cache_quiet_cursor(index: Index, cursor: tuple[object, ...], commit: int) -
     index.caches.quiet_until[cursor] = commit
     for oldest in list(index.caches.quiet_until)[: -index.tuning.review.feed_cursors]:
         index.caches.quiet_until.pop(oldest, None)
+
+
+def _refuse_emergency(viewer: Viewer) -> None:
+    """Refuse a viewer in an emergency: it is about one child, the feed about all."""
+    if viewer.purpose == BREAK_GLASS:
+        call = RefusedCall(viewer.client, Action.CROSSWALK_READ, viewer.purpose, viewer.agreement)
+        raise AccessDenied(
+            "emergency access looks up one child and reads no change feed",
+            ReasonCode.ACTION_OUTSIDE_PURPOSE,
+            call,
+        )
 
 
 def _number_events(

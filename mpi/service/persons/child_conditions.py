@@ -1,14 +1,14 @@
 """What must be true of a child before a caseworker or a school sees it.
 
-A child for whom a condition does not hold is answered as an unknown enterprise ID: that the child is in the
-index would be news to the caller. The reason goes to the record of refusals.
+A child for whom a condition does not hold is answered as an unknown one, in the same words: that the child is
+in the index would be news to the caller. Both go to the record of refusals, so that neither takes longer.
 """
 
 from collections.abc import Callable, Collection, Iterable
 from types import MappingProxyType
 
 from mpi.domain import clock
-from mpi.domain.errors import RefusedCall, UnmetConditionError
+from mpi.domain.errors import NotFoundError, RefusedCall, UnmetConditionError
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.viewer import Action, Viewer
 from mpi.policy.reasons import ReasonCode
@@ -18,19 +18,21 @@ from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.unit_of_work.units import ReadUnit
 
 UNKNOWN_ID = "this index never gave out that enterprise ID"
+_UNKNOWN_CHILD = "not-found"
 _CARE_KIND, _SCHOOL_KIND = "ccwis", "sis"
 _CUSTODY = "foster_care"
 
 
-def require_child_conditions(unit: ReadUnit, record_ids: Collection[int]) -> None:
+def require_child_conditions(unit: ReadUnit, record_ids: Collection[int], unknown: str = UNKNOWN_ID) -> None:
     """Refuse a child for whom a condition of the viewer's policy does not hold.
 
     Args:
         unit: the transaction of the viewer.
         record_ids: the child's records.
+        unknown: the caller's own message about a child that does not exist.
 
     Raises:
-        UnmetConditionError: a condition does not hold; the message is that of an unknown enterprise ID.
+        UnmetConditionError: a condition does not hold; its message is ``unknown``.
     """
     rights = unit.viewer.rights
     if rights is None or not rights.conditions:
@@ -39,9 +41,23 @@ def require_child_conditions(unit: ReadUnit, record_ids: Collection[int]) -> Non
     day = clock.today()
     for condition in Condition:
         if condition in rights.conditions and not _CHECKS[condition](records, day):
-            raise UnmetConditionError(
-                UNKNOWN_ID, _REASONS[condition], _refused_call(unit.viewer, Action.PERSON_READ)
-            )
+            call = _refused_call(unit.viewer, Action.PERSON_READ)
+            raise UnmetConditionError(unknown, _REASONS[condition], call)
+
+
+def make_not_found(viewer: Viewer, unknown: str) -> NotFoundError:
+    """Return the error about a child that does not exist for the viewer.
+
+    For a viewer with conditions the call is recorded as one about a hidden child is. Otherwise the time of an
+    answer would tell them apart.
+
+    Args:
+        viewer: who asks.
+        unknown: the message.
+    """
+    if viewer.rights is None or not viewer.rights.conditions:
+        return NotFoundError(unknown)
+    return UnmetConditionError(unknown, _UNKNOWN_CHILD, _refused_call(viewer, Action.PERSON_READ))
 
 
 def _refused_call(viewer: Viewer, action: Action) -> RefusedCall:

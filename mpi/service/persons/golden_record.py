@@ -12,7 +12,6 @@ import orjson
 
 from mpi.domain import clock
 from mpi.domain import eid as eids
-from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import (
     MULTI_VALUE_ATTRIBUTES,
@@ -35,13 +34,12 @@ from mpi.service.persons.attribute_values import (
     ValueOrigin,
     read_attribute_values,
 )
+from mpi.service.persons.child_conditions import UNKNOWN_ID, make_not_found
 from mpi.service.persons.person_status import find_visible_status
 from mpi.service.statements.correction_records import Correction, find_corrections
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.persons.persons import Person
 from mpi.storage.unit_of_work.units import ReadUnit
-
-UNKNOWN_ID = "this index never gave out that enterprise ID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +142,7 @@ def look_up_golden_record(index: Index, viewer: Viewer, text: str) -> GoldenReco
         person = unit.persons.find_by_eid(eids.parse_eid(text))
         visible_status = None if person is None else find_visible_status(unit, person)
         if person is None or visible_status is None:
-            raise NotFoundError(UNKNOWN_ID)
+            raise make_not_found(viewer, UNKNOWN_ID)
         built = build_golden_record(unit, index, person)
         now = sorted(holder.eid for holder in unit.persons.by_ids(visible_status.holders).values())
         record = GoldenRecord(

@@ -14,7 +14,7 @@ from mpi.service.core.index import Index
 from mpi.service.core.minimization import find_populations, keep_carried_flags
 from mpi.service.core.visibility import find_sealed_at, find_visible_records, is_within, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
-from mpi.service.persons.child_conditions import require_child_conditions
+from mpi.service.persons.child_conditions import UNKNOWN_ID, make_not_found, require_child_conditions
 from mpi.service.persons.etags import compute_etag, hash_etag
 from mpi.service.persons.former_ids import FormerId, find_former_id
 from mpi.service.persons.person_status import VisibleStatus, find_visible_status
@@ -26,7 +26,6 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 IMPORT_ORIGIN = "import"
 """Origin of decisions that came from an old crosswalk."""
-_UNKNOWN_ID = "this index never gave out that enterprise ID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,9 +305,10 @@ def read_crosswalk(
     local_id = parse_local_id(local_id)
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
     source = unit.sources.get_by_code(source_code)
+    unknown = f"source {source_code!r} has no such record"
     record = find_visible_records(unit, source.id, [local_id]).get(local_id)
     if record is None:
-        raise NotFoundError(f"source {source_code!r} has no such record")
+        raise make_not_found(unit.viewer, unknown)
     if at_moment is None:
         person_id = unit.persons.current_persons([record.id]).get(record.id) or _imported_person(
             unit, record.id
@@ -316,9 +316,10 @@ def read_crosswalk(
     else:
         commit_no = unit.commit_at(at_moment)
         if find_sealed_at(unit, [record.id], commit_no):
-            raise NotFoundError(f"source {source_code!r} has no such record")
+            raise make_not_found(unit.viewer, unknown)
         person_id = unit.persons.person_at(record.id, commit_no)
-    require_child_conditions(unit, [record.id] if person_id is None else _members_of(unit, person_id))
+    members = [record.id] if person_id is None else _members_of(unit, person_id)
+    require_child_conditions(unit, members, unknown)
     enterprise_id = None if person_id is None else unit.persons.by_ids([person_id])[person_id].eid
     entry = build_disclosure(unit.viewer, Action.CROSSWALK_READ, [record.id], ("enterprise_id",))
     return CrosswalkEntry(source_code, local_id, enterprise_id), entry
@@ -381,7 +382,7 @@ def _require_former_id(unit: ReadUnit, text: str, at_moment: str | None = None) 
     """
     former = find_former_id(unit, eids.parse_eid(text)) if at_moment is None else None
     if former is None:
-        raise NotFoundError(_UNKNOWN_ID)
+        raise make_not_found(unit.viewer, UNKNOWN_ID)
     return former
 
 
@@ -408,7 +409,7 @@ def _current_ids(unit: ReadUnit, person: Person, holders: Collection[int]) -> tu
 def _require_visible_status(unit: ReadUnit, person: Person) -> VisibleStatus:
     visible_status = find_visible_status(unit, person)
     if visible_status is None:
-        raise NotFoundError(_UNKNOWN_ID)
+        raise make_not_found(unit.viewer, UNKNOWN_ID)
     return visible_status
 
 

@@ -30,7 +30,7 @@ from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.holdings.screening import screen_statements, select_screened
 from mpi.service.holdings.tokens import keep_tokens
 from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, note_changed_records
-from mpi.service.persons.child_conditions import require_child_conditions
+from mpi.service.persons.child_conditions import make_not_found, require_child_conditions
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients
 from mpi.service.persons.step_effects import PastDisclosure
 from mpi.service.records.optimistic_candidates import OptimisticPairs, find_optimistic_pairs
@@ -204,7 +204,7 @@ class _PreparedUpsert:
         if (stored_answer := find_stored_answer(unit, index)) is not None:
             return _result_from(stored_answer)
         source, existing, pipelined_search = self._read_stored(unit)
-        require_open_feed(unit, index, source.code)
+        require_open_feed(unit, index, source.code, Action.RECORD_WRITE)
         refreshed_pairs = (
             None if self.optimistic_pairs is None else self.optimistic_pairs.refresh(unit, index)
         )
@@ -444,11 +444,11 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
     with index.database.read(viewer) as unit:
         record = _require_record(unit, source_code, local_id)
         person = unit.persons.current_persons([record.id]).get(record.id)
+        members = [record.id] if person is None else unit.persons.members([person])[person]
+        require_child_conditions(unit, members, _describe_unknown(source_code))
         version = _choose_version(unit, record)
         canonical = record_from_bytes(_add_carried(version, record))
         visible_values = to_canonical_fields(canonical)
-        members = [record.id] if person is None else unit.persons.members([person])[person]
-        require_child_conditions(unit, members)
         populations = find_populations(unit, members)
         carried_values = keep_carried_fields(
             viewer, Action.RECORD_READ, source_code, visible_values, populations
@@ -490,12 +490,16 @@ def _result_from(stored_answer: Mapping[str, Any]) -> UpsertResult:
     return UpsertResult(**values)
 
 
+def _describe_unknown(source_code: str) -> str:
+    return f"source {source_code!r} has no such record"
+
+
 def _require_record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
     """Return a record by local ID, if the viewer may see it."""
     source = unit.sources.get_by_code(source_code)
     record = find_visible_records(unit, source.id, [local_id]).get(local_id)
     if record is None:
-        raise NotFoundError(f"source {source_code!r} has no such record")
+        raise make_not_found(unit.viewer, _describe_unknown(source_code))
     return record
 
 

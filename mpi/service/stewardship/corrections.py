@@ -21,7 +21,8 @@ from mpi.service.core.index import Index, canonical_key
 from mpi.service.core.undoable_steps import check_note, check_reason, step_transaction
 from mpi.service.decisions.decision_log import DecisionDraft
 from mpi.service.persons.attribute_values import ValueOrigin, read_attribute_values
-from mpi.service.persons.golden_record import UNKNOWN_ID, BuiltGoldenRecord, build_golden_record
+from mpi.service.persons.child_conditions import UNKNOWN_ID
+from mpi.service.persons.golden_record import BuiltGoldenRecord, build_golden_record
 from mpi.service.persons.person_status import find_visible_status
 from mpi.service.persons.step_effects import FIELDS, StepEffect, effect_fields
 from mpi.service.resolution.settlement import NO_ID_CHOICE

@@ -54,7 +54,7 @@ def test_an_agreement_of_both_directions_is_accepted():
     ({"is_approved": True, "ends": None}, date(2999, 1, 1), "active"),
     ({"is_approved": True, "is_suspended": True}, FIRST, "suspended"),
     ({"is_approved": True, "is_suspended": True}, LAST + DAY, "expired"),
-    ({"is_approved": True, "ended_on": date(2026, 5, 1)}, date(2026, 4, 30), "active"),
+    ({"is_approved": True, "ended_on": date(2026, 5, 1)}, date(2026, 4, 30), "ended"),
     ({"is_approved": True, "ended_on": date(2026, 5, 1)}, date(2026, 5, 1), "ended"),
     ({"ended_on": date(2026, 5, 1)}, date(2026, 5, 1), "ended"),
 ])  # fmt: skip
@@ -74,7 +74,7 @@ def test_the_state_follows_from_dates_and_steps(changes, day, state):
 )
 def test_an_agreement_is_active_only_if_approved_in_force_and_not_suspended(agreement, day):
     is_in_force = agreement.begins <= day and (agreement.ends is None or day <= agreement.ends)
-    is_stopped = agreement.is_suspended or (agreement.ended_on is not None and day >= agreement.ended_on)
+    is_stopped = agreement.is_suspended or agreement.ended_on is not None
     is_active = agreement.state(day) is AgreementState.ACTIVE
     assert is_active is (agreement.is_approved and is_in_force and not is_stopped)
 
@@ -141,6 +141,7 @@ def test_own_records_cover_no_disclosure_to_another_party():
     (make_dsa(title="a" * 201), "title:"),
     (make_dsa(ends=FIRST - DAY), "ends: the last day must not be before"),
     (make_dsa(small_cell=0), "small_cell"),
+    (make_dsa(small_cell=2**70), "small_cell"),
     (make_dsa(retention_days=0), "retention_days: 1 to"),
     (make_dsa(clocks=(Clock("Reply", 3),)), "clocks: a name"),
     (make_dsa(clocks=(Clock("reply", 0),)), "clocks: reply: 1 to"),

@@ -9,6 +9,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, make_operator
 from mpi.policy.agreement import ALL, Agreement, Grant, Party, PartyKind
@@ -21,6 +22,7 @@ from mpi.service.agreements.register import (
     resume_agreement,
     suspend_agreement,
 )
+from mpi.service.explanations.pair_explanation import explain_pair
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.quality.dashboard import measure_quality
@@ -149,7 +151,6 @@ def test_a_child_out_of_care_is_unknown_to_the_caseworker(index, agreement):
         with pytest.raises(NotFoundError) as caught:
             ask()
         assert caught.value.reason == "no-legal-responsibility"
-        assert str(caught.value) == "this index never gave out that enterprise ID"
 
 
 def test_a_child_who_left_school_is_unknown_to_the_point_of_contact(index, agreement):
@@ -196,6 +197,31 @@ def test_a_source_reads_its_own_record_whole_to_check_what_it_sent(index, eid):
     record = read(index, authenticate(index, key, "data_quality"), "CCWIS", "c1")["record"]
     assert len(record["flags"]) == 2
     assert record["placements"]
+
+
+def test_the_restrictions_of_a_record_go_to_its_own_source_only(index, agreement):
+    record = make_child(
+        "c7", first_name="Philomena", restrictions=[{"kind": "protective_order"}], flags=[FOSTER]
+    )
+    upsert(index, OPERATOR, "CCWIS", record)
+    terms = replace(
+        agreement,
+        grants=(replace(agreement.grants[0], purposes=frozenset({ALL}), output_fields=frozenset({ALL})),),
+    )
+    for purpose in ("transport", "case_planning", "mentoring"):
+        viewer = build_viewer(
+            Caller("d1", frozenset({Action.RECORD_READ}), frozenset({"D01", "CCWIS"}), terms.code, 1),
+            purpose,
+            replace(terms, is_approved=True),
+            clock.now().date(),
+        )
+        assert (
+            "restrictions"
+            not in viewer.rights.carried(Action.RECORD_READ, "CCWIS", frozenset({"foster_care"})).fields
+        )
+    owner = authenticate(index, add_client(index, OPERATOR, "own", ["record.read"], ["CCWIS"]), "transport")
+    [restriction] = read(index, owner, "CCWIS", "c7")["record"]["restrictions"]
+    assert restriction["kind"] == "protective_order"
 
 
 def test_a_refusal_is_recorded_with_its_reason_and_a_forged_purpose_is_not(index, eid):
@@ -257,6 +283,21 @@ def test_a_suspension_in_the_middle_of_a_bulk_call_refuses_its_later_lines(fresh
     assert not is_stored(fresh_index, "2")
 
 
+def test_a_quarantined_feed_is_recorded_as_a_refusal(fresh_index):
+    propose_version(fresh_index, OPERATOR, short_agreement(clock.now().date()))
+    approve_version(fresh_index, make_operator("second"), "short")
+    suspend_agreement(fresh_index, OPERATOR, "short", "breach")
+    key = add_client(fresh_index, OPERATOR, "feed", ["record.write"], ["D01"])
+    record = make_child(None)
+    with calling(create_app(fresh_index), key) as call:
+        answer = call.put("/v1/sources/D01/records/1", json=record)
+        problem(answer, 409, "agreement-lapsed")
+        line = orjson.dumps({"source": "D01", **make_child("2")}) + b"\n"
+        assert b"agreement-lapsed" in call.post("/v1/records:bulk", content=line).content
+    refused = [(row.client, row.action, row.reason) for row in list_refusals(fresh_index, OPERATOR)]
+    assert set(refused) == {("feed", "record.write", "agreement-suspended")}
+
+
 def is_stored(index, local_id: str) -> bool:
     with index.database.read(OPERATOR) as unit:
         source = unit.sources.get_by_code("D01")
@@ -307,3 +348,30 @@ def test_a_client_reaches_only_the_sources_that_its_agreement_covers(fresh_index
     with calling(create_app(fresh_index), key) as call:
         answer = call.put("/v1/sources/D02/records/1", json=make_child("1"))
         assert problem(answer, 403, "access-denied")["reason"] == "source-outside-agreement"
+
+
+def test_a_hidden_child_and_an_unknown_one_have_the_same_words(index, agreement):
+    for number in ("c8", "c9"):
+        record = make_child(number, first_name="Wilhelmina", last_name=f"Oakden{number}")
+        upsert(index, OPERATOR, "CCWIS", record)
+    contact = person_of(agreement, Role.POINT_OF_CONTACT, "school_stability", {"D01", "CCWIS"})
+
+    def compare(left, right):
+        return explain_pair(index, contact, RecordRef("CCWIS", left), RecordRef("CCWIS", right))
+
+    for ask_hidden, ask_unknown in (
+        (
+            lambda: look_up_crosswalk(index, contact, "CCWIS", "c9"),
+            lambda: look_up_crosswalk(index, contact, "CCWIS", "nope"),
+        ),
+        (lambda: read(index, contact, "CCWIS", "c9"), lambda: read(index, contact, "CCWIS", "nope")),
+        (lambda: compare("c9", "c8"), lambda: compare("nope", "none")),
+        (lambda: compare("c9", "nope"), lambda: compare("nope", "c9")),
+    ):
+        with pytest.raises(NotFoundError) as hidden:
+            ask_hidden()
+        with pytest.raises(NotFoundError) as unknown:
+            ask_unknown()
+        assert str(hidden.value) == str(unknown.value)
+        assert type(hidden.value) is type(unknown.value)
+        assert unknown.value.call.client == hidden.value.call.client

@@ -5,7 +5,7 @@ from mpi.domain.viewer import NAMED_POPULATIONS, OTHER_POPULATIONS, PURPOSES, Ac
 from mpi.policy.action_classes import ACTION_CLASSES, CLASSES_BY_PURPOSE
 from mpi.policy.reasons import SENTENCES, ReasonCode
 from mpi.policy.role_rules import ROLE_RULES
-from mpi.policy.tiers import POPULATION_TIERS, PURPOSE_RULES, Tier
+from mpi.policy.tiers import FIELD_TIERS, OWN_FIELDS, POPULATION_TIERS, PURPOSE_RULES, Tier
 
 
 def test_every_action_purpose_role_and_reason_has_a_row():
@@ -14,6 +14,18 @@ def test_every_action_purpose_role_and_reason_has_a_row():
     assert set(ROLE_RULES) == set(Role)
     assert set(SENTENCES) == set(ReasonCode)
     assert set(POPULATION_TIERS) == NAMED_POPULATIONS | {OTHER_POPULATIONS}
+
+
+def test_a_directory_holds_identity_and_school_alone():
+    """A field that is new, or tells of a person's safety, is restricted until somebody decides."""
+    directory = {field for field, tier in FIELD_TIERS.items() if tier is Tier.DIRECTORY}
+    assert directory == {
+        "local_id", "first_name", "middle_name", "last_name", "suffix", "preferred_name", "other_names",
+        "birth_date", "birth_date_quality", "previous_birth_dates", "sex", "multiple_birth", "subject",
+        "school_id", "district_id", "grade", "entry_date", "exit_date", "enrollments", "as_of",
+    }  # fmt: skip
+    assert FIELD_TIERS["merged_into"] is Tier.RESTRICTED
+    assert all(FIELD_TIERS[field] is Tier.RESTRICTED for field in OWN_FIELDS)
 
 
 def test_no_purpose_carries_a_population_above_its_tier_or_a_sealed_one():

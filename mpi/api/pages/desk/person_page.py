@@ -22,6 +22,7 @@ from mpi.api.pages.session.page_context import Visit, VisitDep, format_flash_que
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
+from mpi.api.request.refusals import record_denied_call
 from mpi.domain import eid as eids
 from mpi.domain.errors import (
     ConflictError,
@@ -56,6 +57,7 @@ def show(index: IndexDep, visit: VisitDep, eid: str) -> Response:
     try:
         card = build_person_page(index, visit.viewer, eid)
     except (EidError, NotFoundError) as error:
+        record_denied_call(index, error)
         return search.render_not_found(index, visit, eid, error)
     return render_page(
         "person.html",

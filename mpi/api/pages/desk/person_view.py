@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mpi.api.pages.rendering.charts import ArcDiagram, draw_arcs
 from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record, format_value, is_confidential
+from mpi.api.request.refusals import record_denied_call
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed
@@ -127,7 +128,11 @@ def read_record_cards(
     for label in records:
         try:
             stored_records.append((label, read(index, viewer, label.source, label.local_id)))
-        except (AccessDenied, NotFoundError):
+        except AccessDenied:
+            # The agreement gives this record's label only. Nobody asked for its fields.
+            continue
+        except NotFoundError as error:
+            record_denied_call(index, error)
             continue
     # What is withheld of one record could be read on the card of another. A viewer who does not own a record
     # does not get its restrictions.

@@ -17,6 +17,7 @@ from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status, headers_of_error
+from mpi.api.request.refusals import record_denied_call
 from mpi.domain import eid as eids
 from mpi.domain.errors import EidError, MpiError, NotFoundError, RecordError, SearchLimitError
 from mpi.domain.viewer import Action, is_allowed, require_permission
@@ -60,6 +61,7 @@ def find_by_local_id(index: IndexDep, visit: VisitDep, form: FormDep) -> Respons
     try:
         eid = _look_up_eid(index, visit, form)
     except (NotFoundError, RecordError) as error:
+        record_denied_call(index, error)
         return _render_form(index, visit, criteria, [("local_id", error)])
     return RedirectResponse(f"/people/{eid}", HTTPStatus.SEE_OTHER)
 

@@ -45,10 +45,11 @@ def add(
 
 def list_all(as_json: JsonFlag = False) -> None:
     """List the agreements, their state and the days that are left."""
-    from mpi.service.agreements import notices, views
+    from mpi.service.agreements import notices, reach, views
 
     with open_session(for_look_up=True) as session:
         agreements = views.list_agreements(session.index, session.viewer)
+        house = reach.measure_house_reach(session.index, session.viewer)
     if as_json:
         print_json([views.to_plain_values(view) for view in agreements])
         return
@@ -72,6 +73,11 @@ def list_all(as_json: JsonFlag = False) -> None:
             print_note(notices.describe_notice(view))
         if view.fault is not None:
             print_note(f"agreement {view.code} could not be approved today: {view.fault}")
+    if house.clients or house.accounts:
+        print_note(
+            "house, the operator's own rule, serves over the sources of several agencies "
+            f"(clients: {house.clients}, accounts: {house.accounts}): bind them to their agreements"
+        )
 
 
 def show(code: Code, as_json: JsonFlag = False) -> None:

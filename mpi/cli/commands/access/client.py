@@ -32,12 +32,19 @@ def add(
     In the shared index of several scopes you must name the agreement.
     """
     from mpi.service.access import clients
+    from mpi.service.agreements import reach
 
     if bool(source) == all_sources:
         raise InputError("name the client's sources with --source, or give --all-sources")
     with open_session() as session:
         key = clients.add_client(
             session.index, session.viewer, name, scope, None if all_sources else source, agreement
+        )
+        lacks_agreement = reach.lacks_agreement(session.index, session.viewer, name)
+    if lacks_agreement:
+        print_note(
+            f"{name} acts under house, the operator's own rule, over the sources of several agencies or of "
+            f"all: bind it to their agreement (mpi client bind {name} --agreement CODE)"
         )
     facts = {"client": name, "api_key": key}
     if as_json:

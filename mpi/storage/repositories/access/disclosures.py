@@ -210,6 +210,27 @@ class Disclosures:
         )
         return [row.at for row in rows]
 
+    def records_answered(self, client: str, purpose: str, since: str) -> set[int]:
+        """Return the records about which a client was answered from a moment on.
+
+        Args:
+            client: name of the client or account.
+            purpose: purpose of use.
+            since: moment (ISO, UTC).
+        """
+        rows = self._connection.execute(
+            select(_disclosed.c.record_id)
+            .distinct()
+            .select_from(_disclosed.join(_disclosure, _disclosed.c.disclosure_id == _disclosure.c.id))
+            .where(
+                _disclosure.c.client == client,
+                _disclosure.c.purpose == purpose,
+                _disclosure.c.at >= since,
+                _disclosed.c.record_id != _HANDLE_RECORD_ID,
+            )
+        )
+        return {row.record_id for row in rows}
+
     def times_of_answers_about(
         self, client: str, action: str, since: str, record_ids: Collection[int]
     ) -> dict[int, dict[int, str]]:

@@ -4,10 +4,13 @@ import logging
 
 import pytest
 
-from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, make_operator
 from mpi.service.access.break_glass import list_uses, review_use
 from mpi.service.access.clients import add_client, authenticate
+from mpi.service.persons.change_feed import read_change_feed
+from mpi.service.persons.crosswalk_export import export_crosswalk
+from tests.agreements import permit_emergencies
 from tests.index import OPERATOR
 
 PURPOSE = "emergency_breakglass"
@@ -16,6 +19,7 @@ ACTIONS = ["person.read", "record.read", "record.write", "break.glass"]
 
 @pytest.fixture
 def key(sqlite_index):
+    permit_emergencies(sqlite_index)
     return add_client(sqlite_index, OPERATOR, "hotline", ACTIONS, None)
 
 
@@ -67,3 +71,25 @@ def test_nobody_reviews_the_own_use_and_a_review_needs_a_use_and_a_note(sqlite_i
         review_use(sqlite_index, make_operator("hotline"), "hotline", "justified")
     with pytest.raises(InputError):
         review_use(sqlite_index, OPERATOR, "hotline", " ")
+
+
+def test_an_agreement_that_does_not_name_emergencies_permits_none(sqlite_index):
+    key = add_client(sqlite_index, OPERATOR, "hotline", [*ACTIONS, "crosswalk.read"], None)
+    viewer = authenticate(sqlite_index, key, PURPOSE, "child missing")
+    assert (viewer.actions, refusal(viewer)) == (frozenset(), "purpose-outside-agreement")
+    assert list_uses(sqlite_index, OPERATOR) == []
+
+
+def test_emergency_access_reads_no_change_feed_and_no_export(sqlite_index):
+    permit_emergencies(sqlite_index)
+    actions = ["crosswalk.read", "crosswalk.export", "break.glass"]
+    key = add_client(sqlite_index, OPERATOR, "hotline", actions, None)
+    viewer = authenticate(sqlite_index, key, PURPOSE, "child missing")
+    for ask in (
+        lambda: read_change_feed(sqlite_index, viewer),
+        lambda: export_crosswalk(sqlite_index, viewer),
+    ):
+        with pytest.raises(AccessDenied) as refused:
+            ask()
+        assert refused.value.reason == "action-outside-purpose"
+        assert refused.value.call is not None

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from mpi.domain import clock
+from mpi.service.statements.sources import NewSource, add_source
+from tests.index import OPERATOR
 from tests.unit.cli.conftest import is_one_line
 
 FILE = """
@@ -75,7 +77,8 @@ def test_an_agreement_is_added_approved_and_listed(mpi, home, write_agreement):
     assert listed["dsa-1"]["terms"]["grants"][0]["purposes"] == ["school_stability"]
     table = mpi("agreement", "list")
     assert "dsa-1" in table.out
-    assert table.err == ""
+    assert "several agencies (clients: 1, accounts: 0)" in table.err
+    assert "days left" not in table.err
 
 
 def test_a_client_approves_what_the_operator_proposed(mpi, home, write_agreement, monkeypatch):
@@ -235,3 +238,24 @@ def test_counsel_edits_the_table_of_legal_bases(mpi, home, write_agreement):
 def test_refusals_are_listed(mpi, home):
     assert mpi("agreement", "refusals", "--json").json == []
     assert json.loads(mpi("agreement", "refusals", "--days", "1", "--json").out) == []
+
+
+def test_who_acts_under_house_over_several_agencies_is_noted(mpi, home, index):
+    add_source(index, OPERATOR, NewSource("care", agency="agency", kind="ccwis"))
+    add_source(index, OPERATOR, NewSource("school", agency="district"))
+    read, one, both = ("--scope", "record.read"), ("--source", "school"), ("--source", "care")
+    assert "acts under house" not in mpi("client", "add", "narrow", *read, *one).err
+    assert "wide acts under house" in mpi("client", "add", "wide", *read, *one, *both).err
+    assert "every acts under house" in mpi("client", "add", "every", *read, "--all-sources").err
+    mpi("account", "add", "ana", "--role", "steward", "--full-name", "Ana Ruiz", "--all-sources")
+    # The first client, of all sources, is the third.
+    assert "several agencies (clients: 3, accounts: 1)" in mpi("agreement", "list").err
+    assert mpi("verify").code == 0
+
+
+def test_an_index_of_one_agency_has_no_note_about_house(mpi, home, index):
+    with index.database.write(OPERATOR, "test") as unit:
+        for client in unit.clients.active():
+            unit.clients.revoke(client.name, unit.commit_no)
+    mpi("client", "add", "district", "--scope", "record.read", "--source", "sis")
+    assert "several agencies" not in mpi("agreement", "list").err

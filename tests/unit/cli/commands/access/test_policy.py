@@ -3,6 +3,7 @@
 import json
 
 from mpi.service.access.clients import authenticate
+from tests.agreements import permit_emergencies
 
 
 def test_the_policy_table_has_a_row_for_each_role_and_purpose(mpi, home):
@@ -29,6 +30,7 @@ def test_an_incomplete_question_is_refused(mpi, home):
 
 
 def test_emergency_access_is_listed_and_reviewed(mpi, home, index):
+    permit_emergencies(index)
     scopes = ("--scope", "person.read", "--scope", "break.glass")
     added = mpi("client", "add", "hotline", *scopes, "--all-sources", "--json")
     authenticate(index, json.loads(added.out)["api_key"], "emergency_breakglass", "child missing")
