@@ -286,7 +286,7 @@ def _find_source_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterat
         if source.scope is not None:
             yield f"source {source.code} belongs to the scope {source.scope}"
         if source.code in limited:
-            yield f"of {source.code} only records of children in care are held, or once were: it would tell who"
+            yield f"of {source.code} only records of children in care are held, or once were"
         if unit.record_rows.count_waiting([source.id]):
             yield f"record versions of {source.code} wait: resume the source and answer the open questions"
     codes = {source.code for source in sources}

@@ -9,9 +9,11 @@ import pytest
 from mpi.bootstrap import note_restore, open_index
 from mpi.config import Settings
 from mpi.domain.source import Holdings
+from mpi.service.holdings import runs
+from mpi.service.holdings.settings import set_holdings
 from mpi.service.holdings.tokens import count_rows_to_ask
 from mpi.service.maintenance.verify import verify
-from tests.index import OPERATOR, expunge, load_rows, make_child, open_test_index
+from tests.index import OPERATOR, crosswalk, expunge, load_rows, make_child, many_children, open_test_index
 from tests.unit.service.holdings.conftest import add_care_sources
 
 PUPIL = make_child("s1")
@@ -64,3 +66,34 @@ def test_tokens_of_a_child_destroyed_since_the_backup_are_deleted(site):
     with site.open() as index:
         assert [count.tokens for count in count_rows_to_ask(index, OPERATOR)] == [0]
         assert verify(index, OPERATOR) == []
+
+
+def test_pupils_dropped_since_the_backup_are_dropped_before_the_index_serves(site):
+    with site.open() as index:
+        set_holdings(index, OPERATOR, "school", Holdings.ALL)
+        load_rows(index, "welfare", {**PUPIL, "local_id": "w1"})
+        load_rows(index, "school", PUPIL, *many_children(3))
+        set_holdings(index, OPERATOR, "school", Holdings.LINKED)
+    site.back_up()
+    with site.open() as index:
+        assert runs.apply_run(index, OPERATOR, "school").records == 3
+    site.restore()
+    with site.open() as index:
+        assert crosswalk(index).keys() == {("welfare", "w1"), ("school", "s1")}
+        assert verify(index, OPERATOR) == []
+        run = runs.list_certificates(index, OPERATOR)[-1]
+        assert (run.status, run.surplus, run.records, run.is_intact) == ("done", 3, 3, True)
+
+
+def test_after_a_restore_many_records_are_dropped_although_their_run_waits(whole_index):
+    index = whole_index
+    load_rows(index, "welfare", {**PUPIL, "local_id": "w1"})
+    load_rows(index, "school", PUPIL, *many_children(30))
+    set_holdings(index, OPERATOR, "school", Holdings.LINKED)
+    assert runs.apply_run(index, OPERATOR, "school").status == "waiting"
+    assert runs.drop_restored(index, OPERATOR) == 30
+    assert crosswalk(index).keys() == {("welfare", "w1"), ("school", "s1")}
+    assert runs.drop_restored(index, OPERATOR) == 0
+    [run] = runs.list_certificates(index, OPERATOR)
+    assert (run.status, run.approved_by, run.records) == ("done", None, 30)
+    assert verify(index, OPERATOR) == []
