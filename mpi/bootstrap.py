@@ -32,6 +32,7 @@ from mpi.service.core.index import (
     compile_matcher,
     open_store,
 )
+from mpi.service.holdings.runs import drop_restored
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.service.maintenance.orders import apply_missing_orders, write_orders_file
 from mpi.storage import migrate
@@ -367,6 +368,8 @@ def check_database(settings: Settings) -> tuple[migrate.SchemaState, list[str]]:
 def note_restore(settings: Settings) -> tuple[str, int]:
     """Record that the index's database was restored from a backup.
 
+    Records that minimum holdings do not cover are dropped, since a backup has those that were dropped since.
+
     Returns:
         The new generation of the change feed, and the number of orders of the orders file that were applied.
 
@@ -378,6 +381,7 @@ def note_restore(settings: Settings) -> tuple[str, int]:
     generation, last_order = _begin_generation(settings)
     index = open_index(settings)
     try:
+        drop_restored(index, make_operator())
         with index.database.read(make_operator()) as unit:
             return generation, unit.boundary_orders.last_number() - last_order
     finally:

@@ -60,6 +60,8 @@ MAX_PARTIES = 1000
 MAX_GRANTS = 1000
 MAX_DAYS = 36_525
 MAX_SMALL_CELL = 1_000_000
+CONSENT = "consent"
+"""Legal basis on which no grant can rest yet: look-ups and exports do not leave out who opted out."""
 
 
 class AgreementState(StrEnum):
@@ -294,7 +296,8 @@ def check_agreement(
 
     Raises:
         InputError: a text, date or number is wrong; a party, source, field, population, purpose or legal
-            basis is unknown; or a legal basis does not cover a grant's direction, population or purpose.
+            basis is unknown; a legal basis does not cover a grant's direction, population or purpose; or a
+            grant rests on consent.
     """
     _check_terms(agreement)
     _check_parties(agreement, sources)
@@ -307,6 +310,15 @@ def check_agreement(
         _check_population(grant, legal_bases[grant.legal_basis], populations, place)
         _check_purposes(grant, legal_bases[grant.legal_basis], purposes, place)
         _check_fields(grant, populations, place)
+        _refuse_consent(grant, place)
+
+
+def _refuse_consent(grant: Grant, place: str) -> None:
+    if grant.legal_basis == CONSENT:
+        raise InputError(
+            f"{place}: no grant can rest on {CONSENT} yet, because look-ups and exports do not leave out "
+            "children who opted out: name another legal basis, if counsel finds one"
+        )
 
 
 def _check_terms(agreement: Agreement) -> None:

@@ -186,6 +186,39 @@ def complete_load(
     return False
 
 
+def drop_restored(index: Index, viewer: Viewer) -> int:
+    """Drop the surplus records of all sources after a restore.
+
+    A backup has records that were dropped since it was made. Whether a second person approved that, it does
+    not know. So nobody is asked: the records must not be served, and the backup still has them.
+
+    Args:
+        index: the open index, which does not serve yet.
+        viewer: who restored it.
+
+    Returns:
+        The number of records that were destroyed.
+    """
+    with index.database.read(viewer) as unit:
+        sources = [source for source in unit.sources.all() if source.holdings is not Holdings.ALL]
+    return sum(_drop_all_surplus(index, viewer, source) for source in sources)
+
+
+def _drop_all_surplus(index: Index, viewer: Viewer, source: Source) -> int:
+    """Drop a source's surplus records without approval; return their number."""
+    surplus = _count_surplus(index, viewer, source)
+    if not surplus:
+        return 0
+    with index.database.write(viewer, "drop") as unit:
+        run = unit.holdings_runs.find_open(source.id)
+        if run is None:
+            run = _make_run(unit, source, None, surplus)
+            unit.holdings_runs.add(run)
+        run = replace(run, status=HoldingsRunStatus.RUNNING, surplus=run.records + surplus)
+        unit.holdings_runs.save(run)
+    return _execute_run(index, viewer, source, run, ignore_progress).records - run.records
+
+
 def list_certificates(index: Index, viewer: Viewer, source_code: str | None = None) -> list[Certificate]:
     """List the runs of a source, or of all, oldest first.
 

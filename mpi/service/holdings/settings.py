@@ -8,7 +8,7 @@ from mpi.domain.source import CARE_KINDS, EDUCATION_KINDS, SHARED_SCOPE, Holding
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.statements.sources import NewSource, insert_source, require_own_source
-from mpi.storage.repositories.sources.holdings_runs import HoldingsRunStatus
+from mpi.storage.repositories.sources.holdings_runs import HoldingsRun, HoldingsRunStatus
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
@@ -39,7 +39,8 @@ def set_holdings(index: Index, viewer: Viewer, source_code: str, holdings: Holdi
     """Set which of a source's records the index holds.
 
     It takes effect with the source's next file. No record that is stored is dropped by the setting itself.
-    Tokens are deleted at once if none are to be kept any more.
+    Tokens are deleted at once if none are to be kept any more. A source that once held linked records only
+    stays one that nobody may see alone, see ``find_limited_sources``.
 
     Raises:
         InputError: the source is no source of pupils.
@@ -57,8 +58,8 @@ def set_holdings(index: Index, viewer: Viewer, source_code: str, holdings: Holdi
         unit.sources.set_holdings(source.id, holdings)
         if holdings is not Holdings.TOKENS:
             unit.pupil_tokens.delete_all(source.id)
-        if holdings is Holdings.ALL:
-            _end_open_run(unit, source)
+        if holdings is Holdings.ALL and source.holdings is not Holdings.ALL:
+            _end_limit(unit, source)
     return HoldingsSetting(source_code, holdings)
 
 
@@ -72,15 +73,28 @@ def require_whole_view(unit: ReadUnit, sources: Collection[str] | None) -> None:
         sources: codes of the sources that a client or account may see; None for all.
 
     Raises:
-        ConflictError: one of the sources holds linked records only.
+        ConflictError: one of the sources holds linked records only, or once did.
     """
-    limited = {source.code for source in unit.sources.all() if source.holdings is not Holdings.ALL}
-    if sources is not None and not limited.isdisjoint(sources):
-        code = min(limited.intersection(sources))
+    limited = set() if sources is None else find_limited_sources(unit).intersection(sources)
+    if limited:
         raise ConflictError(
-            f"of source {code!r} only records of children in care are held: it can be named to nobody who "
-            "may not see all sources"
+            f"of source {min(limited)!r} only records of children in care are held, or once were: it can be "
+            "named to nobody who may not see all sources; add a source with another code for them"
         )
+
+
+def find_limited_sources(unit: ReadUnit) -> set[str]:
+    """Return the codes of sources that hold linked records only, or once did.
+
+    When such a source holds all its records again, those of children in care are older than the others. So
+    it stays closed to all who may not know who is in care.
+    """
+    with_run = unit.holdings_runs.source_ids()
+    return {
+        source.code
+        for source in unit.sources.all()
+        if source.holdings is not Holdings.ALL or source.id in with_run
+    }
 
 
 def _require_possible(unit: ReadUnit, source: Source) -> None:
@@ -109,8 +123,15 @@ def _require_possible(unit: ReadUnit, source: Source) -> None:
         )
 
 
-def _end_open_run(unit: WriteUnit, source: Source) -> None:
-    """End a run that waits or was interrupted."""
+def _end_limit(unit: WriteUnit, source: Source) -> None:
+    """End a run that waits or was interrupted; leave one if there was none.
+
+    It tells that the source once held linked records only. What came online has no run.
+    """
     run = unit.holdings_runs.find_open(source.id)
+    if run is None and source.id not in unit.holdings_runs.source_ids():
+        number = unit.counters.take("holdings_run")
+        run = HoldingsRun(number, source.id, HoldingsRunStatus.RUNNING, unit.commit_no)
+        unit.holdings_runs.add(run)
     if run is not None:
         unit.holdings_runs.save(replace(run, status=HoldingsRunStatus.ENDED, ended_commit=unit.commit_no))

@@ -17,6 +17,8 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
+from mpi.service.statements.boundary_orders import make_record_token
+from mpi.service.statements.pupil_keys import make_pupil_key
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
@@ -117,7 +119,7 @@ def count_tokens_of_held(unit: ReadUnit, index: Index) -> dict[str, int]:
     """Count held records whose tokens are kept, by source."""
     counts: dict[str, int] = {}
     for source in unit.sources.all():
-        kept = {pupil for page in unit.pupil_tokens.iterate(source.id) for pupil, _ in page}
+        kept = _list_pupils(unit, source)
         active = unit.records.ids_of_source(source.id, (RecordState.ACTIVE,)) if kept else []
         labels = unit.records.labels(active).values()
         wrong = sum(pupil_key(index, source, label.local_id) in kept for label in labels)
@@ -126,9 +128,27 @@ def count_tokens_of_held(unit: ReadUnit, index: Index) -> dict[str, int]:
     return counts
 
 
+def count_tokens_of_buried(unit: ReadUnit, index: Index) -> dict[str, int]:
+    """Count pupils with a tombstone whose tokens are kept, by source."""
+    counts: dict[str, int] = {}
+    for source in unit.sources.all():
+        kept = _list_pupils(unit, source)
+        sealed = unit.records.ids_of_source(source.id, (RecordState.SEALED,)) if kept else []
+        tokens = {token for own in unit.tombstones.tokens_of(sealed).values() for token in own}
+        wrong = sum(make_pupil_key(index.keyed_hash, token) in kept for token in tokens)
+        if wrong:
+            counts[source.code] = wrong
+    return counts
+
+
+def _list_pupils(unit: ReadUnit, source: Source) -> set[int]:
+    """Return the keys of a source's pupils of whom tokens are kept."""
+    return {pupil for page in unit.pupil_tokens.iterate(source.id) for pupil, _ in page}
+
+
 def pupil_key(index: Index, source: Source, local_id: str) -> int:
     """Return the keyed hash of a pupil's source and local ID."""
-    return index.keyed_hash.to_int64("pupil", f"{source.code}|{local_id}")
+    return make_pupil_key(index.keyed_hash, make_record_token(index.keyed_hash, source.code, local_id))
 
 
 def count_rows_to_ask(index: Index, viewer: Viewer) -> list[RowsToAsk]:

@@ -16,7 +16,10 @@ from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.row_intake import ValidatedFile
 from mpi.service.loads.standardize_pool import StandardizePool
 from mpi.service.statements.statement import Statement
+from mpi.service.statements.tombstones import merge_buried_records
+from mpi.storage.repositories.sources.records import StoredRecord
 from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def preview_screening(
@@ -100,7 +103,7 @@ class _RowScreener:
         for page in self._each_page():
             with self.index.database.read(self.viewer) as unit:
                 local_ids = [statement.local_id for statement in page]
-                stored = unit.records.find_by_local_ids(self.source.id, local_ids)
+                stored = self._find_stored(unit, local_ids)
                 screened = select_screened(self.source, page, stored.keys())
                 screening = screen_statements(unit, self.index, self.source, self._standardize(screened))
             self._keep_tokens(screening, local_ids)
@@ -111,6 +114,15 @@ class _RowScreener:
             done += len(page)
             self.progress("screening rows", done, len(self.file.headings))
         return whole
+
+    def _find_stored(self, unit: ReadUnit, local_ids: list[str]) -> dict[str, StoredRecord]:
+        """Return the stored records of a page, those that were destroyed among them.
+
+        A row about a destroyed record is not screened: the load refuses it.
+        """
+        source = (self.source.id, self.source.code)
+        existing = unit.records.find_by_local_ids(self.source.id, local_ids)
+        return merge_buried_records(unit, self.index, source, local_ids, existing)
 
     def _keep_tokens(self, screening: Screening, local_ids: list[str]) -> None:
         """Keep the tokens of a page's unmatched rows."""

@@ -13,6 +13,7 @@ from mpi.service.resolution.resolve import ResolveInputs, resolve
 from mpi.service.statements.boundary_orders import find_seal_commits, make_record_token
 from mpi.service.statements.correction_records import seal_corrections
 from mpi.service.statements.expunction import erase_records
+from mpi.service.statements.pupil_keys import delete_pupil_tokens
 from mpi.service.statements.tombstones import is_buried, make_surrogate_id
 from mpi.service.stewardship.seal_lifting import CAUSE, release_records
 from mpi.storage.backends.orders_file import OrderLine
@@ -147,7 +148,9 @@ class _RecordNames:
     def _add_tombstone(self, code: str, token: str, record_id: int) -> None:
         names = self._names_of(code)
         if token not in names or self._is_no_tombstone(code, token):
-            self._unit.tombstones.add(self._sources[code].id, [(token, record_id)])
+            source_id = self._sources[code].id
+            self._unit.tombstones.add(source_id, [(token, record_id)])
+            delete_pupil_tokens(self._unit, self._index.keyed_hash, source_id, [token])
         names[token] = record_id
 
     def _is_no_tombstone(self, code: str, token: str) -> bool:

@@ -9,7 +9,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.holdings.runs import find_unfinished_work, is_intact
-from mpi.service.holdings.tokens import count_tokens_of_held
+from mpi.service.holdings.tokens import count_tokens_of_buried, count_tokens_of_held
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.service.recluster.key_verification import are_keys_consistent
@@ -168,6 +168,8 @@ def _check_holdings(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     """
     for code, count in count_tokens_of_held(unit, index).items():
         yield Finding(7, f"tokens of {count} records of source {code!r} are kept although they are held")
+    for code, count in count_tokens_of_buried(unit, index).items():
+        yield Finding(7, f"tokens of {count} records of source {code!r} are kept although destroyed")
     for code, count in find_unfinished_work(unit, index).items():
         yield Finding(7, f"{count} records of source {code!r} may not be held")
     for run in unit.holdings_runs.all():

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mpi.domain.errors import ConflictError, InputError
-from mpi.domain.source import Holdings, check_scope_code
+from mpi.domain.source import check_scope_code
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
+from mpi.service.holdings.settings import find_limited_sources
 from mpi.service.scopes.split_decisions import DecisionChoice, choose_decisions
 from mpi.storage.repositories.derived.proposals import ProposalStatus
 from mpi.storage.repositories.review.owner_questions import OPEN
@@ -278,13 +279,14 @@ def _find_login_blockers(
 
 def _find_source_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterator[str]:
     """Name what is open about the records of the sources."""
+    limited = find_limited_sources(unit)
     for source in sources:
         if source.kind == STEWARD_SOURCE_KIND:
             yield f"{source.code} takes stewards' corrections and cannot be moved"
         if source.scope is not None:
             yield f"source {source.code} belongs to the scope {source.scope}"
-        if source.holdings is not Holdings.ALL:
-            yield f"of {source.code} only records of children in care are held, which a scope cannot tell"
+        if source.code in limited:
+            yield f"of {source.code} only records of children in care are held, or once were"
         if unit.record_rows.count_waiting([source.id]):
             yield f"record versions of {source.code} wait: resume the source and answer the open questions"
     codes = {source.code for source in sources}

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 
 from mpi.service.core.index import Index
 from mpi.service.statements.boundary_orders import make_record_token
+from mpi.service.statements.pupil_keys import delete_pupil_tokens
 from mpi.storage.repositories.sources.records import StoredRecord
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
@@ -80,6 +81,7 @@ def bury_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> 
         # A record that was destroyed before may have had the same local ID at another time.
         present = unit.tombstones.find(source_id, tokens.keys())
         unit.tombstones.add(source_id, [item for item in tokens.items() if item[0] not in present])
+        delete_pupil_tokens(unit, index.keyed_hash, source_id, tokens.keys())
     unit.records.forget_local_ids({record_id: make_surrogate_id(record_id) for record_id in records})
 
 

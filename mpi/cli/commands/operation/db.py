@@ -49,7 +49,8 @@ def check(as_json: JsonFlag = False) -> None:
 def restored(as_json: JsonFlag = False) -> None:
     """Tell the index that it was restored from a backup.
 
-    The orders to seal, unseal and expunge that were given since the backup are applied. The change feed gets
+    The orders to seal, unseal and expunge that were given since the backup are applied, and records that
+    minimum holdings do not cover are dropped (``mpi holdings list`` counts them). The change feed gets
     a new generation, at which its readers start over, because what they read after the backup was made is not
     in the index.
     """

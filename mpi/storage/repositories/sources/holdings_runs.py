@@ -77,6 +77,10 @@ class HoldingsRuns:
         row = self._connection.execute(query).first()
         return None if row is None else _run_from_row(row)
 
+    def source_ids(self) -> set[int]:
+        """Return the numbers of sources with a run."""
+        return set(self._connection.execute(select(_run.c.source_id).distinct()).scalars())
+
     def all(self) -> list[HoldingsRun]:
         """Return every run, oldest first."""
         rows = self._connection.execute(select(_run).order_by(_run.c.id))

@@ -8,9 +8,11 @@ from mpi.domain.source import Holdings, SourceKind
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.access.accounts import NewAccount, add_account, change_account, end_account
 from mpi.service.access.clients import add_client, revoke_client
-from mpi.service.holdings.settings import add_source, set_holdings
+from mpi.service.holdings.settings import add_source, find_limited_sources, set_holdings
+from mpi.service.records.upsert import upsert
+from mpi.service.scopes.split_plan import SplitRequest, plan_split
 from mpi.service.statements.sources import NewSource, list_sources
-from tests.index import OPERATOR, load_rows, make_child, open_test_index
+from tests.index import OPERATOR, load_rows, make_child, many_children, open_test_index
 from tests.scopes import open_scoped_indexes
 
 
@@ -79,3 +81,38 @@ def test_sources_of_a_scope_cannot_be_limited_yet(tmp_path):
         indexes.sync()
         with pytest.raises(ConflictError, match="scope"):
             set_holdings(indexes.shared, OPERATOR, "welfare", Holdings.LINKED)
+
+
+def test_a_source_that_once_held_linked_records_is_named_to_nobody_who_may_see_it_alone(index):
+    child, *others = many_children(5)
+    load_rows(index, "welfare", {**child, "local_id": "w1"})
+    load_rows(index, "school", child, *others)
+    set_holdings(index, OPERATOR, "school", Holdings.ALL)
+    load_rows(index, "school", child, *others)
+    with pytest.raises(ConflictError, match="or once were"):
+        add_client(index, OPERATOR, "principal", ["person.read"], ["school"])
+    with pytest.raises(ConflictError, match="or once were"):
+        add_account(index, OPERATOR, NewAccount("ann", "Ann Lee", Role.STEWARD, ["school"]))
+    request = SplitRequest("education", None, ("school",))
+    plan = plan_split(index, OPERATOR, request, has_scope_index=False, store=False)
+    assert any("once were" in blocker for blocker in plan.blockers)
+    add_source(index, OPERATOR, NewSource("school-2", kind=SourceKind.SIS), Holdings.ALL)
+    add_client(index, OPERATOR, "principal", ["person.read"], ["school-2"])
+
+
+@pytest.mark.parametrize("holdings", [Holdings.LINKED, Holdings.TOKENS])
+def test_a_source_whose_rows_only_came_online_is_remembered_too(index, holdings):
+    set_holdings(index, OPERATOR, "school", holdings)
+    upsert(index, OPERATOR, "school", make_child("s1"))
+    for _ in range(2):
+        set_holdings(index, OPERATOR, "school", Holdings.ALL)
+    with index.database.read(OPERATOR) as unit:
+        assert find_limited_sources(unit) == {"school"}
+        [run] = unit.holdings_runs.all()
+    assert (run.status, run.ended_commit) == ("ended", run.requested_commit)
+
+
+def test_a_source_that_always_held_all_its_records_is_not_limited(whole_index):
+    set_holdings(whole_index, OPERATOR, "school", Holdings.ALL)
+    with whole_index.database.read(OPERATOR) as unit:
+        assert find_limited_sources(unit) == set()

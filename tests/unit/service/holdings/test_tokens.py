@@ -17,10 +17,12 @@ from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import Outcome, upsert
+from mpi.service.stewardship.rekey import rekey
 from tests.index import (
     OPERATOR,
     all_stored_bytes,
     crosswalk,
+    expunge,
     load_rows,
     make_child,
     many_children,
@@ -139,6 +141,39 @@ def test_tokens_of_a_held_record_are_found(index):
         unit.ensure_commit()
     [finding] = verify(index, OPERATOR)
     assert "1 records of source 'school'" in finding.detail
+
+
+def hide_pupil(index):
+    """Let the school's record of a child in care be stored and destroyed, and the child leave care."""
+    load_rows(index, "welfare", SAME_CHILD)
+    load_rows(index, "school", PUPIL)
+    expunge(index, "school", PUPIL)
+    expunge(index, "welfare", SAME_CHILD)
+
+
+def test_a_file_brings_no_tokens_of_a_destroyed_child(index):
+    hide_pupil(index)
+    preview = dry_run(index, OPERATOR, "school", rows(PUPIL), LoadOptions(Snapshot.DELTA))
+    receipt = load_rows(index, "school", PUPIL, *many_children(1))
+    assert (preview.receipt.dropped, receipt.dropped, receipt.rejected) == (0, 1, 1)
+    assert figures(index) == (1, 0)
+    assert verify(index, OPERATOR) == []
+
+
+def test_tokens_of_a_destroyed_child_are_found_and_deleted(index):
+    load_rows(index, "welfare", SAME_CHILD)
+    load_rows(index, "school", PUPIL)
+    rekey(index, OPERATOR, "school", {"localid-98765": "s2"})
+    load_rows(index, "school", {**many_children(1)[0], "local_id": "localid-98765"})
+    assert figures(index) == (1, 0)
+    expunge(index, "school", {**PUPIL, "local_id": "s2"})
+    assert figures(index) == (0, 0)
+    with index.database.write(OPERATOR, "test") as unit:
+        [school] = [source for source in unit.sources.all() if source.code == "school"]
+        unit.pupil_tokens.replace(school.id, {pupil_key(index, school, "s2"): b""})
+        unit.ensure_commit()
+    [finding] = verify(index, OPERATOR)
+    assert finding.detail == "tokens of 1 records of source 'school' are kept although destroyed"
 
 
 def test_rows_to_ask_are_for_administrators_of_the_source(index):
