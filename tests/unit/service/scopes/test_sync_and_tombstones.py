@@ -10,6 +10,7 @@ from mpi.service.maintenance.order_replay import apply_orders
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert
 from mpi.service.scopes.copy_check import check_copies
+from mpi.service.scopes.split import undo_split
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.statements.boundary_orders import make_record_token
 from mpi.service.stewardship.expunge_requests import approve_expunges
@@ -214,6 +215,27 @@ def test_a_record_that_a_restored_scope_knows_by_hash_alone_is_destroyed_in_the_
     indexes.sync()
     assert set(crosswalk(indexes.shared)) == {("sis", A["local_id"]), ("sis", C["local_id"])}
     check(education, indexes.shared)
+
+
+def test_a_seal_that_was_lifted_after_the_undo_of_a_split_is_lifted_after_a_restore(tmp_path):
+    home, backup = tmp_path / "home", tmp_path / "backup"
+    with open_splittable_index(home, "sis", "ccwis") as site:
+        upsert(site.shared, OPERATOR, "sis", A)
+        seal(site.shared, A)
+        scope = site.split("sis")
+        site.shared.database.dispose()
+        back_up(home, backup)
+        undo_split(site.shared, scope, OPERATOR, "education")
+        unseal(site.shared, A)
+        links = crosswalk(site.shared)
+        site.shared.database.dispose()
+        settings, applied = restore(home, backup)
+        assert applied == 1
+        shared = open_index(settings)
+        undo_split(shared, scope, OPERATOR, "education")
+        assert crosswalk(shared) == links != {}
+        assert verify(shared, OPERATOR) == []
+        shared.database.dispose()
 
 
 def test_the_shared_index_has_the_reference_of_each_order(indexes, education):
