@@ -177,7 +177,7 @@ def _check_holdings(unit: ReadUnit, index: Index) -> Iterator[Finding]:
 
 
 def _check_orders(unit: ReadUnit) -> Iterator[Finding]:
-    """Check that records are sealed if, and only if, their last order says so.
+    """Check that records are sealed as their last order says.
 
     A record of a scope takes part again with the next sync. A row without content cannot take part.
     """

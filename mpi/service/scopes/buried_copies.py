@@ -1,4 +1,4 @@
-"""Rows of the shared index that know a scope's record by a keyed hash alone.
+"""Rows that know a scope's record by a keyed hash alone.
 
 A restored shared index makes such a row for an order about a record that came after the backup. When the
 scope passes the record on, the row becomes its copy, so that the orders stay with the record.
@@ -19,7 +19,7 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 def claim_buried_rows(
     unit: WriteUnit, index: Index, scope: str, source: tuple[int, str], copies: Sequence[RecordCopy]
 ) -> dict[int, int]:
-    """Give rows without content the local IDs of the records that they stand for.
+    """Give rows without content the local IDs of their records.
 
     A row stays as it is if it is a copy already, or if its record was destroyed.
 

@@ -169,7 +169,7 @@ def _copy_records(
 
 
 def _read_references(unit: ReadUnit, records: Collection[StoredRecord]) -> dict[int, str | None]:
-    """Return the reference of the latest order about each record that has an order."""
+    """Return the reference of the latest order about each record."""
     if not unit.boundary_orders.last_number():
         return {}
     orders = unit.boundary_orders.orders_of([record.id for record in records])

@@ -252,7 +252,7 @@ def _lift_seals(
 
 
 def _require_none_refused(scope: str, copies: Sequence[RecordCopy], intake: IntakeResult) -> None:
-    """Raise if a record that takes part in its scope is refused here.
+    """Raise if the shared index refuses a record of the scope.
 
     Raises:
         StoreError: a record of the scope is refused, which the two indexes cannot both be right about.
