@@ -27,19 +27,18 @@ def apply_orders(unit: WriteUnit, index: Index, lines: Sequence[OrderLine]) -> N
     """Store orders, and seal, release or destroy their records."""
     _add_missing_sources(unit, lines)
     records = _find_records(unit, index, lines)
-    last_kinds: dict[int, str] = {}
+    last_lines: dict[int, OrderLine] = {}
     expunged = set()
     for line in lines:
         record_id = records[line.no]
         if line.kind == OrderKind.EXPUNGE:
             expunged.add(record_id)
         else:
-            last_kinds[record_id] = line.kind
+            last_lines[record_id] = line
     _store(unit, lines, records)
-    sealed = _seal(unit, {r for r, kind in last_kinds.items() if kind == OrderKind.SEAL} | expunged)
-    changes = release_records(
-        unit, index, _select_released(unit, {r for r in last_kinds if r not in expunged}, last_kinds)
-    )
+    sealed = _seal(unit, {r for r, line in last_lines.items() if line.kind == OrderKind.SEAL} | expunged)
+    released = _select_released(unit, {r for r in last_lines if r not in expunged}, last_lines)
+    changes = release_records(unit, index, released, is_from_scope=True)
     if sealed or changes.record_ids:
         inputs = ResolveInputs(
             further_records=changes.overlay_suspects | changes.record_ids,
@@ -50,18 +49,21 @@ def apply_orders(unit: WriteUnit, index: Index, lines: Sequence[OrderLine]) -> N
     erase_records(unit, index, sorted(expunged - buried))
 
 
-def _select_released(unit: ReadUnit, record_ids: Collection[int], last_kinds: Mapping[int, str]) -> list[int]:
+def _select_released(
+    unit: ReadUnit, record_ids: Collection[int], last_lines: Mapping[int, OrderLine]
+) -> list[int]:
     """Return the sealed records that orders unseal last.
 
-    The scope of a record passes on by itself that it takes part again.
+    The scope of a record passes on by itself that it takes part again. After the undo of a split, this index
+    gives the orders, although a backup from before the undo says that the scope does.
     """
     own_source_ids = {source.id for source in unit.sources.all() if source.scope is None}
     return [
         record.id
         for record in unit.records.get(record_ids).values()
-        if last_kinds[record.id] == OrderKind.UNSEAL
+        if last_lines[record.id].kind == OrderKind.UNSEAL
         and record.state == RecordState.SEALED
-        and record.source_id in own_source_ids
+        and (record.source_id in own_source_ids or last_lines[record.id].scope is None)
     ]
 
 

@@ -14,6 +14,7 @@ from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.service.recluster.key_verification import are_keys_consistent
 from mpi.service.recluster.recluster_plan import recluster
+from mpi.service.statements.tombstones import is_buried
 from mpi.storage.repositories.derived.recluster_runs import RunStage
 from mpi.storage.repositories.persons.persons import PersonStatus
 from mpi.storage.repositories.sources.boundary_orders import OrderKind
@@ -178,12 +179,19 @@ def _check_holdings(unit: ReadUnit, index: Index) -> Iterator[Finding]:
 
 
 def _check_orders(unit: ReadUnit) -> Iterator[Finding]:
-    """Check that records are sealed whose last order says so."""
+    """Check that records are sealed as their last order says.
+
+    A record of a scope takes part again with the next sync. A row without content cannot take part.
+    """
     last_orders = {order.record_id: order for order in unit.boundary_orders.orders_after(0)}
+    own_source_ids = {source.id for source in unit.sources.all() if source.scope is None}
     for record in unit.records.get(last_orders).values():
         order = last_orders[record.id]
         if order.kind is not OrderKind.UNSEAL and record.state != RecordState.SEALED:
             yield Finding(7, f"record {record.id} is {record.state} against order {order.no}")
+        is_released = order.kind is OrderKind.UNSEAL and record.source_id in own_source_ids
+        if is_released and record.state == RecordState.SEALED and not is_buried(record):
+            yield Finding(7, f"record {record.id} is sealed, although order {order.no} lifted its seal")
 
 
 def _check_ledger(unit: ReadUnit) -> Iterator[Finding]:

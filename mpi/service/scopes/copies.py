@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mpi.domain.decision import CORRECTION, Authority, DecisionKind
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.service.statements.tombstones import is_buried
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.scopes import Change, ChangedItem
 from mpi.storage.repositories.sources.sources import Source
@@ -27,6 +28,8 @@ class RecordCopy:
         issues: quality issues of its values, as JSON.
         last_seen: as-of of what its source stated last.
         is_destroyed: whether its content was destroyed.
+        is_buried: whether a tombstone stands for its local ID, which is a surrogate then.
+        reference: reference of the latest order about it, if it has one.
         content_hash: hash of the content; None where it must be computed.
     """
 
@@ -39,6 +42,13 @@ class RecordCopy:
     last_seen: str = ""
     is_destroyed: bool = False
     content_hash: str | None = None
+    is_buried: bool = False
+    reference: str | None = None
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether the scope does not know the record's local ID any more."""
+        return self.is_buried or self.is_destroyed
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,8 @@ def _copy_records(
 ) -> tuple[RecordCopy, ...]:
     """Return copies of records, in the order of their numbers."""
     versions = unit.records.active_versions([record.id for record in records])
+    references = _read_references(unit, records)
+    expunged = unit.boundary_orders.select_expunged([record.id for record in records if is_buried(record)])
     copies = []
     for record in sorted(records, key=lambda record: record.id):
         version = versions.get(record.id)
@@ -145,12 +157,23 @@ def _copy_records(
                 payload=None if version is None else version.payload,
                 issues="[]" if version is None else version.issues,
                 last_seen=record.last_seen,
-                is_destroyed=record.content_hash == "",
+                # A record that an order destroyed before a restored index saw its content has no version.
+                is_destroyed=record.content_hash == "" or record.id in expunged,
+                is_buried=is_buried(record),
+                reference=references.get(record.id),
                 # The hash leaves restrictions of earlier versions out.
                 content_hash=record.content_hash if record.carried_restrictions is None else None,
             )
         )
     return tuple(copies)
+
+
+def _read_references(unit: ReadUnit, records: Collection[StoredRecord]) -> dict[int, str | None]:
+    """Return the reference of the latest order about each record."""
+    if not unit.boundary_orders.last_number():
+        return {}
+    orders = unit.boundary_orders.orders_of([record.id for record in records])
+    return {order.record_id: order.reference for order in orders}
 
 
 def _copy_decision(decision: StoredDecision) -> DecisionCopy:

@@ -14,6 +14,7 @@ from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.maintenance.verify import Finding
 from mpi.service.scopes.copies import is_copied
+from mpi.service.statements.tombstones import is_buried
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
@@ -127,15 +128,22 @@ class _Comparison:
         return {record.id for source in sources for record in unit.records.all_of_source(source).values()}
 
     def _find_unmatched(self, own_ids: set[int], shared_ids: set[int]) -> Iterator[Finding]:
-        """Find records without a copy, and copies without a record."""
+        """Find records without a copy, and copies without a record.
+
+        A restored shared index has rows without content for orders about records that came later.
+        """
         copy_ids = set(self._record_copies.values())
+        unnamed_ids = shared_ids - copy_ids
+        unnamed_ids -= {
+            record.id for record in self._shared.records.get(unnamed_ids).values() if is_buried(record)
+        }
         for fault, numbers in (
             (
                 "is not in the shared index",
                 own_ids - self._waiting[ChangedItem.RECORD] - self._record_copies.keys(),
             ),
             ("has a copy and does not exist", self._record_copies.keys() - own_ids),
-            ("of the shared index is a copy of no record", shared_ids - copy_ids),
+            ("of the shared index is a copy of no record", unnamed_ids),
             ("of the shared index is a copy of another source", copy_ids - shared_ids),
         ):
             yield from (Finding(6, f"record {number} {fault}") for number in sorted(numbers))
@@ -159,7 +167,7 @@ class _Comparison:
         if self._own_codes[record.source_id] != self._shared_codes[copy.source_id]:
             return "source"
         # A destroyed record keeps no local ID, and its copy another hash of it.
-        is_destroyed = record.content_hash == ""
+        is_destroyed = is_buried(record) or record.content_hash == ""
         if record.local_id != copy.local_id and not is_destroyed:
             return "local ID"
         if _copied_state(record.state) != _copied_state(copy.state) or (is_destroyed and copy.content_hash):

@@ -6,10 +6,12 @@ from types import MappingProxyType
 
 import orjson
 
+from mpi.domain.errors import StoreError
 from mpi.domain.record import Flag, QualityIssue
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.scopes.buried_copies import claim_buried_rows
 from mpi.service.scopes.copies import RecordCopy
 from mpi.service.statements.boundary_orders import record_orders
 from mpi.service.statements.correction_records import list_corrections_ever_made, seal_corrections
@@ -17,7 +19,8 @@ from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.expunction import destroy_records
 from mpi.service.statements.placeholders import add_placeholders
 from mpi.service.statements.statement import Statement, build_statement
-from mpi.service.statements.statement_intake import write_statements
+from mpi.service.statements.statement_intake import IntakeResult, StatementOutcome, write_statements
+from mpi.service.statements.tombstones import free_canonical_keys, remove_tombstones
 from mpi.service.stewardship.rekey import rename_records
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.boundary_orders import OrderKind
@@ -99,8 +102,14 @@ class _CopyWriter:
         known_ids = self.unit.scopes.copies_of(self.scope, ChangedItem.RECORD, own_numbers)
         records = self.unit.records.get(known_ids.values())
         stored = {number: records[record_id] for number, record_id in known_ids.items()}
+        names = [copy.local_id for copy in copies if not copy.is_nameless]
+        free_canonical_keys(self.unit, self.index, (self.source.id, self.source.code), names)
         holders = self._find_holders(copies)
-        if self._rename(copies, stored, holders) | _lift_seals(self.unit, self.index, copies, stored):
+        is_renamed = self._rename(copies, stored, holders)
+        is_lifted = _lift_seals(self.unit, self.index, copies, stored)
+        claimed_ids = self._claim_names(copies, known_ids)
+        if is_renamed or is_lifted or claimed_ids:
+            known_ids |= claimed_ids
             holders = self._find_holders(copies)
         contents = [copy for copy in copies if copy.payload is not None]
         self._write_contents(contents, known_ids, holders)
@@ -116,6 +125,9 @@ class _CopyWriter:
         sealed = [copy for copy in copies if copy.state is RecordState.SEALED]
         ids = self.unit.scopes.copies_of(self.scope, ChangedItem.RECORD, [copy.number for copy in sealed])
         _seal(self.unit, self.index, {ids[copy.number]: copy for copy in sealed}, self.effect)
+        if any(copy.is_destroyed for copy in sealed):
+            # A record of this page may have a former local ID of one that was destroyed just now.
+            self._remove_tombstones(copies)
 
     def _find_holders(self, copies: Sequence[RecordCopy]) -> dict[str, StoredRecord]:
         """Return the records that have the local IDs of copies here, by local ID."""
@@ -137,7 +149,7 @@ class _CopyWriter:
         Returns:
             Whether any record has another local ID now.
         """
-        copies = [copy for copy in copies if not copy.is_destroyed]
+        copies = [copy for copy in copies if not copy.is_nameless]
         new_ids = {
             stored[copy.number]: copy.local_id
             for copy in copies
@@ -154,6 +166,24 @@ class _CopyWriter:
             self.effect.further |= {record.id for record in new_ids}
         return bool(new_ids)
 
+    def _claim_names(self, copies: Sequence[RecordCopy], known_ids: Mapping[int, int]) -> dict[int, int]:
+        """Let the scope have the local IDs that tombstones refuse here.
+
+        Returns:
+            The rows that become copies of new records, by number in the scope.
+        """
+        new = [copy for copy in copies if not copy.is_nameless and copy.number not in known_ids]
+        source = (self.source.id, self.source.code)
+        claimed_ids = claim_buried_rows(self.unit, self.index, self.scope, source, new)
+        self._add_copies(claimed_ids)
+        self._remove_tombstones(copies)
+        return claimed_ids
+
+    def _remove_tombstones(self, copies: Sequence[RecordCopy]) -> None:
+        """Remove tombstones that stand for local IDs of records in the scope."""
+        names = [copy.local_id for copy in copies if not copy.is_nameless]
+        remove_tombstones(self.unit, self.index, (self.source.id, self.source.code), names)
+
     def _write_contents(
         self,
         copies: Sequence[RecordCopy],
@@ -169,6 +199,7 @@ class _CopyWriter:
         intake = write_statements(
             self.unit, self.index, self.source, statements, existing, is_from_scope=True
         )
+        _require_none_refused(self.scope, copies, intake)
         # The content names all restrictions that are in force.
         self.unit.records.set_carried_restrictions(
             {record.id: None for record in existing.values() if record.carried_restrictions is not None}
@@ -184,7 +215,7 @@ class _CopyWriter:
         source = (self.source.id, self.source.code, self.source.group_id)
         # The scope's row of a destroyed record has a number for a name, as has a row here.
         names = {
-            copy.number: f"{copy.local_id}@{self.scope}" if copy.is_destroyed else copy.local_id
+            copy.number: f"{copy.local_id}@{self.scope}" if copy.is_nameless else copy.local_id
             for copy in copies
         }
         record_ids = add_placeholders(self.unit, self.index, source, names.values())
@@ -205,18 +236,33 @@ def _lift_seals(
     Returns:
         Whether there are any.
     """
-    unsealed = [
-        stored[copy.number].id
+    unsealed = {
+        stored[copy.number].id: copy.reference
         for copy in copies
         if copy.state is not RecordState.SEALED
         and copy.number in stored
         and stored[copy.number].state == RecordState.SEALED
-    ]
+    }
     if unsealed:
-        record_orders(unit, index, OrderKind.UNSEAL, dict.fromkeys(unsealed))
+        record_orders(unit, index, OrderKind.UNSEAL, unsealed)
+        unit.tombstones.remove(unsealed)
         unit.records.set_state(unsealed, RecordState.WITHDRAWN)
         unit.records.set_state(list_corrections_ever_made(unit, unsealed), RecordState.ASIDE)
     return bool(unsealed)
+
+
+def _require_none_refused(scope: str, copies: Sequence[RecordCopy], intake: IntakeResult) -> None:
+    """Raise if the shared index refuses a record of the scope.
+
+    Raises:
+        StoreError: a record of the scope is refused, which the two indexes cannot both be right about.
+    """
+    refused = [copy.number for copy in copies if intake.outcomes[copy.local_id] is StatementOutcome.REFUSED]
+    if refused:
+        raise StoreError(
+            f"the shared index refuses record {refused[0]} of the scope {scope}, which takes part there "
+            f"({len(refused):,} such records in this page): run mpi verify --all-scopes"
+        )
 
 
 def _build_statement(copy: RecordCopy, stored: StoredRecord | None, packed: PackedRecord | None) -> Statement:
@@ -308,9 +354,14 @@ def _seal(unit: WriteUnit, index: Index, copies: Mapping[int, RecordCopy], effec
     if not copies:
         return
     stored = unit.records.get(copies)
-    newly_sealed = [number for number, record in stored.items() if record.state != RecordState.SEALED]
-    record_orders(unit, index, OrderKind.SEAL, dict.fromkeys(newly_sealed))
+    newly_sealed = {
+        number: copies[number].reference
+        for number, record in stored.items()
+        if record.state != RecordState.SEALED
+    }
+    record_orders(unit, index, OrderKind.SEAL, newly_sealed)
     unit.records.set_state(copies, RecordState.SEALED)
     seal_corrections(unit, list(copies))
     effect.removed |= copies.keys()
-    destroy_records(unit, index, [record_id for record_id, copy in copies.items() if copy.is_destroyed])
+    destroyed = {record_id: copy.reference for record_id, copy in copies.items() if copy.is_destroyed}
+    destroy_records(unit, index, list(destroyed), destroyed)

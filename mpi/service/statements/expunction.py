@@ -1,6 +1,7 @@
 """Destruction of all that the index stores about a record."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from mpi.service.core.index import Index
 from mpi.service.statements.boundary_orders import record_orders
@@ -12,8 +13,15 @@ from mpi.storage.repositories.sources.boundary_orders import OrderKind
 from mpi.storage.repositories.sources.records import ERASED_PAYLOAD
 from mpi.storage.unit_of_work.units import WriteUnit
 
+NO_REFERENCES: Mapping[int, str | None] = MappingProxyType({})
 
-def destroy_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> None:
+
+def destroy_records(
+    unit: WriteUnit,
+    index: Index,
+    record_ids: Collection[int],
+    references: Mapping[int, str | None] = NO_REFERENCES,
+) -> None:
     """Destroy the content of sealed records, and of their corrections.
 
     Tombstones remain, so that the records are refused if they are sent again. What was destroyed before is
@@ -23,12 +31,14 @@ def destroy_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) 
         unit: the transaction.
         index: the open index.
         record_ids: sealed records. They take part in no person any more.
+        references: reference of the order, by record, where the content need not tell it.
     """
     stored = unit.records.get(record_ids)
     present = [record_id for record_id in record_ids if not is_buried(stored[record_id])]
-    record_orders(
-        unit, index, OrderKind.EXPUNGE, {record_id: _find_reference(unit, record_id) for record_id in present}
-    )
+    orders = {
+        record_id: references.get(record_id) or _find_reference(unit, record_id) for record_id in present
+    }
+    record_orders(unit, index, OrderKind.EXPUNGE, orders)
     erase_records(unit, index, present)
 
 

@@ -142,14 +142,15 @@ def judge_statements(
         source: the source of the statements.
         statements: at most one statement for each local ID.
         existing: stored records of these local IDs.
-        is_from_scope: whether the scope of the source passes the statements on. It has checked them, and they
-            name all restrictions in force.
+        is_from_scope: whether the scope of the source passes the statements on. It has checked them, also
+            against its tombstones, and they name all restrictions in force.
 
     Raises:
         ConflictError: the source is the one of stewards' corrections, or belongs to a scope.
     """
     require_data_source(source, is_from_scope=is_from_scope)
-    existing = _with_buried(unit, index, source, statements, existing)
+    if not is_from_scope:
+        existing = _with_buried(unit, index, source, statements, existing)
     outcomes = {
         statement.local_id: judge_statement(existing.get(statement.local_id), statement)
         for statement in statements
@@ -235,13 +236,14 @@ def write_statements(
         statements: at most one statement for each local ID.
         existing: stored records of these local IDs.
         batch_id: the load that the statements belong to.
-        is_from_scope: whether the scope of the source passes the statements on. It has checked them, and they
-            name all restrictions in force.
+        is_from_scope: whether the scope of the source passes the statements on. It has checked them, also
+            against its tombstones, and they name all restrictions in force.
 
     Raises:
         ConflictError: the source is the one of stewards' corrections, or belongs to a scope.
     """
-    existing = _with_buried(unit, index, source, statements, existing)
+    if not is_from_scope:
+        existing = _with_buried(unit, index, source, statements, existing)
     judged = judge_statements(unit, index, source, statements, existing, is_from_scope=is_from_scope)
     record_ids = _assign_numbers(unit, statements, existing)
     writer = _StatementWriter(unit, index, source, batch_id, record_ids, judged)

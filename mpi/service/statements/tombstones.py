@@ -6,7 +6,7 @@ it which record was destroyed. The row of the record stays under a name that no 
 
 from collections.abc import Collection, Mapping
 
-from mpi.service.core.index import Index
+from mpi.service.core.index import Index, canonical_key
 from mpi.service.statements.boundary_orders import make_record_token
 from mpi.service.statements.pupil_keys import delete_pupil_tokens
 from mpi.storage.repositories.sources.records import StoredRecord
@@ -44,6 +44,55 @@ def find_buried_records(
     buried = unit.tombstones.find(source_id, tokens.keys())
     records = unit.records.get(set(buried.values())) if buried else {}
     return {tokens[token]: records[record_id] for token, record_id in buried.items()}
+
+
+def remove_tombstones(
+    unit: WriteUnit, index: Index, source: tuple[int, str], local_ids: Collection[str]
+) -> None:
+    """Remove the tombstones that stand for local IDs of a source.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        source: number and code of the source.
+        local_ids: local IDs, with a tombstone or without.
+    """
+    source_id, code = source
+    if not local_ids or not unit.tombstones.has_any(source_id):
+        return
+    tokens = [make_record_token(index.keyed_hash, code, local_id) for local_id in local_ids]
+    unit.tombstones.remove_tokens(source_id, unit.tombstones.find(source_id, tokens).keys())
+
+
+def free_canonical_keys(
+    unit: WriteUnit, index: Index, source: tuple[int, str], local_ids: Collection[str]
+) -> None:
+    """Let destroyed records give up the canonical keys of local IDs.
+
+    A destroyed record keeps the key of its last local ID, which another record may have by now.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        source: number and code of the source.
+        local_ids: local IDs that other records are about to have.
+    """
+    if not unit.boundary_orders.last_number():
+        return
+    holders = unit.records.find_by_canonical_keys(
+        [canonical_key(index.keyed_hash, source[1], local_id) for local_id in local_ids]
+    )
+    unit.records.rename(
+        {
+            record.id: (
+                record.local_id,
+                # No source has this code, and no two records have had one key in one commit.
+                canonical_key(index.keyed_hash, SURROGATE_MARK, f"{record.canonical_key}:{unit.commit_no}"),
+            )
+            for record in unit.records.get(holders).values()
+            if is_buried(record)
+        }
+    )
 
 
 def prefetch_buried_records(unit: ReadUnit, index: Index, source: tuple[int, str], local_id: str) -> None:

@@ -41,7 +41,9 @@ def lift_seals(unit: WriteUnit, index: Index, references: Mapping[int, str | Non
     resolve(unit, index, changes.changed, changes.removed, CAUSE, further_inputs=inputs)
 
 
-def release_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> RestatedRecords:
+def release_records(
+    unit: WriteUnit, index: Index, record_ids: Collection[int], *, is_from_scope: bool = False
+) -> RestatedRecords:
     """Let sealed records take part again, without an order.
 
     The caller resolves what changes.
@@ -50,9 +52,13 @@ def release_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) 
         unit: the transaction.
         index: the open index.
         record_ids: the records. One whose content the index never had is no longer refused, and that is all.
+        is_from_scope: whether records may be of sources whose records are sent to a scope.
 
     Returns:
         What has to be resolved.
+
+    Raises:
+        ConflictError: a record is sent to a scope, and may not be.
     """
     unit.tombstones.remove(record_ids)
     released = [record.id for record in unit.records.get(record_ids).values() if not is_buried(record)]
@@ -60,7 +66,7 @@ def release_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) 
         return RestatedRecords()
     sealing = [version.id for record in released for version in list_sealing_versions(unit, record)]
     unit.records.set_version_state(sealing, REFUSED)
-    return _return_to_matching(unit, index, released)
+    return _return_to_matching(unit, index, released, is_from_scope=is_from_scope)
 
 
 def list_sealing_versions(unit: ReadUnit, record_id: int) -> list[StoredVersion]:
@@ -92,7 +98,9 @@ def set_current_versions(
     unit.records.set_state(versions, state)
 
 
-def _return_to_matching(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> RestatedRecords:
+def _return_to_matching(
+    unit: WriteUnit, index: Index, record_ids: Collection[int], *, is_from_scope: bool
+) -> RestatedRecords:
     """Let records take part again, whose other statements count."""
     last_versions: dict[int, tuple[int, str]] = {}
     for record_id, assertions in unit.record_assertions.assertions_about(record_ids).items():
@@ -105,4 +113,4 @@ def _return_to_matching(unit: WriteUnit, index: Index, record_ids: Collection[in
     unit.records.clear_versions(unstated)
     unit.records.set_state(unstated, RecordState.WITHDRAWN)
     unit.records.set_state(list_corrections_ever_made(unit, record_ids), RecordState.ASIDE)
-    return recompute_current_versions(unit, index, record_ids)
+    return recompute_current_versions(unit, index, record_ids, is_from_scope=is_from_scope)

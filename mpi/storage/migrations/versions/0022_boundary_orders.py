@@ -56,3 +56,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("expunge_certificate", "tombstone", "unseal_request", "boundary_order"):
         op.drop_table(table)
+    # An upgrade would count on, and the index would lack the orders before.
+    op.execute(
+        "DELETE FROM counter WHERE name IN ('boundary_order', 'unseal_request', 'expunge_certificate')"
+    )

@@ -418,6 +418,17 @@ class Records:
         )
         return {row[0]: row[1] for row in rows}
 
+    def find_by_canonical_keys(self, keys: Collection[int]) -> set[int]:
+        """Return the numbers of the records that have canonical keys."""
+        numbers: set[int] = set()
+        for chunk in iter_chunks(keys):
+            numbers.update(
+                self._connection.execute(
+                    select(_record.c.id).where(is_in(_record.c.canonical_key, chunk))
+                ).scalars()
+            )
+        return numbers
+
     def canonical_keys(self, record_ids: Collection[int]) -> dict[int, int]:
         """Return the canonical keys of active records among those given.
 

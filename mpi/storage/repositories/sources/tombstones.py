@@ -66,6 +66,16 @@ class Tombstones:
                 tokens.setdefault(row.record_id, []).append(row.token)
         return tokens
 
+    def remove_tokens(self, source_id: int, tokens: Collection[str]) -> None:
+        """Remove tombstones of a source, whatever their records."""
+        self._record_by_token.clear()
+        for chunk in iter_chunks(tokens):
+            self._connection.execute(
+                delete(_tombstone).where(
+                    _tombstone.c.source_id == source_id, is_in(_tombstone.c.token, chunk)
+                )
+            )
+
     def remove(self, record_ids: Collection[int]) -> None:
         """Remove the tombstones of records."""
         self._record_by_token.clear()

@@ -464,6 +464,17 @@ def test_verify_finds_a_record_that_takes_part_against_an_order(index):
     assert (finding.law, "against order 1" in finding.detail) == (7, True)
 
 
+def test_verify_finds_a_record_that_is_sealed_although_an_order_lifted_its_seal(index):
+    upsert(index, OPERATOR, "sis", A)
+    seal(index, A)
+    unseal(index, A)
+    with index.database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE record SET state = 'sealed'")
+    assert "although order 2 lifted its seal" in "".join(
+        finding.detail for finding in verify(index, OPERATOR)
+    )
+
+
 CHILDREN = many_children(4, start=50)
 steps = st.lists(
     st.tuples(
