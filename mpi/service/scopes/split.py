@@ -14,6 +14,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.policy.agreement import HOUSE
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
+from mpi.service.scopes.split_blockers import has_changed_rule
 from mpi.service.scopes.split_copy import (
     SPLIT,
     SplitContent,
@@ -204,8 +205,17 @@ def _register(
 
 
 def _open_scope(shared_index: Index, scope_index: Index, viewer: Viewer, split: Split) -> None:
-    """Let the scope take records, and give it its clients and accounts."""
+    """Let the scope take records, and give it its clients and accounts.
+
+    Raises:
+        ConflictError: the rule under which they act was changed since the approval.
+    """
     with shared_index.database.read(viewer) as unit:
+        if (split.plan["clients"] or split.plan["accounts"]) and has_changed_rule(unit):
+            raise ConflictError(
+                f"the operator's own rule was changed, suspended or ended since the approval: take the split "
+                f"back with mpi scope split {split.scope} --undo"
+            )
         clients = unit.splits.client_rows(split.plan["clients"])
         accounts = unit.splits.account_rows(split.plan["accounts"])
     with scope_index.database.write(viewer, SPLIT) as unit:

@@ -14,6 +14,7 @@ from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
+from mpi.service.scopes.split_blockers import Login, find_agreement_blockers, find_login_blockers
 from mpi.service.scopes.split_decisions import DecisionChoice, choose_decisions
 from mpi.storage.repositories.derived.proposals import ProposalStatus
 from mpi.storage.repositories.review.owner_questions import OPEN
@@ -246,10 +247,16 @@ def _read_inputs(unit: ReadUnit, codes: Collection[str]) -> _PlanInputs:
     moved_accounts = {name for account in accounts if (name := account.name) and _is_moved(unit, name)}
     accounts = [account for account in accounts if account.name not in moved_accounts]
     own = frozenset(source.code for source in sources)
-    logins = [(f"client {client.name}", client.sources or frozenset()) for client in clients]
-    logins += [(f"account {account.name}", account.sources or frozenset()) for account in accounts]
+    logins = [
+        Login(f"client {client.name}", client.sources or frozenset(), client.agreement) for client in clients
+    ]
+    logins += [
+        Login(f"account {account.name}", account.sources or frozenset(), account.agreement)
+        for account in accounts
+    ]
     blockers = (
-        *_find_login_blockers(own, logins),
+        *find_login_blockers(own, logins),
+        *find_agreement_blockers(unit, own, logins),
         *_find_source_blockers(unit, sources),
         *_find_work_blockers(unit, sources, choice),
     )
@@ -264,16 +271,6 @@ def _read_inputs(unit: ReadUnit, codes: Collection[str]) -> _PlanInputs:
 
 def _is_moved(unit: ReadUnit, account_name: str) -> bool:
     return unit.splits.scope_of_account(account_name) is not None
-
-
-def _find_login_blockers(
-    own: frozenset[str], logins: Collection[tuple[str, frozenset[str]]]
-) -> Iterator[str]:
-    """Name clients and accounts that hold sources inside and outside the scope."""
-    for name, sources in logins:
-        if sources & own and not sources <= own:
-            outside = ", ".join(sorted(sources - own))
-            yield f"{name} also holds {outside}: give it one login for the scope and another for the rest"
 
 
 def _find_source_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterator[str]:

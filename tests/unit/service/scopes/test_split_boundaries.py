@@ -1,0 +1,72 @@
+"""A split keeps what orders, agreements and revocations say."""
+
+import pytest
+
+from mpi.domain.errors import ConflictError, NotAuthenticated
+from mpi.domain.roles import Role
+from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.clients import add_client, authenticate, bind_client, revoke_client
+from mpi.service.agreements.register import approve_version, end_agreement, propose_version, suspend_agreement
+from mpi.service.records.upsert import upsert
+from mpi.service.scopes.split import run_split, undo_split
+from mpi.service.scopes.split_plan import approve_split
+from tests.agreements import DSA
+from tests.index import OPERATOR, SECOND_PERSON, make_child
+from tests.scopes import open_splittable_index
+
+OTHER = {"first_name": "Ben", "last_name": "Quill", "birth_date": "2011-01-05"}
+
+
+@pytest.fixture
+def site(tmp_path, database_url):
+    with open_splittable_index(tmp_path, "sis", "sis2", "ccwis", database_url=database_url) as opened:
+        yield opened
+
+
+def list_blockers(site, *sources) -> str:
+    """Return what blocks a split, in one text."""
+    return " ".join(site.plan(*sources).blockers)
+
+
+def add_agreement(index) -> None:
+    """Put the example agreement in force."""
+    propose_version(index, OPERATOR, DSA)
+    approve_version(index, SECOND_PERSON, "dsa-1")
+
+
+def test_a_login_under_another_agreement_does_not_go_along(site):
+    add_agreement(site.shared)
+    add_client(site.shared, OPERATOR, "district", ["record.read"], ["sis"], agreement="dsa-1")
+    add_account(
+        site.shared, OPERATOR, NewAccount("ana", "Ana Ruiz", Role.STEWARD, ["sis"], agreement="dsa-1")
+    )
+    end_agreement(site.shared, OPERATOR, "dsa-1", "breach")
+    blockers = list_blockers(site, "sis")
+    assert "client district acts under the agreement dsa-1" in blockers
+    assert "account ana acts under the agreement dsa-1" in blockers
+    assert list_blockers(site, "sis2") == "", "it is of another source"
+
+
+def test_a_login_that_was_bound_since_the_plan_blocks_its_approval(site):
+    add_agreement(site.shared)
+    add_client(site.shared, OPERATOR, "district", ["record.read"], ["sis"])
+    plan = site.plan("sis")
+    bind_client(site.shared, OPERATOR, "district", "dsa-1")
+    with pytest.raises(ConflictError, match="acts under the agreement dsa-1"):
+        approve_split(site.shared, SECOND_PERSON, "education", plan.token)
+
+
+def test_a_rule_that_was_suspended_is_not_in_force_in_a_new_scope(site):
+    key = add_client(site.shared, OPERATOR, "school", ["record.read"], ["sis"])
+    upsert(site.shared, OPERATOR, "sis", make_child("s1"))
+    site.approve("sis")
+    suspend_agreement(site.shared, OPERATOR, "house", "breach")
+    scope = site.open_scope()
+    with pytest.raises(ConflictError, match="since the approval"):
+        run_split(site.shared, scope, OPERATOR, "education")
+    with pytest.raises(NotAuthenticated):
+        authenticate(scope, key, None)
+    undo_split(site.shared, scope, OPERATOR, "education")
+    assert "own rule (house) was changed" in list_blockers(site, "sis")
+    revoke_client(site.shared, OPERATOR, "school")
+    assert list_blockers(site, "sis") == ""
