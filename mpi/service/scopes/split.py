@@ -111,7 +111,7 @@ def undo_split(shared_index: Index, scope_index: Index | None, viewer: Viewer, c
     """Take a split back, until the scope has changed anything.
 
     The shared index has its sources, clients and accounts again. It has always kept their records and IDs.
-    The index of the scope stays, closed, with its ledger.
+    The index of the scope stays, closed and empty, with its commits and its ledger.
 
     Args:
         shared_index: the open shared index.
@@ -232,7 +232,10 @@ def _open_scope(shared_index: Index, scope_index: Index, viewer: Viewer, split: 
 
 
 def _close_scope(scope_index: Index, viewer: Viewer, split: Split) -> bool:
-    """Close a scope; return False if it has changed something."""
+    """Close a scope and empty it; return False if it has changed something.
+
+    The shared index has all that the scope holds. A copy would outlive what is expunged there from now on.
+    """
     with scope_index.database.write(viewer, SPLIT) as unit:
         own_split = find_own_split(unit)
         if own_split is None or own_split.token_hash != split.token_hash:
@@ -245,6 +248,7 @@ def _close_scope(scope_index: Index, viewer: Viewer, split: Split) -> bool:
         for account in unit.accounts.all():
             unit.accounts.close(account.id, unit.commit_no)
             unit.sign_ins.end_all_of_account(account.id)
+        unit.splits.delete_content()
         unit.splits.set_state(own_split.id, SplitState.UNDONE, unit.commit_no)
     return True
 

@@ -32,7 +32,9 @@ def find_login_blockers(own: frozenset[str], logins: Collection[Login]) -> Itera
     for login in logins:
         if login.sources & own and not login.sources <= own:
             outside = ", ".join(sorted(login.sources - own))
-            yield f"{login.name} also holds {outside}: give it one login for the scope and another for the rest"
+            yield (
+                f"{login.name} also holds {outside}: give it one login for the scope and another for the rest"
+            )
 
 
 def find_agreement_blockers(unit: ReadUnit, own: frozenset[str], logins: Collection[Login]) -> Iterator[str]:
@@ -43,12 +45,15 @@ def find_agreement_blockers(unit: ReadUnit, own: frozenset[str], logins: Collect
     moved = [login for login in logins if login.sources & own]
     for login in moved:
         if login.agreement != HOUSE:
-            agreement = login.agreement or "none"
-            yield f"{login.name} acts under the agreement {agreement}, which no scope has: revoke or bind it first"
+            yield (
+                f"{login.name} acts under the agreement {login.agreement or 'none'}, which no scope has: "
+                "revoke or bind it first"
+            )
     if moved and has_changed_rule(unit):
         yield (
-            f"the operator's own rule ({HOUSE}) was changed, suspended or ended, and a new scope has it as it "
-            "was first: revoke the clients and end the accounts of these sources, and add them in the scope"
+            f"the operator's own rule ({HOUSE}) was changed, suspended or ended, and a new scope has it as "
+            "it was first: revoke the clients and end the accounts of these sources, and add them in the "
+            "scope"
         )
 
 

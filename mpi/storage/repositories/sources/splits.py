@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlmodel import SQLModel
 
 from mpi.storage.driver.bulk_rows import insert_columns
 from mpi.storage.driver.chunks import iter_chunks
@@ -31,6 +32,14 @@ _client = table_of(ClientRow)
 _account = table_of(AccountRow)
 _commit = table_of(CommitRow)
 
+_KEPT_TABLES = frozenset(
+    {
+        "index_info", "counter", "commit_log", "config", "epoch", "agency", "source", "split",
+        "client", "account", "agreement_version", "agreement_step", "purpose", "refusal",
+        "disclosure", "disclosed_record",
+    }
+)  # fmt: skip
+"""Tables that a scope keeps when its split is undone. They tell who read there, and hold no record."""
 CLIENT, ACCOUNT = "client", "account"
 _SCOPE_OF_KEY = (
     select(_moved.c.scope)
@@ -185,6 +194,12 @@ class Splits:
         self._connection.execute(
             update(_client).where(_client.c.name.in_(sorted(names))).values(revoked_commit=None)
         )
+
+    def delete_content(self) -> None:
+        """Delete all that this index holds of records, decisions and persons."""
+        for table in reversed(SQLModel.metadata.sorted_tables):
+            if table.name not in _KEPT_TABLES:
+                self._connection.execute(delete(table))
 
     def last_commit_of(self, kind: str) -> int:
         """Return the number of the last commit of a kind, or 0."""

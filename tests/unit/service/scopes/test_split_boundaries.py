@@ -1,17 +1,21 @@
 """A split keeps what orders, agreements and revocations say."""
 
 import pytest
+from sqlalchemy import inspect
+from sqlmodel import SQLModel
 
-from mpi.domain.errors import ConflictError, NotAuthenticated
+from mpi.domain.errors import ConflictError, NotAuthenticated, NotFoundError
 from mpi.domain.roles import Role
 from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.access.clients import add_client, authenticate, bind_client, revoke_client
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version, suspend_agreement
-from mpi.service.records.upsert import upsert
+from mpi.service.maintenance.verify import verify
+from mpi.service.records.upsert import read, upsert
 from mpi.service.scopes.split import run_split, undo_split
 from mpi.service.scopes.split_plan import approve_split
+from mpi.service.stewardship.rekey import rekey
 from tests.agreements import DSA
-from tests.index import OPERATOR, SECOND_PERSON, make_child
+from tests.index import OPERATOR, SECOND_PERSON, crosswalk, expunge, load_rows, make_child
 from tests.scopes import open_splittable_index
 
 OTHER = {"first_name": "Ben", "last_name": "Quill", "birth_date": "2011-01-05"}
@@ -70,3 +74,40 @@ def test_a_rule_that_was_suspended_is_not_in_force_in_a_new_scope(site):
     assert "own rule (house) was changed" in list_blockers(site, "sis")
     revoke_client(site.shared, OPERATOR, "school")
     assert list_blockers(site, "sis") == ""
+
+
+def read_columns(index, *left_out: str) -> str:
+    """Return every row of an index, as one text."""
+    with index.database.engine.connect() as connection:
+        names = set(inspect(connection).get_table_names())
+        return repr(
+            [
+                connection.execute(table.select()).all()
+                for table in SQLModel.metadata.sorted_tables
+                if table.name in names.difference(left_out)
+            ]
+        )
+
+
+def test_an_undone_split_leaves_no_copy_of_a_record(site):
+    load_rows(site.shared, "sis", make_child("local-1"), make_child("local-2", **OTHER))
+    rekey(site.shared, OPERATOR, "sis", {"local-1": "local-3"})
+    upsert(site.shared, OPERATOR, "sis", make_child("local-4", restrictions=[{"kind": "sealed"}]))
+    before = crosswalk(site.shared)
+    scope = site.split("sis")
+    assert "local-2" in read_columns(scope)
+    read(scope, OPERATOR, "sis", "local-2")
+    with scope.database.ledger.read(OPERATOR) as unit:
+        disclosures = unit.disclosures.all()
+    assert disclosures
+    undo_split(site.shared, scope, OPERATOR, "education")
+    assert crosswalk(site.shared) == before
+    expunge(site.shared, "sis", make_child("local-2", **OTHER))
+    held = read_columns(scope, "disclosure", "disclosed_record")
+    for kept in ("local-", OTHER["last_name"], *before.values()):
+        assert kept not in held
+    with pytest.raises(NotFoundError):
+        read(scope, OPERATOR, "sis", "local-2")
+    assert verify(scope, OPERATOR) == verify(site.shared, OPERATOR) == []
+    with scope.database.ledger.read(OPERATOR) as unit:
+        assert unit.disclosures.all()[: len(disclosures)] == disclosures
