@@ -5,7 +5,7 @@ scope's own records alone. All numbers are new and without gaps. They follow fro
 a copy that was interrupted goes on with the same numbers.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from mpi.domain import clock
@@ -22,6 +22,7 @@ from mpi.service.scopes.split_decisions import (
     write_moved_decisions,
 )
 from mpi.service.statements.current_version import read_changed_records
+from mpi.service.statements.tombstones import SURROGATE_MARK, make_surrogate_id
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.record_rows import CopiedNumbers, RecordRowSet
 from mpi.storage.repositories.sources.records import RecordState
@@ -291,11 +292,25 @@ def _write_records(
     """Write records and former IDs, and resolve the records."""
     own_ids = {source.code: source.id for source in unit.sources.all()}
     source_ids = {source.id: own_ids[source.code] for source in content.sources}
-    unit.record_rows.write(rows, content.numbers, source_ids)
     copy_of = content.numbers.records.copy_of
+    unit.record_rows.write(_renumber_surrogates(rows, copy_of), content.numbers, source_ids)
     unit.splits.add_former_ids((eid, copy_of(record_id)) for record_id, eid in former_ids.items())
     active_ids = [copy_of(row["id"]) for row in rows.records if row["state"] == RecordState.ACTIVE]
     resolve(unit, index, _read_new_records(unit, index, active_ids), (), SPLIT)
+
+
+def _renumber_surrogates(rows: RecordRowSet, copy_of: Callable[[int], int]) -> RecordRowSet:
+    """Let the names of destroyed records follow from their numbers in the scope.
+
+    The number of another index would be the name that a record of the scope gets when it is destroyed.
+    """
+    records = [
+        row | {"local_id": make_surrogate_id(copy_of(row["id"]))}
+        if row["local_id"].startswith(SURROGATE_MARK)
+        else row
+        for row in rows.records
+    ]
+    return replace(rows, records=records)
 
 
 def _write_tombstones(

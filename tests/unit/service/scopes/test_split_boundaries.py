@@ -11,11 +11,13 @@ from mpi.service.access.clients import add_client, authenticate, bind_client, re
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version, suspend_agreement
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import read, upsert
+from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.split import run_split, undo_split
 from mpi.service.scopes.split_plan import approve_split
+from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.stewardship.rekey import rekey
 from tests.agreements import DSA
-from tests.index import OPERATOR, SECOND_PERSON, crosswalk, expunge, load_rows, make_child
+from tests.index import OPERATOR, SECOND_PERSON, crosswalk, expunge, load_rows, make_child, many_children
 from tests.scopes import open_splittable_index
 
 OTHER = {"first_name": "Ben", "last_name": "Quill", "birth_date": "2011-01-05"}
@@ -111,3 +113,21 @@ def test_an_undone_split_leaves_no_copy_of_a_record(site):
     assert verify(scope, OPERATOR) == verify(site.shared, OPERATOR) == []
     with scope.database.ledger.read(OPERATOR) as unit:
         assert unit.disclosures.all()[: len(disclosures)] == disclosures
+
+
+def test_a_scope_expunges_a_record_whose_number_a_destroyed_one_had(site):
+    children = many_children(8)
+    for child in children[:2]:
+        upsert(site.shared, OPERATOR, "ccwis", child)
+    expunge(site.shared, "sis", children[2])
+    load_rows(site.shared, "sis", *children[3:8])
+    scope = site.split("sis")
+    for child in children[3:8]:
+        expunge(scope, "sis", child)
+    with scope.database.read(OPERATOR) as unit:
+        records = unit.records.all_of_source(unit.sources.get_by_code("sis").id).values()
+        assert {record.local_id: record.id for record in records} == {f"\x1a{n}": n for n in range(1, 7)}
+    assert check_copies(scope, site.shared, OPERATOR, "education").findings == []
+    assert transfer_changes(scope, site.shared, OPERATOR, "education").records == 5
+    assert check_copies(scope, site.shared, OPERATOR, "education").findings == []
+    assert verify(scope, OPERATOR) == verify(site.shared, OPERATOR) == []
