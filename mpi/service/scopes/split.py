@@ -132,7 +132,10 @@ def undo_split(shared_index: Index, scope_index: Index | None, viewer: Viewer, c
         unit.splits.set_state(split.id, SplitState.UNDOING, unit.commit_no)
     if scope_index is not None and not _close_scope(scope_index, viewer, split):
         with shared_index.database.write(viewer, SPLIT) as unit:
-            unit.splits.set_state(split.id, SplitState.DONE, unit.commit_no)
+            # After a restore, the shared index may not follow yet what the scope has done since.
+            is_followed = any(scope.code == code for scope in unit.scopes.all())
+            kept_state = SplitState.DONE if is_followed else SplitState.APPROVED
+            unit.splits.set_state(split.id, kept_state, unit.commit_no)
         raise ConflictError(
             f"the scope {code} has changed something since it was opened, which would be lost. Keep the "
             "scope: the shared index follows it with mpi scope sync, and its IDs are as before"

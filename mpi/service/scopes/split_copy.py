@@ -7,6 +7,7 @@ a copy that was interrupted goes on with the same numbers.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError
@@ -108,10 +109,11 @@ def begin_copy(
         batches = unit.record_rows.batch_rows(content.numbers.batches.numbers.tolist())
         windows = unit.freezes.current_windows_of([source.id for source in content.sources], clock.today())
         settings = {source.id: unit.sources.further_settings(source.id) for source in content.sources}
+        approval = _read_approval(unit, split, content)
     with shared_index.database.read(viewer) as shared, scope_index.database.write(viewer, SPLIT) as unit:
         begun = find_own_split(unit)
         if begun is not None:
-            _require_same_split(begun, split)
+            _require_same_split(begun, split, approval)
             return content.with_first_numbers(begun.progress)
         _require_empty(unit)
         first_numbers = _take_numbers(unit, content)
@@ -127,7 +129,7 @@ def begin_copy(
                 split,
                 id=1,
                 state=SplitState.COPYING,
-                plan={},
+                plan=approval,
                 progress=first_numbers,
                 planned_commit=unit.commit_no,
                 approved_commit=None,
@@ -208,14 +210,34 @@ def find_own_split(unit: ReadUnit) -> Split | None:
     return next(iter(unit.splits.all()), None)
 
 
-def _require_same_split(begun: Split, split: Split) -> None:
-    """Raise if another split began the index, or it was undone.
+def _read_approval(unit: ReadUnit, split: Split, content: SplitContent) -> dict[str, Any]:
+    """Return by what a scope knows the approval that it was made by.
+
+    After a restore of the shared index, a plan can be approved again, with other records.
+    """
+    number = split.approved_commit or 0
+    return {
+        "approved_at": unit.commit_info({number})[number][0],
+        "records": len(content.numbers.records),
+        "versions": len(content.numbers.versions),
+    }
+
+
+def _require_same_split(begun: Split, split: Split, approval: Mapping[str, Any]) -> None:
+    """Raise if another split or approval began the index, or it was undone.
 
     Raises:
         ConflictError: it was.
     """
     if begun.token_hash != split.token_hash or begun.state is SplitState.UNDONE:
         raise ConflictError(f"the index of the scope {split.scope} is of another split: move it away")
+    # A scope opens after the shared index has begun to follow it.
+    is_ahead = begun.state is SplitState.DONE and split.state in (SplitState.APPROVED, SplitState.COPYING)
+    if begun.plan != approval or is_ahead:
+        raise ConflictError(
+            f"the index of the scope {split.scope} was made by another approval of this plan. Restore the "
+            "shared index to a backup from after the split, or move the index of the scope away"
+        )
 
 
 def _require_empty(unit: ReadUnit) -> None:

@@ -1,9 +1,13 @@
 """A split keeps what orders, agreements and revocations say."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from sqlalchemy import inspect
 from sqlmodel import SQLModel
 
+from mpi.bootstrap import note_restore, open_index
 from mpi.domain.errors import ConflictError, NotAuthenticated, NotFoundError
 from mpi.domain.roles import Role
 from mpi.service.access.accounts import NewAccount, add_account
@@ -27,6 +31,36 @@ OTHER = {"first_name": "Ben", "last_name": "Quill", "birth_date": "2011-01-05"}
 def site(tmp_path, database_url):
     with open_splittable_index(tmp_path, "sis", "sis2", "ccwis", database_url=database_url) as opened:
         yield opened
+
+
+@pytest.fixture
+def home(tmp_path):
+    """An index on SQLite that is backed up and restored by copies of its files."""
+    with open_splittable_index(tmp_path / "home", "sis", "ccwis") as opened:
+        yield opened
+        opened.shared.database.dispose()
+
+
+def back_up(site) -> Path:
+    """Copy the shared index; return the folder of the copy."""
+    site.shared.database.dispose()
+    folder = site.settings.home.parent / "backup"
+    folder.mkdir()
+    for path in site.settings.home.glob("mpi.db*"):
+        shutil.copy2(path, folder)
+    return folder
+
+
+def restore(site, backup: Path, *, with_orders: bool = True) -> None:
+    """Put a copy in the place of the shared index, and open it."""
+    site.shared.database.dispose()
+    for path in site.settings.home.glob("mpi.db*"):
+        path.unlink()
+    for path in backup.iterdir():
+        shutil.copy2(path, site.settings.home)
+    if with_orders:
+        note_restore(site.settings)
+    site.shared = open_index(site.settings)
 
 
 def list_blockers(site, *sources) -> str:
@@ -131,3 +165,36 @@ def test_a_scope_expunges_a_record_whose_number_a_destroyed_one_had(site):
     assert transfer_changes(scope, site.shared, OPERATOR, "education").records == 5
     assert check_copies(scope, site.shared, OPERATOR, "education").findings == []
     assert verify(scope, OPERATOR) == verify(site.shared, OPERATOR) == []
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_an_approval_that_is_given_again_after_a_restore_is_refused(home, is_done):
+    children = many_children(6)
+    load_rows(home.shared, "sis", *children[:2])
+    plan = home.plan("sis")
+    backup = back_up(home)
+    upsert(home.shared, OPERATOR, "sis", children[2])
+    approve_split(home.shared, SECOND_PERSON, "education", plan.token)
+    scope = home.open_scope()
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    if is_done:
+        run_split(home.shared, scope, OPERATOR, "education")
+        upsert(scope, OPERATOR, "sis", children[3])
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            run_split(home.shared, scope, OPERATOR, "education", stop, page=2)
+    restore(home, backup)
+    upsert(home.shared, OPERATOR, "sis", children[4])
+    before, own_links = crosswalk(home.shared), crosswalk(scope)
+    approve_split(home.shared, SECOND_PERSON, "education", plan.token)
+    with pytest.raises(ConflictError, match="another approval"):
+        run_split(home.shared, scope, OPERATOR, "education")
+    assert (crosswalk(home.shared), crosswalk(scope)) == (before, own_links)
+    if is_done:
+        with pytest.raises(ConflictError, match="has changed something"):
+            undo_split(home.shared, scope, OPERATOR, "education")
+        with pytest.raises(ConflictError, match="another approval"):
+            run_split(home.shared, scope, OPERATOR, "education")
