@@ -1,7 +1,8 @@
-"""What keeps logins from a split of their sources into a scope.
+"""What keeps logins and orders from a split of their sources.
 
 A login of the scope acts under the operator's own rule, since agreements of the shared index do not hold
-there. A split must not give a login more than it may do here.
+there. A split must not give a login more than it may do here. Orders about records stay in the shared index:
+what rests on an order alone cannot be moved.
 """
 
 from collections.abc import Collection, Iterator
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from mpi.policy.agreement import HOUSE
 from mpi.storage.repositories.access.agreements import StepKind
+from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
 
 
@@ -61,3 +63,17 @@ def has_changed_rule(unit: ReadUnit) -> bool:
     """Return whether the operator's own rule is not as it was first."""
     history = unit.agreements.find(HOUSE)
     return history is None or [step.kind for step in history.steps] != [StepKind.APPROVE]
+
+
+def find_order_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterator[str]:
+    """Name what a scope could not know of orders about records."""
+    waiting = {row.source_code for row in unit.boundary_orders.open_unseal_requests()}
+    for source in sources:
+        if source.code in waiting:
+            yield f"records of {source.code} wait to be unsealed: answer with mpi unseal"
+        count = unit.tombstones.count_without_content(source.id)
+        if count:
+            yield (
+                f"{count} records of {source.code} are known by their orders alone, and a scope could not "
+                "tell which of them were destroyed: this source cannot be moved"
+            )

@@ -5,7 +5,7 @@ scope's own records alone. All numbers are new and without gaps. They follow fro
 a copy that was interrupted goes on with the same numbers.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError
 from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Viewer
-from mpi.service.core.index import Index
+from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.reindex import ChangedRecord, Progress
 from mpi.service.resolution.resolve import resettle, resolve
 from mpi.service.scopes.split_decisions import (
@@ -315,23 +315,27 @@ def _write_records(
     own_ids = {source.code: source.id for source in unit.sources.all()}
     source_ids = {source.id: own_ids[source.code] for source in content.sources}
     copy_of = content.numbers.records.copy_of
-    unit.record_rows.write(_renumber_surrogates(rows, copy_of), content.numbers, source_ids)
+    unit.record_rows.write(_renumber_surrogates(rows, index, content), content.numbers, source_ids)
     unit.splits.add_former_ids((eid, copy_of(record_id)) for record_id, eid in former_ids.items())
     active_ids = [copy_of(row["id"]) for row in rows.records if row["state"] == RecordState.ACTIVE]
     resolve(unit, index, _read_new_records(unit, index, active_ids), (), SPLIT)
 
 
-def _renumber_surrogates(rows: RecordRowSet, copy_of: Callable[[int], int]) -> RecordRowSet:
+def _renumber_surrogates(rows: RecordRowSet, index: Index, content: SplitContent) -> RecordRowSet:
     """Let the names of destroyed records follow from their numbers in the scope.
 
     The number of another index would be the name that a record of the scope gets when it is destroyed.
     """
-    records = [
-        row | {"local_id": make_surrogate_id(copy_of(row["id"]))}
-        if row["local_id"].startswith(SURROGATE_MARK)
-        else row
-        for row in rows.records
-    ]
+    codes = {source.id: source.code for source in content.sources}
+    records = []
+    for row in rows.records:
+        if row["local_id"].startswith(SURROGATE_MARK):
+            name = make_surrogate_id(content.numbers.records.copy_of(row["id"]))
+            row |= {"local_id": name}
+            if row["version_id"] is None:
+                # It came with an order, after a restore, and never had another name.
+                row |= {"canonical_key": canonical_key(index.keyed_hash, codes[row["source_id"]], name)}
+        records.append(row)
     return replace(rows, records=records)
 
 

@@ -14,7 +14,12 @@ from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
-from mpi.service.scopes.split_blockers import Login, find_agreement_blockers, find_login_blockers
+from mpi.service.scopes.split_blockers import (
+    Login,
+    find_agreement_blockers,
+    find_login_blockers,
+    find_order_blockers,
+)
 from mpi.service.scopes.split_decisions import DecisionChoice, choose_decisions
 from mpi.storage.repositories.derived.proposals import ProposalStatus
 from mpi.storage.repositories.review.owner_questions import OPEN
@@ -287,6 +292,7 @@ def _find_source_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterat
     codes = {source.code for source in sources}
     for code in sorted({row.source_code for row in unit.records.pending_expunges()} & codes):
         yield f"records of {code} wait to be expunged: answer with mpi expunge"
+    yield from find_order_blockers(unit, sources)
     for batch in unit.batches.all():
         if batch.source in codes and batch.status in (LOADING, UNDOING):
             yield f"load {batch.id} of {batch.source} is {batch.status}: let it end"

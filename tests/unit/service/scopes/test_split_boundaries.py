@@ -14,12 +14,14 @@ from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.access.clients import add_client, authenticate, bind_client, revoke_client
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version, suspend_agreement
 from mpi.service.maintenance.verify import verify
+from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import read, upsert
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.split import run_split, undo_split
 from mpi.service.scopes.split_plan import approve_split
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.stewardship.rekey import rekey
+from mpi.service.stewardship.unseal_requests import approve_unseals, request_unseals
 from tests.agreements import DSA
 from tests.index import OPERATOR, SECOND_PERSON, crosswalk, expunge, load_rows, make_child, many_children
 from tests.scopes import open_splittable_index
@@ -198,3 +200,52 @@ def test_an_approval_that_is_given_again_after_a_restore_is_refused(home, is_don
             undo_split(home.shared, scope, OPERATOR, "education")
         with pytest.raises(ConflictError, match="another approval"):
             run_split(home.shared, scope, OPERATOR, "education")
+
+
+def unseal(index, local_id: str) -> None:
+    """Lift a seal as two persons."""
+    request_unseals(index, OPERATOR, "sis", [local_id], "26-JV-0412")
+    approve_unseals(index, SECOND_PERSON, "sis", [local_id])
+
+
+@pytest.mark.parametrize("kind", ["sealed", "expunged"])
+def test_a_source_whose_records_are_known_by_orders_alone_is_not_moved(home, kind):
+    first, second, third = many_children(3)
+    upsert(home.shared, OPERATOR, "sis", first)
+    backup = back_up(home)
+    if kind == "expunged":
+        expunge(home.shared, "sis", second)
+    else:
+        upsert(home.shared, OPERATOR, "sis", {**second, "restrictions": [{"kind": "sealed"}]})
+    restore(home, backup)
+    assert "1 records of sis are known by their orders alone" in list_blockers(home, "sis")
+    assert list_blockers(home, "ccwis") == ""
+    if kind == "expunged":
+        with pytest.raises(NotFoundError):
+            unseal(home.shared, second["local_id"])
+        return
+    unseal(home.shared, second["local_id"])
+    upsert(home.shared, OPERATOR, "sis", second)
+    scope = home.split("sis")
+    upsert(scope, OPERATOR, "sis", third)
+    assert transfer_changes(scope, home.shared, OPERATOR, "education").records == 1
+    assert crosswalk(scope).keys() == crosswalk(home.shared).keys()
+    assert len(crosswalk(scope)) == 3
+    assert verify(scope, OPERATOR) == []
+
+
+def test_a_record_that_was_destroyed_while_it_was_held_keeps_its_source_here(site):
+    pause(site.shared, OPERATOR, "sis")
+    upsert(site.shared, OPERATOR, "sis", make_child("s1"))
+    expunge(site.shared, "sis", make_child("s1"))
+    resume(site.shared, OPERATOR, "sis")
+    assert "1 records of sis are known by their orders alone" in list_blockers(site, "sis")
+
+
+def test_an_open_request_to_unseal_blocks_a_split(site):
+    upsert(site.shared, OPERATOR, "sis", make_child("s1", restrictions=[{"kind": "sealed"}]))
+    request_unseals(site.shared, OPERATOR, "sis", ["s1"], "26-JV-0412")
+    assert "records of sis wait to be unsealed" in list_blockers(site, "sis")
+    assert list_blockers(site, "sis2") == ""
+    approve_unseals(site.shared, SECOND_PERSON, "sis", ["s1"])
+    assert list_blockers(site, "sis") == ""
