@@ -60,7 +60,7 @@ class Tombstones:
         return self._connection.execute(_ANY, {"source": source_id}).first() is not None
 
     def count_without_content(self, source_id: int) -> int:
-        """Count refused records of a source whose content no version has had in force.
+        """Count the refused records of a source that have no version.
 
         After a restore, such a record is known by its orders alone.
         """

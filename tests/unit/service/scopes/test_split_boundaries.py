@@ -14,7 +14,6 @@ from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.access.clients import add_client, authenticate, bind_client, revoke_client
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version, suspend_agreement
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import read, upsert
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.split import run_split, undo_split
@@ -232,14 +231,6 @@ def test_a_source_whose_records_are_known_by_orders_alone_is_not_moved(home, kin
     assert crosswalk(scope).keys() == crosswalk(home.shared).keys()
     assert len(crosswalk(scope)) == 3
     assert verify(scope, OPERATOR) == []
-
-
-def test_a_record_that_was_destroyed_while_it_was_held_keeps_its_source_here(site):
-    pause(site.shared, OPERATOR, "sis")
-    upsert(site.shared, OPERATOR, "sis", make_child("s1"))
-    expunge(site.shared, "sis", make_child("s1"))
-    resume(site.shared, OPERATOR, "sis")
-    assert "1 records of sis are known by their orders alone" in list_blockers(site, "sis")
 
 
 def test_an_open_request_to_unseal_blocks_a_split(site):
