@@ -158,6 +158,24 @@ class Splits:
         if rows:
             self._connection.execute(insert(_moved), rows)
 
+    def moved_logins(self, split_id: int) -> list[tuple[str, str]]:
+        """Return kind and name of each login that a split moves."""
+        query = select(_moved.c.kind, _moved.c.name).where(_moved.c.split_id == split_id)
+        return sorted((row.kind, row.name) for row in self._connection.execute(query))
+
+    def release_login(self, kind: str, name: str) -> bool:
+        """Take a login out of its split, so that it opens no index any more.
+
+        Returns:
+            False if no split moves it, or the split is done or taken back.
+        """
+        is_under_way = _split.c.state.not_in((SplitState.DONE.value, SplitState.UNDOING.value))
+        splits = select(_split.c.id).where(is_under_way)
+        result = self._connection.execute(
+            delete(_moved).where(_moved.c.kind == kind, _moved.c.name == name, _moved.c.split_id.in_(splits))
+        )
+        return result.rowcount == 1
+
     def return_logins(self, split_id: int) -> None:
         """Record that a split's clients and accounts are back."""
         self._connection.execute(delete(_moved).where(_moved.c.split_id == split_id))
@@ -165,6 +183,11 @@ class Splits:
     def scope_of_key(self, key_hash: str) -> str | None:
         """Return the scope into which a key was moved, or None."""
         return self._connection.execute(_SCOPE_OF_KEY, {"key_hash": key_hash}).scalar()
+
+    def scope_of_client(self, name: str) -> str | None:
+        """Return the scope into which a client was moved, or None."""
+        query = select(_moved.c.scope).where(_moved.c.kind == CLIENT, _moved.c.name == name)
+        return self._connection.execute(query).scalar()
 
     def scope_of_account(self, name: str) -> str | None:
         """Return the scope into which an account was moved, or None."""

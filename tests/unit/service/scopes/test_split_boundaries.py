@@ -1,6 +1,8 @@
 """A split keeps what orders, agreements and revocations say."""
 
 import shutil
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,10 @@ from sqlmodel import SQLModel
 from mpi.bootstrap import note_restore, open_index
 from mpi.domain.errors import ConflictError, NotAuthenticated, NotFoundError
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts import NewAccount, add_account, end_account
 from mpi.service.access.clients import add_client, authenticate, bind_client, revoke_client
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version, suspend_agreement
+from mpi.service.core.index import open_store
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import read, upsert
 from mpi.service.scopes.copy_check import check_copies
@@ -21,6 +24,8 @@ from mpi.service.scopes.split_plan import approve_split
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.unseal_requests import approve_unseals, request_unseals
+from mpi.storage.repositories.sources.splits import SplitState
+from mpi.storage.unit_of_work.database import Database
 from tests.agreements import DSA
 from tests.index import OPERATOR, SECOND_PERSON, crosswalk, expunge, load_rows, make_child, many_children
 from tests.scopes import open_splittable_index
@@ -62,6 +67,32 @@ def restore(site, backup: Path, *, with_orders: bool = True) -> None:
     if with_orders:
         note_restore(site.settings)
     site.shared = open_index(site.settings)
+
+
+class InterruptionError(BaseException):
+    """Stands for a kill of the process."""
+
+
+class DatabaseInterruptedAtTheEnd(Database):
+    """A database that is killed in the transaction that ends a split."""
+
+    @contextmanager
+    def write(self, *arguments, **options):
+        """Open a write transaction, and end the process if a split is done."""
+        with super().write(*arguments, **options) as unit:
+            yield unit
+            if any(split.state is SplitState.DONE for split in unit.splits.all()):
+                raise InterruptionError
+
+
+@contextmanager
+def interrupted_before_its_end(index):
+    """Open an index once more, as the program that is interrupted."""
+    database = DatabaseInterruptedAtTheEnd(index.database.url)
+    try:
+        yield replace(index, store=open_store(database, index.tuning))
+    finally:
+        database.dispose()
 
 
 def list_blockers(site, *sources) -> str:
@@ -240,3 +271,63 @@ def test_an_open_request_to_unseal_blocks_a_split(site):
     assert list_blockers(site, "sis2") == ""
     approve_unseals(site.shared, SECOND_PERSON, "sis", ["s1"])
     assert list_blockers(site, "sis") == ""
+
+
+def add_logins(index) -> str:
+    """Add a client and an account of the first source; return the key of the client."""
+    add_account(index, OPERATOR, NewAccount("ana", "Ana Ruiz", Role.STEWARD, ["sis"]))
+    return add_client(index, OPERATOR, "school", ["record.read"], ["sis"])
+
+
+def require_revoked(key: str, *indexes) -> None:
+    """Check that neither the key nor the account of ``add_logins`` opens an index."""
+    for index in indexes:
+        with pytest.raises(NotAuthenticated):
+            authenticate(index, key, None)
+        with index.database.read(OPERATOR) as unit:
+            account = unit.accounts.find_by_name("ana")
+        assert account is None or account.ended_commit is not None
+
+
+@pytest.mark.parametrize("is_undone", [False, True])
+def test_a_login_that_is_revoked_during_a_split_opens_no_index(site, is_undone):
+    key = add_logins(site.shared)
+    upsert(site.shared, OPERATOR, "sis", make_child("s1"))
+    site.approve("sis")
+    revoke_client(site.shared, OPERATOR, "school")
+    end_account(site.shared, OPERATOR, "ana")
+    with pytest.raises(NotFoundError):
+        revoke_client(site.shared, OPERATOR, "school")
+    scope = site.open_scope()
+    if not is_undone:
+        run_split(site.shared, scope, OPERATOR, "education")
+        require_revoked(key, site.shared, scope)
+    undo_split(site.shared, scope, OPERATOR, "education")
+    require_revoked(key, site.shared, scope)
+
+
+def test_a_login_that_is_revoked_while_the_scope_opens_is_revoked_there(site):
+    key = add_logins(site.shared)
+    site.approve("sis")
+    scope = site.open_scope()
+    with interrupted_before_its_end(site.shared) as shared, pytest.raises(InterruptionError):
+        run_split(shared, scope, OPERATOR, "education")
+    assert authenticate(scope, key, None).client == "school"
+    revoke_client(site.shared, OPERATOR, "school")
+    end_account(site.shared, OPERATOR, "ana")
+    run_split(site.shared, scope, OPERATOR, "education")
+    require_revoked(key, site.shared, scope)
+    undo_split(site.shared, scope, OPERATOR, "education")
+    require_revoked(key, site.shared, scope)
+
+
+def test_a_login_that_was_moved_is_revoked_in_its_scope(site):
+    key = add_logins(site.shared)
+    scope = site.split("sis")
+    with pytest.raises(ConflictError, match="in the index of the scope education"):
+        revoke_client(site.shared, OPERATOR, "school")
+    with pytest.raises(ConflictError, match="in the index of the scope education"):
+        end_account(site.shared, OPERATOR, "ana")
+    revoke_client(scope, OPERATOR, "school")
+    end_account(scope, OPERATOR, "ana")
+    require_revoked(key, scope)
