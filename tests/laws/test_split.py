@@ -343,7 +343,7 @@ RANDOM_COLUMNS = {
 """Columns that are random. Which records shared an ID before the split is known to their own client."""
 
 
-LEDGER_TABLES = {"disclosure", "disclosed_record"}
+LEDGER_TABLES = {"disclosure", "disclosed_record", "refusal"}
 """They are in a file of their own. Nobody has read in the scope yet."""
 
 
