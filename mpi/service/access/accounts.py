@@ -20,6 +20,7 @@ from mpi.service.agreements.register import choose_agreement
 from mpi.service.core.index import Index
 from mpi.service.holdings.settings import require_whole_view
 from mpi.storage.repositories.access.accounts import Account
+from mpi.storage.repositories.sources.splits import ACCOUNT
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MAX_NAME_LENGTH = 64
@@ -256,10 +257,12 @@ def end_account(index: Index, viewer: Viewer, name: str) -> None:
 
     Raises:
         NotFoundError: the account does not exist or has ended.
+        ConflictError: it is in the index of a scope.
         AccessDenied: the viewer may not administer accounts.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.write(viewer, "account-end") as unit:
+        unit.splits.release_login(ACCOUNT, name)
         account = _find_open_account(unit, name)
         unit.accounts.close(account.id, unit.commit_no)
         unit.sign_ins.end_all_of_account(account.id)

@@ -14,6 +14,7 @@ from mpi.service.agreements.register import choose_agreement
 from mpi.service.core.index import Index
 from mpi.service.holdings.settings import require_whole_view
 from mpi.storage.repositories.access.clients import Client
+from mpi.storage.repositories.sources.splits import CLIENT
 from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_NAME_LENGTH = 64
@@ -218,14 +219,27 @@ def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
 def revoke_client(index: Index, viewer: Viewer, name: str) -> None:
     """Revoke the key of an API client; its next call is refused.
 
+    A key that a split is moving opens no index after the split, nor after its undo.
+
     Raises:
         NotFoundError: the client does not exist, or its key was revoked before.
+        ConflictError: the key opens the index of a scope.
         AccessDenied: the viewer may not administer clients.
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
     with index.database.write(viewer, "client-revoke") as unit:
-        if not unit.clients.revoke(name, unit.commit_no):
-            raise NotFoundError(f"there is no client {name!r} whose key opens the index")
+        if unit.clients.revoke(name, unit.commit_no):
+            return
+        if unit.splits.release_login(CLIENT, name):
+            unit.ensure_commit()
+            return
+        scope = unit.splits.scope_of_client(name)
+        if scope is not None:
+            raise ConflictError(
+                f"client {name!r} is in the index of the scope {scope}: revoke it there; if the split is "
+                "being taken back, end that first"
+            )
+        raise NotFoundError(f"there is no client {name!r} whose key opens the index")
 
 
 def _parse_actions(scopes: Collection[str]) -> frozenset[Action]:

@@ -8,6 +8,9 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.scopes.split_plan import UNFINISHED_STATES
 
+OPEN = "open"
+"""State of a scope that no split makes or ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScopeView:
@@ -24,7 +27,7 @@ class ScopeView:
     code: str
     name: str
     sources: tuple[str, ...]
-    state: str = "open"
+    state: str = OPEN
     lag: int | None = None
 
 
@@ -89,7 +92,7 @@ def list_scopes(index: Index, viewer: Viewer) -> list[ScopeView]:
                 code=code,
                 name=name,
                 sources=tuple(source.code for source in sources if source.scope == code),
-                state=states[code].value if code in states else "open",
+                state=states[code].value if code in states else OPEN,
             )
             for code, name in sorted((names | unregistered).items())
         ]

@@ -14,6 +14,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.policy.agreement import HOUSE
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
+from mpi.service.scopes.split_blockers import has_changed_rule
 from mpi.service.scopes.split_copy import (
     SPLIT,
     SplitContent,
@@ -25,7 +26,7 @@ from mpi.service.scopes.split_copy import (
 )
 from mpi.service.scopes.split_plan import UNFINISHED_STATES
 from mpi.storage.repositories.sources.scopes import ChangedItem, end_of_commit
-from mpi.storage.repositories.sources.splits import Split, SplitState
+from mpi.storage.repositories.sources.splits import ACCOUNT, CLIENT, Split, SplitState
 from mpi.storage.unit_of_work.units import WriteUnit
 
 _SCOPE_TERMS = {"agreement": HOUSE}
@@ -102,7 +103,7 @@ def run_split(
     _write_copies(shared_index, viewer, split, content)
     _register(shared_index, scope_index, viewer, split, last_commit)
     _open_scope(shared_index, scope_index, viewer, split)
-    _advance(shared_index, viewer, split, SplitState.OPENING, SplitState.DONE)
+    _end_split(shared_index, scope_index, viewer, split)
     return _view(split, SplitState.DONE)
 
 
@@ -110,7 +111,7 @@ def undo_split(shared_index: Index, scope_index: Index | None, viewer: Viewer, c
     """Take a split back, until the scope has changed anything.
 
     The shared index has its sources, clients and accounts again. It has always kept their records and IDs.
-    The index of the scope stays, closed, with its ledger.
+    The index of the scope stays, closed and empty, with its commits and its ledger.
 
     Args:
         shared_index: the open shared index.
@@ -131,7 +132,10 @@ def undo_split(shared_index: Index, scope_index: Index | None, viewer: Viewer, c
         unit.splits.set_state(split.id, SplitState.UNDOING, unit.commit_no)
     if scope_index is not None and not _close_scope(scope_index, viewer, split):
         with shared_index.database.write(viewer, SPLIT) as unit:
-            unit.splits.set_state(split.id, SplitState.DONE, unit.commit_no)
+            # After a restore, the shared index may not follow yet what the scope has done since.
+            is_followed = any(scope.code == code for scope in unit.scopes.all())
+            kept_state = SplitState.DONE if is_followed else SplitState.APPROVED
+            unit.splits.set_state(split.id, kept_state, unit.commit_no)
         raise ConflictError(
             f"the scope {code} has changed something since it was opened, which would be lost. Keep the "
             "scope: the shared index follows it with mpi scope sync, and its IDs are as before"
@@ -204,10 +208,20 @@ def _register(
 
 
 def _open_scope(shared_index: Index, scope_index: Index, viewer: Viewer, split: Split) -> None:
-    """Let the scope take records, and give it its clients and accounts."""
+    """Let the scope take records, and give it its clients and accounts.
+
+    Raises:
+        ConflictError: the rule under which they act was changed since the approval.
+    """
     with shared_index.database.read(viewer) as unit:
-        clients = unit.splits.client_rows(split.plan["clients"])
-        accounts = unit.splits.account_rows(split.plan["accounts"])
+        if (split.plan["clients"] or split.plan["accounts"]) and has_changed_rule(unit):
+            raise ConflictError(
+                f"the operator's own rule was changed, suspended or ended since the approval: take the split "
+                f"back with mpi scope split {split.scope} --undo"
+            )
+        moved = unit.splits.moved_logins(split.id)
+        clients = unit.splits.client_rows([name for kind, name in moved if kind == CLIENT])
+        accounts = unit.splits.account_rows([name for kind, name in moved if kind == ACCOUNT])
     with scope_index.database.write(viewer, SPLIT) as unit:
         own_split = find_own_split(unit)
         if own_split is None or own_split.state is not SplitState.OPENING:
@@ -221,8 +235,59 @@ def _open_scope(shared_index: Index, scope_index: Index, viewer: Viewer, split: 
         unit.splits.set_state(own_split.id, SplitState.DONE, unit.commit_no)
 
 
+def _end_split(shared_index: Index, scope_index: Index, viewer: Viewer, split: Split) -> None:
+    """Store that a split is done, once the scope has no login revoked meanwhile.
+
+    Raises:
+        ConflictError: somebody takes the split back meanwhile.
+    """
+    while True:
+        with shared_index.database.read(viewer) as unit:
+            moved = unit.splits.moved_logins(split.id)
+        _revoke_released(scope_index, viewer, split, moved)
+        with shared_index.database.write(viewer, SPLIT) as unit:
+            state = _state_now(unit, split.scope)
+            if state in (SplitState.UNDOING, SplitState.UNDONE):
+                raise ConflictError(f"the split into {split.scope} is {state} by somebody else")
+            if state is not SplitState.OPENING:
+                return
+            if unit.splits.moved_logins(split.id) == moved:
+                unit.splits.set_state(split.id, SplitState.DONE, unit.commit_no)
+                return
+
+
+def _revoke_released(
+    scope_index: Index, viewer: Viewer, split: Split, moved: Collection[tuple[str, str]]
+) -> None:
+    """Revoke logins in the scope that were revoked while it was opened."""
+    clients = {name for name in split.plan["clients"] if (CLIENT, name) not in moved}
+    accounts = {name for name in split.plan["accounts"] if (ACCOUNT, name) not in moved}
+    if not clients and not accounts:
+        return
+    with scope_index.database.write(viewer, SPLIT) as unit:
+        open_clients = [client.name for client in unit.clients.active() if client.name in clients]
+        open_accounts = [
+            account.id
+            for account in unit.accounts.all()
+            if account.name in accounts and account.ended_commit is None
+        ]
+        own_split = find_own_split(unit)
+        if own_split is None or not (open_clients or open_accounts):
+            return
+        for name in open_clients:
+            unit.clients.revoke(name, unit.commit_no)
+        for account_id in open_accounts:
+            unit.accounts.close(account_id, unit.commit_no)
+            unit.sign_ins.end_all_of_account(account_id)
+        # This is no change of the scope that keeps the split from being taken back.
+        unit.splits.set_state(own_split.id, own_split.state, unit.commit_no)
+
+
 def _close_scope(scope_index: Index, viewer: Viewer, split: Split) -> bool:
-    """Close a scope; return False if it has changed something."""
+    """Close a scope and empty it; return False if it has changed something.
+
+    The shared index has all that the scope holds. A copy would outlive what is expunged there from now on.
+    """
     with scope_index.database.write(viewer, SPLIT) as unit:
         own_split = find_own_split(unit)
         if own_split is None or own_split.token_hash != split.token_hash:
@@ -235,6 +300,7 @@ def _close_scope(scope_index: Index, viewer: Viewer, split: Split) -> bool:
         for account in unit.accounts.all():
             unit.accounts.close(account.id, unit.commit_no)
             unit.sign_ins.end_all_of_account(account.id)
+        unit.splits.delete_content()
         unit.splits.set_state(own_split.id, SplitState.UNDONE, unit.commit_no)
     return True
 
@@ -243,7 +309,8 @@ def _return_sources(unit: WriteUnit, split: Split) -> None:
     """Give the shared index its sources, clients and accounts again."""
     unit.sources.set_scope(_source_ids(unit, split.plan["sources"]), None)
     unit.sources.set_paused(_source_ids(unit, split.plan["paused"]), paused=True)
-    unit.splits.restore_clients(split.plan["clients"])
+    moved = unit.splits.moved_logins(split.id)
+    unit.splits.restore_clients([name for kind, name in moved if kind == CLIENT])
     unit.splits.return_logins(split.id)
     unit.scopes.remove(split.scope)
 

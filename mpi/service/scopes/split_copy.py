@@ -7,12 +7,13 @@ a copy that was interrupted goes on with the same numbers.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError
 from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Viewer
-from mpi.service.core.index import Index
+from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.reindex import ChangedRecord, Progress
 from mpi.service.resolution.resolve import resettle, resolve
 from mpi.service.scopes.split_decisions import (
@@ -108,10 +109,11 @@ def begin_copy(
         batches = unit.record_rows.batch_rows(content.numbers.batches.numbers.tolist())
         windows = unit.freezes.current_windows_of([source.id for source in content.sources], clock.today())
         settings = {source.id: unit.sources.further_settings(source.id) for source in content.sources}
+        approval = _read_approval(unit, split, content)
     with shared_index.database.read(viewer) as shared, scope_index.database.write(viewer, SPLIT) as unit:
         begun = find_own_split(unit)
         if begun is not None:
-            _require_same_split(begun, split)
+            _require_same_split(begun, split, approval)
             return content.with_first_numbers(begun.progress)
         _require_empty(unit)
         first_numbers = _take_numbers(unit, content)
@@ -127,7 +129,7 @@ def begin_copy(
                 split,
                 id=1,
                 state=SplitState.COPYING,
-                plan={},
+                plan=approval,
                 progress=first_numbers,
                 planned_commit=unit.commit_no,
                 approved_commit=None,
@@ -208,14 +210,34 @@ def find_own_split(unit: ReadUnit) -> Split | None:
     return next(iter(unit.splits.all()), None)
 
 
-def _require_same_split(begun: Split, split: Split) -> None:
-    """Raise if another split began the index, or it was undone.
+def _read_approval(unit: ReadUnit, split: Split, content: SplitContent) -> dict[str, Any]:
+    """Return by what a scope knows the approval that it was made by.
+
+    After a restore of the shared index, a plan can be approved again, with other records.
+    """
+    number = split.approved_commit or 0
+    return {
+        "approved_at": unit.commit_info({number})[number][0],
+        "records": len(content.numbers.records),
+        "versions": len(content.numbers.versions),
+    }
+
+
+def _require_same_split(begun: Split, split: Split, approval: Mapping[str, Any]) -> None:
+    """Raise if another split or approval began the index, or it was undone.
 
     Raises:
         ConflictError: it was.
     """
     if begun.token_hash != split.token_hash or begun.state is SplitState.UNDONE:
         raise ConflictError(f"the index of the scope {split.scope} is of another split: move it away")
+    # A scope opens after the shared index has begun to follow it.
+    is_ahead = begun.state is SplitState.DONE and split.state in (SplitState.APPROVED, SplitState.COPYING)
+    if begun.plan != approval or is_ahead:
+        raise ConflictError(
+            f"the index of the scope {split.scope} was made by another approval of this plan. Restore the "
+            "shared index to a backup from after the split, or move the index of the scope away"
+        )
 
 
 def _require_empty(unit: ReadUnit) -> None:
@@ -292,25 +314,29 @@ def _write_records(
     """Write records and former IDs, and resolve the records."""
     own_ids = {source.code: source.id for source in unit.sources.all()}
     source_ids = {source.id: own_ids[source.code] for source in content.sources}
-    unit.record_rows.write(_rename_destroyed_records(rows, content.numbers), content.numbers, source_ids)
     copy_of = content.numbers.records.copy_of
+    unit.record_rows.write(_renumber_surrogates(rows, index, content), content.numbers, source_ids)
     unit.splits.add_former_ids((eid, copy_of(record_id)) for record_id, eid in former_ids.items())
     active_ids = [copy_of(row["id"]) for row in rows.records if row["state"] == RecordState.ACTIVE]
     resolve(unit, index, _read_new_records(unit, index, active_ids), (), SPLIT)
 
 
-def _rename_destroyed_records(rows: RecordRowSet, numbers: CopiedNumbers) -> RecordRowSet:
-    """Name destroyed records after their numbers in the scope.
+def _renumber_surrogates(rows: RecordRowSet, index: Index, content: SplitContent) -> RecordRowSet:
+    """Let the names of destroyed records follow from their numbers in the scope.
 
-    The number in the shared index would tell how many records other agencies sent before, and another
-    record of the scope may get that name when it is destroyed.
+    The number in the shared index would tell how many records other agencies sent before, and another record
+    of the scope may get that name when it is destroyed.
     """
-    records = [
-        {**row, "local_id": make_surrogate_id(numbers.records.copy_of(row["id"]))}
-        if row["local_id"].startswith(SURROGATE_MARK)
-        else row
-        for row in rows.records
-    ]
+    codes = {source.id: source.code for source in content.sources}
+    records = []
+    for row in rows.records:
+        if row["local_id"].startswith(SURROGATE_MARK):
+            name = make_surrogate_id(content.numbers.records.copy_of(row["id"]))
+            row |= {"local_id": name}
+            if row["version_id"] is None:
+                # It came with an order, after a restore, and never had another name.
+                row |= {"canonical_key": canonical_key(index.keyed_hash, codes[row["source_id"]], name)}
+        records.append(row)
     return replace(rows, records=records)
 
 

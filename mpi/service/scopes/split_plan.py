@@ -15,6 +15,12 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
 from mpi.service.holdings.settings import find_limited_sources
+from mpi.service.scopes.split_blockers import (
+    Login,
+    find_agreement_blockers,
+    find_login_blockers,
+    find_order_blockers,
+)
 from mpi.service.scopes.split_decisions import DecisionChoice, choose_decisions
 from mpi.storage.repositories.derived.proposals import ProposalStatus
 from mpi.storage.repositories.review.owner_questions import OPEN
@@ -247,10 +253,16 @@ def _read_inputs(unit: ReadUnit, codes: Collection[str]) -> _PlanInputs:
     moved_accounts = {name for account in accounts if (name := account.name) and _is_moved(unit, name)}
     accounts = [account for account in accounts if account.name not in moved_accounts]
     own = frozenset(source.code for source in sources)
-    logins = [(f"client {client.name}", client.sources or frozenset()) for client in clients]
-    logins += [(f"account {account.name}", account.sources or frozenset()) for account in accounts]
+    logins = [
+        Login(f"client {client.name}", client.sources or frozenset(), client.agreement) for client in clients
+    ]
+    logins += [
+        Login(f"account {account.name}", account.sources or frozenset(), account.agreement)
+        for account in accounts
+    ]
     blockers = (
-        *_find_login_blockers(own, logins),
+        *find_login_blockers(own, logins),
+        *find_agreement_blockers(unit, own, logins),
         *_find_source_blockers(unit, sources),
         *_find_work_blockers(unit, sources, choice),
     )
@@ -265,16 +277,6 @@ def _read_inputs(unit: ReadUnit, codes: Collection[str]) -> _PlanInputs:
 
 def _is_moved(unit: ReadUnit, account_name: str) -> bool:
     return unit.splits.scope_of_account(account_name) is not None
-
-
-def _find_login_blockers(
-    own: frozenset[str], logins: Collection[tuple[str, frozenset[str]]]
-) -> Iterator[str]:
-    """Name clients and accounts that hold sources inside and outside the scope."""
-    for name, sources in logins:
-        if sources & own and not sources <= own:
-            outside = ", ".join(sorted(sources - own))
-            yield f"{name} also holds {outside}: give it one login for the scope and another for the rest"
 
 
 def _find_source_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterator[str]:
@@ -292,6 +294,7 @@ def _find_source_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterat
     codes = {source.code for source in sources}
     for code in sorted({row.source_code for row in unit.records.pending_expunges()} & codes):
         yield f"records of {code} wait to be expunged: answer with mpi expunge"
+    yield from find_order_blockers(unit, sources)
     for batch in unit.batches.all():
         if batch.source in codes and batch.status in (LOADING, UNDOING):
             yield f"load {batch.id} of {batch.source} is {batch.status}: let it end"

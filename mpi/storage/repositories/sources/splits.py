@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlmodel import SQLModel
 
 from mpi.storage.driver.bulk_rows import insert_columns
 from mpi.storage.driver.chunks import iter_chunks
@@ -31,6 +32,14 @@ _client = table_of(ClientRow)
 _account = table_of(AccountRow)
 _commit = table_of(CommitRow)
 
+_KEPT_TABLES = frozenset(
+    {
+        "index_info", "counter", "commit_log", "config", "epoch", "agency", "source", "split",
+        "client", "account", "agreement_version", "agreement_step", "purpose", "refusal",
+        "disclosure", "disclosed_record",
+    }
+)  # fmt: skip
+"""Tables that a scope keeps when its split is undone. They tell who read there, and hold no record."""
 CLIENT, ACCOUNT = "client", "account"
 _SCOPE_OF_KEY = (
     select(_moved.c.scope)
@@ -149,6 +158,24 @@ class Splits:
         if rows:
             self._connection.execute(insert(_moved), rows)
 
+    def moved_logins(self, split_id: int) -> list[tuple[str, str]]:
+        """Return kind and name of each login that a split moves."""
+        query = select(_moved.c.kind, _moved.c.name).where(_moved.c.split_id == split_id)
+        return sorted((row.kind, row.name) for row in self._connection.execute(query))
+
+    def release_login(self, kind: str, name: str) -> bool:
+        """Take a login out of its split, so that it opens no index any more.
+
+        Returns:
+            False if no split moves it, or the split is done or taken back.
+        """
+        is_under_way = _split.c.state.not_in((SplitState.DONE.value, SplitState.UNDOING.value))
+        splits = select(_split.c.id).where(is_under_way)
+        result = self._connection.execute(
+            delete(_moved).where(_moved.c.kind == kind, _moved.c.name == name, _moved.c.split_id.in_(splits))
+        )
+        return result.rowcount == 1
+
     def return_logins(self, split_id: int) -> None:
         """Record that a split's clients and accounts are back."""
         self._connection.execute(delete(_moved).where(_moved.c.split_id == split_id))
@@ -156,6 +183,11 @@ class Splits:
     def scope_of_key(self, key_hash: str) -> str | None:
         """Return the scope into which a key was moved, or None."""
         return self._connection.execute(_SCOPE_OF_KEY, {"key_hash": key_hash}).scalar()
+
+    def scope_of_client(self, name: str) -> str | None:
+        """Return the scope into which a client was moved, or None."""
+        query = select(_moved.c.scope).where(_moved.c.kind == CLIENT, _moved.c.name == name)
+        return self._connection.execute(query).scalar()
 
     def scope_of_account(self, name: str) -> str | None:
         """Return the scope into which an account was moved, or None."""
@@ -185,6 +217,12 @@ class Splits:
         self._connection.execute(
             update(_client).where(_client.c.name.in_(sorted(names))).values(revoked_commit=None)
         )
+
+    def delete_content(self) -> None:
+        """Delete all that this index holds of records, decisions and persons."""
+        for table in reversed(SQLModel.metadata.sorted_tables):
+            if table.name not in _KEPT_TABLES:
+                self._connection.execute(delete(table))
 
     def last_commit_of(self, kind: str) -> int:
         """Return the number of the last commit of a kind, or 0."""

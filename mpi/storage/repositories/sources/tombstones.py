@@ -2,14 +2,15 @@
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import prefetch
-from mpi.storage.tables import TombstoneRow, table_of
+from mpi.storage.tables import RecordRow, TombstoneRow, table_of
 
 _tombstone = table_of(TombstoneRow)
+_record = table_of(RecordRow)
 _BY_TOKEN = select(_tombstone.c.token, _tombstone.c.record_id).where(
     _tombstone.c.source_id == bindparam("source"), is_in(_tombstone.c.token, "tokens")
 )
@@ -57,6 +58,18 @@ class Tombstones:
     def has_any(self, source_id: int) -> bool:
         """Return whether a source has a tombstone."""
         return self._connection.execute(_ANY, {"source": source_id}).first() is not None
+
+    def count_without_content(self, source_id: int) -> int:
+        """Count the refused records of a source that have no version.
+
+        After a restore, such a record is known by its orders alone.
+        """
+        query = (
+            select(func.count(_tombstone.c.record_id.distinct()))
+            .join(_record, _record.c.id == _tombstone.c.record_id)
+            .where(_tombstone.c.source_id == source_id, _record.c.version_id.is_(None))
+        )
+        return int(self._connection.execute(query).scalar() or 0)
 
     def tokens_of(self, record_ids: Collection[int]) -> dict[int, list[str]]:
         """Return the keyed hashes of local IDs that records had, by record."""

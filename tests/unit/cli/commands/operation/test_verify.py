@@ -3,8 +3,10 @@
 import pytest
 from sqlalchemy import text
 
-from mpi.bootstrap import open_scope
+from mpi.bootstrap import open_index, open_scope
 from mpi.config import Settings
+from mpi.domain.viewer import make_operator
+from mpi.service.scopes.split_plan import approve_split
 from tests.index import OPERATOR
 
 CHILD = {
@@ -100,6 +102,18 @@ def test_a_scope_that_cannot_be_opened_does_not_stop_the_others(site, mpi, monke
     states = {report["scope"]: report["sound"] for report in result.json["indexes"]}
     assert states == {"shared": True, "education": False, "health": True}
     assert "scope education was not checked: there is no index" in result.err
+
+
+def test_a_scope_that_a_split_still_makes_is_named_and_not_checked(site, mpi):
+    mpi("source", "add", "clinic")
+    token = mpi("scope", "split", "health", "--source", "clinic", "--by", "ana", "--json").json["token"]
+    index = open_index(Settings(scope="shared"))
+    approve_split(index, make_operator("ben"), "health", token)
+    index.database.dispose()
+    result = mpi("verify", "--all-scopes", "--json")
+    assert result.code == 0, result.err
+    assert [report["scope"] for report in result.json["indexes"]] == ["shared", "education"]
+    assert "not checked, since a split into it is under way: health" in result.err
 
 
 def test_a_scope_alone_cannot_check_the_others(site, mpi, monkeypatch):

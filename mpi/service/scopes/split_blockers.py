@@ -1,0 +1,79 @@
+"""What keeps logins and orders from a split of their sources.
+
+A login of the scope acts under the operator's own rule, since agreements of the shared index do not hold
+there. A split must not give a login more than it may do here. Orders about records stay in the shared index:
+what rests on an order alone cannot be moved.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from mpi.policy.agreement import HOUSE
+from mpi.storage.repositories.access.agreements import StepKind
+from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.units import ReadUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A client or an account with sources of its own.
+
+    Args:
+        name: kind and name, for messages.
+        sources: codes of its sources.
+        agreement: code of the agreement that it acts under; None for none.
+    """
+
+    name: str
+    sources: frozenset[str]
+    agreement: str | None
+
+
+def find_login_blockers(own: frozenset[str], logins: Collection[Login]) -> Iterator[str]:
+    """Name clients and accounts that hold sources inside and outside the scope."""
+    for login in logins:
+        if login.sources & own and not login.sources <= own:
+            outside = ", ".join(sorted(login.sources - own))
+            yield (
+                f"{login.name} also holds {outside}: give it one login for the scope and another for the rest"
+            )
+
+
+def find_agreement_blockers(unit: ReadUnit, own: frozenset[str], logins: Collection[Login]) -> Iterator[str]:
+    """Name logins whose agreement does not go along.
+
+    Only the operator's own rule, as it was made with the index, is in a scope too.
+    """
+    moved = [login for login in logins if login.sources & own]
+    for login in moved:
+        if login.agreement != HOUSE:
+            yield (
+                f"{login.name} acts under the agreement {login.agreement or 'none'}, which no scope has: "
+                "revoke or bind it first"
+            )
+    if moved and has_changed_rule(unit):
+        yield (
+            f"the operator's own rule ({HOUSE}) was changed, suspended or ended, and a new scope has it as "
+            "it was first: revoke the clients and end the accounts of these sources, and add them in the "
+            "scope"
+        )
+
+
+def has_changed_rule(unit: ReadUnit) -> bool:
+    """Return whether the operator's own rule is not as it was first."""
+    history = unit.agreements.find(HOUSE)
+    return history is None or [step.kind for step in history.steps] != [StepKind.APPROVE]
+
+
+def find_order_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterator[str]:
+    """Name what a scope could not know of orders about records."""
+    waiting = {row.source_code for row in unit.boundary_orders.open_unseal_requests()}
+    for source in sources:
+        if source.code in waiting:
+            yield f"records of {source.code} wait to be unsealed: answer with mpi unseal"
+        count = unit.tombstones.count_without_content(source.id)
+        if count:
+            yield (
+                f"{count} records of {source.code} are known by their orders alone, and a scope could not "
+                "tell which of them were destroyed: this source cannot be moved"
+            )
