@@ -10,8 +10,8 @@ class SplitRow(SQLModel, table=True):
 
     The shared index has a row for each split. The index of the scope has one row, number 1. ``plan`` is
     JSON of codes, names and counts; in the scope, of the approval's time and the records that it closed.
-    ``progress`` is JSON of the first numbers that the scope gave. ``token_hash`` is the hash of the token with
-    which the plan is approved.
+    ``progress`` is JSON of the first numbers that the scope gave. ``token_hash`` is the hash of the token
+    with which the plan is approved.
     """
 
     __tablename__ = "split"
