@@ -67,20 +67,19 @@ def check(scope_index, shared_index):
     assert check_copies(scope_index, shared_index, OPERATOR, "education").findings == []
 
 
-def test_a_sync_takes_a_record_whose_seal_was_known_by_hash_alone_and_is_lifted(tmp_path, database_url):
-    with open_splittable_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as site:
-        upsert(site.shared, OPERATOR, "sis", A)
-        replay(site.shared, B, "seal")
-        scope = site.split("sis")
-        unseal(scope, B)
-        upsert(scope, OPERATOR, "sis", B)
-        assert sync(scope, site.shared).records == 1
-        upsert(scope, OPERATOR, "sis", {**B, **SEALED})
-        sync(scope, site.shared)
-        unseal(scope, B)
-        sync(scope, site.shared)
-        assert set(crosswalk(site.shared)) == {("sis", A["local_id"]), ("sis", B["local_id"])}
-        check(scope, site.shared)
+def test_a_sync_takes_a_record_whose_seal_was_known_by_hash_alone_and_is_lifted(indexes, education):
+    upsert(education, OPERATOR, "sis", A)
+    replay(education, B, "seal")
+    sync(education, indexes.shared)
+    unseal(education, B)
+    upsert(education, OPERATOR, "sis", B)
+    sync(education, indexes.shared)
+    upsert(education, OPERATOR, "sis", {**B, **SEALED})
+    sync(education, indexes.shared)
+    unseal(education, B)
+    sync(education, indexes.shared)
+    assert set(crosswalk(indexes.shared)) == {("sis", A["local_id"]), ("sis", B["local_id"])}
+    check(education, indexes.shared)
 
 
 def test_a_record_takes_the_local_id_of_one_that_is_destroyed_here_under_a_former_name(indexes, education):

@@ -49,7 +49,7 @@ def test_a_hidden_child_is_answered_and_recorded_as_an_unknown_one(fresh_index, 
     assert [page.status_code for page in pages] == [404, 404]
     assert pages[0].text.replace("c9", "nope") == pages[1].text
     assert "has no such record" in pages[0].text
-    assert reasons(fresh_index) == [("poc", "not-enrolled", 1), ("poc", "not-found", 1)]
+    assert reasons(fresh_index) == [("poc", "not-found", 2)]
     assert contact.get(f"/people/{hidden_id}").status_code == 404
     assert contact.get(f"/people/{unknown_id}").status_code == 404
     assert sum(count for _, _, count in reasons(fresh_index)) == 4
