@@ -382,8 +382,7 @@ def test_run_that_publishes_for_long_keeps_its_heartbeat(mixed_children, stricte
     real_step, heartbeat_ages = getattr(run_publisher, step), []
 
     def run_slowly(step_unit, **arguments):
-        start = time.monotonic()
-        while time.monotonic() - start < 1.0:
+        for _ in range(10):
             time.sleep(0.1)
             with mixed_children.database.read(OPERATOR) as unit:
                 heartbeat = datetime.fromisoformat(unit.runs.find_open().beat)
@@ -393,7 +392,7 @@ def test_run_that_publishes_for_long_keeps_its_heartbeat(mixed_children, stricte
     monkeypatch.setattr(run_publisher, step, run_slowly)
     tuned_index = with_tuning(mixed_children, request={"heartbeat_s": 0.1})
     apply_proposal(tuned_index, OPERATOR, stricter, proposal.id)
-    assert len(heartbeat_ages) > 5
+    assert len(heartbeat_ages) >= 10
     assert max(heartbeat_ages) < timedelta(seconds=0.5)
 
 
