@@ -32,7 +32,6 @@ from mpi.service.core.index import (
     compile_matcher,
     open_store,
 )
-from mpi.service.holdings.runs import drop_restored
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.service.maintenance.orders import apply_missing_orders, write_orders_file
 from mpi.storage import migrate
@@ -378,6 +377,8 @@ def note_restore(settings: Settings) -> tuple[str, int]:
             orders file is missing, damaged or of another index.
         ModelError: the index's model cannot be found or compiled.
     """
+    from mpi.service.holdings.runs import drop_restored  # noqa: PLC0415 - look-ups need no scorer
+
     generation, last_order = _begin_generation(settings)
     index = open_index(settings)
     try:
