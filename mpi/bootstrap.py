@@ -245,7 +245,7 @@ def load_survivorship(settings: Settings) -> SurvivorshipRules:
 
 
 def load_legal_bases(settings: Settings) -> dict[str, LegalBasis]:
-    """Read the table of legal bases: the one in the home folder, or the default.
+    """Read the home folder's table of legal bases, or the default.
 
     Raises:
         InputError: the file cannot be read, or holds an invalid row.

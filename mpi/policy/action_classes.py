@@ -1,4 +1,4 @@
-"""Classes of actions by what their answers hold, and the purposes that need each class."""
+"""Classes of actions by their answers, and the purposes that need them."""
 
 from enum import StrEnum
 from types import MappingProxyType

@@ -220,7 +220,7 @@ def choose_terms(versions: Iterable[Agreement], day: date) -> Agreement | None:
 
 
 def find_last_day(versions: Sequence[Agreement], day: date) -> date | None:
-    """Return the last day up to which an agreement stays in force without a gap.
+    """Return the last day of an agreement's unbroken time in force.
 
     Approved versions that begin before the present one ends, or the day after, renew it.
 

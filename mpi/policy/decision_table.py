@@ -1,4 +1,4 @@
-"""The decision on a request, as a pure function of caller, purpose, agreement and child.
+"""The decision on a request, by caller, purpose, agreement and child.
 
 Default deny: a request is permitted only where each rule below permits it. The first rule that does not gives
 the reason. ``tests/policy/policy.cedar`` states the same rules a second time, in another language.
@@ -69,7 +69,7 @@ class BreakGlassState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """What a caller wants to do, and what is true of the caller and the child.
+    """A caller's request, with the facts about caller and child.
 
     Args:
         action: the action; None where only the source matters.
@@ -177,7 +177,7 @@ def is_own(request: AccessRequest, agreement: Agreement) -> bool:
 
 
 def trusts_statement(request: AccessRequest, agreement: Agreement, stating_source: str) -> bool:
-    """Return whether a flag of a source counts for a grant that covers the record.
+    """Return whether a source's flag counts for a grant on the record.
 
     The discloser's own flags count. The recipient's count where it is responsible for the care of children:
     who is in care is for a care agency to say. A recipient of another kind could otherwise open a record by
@@ -235,7 +235,7 @@ class _Facts:
 
     @property
     def is_known_purpose(self) -> bool:
-        """Whether the program has the purpose, or a grant names one that the state added."""
+        """Whether the purpose is the program's, or one that a grant names."""
         return self.purpose in PURPOSE_RULES or any(self.purpose in grant.purposes for grant in self.grants())
 
     @property

@@ -14,7 +14,7 @@ TABLE_COLUMNS = ("role", "purpose", "classes of answers", "highest tier", "popul
 
 
 def list_table_rows() -> Iterator[tuple[str, str, str, str, str, str]]:
-    """Yield the policy table: a row for each role and purpose that it may name."""
+    """Yield the policy table: a row for each role and purpose."""
     for role in (None, *Role):
         purposes = PURPOSES if role is None else PURPOSES_BY_ROLE[role]
         for purpose in purposes:

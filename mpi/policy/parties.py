@@ -8,7 +8,7 @@ ALL = "all"
 
 
 class PartyKind(StrEnum):
-    """Kind of a party, by which a legal basis says who may disclose to whom."""
+    """Kind of a party, which legal bases name."""
 
     EDUCATION = "education"
     """School, district, state education agency, or the education department of a tribe."""

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 
 class ReasonCode(StrEnum):
-    """Why a request was decided as it was; a stable code of the API and of the ledger."""
+    """Reason of a decision: a stable code of API and ledger."""
 
     PERMITTED = "permitted"
     UNKNOWN_PURPOSE = "unknown-purpose"

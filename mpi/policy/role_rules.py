@@ -1,4 +1,4 @@
-"""What each role of people may be shown, and what must be true of the child.
+"""What each role may be shown, and of which children.
 
 Source: the default visibility matrix in docs/reference/policy.md, after 20 USC 1232g(b)(1)(L) for caseworkers
 and ESSA section 1112(c)(5)(A) for points of contact. State and tribal law may say more.

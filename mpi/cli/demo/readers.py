@@ -38,7 +38,7 @@ class ReaderAnswer:
 
 
 def ask_as_three(index: Index, story: ChildStory) -> list[ReaderAnswer]:
-    """Ask for the demo's child as a caseworker, a point of contact and an analyst."""
+    """Ask for the demo's child as three people of different roles."""
     schools = {record.source for record in story.held if any(d.owns(record.source) for d in DISTRICTS)}
     sources = frozenset({SourceSystem.CCWIS, *schools})
     return [

@@ -46,7 +46,7 @@ class BreakGlassUse:
 
 
 def find_break_glass_state(index: Index, unit: ReadUnit, client: str, reason: str | None) -> BreakGlassState:
-    """Return the state of a client's emergency access, if it may begin or go on.
+    """Return the state of a client's emergency access.
 
     Args:
         index: the open index, with the limits.

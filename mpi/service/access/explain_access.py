@@ -1,4 +1,4 @@
-"""Why the policy decides one request of a client or an account as it does."""
+"""Explanation of the policy's decision on one request."""
 
 from dataclasses import dataclass
 

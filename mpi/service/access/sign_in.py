@@ -254,7 +254,7 @@ def _is_expired(index: Index, session: SignIn) -> bool:
 
 
 def _viewer_of(index: Index, unit: ReadUnit, session: SignIn) -> Viewer:
-    """Return the viewer of a session; one who must set a password may do nothing."""
+    """Return a session's viewer; without a set password it may do nothing."""
     account = session.account
     if account.must_change:
         return Viewer(account.name, session.purpose, frozenset(), account.sources)

@@ -1,4 +1,4 @@
-"""Agreements as documents: the form of a TOML file, of a request body and of stored JSON.
+"""Agreements as documents: TOML file, request body and stored JSON.
 
 docs/reference/agreements.md describes the form.
 """
@@ -217,7 +217,7 @@ def describe_errors(error: ValidationError) -> str:
 
 
 def _format_place(location: Iterable[int | str]) -> str:
-    """Return the place of a key, such as ``grants 2: purposes``; tables count from 1."""
+    """Return the place of a key, such as ``grants 2: purposes``."""
     parts: list[str] = []
     for part in location:
         if isinstance(part, int) and parts:

@@ -45,7 +45,7 @@ def require_open_feed(unit: ReadUnit, index: Index, source: str, action: Action)
 
 
 def _find_lapses(unit: ReadUnit, index: Index, source: str, day: date) -> tuple[Agreement, ...]:
-    """Return the agreements that have lapsed for a source, cached until the next step or day."""
+    """Return a source's lapsed agreements, cached for the day."""
     cached, moment = index.caches.lapses, (unit.sources.last_agreement_step, day)
     lapses_by_source = cached.get(moment)
     if lapses_by_source is None:

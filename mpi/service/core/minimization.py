@@ -71,7 +71,7 @@ def keep_carried_fields(
     values: Mapping[str, Any],
     populations: StatedPopulations = frozenset(),
 ) -> dict[str, Any]:
-    """Return the fields of a record that an answer may hold, and log the others.
+    """Return a record's fields that an answer may hold; log the others.
 
     Args:
         viewer: who asks.

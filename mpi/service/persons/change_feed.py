@@ -136,7 +136,7 @@ def _cache_quiet_cursor(index: Index, cursor: tuple[object, ...], commit: int) -
 
 
 def _refuse_emergency(viewer: Viewer) -> None:
-    """Refuse a viewer in an emergency: it is about one child, the feed about all."""
+    """Refuse the feed to emergency access, which is about one child."""
     if viewer.purpose == BREAK_GLASS:
         call = RefusedCall(viewer.client, Action.CROSSWALK_READ, viewer.purpose, viewer.agreement)
         raise AccessDenied(

@@ -1,4 +1,4 @@
-"""What must be true of a child before a caseworker or a school sees it.
+"""Conditions on a child before a caseworker or a school sees it.
 
 A child for whom a condition does not hold is answered as an unknown one, in the same words: that the child is
 in the index would be news to the caller. Both go to the record of refusals, so that neither takes longer.

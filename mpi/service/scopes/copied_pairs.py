@@ -1,4 +1,4 @@
-"""Pairs of copied records: those of the scope are copied, those with others are scored.
+"""Pairs of copied records, copied within the scope and scored beyond it.
 
 Two records of one scope have the same features in the scope and in the shared index, unless a change of one
 of them waits to be taken over. So the pair has the same weight. Only pairs with records of other scopes and
@@ -27,7 +27,7 @@ def find_known_pairs(
     changed: Mapping[int, ChangedRecord],
     removed: Collection[int],
 ) -> KnownPairs:
-    """Return the pairs of the records of a page, as far as they need no further search.
+    """Return a page's pairs that need no further search.
 
     Args:
         unit: a transaction of the shared index, which has stored the records' content.
@@ -68,7 +68,7 @@ def _list_ends(derived: DerivedCopies) -> set[int]:
 def _translate(
     edges: Edges, numbers: Mapping[int, int], copied: Collection[int], differing: Collection[int]
 ) -> Edges:
-    """Return the pairs of copied records with records of the same features, by numbers here."""
+    """Return pairs of copied records of unchanged features, by numbers here."""
     translated: Edges = {}
     for (own_lo, own_hi), bits in edges.items():
         lo, hi = numbers.get(own_lo), numbers.get(own_hi)

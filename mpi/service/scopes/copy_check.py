@@ -203,7 +203,7 @@ class _Comparison:
 
 
 def _copied_state(state: str) -> str:
-    """Return the state of a copy: what takes no part is withdrawn, for whatever reason."""
+    """Return a copy's state: what takes no part is withdrawn."""
     return state if state in (RecordState.ACTIVE, RecordState.SEALED) else RecordState.WITHDRAWN
 
 

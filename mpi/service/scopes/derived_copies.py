@@ -1,4 +1,4 @@
-"""Copies of what a scope has derived from its records: features, keys and scored pairs.
+"""Copies of a scope's features, keys and scored pairs.
 
 They are functions of the records and the configuration. Where the shared index runs the same configuration,
 it would compute the same, so it copies them.

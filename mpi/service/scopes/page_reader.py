@@ -1,4 +1,4 @@
-"""Reader of a scope's changes, page by page, as they are to be taken over."""
+"""Reader of a scope's changes, page by page."""
 
 from dataclasses import dataclass
 

@@ -282,7 +282,7 @@ def _build_statement(copy: RecordCopy, stored: StoredRecord | None, packed: Pack
 
 
 def _read_statement(copy: RecordCopy, payload: bytes, issues: tuple[QualityIssue, ...]) -> Statement | None:
-    """Return a statement with the scope's content as it is; None where it must be another.
+    """Return a statement with the scope's content, if unchanged; else None.
 
     Reading a whole record and writing it again takes ten times as long.
     """

@@ -90,7 +90,7 @@ def transfer_changes(
 
 
 def count_waiting_changes(scope_index: Index, shared_index: Index, viewer: Viewer, code: str) -> int:
-    """Return how many changes of a scope the shared index has yet to take over.
+    """Return how many changes of a scope wait for a sync.
 
     Args:
         scope_index: the open index of the scope.

@@ -1,4 +1,4 @@
-"""Records of a scope with changes that the shared index has yet to take over."""
+"""Records of a scope whose changes wait for a sync."""
 
 from collections.abc import Collection
 
@@ -60,7 +60,7 @@ class WaitingRecords:
         self.outdated.difference_update(numbers)
 
     def end_page(self, numbers: Collection[int], end: Change) -> None:
-        """Note that a page is taken over; of its records, some may wait for a later one."""
+        """Note that a page is taken over; some records may still wait."""
         self.position = end
         own_numbers = np.fromiter(numbers, np.int64)
         commits = self._commits[own_numbers]

@@ -56,7 +56,7 @@ def create_demo_person(index: Index, role: str | None) -> SignedInAccount:
 
 
 def _find_first_sources(unit: ReadUnit, kinds: Iterable[str]) -> frozenset[str]:
-    """Return the code of the first source of each kind, or of the first source."""
+    """Return the first source of each kind, or else the first source."""
     sources = unit.sources.all()
     firsts = [next((source for source in sources if source.kind == kind), None) for kind in kinds]
     return frozenset(source.code for source in firsts if source) or frozenset(s.code for s in sources[:1])

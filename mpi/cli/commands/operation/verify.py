@@ -82,7 +82,7 @@ def run(
 def _verify_all(
     session: CommandSession, report: ProgressReport, engine: BatchEngine
 ) -> Iterator[_IndexReport]:
-    """Check the shared index and then each scope; one that fails does not stop the others."""
+    """Check the shared index and then each scope, whichever fails."""
     if session.settings.scope != SHARED_SCOPE:
         raise InputError("--all-scopes checks the whole site: leave MPI_SCOPE out")
     codes, begun = _list_scopes(session)

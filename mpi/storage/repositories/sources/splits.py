@@ -164,7 +164,7 @@ class Splits:
         return sorted((row.kind, row.name) for row in self._connection.execute(query))
 
     def release_login(self, kind: str, name: str) -> bool:
-        """Take a login out of its split, so that it opens no index any more.
+        """Take a login out of its split, so that it opens nothing.
 
         Returns:
             False if no split moves it, or the split is done or taken back.
