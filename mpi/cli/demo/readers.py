@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mpi.cli.demo.agreement import AGREEMENT, DISTRICTS
 from mpi.cli.demo.story import ChildStory
-from mpi.domain.errors import AccessDenied
+from mpi.domain.errors import AccessDenied, UnmetConditionError
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Viewer, make_operator
 from mpi.policy.agreement import HOUSE
@@ -39,11 +39,14 @@ class ReaderAnswer:
 
 def ask_as_three(index: Index, story: ChildStory) -> list[ReaderAnswer]:
     """Ask for the demo's child as three people of different roles."""
-    schools = {record.source for record in story.held if any(d.owns(record.source) for d in DISTRICTS)}
-    sources = frozenset({SourceSystem.CCWIS, *schools})
+    schools = [record for record in story.held if any(d.owns(record.source) for d in DISTRICTS)]
+    # A point of contact is of one district: the one that the child attends.
+    schools.sort(key=lambda held: (not held.record.get("exit_date"), str(held.record.get("entry_date"))))
+    sources = frozenset({SourceSystem.CCWIS, *(record.source for record in schools)})
+    own_sources = frozenset({SourceSystem.CCWIS, *(record.source for record in schools[-1:])})
     return [
         _ask(index, story, Role.CASEWORKER, "case_planning", sources, AGREEMENT),
-        _ask(index, story, Role.POINT_OF_CONTACT, "school_stability", sources, AGREEMENT),
+        _ask(index, story, Role.POINT_OF_CONTACT, "school_stability", own_sources, AGREEMENT),
         _ask(index, story, Role.ANALYST, "program_evaluation", None, HOUSE),
     ]
 
@@ -65,7 +68,7 @@ def _ask(
     try:
         person = look_up_person(index, viewer, story.enterprise_id)
         golden = look_up_golden_record(index, viewer, story.enterprise_id)
-    except AccessDenied as error:
+    except (AccessDenied, UnmetConditionError) as error:
         record_refusal(index, viewer, "person.read", error.reason)
         return ReaderAnswer(_say(role), purpose, (), (), error.reason, 1)
     return ReaderAnswer(
