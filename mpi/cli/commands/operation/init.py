@@ -1,18 +1,28 @@
 """Command ``mpi init``: create an index."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpi.cli.command_session import read_settings
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.domain.errors import InputError
-from mpi.domain.source import SHARED_SCOPE
+from mpi.domain.source import SHARED_SCOPE, check_scope_code
+
+if TYPE_CHECKING:
+    from mpi.config import Settings
+    from mpi.service.core.index import Index
 
 _NEXT = (
     ("mpi source add CODE", "for each system that sends records"),
     ("mpi ingest FILE --source CODE --dry-run", "to look at a file before it is loaded"),
     ("mpi serve", "to serve the API on this machine"),
+)
+_NEXT_IN_SCOPES = (
+    ("export MPI_SCOPE=CODE", "to work with the index of one agency: the commands above"),
+    ("mpi scope sync --follow", "without MPI_SCOPE: the shared index follows all scopes"),
 )
 
 
@@ -20,21 +30,32 @@ def run(
     test: Annotated[
         bool, typer.Option("--test", help="Create a test index, whose enterprise IDs begin with T.")
     ] = False,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="Add a scope of this code, such as education, for each agency."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Create a new index and its first API key.
 
-    The index is created in MPI_HOME. The API key is shown once and stored only as a hash.
+    The index is created in MPI_HOME. With --scope, each agency gets an index of its own, which tells nothing
+    of the others' records. API keys are shown once and stored only as hashes.
     """
     from mpi import bootstrap
 
+    codes = list(dict.fromkeys(scope or ()))
+    for code in codes:
+        check_scope_code(code)
     settings = read_settings()
     if settings.scope != SHARED_SCOPE:
         raise InputError(
             "a scope is created with mpi scope add, beside the shared index: leave MPI_SCOPE out"
         )
     index, key = bootstrap.init_index(settings, is_test=test)
-    index.database.dispose()
+    try:
+        scope_keys = {code: _add_scope(settings, index, code) for code in codes}
+    finally:
+        index.database.dispose()
     facts = {
         "home": str(settings.home),
         "model": index.matcher.model.ref,
@@ -42,9 +63,25 @@ def run(
         "api_key": key,
     }
     if as_json:
-        print_json(facts)
+        print_json(facts | ({"scopes": scope_keys} if codes else {}))
         return
     print_facts({name.replace("_", " "): value for name, value in facts.items()})
-    print_note("the API key is shown this once: keep it where keys are kept")
+    if codes:
+        print_table(("scope", "api key"), scope_keys.items())
+    print_note("an API key is shown this once: keep it where keys are kept")
     print_note("back up secret.key with the database: neither is of use without the other")
-    print_table(("next", ""), _NEXT)
+    if not codes:
+        print_note("agencies that may not see each other's records need scopes: see mpi scope add --help")
+    print_table(("next", ""), _NEXT + (_NEXT_IN_SCOPES if codes else ()))
+
+
+def _add_scope(settings: Settings, shared_index: Index, code: str) -> str:
+    """Add a scope to a new index and return its first API key."""
+    from mpi import bootstrap
+    from mpi.domain.viewer import make_operator
+    from mpi.service.scopes.registry import register_scope
+
+    scope_index, key = bootstrap.init_scope(settings, code, is_test=shared_index.settings.is_test)
+    scope_index.database.dispose()
+    register_scope(shared_index, make_operator(), code, None)
+    return key

@@ -38,6 +38,27 @@ def test_a_scope_is_added_used_and_followed(home, mpi, in_scope):
     assert mpi("crosswalk", "--source", "school", "--local-id", "1").code == 0
 
 
+def test_an_index_begins_with_the_scopes_of_its_agencies(tmp_path, monkeypatch, mpi, in_scope, home):
+    monkeypatch.setenv("MPI_HOME", str(tmp_path / "new"))
+    made = mpi("init", "--test", "--scope", "education", "--scope", "child_welfare", "--json").json
+    assert list(made["scopes"]) == ["education", "child_welfare"]
+    assert len({made["api_key"], *made["scopes"].values()}) == 3
+    listed = mpi("scope", "list", "--json").json
+    assert [scope["code"] for scope in listed] == ["child_welfare", "education"]
+
+    in_scope("education")
+    assert mpi("source", "add", "school").code == 0
+    assert mpi("resolve", "--json", send=CHILD).json["enterprise_id"].startswith("T")
+
+
+def test_an_index_is_not_made_with_a_scope_that_has_no_valid_code(tmp_path, monkeypatch, mpi, home):
+    monkeypatch.setenv("MPI_HOME", str(tmp_path / "new"))
+    refused = mpi("init", "--scope", "education", "--scope", "Child-Welfare")
+    assert refused.code != 0
+    assert "a scope's code has" in refused.err
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_file_for_a_source_of_a_scope_is_refused_by_the_shared_index(home, mpi, in_scope, write_csv):
     mpi("scope", "add", "education")
     in_scope("education")
