@@ -11,6 +11,7 @@ import random
 import re
 import shutil
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
@@ -150,19 +151,27 @@ _EXPIRY = re.compile(r"expires=[^;]+GMT")
 
 
 class SharedRandomness:
-    """Random numbers of this process, which can be drawn once more."""
+    """Random numbers of this process, which can be drawn once more.
+
+    Each kind of thread draws its own, since threads of the background wake at times of their own.
+    """
 
     def __init__(self) -> None:
-        self._generator = random.Random(0)
+        self._seed: object = 0
+        self._generators: dict[str, random.Random] = {}
 
     def restart(self, seed: object) -> None:
         """Draw the numbers of a seed from their beginning."""
-        self._generator = random.Random(str(seed))
+        self._seed, self._generators = seed, {}
         random.seed(str(seed))
 
     def draw(self, count: int) -> bytes:
         """Return random bytes, instead of ``os.urandom``."""
-        return self._generator.randbytes(count)
+        kind = re.sub(r"\d+", "", threading.current_thread().name)
+        generator = self._generators.get(kind)
+        if generator is None:
+            generator = self._generators.setdefault(kind, random.Random(f"{self._seed} {kind}"))
+        return generator.randbytes(count)
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
