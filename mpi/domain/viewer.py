@@ -179,6 +179,11 @@ class AccessRights(Protocol):
     def carried(self, action: Action, source: str, stated: StatedPopulations = frozenset()) -> Carried:
         """Return the fields and flags of a source's record that an answer may hold."""
 
+    def find_comparable_fields(
+        self, source: str, stated: StatedPopulations = frozenset()
+    ) -> frozenset[str] | None:
+        """Return the fields of a source's record that an answer may compare; None for all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Viewer:

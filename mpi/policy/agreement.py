@@ -115,6 +115,16 @@ class Grant:
             return "flags" in self.output_fields
         return _LIST_OF_FIELD.get(field) in self.output_fields
 
+    @property
+    def matches_all_fields(self) -> bool:
+        """Whether the grant permits every field to be compared."""
+        return ALL in self.matching_fields
+
+    def list_matching_fields(self) -> frozenset[str]:
+        """Return the fields that may be compared, with the flat columns of lists."""
+        columns = {column for column, name in _LIST_OF_FIELD.items() if name in self.matching_fields}
+        return self.matching_fields | columns
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:

@@ -176,6 +176,22 @@ def is_own(request: AccessRequest, agreement: Agreement) -> bool:
     return _Facts(request, agreement, date.min).is_own
 
 
+def find_comparable_fields(request: AccessRequest, agreement: Agreement) -> frozenset[str] | None:
+    """Return the fields of a record that an answer may compare.
+
+    These are the fields that the grants on the record name for matching, and those that an answer may hold
+    anyway.
+
+    Returns:
+        None for all: the record is the caller's own, or a grant permits every field to be compared.
+    """
+    facts = _Facts(request, agreement, date.min)
+    grants = facts.grants_on_record()
+    if facts.is_own or any(grant.matches_all_fields for grant in grants):
+        return None
+    return facts.permitted_fields().union(*(grant.list_matching_fields() for grant in grants))
+
+
 def trusts_statement(request: AccessRequest, agreement: Agreement, stating_source: str) -> bool:
     """Return whether a source's flag counts for a grant on the record.
 

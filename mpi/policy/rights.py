@@ -16,6 +16,7 @@ from mpi.policy.decision_table import (
     covers_child,
     covers_source,
     decide,
+    find_comparable_fields,
     find_party,
     is_own,
     trusts_statement,
@@ -66,6 +67,7 @@ class Rights:
         self._party = None if agreement is None else find_party(agreement, subject.role, subject.sources)
         self._carried: dict[tuple[Action, str, frozenset[str]], Carried] = {}
         self._access: dict[tuple[str, frozenset[str]], RecordAccess] = {}
+        self._comparable: dict[tuple[str, frozenset[str]], frozenset[str] | None] = {}
         self._refusals: dict[tuple[Action, str | None], Refusal | None] = {}
         self.actions = frozenset(action for action in Action if self.find_refusal(action) is None)
         self.sources = self._find_covered_sources()
@@ -153,6 +155,18 @@ class Rights:
                 self._carried[key] = carried
         return carried
 
+    def find_comparable_fields(
+        self, source: str, stated: StatedPopulations = frozenset()
+    ) -> frozenset[str] | None:
+        """Return the fields of a source's record that an answer may compare; None for all."""
+        key = (source, self._find_populations(source, stated))
+        if key in self._comparable:
+            return self._comparable[key]
+        fields = self._compute_comparable_fields(*key)
+        if len(self._comparable) < _MAX_CACHED:
+            self._comparable[key] = fields
+        return fields
+
     def _compute_carried(self, action: Action, source: str, populations: frozenset[str]) -> Carried:
         decision = self.decide(action, source, populations)
         if not decision.is_permitted:
@@ -167,6 +181,11 @@ class Rights:
             return RecordAccess.OWN
         is_disclosed = covers_child(request, self._agreement)
         return RecordAccess.DISCLOSED if is_disclosed else RecordAccess.HIDDEN
+
+    def _compute_comparable_fields(self, source: str, populations: frozenset[str]) -> frozenset[str] | None:
+        if self._agreement is None or self._party is None:
+            return frozenset()
+        return find_comparable_fields(self._request(None, source, populations), self._agreement)
 
     def _find_populations(self, source: str, stated: StatedPopulations) -> frozenset[str]:
         """Return the child's populations that count for a record of a source."""

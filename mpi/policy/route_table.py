@@ -140,7 +140,9 @@ ROUTES = MappingProxyType({
     # Pages of the desk
     "GET /agreements": _needs(Action.AGREEMENT_READ),
     "GET /agreements/{code}": _needs(Action.AGREEMENT_READ),
-    "POST /agreements/{code}": RouteRule(choices=(Action.AGREEMENT_ADMIN, Action.APPROVE)),
+    "POST /agreements/{code}": RouteRule(
+        (Action.AGREEMENT_READ,), choices=(Action.AGREEMENT_ADMIN, Action.APPROVE)
+    ),
     "GET /": _SIGNED_IN,
     "GET /sign-in": _PUBLIC,
     "POST /sign-in": _PUBLIC,
@@ -174,7 +176,7 @@ ROUTES = MappingProxyType({
     "POST /queue/bulk": _needs(Action.TASK_WORK),
     "POST /views": _needs(Action.TASK_READ),
     "GET /waiting": RouteRule(choices=(Action.DECISION_READ, Action.CONSENT)),
-    "GET /waiting/{number}": RouteRule(choices=(Action.APPROVE, Action.CONSENT)),
+    "GET /waiting/{number}": RouteRule(choices=(Action.DECISION_READ, Action.CONSENT)),
     "POST /waiting/{number}": RouteRule(choices=(Action.APPROVE, Action.CONSENT)),
     "GET /queue/{key}": _QUESTION,
     "POST /queue/next": _needs(Action.TASK_WORK),

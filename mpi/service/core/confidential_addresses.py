@@ -15,7 +15,6 @@ from mpi.domain import clock
 from mpi.domain.features import LIST_COLUMNS, Features
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.viewer import is_own_source, sees_only_own
-from mpi.service.core.stored_features import load_features
 from mpi.service.core.visibility import visible_labels
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS
 from mpi.standardize.restrictions import are_whereabouts_withheld, is_opted_out
@@ -123,16 +122,6 @@ def withhold_contacts_of(
         record: withhold_contacts(features) if record in withheld else features
         for record, features in features_by_record.items()
     }
-
-
-def load_visible_features(unit: ReadUnit, config_id: int, record_ids: Collection[int]) -> dict[int, Features]:
-    """Load comparison features, without whereabouts withheld from the viewer.
-
-    Whatever compares records in order to show the result to a viewer uses these.
-    """
-    return withhold_contacts_of(
-        load_features(unit, config_id, record_ids), find_withheld_records(unit, record_ids)
-    )
 
 
 def _find_restricted_records(unit: ReadUnit, record_ids: Collection[int]) -> RestrictedRecords:

@@ -172,7 +172,7 @@ def _find_uncovered(unit: ReadUnit, source_by_record: Mapping[int, str]) -> set[
         for record, source in source_by_record.items()
         if rights.find_access(source) is RecordAccess.HIDDEN
     }
-    stated = _read_populations_by_record(unit, uncertain)
+    stated = read_populations_by_record(unit, uncertain)
     return {
         record
         for record, source in uncertain.items()
@@ -191,7 +191,7 @@ def read_populations(unit: ReadUnit, record_ids: Collection[int]) -> StatedPopul
     )
 
 
-def _read_populations_by_record(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, StatedPopulations]:
+def read_populations_by_record(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, StatedPopulations]:
     """Return the populations that all records of each record's child state."""
     if not record_ids:
         return {}

@@ -16,11 +16,10 @@ from mpi.matching.compiler.online_scorer import WeightContribution, compute_leve
 from mpi.matching.diagnostics.pair_variations import PairVariation, generate_variations
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys_by_rule
 from mpi.matching.model.scoring_parameters import Comparison
-from mpi.service.core.confidential_addresses import find_withheld_records, withhold_contacts_of
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.stored_features import load_features
 from mpi.service.core.visibility import RecordGroups, find_record_numbers
+from mpi.service.core.visible_features import VisibleFeatures, load_visible_features
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.explanations import wording
 from mpi.service.persons.child_conditions import make_not_found, require_child_conditions
@@ -30,6 +29,8 @@ from mpi.storage.unit_of_work.units import ReadUnit
 FIELDS = ("match_weight", "explanation")
 CONTACTS_WITHHELD = "Contact details are withheld from you, so this explanation leaves them out."
 """Sentence of an explanation whose viewer may not know contact details of a record."""
+FIELDS_LIMITED = "Fields that your agreement does not let you compare are left out of this explanation."
+"""Sentence of an explanation whose viewer may compare some fields of a record alone."""
 MAX_CHANGES = 4
 """Most changes named in each direction, up and down."""
 _UNKNOWN_PAIR = "one of the two records: there is no such record"
@@ -94,7 +95,7 @@ class Explanation:
             that lower it, each with the smallest change of weight first.
         unchangeable: where there is no such difference, a sentence that says so.
         standing: current state whatever the model says: whether both are one person, decisions about the two,
-            and whether contact details are left out.
+            and what is left out.
     """
 
     sentence: str
@@ -113,8 +114,8 @@ class Explanation:
 def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef) -> Explanation:
     """Explain why two records are linked or not, independent of their order.
 
-    Contact details that are withheld from the viewer are not compared: the explanation is that of records
-    which do not have them.
+    Contact details that are withheld from the viewer are not compared, nor are fields of another party's
+    record that the agreement does not permit: the explanation is that of records which do not have them.
 
     Args:
         index: the open index.
@@ -137,13 +138,10 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
         canonical_keys = {
             number: record.canonical_key for number, record in unit.records.get(numbers).items()
         }
-        config_id = index.config_id(unit)
-        withheld = find_withheld_records(unit, numbers)
-        features_by_number = withhold_contacts_of(load_features(unit, config_id, numbers), withheld)
-        blocking = index.blocking_of(unit, config_id)
-        current_state = _describe_current_state(unit, *numbers)
-        if withheld:
-            current_state = (*current_state, CONTACTS_WITHHELD)
+        visible = load_visible_features(unit, index, numbers)
+        features_by_number = visible.by_record
+        blocking = index.blocking_of(unit, index.config_id(unit))
+        current_state = (*_describe_current_state(unit, *numbers), *_describe_limits(visible))
     if len(features_by_number) < len(numbers):
         raise ConflictError("one of the records is not active, so it is not compared")
     first_features, second_features = (
@@ -247,6 +245,12 @@ def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str,
         elif unit.viewer.sources is None:
             sentences.append("A held change keeps them as they are.")
     return tuple(sentences)
+
+
+def _describe_limits(visible: VisibleFeatures) -> tuple[str, ...]:
+    """Return sentences on what an explanation leaves out."""
+    limits = ((CONTACTS_WITHHELD, visible.withheld), (FIELDS_LIMITED, visible.limited))
+    return tuple(sentence for sentence, records in limits if records)
 
 
 def _describe_decision(kind: DecisionKind, groups: RecordGroups, left: int, right: int) -> str | None:

@@ -15,11 +15,10 @@ from mpi.domain.features import Features
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, Thresholds
-from mpi.service.core.confidential_addresses import find_withheld_records, withhold_contacts_of
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.stored_features import load_features
 from mpi.service.core.visibility import visible_labels
+from mpi.service.core.visible_features import load_visible_features
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.explanations import wording
 from mpi.service.explanations.pair_explanation import FIELDS, summarize_pair
@@ -80,7 +79,8 @@ class PersonExplanation:
 def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplanation:
     """Explain which links and decisions make a person's records one person.
 
-    Contact details that are withheld from the viewer are not compared.
+    Contact details that are withheld from the viewer are not compared, nor are fields that the agreement does
+    not permit.
 
     Args:
         index: the open index.
@@ -100,12 +100,10 @@ def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplana
         if person is None or find_visible_status(unit, person) is None:
             raise make_not_found(viewer, UNKNOWN_ID)
         labels = visible_labels(unit, unit.persons.members([person.id])[person.id])
-        withheld = find_withheld_records(unit, list(labels))
-        features_by_record = withhold_contacts_of(
-            load_features(unit, index.config_id(unit), list(labels)), withheld
-        )
+        visible = load_visible_features(unit, index, list(labels))
+        features_by_record = visible.by_record
         keys = {number: record.canonical_key for number, record in unit.records.get(list(labels)).items()}
-        weights = load_pair_weights(unit, index, features_by_record, withheld)
+        weights = load_pair_weights(unit, index, visible)
         same_decisions = _load_same_decisions(unit, labels)
     connected_pairs, parts = _build_tree(weights, same_decisions, keys, index.matcher.model.thresholds)
     connections = tuple(

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from mpi.domain import eid as eids
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.service.core.confidential_addresses import find_withheld_records, load_visible_features
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
+from mpi.service.core.visible_features import find_partial_records, load_visible_features
 from mpi.service.explanations.pair_weights import Pair, load_pair_weights
 from mpi.service.persons.child_conditions import UNKNOWN_ID, make_not_found
 from mpi.service.persons.person_status import find_visible_status
@@ -31,7 +31,7 @@ def list_links(index: Index, viewer: Viewer, eid_text: str) -> tuple[Link, ...]:
     """List the scored record pairs of a person, highest match weight first.
 
     Pairs below the lowest stored match weight are left out. Contact details that are withheld from the viewer
-    do not count.
+    do not count, nor do fields that the agreement does not permit.
 
     Args:
         index: the open index.
@@ -59,9 +59,8 @@ def _load_visible_edges(unit: ReadUnit, index: Index, record_ids: Collection[int
     """Return the visible pairs of records that weigh enough."""
     floor = index.matcher.model.thresholds.storage_floor
     config_id = index.config_id(unit)
-    if withheld := find_withheld_records(unit, record_ids):
-        features = load_visible_features(unit, config_id, record_ids)
-        weights = load_pair_weights(unit, index, features, withheld)
+    if find_partial_records(unit, record_ids):
+        weights = load_pair_weights(unit, index, load_visible_features(unit, index, record_ids))
         return {pair: bits for pair, bits in weights.items() if bits >= floor}
     edges = unit.derived_data.edges_of(config_id, record_ids, floor)
     return {pair: bits for pair, bits in edges.items() if pair[0] in record_ids and pair[1] in record_ids}

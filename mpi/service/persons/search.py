@@ -1,7 +1,8 @@
 """Search for persons by a record that is not stored.
 
 Contact details that are withheld from the viewer are not compared: the result is that of an index which does
-not have them (ADR 0081). A record that is opted out is found by clients named for its source alone: for all
+not have them (ADR 0081). Of another party's record, only the fields are compared that the viewer's agreement
+permits (ADR 0090). A record that is opted out is found by clients named for its source alone: for all
 others the result is that of an index without the record (ADR 0088).
 """
 
@@ -20,6 +21,7 @@ from mpi.service.core.disclosure import build_disclosure
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features, split_into_batches
 from mpi.service.core.visibility import visible_labels
+from mpi.service.core.visible_features import limit_features
 from mpi.service.indexing.reindex import find_candidates
 from mpi.service.persons.search_limits import disclose_search, require_search_left
 from mpi.standardize.record_validation import validate_record
@@ -86,7 +88,7 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
             unit, sorted(candidate_ids)
         ):  # a common name may have more records than memory holds
             loaded = load_features(unit, config_id, batch)
-            features.update(_withhold_contacts(unit, index, config_id, _Query(query, own_keys), loaded))
+            features.update(_limit_candidates(unit, index, config_id, _Query(query, own_keys), loaded))
             best = _best_records(index, query, features, persons)
             features = {record: features[record] for _, record in best.values()}
         eids = {person_id: one.eid for person_id, one in unit.persons.by_ids(best).items()}
@@ -126,20 +128,22 @@ class _Query:
     keys: Collection[int]
 
 
-def _withhold_contacts(
+def _limit_candidates(
     unit: ReadUnit, index: Index, config_id: int, query: _Query, features_by_record: Mapping[int, Features]
 ) -> dict[int, Features]:
-    """Return candidates as the viewer may compare them, without withheld contact details.
+    """Return candidates as the viewer may compare them.
 
-    A candidate that only a withheld value found is left out, and so is one that is opted out. So are
-    candidates below the review threshold, for which it need not be known whether anything is withheld.
+    A candidate that only a value found which the viewer may not compare is left out, and so is one that is
+    opted out. So are candidates below the review threshold, for which it need not be known whether anything
+    is withheld.
     """
     if sees_only_own(unit.viewer):
         return dict(features_by_record)
+    limited = limit_features(unit, index, features_by_record)
     weigh, review = index.matcher.scorer.weigh, index.matcher.model.thresholds.review
     possible_matches = {
         record: features
-        for record, features in features_by_record.items()
+        for record, features in {**features_by_record, **limited}.items()
         if any(
             round_weight(weigh(query.features, compared)) >= review
             for compared in (features, withhold_contacts(features))
@@ -151,13 +155,13 @@ def _withhold_contacts(
     for record, features in possible_matches.items():
         if record in restricted.opted_out:
             continue
-        if record not in restricted.withheld:
+        if record not in restricted.withheld and record not in limited:
             visible_features[record] = features
             continue
-        without_contacts = withhold_contacts(features)
-        keys = compute_keys(without_contacts, blocking, index.keyed_hash)
+        compared = withhold_contacts(features) if record in restricted.withheld else features
+        keys = compute_keys(compared, blocking, index.keyed_hash)
         if not set(query.keys).isdisjoint(keys):
-            visible_features[record] = without_contacts
+            visible_features[record] = compared
     return visible_features
 
 

@@ -2,15 +2,15 @@
 
 Two records of one source share a household if they share a household number, or an address together with a
 surname or guardian. A value that many unrelated children share makes no household (ADR 0017), nor does an
-address that is withheld from the viewer.
+address that is withheld from the viewer or that the agreement does not permit.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 
 from mpi.domain.features import Features
-from mpi.service.core.confidential_addresses import find_withheld_records, withhold_contacts_of
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
+from mpi.service.core.visible_features import load_visible_features
 from mpi.storage.repositories.sources.records import StoredRecord
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -56,18 +56,15 @@ def find_household_members(
         )
         for record, candidate_ids in candidates.items()
     }
-    return _drop_withheld_members(unit, features, members)
+    return _drop_concealed_members(unit, index, members)
 
 
-def _drop_withheld_members(
-    unit: ReadUnit, features: Mapping[int, Features], members: Mapping[int, tuple[int, ...]]
+def _drop_concealed_members(
+    unit: ReadUnit, index: Index, members: Mapping[int, tuple[int, ...]]
 ) -> dict[int, tuple[int, ...]]:
-    """Return the household members that share more than a withheld address."""
+    """Return the household members that share more than the viewer may not know."""
     records = {record for record, member_ids in members.items() for record in (record, *member_ids)}
-    shown_features = withhold_contacts_of(
-        {record: features[record] for record in records if record in features},
-        find_withheld_records(unit, records),
-    )
+    shown_features = load_visible_features(unit, index, records).by_record
     return {
         record: tuple(member for member in member_ids if _share_household(shown_features, record, member))
         for record, member_ids in members.items()

@@ -12,10 +12,10 @@ from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
-from mpi.service.core.confidential_addresses import find_withheld_records
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import sees_all_flags
 from mpi.service.core.visibility import visible_source_ids
+from mpi.service.core.visible_features import find_partial_records
 from mpi.service.decisions.decision_log import find_conflict_chain, is_wholly_visible, visible_groups
 from mpi.service.resolution.review_tasks import APPROVAL, CONFLICT, PAIR
 from mpi.service.resolution.work_log_visibility import is_visible, keep_assignment_scopes, redact_work
@@ -359,8 +359,8 @@ def summarize_closed_question(unit: ReadUnit, work: QuestionWork) -> QuestionSum
     records = work.about.get("records", [])
     labels = unit.records.labels(records)
     subject = work.about.get("subject")
-    # The stored weights may rest on contact details that are withheld from the viewer.
-    weights = () if find_withheld_records(unit, records) else work.about.get("tasks", {}).values()
+    # The stored weights may rest on what the viewer may not compare.
+    weights = () if find_partial_records(unit, records) else work.about.get("tasks", {}).values()
     return QuestionSummary(
         key=work.question,
         kind=work.about.get("kind", ""),

@@ -12,6 +12,7 @@ from mpi.domain.roles import APPROVER_ASSIGNEE
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.minimization import sees_all_flags
 from mpi.service.core.visibility import find_visible_records, visible_source_ids
+from mpi.service.core.visible_features import limits_comparisons
 from mpi.service.resolution.work_log_visibility import redact_work
 from mpi.service.review.due_dates import compute_due_cutoffs, compute_due_date
 from mpi.service.review.open_questions import (
@@ -292,7 +293,7 @@ def summarize_burst(unit: ReadUnit, burst: Burst, work: QuestionWork | None) -> 
         reason=burst.pattern,
         subject=None,
         records=(),
-        match_weight=burst.weight / MICROBITS,
+        match_weight=0.0 if limits_comparisons(unit.viewer) else burst.weight / MICROBITS,
         state=state,
         claimed_by=visible_work.claimed_by if is_claimed and visible_work is not None else None,
         lease_until=visible_work.lease_until if is_claimed and visible_work is not None else None,

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 
 from mpi.domain.weight import round_weight
-from mpi.service.core.confidential_addresses import find_withheld_records, load_visible_features
 from mpi.service.core.index import Index
+from mpi.service.core.visible_features import find_partial_records, load_visible_features
 from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def load_visible_weights(unit: ReadUnit, index: Index, tasks: Iterable[Task]) -> dict[str, float]:
-    """Return each task's match weight in bits, without withheld contact details.
+    """Return each task's match weight in bits, by what the viewer may compare.
 
     Args:
         unit: the transaction of the viewer.
@@ -23,12 +23,12 @@ def load_visible_weights(unit: ReadUnit, index: Index, tasks: Iterable[Task]) ->
     task_list = list(tasks)
     weights = {task.key: task.bits for task in task_list}
     pair_tasks = [task for task in task_list if task.lo != task.hi and task.decision_id is None]
-    withheld = find_withheld_records(unit, {end for task in pair_tasks for end in task.ends})
-    affected_tasks = [task for task in pair_tasks if not withheld.isdisjoint(task.ends)]
+    partial = find_partial_records(unit, {end for task in pair_tasks for end in task.ends})
+    affected_tasks = [task for task in pair_tasks if not partial.isdisjoint(task.ends)]
     if not affected_tasks:
         return weights
     ends = {end for task in affected_tasks for end in task.ends}
-    features = load_visible_features(unit, index.config_id(unit), ends)
+    features = load_visible_features(unit, index, ends).by_record
     for task in affected_tasks:
         is_compared = task.ends <= features.keys()
         weights[task.key] = (

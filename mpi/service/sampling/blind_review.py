@@ -17,15 +17,14 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, round_weight
 from mpi.service.core.confidential_addresses import (
     WITHHELD_FIELDS,
-    find_withheld_records,
     has_confidential_address,
-    load_visible_features,
 )
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.core.undoable_steps import add_step
 from mpi.service.core.visibility import visible_labels
+from mpi.service.core.visible_features import find_partial_records, load_visible_features
 from mpi.service.decisions.decision_log import DecisionDraft, add_decision
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import CLAIM
@@ -170,11 +169,11 @@ def answer_blind_pair(index: Index, viewer: Viewer, pair_id: int, verdict: str) 
 
 
 def _load_visible_weight(unit: ReadUnit, index: Index, pair: BlindPair) -> float:
-    """Return a pair's match weight in bits, without withheld contact details."""
+    """Return a pair's match weight in bits, by what the viewer may compare."""
     ends = (pair.lo, pair.hi)
-    if not find_withheld_records(unit, ends):
+    if not find_partial_records(unit, ends):
         return pair.bits
-    features = load_visible_features(unit, index.config_id(unit), ends)
+    features = load_visible_features(unit, index, ends).by_record
     return round_weight(index.matcher.scorer.weigh(features[pair.lo], features[pair.hi]))
 
 

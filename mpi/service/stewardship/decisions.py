@@ -9,7 +9,6 @@ from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
-from mpi.service.core.confidential_addresses import find_withheld_records
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
@@ -20,6 +19,7 @@ from mpi.service.core.visibility import (
     find_shown_record_numbers,
     visible_labels,
 )
+from mpi.service.core.visible_features import find_partial_records
 from mpi.service.decisions.decision_log import (
     DecisionDraft,
     add_decision,
@@ -372,9 +372,9 @@ def _build_evidence(
 ) -> Mapping[str, Any]:
     """Return a decision's pair weights and comparisons, for visible records only.
 
-    Pairs with a record whose contact details are withheld are left out: the stored weight rests on them.
+    Pairs with a record that the viewer may not compare whole are left out: the stored weight rests on all.
     """
-    shown = labels.keys() - find_withheld_records(unit, labels.keys())
+    shown = labels.keys() - find_partial_records(unit, labels.keys())
     pairs = [
         {
             "records": [labels[record] for record in evidence["records"]],
