@@ -9,6 +9,8 @@ from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.standardize.address.postal_codes import parse_postal_code
 from mpi.standardize.fields.codes import BIRTH_DATE_QUALITIES, is_sex_code
 from mpi.standardize.fields.dates import is_future, parse_date
+from mpi.standardize.identifiers import find_number_fault
+from mpi.standardize.missing_values import is_missing_marker
 from mpi.standardize.name.placeholders import is_placeholder_given, is_placeholder_surname
 from mpi.standardize.phones import parse_email, parse_phones
 from mpi.standardize.text_folding import squeeze
@@ -17,6 +19,7 @@ from mpi.standardize.text_folding import squeeze
 def find_quality_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
     """Yield a valid record's data-quality issues, in field order."""
     yield from _find_name_issues(record)
+    yield from _find_number_issues(record)
     yield from _find_date_issues(record)
     yield from _find_code_issues(record)
     yield from _find_contact_issues(record)
@@ -28,6 +31,16 @@ def _find_name_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
         yield QualityIssue("first_name", "placeholder-name")
     if record.last_name and is_placeholder_surname(record.last_name):
         yield QualityIssue("last_name", "placeholder-name")
+
+
+def _find_number_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
+    """Yield data-quality issues of identifiers that are no evidence."""
+    numbers = [("identifiers", identifier.value) for identifier in record.identifiers]
+    numbers += [("household_ids", household_id) for household_id in record.household_ids]
+    for field, number in numbers:
+        fault = find_number_fault(number)
+        if fault is not None:
+            yield QualityIssue(field, fault)
 
 
 def _find_date_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
@@ -70,7 +83,10 @@ def _find_code_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
 
 
 def _find_contact_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
-    """Yield data-quality issues of postal codes, phones and email addresses."""
+    """Yield data-quality issues of addresses, phones and email addresses."""
+    for field, text in _iter_contact_texts(record):
+        if text is not None and is_missing_marker(text):
+            yield QualityIssue(field, "placeholder-value")
     for address in record.addresses:
         if address.postal_code and parse_postal_code(address.postal_code) is None:
             yield QualityIssue("postal_code", "invalid-postal-code")
@@ -78,3 +94,14 @@ def _find_contact_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
         yield QualityIssue("phone", "invalid-phone")
     if record.email and parse_email(record.email) is None:
         yield QualityIssue("email", "invalid-email")
+
+
+def _iter_contact_texts(record: CanonicalRecord) -> Iterator[tuple[str, str | None]]:
+    """Yield texts that need not be of any form, with their fields."""
+    for address in record.addresses:
+        yield "addresses", address.address_line1
+        yield "addresses", address.city
+    for guardian in record.guardians:
+        yield "guardians", guardian.guardian_first_name
+        yield "guardians", guardian.guardian_last_name
+    yield "birth_city", record.birth_city

@@ -125,12 +125,18 @@ _ONE_CHILD_OF_THE_HOME = all_of(
 The two are one child, or twins whose birth is not recorded as multiple.
 """
 
-_HOME_OF_THE_CHILD = any_of([HOME_AND_CONTACT, f"({_ONE_CHILD_OF_THE_HOME})"])
+_HOME_OF_THE_CHILD = all_of(
+    any_of([HOME_AND_CONTACT, f"({_ONE_CHILD_OF_THE_HOME})"]),
+    SAME_BIRTH,
+    _is_not_true(differ(equal("sex"), "sex")),
+    _is_not_true(_MULTIPLE_BIRTH),
+)
+"""One home, birth date and sex, and no multiple birth known: one child."""
 
 CAUTIONS: dict[str, str] = {
     "a given name is missing": all_of(
         _missing_in_either("given"),
-        _unless(SAME_NUMBER_OR_LAST4, f"({all_of(_HOME_OF_THE_CHILD, _is_not_true(_MULTIPLE_BIRTH))})"),
+        _unless(SAME_NUMBER_OR_LAST4, f"({_HOME_OF_THE_CHILD})"),
     ),
     "nothing but name and birth date in common, and another guardian": all_of(
         UNCORROBORATED, _CONTACT_DIFFERS["guardians"], _is_not_true(any_of([_WEAK_SUPPORT, equal("city")]))

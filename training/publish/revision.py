@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,9 @@ def revise_model(folder: Path, version: str, out: Path) -> Path:
     for name in MODEL_FILES:
         shutil.copyfile(folder / name, out / name)
     card = (folder / "card.md").read_text("utf-8")
-    (out / "card.md").write_text(_revise_card(card, model, version), encoding="utf-8", newline="")
+    standardizer = tomllib.loads((folder / "model.toml").read_text("utf-8"))["standardizer"]
+    card = _revise_card(card, model, version, standardizer)
+    (out / "card.md").write_text(card, encoding="utf-8", newline="")
     (out / "model.toml").write_text(head + format_checksums_toml(out), encoding="utf-8", newline="")
     compile_scorer(load_model(out))
     _copy_figures(folder / FOLDER, out / FOLDER)
@@ -87,8 +90,8 @@ def _revise_head(head: str, model: MatchModel, version: str, metrics: dict[str, 
     return head
 
 
-def _revise_card(card: str, model: MatchModel, version: str) -> str:
+def _revise_card(card: str, model: MatchModel, version: str, standardizer: str) -> str:
     """Return the card under its new version, without the old results."""
     title, _, rest = card.partition(HEADING)[0].partition("\n")
-    note = _CARD_NOTE.format(before=model.ref, standardizer=model.standardizer)
+    note = _CARD_NOTE.format(before=model.ref, standardizer=standardizer)
     return f"{title.replace(model.ref, f'{model.name}/{version}')}\n\n{note}{rest.rstrip()}\n"

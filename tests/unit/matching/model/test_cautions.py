@@ -158,6 +158,16 @@ def test_a_placeholder_given_name_links_by_surname_birth_date_and_home_but_never
         assert scorer.weigh(replace(NAMELESS, **doubt), named) <= model.cautions.bits
 
 
+@pytest.mark.parametrize(
+    "doubt", [{"sex": "F"}, {"birth_date": "2010-06-19", "birth_dates": ("2010-06-19",)}]
+)
+def test_a_home_and_a_mother_in_common_do_not_make_a_nameless_sibling_the_same_child(model, scorer, doubt):
+    mother = {"guardians": ("TASHA WASHINGTON",)}
+    named = replace(ISAIAH, **HOME, **mother)
+    assert scorer.weigh(replace(NAMELESS, **mother), named) > model.thresholds.link
+    assert scorer.weigh(replace(NAMELESS, **mother, **doubt), named) <= model.cautions.bits
+
+
 LOOK_ALIKE_TWIN = replace(ISAIAH, given="ISAIAS", given_forms=("ISAIAS",), given_roots=("ISAIAS",), **HOME)
 OTHER_GIVEN = {"given": "ISIAH", "given_forms": ("ISIAH",), "given_roots": ("ISIAH",)}
 SAME_SSN = {"ssn": "one", "ssn_last4": "four"}
