@@ -15,11 +15,20 @@ from mpi.standardize.name.placeholders import is_placeholder_given, is_placehold
 from mpi.standardize.phones import parse_email, parse_phones
 from mpi.standardize.text_folding import squeeze
 
+_FREE_TEXT_FIELDS = ("middle_name", "preferred_name", "birth_city", "birth_state", "birth_country")
+_FREE_TEXT_COLUMNS = {
+    "other_names": ("first_name", "middle_name", "last_name"),
+    "addresses": ("address_line1", "address_line2", "city", "state"),
+    "guardians": ("guardian_first_name", "guardian_last_name"),
+}
+"""Columns of list entries that need not be of any form."""
+
 
 def find_quality_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
     """Yield a valid record's data-quality issues, in field order."""
     yield from _find_name_issues(record)
     yield from _find_number_issues(record)
+    yield from _find_marker_issues(record)
     yield from _find_date_issues(record)
     yield from _find_code_issues(record)
     yield from _find_contact_issues(record)
@@ -41,6 +50,13 @@ def _find_number_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
         fault = find_number_fault(number)
         if fault is not None:
             yield QualityIssue(field, fault)
+
+
+def _find_marker_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
+    """Yield data-quality issues of texts that a program wrote for no value."""
+    for field, text in _iter_free_texts(record):
+        if text is not None and is_missing_marker(text):
+            yield QualityIssue(field, "placeholder-value")
 
 
 def _find_date_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
@@ -83,10 +99,7 @@ def _find_code_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
 
 
 def _find_contact_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
-    """Yield data-quality issues of addresses, phones and email addresses."""
-    for field, text in _iter_contact_texts(record):
-        if text is not None and is_missing_marker(text):
-            yield QualityIssue(field, "placeholder-value")
+    """Yield data-quality issues of postal codes, phones and email addresses."""
     for address in record.addresses:
         if address.postal_code and parse_postal_code(address.postal_code) is None:
             yield QualityIssue("postal_code", "invalid-postal-code")
@@ -96,12 +109,11 @@ def _find_contact_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
         yield QualityIssue("email", "invalid-email")
 
 
-def _iter_contact_texts(record: CanonicalRecord) -> Iterator[tuple[str, str | None]]:
+def _iter_free_texts(record: CanonicalRecord) -> Iterator[tuple[str, str | None]]:
     """Yield texts that need not be of any form, with their fields."""
-    for address in record.addresses:
-        yield "addresses", address.address_line1
-        yield "addresses", address.city
-    for guardian in record.guardians:
-        yield "guardians", guardian.guardian_first_name
-        yield "guardians", guardian.guardian_last_name
-    yield "birth_city", record.birth_city
+    for field in _FREE_TEXT_FIELDS:
+        yield field, getattr(record, field)
+    for field, columns in _FREE_TEXT_COLUMNS.items():
+        for item in getattr(record, field):
+            for column in columns:
+                yield field, getattr(item, column)

@@ -92,7 +92,7 @@ def parse_unit(text: str | None) -> str | None:
 
     ``Apt # 4-B`` is ``4B``. Text that names no unit ("c/o" and a name, say) is missing.
     """
-    if not text:
+    if not text or is_missing_marker(text):
         return None
     parts = re.findall(r"[A-Z0-9]+", fold(text))
     if parts and parts[0] in {"BASEMENT", "BSMT"}:
