@@ -13,6 +13,7 @@ COMMANDS = {
     "fit": "training.fit.command",
     "evaluate": "training.evaluate.command",
     "publish": "training.publish.command",
+    "revise": "training.publish.revise_command",
     "plots": "training.publish.plots_command",
     "practice": "training.practice.command",
     "wrap": "training.wrap.command",

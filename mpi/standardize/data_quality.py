@@ -9,14 +9,26 @@ from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.standardize.address.postal_codes import parse_postal_code
 from mpi.standardize.fields.codes import BIRTH_DATE_QUALITIES, is_sex_code
 from mpi.standardize.fields.dates import is_future, parse_date
+from mpi.standardize.identifiers import find_number_fault
+from mpi.standardize.missing_values import is_missing_marker
 from mpi.standardize.name.placeholders import is_placeholder_given, is_placeholder_surname
 from mpi.standardize.phones import parse_email, parse_phones
 from mpi.standardize.text_folding import squeeze
+
+_FREE_TEXT_FIELDS = ("middle_name", "preferred_name", "birth_city", "birth_state", "birth_country")
+_FREE_TEXT_COLUMNS = {
+    "other_names": ("first_name", "middle_name", "last_name"),
+    "addresses": ("address_line1", "address_line2", "city", "state"),
+    "guardians": ("guardian_first_name", "guardian_last_name"),
+}
+"""Columns of list entries that need not be of any form."""
 
 
 def find_quality_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
     """Yield a valid record's data-quality issues, in field order."""
     yield from _find_name_issues(record)
+    yield from _find_number_issues(record)
+    yield from _find_marker_issues(record)
     yield from _find_date_issues(record)
     yield from _find_code_issues(record)
     yield from _find_contact_issues(record)
@@ -28,6 +40,23 @@ def _find_name_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
         yield QualityIssue("first_name", "placeholder-name")
     if record.last_name and is_placeholder_surname(record.last_name):
         yield QualityIssue("last_name", "placeholder-name")
+
+
+def _find_number_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
+    """Yield data-quality issues of identifiers that are no evidence."""
+    numbers = [("identifiers", identifier.value) for identifier in record.identifiers]
+    numbers += [("household_ids", household_id) for household_id in record.household_ids]
+    for field, number in numbers:
+        fault = find_number_fault(number)
+        if fault is not None:
+            yield QualityIssue(field, fault)
+
+
+def _find_marker_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
+    """Yield data-quality issues of texts that a program wrote for no value."""
+    for field, text in _iter_free_texts(record):
+        if text is not None and is_missing_marker(text):
+            yield QualityIssue(field, "placeholder-value")
 
 
 def _find_date_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
@@ -78,3 +107,13 @@ def _find_contact_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
         yield QualityIssue("phone", "invalid-phone")
     if record.email and parse_email(record.email) is None:
         yield QualityIssue("email", "invalid-email")
+
+
+def _iter_free_texts(record: CanonicalRecord) -> Iterator[tuple[str, str | None]]:
+    """Yield texts that need not be of any form, with their fields."""
+    for field in _FREE_TEXT_FIELDS:
+        yield field, getattr(record, field)
+    for field, columns in _FREE_TEXT_COLUMNS.items():
+        for item in getattr(record, field):
+            for column in columns:
+                yield field, getattr(item, column)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import Identifier
+from mpi.standardize.missing_values import has_lost_digits, is_missing_marker
 from mpi.standardize.text_folding import CACHE_SIZE, join_words, squeeze
 
 _FAMILY_SYSTEM_WORDS = ("CASE", "FAMILY", "HOUSEHOLD")
@@ -29,7 +30,7 @@ _SHORT_TOKEN_DIGITS = 12
 
 48 bits make a chance collision as rare as an equal number.
 """
-_FILLERS = frozenset(("NA", "NONE", "NULL", "UNKNOWN", "UNK", "TEST", "TBD", "PENDING"))
+_FILLERS = frozenset(("NA", "NAN", "NONE", "NULL", "UNKNOWN", "UNK", "TEST", "TBD", "PENDING", "BLANK"))
 
 
 class IdentifierTokens(NamedTuple):
@@ -50,13 +51,15 @@ NO_IDENTIFIERS = IdentifierTokens()
 def tokenize_identifiers(identifiers: Iterable[Identifier], keyed_hash: KeyedHash) -> IdentifierTokens:
     """Make the keyed tokens of identifiers that name a person.
 
-    Case and punctuation do not matter. A filler, and the number of a case or a family, is left out.
+    Case and punctuation do not matter. A filler, a number that lost digits, and the number of a case or a
+    family is left out.
     """
     numbers = {
         (system, value)
         for identifier in identifiers
         if (system := _fold_person_system(identifier.system, identifier.assigner))
-        and _is_real(value := squeeze(identifier.value))
+        and find_number_fault(identifier.value) is None
+        and (value := squeeze(identifier.value))
     }
     if not numbers:
         return NO_IDENTIFIERS
@@ -85,8 +88,21 @@ def _list_deletions(value: str) -> set[str]:
 
 def normalize_household_ids(texts: Iterable[str], source: str) -> tuple[str, ...]:
     """Fold household identifiers and prefix each by the source, sorted."""
-    folded_texts = {text for text in map(join_words, texts) if text and _is_real(text.replace(" ", ""))}
+    folded_texts = {join_words(text) for text in texts if find_number_fault(text) is None}
     return tuple(sorted(f"{source}|{text}" for text in folded_texts))
+
+
+@lru_cache(CACHE_SIZE)
+def find_number_fault(text: str) -> str | None:
+    """Return why an identifier is no evidence, as a quality code.
+
+    Returns:
+        ``inexact-number`` for a number in scientific notation, ``placeholder-value`` for a filler (zeros,
+        four nines or more, words for nothing), None for an identifier that may be real.
+    """
+    if has_lost_digits(text):
+        return "inexact-number"
+    return "placeholder-value" if is_missing_marker(text) or not _is_real(squeeze(text)) else None
 
 
 @lru_cache(CACHE_SIZE)

@@ -26,6 +26,7 @@ from mpi.standardize.fields import list_items
 from mpi.standardize.fields.codes import is_yes_no_code, parse_yes_no
 from mpi.standardize.fields.lists import make_unknown_field_error, parse_scalars
 from mpi.standardize.fields.scalars import parse_local_id, parse_text, parse_texts
+from mpi.standardize.missing_values import has_lost_digits
 from mpi.standardize.ssn import tokenize_ssn
 
 _FIELD_NAMES = frozenset(SENT_FIELDS)
@@ -72,6 +73,12 @@ def validate_record(
             "record", next(name for name in raw_record if name not in _FIELD_NAMES), _FIELD_NAMES
         )
     local_id = parse_local_id(raw_record.get("local_id"))
+    if has_lost_digits(local_id):
+        raise RecordError(
+            "local_id",
+            "inexact-number",
+            "a number in scientific notation, without its last digits; export it as text",
+        )
     as_of = parse_as_of(raw_record.get("as_of"), received_at)
     identifiers, ssns = list_items.build_identifiers(raw_record.get("identifiers"))
     ssn_tokens = tokenize_ssn(

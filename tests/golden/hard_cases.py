@@ -1,14 +1,20 @@
-"""Golden pairs, each a scene of its own in a simulated state, resolved by the real service."""
+"""Golden pairs, each a scene of its own in a simulated state, resolved by the real service.
+
+The pairs of the field stand in ``hard_cases.csv`` of the evaluation data, those of this project in
+``cases.toml`` beside this module.
+"""
 
 import csv
 import json
 import os
 import re
 import shutil
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mpi.bootstrap import init_index, open_index
 from mpi.config import Settings
@@ -28,7 +34,8 @@ from training.simulate.simulation import simulate
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("MPI_EVAL_DATA", ROOT.parent / "shared" / "data"))
-CASES = DATA / "hardcases" / "hard_cases.csv"
+FIELD_CASES = DATA / "hardcases" / "hard_cases.csv"
+OWN_CASES = Path(__file__).with_name("cases.toml")
 OPERATOR = make_operator()
 STATE_RECORDS = 5_000
 _ADDRESS = re.compile(r"(?P<line>.*?)\s+(?P<postal>\d{5})(?:\s+\((?:(?P<type>placement)|.*)\))?")
@@ -50,9 +57,35 @@ class Case:
 
 
 def cases() -> dict[str, Case]:
-    """Return all golden pairs by name."""
-    with CASES.open(encoding="utf-8", newline="") as file:
-        return {row["case_id"]: _case_from_row(row) for row in csv.DictReader(file)}
+    """Return the golden pairs by name: the field's, where its file is at hand, and our own."""
+    return {case.name: case for case in (*_read_field_cases(), *_read_own_cases())}
+
+
+def _read_field_cases() -> list[Case]:
+    if not FIELD_CASES.is_file():
+        return []
+    with FIELD_CASES.open(encoding="utf-8", newline="") as file:
+        return [_case_from_row(row) for row in csv.DictReader(file)]
+
+
+def _read_own_cases() -> list[Case]:
+    return [
+        Case(
+            case["name"],
+            case["topic"],
+            case["expected"],
+            _record_from_table(case, "left"),
+            _record_from_table(case, "right"),
+        )
+        for case in tomllib.loads(OWN_CASES.read_text("utf-8"))["case"]
+    ]
+
+
+def _record_from_table(case: Mapping[str, Any], side: str) -> tuple[str, Record]:
+    record: Record = {**case[side], "local_id": f"{case['name']}-{side}"}
+    if "state_id" in record:
+        record["identifiers"] = _state_id(str(record.pop("state_id")))
+    return str(record.pop("source")), record
 
 
 def make_state(home: Path) -> None:

@@ -49,7 +49,8 @@ def decide_golden_pairs(data: Path, run_program: Callable[[Path], str] = _run_pr
     """Decide each pair with a known answer in its own index.
 
     Args:
-        data: the suite's folder, which holds ``hardcases/hard_cases.csv``.
+        data: the suite's folder, which holds ``hardcases/hard_cases.csv``; the project's own pairs are in
+            ``tests/golden/cases.toml``.
         run_program: function that decides the pairs of the folder and returns the results as JSON.
 
     Raises:

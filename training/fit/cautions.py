@@ -58,6 +58,17 @@ _CONTACT_COLUMNS = ("addresses", "guardians", "phones")
 _CONTACT_DIFFERS = {column: differ(overlap(column), column) for column in _CONTACT_COLUMNS}
 _NUMBERS_DIFFER = f"({all_of(overlap('identifier_systems'), differ(overlap('identifiers'), 'identifiers'))})"
 _NUMBERS_NOT_NEAR = f"({all_of(_NUMBERS_DIFFER, _is_not_true(overlap('identifiers_near')))})"
+
+
+def _unless(*reliefs: str) -> str:
+    """Build the SQL condition that no relief lifts a caution.
+
+    Two different numbers of one issuing system are evidence against a match: nothing lifts a caution
+    over them, and a person decides.
+    """
+    return _is_not_true(f"({all_of(any_of(reliefs), _is_not_true(_NUMBERS_DIFFER))})")
+
+
 _BIRTH_AGREES = any_of([SAME_BIRTH, equal_swapped("birth_date", "birth_date_swapped"), within_days(1)])
 _OTHER_PLACE = differ(equal("birth_place"), "birth_place")
 _OTHER_SSN = any_of([differ(equal("ssn"), "ssn"), differ(equal("ssn_last4"), "ssn_last4")])
@@ -114,19 +125,18 @@ _ONE_CHILD_OF_THE_HOME = all_of(
 The two are one child, or twins whose birth is not recorded as multiple.
 """
 
-_HOME_OF_THE_CHILD = any_of([HOME_AND_CONTACT, f"({_ONE_CHILD_OF_THE_HOME})"])
+_HOME_OF_THE_CHILD = all_of(
+    any_of([HOME_AND_CONTACT, f"({_ONE_CHILD_OF_THE_HOME})"]),
+    SAME_BIRTH,
+    _is_not_true(differ(equal("sex"), "sex")),
+    _is_not_true(_MULTIPLE_BIRTH),
+)
+"""One home, birth date and sex, and no multiple birth known: one child."""
 
 CAUTIONS: dict[str, str] = {
     "a given name is missing": all_of(
         _missing_in_either("given"),
-        _is_not_true(
-            any_of(
-                [
-                    SAME_NUMBER_OR_LAST4,
-                    f"({all_of(_HOME_OF_THE_CHILD, _is_not_true(_MULTIPLE_BIRTH))})",
-                ]
-            )
-        ),
+        _unless(SAME_NUMBER_OR_LAST4, f"({_HOME_OF_THE_CHILD})"),
     ),
     "nothing but name and birth date in common, and another guardian": all_of(
         UNCORROBORATED, _CONTACT_DIFFERS["guardians"], _is_not_true(any_of([_WEAK_SUPPORT, equal("city")]))
@@ -138,13 +148,13 @@ CAUTIONS: dict[str, str] = {
     "a birth date is not whole, and given names are not the same": all_of(
         _missing_in_either("birth_date"),
         differ(SAME_GIVEN, "given"),
-        _is_not_true(any_of([SAME_NUMBER_OR_LAST4, SAME_MIDDLE])),
+        _unless(SAME_NUMBER_OR_LAST4, SAME_MIDDLE),
     ),
     "birth years differ, and nothing but names is in common": all_of(
         differ(_BIRTH_AGREES, "birth_date"), differ(equal("birth_year"), "birth_year"), ONLY_NAMES_AGREE
     ),
     "born on the first of January, as one whose birthday is unknown, and names differ": all_of(
-        FIRST_OF_JANUARY, _is_not_true(any_of([SAME_NUMBER_OR_LAST4, NEAR_HOME])), _is_not_true(_SAME_NAMES)
+        FIRST_OF_JANUARY, _unless(SAME_NUMBER_OR_LAST4, NEAR_HOME), _is_not_true(_SAME_NAMES)
     ),
     "twins: one home and birthday, given names alike, more in doubt": all_of(
         NEAR_HOME,
@@ -156,17 +166,17 @@ CAUTIONS: dict[str, str] = {
                 _is_not_true(any_of([NAMES_SWAPPED_SIMILAR, similar("given", 0.92), GIVEN_ONE_EDIT])),
             ]
         ),
-        _is_not_true(any_of([SAME_NUMBER_OR_LAST4, equal("middle_initial")])),
+        _unless(SAME_NUMBER_OR_LAST4, equal("middle_initial")),
     ),
     "twins: one home and birthday, given names of one root, sex different": all_of(
         NEAR_HOME,
         SAME_BIRTH,
         differ(overlap("given_forms"), "given"),
         differ(equal("sex"), "sex"),
-        _is_not_true(any_of([SAME_NUMBER_OR_LAST4, SAME_MIDDLE])),
+        _unless(SAME_NUMBER_OR_LAST4, SAME_MIDDLE),
     ),
     "one home in common, but by a placement, and surnames differ": all_of(
-        _PLACED_TOGETHER, _SURNAMES_DIFFER, _is_not_true(any_of([SAME_NUMBER_OR_LAST4, equal("birth_place")]))
+        _PLACED_TOGETHER, _SURNAMES_DIFFER, _unless(SAME_NUMBER_OR_LAST4, equal("birth_place"))
     ),
 }
 """Cautions: the label that people read, with its SQL condition."""

@@ -97,7 +97,7 @@ def format_model_toml(identity: ModelIdentity, fitted: FittedModel, thresholds: 
         *_format_thresholds(thresholds.statistical),
         "",
         "[cautions]  # a pair of which one holds weighs no more than this: it is for a person",
-        *_format_cautions(_build_model_cautions(fitted, thresholds)),
+        *format_cautions(_build_model_cautions(fitted, thresholds)),
         "",
         "[blocking]  # a pair that agrees on every part of a rule is compared",
         *_format_rules(rules),
@@ -122,19 +122,17 @@ def _build_model_cautions(fitted: FittedModel, thresholds: PurposeThresholds) ->
     return build_cautions(
         thresholds.operational,
         fitted.relatives.relief_bits,
-        _near_number_bits(fitted),
+        find_near_number_bits(fitted.settings),
         complete_dates_usual=are_complete_dates_usual(fitted.complete_date_share),
     )
 
 
-def _near_number_bits(fitted: FittedModel) -> float:
+def find_near_number_bits(settings: Mapping[str, Any]) -> float:
     """Return the learned weight of ID numbers that differ by a typo.
 
     It is 0 if the fit did not learn the level.
     """
-    levels = (
-        level for comparison in read_parameters(fitted.settings).comparisons for level in comparison.levels
-    )
+    levels = (level for comparison in read_parameters(settings).comparisons for level in comparison.levels)
     return next((compute_level_bits(level) for level in levels if level.label == NEAR_NUMBER_LABEL), 0.0)
 
 
@@ -143,7 +141,7 @@ def _format_thresholds(thresholds: Thresholds) -> list[str]:
     return [f"{name} = {value!r}" for name, value in asdict(thresholds).items()]
 
 
-def _format_cautions(cautions: Cautions) -> list[str]:
+def format_cautions(cautions: Cautions) -> list[str]:
     """Format a model's cautions, which cap doubtful pairs' weights, as TOML."""
     return [
         f"bits = {cautions.bits!r}",

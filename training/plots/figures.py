@@ -32,6 +32,9 @@ FITTED_LINKS = (
 The text is the same with and without the extra, and so is the model's digest.
 """
 
+FITTED_FIGURES = tuple(f"{name}.svg" for name in (_WEIGHTS, _M_AND_U, _EXPECTED))
+"""Files of the figures that need no evaluation."""
+
 _TITLES = {_CALIBRATION: "calibration", _RECALL: "blocking recall"}
 
 

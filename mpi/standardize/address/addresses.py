@@ -11,6 +11,7 @@ from mpi.standardize.address.streets import ParsedStreet, parse_street, parse_un
 from mpi.standardize.address.usps_abbreviations import PLACE_WORDS
 from mpi.standardize.fields import codes
 from mpi.standardize.fields.dates import to_iso_day
+from mpi.standardize.missing_values import is_missing_marker
 from mpi.standardize.text_folding import CACHE_SIZE, split_words
 
 # What an Address Confidentiality Program's substitute address carries.
@@ -102,7 +103,7 @@ def format_address_key(number: str | None, street: str, where: str) -> str:
 @lru_cache(CACHE_SIZE)
 def parse_city(text: str | None) -> str | None:
     """Fold a city's name, its St, Mt and Ft spelled out."""
-    if not text:
+    if not text or is_missing_marker(text):
         return None
     first, *rest = split_words(text) or ("",)
     name = " ".join((PLACE_WORDS.get(first, first) if rest else first, *rest))

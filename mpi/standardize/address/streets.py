@@ -18,6 +18,7 @@ from mpi.standardize.address.usps_abbreviations import (
     STREET_SUFFIXES,
     UNIT_WORDS,
 )
+from mpi.standardize.missing_values import has_lost_digits, is_missing_marker
 from mpi.standardize.text_folding import CACHE_SIZE, fold, squeeze
 
 _MAX_UNIT_CHARACTERS = 10
@@ -73,7 +74,7 @@ NO_STREET = ParsedStreet()
 @lru_cache(CACHE_SIZE)
 def parse_street(line: str | None) -> ParsedStreet:
     """Parse a street line of an address; what is none is missing."""
-    if not line:
+    if not line or is_missing_marker(line) or has_lost_digits(line):
         return NO_STREET
     text = _SEPARATORS.sub(" ", fold(line)).strip()
     if _DIGIT.search(text) is None and squeeze(text) in _NOT_AN_ADDRESS:  # none of those has a digit
@@ -91,7 +92,7 @@ def parse_unit(text: str | None) -> str | None:
 
     ``Apt # 4-B`` is ``4B``. Text that names no unit ("c/o" and a name, say) is missing.
     """
-    if not text:
+    if not text or is_missing_marker(text):
         return None
     parts = re.findall(r"[A-Z0-9]+", fold(text))
     if parts and parts[0] in {"BASEMENT", "BSMT"}:

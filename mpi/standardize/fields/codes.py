@@ -7,6 +7,7 @@ administrative gender; USPS Publication 28, appendix B, for the states.
 
 from functools import lru_cache
 
+from mpi.standardize.missing_values import is_missing_marker
 from mpi.standardize.text_folding import squeeze
 
 _SEX = {
@@ -85,7 +86,7 @@ def is_yes_no_code(text: str) -> bool:
 @lru_cache(1024)
 def parse_state(text: str | None) -> str | None:
     """Return the two letters of a US state, or another place folded."""
-    if not text:
+    if not text or is_missing_marker(text):
         return None
     code = squeeze(text)
     bare_code = code.removeprefix("US")  # ISO 3166-2 writes US-OH
@@ -95,7 +96,7 @@ def parse_state(text: str | None) -> str | None:
 @lru_cache(1024)
 def parse_country(text: str | None) -> str | None:
     """Return a country as ``US``, ``MX``, ``CA``, or another name folded."""
-    if not text:
+    if not text or is_missing_marker(text):
         return None
     code = squeeze(text)
     return _COUNTRIES.get(code, code) or None

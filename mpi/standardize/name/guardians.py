@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from mpi.domain.record import Guardian
+from mpi.standardize.missing_values import is_missing_marker
 from mpi.standardize.name.full_names import split_full_name
 from mpi.standardize.name.names import add_formal_names, parse_given_name, parse_surname
 from mpi.standardize.text_folding import CACHE_SIZE, squeeze
@@ -52,7 +53,10 @@ def _build_names(first: str | None, last: str | None) -> frozenset[str]:
     """Return a guardian's name under each formal given name."""
     if first is None or last is None:
         # Many systems keep a guardian's whole name in one field.
-        first, _, last = split_full_name(first or last or "")
+        whole_name = first or last or ""
+        if is_missing_marker(whole_name):
+            return frozenset()
+        first, _, last = split_full_name(whole_name)
     given, surname = parse_given_name(first).name, parse_surname(last).name
     if not given or not surname:
         return frozenset()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
+from mpi.standardize.missing_values import is_missing_marker
 from mpi.standardize.name.nicknames import list_formal_names
 from mpi.standardize.name.particles import JOINED_PREFIXES, PARTICLES, SUFFIX_FIELD_VALUES, SUFFIXES
 from mpi.standardize.name.placeholders import (
@@ -66,7 +67,7 @@ NO_SURNAME = Surname()
 @lru_cache(CACHE_SIZE)
 def parse_given_name(text: str | None) -> GivenName:
     """Parse a first, preferred or other given name."""
-    if not text:
+    if not text or is_missing_marker(text):
         return NO_GIVEN_NAME
     unquoted_text, quoted_texts = _split_quoted_text(text)
     names, suffix = _split_names(unquoted_text, is_placeholder_given)
@@ -82,7 +83,7 @@ def parse_given_name(text: str | None) -> GivenName:
 @lru_cache(CACHE_SIZE)
 def parse_middle_name(text: str | None) -> GivenName:
     """Parse a middle name or initial, which may be a suffix."""
-    if not text:
+    if not text or is_missing_marker(text):
         return NO_GIVEN_NAME
     names, suffix = _split_names(_split_quoted_text(text)[0], is_placeholder_middle)
     name = _join_names(names)
@@ -94,7 +95,7 @@ def parse_middle_name(text: str | None) -> GivenName:
 @lru_cache(CACHE_SIZE)
 def parse_surname(text: str | None) -> Surname:
     """Parse a last name: one surname, two, or one with particles."""
-    if not text:
+    if not text or is_missing_marker(text):
         return NO_SURNAME
     names, suffix = _split_names(_split_quoted_text(text)[0], is_placeholder_surname)
     return Surname(_join_names(names), _list_surname_tokens(names), suffix)

@@ -15,7 +15,7 @@ from mpi.standardize.name.names import (
     parse_suffix,
     parse_surname,
 )
-from mpi.standardize.name.placeholders import is_multiple_birth_name
+from mpi.standardize.name.placeholders import is_multiple_birth_name, is_test_record
 from mpi.standardize.text_folding import CACHE_SIZE, squeeze
 
 
@@ -64,10 +64,12 @@ def parse_person_names(record: CanonicalRecord) -> PersonNames:
 
 @lru_cache(CACHE_SIZE)
 def choose_surname(first: str | None, last: str | None) -> Surname:
-    """Parse a last name, unless it only repeats the first name.
+    """Parse a last name, unless it is of test data or repeats the first name.
 
     Some sources repeat a single name, or a placeholder, to fill the field.
     """
+    if first and last and is_test_record(first, last):
+        return NO_SURNAME
     surname = parse_surname(last)
     repeats_first_name = first is not None and (
         surname.name == parse_given_name(first).name or surname.name == _squeeze_cached(first)

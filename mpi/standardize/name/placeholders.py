@@ -3,16 +3,16 @@
 In the US Census 2020 table of first names, ``MALE``, ``FEMALE``, ``BOY``, ``GIRL`` and ``BABY`` are
 among the 2,000 most frequent "names", each of over 15,000 people, nearly all of one sex: they
 are what a form says before a child is named. Hospitals name newborns ``BABY BOY A`` or ``BG B``, a
-letter for each child of a multiple birth.
+letter for each child of a multiple birth. Spreadsheets end in a row of totals.
 """
 
 import re
 from functools import lru_cache
 
-from mpi.standardize.text_folding import CACHE_SIZE, MAX_FOLDED_CHARACTERS, squeeze
+from mpi.standardize.missing_values import is_missing_marker
+from mpi.standardize.text_folding import CACHE_SIZE, squeeze
 
 _NOT_A_LETTER = re.compile(r"[^A-Z]+")
-_SLASHED_NA = re.compile(r"\s*N\s*[/\\]\s*A\s*\Z")
 
 # On the closed-up form, so that BA BY is read as BABY is. BOYD is a name; BOYA to BOYC are not.
 _UNNAMED_CHILD = re.compile(
@@ -34,22 +34,33 @@ _MULTIPLE_BIRTH_CHILD = re.compile(
     )\Z""",
     re.VERBOSE,
 )
+# The last row of a spreadsheet or report, where the child's name would stand.
+_TOTALS_ROW = re.compile(
+    r"(?:GRAND|SUB|OVERALL|REPORT|PAGE)?TOTALS?(?:COUNT|RECORDS|ROWS|STUDENTS|CHILDREN|CLIENTS|ENROLLMENT)?\Z"
+    r"|(?:RECORD|ROW|STUDENT|CHILD|CLIENT)COUNT\Z|ENDOF(?:FILE|REPORT|LIST)\Z"
+)
+_TEST_WORD = re.compile(r"(?:TEST|TESTING|DUMMY)(?:STUDENT|PUPIL|CHILD|CLIENT|PATIENT|RECORD|USER)?\Z")
+_UNNAMED_CHILD_SURNAME = re.compile(r"(?:BABY|INFANT|NEWBORN)(?:BOY|GIRL|MALE|FEMALE)[A-F1-6]?\Z")
 _UNKNOWN_NAMES = frozenset(
     ("UNKNOWN", "UNK", "UNKN", "UNNAMED", "NONAME", "NONE", "NULL", "NOTAVAILABLE", "NOTKNOWN",
      "NOTGIVEN", "NOTPROVIDED", "NOTAPPLICABLE", "TBD", "TBA", "TEST", "TESTING", "DUMMY",
-     "PLACEHOLDER", "ANONYMOUS")
+     "PLACEHOLDER", "ANONYMOUS", "BLANK", "EMPTY", "MISSING", "UNDEFINED")
 )  # fmt: skip
 # First, last and middle name unknown; no middle name or initial.
 _UNKNOWN_GIVEN_NAMES = _UNKNOWN_NAMES | {"FNU", "NFN", "NOFIRSTNAME", "STUDENT"}
 _UNKNOWN_MIDDLE_NAMES = _UNKNOWN_NAMES | {"NMN", "NMI", "NOMIDDLENAME", "NOMIDDLE", "MNU"}
-# NONE and NULL are surnames, and so is TEST: 1,171 people in the Census 2020 table.
-_UNKNOWN_SURNAMES = (_UNKNOWN_NAMES - {"NONE", "NULL", "TEST"}) | {"LNU", "NLN", "NOLASTNAME"}
+# NONE, NULL and BLANK are surnames, and so is TEST: 1,171 people in the Census 2020 table.
+_UNKNOWN_SURNAMES = (_UNKNOWN_NAMES - {"NONE", "NULL", "TEST", "BLANK"}) | {"LNU", "NLN", "NOLASTNAME"}
 
 
 @lru_cache(CACHE_SIZE)
 def is_placeholder_given(text: str) -> bool:
     """Return whether a given name is a placeholder or means unknown."""
-    return _is_filler(text, _UNKNOWN_GIVEN_NAMES) or any(map(_UNNAMED_CHILD.match, _list_forms(text)))
+    return (
+        _is_filler(text, _UNKNOWN_GIVEN_NAMES)
+        or _is_test_word(text)
+        or any(map(_UNNAMED_CHILD.match, _list_forms(text)))
+    )
 
 
 @lru_cache(CACHE_SIZE)
@@ -61,7 +72,23 @@ def is_placeholder_middle(text: str) -> bool:
 @lru_cache(CACHE_SIZE)
 def is_placeholder_surname(text: str) -> bool:
     """Return whether a last name means unknown."""
-    return _is_filler(text, _UNKNOWN_SURNAMES)
+    return _is_filler(text, _UNKNOWN_SURNAMES) or any(map(_UNNAMED_CHILD_SURNAME.match, _list_forms(text)))
+
+
+@lru_cache(CACHE_SIZE)
+def is_test_record(first: str, last: str) -> bool:
+    """Return whether a first and last name, such as Test Student, are test data.
+
+    The last name of test data is no evidence, though it is not rare: every integrator sends the same.
+    """
+    if _is_test_word(first):
+        return True
+    return _is_test_word(last) and is_placeholder_given(first)
+
+
+def _is_test_word(text: str) -> bool:
+    """Return whether a name is a word for test data."""
+    return any(map(_TEST_WORD.match, _list_forms(text)))
 
 
 @lru_cache(CACHE_SIZE)
@@ -71,10 +98,10 @@ def is_multiple_birth_name(given: str) -> bool:
 
 
 def _is_filler(text: str, fillers: frozenset[str]) -> bool:
-    """Return whether a name is a filler, N/A, or one repeated key."""
-    if _SLASHED_NA.match(text[:MAX_FOLDED_CHARACTERS].upper()):
-        return True
-    return any(form in fillers or _is_repeated_key(form) for form in _list_forms(text))
+    """Return whether a name is a filler, a totals row, or one repeated key."""
+    return is_missing_marker(text) or any(
+        form in fillers or _is_repeated_key(form) or _TOTALS_ROW.match(form) for form in _list_forms(text)
+    )
 
 
 def _list_forms(text: str) -> tuple[str, str]:

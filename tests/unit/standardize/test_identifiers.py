@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import Identifier
-from mpi.standardize.identifiers import IdentifierTokens, tokenize_identifiers
+from mpi.standardize.identifiers import IdentifierTokens, normalize_household_ids, tokenize_identifiers
 from tests.unit.standardize.record_factory import SEAL
 
 DIGITS = st.text("0123456789", min_size=8, max_size=12).filter(lambda text: text.strip("09"))
@@ -50,6 +50,32 @@ def test_numbers_of_one_system_are_distinguished_from_those_of_others():
 
 def test_a_filler_value_leaves_no_token():
     assert tokenize("000000000") == tokenize("999999999") == tokenize("UNKNOWN") == IdentifierTokens()
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1.23E+09",
+        "9.1e+09",
+        "1,23E+09",
+        "1.23E9",
+        "9E+09",
+        " 1.234567891E+11 ",
+        "#N/A",
+        "nan",
+        "(blank)",
+        "-",
+    ],
+)
+def test_a_number_that_lost_digits_and_a_marker_of_no_value_leave_no_token(number):
+    assert tokenize(number) == IdentifierTokens()
+    assert normalize_household_ids([number], "sis") == ()
+
+
+@pytest.mark.parametrize("number", ["4E12", "E1234", "12E", "1.23.45", "2E0901"])
+def test_a_number_with_a_letter_e_that_no_spreadsheet_writes_is_kept(number):
+    assert tokenize(number).tokens
+    assert normalize_household_ids([number], "sis")
 
 
 @given(DIGITS)

@@ -11,6 +11,8 @@ from mpi.domain.record import SENT_FIELDS, Address, Enrollment, Flag, Guardian, 
 from mpi.standardize.record_validation import validate_record
 from tests.unit.standardize.record_factory import NOW, SEAL, issues_of, record_of, validate
 
+STATE_ID = {"system": "state_student_id", "assigner": "SEA"}
+
 
 def refusal(**fields: object) -> RecordError:
     with pytest.raises(RecordError) as caught:
@@ -347,10 +349,28 @@ class TestIssues:
             ({"postal_code": "00000"}, ("postal_code", "invalid-postal-code")),
             ({"first_name": "Baby Boy"}, ("first_name", "placeholder-name")),
             ({"last_name": "Unknown"}, ("last_name", "placeholder-name")),
+            ({"first_name": "(blank)"}, ("first_name", "placeholder-name")),
+            ({"first_name": "Grand total"}, ("first_name", "placeholder-name")),
+            ({"identifiers": [STATE_ID | {"value": "1.23E+09"}]}, ("identifiers", "inexact-number")),
+            ({"identifiers": [STATE_ID | {"value": "#N/A"}]}, ("identifiers", "placeholder-value")),
+            ({"household_ids": "4.1E+05"}, ("household_ids", "inexact-number")),
+            ({"household_ids": "nan"}, ("household_ids", "placeholder-value")),
+            ({"address_line1": "#N/A"}, ("addresses", "placeholder-value")),
+            ({"city": "nan"}, ("addresses", "placeholder-value")),
+            ({"middle_name": "(blank)"}, ("middle_name", "placeholder-value")),
+            ({"preferred_name": "nan"}, ("preferred_name", "placeholder-value")),
+            ({"other_names": [{"last_name": "#REF!"}]}, ("other_names", "placeholder-value")),
+            ({"guardian_last_name": "null"}, ("guardians", "placeholder-value")),
+            ({"birth_city": "nan"}, ("birth_city", "placeholder-value")),
         ],
     )
     def test_an_unusable_value_is_reported_and_the_record_kept(self, fields, issue):
         assert issues_of(**fields) == {issue}
+
+    def test_a_local_id_that_lost_digits_is_refused_because_two_children_would_be_one(self):
+        error = refusal(local_id="9.1E+09")
+        assert (error.field, error.reason) == ("local_id", "inexact-number")
+        assert "9.1" not in str(error)
 
     def test_an_enrollment_may_end_in_the_future(self):
         assert issues_of(entry_date="2026-08-20", exit_date="2027-06-01") == set()

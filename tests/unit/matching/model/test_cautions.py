@@ -158,6 +158,52 @@ def test_a_placeholder_given_name_links_by_surname_birth_date_and_home_but_never
         assert scorer.weigh(replace(NAMELESS, **doubt), named) <= model.cautions.bits
 
 
+@pytest.mark.parametrize(
+    "doubt", [{"sex": "F"}, {"birth_date": "2010-06-19", "birth_dates": ("2010-06-19",)}]
+)
+def test_a_home_and_a_mother_in_common_do_not_make_a_nameless_sibling_the_same_child(model, scorer, doubt):
+    mother = {"guardians": ("TASHA WASHINGTON",)}
+    named = replace(ISAIAH, **HOME, **mother)
+    assert scorer.weigh(replace(NAMELESS, **mother), named) > model.thresholds.link
+    assert scorer.weigh(replace(NAMELESS, **mother, **doubt), named) <= model.cautions.bits
+
+
+LOOK_ALIKE_TWIN = replace(ISAIAH, given="ISAIAS", given_forms=("ISAIAS",), given_roots=("ISAIAS",), **HOME)
+OTHER_GIVEN = {"given": "ISIAH", "given_forms": ("ISIAH",), "given_roots": ("ISIAH",)}
+SAME_SSN = {"ssn": "one", "ssn_last4": "four"}
+CAUTION_RELIEFS = {
+    "a missing given name, at home": (NAMELESS, HOME),
+    "a missing given name, with one SSN": (NAMELESS, HOME | SAME_SSN),
+    "two missing given names": (NAMELESS, {"given": None, "given_forms": (), "given_roots": (), **HOME}),
+    "an incomplete birth date, with one SSN": (
+        replace(ISAIAH, birth_date=None, birth_dates=(), **HOME, **SAME_SSN),
+        OTHER_GIVEN | HOME | SAME_SSN,
+    ),
+    "given names alike at one home, with one SSN": (
+        replace(LOOK_ALIKE_TWIN, **SAME_SSN),
+        {"multiple_birth": True, **HOME, **SAME_SSN},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CAUTION_RELIEFS.values(), ids=CAUTION_RELIEFS)
+def test_no_caution_is_lifted_over_two_numbers_of_one_issuing_system(model, scorer, case):
+    record, changes = case
+    left, right = (
+        replace(each, identifiers=(number,), identifier_systems=("state",))
+        for each, number in ((record, "a"), (replace(ISAIAH, **changes), "b"))
+    )
+    assert model.thresholds.review <= scorer.weigh(left, right) <= model.cautions.bits
+    assert scorer.weigh(left, right) == scorer.weigh(right, left)
+    elsewhere = replace(right, identifier_systems=("county",))
+    assert scorer.weigh(left, elsewhere) > model.cautions.bits, "numbers of two systems do not differ"
+
+
+def test_two_numbers_of_one_system_are_no_veto(model, scorer):
+    left, right = (replace(with_state_id(number), **HOME) for number in "ab")
+    assert scorer.weigh(left, right) > model.thresholds.link
+
+
 def test_marks_show_uncorroborated_and_opposed_pairs(scorer):
     features = {1: ISAIAH, 2: with_state_id("a"), 3: with_state_id("b")}
     weights = {
