@@ -21,8 +21,6 @@ from training.evaluate.measures.intervals import IntervalEstimate
 from training.evaluate.measures.scores import PairCounts, PartitionQuality, count_pairs, measure_quality
 from training.record_table import Records
 
-SPLINK_THRESHOLDS = (0.5, 0.9, baseline.NOTEBOOK_PROBABILITY, 0.99, 0.999, 0.9999, 0.99999)
-
 
 @dataclass(frozen=True, slots=True)
 class MethodEvaluation:
@@ -141,29 +139,14 @@ def _measure_method(
 
 def _measure_splink(dataset: Dataset, truth: Mapping[int, Hashable]) -> list[MethodEvaluation]:
     """Measure plain Splink's links at its tutorial and best thresholds."""
-    results = []
-    tables = (
-        {"plain Splink": None}
-        if dataset.raw is None
-        else {"plain Splink": None, "the same, raw columns": dataset.raw}
+    table = baseline.build_notebook_table(dataset.records) if dataset.raw is None else dataset.raw
+    clusters_by_threshold = baseline.connect_pairs(list(truth), baseline.score_with_splink(table))
+    best = max(
+        clusters_by_threshold,
+        key=lambda threshold: (count_pairs(clusters_by_threshold[threshold], truth).f1, threshold),
     )
-    for name, raw in tables.items():
-        pairs = baseline.score_with_splink(dataset.records, raw)
-        clusters_by_threshold = {
-            threshold_used: baseline.connect_pairs(dataset.records, pairs, threshold_used)
-            for threshold_used in SPLINK_THRESHOLDS
-        }
-        best = max(
-            clusters_by_threshold,
-            key=lambda threshold: (count_pairs(clusters_by_threshold[threshold], truth).f1, threshold),
-        )
-        results += [
-            _measure_method(
-                f"{name} at {baseline.NOTEBOOK_PROBABILITY}",
-                clusters_by_threshold[baseline.NOTEBOOK_PROBABILITY],
-                dataset,
-                truth,
-            ),
-            _measure_method(f"{name} at its best, {best}", clusters_by_threshold[best], dataset, truth),
-        ]
-    return results
+    usual = baseline.NOTEBOOK_PROBABILITY
+    return [
+        _measure_method(f"plain Splink at {usual}", clusters_by_threshold[usual], dataset, truth),
+        _measure_method(f"plain Splink at its best, {best}", clusters_by_threshold[best], dataset, truth),
+    ]
