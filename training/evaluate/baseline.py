@@ -250,5 +250,3 @@ def _to_row(features: Features) -> tuple[str | None, ...]:
         features.phones[0] if features.phones else None,
         features.email,
     )
-
-

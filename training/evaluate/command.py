@@ -54,7 +54,8 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
     ],
     truth_column: Annotated[str, typer.Option(help="Column that tells the true person.")] = TRUTH_COLUMN,
     suite: Annotated[
-        str | None, typer.Option(help="'dev': the public sets under --data; 'matrix': each cut to few fields.")
+        str | None,
+        typer.Option(help="'dev': the public sets under --data; 'matrix': each cut to few fields."),
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Sets of the suite, or cells SET/SUBSET; all by default.")

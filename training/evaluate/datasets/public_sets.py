@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class DevelopmentSet:
         groups: dimension to the column that tells it.
         care_source: the source that is child welfare's.
         date_format: format of its birth dates.
+        date_formats: formats of the birth dates of single sources.
         uses_own_model: whether a model is fitted on the set itself, unlabelled: it is not of US
             children.
         uses_shipped_model: whether it is evaluated with the shipped model.
@@ -42,6 +43,7 @@ class DevelopmentSet:
     groups: Mapping[str, str]
     care_source: str | None = None
     date_format: str = "%Y-%m-%d"
+    date_formats: Mapping[str, str] = field(default_factory=dict)
     uses_own_model: bool = False
     uses_shipped_model: bool = True
     is_in_matrix_only: bool = False
@@ -102,7 +104,8 @@ class DevelopmentSet:
         """Convert a published row to canonical texts, with dates as ISO."""
         fields = {name: str(value) for name, value in self.to_canonical(row).items() if value}
         if "birth_date" in fields:
-            fields["birth_date"] = self._to_iso_date(fields["birth_date"])
+            date_format = self.date_formats.get(str(row.get("source")), self.date_format)
+            fields["birth_date"] = _to_iso_date(fields["birth_date"], date_format)
         return fields
 
     def _to_canonical_set(self, rows: list[PublishedRow]) -> CanonicalSet:
@@ -117,13 +120,6 @@ class DevelopmentSet:
         sources = pa.array([str(row.get("source") or self.name) for row in rows], pa.string())
         truth = np.unique([str(row[TRUTH_COLUMN]) for row in rows], return_inverse=True)[1]
         return CanonicalSet(self.name, pa.table({SOURCE_COLUMN: sources, **columns}), truth)
-
-    def _to_iso_date(self, text: str) -> str:
-        """Convert a date of the set's own format to ISO; keep others."""
-        try:
-            return datetime.strptime(text, self.date_format).date().isoformat()  # noqa: DTZ007 - a date has no zone
-        except ValueError:
-            return text
 
     def _build_groups(self, rows: list[PublishedRow]) -> dict[str, dict[Person, str]]:
         """Group the set's persons for the bias table, by race and such."""
@@ -154,6 +150,14 @@ class DevelopmentSet:
             return None
         care_records = frozenset(n for n, row in enumerate(rows) if row["source"] == self.care_source)
         return CareRecords(care_records, frozenset(range(len(rows))) - care_records)
+
+
+def _to_iso_date(text: str, date_format: str) -> str:
+    """Convert a date of the given format to ISO; keep others."""
+    try:
+        return datetime.strptime(text, date_format).date().isoformat()  # noqa: DTZ007 - a date has no zone
+    except ValueError:
+        return text
 
 
 def _map_town_row(row: PublishedRow) -> PublishedRow:
@@ -235,6 +239,7 @@ DEVELOPMENT_SETS = (
         to_canonical=_map_town_row,
         groups=_TOWN_GROUPS,
         date_format="%m/%d/%Y",
+        date_formats={"ssa": "%Y%m%d", "wic": "%m%d%Y"},
     ),
     DevelopmentSet(
         name="pp_link_census_2020_2030",

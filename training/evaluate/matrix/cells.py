@@ -14,7 +14,7 @@ from training.evaluate.datasets.public_sets import DEVELOPMENT_SETS, Development
 from training.fit.errors import TrainingError
 from training.records import SOURCE_COLUMN
 
-_NAMES = ("first_name", "middle_name", "last_name")
+_NAMES = ("first_name", "last_name")
 _MIDDLE_NAME, _BIRTH_DATE, _SEX, _POSTAL_CODE = "middle_name", "birth_date", "sex", "postal_code"
 _NUMBERS = ("ssn", "identifiers")
 _HOME = frozenset(
@@ -27,10 +27,10 @@ LEAST_MATCHES = 100
 
 FULL, ONE_SOURCE, BIRTH_YEAR = "full", "one_source", "names_year"
 _KEPT_COLUMNS = {
-    "names_date": (_BIRTH_DATE,),
+    "names_date": (_MIDDLE_NAME, _BIRTH_DATE),
     "names_date_sex": (_BIRTH_DATE, _SEX),
-    "names_date_postal": (_BIRTH_DATE, _POSTAL_CODE),
-    "names_date_sex_number": (_BIRTH_DATE, _SEX, *_NUMBERS),
+    "names_date_postal": (_MIDDLE_NAME, _BIRTH_DATE, _POSTAL_CODE),
+    "names_date_sex_number": (_MIDDLE_NAME, _BIRTH_DATE, _SEX, *_NUMBERS),
 }
 _DROPPED_COLUMNS = {"no_middle_name": frozenset((_MIDDLE_NAME,)), "no_home": _HOME}
 SUBSETS = (FULL, *_KEPT_COLUMNS, BIRTH_YEAR, *_DROPPED_COLUMNS, ONE_SOURCE)
@@ -130,7 +130,7 @@ def _is_filled(full: CanonicalSet, name: str) -> bool:
 
 def _keep_birth_year(full: CanonicalSet) -> CanonicalSet | None:
     """Keep names and the year of birth."""
-    data = _keep_columns(full, (_BIRTH_DATE,))
+    data = _keep_columns(full, (_MIDDLE_NAME, _BIRTH_DATE))
     if data is None:
         return None
     position = data.table.column_names.index(_BIRTH_DATE)

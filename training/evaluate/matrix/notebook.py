@@ -71,9 +71,7 @@ def run_notebook(cell: Cell, table: pa.Table, truth: Mapping[int, int], cache: P
         OperatingPoint(threshold, count_pairs(groups, truth)) for threshold, groups in clusters.items()
     )
     best = max(points, key=lambda point: point.counts.f1)
-    precise = [
-        point for point in points if round(point.counts.precision, _DIGITS) >= OPERATIONAL_PRECISION
-    ]
+    precise = [point for point in points if round(point.counts.precision, _DIGITS) >= OPERATIONAL_PRECISION]
     return NotebookResult(
         at_95=next(point for point in points if point.threshold == NOTEBOOK_PROBABILITY),
         best=best,

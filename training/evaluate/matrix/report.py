@@ -17,9 +17,7 @@ _HEADER = (
 )
 
 
-def print_matrix(
-    cells: list[tuple[Cell, CanonicalSet]], options: MatrixOptions, *, as_json: bool
-) -> None:
+def print_matrix(cells: list[tuple[Cell, CanonicalSet]], options: MatrixOptions, *, as_json: bool) -> None:
     """Measure cells and print each as it comes, or all as JSON.
 
     Args:
