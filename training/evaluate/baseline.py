@@ -26,7 +26,8 @@ from training.record_table import Records
 NOTEBOOK_PROBABILITY = 0.95
 """Match probability at which Splink's tutorial clusters."""
 NOTEBOOK_THRESHOLDS = (
-    0.05, 0.2, 0.5, 0.8, 0.9, NOTEBOOK_PROBABILITY, 0.99, 0.999, 0.9999, 0.99999, 0.999999, 0.9999999, 0.99999999,
+    0.05, 0.2, 0.5, 0.8, 0.9, NOTEBOOK_PROBABILITY, 0.99,
+    0.999, 0.9999, 0.99999, 0.999999, 0.9999999, 0.99999999,
 )  # fmt: skip
 """Match probabilities at which the notebook's clusters are measured."""
 NOTEBOOK_COLUMNS = (

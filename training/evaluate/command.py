@@ -20,8 +20,7 @@ from training.evaluate.datasets.simulated_state import load_name_book, simulate_
 from training.evaluate.evaluation import Evaluation, evaluate_dataset
 from training.evaluate.fitted_model import fit_and_load_model
 from training.evaluate.golden_pairs import decide_golden_pairs
-from training.evaluate.matrix.cells import list_cells
-from training.evaluate.matrix.report import print_matrix
+from training.evaluate.matrix.command import run_suite
 from training.evaluate.matrix.run import MatrixOptions
 from training.evaluate.measures import bias
 from training.evaluate.measures.ablation import AblationRow, measure_ablation
@@ -65,11 +64,14 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes of the matrix.")] = 1,
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps the notebook's scores.")] = None,
-    results: Annotated[Path | None, typer.Option(help="JSON file of the matrix; resumed if present.")] = None,
+    results_file: Annotated[
+        Path | None, typer.Option("--results", help="JSON file of the matrix; resumed if present.")
+    ] = None,
+    cell_files: Annotated[Path | None, typer.Option(help="Folder for the matrix's cells as CSV.")] = None,
 ) -> None:
     """Evaluate a model, exact matching and plain Splink on the same records."""
     if suite == MATRIX_SUITE:
-        print_matrix(list_cells(data[0], only), MatrixOptions(cache, results, jobs), as_json=as_json)
+        run_suite(data[0], only, MatrixOptions(cache, results_file, jobs, cell_files), as_json=as_json)
         return
     loaded = load_model(find_model_folder(model))
     results: dict[str, Evaluation] = {}

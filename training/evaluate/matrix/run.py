@@ -21,11 +21,13 @@ class MatrixOptions:
         results: JSON file of the measured cells; a cell that it holds is not measured again. None to write
             none.
         jobs: number of processes.
+        files: folder in which each cell is written as CSV files; None to write none.
     """
 
     cache: Path | None = None
     results: Path | None = None
     jobs: int = 1
+    files: Path | None = None
 
 
 def run_matrix(
