@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from networkx.utils import UnionFind
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from splink import comparison_library as library
+from splink.internals.exceptions import SplinkException
 
 from mpi.domain.features import Features
 from mpi.domain.weight import compute_probability
@@ -35,9 +36,15 @@ NOTEBOOK_COLUMNS = (
     "phone", "email",
 )  # fmt: skip
 """Canonical columns that the notebook compares."""
+SHARED_COLUMNS = ("address_line1", "phone", "email")
+"""Columns that a household shares.
+
+Where siblings are common, the notebook does better without them: it counts one home several times.
+"""
 
 Clusters = dict[int, int]
 
+_LOGGER = logging.getLogger(__name__)
 _NAMES = ("first_name", "middle_name", "last_name")
 _RULES = (
     ("first_name", "last_name"),
@@ -87,11 +94,13 @@ def cluster_exact_matches(records: Records) -> Clusters:
 def cluster_with_splink(records: Records, threshold: float = NOTEBOOK_PROBABILITY) -> Clusters:
     """Cluster records with the notebook's settings and connected components.
 
+    Columns that a household shares are left out, as an agency's records hold many siblings.
+
     Args:
         records: record ID and features.
         threshold: match probability from which two records are joined.
     """
-    table = build_notebook_table(records)
+    table = drop_shared_columns(build_notebook_table(records))
     pairs = score_with_splink(table)
     return connect_pairs(table["unique_id"].to_pylist(), pairs, (threshold,))[threshold]
 
@@ -108,6 +117,11 @@ def build_notebook_table(records: Records) -> pa.Table:
     return pa.table([numbers, *arrays], names=["unique_id", *NOTEBOOK_COLUMNS])
 
 
+def drop_shared_columns(table: pa.Table) -> pa.Table:
+    """Return the table without the columns that a household shares."""
+    return table.drop_columns([name for name in SHARED_COLUMNS if name in table.column_names])
+
+
 def score_with_splink(table: pa.Table) -> pa.Table:
     """Score record pairs with the notebook's settings, as a baseline.
 
@@ -116,7 +130,7 @@ def score_with_splink(table: pa.Table) -> pa.Table:
 
     Returns:
         ``lo``, ``hi``, ``bits``, without weights that no threshold reaches; empty if no blocking rule has
-        data.
+        data, or Splink cannot be trained on it, which is logged.
     """
     filled = _find_filled_columns(table)
     if not _select_usable_rules(filled):
@@ -135,6 +149,9 @@ def score_with_splink(table: pa.Table) -> pa.Table:
                 "SELECT unique_id_l AS lo, unique_id_r AS hi, match_weight::DOUBLE AS bits "
                 f"FROM {scored.physical_name} WHERE match_weight > {_LEAST_BITS}"
             ).to_arrow_table()
+        except SplinkException:
+            _LOGGER.warning("plain Splink links nothing: it cannot be trained on these records")
+            return WEIGHT_SCHEMA.empty_table()
         finally:
             connection.close()
 
@@ -228,13 +245,21 @@ def _select_usable_rules(filled: _FilledColumns) -> list[tuple[str, ...]]:
 def _train(linker: Linker, filled: _FilledColumns) -> None:
     """Train the prior, u and m as the notebook does."""
     training, rules = linker.training, _select_usable_rules(filled)
-    training.estimate_probability_two_random_records_match(
-        [block_on(*rule) for rule in rules[:_PRIOR_RULES]], recall=_ASSUMED_RECALL
-    )
+    try:
+        _estimate_prior(linker, rules[:_PRIOR_RULES], _ASSUMED_RECALL)
+    except ValueError:  # the rules find more pairs than so low a recall allows
+        _estimate_prior(linker, rules[:_PRIOR_RULES], 1.0)
     training.estimate_u_using_random_sampling(max_pairs=_RANDOM_PAIRS, seed=1)
     for rule in rules[:_TRAINING_RULES]:
         if set(filled.names) - set(rule):  # the rule teaches the other columns
             training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
+
+
+def _estimate_prior(linker: Linker, rules: Iterable[tuple[str, ...]], recall: float) -> None:
+    """Estimate the prior from rules that find the given share of matches."""
+    linker.training.estimate_probability_two_random_records_match(
+        [block_on(*rule) for rule in rules], recall=recall
+    )
 
 
 def _to_row(features: Features) -> tuple[str | None, ...]:

@@ -3,6 +3,8 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from mpi.clustering.source_pair_priors import estimate_priors
 from mpi.domain.weight import Thresholds
 from mpi.matching.model.match_model import MatchModel
@@ -138,15 +140,25 @@ def _measure_method(
 
 
 def _measure_splink(dataset: Dataset, truth: Mapping[int, Hashable]) -> list[MethodEvaluation]:
-    """Measure plain Splink's links at its tutorial and best thresholds."""
+    """Measure plain Splink's links at its usual and best thresholds.
+
+    It compares all columns, and again without those that a household shares.
+    """
     table = baseline.build_notebook_table(dataset.records) if dataset.raw is None else dataset.raw
-    clusters_by_threshold = baseline.connect_pairs(list(truth), baseline.score_with_splink(table))
-    best = max(
-        clusters_by_threshold,
-        key=lambda threshold: (count_pairs(clusters_by_threshold[threshold], truth).f1, threshold),
-    )
-    usual = baseline.NOTEBOOK_PROBABILITY
+    personal = baseline.drop_shared_columns(table)
+    tables = {"plain Splink": table}
+    if personal.num_columns < table.num_columns:
+        tables["plain Splink without shared fields"] = personal
     return [
-        _measure_method(f"plain Splink at {usual}", clusters_by_threshold[usual], dataset, truth),
-        _measure_method(f"plain Splink at its best, {best}", clusters_by_threshold[best], dataset, truth),
+        _measure_method(f"{name} at {label}", clusters, dataset, truth)
+        for name, columns in tables.items()
+        for label, clusters in _choose_clusters(columns, truth).items()
     ]
+
+
+def _choose_clusters(table: pa.Table, truth: Mapping[int, Hashable]) -> dict[str, model_clusters.Clusters]:
+    """Return plain Splink's clusters at its usual and its best threshold."""
+    clusters = baseline.connect_pairs(list(truth), baseline.score_with_splink(table))
+    best = max(clusters, key=lambda threshold: (count_pairs(clusters[threshold], truth).f1, threshold))
+    usual = baseline.NOTEBOOK_PROBABILITY
+    return {f"{usual}": clusters[usual], f"its best, {best}": clusters[best]}
