@@ -249,7 +249,8 @@ def _train(linker: Linker, filled: _FilledColumns) -> None:
         _estimate_prior(linker, rules[:_PRIOR_RULES], _ASSUMED_RECALL)
     except ValueError:  # the rules find more pairs than so low a recall allows
         _estimate_prior(linker, rules[:_PRIOR_RULES], 1.0)
-    training.estimate_u_using_random_sampling(max_pairs=_RANDOM_PAIRS, seed=1)
+    # Without a seed Splink draws the same sample each time, by row; a seed would draw another.
+    training.estimate_u_using_random_sampling(max_pairs=_RANDOM_PAIRS)
     for rule in rules[:_TRAINING_RULES]:
         if set(filled.names) - set(rule):  # the rule teaches the other columns
             training.estimate_parameters_using_expectation_maximisation(block_on(*rule))

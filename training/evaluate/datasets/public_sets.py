@@ -80,12 +80,15 @@ class DevelopmentSet:
         )
 
     def load_canonical(self, folder: Path) -> CanonicalSet:
-        """Load the set's records in canonical columns, with their truth.
+        """Load the set's records in canonical columns, ordered by source.
+
+        Files with one source each are read in this order, and the notebook's sample depends on it.
 
         Raises:
             FileError: the file does not exist, or is not Parquet.
         """
-        return self._to_canonical_set(self._read_table(folder).to_pylist())
+        rows = self._read_table(folder).to_pylist()
+        return self._to_canonical_set(sorted(rows, key=lambda row: str(row.get("source"))))
 
     def _read_table(self, folder: Path) -> pa.Table:
         """Read the Parquet file of a public evaluation set."""
