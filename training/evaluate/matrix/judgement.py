@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from training.evaluate.matrix.measurement import Measurement
+from training.evaluate.matrix.measurement import FIGURE_DIGITS, Measurement
 from training.evaluate.matrix.notebook import OPERATIONAL_PRECISION
 
 F1_TOLERANCE = 0.002
@@ -93,7 +93,7 @@ def select_strict_point(notebook: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _keeps_research(cell: Measurement) -> bool:
     """Return whether research F1 is behind by no more than tolerance or chance."""
-    lag = cell["notebook"]["best"]["f1"] - cell["research"]["f1"]
+    lag = round(cell["notebook"]["best"]["f1"] - cell["research"]["f1"], FIGURE_DIGITS)
     return bool(lag <= F1_TOLERANCE or cell["f1_difference"]["high"] >= 0)
 
 

@@ -27,6 +27,8 @@ from training.shared_value_removal import remove_shared_values_from_table
 
 Measurement = dict[str, Any]
 """Figures of one cell, ready for JSON."""
+FIGURE_DIGITS = 5
+"""Digits of a measured share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +146,9 @@ def _point_figures(point: OperatingPoint) -> Measurement:
     counts = point.counts
     return {
         "threshold": point.threshold,
-        "precision": round(counts.precision, 5),
-        "recall": round(counts.recall, 5),
-        "f1": round(counts.f1, 5),
+        "precision": round(counts.precision, FIGURE_DIGITS),
+        "recall": round(counts.recall, FIGURE_DIGITS),
+        "f1": round(counts.f1, FIGURE_DIGITS),
         "false_pairs": counts.links - counts.true_links,
         "missed_pairs": counts.matches - counts.true_links,
     }
