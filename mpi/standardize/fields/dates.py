@@ -40,6 +40,10 @@ _SENTINEL_DAYS = frozenset(
 _TIME_ZONE_GRACE = timedelta(days=1)
 
 
+PARTIAL_DATE = "partial-date"
+"""Quality code of a date whose year, or year and month, alone are known; it is compared."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedDate:
     """The parts of a written date, and its quality issue.
@@ -86,7 +90,7 @@ def _parse_date_since(text: str, earliest_year: int) -> ParsedDate:
     if year < earliest_year or month > _MONTHS:
         return ParsedDate(issue="impossible-date")
     if not month or not day:
-        return ParsedDate(year=year, issue="partial-date")
+        return ParsedDate(year=year, issue=PARTIAL_DATE)
     try:
         return ParsedDate(date(year, month, day).isoformat(), year)
     except ValueError:
