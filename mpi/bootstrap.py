@@ -7,12 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mpi.config import Settings
-from mpi.domain.errors import ConflictError, InputError, StoreError, SurvivorshipError
+from mpi.domain.errors import ConflictError, InputError, ModelError, StoreError, SurvivorshipError
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.quality_rules import PublicationRules, QualityRules
 from mpi.domain.source import SHARED_SCOPE, check_scope_code
@@ -34,6 +35,7 @@ from mpi.service.core.index import (
 )
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.service.maintenance.orders import apply_missing_orders, write_orders_file
+from mpi.standardize.version import MODEL_VERSIONS
 from mpi.storage import migrate
 from mpi.storage.backends.scope_location import locate_scope
 from mpi.storage.unit_of_work.database import Database, sqlite_path
@@ -93,7 +95,16 @@ def _open_checked(settings: Settings, database: Database, tuning: Tuning, *, for
     if active is None:
         raise StoreError("the index has no configuration: restore a backup, or run mpi init elsewhere")
     name = active.model
-    matcher = Matcher(_load_index_model(settings, name, any_standardizer=for_model_change))
+    model = _load_index_model(settings, name, any_standardizer=for_model_change)
+    if active.standardizer in MODEL_VERSIONS and active.standardizer != model.standardizer:
+        if not for_model_change:
+            raise ModelError(
+                f"the records of this index were standardized by version {active.standardizer}, this is "
+                f"{model.standardizer}: `mpi recluster --model {_find_index_model(settings, name)} --apply` "
+                "standardizes them anew"
+            )
+        model = replace(model, standardizer=active.standardizer)
+    matcher = Matcher(model)
     if not matcher.runs(active):
         raise StoreError(
             f"model {name} is not the one that the index runs on: restore its folder, or set MPI_MODEL to it"
@@ -219,13 +230,15 @@ def load_matcher(settings: Settings, ref: str | None, *, any_standardizer: bool 
 
 def _load_index_model(settings: Settings, ref: str | None, *, any_standardizer: bool) -> MatchModel:
     """Load the matching model of an index, as ``load_matcher`` finds it."""
+    return load_model(_find_index_model(settings, ref), of_any_standardizer=any_standardizer)
+
+
+def _find_index_model(settings: Settings, ref: str | None) -> Path:
+    """Return the folder of an index's model: its own copy, or the published one."""
     stored_folder = settings.home / "models" / ref if ref else None
-    folder = (
-        stored_folder
-        if stored_folder is not None and stored_folder.is_dir()
-        else find_model_folder(settings.model or ref)
-    )
-    return load_model(folder, of_any_standardizer=any_standardizer)
+    if stored_folder is not None and stored_folder.is_dir():
+        return stored_folder
+    return find_model_folder(settings.model or ref)
 
 
 def load_survivorship(settings: Settings) -> SurvivorshipRules:

@@ -113,4 +113,4 @@ def read_rows_by_layout(path: Path, layouts: Mapping[str, FileLayout]) -> Iterat
     if layout is None:
         return None
     rows = open_file(path, layout.mapping, layout.file_format)
-    return (RecordRow(path.stem, row.fields, {}) for row in rows if isinstance(row, CanonicalRow))
+    return (RecordRow(path.stem, row.fields, {}, row.issues) for row in rows if isinstance(row, CanonicalRow))

@@ -14,7 +14,7 @@ from mpi.domain import clock
 from mpi.domain.errors import FileError, RecordError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
-from mpi.domain.record import SENT_FIELDS
+from mpi.domain.record import SENT_FIELDS, QualityIssue
 from mpi.standardize.process_pool import map_chunks
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.shared_value_detection import find_shared_values
@@ -40,11 +40,13 @@ class RecordRow:
         source: the row's ``source`` column, or the name of its file.
         fields: canonical fields that have a value.
         extra_columns: columns that are not canonical, such as a truth column.
+        issues: what a mapping could not read; such a value is not in ``fields``.
     """
 
     source: str
     fields: Mapping[str, object]
     extra_columns: Mapping[str, object]
+    issues: tuple[QualityIssue, ...] = ()
 
 
 def read_rows(path: Path, extra_columns: Sequence[str] = ()) -> Iterator[RecordRow]:

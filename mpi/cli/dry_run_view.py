@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mpi.cli.output import print_facts, print_json, print_note, print_table
 from mpi.cli.receipt_view import receipt_to_dict, show_counts
+from mpi.intake.column_use import describe_cost, describe_set_aside
 
 if TYPE_CHECKING:
     from mpi.intake.file_profile import FileProfile
@@ -47,6 +48,7 @@ def _show_profile(profile: FileProfile) -> None:
         for field in profile.fields
     ]
     print_table(("field", "filled", "distinct", "commonest shapes"), rows)
+    _show_set_aside(profile)
     facts: dict[str, object] = {"repeated local IDs": profile.repeated_local_ids}
     if profile.commonest_birth_date > 1:
         facts["rows with the commonest birth date"] = (
@@ -55,6 +57,21 @@ def _show_profile(profile: FileProfile) -> None:
     print_facts(facts)
     if profile.rejects:
         print_table(("rejected because", "rows"), profile.rejects)
+
+
+def _show_set_aside(profile: FileProfile) -> None:
+    """Print the values that are read and not compared, and what that costs."""
+    columns = [column for column in profile.columns if column.set_aside]
+    if not columns:
+        return
+    print_table(
+        ("field", "read", "compared", "set aside because (shapes)"),
+        [(column.name, column.read, column.used, describe_set_aside(column)) for column in columns],
+        "Values set aside",
+    )
+    for column in columns:
+        if cost := describe_cost(column):
+            print_note(cost)
 
 
 def _show_sample(trial: DryRun) -> None:

@@ -38,10 +38,11 @@ class Features:
         unit: apartment or unit.
         city: city.
         state: two letters where known.
-        postal_code: five digits.
+        postal_code: five digits of a ZIP code; a code of another country in upper case, its halves, if it
+            has two, parted by a blank (``SW1A 1AA``).
         addresses: ``number street|postal code or city`` of each address, sorted; followed by ``|unit`` where
             the configuration lists the house as a shared one.
-        phones: E.164 numbers, sorted.
+        phones: E.164 numbers, sorted; a number of an unknown country is its digits (``02079460018``).
         email: lower case.
         guardians: ``GIVEN SURNAME`` of each parent or guardian, without spaces inside a name, also under each
             formal name of a nickname; sorted.

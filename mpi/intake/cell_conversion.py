@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from mpi.standardize.fields.dates import EARLIEST_BIRTH_YEAR, parse_birth_date
 from mpi.standardize.fields.scalars import is_inexact, to_whole_number
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -28,10 +29,11 @@ _DIRECTIVES = {
 _DIRECTIVE = re.compile(r"%.")
 _LETTER_DIRECTIVES = frozenset({"%b", "%B"})
 
-_POSIX_PIVOT = 69
-"""First two-digit year of the 1900s, as POSIX strptime reads %y."""
+_POSIX_FIRST_YEAR = 1969
+"""First of the hundred years of %y where a mapping states none, as in POSIX."""
+_CENTURY = 100
 
-_PLAUSIBLE_YEARS = range(1850, 2151)
+_PLAUSIBLE_YEARS = range(EARLIEST_BIRTH_YEAR, 2151)
 """Years that make one reading of a date likelier than another.
 
 No value is dropped for its year.
@@ -143,8 +145,14 @@ class DateFormat:
             raise ValueError("it has no year (%Y)")
         return cls(pattern)
 
-    def parse_date(self, value: str) -> tuple[int, int | None, int | None] | None:
+    def parse_date(
+        self, value: str, first_year: int | None = None
+    ) -> tuple[int, int | None, int | None] | None:
         """Return year, month and day of a text in this format.
+
+        Args:
+            value: the text.
+            first_year: first of the hundred years to which a two-digit year may belong; None for 1969.
 
         Returns:
             None where the text has another shape; a part is None where the format lacks it, and the month
@@ -156,7 +164,8 @@ class DateFormat:
         parts = match.groupdict()
         year = int(parts.get("year") or parts["short_year"])
         if "short_year" in parts:
-            year += 1900 if year >= _POSIX_PIVOT else 2000
+            first = first_year or _POSIX_FIRST_YEAR
+            year = first + (year - first) % _CENTURY
         if "month_name" in parts:
             short_name = parts["month_name"][:3].lower()
             month: int | None = _MONTHS.index(short_name) + 1 if short_name in _MONTHS else 0
@@ -168,23 +177,41 @@ class DateFormat:
 _ISO_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?([T ].*)?")
 
 
-def to_iso_date(value: str, formats: Sequence[DateFormat]) -> str | None:
+def to_iso_date(value: str, formats: Sequence[DateFormat], first_year: int | None = None) -> str | None:
     """Convert a date in one of several formats to ISO text.
 
     Of several formats that fit, the first that gives a real and plausible date counts; else the first that
     fits, with its parts in order even if no such day exists, so that standardization can report the fault.
     A value that is ISO already, a partial date too, passes.
 
+    Args:
+        value: the text of a cell.
+        formats: formats in which the dates are written.
+        first_year: first of the hundred years to which a two-digit year may belong; None for 1969.
+
     Returns:
         ``YYYY-MM-DD``, ``YYYY-MM`` or ``YYYY``; None where nothing fits.
     """
-    readings = [reading for date_format in formats if (reading := date_format.parse_date(value)) is not None]
+    readings = [
+        reading
+        for date_format in formats
+        if (reading := date_format.parse_date(value, first_year)) is not None
+    ]
     if not readings:
         return value if _ISO_DATE.fullmatch(value) else None
     year, month, day = next(filter(_is_plausible, readings), readings[0])
     if month is None:
         return f"{year:04}"
     return f"{year:04}-{month:02}" if day is None else f"{year:04}-{month:02}-{day:02}"
+
+
+def is_before_year(value: str, first_year: int) -> bool:
+    """Return whether a date, whole or partial, lies before a year.
+
+    Text that is no date does not: standardization reports it.
+    """
+    year = parse_birth_date(value).year
+    return year is not None and year < first_year
 
 
 def _is_plausible(reading: tuple[int, int | None, int | None]) -> bool:

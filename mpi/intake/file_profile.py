@@ -6,6 +6,7 @@ A profile holds no value of anybody's record.
 import re
 from array import array
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import heappush, heappushpop
@@ -15,9 +16,11 @@ import pyarrow.compute as pc
 
 from mpi.domain.errors import RecordError
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.domain.record import SENT_FIELDS
+from mpi.domain.record import SENT_FIELDS, QualityIssue
+from mpi.intake.column_use import ColumnUse, SetAsideCounter
 from mpi.intake.reader import FileRows
 from mpi.intake.rows import CanonicalRow, RejectedRow
+from mpi.standardize.fields.dates import PARTIAL_DATE
 from mpi.standardize.record_validation import validate_record
 
 _SKETCH_SIZE = 1_024
@@ -61,6 +64,8 @@ class FileProfile:
             add up to ``rows``.
         issues: field, quality code and rows.
         fields: every field that has a value in some row.
+        columns: every field that has a value or an issue, with its values that are set aside: they are not
+            compared, though their rows are accepted.
         repeated_local_ids: rows whose local ID another row has too, the first of each not counted.
         commonest_birth_date: rows with the commonest birth date.
         commonest_birth_date_line: first line with that date.
@@ -72,6 +77,7 @@ class FileProfile:
     rejects: tuple[tuple[str, int], ...]
     issues: tuple[tuple[str, str, int], ...]
     fields: tuple[FieldProfile, ...]
+    columns: tuple[ColumnUse, ...]
     repeated_local_ids: int
     commonest_birth_date: int
     commonest_birth_date_line: int | None
@@ -118,6 +124,7 @@ def _count_validation(
     # Both may complain of one date; a row counts once for each complaint.
     for issue in dict.fromkeys((*row.issues, *validated.issues)):
         counter.issues[issue.field, issue.code] += 1
+    counter.count_set_aside(row, validated.issues)
 
 
 @dataclass(slots=True)
@@ -167,6 +174,7 @@ class _FileCounter:
         self._local_ids = array("q")
         self._dates: Counter[int] = Counter()
         self._date_lines: dict[int, int] = {}
+        self._set_aside: dict[str, SetAsideCounter] = {}
 
     def count_reject(self, reason: str) -> None:
         self._rejects[reason] += 1
@@ -182,6 +190,26 @@ class _FileCounter:
             elif name == "birth_date" and (hashed in self._dates or len(self._dates) < _MAX_BIRTH_DATES):
                 self._dates[hashed] += 1
                 self._date_lines.setdefault(hashed, row.line)
+
+    def count_set_aside(self, row: CanonicalRow, issues: Iterable[QualityIssue]) -> None:
+        """Count the values of an accepted row that are not compared.
+
+        A value that the mapping could not read is not in the row: its shape is unknown, and it counts first.
+        """
+        reasons = {issue.field: issue.code for issue in reversed(tuple(issues)) if issue.code != PARTIAL_DATE}
+        reasons |= {issue.field: issue.code for issue in reversed(row.issues)}
+        for name, reason in reasons.items():
+            self._set_aside.setdefault(name, SetAsideCounter()).add(reason, row.fields.get(name))
+
+    def _list_columns(self) -> tuple[ColumnUse, ...]:
+        """Return the use of each column's values."""
+        columns = []
+        for name in sorted({*self._fields, *self._set_aside}, key=_order_field):
+            values = self._set_aside[name].list_values() if name in self._set_aside else ()
+            filled = self._fields[name].filled if name in self._fields else 0
+            lost = sum(part.rows for part in values if not part.shapes)
+            columns.append(ColumnUse(name, filled + lost, values))
+        return tuple(columns)
 
     def build_profile(self, skipped_rows: int) -> FileProfile:
         """Return the profile of the file's rows counted so far."""
@@ -203,10 +231,16 @@ class _FileCounter:
                 for name in SENT_FIELDS
                 if (field_counter := self._fields.get(name)) is not None
             ),
+            columns=self._list_columns(),
             repeated_local_ids=len(ids) - pc.count_distinct(ids).as_py(),
             commonest_birth_date=commonest_dates[0][1] if commonest_dates else 0,
             commonest_birth_date_line=self._date_lines[commonest_dates[0][0]] if commonest_dates else None,
         )
+
+
+def _order_field(name: str) -> tuple[int, str]:
+    """Return the sort key of a field: canonical order, other names last."""
+    return (SENT_FIELDS.index(name) if name in SENT_FIELDS else len(SENT_FIELDS)), name
 
 
 def _describe_shape(value: object) -> str:

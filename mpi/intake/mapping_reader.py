@@ -25,6 +25,7 @@ from mpi.intake.mapping_types import (
     make_canonical_mapping,
 )
 from mpi.policy.never_ingested import find_never_ingested_topic
+from mpi.standardize.fields.dates import EARLIEST_BIRTH_YEAR
 
 __all__ = ["FileMapping", "list_shipped_mappings", "load_mapping", "make_canonical_mapping"]
 
@@ -34,9 +35,11 @@ MAPPED_FORMATS = ("csv", "parquet", "ndjson")
 The XML formats have one meaning and no mapping.
 """
 
+_FIRST_YEARS = range(EARLIEST_BIRTH_YEAR, 2101)
 _TOP_LEVEL_KEYS = ("description", "file", "local_id", "where", "ignore", "fields", *OBJECT_KEYS)
 _VALUE_KEYS = (
-    "column", "template", "constant", "date_format", "codes", "codes_default", "split", "optional",
+    "column", "template", "constant", "date_format", "first_year", "codes", "codes_default", "split",
+    "optional",
 )  # fmt: skip
 _CONSTANT_KEYS = {
     "identifiers": ("system", "assigner"),
@@ -198,6 +201,7 @@ def _read_value(place: str, raw: object, *, word: bool) -> MappedValue:
         template=_read_template(place, table.get("template")),
         constant=_require_text(f"{place} constant", table.get("constant")),
         date_formats=_read_date_formats(place, table.get("date_format", [])),
+        first_year=_read_first_year(place, table.get("first_year")),
         codes=None if codes is None else _require_text_table(f"{place} codes", codes),
         codes_default=_require_text(f"{place} codes_default", table.get("codes_default")),
         split=_require_text(f"{place} split", table.get("split")),
@@ -220,6 +224,16 @@ def _read_date_formats(place: str, raw: object) -> tuple[DateFormat, ...]:
         except ValueError as error:
             raise _MappingFaultError(f"{place} date_format {template!r}: {error}") from None
     return tuple(formats)
+
+
+def _read_first_year(place: str, raw: object) -> int | None:
+    if raw is None:
+        return None
+    if isinstance(raw, bool) or not isinstance(raw, int) or raw not in _FIRST_YEARS:
+        raise _MappingFaultError(
+            f"{place} first_year: give the earliest year that the column holds, such as 1925"
+        )
+    return raw
 
 
 def _check_lists_against_fields(mapping: FileMapping) -> None:

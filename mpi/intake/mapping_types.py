@@ -59,6 +59,8 @@ class MappedValue:
         template: text with ``{Column}`` in it, instead of one column.
         constant: the same text for every row, instead of a column.
         date_formats: formats in which the date is written.
+        first_year: earliest year that the column holds: a two-digit year belongs to the hundred years from
+            it, and a date before it is missing; None for no bound.
         codes: code in the file to value in the canonical record; an empty value is missing.
         codes_default: value of a code that ``codes`` does not list.
         split: separator of several values in one cell.
@@ -70,6 +72,7 @@ class MappedValue:
     template: str | None = None
     constant: str | None = None
     date_formats: tuple[DateFormat, ...] = ()
+    first_year: int | None = None
     codes: Mapping[str, str] | None = None
     codes_default: str | None = None
     split: str | None = None
@@ -79,7 +82,13 @@ class MappedValue:
     @property
     def is_plain(self) -> bool:
         """Whether the mapping takes the value without a conversion."""
-        steps = (self.date_formats, self.codes is not None, self.split, self.name_part is not None)
+        steps = (
+            self.date_formats,
+            self.first_year is not None,
+            self.codes is not None,
+            self.split,
+            self.name_part is not None,
+        )
         return not any(steps)
 
 

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from mpi.domain.record import QualityIssue
-from mpi.intake.cell_conversion import to_iso_date, to_number, to_text
+from mpi.intake.cell_conversion import is_before_year, to_iso_date, to_number, to_text
 from mpi.intake.mapping_types import PLACEHOLDER, FileMapping, ListEntry, MappedValue
 from mpi.intake.rows import CanonicalRow, RawRow
 from mpi.standardize.fields.scalars import is_inexact
@@ -196,9 +196,12 @@ def _make_converter(name: str, value: MappedValue) -> Callable[[str, Issues], st
         if value.name_part is not None and result:
             result = split_full_name(result)[value.name_part]
         if value.date_formats and result:
-            result = to_iso_date(result, value.date_formats)
+            result = to_iso_date(result, value.date_formats, value.first_year)
             if result is None:
                 issues.append(QualityIssue(name, "unreadable-date"))
+        if value.first_year is not None and result and is_before_year(result, value.first_year):
+            result = None
+            issues.append(QualityIssue(name, "early-date"))
         return result or None
 
     return convert

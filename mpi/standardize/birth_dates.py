@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from mpi.domain.record import CanonicalRecord
-from mpi.standardize.fields.dates import ParsedDate, is_future, parse_date, swap_day_and_month
+from mpi.standardize.fields.dates import ParsedDate, is_future, parse_birth_date, swap_day_and_month
 from mpi.standardize.text_folding import squeeze
 
 _NO_DATE = ParsedDate()
@@ -39,7 +39,7 @@ def _parse_usable_date(text: str | None, as_of: str | None) -> ParsedDate:
     """Parse a birth date; nothing where it lies after the record's date."""
     if not text:
         return _NO_DATE
-    parsed = parse_date(text)
+    parsed = parse_birth_date(text)
     return _NO_DATE if as_of and is_future(parsed, as_of) else parsed
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.standardize.address.postal_codes import parse_postal_code
 from mpi.standardize.fields.codes import BIRTH_DATE_QUALITIES, is_sex_code
-from mpi.standardize.fields.dates import is_future, parse_date
+from mpi.standardize.fields.dates import is_future, parse_birth_date, parse_date
 from mpi.standardize.identifiers import find_number_fault
 from mpi.standardize.missing_values import is_missing_marker
 from mpi.standardize.name.placeholders import is_placeholder_given, is_placeholder_surname
@@ -22,6 +22,8 @@ _FREE_TEXT_COLUMNS = {
     "guardians": ("guardian_first_name", "guardian_last_name"),
 }
 """Columns of list entries that need not be of any form."""
+_LIFE_DATES = frozenset(("birth_date", "previous_birth_dates", "death_date"))
+"""Dates of a life, which may lie long before the agency's records."""
 
 
 def find_quality_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
@@ -64,7 +66,7 @@ def _find_date_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
     for field, text, may_be_later in _iter_dates(record):
         if text is None:
             continue
-        parsed = parse_date(text)
+        parsed = parse_birth_date(text) if field in _LIFE_DATES else parse_date(text)
         if not may_be_later and record.as_of and is_future(parsed, record.as_of):
             yield QualityIssue(field, "future-date")
         elif parsed.issue is not None:

@@ -21,14 +21,25 @@ _NUMBER_SEPARATOR = re.compile(r"[;|]")
 _NORTH_AMERICAN_NUMBER = re.compile(
     r"(?:\(([2-9][0-9]{2})\) ?|([2-9][0-9]{2})[-. ]?)([0-9]{3})[-. ]?([0-9])([0-9]{3})\Z"
 )
+# Outside North America a number is often written with its trunk prefix 0, which no US number begins with. One
+# in the grouping of a US number (012-345-6789) is a US number with a slip.
+_TRUNK_NUMBER = re.compile(r"\(?0[0-9 ()./-]{8,19}\Z")
+_US_GROUPING = re.compile(r"\(?[0-9]{3}\)?[-. ]?[0-9]{3}[-. ][0-9]{4}\Z")
+_NO_DIGIT = re.compile(r"[^0-9]")
+_TRUNK_NUMBER_DIGITS = range(9, 13)
+_LEAST_DISTINCT_DIGITS = 4
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+\Z")
 _FILLERS = frozenset(("none", "noemail", "na", "n/a", "unknown", "test", "noreply", "no"))
 
 
 def parse_phones(text: str | None) -> tuple[str, ...]:
-    """Return the valid numbers of a phone field in E.164, sorted.
+    """Return the valid numbers of a phone field, sorted.
 
-    ``;`` and ``|`` separate several numbers. A number without a country code is read as a US number.
+    ``;`` and ``|`` separate several numbers. A number without a country code is read as a US number, one
+    with a trunk prefix (``020 7946 0018``) as that of an unknown country.
+
+    Returns:
+        Numbers in E.164; those of an unknown country as their digits.
     """
     if not text:
         return ()
@@ -68,10 +79,20 @@ def _is_valid_block(block: str) -> bool:
 @lru_cache(CACHE_SIZE)
 def _parse_other_number(text: str) -> str | None:
     """Parse a phone number of any form by ``phonenumbers``."""
+    international = re.sub(r"^\s*00", "+", text)
     try:
-        number = phonenumbers.parse(text, _HOME_REGION)
+        number = phonenumbers.parse(international, _HOME_REGION)
     except phonenumbers.NumberParseException:
-        return None
+        return _parse_trunk_number(text.strip())
     if not phonenumbers.is_valid_number(number):
-        return None
+        return _parse_trunk_number(text.strip())
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _parse_trunk_number(text: str) -> str | None:
+    """Return the digits of a number that begins with a trunk prefix."""
+    if not _TRUNK_NUMBER.match(text) or _US_GROUPING.match(text):
+        return None
+    digits = _NO_DIGIT.sub("", text)
+    is_filler = len(set(digits)) < _LEAST_DISTINCT_DIGITS
+    return digits if len(digits) in _TRUNK_NUMBER_DIGITS and not is_filler and digits[1] != "0" else None

@@ -5,3 +5,9 @@ STANDARDIZER_VERSION = "5"
 
 Raise it whenever a record may get other features than before.
 """
+
+MODEL_VERSIONS = frozenset({"4"})
+"""Earlier versions whose models this one serves.
+
+Version 5 changes no value that version 4 read; it reads values that version 4 left out.
+"""

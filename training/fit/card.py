@@ -59,6 +59,7 @@ def write_card(name: str, version: str, fitted: FittedModel, thresholds: Purpose
         "## Evidence",
         "",
         *([f"Left out, no data: {', '.join(fitted.dropped)}.", ""] if fitted.dropped else []),
+        *(line for note in fitted.comparison_notes for line in (f"{note[:1].upper()}{note[1:]}.", "")),
         _EVIDENCE,
         "",
         "| comparison | level | bits | m | u | |",

@@ -7,6 +7,8 @@ import pyarrow as pa
 import typer
 from rich.console import Console
 
+from mpi.intake.column_use import describe_cost, describe_set_aside
+from training.column_report import explain_dropped_comparison
 from training.current_records import CurrentRecords, read_current_records
 from training.file_layouts import FormatOption, MappingOption, read_layouts
 from training.fit.comparisons import list_fixed_levels
@@ -42,6 +44,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
     console = Console(stderr=True)
     with console.status("Reading and standardizing"):
         current = read_current_records(data, layouts)
+    _print_columns(console, current)
     records = current.features
     if not len(records):
         raise TrainingError("the files hold no record that can be used")
@@ -49,13 +52,27 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
     with console.status(f"Fitting to {len(records):,} records"):
         fitted = fit_table(records, FitOptions(seed=seed, index_size=index_size), labels)
     for comparison in fitted.dropped:
-        console.print(f"left out: {comparison} (its columns are empty everywhere)")
+        console.print(f"left out: {comparison} ({explain_dropped_comparison(comparison, current.columns)})")
+    for note in fitted.comparison_notes:
+        console.print(note)
     write_model(out, ModelIdentity(name, version), fitted, choose_thresholds(fitted.learned.weights))
     if can_draw():
         draw_model(out, fitted.settings, list_fixed_levels(), fitted.blocking.contributions)
     else:
         console.print("plots left out: they need the extra `plots`")
     Console().print(f"{out}: {fitted.matches:,.0f} matches expected")
+
+
+def _print_columns(console: Console, current: CurrentRecords) -> None:
+    """Print what is read and set aside of each column, and what that costs."""
+    if current.refused:
+        console.print(f"refused: {current.refused:,} rows; `mpi ingest --dry-run` tells why")
+    for use in current.columns:
+        console.print(f"{use.name}: {use.read:,} values read, {use.used:,} used", highlight=False)
+        if use.set_aside:
+            console.print(f"  set aside: {describe_set_aside(use)}", highlight=False, markup=False)
+        if cost := describe_cost(use):
+            console.print(f"  {cost}", highlight=False)
 
 
 def _load_labels(console: Console, path: Path, current: CurrentRecords) -> pa.Table:

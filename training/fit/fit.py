@@ -19,7 +19,8 @@ from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make
 from training.blocking import join_candidate_pairs
 from training.fit.birth_date_precision import drop_partial_date_guards, measure_complete_dates
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
-from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS, ComparisonSpec
+from training.fit.comparison_sets.choice import choose_comparisons
+from training.fit.comparisons import FREQUENCY_COLUMNS, ComparisonSpec
 from training.fit.errors import DegenerateDataError
 from training.fit.estimate import (
     LearnedParameters,
@@ -74,6 +75,7 @@ class FittedModel:
         relatives: how common relatives are.
         complete_date_share: share of the birth dates that are complete.
         label_counts: numbers of pairs that stewards labelled the same and different.
+        comparison_notes: how the comparisons differ from the standard ones, and why.
     """
 
     settings: dict[str, Any] = field(repr=False)
@@ -88,6 +90,7 @@ class FittedModel:
     relatives: RelativeCounts
     complete_date_share: float = 1.0
     label_counts: tuple[int, int] = (0, 0)
+    comparison_notes: tuple[str, ...] = ()
 
 
 def fit(records: Records, options: FitOptions | None = None) -> FittedModel:
@@ -118,7 +121,8 @@ def fit_table(
         raise DegenerateDataError(
             f"{len(records)} records are too few to learn from; give at least {LEAST_RECORDS}"
         )
-    comparisons, dropped = select_usable_comparisons(COMPARISONS, records)
+    chosen = choose_comparisons(records)
+    comparisons, dropped = select_usable_comparisons(chosen.comparisons, records)
     learnable = [comparison for comparison in comparisons if _learned_levels(comparison)]
     if len(learnable) < LEAST_COMPARISONS:
         raise DegenerateDataError(
@@ -163,6 +167,7 @@ def fit_table(
         relatives=relatives,
         complete_date_share=complete_share,
         label_counts=_count_labels(labels),
+        comparison_notes=chosen.notes,
     )
 
 

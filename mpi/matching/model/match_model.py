@@ -15,7 +15,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from mpi.domain.weight import Thresholds
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.cautions import NO_CAUTIONS, Cautions
 from mpi.matching.model.frequencies import Frequencies
-from mpi.standardize.version import STANDARDIZER_VERSION
+from mpi.standardize.version import MODEL_VERSIONS, STANDARDIZER_VERSION
 
 MODEL_FILES = ("settings.json", "frequencies.csv", "card.md", "metrics.json")
 """Files that ``model.toml`` lists with their SHA-256."""
@@ -47,7 +47,8 @@ class MatchModel:
             standardizer and the lists of shared values it makes the digest of the configuration.
         thresholds: where the bands begin, in bits, for the enterprise IDs: false links are costly.
         statistical: thresholds for research, where a false link costs what a missed one does.
-        standardizer: version of the standardizer whose features it was fitted on.
+        standardizer: version of the standardizer that makes the features: the present one, for a model that
+            it serves, or else the one that the model was fitted on.
         index_size: number of records for which its prior holds.
         blocking: rules by which pairs are compared.
         settings: Splink settings, complete.
@@ -133,6 +134,8 @@ def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel
         raise ModelError(f"{folder}/model.toml: {error}") from None
     if not model.cautions.fits_review_band(model.thresholds):
         raise ModelError(f"{folder}/model.toml: cautions: their bits must lie in the review band")
+    if model.standardizer in MODEL_VERSIONS:
+        model = replace(model, standardizer=STANDARDIZER_VERSION)
     if not of_any_standardizer:
         require_standardizer(model)
     return model

@@ -1,7 +1,7 @@
 """Name and birth date of a record, to tell whether they changed."""
 
 from mpi.domain.record import CanonicalRecord
-from mpi.standardize.fields.dates import to_iso_day
+from mpi.standardize.fields.dates import to_birth_day
 
 
 def identity_key(record: CanonicalRecord) -> tuple[object, ...]:
@@ -10,4 +10,5 @@ def identity_key(record: CanonicalRecord) -> tuple[object, ...]:
     A version of the record with another key may describe another person.
     """
     names = (record.first_name, record.last_name)
-    return (*((name or "").casefold() for name in names), to_iso_day(record.birth_date) or record.birth_date)
+    birth_date = to_birth_day(record.birth_date) or record.birth_date
+    return (*((name or "").casefold() for name in names), birth_date)

@@ -13,7 +13,7 @@ from mpi.domain.record import Address, CanonicalRecord
 from mpi.domain.survivorship import StatedValue
 from mpi.standardize.address.addresses import parse_address, parse_city
 from mpi.standardize.fields import codes
-from mpi.standardize.fields.dates import is_future, parse_date, to_iso_day
+from mpi.standardize.fields.dates import is_future, parse_birth_date, to_birth_day, to_iso_day
 from mpi.standardize.name.names import parse_given_name, parse_middle_name, parse_suffix, parse_surname
 from mpi.standardize.phones import parse_email, parse_phones
 from mpi.standardize.text_folding import squeeze
@@ -100,12 +100,12 @@ def _read_date(text: str | None, as_of: str | None) -> _ReadValue:
     """Read a birth or death date with its completeness as a rank."""
     if text is None:
         return None
-    reading = parse_date(text)
+    reading = parse_birth_date(text)
     if reading.year is None or (as_of and is_future(reading, as_of)):
         return None
     if reading.day is not None:
         return reading.day, reading.day, 3
-    digits = squeeze(text)
+    digits = squeeze(text.removesuffix(".0"))
     return text, digits, 2 if len(digits.removesuffix("00").removesuffix("00")) > len("2014") else 1
 
 
@@ -227,7 +227,7 @@ def _home_key(address: Address) -> str:
 
 _LIST_ITEM_KEYS: Mapping[str, Callable[[Any], str]] = {
     "other_names": lambda name: _join_squeezed(name.first_name, name.middle_name, name.last_name),
-    "previous_birth_dates": lambda text: to_iso_day(text) or squeeze(text),
+    "previous_birth_dates": lambda text: to_birth_day(text) or squeeze(text),
     "identifiers": lambda one: f"{one.system}|{one.assigner}|{squeeze(one.value)}",
     "addresses": _home_key,
     "guardians": lambda one: _join_squeezed(one.guardian_first_name, one.guardian_last_name),

@@ -11,7 +11,7 @@ from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.expected_harm import Stake
-from mpi.standardize.fields.dates import to_iso_day
+from mpi.standardize.fields.dates import to_birth_day, to_iso_day
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.records import ActiveVersion
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -126,7 +126,7 @@ def _read_stake(version: ActiveVersion) -> Stake:
     return Stake(
         in_care=is_in_care(stated, day),
         homeless=_has_flag(stated, "homeless", day),
-        age=_compute_age(to_iso_day(stated.birth_date), day),
+        age=_compute_age(to_birth_day(stated.birth_date), day),
     )
 
 

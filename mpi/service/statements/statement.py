@@ -6,7 +6,7 @@ from mpi.domain.record import EXPUNGE_MARK, CanonicalRecord, Flag, QualityIssue,
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.fields.codes import RESTRICTION_KINDS
-from mpi.standardize.fields.dates import is_future, parse_date, to_iso_day
+from mpi.standardize.fields.dates import is_future, parse_birth_date, to_iso_day
 from mpi.standardize.serialization import record_from_bytes, to_payload_and_hash
 
 SEALED, EXPUNGED = "sealed", "expunged"
@@ -146,7 +146,7 @@ def _content_marks(record: CanonicalRecord, seal_kind: str | None) -> str:
     """
     as_of = record.as_of or ""
     birth_dates = [text for text in (record.birth_date, *record.previous_birth_dates) if text]
-    is_ahead = ["1" if as_of and is_future(parse_date(text), as_of) else "0" for text in birth_dates]
+    is_ahead = ["1" if as_of and is_future(parse_birth_date(text), as_of) else "0" for text in birth_dates]
     marks = [f"+ahead{''.join(is_ahead)}"] if "1" in is_ahead else []
     if is_address_confidential(record):
         marks.append(_CONFIDENTIAL_MARK)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mpi.domain.record import Address, CanonicalRecord
-from mpi.standardize.address.postal_codes import parse_postal_code
+from mpi.standardize.address.postal_codes import parse_postal_code, parse_zip_code
 from mpi.standardize.address.streets import ParsedStreet, parse_street, parse_unit
 from mpi.standardize.address.usps_abbreviations import PLACE_WORDS
 from mpi.standardize.fields import codes
@@ -79,13 +79,15 @@ def parse_address(address: Address) -> ParsedAddress:
     """Parse one address into comparable parts."""
     street, unit = _parse_lines(address.address_line1, address.address_line2)
     city = parse_city(address.city or street.city)
-    zip_code = parse_postal_code(address.postal_code or street.postal_code)
-    where = zip_code or city
+    postal_code = (
+        parse_postal_code(address.postal_code) if address.postal_code else parse_zip_code(street.postal_code)
+    )
+    where = postal_code or city
     key = None
     if street.street and where and (street.number or street.is_box):
         key = format_address_key(street.number, street.street, where)
     return ParsedAddress(
-        street.number, street.street, unit, city, codes.parse_state(address.state), zip_code, key
+        street.number, street.street, unit, city, codes.parse_state(address.state), postal_code, key
     )
 
 

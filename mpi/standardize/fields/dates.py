@@ -13,16 +13,23 @@ from functools import lru_cache
 from mpi.standardize.text_folding import CACHE_SIZE
 
 EARLIEST_YEAR = 1900
-"""Earliest possible birth year of a living person in the index."""
+"""Earliest year of a date that an agency records, such as an enrollment."""
+EARLIEST_BIRTH_YEAR = 1500
+"""Earliest year of a birth date.
+
+Parish registers, the oldest records of births, begin in the 16th century. An earlier year is a slip of the
+keyboard, such as 1012 for 2012. A mapping may set a later year for its source (``first_year``).
+"""
 
 _MONTHS = 12
 
 _ISO = re.compile(r"([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})(?:[T ][0-9:.,]*(?:Z|[+-][0-9:]{2,6})?)?\Z")
-_COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})\Z")
+# A program that takes a column for numbers writes 1915 as 1915.0.
+_COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})(?:\.0)?\Z")
 _US = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: [0-9:.]+(?: ?[AaPp][Mm])?)?\Z")
-_US_COMPACT = re.compile(r"([01][0-9])([0-3][0-9])((?:19|20)[0-9]{2})\Z")
+_US_COMPACT = re.compile(r"([01][0-9])([0-3][0-9])((?:1[5-9]|20)[0-9]{2})\Z")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})\Z")
-_YEAR = re.compile(r"([0-9]{4})\Z")
+_YEAR = re.compile(r"([0-9]{4})(?:\.0)?\Z")
 
 _SENTINEL_YEARS = frozenset((1, 1111, 2222, 2999, 3333, 4444, 5555, 6666, 7777, 8888, 9999))
 _SENTINEL_DAYS = frozenset(
@@ -31,6 +38,10 @@ _SENTINEL_DAYS = frozenset(
 # East of Greenwich a day begins up to 14 hours before it does in UTC: a child born today on
 # Guam is not born in the future.
 _TIME_ZONE_GRACE = timedelta(days=1)
+
+
+PARTIAL_DATE = "partial-date"
+"""Quality code of a date whose year, or year and month, alone are known; it is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +61,36 @@ class ParsedDate:
 
 
 @lru_cache(CACHE_SIZE)
+def parse_birth_date(text: str) -> ParsedDate:
+    """Parse one written birth or death date, of any century since 1500.
+
+    It accepts the same forms as ``parse_date``.
+    """
+    return _parse_date_since(text, EARLIEST_BIRTH_YEAR)
+
+
+@lru_cache(CACHE_SIZE)
 def parse_date(text: str) -> ParsedDate:
-    """Parse one written date.
+    """Parse one written date of an agency's own time.
 
     Accepts ``YYYY-MM-DD`` and ``YYYY/MM/DD`` (a time may follow; the day counts as written), ``YYYYMMDD``,
     ``MM/DD/YYYY``, ``MMDDYYYY``, ``YYYY-MM`` and ``YYYY``; a month or day of 00 makes the date partial.
     """
+    return _parse_date_since(text, EARLIEST_YEAR)
+
+
+def _parse_date_since(text: str, earliest_year: int) -> ParsedDate:
+    """Parse one written date; one before the earliest year is impossible."""
     parts = _split_date(text)
     if parts is None:
         return ParsedDate(issue="unreadable-date")
     year, month, day = parts
     if year in _SENTINEL_YEARS or parts in _SENTINEL_DAYS:
         return ParsedDate(issue="sentinel-date")
-    if year < EARLIEST_YEAR or month > _MONTHS:
+    if year < earliest_year or month > _MONTHS:
         return ParsedDate(issue="impossible-date")
     if not month or not day:
-        return ParsedDate(year=year, issue="partial-date")
+        return ParsedDate(year=year, issue=PARTIAL_DATE)
     try:
         return ParsedDate(date(year, month, day).isoformat(), year)
     except ValueError:
@@ -75,6 +100,11 @@ def parse_date(text: str) -> ParsedDate:
 def to_iso_day(text: str | None) -> str | None:
     """Return the whole, real date of a text as ``YYYY-MM-DD``, else None."""
     return parse_date(text).day if text else None
+
+
+def to_birth_day(text: str | None) -> str | None:
+    """Return the whole, real birth date of a text as ``YYYY-MM-DD``, else None."""
+    return parse_birth_date(text).day if text else None
 
 
 def is_future(parsed: ParsedDate, as_of: str) -> bool:
@@ -109,7 +139,7 @@ def swap_day_and_month(day: str) -> str | None:
 
 def _split_date(text: str) -> tuple[int, int, int] | None:
     """Return year, month and day as written; 0 for a missing part."""
-    # MMDDYYYY first: read as YYYYMMDD its year would lie before 1400, so the two never compete.
+    # MMDDYYYY first: read as YYYYMMDD its month would be 15 to 20, so the two never compete.
     if match := _US.match(text) or _US_COMPACT.match(text):
         month, day, year = match.groups()
     elif match := _ISO.match(text) or _COMPACT.match(text):

@@ -59,6 +59,45 @@ def test_issues_of_mapping_and_validation_are_counted_once_per_row(open_content,
     )
 
 
+def uses_of(profile):
+    """Return what is read, used and set aside of each column with a value set aside."""
+    return {
+        use.name: (use.read, use.used, [(part.reason, part.rows, part.shapes) for part in use.set_aside])
+        for use in profile.columns
+        if use.set_aside
+    }
+
+
+def test_values_that_are_not_compared_are_counted_with_reason_and_shape(open_content):
+    text = (
+        "local_id,first_name,birth_date,postal_code,phone\n"
+        "1,Ana,2010-01-02,SW1A 1AA,614-555-0134\n"
+        "2,Bo,04.03.2012,unknown,555\n"
+        "3,Unknown,9999-12-31,4300I,\n"
+        "4,Cy,2012,43001,\n"
+    )
+    profile = profile_file(open_content(text), SEAL, NOW)
+    assert profile.accepted == 4
+    assert uses_of(profile) == {
+        "first_name": (4, 3, [("placeholder-name", 1, ("AAAAAAA",))]),
+        "birth_date": (
+            4, 2, [("sentinel-date", 1, ("9999-99-99",)), ("unreadable-date", 1, ("99.99.9999",))],
+        ),
+        "postal_code": (4, 2, [("invalid-postal-code", 2, ("9999A", "AAAAAAA"))]),
+        "phone": (2, 1, [("invalid-phone", 1, ("999",))]),
+    }  # fmt: skip
+    assert not any(value in repr(profile) for value in ("Unknown", "unknown", "04.03", "4300I"))
+
+
+def test_values_that_the_mapping_cannot_read_count_as_read(open_content, make_mapping):
+    value = '{column = "b", date_format = "%m/%d/%y", first_year = 2000}'
+    mapping = make_mapping(f'local_id = "id"\n[fields]\nbirth_date = {value}\n')
+    file = open_content("id,b\n1,02/03/2010\n2,1999\n3,\n4,02/03/10\n", mapping=mapping)
+    assert uses_of(profile_file(file, SEAL, NOW)) == {
+        "birth_date": (3, 1, [("early-date", 1, ()), ("unreadable-date", 1, ())])
+    }
+
+
 def test_filtered_rows_are_counted_separately(open_content, make_mapping):
     mapping = make_mapping('local_id = "id"\nwhere = {s = "a"}\n')
     profile = profile_file(open_content("id,s\n1,a\n2,b\n", mapping=mapping), SEAL, NOW)

@@ -131,6 +131,30 @@ def test_dates_are_read_by_their_formats_and_never_guessed(read_content, make_ma
 
 
 @pytest.mark.parametrize(
+    ("first_year", "birth_dates"),
+    [
+        (1925, ["2024-05-06", "1925-05-06", "1968-05-06", None]),
+        (1880, ["1924-05-06", "1925-05-06", "1968-05-06", "1915"]),
+    ],
+)
+def test_two_digit_years_belong_to_the_hundred_years_from_the_first_year(
+    read_content, make_mapping, first_year, birth_dates
+):
+    value = f'{{column = "b", date_format = ["%m/%d/%y", "%Y"], first_year = {first_year}}}'
+    mapping = make_mapping(f"{ID}[fields]\nbirth_date = {value}\n")
+    rows = read_content("id,b\n1,05/06/24\n2,05/06/25\n3,05/06/68\n4,1915\n", mapping=mapping)
+    assert [row.fields.get("birth_date") for row in rows] == birth_dates
+
+
+def test_a_date_before_the_first_year_is_missing_and_counted(read_content, make_mapping):
+    layout = ID + '[fields]\nbirth_date = {column = "b", first_year = 1925}\n'
+    rows = read_content("id,b\n1,1924-12-31\n2,01/01/1925\n3,1924\n4,spring\n", mapping=make_mapping(layout))
+    assert [row.fields.get("birth_date") for row in rows] == [None, "01/01/1925", None, "spring"]
+    early = (QualityIssue("birth_date", "early-date"),)
+    assert [row.issues for row in rows] == [early, (), early, ()]
+
+
+@pytest.mark.parametrize(
     ("value", "formats", "expected"),
     [
         ("20181204", ["%m%d%Y", "%Y%m%d"], "2018-12-04"),
@@ -245,6 +269,8 @@ def test_a_constant_that_is_also_a_column_is_questioned(read_content, make_mappi
         (ID + '[fields]\nbirth_date = {column = "a", date_format = "%d/%m"}\n', "no year"),
         (ID + '[fields]\nbirth_date = {column = "a", date_format = "%j %Y"}\n', "%j is not one of"),
         (ID + '[fields]\nbirth_date = {column = "a", date_format = "%Y %Y"}\n', "twice"),
+        (ID + '[fields]\nbirth_date = {column = "a", first_year = "1925"}\n', "earliest year"),
+        (ID + '[fields]\nbirth_date = {column = "a", first_year = 25}\n', "earliest year"),
         (ID + '[fields]\nlocal_id = "a"\n', "at the top"),
         (ID + '[fields]\nfull_name = "a"\nlast_name = "b"\n', "last_name is given as well"),
         (ID + '[fields]\ncity = "a"\n[[addresses]]\ncity = "b"\n', "city stands under"),

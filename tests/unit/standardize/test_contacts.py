@@ -50,6 +50,19 @@ class TestPhones:
     def test_a_foreign_number_keeps_its_country(self):
         assert parse_phones("+52 55 5345 6789") == ("+525553456789",)
 
+    @pytest.mark.parametrize("text", ["020 7946 0018", "(020) 7946 0018", "020-7946-0018", "02079460018"])
+    def test_a_number_with_a_trunk_prefix_is_its_digits(self, text):
+        assert parse_phones(text) == ("02079460018",)
+
+    @pytest.mark.parametrize(
+        "text", ["012-345-6789", "(012) 345-6789", "0000000000", "0101010101", "0123", "00"]
+    )
+    def test_a_mistyped_us_number_or_a_filler_is_no_foreign_number(self, text):
+        assert parse_phones(text) == ()
+
+    def test_the_international_prefix_may_be_written_with_zeros(self):
+        assert parse_phones("00 44 20 7946 0018") == parse_phones("+44 20 7946 0018") == ("+442079460018",)
+
     def test_no_pattern_of_the_plan_depends_on_the_last_three_digits(self):
         for region in region_codes_for_country_code(1):
             metadata = PhoneMetadata.metadata_for_region(region)

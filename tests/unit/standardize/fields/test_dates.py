@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.standardize.fields.dates import parse_date, swap_day_and_month, to_iso_day
-from tests.unit.standardize.record_factory import features_of
+from mpi.standardize.fields.dates import parse_birth_date, parse_date, swap_day_and_month, to_iso_day
+from tests.unit.standardize.record_factory import features_of, issues_of
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from tests.unit.standardize.record_factory import features_of
     [
         "2012-03-04", "20120304", "03/04/2012", "3/4/2012", "03042012", "2012/03/04", "2012-3-4",
         "2012-03-04T00:00:00", "2012-03-04 00:00:00.000", "2012-03-04T23:59:59-05:00",
-        "2012-03-04T00:00:00Z", "3/4/2012 12:00:00 AM",
+        "2012-03-04T00:00:00Z", "20120304.0", "3/4/2012 12:00:00 AM",
     ],
 )  # fmt: skip
 def test_each_accepted_date_format_is_read(text):
@@ -22,7 +22,14 @@ def test_each_accepted_date_format_is_read(text):
 
 @pytest.mark.parametrize(
     ("text", "year"),
-    [("2012", 2012), ("2012-03", 2012), ("2012-00-00", 2012), ("2012-03-00", 2012), ("20120000", 2012)],
+    [
+        ("2012", 2012),
+        ("2012.0", 2012),
+        ("2012-03", 2012),
+        ("2012-00-00", 2012),
+        ("2012-03-00", 2012),
+        ("20120000", 2012),
+    ],
 )
 def test_a_partial_date_gives_only_the_year(text, year):
     parsed = parse_date(text)
@@ -52,6 +59,28 @@ def test_a_sentinel_date_is_missing(text):
 )
 def test_any_other_text_is_unreadable(text):
     assert parse_date(text).issue == "unreadable-date"
+
+
+@given(st.dates(date(1500, 1, 1), date(2098, 12, 31)))
+def test_a_birth_date_of_any_century_is_read_alike_in_every_format(day):
+    spellings = (day.isoformat(), day.strftime("%Y%m%d"), day.strftime("%m/%d/%Y"), day.strftime("%m%d%Y"))
+    readings = {parse_birth_date(text) for text in spellings}
+    assert len(readings) == 1
+    assert readings.pop().issue in {None, "sentinel-date"}
+
+
+@pytest.mark.parametrize("text", ["1899-06-01", "1630-08-01"])
+def test_only_a_life_may_lie_before_the_records_of_an_agency(text):
+    assert parse_birth_date(text).day == text
+    assert parse_date(text).issue == "impossible-date"
+    assert features_of(birth_date=text).birth_date == text
+    assert ("birth_date", "impossible-date") not in issues_of(birth_date=text)
+    assert ("enrollments", "impossible-date") in issues_of(school_id="S1", entry_date=text)
+
+
+@pytest.mark.parametrize("text", ["1499-12-31", "1012-05-06", "0201-01-01"])
+def test_a_birth_year_before_all_registers_is_a_slip(text):
+    assert parse_birth_date(text).issue == "impossible-date"
 
 
 @given(st.dates(date(1901, 1, 1), date(2098, 12, 31)))

@@ -136,6 +136,17 @@ def test_a_dry_run_profiles_counts_and_samples_and_stores_nothing(mpi, home, wri
     assert summary[0] == {"what": "records, active", "count": 1}
 
 
+def test_a_dry_run_tells_which_values_are_set_aside_and_what_that_costs(mpi, home, write_csv):
+    path = write_csv("1,Ana,Lopez,31.12.2010,unknown", "2,Ben,Kim,04.05.2011,SW1A 1AA", "3,Cy,Fox,,43001")
+    result = mpi("ingest", path, "--source", "sis", "--dry-run")
+    assert result.code == 0
+    assert "unreadable-date (99.99.9999)" in " ".join(result.out.split())
+    assert "invalid-postal-code (AAAAAAA)" in " ".join(result.out.split())
+    assert "no value of birth_date can be used" in result.err
+    assert "33% of the values of postal_code are set aside" in result.err
+    assert "31.12" not in result.out + result.err
+
+
 def test_a_dry_run_reports_that_the_load_would_be_held(mpi, home, write_csv):
     mpi("ingest", write_csv(ANA, BEN), "--source", "sis")
     result = mpi(

@@ -1,5 +1,10 @@
 """``mpi recluster``: interrupted runs are resumed, and models of earlier versions are replaced."""
 
+import hashlib
+import re
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from mpi.bootstrap import keep_model, open_index, open_matcher
@@ -76,6 +81,28 @@ def test_moving_from_an_outdated_model_keeps_the_enterprise_ids(mpi, index_of_ea
     eids = [upsert(index, make_operator(), "sis", make_child(str(number))).enterprise_id for number in (1, 2)]
     index.database.dispose()
     assert eids == index_of_earlier_version
+
+
+def test_an_index_of_an_earlier_standardizer_moves_with_the_same_model(home, tmp_path, mpi):
+    folder = tiny_model(tmp_path / "same", name="same")
+    assert mpi("recluster", "--model", str(folder), "--apply").code == 0
+    index = open_index(Settings())
+    eid = upsert(index, make_operator(), "sis", make_child("1")).enterprise_id
+    digest = hashlib.sha256(f"{index.matcher.model.digest}|4".encode()).hexdigest()
+    index.database.dispose()
+    with closing(sqlite3.connect(home / "mpi.db")) as database, database:
+        database.execute(
+            "UPDATE config SET standardizer = '4', digest = ? WHERE model_name = 'same'", (digest,)
+        )
+    result = mpi("report")
+    assert result.code == 9
+    assert "standardized by version 4" in result.err
+    (command,) = re.findall("`mpi (.*)`", " ".join(result.err.split()))
+    assert mpi(*command.split()).code == 0
+    assert mpi("verify").code == 0
+    index = open_index(Settings())
+    assert upsert(index, make_operator(), "sis", make_child("1")).enterprise_id == eid
+    index.database.dispose()
 
 
 @pytest.mark.usefixtures("index_of_earlier_version")
