@@ -5,7 +5,7 @@ records that share a key, not on the size of the index.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from types import MappingProxyType, TracebackType
 from typing import NamedTuple, Self
@@ -82,6 +82,22 @@ class BlockSizeLimit(NamedTuple):
 DEFAULT_SIZE_LIMIT = BlockSizeLimit()
 
 
+class BlockSizes(NamedTuple):
+    """Blocking keys of records whose blocks are too large, or may become so.
+
+    Args:
+        purged_keys: keys that bring no pairs, since too many records hold them; ascending.
+        doubtful_keys: keys that bring pairs, but too many records may hold them once the records are written:
+            a statement may be held for review, and then replaces nothing. Ascending.
+    """
+
+    purged_keys: np.ndarray = NO_NUMBERS
+    doubtful_keys: np.ndarray = NO_NUMBERS
+
+
+NO_LARGE_BLOCKS = BlockSizes()
+
+
 class PreviousBatch(NamedTuple):
     """Marker to compare with the records of the previous scoring call.
 
@@ -107,14 +123,13 @@ class ScoredPairs:
         lo: the record with the lower number of each pair.
         hi: the record with the higher number.
         bits: match weights in bits, rounded to 1e-6.
-        purged_keys: blocking keys of the given records that bring no pairs, since too many records hold them;
-            ascending.
+        block_sizes: blocking keys of the given records whose blocks are too large, or may become so.
     """
 
     lo: np.ndarray
     hi: np.ndarray
     bits: np.ndarray
-    purged_keys: np.ndarray = field(default_factory=NO_NUMBERS.copy)
+    block_sizes: BlockSizes = NO_LARGE_BLOCKS
 
     def to_edges(self) -> Edges:
         """Return the scored record pairs as a mapping of pairs to weights."""
@@ -195,9 +210,9 @@ class PairScorer:
         scoring = self._refresh(unit, config_id)
         compared_records, previous_scoring = self._resolve_compared(compared), self._previous_scoring
         self._previous_records, self._previous_scoring = records, None
-        purged_keys = NO_NUMBERS
+        block_sizes = NO_LARGE_BLOCKS
         if pairs is None:
-            blocks, purged_keys = _read_key_table(
+            blocks, block_sizes = _read_key_table(
                 unit,
                 config_id,
                 records,
@@ -222,7 +237,7 @@ class PairScorer:
         )
         self._previous_scoring = scoring
         lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
-        return ScoredPairs(lo, hi, np.round(bits, 6), purged_keys)
+        return ScoredPairs(lo, hi, np.round(bits, 6), block_sizes)
 
     def _resolve_compared(self, compared: ComparedRecords) -> Mapping[int, PackedRecord]:
         if isinstance(compared, PreviousBatch):
@@ -278,12 +293,12 @@ def score_candidate_pairs(
     Few pairs are scored one by one, before DuckDB would be ready, and to equal weights (law 5). Arguments as
     for ``PairScorer`` and its ``score_pairs``.
     """
-    blocks, purged_keys = _read_key_table(unit, config_id, records, size_limit, open_snapshot=open_snapshot)
+    blocks, block_sizes = _read_key_table(unit, config_id, records, size_limit, open_snapshot=open_snapshot)
     pairs = find_all_candidate_pairs(
         blocks, _record_numbers(records), memory=resources.memory, work_dir=resources.folder
     )
     scored = _score_known_pairs(unit, matcher, config_id, records, pairs, resources)
-    return replace(scored, purged_keys=purged_keys)
+    return replace(scored, block_sizes=block_sizes)
 
 
 def score_pairs_with_stored(
@@ -376,14 +391,14 @@ def score_pairs_with_selected(
         resources: memory, spill folder and progress of scoring.
         size_limit: size of a block above which it brings no pairs.
     """
-    blocks, purged_keys = _read_key_table(unit, config_id, records, size_limit)
-    own = drop_keys(_key_table(records), purged_keys)
+    blocks, block_sizes = _read_key_table(unit, config_id, records, size_limit)
+    own = drop_keys(_key_table(records), block_sizes.purged_keys)
     stored = np.stack([column.to_numpy() for column in blocks.columns])
     given_ids = np.sort(np.fromiter(records, np.int64))
     stored = stored[:, ~are_among(stored[1], given_ids)]
     stored = stored[:, are_among(stored[1], select_stored(_sort_distinct(stored[1])))]
     if not stored.size:
-        return ScoredPairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), purged_keys)
+        return ScoredPairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), block_sizes)
     own = own.filter(are_among(own["key"].to_numpy(), _sort_distinct(stored[0])))
     blocks = pa.concat_tables([own, pa.table({"key": stored[0], "record_id": stored[1]})])
     pairs = find_all_candidate_pairs(
@@ -392,7 +407,7 @@ def score_pairs_with_selected(
     ends = (are_among(pairs[end].to_numpy(), given_ids) for end in ("lo", "hi"))
     pairs = pairs.filter(np.logical_xor(*ends))
     scored = _score_known_pairs(unit, matcher, config_id, records, pairs, resources)
-    return replace(scored, purged_keys=purged_keys)
+    return replace(scored, block_sizes=block_sizes)
 
 
 def _score_one_by_one(
@@ -426,13 +441,13 @@ def _read_key_table(
     size_limit: BlockSizeLimit,
     compared: Mapping[int, PackedRecord] = NO_COMPARED_RECORDS,
     open_snapshot: SnapshotOpener | None = None,
-) -> tuple[pa.Table, np.ndarray]:
+) -> tuple[pa.Table, BlockSizes]:
     """Return a table of blocking keys and the records that have them.
 
     It holds the given records, the compared ones, and stored records other than the given ones.
 
     Returns:
-        The table without purged keys; and the purged keys of the given records, ascending.
+        The table without purged keys; and which keys of the given records are purged or doubtful.
     """
     every_own = _key_table(records)
     own = drop_keys(every_own, unit.keys.purged_blocks.all(config_id))
@@ -446,10 +461,12 @@ def _read_key_table(
     blocks = pa.concat_tables([own, stored, _key_table(compared)])
     replaced_ids = np.sort(np.fromiter(size_limit.replaced, np.int64))
     counted = blocks["key"].to_numpy()[~are_among(blocks["record_id"].to_numpy(), replaced_ids)]
+    large_at_most = find_purged_keys(blocks["key"].to_numpy(), size_limit.records)
     blocks = drop_keys(blocks, find_purged_keys(counted, size_limit.records))
     paired_keys = _sort_distinct(blocks["key"].to_numpy())
     own_keys = _sort_distinct(every_own["key"].to_numpy())
-    return blocks, own_keys[~are_among(own_keys, paired_keys)]
+    is_paired = are_among(own_keys, paired_keys)
+    return blocks, BlockSizes(own_keys[~is_paired], own_keys[is_paired & are_among(own_keys, large_at_most)])
 
 
 def _record_numbers(records: Mapping[int, PackedRecord]) -> pa.Array:

@@ -12,13 +12,15 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.matching.scoring.batch_scorer import ScoringResources
-from mpi.matching.scoring.block_purging import NO_NUMBERS, are_among
+from mpi.matching.scoring.block_purging import are_among
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.indexing.pair_scorer import (
     DUCKDB_MEMORY,
+    NO_LARGE_BLOCKS,
     BlockSizeLimit,
+    BlockSizes,
     edges_from_columns,
     score_candidate_pairs,
 )
@@ -112,8 +114,8 @@ class KnownPairs:
             limit.
         in_segment: whether the blocking keys of all changed records go into a segment, not into the main
             table.
-        purged_keys: blocking keys that brought none of these pairs, since too many records hold them;
-            ascending.
+        block_sizes: blocking keys that brought none of these pairs, since too many records hold them, or that
+            may turn out to be so.
     """
 
     records: frozenset[int]
@@ -121,7 +123,7 @@ class KnownPairs:
     features: Mapping[int, Features] = field(default_factory=dict)
     block_limit: int | None = None
     in_segment: bool = False
-    purged_keys: np.ndarray = field(default_factory=NO_NUMBERS.copy)
+    block_sizes: BlockSizes = NO_LARGE_BLOCKS
 
 
 NO_KNOWN_PAIRS = KnownPairs(frozenset(), {})
@@ -253,10 +255,8 @@ def write_derived_data(
             as_segment=known_pairs.in_segment,
             rewritten=replaced,
         )
-    if known_pairs.purged_keys.size:
-        own_keys_of_all = np.frombuffer(b"".join(packed.values()), np.int64)
-        held = own_keys_of_all[are_among(own_keys_of_all, known_pairs.purged_keys)]
-        unit.keys.purged_blocks.add(config_id, held.tolist(), unit.commit_no)
+    if known_pairs.block_sizes is not NO_LARGE_BLOCKS:
+        _purge_known_blocks(unit, index, config_id, packed, known_pairs.block_sizes)
     unpaired = {
         record_id: change for record_id, change in changed.items() if record_id not in known_pairs.records
     }
@@ -269,6 +269,19 @@ def write_derived_data(
     unit.derived_data.add_edges(config_id, edges)
     unit.send()
     return ScoredEdges(edges, {**known_pairs.features, **scored.features})
+
+
+def _purge_known_blocks(
+    unit: WriteUnit, index: Index, config_id: int, packed: Mapping[int, bytes], sizes: BlockSizes
+) -> None:
+    """Store which blocks of written records are too large to bring pairs."""
+    own_keys = np.frombuffer(b"".join(packed.values()), np.int64)
+    purged_keys = own_keys[are_among(own_keys, sizes.purged_keys)]
+    unit.keys.purged_blocks.add(config_id, purged_keys.tolist(), unit.commit_no)
+    doubtful_keys = own_keys[are_among(own_keys, sizes.doubtful_keys)].tolist()
+    if doubtful_keys:
+        # The number of a record plays no part here.
+        purge_large_blocks(unit, index, config_id, read_blocks(unit, config_id, {0: doubtful_keys}, None))
 
 
 def note_changed_records(unit: WriteUnit, record_ids: Collection[int]) -> None:
@@ -416,7 +429,7 @@ def _score_many(
         resources,
         size_limit=BlockSizeLimit(index.settings.block_limits.paired),
     )
-    unit.keys.purged_blocks.add(config_id, scored.purged_keys.tolist(), unit.commit_no)
+    unit.keys.purged_blocks.add(config_id, scored.block_sizes.purged_keys.tolist(), unit.commit_no)
     return scored.to_edges()
 
 

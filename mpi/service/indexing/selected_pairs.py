@@ -52,7 +52,7 @@ def score_selected_pairs(
         resources,
         BlockSizeLimit(index.settings.block_limits.paired),
     )
-    unit.keys.purged_blocks.add(config_id, scored.purged_keys.tolist(), unit.commit_no)
+    unit.keys.purged_blocks.add(config_id, scored.block_sizes.purged_keys.tolist(), unit.commit_no)
     return scored.to_edges()
 
 

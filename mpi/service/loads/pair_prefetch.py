@@ -110,7 +110,7 @@ class PrefetchedPairs:
         write_positions = np.maximum(lo, hi)
         order = np.argsort(write_positions, kind="stable")
         self.write_positions = write_positions[order]
-        self.pairs = ScoredPairs(pairs.lo[order], pairs.hi[order], pairs.bits[order], pairs.purged_keys)
+        self.pairs = ScoredPairs(pairs.lo[order], pairs.hi[order], pairs.bits[order], pairs.block_sizes)
 
     def detect_commits(self, unit: ReadUnit) -> bool:
         """Return whether others have committed since the load's last chunk.
@@ -168,7 +168,7 @@ class PrefetchedPairs:
             )
             # A key may have been purged since the pairs were found.
             unit.keys.purged_blocks.request_check_since(self.config_id, self.first_commit)
-        return KnownPairs(frozenset(as_compared), edges, purged_keys=self.pairs.purged_keys)
+        return KnownPairs(frozenset(as_compared), edges, block_sizes=self.pairs.block_sizes)
 
     def _select_edges(self, positions: range) -> Edges:
         chunk = slice(*np.searchsorted(self.write_positions, [positions.start, positions.stop]))

@@ -62,8 +62,9 @@ def derive_tasks(
     )
     answered_weights = _collect_answered_weights(closure.named_decisions)
     keys = closure.outside_keys | closure.keys
+    numbers_by_key = _map_keys_to_numbers(closure)
     asked_partitions = [
-        _select_spanning_pairs(partition, separated_pairs, answered_weights, closure)
+        _select_spanning_pairs(partition, separated_pairs, answered_weights, numbers_by_key)
         for partition in partitions
     ]
     pair_tasks = [
@@ -204,7 +205,7 @@ def _select_spanning_pairs(
     partition: Partition,
     separated_pairs: _SeparatedPairs,
     answered_weights: Mapping[tuple[int, int], Collection[tuple[int, str]]],
-    closure: Closure,
+    numbers_by_key: Mapping[int, int],
 ) -> Partition:
     """Return a partition with the fewest review pairs that join its clusters.
 
@@ -215,8 +216,9 @@ def _select_spanning_pairs(
     doubts = {doubt.pair: doubt for doubt in partition.review_pairs}
     if len({end for pair in doubts for end in pair}) <= MAX_GRID_RECORDS:
         return partition
-    numbers = _map_keys_to_numbers(closure)
-    answered = {pair for pair in doubts if tuple(sorted(numbers[end] for end in pair)) in answered_weights}
+    answered = {
+        pair for pair in doubts if tuple(sorted(numbers_by_key[end] for end in pair)) in answered_weights
+    }
     open_bits = {
         pair: doubt.bits
         for pair, doubt in doubts.items()
