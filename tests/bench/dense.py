@@ -102,12 +102,14 @@ def make_rows(count: int, birth_date: str) -> Iterator[dict[str, object]]:
 def _measure_one_by_one(bench_index: BenchIndex, server: BenchServer, records: int) -> dict[str, object]:
     """Time the upserts of one client, in all and by thousand."""
     client, outcomes = HttpClient(server.port, bench_index.key), Outcomes()
+    processor_before = server.processor_seconds()
     for row in make_rows(records, "2012-05-05"):
         outcomes.send(client, client.put(SOURCE, row))
     client.close()
     starts = range(0, records, WINDOW)
     windows = [summarize(outcomes.durations[start : start + WINDOW]) for start in starts]
-    return {**outcomes.report(), "by_thousand": windows}
+    processor_ms = (server.processor_seconds() - processor_before) * 1000 / records
+    return {**outcomes.report(), "server_cpu_ms": round(processor_ms, 2), "by_thousand": windows}
 
 
 def _measure_eight_clients(bench_index: BenchIndex, server: BenchServer, records: int) -> dict[str, object]:
@@ -120,6 +122,7 @@ def _measure_eight_clients(bench_index: BenchIndex, server: BenchServer, records
             outcomes[number].send(client, client.put(SOURCE, row))
         client.close()
 
+    processor_before = server.processor_seconds()
     threads = [threading.Thread(target=work, args=(number,)) for number in range(CLIENT_COUNT)]
     began = time.perf_counter()
     for thread in threads:
@@ -128,7 +131,12 @@ def _measure_eight_clients(bench_index: BenchIndex, server: BenchServer, records
         thread.join()
     seconds = time.perf_counter() - began
     joined = _join_outcomes(outcomes)
-    return {**joined.report(), "per_second": round(len(joined.durations) / seconds, 1)}
+    processor_ms = (server.processor_seconds() - processor_before) * 1000 / records
+    return {
+        **joined.report(),
+        "server_cpu_ms": round(processor_ms, 2),
+        "per_second": round(len(joined.durations) / seconds, 1),
+    }
 
 
 def _join_outcomes(outcomes: Sequence[Outcomes]) -> Outcomes:
@@ -149,7 +157,11 @@ def _measure_file(bench_index: BenchIndex, path: Path, records: int) -> dict[str
         writer.writerows(rows)
     command = [sys.executable, "-m", "tests.bench.load", str(path), SOURCE]
     cost = measure_program(command, bench_index.environment)
-    return {"seconds": round(cost.seconds, 1), "peak_mb": json.loads(cost.printed)["peak_mb"]}
+    return {
+        "seconds": round(cost.seconds, 1),
+        "processor_s": round(cost.processor_s, 1),
+        "peak_mb": json.loads(cost.printed)["peak_mb"],
+    }
 
 
 def wait_until_settled(bench_index: BenchIndex) -> float:
