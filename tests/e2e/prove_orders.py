@@ -22,7 +22,7 @@ from tests.e2e.public_set import (
     rows_to_send,
 )
 from tests.e2e.scope_orders import ORDERS, partition_in_order
-from tests.laws.dense_blocks import settle_in_order, with_small_blocks
+from tests.laws.dense_blocks import expected_edges, settle_in_order, stored_edges, with_small_blocks
 
 SEEDS = range(3)
 DENSE_ORDERS = 25
@@ -93,11 +93,13 @@ def prove_dense_orders(folder: Path) -> int:
                 index = with_small_blocks(opened, DENSE_LIMIT)
                 add_source(index, OPERATOR, NewSource("sis"))
                 partitions.add(frozenset(settle_in_order(index, contents, withdrawn, seed)))
-                findings = len(verify(index, OPERATOR))
+                is_sound = stored_edges(index) == expected_edges(index)
+                if seed == 0:
+                    is_sound = is_sound and not verify(index, OPERATOR)
             seconds = round(time.perf_counter() - started, 1)
-            order = {"shape": shape, "seed": seed, "seconds": seconds, "findings": findings}
+            order = {"shape": shape, "seed": seed, "seconds": seconds, "is_sound": is_sound}
             print(json.dumps(order), file=sys.stderr)
-            are_sound = are_sound and not findings
+            are_sound = are_sound and is_sound
         report[f"partitions where the block {shape}"] = len(partitions)
         are_sound = are_sound and len(partitions) == 1
     print(json.dumps(report, indent=2))
