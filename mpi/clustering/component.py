@@ -129,7 +129,7 @@ def _connect_records(
         if bits >= floor and edge[0] in active_records and edge[1] in active_records
     ]
     for edge in strong_edges:
-        sets.join_all(edge)
+        sets.join(*edge)
     for decision in decisions:
         sets.join_all(record for group in decision.groups for record in group)
     decisions_of: dict[int, list[Decision]] = {}

@@ -34,6 +34,9 @@ class UnionFind:
 
     def join(self, left: int, right: int) -> bool:
         """Join the sets of two items, and return whether they were separate."""
+        # Most pairs of a large set lie in one set already, and have one parent.
+        if (parent := self._parents.get(left)) is not None and parent == self._parents.get(right):
+            return False
         left_root, right_root = self.find(left), self.find(right)
         self._parents[right_root] = left_root
         return left_root != right_root

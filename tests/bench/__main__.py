@@ -12,13 +12,15 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import delta, online, recluster, scoring, simulated_index, splink_comparison
+from tests.bench import delta, dense, online, recluster, scoring, simulated_index, splink_comparison
 from tests.postgres import start_postgres
 
 PARTS = ("load", "online", "delta", "scoring", "batch")
 """Parts that run by default; each needs the load."""
-ON_REQUEST = ("beside",)
+ON_REQUEST = ("beside", "dense")
 """Parts that run only when named; half a minute, or two at a million records."""
+_STANDALONE = {"dense"}
+"""Parts that need no simulated state."""
 _CHANGING = {"online", "beside", "delta"}
 """Parts that write to the index."""
 PACKAGES = ("splink", "duckdb", "sqlalchemy", "fastapi", "uvicorn", "uvloop", "httptools", "rapidfuzz")
@@ -49,6 +51,8 @@ def bench(arguments: argparse.Namespace) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="mpi-bench-") as name:
         folder = Path(name)
         state_folder = arguments.keep or folder
+        if set(arguments.parts) <= _STANDALONE:
+            return results | _measure_dense(arguments, folder)
         if not (state_folder / "state").exists():
             step(f"simulating {arguments.records:,} records")
             results["simulate_s"] = round(
@@ -64,6 +68,18 @@ def bench(arguments: argparse.Namespace) -> dict[str, object]:
                 url = server.url(server.new_database()) if store == "postgresql" else None
                 results[store] = _measure_store(arguments, folder, store, url)
     return results | {"took_s": round(time.perf_counter() - began)}
+
+
+def _measure_dense(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """Measure records that share all their blocking keys, on each store."""
+    stores = ("sqlite", "postgresql") if arguments.store == "both" else (arguments.store,)
+    results: dict[str, object] = {}
+    with start_postgres(**advised_settings()) if "postgresql" in stores else nullcontext() as server:
+        for store in stores:
+            step(f"{store}: records that share all keys")
+            url = server.url(server.new_database()) if store == "postgresql" else None
+            results[store] = {"dense": dense.measure(folder / f"dense-{store}", url, arguments.workers)}
+    return results
 
 
 def _measure_store(
@@ -109,6 +125,9 @@ def _measure_store(
         results["beside_splink"] = splink_comparison.measure(
             bench_index, state_folder / "state", folder / "fresh", arguments.workers
         )
+    if "dense" in arguments.parts:
+        step(f"{store}: records that share all keys")
+        results["dense"] = dense.measure(folder / f"dense-{store}", None, arguments.workers)
     if "delta" in arguments.parts:
         step(f"{store}: one record in a hundred, a night later")
         results["delta"] = delta.measure(bench_index, state_folder / "state", folder / "fresh", folder)

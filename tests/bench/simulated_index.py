@@ -227,6 +227,11 @@ class BenchServer:
         return sum(_processor_seconds(pid) for pid in (self.pid, *_children(self.pid)))
 
 
+def list_process_tree(pid: int) -> list[int]:
+    """Return a process and its children."""
+    return [pid, *_children(pid)]
+
+
 def _children(pid: int) -> list[int]:
     return [
         int(child)

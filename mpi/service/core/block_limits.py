@@ -1,9 +1,10 @@
 """Size limits for blocks: groups of records that share a blocking key.
 
-Above the alarm size, a block is still searched in full, counted, logged and queued once for the operator.
-Above the hard limit, a request does not search the block; the worker of
-``mpi.service.records.deferred_search`` does. Neither size changes the partition (law 1): the alarm informs
-people, the hard limit only delays the search.
+Above the pairing limit, a block brings no pairs: its key is purged (ADR 0093). Above the alarm size, a block
+is counted, logged and queued once for the operator. Above the hard limit, a request does not search the
+block; the worker of ``mpi.service.records.deferred_search`` does. Alarm and hard limit do not change the
+partition (law 1): the alarm informs people, the hard limit only delays the search. They matter only for a
+block that is not purged yet, as after an update from a version without purging.
 """
 
 import logging
@@ -14,18 +15,27 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 _log = logging.getLogger("mpi.blocks")
 
+MAX_PAIRED_RECORDS = 100
+"""Most records of a block that brings pairs.
+
+See ADR 0093 for the figures behind it.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class BlockLimits:
-    """Alarm size and hard limit of a block (records sharing a key).
+    """Size limits of a block (records sharing a key).
 
     Args:
         alarm: most records of a block that raise no alarm.
         hard: most records of a block that a request searches.
+        paired: most records of a block that brings pairs. It changes the partition, so all processes of an
+            index must have the same. Only tests set it.
     """
 
     alarm: int = 1_000
     hard: int = 10_000
+    paired: int = MAX_PAIRED_RECORDS
 
 
 class BlockTooLargeError(Exception):

@@ -4,8 +4,8 @@ Pairs are found on DuckDB. Many pairs are scored there too, few by the scalar sc
 records that share a key, not on the size of the index.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import chain
 from types import MappingProxyType, TracebackType
 from typing import NamedTuple, Self
@@ -17,8 +17,10 @@ import pyarrow as pa
 from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.matching.model.match_model import MatchModel
 from mpi.matching.scoring.batch_scorer import PAIRS_PER_THREAD, LoadScorer, PairProgress, ScoringResources
+from mpi.matching.scoring.block_purging import NO_NUMBERS, are_among, drop_keys, find_purged_keys
 from mpi.matching.scoring.feature_batches import batch_joined_features, batch_stored_features
 from mpi.matching.scoring.splink_engine import find_all_candidate_pairs
+from mpi.service.core.block_limits import MAX_PAIRED_RECORDS
 from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Matcher
 from mpi.service.indexing.key_lookup import SnapshotOpener, find_records_by_key
@@ -65,6 +67,37 @@ def limits_for_machine(share: str = _MEMORY_SHARE) -> PairingLimits:
     return PairingLimits(f"{memory_bytes // 1_000_000}MB", MAX_CACHED_RECORDS * memory_bytes // _MIN_BYTES)
 
 
+class BlockSizeLimit(NamedTuple):
+    """Size of a block above which its records are not paired.
+
+    Args:
+        records: most records of a block that brings pairs.
+        replaced: stored records that the given ones will replace, which do not count.
+    """
+
+    records: int = MAX_PAIRED_RECORDS
+    replaced: Collection[int] = ()
+
+
+DEFAULT_SIZE_LIMIT = BlockSizeLimit()
+
+
+class BlockSizes(NamedTuple):
+    """Blocking keys of records whose blocks are too large, or may become so.
+
+    Args:
+        purged_keys: keys that bring no pairs, since too many records hold them; ascending.
+        doubtful_keys: keys that bring pairs, but too many records may hold them once the records are written:
+            a statement may be held for review, and then replaces nothing. Ascending.
+    """
+
+    purged_keys: np.ndarray = NO_NUMBERS
+    doubtful_keys: np.ndarray = NO_NUMBERS
+
+
+NO_LARGE_BLOCKS = BlockSizes()
+
+
 class PreviousBatch(NamedTuple):
     """Marker to compare with the records of the previous scoring call.
 
@@ -90,11 +123,13 @@ class ScoredPairs:
         lo: the record with the lower number of each pair.
         hi: the record with the higher number.
         bits: match weights in bits, rounded to 1e-6.
+        block_sizes: blocking keys of the given records whose blocks are too large, or may become so.
     """
 
     lo: np.ndarray
     hi: np.ndarray
     bits: np.ndarray
+    block_sizes: BlockSizes = NO_LARGE_BLOCKS
 
     def to_edges(self) -> Edges:
         """Return the scored record pairs as a mapping of pairs to weights."""
@@ -116,6 +151,7 @@ class PairScorer:
         open_snapshot: opens a reading transaction for a second thread; None for one thread.
         min_pairs_for_thread: fewest pairs for which a second scoring thread pays.
         scorer: the model's scorer, if it is compiled already.
+        block_limit: most records of a block that brings pairs.
     """
 
     def __init__(
@@ -126,8 +162,10 @@ class PairScorer:
         open_snapshot: SnapshotOpener | None = None,
         min_pairs_for_thread: int = PAIRS_PER_THREAD,
         scorer: OnlineScorer | None = None,
+        block_limit: int = MAX_PAIRED_RECORDS,
     ) -> None:
         self._model = model
+        self._block_limit = block_limit
         self._resources = resources
         self._max_cached_records = max_cached_records
         self._open_snapshot = open_snapshot
@@ -155,6 +193,7 @@ class PairScorer:
         compared: ComparedRecords = NO_COMPARED_RECORDS,
         on_read: Callable[[], None] = lambda: None,
         pairs: pa.Table | None = None,
+        replaced: Collection[int] = (),
     ) -> ScoredPairs:
         """Score the candidate pairs that contain a given record.
 
@@ -165,12 +204,22 @@ class PairScorer:
             compared: further records that the given ones are compared with, as if they were stored.
             on_read: called once nothing more is read in the transaction; scoring follows.
             pairs: table of ``lo`` and ``hi``, if the pairs are known; None to find those that share a key.
+            replaced: stored records that given or compared records will replace. They do not count towards
+                the size of a block.
         """
         scoring = self._refresh(unit, config_id)
         compared_records, previous_scoring = self._resolve_compared(compared), self._previous_scoring
         self._previous_records, self._previous_scoring = records, None
+        block_sizes = NO_LARGE_BLOCKS
         if pairs is None:
-            blocks = _read_key_table(unit, config_id, records, compared_records, self._open_snapshot)
+            blocks, block_sizes = _read_key_table(
+                unit,
+                config_id,
+                records,
+                BlockSizeLimit(self._block_limit, replaced),
+                compared_records,
+                self._open_snapshot,
+            )
             pairs = scoring.find_pairs_sharing_keys(blocks, _record_numbers(records))
         # The given features replace the stored ones.
         scoring.remove_features(np.fromiter((number for number in records if number > 0), np.int64))
@@ -188,7 +237,7 @@ class PairScorer:
         )
         self._previous_scoring = scoring
         lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
-        return ScoredPairs(lo, hi, np.round(bits, 6))
+        return ScoredPairs(lo, hi, np.round(bits, 6), block_sizes)
 
     def _resolve_compared(self, compared: ComparedRecords) -> Mapping[int, PackedRecord]:
         if isinstance(compared, PreviousBatch):
@@ -237,17 +286,19 @@ def score_candidate_pairs(
     records: Mapping[int, PackedRecord],
     resources: ScoringResources,
     open_snapshot: SnapshotOpener | None = None,
+    size_limit: BlockSizeLimit = DEFAULT_SIZE_LIMIT,
 ) -> ScoredPairs:
     """Find and score the candidate pairs of records, without keeping a cache.
 
     Few pairs are scored one by one, before DuckDB would be ready, and to equal weights (law 5). Arguments as
-    for ``PairScorer.score_pairs``.
+    for ``PairScorer`` and its ``score_pairs``.
     """
-    blocks = _read_key_table(unit, config_id, records, open_snapshot=open_snapshot)
+    blocks, block_sizes = _read_key_table(unit, config_id, records, size_limit, open_snapshot=open_snapshot)
     pairs = find_all_candidate_pairs(
         blocks, _record_numbers(records), memory=resources.memory, work_dir=resources.folder
     )
-    return _score_known_pairs(unit, matcher, config_id, records, pairs, resources)
+    scored = _score_known_pairs(unit, matcher, config_id, records, pairs, resources)
+    return replace(scored, block_sizes=block_sizes)
 
 
 def score_pairs_with_stored(
@@ -266,7 +317,7 @@ def score_pairs_with_stored(
         records: the unstored records, by negative number.
         resources: memory, spill folder and progress of scoring.
     """
-    own = _key_table(records)
+    own = drop_keys(_key_table(records), unit.keys.purged_blocks.all(config_id))
     keys = _sort_distinct(own["key"].to_numpy()).tolist() if own.num_rows else []
     parts = find_records_by_key(unit, config_id, keys)
     stored_pairs = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
@@ -325,10 +376,11 @@ def score_pairs_with_selected(
     records: Mapping[int, PackedRecord],
     select_stored: RecordSelector,
     resources: ScoringResources,
+    size_limit: BlockSizeLimit,
 ) -> ScoredPairs:
     """Find and score the candidate pairs of records with selected stored records.
 
-    Pairs of two given records are left out. Arguments as for ``PairScorer.score_pairs``.
+    Pairs of two given records are left out. Arguments as for ``PairScorer``.
 
     Args:
         unit: the transaction.
@@ -337,36 +389,25 @@ def score_pairs_with_selected(
         records: the given records, by number.
         select_stored: selects the stored records with which the given ones are compared.
         resources: memory, spill folder and progress of scoring.
+        size_limit: size of a block above which it brings no pairs.
     """
-    own = _key_table(records)
-    distinct_keys = _sort_distinct(own["key"].to_numpy())
-    parts = find_records_by_key(unit, config_id, distinct_keys.tolist())
-    stored = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
+    blocks, block_sizes = _read_key_table(unit, config_id, records, size_limit)
+    own = drop_keys(_key_table(records), block_sizes.purged_keys)
+    stored = np.stack([column.to_numpy() for column in blocks.columns])
     given_ids = np.sort(np.fromiter(records, np.int64))
-    stored = stored[:, ~_is_among(stored[1], given_ids)]
-    stored = stored[:, _is_among(stored[1], select_stored(_sort_distinct(stored[1])))]
+    stored = stored[:, ~are_among(stored[1], given_ids)]
+    stored = stored[:, are_among(stored[1], select_stored(_sort_distinct(stored[1])))]
     if not stored.size:
-        return ScoredPairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-    own = own.filter(_is_among(own["key"].to_numpy(), _sort_distinct(stored[0])))
+        return ScoredPairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), block_sizes)
+    own = own.filter(are_among(own["key"].to_numpy(), _sort_distinct(stored[0])))
     blocks = pa.concat_tables([own, pa.table({"key": stored[0], "record_id": stored[1]})])
     pairs = find_all_candidate_pairs(
         blocks, _record_numbers(records), memory=resources.memory, work_dir=resources.folder
     )
-    ends = (_is_among(pairs[end].to_numpy(), given_ids) for end in ("lo", "hi"))
+    ends = (are_among(pairs[end].to_numpy(), given_ids) for end in ("lo", "hi"))
     pairs = pairs.filter(np.logical_xor(*ends))
-    if pairs.num_rows < resources.tuning.duckdb_pairs:
-        return _score_one_by_one(unit, matcher, config_id, records, pairs, resources.progress)
-    with PairScorer(matcher.model, resources, scorer=matcher.scorer) as pair_scorer:
-        return pair_scorer.score_pairs(unit, config_id, records, pairs=pairs)
-
-
-def _is_among(numbers: np.ndarray, ascending: np.ndarray) -> np.ndarray:
-    """Return which numbers occur in an ascending array."""
-    if not ascending.size:
-        return np.zeros(len(numbers), bool)
-    places = np.minimum(np.searchsorted(ascending, numbers), len(ascending) - 1)
-    is_member: np.ndarray = ascending[places] == numbers
-    return is_member
+    scored = _score_known_pairs(unit, matcher, config_id, records, pairs, resources)
+    return replace(scored, block_sizes=block_sizes)
 
 
 def _score_one_by_one(
@@ -397,14 +438,19 @@ def _read_key_table(
     unit: ReadUnit,
     config_id: int,
     records: Mapping[int, PackedRecord],
+    size_limit: BlockSizeLimit,
     compared: Mapping[int, PackedRecord] = NO_COMPARED_RECORDS,
     open_snapshot: SnapshotOpener | None = None,
-) -> pa.Table:
+) -> tuple[pa.Table, BlockSizes]:
     """Return a table of blocking keys and the records that have them.
 
     It holds the given records, the compared ones, and stored records other than the given ones.
+
+    Returns:
+        The table without purged keys; and which keys of the given records are purged or doubtful.
     """
-    own = _key_table(records)
+    every_own = _key_table(records)
+    own = drop_keys(every_own, unit.keys.purged_blocks.all(config_id))
     distinct_keys = _sort_distinct(own["key"].to_numpy())
     parts = find_records_by_key(unit, config_id, distinct_keys.tolist(), open_snapshot)
     stored_pairs = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
@@ -412,7 +458,15 @@ def _read_key_table(
     if given_ids.size:
         stored_pairs = stored_pairs[:, ~np.isin(stored_pairs[1], given_ids)]
     stored = pa.table({"key": stored_pairs[0], "record_id": stored_pairs[1]})
-    return pa.concat_tables([own, stored, _key_table(compared)])
+    blocks = pa.concat_tables([own, stored, _key_table(compared)])
+    replaced_ids = np.sort(np.fromiter(size_limit.replaced, np.int64))
+    counted = blocks["key"].to_numpy()[~are_among(blocks["record_id"].to_numpy(), replaced_ids)]
+    large_at_most = find_purged_keys(blocks["key"].to_numpy(), size_limit.records)
+    blocks = drop_keys(blocks, find_purged_keys(counted, size_limit.records))
+    paired_keys = _sort_distinct(blocks["key"].to_numpy())
+    own_keys = _sort_distinct(every_own["key"].to_numpy())
+    is_paired = are_among(own_keys, paired_keys)
+    return blocks, BlockSizes(own_keys[~is_paired], own_keys[is_paired & are_among(own_keys, large_at_most)])
 
 
 def _record_numbers(records: Mapping[int, PackedRecord]) -> pa.Array:

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +12,18 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.matching.scoring.batch_scorer import ScoringResources
+from mpi.matching.scoring.block_purging import are_among
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
-from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, edges_from_columns, score_candidate_pairs
+from mpi.service.indexing.pair_scorer import (
+    DUCKDB_MEMORY,
+    NO_LARGE_BLOCKS,
+    BlockSizeLimit,
+    BlockSizes,
+    edges_from_columns,
+    score_candidate_pairs,
+)
 from mpi.service.indexing.scalar_scoring import score_in_batches
 from mpi.standardize.serialization import features_to_bytes
 from mpi.storage.key_index.blocking_keys import PackedKeys
@@ -105,6 +114,8 @@ class KnownPairs:
             limit.
         in_segment: whether the blocking keys of all changed records go into a segment, not into the main
             table.
+        block_sizes: blocking keys that brought none of these pairs, since too many records hold them, or that
+            may turn out to be so.
     """
 
     records: frozenset[int]
@@ -112,6 +123,7 @@ class KnownPairs:
     features: Mapping[int, Features] = field(default_factory=dict)
     block_limit: int | None = None
     in_segment: bool = False
+    block_sizes: BlockSizes = NO_LARGE_BLOCKS
 
 
 NO_KNOWN_PAIRS = KnownPairs(frozenset(), {})
@@ -135,6 +147,7 @@ def known_pairs_of_record(
     return KnownPairs(frozenset((record,)), edges, features)
 
 
+NO_OWN_KEYS: Mapping[int, Collection[int]] = MappingProxyType({})
 MAX_KEPT_NEIGHBORS = 100
 """Most neighbors whose features stay in memory until records are resolved."""
 
@@ -242,6 +255,8 @@ def write_derived_data(
             as_segment=known_pairs.in_segment,
             rewritten=replaced,
         )
+    if known_pairs.block_sizes is not NO_LARGE_BLOCKS:
+        _purge_known_blocks(unit, index, config_id, packed, known_pairs.block_sizes)
     unpaired = {
         record_id: change for record_id, change in changed.items() if record_id not in known_pairs.records
     }
@@ -254,6 +269,19 @@ def write_derived_data(
     unit.derived_data.add_edges(config_id, edges)
     unit.send()
     return ScoredEdges(edges, {**known_pairs.features, **scored.features})
+
+
+def _purge_known_blocks(
+    unit: WriteUnit, index: Index, config_id: int, packed: Mapping[int, bytes], sizes: BlockSizes
+) -> None:
+    """Store which blocks of written records are too large to bring pairs."""
+    own_keys = np.frombuffer(b"".join(packed.values()), np.int64)
+    purged_keys = own_keys[are_among(own_keys, sizes.purged_keys)]
+    unit.keys.purged_blocks.add(config_id, purged_keys.tolist(), unit.commit_no)
+    doubtful_keys = own_keys[are_among(own_keys, sizes.doubtful_keys)].tolist()
+    if doubtful_keys:
+        # The number of a record plays no part here.
+        purge_large_blocks(unit, index, config_id, read_blocks(unit, config_id, {0: doubtful_keys}, None))
 
 
 def note_changed_records(unit: WriteUnit, record_ids: Collection[int]) -> None:
@@ -276,6 +304,8 @@ def read_blocks(
 ) -> dict[int, list[int]]:
     """Return the stored records that have each key of some records.
 
+    Purged keys are left out: too many records hold them.
+
     Args:
         unit: the transaction.
         config_id: the configuration.
@@ -284,6 +314,7 @@ def read_blocks(
     """
     records_by_key: dict[int, list[int]] = {}
     distinct_keys = {key for record_keys in own_keys.values() for key in record_keys}
+    distinct_keys -= unit.keys.purged_blocks.select_purged(config_id, distinct_keys)
     for key, record in unit.keys.find_records(config_id, unit.sources.group_ids(), distinct_keys, limit):
         records_by_key.setdefault(key, []).append(record)
     return records_by_key
@@ -309,6 +340,7 @@ def _score_few(
 ) -> ScoredEdges:
     blocks = read_blocks(unit, config_id, own_keys, limit)
     check_block_sizes(unit, index, config_id, blocks, limit)
+    purge_large_blocks(unit, index, config_id, blocks)
     neighbors: dict[int, list[int]] = {}
     for record, candidates in candidates_by_record(own_keys, blocks).items():
         for candidate in candidates:
@@ -344,8 +376,35 @@ def check_block_sizes(
     queue_large_blocks(unit, config_id, sizes)
 
 
+def purge_large_blocks(
+    unit: WriteUnit,
+    index: Index,
+    config_id: int,
+    blocks: dict[int, list[int]],
+    own_keys: Mapping[int, Collection[int]] = NO_OWN_KEYS,
+) -> None:
+    """Store the keys of too large blocks as purged, and drop these blocks.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        config_id: the configuration.
+        blocks: stored records by blocking key; purged blocks are removed in place.
+        own_keys: keys by record of further records, which may be stored already.
+    """
+    limit = index.settings.block_limits.paired
+    holders = {key: set(records) for key, records in blocks.items()}
+    for record, record_keys in own_keys.items():
+        for key in record_keys:
+            holders.setdefault(key, set()).add(record)
+    purged = [key for key, records in holders.items() if len(records) > limit]
+    unit.keys.purged_blocks.add(config_id, purged, unit.commit_no)
+    for key in purged:
+        blocks.pop(key, None)
+
+
 def _score_many(
-    unit: ReadUnit,
+    unit: WriteUnit,
     index: Index,
     config_id: int,
     changed: Mapping[int, ChangedRecord],
@@ -362,7 +421,16 @@ def _score_many(
         lambda done, total: progress("scoring pairs", done, total),
         index.tuning.scoring,
     )
-    return score_candidate_pairs(unit, index.matcher, config_id, packed_records, resources).to_edges()
+    scored = score_candidate_pairs(
+        unit,
+        index.matcher,
+        config_id,
+        packed_records,
+        resources,
+        size_limit=BlockSizeLimit(index.settings.block_limits.paired),
+    )
+    unit.keys.purged_blocks.add(config_id, scored.block_sizes.purged_keys.tolist(), unit.commit_no)
+    return scored.to_edges()
 
 
 def edges_from_table(scored: pa.Table) -> Edges:

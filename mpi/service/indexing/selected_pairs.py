@@ -9,8 +9,18 @@ from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, RecordSelector, score_pairs_with_selected
-from mpi.service.indexing.reindex import candidates_by_record, check_block_sizes, read_blocks
+from mpi.service.indexing.pair_scorer import (
+    DUCKDB_MEMORY,
+    BlockSizeLimit,
+    RecordSelector,
+    score_pairs_with_selected,
+)
+from mpi.service.indexing.reindex import (
+    candidates_by_record,
+    check_block_sizes,
+    purge_large_blocks,
+    read_blocks,
+)
 from mpi.service.indexing.scalar_scoring import score_pairs
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.unit_of_work.units import WriteUnit
@@ -33,9 +43,17 @@ def score_selected_pairs(
     if len(records) < index.tuning.scoring.duckdb_records:
         return _score_few(unit, index, config_id, records, select_stored)
     resources = ScoringResources(index.home, DUCKDB_MEMORY, None, index.tuning.scoring)
-    return score_pairs_with_selected(
-        unit, index.matcher, config_id, records, select_stored, resources
-    ).to_edges()
+    scored = score_pairs_with_selected(
+        unit,
+        index.matcher,
+        config_id,
+        records,
+        select_stored,
+        resources,
+        BlockSizeLimit(index.settings.block_limits.paired),
+    )
+    unit.keys.purged_blocks.add(config_id, scored.block_sizes.purged_keys.tolist(), unit.commit_no)
+    return scored.to_edges()
 
 
 def _score_few(
@@ -48,6 +66,7 @@ def _score_few(
     own_keys = {number: array("q", record.keys).tolist() for number, record in records.items()}
     blocks = read_blocks(unit, config_id, own_keys, None)
     check_block_sizes(unit, index, config_id, blocks, None)
+    purge_large_blocks(unit, index, config_id, blocks, own_keys)
     candidates = candidates_by_record(own_keys, blocks)
     stored = np.fromiter(
         {other for found in candidates.values() for other in found} - records.keys(), np.int64

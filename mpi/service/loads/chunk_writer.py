@@ -28,6 +28,7 @@ from mpi.service.loads.window_sizes import compute_largest_window, plan_window_s
 from mpi.service.processes.core_reservation import CoreReservation
 from mpi.service.processes.low_priority_thread import run_at_low_priority
 from mpi.service.processes.pacing import AdaptiveBatchSize, freeze_existing_objects
+from mpi.service.resolution.purged_blocks import check_purged_blocks
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
 from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.statement import Statement
@@ -164,6 +165,7 @@ class ChunkWriter:
                 self._resolve_missing(unit, self._withdraw_missing(unit, impact))
                 self._finish_load(unit, impact)
         self._compaction.compact_at_end()
+        check_purged_blocks(self.index, self.viewer)
         if len(self.file.rows.headings) >= self.index.tuning.load.log_reset_statements:
             self.index.database.truncate_log()
 

@@ -17,7 +17,7 @@ from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, score_candidate_pairs
+from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, BlockSizeLimit, score_candidate_pairs
 from mpi.service.indexing.reindex import Progress, find_candidates, ignore_progress
 from mpi.service.loads.file_impact import assess_file
 from mpi.service.loads.load import LoadOptions, choose_file_as_of, receive_rows
@@ -250,7 +250,10 @@ def _score_large_file(
         lambda done, total: progress("scoring pairs", done, total),
         index.tuning.scoring,
     )
-    return score_candidate_pairs(unit, index.matcher, config_id, records, place).to_edges()
+    size_limit = BlockSizeLimit(index.settings.block_limits.paired)
+    return score_candidate_pairs(
+        unit, index.matcher, config_id, records, place, size_limit=size_limit
+    ).to_edges()
 
 
 def _find_best_pairs(edges: Edges, numbers: Collection[int]) -> dict[int, tuple[float, int]]:

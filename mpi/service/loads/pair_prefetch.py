@@ -19,6 +19,7 @@ from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.pair_scorer import (
     DUCKDB_MEMORY,
+    BlockSizeLimit,
     PreviousBatch,
     ScoredPairs,
     edges_from_columns,
@@ -29,8 +30,10 @@ from mpi.service.indexing.reindex import (
     ChangedRecord,
     KnownPairs,
     Progress,
-    find_candidates,
+    candidates_by_record,
     pack_record,
+    purge_large_blocks,
+    read_blocks,
 )
 from mpi.service.indexing.scalar_scoring import score_pairs
 from mpi.service.loads.pair_worker import PairWorker
@@ -69,6 +72,8 @@ class PrefetchedPairs:
         changed_elsewhere: records that were indexed again since the snapshot, by other writers or otherwise
             than compared.
         changed_before: records that the window before indexed again or made inactive after the snapshot.
+        replaced: stored records that statements of the window change.
+        first_commit: the last commit before the statements were prepared.
     """
 
     config_id: int | None
@@ -83,6 +88,12 @@ class PrefetchedPairs:
     is_outdated: bool = False
     changed_elsewhere: set[int] = field(default_factory=set)
     changed_before: frozenset[int] = frozenset()
+    replaced: frozenset[int] = frozenset()
+    first_commit: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember the commit as of which the statements were prepared."""
+        self.first_commit = self.last_commit
 
     def set_pairs(self, pairs: ScoredPairs, previous_count: int = 0) -> None:
         """Store the window's scored pairs in the order of their write.
@@ -99,7 +110,7 @@ class PrefetchedPairs:
         write_positions = np.maximum(lo, hi)
         order = np.argsort(write_positions, kind="stable")
         self.write_positions = write_positions[order]
-        self.pairs = ScoredPairs(pairs.lo[order], pairs.hi[order], pairs.bits[order])
+        self.pairs = ScoredPairs(pairs.lo[order], pairs.hi[order], pairs.bits[order], pairs.block_sizes)
 
     def detect_commits(self, unit: ReadUnit) -> bool:
         """Return whether others have committed since the load's last chunk.
@@ -155,7 +166,9 @@ class PrefetchedPairs:
             edges = self._rescore_changed(
                 unit, index, {r: changed[r] for r in as_compared}, edges, changed.keys()
             )
-        return KnownPairs(frozenset(as_compared), edges)
+            # A key may have been purged since the pairs were found.
+            unit.keys.purged_blocks.request_check_since(self.config_id, self.first_commit)
+        return KnownPairs(frozenset(as_compared), edges, block_sizes=self.pairs.block_sizes)
 
     def _select_edges(self, positions: range) -> Edges:
         chunk = slice(*np.searchsorted(self.write_positions, [positions.start, positions.stop]))
@@ -180,7 +193,7 @@ class PrefetchedPairs:
 
     def _rescore_changed(
         self,
-        unit: ReadUnit,
+        unit: WriteUnit,
         index: Index,
         as_compared: Mapping[int, ChangedRecord],
         edges: Edges,
@@ -201,7 +214,7 @@ class PrefetchedPairs:
 
 
 def _score_against_changed(
-    unit: ReadUnit,
+    unit: WriteUnit,
     index: Index,
     config_id: int,
     chunk_records: Mapping[int, ChangedRecord],
@@ -212,9 +225,11 @@ def _score_against_changed(
     chunk_keys = {
         record: change.blocking_keys(blocking, index.keyed_hash) for record, change in chunk_records.items()
     }
+    blocks = read_blocks(unit, config_id, chunk_keys, None)
+    purge_large_blocks(unit, index, config_id, blocks, chunk_keys)
     candidates_of = {
         record: matches & changed_elsewhere
-        for record, matches in find_candidates(unit, config_id, chunk_keys).items()
+        for record, matches in candidates_by_record(chunk_keys, blocks).items()
     }
     stored = load_features(
         unit, config_id, {candidate for matches in candidates_of.values() for candidate in matches}
@@ -257,7 +272,13 @@ def prefetch_pairs(
             open_read = partial(index.database.read, viewer)
             pairs.set_pairs(
                 score_candidate_pairs(
-                    unit, index.matcher, pairs.config_id, _number_by_position(pairs.packed), place, open_read
+                    unit,
+                    index.matcher,
+                    pairs.config_id,
+                    _number_by_position(pairs.packed),
+                    place,
+                    open_read,
+                    BlockSizeLimit(index.settings.block_limits.paired, pairs.replaced),
                 )
             )
     return pairs
@@ -319,7 +340,9 @@ class PairPrefetcher:
             if self._last_requested is previous
             else _number_by_position(previous_packed)
         )
-        self._worker.request(pairs.config_id, _number_by_position(pairs.packed), comparison)
+        self._worker.request(
+            pairs.config_id, _number_by_position(pairs.packed), comparison, pairs.replaced | previous.replaced
+        )
         self._last_requested = self._pending = pairs
         # Commits between the two snapshots are detected before the next chunk is written.
         pairs.is_outdated = pairs.last_commit != previous.last_commit
@@ -353,7 +376,7 @@ def _prepare_statements(
     pairs = PrefetchedPairs(None, unit.last_commit(), len(statements))
     if len(statements) >= index.tuning.scoring.duckdb_records:
         pairs.config_id = index.config_id(unit)
-        pairs.packed = _standardize_effective(unit, index, source, statements)
+        pairs.packed, pairs.replaced = _standardize_effective(unit, index, source, statements)
     return pairs
 
 
@@ -364,11 +387,11 @@ def _number_by_position(packed: Mapping[int, PackedRecord]) -> dict[int, PackedR
 
 def _standardize_effective(
     unit: ReadUnit, index: Index, source: Source, statements: Sequence[Statement]
-) -> dict[int, PackedRecord]:
+) -> tuple[dict[int, PackedRecord], frozenset[int]]:
     """Standardize the statements that would create or change a record.
 
     Returns:
-        Standardized records by the position of their statement.
+        Standardized records by the position of their statement, and the stored records that change.
     """
     stored = unit.records.find_by_local_ids(source.id, [statement.local_id for statement in statements])
     effective = (StatementOutcome.CREATED, StatementOutcome.UPDATED)
@@ -385,7 +408,8 @@ def _standardize_effective(
         index.blocking_of(unit, config_id),
         index.matcher.digest(index.shared_values_of(unit, config_id)),
     )
-    return {
+    packed = {
         position: pack_record(standardized[local_id], blocking, index.keyed_hash, config)
         for local_id, position in positions.items()
     }
+    return packed, frozenset(stored[local_id].id for local_id in positions if local_id in stored)

@@ -50,6 +50,7 @@ class _WorkerSettings:
         model: the model in force.
         folder: folder for data that exceeds memory.
         tuning: tuning of the index.
+        block_limit: most records of a block that brings pairs.
     """
 
     url: str
@@ -57,6 +58,7 @@ class _WorkerSettings:
     model: MatchModel
     folder: Path
     tuning: Tuning
+    block_limit: int
 
 
 class _PairRequest(NamedTuple):
@@ -65,6 +67,7 @@ class _PairRequest(NamedTuple):
     config_id: int
     records: dict[int, PackedRecord]
     comparison: ComparedRecords
+    replaced: frozenset[int]
 
 
 class PairWorker:
@@ -101,7 +104,13 @@ class PairWorker:
         if self._folder is not None:
             self._folder.cleanup()
 
-    def request(self, config_id: int, records: dict[int, PackedRecord], comparison: ComparedRecords) -> int:
+    def request(
+        self,
+        config_id: int,
+        records: dict[int, PackedRecord],
+        comparison: ComparedRecords,
+        replaced: frozenset[int] = frozenset(),
+    ) -> int:
         """Request the scored candidate pairs of records from the worker.
 
         Commits after this method returns are not taken into account.
@@ -110,6 +119,7 @@ class PairWorker:
             config_id: the configuration in force.
             records: standardized records by number.
             comparison: earlier records to compare these with, as for ``Pairing.pair_up``.
+            replaced: stored records that any of these will replace.
 
         Returns:
             The last commit that the pairs take into account.
@@ -119,7 +129,7 @@ class PairWorker:
         """
         self._start()
         try:
-            self._connection.send(_PairRequest(config_id, records, comparison))
+            self._connection.send(_PairRequest(config_id, records, comparison, replaced))
         except OSError:
             raise _worker_ended_error() from None
         commit = self._receive()
@@ -176,6 +186,7 @@ class PairWorker:
             model=index.matcher.model,
             folder=folder,
             tuning=index.tuning,
+            block_limit=index.settings.block_limits.paired,
         )
         # A forked child may crash if DuckDB or Arrow run threads in the parent, so spawn.
         context = get_context("spawn")
@@ -215,6 +226,7 @@ def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
             max_cached_records=bounds.max_cached_records,
             open_snapshot=open_read,
             min_pairs_for_thread=SECOND_THREAD_FROM_PAIRS,
+            block_limit=settings.block_limit,
         ) as pairing,
     ):
         while True:
@@ -233,7 +245,14 @@ def _answer_request(
             unit = stack.enter_context(database.read(viewer))
             pipe.send(unit.last_commit())
             # An open snapshot lets SQLite's write-ahead log grow, which slows the writer.
-            scored = pairing.score_pairs(unit, *request, stack.close)
+            scored = pairing.score_pairs(
+                unit,
+                request.config_id,
+                request.records,
+                request.comparison,
+                stack.close,
+                replaced=request.replaced,
+            )
     except MpiError as error:
         pipe.send(str(error))
     except (BrokenPipeError, ConnectionResetError):

@@ -66,13 +66,16 @@ def verify(
             *_check_pending_decisions(unit),
             *_check_stopped_keys(unit, index),
             *_check_keys(unit, index),
+            *_check_purged_blocks(unit, index),
             *_check_holdings(unit, index),
             *_check_ledger(unit),
             *_check_agreements(unit),
             *_check_orders(unit),
         ]
         run = unit.runs.find_open()
-        pending = unit.large_blocks.count_pending()
+        pending = unit.large_blocks.count_pending() or unit.keys.purged_blocks.count_due(
+            index.config_id(unit)
+        )
     held_by_run = run is not None and run.stage != RunStage.DERIVING
     plan = recluster(index, viewer, index.matcher, apply=False, progress=progress, engine=engine)
     if not plan.is_empty and not held_by_run and not pending:
@@ -96,6 +99,16 @@ def _check_keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     config_id = index.config_id(unit)
     if not are_keys_consistent(unit, config_id):
         yield Finding(5, "the blocking keys that are searched are not those of the records: run mpi rebuild")
+
+
+def _check_purged_blocks(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+    """Check that the keys of too many records, and no others, bring no pairs."""
+    config_id = index.config_id(unit)
+    if unit.keys.purged_blocks.count_due(config_id):
+        return
+    large = {key for key, _ in unit.keys.large_keys(config_id, index.settings.block_limits.paired)}
+    if large != set(unit.keys.purged_blocks.all(config_id).tolist()):
+        yield Finding(1, "the blocks that bring no pairs are not the large ones: run mpi rebuild")
 
 
 def _check_ids(unit: ReadUnit) -> Iterator[Finding]:

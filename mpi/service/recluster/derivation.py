@@ -18,6 +18,7 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.matching.model.match_model import require_standardizer
+from mpi.matching.scoring.block_purging import drop_keys, find_purged_keys
 from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.matching.scoring.feature_batches import batch_stored_features
 from mpi.service.core.index import Index, Matcher
@@ -47,6 +48,7 @@ class DerivedData:
         features: by record, without shared values, as they are stored.
         groups: the visibility group of each record.
         keys: rows of record and key, ordered by record; shape (keys, 2), int64.
+        purged_keys: blocking keys that bring no pairs, since too many records hold them; ascending.
         edges: candidate pairs whose weight reaches the floor.
         shared_values: the lists of shared values that were left out.
         fresh_shared_values: the lists made from the active records now.
@@ -55,6 +57,7 @@ class DerivedData:
     features: dict[int, bytes]
     groups: dict[int, int]
     keys: Numbers
+    purged_keys: Numbers
     edges: Edges
     shared_values: SharedValues
     fresh_shared_values: SharedValues
@@ -199,12 +202,15 @@ def derive(
         )
     rows = columns.build_keys(records)
     blocks = pa.table({"key": rows[:, 1], "record_id": rows[:, 0]})
+    purged_keys = find_purged_keys(rows[:, 1], index.settings.block_limits.paired)
     features = batch_stored_features(columns.features.items())
-    scored = engine.weigh_pairs(matcher.model, features, blocks, floor, index.home, progress)
+    paired = drop_keys(blocks, purged_keys)
+    scored = engine.weigh_pairs(matcher.model, features, paired, floor, index.home, progress)
     return DerivedData(
         features=columns.features,
         groups=groups,
         keys=rows,
+        purged_keys=purged_keys,
         edges=edges_from_table(scored),
         shared_values=used_lists,
         fresh_shared_values=fresh_lists,

@@ -58,6 +58,11 @@ class DerivedByRecord:
             self._edges.setdefault(edge[0], {})[edge] = round(bits * MICROBITS)
 
     @property
+    def purged_keys(self) -> list[int]:
+        """Blocking keys that bring no pairs, ascending."""
+        return [int(key) for key in self._derived.purged_keys]
+
+    @property
     def records(self) -> list[int]:
         """Number of every record, ascending."""
         return sorted(self._derived.features)
@@ -106,6 +111,20 @@ def sync_derived(context: RunContext, config_id: int, snapshot: DerivedByRecord)
                 _write_differences(unit, context.run.id, config_id, batch.items, snapshot)
         context.keep_alive()
         context.progress(WRITING, min(start + PAGE_RECORDS, len(records)), len(records))
+    _sync_purged_blocks(context, config_id, snapshot.purged_keys)
+
+
+def _sync_purged_blocks(context: RunContext, config_id: int, purged_keys: Collection[int]) -> None:
+    """Store the purged blocks of a snapshot; the others of the index are counted again.
+
+    The worker checks each, since records may have changed meanwhile.
+    """
+    with context.index.database.read(context.viewer) as unit:
+        stored = set(unit.keys.purged_blocks.all(config_id).tolist())
+    if stored != set(purged_keys):
+        with context.pace.transaction() as unit:
+            unit.keys.purged_blocks.add(config_id, purged_keys, unit.commit_no)
+            unit.keys.purged_blocks.request_check(config_id, stored.difference(purged_keys))
 
 
 def _read_stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> dict[int, _RecordData]:
@@ -261,3 +280,8 @@ def drop_inactive(context: RunContext) -> None:
             with batch.transaction() as unit:
                 unit.derived_data.delete_range(config_id, batch.items[0], batch.items[-1])
             context.progress(CLEARING, batch.items[-1] - span[0] + 1, span[1] - span[0] + 1)
+        with context.index.database.read(context.viewer) as unit:
+            has_purged_blocks = unit.keys.purged_blocks.all(config_id).size > 0
+        if has_purged_blocks:
+            with context.pace.transaction() as unit:
+                unit.keys.purged_blocks.delete_all(config_id)

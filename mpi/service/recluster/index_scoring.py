@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from mpi.domain.features import Features
+from mpi.matching.scoring.block_purging import drop_purged_keys
 from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.matching.scoring.feature_batches import BATCH_ROWS, batch_stored_features
 from mpi.matching.scoring.shared_value_counts import open_shared_value_table
@@ -78,9 +79,8 @@ def score_index(
         if stored.is_complete:
             with open_shared_value_table(index.home) as watch:
                 features = watch.count_batches(batch_stored_features(stored.read_all_features(progress)))
-                pairs = engine.weigh_pairs(
-                    matcher.model, features, stored.read_all_keys(), floor, index.home, progress
-                )
+                keys = drop_purged_keys(stored.read_all_keys(), index.settings.block_limits.paired)
+                pairs = engine.weigh_pairs(matcher.model, features, keys, floor, index.home, progress)
                 fresh_lists = replace(
                     make_shared_values(watch.find_shared(), index.keyed_hash), stopped=shared_values.stopped
                 )

@@ -5,7 +5,9 @@ Candidates share a blocking key with the record; they are requested together and
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -76,10 +78,14 @@ class ScoredCandidates(NamedTuple):
     Args:
         bits: match weight of each candidate, in bits.
         features: comparison features of the candidates; empty if there are many.
+        block_sizes: stored records of each blocking key that brings pairs.
+        purged_keys: blocking keys of the record that bring no pairs.
     """
 
     bits: dict[int, float]
     features: dict[int, Features]
+    block_sizes: Mapping[int, int] = MappingProxyType({})
+    purged_keys: AbstractSet[int] = frozenset()
 
 
 def build_query(index: Index, source_code: str, prepared: Statement) -> CandidateQuery | None:
@@ -124,7 +130,11 @@ def request_candidates(unit: ReadUnit, query: CandidateQuery) -> Callable[[], Ca
     """
     config_id, groups, keys, limit = query.config_id, query.groups, query.keys, query.limit
     if not unit.candidates.is_supported:
-        return lambda: CandidateRows(unit.keys.find_records(config_id, groups, keys, query.block_records), {})
+        purged_keys = unit.keys.purged_blocks.select_purged(config_id, keys)
+        pairing_keys = [key for key in keys if key not in purged_keys]
+        return lambda: CandidateRows(
+            unit.keys.find_records(config_id, groups, pairing_keys, query.block_records), {}, purged_keys
+        )
     unit.keys.segments.prefetch()
     read_unsearched = unit.candidates.send(config_id, groups, keys, limit + 1)
 
@@ -147,11 +157,13 @@ def score_candidates(
         The scored candidates, or None if so many records share its keys, or one of them, that the search has
         to run in the transaction.
     """
-    if len(matches.pairs) > query.limit or _has_large_block(index, matches.pairs):
+    block_sizes = Counter(key for key, _ in matches.pairs)
+    if len(matches.pairs) > query.limit or has_large_block(index, block_sizes):
         return None
     candidates = {record for _, record in matches.pairs} - {own_id}
     features = _read_features(unit, query.config_id, candidates, matches.payloads)
-    return score_records(index, query.packed, features)
+    scored = score_records(index, query.packed, features)
+    return scored._replace(block_sizes=block_sizes, purged_keys=matches.purged_keys)
 
 
 def score_records(index: Index, packed: PackedRecord, features: Mapping[int, Features]) -> ScoredCandidates:
@@ -192,12 +204,14 @@ def _read_features(
     return features | load_features(unit, config_id, missing) if missing else features
 
 
-def _has_large_block(index: Index, sharing: Collection[tuple[int, int]]) -> bool:
-    """Return whether too many records share one blocking key.
+def has_large_block(index: Index, block_sizes: Mapping[int, int]) -> bool:
+    """Return whether too many records share one blocking key, or one more would.
 
-    Such a block is reported to operators, and its search is deferred.
+    Such a block is purged, reported to operators or searched later, as its size says.
+
+    Args:
+        index: has the limits.
+        block_sizes: stored records by blocking key.
     """
-    sizes = Counter(key for key, _ in sharing)
-    return max(sizes.values(), default=0) > min(
-        index.settings.block_limits.alarm, index.settings.block_limits.hard
-    )
+    limits = index.settings.block_limits
+    return max(block_sizes.values(), default=0) > min(limits.alarm, limits.hard, limits.paired - 1)

@@ -14,6 +14,7 @@ from mpi.domain.errors import ModelMovedError, MpiError
 from mpi.domain.viewer import Action, Viewer, make_operator, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.resolution.purged_blocks import check_purged_blocks
 from mpi.service.resolution.resolve import resolve
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.records import RecordState
@@ -28,7 +29,7 @@ PAGE_RECORDS = 50
 def finish_deferred_searches(
     index: Index, viewer: Viewer, is_stopping: Callable[[], bool] = lambda: False
 ) -> int:
-    """Run every deferred candidate search, each in its own transaction.
+    """Run every deferred candidate search and every due check of a purged block.
 
     Args:
         index: the open index.
@@ -36,7 +37,7 @@ def finish_deferred_searches(
         is_stopping: returns whether to leave the remaining searches for later.
 
     Returns:
-        The number of finished searches.
+        The number of finished searches and checks.
 
     Raises:
         AccessDenied: the viewer may not re-cluster.
@@ -47,7 +48,7 @@ def finish_deferred_searches(
         with index.database.read(viewer) as unit:
             queued_records = unit.large_blocks.oldest_pending(PAGE_RECORDS)
         if not queued_records:
-            return finished_count
+            return finished_count + check_purged_blocks(index, viewer, is_stopping)
         for record in queued_records:
             if is_stopping():
                 return finished_count

@@ -5,8 +5,11 @@ write. The transaction asks which keys were written since, and which of the scor
 The result equals that of a search in the transaction (law 1).
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple, Self
 
 from mpi.domain.features import Features
@@ -17,6 +20,7 @@ from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPai
 from mpi.service.records.candidates import (
     CandidateQuery,
     build_query,
+    has_large_block,
     keys_from_bytes,
     request_candidates,
     score_candidates,
@@ -38,6 +42,8 @@ class OptimisticPairs:
         max_changed_records: most concurrently written records before a new search.
         bits: match weight of each paired record, in bits.
         features: features of those records.
+        block_sizes: stored records of each blocking key that brings pairs.
+        purged_keys: blocking keys of the record that bring no pairs.
     """
 
     query: CandidateQuery
@@ -45,6 +51,8 @@ class OptimisticPairs:
     max_changed_records: int
     bits: Mapping[int, float]
     features: Mapping[int, Features]
+    block_sizes: Mapping[int, int]
+    purged_keys: AbstractSet[int]
 
     def prefetch(self, unit: WriteUnit) -> None:
         """Send the queries that ``refresh`` will read, without waiting for answers.
@@ -56,6 +64,7 @@ class OptimisticPairs:
             self.query.config_id, self.last_commit, self.max_changed_records + 1
         )
         unit.keys.prefetch_records_with_keys(self.query.config_id, self.bits)
+        unit.keys.purged_blocks.prefetch_purged(self.query.config_id, self.query.keys)
 
     def refresh(self, unit: WriteUnit, index: Index) -> Self | None:
         """Return the record's pairs, updated with what others committed meanwhile.
@@ -81,13 +90,18 @@ class OptimisticPairs:
             for candidate, bits in self.bits.items()
             if candidate in indexed - written_since.keys()
         }
-        own_keys = set(query.keys)
-        sharing = [
-            candidate
+        if unit.keys.purged_blocks.select_purged(query.config_id, query.keys) != self.purged_keys:
+            return None
+        own_keys = set(query.keys) - self.purged_keys
+        shared_keys = {
+            candidate: own_keys.intersection(keys_from_bytes(written_keys.keys))
             for candidate, written_keys in written_since.items()
             if written_keys.group_id in query.groups
-            and not own_keys.isdisjoint(keys_from_bytes(written_keys.keys))
-        ]
+        }
+        sharing = [candidate for candidate, keys in shared_keys.items() if keys]
+        joined = Counter(chain.from_iterable(shared_keys.values()))
+        if has_large_block(index, joined + Counter(self.block_sizes)):
+            return None
         rescored = score_records(index, query.packed, load_features(unit, query.config_id, sharing))
         features = {
             candidate: self.features[candidate] for candidate in unchanged_bits if candidate in self.features
@@ -174,6 +188,8 @@ def _score_requested(
         max_changed_records=index.tuning.request.changed_records,
         bits=scored.bits,
         features=scored.features,
+        block_sizes=scored.block_sizes,
+        purged_keys=scored.purged_keys,
     )
 
 

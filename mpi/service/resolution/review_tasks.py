@@ -5,12 +5,12 @@ its match weight equals, to the millionth of a bit, the weight that the steward 
 day carries that day in ``quiet_until``; the reader of tasks compares it with today.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from mpi.clustering.component import Pair, find_spanning_edges, order_pair
 from mpi.clustering.partition import Partition, ReviewReason
-from mpi.clustering.question_groups import format_question_key
+from mpi.clustering.question_groups import MAX_GRID_RECORDS, format_question_key
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import Thresholds
 from mpi.matching.diagnostics.patterns import find_error_pattern
@@ -62,9 +62,14 @@ def derive_tasks(
     )
     answered_weights = _collect_answered_weights(closure.named_decisions)
     keys = closure.outside_keys | closure.keys
+    numbers_by_key = _map_keys_to_numbers(closure)
+    asked_partitions = [
+        _select_spanning_pairs(partition, separated_pairs, answered_weights, numbers_by_key)
+        for partition in partitions
+    ]
     pair_tasks = [
         _set_quiet_until(task, answered_weights)
-        for task in _derive_pair_tasks(closure, partitions, scoring.thresholds)
+        for task in _derive_pair_tasks(closure, asked_partitions, scoring.thresholds)
         if not separated_pairs.are_separated(keys[task.lo], keys[task.hi])
     ]
     other_tasks = [
@@ -196,12 +201,44 @@ def _collect_answered_weights(
     return answered_weights
 
 
+def _select_spanning_pairs(
+    partition: Partition,
+    separated_pairs: _SeparatedPairs,
+    answered_weights: Mapping[tuple[int, int], Collection[tuple[int, str]]],
+    numbers_by_key: Mapping[int, int],
+) -> Partition:
+    """Return a partition with the fewest review pairs that join its clusters.
+
+    Fifty records that might all be one child would make 1,225 questions. Where more records are in doubt than
+    one page shows, only the strongest pairs are asked that join the clusters. An answer brings up the next
+    ones, since pairs that were answered join nothing.
+    """
+    doubts = {doubt.pair: doubt for doubt in partition.review_pairs}
+    if len({end for pair in doubts for end in pair}) <= MAX_GRID_RECORDS:
+        return partition
+    answered = {
+        pair for pair in doubts if tuple(sorted(numbers_by_key[end] for end in pair)) in answered_weights
+    }
+    open_bits = {
+        pair: doubt.bits
+        for pair, doubt in doubts.items()
+        if pair not in answered and not separated_pairs.are_separated(*pair)
+    }
+    piece_of = {key: piece for piece, cluster in enumerate(partition.clusters) for key in cluster}
+    asked = answered.union(find_spanning_edges(open_bits, piece_of))
+    return replace(
+        partition, review_pairs=tuple(doubt for doubt in partition.review_pairs if doubt.pair in asked)
+    )
+
+
 def _set_quiet_until(task: Task, answered_weights: Mapping[tuple[int, int], list[tuple[int, str]]]) -> Task:
     """Return a review task with the day until which it stays quiet.
 
     An UNSURE answer to the same pair, stored earlier, sets that day.
     """
     answers = answered_weights.get((task.lo, task.hi), ())
+    if not answers:
+        return task
     quiet_until = max((day for bits, day in answers if bits == round(task.bits * MICROBITS)), default=None)
     return replace(task, quiet_until=quiet_until)
 

@@ -14,6 +14,7 @@ from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPairs
 from mpi.service.indexing.selected_pairs import score_selected_pairs
 from mpi.service.scopes.derived_copies import DerivedCopies, read_config_digest
+from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.sources.scopes import ChangedItem
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
@@ -57,6 +58,13 @@ def find_known_pairs(
         edges |= score_selected_pairs(
             unit, index, copied, lambda stored: _select_others(unit, scope, derived, stored, left_out)
         )
+    # The scope has not paired by these keys. The worker of the shared index decides whether it does.
+    config_id = index.config_id(unit)
+    unit.keys.purged_blocks.add(config_id, derived.purged_keys, unit.commit_no)
+    if edges:
+        # A block that is small in the scope may be too large here.
+        own_keys = np.frombuffer(b"".join(record.keys for record in copied.values()), STORED_DTYPE)
+        unit.keys.purged_blocks.request_check(config_id, set(own_keys.tolist()))
     return KnownPairs(frozenset(copied), edges)
 
 

@@ -7,9 +7,12 @@ it would compute the same, so it copies them.
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
+import numpy as np
+
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.scopes.copies import CopyPage
+from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -24,6 +27,7 @@ class DerivedCopies:
         packed: features and keys of active records, by number in the scope. A record whose candidate search
             is deferred in the scope is left out.
         edges: scored pairs in the scope of these records, by numbers in the scope.
+        purged_keys: blocking keys of these records that bring no pairs in the scope.
         outdated: records that the shared index holds, but not as the scope does: a change waits until after
             the page. By number in the scope.
     """
@@ -31,6 +35,7 @@ class DerivedCopies:
     config_digest: str
     packed: Mapping[int, PackedRecord]
     edges: Edges
+    purged_keys: Set[int]
     outdated: Set[int]
 
 
@@ -69,4 +74,6 @@ def read_derived(
     }
     floor = index.matcher.model.thresholds.storage_floor
     edges = unit.derived_data.edges_of(config_id, packed, floor)
-    return DerivedCopies(config_digest, packed, edges, outdated)
+    own_keys = np.frombuffer(b"".join(record.keys for record in packed.values()), STORED_DTYPE)
+    purged_keys = unit.keys.purged_blocks.select_purged(config_id, set(own_keys.tolist()))
+    return DerivedCopies(config_digest, packed, edges, purged_keys, outdated)

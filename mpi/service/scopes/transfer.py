@@ -18,6 +18,7 @@ from mpi.service.processes.pacing import (
     disable_garbage_collection,
     freeze_existing_objects,
 )
+from mpi.service.resolution.purged_blocks import check_purged_blocks
 from mpi.service.scopes.copies import CopyPage
 from mpi.service.scopes.page_reader import PageReader, ScopePage
 from mpi.service.scopes.takeover import take_over
@@ -158,9 +159,10 @@ class _PageWriter:
         self._compaction.compact_while(lambda: False)
 
     def finish(self) -> None:
-        """Compact the key index, if the pages have left too many segments."""
+        """Compact the key index where due, and check the blocks that have become too large."""
         if self._compaction is not None:
             self._compaction.compact_at_end()
+            check_purged_blocks(self._index, self._viewer)
 
     def _take_over(self, unit: WriteUnit, page: ScopePage, *, in_segment: bool) -> None:
         """Write the copies of a page, and the new position."""

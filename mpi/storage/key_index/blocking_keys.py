@@ -21,6 +21,7 @@ from mpi.storage.driver.chunks import CHUNK_SIZE, iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.key_index.key_segments import KeySegments, base_table_columns
+from mpi.storage.key_index.purged_blocks import PurgedBlocks
 from mpi.storage.key_index.segment_arrays import (
     EMPTY_ROWS,
     STORED_DTYPE,
@@ -104,11 +105,13 @@ class BlockingKeys:
     """Repository of records' blocking keys, for every matching configuration.
 
     The forward index (all keys by record) is authoritative. Searches read the base table (records by key) and
-    the segments, which hold recent keys.
+    the segments, which hold recent keys. Where a record loses a key that brings no pairs, as too many records
+    hold it, the key is marked for a check.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.purged_blocks = PurgedBlocks(connection)
         self._tuning: StorageTuning = getattr(connection, "tuning", DEFAULT_TUNING.storage)
         self.segments = KeySegments(connection)
         self._is_sqlite = connection.dialect.name == "sqlite"
@@ -197,6 +200,7 @@ class BlockingKeys:
                 self._connection.execute(
                     _DELETE_FORWARD_ROWS, {"config": config_id, "ids": [row[0] for row in forward_rows]}
                 )
+                self._note_lost_keys(config_id, _rows_from_packed_keys(_keys_by_record(forward_rows)))
         entries, tombstones = split_unshared_rows(rows, np.concatenate(base_rows, axis=1))
         return entries, np.concatenate([tombstones, *segment_rows], axis=1)
 
@@ -224,6 +228,7 @@ class BlockingKeys:
                 old_rows = _rows_from_packed_keys(keys_in_base)
                 obsolete_rows = sort_rows(subtract_rows(old_rows, rows))
                 delete_by_columns(self._connection, _key, base_table_columns(config_id, obsolete_rows))
+                self._note_lost_keys(config_id, obsolete_rows)
                 base_rows.append(old_rows)
                 self._connection.execute(
                     _DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(keys_in_base)}
@@ -257,16 +262,18 @@ class BlockingKeys:
     def _delete_records(self, config_id: int, rows: Collection[Any]) -> None:
         if rows:
             keys_by_record = _keys_by_record(rows)
-            delete_by_columns(
-                self._connection,
-                _key,
-                base_table_columns(config_id, sort_rows(_rows_from_packed_keys(keys_by_record))),
-            )
+            key_rows = sort_rows(_rows_from_packed_keys(keys_by_record))
+            delete_by_columns(self._connection, _key, base_table_columns(config_id, key_rows))
+            self._note_lost_keys(config_id, key_rows)
             oldest_commit = self._oldest_segment_commit(config_id)
             self.segments.add_record_tombstones(
                 config_id, [row[0] for row in rows if row[3] >= oldest_commit]
             )
             self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(keys_by_record)})
+
+    def _note_lost_keys(self, config_id: int, rows: IntArray) -> None:
+        """Mark keys for a check that records have lost and that bring no pairs."""
+        self.purged_blocks.request_count(config_id, np.unique(rows[1]).tolist())
 
     def repair(self, config_id: int, mismatches: Collection[tuple[int, int, int]]) -> None:
         """Restore the blocking keys that searches read of damaged records.
@@ -295,6 +302,7 @@ class BlockingKeys:
                 statement = statement.where(table.c.config_id == config_id)
             self._connection.execute(statement)
         self.segments.delete_all(config_id)
+        self.purged_blocks.delete_all(config_id)
 
     def packed_keys(self, config_id: int, record_ids: Collection[int]) -> dict[int, PackedKeys]:
         """Return the packed blocking keys of records that have any."""

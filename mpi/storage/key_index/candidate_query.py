@@ -10,11 +10,14 @@ from typing import NamedTuple
 from sqlalchemy import ARRAY, BigInteger, Connection, LargeBinary, bindparam, text
 
 from mpi.storage.key_index.key_segments import NO_MATCHES, SegmentMatches
+from mpi.storage.key_index.purged_blocks import PurgedBlocks
 
 # An array makes PostgreSQL use the index of records, whatever row count the planner estimates.
 _SEARCH = text(
     "WITH sharing AS MATERIALIZED (SELECT group_id, key, record_id FROM blocking_key "
-    "WHERE config_id = :config AND group_id = ANY (:groups) AND key = ANY (:keys) LIMIT :row_limit) "
+    "WHERE config_id = :config AND group_id = ANY (:groups) AND key = ANY (:keys) "
+    "AND key <> ALL (ARRAY (SELECT key FROM purged_block WHERE config_id = :config AND key = ANY (:keys))) "
+    "LIMIT :row_limit) "
     "SELECT group_id, key, record_id, NULL::bytea AS payload FROM sharing UNION ALL "
     "SELECT NULL, NULL, record_id, payload FROM feature "
     "WHERE config_id = :config AND record_id = ANY (ARRAY (SELECT record_id FROM sharing))"
@@ -35,10 +38,12 @@ class CandidateRows(NamedTuple):
     Args:
         pairs: (key, record number), up to the requested limit.
         payloads: stored comparison features, by record number.
+        purged_keys: keys of the searched record that bring no pairs.
     """
 
     pairs: list[tuple[int, int]]
     payloads: dict[int, bytes]
+    purged_keys: set[int]
 
 
 class CandidateQuery:
@@ -67,9 +72,11 @@ class CandidateQuery:
             limit: maximum number of (key, record) pairs.
         """
         parameters = {"config": config_id, "groups": list(groups), "keys": list(keys), "row_limit": limit}
+        read_purged = PurgedBlocks(self._connection).request_purged(config_id, keys)
         rows = self._connection.execute(_TYPED_SEARCH, parameters)
 
         def read(segment_matches: SegmentMatches) -> CandidateRows:
+            purged_keys = read_purged()
             base_rows: list[tuple[int, int, int]] = []
             payloads: dict[int, bytes] = {}
             for group, key, record, payload in rows:
@@ -81,6 +88,11 @@ class CandidateQuery:
             base_pairs = (segment_matches if len(base_rows) < limit else NO_MATCHES).filter_tombstoned(
                 base_rows
             )
-            return CandidateRows(segment_matches.pairs(limit) + base_pairs, payloads)
+            pairs = [
+                (key, record)
+                for key, record in segment_matches.pairs(limit) + base_pairs
+                if key not in purged_keys
+            ]
+            return CandidateRows(pairs, payloads, purged_keys)
 
         return read

@@ -59,7 +59,7 @@ from mpi.storage.tables.identity import (
     MembershipRow,
     PersonRow,
 )
-from mpi.storage.tables.large_blocks import LargeBlockRow, PendingRow
+from mpi.storage.tables.large_blocks import LargeBlockRow, PendingRow, PurgedBlockRow
 from mpi.storage.tables.published_reports import PublishedReportRow
 from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
 from mpi.storage.tables.review_work import (
@@ -140,6 +140,7 @@ __all__ = [
     "ProposalRow",
     "PublishedReportRow",
     "PupilTokensRow",
+    "PurgedBlockRow",
     "PurposeRow",
     "RecordAliasRow",
     "RecordKeysRow",

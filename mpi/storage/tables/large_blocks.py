@@ -1,5 +1,6 @@
 """Tables of oversized blocking keys and of records awaiting candidate search."""
 
+from sqlalchemy import Index
 from sqlmodel import SQLModel
 
 from mpi.storage.columns import bigint, primary_key
@@ -24,3 +25,21 @@ class PendingRow(SQLModel, table=True):
     __tablename__ = "pending"
     record_id: int = primary_key()
     since_commit: int = bigint()
+
+
+class PurgedBlockRow(SQLModel, table=True):
+    """A blocking key that brings no pairs, because too many records hold it.
+
+    ``first_commit`` is the commit that stored the row. ``awaits_check`` is 1 while the worker has to update
+    the pairs of the key's records, 2 while it only has to count these records, and otherwise 0.
+    """
+
+    __tablename__ = "purged_block"
+    __table_args__ = (
+        Index("ix_purged_block_awaits_check", "config_id", "awaits_check"),
+        {"sqlite_with_rowid": False},
+    )
+    config_id: int = primary_key()
+    key: int = primary_key()
+    first_commit: int = bigint()
+    awaits_check: int = bigint()
