@@ -377,7 +377,8 @@ def _score_one_by_one(
     pairs: pa.Table,
     progress: PairProgress | None,
 ) -> ScoredPairs:
-    features = {number: unpack_features(packed) for number, packed in records.items()}
+    paired = records.keys() & {*pairs["lo"].to_pylist(), *pairs["hi"].to_pylist()}
+    features = {number: unpack_features(records[number]) for number in paired}
     neighbors: dict[int, list[int]] = {}
     for lo, hi in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
         record, candidate = (lo, hi) if lo in records else (hi, lo)

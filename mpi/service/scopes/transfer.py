@@ -23,8 +23,8 @@ from mpi.service.scopes.page_reader import PageReader, ScopePage
 from mpi.service.scopes.takeover import take_over
 from mpi.storage.unit_of_work.units import WriteUnit
 
-PAGE_CHANGES = 10_000
-"""Most changes that one transaction of the shared index takes over."""
+PAGE_RECORDS = 10_000
+"""Most records and decisions that one transaction of the shared index takes over."""
 
 MAX_UNCOMPACTED_RECORDS = 1_000_000
 """Most records whose keys are not compacted before a transfer has ended.
@@ -57,7 +57,7 @@ def transfer_changes(
     viewer: Viewer,
     code: str,
     *,
-    page: int = PAGE_CHANGES,
+    page: int = PAGE_RECORDS,
     progress: Progress = ignore_progress,
 ) -> TransferResult:
     """Take over a scope's changes that the shared index has not seen.
@@ -67,7 +67,7 @@ def transfer_changes(
         shared_index: the open shared index.
         viewer: who asks.
         code: code of the scope.
-        page: most changes that one transaction takes over.
+        page: most records and decisions that one transaction takes over.
         progress: callback that reports the changes taken over, and their total.
 
     Raises:
@@ -81,9 +81,9 @@ def transfer_changes(
     reader = PageReader(scope_index, shared_index, viewer, code)
     writer = _PageWriter(shared_index, viewer, page, TransferResult(code))
     with disable_garbage_collection(), freeze_existing_objects():
-        while (scope_page := reader.read(writer.max_changes)) is not None:
-            writer.write(scope_page, reader.change_count, progress)
-            reader.end_page(scope_page)
+        while (scope_page := reader.read(writer.max_records)) is not None:
+            is_written = writer.write(scope_page, reader.change_count, progress)
+            reader.end_page(scope_page, is_written=is_written)
             gc.collect()
         writer.finish()
     return writer.result
@@ -115,7 +115,7 @@ class _PageWriter:
     Args:
         index: the shared index.
         viewer: who asks.
-        page: most changes of a page.
+        page: most records and decisions of a page.
         result: collects what is taken over.
     """
 
@@ -129,17 +129,20 @@ class _PageWriter:
         self._change_count = 0
 
     @property
-    def max_changes(self) -> int:
-        """Most changes of the next page; few beside other writers."""
+    def max_records(self) -> int:
+        """Most records and decisions of the next page; few beside other writers."""
         return self._sizer.max_items
 
-    def write(self, page: ScopePage, change_count: int, progress: Progress) -> None:
+    def write(self, page: ScopePage, change_count: int, progress: Progress) -> bool:
         """Write a page, unless another process has written it meanwhile.
 
         Args:
             page: the page.
             change_count: number of changes of all pages, as far as is known.
             progress: receives the changes taken over, and their total.
+
+        Returns:
+            Whether the page is written.
         """
         if self._compaction is None:
             self._compaction = LoadCompaction(
@@ -150,12 +153,14 @@ class _PageWriter:
             if self._last_commit not in (None, unit.last_commit()):
                 self._sizer.note_other_writer()
                 self._compaction.note_other_writer()
-            if unit.scopes.get(page.scope).position == page.begin:
+            is_next = unit.scopes.get(page.scope).position == page.begin
+            if is_next:
                 self._take_over(unit, page, in_segment=self._compaction.should_write_segment(unit))
             self._last_commit = self._compaction.last_commit = unit.assigned_commit_no or unit.last_commit()
-        self._change_count += page.copies.change_count
+        self._change_count += page.copies.selection.change_count
         progress("transfer", self._change_count, max(change_count, self._change_count))
         self._compaction.compact_while(lambda: False)
+        return is_next
 
     def finish(self) -> None:
         """Compact the key index, if the pages have left too many segments."""
@@ -175,7 +180,7 @@ class _PageWriter:
             page.derived,
             in_segment=in_segment,
         )
-        unit.scopes.move_position(page.scope, copies.end, copies.read_at)
+        unit.scopes.move_position(page.scope, copies.selection.end, copies.read_at)
         result.records += len(copies.records)
         result.decisions += len(copies.decisions)
         result.contradictions += contradictions

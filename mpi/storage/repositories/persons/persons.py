@@ -188,6 +188,22 @@ _HOLDER = (
         _record_membership.c.to_commit.is_(None),
     )
 )
+_FELLOW_RECORDS = (
+    select(_record_membership.c.record_id, _person_membership.c.record_id.label("fellow"))
+    .join(
+        _person_membership,
+        and_(
+            _person_membership.c.person_id == _record_membership.c.person_id,
+            _person_membership.c.to_commit.is_(None),
+        ),
+    )
+    .where(
+        _record_membership.c.scope == SCOPE,
+        is_in(_record_membership.c.record_id, "ids"),
+        _record_membership.c.to_commit.is_(None),
+        _person_membership.c.record_id != _record_membership.c.record_id,
+    )
+)
 _END_MEMBERSHIP = (
     update(_member)
     .where(
@@ -316,6 +332,17 @@ class Persons:
         for membership in memberships:
             records_by_person[membership.person_id].append(membership.record_id)
         return {person: sorted(records) for person, records in records_by_person.items()}
+
+    def fellow_records(self, record_ids: Collection[int]) -> dict[int, list[int]]:
+        """Return the other records of each record's present person.
+
+        Records that are their person's only one are left out.
+        """
+        fellows: dict[int, list[int]] = {}
+        for chunk in iter_chunks(record_ids):
+            for record, fellow in self._connection.execute(_FELLOW_RECORDS, {"ids": chunk}):
+                fellows.setdefault(record, []).append(fellow)
+        return fellows
 
     def members_at(self, person_id: int, commit_no: int) -> list[int]:
         """Return the records that a person held after a commit, ascending."""
