@@ -145,6 +145,10 @@ class PairScorer:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the memory of the cache and of DuckDB."""
         self._close_scoring()
 
     def score_pairs(
@@ -325,6 +329,7 @@ def score_pairs_with_selected(
     records: Mapping[int, PackedRecord],
     select_stored: RecordSelector,
     resources: ScoringResources,
+    open_scorer: Callable[[], PairScorer] | None = None,
 ) -> ScoredPairs:
     """Find and score the candidate pairs of records with selected stored records.
 
@@ -337,6 +342,8 @@ def score_pairs_with_selected(
         records: the given records, by number.
         select_stored: selects the stored records with which the given ones are compared.
         resources: memory, spill folder and progress of scoring.
+        open_scorer: returns a scorer that the caller keeps, so that fewer pairs are worth its start; None
+            to open one for many pairs only.
     """
     own = _key_table(records)
     distinct_keys = _sort_distinct(own["key"].to_numpy())
@@ -354,10 +361,18 @@ def score_pairs_with_selected(
     )
     ends = (_is_among(pairs[end].to_numpy(), given_ids) for end in ("lo", "hi"))
     pairs = pairs.filter(np.logical_xor(*ends))
+    if open_scorer is not None and pairs.num_rows >= resources.tuning.kept_duckdb_pairs:
+        return open_scorer().score_pairs(unit, config_id, _select_paired(records, pairs), pairs=pairs)
     if pairs.num_rows < resources.tuning.duckdb_pairs:
         return _score_one_by_one(unit, matcher, config_id, records, pairs, resources.progress)
     with PairScorer(matcher.model, resources, scorer=matcher.scorer) as pair_scorer:
         return pair_scorer.score_pairs(unit, config_id, records, pairs=pairs)
+
+
+def _select_paired(records: Mapping[int, PackedRecord], pairs: pa.Table) -> dict[int, PackedRecord]:
+    """Return those records that are in a pair."""
+    ends = {*pairs["lo"].to_pylist(), *pairs["hi"].to_pylist()}
+    return {number: packed for number, packed in records.items() if number in ends}
 
 
 def _is_among(numbers: np.ndarray, ascending: np.ndarray) -> np.ndarray:
@@ -377,8 +392,8 @@ def _score_one_by_one(
     pairs: pa.Table,
     progress: PairProgress | None,
 ) -> ScoredPairs:
-    paired = records.keys() & {*pairs["lo"].to_pylist(), *pairs["hi"].to_pylist()}
-    features = {number: unpack_features(records[number]) for number in paired}
+    paired = _select_paired(records, pairs)
+    features = {number: unpack_features(packed) for number, packed in paired.items()}
     neighbors: dict[int, list[int]] = {}
     for lo, hi in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
         record, candidate = (lo, hi) if lo in records else (hi, lo)

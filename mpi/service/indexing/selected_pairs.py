@@ -1,7 +1,7 @@
 """Candidate pairs of records with selected stored records, and their match weights."""
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -9,7 +9,12 @@ from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, RecordSelector, score_pairs_with_selected
+from mpi.service.indexing.pair_scorer import (
+    DUCKDB_MEMORY,
+    PairScorer,
+    RecordSelector,
+    score_pairs_with_selected,
+)
 from mpi.service.indexing.reindex import candidates_by_record, check_block_sizes, read_blocks
 from mpi.service.indexing.scalar_scoring import score_pairs
 from mpi.storage.repositories.derived.features_and_edges import Edges
@@ -17,7 +22,11 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 
 def score_selected_pairs(
-    unit: WriteUnit, index: Index, records: Mapping[int, PackedRecord], select_stored: RecordSelector
+    unit: WriteUnit,
+    index: Index,
+    records: Mapping[int, PackedRecord],
+    select_stored: RecordSelector,
+    open_scorer: Callable[[], PairScorer] | None = None,
 ) -> Edges:
     """Score the candidate pairs of records with selected stored records.
 
@@ -28,13 +37,14 @@ def score_selected_pairs(
         index: the open index.
         records: the given records, by number.
         select_stored: selects the stored records with which the given ones are compared.
+        open_scorer: returns a scorer for many pairs that the caller keeps; None to open one each time.
     """
     config_id = index.config_id(unit)
     if len(records) < index.tuning.scoring.duckdb_records:
         return _score_few(unit, index, config_id, records, select_stored)
     resources = ScoringResources(index.home, DUCKDB_MEMORY, None, index.tuning.scoring)
     return score_pairs_with_selected(
-        unit, index.matcher, config_id, records, select_stored, resources
+        unit, index.matcher, config_id, records, select_stored, resources, open_scorer
     ).to_edges()
 
 

@@ -6,12 +6,15 @@ loses nothing and repeats nothing.
 """
 
 import gc
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.index import Index
 from mpi.service.indexing.compaction import LoadCompaction
+from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, PairScorer
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import (
     AdaptiveBatchSize,
@@ -20,7 +23,7 @@ from mpi.service.processes.pacing import (
 )
 from mpi.service.scopes.copies import CopyPage
 from mpi.service.scopes.page_reader import PageReader, ScopePage
-from mpi.service.scopes.takeover import take_over
+from mpi.service.scopes.takeover import TakeoverOptions, take_over
 from mpi.storage.unit_of_work.units import WriteUnit
 
 PAGE_RECORDS = 10_000
@@ -80,7 +83,7 @@ def transfer_changes(
     _copy_settings(scope_index, shared_index, viewer, code)
     reader = PageReader(scope_index, shared_index, viewer, code)
     writer = _PageWriter(shared_index, viewer, page, TransferResult(code))
-    with disable_garbage_collection(), freeze_existing_objects():
+    with closing(writer), disable_garbage_collection(), freeze_existing_objects():
         while (scope_page := reader.read(writer.max_records)) is not None:
             is_written = writer.write(scope_page, reader.change_count, progress)
             reader.end_page(scope_page, is_written=is_written)
@@ -127,6 +130,7 @@ class _PageWriter:
         self._compaction: LoadCompaction | None = None
         self._last_commit: int | None = None
         self._change_count = 0
+        self._pair_scorer: PairScorer | None = None
 
     @property
     def max_records(self) -> int:
@@ -167,6 +171,19 @@ class _PageWriter:
         if self._compaction is not None:
             self._compaction.compact_at_end()
 
+    def close(self) -> None:
+        """Release the memory of the pair scorer."""
+        if self._pair_scorer is not None:
+            self._pair_scorer.close()
+
+    def _open_scorer(self) -> PairScorer:
+        """Return the pair scorer of all pages, opened at its first use."""
+        if self._pair_scorer is None:
+            index = self._index
+            resources = ScoringResources(index.home, DUCKDB_MEMORY, None, index.tuning.scoring)
+            self._pair_scorer = PairScorer(index.matcher.model, resources, scorer=index.matcher.scorer)
+        return self._pair_scorer
+
     def _take_over(self, unit: WriteUnit, page: ScopePage, *, in_segment: bool) -> None:
         """Write the copies of a page, and the new position."""
         copies, result = page.copies, self.result
@@ -178,7 +195,7 @@ class _PageWriter:
             copies.records,
             copies.decisions,
             page.derived,
-            in_segment=in_segment,
+            TakeoverOptions(in_segment, self._open_scorer),
         )
         unit.scopes.move_position(page.scope, copies.selection.end, copies.read_at)
         result.records += len(copies.records)

@@ -296,7 +296,11 @@ class Persons:
     def current_persons(self, record_ids: Collection[int]) -> dict[int, int]:
         """Return the present person of each record that has one."""
         if len(record_ids) > MAX_CACHED_RECORDS:
-            return {m.record_id: m.person_id for m in self._read_memberships(_CURRENT_OF_RECORDS, record_ids)}
+            return {
+                row[0]: row[1]
+                for chunk in iter_chunks(self._drop_unassigned(record_ids))
+                for row in self._connection.execute(_CURRENT_OF_RECORDS, {"ids": chunk})
+            }
         return {
             m.record_id: m.person_id for m in self._cached_memberships_of(record_ids) if m.to_commit is None
         }
@@ -366,9 +370,13 @@ class Persons:
         if len(record_ids) <= MAX_CACHED_RECORDS:
             return {m.person_id for m in self._cached_memberships_of(record_ids)}
         person_ids: set[int] = set()
-        for chunk in iter_chunks(record_ids):
+        for chunk in iter_chunks(self._drop_unassigned(record_ids)):
             person_ids.update(row[0] for row in self._connection.execute(_PERSONS_OF_RECORDS, {"ids": chunk}))
         return person_ids
+
+    def _drop_unassigned(self, record_ids: Iterable[int]) -> list[int]:
+        """Return records without those that are known to belong to no person."""
+        return [record for record in record_ids if self._histories.get(record) != []]
 
     def memberships_of(self, record_ids: Collection[int]) -> dict[int, list[Membership]]:
         """Return each record's memberships in persons, past and present."""
