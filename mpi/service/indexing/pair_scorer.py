@@ -183,6 +183,10 @@ class PairScorer:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the memory of the cache and of DuckDB."""
         self._close_scoring()
 
     def score_pairs(
@@ -377,6 +381,7 @@ def score_pairs_with_selected(
     select_stored: RecordSelector,
     resources: ScoringResources,
     size_limit: BlockSizeLimit,
+    open_scorer: Callable[[], PairScorer] | None = None,
 ) -> ScoredPairs:
     """Find and score the candidate pairs of records with selected stored records.
 
@@ -390,6 +395,8 @@ def score_pairs_with_selected(
         select_stored: selects the stored records with which the given ones are compared.
         resources: memory, spill folder and progress of scoring.
         size_limit: size of a block above which it brings no pairs.
+        open_scorer: returns a scorer that the caller keeps, so that fewer pairs are worth its start; None
+            to open one for many pairs only.
     """
     blocks, block_sizes = _read_key_table(unit, config_id, records, size_limit)
     own = drop_keys(_key_table(records), block_sizes.purged_keys)
@@ -406,8 +413,17 @@ def score_pairs_with_selected(
     )
     ends = (are_among(pairs[end].to_numpy(), given_ids) for end in ("lo", "hi"))
     pairs = pairs.filter(np.logical_xor(*ends))
-    scored = _score_known_pairs(unit, matcher, config_id, records, pairs, resources)
+    if open_scorer is not None and pairs.num_rows >= resources.tuning.kept_duckdb_pairs:
+        scored = open_scorer().score_pairs(unit, config_id, _select_paired(records, pairs), pairs=pairs)
+    else:
+        scored = _score_known_pairs(unit, matcher, config_id, records, pairs, resources)
     return replace(scored, block_sizes=block_sizes)
+
+
+def _select_paired(records: Mapping[int, PackedRecord], pairs: pa.Table) -> dict[int, PackedRecord]:
+    """Return those records that are in a pair."""
+    ends = {*pairs["lo"].to_pylist(), *pairs["hi"].to_pylist()}
+    return {number: packed for number, packed in records.items() if number in ends}
 
 
 def _score_one_by_one(
@@ -418,7 +434,8 @@ def _score_one_by_one(
     pairs: pa.Table,
     progress: PairProgress | None,
 ) -> ScoredPairs:
-    features = {number: unpack_features(packed) for number, packed in records.items()}
+    paired = _select_paired(records, pairs)
+    features = {number: unpack_features(packed) for number, packed in paired.items()}
     neighbors: dict[int, list[int]] = {}
     for lo, hi in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
         record, candidate = (lo, hi) if lo in records else (hi, lo)

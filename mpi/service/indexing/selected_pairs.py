@@ -1,7 +1,7 @@
 """Candidate pairs of records with selected stored records, and their match weights."""
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.pair_scorer import (
     DUCKDB_MEMORY,
     BlockSizeLimit,
+    PairScorer,
     RecordSelector,
     score_pairs_with_selected,
 )
@@ -27,7 +28,11 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 
 def score_selected_pairs(
-    unit: WriteUnit, index: Index, records: Mapping[int, PackedRecord], select_stored: RecordSelector
+    unit: WriteUnit,
+    index: Index,
+    records: Mapping[int, PackedRecord],
+    select_stored: RecordSelector,
+    open_scorer: Callable[[], PairScorer] | None = None,
 ) -> Edges:
     """Score the candidate pairs of records with selected stored records.
 
@@ -38,6 +43,7 @@ def score_selected_pairs(
         index: the open index.
         records: the given records, by number.
         select_stored: selects the stored records with which the given ones are compared.
+        open_scorer: returns a scorer for many pairs that the caller keeps; None to open one each time.
     """
     config_id = index.config_id(unit)
     if len(records) < index.tuning.scoring.duckdb_records:
@@ -51,6 +57,7 @@ def score_selected_pairs(
         select_stored,
         resources,
         BlockSizeLimit(index.settings.block_limits.paired),
+        open_scorer,
     )
     unit.keys.purged_blocks.add(config_id, scored.block_sizes.purged_keys.tolist(), unit.commit_no)
     return scored.to_edges()

@@ -5,12 +5,13 @@ of them waits to be taken over. So the pair has the same weight. Only pairs with
 of the shared index itself are searched, and those with records whose change waits.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.service.core.index import Index
+from mpi.service.indexing.pair_scorer import PairScorer
 from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPairs
 from mpi.service.indexing.selected_pairs import score_selected_pairs
 from mpi.service.scopes.derived_copies import DerivedCopies, read_config_digest
@@ -27,6 +28,7 @@ def find_known_pairs(
     derived: DerivedCopies | None,
     changed: Mapping[int, ChangedRecord],
     removed: Collection[int],
+    open_scorer: Callable[[], PairScorer] | None = None,
 ) -> KnownPairs:
     """Return a page's pairs that need no further search.
 
@@ -37,6 +39,7 @@ def find_known_pairs(
         derived: what the scope has derived from the records of the page; None where it must be computed.
         changed: records of the page with new features, by number here.
         removed: records of the page that take part no more.
+        open_scorer: returns a scorer for many pairs that stays open for further pages.
     """
     if derived is None or read_config_digest(unit, index) != derived.config_digest:
         return NO_KNOWN_PAIRS
@@ -56,7 +59,11 @@ def find_known_pairs(
         # Removed and changed records still have their old keys.
         left_out = {*removed, *changed}
         edges |= score_selected_pairs(
-            unit, index, copied, lambda stored: _select_others(unit, scope, derived, stored, left_out)
+            unit,
+            index,
+            copied,
+            lambda stored: _select_others(unit, scope, derived, stored, left_out),
+            open_scorer,
         )
     # The scope has not paired by these keys. The worker of the shared index decides whether it does.
     config_id = index.config_id(unit)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from mpi.domain.decision import CORRECTION, Authority, DecisionKind
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.service.scopes.waiting_records import PageSelection
 from mpi.service.statements.tombstones import is_buried
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
-from mpi.storage.repositories.sources.scopes import Change, ChangedItem
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -82,50 +82,40 @@ class CopyPage:
         records: the records, at most one copy of each.
         decisions: the decisions, at most one copy of each.
         sources: the sources of these records.
-        end: the last change of the page.
+        selection: the changes of the page.
         read_at: time of the last change's commit.
-        change_count: number of changes.
     """
 
     records: tuple[RecordCopy, ...]
     decisions: tuple[DecisionCopy, ...]
     sources: tuple[Source, ...]
-    end: Change
+    selection: PageSelection
     read_at: str
-    change_count: int
 
 
-def read_page(unit: ReadUnit, position: Change, limit: int) -> CopyPage | None:
+def read_page(unit: ReadUnit, selection: PageSelection) -> CopyPage:
     """Read what the next changes of a scope concern.
 
     Args:
         unit: a transaction of the scope's index.
-        position: the change after which to begin.
-        limit: most changes.
-
-    Returns:
-        The copies; None where nothing has changed since.
+        selection: the changes, and what to take over.
     """
-    changes = unit.scopes.changes_after(position, limit)
-    if not changes:
-        return None
-    record_ids = {change.number for change in changes if change.item == ChangedItem.RECORD}
-    decision_ids = {change.number for change in changes if change.item == ChangedItem.DECISION}
     # A correction is of the index in which a steward made it.
     sources = {source.id: source for source in unit.sources.all() if source.kind != STEWARD_SOURCE_KIND}
-    records = [record for record in unit.records.get(record_ids).values() if record.source_id in sources]
+    records = [
+        record for record in unit.records.get(selection.record_ids).values() if record.source_id in sources
+    ]
     used_ids = {record.source_id for record in records}
     return CopyPage(
         records=_copy_records(unit, records, sources),
         decisions=tuple(
             _copy_decision(decision)
-            for decision in unit.decisions.by_ids(decision_ids).values()
+            for decision in unit.decisions.by_ids(selection.decision_ids).values()
             if is_copied(decision)
         ),
         sources=tuple(source for source in sources.values() if source.id in used_ids),
-        end=changes[-1],
-        read_at=unit.commit_info({changes[-1].commit_no})[changes[-1].commit_no][0],
-        change_count=len(changes),
+        selection=selection,
+        read_at=unit.commit_info({selection.end.commit_no})[selection.end.commit_no][0],
     )
 
 

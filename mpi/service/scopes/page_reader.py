@@ -55,7 +55,7 @@ class PageReader:
         """Read the changes after those that the shared index has taken over.
 
         Args:
-            limit: most changes.
+            limit: most records and decisions of the page.
 
         Returns:
             The page; None where nothing waits.
@@ -70,21 +70,32 @@ class PageReader:
         ):
             scope = shared_unit.scopes.get(self._scope)
             _require_same_history(unit, scope)
-            copies = read_page(unit, scope.position, limit)
-            if copies is None:
-                return None
             # Another process may have taken changes over meanwhile.
             if self._waiting is None or self._waiting.position != scope.position:
                 self._waiting = WaitingRecords(scope.position)
             self._waiting.read(unit, shared_unit, self._scope)
-            self._waiting.begin_page([copy.number for copy in copies.records])
+            selection = self._waiting.select_page(unit, limit)
+            if selection is None:
+                return None
+            self._waiting.begin_page(selection)
+            copies = read_page(unit, selection)
             derived = self._read_derived(unit, shared_unit, copies, self._waiting)
         return ScopePage(self._scope, scope.position, copies, derived)
 
-    def end_page(self, page: ScopePage) -> None:
-        """Note that a page is taken over."""
-        if self._waiting is not None:
-            self._waiting.end_page([copy.number for copy in page.copies.records], page.copies.end)
+    def end_page(self, page: ScopePage, *, is_written: bool) -> None:
+        """Note what became of a page.
+
+        Args:
+            page: the page.
+            is_written: whether it is taken over. If not, another process has taken changes over.
+        """
+        if self._waiting is None:
+            return
+        if is_written:
+            self._waiting.end_page(page.copies.selection)
+        else:
+            # The other process may have taken other records over with the same changes.
+            self._waiting = None
 
     def _read_derived(
         self, unit: ReadUnit, shared_unit: ReadUnit, copies: CopyPage, waiting: WaitingRecords

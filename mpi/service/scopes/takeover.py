@@ -1,9 +1,10 @@
 """Takeover: write copies of records and decisions, and resolve them at once."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from mpi.service.core.index import Index
+from mpi.service.indexing.pair_scorer import PairScorer
 from mpi.service.resolution.resolve import ResolveInputs, resolve
 from mpi.service.resolution.source_assertions import AssertionEffect
 from mpi.service.scopes.copied_pairs import find_known_pairs
@@ -14,6 +15,23 @@ from mpi.service.scopes.record_copies import NOT_PACKED, TRANSFER, write_records
 from mpi.storage.unit_of_work.units import WriteUnit
 
 
+@dataclass(frozen=True, slots=True)
+class TakeoverOptions:
+    """How a page of many is taken over.
+
+    Args:
+        in_segment: whether new blocking keys go into a segment of the key index.
+        open_scorer: returns a scorer for many pairs that stays open for further pages; None to open one for
+            each page.
+    """
+
+    in_segment: bool = False
+    open_scorer: Callable[[], PairScorer] | None = None
+
+
+SINGLE_PAGE = TakeoverOptions()
+
+
 def take_over(
     unit: WriteUnit,
     index: Index,
@@ -21,8 +39,7 @@ def take_over(
     records: Sequence[RecordCopy],
     decisions: Sequence[DecisionCopy],
     derived: DerivedCopies | None = None,
-    *,
-    in_segment: bool = False,
+    options: TakeoverOptions = SINGLE_PAGE,
 ) -> int:
     """Write copies of records and decisions, and settle them once.
 
@@ -35,7 +52,7 @@ def take_over(
         records: at most one copy of each record.
         decisions: at most one copy of each decision.
         derived: what the scope has derived from the records; None where it must be computed.
-        in_segment: whether new blocking keys go into a segment of the key index.
+        options: how a page of many is taken over.
 
     Returns:
         The number of decisions that contradict one in force and became claims.
@@ -49,10 +66,12 @@ def take_over(
         decision_effect = write_decisions(unit, index, scope, decisions)
         return AssertionEffect(decision_effect.records, decision_effect.kept_records)
 
-    known_pairs = find_known_pairs(unit, index, scope, derived, effect.changed, effect.removed)
+    known_pairs = find_known_pairs(
+        unit, index, scope, derived, effect.changed, effect.removed, options.open_scorer
+    )
     inputs = ResolveInputs(
         further_records=effect.further,
-        known_pairs=replace(known_pairs, in_segment=in_segment),
+        known_pairs=replace(known_pairs, in_segment=options.in_segment),
         write_assertions=write_assertions,
     )
     resolve(unit, index, effect.changed, effect.removed, TRANSFER, further_inputs=inputs)

@@ -6,12 +6,15 @@ loses nothing and repeats nothing.
 """
 
 import gc
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.index import Index
 from mpi.service.indexing.compaction import LoadCompaction
+from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, PairScorer
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import (
     AdaptiveBatchSize,
@@ -21,11 +24,11 @@ from mpi.service.processes.pacing import (
 from mpi.service.resolution.purged_blocks import check_purged_blocks
 from mpi.service.scopes.copies import CopyPage
 from mpi.service.scopes.page_reader import PageReader, ScopePage
-from mpi.service.scopes.takeover import take_over
+from mpi.service.scopes.takeover import TakeoverOptions, take_over
 from mpi.storage.unit_of_work.units import WriteUnit
 
-PAGE_CHANGES = 10_000
-"""Most changes that one transaction of the shared index takes over."""
+PAGE_RECORDS = 10_000
+"""Most records and decisions that one transaction of the shared index takes over."""
 
 MAX_UNCOMPACTED_RECORDS = 1_000_000
 """Most records whose keys are not compacted before a transfer has ended.
@@ -58,7 +61,7 @@ def transfer_changes(
     viewer: Viewer,
     code: str,
     *,
-    page: int = PAGE_CHANGES,
+    page: int = PAGE_RECORDS,
     progress: Progress = ignore_progress,
 ) -> TransferResult:
     """Take over a scope's changes that the shared index has not seen.
@@ -68,7 +71,7 @@ def transfer_changes(
         shared_index: the open shared index.
         viewer: who asks.
         code: code of the scope.
-        page: most changes that one transaction takes over.
+        page: most records and decisions that one transaction takes over.
         progress: callback that reports the changes taken over, and their total.
 
     Raises:
@@ -81,10 +84,10 @@ def transfer_changes(
     _copy_settings(scope_index, shared_index, viewer, code)
     reader = PageReader(scope_index, shared_index, viewer, code)
     writer = _PageWriter(shared_index, viewer, page, TransferResult(code))
-    with disable_garbage_collection(), freeze_existing_objects():
-        while (scope_page := reader.read(writer.max_changes)) is not None:
-            writer.write(scope_page, reader.change_count, progress)
-            reader.end_page(scope_page)
+    with closing(writer), disable_garbage_collection(), freeze_existing_objects():
+        while (scope_page := reader.read(writer.max_records)) is not None:
+            is_written = writer.write(scope_page, reader.change_count, progress)
+            reader.end_page(scope_page, is_written=is_written)
             gc.collect()
         writer.finish()
     return writer.result
@@ -116,7 +119,7 @@ class _PageWriter:
     Args:
         index: the shared index.
         viewer: who asks.
-        page: most changes of a page.
+        page: most records and decisions of a page.
         result: collects what is taken over.
     """
 
@@ -128,19 +131,23 @@ class _PageWriter:
         self._compaction: LoadCompaction | None = None
         self._last_commit: int | None = None
         self._change_count = 0
+        self._pair_scorer: PairScorer | None = None
 
     @property
-    def max_changes(self) -> int:
-        """Most changes of the next page; few beside other writers."""
+    def max_records(self) -> int:
+        """Most records and decisions of the next page; few beside other writers."""
         return self._sizer.max_items
 
-    def write(self, page: ScopePage, change_count: int, progress: Progress) -> None:
+    def write(self, page: ScopePage, change_count: int, progress: Progress) -> bool:
         """Write a page, unless another process has written it meanwhile.
 
         Args:
             page: the page.
             change_count: number of changes of all pages, as far as is known.
             progress: receives the changes taken over, and their total.
+
+        Returns:
+            Whether the page is written.
         """
         if self._compaction is None:
             self._compaction = LoadCompaction(
@@ -151,18 +158,33 @@ class _PageWriter:
             if self._last_commit not in (None, unit.last_commit()):
                 self._sizer.note_other_writer()
                 self._compaction.note_other_writer()
-            if unit.scopes.get(page.scope).position == page.begin:
+            is_next = unit.scopes.get(page.scope).position == page.begin
+            if is_next:
                 self._take_over(unit, page, in_segment=self._compaction.should_write_segment(unit))
             self._last_commit = self._compaction.last_commit = unit.assigned_commit_no or unit.last_commit()
-        self._change_count += page.copies.change_count
+        self._change_count += page.copies.selection.change_count
         progress("transfer", self._change_count, max(change_count, self._change_count))
         self._compaction.compact_while(lambda: False)
+        return is_next
 
     def finish(self) -> None:
         """Compact the key index where due, and check the blocks that have become too large."""
         if self._compaction is not None:
             self._compaction.compact_at_end()
             check_purged_blocks(self._index, self._viewer)
+
+    def close(self) -> None:
+        """Release the memory of the pair scorer."""
+        if self._pair_scorer is not None:
+            self._pair_scorer.close()
+
+    def _open_scorer(self) -> PairScorer:
+        """Return the pair scorer of all pages, opened at its first use."""
+        if self._pair_scorer is None:
+            index = self._index
+            resources = ScoringResources(index.home, DUCKDB_MEMORY, None, index.tuning.scoring)
+            self._pair_scorer = PairScorer(index.matcher.model, resources, scorer=index.matcher.scorer)
+        return self._pair_scorer
 
     def _take_over(self, unit: WriteUnit, page: ScopePage, *, in_segment: bool) -> None:
         """Write the copies of a page, and the new position."""
@@ -175,9 +197,9 @@ class _PageWriter:
             copies.records,
             copies.decisions,
             page.derived,
-            in_segment=in_segment,
+            TakeoverOptions(in_segment, self._open_scorer),
         )
-        unit.scopes.move_position(page.scope, copies.end, copies.read_at)
+        unit.scopes.move_position(page.scope, copies.selection.end, copies.read_at)
         result.records += len(copies.records)
         result.decisions += len(copies.decisions)
         result.contradictions += contradictions

@@ -1,6 +1,12 @@
-"""Records of a scope whose changes wait for a sync."""
+"""Changes of a scope that wait for a sync, and the records that a page takes over.
 
-from collections.abc import Collection
+Changes are taken over in order, in pages. A page takes whole persons over: with the record of a change
+come the records of the same person whose changes come later. So a person is settled once, and not once for
+each of its sources. The later changes of such a record need nothing more.
+"""
+
+from collections.abc import Collection, Set
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,6 +15,23 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 READ_CHANGES = 50_000
 """Changes that are read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageSelection:
+    """The next changes of a scope, and what a page takes over for them.
+
+    Args:
+        end: the last of these changes.
+        change_count: number of changes.
+        record_ids: records to take over, some of which have later changes only.
+        decision_ids: decisions to take over.
+    """
+
+    end: Change
+    change_count: int
+    record_ids: Set[int]
+    decision_ids: Set[int]
 
 
 class WaitingRecords:
@@ -29,8 +52,10 @@ class WaitingRecords:
         self.change_count = 0
         self.outdated: set[int] = set()
         self._last_read = position
-        # Last commit by record number, which is dense: a million records take 8 MB.
-        self._commits = np.zeros(0, np.int64)
+        self._changes = np.zeros((0, len(position)), np.int64)
+        # Commits by record number, which is dense: a million records take 16 MB.
+        self._last_commits = np.zeros(0, np.int64)
+        self._taken_commits = np.zeros(0, np.int64)
 
     def read(self, scope_unit: ReadUnit, shared_unit: ReadUnit, scope: str) -> None:
         """Read the changes that have come since the last call.
@@ -40,38 +65,80 @@ class WaitingRecords:
             shared_unit: a transaction of the shared index.
             scope: code of the scope.
         """
+        blocks = [self._changes]
         while changes := scope_unit.scopes.changes_after(self._last_read, READ_CHANGES):
             self._last_read = changes[-1]
             self.change_count += len(changes)
-            new = [
-                (change.number, change.commit_no) for change in changes if change.item == ChangedItem.RECORD
-            ]
-            if new:
-                numbers, commits = np.array(new, np.int64).T
-                self._extend(int(numbers.max()))
+            blocks.append(np.array(changes, np.int64))
+            commits, items, numbers = blocks[-1].T
+            is_record = items == ChangedItem.RECORD
+            if is_record.any():
+                self._extend(int(numbers[is_record].max()))
                 # Commits ascend: the last assignment to a number counts.
-                self._commits[numbers] = commits
+                self._last_commits[numbers[is_record]] = commits[is_record]
                 self.outdated |= shared_unit.scopes.copies_of(
-                    scope, ChangedItem.RECORD, numbers.tolist()
+                    scope, ChangedItem.RECORD, numbers[is_record].tolist()
                 ).keys()
+        if len(blocks) > 1:
+            self._changes = np.concatenate(blocks)
 
-    def begin_page(self, numbers: Collection[int]) -> None:
+    def select_page(self, scope_unit: ReadUnit, limit: int) -> PageSelection | None:
+        """Choose the next changes, and what to take over for them.
+
+        Args:
+            scope_unit: the transaction of the scope's index in which the changes were read.
+            limit: most records and decisions; a person more may exceed it.
+
+        Returns:
+            The page; None where nothing waits.
+        """
+        record_ids: set[int] = set()
+        decision_ids: set[int] = set()
+        count = 0
+        while count < len(self._changes) and len(record_ids) + len(decision_ids) < limit:
+            block = self._changes[count : count + limit]
+            numbers = block[block[:, 1] == ChangedItem.RECORD, 2]
+            fellows = scope_unit.persons.fellow_records(numbers[self._wait(numbers)].tolist())
+            for _, item, number in block.tolist():
+                if len(record_ids) + len(decision_ids) >= limit:
+                    break
+                count += 1
+                if item == ChangedItem.DECISION:
+                    decision_ids.add(number)
+                else:
+                    record_ids.update(self._select_waiting((number, *fellows.get(number, ()))))
+        if not count:
+            return None
+        return PageSelection(Change(*self._changes[count - 1].tolist()), count, record_ids, decision_ids)
+
+    def begin_page(self, selection: PageSelection) -> None:
         """Note that a page takes over the present state of records."""
-        self.outdated.difference_update(numbers)
+        self.outdated.difference_update(selection.record_ids)
 
-    def end_page(self, numbers: Collection[int], end: Change) -> None:
-        """Note that a page is taken over; some records may still wait."""
-        self.position = end
-        own_numbers = np.fromiter(numbers, np.int64)
-        commits = self._commits[own_numbers]
-        waits = commits > end.commit_no
-        if end.item == ChangedItem.RECORD:
-            waits |= (commits == end.commit_no) & (own_numbers > end.number)
-        self.outdated.update(own_numbers[waits].tolist())
+    def end_page(self, selection: PageSelection) -> None:
+        """Note that a page is taken over, with all changes of its records that were read."""
+        self.position = selection.end
+        self._changes = self._changes[selection.change_count :]
+        numbers = np.fromiter(selection.record_ids, np.int64)
+        self._taken_commits[numbers] = self._last_commits[numbers]
+
+    def _select_waiting(self, numbers: Collection[int]) -> list[int]:
+        """Return those records that have a change which waits."""
+        return [
+            number
+            for number in numbers
+            if number < len(self._last_commits) and self._last_commits[number] > self._taken_commits[number]
+        ]
+
+    def _wait(self, numbers: np.ndarray) -> np.ndarray:
+        """Return whether each of some changed records has a change which waits."""
+        waits: np.ndarray = self._last_commits[numbers] > self._taken_commits[numbers]
+        return waits
 
     def _extend(self, number: int) -> None:
         """Make room for a record number."""
-        if number >= len(self._commits):
-            commits = np.zeros(max(number + 1, 2 * len(self._commits)), np.int64)
-            commits[: len(self._commits)] = self._commits
-            self._commits = commits
+        length = len(self._last_commits)
+        if number >= length:
+            added = np.zeros(max(number + 1, 2 * length) - length, np.int64)
+            self._last_commits = np.concatenate([self._last_commits, added])
+            self._taken_commits = np.concatenate([self._taken_commits, added])

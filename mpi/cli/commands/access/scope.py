@@ -176,7 +176,8 @@ class _FollowedScopes:
         from mpi import bootstrap
 
         if code not in self._indexes:
-            index = bootstrap.open_scope(self._session.settings, code)
+            # Records are compared in the shared index alone, so the scope's model need not be compiled.
+            index = bootstrap.open_scope(self._session.settings, code, for_look_up=True)
             self._opened.callback(index.database.dispose)
             self._indexes[code] = index
         return self._indexes[code]

@@ -188,6 +188,22 @@ _HOLDER = (
         _record_membership.c.to_commit.is_(None),
     )
 )
+_FELLOW_RECORDS = (
+    select(_record_membership.c.record_id, _person_membership.c.record_id.label("fellow"))
+    .join(
+        _person_membership,
+        and_(
+            _person_membership.c.person_id == _record_membership.c.person_id,
+            _person_membership.c.to_commit.is_(None),
+        ),
+    )
+    .where(
+        _record_membership.c.scope == SCOPE,
+        is_in(_record_membership.c.record_id, "ids"),
+        _record_membership.c.to_commit.is_(None),
+        _person_membership.c.record_id != _record_membership.c.record_id,
+    )
+)
 _END_MEMBERSHIP = (
     update(_member)
     .where(
@@ -280,7 +296,11 @@ class Persons:
     def current_persons(self, record_ids: Collection[int]) -> dict[int, int]:
         """Return the present person of each record that has one."""
         if len(record_ids) > MAX_CACHED_RECORDS:
-            return {m.record_id: m.person_id for m in self._read_memberships(_CURRENT_OF_RECORDS, record_ids)}
+            return {
+                row[0]: row[1]
+                for chunk in iter_chunks(self._drop_unassigned(record_ids))
+                for row in self._connection.execute(_CURRENT_OF_RECORDS, {"ids": chunk})
+            }
         return {
             m.record_id: m.person_id for m in self._cached_memberships_of(record_ids) if m.to_commit is None
         }
@@ -317,6 +337,17 @@ class Persons:
             records_by_person[membership.person_id].append(membership.record_id)
         return {person: sorted(records) for person, records in records_by_person.items()}
 
+    def fellow_records(self, record_ids: Collection[int]) -> dict[int, list[int]]:
+        """Return the other records of each record's present person.
+
+        Records that are their person's only one are left out.
+        """
+        fellows: dict[int, list[int]] = {}
+        for chunk in iter_chunks(record_ids):
+            for record, fellow in self._connection.execute(_FELLOW_RECORDS, {"ids": chunk}):
+                fellows.setdefault(record, []).append(fellow)
+        return fellows
+
     def members_at(self, person_id: int, commit_no: int) -> list[int]:
         """Return the records that a person held after a commit, ascending."""
         memberships = self._read_memberships(_AT_OF_PERSONS, [person_id], at=commit_no)
@@ -339,9 +370,13 @@ class Persons:
         if len(record_ids) <= MAX_CACHED_RECORDS:
             return {m.person_id for m in self._cached_memberships_of(record_ids)}
         person_ids: set[int] = set()
-        for chunk in iter_chunks(record_ids):
+        for chunk in iter_chunks(self._drop_unassigned(record_ids)):
             person_ids.update(row[0] for row in self._connection.execute(_PERSONS_OF_RECORDS, {"ids": chunk}))
         return person_ids
+
+    def _drop_unassigned(self, record_ids: Iterable[int]) -> list[int]:
+        """Return records without those that are known to belong to no person."""
+        return [record for record in record_ids if self._histories.get(record) != []]
 
     def memberships_of(self, record_ids: Collection[int]) -> dict[int, list[Membership]]:
         """Return each record's memberships in persons, past and present."""

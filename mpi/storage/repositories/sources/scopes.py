@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, tuple_, update
 
@@ -26,9 +26,8 @@ class ChangedItem(IntEnum):
     DECISION = 2
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Change:
-    """A record or decision that a commit changed.
+class Change(NamedTuple):
+    """A record or decision that a commit changed, ordered by commit.
 
     Args:
         commit_no: commit number of the change.

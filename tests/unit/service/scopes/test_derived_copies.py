@@ -30,6 +30,7 @@ from tests.scopes import check_derived_data, open_scoped_indexes
 
 SCOPES = {"education": ("sis", "sis2"), "child_welfare": ("ccwis",)}
 CHANGED_BITS = 7_000_000
+KEPT_SCORER = {"duckdb_records": 1, "kept_duckdb_pairs": 1}
 
 
 @pytest.fixture
@@ -82,7 +83,14 @@ def test_under_another_configuration_nothing_is_copied(indexes, education):
 
 
 @pytest.mark.parametrize(
-    "scoring", [{}, {"duckdb_records": 1}, {"duckdb_records": 1, "duckdb_pairs": 1}], ids=str
+    "scoring",
+    [
+        {},
+        {"duckdb_records": 1, "kept_duckdb_pairs": 10**6},
+        {"duckdb_records": 1, "duckdb_pairs": 1, "kept_duckdb_pairs": 10**6},
+        KEPT_SCORER,
+    ],
+    ids=str,
 )
 def test_pairs_with_other_scopes_and_with_the_shared_index_are_found(
     indexes, education, child_welfare, scoring
@@ -120,8 +128,11 @@ def test_a_record_whose_change_waits_is_compared_as_it_is_stored(indexes, educat
     assert crosswalk(indexes.shared).keys() == crosswalk(education).keys()
 
 
-@pytest.mark.parametrize("page", [1, 3, 100])
-def test_derived_data_is_right_after_each_page(indexes, education, child_welfare, page):
+@pytest.mark.parametrize(
+    ("page", "scoring"), [(1, {}), (3, {}), (100, {}), (1, KEPT_SCORER), (3, KEPT_SCORER)], ids=str
+)
+def test_derived_data_is_right_after_each_page(indexes, education, child_welfare, page, scoring):
+    shared = with_tuning(indexes.shared, scoring=scoring)
     load_rows(education, "sis", *(make_child(f"s{n}") for n in range(3)), *many_children(4))
     load_rows(child_welfare, "ccwis", make_child("w1"), make_child("w2", postal_code="43999"))
     receipt = load_rows(education, "sis2", make_child("t1", postal_code="43001"), make_child("s9"))
@@ -136,12 +147,7 @@ def test_derived_data_is_right_after_each_page(indexes, education, child_welfare
     load_rows(child_welfare, "ccwis", make_child("w1", first_name="Nora"))
     for code, index in indexes.scopes.items():
         transfer_changes(
-            index,
-            indexes.shared,
-            OPERATOR,
-            code,
-            page=page,
-            progress=lambda *_: check_derived_data(indexes.shared),
+            index, shared, OPERATOR, code, page=page, progress=lambda *_: check_derived_data(indexes.shared)
         )
     assert crosswalk(indexes.shared).keys() == crosswalk(education).keys() | crosswalk(child_welfare).keys()
 

@@ -279,7 +279,7 @@ def test_a_scope_older_than_what_was_taken_over_is_refused(indexes, education):
     with pytest.raises(ConflictError, match="restore the shared index too"):
         indexes.sync()
     with indexes.shared.database.write(OPERATOR, "test") as unit:
-        unit.scopes.move_position("education", replace(scope.position, commit_no=10**6), scope.read_at)
+        unit.scopes.move_position("education", scope.position._replace(commit_no=10**6), scope.read_at)
     with pytest.raises(ConflictError, match="restore the shared index too"):
         indexes.sync()
 
