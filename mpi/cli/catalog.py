@@ -184,6 +184,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),
     "report": CatalogEntry("Show the published statistics of the index.", "review.report:run"),
     "quality": CatalogEntry("Show match quality, stewards' workload and a forecast.", "review.quality:run"),
+    "calibration": CatalogEntry(
+        "Show false and missed links, as model, numbers and stewards tell them.", "review.calibration:run"
+    ),
     "publish": CatalogEntry("Measure today's figures, which are published later.", "review.publication:run"),
     "sample": CatalogEntry("Draw this month's pairs for blind review.", "review.quality:sample"),
     "serve": CatalogEntry("Serve the API and pages on this machine.", "operation.serve:run"),

@@ -76,3 +76,12 @@ def test_an_unknown_purpose_of_labels_is_refused(mpi, loaded_home, tmp_path):
         ).code
         == 0
     )
+
+
+def test_calibration_shows_rates_and_asks_for_a_sample(mpi, loaded_home):
+    result = mpi("calibration")
+    assert result.code == 0
+    assert "draw a blind sample first" in result.out
+    content = mpi("calibration", "--json").json
+    assert content["rates"] == [], "three links are too few to show"
+    assert content["recall"] == {"recall": None, "verdicts": 0, "more_labels": None}

@@ -1,0 +1,61 @@
+"""Command ``mpi calibration``: false and missed links by population group."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from mpi.cli.command_session import open_session
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from mpi.domain.sampling import Estimate
+    from mpi.service.quality.calibration import Calibration
+
+
+def run(as_json: JsonFlag = False) -> None:
+    """Show false and missed links, as model, numbers and stewards tell them."""
+    from mpi.service.quality.calibration import measure_calibration
+
+    with open_session() as session:
+        calibration = measure_calibration(session.index, session.viewer)
+    if as_json:
+        print_json(asdict(calibration))
+        return
+    _show_calibration(calibration)
+
+
+def _show_calibration(calibration: Calibration) -> None:
+    """Print the error rates as a table, and the bound on recall."""
+    print_table(
+        ("evidence", "group", "linked pairs", "false links", "missed links"),
+        [
+            (
+                each.evidence.value,
+                each.group,
+                each.pairs,
+                _format_rate(each.false_links),
+                _format_rate(each.missed_links),
+            )
+            for each in calibration.rates
+        ],
+        "False links per 10,000 links, and missed links per 10,000 matches, with 95 % intervals",
+    )
+    recall = calibration.recall
+    print_facts(
+        {
+            "linked pairs that were never compared": calibration.chained,
+            "recall among compared pairs, lower limit": (
+                "draw a blind sample first" if recall.recall is None else f"{recall.recall.low:.4f}"
+            ),
+            "blind answers behind it": recall.verdicts,
+            "further answers for a limit within one point": (
+                "" if recall.more_labels is None else recall.more_labels
+            ),
+        }
+    )
+
+
+def _format_rate(rate: Estimate | None) -> str:
+    """Format an error rate with its 95 % interval."""
+    return "" if rate is None else f"{rate.value:.1f} ({rate.low:.1f} to {rate.high:.1f})"

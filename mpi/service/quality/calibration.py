@@ -1,0 +1,226 @@
+"""Calibration of the whole index: false and missed links by population group.
+
+It reads every record once. So it is a command for whoever runs the index, and no figure of a page.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple
+
+from mpi.domain import clock
+from mpi.domain.features import Features
+from mpi.domain.sampling import JudgedStratum
+from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT
+from mpi.domain.viewer import Viewer
+from mpi.service.core.index import Index
+from mpi.service.quality.error_rates import (
+    AnswerTally,
+    ErrorRates,
+    ModelTally,
+    NumberTally,
+    RecallBound,
+    hide_small_groups,
+)
+from mpi.service.quality.figure_access import permit_figures
+from mpi.service.sampling.blind_review import DIFFERENT, SAME
+from mpi.service.sampling.blind_sample import LINKED, NOT_LINKED
+from mpi.standardize.serialization import features_from_bytes
+from mpi.storage.repositories.review.blind_pairs import BlindPair
+from mpi.storage.unit_of_work.units import ReadUnit
+
+EVERYONE = "all"
+SAMPLED_MONTHS = 12
+MOST_HOLDERS = 20
+"""Records that may carry one number; beyond them it is shared, and not one child's."""
+_SSN = "ssn"
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Estimated errors of the index by evidence and population group.
+
+    Args:
+        at: when it was measured (ISO, UTC).
+        rates: false and missed links; groups with few linked pairs are left out.
+        chained: linked pairs that were never compared, which the model's rates do not cover.
+        recall: bound on recall from blind answers.
+    """
+
+    at: str
+    rates: tuple[ErrorRates, ...]
+    chained: int
+    recall: RecallBound
+
+
+class _RecordFacts(NamedTuple):
+    """Facts of a record that decide its groups and its trusted numbers."""
+
+    sex: str | None
+    has_two_surnames: bool
+    has_home: bool
+    numbers: Mapping[str, str]
+
+
+def measure_calibration(index: Index, viewer: Viewer) -> Calibration:
+    """Measure false and missed links of the whole index, by three kinds of evidence.
+
+    Raises:
+        AccessDenied: the viewer may not read figures, or does not see every source.
+    """
+    permit_figures(viewer)
+    now = clock.now()
+    with index.database.read(viewer) as unit:
+        config_id = index.config_id(unit)
+        persons = unit.persons.all_current_persons()
+        facts = {
+            record: _read_facts(features_from_bytes(payload))
+            for record, payload in unit.derived_data.iterate_features(config_id)
+            if record in persons
+        }
+        edges = unit.derived_data.all_edges(config_id)
+        answers = _tally_answers(unit, facts, now.year * 12 + now.month)
+    linked = list(_list_linked_pairs({record: persons[record] for record in facts}))
+    rates = (
+        *_estimate_by_model(edges, persons, facts),
+        *_estimate_by_numbers(linked, persons, facts),
+        *(tally.estimate(group) for group, tally in sorted(answers.items())),
+    )
+    return Calibration(
+        at=clock.format_timestamp(now),
+        rates=hide_small_groups(rates, SMALLEST_SHOWN_COUNT),
+        chained=sum(pair not in edges for pair in linked),
+        recall=answers.get(EVERYONE, AnswerTally()).bound_recall(),
+    )
+
+
+def _read_facts(features: Features) -> _RecordFacts:
+    """Read the facts of a record from its features.
+
+    An identifier counts as a number of its system only if the record has no other: the features do not tell
+    which identifier is of which system.
+    """
+    numbers = {_SSN: features.ssn} if features.ssn else {}
+    if len(features.identifiers) == len(features.identifier_systems) == 1:
+        numbers[features.identifier_systems[0]] = features.identifiers[0]
+    return _RecordFacts(features.sex, len(features.surname_tokens) > 1, bool(features.addresses), numbers)
+
+
+def _list_groups(left: _RecordFacts, right: _RecordFacts) -> tuple[str, ...]:
+    """List the population groups of a pair of records."""
+    return (
+        EVERYONE,
+        f"sex {left.sex}" if left.sex and left.sex == right.sex else "sex unknown or different",
+        "two last names" if left.has_two_surnames or right.has_two_surnames else "one last name",
+        "home in both" if left.has_home and right.has_home else "home missing",
+        "number in both" if left.numbers and right.numbers else "number missing",
+    )
+
+
+def _list_linked_pairs(persons: Mapping[int, int]) -> Iterator[Pair]:
+    """Yield every pair of records of one person, the lower number first."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for record, person in sorted(persons.items()):
+        members[person].append(record)
+    for records in members.values():
+        yield from combinations(records, 2)
+
+
+def _estimate_by_model(
+    edges: Mapping[Pair, float], persons: Mapping[int, int], facts: Mapping[int, _RecordFacts]
+) -> Iterator[ErrorRates]:
+    """Estimate error rates by group from the weights of compared pairs."""
+    tallies: dict[str, ModelTally] = defaultdict(ModelTally)
+    for (left, right), bits in edges.items():
+        if left in facts and right in facts:
+            for group in _list_groups(facts[left], facts[right]):
+                tallies[group].add(bits, linked=persons[left] == persons[right])
+    return (tally.estimate(group) for group, tally in sorted(tallies.items()))
+
+
+def _estimate_by_numbers(
+    linked: list[Pair], persons: Mapping[int, int], facts: Mapping[int, _RecordFacts]
+) -> Iterator[ErrorRates]:
+    """Estimate error rates by group from pairs whose truth a number tells."""
+    tallies: dict[str, NumberTally] = defaultdict(NumberTally)
+    for left, right in linked:
+        is_equal = _compare_numbers(facts[left].numbers, facts[right].numbers)
+        if is_equal is not None:
+            for group in _list_groups(facts[left], facts[right]):
+                tallies[group].equal_linked += is_equal
+                tallies[group].different_linked += not is_equal
+    for left, right in _list_pairs_of_equal_numbers(facts):
+        if persons[left] != persons[right]:
+            for group in _list_groups(facts[left], facts[right]):
+                tallies[group].equal_apart += 1
+    return (tally.estimate(group) for group, tally in sorted(tallies.items()))
+
+
+def _compare_numbers(left: Mapping[str, str], right: Mapping[str, str]) -> bool | None:
+    """Return whether two records share a number; None if no system has both."""
+    verdicts = [left[system] == right[system] for system in left.keys() & right.keys()]
+    return any(verdicts) if verdicts else None
+
+
+def _list_pairs_of_equal_numbers(facts: Mapping[int, _RecordFacts]) -> set[Pair]:
+    """List the pairs of records that share a number of one child."""
+    holders: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for record, record_facts in sorted(facts.items()):
+        for system_and_number in record_facts.numbers.items():
+            holders[system_and_number].append(record)
+    return {
+        pair
+        for records in holders.values()
+        if len(records) <= MOST_HOLDERS
+        for pair in combinations(records, 2)
+    }
+
+
+def _tally_answers(
+    unit: ReadUnit, facts: Mapping[int, _RecordFacts], month_number: int
+) -> dict[str, AnswerTally]:
+    """Tally the verdicts of the last months' blind samples by group."""
+    first, last = (_name_month(month_number - back) for back in (SAMPLED_MONTHS, 0))
+    pairs = [pair for pair in unit.blind_pairs.samples(first, last) if pair.lo in facts and pair.hi in facts]
+    verdicts = {number: answer.verdict for number, answer in unit.blind_pairs.answers_to(
+        [pair.id for pair in pairs]
+    ).items()}  # fmt: skip
+    groups: dict[str, list[BlindPair]] = defaultdict(list)
+    for pair in pairs:
+        for group in _list_groups(facts[pair.lo], facts[pair.hi]):
+            groups[group].append(pair)
+    drawn = Counter(pair.stratum for pair in pairs)
+    return {group: _tally_group(members, verdicts, drawn) for group, members in groups.items()}
+
+
+def _tally_group(
+    pairs: list[BlindPair], verdicts: Mapping[int, str], drawn: Mapping[str, int]
+) -> AnswerTally:
+    """Tally the verdicts on one group's pairs by stratum.
+
+    A group's part of a stratum is estimated by its part of the drawn pairs.
+    """
+    tally = AnswerTally()
+    for stratum in (*LINKED, *NOT_LINKED):
+        members = [pair for pair in pairs if pair.stratum == stratum]
+        if not members:
+            continue
+        share, latest = len(members) / drawn[stratum], max(members, key=lambda pair: pair.id)
+        given = [verdicts[pair.id] for pair in members if pair.id in verdicts]
+        judged = JudgedStratum(
+            pairs=max(round(latest.stratum_pairs * share), 1),
+            counted=max(round(latest.stratum_seen * share), 1),
+            same=given.count(SAME),
+            different=given.count(DIFFERENT),
+        )
+        (tally.linked if stratum in LINKED else tally.apart).append(judged)
+    return tally
+
+
+def _name_month(number: int) -> str:
+    """Return the month of a number of months since the year 0, as YYYY-MM."""
+    year, month = divmod(number - 1, 12)
+    return f"{year:04}-{month + 1:02}"

@@ -1,0 +1,77 @@
+"""Test the calibration of a whole index, by evidence and group."""
+
+from dataclasses import replace
+
+import pytest
+
+from mpi.domain.decision import DecisionKind
+from mpi.domain.errors import AccessDenied
+from mpi.domain.record_ref import RecordRef
+from mpi.domain.viewer import Action
+from mpi.service.quality.calibration import measure_calibration
+from mpi.service.quality.error_rates import Evidence
+from mpi.service.sampling.blind_sample import draw_blind_sample
+from mpi.service.stewardship.decisions import DecisionRequest, decide
+from tests.index import OPERATOR, load_rows, many_children
+from tests.unit.service.sampling.test_blind_review import judge, load_linked_and_doubtful_pairs, steward
+
+FAMILIES = 12
+SSNS = [f"2{n:02}45{1000 + n}" for n in range(FAMILIES)]
+
+
+def find_rates(calibration, evidence, group="all"):
+    return next(each for each in calibration.rates if (each.evidence, each.group) == (evidence, group))
+
+
+def load_numbered_children(index, *, parted=0):
+    """Load each child in both sources with one SSN; part some by a decision."""
+    children = [{**child, "ssn": ssn} for child, ssn in zip(many_children(FAMILIES), SSNS, strict=True)]
+    load_rows(index, "sis", *children)
+    load_rows(index, "ccwis", *children)
+    for child in children[:parted]:
+        local_id = str(child["local_id"])
+        groups = ((RecordRef("sis", local_id),), (RecordRef("ccwis", local_id),))
+        decide(index, OPERATOR, DecisionRequest(DecisionKind.DIFFERENT, groups, "test"))
+
+
+def test_calibration_needs_quality_read_and_every_source(sqlite_index):
+    for viewer in (
+        replace(OPERATOR, sources=frozenset({"sis", "ccwis"})),
+        replace(OPERATOR, actions=OPERATOR.actions - {Action.QUALITY_READ}),
+    ):
+        with pytest.raises(AccessDenied):
+            measure_calibration(sqlite_index, viewer)
+
+
+def test_empty_index_has_no_rates(sqlite_index):
+    calibration = measure_calibration(sqlite_index, OPERATOR)
+    assert (calibration.rates, calibration.chained, calibration.recall.recall) == ((), 0, None)
+
+
+def test_model_and_numbers_rate_links_by_group(sqlite_index):
+    load_numbered_children(sqlite_index)
+    calibration = measure_calibration(sqlite_index, OPERATOR)
+    model, numbers = (find_rates(calibration, each) for each in (Evidence.MODEL, Evidence.NUMBERS))
+    assert (model.pairs, numbers.pairs) == (FAMILIES, FAMILIES)
+    assert 0 < model.false_links.value < 10
+    assert (numbers.false_links.value, numbers.missed_links.value) == (0, 0)
+    assert numbers.false_links.high > 1_000, "twelve pairs prove little"
+    assert find_rates(calibration, Evidence.NUMBERS, "number in both").pairs == FAMILIES
+    assert not [each for each in calibration.rates if each.group == "number missing"]
+
+
+def test_equal_numbers_apart_are_missed_links(sqlite_index):
+    load_numbered_children(sqlite_index, parted=1)
+    numbers = find_rates(measure_calibration(sqlite_index, OPERATOR), Evidence.NUMBERS)
+    assert numbers.pairs == FAMILIES - 1
+    assert numbers.missed_links.value == pytest.approx(10_000 / FAMILIES)
+
+
+def test_blind_answers_rate_links_and_bound_recall(sqlite_index):
+    load_linked_and_doubtful_pairs(sqlite_index, families=6)
+    drawn = sum(stratum.drawn for stratum in draw_blind_sample(sqlite_index, OPERATOR).strata)
+    for _ in range(drawn):
+        judge(sqlite_index, steward("ana"), "same")
+    recall = measure_calibration(sqlite_index, OPERATOR).recall
+    assert recall.verdicts == drawn
+    assert 0 < recall.recall.low <= recall.recall.value < 1
