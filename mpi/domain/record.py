@@ -178,7 +178,7 @@ class QualityIssue:
 
     Args:
         field: the canonical field.
-        code: ``impossible-date``, ``future-date``, ``sentinel-date``, ``placeholder-name``,
+        code: ``impossible-date``, ``future-date``, ``early-date``, ``sentinel-date``, ``placeholder-name``,
             ``invalid-ssn``, ``invalid-phone``, ``invalid-postal-code``, ``unknown-code``, …
     """
 

@@ -21,6 +21,7 @@ from mpi.intake.column_use import ColumnUse, SetAsideCounter
 from mpi.intake.reader import FileRows
 from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.standardize.fields.dates import PARTIAL_DATE
+from mpi.standardize.fields.record_shape import FLAT_COLUMNS
 from mpi.standardize.record_validation import validate_record
 
 _SKETCH_SIZE = 1_024
@@ -175,6 +176,7 @@ class _FileCounter:
         self._dates: Counter[int] = Counter()
         self._date_lines: dict[int, int] = {}
         self._set_aside: dict[str, SetAsideCounter] = {}
+        self._unread: Counter[str] = Counter()
 
     def count_reject(self, reason: str) -> None:
         self._rejects[reason] += 1
@@ -197,7 +199,9 @@ class _FileCounter:
         A value that the mapping could not read is not in the row: its shape is unknown, and it counts first.
         """
         reasons = {issue.field: issue.code for issue in reversed(tuple(issues)) if issue.code != PARTIAL_DATE}
-        reasons |= {issue.field: issue.code for issue in reversed(row.issues)}
+        unread = {issue.field: issue.code for issue in reversed(row.issues)}
+        self._unread.update(unread.keys())
+        reasons |= unread
         for name, reason in reasons.items():
             self._set_aside.setdefault(name, SetAsideCounter()).add(reason, row.fields.get(name))
 
@@ -206,10 +210,13 @@ class _FileCounter:
         columns = []
         for name in sorted({*self._fields, *self._set_aside}, key=_order_field):
             values = self._set_aside[name].list_values() if name in self._set_aside else ()
-            filled = self._fields[name].filled if name in self._fields else 0
-            lost = sum(part.rows for part in values if not part.shapes)
-            columns.append(ColumnUse(name, filled + lost, values))
+            columns.append(ColumnUse(name, self._count_filled(name) + self._unread[name], values))
         return tuple(columns)
+
+    def _count_filled(self, name: str) -> int:
+        """Return the number of rows with a value; of a list, with a flat column of it."""
+        names = (name, *FLAT_COLUMNS.get(name, ()))
+        return max(self._fields[field].filled if field in self._fields else 0 for field in names)
 
     def build_profile(self, skipped_rows: int) -> FileProfile:
         """Return the profile of the file's rows counted so far."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mpi.domain.record import Address, CanonicalRecord
-from mpi.standardize.address.postal_codes import parse_postal_code, parse_zip_code
+from mpi.standardize.address.postal_codes import names_a_street, parse_postal_code, parse_zip_code
 from mpi.standardize.address.streets import ParsedStreet, parse_street, parse_unit
 from mpi.standardize.address.usps_abbreviations import PLACE_WORDS
 from mpi.standardize.fields import codes
@@ -84,7 +84,8 @@ def parse_address(address: Address) -> ParsedAddress:
     )
     where = postal_code or city
     key = None
-    if street.street and where and (street.number or street.is_box):
+    is_home = street.number or street.is_box or names_a_street(postal_code)
+    if street.street and where and is_home:
         key = format_address_key(street.number, street.street, where)
     return ParsedAddress(
         street.number, street.street, unit, city, codes.parse_state(address.state), postal_code, key
@@ -95,7 +96,7 @@ def format_address_key(number: str | None, street: str, where: str) -> str:
     """Format an address's comparison key: ``number street|where``.
 
     Args:
-        number: house number; None for a post-office box.
+        number: house number; None for a post-office box, or a house that is known by its name.
         street: street in USPS abbreviations.
         where: postal code, or else city.
     """

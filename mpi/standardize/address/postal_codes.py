@@ -55,6 +55,17 @@ def parse_zip_code(text: str | None) -> str | None:
     return None if code is None or _FILLER.match(code) else code
 
 
+def names_a_street(code: str | None) -> bool:
+    """Return whether a postal code stands for a part of a street.
+
+    A full code of two halves has some fifteen homes, so a street with it needs no house number.
+
+    Args:
+        code: a postal code in its standard form.
+    """
+    return code is not None and " " in code
+
+
 def _parse_foreign_code(code: str) -> str | None:
     """Return the standard form of a code of letters and digits."""
     if not _MIN_CHARACTERS <= len(code) <= _MAX_CHARACTERS or not any(map(str.isdigit, code)):

@@ -98,6 +98,13 @@ def test_values_that_the_mapping_cannot_read_count_as_read(open_content, make_ma
     }
 
 
+def test_a_value_of_a_list_is_counted_against_its_flat_column(open_content):
+    text = "local_id,school_id,entry_date\n1,S1,2020-01-02\n2,S1,spring\n3,S1,\n"
+    assert uses_of(profile_file(open_content(text), SEAL, NOW)) == {
+        "enrollments": (3, 2, [("unreadable-date", 1, ())])
+    }
+
+
 def test_filtered_rows_are_counted_separately(open_content, make_mapping):
     mapping = make_mapping('local_id = "id"\nwhere = {s = "a"}\n')
     profile = profile_file(open_content("id,s\n1,a\n2,b\n", mapping=mapping), SEAL, NOW)

@@ -65,5 +65,12 @@ def test_a_foreign_postal_code_places_an_address():
     assert home.key == "10 DOWNING ST|SW1A 2AA"
 
 
+def test_a_house_without_number_is_a_home_where_the_code_names_a_street():
+    fields = {"address_line1": "Rose Cottage, Church Lane", "city": "Exeter"}
+    assert parse_address(Address(**fields, postal_code="EX1 1AA")).key == "ROSE COTTAGE CHURCH LN|EX1 1AA"
+    assert parse_address(Address(**fields, postal_code="43001")).key is None
+    assert parse_address(Address(**fields, postal_code="EX1")).key is None
+
+
 def test_a_street_line_gives_no_foreign_postal_code():
     assert parse_address(Address(address_line1="221B Baker St London NW1 6XE")).postal_code is None
