@@ -170,6 +170,10 @@ class AccessRights(Protocol):
     def carries_all_flags(self) -> bool:
         """Whether answers about review may hold the flags of every population and source."""
 
+    @property
+    def smallest_count(self) -> int:
+        """Smallest count above 0 that the agreement lets the caller be told."""
+
     def find_refusal(self, action: Action, source: str | None = None) -> Refusal | None:
         """Return why an action is refused, or None if it is permitted."""
 

@@ -102,6 +102,11 @@ class Rights:
         """Whether answers about review may hold the flags of every population and source."""
         return self.decide(Action.TASK_READ, ALL).permitted_populations >= POPULATIONS
 
+    @property
+    def smallest_count(self) -> int:
+        """Smallest count above 0 that the agreement lets the caller be told."""
+        return 1 if self._agreement is None else self._agreement.small_cell
+
     def decide(
         self, action: Action, source: str | None = None, populations: frozenset[str] = frozenset()
     ) -> AccessDecision:

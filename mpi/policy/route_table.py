@@ -32,6 +32,7 @@ def _needs(*actions: Action) -> RouteRule:
 _PUBLIC = RouteRule(is_public=True)
 _SIGNED_IN = RouteRule()
 _PERSON_AND_RECORD = _needs(Action.PERSON_READ, Action.RECORD_READ)
+_TERMS = RouteRule((Action.AGREEMENT_READ,), choices=(Action.AGREEMENT_ADMIN, Action.APPROVE))
 _QUESTION = _needs(Action.TASK_READ, Action.RECORD_READ)
 
 ROUTES = MappingProxyType({
@@ -99,7 +100,7 @@ ROUTES = MappingProxyType({
     "POST /v1/recluster-runs:simulate": _needs(Action.RECLUSTER),
     "GET /v1/holds": _needs(Action.RECLUSTER),
     "POST /v1/holds/{number}:release": _needs(Action.RECLUSTER),
-    "POST /v1/holds/{number}:refuse": _needs(Action.DECIDE),
+    "POST /v1/holds/{number}:refuse": _needs(Action.DECIDE, Action.RECLUSTER),
     # Review
     "GET /v1/review-tasks": _needs(Action.TASK_READ),
     "GET /v1/review-questions": _needs(Action.TASK_READ),
@@ -130,7 +131,7 @@ ROUTES = MappingProxyType({
     "GET /v1/agreements": _needs(Action.AGREEMENT_READ),
     "POST /v1/agreements": _needs(Action.AGREEMENT_ADMIN),
     "GET /v1/agreements/{code}": _needs(Action.AGREEMENT_READ),
-    "GET /v1/agreements/{code}/history": _needs(Action.AGREEMENT_READ),
+    "GET /v1/agreements/{code}/history": _TERMS,
     "POST /v1/agreements/{code}:approve": _needs(Action.APPROVE, Action.AGREEMENT_READ),
     "POST /v1/agreements/{code}:suspend": _needs(Action.AGREEMENT_ADMIN),
     "POST /v1/agreements/{code}:resume": _needs(Action.AGREEMENT_ADMIN),
@@ -140,9 +141,7 @@ ROUTES = MappingProxyType({
     # Pages of the desk
     "GET /agreements": _needs(Action.AGREEMENT_READ),
     "GET /agreements/{code}": _needs(Action.AGREEMENT_READ),
-    "POST /agreements/{code}": RouteRule(
-        (Action.AGREEMENT_READ,), choices=(Action.AGREEMENT_ADMIN, Action.APPROVE)
-    ),
+    "POST /agreements/{code}": _TERMS,
     "GET /": _SIGNED_IN,
     "GET /sign-in": _PUBLIC,
     "POST /sign-in": _PUBLIC,

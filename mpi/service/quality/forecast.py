@@ -11,7 +11,13 @@ from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.quality.figure_access import permit_figures, sees_every_question
-from mpi.service.quality.publication import QUALITY, Publication, find_next_day, read_publication
+from mpi.service.quality.publication import (
+    QUALITY,
+    Publication,
+    find_next_day,
+    find_smallest_count,
+    read_publication,
+)
 from mpi.service.quality.throughput import (
     ANSWER_ACTION,
     Throughput,
@@ -122,7 +128,7 @@ def forecast_workload(
             else _build_published_forecast(
                 read_publication(unit, index, QUALITY),
                 find_next_day(unit, index),
-                index.settings.publication_rules.smallest_shown,
+                find_smallest_count(viewer, index.settings.publication_rules),
             )
         )
         tasks = unit.tasks.count()

@@ -15,6 +15,7 @@ from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.errors import MpiError
+from mpi.domain.quality_rules import PublicationRules
 from mpi.domain.sampling import Estimate
 from mpi.domain.viewer import Action, Viewer, make_operator, require_permission
 from mpi.service.core.index import Index
@@ -112,9 +113,17 @@ def read_publication(unit: ReadUnit, index: Index, name: str) -> Publication | N
         as_of=stored.day,
         missed_days=(newest_shown - date.fromisoformat(stored.day)).days,
         base=rules.base,
-        smallest_shown=rules.smallest_shown,
+        smallest_shown=find_smallest_count(unit.viewer, rules),
     )
     return Publication(day, content["counts"], content["details"], stored.computed_at)
+
+
+def find_smallest_count(viewer: Viewer, rules: PublicationRules) -> int:
+    """Return the smallest published count that is shown to a viewer.
+
+    The viewer's agreement may ask for a larger one than the index.
+    """
+    return max(rules.smallest_shown, 1 if viewer.rights is None else viewer.rights.smallest_count)
 
 
 def find_next_day(unit: ReadUnit, index: Index) -> str:

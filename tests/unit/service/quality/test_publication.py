@@ -13,6 +13,8 @@ from mpi.domain.quality_rules import PublicationRules
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer
+from mpi.service.access.viewers import Caller, build_viewer
+from mpi.service.agreements.house import build_house_agreement
 from mpi.service.quality import publication
 from mpi.service.quality.dashboard import measure_quality, read_quality
 from mpi.service.quality.exact_counts import count_separate_questions
@@ -153,6 +155,36 @@ def test_lag_and_base_are_settings(index, pass_days):
     figures = read_quality(late, READER)
     assert (figures.publication.base, figures.publication.smallest_shown) == (10, 100)
     assert figures.match_rate.in_care % 10 == 0
+
+
+def reader_under(small_cell):
+    """Return an operator of the index under terms with a smallest count."""
+    terms = replace(build_house_agreement(), is_approved=True, small_cell=small_cell)
+    caller = Caller("ops", frozenset(), None, terms.code, 1, Role.OPERATOR)
+    return build_viewer(caller, "system_admin", terms, START.date())
+
+
+def test_small_counts_of_an_agreement_are_not_shown(index, pass_days):
+    publish_figures(index, OPERATOR)
+    pass_days(1)
+    figures = read_quality(index, reader_under(10))
+    assert figures == read_quality(index, READER)
+    assert figures.publication.smallest_shown == 50
+    assert figures.match_rate.in_care < 1_000
+    strict = read_quality(index, reader_under(1_000))
+    assert strict.publication.smallest_shown == 1_000
+    assert strict.match_rate.in_care is None
+    assert forecast_workload(index, reader_under(1_000)).backlog is None
+    assert list_counts(index, reader_under(10)) == list_counts(index, READER) != []
+    assert list_counts(index, reader_under(1_000)) == []
+
+
+def list_counts(index, viewer):
+    """Return the counts of the published reports that a viewer is shown, in order."""
+    rows = [
+        row for name in ("summary", "sources", "overlap") for row in make_report(index, viewer, name).rows
+    ]
+    return [value for row in rows for value in row if isinstance(value, int)]
 
 
 def test_measurement_that_passes_midnight_is_dropped(index):
