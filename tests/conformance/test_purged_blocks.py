@@ -6,6 +6,7 @@ from mpi.domain import clock
 from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
+from mpi.service.persons.search import search_persons
 from mpi.service.records.candidates import build_query
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.optimistic_candidates import find_optimistic_pairs
@@ -121,3 +122,11 @@ def test_optimistic_pairs_are_refused_where_the_purged_blocks_have_changed(index
     finish_deferred_searches(small, OPERATOR)
     with small.database.write(OPERATOR, "test") as unit:
         assert optimistic.refresh(unit, small) is None
+
+
+def test_search_finds_records_of_a_purged_block(index):
+    small = with_small_blocks(index)
+    send(small, *range(LIMIT + 1))
+    finish_deferred_searches(small, OPERATOR)
+    terms = {name: make_dense_child(0, 0)[name] for name in ("first_name", "last_name", "birth_date")}
+    assert search_persons(small, OPERATOR, terms)

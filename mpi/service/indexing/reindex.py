@@ -294,27 +294,42 @@ def note_changed_records(unit: WriteUnit, record_ids: Collection[int]) -> None:
         unit.runs.add_changed_records(active.deriving, record_ids)
 
 
-def find_candidates(unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]]) -> dict[int, set[int]]:
-    """Return the other records that share a blocking key with each record."""
-    return candidates_by_record(own_keys, read_blocks(unit, config_id, own_keys, None))
+def find_candidates(
+    unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]], *, with_purged: bool = False
+) -> dict[int, set[int]]:
+    """Return the other records that share a blocking key with each record.
+
+    Args:
+        unit: the transaction.
+        config_id: the configuration.
+        own_keys: keys of each record.
+        with_purged: whether keys count too that bring no pairs, as for a person who searches.
+    """
+    blocks = read_blocks(unit, config_id, own_keys, None, with_purged=with_purged)
+    return candidates_by_record(own_keys, blocks)
 
 
 def read_blocks(
-    unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]], limit: int | None
+    unit: ReadUnit,
+    config_id: int,
+    own_keys: Mapping[int, list[int]],
+    limit: int | None,
+    *,
+    with_purged: bool = False,
 ) -> dict[int, list[int]]:
     """Return the stored records that have each key of some records.
-
-    Purged keys are left out: too many records hold them.
 
     Args:
         unit: the transaction.
         config_id: the configuration.
         own_keys: keys of each record.
         limit: most records of one key; reading stops where it is exceeded. None for no limit.
+        with_purged: whether keys are read too that too many records hold to bring pairs.
     """
     records_by_key: dict[int, list[int]] = {}
     distinct_keys = {key for record_keys in own_keys.values() for key in record_keys}
-    distinct_keys -= unit.keys.purged_blocks.select_purged(config_id, distinct_keys)
+    if not with_purged:
+        distinct_keys -= unit.keys.purged_blocks.select_purged(config_id, distinct_keys)
     for key, record in unit.keys.find_records(config_id, unit.sources.group_ids(), distinct_keys, limit):
         records_by_key.setdefault(key, []).append(record)
     return records_by_key

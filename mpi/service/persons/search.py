@@ -79,7 +79,9 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
         query = drop_shared_values(sent_features, index.shared_values_of(unit, config_id), index.keyed_hash)
         own_keys = compute_keys(query, index.blocking_of(unit, config_id), index.keyed_hash)
         candidate_ids = _visible_candidates(
-            unit, viewer, find_candidates(unit, config_id, {_QUERY_NUMBER: own_keys})[_QUERY_NUMBER]
+            unit,
+            viewer,
+            find_candidates(unit, config_id, {_QUERY_NUMBER: own_keys}, with_purged=True)[_QUERY_NUMBER],
         )
         persons = unit.persons.current_persons(candidate_ids)
         best: dict[int, tuple[float, int]] = {}

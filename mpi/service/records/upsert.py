@@ -1,6 +1,6 @@
 """Upsert, withdraw and read one source record online."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -9,10 +9,11 @@ from typing import Any
 import orjson
 
 from mpi.domain import clock
-from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.domain.errors import AccessDenied, ConflictError, MpiError, NotFoundError
 from mpi.domain.record import CanonicalRecord, QualityIssue
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.source import Holdings
-from mpi.domain.viewer import Action, Viewer, is_own_source, require_permission
+from mpi.domain.viewer import Action, StatedPopulations, Viewer, is_own_source, require_permission
 from mpi.service.agreements.feeds import require_open_feed
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.confidential_addresses import (
@@ -441,41 +442,125 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
         AccessDenied: the viewer may not read this source's records.
     """
     require_permission(viewer, Action.RECORD_READ, source_code)
-    with index.database.read(viewer) as unit:
-        record = _require_record(unit, source_code, local_id)
-        person = unit.persons.current_persons([record.id]).get(record.id)
-        members = [record.id] if person is None else unit.persons.members([person])[person]
-        require_child_conditions(unit, members, _describe_unknown(source_code))
-        version = _choose_version(unit, record)
-        canonical = record_from_bytes(_add_carried(version, record))
-        visible_values = to_canonical_fields(canonical)
-        populations = find_populations(unit, members)
-        carried_values = keep_carried_fields(
-            viewer, Action.RECORD_READ, source_code, visible_values, populations
-        )
-        withheld = (
-            WITHHELD_FIELDS
-            if _are_whereabouts_withheld(unit, source_code, record, canonical)
-            else frozenset[str]()
-        )
-        hidden = withheld if is_own_source(viewer, source_code) else withheld | _OWN_FIELDS
-        answer: dict[str, Any] = {
-            "source": source_code,
-            "local_id": local_id,
-            "state": record.state,
-            "enterprise_id": None if person is None else unit.persons.by_ids([person])[person].eid,
-            "record": {name: value for name, value in carried_values.items() if name not in hidden},
-            "withheld": sorted(withheld),
-            # An issue tells that its field has a value.
-            "issues": [
-                issue
-                for issue in orjson.loads(version.issues)
-                if issue["field"] not in hidden
-                and may_tell_of_field(viewer, Action.RECORD_READ, source_code, issue["field"], populations)
-            ],
-        }
-    disclose(index, viewer, Action.RECORD_READ, [record.id], ("enterprise_id", *answer["record"]))
+    [answer] = read_all(index, viewer, [RecordRef(source_code, local_id)])
+    if isinstance(answer, MpiError):
+        raise answer
     return answer
+
+
+def read_all(
+    index: Index, viewer: Viewer, records: Iterable[RecordRef]
+) -> list[dict[str, Any] | AccessDenied | NotFoundError]:
+    """Return records like ``read``, of one moment.
+
+    What concerns a whole person is read once for all its records.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        records: source and local ID of each record.
+
+    Returns:
+        For each record its answer, or the error that ``read`` would raise.
+    """
+    answers: list[dict[str, Any] | AccessDenied | NotFoundError] = []
+    disclosed: dict[tuple[str, ...], list[int]] = {}
+    with index.database.read(viewer) as unit:
+        persons = _PersonReader(unit)
+        for label in records:
+            try:
+                require_permission(viewer, Action.RECORD_READ, label.source)
+                record = _require_record(unit, label.source, label.local_id)
+                answer = _read_record(unit, persons, label, record)
+            except (AccessDenied, NotFoundError) as error:
+                answers.append(error)
+                continue
+            answers.append(answer)
+            disclosed.setdefault(("enterprise_id", *answer["record"]), []).append(record.id)
+    for fields, record_ids in disclosed.items():
+        disclose(index, viewer, Action.RECORD_READ, record_ids, fields)
+    return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _PersonOfRecord:
+    """What reading a record needs of its person.
+
+    Args:
+        enterprise_id: None for a record without a person.
+        populations: populations that the person's records state.
+        is_confidential: whether the person's whereabouts are, by a record that the viewer may see.
+    """
+
+    enterprise_id: str | None
+    populations: StatedPopulations
+    is_confidential: bool
+
+
+class _PersonReader:
+    """Reads what concerns whole persons, once for all their records.
+
+    Args:
+        unit: the transaction of the viewer.
+    """
+
+    def __init__(self, unit: ReadUnit) -> None:
+        self._unit = unit
+        self._known: dict[int, _PersonOfRecord] = {}
+
+    def read_person_of(self, record: StoredRecord, source_code: str) -> _PersonOfRecord:
+        """Return the person of a record, if the viewer's policy permits this child.
+
+        Raises:
+            NotFoundError: a condition of the policy does not hold.
+        """
+        unit = self._unit
+        number = unit.persons.current_persons([record.id]).get(record.id)
+        if number is not None and number in self._known:
+            return self._known[number]
+        members = [record.id] if number is None else unit.persons.members([number])[number]
+        require_child_conditions(unit, members, _describe_unknown(source_code))
+        eid = None if number is None else unit.persons.by_ids([number])[number].eid
+        person = _PersonOfRecord(
+            eid, find_populations(unit, members), has_confidential_address(unit, [record.id])
+        )
+        if number is not None:
+            self._known[number] = person
+        return person
+
+
+def _read_record(
+    unit: ReadUnit, persons: _PersonReader, label: RecordRef, record: StoredRecord
+) -> dict[str, Any]:
+    """Return the answer about one record that the viewer may see."""
+    viewer, source_code = unit.viewer, label.source
+    person = persons.read_person_of(record, source_code)
+    version = _choose_version(unit, record)
+    canonical = record_from_bytes(_add_carried(version, record))
+    carried_values = keep_carried_fields(
+        viewer, Action.RECORD_READ, source_code, to_canonical_fields(canonical), person.populations
+    )
+    withheld = (
+        WITHHELD_FIELDS
+        if _are_whereabouts_withheld(unit, source_code, record, canonical, person)
+        else frozenset[str]()
+    )
+    hidden = withheld if is_own_source(viewer, source_code) else withheld | _OWN_FIELDS
+    return {
+        "source": source_code,
+        "local_id": label.local_id,
+        "state": record.state,
+        "enterprise_id": person.enterprise_id,
+        "record": {name: value for name, value in carried_values.items() if name not in hidden},
+        "withheld": sorted(withheld),
+        # An issue tells that its field has a value.
+        "issues": [
+            issue
+            for issue in orjson.loads(version.issues)
+            if issue["field"] not in hidden
+            and may_tell_of_field(viewer, Action.RECORD_READ, source_code, issue["field"], person.populations)
+        ],
+    }
 
 
 def _result_from(stored_answer: Mapping[str, Any]) -> UpsertResult:
@@ -520,15 +605,20 @@ def _add_carried(version: StoredVersion, record: StoredRecord) -> bytes:
 
 
 def _are_whereabouts_withheld(
-    unit: ReadUnit, source_code: str, record: StoredRecord, canonical: CanonicalRecord
+    unit: ReadUnit,
+    source_code: str,
+    record: StoredRecord,
+    canonical: CanonicalRecord,
+    person: _PersonOfRecord,
 ) -> bool:
     """Return whether the viewer may not know where the record's child is."""
     if is_own_source(unit.viewer, source_code):
         return False
-    described_records = (
-        find_bound_records(unit, record.id) if record.state == RecordState.ASIDE else {record.id}
-    )
-    return are_record_whereabouts_withheld(canonical) or has_confidential_address(unit, described_records)
+    if are_record_whereabouts_withheld(canonical):
+        return True
+    if record.state == RecordState.ASIDE:
+        return has_confidential_address(unit, find_bound_records(unit, record.id))
+    return person.is_confidential
 
 
 def _date_by_receipt(record: CanonicalRecord, stored: StoredRecord | None) -> CanonicalRecord:

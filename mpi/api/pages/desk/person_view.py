@@ -15,7 +15,7 @@ from mpi.service.explanations.person_history import HistoryStep, describe_histor
 from mpi.service.explanations.person_links import Link, list_links
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import LineageStep, PersonView, look_up_lineage, look_up_person
-from mpi.service.records.upsert import read
+from mpi.service.records.upsert import read_all
 from mpi.service.statements.sources import list_visible_sources
 from mpi.storage.repositories.sources.sources import Source
 
@@ -125,15 +125,15 @@ def read_record_cards(
     """Format source records for a page, without those hidden from the viewer."""
     sources = {source.code: source for source in list_visible_sources(index, viewer)}
     stored_records = []
-    for label in records:
-        try:
-            stored_records.append((label, read(index, viewer, label.source, label.local_id)))
-        except AccessDenied:
-            # The agreement gives this record's label only. Nobody asked for its fields.
-            continue
-        except NotFoundError as error:
-            record_denied_call(index, error)
-            continue
+    for label, answer in zip(records, read_all(index, viewer, records), strict=True):
+        match answer:
+            case AccessDenied():
+                # The agreement gives this record's label only. Nobody asked for its fields.
+                continue
+            case NotFoundError():
+                record_denied_call(index, answer)
+            case _:
+                stored_records.append((label, answer))
     # What is withheld of one record could be read on the card of another. A viewer who does not own a record
     # does not get its restrictions.
     confidential = any(stored["withheld"] for _, stored in stored_records) or is_confidential(
