@@ -373,15 +373,28 @@ def _score_known_pairs(
         return pair_scorer.score_pairs(unit, config_id, records, pairs=pairs)
 
 
+class SelectedPairOptions(NamedTuple):
+    """How pairs with selected stored records are found and scored.
+
+    Args:
+        resources: memory, spill folder and progress of scoring.
+        size_limit: size of a block above which it brings no pairs.
+        open_scorer: returns a scorer that the caller keeps, so that fewer pairs are worth its start; None
+            to open one for many pairs only.
+    """
+
+    resources: ScoringResources
+    size_limit: BlockSizeLimit
+    open_scorer: Callable[[], PairScorer] | None = None
+
+
 def score_pairs_with_selected(
     unit: ReadUnit,
     matcher: Matcher,
     config_id: int,
     records: Mapping[int, PackedRecord],
     select_stored: RecordSelector,
-    resources: ScoringResources,
-    size_limit: BlockSizeLimit,
-    open_scorer: Callable[[], PairScorer] | None = None,
+    options: SelectedPairOptions,
 ) -> ScoredPairs:
     """Find and score the candidate pairs of records with selected stored records.
 
@@ -393,11 +406,9 @@ def score_pairs_with_selected(
         config_id: the configuration.
         records: the given records, by number.
         select_stored: selects the stored records with which the given ones are compared.
-        resources: memory, spill folder and progress of scoring.
-        size_limit: size of a block above which it brings no pairs.
-        open_scorer: returns a scorer that the caller keeps, so that fewer pairs are worth its start; None
-            to open one for many pairs only.
+        options: how pairs are found and scored.
     """
+    resources, size_limit, open_scorer = options
     blocks, block_sizes = _read_key_table(unit, config_id, records, size_limit)
     own = drop_keys(_key_table(records), block_sizes.purged_keys)
     stored = np.stack([column.to_numpy() for column in blocks.columns])

@@ -14,6 +14,7 @@ from mpi.service.indexing.pair_scorer import (
     BlockSizeLimit,
     PairScorer,
     RecordSelector,
+    SelectedPairOptions,
     score_pairs_with_selected,
 )
 from mpi.service.indexing.reindex import (
@@ -49,16 +50,8 @@ def score_selected_pairs(
     if len(records) < index.tuning.scoring.duckdb_records:
         return _score_few(unit, index, config_id, records, select_stored)
     resources = ScoringResources(index.home, DUCKDB_MEMORY, None, index.tuning.scoring)
-    scored = score_pairs_with_selected(
-        unit,
-        index.matcher,
-        config_id,
-        records,
-        select_stored,
-        resources,
-        BlockSizeLimit(index.settings.block_limits.paired),
-        open_scorer,
-    )
+    options = SelectedPairOptions(resources, BlockSizeLimit(index.settings.block_limits.paired), open_scorer)
+    scored = score_pairs_with_selected(unit, index.matcher, config_id, records, select_stored, options)
     unit.keys.purged_blocks.add(config_id, scored.block_sizes.purged_keys.tolist(), unit.commit_no)
     return scored.to_edges()
 

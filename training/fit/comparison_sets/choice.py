@@ -23,7 +23,10 @@ LEAST_HOME_SHARE = 0.01
 """Share of records with a home below which data counts as data without homes."""
 LEAST_NUMBERED_SHARE = 0.5
 """Share of streets with a house number below which homes are known by their street alone."""
-_WITHOUT_HOMES = f"fewer than {LEAST_HOME_SHARE:.0%} of records have a home: postal code, phone and e-mail each count by itself"
+_WITHOUT_HOMES = (
+    f"fewer than {LEAST_HOME_SHARE:.0%} of records have a home: postal code, phone and e-mail each count by "
+    "itself"
+)
 _SAME_STREET = "same street"
 _UNNUMBERED_STREET = LevelSpec(
     "same street, number unknown",
