@@ -2,8 +2,8 @@
 
 They are recognized by their frequency in the data, not by what they are. In records of past centuries a
 tenth of all people may be born on the first of January; elsewhere one day, such as 1970-01-01, stands for
-"unknown". An equal value that is common says less than another one. So it gets a level of its own, whose weight is
-learned, in place of a fixed guard.
+"unknown". An equal value that is common says less than another one. So it gets a level of its own, whose
+weight is learned, in place of a fixed guard.
 """
 
 from collections.abc import Sequence
