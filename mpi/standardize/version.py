@@ -9,5 +9,6 @@ Raise it whenever a record may get other features than before.
 MODEL_VERSIONS = frozenset({"4"})
 """Earlier versions whose models this one serves.
 
-Version 5 changes no value that version 4 read; it reads values that version 4 left out.
+Version 5 reads postal codes, dates and phone numbers that version 4 left out, and no text that stands for no
+value. It changes no other value.
 """

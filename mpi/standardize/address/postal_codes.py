@@ -8,6 +8,7 @@ forms follow the Universal Postal Union, *Postal addressing systems in member co
 import re
 from functools import lru_cache
 
+from mpi.standardize.missing_values import has_lost_digits, is_missing_marker
 from mpi.standardize.text_folding import CACHE_SIZE, squeeze
 
 _ZIP = re.compile(r"([0-9]{4,5})(?:[- ][0-9]{4}|(?<=[0-9]{5})[0-9]{4})?\Z")
@@ -35,7 +36,7 @@ def parse_postal_code(text: str | None) -> str | None:
         Five digits of a ZIP or ZIP+4 code, or another code in upper case; None for a filler, a misread ZIP
         code (``4300I``), or text that is no code.
     """
-    if not text:
+    if not text or is_missing_marker(text) or has_lost_digits(text):
         return None
     without_decimals = _DECIMALS.sub("", text)
     code = squeeze(without_decimals)
