@@ -1,7 +1,7 @@
 """Fit of a model to a feature table, without reading or writing."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,16 @@ from training.fit.birth_date_precision import drop_partial_date_guards, measure_
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
 from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS, ComparisonSpec
 from training.fit.errors import DegenerateDataError
-from training.fit.estimate import (
-    LearnedParameters,
-    estimate_parameters,
-    scale_to_index_size,
-    to_probabilities,
-)
+from training.fit.estimate import LearnedParameters, estimate_parameters, scale_to_index_size
 from training.fit.frequencies import count_frequencies
 from training.fit.labels import LabelledPosteriors, add_labels
 from training.fit.level_reader import LevelReader
 from training.fit.relatives import RelativeCounts, count_relatives, relieve_guards
 from training.fit.settings import build_untrained_settings, fill_settings, select_usable_comparisons
+from training.fit.source_pairs import classify_pairs
 from training.record_table import Records
 
+NO_SOURCES: Mapping[int, str] = {}
 LEAST_RECORDS = 200
 LEAST_COMPARISONS = 3
 
@@ -90,17 +87,27 @@ class FittedModel:
     label_counts: tuple[int, int] = (0, 0)
 
 
-def fit(records: Records, options: FitOptions | None = None) -> FittedModel:
+def fit(
+    records: Records, options: FitOptions | None = None, sources: Mapping[int, str] = NO_SOURCES
+) -> FittedModel:
     """Fit a model to unlabelled records.
+
+    Args:
+        records: record ID and features.
+        options: options of the fit; None for the defaults.
+        sources: source of each record; empty for one source.
 
     Raises:
         DegenerateDataError: too few records, columns or duplicates to learn from.
     """
-    return fit_table(make_feature_table(records, FEATURE_COLUMNS), options)
+    return fit_table(make_feature_table(records, FEATURE_COLUMNS), options, sources=sources)
 
 
 def fit_table(
-    records: pa.Table, options: FitOptions | None = None, labels: pa.Table | None = None
+    records: pa.Table,
+    options: FitOptions | None = None,
+    labels: pa.Table | None = None,
+    sources: Mapping[int, str] = NO_SOURCES,
 ) -> FittedModel:
     """Fit a model to a feature table, with optional labels.
 
@@ -108,6 +115,7 @@ def fit_table(
         records: ``unique_id`` and all feature columns, in any order.
         options: options of the fit; None for the defaults.
         labels: ``lo``, ``hi``, ``same``: labels of pairs by stewards, each once; None for no labels.
+        sources: source of each record; empty for one source.
 
     Raises:
         DegenerateDataError: too few records, columns or duplicates to learn from.
@@ -141,14 +149,14 @@ def fit_table(
             rules = select_trial_rules(connection, len(records), index_size)
             pairs = join_candidate_pairs(connection, BlockingSpec.parse(rules))
             learned, pair_rules = _learn_from_pairs(
-                untrained, comparisons, frequencies, pairs, connection, options, labels
+                untrained, comparisons, frequencies, pairs, connection, options, labels, sources
             )
         finally:
             connection.close()
     sampled_share = min(1.0, len(pair_rules) / pairs.num_rows)
     budget = PAIRS_PER_RECORD * len(records) * sampled_share
     growth = index_size / len(records)
-    chosen_rules = choose_rules(rules, pair_rules, to_probabilities(learned.weights), budget, growth)
+    chosen_rules = choose_rules(rules, pair_rules, learned.probabilities, budget, growth)
     scaled = scale_to_index_size(learned, len(records), index_size)
     return FittedModel(
         settings=fill_settings(untrained, scaled),
@@ -188,7 +196,7 @@ def draw_random_pairs(
     return pa.table({"lo": lo[is_first], "hi": hi[is_first]}, schema=PAIR_SCHEMA)
 
 
-def _learn_from_pairs(
+def _learn_from_pairs(  # noqa: PLR0913, PLR0917 - each is an input of its own kind
     settings: dict[str, Any],
     comparisons: Sequence[ComparisonSpec],
     frequencies: Frequencies,
@@ -196,12 +204,14 @@ def _learn_from_pairs(
     connection: duckdb.DuckDBPyConnection,
     options: FitOptions,
     labels: pa.Table | None,
+    sources: Mapping[int, str],
 ) -> tuple[LearnedParameters, npt.NDArray[np.int64]]:
     """Learn m, u and the prior; return them with each pair's rules."""
     generator = np.random.default_rng(options.seed)
     reader = LevelReader(settings, frequencies, connection)
-    ids = connection.sql("SELECT unique_id FROM feature_table ORDER BY ALL").to_arrow_table()["unique_id"]
-    random_pairs = draw_random_pairs(ids.to_numpy(), options.random_pairs, generator)
+    ids_query = connection.sql("SELECT unique_id FROM feature_table ORDER BY ALL")
+    ids = ids_query.to_arrow_table()["unique_id"].to_numpy()
+    random_pairs = draw_random_pairs(ids, options.random_pairs, generator)
     if not pairs.num_rows:
         raise DegenerateDataError("no two records share a blocking key: there is nothing to compare")
     share = min(1.0, options.max_candidates / pairs.num_rows)
@@ -214,6 +224,7 @@ def _learn_from_pairs(
         reader.read(pairs),
         len(ids) * (len(ids) - 1) / 2 * share,
         pair_labels,
+        classify_pairs(pairs["lo"].to_numpy(), pairs["hi"].to_numpy(), ids, sources, share),
     )
     return learned, pairs["rules"].to_numpy()
 
