@@ -196,13 +196,11 @@ class ChosenRules:
         rules: name to parts, the standard rules first; tighter rules replace some of them.
         rule_bits: chosen trial rules: bit n is set if the n-th was chosen.
         contributions: expected matches that each rule adds.
-        recall: estimated share of the matches that any rule finds; an upper bound.
     """
 
     rules: dict[str, Sequence[str]]
     rule_bits: int
     contributions: tuple[RuleContribution, ...]
-    recall: float
 
     def count_pairs(self, pair_rules: npt.NDArray[np.int64]) -> int:
         """Count the pairs that the chosen rules yield.
@@ -253,7 +251,7 @@ def choose_rules(
         for contribution in rank_rules_by_contribution(names, pairs, matches)
         if contribution.name in chosen_rules
     )
-    return ChosenRules(chosen_rules, chosen_bits, contributions, _estimate_recall(matches))
+    return ChosenRules(chosen_rules, chosen_bits, contributions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,16 +322,3 @@ class _RuleTally:
                 pairs[int(rule_set)] = pairs.get(int(rule_set), 0) + int(count)
                 matches[int(rule_set)] = matches.get(int(rule_set), 0.0) + float(match_count)
         return pairs, matches
-
-
-def _estimate_recall(matches: Mapping[int, float]) -> float:
-    """Estimate blocking recall by Chao's lower bound (Chao 1987).
-
-    The bound estimates the matches that no rule finds from those that one and two rules find.
-    """
-    once, twice = (
-        sum(n for rule_set, n in matches.items() if rule_set.bit_count() == times) for times in (1, 2)
-    )
-    total = sum(matches.values())
-    unseen = max(once * (once - 1), 0.0) / (2 * (twice + 1))
-    return total / (total + unseen) if total else 1.0

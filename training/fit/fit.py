@@ -19,6 +19,7 @@ from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make
 from training.blocking import join_candidate_pairs
 from training.fit.birth_date_precision import drop_partial_date_guards, measure_complete_dates
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
+from training.fit.blocking_recall import estimate_blocking_recall
 from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS, ComparisonSpec
 from training.fit.errors import DegenerateDataError
 from training.fit.estimate import LearnedParameters, estimate_parameters, scale_to_index_size
@@ -68,6 +69,7 @@ class FittedModel:
         matches: expected number of matches among all pairs.
         dropped: comparisons left out because their data is missing everywhere.
         blocking: the blocking rules, and the expected matches that each adds.
+        blocking_recall: estimated share of the matches that any rule finds.
         relatives: how common relatives are.
         complete_date_share: share of the birth dates that are complete.
         label_counts: numbers of pairs that stewards labelled the same and different.
@@ -82,6 +84,7 @@ class FittedModel:
     matches: float
     dropped: tuple[str, ...]
     blocking: ChosenRules = field(repr=False)
+    blocking_recall: float
     relatives: RelativeCounts
     complete_date_share: float = 1.0
     label_counts: tuple[int, int] = (0, 0)
@@ -148,15 +151,19 @@ def fit_table(
             untrained = build_untrained_settings(comparisons)
             rules = select_trial_rules(connection, len(records), index_size)
             pairs = join_candidate_pairs(connection, BlockingSpec.parse(rules))
-            learned, pair_rules = _learn_from_pairs(
+            learned, sample = _learn_from_pairs(
                 untrained, comparisons, frequencies, pairs, connection, options, labels, sources
+            )
+            chosen_rules = _choose_rules(rules, sample, learned, pairs.num_rows, len(records), index_size)
+            is_found = (sample["rules"].to_numpy() & chosen_rules.rule_bits) > 0
+            blocking_recall = estimate_blocking_recall(
+                connection,
+                BlockingSpec.parse(chosen_rules.rules).rules,
+                sample.filter(pa.array(is_found)),
+                learned.probabilities[is_found],
             )
         finally:
             connection.close()
-    sampled_share = min(1.0, len(pair_rules) / pairs.num_rows)
-    budget = PAIRS_PER_RECORD * len(records) * sampled_share
-    growth = index_size / len(records)
-    chosen_rules = choose_rules(rules, pair_rules, learned.probabilities, budget, growth)
     scaled = scale_to_index_size(learned, len(records), index_size)
     return FittedModel(
         settings=fill_settings(untrained, scaled),
@@ -168,9 +175,25 @@ def fit_table(
         matches=learned.prior * len(records) * (len(records) - 1) / 2,
         dropped=tuple(dropped),
         blocking=chosen_rules,
+        blocking_recall=blocking_recall,
         relatives=relatives,
         complete_date_share=complete_share,
         label_counts=_count_labels(labels),
+    )
+
+
+def _choose_rules(
+    rules: Mapping[str, Sequence[str]],
+    sample: pa.Table,
+    learned: LearnedParameters,
+    pair_count: int,
+    records: int,
+    index_size: int,
+) -> ChosenRules:
+    """Choose the blocking rules by the matches that each adds to a sample of all pairs."""
+    budget = PAIRS_PER_RECORD * records * min(1.0, sample.num_rows / pair_count)
+    return choose_rules(
+        rules, sample["rules"].to_numpy(), learned.probabilities, budget, index_size / records
     )
 
 
@@ -205,8 +228,8 @@ def _learn_from_pairs(  # noqa: PLR0913, PLR0917 - each is an input of its own k
     options: FitOptions,
     labels: pa.Table | None,
     sources: Mapping[int, str],
-) -> tuple[LearnedParameters, npt.NDArray[np.int64]]:
-    """Learn m, u and the prior; return them with each pair's rules."""
+) -> tuple[LearnedParameters, pa.Table]:
+    """Learn m, u and the prior; return them with the pairs that they were learned on."""
     generator = np.random.default_rng(options.seed)
     reader = LevelReader(settings, frequencies, connection)
     ids_query = connection.sql("SELECT unique_id FROM feature_table ORDER BY ALL")
@@ -226,7 +249,7 @@ def _learn_from_pairs(  # noqa: PLR0913, PLR0917 - each is an input of its own k
         pair_labels,
         classify_pairs(pairs["lo"].to_numpy(), pairs["hi"].to_numpy(), ids, sources, share),
     )
-    return learned, pairs["rules"].to_numpy()
+    return learned, pairs
 
 
 def _select_training_pairs(
