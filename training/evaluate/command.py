@@ -20,6 +20,8 @@ from training.evaluate.datasets.simulated_state import load_name_book, simulate_
 from training.evaluate.evaluation import Evaluation, evaluate_dataset
 from training.evaluate.fitted_model import fit_and_load_model
 from training.evaluate.golden_pairs import decide_golden_pairs
+from training.evaluate.matrix.command import run_suite
+from training.evaluate.matrix.run import MatrixOptions
 from training.evaluate.measures import bias
 from training.evaluate.measures.ablation import AblationRow, measure_ablation
 from training.evaluate.measures.nightly_review import measure_feed_review
@@ -34,22 +36,43 @@ ABLATED_RECORDS = 30_000
 BIAS_EXIT_CODE = 3
 """Exit code if a group of children exceeds the bias gap."""
 
-_SUITE_SETS = (*(each.name for each in DEVELOPMENT_SETS), SIMULATED_SET, STRESS_SET, GOLDEN_SET, FEED_SET)
+_SUITE_SETS = (
+    *(each.name for each in DEVELOPMENT_SETS if not each.is_in_matrix_only),
+    SIMULATED_SET,
+    STRESS_SET,
+    GOLDEN_SET,
+    FEED_SET,
+)
+DEV_SUITE, MATRIX_SUITE = "dev", "matrix"
 _NAME_TABLES = "names"
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
     data: Annotated[
         list[Path], typer.Option(help="Files with the truth, a simulated state's or the suite's folder.")
     ],
     truth_column: Annotated[str, typer.Option(help="Column that tells the true person.")] = TRUTH_COLUMN,
-    suite: Annotated[str | None, typer.Option(help="'dev': the public sets under --data.")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Sets of the suite; all by default.")] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(help="'dev': the public sets under --data; 'matrix': each cut to few fields."),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Sets of the suite, or cells SET/SUBSET; all by default.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="NAME/VERSION or a folder.")] = None,
     with_ablation: Annotated[bool, typer.Option("--ablation", help="What each part buys.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes of the matrix.")] = 1,
+    cache: Annotated[Path | None, typer.Option(help="Folder that keeps the notebook's scores.")] = None,
+    results_file: Annotated[
+        Path | None, typer.Option("--results", help="JSON file of the matrix; resumed if present.")
+    ] = None,
+    cell_files: Annotated[Path | None, typer.Option(help="Folder for the matrix's cells as CSV.")] = None,
 ) -> None:
     """Evaluate a model, exact matching and plain Splink on the same records."""
+    if suite == MATRIX_SUITE:
+        run_suite(data[0], only, MatrixOptions(cache, results_file, jobs, cell_files), as_json=as_json)
+        return
     loaded = load_model(find_model_folder(model))
     results: dict[str, Evaluation] = {}
     stress, golden, weekly_review = None, None, None
@@ -103,8 +126,8 @@ def _read_files(data: list[Path], truth_column: str) -> Dataset:
 
 def _select_sets(suite: str, only: list[str] | None) -> tuple[str, ...]:
     """Return the evaluation sets that the command line asks for."""
-    if suite != "dev":
-        raise TrainingError(f"there is no suite {suite!r}; there is 'dev'")
+    if suite != DEV_SUITE:
+        raise TrainingError(f"there is no suite {suite!r}; use {DEV_SUITE!r} or {MATRIX_SUITE!r}")
     unknown_sets = [name for name in only or () if name not in _SUITE_SETS]
     if unknown_sets:
         raise TrainingError(f"the suite has no set {unknown_sets[0]!r}; it has {', '.join(_SUITE_SETS)}")

@@ -3,6 +3,8 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from mpi.clustering.source_pair_priors import estimate_priors
 from mpi.domain.weight import Thresholds
 from mpi.matching.model.match_model import MatchModel
@@ -20,8 +22,6 @@ from training.evaluate.measures import (
 from training.evaluate.measures.intervals import IntervalEstimate
 from training.evaluate.measures.scores import PairCounts, PartitionQuality, count_pairs, measure_quality
 from training.record_table import Records
-
-SPLINK_THRESHOLDS = (0.5, 0.9, baseline.NOTEBOOK_PROBABILITY, 0.99, 0.999, 0.9999, 0.99999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,30 +140,25 @@ def _measure_method(
 
 
 def _measure_splink(dataset: Dataset, truth: Mapping[int, Hashable]) -> list[MethodEvaluation]:
-    """Measure plain Splink's links at its tutorial and best thresholds."""
-    results = []
-    tables = (
-        {"plain Splink": None}
-        if dataset.raw is None
-        else {"plain Splink": None, "the same, raw columns": dataset.raw}
-    )
-    for name, raw in tables.items():
-        pairs = baseline.score_with_splink(dataset.records, raw)
-        clusters_by_threshold = {
-            threshold_used: baseline.connect_pairs(dataset.records, pairs, threshold_used)
-            for threshold_used in SPLINK_THRESHOLDS
-        }
-        best = max(
-            clusters_by_threshold,
-            key=lambda threshold: (count_pairs(clusters_by_threshold[threshold], truth).f1, threshold),
-        )
-        results += [
-            _measure_method(
-                f"{name} at {baseline.NOTEBOOK_PROBABILITY}",
-                clusters_by_threshold[baseline.NOTEBOOK_PROBABILITY],
-                dataset,
-                truth,
-            ),
-            _measure_method(f"{name} at its best, {best}", clusters_by_threshold[best], dataset, truth),
-        ]
-    return results
+    """Measure plain Splink's links at its usual and best thresholds.
+
+    It compares all columns, and again without those that a household shares.
+    """
+    table = baseline.build_notebook_table(dataset.records) if dataset.raw is None else dataset.raw
+    personal = baseline.drop_shared_columns(table)
+    tables = {"plain Splink": table}
+    if personal.num_columns < table.num_columns:
+        tables["plain Splink without shared fields"] = personal
+    return [
+        _measure_method(f"{name} at {label}", clusters, dataset, truth)
+        for name, columns in tables.items()
+        for label, clusters in _choose_clusters(columns, truth).items()
+    ]
+
+
+def _choose_clusters(table: pa.Table, truth: Mapping[int, Hashable]) -> dict[str, model_clusters.Clusters]:
+    """Return plain Splink's clusters at its usual and its best threshold."""
+    clusters = baseline.connect_pairs(list(truth), baseline.score_with_splink(table))
+    best = max(clusters, key=lambda threshold: (count_pairs(clusters[threshold], truth).f1, threshold))
+    usual = baseline.NOTEBOOK_PROBABILITY
+    return {f"{usual}": clusters[usual], f"its best, {best}": clusters[best]}

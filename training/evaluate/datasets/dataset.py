@@ -39,7 +39,7 @@ class Dataset:
         tags: record ID to facts about it (``twin``, ``name_changed``, …); empty if not told.
         groups: dimension to true person to group, for the bias table.
         care: records of children in care; None if the set has none.
-        raw: the columns as published, for a method that does not standardize; None to compare features.
+        raw: ``unique_id`` and the columns that the notebook compares, as sent; None to compare features.
     """
 
     name: str

@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mpi.domain.errors import FileError
+from mpi.domain.record import SENT_FIELDS
+from training.evaluate.datasets.canonical_set import CanonicalSet
 from training.evaluate.datasets.dataset import CareRecords, Dataset, Person, standardize_records
-from training.records import RecordRow
+from training.records import SOURCE_COLUMN, RecordRow
 
 PublishedRow = Mapping[str, object]
 TRUTH_COLUMN = "true_id"
@@ -25,23 +28,25 @@ class DevelopmentSet:
     Args:
         name: name of the set, and of its file without ``.parquet``.
         to_canonical: function from a published row to canonical fields.
-        raw: published column for each column of the baseline, for a method that does not standardize.
         groups: dimension to the column that tells it.
         care_source: the source that is child welfare's.
         date_format: format of its birth dates.
+        date_formats: formats of the birth dates of single sources.
         uses_own_model: whether a model is fitted on the set itself, unlabelled: it is not of US
             children.
         uses_shipped_model: whether it is evaluated with the shipped model.
+        is_in_matrix_only: whether only the field-subset matrix uses it.
     """
 
     name: str
     to_canonical: Callable[[PublishedRow], PublishedRow]
-    raw: Mapping[str, str]
     groups: Mapping[str, str]
     care_source: str | None = None
     date_format: str = "%Y-%m-%d"
+    date_formats: Mapping[str, str] = field(default_factory=dict)
     uses_own_model: bool = False
     uses_shipped_model: bool = True
+    is_in_matrix_only: bool = False
 
     def read_rows(self, folder: Path) -> Iterator[RecordRow]:
         """Read the records of the set as raw rows.
@@ -71,8 +76,19 @@ class DevelopmentSet:
             },
             groups=self._build_groups(rows),
             care=self._find_care_records(rows),
-            raw=self._select_raw_columns(table),
+            raw=self._to_canonical_set(rows).build_notebook_table(),
         )
+
+    def load_canonical(self, folder: Path) -> CanonicalSet:
+        """Load the set's records in canonical columns, ordered by source.
+
+        Files with one source each are read in this order, and the notebook's sample depends on it.
+
+        Raises:
+            FileError: the file does not exist, or is not Parquet.
+        """
+        rows = self._read_table(folder).to_pylist()
+        return self._to_canonical_set(sorted(rows, key=lambda row: str(row.get("source"))))
 
     def _read_table(self, folder: Path) -> pa.Table:
         """Read the Parquet file of a public evaluation set."""
@@ -87,20 +103,26 @@ class DevelopmentSet:
         filled = {name: value for name, value in self.to_canonical(row).items() if value}
         return RecordRow(str(row.get("source") or self.name), filled, {TRUTH_COLUMN: row[TRUTH_COLUMN]})
 
-    def _select_raw_columns(self, table: pa.Table) -> pa.Table:
-        """Select the published columns that the plain Splink baseline compares."""
-        columns = {name: table[column].cast(pa.string()) for name, column in self.raw.items()}
-        columns["birth_date"] = pa.array(
-            [self._to_iso_date(text) for text in columns["birth_date"].to_pylist()]
-        )
-        return pa.table({"unique_id": pa.array(range(len(table)), pa.int64()), **columns})
+    def _to_canonical_fields(self, row: PublishedRow) -> dict[str, str]:
+        """Convert a published row to canonical texts, with dates as ISO."""
+        fields = {name: str(value) for name, value in self.to_canonical(row).items() if value}
+        if "birth_date" in fields:
+            date_format = self.date_formats.get(str(row.get("source")), self.date_format)
+            fields["birth_date"] = _to_iso_date(fields["birth_date"], date_format)
+        return fields
 
-    def _to_iso_date(self, text: str | None) -> str | None:
-        """Convert a date of the set's own format to ISO; keep others."""
-        try:
-            return datetime.strptime(text or "", self.date_format).date().isoformat()  # noqa: DTZ007 - a date has no zone
-        except ValueError:
-            return text
+    def _to_canonical_set(self, rows: list[PublishedRow]) -> CanonicalSet:
+        """Convert published rows to canonical columns with their truth."""
+        fields = [self._to_canonical_fields(row) for row in rows]
+        filled = {name for row in fields for name in row}
+        columns = {
+            name: pa.array([row.get(name) for row in fields], pa.string())
+            for name in SENT_FIELDS
+            if name in filled
+        }
+        sources = pa.array([str(row.get("source") or self.name) for row in rows], pa.string())
+        truth = np.unique([str(row[TRUTH_COLUMN]) for row in rows], return_inverse=True)[1]
+        return CanonicalSet(self.name, pa.table({SOURCE_COLUMN: sources, **columns}), truth)
 
     def _build_groups(self, rows: list[PublishedRow]) -> dict[str, dict[Person, str]]:
         """Group the set's persons for the bias table, by race and such."""
@@ -110,9 +132,11 @@ class DevelopmentSet:
             dimension: {row[TRUTH_COLUMN]: str(row[column]) for row in rows if row[column]}
             for dimension, column in self.groups.items()
         }
-        surname, number = self.raw["surname"], self.raw["ssn"]
-        two_surnames = {row[TRUTH_COLUMN] for row in rows if set(str(row[surname] or "")) & {" ", "-"}}
-        with_ssn = {row[TRUTH_COLUMN] for row in rows if row[number]}
+        fields = [(row[TRUTH_COLUMN], self.to_canonical(row)) for row in rows]
+        two_surnames = {
+            person for person, row_fields in fields if set(str(row_fields["last_name"] or "")) & {" ", "-"}
+        }
+        with_ssn = {person for person, row_fields in fields if row_fields["ssn"]}
         people = {row[TRUTH_COLUMN] for row in rows}
         groups["surnames"] = {person: "two" if person in two_surnames else "one" for person in people}
         groups["SSN"] = {person: "known" if person in with_ssn else "missing" for person in people}
@@ -129,6 +153,14 @@ class DevelopmentSet:
             return None
         care_records = frozenset(n for n, row in enumerate(rows) if row["source"] == self.care_source)
         return CareRecords(care_records, frozenset(range(len(rows))) - care_records)
+
+
+def _to_iso_date(text: str, date_format: str) -> str:
+    """Convert a date of the given format to ISO; keep others."""
+    try:
+        return datetime.strptime(text, date_format).date().isoformat()  # noqa: DTZ007 - a date has no zone
+    except ValueError:
+        return text
 
 
 def _map_town_row(row: PublishedRow) -> PublishedRow:
@@ -192,30 +224,29 @@ def _map_fake_row(row: PublishedRow) -> PublishedRow:
     }
 
 
-_TOWN_COLUMNS = {
-    "given": "first_name", "surname": "last_name", "birth_date": "date_of_birth", "sex": "sex", "ssn": "ssn",
-    "address": "street_name",
-}  # fmt: skip
-_STATE_COLUMNS = {**_TOWN_COLUMNS, "birth_date": "dob", "address": "address"}
-_FEBRL_COLUMNS = {
-    "given": "given_name", "surname": "surname", "birth_date": "date_of_birth", "ssn": "soc_sec_id",
-    "address": "address_1",
-}  # fmt: skip
-_FAKE_COLUMNS = {"given": "first_name", "surname": "surname", "birth_date": "dob"}
+def _map_iowa_row(row: PublishedRow) -> PublishedRow:
+    """Map a row of the historical set ``iowa`` to canonical fields."""
+    return {
+        "first_name": row["first_name"],
+        "middle_name": row["middle_name"],
+        "last_name": row["last_name"],
+        "birth_date": row["birth_year"],
+    }
+
+
 _TOWN_GROUPS = {"race": "race_ethnicity", "sex": "sex"}
 
 DEVELOPMENT_SETS = (
     DevelopmentSet(
         name="pp_children_multi",
         to_canonical=_map_town_row,
-        raw=_TOWN_COLUMNS,
         groups=_TOWN_GROUPS,
         date_format="%m/%d/%Y",
+        date_formats={"ssa": "%Y%m%d", "wic": "%m%d%Y"},
     ),
     DevelopmentSet(
         name="pp_link_census_2020_2030",
         to_canonical=_map_town_row,
-        raw=_TOWN_COLUMNS,
         groups=_TOWN_GROUPS,
         date_format="%m/%d/%Y",
         uses_own_model=True,
@@ -223,14 +254,12 @@ DEVELOPMENT_SETS = (
     DevelopmentSet(
         name="sim_state_100k",
         to_canonical=_map_state_row,
-        raw=_STATE_COLUMNS,
         groups={"race": "race", "sex": "sex"},
         care_source="cw",
     ),
     DevelopmentSet(
         name="febrl3",
         to_canonical=_map_febrl_row,
-        raw=_FEBRL_COLUMNS,
         groups={},
         date_format="%Y%m%d",
         uses_own_model=True,
@@ -239,7 +268,6 @@ DEVELOPMENT_SETS = (
     DevelopmentSet(
         name="febrl4",
         to_canonical=_map_febrl_row,
-        raw=_FEBRL_COLUMNS,
         groups={},
         date_format="%Y%m%d",
         uses_own_model=True,
@@ -248,9 +276,16 @@ DEVELOPMENT_SETS = (
     DevelopmentSet(
         name="fake_1000",
         to_canonical=_map_fake_row,
-        raw=_FAKE_COLUMNS,
         groups={},
         uses_own_model=True,
         uses_shipped_model=False,
+    ),
+    DevelopmentSet(
+        name="iowa",
+        to_canonical=_map_iowa_row,
+        groups={},
+        uses_own_model=True,
+        uses_shipped_model=False,
+        is_in_matrix_only=True,
     ),
 )
