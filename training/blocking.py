@@ -153,12 +153,12 @@ def _keys_sql(number: int, rule: BlockingRule) -> str:
     # Nested, because two unnests in one SELECT would advance together instead of crossing.
     source = "feature_table"
     for position, part in enumerate(rule.parts):
-        source = f"(SELECT *, unnest({_values_sql(part)}) AS part{position} FROM {source})"
+        source = f"(SELECT *, unnest({part_values_sql(part)}) AS part{position} FROM {source})"
     text = " || chr(31) || ".join(f"part{position}" for position in range(len(rule.parts)))
     return f"SELECT {number} AS rule, {text} AS text, unique_id AS record_id FROM {source}"
 
 
-def _values_sql(part: BlockingPart) -> str:
+def part_values_sql(part: BlockingPart) -> str:
     """Build SQL for a blocking-rule part's distinct values, as ``BlockingPart.reader`` reads them."""
     lists = [
         f"coalesce({column}, [])" if column in LIST_COLUMNS else f"[{column}::VARCHAR]"

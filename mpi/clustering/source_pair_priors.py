@@ -1,10 +1,11 @@
-"""Estimated match priors for each pair of sources, for research partitions.
+"""Match priors and rivals of the records at hand, for research partitions.
 
 A match weight includes the prior of the index that its model was fitted for. Here that prior is replaced.
 Each pair of sources, one with itself included, has its own share of matching record pairs, estimated
 without labels. Two files that each list a person once thus overlap much with each other and hardly with
-themselves, whatever the weights of twins are. Enterprise IDs do not use these priors: no count may enter
-their partition.
+themselves, whatever the weights of twins are. Candidates of one record that are two people then share its
+probability (``candidate_competition``). Enterprise IDs use neither: no count and no absence of another record
+may enter their partition.
 """
 
 import math
@@ -16,6 +17,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 import numpy.typing as npt
 
+from mpi.clustering.candidate_competition import CandidateCompetition, measure_exclusiveness
 from mpi.clustering.component import Pair
 from mpi.domain.weight import WEIGHT_DECIMALS, round_weight
 
@@ -35,6 +37,9 @@ It is added at the share of all record pairs, so that two sources of very few re
 """
 _CONVERGENCE_BITS = 1e-3
 _MAX_ITERATIONS = 200
+_MAX_RIVAL_ITERATIONS = 30
+_RIVAL_CONVERGENCE_BITS = 0.01
+_LEAST_DISCOUNT_BITS = 1e-4
 _MAX_SHARE = 0.5
 _BITS_LIMIT = 200.0  # bits beyond which a double holds no other probability than 0 or 1
 """Weight in bits beyond which a double holds only probability 0 or 1."""
@@ -47,10 +52,12 @@ class SourcePairPriors:
     Args:
         source_of: code of each record's source.
         shifts: bits to add, by pair of sources; empty for none.
+        rivals: bits that rivals take, by pair of records; pairs without rivals are missing.
     """
 
     source_of: Mapping[int, str] = field(default_factory=dict, repr=False)
     shifts: Mapping[SourcePair, float] = field(default_factory=dict)
+    rivals: Mapping[Pair, float] = field(default_factory=dict, repr=False)
 
     def get_shift(self, left: int, right: int) -> float:
         """Return the correction of a pair's weight for its two sources."""
@@ -58,7 +65,7 @@ class SourcePairPriors:
 
     def shift_weight(self, left: int, right: int, bits: float) -> float:
         """Return the corrected weight of a pair, rounded."""
-        return round_weight(bits + self.get_shift(left, right))
+        return round_weight(bits + self.get_shift(left, right) + self.rivals.get((left, right), 0.0))
 
     def shift_weights(self, edges: Mapping[Pair, float]) -> Mapping[Pair, float]:
         """Return the corrected weights of pairs whose records all have sources."""
@@ -96,17 +103,104 @@ def estimate_priors(
         (class_number[_order_sources(source_of, *edge)] for edge in edges), np.int64, len(edges)
     )
     evidence = np.fromiter(edges.values(), np.float64, len(edges)) - _compute_log_odds(prior)
-    order = np.lexsort(
-        (evidence, class_of)
-    )  # a sum depends on its order, and nothing may depend on the records'
-    class_of, evidence = class_of[order], evidence[order]
-    (overall_share,) = _estimate_shares(evidence, np.zeros_like(class_of), pairs.sum(keepdims=True), prior)
-    shifts = _compute_log_odds(
-        _estimate_shares(evidence, class_of, pairs, overall_share)
-    ) - _compute_log_odds(prior)
-    return SourcePairPriors(
-        source_of, dict(zip(classes, np.round(shifts, WEIGHT_DECIMALS).tolist(), strict=True))
+    ends = np.array(list(edges), dtype=np.int64).reshape(len(edges), 2)
+    # A sum depends on its order, and nothing may depend on the records'.
+    order = np.lexsort((evidence, class_of))
+    source_numbers = {source: number for number, source in enumerate(sorted(sizes))}
+    candidates = _Candidates(
+        ends[order],
+        class_of[order],
+        evidence[order],
+        pairs,
+        np.array([(source_numbers[left], source_numbers[right]) for left, right in classes], dtype=np.int64),
+        np.array([sizes[source] for source in source_numbers], dtype=np.float64),
+        np.array(
+            [[source_numbers[source_of[end]] for end in edge] for edge in ends[order].tolist()],
+            dtype=np.int64,
+        ).reshape(len(edges), 2),
     )
+    shares, discounts = _weigh_rivals(candidates, _estimate_first_shares(candidates, prior))
+    shifts = _compute_log_odds(shares) - _compute_log_odds(prior)
+    return SourcePairPriors(
+        source_of,
+        dict(zip(classes, np.round(shifts, WEIGHT_DECIMALS).tolist(), strict=True)),
+        {
+            (left, right): discount
+            for (left, right), discount in zip(
+                candidates.ends.tolist(), np.round(discounts, WEIGHT_DECIMALS).tolist(), strict=True
+            )
+            if discount <= -_LEAST_DISCOUNT_BITS
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Candidate pairs, and the record pairs that they stand for.
+
+    Args:
+        ends: both records of each candidate.
+        class_of: class of each candidate: its two sources.
+        evidence: bits of each candidate without a prior.
+        pairs: number of record pairs of each class, candidates or not.
+        class_sources: numbers of the two sources of each class.
+        source_sizes: number of records of each source.
+        sources: number of the source of both records of each candidate.
+    """
+
+    ends: IndexArray
+    class_of: IndexArray
+    evidence: FloatArray
+    pairs: FloatArray
+    class_sources: IndexArray
+    source_sizes: FloatArray
+    sources: IndexArray
+
+    def measure_exclusiveness(self, shares: FloatArray) -> FloatArray:
+        """Return, by source, the probability that a record has no duplicate in it."""
+        is_within = self.class_sources[:, 0] == self.class_sources[:, 1]
+        duplicates = np.zeros(len(self.source_sizes))
+        duplicates[self.class_sources[is_within, 0]] = (shares * self.pairs)[is_within]
+        return measure_exclusiveness(duplicates, self.source_sizes)
+
+
+def _estimate_first_shares(candidates: _Candidates, prior: float) -> FloatArray:
+    """Estimate the share of matches of each class, before rivals are weighed."""
+    evidence, class_of, pairs = candidates.evidence, candidates.class_of, candidates.pairs
+    (overall_share,) = _estimate_shares(evidence, np.zeros_like(class_of), pairs.sum(keepdims=True), prior)
+    return _estimate_shares(evidence, class_of, pairs, overall_share)
+
+
+def _weigh_rivals(candidates: _Candidates, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the shares of matches beside rivals, and the bits that rivals take.
+
+    Strangers of one name are rivals of each other, so that the shares fall when rivals count.
+    """
+    class_of, left, right = candidates.class_of, candidates.ends[:, 0], candidates.ends[:, 1]
+    overall_share = float((shares * candidates.pairs).sum() / max(candidates.pairs.sum(), 1.0))
+    bits = candidates.evidence + _compute_log_odds(shares)[class_of]
+    sources = candidates.sources[:, 0], candidates.sources[:, 1]
+    competition = CandidateCompetition(left, right, bits, sources)
+    for _ in range(_MAX_RIVAL_ITERATIONS):
+        weighed = np.clip(
+            competition.discount(bits, candidates.measure_exclusiveness(shares)), -_BITS_LIMIT, _BITS_LIMIT
+        )
+        matches = np.bincount(
+            class_of, weights=1.0 / (1.0 + np.exp2(-weighed)), minlength=len(candidates.pairs)
+        )
+        estimates = _divide_matches(matches, candidates.pairs, overall_share)
+        largest_change = float(np.abs(np.log2(estimates / shares)).max())
+        shares = estimates
+        bits = candidates.evidence + _compute_log_odds(shares)[class_of]
+        if largest_change < _RIVAL_CONVERGENCE_BITS:
+            break
+    competition = CandidateCompetition(left, right, bits, sources)
+    return shares, competition.discount(bits, candidates.measure_exclusiveness(shares)) - bits
+
+
+def _divide_matches(matches: FloatArray, pairs: FloatArray, prior: float) -> FloatArray:
+    """Return the share of matches, drawn to the prior where pairs are few."""
+    return np.asarray(np.minimum((matches + _PSEUDO_MATCHES) / (pairs + _PSEUDO_MATCHES / prior), _MAX_SHARE))
 
 
 def _estimate_shares(
@@ -124,7 +218,7 @@ def _estimate_shares(
     for _ in range(_MAX_ITERATIONS):
         bits = np.clip(evidence + _compute_log_odds(shares)[class_of], -_BITS_LIMIT, _BITS_LIMIT)
         matches = np.bincount(class_of, weights=1.0 / (1.0 + np.exp2(-bits)), minlength=len(pairs))
-        estimates = np.minimum((matches + _PSEUDO_MATCHES) / (pairs + _PSEUDO_MATCHES / prior), _MAX_SHARE)
+        estimates = _divide_matches(matches, pairs, prior)
         largest_change = float(np.abs(np.log2(estimates / shares)).max())
         shares = estimates
         if largest_change < _CONVERGENCE_BITS:

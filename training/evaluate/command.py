@@ -149,7 +149,8 @@ def _load_sets(
                     if development_set.uses_shipped_model
                     else dataset
                 )
-                yield fit_and_load_model(development_set.name, dataset.records), own_dataset
+                sources = dataset.source_by_record
+                yield fit_and_load_model(development_set.name, dataset.records, sources), own_dataset
     if SIMULATED_SET in wanted_sets:
         yield model, simulate_dataset(SIMULATED_RECORDS, folder / _NAME_TABLES)
 

@@ -86,7 +86,7 @@ def _print_review(console: Console, result: Evaluation) -> None:
     )
     console.print(
         f"blocking: {blocking.candidates:,} pairs hold {_format_estimate(blocking.recall)} of the matches "
-        f"(estimated without truth: at most {blocking.estimated_recall:.4f})"
+        f"(estimated without truth: {blocking.estimated_recall:.4f})"
     )
     table = Table("rule", "pairs", "found by it alone", "pairs so far", "recall so far", title="blocking")
     for rule in blocking.rules:

@@ -107,7 +107,8 @@ def _describe_blocking(fitted: FittedModel) -> str:
     changes += f", of which tighter ones for an index of this size: {tighter}" if tighter else ""
     return (
         f"Compared: {fitted.candidates / fitted.records:.1f} pairs a record, by {len(blocking.rules)} rules"
-        f"{changes}. They are estimated to find {blocking.recall:.1%} of the matches, an estimate from above."
+        f"{changes}. They are estimated to find {fitted.blocking_recall:.1%} of the matches, "
+        "as far as the fields of a match are right or wrong independently."
     )
 
 

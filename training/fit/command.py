@@ -19,6 +19,7 @@ from training.fit.model_writer import ModelIdentity, write_model
 from training.fit.thresholds import choose_thresholds
 from training.plots.canvas import can_draw
 from training.plots.figures import draw_model
+from training.records import SOURCE_COLUMN
 
 
 def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
@@ -50,7 +51,9 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
         raise TrainingError("the files hold no record that can be used")
     labels = None if decisions is None else _load_labels(console, decisions, current)
     with console.status(f"Fitting to {len(records):,} records"):
-        fitted = fit_table(records, FitOptions(seed=seed, index_size=index_size), labels)
+        fitted = fit_table(
+            records, FitOptions(seed=seed, index_size=index_size), labels, _map_sources(current)
+        )
     for comparison in fitted.dropped:
         console.print(f"left out: {comparison} ({explain_dropped_comparison(comparison, current.columns)})")
     for note in fitted.comparison_notes:
@@ -73,6 +76,12 @@ def _print_columns(console: Console, current: CurrentRecords) -> None:
             console.print(f"  set aside: {describe_set_aside(use)}", highlight=False, markup=False)
         if cost := describe_cost(use):
             console.print(f"  {cost}", highlight=False)
+
+
+def _map_sources(current: CurrentRecords) -> dict[int, str]:
+    """Return the source of each record."""
+    labels = current.record_labels
+    return dict(zip(labels["unique_id"].to_pylist(), labels[SOURCE_COLUMN].to_pylist(), strict=True))
 
 
 def _load_labels(console: Console, path: Path, current: CurrentRecords) -> pa.Table:

@@ -18,6 +18,7 @@ from typing import Any
 from training.fit.sql_fragments import (
     BIRTH_ONE_EDIT,
     BIRTH_TWO_EDITS,
+    DAY_UNKNOWN,
     FIRST_OF_JANUARY,
     GIVEN_IN_OTHER_FIELD,
     HOME_AND_CONTACT,
@@ -52,6 +53,7 @@ from training.fit.sql_fragments import (
     prefix_of_other,
     similar,
     within_days,
+    within_years,
 )
 
 _NEUTRAL_PROBABILITY = 0.5
@@ -180,8 +182,10 @@ BIRTH_DATE = ComparisonSpec(
         LevelSpec("same month", SAME_MONTH),
         LevelSpec(
             "same year, day unknown",
-            all_of(equal("birth_year"), "(birth_date_l IS NULL OR birth_date_r IS NULL)"),
+            all_of(equal("birth_year"), DAY_UNKNOWN),
         ),
+        LevelSpec("a year apart, day unknown", all_of(within_years(1), DAY_UNKNOWN)),
+        LevelSpec("three years apart at most, day unknown", all_of(within_years(3), DAY_UNKNOWN)),
         LevelSpec("same year, one on the first of January", ONE_FIRST_OF_JANUARY),
         LevelSpec("two strokes off", BIRTH_TWO_EDITS),
         LevelSpec("same year", equal("birth_year")),
@@ -351,7 +355,7 @@ FAMILY = ComparisonSpec(
         ),
         LevelSpec(
             "a birth date not whole, and names alone",
-            all_of("(birth_date_l IS NULL OR birth_date_r IS NULL)", ONLY_NAMES_AGREE),
+            all_of(DAY_UNKNOWN, ONLY_NAMES_AGREE),
             fixed_bits=-3.0,
             partial_date_guard=True,
         ),

@@ -7,6 +7,11 @@ no posterior probability. So the candidates stand for all pairs, provided that t
 of them. The E-step scores with the whole model, term frequencies and fixed levels included: without
 the guards, twins and siblings would teach m that a match's given name may differ. A steward's label
 of a pair replaces its posterior probability (``training.fit.labels``).
+
+Where names are common and fields few, strangers outnumber matches, and m would be learned from them. Two
+things that a person would use hold that off. Pairs of each two sources have a prior of their own
+(``training.fit.source_pairs``). Candidates of one record that are two people share its probability
+(``mpi.clustering.candidate_competition``). The model's own weights contain neither.
 """
 
 import math
@@ -15,10 +20,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from mpi.clustering.candidate_competition import CandidateCompetition
 from mpi.matching.model.scoring_parameters import NULL_LEVEL, ScoringParameters
 from training.fit.errors import DegenerateDataError
 from training.fit.labels import LabelledPosteriors
 from training.fit.level_reader import PairLevels
+from training.fit.source_pairs import PairClasses
 
 MAX_ITERATIONS = 40
 CONVERGENCE_TOLERANCE = 1e-4
@@ -28,7 +35,18 @@ SMOOTHING = 0.5
 A level that is seldom observed is improbable, not impossible.
 """
 LEAST_MATCHES = 20.0
+LEAST_MATCHES_BETWEEN = 200.0
+"""Expected matches between sources from which m is learned on such pairs alone.
+
+Within a source, matches are rare and strangers many: what looks like a match there is often a stranger.
+"""
+LEAST_SHARE_BETWEEN = 1 / 3
+"""Least share of all expected matches that pairs between sources hold before m is learned on them alone."""
+_REBUILT_ITERATIONS = (0, 3)
+"""Iterations in which the competing pairs are found anew; the first weights are rough."""
+_LEAST_MATCHES_OF_CLASS = 1e-3
 _LARGEST_CODE = 2**62  # patterns that one integer can number
+_MAX_PRIOR = 0.5
 _MAX_BITS = 200.0  # bits beyond which a double holds no other probability than 0 or 1
 
 
@@ -42,6 +60,8 @@ class LearnedParameters:
         matches: expected number of matching candidate pairs.
         iterations: iterations of expectation maximization.
         weights: match weight, in bits, of each pair that m was learned on.
+        probabilities: probability of each of these pairs to match, beside its rivals and labels, under
+            the prior of its sources.
         observed_levels: (comparison, level value) of every level that any pair had.
     """
 
@@ -50,6 +70,7 @@ class LearnedParameters:
     matches: float
     iterations: int
     weights: npt.NDArray[np.float64]
+    probabilities: npt.NDArray[np.float64]
     observed_levels: frozenset[tuple[str, int]]
 
 
@@ -79,6 +100,7 @@ def estimate_parameters(
     candidates: PairLevels,
     all_pairs: float,
     labels: LabelledPosteriors | None = None,
+    classes: PairClasses | None = None,
 ) -> LearnedParameters:
     """Learn u from random pairs, then m and the prior from candidates.
 
@@ -89,6 +111,7 @@ def estimate_parameters(
         candidates: levels of the candidate pairs.
         all_pairs: number of pairs that the data could form.
         labels: labels of the candidates; None if there are none.
+        classes: sources of the candidates; None for one prior, and no competition.
 
     Raises:
         DegenerateDataError: hardly any candidate pair looks like a match.
@@ -99,23 +122,20 @@ def estimate_parameters(
         for number, comparison_rates in enumerate(rates)
     ]
     patterns, pattern_of_pair = _group_patterns(candidates.values)
-    prior, change, iterations = _initial_prior(candidates, all_pairs), 1.0, 0
+    judge = _MatchJudge(candidates, all_pairs, labels, classes)
+    change, iterations = 1.0, 0
     while change >= CONVERGENCE_TOLERANCE and iterations < MAX_ITERATIONS:
-        _update_u(rates, random_counts, prior)
-        posterior = to_probabilities(
-            _pattern_weights(rates, patterns, prior)[pattern_of_pair] + candidates.rarity
-        )
-        if labels is not None:
-            posterior = labels.expected_matches(posterior)
-        pattern_matches = np.bincount(pattern_of_pair, weights=posterior, minlength=len(patterns)).astype(
-            np.float64
-        )
+        _update_u(rates, random_counts, judge.prior)
+        evidence = _pattern_evidence(rates, patterns)[pattern_of_pair] + candidates.rarity
+        posterior = judge.estimate_matches(evidence, find_rivals=iterations in _REBUILT_ITERATIONS)
+        pattern_matches = np.bincount(
+            pattern_of_pair, weights=judge.select_informative(posterior), minlength=len(patterns)
+        ).astype(np.float64)
         change = _update_m(rates, patterns, pattern_matches)
-        prior = max(float(posterior.sum()), 1.0) / all_pairs
         iterations += 1
-    weights = _pattern_weights(rates, patterns, prior)[pattern_of_pair] + candidates.rarity
-    posterior_guess = to_probabilities(weights)
-    matches = float((posterior_guess if labels is None else labels.expected_matches(posterior_guess)).sum())
+    evidence = _pattern_evidence(rates, patterns)[pattern_of_pair] + candidates.rarity
+    posterior = judge.estimate_matches(evidence, find_rivals=True)
+    matches = float(posterior.sum())
     if matches < LEAST_MATCHES:
         raise DegenerateDataError(
             f"only {matches:.0f} pairs of records look like one person: nothing can be "
@@ -123,12 +143,78 @@ def estimate_parameters(
         )
     return LearnedParameters(
         rates=_collect_rates(levels, rates),
-        prior=prior,
+        prior=judge.prior,
         matches=matches,
         iterations=iterations,
-        weights=weights,
+        weights=evidence + _log_odds(judge.prior),
+        probabilities=posterior,
         observed_levels=_observed_levels(levels, random) | _observed_levels(levels, candidates),
     )
+
+
+class _MatchJudge:
+    """Judge of the candidate pairs: the E-step, with the priors that it updates.
+
+    Args:
+        candidates: levels of the candidate pairs.
+        all_pairs: number of pairs that the data could form.
+        labels: labels of the candidates; None if there are none.
+        classes: sources of the candidates; None for one prior, and no competition.
+    """
+
+    def __init__(
+        self,
+        candidates: PairLevels,
+        all_pairs: float,
+        labels: LabelledPosteriors | None,
+        classes: PairClasses | None,
+    ) -> None:
+        self._labels, self._classes, self._all_pairs = labels, classes, all_pairs
+        self._competition: CandidateCompetition | None = None
+        self.prior = _initial_prior(candidates, all_pairs)
+        self._exclusiveness = np.zeros(1 if classes is None else len(classes.records))
+        self._priors = np.full(1 if classes is None else len(classes.pairs), self.prior)
+
+    def estimate_matches(
+        self, evidence: npt.NDArray[np.float64], *, find_rivals: bool
+    ) -> npt.NDArray[np.float64]:
+        """Return the probability of each candidate pair to match, and update the priors.
+
+        Args:
+            evidence: bits of each pair, without a prior.
+            find_rivals: whether to find anew which pairs compete.
+        """
+        classes = self._classes
+        if classes is None:
+            posterior = self._apply_labels(to_probabilities(evidence + _log_odds(self.prior)))
+        else:
+            bits = evidence + _log_odds_of(self._priors)[classes.class_of]
+            if find_rivals or self._competition is None:
+                self._competition = CandidateCompetition(
+                    classes.left, classes.right, bits, classes.sources, classes.sampled_share
+                )
+            weighed = self._competition.discount(bits, self._exclusiveness)
+            posterior = self._apply_labels(to_probabilities(weighed))
+            matches = np.bincount(classes.class_of, weights=posterior, minlength=len(classes.pairs))
+            self._priors = np.minimum(
+                (matches + _LEAST_MATCHES_OF_CLASS) / np.maximum(classes.pairs, 1.0), _MAX_PRIOR
+            )
+            self._exclusiveness = classes.measure_exclusiveness(matches)
+        self.prior = max(float(posterior.sum()), 1.0) / self._all_pairs
+        return posterior
+
+    def select_informative(self, posterior: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the posteriors that m is learned on, 0 for the pairs that are left out."""
+        if self._classes is None:
+            return posterior
+        between = np.where(self._classes.is_between[self._classes.class_of], posterior, 0.0)
+        matches = float(between.sum())
+        is_enough = matches >= max(LEAST_MATCHES_BETWEEN, LEAST_SHARE_BETWEEN * float(posterior.sum()))
+        return between if is_enough else posterior
+
+    def _apply_labels(self, posterior: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Replace the posterior of each labelled pair by its label."""
+        return posterior if self._labels is None else self._labels.expected_matches(posterior)
 
 
 def scale_to_index_size(learned: LearnedParameters, records: int, index_size: int) -> LearnedParameters:
@@ -152,6 +238,11 @@ def scale_to_index_size(learned: LearnedParameters, records: int, index_size: in
 def _log_odds(probability: float) -> float:
     """Return the log-odds of a probability in bits."""
     return math.log2(probability / (1 - probability))
+
+
+def _log_odds_of(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the log-odds of probabilities in bits."""
+    return np.asarray(np.log2(probabilities / (1 - probabilities)))
 
 
 def _collect_rates(
@@ -234,11 +325,11 @@ def _group_patterns(values: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8],
     return values[first_pairs], pattern_of_pair
 
 
-def _pattern_weights(
-    rates: list[_ComparisonRates], patterns: npt.NDArray[np.int8], prior: float
+def _pattern_evidence(
+    rates: list[_ComparisonRates], patterns: npt.NDArray[np.int8]
 ) -> npt.NDArray[np.float64]:
-    """Return each comparison pattern's weight in bits, without frequency adjustment."""
-    bits = np.full(len(patterns), _log_odds(prior))
+    """Return each comparison pattern's bits, without prior and frequency adjustment."""
+    bits = np.zeros(len(patterns))
     for number, comparison_rates in enumerate(rates):
         bits += comparison_rates.weights()[patterns[:, number]]
     return bits

@@ -1,7 +1,7 @@
 """Fit of a model to a feature table, without reading or writing."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,22 +19,20 @@ from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make
 from training.blocking import join_candidate_pairs
 from training.fit.birth_date_precision import drop_partial_date_guards, measure_complete_dates
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
+from training.fit.blocking_recall import estimate_blocking_recall
 from training.fit.comparison_sets.choice import choose_comparisons
 from training.fit.comparisons import FREQUENCY_COLUMNS, ComparisonSpec
 from training.fit.errors import DegenerateDataError
-from training.fit.estimate import (
-    LearnedParameters,
-    estimate_parameters,
-    scale_to_index_size,
-    to_probabilities,
-)
+from training.fit.estimate import LearnedParameters, estimate_parameters, scale_to_index_size
 from training.fit.frequencies import count_frequencies
 from training.fit.labels import LabelledPosteriors, add_labels
 from training.fit.level_reader import LevelReader
 from training.fit.relatives import RelativeCounts, count_relatives, relieve_guards
 from training.fit.settings import build_untrained_settings, fill_settings, select_usable_comparisons
+from training.fit.source_pairs import classify_pairs
 from training.record_table import Records
 
+NO_SOURCES: Mapping[int, str] = {}
 LEAST_RECORDS = 200
 LEAST_COMPARISONS = 3
 
@@ -72,6 +70,7 @@ class FittedModel:
         matches: expected number of matches among all pairs.
         dropped: comparisons left out because their data is missing everywhere.
         blocking: the blocking rules, and the expected matches that each adds.
+        blocking_recall: estimated share of the matches that any rule finds.
         relatives: how common relatives are.
         complete_date_share: share of the birth dates that are complete.
         label_counts: numbers of pairs that stewards labelled the same and different.
@@ -87,23 +86,34 @@ class FittedModel:
     matches: float
     dropped: tuple[str, ...]
     blocking: ChosenRules = field(repr=False)
+    blocking_recall: float
     relatives: RelativeCounts
     complete_date_share: float = 1.0
     label_counts: tuple[int, int] = (0, 0)
     comparison_notes: tuple[str, ...] = ()
 
 
-def fit(records: Records, options: FitOptions | None = None) -> FittedModel:
+def fit(
+    records: Records, options: FitOptions | None = None, sources: Mapping[int, str] = NO_SOURCES
+) -> FittedModel:
     """Fit a model to unlabelled records.
+
+    Args:
+        records: record ID and features.
+        options: options of the fit; None for the defaults.
+        sources: source of each record; empty for one source.
 
     Raises:
         DegenerateDataError: too few records, columns or duplicates to learn from.
     """
-    return fit_table(make_feature_table(records, FEATURE_COLUMNS), options)
+    return fit_table(make_feature_table(records, FEATURE_COLUMNS), options, sources=sources)
 
 
 def fit_table(
-    records: pa.Table, options: FitOptions | None = None, labels: pa.Table | None = None
+    records: pa.Table,
+    options: FitOptions | None = None,
+    labels: pa.Table | None = None,
+    sources: Mapping[int, str] = NO_SOURCES,
 ) -> FittedModel:
     """Fit a model to a feature table, with optional labels.
 
@@ -111,6 +121,7 @@ def fit_table(
         records: ``unique_id`` and all feature columns, in any order.
         options: options of the fit; None for the defaults.
         labels: ``lo``, ``hi``, ``same``: labels of pairs by stewards, each once; None for no labels.
+        sources: source of each record; empty for one source.
 
     Raises:
         DegenerateDataError: too few records, columns or duplicates to learn from.
@@ -144,15 +155,19 @@ def fit_table(
             untrained = build_untrained_settings(comparisons)
             rules = select_trial_rules(connection, len(records), index_size)
             pairs = join_candidate_pairs(connection, BlockingSpec.parse(rules))
-            learned, pair_rules = _learn_from_pairs(
-                untrained, comparisons, frequencies, pairs, connection, options, labels
+            learned, sample = _learn_from_pairs(
+                untrained, comparisons, frequencies, pairs, connection, options, labels, sources
+            )
+            chosen_rules = _choose_rules(rules, sample, learned, pairs.num_rows, len(records), index_size)
+            is_found = (sample["rules"].to_numpy() & chosen_rules.rule_bits) > 0
+            blocking_recall = estimate_blocking_recall(
+                connection,
+                BlockingSpec.parse(chosen_rules.rules).rules,
+                sample.filter(pa.array(is_found)),
+                learned.probabilities[is_found],
             )
         finally:
             connection.close()
-    sampled_share = min(1.0, len(pair_rules) / pairs.num_rows)
-    budget = PAIRS_PER_RECORD * len(records) * sampled_share
-    growth = index_size / len(records)
-    chosen_rules = choose_rules(rules, pair_rules, to_probabilities(learned.weights), budget, growth)
     scaled = scale_to_index_size(learned, len(records), index_size)
     return FittedModel(
         settings=fill_settings(untrained, scaled),
@@ -164,10 +179,26 @@ def fit_table(
         matches=learned.prior * len(records) * (len(records) - 1) / 2,
         dropped=tuple(dropped),
         blocking=chosen_rules,
+        blocking_recall=blocking_recall,
         relatives=relatives,
         complete_date_share=complete_share,
         label_counts=_count_labels(labels),
         comparison_notes=chosen.notes,
+    )
+
+
+def _choose_rules(
+    rules: Mapping[str, Sequence[str]],
+    sample: pa.Table,
+    learned: LearnedParameters,
+    pair_count: int,
+    records: int,
+    index_size: int,
+) -> ChosenRules:
+    """Choose the blocking rules by the matches that each adds to a sample of all pairs."""
+    budget = PAIRS_PER_RECORD * records * min(1.0, sample.num_rows / pair_count)
+    return choose_rules(
+        rules, sample["rules"].to_numpy(), learned.probabilities, budget, index_size / records
     )
 
 
@@ -193,7 +224,7 @@ def draw_random_pairs(
     return pa.table({"lo": lo[is_first], "hi": hi[is_first]}, schema=PAIR_SCHEMA)
 
 
-def _learn_from_pairs(
+def _learn_from_pairs(  # noqa: PLR0913, PLR0917 - each is an input of its own kind
     settings: dict[str, Any],
     comparisons: Sequence[ComparisonSpec],
     frequencies: Frequencies,
@@ -201,12 +232,14 @@ def _learn_from_pairs(
     connection: duckdb.DuckDBPyConnection,
     options: FitOptions,
     labels: pa.Table | None,
-) -> tuple[LearnedParameters, npt.NDArray[np.int64]]:
-    """Learn m, u and the prior; return them with each pair's rules."""
+    sources: Mapping[int, str],
+) -> tuple[LearnedParameters, pa.Table]:
+    """Learn m, u and the prior; return them with the pairs that they were learned on."""
     generator = np.random.default_rng(options.seed)
     reader = LevelReader(settings, frequencies, connection)
-    ids = connection.sql("SELECT unique_id FROM feature_table ORDER BY ALL").to_arrow_table()["unique_id"]
-    random_pairs = draw_random_pairs(ids.to_numpy(), options.random_pairs, generator)
+    ids_query = connection.sql("SELECT unique_id FROM feature_table ORDER BY ALL")
+    ids = ids_query.to_arrow_table()["unique_id"].to_numpy()
+    random_pairs = draw_random_pairs(ids, options.random_pairs, generator)
     if not pairs.num_rows:
         raise DegenerateDataError("no two records share a blocking key: there is nothing to compare")
     share = min(1.0, options.max_candidates / pairs.num_rows)
@@ -219,8 +252,9 @@ def _learn_from_pairs(
         reader.read(pairs),
         len(ids) * (len(ids) - 1) / 2 * share,
         pair_labels,
+        classify_pairs(pairs["lo"].to_numpy(), pairs["hi"].to_numpy(), ids, sources, share),
     )
-    return learned, pairs["rules"].to_numpy()
+    return learned, pairs
 
 
 def _select_training_pairs(

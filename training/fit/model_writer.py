@@ -58,7 +58,7 @@ def collect_metrics(fitted: FittedModel, thresholds: PurposeThresholds) -> dict[
     return {
         "records": fitted.records,
         "candidate_pairs": fitted.candidates,
-        "estimated_blocking_recall": round(fitted.blocking.recall, 4),
+        "estimated_blocking_recall": round(fitted.blocking_recall, 4),
         "relief_of_guards": round(fitted.relatives.relief_bits, 2),
         "whole_birth_dates": round(fitted.complete_date_share, 4),
         "expected_matches": round(fitted.matches, 1),

@@ -59,6 +59,11 @@ def within_days(days: int) -> str:
     return f"abs({left} - {right}) <= {days * 86_400}"
 
 
+def within_years(years: int) -> str:
+    """Build the SQL condition that birth years differ by few years."""
+    return f"abs(birth_year_l - birth_year_r) <= {years}"
+
+
 def differ(condition: str, column: str) -> str:
     """Build the condition that both values are known and another condition fails.
 
@@ -96,6 +101,7 @@ GIVEN_ONE_EDIT = "damerau_levenshtein(given_l, given_r) <= 1"
 BIRTH_ONE_EDIT = "damerau_levenshtein(birth_date_l, birth_date_r) <= 1"
 BIRTH_TWO_EDITS = "damerau_levenshtein(birth_date_l, birth_date_r) <= 2"
 SAME_BIRTH = any_of([equal("birth_date"), overlap("birth_dates")])
+DAY_UNKNOWN = "(birth_date_l IS NULL OR birth_date_r IS NULL)"
 ONE_FIRST_OF_JANUARY = (
     f"({equal('birth_year')} AND "
     "(substr(birth_date_l, 6, 5) = '01-01' OR substr(birth_date_r, 6, 5) = '01-01'))"

@@ -71,11 +71,31 @@ def test_calibrated_weights_under_another_prior_return_the_true_share():
     spread, records, true_share = 6.0, 320, 1 / 500
     mean = spread * spread * math.log(2) / 2
     pairs = [(left, right) for right in range(records) for left in range(right)]
-    edges = {
-        pair: FITTED + draw.gauss(mean if draw.random() < true_share else -mean, spread) for pair in pairs
-    }
+    matches = {(2 * n, 2 * n + 1) for n in range(round(true_share * len(pairs)))}
+    edges = {pair: FITTED + draw.gauss(mean if pair in matches else -mean, spread) for pair in pairs}
     priors = estimate_priors(edges, dict.fromkeys(range(records), "one"), PRIOR)
     assert share(priors, 0, 1) == pytest.approx(true_share, rel=0.25)
+
+
+def test_candidates_in_a_source_without_duplicates_compete():
+    edges, source = two_censuses()
+    edges |= {(0, 799): 12.0}  # record 0 fits two records of the other file alike, one of which has its own
+    priors = estimate_priors(edges, source, PRIOR)
+    assert priors.shift_weight(0, 400, 12.0) == pytest.approx(priors.shift_weight(1, 401, 12.0), abs=1.1)
+    assert priors.shift_weight(0, 799, 12.0) < -10
+    assert priors.shift_weight(399, 799, 12.0) > 10
+
+
+def test_candidates_in_a_source_of_many_duplicates_do_not_compete():
+    edges = {
+        (first, second): 6.0
+        for n in range(0, 400, 4)
+        for first in range(n, n + 4)
+        for second in (n + 3,)
+        if first != second
+    }
+    priors = estimate_priors(edges, dict.fromkeys(range(400), "one"), PRIOR)
+    assert not priors.rivals
 
 
 def test_record_order_and_numbers_have_no_effect():

@@ -90,16 +90,16 @@ def compare_f1(first: Clusters, second: Clusters, truth: Mapping[int, int]) -> I
 def _measure_model(cell: Cell, data: CanonicalSet, truth: Mapping[int, int]) -> _ModelResult:
     """Fit a model to the records of a cell and measure its partitions."""
     records = ArrowRecords(remove_shared_values_from_table(standardize_table(data.table)))
+    sources = dict(enumerate(data.table[SOURCE_COLUMN].to_pylist()))
+    source_by_record = {number: sources[number] for number in records.features}
     alone = {number: number for number in truth}
     try:
-        model = fit_and_load_model(cell.set_name, records)
+        model = fit_and_load_model(cell.set_name, records, source_by_record)
     except DegenerateDataError as error:
         figures = {"error": str(error), "review_tasks": 0, "false_links": None, "blocking": None}
         counts = _point_figures(OperatingPoint(0.0, count_pairs(alone, truth)))
         return _ModelResult(alone, {"research": counts, "operational": counts, **figures})
     scored = score_records(model, records)
-    sources = dict(enumerate(data.table[SOURCE_COLUMN].to_pylist()))
-    source_by_record = {number: sources[number] for number in records.features}
     priors = estimate_priors(scored.edges, source_by_record, scored.scorer.parameters.prior)
     operational = partition_records(scored, model.thresholds)
     research = alone | partition_records(scored, model.statistical, priors).clusters

@@ -1,20 +1,23 @@
 """Blocking loss: matches that blocking never compares, estimated and counted."""
 
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-from mpi.matching.model.blocking_keys import compute_keys_by_rule
+from mpi.clustering.source_pair_priors import MIN_CANDIDATE_BITS
+from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.model.match_model import MatchModel
+from mpi.matching.scoring.splink_engine import connect_duckdb, make_feature_table
 from training.blocking import RuleContribution, rank_rules_by_contribution
 from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
 from training.evaluate.measures.pair_errors import is_same_person
 from training.evaluate.measures.scores import Groups
 from training.evaluate.model_clusters import ScoredRecords
-from training.records import KEYED_HASH
-
-SAMPLED_PAIRS = 20_000
+from training.fit.blocking_recall import LEAST_PROBABILITY, SAMPLED_MATCHES, estimate_blocking_recall
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +98,22 @@ def _to_rule_recall(contribution: RuleContribution, matches: int) -> RuleRecall:
 
 
 def estimate_recall(model: MatchModel, scored: ScoredRecords) -> float:
-    """Estimate blocking recall without the truth, by Chao's lower bound.
-
-    The bound estimates the matches that no rule found from those that one or two rules found. Rules are
-    the traps of a capture-recapture study (Chao 1987). Rules that need the same fields catch the same
-    pairs, so the bound is low where whole fields are missing: it is an alarm, not a measurement.
-    """
-    likely = sorted(pair for pair, bits in scored.edges.items() if bits >= model.thresholds.link)
-    likely = likely[:: max(1, len(likely) // SAMPLED_PAIRS)]
-    records = {number for pair in likely for number in pair}
-    keys = {
-        number: compute_keys_by_rule(scored.records[number], model.blocking, KEYED_HASH).keys()
-        for number in records
-    }
-    pairs_by_rule_count = Counter(
-        len({rule for rule, _ in keys[left] & keys[right]}) for left, right in likely
-    )
-    once, twice = pairs_by_rule_count[1], pairs_by_rule_count[2]
-    unseen = once * (once - 1) / (2 * (twice + 1))
-    return len(likely) / (len(likely) + unseen) if likely else 1.0
+    """Estimate blocking recall without the truth (``training.fit.blocking_recall``)."""
+    pairs = scored.candidates
+    ends = zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True)
+    bits = np.fromiter((scored.edges.get(end, MIN_CANDIDATE_BITS) for end in ends), np.float64, len(pairs))
+    probabilities = 1.0 / (1.0 + np.exp2(-bits))
+    likely = np.flatnonzero(probabilities >= LEAST_PROBABILITY)
+    likely = likely[:: max(1, len(likely) // SAMPLED_MATCHES)]
+    sample = pairs.take(pa.array(likely))
+    numbers = sorted({*sample["lo"].to_pylist(), *sample["hi"].to_pylist()})
+    with tempfile.TemporaryDirectory() as folder:
+        connection = connect_duckdb(Path(folder))
+        try:
+            features = make_feature_table(
+                ((number, scored.records[number]) for number in numbers), FEATURE_COLUMNS
+            )
+            connection.register("feature_table", features)
+            return estimate_blocking_recall(connection, model.blocking.rules, sample, probabilities[likely])
+        finally:
+            connection.close()

@@ -200,14 +200,6 @@ def test_looser_rules_stay_within_the_pair_budget():
     assert "surname" not in choose_from_groups(groups, budget=2000).rules
 
 
-def test_recall_estimate_follows_chaos_lower_bound():
-    two = int(FIRST_RULE | rule_bit("birth-root"))
-    assert choose_from_groups([(two, 1000, 1.0)]).recall == 1.0
-    assert choose_from_groups([(two, 1000, 1.0), (FIRST_RULE, 100, 1.0)]).recall == pytest.approx(
-        1100 / (1100 + 100 * 99 / (2 * 1001))
-    )
-
-
 def test_written_model_holds_the_chosen_rules(tmp_path):
     # Every other child's birth date is unknown, and the rest of the record is all there is.
     sparse_records = [
