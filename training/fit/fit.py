@@ -12,13 +12,18 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS
+from mpi.matching.compiler.pair_query import compile_query
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.frequencies import Frequencies
+from mpi.matching.model.match_model import MatchModel
 from mpi.matching.model.scoring_parameters import NULL_LEVEL, ScoringParameters
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make_feature_table
+from mpi.standardize.version import STANDARDIZER_VERSION
 from training.blocking import join_candidate_pairs
 from training.fit.birth_date_precision import drop_partial_date_guards, measure_complete_dates
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
+from training.fit.caution_odds import CautionOdds, WeighedPairs
+from training.fit.cautions import measure_caution_odds
 from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS, ComparisonSpec
 from training.fit.errors import DegenerateDataError
 from training.fit.estimate import (
@@ -32,6 +37,7 @@ from training.fit.labels import LabelledPosteriors, add_labels
 from training.fit.level_reader import LevelReader
 from training.fit.relatives import RelativeCounts, count_relatives, relieve_guards
 from training.fit.settings import build_untrained_settings, fill_settings, select_usable_comparisons
+from training.fit.thresholds import FALSE_LINK_COST, choose_thresholds
 from training.record_table import Records
 
 LEAST_RECORDS = 200
@@ -74,6 +80,7 @@ class FittedModel:
         relatives: how common relatives are.
         complete_date_share: share of the birth dates that are complete.
         label_counts: numbers of pairs that stewards labelled the same and different.
+        caution_odds: from which weights cautions give way in this population.
     """
 
     settings: dict[str, Any] = field(repr=False)
@@ -88,6 +95,7 @@ class FittedModel:
     relatives: RelativeCounts
     complete_date_share: float = 1.0
     label_counts: tuple[int, int] = (0, 0)
+    caution_odds: CautionOdds = field(default_factory=CautionOdds)
 
 
 def fit(records: Records, options: FitOptions | None = None) -> FittedModel:
@@ -140,18 +148,24 @@ def fit_table(
             untrained = build_untrained_settings(comparisons)
             rules = select_trial_rules(connection, len(records), index_size)
             pairs = join_candidate_pairs(connection, BlockingSpec.parse(rules))
-            learned, pair_rules = _learn_from_pairs(
+            learned, learned_pairs = _learn_from_pairs(
                 untrained, comparisons, frequencies, pairs, connection, options, labels
             )
+            scaled = scale_to_index_size(learned, len(records), index_size)
+            settings = fill_settings(untrained, scaled)
+            growth = index_size / len(records)
+            query = compile_query(_make_uncautious_model(settings, frequencies, index_size))
+            query.load_frequencies(connection)
+            weighed = WeighedPairs(connection, learned_pairs, scaled.weights, query, 1.0 / FALSE_LINK_COST)
+            caution_odds = measure_caution_odds(weighed, learned.prior, growth, relatives.relief_bits)
         finally:
             connection.close()
+    pair_rules = learned_pairs["rules"].to_numpy()
     sampled_share = min(1.0, len(pair_rules) / pairs.num_rows)
     budget = PAIRS_PER_RECORD * len(records) * sampled_share
-    growth = index_size / len(records)
     chosen_rules = choose_rules(rules, pair_rules, to_probabilities(learned.weights), budget, growth)
-    scaled = scale_to_index_size(learned, len(records), index_size)
     return FittedModel(
-        settings=fill_settings(untrained, scaled),
+        settings=settings,
         frequencies=frequencies,
         records=len(records),
         index_size=index_size,
@@ -163,6 +177,24 @@ def fit_table(
         relatives=relatives,
         complete_date_share=complete_share,
         label_counts=_count_labels(labels),
+        caution_odds=caution_odds,
+    )
+
+
+def _make_uncautious_model(settings: dict[str, Any], frequencies: Frequencies, index_size: int) -> MatchModel:
+    """Make a model that only scores: it has no cautions and no blocking."""
+    purposes = choose_thresholds(np.empty(0))
+    return MatchModel(
+        name="fit",
+        version="0",
+        digest="",
+        thresholds=purposes.operational,
+        statistical=purposes.statistical,
+        standardizer=STANDARDIZER_VERSION,
+        index_size=index_size,
+        blocking=BlockingSpec(()),
+        settings=settings,
+        frequencies=frequencies,
     )
 
 
@@ -196,8 +228,8 @@ def _learn_from_pairs(
     connection: duckdb.DuckDBPyConnection,
     options: FitOptions,
     labels: pa.Table | None,
-) -> tuple[LearnedParameters, npt.NDArray[np.int64]]:
-    """Learn m, u and the prior; return them with each pair's rules."""
+) -> tuple[LearnedParameters, pa.Table]:
+    """Learn m, u and the prior; return them with the pairs learned from."""
     generator = np.random.default_rng(options.seed)
     reader = LevelReader(settings, frequencies, connection)
     ids = connection.sql("SELECT unique_id FROM feature_table ORDER BY ALL").to_arrow_table()["unique_id"]
@@ -215,7 +247,7 @@ def _learn_from_pairs(
         len(ids) * (len(ids) - 1) / 2 * share,
         pair_labels,
     )
-    return learned, pairs["rules"].to_numpy()
+    return learned, pairs
 
 
 def _select_training_pairs(

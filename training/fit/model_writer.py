@@ -60,6 +60,8 @@ def collect_metrics(fitted: FittedModel, thresholds: PurposeThresholds) -> dict[
         "candidate_pairs": fitted.candidates,
         "estimated_blocking_recall": round(fitted.blocking.recall, 4),
         "relief_of_guards": round(fitted.relatives.relief_bits, 2),
+        "corroborated_matches": round(fitted.caution_odds.corroborated_share, 4),
+        "cautions_until": dict(fitted.caution_odds.until),
         "whole_birth_dates": round(fitted.complete_date_share, 4),
         "expected_matches": round(fitted.matches, 1),
         "prior": learned.prior,
@@ -124,6 +126,7 @@ def _build_model_cautions(fitted: FittedModel, thresholds: PurposeThresholds) ->
         fitted.relatives.relief_bits,
         _near_number_bits(fitted),
         complete_dates_usual=are_complete_dates_usual(fitted.complete_date_share),
+        odds=fitted.caution_odds,
     )
 
 
@@ -151,6 +154,8 @@ def _format_cautions(cautions: Cautions) -> list[str]:
         f"opposed = {_quote(cautions.opposed)}",
         "[cautions.when]",
         *(f"{_quote(label)} = {_quote(condition)}" for label, condition in cautions.when.items()),
+        "[cautions.until]  # bits from which a caution gives way",
+        *(f"{_quote(label)} = {bits!r}" for label, bits in cautions.until.items()),
     ]
 
 
