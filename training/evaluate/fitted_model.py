@@ -9,7 +9,6 @@ from pathlib import Path
 from mpi.matching.model.match_model import MatchModel, load_model
 from training.fit.fit import fit
 from training.fit.model_writer import ModelIdentity, write_model
-from training.fit.thresholds import choose_thresholds
 from training.record_table import Records
 
 
@@ -17,7 +16,5 @@ def fit_and_load_model(name: str, records: Records) -> MatchModel:
     """Fit a model and load its written folder, as an index would."""
     fitted = fit(records)
     with tempfile.TemporaryDirectory() as folder:
-        write_model(
-            Path(folder), ModelIdentity(name, "fitted"), fitted, choose_thresholds(fitted.learned.weights)
-        )
+        write_model(Path(folder), ModelIdentity(name, "fitted"), fitted, fitted.thresholds)
         return load_model(Path(folder))

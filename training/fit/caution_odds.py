@@ -25,9 +25,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mpi.clustering.union_find import UnionFind
+from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.pair_query import PairQuery
+from mpi.matching.model.cautions import Cautions
 from training.fit.estimate import to_probabilities
-from training.fit.sql_fragments import CORROBORATED, equal
+from training.fit.sql_fragments import CORROBORATED
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -55,10 +58,26 @@ class Mask:
     Args:
         known: column that both records must have before it is hidden.
         columns: all columns that hold the value.
+        doubts: cautions that hold where two values differ: unless they give way, such pairs count as
+            two people.
     """
 
     known: str
     columns: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Way in which another record confirms a value.
+
+    Args:
+        known: column that holds the value.
+        agreement: SQL condition that two records have one value.
+    """
+
+    known: str
+    agreement: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +155,14 @@ class WeighedPairs:
         others[self._test_pairs(shown, doubt)] = 1.0
         return find_limit(weighed["bits"].to_numpy(), others, self.most_odds)
 
-    def find_confirmed_limit(self, caution: str, column: str) -> float | None:
+    def find_confirmed_limit(self, caution: str, confirmation: Confirmation) -> float | None:
         """Find the weight from which a caution against two values gives way.
 
         Args:
-            caution: SQL condition of the caution: the records differ in the column.
-            column: the column, whose values other records may confirm.
+            caution: SQL condition of the caution: the two values differ.
+            confirmation: how other records may confirm each value.
         """
-        confirmed, share = self._find_confirmed_records(column)
+        confirmed, share = self._find_confirmed_records(confirmation)
         heavy = self.weights >= self.lowest_bits
         pairs, weights = self.pairs.filter(heavy), self.weights[heavy]
         held = self._test_pairs(pairs, caution)
@@ -153,6 +172,32 @@ class WeighedPairs:
         both = np.isin(pairs["lo"].to_numpy(), confirmed) & np.isin(pairs["hi"].to_numpy(), confirmed)
         others = np.maximum(both / share**2, 1.0 - to_probabilities(weights))
         return find_limit(weights, others, self.most_odds, _PSEUDO_COUNT)
+
+    def find_questions(self, cautions: Cautions, thresholds: Thresholds) -> FloatArray:
+        """Find the weights of the pairs that a person would be asked about.
+
+        They are in the review band, and no chain of links joins them.
+
+        Args:
+            cautions: cautions of the model.
+            thresholds: thresholds of the enterprise IDs.
+        """
+        heavy = self.weights >= thresholds.review
+        pairs, weights = self.pairs.filter(heavy), self.weights[heavy]
+        held = np.zeros(len(weights), dtype=np.bool_)
+        for label, condition in cautions.conditions.items():
+            held |= self._test_pairs(pairs, condition) & (weights < cautions.until.get(label, math.inf))
+        weights = np.where(held & (weights > cautions.bits), cautions.bits, weights)
+        ends = list(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
+        people = UnionFind()
+        for link in np.flatnonzero(weights >= thresholds.link):
+            people.join(*ends[link])
+        asked = [
+            place
+            for place in np.flatnonzero(weights < thresholds.link)
+            if not people.are_joined(*ends[place])
+        ]
+        return np.sort(weights[asked])
 
     def find_strangers_limit(self, caution: str, strangers: float) -> float | None:
         """Find the weight from which a caution against strangers gives way.
@@ -199,16 +244,16 @@ class WeighedPairs:
         ((number,),) = self.connection.sql(query).fetchall()
         return float(number or 0.0)
 
-    def _find_confirmed_records(self, column: str) -> tuple[npt.NDArray[np.int64], float]:
+    def _find_confirmed_records(self, confirmation: Confirmation) -> tuple[npt.NDArray[np.int64], float]:
         """Find the records whose value another record of the person confirms.
 
         Returns:
             The records, and their share of all records that have the value.
         """
         certain = self.pairs.filter(self.weights >= _CERTAIN_BITS)
-        agreeing = certain.filter(self._test_pairs(certain, equal(column)))
+        agreeing = certain.filter(self._test_pairs(certain, confirmation.agreement))
         confirmed = np.union1d(agreeing["lo"].to_numpy(), agreeing["hi"].to_numpy())
-        known = self._count(f"SELECT count({column}) FROM feature_table")
+        known = self._count(f"SELECT count({confirmation.known}) FROM feature_table")
         return confirmed, len(confirmed) / known if known else 0.0
 
     def _look_up_weights(self, pairs: pa.Table) -> FloatArray:

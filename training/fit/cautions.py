@@ -11,7 +11,14 @@ from itertools import combinations
 
 from mpi.domain.weight import Thresholds
 from mpi.matching.model.cautions import Cautions
-from training.fit.caution_odds import LEAST_CORROBORATED_SHARE, NO_ODDS, CautionOdds, Mask, WeighedPairs
+from training.fit.caution_odds import (
+    LEAST_CORROBORATED_SHARE,
+    NO_ODDS,
+    CautionOdds,
+    Confirmation,
+    Mask,
+    WeighedPairs,
+)
 from training.fit.sql_fragments import (
     FIRST_OF_JANUARY,
     GIVEN_ONE_EDIT,
@@ -177,10 +184,15 @@ CAUTIONS: dict[str, str] = {
 NAMESAKE_CAUTION = "birth dates differ, and nothing but names and a middle name in common"
 OTHER_NUMBER_CAUTION = "numbers of one system differ, and a name is missing or differs"
 OTHER_DETAILS_CAUTION = "nothing but name and birth date in common, and a detail differs"
+_OTHER_BIRTH = any_of(
+    [
+        differ(SIMILAR_BIRTH, "birth_date"),
+        f"({all_of(_missing_in_either('birth_date'), 'abs(birth_year_l - birth_year_r) > 1')})",
+    ]
+)
+"""Birth dates that differ in more than a slip, or years alone by more than one."""
 ODDS_CAUTIONS: dict[str, str] = {
-    NAMESAKE_CAUTION: all_of(
-        differ(SIMILAR_BIRTH, "birth_date"), SAME_GIVEN, SAME_SURNAME, _is_not_true(SUPPORT_BEYOND_MIDDLE)
-    ),
+    NAMESAKE_CAUTION: all_of(_OTHER_BIRTH, SAME_GIVEN, SAME_SURNAME, _is_not_true(SUPPORT_BEYOND_MIDDLE)),
     OTHER_NUMBER_CAUTION: all_of(
         any_of([_NUMBERS_DIFFER, _OTHER_SSN]),
         any_of([_missing_in_either("given"), _missing_in_either("surname"), differ(SIMILAR_GIVEN, "given")]),
@@ -192,18 +204,25 @@ There the other cautions give way where the odds say so (``training.fit.caution_
 way to different numbers of one system.
 """
 _MASKS = {
-    "a given name is missing": Mask("given", ("given", "given_forms", "given_roots")),
+    "a given name is missing": Mask(
+        "given", ("given", "given_forms", "given_roots"), ("given names differ",)
+    ),
     "a surname is missing, and nothing else is in common": Mask(
         "surname", ("surname", "surname_tokens", "surname_forms")
     ),
     "a birth date is not whole, and given names are not the same": Mask(
-        "birth_date", ("birth_date", "birth_date_swapped", "birth_dates")
+        "birth_date",
+        ("birth_date", "birth_date_swapped", "birth_dates"),
+        ("birth years differ, and nothing but names is in common", NAMESAKE_CAUTION),
     ),
 }
-_CONFIRMED_COLUMNS = {
-    "given names differ": "given",
-    "birth years differ, and nothing but names is in common": "birth_date",
-    NAMESAKE_CAUTION: "birth_date",
+_SAME_BIRTH_AS_KNOWN = any_of(
+    [equal("birth_date"), f"({all_of(_missing_in_either('birth_date'), equal('birth_year'))})"]
+)
+_CONFIRMATIONS = {
+    "given names differ": Confirmation("given", equal("given")),
+    "birth years differ, and nothing but names is in common": Confirmation("birth_date", equal("birth_date")),
+    NAMESAKE_CAUTION: Confirmation("birth_year", _SAME_BIRTH_AS_KNOWN),
 }
 _OPPOSED_BY_DETAILS = f"({all_of(UNCORROBORATED, any_of(_OTHER_DETAILS))})"
 
@@ -228,15 +247,11 @@ def measure_caution_odds(
     strangers = weighed.count_strangers(prior, growth)
     conditions = CAUTIONS | ODDS_CAUTIONS
     limits = {
-        label: weighed.find_confirmed_limit(conditions[label], column)
-        for label, column in _CONFIRMED_COLUMNS.items()
+        label: weighed.find_confirmed_limit(conditions[label], confirmation)
+        for label, confirmation in _CONFIRMATIONS.items()
     }
     for label, mask in _MASKS.items():
-        doubts = [
-            f"({conditions[other]})"
-            for other, column in _CONFIRMED_COLUMNS.items()
-            if column == mask.known and limits[other] is None
-        ]
+        doubts = [f"({conditions[other]})" for other in mask.doubts if limits[other] is None]
         limits[label] = weighed.find_masked_limit(conditions[label], mask, any_of(doubts or ["FALSE"]))
     limits[OTHER_DETAILS_CAUTION] = weighed.find_strangers_limit(_OPPOSED_BY_DETAILS, strangers)
     return CautionOdds(

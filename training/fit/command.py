@@ -14,7 +14,6 @@ from training.fit.decision_labels import read_decisions
 from training.fit.errors import TrainingError
 from training.fit.fit import FitOptions, fit_table
 from training.fit.model_writer import ModelIdentity, write_model
-from training.fit.thresholds import choose_thresholds
 from training.plots.canvas import can_draw
 from training.plots.figures import draw_model
 
@@ -50,7 +49,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
         fitted = fit_table(records, FitOptions(seed=seed, index_size=index_size), labels)
     for comparison in fitted.dropped:
         console.print(f"left out: {comparison} (its columns are empty everywhere)")
-    write_model(out, ModelIdentity(name, version), fitted, choose_thresholds(fitted.learned.weights))
+    write_model(out, ModelIdentity(name, version), fitted, fitted.thresholds)
     if can_draw():
         draw_model(out, fitted.settings, list_fixed_levels(), fitted.blocking.contributions)
     else:

@@ -20,10 +20,14 @@ from mpi.matching.model.scoring_parameters import NULL_LEVEL, ScoringParameters
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make_feature_table
 from mpi.standardize.version import STANDARDIZER_VERSION
 from training.blocking import join_candidate_pairs
-from training.fit.birth_date_precision import drop_partial_date_guards, measure_complete_dates
+from training.fit.birth_date_precision import (
+    are_complete_dates_usual,
+    drop_partial_date_guards,
+    measure_complete_dates,
+)
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
-from training.fit.caution_odds import CautionOdds, WeighedPairs
-from training.fit.cautions import measure_caution_odds
+from training.fit.caution_odds import NO_ODDS, CautionOdds, WeighedPairs
+from training.fit.cautions import build_cautions, measure_caution_odds
 from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS, ComparisonSpec
 from training.fit.errors import DegenerateDataError
 from training.fit.estimate import (
@@ -36,8 +40,13 @@ from training.fit.frequencies import count_frequencies
 from training.fit.labels import LabelledPosteriors, add_labels
 from training.fit.level_reader import LevelReader
 from training.fit.relatives import RelativeCounts, count_relatives, relieve_guards
-from training.fit.settings import build_untrained_settings, fill_settings, select_usable_comparisons
-from training.fit.thresholds import FALSE_LINK_COST, choose_thresholds
+from training.fit.settings import (
+    build_untrained_settings,
+    fill_settings,
+    find_near_number_bits,
+    select_usable_comparisons,
+)
+from training.fit.thresholds import FALSE_LINK_COST, PurposeThresholds, choose_thresholds, limit_review
 from training.record_table import Records
 
 LEAST_RECORDS = 200
@@ -81,6 +90,7 @@ class FittedModel:
         complete_date_share: share of the birth dates that are complete.
         label_counts: numbers of pairs that stewards labelled the same and different.
         caution_odds: from which weights cautions give way in this population.
+        thresholds: thresholds of both purposes.
     """
 
     settings: dict[str, Any] = field(repr=False)
@@ -95,7 +105,8 @@ class FittedModel:
     relatives: RelativeCounts
     complete_date_share: float = 1.0
     label_counts: tuple[int, int] = (0, 0)
-    caution_odds: CautionOdds = field(default_factory=CautionOdds)
+    caution_odds: CautionOdds = NO_ODDS
+    thresholds: PurposeThresholds = field(default_factory=lambda: choose_thresholds(np.empty(0)))
 
 
 def fit(records: Records, options: FitOptions | None = None) -> FittedModel:
@@ -154,10 +165,9 @@ def fit_table(
             scaled = scale_to_index_size(learned, len(records), index_size)
             settings = fill_settings(untrained, scaled)
             growth = index_size / len(records)
-            query = compile_query(_make_uncautious_model(settings, frequencies, index_size))
-            query.load_frequencies(connection)
-            weighed = WeighedPairs(connection, learned_pairs, scaled.weights, query, 1.0 / FALSE_LINK_COST)
+            weighed = _weigh_pairs(connection, learned_pairs, scaled.weights, settings, frequencies)
             caution_odds = measure_caution_odds(weighed, learned.prior, growth, relatives.relief_bits)
+            questions = _find_questions(weighed, settings, relatives, complete_share, caution_odds)
         finally:
             connection.close()
     pair_rules = learned_pairs["rules"].to_numpy()
@@ -178,24 +188,53 @@ def fit_table(
         complete_date_share=complete_share,
         label_counts=_count_labels(labels),
         caution_odds=caution_odds,
+        thresholds=limit_review(scaled.weights, questions, len(records) * sampled_share),
     )
 
 
-def _make_uncautious_model(settings: dict[str, Any], frequencies: Frequencies, index_size: int) -> MatchModel:
-    """Make a model that only scores: it has no cautions and no blocking."""
-    purposes = choose_thresholds(np.empty(0))
-    return MatchModel(
+def _weigh_pairs(
+    connection: duckdb.DuckDBPyConnection,
+    pairs: pa.Table,
+    weights: npt.NDArray[np.float64],
+    settings: dict[str, Any],
+    frequencies: Frequencies,
+) -> WeighedPairs:
+    """Join candidate pairs, their weights and a query of the model without cautions."""
+    purposes = choose_thresholds(weights)
+    model = MatchModel(
         name="fit",
         version="0",
         digest="",
         thresholds=purposes.operational,
         statistical=purposes.statistical,
         standardizer=STANDARDIZER_VERSION,
-        index_size=index_size,
+        index_size=len(weights),
         blocking=BlockingSpec(()),
         settings=settings,
         frequencies=frequencies,
     )
+    query = compile_query(model)
+    query.load_frequencies(connection)
+    return WeighedPairs(connection, pairs, weights, query, 1.0 / FALSE_LINK_COST)
+
+
+def _find_questions(
+    weighed: WeighedPairs,
+    settings: dict[str, Any],
+    relatives: RelativeCounts,
+    complete_share: float,
+    caution_odds: CautionOdds,
+) -> npt.NDArray[np.float64]:
+    """Find the weights of the pairs that people would be asked about."""
+    operational = choose_thresholds(weighed.weights).operational
+    cautions = build_cautions(
+        operational,
+        relatives.relief_bits,
+        find_near_number_bits(settings),
+        complete_dates_usual=are_complete_dates_usual(complete_share),
+        odds=caution_odds,
+    )
+    return weighed.find_questions(cautions, operational)
 
 
 def _count_labels(labels: pa.Table | None) -> tuple[int, int]:

@@ -10,18 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from mpi.domain.weight import Thresholds
-from mpi.matching.compiler.online_scorer import compute_level_bits
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import HEADER, Frequencies
 from mpi.matching.model.match_model import MODEL_FILES
-from mpi.matching.model.scoring_parameters import read_parameters
 from mpi.standardize.version import STANDARDIZER_VERSION
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import REFINEMENTS
 from training.fit.card import write_card
 from training.fit.cautions import build_cautions
-from training.fit.comparisons import NEAR_NUMBER_LABEL
 from training.fit.fit import FittedModel
+from training.fit.settings import find_near_number_bits
 from training.fit.thresholds import PurposeThresholds, measure_gaps
 
 
@@ -124,21 +122,10 @@ def _build_model_cautions(fitted: FittedModel, thresholds: PurposeThresholds) ->
     return build_cautions(
         thresholds.operational,
         fitted.relatives.relief_bits,
-        _near_number_bits(fitted),
+        find_near_number_bits(fitted.settings),
         complete_dates_usual=are_complete_dates_usual(fitted.complete_date_share),
         odds=fitted.caution_odds,
     )
-
-
-def _near_number_bits(fitted: FittedModel) -> float:
-    """Return the learned weight of ID numbers that differ by a typo.
-
-    It is 0 if the fit did not learn the level.
-    """
-    levels = (
-        level for comparison in read_parameters(fitted.settings).comparisons for level in comparison.levels
-    )
-    return next((compute_level_bits(level) for level in levels if level.label == NEAR_NUMBER_LABEL), 0.0)
 
 
 def _format_thresholds(thresholds: Thresholds) -> list[str]:
