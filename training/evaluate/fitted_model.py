@@ -11,7 +11,6 @@ from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.model.match_model import MatchModel, load_model
 from training.fit.fit import NO_SOURCES, fit_table
 from training.fit.model_writer import ModelIdentity, write_model
-from training.fit.thresholds import choose_thresholds
 from training.record_table import Records, to_feature_table
 
 
@@ -19,7 +18,5 @@ def fit_and_load_model(name: str, records: Records, sources: Mapping[int, str] =
     """Fit a model and load its written folder, as an index would."""
     fitted = fit_table(to_feature_table(records, FEATURE_COLUMNS), sources=sources)
     with tempfile.TemporaryDirectory() as folder:
-        write_model(
-            Path(folder), ModelIdentity(name, "fitted"), fitted, choose_thresholds(fitted.learned.weights)
-        )
+        write_model(Path(folder), ModelIdentity(name, "fitted"), fitted, fitted.thresholds)
         return load_model(Path(folder))

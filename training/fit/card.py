@@ -9,6 +9,7 @@ from mpi.matching.compiler.online_scorer import compute_level_bits, compute_prio
 from mpi.matching.model.scoring_parameters import ComparisonLevel, read_parameters
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import LOOSER_RULES, TIGHTER_RULES
+from training.fit.caution_odds import CautionOdds
 from training.fit.comparisons import list_fixed_levels
 from training.fit.fit import FittedModel
 from training.fit.relatives import RelativeCounts
@@ -46,6 +47,8 @@ def write_card(name: str, version: str, fitted: FittedModel, thresholds: Purpose
             if are_complete_dates_usual(fitted.complete_date_share)
             else [_describe_dates(fitted.complete_date_share), ""]
         ),
+        _describe_odds(fitted.caution_odds, thresholds),
+        "",
         _describe_thresholds(thresholds),
         "",
         "## Expected false links",
@@ -133,6 +136,23 @@ def _describe_dates(complete_share: float) -> str:
     return (
         f"Of the birth dates {complete_share:.0%} are whole: one that is not is the rule here, and no guard "
         "holds against it. Fit anew before records with whole dates are loaded."
+    )
+
+
+def _describe_odds(odds: CautionOdds, purposes: PurposeThresholds) -> str:
+    """Describe, for the model card, which cautions give way, and why."""
+    share_text = f"more than names and dates confirms {odds.corroborated_share:.0%} of the expected matches"
+    if not odds.decide:
+        return f"Every caution holds at any weight: {share_text}, so a person can ask about the others."
+    limits = "; ".join(
+        f"{label}: from {max(bits, purposes.operational.link):g} bits"
+        for label, bits in sorted(odds.until.items())
+    )
+    return (
+        f"Odds decide about cautions: {share_text}, or relatives are rare. At most one pair in "
+        f"{1 + FALSE_LINK_COST:.0f} that a caution lets go is expected to be two people. In an index of that "
+        f"size {odds.strangers:.2g} pairs of records of strangers with one name and birth date are expected. "
+        f"Cautions that give way: {limits or 'none'}. Fit anew when the index has doubled."
     )
 
 

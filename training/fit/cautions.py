@@ -6,10 +6,19 @@ and something contradicts them. No caution is learned: each is what a careful pe
 about, and the field's golden pairs require the same.
 """
 
+from collections.abc import Sequence
 from itertools import combinations
 
 from mpi.domain.weight import Thresholds
 from mpi.matching.model.cautions import Cautions
+from training.fit.caution_odds import (
+    LEAST_CORROBORATED_SHARE,
+    NO_ODDS,
+    CautionOdds,
+    Confirmation,
+    Mask,
+    WeighedPairs,
+)
 from training.fit.sql_fragments import (
     FIRST_OF_JANUARY,
     GIVEN_ONE_EDIT,
@@ -24,6 +33,7 @@ from training.fit.sql_fragments import (
     SAME_NUMBER_OR_LAST4,
     SAME_SURNAME,
     SECOND_DOUBT,
+    SIMILAR_BIRTH,
     SIMILAR_GIVEN,
     SUPPORT_BEYOND_MIDDLE,
     UNCORROBORATED,
@@ -84,15 +94,15 @@ _NO_STABLE_FACT_AGREES = (
     _is_not_true(equal("birth_place")),
     _is_not_true(_all_equal("middle_initial", "city")),
 )
-_CONTRADICTIONS = (
+_OTHER_DETAILS = (
     differ(equal("middle_initial"), "middle_initial"),
-    _OTHER_SSN,
     _OTHER_PLACE,
     differ(equal("suffix"), "suffix"),
     _OTHER_FAMILY,
     f"({all_of(_TWO_CONTACTS_DIFFER, *_NO_STABLE_FACT_AGREES)})",
     f"({all_of(any_of([_OTHER_TOWN, _CONTACT_DIFFERS['phones']]), _is_not_true(_WEAK_SUPPORT))})",
 )
+_CONTRADICTIONS: tuple[str, ...] = (_OTHER_SSN, *_OTHER_DETAILS)
 _ONLY_MIDDLE_NAME = f"({all_of(SAME_MIDDLE, _is_not_true(SUPPORT_BEYOND_MIDDLE))})"
 _SURNAMES_DIFFER = differ(
     any_of([SAME_SURNAME, overlap("surname_forms"), prefix_of_other("surname"), similar("surname", 0.8)]),
@@ -181,6 +191,83 @@ CAUTIONS: dict[str, str] = {
 }
 """Cautions: the label that people read, with its SQL condition."""
 
+NAMESAKE_CAUTION = "birth dates differ, and nothing but names and a middle name in common"
+OTHER_NUMBER_CAUTION = "numbers of one system differ, and a name is missing or differs"
+OTHER_DETAILS_CAUTION = "nothing but name and birth date in common, and a detail differs"
+_OTHER_BIRTH = any_of(
+    [
+        differ(SIMILAR_BIRTH, "birth_date"),
+        f"({all_of(_missing_in_either('birth_date'), 'abs(birth_year_l - birth_year_r) > 1')})",
+    ]
+)
+"""Birth dates that differ in more than a slip, or years alone by more than one."""
+ODDS_CAUTIONS: dict[str, str] = {
+    NAMESAKE_CAUTION: all_of(_OTHER_BIRTH, SAME_GIVEN, SAME_SURNAME, _is_not_true(SUPPORT_BEYOND_MIDDLE)),
+    OTHER_NUMBER_CAUTION: all_of(
+        any_of([_NUMBERS_DIFFER, _OTHER_SSN]),
+        any_of([_missing_in_either("given"), _missing_in_either("surname"), differ(SIMILAR_GIVEN, "given")]),
+    ),
+}
+"""Cautions of data in which most matches rest on names and dates alone.
+
+There the other cautions give way where the odds say so (``training.fit.caution_odds``). None gives
+way to different numbers of one system.
+"""
+_MASKS = {
+    "a given name is missing": Mask(
+        "given", ("given", "given_forms", "given_roots"), ("given names differ",)
+    ),
+    "a surname is missing, and nothing else is in common": Mask(
+        "surname", ("surname", "surname_tokens", "surname_forms")
+    ),
+    "a birth date is not whole, and given names are not the same": Mask(
+        "birth_date",
+        ("birth_date", "birth_date_swapped", "birth_dates"),
+        ("birth years differ, and nothing but names is in common", NAMESAKE_CAUTION),
+    ),
+}
+_SAME_BIRTH_AS_KNOWN = any_of(
+    [equal("birth_date"), f"({all_of(_missing_in_either('birth_date'), equal('birth_year'))})"]
+)
+_CONFIRMATIONS = {
+    "given names differ": Confirmation("given", equal("given")),
+    "birth years differ, and nothing but names is in common": Confirmation("birth_date", equal("birth_date")),
+    NAMESAKE_CAUTION: Confirmation("birth_year", _SAME_BIRTH_AS_KNOWN),
+}
+_OPPOSED_BY_DETAILS = f"({all_of(UNCORROBORATED, any_of(_OTHER_DETAILS))})"
+
+
+def measure_caution_odds(
+    weighed: WeighedPairs, prior: float, growth: float, relief_bits: float
+) -> CautionOdds:
+    """Measure from which weights cautions give way in a population.
+
+    Where most matches are corroborated and relatives are usual, no caution gives way: a person can
+    ask about the others.
+
+    Args:
+        weighed: candidate pairs with the weights of the fitted model.
+        prior: share of matches among all pairs of records.
+        growth: size of the index in multiples of the data.
+        relief_bits: bits by which guards against relatives weigh less (``training.fit.relatives``).
+    """
+    share = weighed.measure_corroboration()
+    if share >= LEAST_CORROBORATED_SHARE and relief_bits < weighed.lowest_bits:
+        return CautionOdds(share)
+    strangers = weighed.count_strangers(prior, growth)
+    conditions = CAUTIONS | ODDS_CAUTIONS
+    limits = {
+        label: weighed.find_confirmed_limit(conditions[label], confirmation)
+        for label, confirmation in _CONFIRMATIONS.items()
+    }
+    for label, mask in _MASKS.items():
+        doubts = [f"({conditions[other]})" for other in mask.doubts if limits[other] is None]
+        limits[label] = weighed.find_masked_limit(conditions[label], mask, any_of(doubts or ["FALSE"]))
+    limits[OTHER_DETAILS_CAUTION] = weighed.find_strangers_limit(_OPPOSED_BY_DETAILS, strangers)
+    return CautionOdds(
+        share, True, {label: limit for label, limit in limits.items() if limit is not None}, strangers
+    )
+
 
 TWIN_CAUTIONS = frozenset(label for label in CAUTIONS if label.startswith("twins"))
 """Labels of the cautions against twins."""
@@ -190,7 +277,7 @@ PARTIAL_DATE_CAUTIONS = frozenset(
 """Labels of the cautions against incomplete birth dates."""
 
 
-def _opposed_condition(other_number: str) -> str:
+def _opposed_condition(other_number: str, contradictions: Sequence[str] = _CONTRADICTIONS) -> str:
     """Build the SQL condition of name-and-birth-date pairs with counter-evidence.
 
     Only name and birth date, and at best a middle name, count for the pair, and something counts
@@ -198,7 +285,7 @@ def _opposed_condition(other_number: str) -> str:
     """
     return any_of(
         [
-            f"({all_of(UNCORROBORATED, any_of([other_number, *_CONTRADICTIONS]))})",
+            f"({all_of(UNCORROBORATED, any_of([other_number, *contradictions]))})",
             f"({all_of(_ONLY_MIDDLE_NAME, any_of([_OTHER_SSN, _OTHER_PLACE]))})",
         ]
     )
@@ -210,6 +297,7 @@ def build_cautions(
     near_number_bits: float = 0.0,
     *,
     complete_dates_usual: bool = True,
+    odds: CautionOdds = NO_ODDS,
 ) -> Cautions:
     """Build a model's conditions that keep a doubtful pair from being linked.
 
@@ -223,14 +311,23 @@ def build_cautions(
             itself it is a typo.
         complete_dates_usual: whether an incomplete birth date is an exception
             (``training.fit.birth_date_precision``).
+        odds: from which weights cautions give way (``training.fit.caution_odds``).
     """
     omitted = TWIN_CAUTIONS if relief_bits >= thresholds.link else frozenset()
     if not complete_dates_usual:
         omitted |= PARTIAL_DATE_CAUTIONS
     other_number = _NUMBERS_NOT_NEAR if near_number_bits >= thresholds.link else _NUMBERS_DIFFER
+    conditions, contradictions = dict(CAUTIONS), _CONTRADICTIONS
+    if odds.decide:
+        conditions |= ODDS_CAUTIONS
+    if OTHER_DETAILS_CAUTION in odds.until:
+        conditions[OTHER_DETAILS_CAUTION] = _OPPOSED_BY_DETAILS
+        contradictions = (_OTHER_SSN,)
+    until = {label: max(bits, thresholds.link) for label, bits in odds.until.items() if label not in omitted}
     return Cautions(
         round(thresholds.link - thresholds.margin / 2, 4),
-        {label: condition for label, condition in CAUTIONS.items() if label not in omitted},
+        {label: condition for label, condition in conditions.items() if label not in omitted},
         UNCORROBORATED,
-        _opposed_condition(other_number),
+        _opposed_condition(other_number, contradictions),
+        until,
     )

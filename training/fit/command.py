@@ -16,7 +16,6 @@ from training.fit.decision_labels import read_decisions
 from training.fit.errors import TrainingError
 from training.fit.fit import FitOptions, fit_table
 from training.fit.model_writer import ModelIdentity, write_model
-from training.fit.thresholds import choose_thresholds
 from training.plots.canvas import can_draw
 from training.plots.figures import draw_model
 from training.records import SOURCE_COLUMN
@@ -58,7 +57,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
         console.print(f"left out: {comparison} ({explain_dropped_comparison(comparison, current.columns)})")
     for note in fitted.comparison_notes:
         console.print(note)
-    write_model(out, ModelIdentity(name, version), fitted, choose_thresholds(fitted.learned.weights))
+    write_model(out, ModelIdentity(name, version), fitted, fitted.thresholds)
     if can_draw():
         draw_model(out, fitted.settings, list_fixed_levels(), fitted.blocking.contributions)
     else:

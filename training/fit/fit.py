@@ -12,14 +12,23 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS
+from mpi.matching.compiler.pair_query import compile_query
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.frequencies import Frequencies
+from mpi.matching.model.match_model import MatchModel
 from mpi.matching.model.scoring_parameters import NULL_LEVEL, ScoringParameters
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make_feature_table
+from mpi.standardize.version import STANDARDIZER_VERSION
 from training.blocking import join_candidate_pairs
-from training.fit.birth_date_precision import drop_partial_date_guards, measure_complete_dates
+from training.fit.birth_date_precision import (
+    are_complete_dates_usual,
+    drop_partial_date_guards,
+    measure_complete_dates,
+)
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
 from training.fit.blocking_recall import estimate_blocking_recall
+from training.fit.caution_odds import NO_ODDS, CautionOdds, WeighedPairs
+from training.fit.cautions import build_cautions, measure_caution_odds
 from training.fit.comparison_sets.choice import choose_comparisons
 from training.fit.comparisons import FREQUENCY_COLUMNS, ComparisonSpec
 from training.fit.errors import DegenerateDataError
@@ -28,8 +37,14 @@ from training.fit.frequencies import count_frequencies
 from training.fit.labels import LabelledPosteriors, add_labels
 from training.fit.level_reader import LevelReader
 from training.fit.relatives import RelativeCounts, count_relatives, relieve_guards
-from training.fit.settings import build_untrained_settings, fill_settings, select_usable_comparisons
+from training.fit.settings import (
+    build_untrained_settings,
+    fill_settings,
+    find_near_number_bits,
+    select_usable_comparisons,
+)
 from training.fit.source_pairs import classify_pairs
+from training.fit.thresholds import FALSE_LINK_COST, PurposeThresholds, choose_thresholds, limit_review
 from training.record_table import Records
 
 NO_SOURCES: Mapping[int, str] = {}
@@ -75,6 +90,8 @@ class FittedModel:
         complete_date_share: share of the birth dates that are complete.
         label_counts: numbers of pairs that stewards labelled the same and different.
         comparison_notes: how the comparisons differ from the standard ones, and why.
+        caution_odds: from which weights cautions give way in this population.
+        thresholds: thresholds of both purposes.
     """
 
     settings: dict[str, Any] = field(repr=False)
@@ -91,6 +108,8 @@ class FittedModel:
     complete_date_share: float = 1.0
     label_counts: tuple[int, int] = (0, 0)
     comparison_notes: tuple[str, ...] = ()
+    caution_odds: CautionOdds = NO_ODDS
+    thresholds: PurposeThresholds = field(default_factory=lambda: choose_thresholds(np.empty(0)))
 
 
 def fit(
@@ -166,11 +185,17 @@ def fit_table(
                 sample.filter(pa.array(is_found)),
                 learned.probabilities[is_found],
             )
+            scaled = scale_to_index_size(learned, len(records), index_size)
+            settings = fill_settings(untrained, scaled)
+            growth = index_size / len(records)
+            weighed = _weigh_pairs(connection, sample, scaled.weights, settings, frequencies)
+            caution_odds = measure_caution_odds(weighed, learned.prior, growth, relatives.relief_bits)
+            questions = _find_questions(weighed, settings, relatives, complete_share, caution_odds)
         finally:
             connection.close()
-    scaled = scale_to_index_size(learned, len(records), index_size)
+    sampled_share = min(1.0, sample.num_rows / pairs.num_rows)
     return FittedModel(
-        settings=fill_settings(untrained, scaled),
+        settings=settings,
         frequencies=frequencies,
         records=len(records),
         index_size=index_size,
@@ -184,6 +209,8 @@ def fit_table(
         complete_date_share=complete_share,
         label_counts=_count_labels(labels),
         comparison_notes=chosen.notes,
+        caution_odds=caution_odds,
+        thresholds=limit_review(scaled.weights, questions, len(records) * sampled_share),
     )
 
 
@@ -200,6 +227,51 @@ def _choose_rules(
     return choose_rules(
         rules, sample["rules"].to_numpy(), learned.probabilities, budget, index_size / records
     )
+
+
+def _weigh_pairs(
+    connection: duckdb.DuckDBPyConnection,
+    pairs: pa.Table,
+    weights: npt.NDArray[np.float64],
+    settings: dict[str, Any],
+    frequencies: Frequencies,
+) -> WeighedPairs:
+    """Join candidate pairs, their weights and a query of the model without cautions."""
+    purposes = choose_thresholds(weights)
+    model = MatchModel(
+        name="fit",
+        version="0",
+        digest="",
+        thresholds=purposes.operational,
+        statistical=purposes.statistical,
+        standardizer=STANDARDIZER_VERSION,
+        index_size=len(weights),
+        blocking=BlockingSpec(()),
+        settings=settings,
+        frequencies=frequencies,
+    )
+    query = compile_query(model)
+    query.load_frequencies(connection)
+    return WeighedPairs(connection, pairs, weights, query, 1.0 / FALSE_LINK_COST)
+
+
+def _find_questions(
+    weighed: WeighedPairs,
+    settings: dict[str, Any],
+    relatives: RelativeCounts,
+    complete_share: float,
+    caution_odds: CautionOdds,
+) -> npt.NDArray[np.float64]:
+    """Find the weights of the pairs that people would be asked about."""
+    operational = choose_thresholds(weighed.weights).operational
+    cautions = build_cautions(
+        operational,
+        relatives.relief_bits,
+        find_near_number_bits(settings),
+        complete_dates_usual=are_complete_dates_usual(complete_share),
+        odds=caution_odds,
+    )
+    return weighed.find_questions(cautions, operational)
 
 
 def _count_labels(labels: pa.Table | None) -> tuple[int, int]:

@@ -10,18 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from mpi.domain.weight import Thresholds
-from mpi.matching.compiler.online_scorer import compute_level_bits
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import HEADER, Frequencies
 from mpi.matching.model.match_model import MODEL_FILES
-from mpi.matching.model.scoring_parameters import read_parameters
 from mpi.standardize.version import STANDARDIZER_VERSION
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import REFINEMENTS
 from training.fit.card import write_card
 from training.fit.cautions import build_cautions
-from training.fit.comparisons import NEAR_NUMBER_LABEL
 from training.fit.fit import FittedModel
+from training.fit.settings import find_near_number_bits
 from training.fit.thresholds import PurposeThresholds, measure_gaps
 
 
@@ -60,6 +58,8 @@ def collect_metrics(fitted: FittedModel, thresholds: PurposeThresholds) -> dict[
         "candidate_pairs": fitted.candidates,
         "estimated_blocking_recall": round(fitted.blocking_recall, 4),
         "relief_of_guards": round(fitted.relatives.relief_bits, 2),
+        "corroborated_matches": round(fitted.caution_odds.corroborated_share, 4),
+        "cautions_until": dict(fitted.caution_odds.until),
         "whole_birth_dates": round(fitted.complete_date_share, 4),
         "expected_matches": round(fitted.matches, 1),
         "prior": learned.prior,
@@ -124,16 +124,8 @@ def _build_model_cautions(fitted: FittedModel, thresholds: PurposeThresholds) ->
         fitted.relatives.relief_bits,
         find_near_number_bits(fitted.settings),
         complete_dates_usual=are_complete_dates_usual(fitted.complete_date_share),
+        odds=fitted.caution_odds,
     )
-
-
-def find_near_number_bits(settings: Mapping[str, Any]) -> float:
-    """Return the learned weight of ID numbers that differ by a typo.
-
-    It is 0 if the fit did not learn the level.
-    """
-    levels = (level for comparison in read_parameters(settings).comparisons for level in comparison.levels)
-    return next((compute_level_bits(level) for level in levels if level.label == NEAR_NUMBER_LABEL), 0.0)
 
 
 def _format_thresholds(thresholds: Thresholds) -> list[str]:
@@ -149,6 +141,8 @@ def format_cautions(cautions: Cautions) -> list[str]:
         f"opposed = {_quote(cautions.opposed)}",
         "[cautions.when]",
         *(f"{_quote(label)} = {_quote(condition)}" for label, condition in cautions.when.items()),
+        "[cautions.until]  # bits from which a caution gives way",
+        *(f"{_quote(label)} = {bits!r}" for label, bits in cautions.until.items()),
     ]
 
 

@@ -7,7 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mpi.matching.compiler.conditions import Translator
-from training.fit.comparisons import ComparisonSpec
+from mpi.matching.compiler.online_scorer import compute_level_bits
+from mpi.matching.model.scoring_parameters import read_parameters
+from training.fit.comparisons import NEAR_NUMBER_LABEL, ComparisonSpec
 from training.fit.estimate import LearnedParameters
 
 NEUTRAL_PROBABILITY = 0.5
@@ -65,6 +67,15 @@ def _null_level_columns(comparison: ComparisonSpec) -> set[str]:
         if level.is_null and level.condition is not None:
             translator.translate_condition(level.condition)
     return set(translator.columns)
+
+
+def find_near_number_bits(settings: Mapping[str, Any]) -> float:
+    """Return the learned weight of ID numbers that differ by a typo.
+
+    It is 0 if the fit did not learn the level.
+    """
+    levels = (level for comparison in read_parameters(settings).comparisons for level in comparison.levels)
+    return next((compute_level_bits(level) for level in levels if level.label == NEAR_NUMBER_LABEL), 0.0)
 
 
 def fill_settings(settings: Mapping[str, Any], learned: LearnedParameters) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Every threshold is placed clear of the weights of all pairs.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ FALSE_LINK_COST = 16.0
 A false link shows one child's history to another child's school.
 """
 REVIEW_BITS = -0.5
+MOST_QUESTIONS = 0.03
+"""Most questions to people per record when data is loaded for the first time."""
 MARGIN_BITS = 2.5
 STATISTICAL_BITS = 0.5
 """Link threshold for research in bits.
@@ -62,6 +64,28 @@ def choose_thresholds(weights: npt.NDArray[np.float64]) -> PurposeThresholds:
         operational=Thresholds(link=link, review=review, margin=MARGIN_BITS),
         statistical=Thresholds(link=even_odds, review=even_odds, margin=0.0, cohesion=STATISTICAL_BITS),
     )
+
+
+def limit_review(
+    weights: npt.NDArray[np.float64], questions: npt.NDArray[np.float64], records: float
+) -> PurposeThresholds:
+    """Choose thresholds of which people are not asked too much.
+
+    Review begins higher where needed. Pairs that a caution holds stay in review.
+
+    Args:
+        weights: match weights of the candidate pairs of the data, in bits.
+        questions: ascending weights of the pairs that people would be asked about, in bits.
+        records: number of records that they were found among.
+    """
+    purposes, most = choose_thresholds(weights), int(MOST_QUESTIONS * records)
+    if len(questions) <= most:
+        return purposes
+    operational = purposes.operational
+    highest = operational.link - operational.margin / 2 - CLEARANCE
+    lowest = min(max(operational.review, float(questions[-most - 1]) + _STEP), highest)
+    review = _find_clear_threshold(np.sort(weights), lowest, highest)
+    return replace(purposes, operational=replace(operational, review=round(review, 4)))
 
 
 def _find_clear_threshold(weights: npt.NDArray[np.float64], bits: float, upper_bound: float) -> float:

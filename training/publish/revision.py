@@ -13,7 +13,8 @@ from mpi.standardize.version import STANDARDIZER_VERSION
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.cautions import build_cautions
 from training.fit.errors import TrainingError
-from training.fit.model_writer import find_near_number_bits, format_cautions, format_checksums_toml
+from training.fit.model_writer import format_cautions, format_checksums_toml
+from training.fit.settings import find_near_number_bits
 from training.plots.figures import FITTED_FIGURES, FOLDER
 from training.publish.card_results import HEADING
 

@@ -10,6 +10,7 @@ scorer. Both give equal levels, and weights that agree within 1e-6 bits (law 5).
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import cast
 
 from mpi.domain.errors import ModelError
@@ -30,7 +31,7 @@ from mpi.matching.model.scoring_parameters import (
 )
 
 _CompareFunction = Callable[[Features, Features], tuple[float, tuple[int, ...], tuple[float, ...]]]
-_FirstConditionFunction = Callable[[Features, Features], int]
+_FirstConditionFunction = Callable[[Features, Features, float], int]
 _INDENT = "    "
 
 
@@ -100,7 +101,7 @@ class OnlineScorer:
         The prior is included.
         """
         bits = self._compare(left, right)[0]
-        if bits > self.cautions.bits and self._first_caution(left, right) >= 0:
+        if bits > self.cautions.bits and self._first_caution(left, right, round_weight(bits)) >= 0:
             return self.cautions.bits
         return bits
 
@@ -128,20 +129,23 @@ class OnlineScorer:
             uncorroborated=frozenset(
                 (left, right)
                 for (left, right), bits in weights.items()
-                if bits > cap_bits and self._first_uncorroborated(features[left], features[right]) >= 0
+                if bits > cap_bits and self._first_uncorroborated(features[left], features[right], bits) >= 0
             ),
             # Nothing but a caution gives just this weight, save by a coincidence of the sixth decimal.
             opposed=frozenset(
                 (left, right)
                 for (left, right), bits in weights.items()
-                if bits == round_weight(cap_bits)
-                and self._first_caution(features[left], features[right]) == 0
+                if bits == round_weight(cap_bits) and self._is_opposed(features[left], features[right])
             ),
         )
 
+    def _is_opposed(self, left: Features, right: Features) -> bool:
+        """Return whether a capped pair is capped because something opposes it."""
+        return self._first_caution(left, right, round_weight(self._compare(left, right)[0])) == 0
+
     def _find_caution(self, left: Features, right: Features, bits: float) -> str | None:
         """Return the model's caution that caps a pair's weight, if any."""
-        number = self._first_caution(left, right) if bits > self.cautions.bits else -1
+        number = self._first_caution(left, right, round_weight(bits)) if bits > self.cautions.bits else -1
         return None if number < 0 else list(self.cautions.conditions)[number]
 
     def explain(self, left: Features, right: Features) -> list[WeightContribution]:
@@ -172,7 +176,9 @@ def compile_scorer(model: MatchModel) -> OnlineScorer:
     parameters = read_parameters(model.settings)
     translator = Translator()
     source, adjustments = _generate_compare(parameters, translator)
-    caution_columns, caution_source = _generate_first_condition("caution", model.cautions.conditions)
+    caution_columns, caution_source = _generate_first_condition(
+        "caution", model.cautions.conditions, model.cautions.until
+    )
     uncorroborated_columns, uncorroborated_source = _generate_first_condition(
         "uncorroborated", {"uncorroborated": model.cautions.uncorroborated}
     )
@@ -233,10 +239,17 @@ def _generate_compare(
     return "\n".join(lines) + "\n", adjustments
 
 
-def _generate_first_condition(name: str, conditions: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
+def _generate_first_condition(
+    name: str, conditions: Mapping[str, str], until: Mapping[str, float] = MappingProxyType({})
+) -> tuple[tuple[str, ...], str]:
     """Generate a Python function that finds the first true condition.
 
     The function returns its number, or -1 for none.
+
+    Args:
+        name: name of the function.
+        conditions: conditions by label.
+        until: weight in bits from which a condition no longer counts, by label.
     """
     translator = Translator()
     body = []
@@ -245,8 +258,13 @@ def _generate_first_condition(name: str, conditions: Mapping[str, str]) -> tuple
             python = translator.translate_symmetric(condition)
         except NotCompilableError as fault:
             raise ModelError(f"cautions, {label!r}: cannot be compiled: {fault}") from None
-        body.append(f"{_INDENT}if {python}:\n{_INDENT * 2}return {number}")
-    lines = [f"def {name}(left, right):", *(_INDENT + line for line in _generate_loads(translator)), *body]
+        limit = f"bits < {until[label]!r} and " if label in until else ""
+        body.append(f"{_INDENT}if {limit}({python}):\n{_INDENT * 2}return {number}")
+    lines = [
+        f"def {name}(left, right, bits):",
+        *(_INDENT + line for line in _generate_loads(translator)),
+        *body,
+    ]
     return translator.columns, "\n".join([*lines, f"{_INDENT}return -1"]) + "\n"
 
 

@@ -2,10 +2,12 @@
 
 Weights add up as if each comparison spoke for itself. Where they do not (twins share all but a given name;
 strangers of one name and birth date share nothing else) no weight of a level is right for rare and common
-names alike, so a caution caps the match weight: the pair goes to a person. A caution only ever lowers.
+names alike, so a caution caps the match weight: the pair goes to a person. A caution only ever lowers. It
+may give way from a weight on, stated per model: there the fit expects too few other people to ask.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -27,12 +29,15 @@ class Cautions:
             model does not tell.
         opposed: holds where, in addition, something speaks against the pair: a caution of its own, under
             ``OPPOSED_CAUTION``.
+        until: weight in bits, by text of a caution, from which it gives way; a caution not listed holds
+            at any weight.
     """
 
     bits: float = 0.0
     when: Mapping[str, str] = field(default_factory=dict)
     uncorroborated: str = "FALSE"
     opposed: str = "FALSE"
+    until: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def conditions(self) -> Mapping[str, str]:
@@ -44,12 +49,25 @@ class Cautions:
 
         Args:
             bits: the weight, in SQL.
-            conditions: conditions of the cautions, as SQL in that query.
+            conditions: conditions of the cautions, as SQL in that query, in the order of ``conditions``.
         """
         if not conditions:
             return bits
-        is_held = f"{bits} > {self.bits!r} AND ({' OR '.join(conditions)})"
+        is_held = f"{bits} > {self.bits!r} AND ({self.write_any(bits, conditions)})"
         return f"CASE WHEN {is_held} THEN {self.bits!r} ELSE {bits} END"
+
+    def write_any(self, bits: str, conditions: Sequence[str], suffix: str = "") -> str:
+        """Write SQL that is true where any caution holds at a weight.
+
+        Args:
+            bits: the weight, in SQL.
+            conditions: conditions of the cautions, as SQL in that query, in the order of ``conditions``.
+            suffix: text that marks a number as a double in that SQL.
+        """
+        return " OR ".join(
+            f"({condition} AND {bits} < {self.until[label]!r}{suffix})" if label in self.until else condition
+            for label, condition in zip(self.conditions, conditions, strict=True)
+        )
 
     def fits_review_band(self, thresholds: Thresholds) -> bool:
         """Return whether the thresholds put capped pairs into clerical review.
@@ -69,10 +87,27 @@ class Cautions:
             bits, when = float(table["bits"]), dict(table["when"])
         except (KeyError, TypeError, ValueError):
             raise ModelError("cautions: the table needs `bits` and a table `when`") from None
-        pair_conditions = [table.get(name, "FALSE") for name in ("uncorroborated", "opposed")]
-        if not all(isinstance(condition, str) for condition in (*when.values(), *pair_conditions)):
+        uncorroborated, opposed = (table.get(name, "FALSE") for name in ("uncorroborated", "opposed"))
+        if not all(isinstance(condition, str) for condition in (*when.values(), uncorroborated, opposed)):
             raise ModelError("cautions: a condition is SQL in quotes")
-        return cls(bits, when, *pair_conditions)
+        until = _parse_until(table.get("until", {}), {OPPOSED_CAUTION, *when})
+        return cls(bits, when, uncorroborated, opposed, until)
+
+
+def _parse_until(table: object, labels: Collection[str]) -> dict[str, float]:
+    """Parse the weights from which cautions give way.
+
+    Raises:
+        ModelError: a weight is no number, or its caution is unknown.
+    """
+    if not isinstance(table, Mapping):
+        raise ModelError("cautions: `until` is a table of weights by caution")
+    for label, bits in table.items():
+        if label not in labels:
+            raise ModelError(f"cautions: `until` names {label!r}, which is no caution of the model")
+        if isinstance(bits, bool) or not isinstance(bits, int | float) or not math.isfinite(bits):
+            raise ModelError(f"cautions: the weight until which {label!r} holds is no number")
+    return {label: float(bits) for label, bits in table.items()}
 
 
 NO_CAUTIONS = Cautions()

@@ -133,9 +133,8 @@ def apply_cautions(
     """
     if not cautions.when:
         return scored
-    any_caution = " OR ".join(
-        f"({to_spark_condition(condition)}) IS TRUE" for condition in cautions.conditions.values()
-    )
+    conditions = [f"({to_spark_condition(condition)}) IS TRUE" for condition in cautions.conditions.values()]
+    any_caution = cautions.write_any("bits", conditions, suffix="D")
     sides = [
         features.selectExpr(f"unique_id AS {record}", *(f"{name} AS {name}_{side}" for name in columns))
         for record, side in (("lo", "l"), ("hi", "r"))

@@ -9,10 +9,11 @@ import pytest
 from mpi.domain.errors import ModelError
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer
+from mpi.matching.compiler.pair_query import compile_query
 from mpi.matching.model.cautions import OPPOSED_CAUTION, Cautions
 from mpi.matching.model.match_model import find_model_folder, load_model
 from mpi.matching.scoring.batch_scorer import ScoringResources
-from mpi.matching.scoring.splink_engine import PAIR_SCHEMA
+from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make_feature_table
 from mpi.matching.scoring.splink_scorer import score_pairs
 from tests.models import tiny_model
 from tests.unit.matching.random_features import random_records
@@ -221,6 +222,59 @@ def test_batch_and_online_apply_the_same_caution_in_either_order(model, scorer, 
         pairs = pa.table({"lo": [ends[0]], "hi": [ends[1]]}, schema=PAIR_SCHEMA)
         table = score_pairs(model, features, pairs, 0.0, ScoringResources(tmp_path))
         assert table["bits"].to_pylist() == [model.cautions.bits]
+
+
+def limit_caution(model, label, bits):
+    return replace(model, cautions=replace(model.cautions, until={label: bits}))
+
+
+@pytest.mark.parametrize("by_query", [False, True])
+def test_a_caution_gives_way_from_its_weight_on_alike_in_every_scorer(model, tmp_path, by_query):
+    left, right = with_state_id("a"), with_state_id("b")
+    full_weight = compile_scorer(replace(model, cautions=Cautions())).weigh(left, right)
+    rounded = round(full_weight, 6)
+    for until, expected in (
+        (rounded, rounded),
+        (rounded + 1e-6, model.cautions.bits),
+        (rounded - 1.0, rounded),
+    ):
+        limited = limit_caution(model, OPPOSED_CAUTION, until)
+        assert round(compile_scorer(limited).weigh(left, right), 6) == expected
+        features = [(1, left), (2, right)]
+        pairs = pa.table({"lo": [1], "hi": [2]}, schema=PAIR_SCHEMA)
+        if by_query:
+            query = compile_query(limited)
+            with connect_duckdb(tmp_path) as connection:
+                connection.register("features", make_feature_table(features, query.columns))
+                query.load_frequencies(connection)
+                table = query.weigh(connection, pairs, "features", 0.0)
+        else:
+            table = score_pairs(limited, features, pairs, 0.0, ScoringResources(tmp_path))
+        assert table["bits"].to_pylist() == pytest.approx([expected], abs=1e-6)
+
+
+def test_a_caution_that_gave_way_neither_marks_nor_explains_a_pair(model):
+    features = {1: with_state_id("a"), 2: with_state_id("b")}
+    lifted = compile_scorer(limit_caution(model, OPPOSED_CAUTION, 4.0))
+    score = lifted.score(*features.values())
+    assert score.caution is None
+    assert all(part.comparison != "caution" for part in lifted.explain(*features.values()))
+    assert not lifted.mark_pairs({(1, 2): round(score.bits, 6)}, features).opposed
+
+
+def test_only_the_caution_with_a_limit_gives_way(model, scorer):
+    label = "a given name is missing"
+    lifted = compile_scorer(limit_caution(model, label, 4.0))
+    nameless = replace(NAMELESS, addresses=())
+    assert scorer.score(nameless, ISAIAH).caution == label
+    assert lifted.score(nameless, ISAIAH).caution is None
+    assert lifted.score(with_state_id("a"), with_state_id("b")).caution == OPPOSED_CAUTION
+
+
+@pytest.mark.parametrize("until", [{"x": "high"}, {"x": True}, {"y": 5.0}, {"x": float("nan")}, 5.0])
+def test_an_invalid_weight_until_which_a_caution_holds_is_refused(until):
+    with pytest.raises(ModelError, match="cautions"):
+        Cautions.parse({"bits": 3.0, "when": {"x": "given_l IS NULL"}, "until": until})
 
 
 def test_an_invalid_table_of_cautions_is_refused():

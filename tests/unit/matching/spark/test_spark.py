@@ -166,7 +166,11 @@ def test_candidate_pairs_equal_those_of_duckdb(tmp_path):
 
 @pytest.mark.slow
 def test_the_spark_engine_gives_duckdbs_weights_with_cautions_and_leaves_nothing_behind(tmp_path):
-    cautious = Cautions(5.5, {"the sex is not the same": "sex_l <> sex_r"})
+    cautious = Cautions(
+        5.5,
+        {"the sex is not the same": "sex_l <> sex_r", "the given name is not the same": "given_l <> given_r"},
+        until={"the sex is not the same": 9.0},
+    )
     model = replace(load_model(tiny_model(tmp_path / "model")), cautions=cautious)
     tmp_path = tmp_path / "home"
     tmp_path.mkdir()

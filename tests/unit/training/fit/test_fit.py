@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 
 from mpi.domain.features import Features
@@ -24,8 +25,10 @@ from training.fit.model_writer import ModelIdentity, write_model
 from training.fit.thresholds import (
     CLEARANCE,
     FALSE_LINK_COST,
+    MOST_QUESTIONS,
     STATISTICAL_BITS,
     choose_thresholds,
+    limit_review,
     measure_gaps,
 )
 from training.publish.checks import publish_model
@@ -136,6 +139,23 @@ def test_threshold_on_a_pairs_weight_is_not_published(fitted, folder, tmp_path):
 def test_chosen_thresholds_are_clear_of_every_weight(fitted):
     bits = fitted[2].learned.weights
     assert min(measure_gaps(bits, choose_thresholds(bits)).values()) > CLEARANCE
+
+
+def test_review_begins_higher_where_people_would_be_asked_too_much():
+    weights = np.linspace(-10, 20, 3000)
+    purposes = choose_thresholds(weights)
+    questions = weights[(weights > purposes.operational.review) & (weights < 2)]
+    few, many = (limit_review(weights, questions, records).operational for records in (9e3, 1e3))
+    assert few == purposes.operational
+    assert few.review < many.review < many.link - many.margin / 2
+    assert np.count_nonzero(questions >= many.review) <= MOST_QUESTIONS * 1e3
+    assert (many.link, many.margin) == (few.link, few.margin)
+
+
+def test_pairs_that_a_caution_holds_stay_in_review_however_many_they_are():
+    weights = np.repeat(2.75, 3000)
+    limited = limit_review(weights, weights, 1000).operational
+    assert limited.review <= limited.link - limited.margin / 2
 
 
 def test_research_threshold_is_near_even_odds_without_margin(fitted):

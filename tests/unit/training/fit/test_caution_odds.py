@@ -1,0 +1,153 @@
+"""Tests of the odds by which cautions give way in a population."""
+
+import random
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import cache
+
+import numpy as np
+import pytest
+
+from mpi.domain.features import Features
+from mpi.domain.weight import Thresholds
+from mpi.matching.compiler.online_scorer import compile_scorer
+from mpi.matching.model.cautions import OPPOSED_CAUTION
+from mpi.matching.model.match_model import load_model
+from training.fit.caution_odds import NO_ODDS, CautionOdds, find_limit
+from training.fit.cautions import (
+    CAUTIONS,
+    NAMESAKE_CAUTION,
+    ODDS_CAUTIONS,
+    OTHER_DETAILS_CAUTION,
+    OTHER_NUMBER_CAUTION,
+    build_cautions,
+)
+from training.fit.fit import FitOptions, fit
+from training.fit.model_writer import ModelIdentity, write_model
+from training.fit.thresholds import choose_thresholds
+
+_LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
+_MISSING_GIVEN, _OTHER_GIVEN = "a given name is missing", "given names differ"
+_ODDS = 1 / 16
+_THRESHOLDS = Thresholds(link=4.0, review=-0.5, margin=2.5)
+
+
+def make_record(given, surname, born, sex, homes=()):
+    return Features(
+        given=given, given_forms=(given,), given_roots=(given,), surname=surname,
+        surname_tokens=(surname,), surname_forms=(surname,), birth_date=born,
+        birth_dates=(born,), birth_year=int(born[:4]), sex=sex, addresses=homes,
+    )  # fmt: skip
+
+
+def make_people(count, *, twins=0.0, replaced=0.0, homes=False):
+    """Return two records of each person, and of the twins of some.
+
+    Args:
+        count: number of people, twins aside.
+        twins: share of people with a twin.
+        replaced: share of people whose second record has another given name.
+        homes: whether records have an address, which a sibling shares.
+    """
+    rng = random.Random(7)
+    surnames = ["".join(rng.choices(_LETTERS, k=6)) for _ in range(300)]
+    names = ["".join(rng.choices(_LETTERS, k=5)) for _ in range(300)]
+    records = []
+    for number in range(count):
+        surname, sex, home = rng.choice(surnames), rng.choice("MF"), (f"{number} OAK ST|43001",) * homes
+        born = (date(2004, 1, 1) + timedelta(days=rng.randrange(6000))).isoformat()
+        for child in range(1 + homes + (rng.random() < twins)):
+            if child and homes:
+                born = (date(2004, 1, 1) + timedelta(days=rng.randrange(6000))).isoformat()
+            given = rng.choice(names)
+            records.append(make_record(given, surname, born, sex, home))
+            second = rng.choice(names) if rng.random() < replaced else given
+            records.append(make_record(second, surname, born, sex, home))
+    return list(enumerate(records))
+
+
+@cache
+def fit_people(**population):
+    return fit(make_people(900, **population), FitOptions(random_pairs=30_000))
+
+
+def measure(**population):
+    return fit_people(**population).caution_odds
+
+
+def test_a_missing_given_name_is_no_reason_to_ask_where_nobody_has_a_twin():
+    assert measure().until[_MISSING_GIVEN] <= 6
+
+
+def test_a_missing_given_name_is_a_reason_to_ask_where_twins_are_usual():
+    assert _MISSING_GIVEN not in measure(twins=0.4).until
+
+
+def test_another_given_name_is_a_reason_to_ask_only_where_others_confirm_both():
+    assert _OTHER_GIVEN not in measure(twins=0.4).until
+
+
+def test_no_caution_gives_way_where_homes_confirm_most_matches():
+    odds = measure(homes=True)
+    assert odds.corroborated_share > 0.9
+    assert not odds.decide
+    assert not odds.until
+
+
+def test_the_written_model_links_a_nameless_record_as_the_odds_say(tmp_path):
+    records, fitted = make_people(900), fit_people()
+    write_model(tmp_path, ModelIdentity("odds", "1"), fitted, choose_thresholds(fitted.learned.weights))
+    model = load_model(tmp_path)
+    assert model.cautions.until == {
+        label: max(bits, model.thresholds.link) for label, bits in fitted.caution_odds.until.items()
+    }
+    first = records[0][1]
+    nameless = replace(first, given=None, given_forms=(), given_roots=())
+    scorer = compile_scorer(model)
+    assert scorer.weigh(first, nameless) >= model.thresholds.link
+    numbered = [
+        replace(record, identifiers=(number,), identifier_systems=("state",))
+        for record, number in ((first, "a"), (nameless, "b"))
+    ]
+    assert scorer.score(*numbered).caution in {OTHER_NUMBER_CAUTION, OPPOSED_CAUTION}
+
+
+def test_a_limit_is_the_lowest_weight_above_which_few_are_two_people():
+    weights = np.repeat([4.5, 6.5, 8.5], 200)
+    others = np.repeat([0.5, 0.02, 0.0], 200)
+    assert find_limit(weights, others, _ODDS) == 5
+    assert find_limit(weights, others * 0, _ODDS) == 4
+    assert find_limit(weights, others + 0.5, _ODDS) is None
+
+
+def test_a_limit_needs_enough_pairs():
+    assert find_limit(np.repeat(9.0, 7), np.zeros(7), _ODDS) is None
+    assert find_limit(np.repeat(9.0, 9), np.zeros(9), _ODDS) is not None
+    assert find_limit(np.empty(0), np.empty(0), _ODDS) is None
+
+
+def test_a_limit_does_not_depend_on_the_order_of_the_pairs():
+    generator = np.random.default_rng(5)
+    weights, others = generator.uniform(4, 20, 500), generator.uniform(0, 0.1, 500)
+    order = generator.permutation(500)
+    assert find_limit(weights, others, _ODDS) == find_limit(weights[order], others[order], _ODDS)
+
+
+def test_without_odds_the_cautions_hold_at_any_weight():
+    cautions = build_cautions(_THRESHOLDS, odds=NO_ODDS)
+    assert cautions.when == CAUTIONS
+    assert not cautions.until
+
+
+def test_odds_ask_about_namesakes_and_never_give_way_to_other_numbers():
+    odds = CautionOdds(0.1, decide=True, until={_MISSING_GIVEN: 6.0, OTHER_DETAILS_CAUTION: 2.0})
+    cautions = build_cautions(_THRESHOLDS, odds=odds)
+    assert cautions.when.keys() == {*CAUTIONS, *ODDS_CAUTIONS, OTHER_DETAILS_CAUTION}
+    assert NAMESAKE_CAUTION in cautions.when
+    assert cautions.until == {_MISSING_GIVEN: 6.0, OTHER_DETAILS_CAUTION: 4.0}
+    assert "ssn_l" in cautions.opposed
+
+
+@pytest.mark.parametrize("label", [OTHER_NUMBER_CAUTION, OPPOSED_CAUTION])
+def test_no_limit_is_measured_over_different_numbers(label):
+    assert label not in measure().until
