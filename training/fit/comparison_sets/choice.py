@@ -6,7 +6,13 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from training.fit.comparison_sets.common_dates import CommonDates, find_common_dates, separate_common_dates
+from training.fit.comparison_sets.common_values import (
+    CommonDates,
+    find_common_dates,
+    find_common_postal_codes,
+    separate_common_dates,
+    separate_common_postal_codes,
+)
 from training.fit.comparison_sets.contacts import CONTACT_COMPARISONS, corroborate_by_postal_code
 from training.fit.comparisons import COMPARISONS, FAMILY, RESIDENCE, ComparisonSpec, LevelSpec
 from training.fit.sql_fragments import all_of, any_of, equal, similar
@@ -17,6 +23,10 @@ LEAST_HOME_SHARE = 0.01
 """Share of records with a home below which data counts as data without homes."""
 LEAST_NUMBERED_SHARE = 0.5
 """Share of streets with a house number below which homes are known by their street alone."""
+_WITHOUT_HOMES = (
+    f"fewer than {LEAST_HOME_SHARE:.0%} of records have a home: postal code, phone and e-mail each count by "
+    "itself"
+)
 _SAME_STREET = "same street"
 _UNNUMBERED_STREET = LevelSpec(
     "same street, number unknown",
@@ -54,10 +64,9 @@ def choose_comparisons(records: pa.Table) -> ComparisonSet:
     comparisons: Sequence[ComparisonSpec] = COMPARISONS
     notes = []
     if not has_homes(records):
-        comparisons = _split_residence(comparisons)
-        notes.append(
-            "fewer than 1 % of records have a home: postal code, phone and e-mail each count by itself"
-        )
+        codes = find_common_postal_codes(records)
+        comparisons = [separate_common_postal_codes(part, codes) for part in _split_residence(comparisons)]
+        notes += [_WITHOUT_HOMES, *([_describe_common_codes(codes)] if codes else [])]
     elif not _has_house_numbers(records):
         comparisons = [_add_unnumbered_street(comparison) for comparison in comparisons]
         notes.append("most streets have no house number: a street in common counts without one")
@@ -118,3 +127,8 @@ def _add_unnumbered_street(comparison: ComparisonSpec) -> ComparisonSpec:
 def _describe_common_dates(common: CommonDates) -> str:
     """Describe the birth dates that many share."""
     return f"birth dates that many share ({', '.join((*common.dates, *common.days))}) say less than others"
+
+
+def _describe_common_codes(codes: Sequence[str]) -> str:
+    """Describe the postal codes that many share."""
+    return f"postal codes that many share ({', '.join(codes)}) say less than others"

@@ -16,7 +16,13 @@ from mpi.matching.scoring.splink_scorer import score_pairs
 from mpi.matching.spark.conditions import to_spark_settings
 from tests.unit.training.fit.comparison_sets.british_people import make_british_records
 from training.fit.comparison_sets.choice import choose_comparisons
-from training.fit.comparison_sets.common_dates import COMMON_DATE_LABEL, CommonDates, find_common_dates
+from training.fit.comparison_sets.common_values import (
+    COMMON_CODE_LABEL,
+    COMMON_DATE_LABEL,
+    CommonDates,
+    find_common_dates,
+    find_common_postal_codes,
+)
 from training.fit.comparisons import COMPARISONS
 from training.fit.fit import FitOptions, fit
 from training.fit.model_writer import ModelIdentity, write_model
@@ -125,6 +131,22 @@ class TestCommonDates:
     def test_the_order_of_records_does_not_matter(self):
         days = random_days(2_000) + ["1987-06-05"] * 60 + ["1988-06-05"] * 60
         assert find_common_dates(born_on(days)) == find_common_dates(born_on(days[::-1]))
+
+
+class TestCommonPostalCodes:
+    def test_a_code_that_stands_for_unknown_is_found_and_gets_a_level(self):
+        codes = [f"{10_000 + number % 300}" for number in range(3_000)] + ["ZZ9 9ZZ"] * 100
+        records = [Features(surname=f"N{number % 97}", postal_code=code) for number, code in enumerate(codes)]
+        table = table_of(records)
+        assert find_common_postal_codes(table) == ("ZZ9 9ZZ",)
+        chosen = next(c for c in choose_comparisons(table).comparisons if c.name == "postal_code")
+        labels = [level.label for level in chosen.levels]
+        assert labels.index(COMMON_CODE_LABEL) == labels.index("same postal code") + 1
+        assert "'ZZ9 9ZZ'" in (chosen.levels[labels.index("same postal code")].condition or "")
+
+    def test_codes_of_one_frequency_are_not_common(self):
+        records = [Features(surname=f"N{n % 97}", postal_code=f"{10_000 + n % 30}") for n in range(3_000)]
+        assert not find_common_postal_codes(table_of(records))
 
 
 class TestBritishRecords:
