@@ -83,7 +83,7 @@ def _select_known(records: pa.Table, column: str) -> pa.Table:
 
 
 def _list_common(values: pa.Table, column: str, least_share: float) -> tuple[str, ...]:
-    """List the values of a column that far more people have than others."""
+    """List the values that far more people have than other values."""
     counts = values.group_by(column).aggregate([("surname", "count_distinct"), ("surname", "count")])
     if not len(counts):
         return ()
@@ -98,7 +98,7 @@ def _list_common(values: pa.Table, column: str, least_share: float) -> tuple[str
 
 
 def separate_common_dates(comparison: ComparisonSpec, common: CommonDates) -> ComparisonSpec:
-    """Give common birth dates a level of their own, and drop their guard."""
+    """Give common birth dates their own level, and drop their guard."""
     if not common:
         return comparison
     if comparison.name == BIRTH_DATE.name:
@@ -145,6 +145,6 @@ def _separate_level(level: LevelSpec, common: CommonDates) -> tuple[LevelSpec, .
 
 
 def _drop_january_guard(level: LevelSpec) -> LevelSpec:
-    """Return a level, at 0 bits if it guards against the first of January."""
+    """Return a level without the guard against the first of January."""
     is_guard = level.fixed_bits is not None and FIRST_OF_JANUARY in (level.condition or "")
     return replace(level, fixed_bits=0.0) if is_guard else level
