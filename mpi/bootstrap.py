@@ -234,7 +234,7 @@ def _load_index_model(settings: Settings, ref: str | None, *, any_standardizer: 
 
 
 def _find_index_model(settings: Settings, ref: str | None) -> Path:
-    """Return the folder of an index's model: its own copy, or the published one."""
+    """Return the folder of an index's model, preferably its own copy."""
     stored_folder = settings.home / "models" / ref if ref else None
     if stored_folder is not None and stored_folder.is_dir():
         return stored_folder

@@ -1,4 +1,4 @@
-"""Report of what a fit reads, uses and sets aside of each column.
+"""Report of what a fit uses and sets aside of each column.
 
 It compares the values of each canonical field with the features that they became. The values that became
 nothing are told by reason and shape, never as they are.
@@ -28,7 +28,7 @@ _MAX_EXAMINED_VALUES = 2_000
 
 @dataclass(frozen=True, slots=True)
 class _ReportedField:
-    """A canonical field with the feature and the comparison that come of it."""
+    """A canonical field with the feature and comparisons that need it."""
 
     feature: str
     comparisons: tuple[str, ...]
@@ -114,7 +114,7 @@ def explain_dropped_comparison(comparison: str, uses: Sequence[ColumnUse]) -> st
 
 
 def _is_filled(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return which rows have a value, and no empty list, in a column."""
+    """Return which rows have a value in a column."""
     if pa.types.is_list(column.type):
         return pc.fill_null(pc.greater(pc.list_value_length(column), 0), fill_value=False)
     return pc.is_valid(column)

@@ -60,7 +60,7 @@ def _show_profile(profile: FileProfile) -> None:
 
 
 def _show_set_aside(profile: FileProfile) -> None:
-    """Print the values that are read and not compared, and what that costs."""
+    """Print which values are read and not compared, with the cost."""
     columns = [column for column in profile.columns if column.set_aside]
     if not columns:
         return

@@ -1,4 +1,4 @@
-"""Counts of the values of a column that are used, and of those set aside.
+"""Counts of a column's values that are used or set aside.
 
 A value that cannot be compared is set aside, and its record is kept. Dry runs and fits report such values by
 reason and shape; a value itself is never kept.
@@ -31,7 +31,7 @@ class SetAsideValues:
 
 @dataclass(frozen=True, slots=True)
 class ColumnUse:
-    """Number of a column's values that are read and that are set aside.
+    """Numbers of a column's values that are read or set aside.
 
     Args:
         name: canonical field.
@@ -51,7 +51,7 @@ class ColumnUse:
 
 @dataclass(slots=True)
 class SetAsideCounter:
-    """Counter of the values of one column that are set aside, by reason."""
+    """Counter of one column's values that are set aside, by reason."""
 
     _rows: Counter[str] = field(default_factory=Counter)
     _shapes: dict[str, Counter[str]] = field(default_factory=dict)
@@ -79,9 +79,10 @@ class SetAsideCounter:
 
 
 def describe_shape(value: object) -> str:
-    """Return the shape of a value: ``A`` for a letter, ``9`` for a digit.
+    """Return the shape of a value, without its letters and digits.
 
-    ``?`` stands for any other sign than common punctuation. A list is ``list``.
+    ``A`` stands for a letter, ``9`` for a digit, ``?`` for any other sign than common punctuation. A list is
+    ``list``.
     """
     text = str(value)
     if isinstance(value, list | dict) or text[:1] in {"[", "{"}:

@@ -66,7 +66,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
 
 
 def _print_columns(console: Console, current: CurrentRecords) -> None:
-    """Print what is read and set aside of each column, and what that costs."""
+    """Print what is read and set aside of each column."""
     if current.refused:
         console.print(f"refused: {current.refused:,} rows; `mpi ingest --dry-run` tells why")
     for use in current.columns:

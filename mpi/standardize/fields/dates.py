@@ -103,7 +103,7 @@ def to_iso_day(text: str | None) -> str | None:
 
 
 def to_birth_day(text: str | None) -> str | None:
-    """Return the whole, real birth date of a text as ``YYYY-MM-DD``, else None."""
+    """Return a text's whole, real birth date as ``YYYY-MM-DD``, else None."""
     return parse_birth_date(text).day if text else None
 
 

@@ -95,7 +95,7 @@ def _has_house_numbers(records: pa.Table) -> bool:
 
 
 def _is_filled(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return which records have a value, and no empty list, in a column."""
+    """Return which records have a value in a column, empty lists excluded."""
     if pa.types.is_list(column.type):
         return pc.fill_null(pc.greater(pc.list_value_length(column), 0), False)
     return pc.is_valid(column)

@@ -1,7 +1,7 @@
 """Common birth dates and postal codes, which often stand for "unknown".
 
 They are recognized by their frequency in the data, not by what they are. In records of past centuries a
-tenth of all people may be born on the first of January; elsewhere one day, such as 1970-01-01, stands for
+tenth of all people may be born on the first of January. Elsewhere one day, such as 1970-01-01, stands for
 "unknown". An equal value that is common says less than another one. So it gets a level of its own, whose
 weight is learned, in place of a fixed guard.
 """
@@ -83,7 +83,7 @@ def _select_known(records: pa.Table, column: str) -> pa.Table:
 
 
 def _list_common(values: pa.Table, column: str, least_share: float) -> tuple[str, ...]:
-    """List the values of a column that far more people have than others."""
+    """List the values that far more people have than other values."""
     counts = values.group_by(column).aggregate([("surname", "count_distinct"), ("surname", "count")])
     if not len(counts):
         return ()
@@ -98,7 +98,7 @@ def _list_common(values: pa.Table, column: str, least_share: float) -> tuple[str
 
 
 def separate_common_dates(comparison: ComparisonSpec, common: CommonDates) -> ComparisonSpec:
-    """Give common birth dates a level of their own, and drop their guard."""
+    """Give common birth dates their own level, and drop their guard."""
     if not common:
         return comparison
     if comparison.name == BIRTH_DATE.name:
@@ -145,6 +145,6 @@ def _separate_level(level: LevelSpec, common: CommonDates) -> tuple[LevelSpec, .
 
 
 def _drop_january_guard(level: LevelSpec) -> LevelSpec:
-    """Return a level, at 0 bits if it guards against the first of January."""
+    """Return a level without the guard against the first of January."""
     is_guard = level.fixed_bits is not None and FIRST_OF_JANUARY in (level.condition or "")
     return replace(level, fixed_bits=0.0) if is_guard else level
