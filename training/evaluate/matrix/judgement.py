@@ -17,10 +17,15 @@ MISSED_SHARE = 0.6
 """Links that enterprise IDs may miss, as a share of those that the notebook misses."""
 REVIEW_SHARE = 0.03
 """Review tasks per record, not counting pairs that the fields cannot tell apart."""
+BLOCKING_TOLERANCE = 0.03
+"""Most by which the estimated share of matches that blocking compares may be wrong."""
 
 AMBIGUOUS_SET = "iowa"
 """Set whose fields cannot tell people apart, with bars of its own."""
 AMBIGUOUS_F1, AMBIGUOUS_PRECISION, AMBIGUOUS_RECALL_SHARE = 0.5, 0.95, 0.8
+
+BARS = ("research", "precision", "missed", "review", "blocking")
+"""Names of the bars of a cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class CellVerdict:
         precision: whether enterprise IDs are precise enough.
         missed: whether enterprise IDs miss few enough of the notebook's missed links.
         review: whether review is small enough.
+        blocking: whether the estimate of what blocking misses is right.
     """
 
     cell: str
@@ -44,12 +50,12 @@ class CellVerdict:
     precision: bool
     missed: bool
     review: bool
+    blocking: bool
 
     @property
     def failures(self) -> tuple[str, ...]:
         """Names of the bars that the cell does not reach."""
-        names = ("research", "precision", "missed", "review")
-        return tuple(name for name in names if not getattr(self, name))
+        return tuple(name for name in BARS if not getattr(self, name))
 
 
 def judge_cell(cell: Measurement) -> CellVerdict:
@@ -64,6 +70,7 @@ def judge_cell(cell: Measurement) -> CellVerdict:
         >= (AMBIGUOUS_PRECISION if ambiguous else OPERATIONAL_PRECISION),
         missed=_reaches_recall(cell) if ambiguous else _misses_few(cell),
         review=cell["review_tasks"] <= REVIEW_SHARE * cell["records"] + cell["indistinguishable_pairs"],
+        blocking=_estimates_blocking(cell["blocking"]),
     )
 
 
@@ -101,6 +108,13 @@ def _misses_few(cell: Measurement) -> bool:
     """Return whether enterprise IDs miss at most the allowed share of links."""
     allowed = MISSED_SHARE * select_strict_point(cell["notebook"])["missed_pairs"]
     return bool(cell["operational"]["missed_pairs"] <= allowed)
+
+
+def _estimates_blocking(blocking: Mapping[str, float] | None) -> bool:
+    """Return whether blocking recall was estimated right without the truth."""
+    if blocking is None:
+        return True
+    return abs(blocking["estimated_recall"] - blocking["recall"]) <= BLOCKING_TOLERANCE
 
 
 def _reaches_recall(cell: Measurement) -> bool:

@@ -1,6 +1,7 @@
 """Results of the notebook on a cell, with a cache of its scored pairs."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +92,7 @@ def _score(cell: Cell, table: pa.Table, cache: Path | None) -> pa.Table:
         return pq.read_table(path)
     pairs = score_with_splink(table)
     cache.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(f".{os.getpid()}")  # another run may score the same cell
     pq.write_table(pairs, partial, compression="zstd")
     partial.replace(path)
     return pairs

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from training.evaluate.matrix.judgement import (
+    BARS,
     RATIO_BAR,
     compute_overall_ratio,
     judge_cell,
@@ -49,10 +50,7 @@ def format_line(cell: Measurement) -> str:
 def format_summary(cells: Iterable[Measurement]) -> str:
     """Format the judgement of all cells as a line."""
     verdicts = [judge_cell(cell) for cell in cells]
-    counts = ", ".join(
-        f"{name} {sum(getattr(verdict, name) for verdict in verdicts)}"
-        for name in ("research", "precision", "missed", "review")
-    )
+    counts = ", ".join(f"{name} {sum(getattr(verdict, name) for verdict in verdicts)}" for name in BARS)
     return (
         f"ratio of errors {compute_overall_ratio(verdicts):.3f} (bar {RATIO_BAR}); "
         f"of {len(verdicts)} cells reach the bar of {counts}"

@@ -1,5 +1,6 @@
 """Run of the matrix: cell after cell, resumable, on several processes."""
 
+import fcntl
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -53,7 +54,7 @@ def run_matrix(
         measured[measurement["cell"]] = measurement
         report(measurement)
         if results is not None:
-            _write_results(results, measured)
+            _add_result(results, measurement)
     return [measured[str(cell)] for cell, _ in wanted]
 
 
@@ -75,8 +76,12 @@ def _measure(cells: list[tuple[Cell, CanonicalSet]], options: MatrixOptions) -> 
             yield task.result()
 
 
-def _write_results(path: Path, measured: dict[str, Measurement]) -> None:
-    """Replace the results file in one step."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+def _add_result(path: Path, measurement: Measurement) -> None:
+    """Add a cell to the results file, which other runs may also write."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        measured = read_results(path) if path.exists() else {}
+        measured[measurement["cell"]] = measurement
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)

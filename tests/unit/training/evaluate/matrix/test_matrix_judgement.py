@@ -51,6 +51,8 @@ def test_cell_that_reaches_every_bar_has_no_failure():
         ({"operational": make_point(missed=60, precision=0.9979)}, "precision"),
         ({"operational": make_point(missed=61)}, "missed"),
         ({"review_tasks": 31}, "review"),
+        ({"blocking": {"recall": 0.9, "estimated_recall": 0.931}}, "blocking"),
+        ({"blocking": {"recall": 0.9, "estimated_recall": 0.869}}, "blocking"),
         (
             {"research": make_point(f1=0.9479), "f1_difference": {"value": 0, "low": -1, "high": -0.0001}},
             "research",
@@ -117,6 +119,7 @@ def test_tables_name_what_a_cell_does_not_reach():
     assert len({row.count("|") for row in rows}) == 1
     assert rows[2].endswith("| 10, 12 | – |")
     assert rows[3].endswith("| – | review |")
-    assert "of 2 cells reach the bar of research 2, precision 2, missed 2, review 1" in format_summary(
-        [good, bad]
+    assert (
+        "of 2 cells reach the bar of research 2, precision 2, missed 2, review 1, blocking 2"
+        in format_summary([good, bad])
     )

@@ -16,6 +16,7 @@ from training.evaluate.datasets.canonical_set import CanonicalSet
 from training.evaluate.matrix.cells import Cell
 from training.evaluate.matrix.measurement import compare_f1, count_indistinguishable_pairs, measure_cell
 from training.evaluate.matrix.notebook import run_notebook
+from training.evaluate.matrix.run import MatrixOptions, read_results, run_matrix
 
 CELL = Cell("small", "full")
 
@@ -87,6 +88,22 @@ def test_run_goes_on_where_it_stopped(folder, first_run):
     [cell] = json.loads(output)["cells"]
     assert cell["records"] == 12_345, "a cell of the file is not measured again"
     assert cell["verdict"]["cell"] == "febrl4/names_date_sex_number"
+
+
+def test_two_runs_add_to_one_results_file(tmp_path):
+    results = tmp_path / "r.json"
+    sets = {name: make_small_set([("Ana", "Diaz", n // 2) for n in range(20)]) for name in ("x", "y")}
+    reports = []
+
+    def run_other(measurement):
+        """Measure the second cell while the first run still goes on."""
+        reports.append(measurement["cell"])
+        run_matrix([(Cell("y", "full"), sets["y"])], MatrixOptions(results=results), lambda _cell: None)
+
+    cells = [(Cell("x", subset), sets["x"]) for subset in ("full", "names_year")]
+    run_matrix(cells, MatrixOptions(results=results), run_other)
+    assert reports == ["x/full", "x/names_year"]
+    assert read_results(results).keys() == {"x/full", "x/names_year", "y/full"}
 
 
 def make_small_set(rows):
