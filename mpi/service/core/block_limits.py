@@ -15,7 +15,7 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 _log = logging.getLogger("mpi.blocks")
 
-MAX_PAIRED_RECORDS = 100
+MAX_PAIRED_RECORDS = 64
 """Most records of a block that brings pairs.
 
 See ADR 0093 for the figures behind it.

@@ -6,7 +6,7 @@ from mpi.domain.decision import Authority
 from mpi.domain.source import Holdings
 from mpi.service.core.index import Index
 from mpi.service.holdings.care import find_persons_in_care, find_records_in_care, find_related
-from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -51,7 +51,22 @@ def find_surplus(unit: ReadUnit, index: Index, records: Collection[int]) -> set[
     surplus -= {number for number in surplus if stored[number].overlaid}
     if unit.large_blocks.count_pending():
         surplus -= {number for number in surplus if unit.large_blocks.is_pending(number)}
+    surplus -= _find_unpaired(unit, index, surplus)
     return surplus - _find_decided(unit, surplus)
+
+
+def _find_unpaired(unit: ReadUnit, index: Index, records: Collection[int]) -> set[int]:
+    """Return the records that may be paired by a key whose check is due.
+
+    They are judged by the next run, since a pair may keep them.
+    """
+    config_id = index.config_id(unit)
+    if not unit.keys.purged_blocks.count_due(config_id):
+        return set()
+    due = unit.keys.purged_blocks.list_due(config_id, MAX_BIGINT).keys()
+    return {
+        record for record, keys in unit.keys.keys_of(config_id, records).items() if not due.isdisjoint(keys)
+    }
 
 
 def _find_withdrawn_surplus(unit: ReadUnit, records: Collection[int]) -> set[int]:

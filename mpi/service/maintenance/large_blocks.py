@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
+from mpi.storage.unit_of_work.units import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,17 @@ class LargeBlockReport:
 
     Args:
         blocks: such keys under the configuration in force, largest first.
-        pending: number of deferred searches that wait for the worker.
+        pending: number of deferred searches, and of due checks of blocks, that wait for the worker.
     """
 
     blocks: tuple[LargeBlockView, ...]
     pending: int
+
+
+def count_waiting_work(unit: ReadUnit, index: Index) -> int:
+    """Count the deferred searches and the due checks of blocks that wait for the worker."""
+    due = unit.keys.purged_blocks.count_due(index.config_id(unit))
+    return unit.large_blocks.count_pending() + due
 
 
 def list_large_blocks(index: Index, viewer: Viewer) -> LargeBlockReport:
@@ -48,6 +55,6 @@ def list_large_blocks(index: Index, viewer: Viewer) -> LargeBlockReport:
     require_permission(viewer, Action.RECLUSTER)
     with index.database.read(viewer) as unit:
         blocks_met = unit.large_blocks.all(index.config_id(unit))
-        pending = unit.large_blocks.count_pending()
+        pending = count_waiting_work(unit, index)
     blocks = tuple(LargeBlockView(f"{block.key & (1 << 64) - 1:016x}", block.records) for block in blocks_met)
     return LargeBlockReport(blocks, pending)

@@ -11,6 +11,7 @@ from mpi.service.core.index import Index, canonical_key
 from mpi.service.holdings.runs import find_unfinished_work, is_intact
 from mpi.service.holdings.tokens import count_tokens_of_buried, count_tokens_of_held
 from mpi.service.indexing.reindex import Progress, ignore_progress
+from mpi.service.maintenance.large_blocks import count_waiting_work
 from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.service.recluster.key_verification import are_keys_consistent
 from mpi.service.recluster.recluster_plan import recluster
@@ -73,9 +74,7 @@ def verify(
             *_check_orders(unit),
         ]
         run = unit.runs.find_open()
-        pending = unit.large_blocks.count_pending() or unit.keys.purged_blocks.count_due(
-            index.config_id(unit)
-        )
+        pending = count_waiting_work(unit, index)
     held_by_run = run is not None and run.stage != RunStage.DERIVING
     plan = recluster(index, viewer, index.matcher, apply=False, progress=progress, engine=engine)
     if not plan.is_empty and not held_by_run and not pending:

@@ -31,4 +31,4 @@ def run(
     if finish:
         print_note(f"{finished:,} finished")
     if block_report.pending:
-        print_note(f"{block_report.pending:,} requests wait: mpi serve finishes them, or mpi blocks --finish")
+        print_note(f"{block_report.pending:,} searches or checks wait for mpi serve, or mpi blocks --finish")

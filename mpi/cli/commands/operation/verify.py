@@ -129,11 +129,11 @@ def _verify_index(
     session: CommandSession, index: Index, code: str, report: ProgressReport, engine: BatchEngine
 ) -> _IndexReport:
     """Check one index against its laws."""
-    from mpi.service.maintenance import verify
+    from mpi.service.maintenance import large_blocks, verify
 
     findings = verify.verify(index, session.viewer, report, engine)
     with index.database.read(session.viewer) as unit:
-        return _IndexReport(code, findings, unit.large_blocks.count_pending())
+        return _IndexReport(code, findings, large_blocks.count_waiting_work(unit, index))
 
 
 def _show_one(report: _IndexReport, *, as_json: bool) -> None:
@@ -181,7 +181,7 @@ def _exit_if_unsound(reports: list[_IndexReport]) -> None:
     """Say what to do next, and exit with 1 where a law is broken."""
     pending = sum(report.pending for report in reports)
     if pending:
-        print_note(f"{pending:,} requests wait to be finished, so law 1 is not judged: mpi blocks --finish")
+        print_note(f"{pending:,} searches or checks wait, so law 1 is not judged: mpi blocks --finish")
     for report in reports:
         if report.error is not None:
             print_note(f"scope {report.scope} was not checked: {report.error}")
