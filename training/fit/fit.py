@@ -17,23 +17,29 @@ from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.scoring_parameters import NULL_LEVEL, ScoringParameters
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make_feature_table
 from training.blocking import join_candidate_pairs
+from training.blocking_recall import estimate_blocking_recall
 from training.fit.birth_date_precision import drop_partial_date_guards, measure_complete_dates
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
-from training.fit.blocking_recall import estimate_blocking_recall
 from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS, ComparisonSpec
 from training.fit.errors import DegenerateDataError
-from training.fit.estimate import LearnedParameters, estimate_parameters, scale_to_index_size
+from training.fit.estimate import (
+    NO_STARTER,
+    LearnedParameters,
+    estimate_parameters,
+    scale_to_index_size,
+)
 from training.fit.frequencies import count_frequencies
 from training.fit.labels import LabelledPosteriors, add_labels
 from training.fit.level_reader import LevelReader
 from training.fit.relatives import RelativeCounts, count_relatives, relieve_guards
 from training.fit.settings import build_untrained_settings, fill_settings, select_usable_comparisons
-from training.fit.source_pairs import classify_pairs
 from training.record_table import Records
+from training.source_pairs import classify_pairs
+from training.starter_model import STARTER_RECORDS, StarterModel, load_starter
 
 NO_SOURCES: Mapping[int, str] = {}
-LEAST_RECORDS = 200
-LEAST_COMPARISONS = 3
+LEAST_RECORDS = 2
+LEAST_COMPARISONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +132,8 @@ def fit_table(
     options = options or FitOptions()
     index_size = options.index_size or len(records)
     if len(records) < LEAST_RECORDS:
-        raise DegenerateDataError(
-            f"{len(records)} records are too few to learn from; give at least {LEAST_RECORDS}"
-        )
+        raise DegenerateDataError(f"{len(records)} records hold no pair to learn from; give at least two")
+    starter = load_starter() if len(records) < STARTER_RECORDS else None
     comparisons, dropped = select_usable_comparisons(COMPARISONS, records)
     learnable = [comparison for comparison in comparisons if _learned_levels(comparison)]
     if len(learnable) < LEAST_COMPARISONS:
@@ -138,6 +143,8 @@ def fit_table(
             f"at least {LEAST_COMPARISONS} are needed to tell people apart"
         )
     frequencies = count_frequencies(records, FREQUENCY_COLUMNS)
+    if starter is not None:
+        frequencies = starter.blend_frequencies(frequencies, len(records))
     complete_share = measure_complete_dates(records)
     with tempfile.TemporaryDirectory() as spill:
         connection = connect_duckdb(Path(spill))
@@ -152,7 +159,7 @@ def fit_table(
             rules = select_trial_rules(connection, len(records), index_size)
             pairs = join_candidate_pairs(connection, BlockingSpec.parse(rules))
             learned, sample = _learn_from_pairs(
-                untrained, comparisons, frequencies, pairs, connection, options, labels, sources
+                untrained, comparisons, frequencies, pairs, connection, options, labels, sources, starter
             )
             chosen_rules = _choose_rules(rules, sample, learned, pairs.num_rows, len(records), index_size)
             is_found = (sample["rules"].to_numpy() & chosen_rules.rule_bits) > 0
@@ -228,6 +235,7 @@ def _learn_from_pairs(  # noqa: PLR0913, PLR0917 - each is an input of its own k
     options: FitOptions,
     labels: pa.Table | None,
     sources: Mapping[int, str],
+    starter: StarterModel | None,
 ) -> tuple[LearnedParameters, pa.Table]:
     """Learn m, u and the prior; return them with the pairs that they were learned on."""
     generator = np.random.default_rng(options.seed)
@@ -248,6 +256,7 @@ def _learn_from_pairs(  # noqa: PLR0913, PLR0917 - each is an input of its own k
         len(ids) * (len(ids) - 1) / 2 * share,
         pair_labels,
         classify_pairs(pairs["lo"].to_numpy(), pairs["hi"].to_numpy(), ids, sources, share),
+        NO_STARTER if starter is None else starter.rates,
     )
     return learned, pairs
 
