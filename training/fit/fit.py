@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.model.blocking_keys import BlockingSpec
+from mpi.matching.model.data_profile import PROFILED_COLUMNS
 from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.scoring_parameters import NULL_LEVEL, ScoringParameters
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make_feature_table
@@ -79,6 +80,7 @@ class FittedModel:
         relatives: how common relatives are.
         complete_date_share: share of the birth dates that are complete.
         label_counts: numbers of pairs that stewards labelled the same and different.
+        filled: share of the records that have a value, by profiled feature column.
     """
 
     settings: dict[str, Any] = field(repr=False)
@@ -94,6 +96,7 @@ class FittedModel:
     relatives: RelativeCounts
     complete_date_share: float = 1.0
     label_counts: tuple[int, int] = (0, 0)
+    filled: Mapping[str, float] = field(default_factory=dict)
 
 
 def fit(
@@ -186,7 +189,13 @@ def fit_table(
         relatives=relatives,
         complete_date_share=complete_share,
         label_counts=_count_labels(labels),
+        filled=_measure_filled(records),
     )
+
+
+def _measure_filled(records: pa.Table) -> dict[str, float]:
+    """Return the share of the records that have a value, by profiled feature column."""
+    return {column: round(1 - records[column].null_count / len(records), 4) for column in PROFILED_COLUMNS}
 
 
 def _choose_rules(
