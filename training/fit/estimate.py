@@ -10,23 +10,26 @@ of a pair replaces its posterior probability (``training.fit.labels``).
 
 Where names are common and fields few, strangers outnumber matches, and m would be learned from them. Two
 things that a person would use hold that off. Pairs of each two sources have a prior of their own
-(``training.fit.source_pairs``). Candidates of one record that are two people share its probability
+(``training.source_pairs``). Candidates of one record that are two people share its probability
 (``mpi.clustering.candidate_competition``). The model's own weights contain neither.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from mpi.clustering.candidate_competition import CandidateCompetition
-from mpi.matching.model.scoring_parameters import NULL_LEVEL, ScoringParameters
+from mpi.matching.model.scoring_parameters import NULL_LEVEL, Comparison, ScoringParameters
 from training.fit.errors import DegenerateDataError
 from training.fit.labels import LabelledPosteriors
 from training.fit.level_reader import PairLevels
-from training.fit.source_pairs import PairClasses
+from training.source_pairs import PairClasses
+from training.starter_model import STARTER_MATCHES, STARTER_PAIRS
 
+NO_STARTER: Mapping[tuple[str, str], tuple[float, float]] = {}
 MAX_ITERATIONS = 40
 CONVERGENCE_TOLERANCE = 1e-4
 SMOOTHING = 0.5
@@ -76,13 +79,18 @@ class LearnedParameters:
 
 @dataclass(slots=True)
 class _ComparisonRates:
-    """m and u probabilities of one comparison by level value."""
+    """m and u probabilities of one comparison by level value.
+
+    ``m_before`` and ``u_before`` are matches and other pairs that count as seen before the data.
+    """
 
     m: npt.NDArray[np.float64]
     u: npt.NDArray[np.float64]
     m_fixed: npt.NDArray[np.bool_]
     u_fixed: npt.NDArray[np.bool_]
     adjusted: npt.NDArray[np.bool_]
+    m_before: npt.NDArray[np.float64]
+    u_before: npt.NDArray[np.float64]
 
     def weights(self) -> npt.NDArray[np.float64]:
         """Return the comparison's weight in bits by level value.
@@ -93,7 +101,7 @@ class _ComparisonRates:
         return np.append(np.log2(self.m / base), 0.0)
 
 
-def estimate_parameters(
+def estimate_parameters(  # noqa: PLR0913, PLR0917 - each is an input of its own kind
     levels: ScoringParameters,
     fixed: dict[tuple[str, int], tuple[bool, bool]],
     random: PairLevels,
@@ -101,6 +109,7 @@ def estimate_parameters(
     all_pairs: float,
     labels: LabelledPosteriors | None = None,
     classes: PairClasses | None = None,
+    starter: Mapping[tuple[str, str], tuple[float, float]] = NO_STARTER,
 ) -> LearnedParameters:
     """Learn u from random pairs, then m and the prior from candidates.
 
@@ -112,11 +121,14 @@ def estimate_parameters(
         all_pairs: number of pairs that the data could form.
         labels: labels of the candidates; None if there are none.
         classes: sources of the candidates; None for one prior, and no competition.
+        starter: comparison name and level label to the (m, u) that the data's are drawn to; empty for none.
 
     Raises:
-        DegenerateDataError: hardly any candidate pair looks like a match.
+        DegenerateDataError: hardly any candidate pair looks like a match, and there is no starter.
     """
     rates = [_initial_rates(levels, number, fixed) for number in range(len(levels.comparisons))]
+    for number, comparison_rates in enumerate(rates):
+        _add_starter(comparison_rates, levels.comparisons[number], starter)
     random_counts = [
         _count_levels(random.values[:, number], len(comparison_rates.u), np.ones(len(random)))
         for number, comparison_rates in enumerate(rates)
@@ -136,7 +148,7 @@ def estimate_parameters(
     evidence = _pattern_evidence(rates, patterns)[pattern_of_pair] + candidates.rarity
     posterior = judge.estimate_matches(evidence, find_rivals=True)
     matches = float(posterior.sum())
-    if matches < LEAST_MATCHES:
+    if matches < LEAST_MATCHES and not starter:
         raise DegenerateDataError(
             f"only {matches:.0f} pairs of records look like one person: nothing can be "
             "learned from data without duplicates; give files that describe the same people"
@@ -148,7 +160,9 @@ def estimate_parameters(
         iterations=iterations,
         weights=evidence + _log_odds(judge.prior),
         probabilities=posterior,
-        observed_levels=_observed_levels(levels, random) | _observed_levels(levels, candidates),
+        observed_levels=_observed_levels(levels, random)
+        | _observed_levels(levels, candidates)
+        | _known_levels(levels, starter),
     )
 
 
@@ -266,6 +280,18 @@ def _observed_levels(levels: ScoringParameters, pairs: PairLevels) -> frozenset[
     )
 
 
+def _known_levels(
+    levels: ScoringParameters, starter: Mapping[tuple[str, str], tuple[float, float]]
+) -> frozenset[tuple[str, int]]:
+    """Return the comparison levels that a starter has rates of."""
+    return frozenset(
+        (comparison.name, level.value)
+        for comparison in levels.comparisons
+        for level in comparison.levels
+        if (comparison.name, level.label) in starter
+    )
+
+
 def _initial_rates(
     levels: ScoringParameters, number: int, fixed: dict[tuple[str, int], tuple[bool, bool]]
 ) -> _ComparisonRates:
@@ -289,7 +315,26 @@ def _initial_rates(
         m_fixed=np.array([fixed_pair[0] for fixed_pair in is_fixed]),
         u_fixed=np.array([fixed_pair[1] for fixed_pair in is_fixed]),
         adjusted=np.array([level.adjustment is not None for level in learnable]),
+        m_before=np.zeros(len(learnable)),
+        u_before=np.zeros(len(learnable)),
     )
+
+
+def _add_starter(
+    rates: _ComparisonRates,
+    comparison: Comparison,
+    starter: Mapping[tuple[str, str], tuple[float, float]],
+) -> None:
+    """Let a comparison begin with a starter's rates, where it has any."""
+    for level in comparison.levels:
+        known = starter.get((comparison.name, level.label))
+        if level.value == NULL_LEVEL or known is None:
+            continue
+        if not rates.m_fixed[level.value]:
+            rates.m_before[level.value] = STARTER_MATCHES * known[0]
+            rates.m[level.value] = known[0]
+        if not rates.u_fixed[level.value]:
+            rates.u_before[level.value] = STARTER_PAIRS * known[1]
 
 
 def _initial_prior(candidates: PairLevels, all_pairs: float) -> float:
@@ -303,7 +348,8 @@ def _update_u(
 ) -> None:
     """Update u probabilities from random pairs, less the matches expected among them."""
     for comparison_rates, counts in zip(rates, random_counts, strict=True):
-        non_matches = np.maximum(counts - counts.sum() * prior * comparison_rates.m, 0.0) + SMOOTHING
+        non_matches = np.maximum(counts - counts.sum() * prior * comparison_rates.m, 0.0)
+        non_matches += SMOOTHING + comparison_rates.u_before
         comparison_rates.u = np.where(
             comparison_rates.u_fixed, comparison_rates.u, non_matches / non_matches.sum()
         )
@@ -346,7 +392,8 @@ def _update_m(
     """Update m probabilities from posteriors; return the largest change."""
     change = 0.0
     for number, comparison_rates in enumerate(rates):
-        counts = _count_levels(patterns[:, number], len(comparison_rates.m), posterior) + SMOOTHING
+        counts = _count_levels(patterns[:, number], len(comparison_rates.m), posterior)
+        counts += SMOOTHING + comparison_rates.m_before
         new_m = np.where(comparison_rates.m_fixed, comparison_rates.m, counts / counts.sum())
         change = max(change, float(np.abs(new_m - comparison_rates.m).max()))
         comparison_rates.m = new_m

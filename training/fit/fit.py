@@ -14,25 +14,31 @@ import pyarrow as pa
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.compiler.pair_query import compile_query
 from mpi.matching.model.blocking_keys import BlockingSpec
+from mpi.matching.model.data_profile import PROFILED_COLUMNS
 from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.match_model import MatchModel
 from mpi.matching.model.scoring_parameters import NULL_LEVEL, ScoringParameters
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make_feature_table
 from mpi.standardize.version import STANDARDIZER_VERSION
 from training.blocking import join_candidate_pairs
+from training.blocking_recall import estimate_blocking_recall
 from training.fit.birth_date_precision import (
     are_complete_dates_usual,
     drop_partial_date_guards,
     measure_complete_dates,
 )
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
-from training.fit.blocking_recall import estimate_blocking_recall
 from training.fit.caution_odds import NO_ODDS, CautionOdds, WeighedPairs
 from training.fit.cautions import build_cautions, measure_caution_odds
 from training.fit.comparison_sets.choice import choose_comparisons
 from training.fit.comparisons import FREQUENCY_COLUMNS, ComparisonSpec
 from training.fit.errors import DegenerateDataError
-from training.fit.estimate import LearnedParameters, estimate_parameters, scale_to_index_size
+from training.fit.estimate import (
+    NO_STARTER,
+    LearnedParameters,
+    estimate_parameters,
+    scale_to_index_size,
+)
 from training.fit.frequencies import count_frequencies
 from training.fit.labels import LabelledPosteriors, add_labels
 from training.fit.level_reader import LevelReader
@@ -43,13 +49,14 @@ from training.fit.settings import (
     find_near_number_bits,
     select_usable_comparisons,
 )
-from training.fit.source_pairs import classify_pairs
 from training.fit.thresholds import FALSE_LINK_COST, PurposeThresholds, choose_thresholds, limit_review
 from training.record_table import Records
+from training.source_pairs import classify_pairs
+from training.starter_model import STARTER_RECORDS, StarterModel, load_starter
 
 NO_SOURCES: Mapping[int, str] = {}
-LEAST_RECORDS = 200
-LEAST_COMPARISONS = 3
+LEAST_RECORDS = 2
+LEAST_COMPARISONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ class FittedModel:
         comparison_notes: how the comparisons differ from the standard ones, and why.
         caution_odds: from which weights cautions give way in this population.
         thresholds: thresholds of both purposes.
+        filled: share of the records that have a value, by profiled feature column.
     """
 
     settings: dict[str, Any] = field(repr=False)
@@ -110,6 +118,7 @@ class FittedModel:
     comparison_notes: tuple[str, ...] = ()
     caution_odds: CautionOdds = NO_ODDS
     thresholds: PurposeThresholds = field(default_factory=lambda: choose_thresholds(np.empty(0)))
+    filled: Mapping[str, float] = field(default_factory=dict)
 
 
 def fit(
@@ -148,9 +157,8 @@ def fit_table(
     options = options or FitOptions()
     index_size = options.index_size or len(records)
     if len(records) < LEAST_RECORDS:
-        raise DegenerateDataError(
-            f"{len(records)} records are too few to learn from; give at least {LEAST_RECORDS}"
-        )
+        raise DegenerateDataError(f"{len(records)} records hold no pair to learn from; give at least two")
+    starter = load_starter() if len(records) < STARTER_RECORDS else None
     chosen = choose_comparisons(records)
     comparisons, dropped = select_usable_comparisons(chosen.comparisons, records)
     learnable = [comparison for comparison in comparisons if _learned_levels(comparison)]
@@ -161,6 +169,8 @@ def fit_table(
             f"at least {LEAST_COMPARISONS} are needed to tell people apart"
         )
     frequencies = count_frequencies(records, FREQUENCY_COLUMNS)
+    if starter is not None:
+        frequencies = starter.blend_frequencies(frequencies, len(records))
     complete_share = measure_complete_dates(records)
     with tempfile.TemporaryDirectory() as spill:
         connection = connect_duckdb(Path(spill))
@@ -175,7 +185,7 @@ def fit_table(
             rules = select_trial_rules(connection, len(records), index_size)
             pairs = join_candidate_pairs(connection, BlockingSpec.parse(rules))
             learned, sample = _learn_from_pairs(
-                untrained, comparisons, frequencies, pairs, connection, options, labels, sources
+                untrained, comparisons, frequencies, pairs, connection, options, labels, sources, starter
             )
             chosen_rules = _choose_rules(rules, sample, learned, pairs.num_rows, len(records), index_size)
             is_found = (sample["rules"].to_numpy() & chosen_rules.rule_bits) > 0
@@ -211,7 +221,13 @@ def fit_table(
         comparison_notes=chosen.notes,
         caution_odds=caution_odds,
         thresholds=limit_review(scaled.weights, questions, len(records) * sampled_share),
+        filled=_measure_filled(records),
     )
+
+
+def _measure_filled(records: pa.Table) -> dict[str, float]:
+    """Return the share of the records that have a value, by profiled feature column."""
+    return {column: round(1 - records[column].null_count / len(records), 4) for column in PROFILED_COLUMNS}
 
 
 def _choose_rules(
@@ -305,6 +321,7 @@ def _learn_from_pairs(  # noqa: PLR0913, PLR0917 - each is an input of its own k
     options: FitOptions,
     labels: pa.Table | None,
     sources: Mapping[int, str],
+    starter: StarterModel | None,
 ) -> tuple[LearnedParameters, pa.Table]:
     """Learn m, u and the prior; return them with the pairs that they were learned on."""
     generator = np.random.default_rng(options.seed)
@@ -325,6 +342,7 @@ def _learn_from_pairs(  # noqa: PLR0913, PLR0917 - each is an input of its own k
         len(ids) * (len(ids) - 1) / 2 * share,
         pair_labels,
         classify_pairs(pairs["lo"].to_numpy(), pairs["hi"].to_numpy(), ids, sources, share),
+        NO_STARTER if starter is None else starter.rates,
     )
     return learned, pairs
 

@@ -65,6 +65,7 @@ def collect_metrics(fitted: FittedModel, thresholds: PurposeThresholds) -> dict[
         "prior": learned.prior,
         "em_iterations": learned.iterations,
         "dropped_comparisons": list(fitted.dropped),
+        "filled": dict(fitted.filled),
         **({"labelled_same": same, "labelled_different": different} if same + different else {}),
         "threshold_gaps": measure_gaps(learned.weights, thresholds),
     }

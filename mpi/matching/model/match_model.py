@@ -23,6 +23,7 @@ from mpi.domain.errors import ModelError
 from mpi.domain.weight import Thresholds
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.cautions import NO_CAUTIONS, Cautions
+from mpi.matching.model.data_profile import DataProfile, read_profile
 from mpi.matching.model.frequencies import Frequencies
 from mpi.standardize.version import MODEL_VERSIONS, STANDARDIZER_VERSION
 
@@ -54,6 +55,7 @@ class MatchModel:
         settings: Splink settings, complete.
         frequencies: shares of values, frozen.
         cautions: conditions that keep a pair from being linked by the model alone.
+        fitted_on: profile of the data that it was fitted on.
     """
 
     name: str
@@ -67,6 +69,7 @@ class MatchModel:
     settings: Mapping[str, Any] = field(repr=False)
     frequencies: Frequencies = field(repr=False)
     cautions: Cautions = field(default=NO_CAUTIONS, repr=False)
+    fitted_on: DataProfile = field(default=DataProfile(), repr=False)
 
     @property
     def ref(self) -> str:
@@ -108,6 +111,9 @@ def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel
     head = _parse_toml(contents["model.toml"])
     _check_checksums(folder, contents, _get_table(head, "sha256"))
     try:
+        frequencies = Frequencies.parse(
+            contents["frequencies.csv"].decode(), _get_table(head, "tail_frequency")
+        )
         model = MatchModel(
             name=str(head["name"]),
             version=str(head["version"]),
@@ -123,10 +129,9 @@ def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel
                 _get_table(head, "refinements") if "refinements" in head else None,
             ),
             settings=_parse_settings(contents["settings.json"]),
-            frequencies=Frequencies.parse(
-                contents["frequencies.csv"].decode(), _get_table(head, "tail_frequency")
-            ),
+            frequencies=frequencies,
             cautions=Cautions.parse(_get_table(head, "cautions")) if "cautions" in head else NO_CAUTIONS,
+            fitted_on=read_profile(json.loads(contents["metrics.json"]), frequencies),
         )
     except KeyError as error:
         raise ModelError(f"{folder}/model.toml: {error.args[0]} is missing") from None

@@ -13,11 +13,11 @@ from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.model.match_model import MatchModel
 from mpi.matching.scoring.splink_engine import connect_duckdb, make_feature_table
 from training.blocking import RuleContribution, rank_rules_by_contribution
+from training.blocking_recall import LEAST_PROBABILITY, SAMPLED_MATCHES, estimate_blocking_recall
 from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
 from training.evaluate.measures.pair_errors import is_same_person
 from training.evaluate.measures.scores import Groups
 from training.evaluate.model_clusters import ScoredRecords
-from training.fit.blocking_recall import LEAST_PROBABILITY, SAMPLED_MATCHES, estimate_blocking_recall
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _to_rule_recall(contribution: RuleContribution, matches: int) -> RuleRecall:
 
 
 def estimate_recall(model: MatchModel, scored: ScoredRecords) -> float:
-    """Estimate blocking recall without the truth (``training.fit.blocking_recall``)."""
+    """Estimate blocking recall without the truth (``training.blocking_recall``)."""
     pairs = scored.candidates
     ends = zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True)
     bits = np.fromiter((scored.edges.get(end, MIN_CANDIDATE_BITS) for end in ends), np.float64, len(pairs))

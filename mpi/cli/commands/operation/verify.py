@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mpi.service.maintenance.verify import Finding
 
 
+_SHARES = {"filled": "records with a value", "listed": "names that the model lists"}
+
+
 @dataclass
 class _IndexReport:
     """Result of checking one index.
@@ -56,12 +59,19 @@ def run(
         bool,
         typer.Option("--all-scopes", help="Check every scope too, and the shared index's copies of it."),
     ] = False,
+    model_fit: Annotated[
+        bool,
+        typer.Option("--model-fit", help="Compare the records with those that the model was fitted on."),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Check the index against its laws, without changing it.
 
-    Exits 1 if a law is broken.
+    Exits 1 if a law is broken. With --model-fit no law is checked.
     """
+    if model_fit:
+        _show_model_fit(as_json=as_json)
+        return
     chosen = select_engine(engine, master, memory)
     with open_session() as session, show_progress() as report:
         if all_scopes:
@@ -77,6 +87,39 @@ def run(
     if unchecked:
         print_note(f"{unchecked:,} scopes were not checked: mpi verify --all-scopes")
     _exit_if_unsound(reports)
+
+
+def _show_model_fit(*, as_json: bool) -> None:
+    """Print where the records are unlike those that the model was fitted on."""
+    from mpi.service.maintenance.model_fit import find_model_differences
+
+    with open_session() as session:
+        differences = find_model_differences(session.index, session.viewer)
+        model = session.index.matcher.model
+    if as_json:
+        print_json({"model": model.ref, "differences": [asdict(difference) for difference in differences]})
+        return
+    if not model.fitted_on.filled:
+        print_note(f"{model.ref} does not state which fields its data had: only names are compared")
+    if not differences:
+        print_note(f"the records are like those that {model.ref} was fitted on")
+        return
+    print_table(
+        ("column", "share", "model's data", "this index"),
+        [
+            (
+                difference.column,
+                _SHARES[difference.what],
+                f"{difference.fitted:.0%}",
+                f"{difference.observed:.0%}",
+            )
+            for difference in differences
+        ],
+    )
+    print_note(
+        f"the records are unlike those that {model.ref} was fitted on, so its weights may be wrong: fit a "
+        "model to them with python -m training fit --data FILE --out FOLDER"
+    )
 
 
 def _verify_all(

@@ -4,6 +4,7 @@ import json
 import math
 import random
 import re
+from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -32,6 +33,7 @@ from training.fit.thresholds import (
     measure_gaps,
 )
 from training.publish.checks import publish_model
+from training.starter_model import load_starter
 
 OPTIONS = FitOptions(random_pairs=60_000)
 _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
@@ -188,12 +190,12 @@ def test_value_of_fewer_than_ten_records_is_never_listed():
 @pytest.mark.parametrize(
     ("records", "reason"),
     [
-        (make_population(100)[0], "too few"),
+        (make_population(1)[0], "at least two"),
         ([(n, Features(given=f"N{n}")) for n in range(300)], "comparisons"),
         ([(n, Features()) for n in range(300)], "none"),
         (make_population(1200)[0][::3][:400], "duplicates"),
     ],
-    ids=["few records", "one column", "all missing", "no duplicates"],
+    ids=["one record", "one column", "all missing", "no duplicates"],
 )
 def test_degenerate_data_is_refused_with_the_reason(records, reason):
     if reason == "duplicates":
@@ -202,6 +204,45 @@ def test_degenerate_data_is_refused_with_the_reason(records, reason):
         records = [(n, f) for n, f in records if not (f.birth_date in seen or seen.add(f.birth_date))]
     with pytest.raises(DegenerateDataError, match=reason):
         fit(records, FitOptions(random_pairs=20_000))
+
+
+def count_found_matches(fitted, truth):
+    """Return expected matches, and the true ones."""
+    sizes = Counter(truth.values())
+    return fitted.matches, sum(count * (count - 1) // 2 for count in sizes.values())
+
+
+def test_a_hundred_records_give_a_model_that_finds_their_matches():
+    records, truth = make_population(70)
+    fitted = fit(records, FitOptions(random_pairs=20_000))
+    expected, matches = count_found_matches(fitted, truth)
+    assert len(records) == 105
+    assert expected == pytest.approx(matches, abs=6)
+
+
+def test_few_records_without_duplicates_keep_the_rates_of_the_starter():
+    records = [record for record, person in zip(*make_population(60), strict=True) if person % 2 == 0]
+    fitted = fit(records[:40], FitOptions(random_pairs=20_000))
+    starter = load_starter().rates["birth_date", "same"][0]
+    assert fitted.matches < 4
+    (same,) = [
+        level["m_probability"]
+        for comparison in fitted.settings["comparisons"]
+        for level in comparison["comparison_levels"]
+        if (comparison["output_column_name"], level["label_for_charts"]) == ("birth_date", "same")
+    ]
+    assert same == pytest.approx(starter, abs=0.1)
+
+
+def test_names_of_few_records_are_not_published():
+    records, _ = make_population(70)
+    own = Counter(features.given for _, features in records)
+    fitted = fit(records, FitOptions(random_pairs=20_000))
+    starter = load_starter().frequencies.tables["given"]
+    assert (
+        not {name for name, count in own.items() if count < 10}
+        & fitted.frequencies.tables["given"].keys() - starter.keys()
+    )
 
 
 def test_exact_match_joins_equal_names_and_birth_dates_only():

@@ -121,3 +121,24 @@ def test_a_scope_alone_cannot_check_the_others(site, mpi, monkeypatch):
     result = mpi("verify", "--all-scopes")
     assert result.code != 0
     assert "leave MPI_SCOPE out" in result.err
+
+
+def test_model_fit_says_that_old_models_state_no_fields(home, mpi):
+    result = mpi("verify", "--model-fit")
+    assert result.code == 0
+    assert "only names are compared" in result.err
+    assert "the records are like those" in result.err, result.err
+
+
+def test_model_fit_names_the_command_that_fits_a_model(empty_home, mpi, tmp_path, monkeypatch):
+    monkeypatch.setenv("MPI_MODEL", "children/5")
+    mpi("init")
+    header = "local_id,first_name,last_name,birth_date\n"
+    rows = "".join(f"{n},Xq{n}zz,Vw{n}kk,2014-05-{n % 28 + 1:02}\n" for n in range(60))
+    (tmp_path / "school.csv").write_text(header + rows, encoding="utf-8")
+    mpi("source", "add", "school")
+    mpi("ingest", str(tmp_path / "school.csv"), "--source", "school")
+    result = mpi("verify", "--model-fit", "--json")
+    differences = {(each["column"], each["what"]) for each in result.json["differences"]}
+    assert differences == {("given", "listed"), ("surname", "listed")}, result.out
+    assert "python -m training fit" in mpi("verify", "--model-fit").err

@@ -11,7 +11,7 @@ from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.scoring.splink_engine import make_feature_table
 from training.blocking import join_candidate_pairs
-from training.fit.blocking_recall import estimate_blocking_recall
+from training.blocking_recall import estimate_blocking_recall
 
 PEOPLE = 3_000
 NAMES = {"names": ["given_roots", "surname_tokens"]}

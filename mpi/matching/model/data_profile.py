@@ -1,0 +1,100 @@
+"""Profile of the data that a model was fitted on, and its comparison with other data.
+
+A model weighs agreement by how often fields are known and how common names are. Where other data is unlike
+its own, its weights are not those of that data. The profile holds shares only, and no value of a record.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mpi.domain.features import Features
+from mpi.matching.model.frequencies import Frequencies
+
+PROFILED_COLUMNS = (
+    "given", "middle", "surname", "birth_date", "birth_year", "sex", "ssn", "identifiers", "addresses",
+    "postal_code", "city", "phones", "email", "guardians", "birth_place",
+)  # fmt: skip
+"""Feature columns whose share of known values is profiled."""
+FAR_OFF = 0.3
+"""Least difference of two shares that is reported."""
+LEAST_RECORDS = 50
+"""Records below which data is not compared with a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataProfile:
+    """Shares that describe a set of records.
+
+    Args:
+        filled: share of the records that have a value, by feature column; empty if not known.
+        listed: share of the known values that the model's frequencies list, by column.
+    """
+
+    filled: Mapping[str, float] = field(default_factory=dict)
+    listed: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileDifference:
+    """Share that is far from that of the model's own data.
+
+    Args:
+        column: feature column.
+        what: ``filled`` or ``listed``.
+        fitted: share in the data that the model was fitted on.
+        observed: share in the compared data.
+    """
+
+    column: str
+    what: str
+    fitted: float
+    observed: float
+
+
+def measure_profile(records: Iterable[Features], frequencies: Frequencies) -> DataProfile:
+    """Measure the profile of records under a model's term frequencies."""
+    count = 0
+    known = dict.fromkeys(PROFILED_COLUMNS, 0)
+    listed = dict.fromkeys(frequencies.tables, 0)
+    for features in records:
+        count += 1
+        for column in PROFILED_COLUMNS:
+            known[column] += bool(getattr(features, column))
+        for column, table in frequencies.tables.items():
+            listed[column] += getattr(features, column) in table
+    return DataProfile(
+        {column: known[column] / max(count, 1) for column in PROFILED_COLUMNS},
+        {column: listed[column] / max(known[column], 1) for column in frequencies.tables},
+    )
+
+
+def read_profile(metrics: Mapping[str, object], frequencies: Frequencies) -> DataProfile:
+    """Read the profile of a model's own data.
+
+    Args:
+        metrics: content of the model's ``metrics.json``. Older models lack the shares of known values.
+        frequencies: term frequencies; their shares add up to that of the values that they list.
+    """
+    filled = metrics.get("filled")
+    return DataProfile(
+        {str(column): float(share) for column, share in filled.items()} if isinstance(filled, dict) else {},
+        {column: min(sum(table.values()), 1.0) for column, table in frequencies.tables.items()},
+    )
+
+
+def find_differences(fitted: DataProfile, observed: DataProfile) -> list[ProfileDifference]:
+    """List the shares that are far from those of the model's own data.
+
+    Names that the model lists more of than it was fitted on are no reason for doubt.
+    """
+    filled = [
+        ProfileDifference(column, "filled", share, observed.filled.get(column, 0.0))
+        for column, share in fitted.filled.items()
+        if abs(share - observed.filled.get(column, 0.0)) >= FAR_OFF
+    ]
+    listed = [
+        ProfileDifference(column, "listed", share, observed.listed[column])
+        for column, share in fitted.listed.items()
+        if observed.filled.get(column) and share - observed.listed[column] >= FAR_OFF
+    ]
+    return filled + listed
