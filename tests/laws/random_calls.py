@@ -776,6 +776,7 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "export labels": lambda _: Command(("--out", "labels.csv")),
     "report": lambda c: Command((c.one_of("summary", "sources", "loads", "overlap"),)),
     "quality": lambda _: Command(),
+    "calibration": lambda _: Command(),
     "publish": lambda _: Command(),
     "sample": lambda _: Command(("--size", "3")),
     "db upgrade": lambda _: Command(),
@@ -783,7 +784,7 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "db restored": lambda _: Command(),
     "db orders": lambda c: Command(("--write",) if c.is_rare() else ()),
     "blocks": lambda c: Command(("--finish",) if c.is_rare(0.5) else ()),
-    "verify": lambda _: Command(),
+    "verify": lambda c: Command(("--model-fit",) if c.is_rare(0.4) else ()),
     "rebuild": lambda _: Command(),
 }
 """Arguments of a random command of the scope's operator, by command."""
