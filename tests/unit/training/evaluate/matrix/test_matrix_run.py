@@ -90,7 +90,10 @@ def test_run_goes_on_where_it_stopped(folder, first_run):
 
 
 def make_small_set(rows):
-    columns = {"first_name": [row[0] for row in rows], "last_name": [row[1] for row in rows]}
+    columns = {
+        name: pa.array([row[position] for row in rows], pa.string())
+        for position, name in enumerate(("first_name", "last_name"))
+    }
     table = pa.table({"source": ["a"] * len(rows), **columns})
     return CanonicalSet("small", table, np.array([row[2] for row in rows]))
 
