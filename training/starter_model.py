@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.match_model import find_model_folder, load_model
 from mpi.matching.model.scoring_parameters import read_parameters
-from training.fit.frequencies import LEAST_OCCURRENCES
 
 STARTER_RECORDS = 500
 """Records from which a fit needs no starter; as many count as read before the data's own."""
@@ -36,10 +35,10 @@ class StarterModel:
     def blend_frequencies(self, counted: Frequencies, records: int) -> Frequencies:
         """Return the data's term frequencies, drawn to the starter's.
 
-        A value that few of the data's records have keeps the starter's share, so that none shows.
+        A value that the data does not list keeps the starter's share, so that no rare one shows.
 
         Args:
-            counted: term frequencies of the data.
+            counted: term frequencies of the data; they list no rare value.
             records: number of records in the data.
         """
         own_weight = records / (records + STARTER_RECORDS)
@@ -50,7 +49,6 @@ class StarterModel:
             blended = {
                 value: own_weight * share + (1 - own_weight) * known.get(value, known_tail)
                 for value, share in table.items()
-                if share * records >= LEAST_OCCURRENCES - 0.5
             }
             tables[column] = {**known, **blended}
             tails[column] = known_tail

@@ -107,7 +107,10 @@ def test_two_runs_add_to_one_results_file(tmp_path):
 
 
 def make_small_set(rows):
-    columns = {"first_name": [row[0] for row in rows], "last_name": [row[1] for row in rows]}
+    columns = {
+        name: pa.array([row[position] for row in rows], pa.string())
+        for position, name in enumerate(("first_name", "last_name"))
+    }
     table = pa.table({"source": ["a"] * len(rows), **columns})
     return CanonicalSet("small", table, np.array([row[2] for row in rows]))
 
