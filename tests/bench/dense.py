@@ -28,6 +28,8 @@ CLIENT_COUNT = 8
 WINDOW = 1_000
 """Calls that are summarized together, to show the cost over time."""
 SOURCE = "load_test"
+NAMES = (("Test", "Student"), ("Pupil", "Sample"))
+"""First and last names of the records. The standardizer takes the first for no name; the second is one."""
 _SETTLED_WITHIN_S = 300
 _MB = 1024
 
@@ -62,10 +64,38 @@ class Outcomes:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class RecordMaker:
+    """Maker of records that have all features in common.
+
+    Args:
+        first_name: first name, which a number follows.
+        last_name: last name.
+        first_year: birth year of the first way to send them.
+        count: number of records of each way.
+    """
+
+    first_name: str
+    last_name: str
+    first_year: int
+    count: int
+
+    def make_rows(self, way: int) -> Iterator[dict[str, object]]:
+        """Yield the records of a way to send them, which have one birth date."""
+        birth_date = f"{self.first_year + way}-05-05"
+        for number in range(self.count):
+            yield {
+                "local_id": f"{birth_date}-{number}",
+                "first_name": f"{self.first_name} {number}",
+                "last_name": self.last_name,
+                "birth_date": birth_date,
+            }
+
+
 def measure(home: Path, url: str | None, workers: int, records: int = RECORDS) -> dict[str, object]:
     """Send records of one name and birth date, one by one, from eight clients, and as a file.
 
-    Each of the three has its own birth date, and so its own blocks.
+    Each way and each name has its own birth date, and so its own blocks.
 
     Args:
         home: folder of a new index.
@@ -75,50 +105,45 @@ def measure(home: Path, url: str | None, workers: int, records: int = RECORDS) -
     """
     bench_index = make_empty(BenchIndex(home, url, ""), ("init", "--test"), None)
     bench_index.run("source", "add", SOURCE, "--kind", "other")
+    makers = [RecordMaker(*names, 2008 + 3 * place, records) for place, names in enumerate(NAMES)]
     results: dict[str, object] = {"records": records}
     with serving(bench_index, workers) as server:
-        results["one_by_one"] = _measure_one_by_one(bench_index, server, records)
-        results["settled_after_s"] = wait_until_settled(bench_index)
-        results["eight_clients"] = _measure_eight_clients(bench_index, server, records)
-        results["settled_after_eight_clients_s"] = wait_until_settled(bench_index)
+        for maker in makers:
+            results[maker.last_name] = {
+                "one_by_one": _measure_one_by_one(server, bench_index.key, maker),
+                "settled_after_s": wait_until_settled(bench_index),
+                "eight_clients": _measure_eight_clients(server, bench_index.key, maker),
+                "settled_after_eight_clients_s": wait_until_settled(bench_index),
+            }
         results["server_peak_mb"] = max(map(_read_peak_mb, list_process_tree(server.pid)))
-    results["file"] = _measure_file(bench_index, home.with_suffix(".csv"), records)
+    for maker in makers:
+        path = home.with_suffix(f".{maker.last_name}.csv")
+        results[f"file of {maker.last_name}"] = _measure_file(bench_index, path, maker)
     with bench_index.open() as index:
         results["findings"] = [finding.detail for finding in verify(index, make_operator())]
     return results
 
 
-def make_rows(count: int, birth_date: str) -> Iterator[dict[str, object]]:
-    """Yield records that have all features in common."""
-    for number in range(count):
-        yield {
-            "local_id": f"{birth_date}-{number}",
-            "first_name": f"Test {number}",
-            "last_name": "Student",
-            "birth_date": birth_date,
-        }
-
-
-def _measure_one_by_one(bench_index: BenchIndex, server: BenchServer, records: int) -> dict[str, object]:
+def _measure_one_by_one(server: BenchServer, key: str, maker: RecordMaker) -> dict[str, object]:
     """Time the upserts of one client, in all and by thousand."""
-    client, outcomes = HttpClient(server.port, bench_index.key), Outcomes()
+    client, outcomes = HttpClient(server.port, key), Outcomes()
     processor_before = server.processor_seconds()
-    for row in make_rows(records, "2012-05-05"):
+    for row in maker.make_rows(0):
         outcomes.send(client, client.put(SOURCE, row))
     client.close()
-    starts = range(0, records, WINDOW)
+    starts = range(0, maker.count, WINDOW)
     windows = [summarize(outcomes.durations[start : start + WINDOW]) for start in starts]
-    processor_ms = (server.processor_seconds() - processor_before) * 1000 / records
+    processor_ms = (server.processor_seconds() - processor_before) * 1000 / maker.count
     return {**outcomes.report(), "server_cpu_ms": round(processor_ms, 2), "by_thousand": windows}
 
 
-def _measure_eight_clients(bench_index: BenchIndex, server: BenchServer, records: int) -> dict[str, object]:
+def _measure_eight_clients(server: BenchServer, key: str, maker: RecordMaker) -> dict[str, object]:
     """Time the upserts of eight clients at once."""
     outcomes = [Outcomes() for _ in range(CLIENT_COUNT)]
 
     def work(number: int) -> None:
-        client = HttpClient(server.port, bench_index.key)
-        for row in islice(make_rows(records, "2013-06-06"), number, None, CLIENT_COUNT):
+        client = HttpClient(server.port, key)
+        for row in islice(maker.make_rows(1), number, None, CLIENT_COUNT):
             outcomes[number].send(client, client.put(SOURCE, row))
         client.close()
 
@@ -131,7 +156,7 @@ def _measure_eight_clients(bench_index: BenchIndex, server: BenchServer, records
         thread.join()
     seconds = time.perf_counter() - began
     joined = _join_outcomes(outcomes)
-    processor_ms = (server.processor_seconds() - processor_before) * 1000 / records
+    processor_ms = (server.processor_seconds() - processor_before) * 1000 / maker.count
     return {
         **joined.report(),
         "server_cpu_ms": round(processor_ms, 2),
@@ -148,9 +173,9 @@ def _join_outcomes(outcomes: Sequence[Outcomes]) -> Outcomes:
     return joined
 
 
-def _measure_file(bench_index: BenchIndex, path: Path, records: int) -> dict[str, object]:
+def _measure_file(bench_index: BenchIndex, path: Path, maker: RecordMaker) -> dict[str, object]:
     """Time ``mpi ingest`` of a file, its start included."""
-    rows = list(make_rows(records, "2014-07-07"))
+    rows = list(maker.make_rows(2))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
