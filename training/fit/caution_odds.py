@@ -11,6 +11,9 @@ stranger of one name and birthday. How many such others there are follows from t
   is confirmed, so the pairs of which both are confirmed tell how many pairs are two people.
 - *Strangers.* Two people of one name share a birth date by chance. The chance follows from the
   birth dates of the data, spikes included, and the number from the pairs of one name that do not.
+- *Decoys.* A namesake who is given the birth date of a random record is a stranger for sure. How many
+  such decoys reach a weight, among the pairs that reach it, is the share of strangers there (Elias and
+  Gygi 2007 estimate false discoveries of spectra so).
 
 The figures become numbers of the model. Nothing is counted when records are compared.
 """
@@ -29,6 +32,7 @@ from mpi.clustering.union_find import UnionFind
 from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.pair_query import PairQuery
 from mpi.matching.model.cautions import Cautions
+from mpi.matching.scoring.splink_engine import PAIR_SCHEMA
 from training.fit.estimate import to_probabilities
 from training.fit.sql_fragments import CORROBORATED
 
@@ -49,6 +53,10 @@ _PSEUDO_COUNT = 0.5
 _CERTAIN_BITS = 4.0
 """Weight from which another record confirms a value."""
 _MASK_TABLE = "masked_table"
+DECOYS = 200_000
+"""Number of decoys; they are drawn with replacement."""
+_DECOY_SEED = 2026
+_BIRTH_COLUMNS = ("birth_date", "birth_date_swapped", "birth_dates", "birth_year")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +180,51 @@ class WeighedPairs:
         both = np.isin(pairs["lo"].to_numpy(), confirmed) & np.isin(pairs["hi"].to_numpy(), confirmed)
         others = np.maximum(both / share**2, 1.0 - to_probabilities(weights))
         return find_limit(weights, others, self.most_odds, _PSEUDO_COUNT)
+
+    def find_decoy_limit(self, caution: str, strangers_condition: str) -> float | None:
+        """Find the weight from which strangers of one name are rare among pairs.
+
+        Args:
+            caution: SQL condition of the caution.
+            strangers_condition: SQL condition of two records with one name and quite different birth
+                dates, hardly ever one person.
+        """
+        strangers = self.pairs.filter(self._test_pairs(self.pairs, strangers_condition))
+        drawn, decoys = self._create_decoys(strangers)
+        if not drawn:
+            return self.lowest_bits
+        weighed = self.query.weigh(self.connection, decoys, _MASK_TABLE, self.lowest_bits)
+        held = self._test_pairs(weighed, caution, _MASK_TABLE)
+        decoy_bits = weighed["bits"].to_numpy()[held]
+        heavy = self.weights >= self.lowest_bits
+        weights = self.weights[heavy][self._test_pairs(self.pairs.filter(heavy), caution)]
+        return find_decoy_limit(weights, decoy_bits, strangers.num_rows / drawn, self.most_odds)
+
+    def _create_decoys(self, strangers: pa.Table) -> tuple[int, pa.Table]:
+        """Create a table of decoys: one record of a pair, born as another.
+
+        Returns:
+            Number of decoys, and pairs of a decoy, by a negative ID, with the other record.
+        """
+        ids = self.connection.sql(
+            "SELECT unique_id FROM feature_table WHERE birth_year IS NOT NULL ORDER BY ALL"
+        ).to_arrow_table()
+        generator = np.random.default_rng(_DECOY_SEED)
+        places = generator.integers(0, max(strangers.num_rows, 1), size=DECOYS if strangers.num_rows else 0)
+        drawn = strangers.take(places)
+        decoy_ids = -1 - np.arange(len(places), dtype=np.int64)
+        donors = ids["unique_id"].to_numpy()[generator.integers(0, len(ids), size=len(places))]
+        self.connection.register(
+            "drawn_decoys", pa.table({"decoy": decoy_ids, "lo": drawn["lo"], "donor": donors})
+        )
+        born = ", ".join(f"donors.{column} AS {column}" for column in _BIRTH_COLUMNS)
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_MASK_TABLE} AS SELECT * FROM feature_table UNION ALL BY NAME "
+            f"SELECT decoy AS unique_id, {born}, own.* EXCLUDE (unique_id, {', '.join(_BIRTH_COLUMNS)}) "
+            "FROM drawn_decoys JOIN feature_table AS own ON lo = own.unique_id "
+            "JOIN feature_table AS donors ON donor = donors.unique_id"
+        )
+        return len(places), pa.table({"lo": decoy_ids, "hi": drawn["hi"]}, schema=PAIR_SCHEMA)
 
     def find_questions(self, cautions: Cautions, thresholds: Thresholds) -> FloatArray:
         """Find the weights of the pairs that a person would be asked about.
@@ -333,4 +386,35 @@ def find_limit(
             limit = float(start)
         elif count >= LEAST_WINDOW_PAIRS:
             break
+    return limit
+
+
+def find_decoy_limit(
+    weights: FloatArray, decoy_bits: FloatArray, strangers_per_decoy: float, most_odds: float
+) -> float | None:
+    """Find the lowest weight from which decoys are rare among pairs.
+
+    From it up, every window of weights has at most the given odds of strangers to one person.
+
+    Args:
+        weights: weights of the pairs, in bits.
+        decoy_bits: weights of the decoys, in bits.
+        strangers_per_decoy: pairs of strangers for which each decoy stands.
+        most_odds: odds of two people to one, up to which a pair may link.
+
+    Returns:
+        A whole number of bits; None where no weight of a pair is enough.
+    """
+    weights, decoy_bits = np.sort(weights), np.sort(decoy_bits)
+    lowest = math.ceil(-math.log2(most_odds))
+    limit: float | None = None
+    for start in range(math.floor(weights.max(initial=lowest)), lowest - 1, -1):
+        first, last = np.searchsorted(weights, (start, start + WINDOW_BITS))
+        last = min(max(int(last), int(first) + LEAST_WINDOW_PAIRS), len(weights))
+        end = max(start + WINDOW_BITS, float(weights[last - 1])) if last else start + WINDOW_BITS
+        decoys = int(np.diff(np.searchsorted(decoy_bits, (start, end)))[0])
+        pairs, strangers = last - int(first), decoys * strangers_per_decoy
+        if strangers > most_odds * max(pairs - strangers, 0.0):
+            break
+        limit = float(start)
     return limit

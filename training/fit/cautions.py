@@ -6,6 +6,7 @@ and something contradicts them. No caution is learned: each is what a careful pe
 about, and the field's golden pairs require the same.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -192,6 +193,7 @@ CAUTIONS: dict[str, str] = {
 """Cautions: the label that people read, with its SQL condition."""
 
 NAMESAKE_CAUTION = "birth dates differ, and nothing but names and a middle name in common"
+STRANGER_CAUTION = "nothing but name and birth date in common, as strangers of this name have"
 OTHER_NUMBER_CAUTION = "numbers of one system differ, and a name is missing or differs"
 OTHER_DETAILS_CAUTION = "nothing but name and birth date in common, and a detail differs"
 _OTHER_BIRTH = any_of(
@@ -234,6 +236,14 @@ _CONFIRMATIONS = {
     "birth years differ, and nothing but names is in common": Confirmation("birth_date", equal("birth_date")),
     NAMESAKE_CAUTION: Confirmation("birth_year", _SAME_BIRTH_AS_KNOWN),
 }
+_NAMESAKES = f"({all_of(SAME_GIVEN, SAME_SURNAME)})"
+_STRANGERS = all_of(
+    _NAMESAKES,
+    UNCORROBORATED,
+    "birth_year_l IS NOT NULL",
+    "birth_year_r IS NOT NULL",
+    _is_not_true(_OTHER_BIRTH),
+)
 _OPPOSED_BY_DETAILS = f"({all_of(UNCORROBORATED, any_of(_OTHER_DETAILS))})"
 
 
@@ -263,6 +273,7 @@ def measure_caution_odds(
     for label, mask in _MASKS.items():
         doubts = [f"({conditions[other]})" for other in mask.doubts if limits[other] is None]
         limits[label] = weighed.find_masked_limit(conditions[label], mask, any_of(doubts or ["FALSE"]))
+    limits[STRANGER_CAUTION] = weighed.find_decoy_limit(_STRANGERS, all_of(_NAMESAKES, _OTHER_BIRTH))
     limits[OTHER_DETAILS_CAUTION] = weighed.find_strangers_limit(_OPPOSED_BY_DETAILS, strangers)
     return CautionOdds(
         share, True, {label: limit for label, limit in limits.items() if limit is not None}, strangers
@@ -320,10 +331,16 @@ def build_cautions(
     conditions, contradictions = dict(CAUTIONS), _CONTRADICTIONS
     if odds.decide:
         conditions |= ODDS_CAUTIONS
+        if odds.until.get(STRANGER_CAUTION, math.inf) > thresholds.link:
+            conditions[STRANGER_CAUTION] = _STRANGERS
     if OTHER_DETAILS_CAUTION in odds.until:
         conditions[OTHER_DETAILS_CAUTION] = _OPPOSED_BY_DETAILS
         contradictions = (_OTHER_SSN,)
-    until = {label: max(bits, thresholds.link) for label, bits in odds.until.items() if label not in omitted}
+    until = {
+        label: max(bits, thresholds.link)
+        for label, bits in odds.until.items()
+        if label in conditions and label not in omitted
+    }
     return Cautions(
         round(thresholds.link - thresholds.margin / 2, 4),
         {label: condition for label, condition in conditions.items() if label not in omitted},

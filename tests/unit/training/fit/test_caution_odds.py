@@ -13,13 +13,14 @@ from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.cautions import OPPOSED_CAUTION
 from mpi.matching.model.match_model import load_model
-from training.fit.caution_odds import NO_ODDS, CautionOdds, find_limit
+from training.fit.caution_odds import NO_ODDS, CautionOdds, find_decoy_limit, find_limit
 from training.fit.cautions import (
     CAUTIONS,
     NAMESAKE_CAUTION,
     ODDS_CAUTIONS,
     OTHER_DETAILS_CAUTION,
     OTHER_NUMBER_CAUTION,
+    STRANGER_CAUTION,
     build_cautions,
 )
 from training.fit.fit import FitOptions, fit
@@ -99,8 +100,11 @@ def test_the_written_model_links_a_nameless_record_as_the_odds_say(tmp_path):
     write_model(tmp_path, ModelIdentity("odds", "1"), fitted, choose_thresholds(fitted.learned.weights))
     model = load_model(tmp_path)
     assert model.cautions.until == {
-        label: max(bits, model.thresholds.link) for label, bits in fitted.caution_odds.until.items()
+        label: max(bits, model.thresholds.link)
+        for label, bits in fitted.caution_odds.until.items()
+        if label in model.cautions.when
     }
+    assert _MISSING_GIVEN in model.cautions.until
     first = records[0][1]
     nameless = replace(first, given=None, given_forms=(), given_roots=())
     scorer = compile_scorer(model)
@@ -140,7 +144,11 @@ def test_without_odds_the_cautions_hold_at_any_weight():
 
 
 def test_odds_ask_about_namesakes_and_never_give_way_to_other_numbers():
-    odds = CautionOdds(0.1, decide=True, until={_MISSING_GIVEN: 6.0, OTHER_DETAILS_CAUTION: 2.0})
+    odds = CautionOdds(
+        0.1,
+        decide=True,
+        until={_MISSING_GIVEN: 6.0, OTHER_DETAILS_CAUTION: 2.0, STRANGER_CAUTION: 4.0},
+    )
     cautions = build_cautions(_THRESHOLDS, odds=odds)
     assert cautions.when.keys() == {*CAUTIONS, *ODDS_CAUTIONS, OTHER_DETAILS_CAUTION}
     assert NAMESAKE_CAUTION in cautions.when
@@ -151,3 +159,39 @@ def test_odds_ask_about_namesakes_and_never_give_way_to_other_numbers():
 @pytest.mark.parametrize("label", [OTHER_NUMBER_CAUTION, OPPOSED_CAUTION])
 def test_no_limit_is_measured_over_different_numbers(label):
     assert label not in measure().until
+
+
+def test_strangers_are_asked_about_only_below_the_weights_that_decoys_reach():
+    weights = np.repeat([4.5, 6.5, 8.5], 100)
+    decoys = np.repeat([4.5, 6.5], [40, 2])
+    assert find_decoy_limit(weights, decoys, 1.0, _ODDS) == 5
+    assert find_decoy_limit(weights, decoys, 0.01, _ODDS) == 4
+    assert find_decoy_limit(weights, np.repeat(8.5, 90), 1.0, _ODDS) is None
+    assert find_decoy_limit(np.empty(0), np.empty(0), 1.0, _ODDS) == 4
+
+
+def test_one_name_and_year_of_birth_is_asked_about_where_families_have_names_of_their_own():
+    rng = random.Random(3)
+    surnames = ["".join(rng.choices(_LETTERS, k=6)) for _ in range(200)]
+    names = {surname: ["".join(rng.choices(_LETTERS, k=5)) for _ in range(2)] for surname in surnames}
+    records = []
+    for number in range(1800):
+        surname, year = rng.choice(surnames), 2000 + rng.randrange(12)
+        given = rng.choice(names[surname])  # each family has names of its own
+        record = Features(
+            given=given, given_forms=(given,), given_roots=(given,), surname=surname,
+            surname_tokens=(surname,), surname_forms=(surname,), birth_year=year,
+        )  # fmt: skip
+        records += [record] * (2 if number % 3 == 0 else 1)
+    odds = fit(list(enumerate(records)), FitOptions(random_pairs=30_000)).caution_odds
+    assert odds.decide
+    assert odds.until.get(STRANGER_CAUTION, 99) > 4
+    assert measure().until[STRANGER_CAUTION] == 4
+
+
+@pytest.mark.parametrize(("limit", "is_asked"), [(4.0, False), (7.0, True)])
+def test_the_caution_against_strangers_is_left_out_where_it_never_holds(limit, is_asked):
+    odds = CautionOdds(0.1, decide=True, until={STRANGER_CAUTION: limit})
+    cautions = build_cautions(_THRESHOLDS, odds=odds)
+    assert (STRANGER_CAUTION in cautions.when) == is_asked
+    assert (STRANGER_CAUTION in cautions.until) == is_asked
