@@ -21,9 +21,9 @@ IndexArray = npt.NDArray[np.int64]
 
 MIN_RIVAL_BITS = -7.0
 """Lowest weight of a rival that counts: one match in 128."""
-MAX_CONTESTED_BITS = 20.0
+MAX_CONTESTED_BITS = 30.0
 """Weight from which a pair loses nothing to rivals: the partition judges such rivals."""
-MISSING_PAIR_BITS = -15.0
+MISSING_PAIR_BITS = -30.0
 """Weight of two candidates of one record that no blocking rule compares."""
 MAX_CANDIDATES = 100
 """Strongest candidates of one record that may be one person; all weaker ones are rivals."""

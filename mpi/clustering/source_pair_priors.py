@@ -40,6 +40,8 @@ _MAX_ITERATIONS = 200
 _MAX_RIVAL_ITERATIONS = 30
 _RIVAL_CONVERGENCE_BITS = 0.01
 _LEAST_DISCOUNT_BITS = 1e-4
+_MAX_MATCHED = 0.95
+"""Largest share of a source's records that is taken to match another source."""
 _MAX_SHARE = 0.5
 _BITS_LIMIT = 200.0  # bits beyond which a double holds no other probability than 0 or 1
 """Weight in bits beyond which a double holds only probability 0 or 1."""
@@ -119,8 +121,8 @@ def estimate_priors(
             dtype=np.int64,
         ).reshape(len(edges), 2),
     )
-    shares, discounts = _weigh_rivals(candidates, _estimate_first_shares(candidates, prior))
-    shifts = _compute_log_odds(shares) - _compute_log_odds(prior)
+    log_odds, discounts = _weigh_rivals(candidates, _estimate_first_shares(candidates, prior))
+    shifts = log_odds - _compute_log_odds(prior)
     return SourcePairPriors(
         source_of,
         dict(zip(classes, np.round(shifts, WEIGHT_DECIMALS).tolist(), strict=True)),
@@ -163,6 +165,21 @@ class _Candidates:
         duplicates[self.class_sources[is_within, 0]] = (shares * self.pairs)[is_within]
         return measure_exclusiveness(duplicates, self.source_sizes)
 
+    def compute_prior_bits(self, shares: FloatArray) -> FloatArray:
+        """Return the prior log-odds of each class, against no match of either record.
+
+        The share of matches counts pairs whose records match others too. Where most records of a list match
+        one record of another, a record that has no other candidate hardly stays without a match.
+        """
+        exclusiveness, matches = self.measure_exclusiveness(shares), shares * self.pairs
+        one, other = self.class_sources[:, 0], self.class_sources[:, 1]
+        ends = np.where(one == other, 2.0, 1.0)
+        matched = [
+            np.minimum(ends * matches / self.source_sizes[own], _MAX_MATCHED) * exclusiveness[opposite]
+            for own, opposite in ((one, other), (other, one))
+        ]
+        return np.asarray(_compute_log_odds(shares) - np.log2(1 - matched[0]) - np.log2(1 - matched[1]))
+
 
 def _estimate_first_shares(candidates: _Candidates, prior: float) -> FloatArray:
     """Estimate the share of matches of each class, before rivals are weighed."""
@@ -172,7 +189,7 @@ def _estimate_first_shares(candidates: _Candidates, prior: float) -> FloatArray:
 
 
 def _weigh_rivals(candidates: _Candidates, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the shares of matches beside rivals, and the bits that rivals take.
+    """Return the prior log-odds of each class beside rivals, and the bits that rivals take.
 
     Strangers of one name are rivals of each other, so that the shares fall when rivals count.
     """
@@ -191,11 +208,12 @@ def _weigh_rivals(candidates: _Candidates, shares: FloatArray) -> tuple[FloatArr
         estimates = _divide_matches(matches, candidates.pairs, overall_share)
         largest_change = float(np.abs(np.log2(estimates / shares)).max())
         shares = estimates
-        bits = candidates.evidence + _compute_log_odds(shares)[class_of]
+        bits = candidates.evidence + candidates.compute_prior_bits(shares)[class_of]
         if largest_change < _RIVAL_CONVERGENCE_BITS:
             break
     competition = CandidateCompetition(left, right, bits, sources)
-    return shares, competition.discount(bits, candidates.measure_exclusiveness(shares)) - bits
+    discounts = competition.discount(bits, candidates.measure_exclusiveness(shares)) - bits
+    return candidates.compute_prior_bits(shares), discounts
 
 
 def _divide_matches(matches: FloatArray, pairs: FloatArray, prior: float) -> FloatArray:
