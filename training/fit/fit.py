@@ -1,7 +1,8 @@
 """Fit of a model to a feature table, without reading or writing."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -161,48 +162,34 @@ def fit_table(
     starter = load_starter() if len(records) < STARTER_RECORDS else None
     chosen = choose_comparisons(records)
     comparisons, dropped = select_usable_comparisons(chosen.comparisons, records)
-    learnable = [comparison for comparison in comparisons if _learned_levels(comparison)]
-    if len(learnable) < LEAST_COMPARISONS:
-        raise DegenerateDataError(
-            f"the data has values for {len(learnable)} of the model's comparisons "
-            f"({', '.join(comparison.name for comparison in learnable) or 'none'}); "
-            f"at least {LEAST_COMPARISONS} are needed to tell people apart"
-        )
+    _require_learnable(comparisons)
     frequencies = count_frequencies(records, FREQUENCY_COLUMNS)
     if starter is not None:
         frequencies = starter.blend_frequencies(frequencies, len(records))
     complete_share = measure_complete_dates(records)
-    with tempfile.TemporaryDirectory() as spill:
-        connection = connect_duckdb(Path(spill))
-        try:
-            # DuckDB reads its own table several times as fast as an Arrow table.
-            connection.register("as_read", records)
-            connection.execute("CREATE TABLE feature_table AS FROM as_read")
-            connection.unregister("as_read")
-            relatives = count_relatives(connection, len(records))
-            comparisons = drop_partial_date_guards(relieve_guards(comparisons, relatives), complete_share)
-            untrained = build_untrained_settings(comparisons)
-            rules = select_trial_rules(connection, len(records), index_size)
-            pairs = join_candidate_pairs(connection, BlockingSpec.parse(rules))
-            learned, sample = _learn_from_pairs(
-                untrained, comparisons, frequencies, pairs, connection, options, labels, sources, starter
-            )
-            chosen_rules = _choose_rules(rules, sample, learned, pairs.num_rows, len(records), index_size)
-            is_found = (sample["rules"].to_numpy() & chosen_rules.rule_bits) > 0
-            blocking_recall = estimate_blocking_recall(
-                connection,
-                BlockingSpec.parse(chosen_rules.rules).rules,
-                sample.filter(pa.array(is_found)),
-                learned.probabilities[is_found],
-            )
-            scaled = scale_to_index_size(learned, len(records), index_size)
-            settings = fill_settings(untrained, scaled)
-            growth = index_size / len(records)
-            weighed = _weigh_pairs(connection, sample, scaled.weights, settings, frequencies)
-            caution_odds = measure_caution_odds(weighed, learned.prior, growth, relatives.relief_bits)
-            questions = _find_questions(weighed, settings, relatives, complete_share, caution_odds)
-        finally:
-            connection.close()
+    with _open_feature_table(records) as connection:
+        relatives = count_relatives(connection, len(records))
+        comparisons = drop_partial_date_guards(relieve_guards(comparisons, relatives), complete_share)
+        untrained = build_untrained_settings(comparisons)
+        rules = select_trial_rules(connection, len(records), index_size)
+        pairs = join_candidate_pairs(connection, BlockingSpec.parse(rules))
+        learned, sample = _learn_from_pairs(
+            untrained, comparisons, frequencies, pairs, connection, options, labels, sources, starter
+        )
+        chosen_rules = _choose_rules(rules, sample, learned, pairs.num_rows, len(records), index_size)
+        is_found = (sample["rules"].to_numpy() & chosen_rules.rule_bits) > 0
+        blocking_recall = estimate_blocking_recall(
+            connection,
+            BlockingSpec.parse(chosen_rules.rules).rules,
+            sample.filter(pa.array(is_found)),
+            learned.probabilities[is_found],
+        )
+        scaled = scale_to_index_size(learned, len(records), index_size)
+        settings = fill_settings(untrained, scaled)
+        growth = index_size / len(records)
+        weighed = _weigh_pairs(connection, sample, scaled.weights, settings, frequencies)
+        caution_odds = measure_caution_odds(weighed, learned.prior, growth, relatives.relief_bits)
+        questions = _find_questions(weighed, settings, relatives, complete_share, caution_odds)
     sampled_share = min(1.0, sample.num_rows / pairs.num_rows)
     return FittedModel(
         settings=settings,
@@ -223,6 +210,32 @@ def fit_table(
         thresholds=limit_review(scaled.weights, questions, len(records) * sampled_share),
         filled=_measure_filled(records),
     )
+
+
+def _require_learnable(comparisons: Sequence[ComparisonSpec]) -> None:
+    """Raise if too few comparisons have levels to learn.
+
+    Raises:
+        DegenerateDataError: the data cannot tell people apart.
+    """
+    learnable = [comparison.name for comparison in comparisons if _learned_levels(comparison)]
+    if len(learnable) < LEAST_COMPARISONS:
+        raise DegenerateDataError(
+            f"the data has values for {len(learnable)} of the model's comparisons "
+            f"({', '.join(learnable) or 'none'}); "
+            f"at least {LEAST_COMPARISONS} are needed to tell people apart"
+        )
+
+
+@contextmanager
+def _open_feature_table(records: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open DuckDB with the records as ``feature_table``, and close it afterwards."""
+    with tempfile.TemporaryDirectory() as spill, closing(connect_duckdb(Path(spill))) as connection:
+        # DuckDB reads its own table several times as fast as an Arrow table.
+        connection.register("as_read", records)
+        connection.execute("CREATE TABLE feature_table AS FROM as_read")
+        connection.unregister("as_read")
+        yield connection
 
 
 def _measure_filled(records: pa.Table) -> dict[str, float]:
