@@ -97,7 +97,7 @@ def estimate_priors(
     """
     sizes = Counter(source_of.values())
     classes = list(combinations_with_replacement(sorted(sizes), 2))
-    if not classes:
+    if not classes or not edges:
         return MODEL_PRIORS
     class_number = {sources: number for number, sources in enumerate(classes)}
     pairs = np.array([_count_pairs(sizes, *sources) for sources in classes], dtype=np.float64)

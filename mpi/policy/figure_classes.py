@@ -98,7 +98,7 @@ _NAMED: tuple[str, ...] = (
     "mpi unseal approve", "mpi unseal refuse", "mpi scope split", "mpi export id-map", "mpi holdings apply",
     "mpi holdings approve", "mpi holdings ask", "mpi holdings list", "mpi db orders",
     "mpi export crosswalk", "mpi export labels", "mpi sample", "mpi blocks", "mpi verify", "mpi rebuild",
-    "mpi quality --current", "mpi report --current",
+    "mpi quality --current", "mpi report --current", "mpi calibration",
     # What a source's own files held.
     "report loads",
 )  # fmt: skip
