@@ -136,8 +136,8 @@ AGREEMENT = Agreement(
 """An agreement in force, under which some callers act; the others act under the operator's rule."""
 BOUND_CLIENTS, BOUND_ACCOUNTS = ("district", "rescue"), ("contact",)
 
-# Batches adapt to the time that a transaction took, and threads wake at times of their own. Here they do not, so that
-# both sites commit alike.
+# Batches adapt to the time that a transaction took, and threads wake at times of their own. Here they do
+# not, so that both sites commit alike.
 TUNING = make_tuning(
     pacing={"transaction_s": 1e6, "rest_s": 0.0, "contended_for_s": 0.0},
     request={"deferred_search_poll_s": 1e5, "publication_poll_s": 1e5},
