@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from mpi.cli.model_fit_view import show_differences
 from mpi.cli.output import print_facts, print_json, print_note, print_table
 from mpi.cli.receipt_view import receipt_to_dict, show_counts
 from mpi.intake.column_use import describe_cost, describe_set_aside
@@ -25,6 +26,8 @@ def show_dry_run(profile: FileProfile, trial: DryRun, *, as_json: bool) -> None:
                 "sealed": trial.sealed,
                 "bands": {band.value: count for band, count in trial.bands.items()},
                 "sample": [asdict(sample_pair) for sample_pair in trial.sample],
+                "model": trial.model,
+                "differences": [asdict(difference) for difference in trial.differences],
             }
         )
         return
@@ -36,6 +39,7 @@ def show_dry_run(profile: FileProfile, trial: DryRun, *, as_json: bool) -> None:
     bands = [(band.value, count) for band, count in trial.bands.items()]
     print_table(("best match", "new and changed records"), bands)
     _show_sample(trial)
+    show_differences(trial.differences, trial.model, "this file")
     if trial.receipt.held_reason:
         print_note(f"the load would be held: {trial.receipt.held_reason}")
     print_note("dry run: nothing was stored")

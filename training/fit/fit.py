@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.compiler.pair_query import compile_query
@@ -101,6 +102,7 @@ class FittedModel:
         caution_odds: from which weights cautions give way in this population.
         thresholds: thresholds of both purposes.
         filled: share of the records that have a value, by profiled feature column.
+        listed: share of the known values that the term frequencies list, by column.
     """
 
     settings: dict[str, Any] = field(repr=False)
@@ -120,6 +122,7 @@ class FittedModel:
     caution_odds: CautionOdds = NO_ODDS
     thresholds: PurposeThresholds = field(default_factory=lambda: choose_thresholds(np.empty(0)))
     filled: Mapping[str, float] = field(default_factory=dict)
+    listed: Mapping[str, float] = field(default_factory=dict)
 
 
 def fit(
@@ -209,6 +212,7 @@ def fit_table(
         caution_odds=caution_odds,
         thresholds=limit_review(scaled.weights, questions, len(records) * sampled_share),
         filled=_measure_filled(records),
+        listed=_measure_listed(records, frequencies),
     )
 
 
@@ -241,6 +245,16 @@ def _open_feature_table(records: pa.Table) -> Iterator[duckdb.DuckDBPyConnection
 def _measure_filled(records: pa.Table) -> dict[str, float]:
     """Return the share of the records that have a value, by profiled feature column."""
     return {column: round(1 - records[column].null_count / len(records), 4) for column in PROFILED_COLUMNS}
+
+
+def _measure_listed(records: pa.Table, frequencies: Frequencies) -> dict[str, float]:
+    """Return the share of the known values that the frequencies list, by column."""
+    shares = {}
+    for column, table in frequencies.tables.items():
+        known = records[column].drop_null()
+        is_listed = pc.is_in(known, value_set=pa.array(list(table), type=known.type))
+        shares[column] = round((pc.sum(is_listed).as_py() or 0) / max(len(known), 1), 4)
+    return shares
 
 
 def _choose_rules(

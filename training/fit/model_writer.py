@@ -66,6 +66,7 @@ def collect_metrics(fitted: FittedModel, thresholds: PurposeThresholds) -> dict[
         "em_iterations": learned.iterations,
         "dropped_comparisons": list(fitted.dropped),
         "filled": dict(fitted.filled),
+        "listed": dict(fitted.listed),
         **({"labelled_same": same, "labelled_different": different} if same + different else {}),
         "threshold_gaps": measure_gaps(learned.weights, thresholds),
     }

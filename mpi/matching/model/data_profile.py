@@ -72,14 +72,19 @@ def read_profile(metrics: Mapping[str, object], frequencies: Frequencies) -> Dat
     """Read the profile of a model's own data.
 
     Args:
-        metrics: content of the model's ``metrics.json``. Older models lack the shares of known values.
-        frequencies: term frequencies; their shares add up to that of the values that they list.
+        metrics: content of the model's ``metrics.json``. Older models lack both kinds of shares.
+        frequencies: term frequencies; in older models, their shares add up to that of the values that they
+            list.
     """
-    filled = metrics.get("filled")
-    return DataProfile(
-        {str(column): float(share) for column, share in filled.items()} if isinstance(filled, dict) else {},
-        {column: min(sum(table.values()), 1.0) for column, table in frequencies.tables.items()},
-    )
+    listed = {column: min(sum(table.values()), 1.0) for column, table in frequencies.tables.items()}
+    return DataProfile(_read_shares(metrics.get("filled")), listed | _read_shares(metrics.get("listed")))
+
+
+def _read_shares(shares: object) -> dict[str, float]:
+    """Read shares by column; return none where a model states none."""
+    if not isinstance(shares, dict):
+        return {}
+    return {str(column): float(share) for column, share in shares.items()}
 
 
 def find_differences(fitted: DataProfile, observed: DataProfile) -> list[ProfileDifference]:

@@ -1,7 +1,7 @@
 """Preview of a file load, storing nothing."""
 
 from array import array
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,12 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, round_weight
 from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
+from mpi.matching.model.data_profile import (
+    LEAST_RECORDS,
+    ProfileDifference,
+    find_differences,
+    measure_profile,
+)
 from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
@@ -36,6 +42,8 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 SAMPLE_PER_BAND = 5
 """Sample records per band."""
+PROFILED_RECORDS = 20_000
+"""Records that are compared at most with those of the model, evenly over the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +78,16 @@ class DryRun:
             also counts records without a match. A band is of one pair's weight: the rest of a component may
             still turn a LINK into a review.
         sample: per band, the records whose weight is nearest to the link threshold.
+        model: name and version of the index's model.
+        differences: where the new and changed records are unlike those that the model was fitted on.
     """
 
     receipt: Receipt
     sealed: int
     bands: dict[Band, int]
     sample: tuple[DryRunSample, ...]
+    model: str
+    differences: tuple[ProfileDifference, ...] = ()
 
 
 def dry_run(
@@ -150,7 +162,21 @@ def _preview_file(
             sealed_count,
             _count_bands(index, numbered, best_pairs),
             _draw_samples(unit, index, numbered, best_pairs),
+            index.matcher.model.ref,
+            _compare_with_model(index, list(numbered.features.values())),
         )
+
+
+def _compare_with_model(index: Index, features: Sequence[Features]) -> tuple[ProfileDifference, ...]:
+    """List where records are unlike those that the model was fitted on.
+
+    Nothing is listed for fewer than ``LEAST_RECORDS`` records.
+    """
+    if len(features) < LEAST_RECORDS:
+        return ()
+    sample = features[:: -(-len(features) // PROFILED_RECORDS)]
+    model = index.matcher.model
+    return tuple(find_differences(model.fitted_on, measure_profile(sample, model.frequencies)))
 
 
 def _standardize_statements(file: ValidatedFile) -> list[Statement]:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,6 +40,13 @@ def run(
         list[str] | None,
         typer.Option(help="Add a scope of this code, such as education, for each agency."),
     ] = None,
+    fit: Annotated[
+        list[Path] | None,
+        typer.Option(help="Fit a model to these files first, one for each source, such as sis.csv."),
+    ] = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option(help="With --fit: SOURCE=FILE, as for training fit.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Create a new index and its first API key.
@@ -51,11 +64,14 @@ def run(
         raise InputError(
             "a scope is created with mpi scope add, beside the shared index: leave MPI_SCOPE out"
         )
-    index, key = bootstrap.init_index(settings, is_test=test)
-    try:
-        scope_keys = {code: _add_scope(settings, index, code) for code in codes}
-    finally:
-        index.database.dispose()
+    if mapping and not fit:
+        raise InputError("--mapping says how to read the files of --fit: name these too")
+    with _fit_model(settings, fit or (), mapping or ()) as own_settings:
+        index, key = bootstrap.init_index(own_settings, is_test=test)
+        try:
+            scope_keys = {code: _add_scope(own_settings, index, code) for code in codes}
+        finally:
+            index.database.dispose()
     facts = {
         "home": str(settings.home),
         "model": index.matcher.model.ref,
@@ -73,6 +89,32 @@ def run(
     if not codes:
         print_note("agencies that may not see each other's records need scopes: see mpi scope add --help")
     print_table(("next", ""), _NEXT + (_NEXT_IN_SCOPES if codes else ()))
+
+
+@contextmanager
+def _fit_model(settings: Settings, files: Sequence[Path], mappings: Sequence[str]) -> Iterator[Settings]:
+    """Fit a model to files, and yield settings that name it.
+
+    The index keeps a copy of the model, so its folder is temporary. Without files the settings stay as they
+    are.
+
+    Raises:
+        InputError: an index exists already, or no model could be fitted; the program has said why.
+    """
+    if not files:
+        yield settings
+        return
+    if (settings.home / "secret.key").exists():
+        raise InputError(f"{settings.home} holds an index already: fit a model with python -m training fit")
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model"
+        arguments = [argument for file in files for argument in ("--data", str(file))]
+        arguments += [argument for pair in mappings for argument in ("--mapping", pair)]
+        command = [sys.executable, "-m", "training", "fit", *arguments, "--out", str(model)]
+        # The program of its own writes to standard output, which holds the result of this command.
+        if subprocess.run(command, stdout=sys.stderr, check=False).returncode:  # noqa: S603 - our own program
+            raise InputError("no model could be fitted, for the reason above; nothing was created")
+        yield settings.model_copy(update={"model": str(model)})
 
 
 def _add_scope(settings: Settings, shared_index: Index, code: str) -> str:

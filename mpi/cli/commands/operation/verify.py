@@ -11,6 +11,7 @@ import typer
 from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, select_engine
 from mpi.cli.exit_codes import ExitCode
+from mpi.cli.model_fit_view import show_differences
 from mpi.cli.output import JsonFlag, print_json, print_note, print_table
 from mpi.cli.progress import ProgressReport, show_progress
 from mpi.domain.errors import InputError, MpiError
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from mpi.matching.scoring.engines import BatchEngine
     from mpi.service.core.index import Index
     from mpi.service.maintenance.verify import Finding
-
-
-_SHARES = {"filled": "records with a value", "listed": "names that the model lists"}
 
 
 @dataclass
@@ -104,22 +102,7 @@ def _show_model_fit(*, as_json: bool) -> None:
     if not differences:
         print_note(f"the records are like those that {model.ref} was fitted on")
         return
-    print_table(
-        ("column", "share", "model's data", "this index"),
-        [
-            (
-                difference.column,
-                _SHARES[difference.what],
-                f"{difference.fitted:.0%}",
-                f"{difference.observed:.0%}",
-            )
-            for difference in differences
-        ],
-    )
-    print_note(
-        f"the records are unlike those that {model.ref} was fitted on, so its weights may be wrong: fit a "
-        "model to them with python -m training fit --data FILE --out FOLDER"
-    )
+    show_differences(differences, model.ref, "this index")
 
 
 def _verify_all(

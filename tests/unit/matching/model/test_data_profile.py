@@ -39,6 +39,12 @@ def test_names_of_another_country_are_a_difference():
     assert difference.fitted == pytest.approx(0.9)
 
 
+def test_a_model_may_state_how_many_names_of_its_data_it_lists():
+    fitted = read_profile({"listed": {"given": 0.2}}, FREQUENCIES)
+    assert fitted.listed == {"given": 0.2, "surname": 0.8}
+    assert find_differences(fitted, measure_profile(make_records("OLGA"), FREQUENCIES)) == []
+
+
 def test_a_field_that_is_missing_or_new_is_a_difference():
     fitted = read_profile({"filled": {"given": 1.0, "ssn": 0.6, "sex": 0.0}}, FREQUENCIES)
     differences = find_differences(fitted, measure_profile(make_records("ANA", sex="F"), FREQUENCIES))
