@@ -1,9 +1,12 @@
 """``mpi init``: models that are fitted first."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.unit.cli.conftest import HEADER
 
+REPOSITORY = Path(__file__).parents[5]
 GIVEN = ("Ana", "Ben", "Cleo", "Dora", "Egon", "Fay", "Gus", "Hana", "Ivo", "June")
 SURNAMES = ("Ash", "Birch", "Cedar", "Elm", "Fir", "Hazel", "Larch", "Maple")
 
@@ -26,7 +29,8 @@ def own_file(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_index_is_made_with_a_model_of_its_own_files(mpi, empty_home, own_file):
+def test_an_index_is_made_with_a_model_of_its_own_files(mpi, empty_home, own_file, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     made = mpi("init", "--test", "--fit", own_file, "--json")
     assert made.code == 0, made.err
     assert made.json["model"] == "local/1"
