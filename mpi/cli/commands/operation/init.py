@@ -104,6 +104,8 @@ def _fit_model(settings: Settings, files: Sequence[Path], mappings: Sequence[str
     if not files:
         yield settings
         return
+    if settings.model is not None:
+        raise InputError("MPI_MODEL names a model already: leave it out, or --fit")
     if (settings.home / "secret.key").exists():
         raise InputError(f"{settings.home} holds an index already: fit a model with python -m training fit")
     with tempfile.TemporaryDirectory() as folder:

@@ -22,7 +22,8 @@ def list_children():
 
 
 @pytest.fixture
-def own_file(tmp_path):
+def own_file(tmp_path, empty_home, monkeypatch):
+    monkeypatch.delenv("MPI_MODEL")
     path = tmp_path / "sis.csv"
     path.write_text(HEADER + "\n".join(list_children()) + "\n")
     return path
@@ -40,9 +41,9 @@ def test_an_index_is_made_with_a_model_of_its_own_files(mpi, empty_home, own_fil
     assert mpi("verify", "--model-fit", "--json").json["differences"] == []
 
 
-def test_nothing_is_made_if_no_model_can_be_fitted(mpi, empty_home, tmp_path):
-    (tmp_path / "sis.csv").write_text(HEADER)
-    refused = mpi("init", "--fit", tmp_path / "sis.csv")
+def test_nothing_is_made_if_no_model_can_be_fitted(mpi, empty_home, own_file):
+    own_file.write_text(HEADER)
+    refused = mpi("init", "--fit", own_file)
     assert refused.code != 0
     assert "nothing was created" in refused.err
     assert not empty_home.exists()
@@ -52,6 +53,12 @@ def test_an_existing_index_is_not_fitted_again(mpi, home, own_file):
     refused = mpi("init", "--fit", own_file)
     assert refused.code != 0
     assert "holds an index already" in refused.err
+
+
+def test_a_fit_beside_a_named_model_is_refused(mpi, empty_home, tmp_path):
+    refused = mpi("init", "--fit", tmp_path / "sis.csv")
+    assert refused.code != 0
+    assert "MPI_MODEL" in refused.err
 
 
 def test_a_mapping_without_files_is_refused(mpi, empty_home):
