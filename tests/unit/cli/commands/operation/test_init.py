@@ -26,7 +26,7 @@ def own_file(tmp_path, empty_home, monkeypatch):
     monkeypatch.delenv("MPI_MODEL")
     path = tmp_path / "sis.csv"
     path.write_text(HEADER + "\n".join(list_children()) + "\n")
-    return path
+    return str(path)
 
 
 @pytest.mark.slow
@@ -37,12 +37,14 @@ def test_an_index_is_made_with_a_model_of_its_own_files(mpi, empty_home, own_fil
     assert made.json["model"] == "local/1"
     assert "first_name: 160 values read, 160 used" in made.err
     assert mpi("source", "add", "sis").code == 0
-    assert mpi("ingest", own_file, "--source", "sis", "--json").json["created"] == 160
+    loaded = mpi("ingest", own_file, "--source", "sis", "--json")
+    assert loaded.code == 0, loaded.err
+    assert loaded.json["created"] == 160
     assert mpi("verify", "--model-fit", "--json").json["differences"] == []
 
 
 def test_nothing_is_made_if_no_model_can_be_fitted(mpi, empty_home, own_file):
-    own_file.write_text(HEADER)
+    Path(own_file).write_text(HEADER)
     refused = mpi("init", "--fit", own_file)
     assert refused.code != 0
     assert "nothing was created" in refused.err
@@ -56,7 +58,7 @@ def test_an_existing_index_is_not_fitted_again(mpi, home, own_file):
 
 
 def test_a_fit_beside_a_named_model_is_refused(mpi, empty_home, tmp_path):
-    refused = mpi("init", "--fit", tmp_path / "sis.csv")
+    refused = mpi("init", "--fit", str(tmp_path / "sis.csv"))
     assert refused.code != 0
     assert "MPI_MODEL" in refused.err
 
