@@ -151,8 +151,8 @@ def estimate_parameters(  # noqa: PLR0913, PLR0917 - each is an input of its own
     matches = float(posterior.sum())
     if matches < LEAST_MATCHES and not starter:
         raise DegenerateDataError(
-            f"only {matches:.0f} pairs of records look like one person: nothing can be "
-            "learned from data without duplicates; give files that describe the same people"
+            f"only {matches:.0f} pairs of records look like one person, and a fit needs {LEAST_MATCHES:.0f}: "
+            "give files that describe the same people, or more columns, as few do not tell people apart"
         )
     return LearnedParameters(
         rates=_collect_rates(levels, rates),
