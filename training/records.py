@@ -131,8 +131,13 @@ def _read_csv(path: Path) -> Iterator[Mapping[str, object]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from csv.DictReader(file)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FileError(f"{path}: cannot be read as CSV in UTF-8: {error}") from None
+    except UnicodeDecodeError:
+        raise FileError(
+            f"{path}: the file is not UTF-8; if it is Windows-1252, give a --mapping with "
+            'encoding = "windows-1252" under [file]'
+        ) from None
+    except (OSError, csv.Error) as error:
+        raise FileError(f"{path}: cannot be read as CSV: {error}") from None
 
 
 def _read_parquet(path: Path) -> Iterator[Mapping[str, object]]:

@@ -50,6 +50,7 @@ _REBUILT_ITERATIONS = (0, 3)
 _LEAST_MATCHES_OF_CLASS = 1e-3
 _LARGEST_CODE = 2**62  # patterns that one integer can number
 _MAX_PRIOR = 0.5
+_CERTAIN_PRIOR = 1 - 1e-6  # where all records are one person; 1 has no log-odds
 _MAX_BITS = 200.0  # bits beyond which a double holds no other probability than 0 or 1
 
 
@@ -150,8 +151,8 @@ def estimate_parameters(  # noqa: PLR0913, PLR0917 - each is an input of its own
     matches = float(posterior.sum())
     if matches < LEAST_MATCHES and not starter:
         raise DegenerateDataError(
-            f"only {matches:.0f} pairs of records look like one person: nothing can be "
-            "learned from data without duplicates; give files that describe the same people"
+            f"only {matches:.0f} pairs of records look like one person, and a fit needs {LEAST_MATCHES:.0f}: "
+            "give files that describe the same people, or more columns, as few do not tell people apart"
         )
     return LearnedParameters(
         rates=_collect_rates(levels, rates),
@@ -214,7 +215,7 @@ class _MatchJudge:
                 (matches + _LEAST_MATCHES_OF_CLASS) / np.maximum(classes.pairs, 1.0), _MAX_PRIOR
             )
             self._exclusiveness = classes.measure_exclusiveness(matches)
-        self.prior = max(float(posterior.sum()), 1.0) / self._all_pairs
+        self.prior = min(max(float(posterior.sum()), 1.0) / self._all_pairs, _CERTAIN_PRIOR)
         return posterior
 
     def select_informative(self, posterior: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -340,7 +341,7 @@ def _add_starter(
 def _initial_prior(candidates: PairLevels, all_pairs: float) -> float:
     """Return a first guess of the share of matches among all pairs."""
     # Any order of magnitude is enough: the first E-step replaces the value.
-    return max(0.1 * len(candidates), 1.0) / all_pairs
+    return min(max(0.1 * len(candidates), 1.0) / all_pairs, _CERTAIN_PRIOR)
 
 
 def _update_u(

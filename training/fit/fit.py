@@ -161,7 +161,7 @@ def fit_table(
     options = options or FitOptions()
     index_size = options.index_size or len(records)
     if len(records) < LEAST_RECORDS:
-        raise DegenerateDataError(f"{len(records)} records hold no pair to learn from; give at least two")
+        raise DegenerateDataError("a fit compares records and needs at least two; the data has fewer")
     starter = load_starter() if len(records) < STARTER_RECORDS else None
     chosen = choose_comparisons(records)
     comparisons, dropped = select_usable_comparisons(chosen.comparisons, records)

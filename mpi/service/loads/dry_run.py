@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 
 from mpi.domain import clock
 from mpi.domain.features import Features
@@ -24,7 +25,7 @@ from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, u
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, BlockSizeLimit, score_candidate_pairs
-from mpi.service.indexing.reindex import Progress, find_candidates, ignore_progress
+from mpi.service.indexing.reindex import Progress, ignore_progress, read_blocks
 from mpi.service.loads.file_impact import assess_file
 from mpi.service.loads.load import LoadOptions, choose_file_as_of, receive_rows
 from mpi.service.loads.load_guards import find_hold_reason
@@ -241,25 +242,34 @@ def _score_pairs(unit: ReadUnit, index: Index, file: _NumberedFile, progress: Pr
 
 def _score_small_file(unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile) -> Edges:
     """Score a small file's pairs one at a time."""
-    candidates_of = find_candidates(unit, config_id, file.keys)
-    by_key: dict[int, list[int]] = {}
+    pairs = {
+        pair
+        for block in _find_blocks(unit, index, config_id, file)
+        for pair in combinations(sorted(block), 2)
+        if not file.statements.keys().isdisjoint(pair)
+    }
+    numbers = {number for pair in pairs for number in pair}
+    stored = load_features(unit, config_id, numbers.difference(file.statements))
+    features = stored | file.features
+    weigh = index.matcher.scorer.weigh
+    return {(lo, hi): round_weight(weigh(features[lo], features[hi])) for lo, hi in pairs}
+
+
+def _find_blocks(
+    unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile
+) -> Collection[Collection[int]]:
+    """Return the records of each key of a file, without the keys that bring no pairs."""
+    # The stored keys of a changed record are outdated; only its new keys count.
+    blocks = {
+        key: set(records).difference(file.statements)
+        for key, records in read_blocks(unit, config_id, file.keys, None).items()
+    }
     for number, record_keys in file.keys.items():
         for key in record_keys:
-            by_key.setdefault(key, []).append(number)
-    stored = load_features(
-        unit, config_id, {candidate for matches in candidates_of.values() for candidate in matches}
-    )
-    features = stored | file.features
-    edges: Edges = {}
-    for number, record_keys in file.keys.items():
-        # The stored keys of a changed record are outdated; only its new keys count.
-        matches = {candidate for candidate in candidates_of[number] if candidate not in file.statements}
-        matches |= {candidate for key in record_keys for candidate in by_key[key]} - {number}
-        for candidate in matches:
-            edge = (number, candidate) if number < candidate else (candidate, number)
-            if edge not in edges:
-                edges[edge] = round_weight(index.matcher.scorer.weigh(features[number], features[candidate]))
-    return edges
+            blocks.setdefault(key, set()).add(number)
+    purged_keys = unit.keys.purged_blocks.select_purged(config_id, blocks.keys())
+    limit = index.settings.block_limits.paired
+    return [block for key, block in blocks.items() if key not in purged_keys and len(block) <= limit]
 
 
 def _score_large_file(

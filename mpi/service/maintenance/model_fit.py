@@ -14,14 +14,15 @@ SAMPLED_RECORDS = 20_000
 """Records that are compared at most, evenly over the index."""
 
 
-def find_model_differences(index: Index, viewer: Viewer) -> list[ProfileDifference]:
+def find_model_differences(index: Index, viewer: Viewer) -> list[ProfileDifference] | None:
     """List where the index's records are unlike those of its model.
-
-    Nothing is listed for an index of fewer than ``LEAST_RECORDS`` records.
 
     Args:
         index: the open index.
         viewer: who asks.
+
+    Returns:
+        The differences; None for an index of fewer than ``LEAST_RECORDS`` records, which is not compared.
 
     Raises:
         AccessDenied: the viewer may not read reports.
@@ -31,7 +32,7 @@ def find_model_differences(index: Index, viewer: Viewer) -> list[ProfileDifferen
     with index.database.read(viewer) as unit:
         records = sorted(unit.records.active_canonical_keys())
         if len(records) < LEAST_RECORDS:
-            return []
+            return None
         sample = records[:: -(-len(records) // SAMPLED_RECORDS)]
         config_id = index.config_id(unit)
         features = (

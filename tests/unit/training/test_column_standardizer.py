@@ -194,3 +194,10 @@ def test_non_canonical_column_is_named(tmp_path):
     path.write_text("local_id,firstname\n1,Ana\n", encoding="utf-8")
     with pytest.raises(FileError, match="'firstname' is not a canonical column"):
         read_current_records([path])
+
+
+def test_a_file_in_another_encoding_is_refused_with_the_way_out(tmp_path):
+    path = tmp_path / "sis.csv"
+    path.write_bytes("local_id,last_name\n1,Müller\n".encode("latin-1"))
+    with pytest.raises(FileError, match='encoding = "windows-1252"'):
+        list(read_rows(path))

@@ -89,18 +89,23 @@ def run(
 
 def _show_model_fit(*, as_json: bool) -> None:
     """Print where the records are unlike those that the model was fitted on."""
-    from mpi.service.maintenance.model_fit import find_model_differences
+    from mpi.service.maintenance.model_fit import LEAST_RECORDS, find_model_differences
 
     with open_session() as session:
         differences = find_model_differences(session.index, session.viewer)
         model = session.index.matcher.model
     if as_json:
-        print_json({"model": model.ref, "differences": [asdict(difference) for difference in differences]})
+        print_json(
+            {"model": model.ref, "differences": [asdict(difference) for difference in differences or ()]}
+        )
+        return
+    if differences is None:
+        print_note(f"fewer than {LEAST_RECORDS} records are too few to compare with the data of {model.ref}")
         return
     if not model.fitted_on.filled:
         print_note(f"{model.ref} does not state which fields its data had: only names are compared")
     if not differences:
-        print_note(f"the records are like those that {model.ref} was fitted on")
+        print_note(f"no difference was found from the records that {model.ref} was fitted on")
         return
     show_differences(differences, model.ref, "this index")
 

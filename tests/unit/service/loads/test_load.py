@@ -8,6 +8,7 @@ from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, FileError, NotFoundError
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer
+from mpi.domain.weight import Band
 from mpi.intake.reader import open_file
 from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.service.loads.dry_run import dry_run
@@ -48,6 +49,16 @@ def test_same_file_again_is_unchanged_and_moves_no_id(index):
     assert (receipt.unchanged, receipt.created, receipt.adds_up) == (30, 0, True)
     assert crosswalk(index) == before
     assert verify(index, OPERATOR) == []
+
+
+@pytest.mark.parametrize("stored_count", [0, 40, 70])
+@pytest.mark.parametrize("duckdb_records", [1, 500])
+def test_preview_pairs_no_records_of_a_block_that_is_too_large(index, stored_count, duckdb_records):
+    index = with_tuning(index, scoring={"duckdb_records": duckdb_records})
+    load_rows(index, "sis", *(make_child(f"s{number}") for number in range(stored_count)))
+    file = [make_child(f"c{number}") for number in range(70 - min(stored_count, 40))]
+    bands = dry_run(index, OPERATOR, "ccwis", rows(*file), LoadOptions()).bands
+    assert bands == {Band.LINK: 0, Band.REVIEW: 0, Band.NON_LINK: len(file)}
 
 
 def test_local_ids_that_are_too_large_numbers_are_rejected(index, tmp_path):

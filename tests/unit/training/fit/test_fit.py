@@ -234,6 +234,15 @@ def test_few_records_without_duplicates_keep_the_rates_of_the_starter():
     assert same == pytest.approx(starter, abs=0.1)
 
 
+@pytest.mark.parametrize("count", [2, 30])
+def test_equal_records_give_a_model_with_a_finite_prior(count):
+    records = [(number, make_population(1)[0][0][1]) for number in range(count)]
+    fitted = fit(records, FitOptions(random_pairs=20_000))
+    assert fitted.matches == pytest.approx(count * (count - 1) / 2, rel=0.1)
+    assert 0 < fitted.learned.prior <= 0.5
+    assert np.isfinite(fitted.learned.weights).all()
+
+
 def test_names_of_few_records_are_not_published():
     records, _ = make_population(70)
     own = Counter(features.given for _, features in records)
