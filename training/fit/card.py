@@ -13,11 +13,10 @@ from training.fit.caution_odds import CautionOdds
 from training.fit.comparisons import list_fixed_levels
 from training.fit.fit import FittedModel
 from training.fit.relatives import RelativeCounts
-from training.fit.thresholds import FALSE_LINK_COST, PurposeThresholds
+from training.fit.thresholds import FALSE_LINK_COST, LINKS, LinkBudget, PurposeThresholds
 from training.plots.figures import FITTED_LINKS
 
 _BIT_EDGES = (-20, -10, -5, -2, 0, 2, 5, 10, 20)
-_LINKS = 10_000
 _Z95 = 1.96
 _EVIDENCE = (
     "Race, ethnicity and special-population flags are not evidence. Fixed weights are not learned: they "
@@ -54,6 +53,8 @@ def write_card(name: str, version: str, fitted: FittedModel, thresholds: Purpose
         "## Expected false links",
         "",
         _describe_false_links(fitted, thresholds),
+        "",
+        describe_budget(fitted.link_budget),
         "",
         *_reliability_table(fitted),
         "",
@@ -178,12 +179,37 @@ def _describe_false_links(fitted: FittedModel, purposes: PurposeThresholds) -> s
         linked_weights = fitted.learned.weights[fitted.learned.weights >= link]
         false_links = float((1.0 / (1.0 + np.exp2(linked_weights))).sum()) if len(linked_weights) else 0.0
         spread = _Z95 * math.sqrt(false_links)
-        share = _LINKS / max(len(linked_weights), 1)
+        share = LINKS / max(len(linked_weights), 1)
         parts.append(
             f"{name} {false_links * share:.1f} (95 %: {max(false_links - spread, 0.0) * share:.1f} to "
             f"{(false_links + spread) * share:.1f})"
         )
     return f"Expected false links per 10,000 linked pairs: {'; '.join(parts)}."
+
+
+def describe_budget(budget: LinkBudget) -> str:
+    """Describe whether the links of enterprise IDs keep their budget."""
+    spread = _Z95 * math.sqrt(budget.false_links) / max(budget.links, 1) * LINKS
+    text = (
+        f"Budget of false links for enterprise IDs: {budget.allowed:.0f} in {LINKS:,.0f}. Beside their "
+        f"rivals, {budget.expected:.1f} (95 %: {max(budget.expected - spread, 0.0):.1f} to "
+        f"{budget.expected + spread:.1f}) are expected of the {budget.links:,} pairs that no caution holds."
+    )
+    if not budget.is_kept:
+        proposal = (
+            "No weight is enough."
+            if budget.sufficient_bits is None
+            else f"Links from {math.ceil(budget.sufficient_bits * 10) / 10:.1f} bits up would keep it."
+        )
+        is_certain = budget.expected - spread > budget.allowed
+        text += f" The budget {'is' if is_certain else 'may be'} exceeded. {proposal}"
+    if budget.within_source:
+        share = budget.within_source / budget.links
+        text += (
+            f" {budget.within_source:,} of these links ({share:.1%}) join two records of one source: if each "
+            "source lists a person once, all of them are false, whatever they weigh."
+        )
+    return text
 
 
 def _reliability_table(fitted: FittedModel) -> list[str]:

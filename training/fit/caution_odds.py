@@ -226,21 +226,33 @@ class WeighedPairs:
         )
         return len(places), pa.table({"lo": decoy_ids, "hi": drawn["hi"]}, schema=PAIR_SCHEMA)
 
-    def find_questions(self, cautions: Cautions, thresholds: Thresholds) -> FloatArray:
+    def cap_weights(self, cautions: Cautions, lowest_bits: float) -> FloatArray:
+        """Return the weight of each pair, capped where a caution holds.
+
+        Args:
+            cautions: cautions of the model.
+            lowest_bits: weight in bits below which no caution is tested.
+        """
+        heavy = self.weights >= lowest_bits
+        pairs, weights = self.pairs.filter(heavy), self.weights[heavy]
+        held = np.zeros(len(weights), dtype=np.bool_)
+        for label, condition in cautions.conditions.items():
+            held |= self._test_pairs(pairs, condition) & (weights < cautions.until.get(label, math.inf))
+        capped = self.weights.copy()
+        capped[heavy] = np.where(held & (weights > cautions.bits), cautions.bits, weights)
+        return capped
+
+    def find_questions(self, capped: FloatArray, thresholds: Thresholds) -> FloatArray:
         """Find the weights of the pairs that a person would be asked about.
 
         They are in the review band, and no chain of links joins them.
 
         Args:
-            cautions: cautions of the model.
+            capped: weight of each pair, capped where a caution holds.
             thresholds: thresholds of the enterprise IDs.
         """
         heavy = self.weights >= thresholds.review
-        pairs, weights = self.pairs.filter(heavy), self.weights[heavy]
-        held = np.zeros(len(weights), dtype=np.bool_)
-        for label, condition in cautions.conditions.items():
-            held |= self._test_pairs(pairs, condition) & (weights < cautions.until.get(label, math.inf))
-        weights = np.where(held & (weights > cautions.bits), cautions.bits, weights)
+        pairs, weights = self.pairs.filter(heavy), capped[heavy]
         ends = list(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
         people = UnionFind()
         for link in np.flatnonzero(weights >= thresholds.link):

@@ -11,6 +11,7 @@ from mpi.intake.column_use import describe_cost, describe_set_aside
 from training.column_report import explain_dropped_comparison
 from training.current_records import CurrentRecords, read_current_records
 from training.file_layouts import FormatOption, MappingOption, read_layouts
+from training.fit.card import describe_budget
 from training.fit.comparisons import list_fixed_levels
 from training.fit.decision_labels import read_decisions
 from training.fit.errors import TrainingError
@@ -57,6 +58,8 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
         console.print(f"left out: {comparison} ({explain_dropped_comparison(comparison, current.columns)})")
     for note in fitted.comparison_notes:
         console.print(note)
+    if not fitted.link_budget.is_kept:
+        console.print(describe_budget(fitted.link_budget), highlight=False)
     write_model(out, ModelIdentity(name, version), fitted, fitted.thresholds)
     if can_draw():
         draw_model(out, fitted.settings, list_fixed_levels(), fitted.blocking.contributions)

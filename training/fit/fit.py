@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mpi.domain.features import FEATURE_COLUMNS
+from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.pair_query import compile_query
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.data_profile import PROFILED_COLUMNS
@@ -51,7 +52,16 @@ from training.fit.settings import (
     find_near_number_bits,
     select_usable_comparisons,
 )
-from training.fit.thresholds import FALSE_LINK_COST, PurposeThresholds, choose_thresholds, limit_review
+from training.fit.thresholds import (
+    FALSE_LINK_COST,
+    NO_LINKS,
+    LinkBudget,
+    PurposeThresholds,
+    choose_allowed_false_links,
+    choose_thresholds,
+    limit_review,
+    measure_budget,
+)
 from training.record_table import Records
 from training.source_pairs import classify_pairs
 from training.starter_model import STARTER_RECORDS, StarterModel, load_starter
@@ -103,6 +113,7 @@ class FittedModel:
         thresholds: thresholds of both purposes.
         filled: share of the records that have a value, by profiled feature column.
         listed: share of the known values that the term frequencies list, by column.
+        link_budget: budget of false links for enterprise IDs, beside what is expected.
     """
 
     settings: dict[str, Any] = field(repr=False)
@@ -123,6 +134,7 @@ class FittedModel:
     thresholds: PurposeThresholds = field(default_factory=lambda: choose_thresholds(np.empty(0)))
     filled: Mapping[str, float] = field(default_factory=dict)
     listed: Mapping[str, float] = field(default_factory=dict)
+    link_budget: LinkBudget = NO_LINKS
 
 
 def fit(
@@ -192,7 +204,10 @@ def fit_table(
         growth = index_size / len(records)
         weighed = _weigh_pairs(connection, sample, scaled.weights, settings, frequencies)
         caution_odds = measure_caution_odds(weighed, learned.prior, growth, relatives.relief_bits)
-        questions = _find_questions(weighed, settings, relatives, complete_share, caution_odds)
+        capped = _cap_weights(weighed, settings, relatives, complete_share, caution_odds)
+        operational = choose_thresholds(weighed.weights).operational
+        questions = weighed.find_questions(capped, operational)
+    filled = _measure_filled(records)
     sampled_share = min(1.0, sample.num_rows / pairs.num_rows)
     return FittedModel(
         settings=settings,
@@ -211,8 +226,9 @@ def fit_table(
         comparison_notes=chosen.notes,
         caution_odds=caution_odds,
         thresholds=limit_review(scaled.weights, questions, len(records) * sampled_share),
-        filled=_measure_filled(records),
+        filled=filled,
         listed=_measure_listed(records, frequencies),
+        link_budget=_measure_budget(sample, capped, operational, learned, scaled, sources, filled),
     )
 
 
@@ -298,14 +314,14 @@ def _weigh_pairs(
     return WeighedPairs(connection, pairs, weights, query, 1.0 / FALSE_LINK_COST)
 
 
-def _find_questions(
+def _cap_weights(
     weighed: WeighedPairs,
     settings: dict[str, Any],
     relatives: RelativeCounts,
     complete_share: float,
     caution_odds: CautionOdds,
 ) -> npt.NDArray[np.float64]:
-    """Find the weights of the pairs that people would be asked about."""
+    """Return the weights of the candidate pairs, capped by the model's cautions."""
     operational = choose_thresholds(weighed.weights).operational
     cautions = build_cautions(
         operational,
@@ -314,7 +330,34 @@ def _find_questions(
         complete_dates_usual=are_complete_dates_usual(complete_share),
         odds=caution_odds,
     )
-    return weighed.find_questions(cautions, operational)
+    return weighed.cap_weights(cautions, operational.review)
+
+
+def _measure_budget(
+    pairs: pa.Table,
+    capped: npt.NDArray[np.float64],
+    operational: Thresholds,
+    learned: LearnedParameters,
+    scaled: LearnedParameters,
+    sources: Mapping[int, str],
+    filled: Mapping[str, float],
+) -> LinkBudget:
+    """Measure whether the links of the candidate pairs keep their budget."""
+    linked = capped >= operational.link
+    links, same = pairs.filter(linked), learned.probabilities[linked]
+    odds_ratio = scaled.prior * (1 - learned.prior) / (learned.prior * (1 - scaled.prior))
+    two_people = (1 - same) / (1 - same + same * odds_ratio)
+    return measure_budget(
+        capped[linked], two_people, _count_within_source(links, sources), choose_allowed_false_links(filled)
+    )
+
+
+def _count_within_source(pairs: pa.Table, sources: Mapping[int, str]) -> int:
+    """Count the pairs whose records are of one source, if there are several."""
+    if len(set(sources.values())) <= 1:
+        return 0
+    ends = zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True)
+    return sum(sources.get(lo) == sources.get(hi) for lo, hi in ends)
 
 
 def _count_labels(labels: pa.Table | None) -> tuple[int, int]:
