@@ -25,6 +25,7 @@ def show_dry_run(profile: FileProfile, trial: DryRun, *, as_json: bool) -> None:
                 "sealed": trial.sealed,
                 "bands": {band.value: count for band, count in trial.bands.items()},
                 "sample": [asdict(sample_pair) for sample_pair in trial.sample],
+                "uncompared": trial.uncompared,
             }
         )
         return
@@ -36,6 +37,11 @@ def show_dry_run(profile: FileProfile, trial: DryRun, *, as_json: bool) -> None:
     bands = [(band.value, count) for band, count in trial.bands.items()]
     print_table(("best match", "new and changed records"), bands)
     _show_sample(trial)
+    if trial.uncompared:
+        print_note(
+            f"{trial.uncompared:,} records would be compared with no other, since too many records share "
+            "all of their blocking keys: each becomes a person of its own. Are they copies or test records?"
+        )
     if trial.receipt.held_reason:
         print_note(f"the load would be held: {trial.receipt.held_reason}")
     print_note("dry run: nothing was stored")
