@@ -130,7 +130,14 @@ def _read_csv(path: Path) -> Iterator[Mapping[str, object]]:
     csv.field_size_limit(min(_LARGEST_CELL_CHARACTERS, sys.maxsize))
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from csv.DictReader(file)
+            rows = csv.DictReader(file)
+            for row in rows:
+                if None in row:
+                    raise FileError(
+                        f"{path}: line {rows.line_num} has more values than the header has columns: correct "
+                        f"it, or leave such lines out with --format {path.stem}=csv"
+                    )
+                yield row
     except UnicodeDecodeError:
         raise FileError(
             f"{path}: the file is not UTF-8; if it is Windows-1252, give a --mapping with "
@@ -155,7 +162,10 @@ def _check_columns(path: Path, row: Mapping[str, object], extra_columns: Sequenc
     allowed = {*SENT_FIELDS, SOURCE_COLUMN, *extra_columns}
     unknown = [str(name) for name in row if name not in allowed]
     if unknown:
-        raise FileError(f"{path}: column {unknown[0]!r} is not a canonical column (docs/canonical-record.md)")
+        raise FileError(
+            f"{path}: column {unknown[0]!r} is not a canonical column (docs/canonical-record.md); other "
+            "columns and delimiters need a --mapping"
+        )
     missing = [name for name in extra_columns if name not in row]
     if missing:
         raise FileError(f"{path}: there is no column {missing[0]!r}")

@@ -28,6 +28,7 @@ def show_dry_run(profile: FileProfile, trial: DryRun, *, as_json: bool) -> None:
                 "sample": [asdict(sample_pair) for sample_pair in trial.sample],
                 "model": trial.model,
                 "differences": [asdict(difference) for difference in trial.differences],
+                "uncompared": trial.uncompared,
             }
         )
         return
@@ -40,6 +41,11 @@ def show_dry_run(profile: FileProfile, trial: DryRun, *, as_json: bool) -> None:
     print_table(("best match", "new and changed records"), bands)
     _show_sample(trial)
     show_differences(trial.differences, trial.model, "this file")
+    if trial.uncompared:
+        print_note(
+            f"{trial.uncompared:,} records would be compared with no other, since too many records share "
+            "all of their blocking keys: each becomes a person of its own. Are they copies or test records?"
+        )
     if trial.receipt.held_reason:
         print_note(f"the load would be held: {trial.receipt.held_reason}")
     print_note("dry run: nothing was stored")

@@ -80,6 +80,7 @@ class DryRun:
             still turn a LINK into a review.
         sample: per band, the records whose weight is nearest to the link threshold.
         model: name and version of the index's model.
+        uncompared: records that no other is compared with, as too many records hold each of their keys.
         differences: where the new and changed records are unlike those that the model was fitted on.
     """
 
@@ -88,6 +89,7 @@ class DryRun:
     bands: dict[Band, int]
     sample: tuple[DryRunSample, ...]
     model: str
+    uncompared: int
     differences: tuple[ProfileDifference, ...] = ()
 
 
@@ -157,13 +159,15 @@ def _preview_file(
             standardized=judged.features,
             existing=existing,
         )
-        best_pairs = _find_best_pairs(_score_pairs(unit, index, numbered, progress), numbered.features)
+        edges, purged_keys = _score_pairs(unit, index, numbered, progress)
+        best_pairs = _find_best_pairs(edges, numbered.features)
         return DryRun(
             receipt,
             sealed_count,
             _count_bands(index, numbered, best_pairs),
             _draw_samples(unit, index, numbered, best_pairs),
             index.matcher.model.ref,
+            sum(1 for keys in numbered.keys.values() if keys and purged_keys.issuperset(keys)),
             _compare_with_model(index, list(numbered.features.values())),
         )
 
@@ -232,19 +236,28 @@ class _NumberedFile:
             self.keys[number] = compute_keys(self.features[number], blocking, index.keyed_hash)
 
 
-def _score_pairs(unit: ReadUnit, index: Index, file: _NumberedFile, progress: Progress) -> Edges:
-    """Score every candidate pair with at least one record of the file."""
+def _score_pairs(
+    unit: ReadUnit, index: Index, file: _NumberedFile, progress: Progress
+) -> tuple[Edges, set[int]]:
+    """Score every candidate pair with at least one record of the file.
+
+    Returns:
+        The pairs; and the file's blocking keys that bring no pairs.
+    """
     config_id = index.config_id(unit)
     if len(file.statements) < index.tuning.scoring.duckdb_records:
         return _score_small_file(unit, index, config_id, file)
     return _score_large_file(unit, index, config_id, file, progress)
 
 
-def _score_small_file(unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile) -> Edges:
+def _score_small_file(
+    unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile
+) -> tuple[Edges, set[int]]:
     """Score a small file's pairs one at a time."""
+    blocks = _find_blocks(unit, index, config_id, file)
     pairs = {
         pair
-        for block in _find_blocks(unit, index, config_id, file)
+        for block in blocks.values()
         for pair in combinations(sorted(block), 2)
         if not file.statements.keys().isdisjoint(pair)
     }
@@ -252,12 +265,11 @@ def _score_small_file(unit: ReadUnit, index: Index, config_id: int, file: _Numbe
     stored = load_features(unit, config_id, numbers.difference(file.statements))
     features = stored | file.features
     weigh = index.matcher.scorer.weigh
-    return {(lo, hi): round_weight(weigh(features[lo], features[hi])) for lo, hi in pairs}
+    edges = {(lo, hi): round_weight(weigh(features[lo], features[hi])) for lo, hi in pairs}
+    return edges, {key for keys in file.keys.values() for key in keys}.difference(blocks)
 
 
-def _find_blocks(
-    unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile
-) -> Collection[Collection[int]]:
+def _find_blocks(unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile) -> dict[int, set[int]]:
     """Return the records of each key of a file, without the keys that bring no pairs."""
     # The stored keys of a changed record are outdated; only its new keys count.
     blocks = {
@@ -269,12 +281,12 @@ def _find_blocks(
             blocks.setdefault(key, set()).add(number)
     purged_keys = unit.keys.purged_blocks.select_purged(config_id, blocks.keys())
     limit = index.settings.block_limits.paired
-    return [block for key, block in blocks.items() if key not in purged_keys and len(block) <= limit]
+    return {key: block for key, block in blocks.items() if key not in purged_keys and len(block) <= limit}
 
 
 def _score_large_file(
     unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile, progress: Progress
-) -> Edges:
+) -> tuple[Edges, set[int]]:
     """Score a large file's pairs with the batch engine."""
     records = {
         number: PackedRecord(features_to_bytes(file.features[number]), array("q", record_keys).tobytes(), "")
@@ -287,9 +299,8 @@ def _score_large_file(
         index.tuning.scoring,
     )
     size_limit = BlockSizeLimit(index.settings.block_limits.paired)
-    return score_candidate_pairs(
-        unit, index.matcher, config_id, records, place, size_limit=size_limit
-    ).to_edges()
+    scored = score_candidate_pairs(unit, index.matcher, config_id, records, place, size_limit=size_limit)
+    return scored.to_edges(), set(scored.block_sizes.purged_keys.tolist())
 
 
 def _find_best_pairs(edges: Edges, numbers: Collection[int]) -> dict[int, tuple[float, int]]:

@@ -201,3 +201,10 @@ def test_a_file_in_another_encoding_is_refused_with_the_way_out(tmp_path):
     path.write_bytes("local_id,last_name\n1,Müller\n".encode("latin-1"))
     with pytest.raises(FileError, match='encoding = "windows-1252"'):
         list(read_rows(path))
+
+
+def test_a_line_with_too_many_values_is_refused_by_its_number(tmp_path):
+    path = tmp_path / "sis.csv"
+    path.write_text("local_id,last_name\n1,Bell\n2,Hill,Ann\n", encoding="utf-8")
+    with pytest.raises(FileError, match=r"line 3 has more values.*--format sis=csv"):
+        list(read_rows(path))

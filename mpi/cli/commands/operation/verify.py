@@ -89,7 +89,8 @@ def run(
 
 def _show_model_fit(*, as_json: bool) -> None:
     """Print where the records are unlike those that the model was fitted on."""
-    from mpi.service.maintenance.model_fit import LEAST_RECORDS, find_model_differences
+    from mpi.matching.model.data_profile import LEAST_RECORDS
+    from mpi.service.maintenance.model_fit import find_model_differences
 
     with open_session() as session:
         differences = find_model_differences(session.index, session.viewer)

@@ -57,8 +57,10 @@ def test_preview_pairs_no_records_of_a_block_that_is_too_large(index, stored_cou
     index = with_tuning(index, scoring={"duckdb_records": duckdb_records})
     load_rows(index, "sis", *(make_child(f"s{number}") for number in range(stored_count)))
     file = [make_child(f"c{number}") for number in range(70 - min(stored_count, 40))]
-    bands = dry_run(index, OPERATOR, "ccwis", rows(*file), LoadOptions()).bands
-    assert bands == {Band.LINK: 0, Band.REVIEW: 0, Band.NON_LINK: len(file)}
+    other = make_child("x", first_name="Femi", last_name="Cole", birth_date="2011-05-02", postal_code="44101")
+    preview = dry_run(index, OPERATOR, "ccwis", rows(*file, other), LoadOptions())
+    assert preview.bands == {Band.LINK: 0, Band.REVIEW: 0, Band.NON_LINK: len(file) + 1}
+    assert preview.uncompared == len(file)
 
 
 def test_local_ids_that_are_too_large_numbers_are_rejected(index, tmp_path):

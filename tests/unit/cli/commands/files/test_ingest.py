@@ -118,6 +118,13 @@ def test_where_loads_only_the_matching_rows(mpi, home, write_csv):
     assert (receipt["received"], receipt["created"], receipt["passed_over"]) == (1, 1, 1)
 
 
+def test_a_dry_run_tells_of_copies_that_would_be_compared_with_no_other(mpi, home, write_csv):
+    path = write_csv(*(f"{number},Ana,Lopez,2010-01-02,43001" for number in range(65)))
+    result = mpi("ingest", path, "--source", "sis", "--dry-run")
+    assert "65 records would be compared with no other" in result.err
+    assert "compared with no other" not in mpi("ingest", write_csv(ANA), "--source", "sis", "--dry-run").err
+
+
 def test_a_dry_run_profiles_counts_and_samples_and_stores_nothing(mpi, home, write_csv):
     mpi("ingest", write_csv(ANA), "--source", "ccwis")
     path = write_csv(ANA_AGAIN, "4,Anna,Lopes,2010-01-02,", BEN, NO_ID)
