@@ -126,7 +126,7 @@ def _read_fields(
             name,
             tuple(parts[number] for number in own),
             np.stack([_to_bools(table[f"a{number}"]) for number in own], axis=1),
-            np.stack([_to_bools(table[f"k{number}"]) for number in own], axis=1).any(axis=1),
+            np.logical_or.reduce([_to_bools(table[f"k{number}"]) for number in own]),
         )
         for name, own in sorted(numbers.items())
     ]

@@ -204,7 +204,7 @@ def _weigh_rivals(candidates: _Candidates, shares: FloatArray) -> tuple[FloatArr
         )
         matches = np.bincount(
             class_of, weights=1.0 / (1.0 + np.exp2(-weighed)), minlength=len(candidates.pairs)
-        )
+        ).astype(np.float64)
         estimates = _divide_matches(matches, candidates.pairs, overall_share)
         largest_change = float(np.abs(np.log2(estimates / shares)).max())
         shares = estimates
@@ -235,7 +235,8 @@ def _estimate_shares(
     shares = np.full(len(pairs), prior)
     for _ in range(_MAX_ITERATIONS):
         bits = np.clip(evidence + _compute_log_odds(shares)[class_of], -_BITS_LIMIT, _BITS_LIMIT)
-        matches = np.bincount(class_of, weights=1.0 / (1.0 + np.exp2(-bits)), minlength=len(pairs))
+        probabilities = 1.0 / (1.0 + np.exp2(-bits))
+        matches = np.bincount(class_of, weights=probabilities, minlength=len(pairs)).astype(np.float64)
         estimates = _divide_matches(matches, pairs, prior)
         largest_change = float(np.abs(np.log2(estimates / shares)).max())
         shares = estimates

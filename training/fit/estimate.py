@@ -210,7 +210,9 @@ class _MatchJudge:
                 )
             weighed = self._competition.discount(bits, self._exclusiveness)
             posterior = self._apply_labels(to_probabilities(weighed))
-            matches = np.bincount(classes.class_of, weights=posterior, minlength=len(classes.pairs))
+            matches = np.bincount(classes.class_of, weights=posterior, minlength=len(classes.pairs)).astype(
+                np.float64
+            )
             self._priors = np.minimum(
                 (matches + _LEAST_MATCHES_OF_CLASS) / np.maximum(classes.pairs, 1.0), _MAX_PRIOR
             )
