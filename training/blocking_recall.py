@@ -87,7 +87,7 @@ def estimate_blocking_recall(
 
 
 def _split_by_field(part: BlockingPart) -> list[BlockingPart]:
-    """Split a part of a rule into one part for each field that its columns belong to."""
+    """Split a part of a rule by the fields of its columns."""
     columns: dict[str, list[str]] = {}
     for column in part.columns:
         columns.setdefault(_name_field(column), []).append(column)
@@ -171,7 +171,7 @@ def _estimate_found_share(
 def _select_informed(
     rules: Sequence[BlockingRule], fields: Sequence[_Field], pattern_of: IntArray, weights: FloatArray
 ) -> list[FloatArray]:
-    """Return, by field, the weights of the pairs that some rule finds without the field.
+    """Return, by field, weights of pairs found without the field.
 
     Where hardly any is found so, all pairs keep their weight.
     """
@@ -190,12 +190,12 @@ def _select_informed(
 
 
 def _can_match(rule: BlockingRule, field_names: Collection[str]) -> bool:
-    """Return whether a rule can hold for a pair that has certain fields only."""
+    """Return whether a rule can hold with certain fields only."""
     return all(any(_name_field(column) in field_names for column in part.columns) for part in rule.parts)
 
 
 def _group_presence(fields: Sequence[_Field], weights: FloatArray) -> IntArray:
-    """Group pairs by the fields that both records have; rare groups join the most common."""
+    """Group pairs by the fields that both records have."""
     codes = np.zeros(len(weights), dtype=np.int64)
     for field in fields:
         codes = codes * 2 + field.is_present
@@ -233,7 +233,7 @@ def _match_rules(
 
 
 def _share_by_agreement(field: _Field, members: IntArray, draw: IntArray, is_found: BoolArray) -> FloatArray:
-    """Return how often matches that agree on a field like each member are found."""
+    """Return how often matches agree on a field like each member."""
     powers = 1 << np.arange(field.agreement.shape[1], dtype=np.int64)
     codes, code_of = np.unique(field.agreement @ powers, return_inverse=True)
     code_of = code_of.astype(np.int64)

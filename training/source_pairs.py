@@ -94,7 +94,7 @@ def classify_pairs(
 
 
 def _count_pairs(sizes: Mapping[int, int], one: int, other: int) -> float:
-    """Count the record pairs of two sources; none where the higher code comes first."""
+    """Count pairs of two sources; 0 if out of code order."""
     if one > other:
         return 0.0
     return sizes[one] * (sizes[one] - 1) / 2 if one == other else float(sizes[one] * sizes[other])

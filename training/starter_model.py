@@ -1,4 +1,4 @@
-"""Rates and name frequencies of the shipped model, for data of few records.
+"""Starter for few records: rates of the shipped model.
 
 A hundred records show neither how often matches agree nor how common names are. The fit of so few begins
 with what the shipped model learned from many, as if it had been seen in a few more records, and the data

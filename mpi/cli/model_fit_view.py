@@ -1,4 +1,4 @@
-"""Printing of how records differ from those that a model was fitted on."""
+"""Printing of how records differ from those of a model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHARES = {"filled": "records with a value", "listed": "names that the model lis
 
 
 def show_differences(differences: Sequence[ProfileDifference], model: str, records: str) -> None:
-    """Print where records are unlike those of a model, and what to do.
+    """Print how records differ from those of a model.
 
     Args:
         differences: the differences; nothing is printed without any.

@@ -37,7 +37,7 @@ _TRIPLES_PER_CHUNK = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Triples:
-    """Two contested candidates of one record, each way round, and their own pair.
+    """Two candidates that compete for a record, and their own pair.
 
     Args:
         judged: directed pair whose rivals are counted.
@@ -118,7 +118,7 @@ class CandidateCompetition:
         return discounted
 
     def _weigh_compatibility(self, bits: FloatArray) -> FloatArray:
-        """Return the probability that the candidates of each triple are one person with the record.
+        """Return how probably each triple's two candidates are one person.
 
         All three are weighed against the stronger pair alone.
         """

@@ -166,7 +166,7 @@ class _Candidates:
         return measure_exclusiveness(duplicates, self.source_sizes)
 
     def compute_prior_bits(self, shares: FloatArray) -> FloatArray:
-        """Return the prior log-odds of each class, against no match of either record.
+        """Return each class's prior log-odds against no match at all.
 
         The share of matches counts pairs whose records match others too. Where most records of a list match
         one record of another, a record that has no other candidate hardly stays without a match.
@@ -189,7 +189,7 @@ def _estimate_first_shares(candidates: _Candidates, prior: float) -> FloatArray:
 
 
 def _weigh_rivals(candidates: _Candidates, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the prior log-odds of each class beside rivals, and the bits that rivals take.
+    """Return prior log-odds by class, and bits lost to rivals.
 
     Strangers of one name are rivals of each other, so that the shares fall when rivals count.
     """
@@ -217,7 +217,7 @@ def _weigh_rivals(candidates: _Candidates, shares: FloatArray) -> tuple[FloatArr
 
 
 def _divide_matches(matches: FloatArray, pairs: FloatArray, prior: float) -> FloatArray:
-    """Return the share of matches, drawn to the prior where pairs are few."""
+    """Return shares of matches, drawn to the prior by few pairs."""
     return np.asarray(np.minimum((matches + _PSEUDO_MATCHES) / (pairs + _PSEUDO_MATCHES / prior), _MAX_SHARE))
 
 

@@ -186,7 +186,7 @@ class AccessRights(Protocol):
     def find_comparable_fields(
         self, source: str, stated: StatedPopulations = frozenset()
     ) -> frozenset[str] | None:
-        """Return the fields of a source's record that an answer may compare; None for all."""
+        """Return the fields that an answer may compare; None for all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class Grant:
         return ALL in self.matching_fields
 
     def list_matching_fields(self) -> frozenset[str]:
-        """Return the fields that may be compared, with the flat columns of lists."""
+        """Return the fields that may be compared, flat columns included."""
         columns = {column for column, name in _LIST_OF_FIELD.items() if name in self.matching_fields}
         return self.matching_fields | columns
 

@@ -163,7 +163,7 @@ class Rights:
     def find_comparable_fields(
         self, source: str, stated: StatedPopulations = frozenset()
     ) -> frozenset[str] | None:
-        """Return the fields of a source's record that an answer may compare; None for all."""
+        """Return the fields that an answer may compare; None for all."""
         key = (source, self._find_populations(source, stated))
         if key in self._comparable:
             return self._comparable[key]

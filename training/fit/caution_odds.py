@@ -1,4 +1,4 @@
-"""Odds, without labels, that a cautioned pair is one person in this population.
+"""Label-free odds that a pair with a caution is one person.
 
 A caution asks a person because others might share what the pair shares: a twin, a namesake, a
 stranger of one name and birthday. How many such others there are follows from the data itself:
@@ -141,7 +141,7 @@ class WeighedPairs:
         return float(expected[held].sum() / expected.sum()) if len(expected) else 1.0
 
     def find_masked_limit(self, caution: str, mask: Mask, doubt: str) -> float | None:
-        """Find the weight from which a caution against a missing value gives way.
+        """Find from which weight a caution against missing values gives way.
 
         Args:
             caution: SQL condition of the caution.
@@ -182,7 +182,7 @@ class WeighedPairs:
         return find_limit(weights, others, self.most_odds, _PSEUDO_COUNT)
 
     def find_decoy_limit(self, caution: str, strangers_condition: str) -> float | None:
-        """Find the weight from which strangers of one name are rare among pairs.
+        """Find from which weight strangers of one name are rare.
 
         Args:
             caution: SQL condition of the caution.

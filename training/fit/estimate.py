@@ -168,7 +168,7 @@ def estimate_parameters(  # noqa: PLR0913, PLR0917 - each is an input of its own
 
 
 class _MatchJudge:
-    """Judge of the candidate pairs: the E-step, with the priors that it updates.
+    """E-step over the candidate pairs, with the priors that it updates.
 
     Args:
         candidates: levels of the candidate pairs.
@@ -193,7 +193,7 @@ class _MatchJudge:
     def estimate_matches(
         self, evidence: npt.NDArray[np.float64], *, find_rivals: bool
     ) -> npt.NDArray[np.float64]:
-        """Return the probability of each candidate pair to match, and update the priors.
+        """Return each candidate pair's match probability, and update the priors.
 
         Args:
             evidence: bits of each pair, without a prior.
@@ -221,7 +221,7 @@ class _MatchJudge:
         return posterior
 
     def select_informative(self, posterior: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the posteriors that m is learned on, 0 for the pairs that are left out."""
+        """Return the posteriors for learning m; 0 where left out."""
         if self._classes is None:
             return posterior
         between = np.where(self._classes.is_between[self._classes.class_of], posterior, 0.0)

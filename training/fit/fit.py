@@ -259,12 +259,12 @@ def _open_feature_table(records: pa.Table) -> Iterator[duckdb.DuckDBPyConnection
 
 
 def _measure_filled(records: pa.Table) -> dict[str, float]:
-    """Return the share of the records that have a value, by profiled feature column."""
+    """Return the share of records with a value, by column."""
     return {column: round(1 - records[column].null_count / len(records), 4) for column in PROFILED_COLUMNS}
 
 
 def _measure_listed(records: pa.Table, frequencies: Frequencies) -> dict[str, float]:
-    """Return the share of the known values that the frequencies list, by column."""
+    """Return the share of values that the frequencies list."""
     shares = {}
     for column, table in frequencies.tables.items():
         known = records[column].drop_null()
@@ -281,7 +281,7 @@ def _choose_rules(
     records: int,
     index_size: int,
 ) -> ChosenRules:
-    """Choose the blocking rules by the matches that each adds to a sample of all pairs."""
+    """Choose blocking rules by the matches that each adds."""
     budget = PAIRS_PER_RECORD * records * min(1.0, sample.num_rows / pair_count)
     return choose_rules(
         rules, sample["rules"].to_numpy(), learned.probabilities, budget, index_size / records
@@ -393,7 +393,7 @@ def _learn_from_pairs(  # noqa: PLR0913, PLR0917 - each is an input of its own k
     sources: Mapping[int, str],
     starter: StarterModel | None,
 ) -> tuple[LearnedParameters, pa.Table]:
-    """Learn m, u and the prior; return them with the pairs that they were learned on."""
+    """Learn m, u and the prior; return them and their pairs."""
     generator = np.random.default_rng(options.seed)
     reader = LevelReader(settings, frequencies, connection)
     ids_query = connection.sql("SELECT unique_id FROM feature_table ORDER BY ALL")

@@ -1,4 +1,4 @@
-"""Profile of the data that a model was fitted on, and its comparison with other data.
+"""Profile of a model's own data, and comparison with other data.
 
 A model weighs agreement by how often fields are known and how common names are. Where other data is unlike
 its own, its weights are not those of that data. The profile holds shares only, and no value of a record.
@@ -88,7 +88,7 @@ def _read_shares(shares: object) -> dict[str, float]:
 
 
 def find_differences(fitted: DataProfile, observed: DataProfile) -> list[ProfileDifference]:
-    """List the shares that are far from those of the model's own data.
+    """List the shares far from those of the model's data.
 
     Names that the model lists more of than it was fitted on are no reason for doubt.
     """

@@ -28,7 +28,7 @@ def find_purged_keys(keys: Numbers, limit: int) -> Numbers:
 
 
 def drop_purged_keys(keys: pa.Table, limit: int) -> pa.Table:
-    """Return a table of keys and records without the keys of purged blocks.
+    """Return keys and records without the keys of purged blocks.
 
     Args:
         keys: ``key``, ``record_id`` (int64), each row once.

@@ -1,4 +1,4 @@
-"""Features of records, as far as a viewer may know how they compare.
+"""Features of records, as far as a viewer may compare them.
 
 Linkage compares all fields. An answer must not tell how a field compares that no grant of the viewer's
 agreement names for matching or output: a caller could confirm a guess of it. So whatever compares records
@@ -39,7 +39,7 @@ class VisibleFeatures:
 
     @property
     def partial(self) -> frozenset[int]:
-        """Records that are not compared whole, so that stored weights do not hold."""
+        """Records not compared whole, for which stored weights do not hold."""
         return self.withheld | self.limited
 
 

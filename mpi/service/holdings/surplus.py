@@ -56,7 +56,7 @@ def find_surplus(unit: ReadUnit, index: Index, records: Collection[int]) -> set[
 
 
 def _find_unpaired(unit: ReadUnit, index: Index, records: Collection[int]) -> set[int]:
-    """Return the records that may be paired by a key whose check is due.
+    """Return records that a due check of a key may pair.
 
     They are judged by the next run, since a pair may keep them.
     """

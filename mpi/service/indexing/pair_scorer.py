@@ -83,7 +83,7 @@ DEFAULT_SIZE_LIMIT = BlockSizeLimit()
 
 
 class BlockSizes(NamedTuple):
-    """Blocking keys of records whose blocks are too large, or may become so.
+    """Blocking keys whose blocks are too large, or may become so.
 
     Args:
         purged_keys: keys that bring no pairs, since too many records hold them; ascending.

@@ -1,4 +1,4 @@
-"""Blocks that are too large to bring pairs, and the update of their pairs.
+"""Update of the pairs of blocks that became too large.
 
 A write that finds a key with too many records stores the key as purged: from then on nothing is paired by
 it. A later transaction, mostly the worker's, removes the pairs that only purged keys had brought. It also
@@ -22,7 +22,7 @@ Pair = tuple[int, int]
 def update_pairs_of_blocks(
     unit: WriteUnit, index: Index, config_id: int, checks: Mapping[int, BlockCheck]
 ) -> set[int]:
-    """Update the pairs of purged blocks, and of those that are small again.
+    """Update the pairs of blocks that crossed the size limit.
 
     Args:
         unit: the transaction.
@@ -68,7 +68,7 @@ def _find_unsupported_pairs(
 
 
 def select_unsupported_pairs(unit: ReadUnit, config_id: int, pairs: Collection[Pair]) -> list[Pair]:
-    """Return those of some pairs of stored records that share purged keys only."""
+    """Return those of some pairs that share purged keys only."""
     ends = {end for pair in pairs for end in pair}
     keys_of = {record: set(keys) for record, keys in unit.keys.keys_of(config_id, ends).items()}
     purged = unit.keys.purged_blocks.select_purged(config_id, set().union(*keys_of.values()))

@@ -398,7 +398,7 @@ def purge_large_blocks(
     blocks: dict[int, list[int]],
     own_keys: Mapping[int, Collection[int]] = NO_OWN_KEYS,
 ) -> None:
-    """Store the keys of too large blocks as purged, and drop these blocks.
+    """Store keys of too large blocks as purged; drop these blocks.
 
     Args:
         unit: the transaction.

@@ -270,7 +270,7 @@ def _score_small_file(
 
 
 def _find_blocks(unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile) -> dict[int, set[int]]:
-    """Return the records of each key of a file, without the keys that bring no pairs."""
+    """Return a file's records by blocking key, without purged keys."""
     # The stored keys of a changed record are outdated; only its new keys count.
     blocks = {
         key: set(records).difference(file.statements)

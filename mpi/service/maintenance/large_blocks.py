@@ -37,7 +37,7 @@ class LargeBlockReport:
 
 
 def count_waiting_work(unit: ReadUnit, index: Index) -> int:
-    """Count the deferred searches and the due checks of blocks that wait for the worker."""
+    """Count the searches and block checks that wait for the worker."""
     due = unit.keys.purged_blocks.count_due(index.config_id(unit))
     return unit.large_blocks.count_pending() + due
 

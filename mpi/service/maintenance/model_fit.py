@@ -1,4 +1,4 @@
-"""Comparison of an index's records with those that its model was fitted on."""
+"""Comparison of an index's records with those of its model."""
 
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.model.data_profile import (

@@ -101,7 +101,7 @@ def _check_keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
 
 
 def _check_purged_blocks(unit: ReadUnit, index: Index) -> Iterator[Finding]:
-    """Check that the keys of too many records, and no others, bring no pairs."""
+    """Check that exactly the keys of too large blocks are purged."""
     config_id = index.config_id(unit)
     if unit.keys.purged_blocks.count_due(config_id):
         return

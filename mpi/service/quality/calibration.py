@@ -66,7 +66,7 @@ class _RecordFacts(NamedTuple):
 
 
 def measure_calibration(index: Index, viewer: Viewer) -> Calibration:
-    """Measure false and missed links of the whole index, by three kinds of evidence.
+    """Measure false and missed links by three kinds of evidence.
 
     Raises:
         AccessDenied: the viewer may not read figures, or does not see every source.
@@ -160,7 +160,7 @@ def _estimate_by_numbers(
 
 
 def _compare_numbers(left: Mapping[str, str], right: Mapping[str, str]) -> bool | None:
-    """Return whether two records share a number; None if no system has both."""
+    """Return whether two records share a number; None if incomparable."""
     verdicts = [left[system] == right[system] for system in left.keys() & right.keys()]
     return any(verdicts) if verdicts else None
 
@@ -221,6 +221,6 @@ def _tally_group(
 
 
 def _name_month(number: int) -> str:
-    """Return the month of a number of months since the year 0, as YYYY-MM."""
+    """Return a number of months since year 0 as YYYY-MM."""
     year, month = divmod(number - 1, 12)
     return f"{year:04}-{month + 1:02}"

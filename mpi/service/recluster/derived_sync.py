@@ -115,7 +115,7 @@ def sync_derived(context: RunContext, config_id: int, snapshot: DerivedByRecord)
 
 
 def _sync_purged_blocks(context: RunContext, config_id: int, purged_keys: Collection[int]) -> None:
-    """Store the purged blocks of a snapshot; the others of the index are counted again.
+    """Store a snapshot's purged blocks, and count the others again.
 
     The worker checks each, since records may have changed meanwhile.
     """

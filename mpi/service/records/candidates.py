@@ -205,7 +205,7 @@ def _read_features(
 
 
 def has_large_block(index: Index, block_sizes: Mapping[int, int]) -> bool:
-    """Return whether too many records share one blocking key, or one more would.
+    """Return whether a blocking key is at its size limit.
 
     Such a block is purged, reported to operators or searched later, as its size says.
 

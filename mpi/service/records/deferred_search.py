@@ -29,7 +29,7 @@ PAGE_RECORDS = 50
 def finish_deferred_searches(
     index: Index, viewer: Viewer, is_stopping: Callable[[], bool] = lambda: False
 ) -> int:
-    """Run every deferred candidate search and every due check of a purged block.
+    """Run every deferred search and every due block check.
 
     Args:
         index: the open index.

@@ -1,4 +1,4 @@
-"""Due checks of purged blocks: keys that too many records hold to bring pairs."""
+"""Checks of purged blocks that are due."""
 
 from collections.abc import Callable
 

@@ -10,7 +10,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def load_visible_weights(unit: ReadUnit, index: Index, tasks: Iterable[Task]) -> dict[str, float]:
-    """Return each task's match weight in bits, by what the viewer may compare.
+    """Return task weights in bits, as the viewer may compare them.
 
     Args:
         unit: the transaction of the viewer.

@@ -169,7 +169,7 @@ def answer_blind_pair(index: Index, viewer: Viewer, pair_id: int, verdict: str) 
 
 
 def _load_visible_weight(unit: ReadUnit, index: Index, pair: BlindPair) -> float:
-    """Return a pair's match weight in bits, by what the viewer may compare."""
+    """Return a pair's weight in bits, as the viewer may compare it."""
     ends = (pair.lo, pair.hi)
     if not find_partial_records(unit, ends):
         return pair.bits

@@ -168,7 +168,7 @@ class _PageWriter:
         return is_next
 
     def finish(self) -> None:
-        """Compact the key index where due, and check the blocks that have become too large."""
+        """Compact the key index, and check blocks that became too large."""
         if self._compaction is not None:
             self._compaction.compact_at_end()
             check_purged_blocks(self._index, self._viewer)

@@ -1,4 +1,4 @@
-"""Changes of a scope that wait for a sync, and the records that a page takes over.
+"""Changes of a scope that wait for a sync.
 
 Changes are taken over in order, in pages. A page takes whole persons over: with the record of a change
 come the records of the same person whose changes come later. So a person is settled once, and not once for
@@ -19,7 +19,7 @@ READ_CHANGES = 50_000
 
 @dataclass(frozen=True, slots=True)
 class PageSelection:
-    """The next changes of a scope, and what a page takes over for them.
+    """Next changes of a scope, with the records of their page.
 
     Args:
         end: the last of these changes.
@@ -116,7 +116,7 @@ class WaitingRecords:
         self.outdated.difference_update(selection.record_ids)
 
     def end_page(self, selection: PageSelection) -> None:
-        """Note that a page is taken over, with all changes of its records that were read."""
+        """Note that a page and its records' changes are taken over."""
         self.position = selection.end
         self._changes = self._changes[selection.change_count :]
         numbers = np.fromiter(selection.record_ids, np.int64)

@@ -16,7 +16,7 @@ _entry_makers: Mapping[str, Callable[..., object]] = ITEM_KINDS
 
 
 def keep_fields(record: CanonicalRecord, fields: Collection[str]) -> CanonicalRecord:
-    """Return a record as if it had been sent with some fields alone.
+    """Return a record with only some of its fields.
 
     Where a list, such as ``addresses``, is not among the fields, its first entry keeps the flat columns that
     are, such as ``city``.

@@ -77,7 +77,7 @@ def is_placeholder_surname(text: str) -> bool:
 
 @lru_cache(CACHE_SIZE)
 def is_test_record(first: str, last: str) -> bool:
-    """Return whether a first and last name, such as Test Student, are test data.
+    """Return whether a name, such as Test Student, is test data.
 
     The last name of test data is no evidence, though it is not rare: every integrator sends the same.
     """
@@ -98,7 +98,7 @@ def is_multiple_birth_name(given: str) -> bool:
 
 
 def _is_filler(text: str, fillers: frozenset[str]) -> bool:
-    """Return whether a name is a filler, a totals row, or one repeated key."""
+    """Return whether a name is a filler or a totals row."""
     return is_missing_marker(text) or any(
         form in fillers or _is_repeated_key(form) or _TOTALS_ROW.match(form) for form in _list_forms(text)
     )

@@ -272,7 +272,7 @@ class BlockingKeys:
             self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(keys_by_record)})
 
     def _note_lost_keys(self, config_id: int, rows: IntArray) -> None:
-        """Mark keys for a check that records have lost and that bring no pairs."""
+        """Mark purged keys that records have lost for a check."""
         self.purged_blocks.request_count(config_id, np.unique(rows[1]).tolist())
 
     def repair(self, config_id: int, mismatches: Collection[tuple[int, int, int]]) -> None:

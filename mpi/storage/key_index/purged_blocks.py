@@ -1,4 +1,4 @@
-"""Repository of the blocking keys that too many records hold to bring pairs.
+"""Repository of blocking keys whose blocks are too large.
 
 The set of these keys is derived from the active records, a moment late: a key whose check is due may err.
 """
@@ -43,7 +43,7 @@ _REMOVE = delete(_block).where(_of_config, is_in(_block.c.key, "keys"))
 
 
 class BlockCheck(IntEnum):
-    """What the worker has to check of a blocking key that brings no pairs."""
+    """What the worker has to check of a purged key."""
 
     PAIRS = 1
     SIZE = 2
@@ -78,7 +78,7 @@ class PurgedBlocks:
         return np.sort(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
 
     def add(self, config_id: int, keys: Iterable[int], commit_no: int) -> None:
-        """Store blocking keys that bring no pairs from now on; their check is due.
+        """Store purged blocking keys, whose check is due.
 
         Args:
             config_id: number of the configuration.
@@ -97,12 +97,12 @@ class PurgedBlocks:
         insert_columns(self._connection, _block, columns, if_new=True)
 
     def request_check(self, config_id: int, keys: Collection[int]) -> None:
-        """Mark those of some keys that bring no pairs: their pairs may be wrong."""
+        """Mark purged keys whose pairs may be wrong."""
         for chunk in iter_chunks(keys):
             self._connection.execute(_REQUEST_CHECK, {"config": config_id, "keys": chunk})
 
     def request_count(self, config_id: int, keys: Collection[int]) -> None:
-        """Mark those of some keys that bring no pairs: a record has lost them."""
+        """Mark purged keys that a record has lost."""
         for chunk in iter_chunks(keys):
             self._connection.execute(_REQUEST_COUNT, {"config": config_id, "keys": chunk})
 
@@ -120,7 +120,7 @@ class PurgedBlocks:
         return int(self._connection.execute(_COUNT_DUE, {"config": config_id}).scalar() or 0)
 
     def set_checked(self, config_id: int, keys: Collection[int]) -> None:
-        """Store that the check of keys is done, and that they bring no pairs."""
+        """Store that keys are checked and stay purged."""
         for chunk in iter_chunks(keys):
             self._connection.execute(_SET_CHECKED, {"config": config_id, "keys": chunk})
 

@@ -28,7 +28,7 @@ class PendingRow(SQLModel, table=True):
 
 
 class PurgedBlockRow(SQLModel, table=True):
-    """A blocking key that brings no pairs, because too many records hold it.
+    """Blocking key that too many records hold to bring pairs.
 
     ``first_commit`` is the commit that stored the row. ``awaits_check`` is 1 while the worker has to update
     the pairs of the key's records, 2 while it only has to count these records, and otherwise 0.

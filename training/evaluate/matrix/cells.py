@@ -96,7 +96,7 @@ def cut_set(full: CanonicalSet) -> Iterator[tuple[Cell, CanonicalSet]]:
 
 
 def _cut(full: CanonicalSet, subset: str) -> CanonicalSet | None:
-    """Cut a set down to a field subset; None if its columns cannot give it."""
+    """Cut a set to a field subset; None if it cannot."""
     if subset == FULL:
         return full
     if subset == ONE_SOURCE:
@@ -139,7 +139,7 @@ def _keep_birth_year(full: CanonicalSet) -> CanonicalSet | None:
 
 
 def _select_one_source(full: CanonicalSet) -> CanonicalSet | None:
-    """Keep the source with most matches; None if it has few, or is the only one."""
+    """Keep the source with most matches; None if it has few."""
     sources = np.array(full.table[SOURCE_COLUMN].to_pylist())
     names = np.unique(sources)
     if len(names) == 1:

@@ -1,4 +1,4 @@
-"""Results of the notebook on a cell, with a cache of its scored pairs."""
+"""Results of the notebook on a cell, with a cache."""
 
 import hashlib
 import os
@@ -58,7 +58,7 @@ class NotebookResult:
 
 
 def run_notebook(cell: Cell, table: pa.Table, truth: Mapping[int, int], cache: Path | None) -> NotebookResult:
-    """Run the notebook on a cell, or read its scored pairs from the cache.
+    """Run the notebook on a cell, or read the cache.
 
     Args:
         cell: the cell, which names the cached file.

@@ -120,7 +120,7 @@ def _fit_model(settings: Settings, files: Sequence[Path], mappings: Sequence[str
 
 
 def _add_scope(settings: Settings, shared_index: Index, code: str) -> str:
-    """Add a scope to a new index and return its first API key."""
+    """Add a scope to a new index; return its API key."""
     from mpi import bootstrap
     from mpi.domain.viewer import make_operator
     from mpi.service.scopes.registry import register_scope

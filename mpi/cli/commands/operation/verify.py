@@ -88,7 +88,7 @@ def run(
 
 
 def _show_model_fit(*, as_json: bool) -> None:
-    """Print where the records are unlike those that the model was fitted on."""
+    """Print where the records are unlike those of the model."""
     from mpi.matching.model.data_profile import LEAST_RECORDS
     from mpi.service.maintenance.model_fit import find_model_differences
 
