@@ -24,8 +24,9 @@ from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_childre
 from tests.laws.split_program import READY
 from tests.scopes import SplittableSite, check_derived_data, open_splittable_index
 
-SEEDS = (1, 2)
-KILLS = 4
+MAX_SEED = 8
+"""Most splits that are killed. They end once a split and an undo were killed in their work."""
+KILLS = 3
 """Most kills of one split, and of one undo."""
 CHILDREN = 150
 OTHER = {"first_name": "Ben", "last_name": "Quill", "birth_date": "2011-01-05"}
@@ -43,13 +44,13 @@ class Command:
         lasts: seconds from start to end and from the first commit to the end, by the command's options, when
             nobody killed it.
         kills: how often a process was killed.
-        kills_in_work: how often that was after its first commit and before its last.
+        killed_in_work: options of the commands that were killed after their first commit and before the last.
     """
 
     site: SplittableSite
     lasts: dict[tuple[str, ...], tuple[float, float]] = field(default_factory=dict)
     kills: int = 0
-    kills_in_work: int = 0
+    killed_in_work: set[tuple[str, ...]] = field(default_factory=set)
 
     def run(self, scope: str, *options: str) -> None:
         """Run the command to its end, and note how long it takes."""
@@ -66,7 +67,8 @@ class Command:
     def run_killed(self, scope: str, chance: random.Random, *options: str) -> None:
         """Run the command, and kill it at a random instant unless it ends before.
 
-        Most of its time goes into opening the indexes. So the first kill comes after its first commit.
+        Most of its time goes into opening the indexes. So the first kill comes after its first commit, and
+        mostly soon: what is measured as its work is longer when the machine is busy.
         """
         in_all, in_work = self.lasts[options]
         is_new = self.read_state(scope) not in _UNFINISHED
@@ -74,14 +76,15 @@ class Command:
         delay = chance.uniform(0, in_all)
         if is_new:
             self._await_change(process, scope)
-            delay = chance.uniform(0, in_work)
+            delay = in_work * chance.random() ** 3
         try:
             process.wait(timeout=delay)
         except subprocess.TimeoutExpired:
             process.kill()
             self.kills += 1
         process.communicate()
-        self.kills_in_work += is_new and self.state_of(scope) in _UNFINISHED
+        if is_new and self.state_of(scope) in _UNFINISHED:
+            self.killed_in_work.add(options)
 
     def _await_change(self, process: subprocess.Popen, scope: str) -> None:
         """Wait until a process has changed the state of the split, or has ended."""
@@ -199,7 +202,9 @@ def test_a_split_and_its_undo_that_are_killed_end_like_those_that_are_not(site):
     assert len(expected["contents"]) == CHILDREN + 2
     command.run("whole", "--undo")
     require_taken_back(site, "whole")
-    for seed in SEEDS:
+    for seed in range(MAX_SEED):
+        if command.killed_in_work == command.lasts.keys():
+            break
         chance, scope = random.Random(seed), f"scope_{seed}"
         site.approve("sis", scope=scope)
         kill_and_go_on(command, scope, chance, SplitState.DONE)
@@ -207,5 +212,5 @@ def test_a_split_and_its_undo_that_are_killed_end_like_those_that_are_not(site):
         kill_and_go_on(command, scope, chance, SplitState.UNDONE, "--undo")
         require_taken_back(site, scope)
     assert verify(site.shared, OPERATOR) == []
-    assert command.kills >= len(SEEDS)
-    assert command.kills_in_work > 0
+    assert command.kills > 0
+    assert command.killed_in_work == {(), ("--undo",)}
