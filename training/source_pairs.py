@@ -1,4 +1,4 @@
-"""Classes of record pairs by the two sources that the records come from.
+"""Classes of record pairs by the sources of the records.
 
 Each two sources have an overlap of their own, and each source its own share of duplicates. Expectation
 maximization therefore estimates one prior for each class. Without it, the many strangers within a large
@@ -43,7 +43,7 @@ class PairClasses:
     sampled_share: float = 1.0
 
     def measure_exclusiveness(self, matches: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return, by source, the probability that a record has no duplicate in it.
+        """Return by source how probably a record has no duplicate in it.
 
         Args:
             matches: expected matches of each class among the candidates.

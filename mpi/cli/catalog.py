@@ -49,7 +49,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "scope split": CatalogEntry("Move sources of this index into a new scope.", "access.scope_split:split"),
     "policy": CatalogEntry("Explain the access policy."),
     "policy explain": CatalogEntry(
-        "Print the policy table, or why one request is decided as it is.", "access.policy:explain"
+        "Print the policy table, or the reasons of one decision.", "access.policy:explain"
     ),
     "break-glass": CatalogEntry("Review emergency access."),
     "break-glass list": CatalogEntry("List the uses of emergency access.", "access.break_glass:list_all"),
@@ -58,7 +58,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "agreement": CatalogEntry("Manage data-sharing agreements."),
     "agreement add": CatalogEntry(
-        "Add an agreement, or a new version of one, from a TOML file.", "access.agreement:add"
+        "Add an agreement, or a version of one, from a TOML file.", "access.agreement:add"
     ),
     "agreement list": CatalogEntry(
         "List the agreements, their state and the days that are left.", "access.agreement:list_all"

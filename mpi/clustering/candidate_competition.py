@@ -161,7 +161,7 @@ class CandidateCompetition:
 
 
 def measure_exclusiveness(duplicates: FloatArray, records: FloatArray) -> FloatArray:
-    """Return, by source, the probability that a record has no duplicate in it.
+    """Return by source how probably a record has no duplicate in it.
 
     Args:
         duplicates: expected number of matching pairs within each source.

@@ -159,7 +159,7 @@ class _Candidates:
     sources: IndexArray
 
     def measure_exclusiveness(self, shares: FloatArray) -> FloatArray:
-        """Return, by source, the probability that a record has no duplicate in it."""
+        """Return by source how probably a record has no duplicate in it."""
         is_within = self.class_sources[:, 0] == self.class_sources[:, 1]
         duplicates = np.zeros(len(self.source_sizes))
         duplicates[self.class_sources[is_within, 0]] = (shares * self.pairs)[is_within]

@@ -109,7 +109,7 @@ class RefusedCall:
 
 
 class UnmetConditionError(NotFoundError):
-    """Error: a child whom the policy hides, or who is unknown to this viewer.
+    """Error: a child who is unknown to this viewer, or hidden.
 
     Both are answered in the same words and recorded as refusals, so that a caller cannot tell them apart.
 

@@ -123,7 +123,7 @@ StatedPopulations = frozenset[tuple[str, str]]
 
 
 class RecordAccess(StrEnum):
-    """What the policy makes of a source's record of one child, for a caller."""
+    """The policy's decision on a source's record of one child."""
 
     OWN = "own"
     """The caller is named for the source, and its party owns it by name.
@@ -156,11 +156,11 @@ class Carried:
 
 
 class AccessRights(Protocol):
-    """Rights of a caller under the policy, decided for one purpose and day."""
+    """Rights of a caller under the policy, for a purpose and day."""
 
     @property
     def conditions(self) -> Collection[str]:
-        """What must be true of a child before anything of it is shown."""
+        """Conditions on a child before anything of it is shown."""
 
     @property
     def needs_populations(self) -> bool:
@@ -168,7 +168,7 @@ class AccessRights(Protocol):
 
     @property
     def carries_all_flags(self) -> bool:
-        """Whether answers about review may hold the flags of every population and source."""
+        """Whether answers about review may hold all flags of all sources."""
 
     @property
     def smallest_count(self) -> int:
@@ -178,10 +178,10 @@ class AccessRights(Protocol):
         """Return why an action is refused, or None if it is permitted."""
 
     def find_access(self, source: str, stated: StatedPopulations = frozenset()) -> RecordAccess:
-        """Return whether a source's record of a child is own, disclosed or hidden."""
+        """Return whether a child's record is own, disclosed or hidden."""
 
     def carried(self, action: Action, source: str, stated: StatedPopulations = frozenset()) -> Carried:
-        """Return the fields and flags of a source's record that an answer may hold."""
+        """Return the fields and flags of a record that may be answered."""
 
     def find_comparable_fields(
         self, source: str, stated: StatedPopulations = frozenset()

@@ -214,7 +214,7 @@ class _FileCounter:
         return tuple(columns)
 
     def _count_filled(self, name: str) -> int:
-        """Return the number of rows that fill a field or its flat columns."""
+        """Count the rows that fill a field or its flat columns."""
         names = (name, *FLAT_COLUMNS.get(name, ()))
         return max(self._fields[field].filled if field in self._fields else 0 for field in names)
 

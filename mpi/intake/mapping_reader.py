@@ -158,7 +158,7 @@ def _read_list_entry(name: str, table: dict[str, object]) -> ListEntry:
 
 
 def _refuse_never_ingested(place: str, value: MappedValue) -> None:
-    """Refuse a mapping that makes codes of data which the index never stores."""
+    """Refuse a mapping to codes that the index never stores."""
     for code in (value.constant, value.codes_default, *(value.codes or {}).values()):
         topic = None if code is None else find_never_ingested_topic(code)
         if topic is not None:

@@ -65,7 +65,7 @@ CONSENT = "consent"
 
 
 class AgreementState(StrEnum):
-    """State of an agreement on a day; only an active one permits anything."""
+    """State of an agreement on a day; only ``active`` permits anything."""
 
     DRAFT = "draft"
     """Not approved yet."""
@@ -217,7 +217,7 @@ class Agreement:
 
 
 def choose_terms(versions: Iterable[Agreement], day: date) -> Agreement | None:
-    """Return the version whose terms hold on a day; None where none was approved.
+    """Return the approved version of a day; None if there is none.
 
     It is the latest approved version that has begun. Where none has begun, it is the earliest approved one.
     Whether it permits anything depends on its state.

@@ -161,12 +161,12 @@ def decide(request: AccessRequest, agreement: Agreement | None, day: date) -> Ac
 
 
 def covers_source(request: AccessRequest, agreement: Agreement) -> bool:
-    """Return whether a source is the caller's own, or is disclosed to the caller."""
+    """Return whether a source is own or disclosed to the caller."""
     return _Facts(request, agreement, date.min).covers_source()
 
 
 def covers_child(request: AccessRequest, agreement: Agreement) -> bool:
-    """Return whether the source is the party's, or is disclosed for this child."""
+    """Return whether a source is own or disclosed for this child."""
     facts = _Facts(request, agreement, date.min)
     return facts.is_party_source or bool(facts.grants_on_record())
 
@@ -280,12 +280,12 @@ class _Facts:
 
     @property
     def is_party_source(self) -> bool:
-        """Whether the source is one of the caller's party, granted by name or not."""
+        """Whether the source is of the caller's party, named or not."""
         source = self.request.source
         return self.party is not None and source is not None and self.party.owns(source)
 
     def covers_source(self) -> bool:
-        """Return whether the source is of the caller's party or disclosed to it."""
+        """Return whether the source is the party's or disclosed to it."""
         return self.is_party_source or any(self._covers_source(grant) for grant in self.grants())
 
     def grants_on_record(self) -> list[Grant]:
@@ -302,7 +302,7 @@ class _Facts:
 
     @property
     def is_reviewing(self) -> bool:
-        """Whether a steward compares records, and sees what the agreement names for that."""
+        """Whether a steward compares records and sees the fields for it."""
         return self.role_rule.is_reviewer and self.purpose == _REVIEW_PURPOSE
 
     def permitted_populations(self) -> frozenset[str]:

@@ -39,7 +39,7 @@ def _table_row(role: Role | None, purpose: str) -> tuple[str, str, str, str, str
 
 
 def _shorten(populations: list[str]) -> str:
-    """Return the populations as text; all of the lower tiers as one word."""
+    """Return populations as text; all of the lower tiers as "all"."""
     carried = [name for name, tier in POPULATION_TIERS.items() if tier < Tier.SEALED]
     return "all" if len(populations) == len(carried) else ", ".join(populations) or "none"
 

@@ -1,4 +1,4 @@
-"""Legal bases: who may disclose to whom, about whom, and for which purposes.
+"""Legal bases: who may disclose to whom, about whom, for what.
 
 The table ``legal_bases.toml`` beside this module is the default. Counsel may edit a copy of it
 (docs/reference/legal-bases.md has its form).
@@ -38,7 +38,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class LegalBasis:
-    """A rule of law that permits one kind of party to disclose to another.
+    """Rule of law that permits disclosure between two kinds of parties.
 
     Args:
         code: stable code, such as ``ferpa_studies``.

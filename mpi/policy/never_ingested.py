@@ -34,7 +34,7 @@ _PERMITTED_CODES = frozenset({"neglectedprograms"})
 
 @lru_cache(4096)
 def find_never_ingested_topic(code: str) -> str | None:
-    """Return the topic of a code that may not be stored, or None."""
+    """Return the topic that forbids storing a code, or None."""
     if code in POPULATION_TIERS or code.casefold() in _PERMITTED_CODES:
         return None
     squeezed = code.casefold().replace(" ", "_").replace("-", "_")
@@ -45,7 +45,7 @@ def find_never_ingested_topic(code: str) -> str | None:
 
 
 def refuse_never_ingested(field: str, code: str) -> None:
-    """Refuse a code that tells of a topic which may not be stored.
+    """Refuse a code of a topic that may not be stored.
 
     Args:
         field: the canonical field that holds the code, for the message.

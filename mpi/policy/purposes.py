@@ -1,4 +1,4 @@
-"""Purposes of use: what each is for, and what no purpose may be for.
+"""Purposes of use, and the uses that no purpose may have.
 
 A state may register purposes of its own. ``check_purpose`` refuses those that serve an excluded use.
 """
@@ -201,7 +201,7 @@ def check_purpose(purpose: Purpose, registered_codes: Collection[str]) -> None:
 
 
 def find_excluded_use(purpose: Purpose) -> ExcludedUse | None:
-    """Return the excluded use that a purpose's code or title names, if any."""
+    """Return the excluded use that a code or title names, if any."""
     texts = [_squeeze(purpose.code), _squeeze(purpose.title)]
     for use in EXCLUDED_USES.values():
         if any(stem in text for stem in use.stems for text in texts):
@@ -210,7 +210,7 @@ def find_excluded_use(purpose: Purpose) -> ExcludedUse | None:
 
 
 def _squeeze(text: str) -> str:
-    """Return the letters of a text in lower case, without accents and spaces."""
+    """Return a text's letters in lower case, without accents and spaces."""
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     return "".join(letter for letter in decomposed if letter.isalpha())
 

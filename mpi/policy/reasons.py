@@ -1,4 +1,4 @@
-"""Reasons for which a request is refused: stable codes, and a sentence for people."""
+"""Reasons for a refusal: stable codes with a sentence for people."""
 
 from enum import StrEnum
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""Rights of one caller: the decision table, compiled for a purpose and a day."""
+"""Decision table of one caller, compiled for a purpose and day."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -52,7 +52,7 @@ class Subject:
 
 
 class Rights:
-    """What one caller may do and be shown on one day, decided once.
+    """What one caller may do and be shown on one day.
 
     Args:
         subject: who asks.
@@ -81,14 +81,14 @@ class Rights:
 
     @property
     def known_purpose(self) -> str | None:
-        """The purpose of use, unless neither the program nor the agreement knows it."""
+        """The purpose of use, unless nobody has registered it."""
         refusals = (self.find_refusal(action) for action in Action)
         is_unknown = any(refusal and refusal.code == ReasonCode.UNKNOWN_PURPOSE for refusal in refusals)
         return None if is_unknown else self.purpose
 
     @property
     def conditions(self) -> frozenset[Condition]:
-        """What must be true of a child before anything of it is shown."""
+        """Conditions on a child before anything of it is shown."""
         return frozenset() if self.purpose == BREAK_GLASS else rule_of(self._subject.role).conditions
 
     @property
@@ -99,7 +99,7 @@ class Rights:
 
     @property
     def carries_all_flags(self) -> bool:
-        """Whether answers about review may hold the flags of every population and source."""
+        """Whether answers about review may hold all flags of all sources."""
         return self.decide(Action.TASK_READ, ALL).permitted_populations >= POPULATIONS
 
     @property
@@ -110,7 +110,7 @@ class Rights:
     def decide(
         self, action: Action, source: str | None = None, populations: frozenset[str] = frozenset()
     ) -> AccessDecision:
-        """Decide an action on a record, where the conditions on the child hold.
+        """Decide an action on a record whose child meets the conditions.
 
         Args:
             action: the action.
@@ -136,7 +136,7 @@ class Rights:
         return self._refusals[key]
 
     def find_access(self, source: str, stated: StatedPopulations = frozenset()) -> RecordAccess:
-        """Return whether a source's record of a child is own, disclosed or hidden.
+        """Return whether a child's record is own, disclosed or hidden.
 
         Args:
             source: code of the record's source.
@@ -151,7 +151,7 @@ class Rights:
         return access
 
     def carried(self, action: Action, source: str, stated: StatedPopulations = frozenset()) -> Carried:
-        """Return the fields and flags of a source's record that an answer may hold."""
+        """Return the fields and flags of a record that may be answered."""
         key = (action, source, self._find_populations(source, stated))
         carried = self._carried.get(key)
         if carried is None:

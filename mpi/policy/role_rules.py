@@ -14,7 +14,7 @@ from mpi.policy.tiers import COURT_POPULATIONS, PLACEMENTS_FIELD, POPULATIONS
 
 
 class Condition(StrEnum):
-    """What must be true of the child before anything of it is shown."""
+    """Conditions on a child before anything of it is shown."""
 
     LEGAL_RESPONSIBILITY = "legal-responsibility"
     """The viewer's agency is legally responsible for the child today."""

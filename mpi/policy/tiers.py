@@ -108,7 +108,7 @@ def fields_up_to(tier: Tier) -> frozenset[str]:
 
 
 def populations_up_to(tier: Tier) -> frozenset[str]:
-    """Return the populations whose tier is at most a given one, sealed ones never."""
+    """Return the populations up to a tier, never the sealed ones."""
     return frozenset(population for population in POPULATIONS if POPULATION_TIERS[population] <= tier)
 
 

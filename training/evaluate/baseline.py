@@ -67,7 +67,7 @@ _YEAR_CHARACTERS = 4
 
 @dataclass(frozen=True, slots=True)
 class _FilledColumns:
-    """Columns of a table that are compared, and the form of its birth dates."""
+    """Compared columns of a table, and the form of its birth dates."""
 
     names: tuple[str, ...]
     has_years_alone: bool

@@ -201,7 +201,7 @@ class WeighedPairs:
         return find_decoy_limit(weights, decoy_bits, strangers.num_rows / drawn, self.most_odds)
 
     def _create_decoys(self, strangers: pa.Table) -> tuple[int, pa.Table]:
-        """Create a table of decoys: one record of a pair, born as another.
+        """Create decoys: a record of a pair with another's birth date.
 
         Returns:
             Number of decoys, and pairs of a decoy, by a negative ID, with the other record.
@@ -243,7 +243,7 @@ class WeighedPairs:
         return capped
 
     def find_questions(self, capped: FloatArray, thresholds: Thresholds) -> FloatArray:
-        """Find the weights of the pairs that a person would be asked about.
+        """Find the weights of the pairs that go to review.
 
         They are in the review band, and no chain of links joins them.
 
@@ -333,7 +333,7 @@ class WeighedPairs:
         return np.asarray(found["bits"].to_numpy(), dtype=np.float64)
 
     def _create_mask_table(self, mask: Mask) -> None:
-        """Create a table of all records, and of each with a value hidden.
+        """Create a table of records, whole and with one value hidden.
 
         The record with the hidden value has a negative ID.
         """

@@ -295,7 +295,7 @@ def _weigh_pairs(
     settings: dict[str, Any],
     frequencies: Frequencies,
 ) -> WeighedPairs:
-    """Join candidate pairs, their weights and a query of the model without cautions."""
+    """Join candidate pairs and weights of the model without cautions."""
     purposes = choose_thresholds(weights)
     model = MatchModel(
         name="fit",
@@ -353,7 +353,7 @@ def _measure_budget(
 
 
 def _count_within_source(pairs: pa.Table, sources: Mapping[int, str]) -> int:
-    """Count the pairs whose records are of one source, if there are several."""
+    """Count the pairs within one source, if there are several."""
     if len(set(sources.values())) <= 1:
         return 0
     ends = zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True)

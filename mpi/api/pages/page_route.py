@@ -61,7 +61,7 @@ def install(app: FastAPI) -> None:
 
 
 def _render_recorded_error(request: Request, error: MpiError) -> Response:
-    """Render an error as a page, once a refusal of the policy is recorded."""
+    """Record a refusal of the policy, and render the error as page."""
     try:
         record_denied_call(request.app.state.index, error)
     except MpiError as failure:

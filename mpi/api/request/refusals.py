@@ -1,4 +1,4 @@
-"""Record of calls that the access policy refused, before the refusal is answered."""
+"""Record of calls that the access policy refused."""
 
 from mpi.domain.errors import AccessDenied, AgreementLapsed, UnmetConditionError
 from mpi.service.agreements.refusals import record_refused_call

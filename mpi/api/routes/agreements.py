@@ -108,7 +108,7 @@ def get_agreement(
 def get_agreement_history(
     index: IndexDep, viewer: CallerDep, code: AgreementCodeDep, _: NoQueryDep
 ) -> list[AgreementEvent]:
-    """List the steps of an agreement, for those who administer or approve agreements."""
+    """List an agreement's steps, for those who administer or approve agreements."""
     return list_history(index, viewer, code)
 
 
@@ -185,7 +185,7 @@ def post_agreement_end(
     dependencies=[permit(Action.AGREEMENT_READ)],
 )
 def get_purposes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Purpose]:
-    """List every purpose that an agreement can permit: the program's, then those that this index added."""
+    """List every purpose that an agreement can permit. Added ones come last."""
     return list_purposes(index, viewer)
 
 
@@ -197,7 +197,7 @@ def get_purposes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Purp
     dependencies=[permit(Action.AGREEMENT_READ)],
 )
 def get_legal_bases(index: IndexDep, _: NoQueryDep) -> list[dict[str, Any]]:
-    """List the table that says which purposes a legal basis can carry. Counsel must check each row."""
+    """List which purposes each legal basis covers. Counsel must check each row."""
     return [
         {
             name: sorted(value) if isinstance(value, frozenset) else value

@@ -119,7 +119,7 @@ def _build_in_folder(folder: Path, records: int, progress: Progress) -> DemoBuil
 
 
 def _build_scope(shared_index: Index, folder: Path, code: str, build: DemoBuild, progress: Progress) -> None:
-    """Load an agency's sources into its scope, and link them in the shared index."""
+    """Load sources into their agency's scope; link them in the shared index."""
     name, sources = SCOPES[code]
     scope_index, _key = init_scope(create_settings(folder), code, is_test=True)
     try:

@@ -1,4 +1,4 @@
-"""Three people who ask for the demo's child: what each of them is told."""
+"""What three people are told about one child of the demo."""
 
 from dataclasses import dataclass
 

@@ -66,7 +66,7 @@ def find_break_glass_state(index: Index, unit: ReadUnit, client: str, reason: st
 
 
 def begin_use(index: Index, viewer: Viewer, reason: str) -> None:
-    """Record and announce the beginning of a use, unless one is open already.
+    """Record and announce the beginning of a use, unless one runs.
 
     Raises:
         StoreError: the ledger cannot be written; nothing may be answered.

@@ -178,7 +178,7 @@ def _require_source_of_index(unit: ReadUnit, code: str) -> None:
 
 
 def bind_client(index: Index, viewer: Viewer, name: str, agreement: str) -> None:
-    """Bind an API client to another agreement; its next call is under it.
+    """Bind an API client to another agreement from its next call.
 
     Raises:
         NotFoundError: the client or the agreement does not exist, or the client's key was revoked.

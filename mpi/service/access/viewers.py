@@ -1,4 +1,4 @@
-"""The one place where a client or a person becomes a viewer with rights.
+"""Viewers: the rights of a client or person for one purpose.
 
 The policy decides what the viewer may do and be shown, under the agreement and for the purpose of use. The
 decision is kept per caller, purpose and day until a step changes the agreement.
@@ -44,7 +44,7 @@ class Caller:
 
 
 def make_viewer(index: Index, unit: ReadUnit, caller: Caller, purpose: str | None) -> Viewer:
-    """Return the viewer that a caller is for a purpose of use today.
+    """Return a caller as viewer for a purpose of use today.
 
     A purpose that the policy does not permit gives a viewer who may do nothing, so that the refusal names the
     action that was asked for.

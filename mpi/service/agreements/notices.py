@@ -33,7 +33,7 @@ def log_due_notices(index: Index) -> None:
 
 
 class NoticeWorker:
-    """Thread that logs the due warnings at its start and then once a day.
+    """Thread that logs due warnings once a day.
 
     Args:
         get_index: returns the open index that is served.

@@ -7,7 +7,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def read_purposes(unit: ReadUnit) -> dict[str, Purpose]:
-    """Return every purpose of use: the program's, then the added ones, by code."""
+    """Return every purpose of use by code, the added ones last."""
     return PURPOSES | {purpose.code: purpose for purpose in unit.agreements.added_purposes()}
 
 

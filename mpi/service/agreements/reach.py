@@ -1,4 +1,4 @@
-"""Clients and accounts that act under the operator's own rule over several agencies.
+"""Callers under the operator's own rule who reach several agencies.
 
 ``house`` permits almost everything, because it is meant for the records of one agency. Whoever sees sources
 of several agencies under it is bound by no agreement between them.

@@ -134,7 +134,7 @@ def require_approver(viewer: Viewer) -> None:
 
 
 def may_see_all(viewer: Viewer) -> bool:
-    """Return whether a viewer may read every agreement, not only the own one."""
+    """Return whether a viewer may read all agreements, beyond the own."""
     if is_allowed(viewer, Action.AGREEMENT_ADMIN):
         return True
     is_approver = is_allowed(viewer, Action.APPROVE) and is_allowed(viewer, Action.AGREEMENT_READ)
@@ -204,7 +204,7 @@ def _has_ended(history: AgreementHistory) -> bool:
 
 
 def _next_version(unit: ReadUnit, agreement: Agreement) -> int:
-    """Return the number of an agreement's next version, if it may have one."""
+    """Return the number of an agreement's next version, if permitted."""
     history = unit.agreements.find(agreement.code)
     if history is None:
         return 1

@@ -1,4 +1,4 @@
-"""Terms of an agreement on a day, built from its stored versions and steps."""
+"""Terms of an agreement on a day, from its versions and steps."""
 
 from dataclasses import replace
 from datetime import date

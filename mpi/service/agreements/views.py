@@ -213,7 +213,7 @@ def _build_own_view(history: AgreementHistory) -> list[AgreementView]:
 
 
 def _find_end(versions: list[Agreement], terms: Agreement, today: date) -> AgreementEnd | None:
-    """Return the last day of an agreement, with the warning that is due."""
+    """Return an agreement's last day, with the warning that is due."""
     last_day = find_last_day(versions, today) if terms.is_approved else terms.ends
     if last_day is None or terms.ended_on is not None:
         return None

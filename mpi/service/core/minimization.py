@@ -112,7 +112,7 @@ def may_tell_of_field(
 def may_hold_value(
     viewer: Viewer, source: str, attribute: str, value: object, populations: StatedPopulations
 ) -> bool:
-    """Return whether a golden record may hold a value that a source states.
+    """Return whether a golden record may hold a source's value.
 
     Args:
         viewer: who asks.

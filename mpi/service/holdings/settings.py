@@ -84,7 +84,7 @@ def require_whole_view(unit: ReadUnit, sources: Collection[str] | None) -> None:
 
 
 def find_limited_sources(unit: ReadUnit) -> set[str]:
-    """Return the codes of sources that hold linked records only, or once did.
+    """Return the sources that hold linked records only, or once did.
 
     When such a source holds all its records again, those of children in care are older than the others. So
     it stays closed to all who may not know who is in care.
@@ -124,7 +124,7 @@ def _require_possible(unit: ReadUnit, source: Source) -> None:
 
 
 def _end_limit(unit: WriteUnit, source: Source) -> None:
-    """End a run that waits or was interrupted; leave one if there was none.
+    """End an open run; add an ended one if none exists.
 
     It tells that the source once held linked records only. What came online has no run.
     """

@@ -116,7 +116,7 @@ class _RowScreener:
         return whole
 
     def _find_stored(self, unit: ReadUnit, local_ids: list[str]) -> dict[str, StoredRecord]:
-        """Return the stored records of a page, those that were destroyed among them.
+        """Return the stored records of a page, also the destroyed ones.
 
         A row about a destroyed record is not screened: the load refuses it.
         """

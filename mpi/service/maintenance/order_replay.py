@@ -106,7 +106,7 @@ class _RecordNames:
         self._by_token: dict[str, dict[str, int]] = {}
 
     def note(self, code: str, token: str, record_id: int) -> bool:
-        """Add a tombstone for a local ID that a record has not yet."""
+        """Add a tombstone for a local ID, unless the record has it."""
         if self._names_of(code).get(token) != record_id:
             self._add_tombstone(code, token, record_id)
         return True

@@ -24,7 +24,7 @@ _CUSTODY = "foster_care"
 
 
 def require_child_conditions(unit: ReadUnit, record_ids: Collection[int], unknown: str = UNKNOWN_ID) -> None:
-    """Refuse a child for whom a condition of the viewer's policy does not hold.
+    """Refuse a child who does not meet the viewer's conditions.
 
     Args:
         unit: the transaction of the viewer.
@@ -46,7 +46,7 @@ def require_child_conditions(unit: ReadUnit, record_ids: Collection[int], unknow
 
 
 def make_not_found(viewer: Viewer, unknown: str) -> NotFoundError:
-    """Return the error about a child that does not exist for the viewer.
+    """Return the error about a child unknown to the viewer.
 
     For a viewer with conditions the call is recorded as one about a hidden child is. Otherwise the time of an
     answer would tell them apart.
@@ -68,7 +68,7 @@ _KindAndRecord = tuple[str, CanonicalRecord]
 
 
 def _read_named_records(unit: ReadUnit, record_ids: Collection[int]) -> list[_KindAndRecord]:
-    """Return kind of source and content of records of sources granted by name."""
+    """Return records of sources granted by name, with their source's kind."""
     if unit.viewer.sources is None:
         return []
     kinds = {source.id: source.kind for source in unit.sources.all()}
@@ -77,7 +77,7 @@ def _read_named_records(unit: ReadUnit, record_ids: Collection[int]) -> list[_Ki
 
 
 def _has_open_custody(records: Iterable[_KindAndRecord], day: str) -> bool:
-    """Return whether the care agency's own record says that the child is in care."""
+    """Return whether the care agency's record says "in care"."""
     return any(
         kind == _CARE_KIND and (_has_care_flag(record, day) or _is_placed(record, day))
         for kind, record in records
@@ -99,7 +99,7 @@ def _is_placed(record: CanonicalRecord, day: str) -> bool:
 
 
 def _has_case(records: Iterable[_KindAndRecord], _day: str) -> bool:
-    """Return whether the caller was granted, by name, a care source with the child."""
+    """Return whether the caller is named for the child's care source."""
     return any(kind == _CARE_KIND for kind, _ in records)
 
 

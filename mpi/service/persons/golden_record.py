@@ -247,7 +247,7 @@ def _collect_values(
 
 
 def _find_withheld_attributes(unit: ReadUnit, source: str) -> frozenset[str]:
-    """Return what the golden record of a child with confidential whereabouts leaves out.
+    """Return what golden records leave out for children with confidential whereabouts.
 
     Another agency's record of the child could reveal what one of them keeps confidential.
     """

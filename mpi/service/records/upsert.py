@@ -509,7 +509,7 @@ class _PersonReader:
         self._known: dict[int, _PersonOfRecord] = {}
 
     def read_person_of(self, record: StoredRecord, source_code: str) -> _PersonOfRecord:
-        """Return the person of a record, if the viewer's policy permits this child.
+        """Return a record's person, if the viewer's policy permits this child.
 
         Raises:
             NotFoundError: a condition of the policy does not hold.

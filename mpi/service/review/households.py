@@ -62,7 +62,7 @@ def find_household_members(
 def _drop_concealed_members(
     unit: ReadUnit, index: Index, members: Mapping[int, tuple[int, ...]]
 ) -> dict[int, tuple[int, ...]]:
-    """Return the household members that share more than the viewer may not know."""
+    """Return members who share something that the viewer may know."""
     records = {record for record, member_ids in members.items() for record in (record, *member_ids)}
     shown_features = load_visible_features(unit, index, records).by_record
     return {

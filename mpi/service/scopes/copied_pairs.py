@@ -76,7 +76,7 @@ def find_known_pairs(
 
 
 def _list_ends(derived: DerivedCopies) -> set[int]:
-    """Return the records of a scope that are copied, or in a copied pair."""
+    """Return a scope's records that are copied or in copied pairs."""
     return {end for edge in derived.edges for end in edge} | derived.packed.keys()
 
 
@@ -95,7 +95,7 @@ def _translate(
 
 
 def _holds_others(unit: ReadUnit, scope: str) -> bool:
-    """Return whether the shared index holds records of other sources than the scope's."""
+    """Return whether the shared index holds records of other scopes."""
     return any(
         source.scope != scope and source.kind != STEWARD_SOURCE_KIND and unit.records.has_any(source.id)
         for source in unit.sources.all()

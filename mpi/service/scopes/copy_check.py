@@ -1,4 +1,4 @@
-"""Check that the shared index holds what a scope's records and decisions say.
+"""Check of the shared index's copies against the scope's records.
 
 Both are compared as of the last change that the shared index has taken over. What has changed in the scope
 since is left out, because the next sync takes it over. Nothing is written.
@@ -75,7 +75,7 @@ def check_copies(
 
 
 def _check_history(own: ReadUnit, scope: Scope) -> Iterator[Finding]:
-    """Check that the scope has the commit that the shared index read last."""
+    """Check that the scope has the commit last read from it."""
     number = scope.position.commit_no
     if number and own.commit_info({number}).get(number, ("",))[0] != scope.read_at:
         yield Finding(6, f"the scope lacks commit {number}, which was read already: was it restored?")

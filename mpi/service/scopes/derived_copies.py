@@ -20,7 +20,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class DerivedCopies:
-    """What a scope has derived from the records of a page, under one configuration.
+    """Data that a scope derived from the records of a page.
 
     Args:
         config_digest: digest of the configuration.
@@ -40,7 +40,7 @@ class DerivedCopies:
 
 
 def read_config_digest(unit: ReadUnit, index: Index) -> str | None:
-    """Return the digest of the configuration in force; None where this process runs another."""
+    """Return the digest of the configuration; None if another is loaded."""
     active = unit.configs.active_config()
     return active.digest if active is not None and index.matcher.runs(active) else None
 

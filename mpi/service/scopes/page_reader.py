@@ -30,7 +30,7 @@ class ScopePage:
 
 
 class PageReader:
-    """Reads what the shared index has yet to take over from a scope.
+    """Reader of what the shared index has yet to copy.
 
     Args:
         scope_index: the open index of the scope.
@@ -100,7 +100,7 @@ class PageReader:
     def _read_derived(
         self, unit: ReadUnit, shared_unit: ReadUnit, copies: CopyPage, waiting: WaitingRecords
     ) -> DerivedCopies | None:
-        """Read what the scope has derived; None where the shared index would derive otherwise."""
+        """Read what the scope derived; None if the shared index would differ."""
         if self._scope_index.keyed_hash != self._shared_index.keyed_hash:
             return None
         digest = read_config_digest(shared_unit, self._shared_index)

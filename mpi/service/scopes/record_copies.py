@@ -130,7 +130,7 @@ class _CopyWriter:
             self._remove_tombstones(copies)
 
     def _find_holders(self, copies: Sequence[RecordCopy]) -> dict[str, StoredRecord]:
-        """Return the records that have the local IDs of copies here, by local ID."""
+        """Return the records that hold the local IDs of copies."""
         found = self.unit.records.find_by_local_ids(self.source.id, [copy.local_id for copy in copies])
         # Sealed records are found by former local IDs too.
         return {local_id: record for local_id, record in found.items() if record.local_id == local_id}
@@ -303,7 +303,7 @@ def _read_statement(copy: RecordCopy, payload: bytes, issues: tuple[QualityIssue
 
 
 def _rewrite_statement(copy: RecordCopy, payload: bytes, issues: tuple[QualityIssue, ...]) -> Statement:
-    """Return a statement under the record's present local ID, and without a merge.
+    """Return a statement under the present local ID, without a merge.
 
     A version still states the local ID with which it came. The scope's decision of a merge follows by itself.
     """

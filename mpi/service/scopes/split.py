@@ -236,7 +236,7 @@ def _open_scope(shared_index: Index, scope_index: Index, viewer: Viewer, split: 
 
 
 def _end_split(shared_index: Index, scope_index: Index, viewer: Viewer, split: Split) -> None:
-    """Store that a split is done, once the scope has no login revoked meanwhile.
+    """Store the end of a split, once no login is revoked meanwhile.
 
     Raises:
         ConflictError: somebody takes the split back meanwhile.
@@ -284,7 +284,7 @@ def _revoke_released(
 
 
 def _close_scope(scope_index: Index, viewer: Viewer, split: Split) -> bool:
-    """Close a scope and empty it; return False if it has changed something.
+    """Close a scope and empty it; return False if it was changed.
 
     The shared index has all that the scope holds. A copy would outlive what is expunged there from now on.
     """

@@ -211,7 +211,7 @@ def find_own_split(unit: ReadUnit) -> Split | None:
 
 
 def _read_approval(unit: ReadUnit, split: Split, content: SplitContent) -> dict[str, Any]:
-    """Return by what a scope knows the approval that it was made by.
+    """Return the key of the approval that made a scope.
 
     After a restore of the shared index, a plan can be approved again, with other records.
     """
@@ -224,7 +224,7 @@ def _read_approval(unit: ReadUnit, split: Split, content: SplitContent) -> dict[
 
 
 def _require_same_split(begun: Split, split: Split, approval: Mapping[str, Any]) -> None:
-    """Raise if another split or approval began the index, or it was undone.
+    """Raise if another split began the index, or it was undone.
 
     Raises:
         ConflictError: it was.
@@ -322,7 +322,7 @@ def _write_records(
 
 
 def _renumber_surrogates(rows: RecordRowSet, index: Index, content: SplitContent) -> RecordRowSet:
-    """Let the names of destroyed records follow from their numbers in the scope.
+    """Name destroyed records by their numbers in the scope.
 
     The number in the shared index would tell how many records other agencies sent before, and another record
     of the scope may get that name when it is destroyed.

@@ -114,7 +114,7 @@ def count_waiting_changes(scope_index: Index, shared_index: Index, viewer: Viewe
 
 
 class _PageWriter:
-    """Writes the pages of a transfer, each in a transaction of the shared index.
+    """Writer of a transfer's pages, each in one transaction.
 
     Args:
         index: the shared index.

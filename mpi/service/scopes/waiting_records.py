@@ -35,7 +35,7 @@ class PageSelection:
 
 
 class WaitingRecords:
-    """Records with a change that waits, after a position in a scope's changes.
+    """Records with a waiting change after a position in the changes.
 
     Args:
         position: last change that the shared index has taken over.

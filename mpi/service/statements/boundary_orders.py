@@ -28,7 +28,7 @@ def make_record_token(keyed_hash: KeyedHash, source: str, local_id: str) -> str:
 
 
 def clean_reference(text: str | None) -> str | None:
-    """Return an order's reference if it has the form of one, else None.
+    """Return an order's reference if it is well formed, else None.
 
     What a source writes there may be a name, which no order may hold.
     """

@@ -11,7 +11,7 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 
 def make_pupil_key(keyed_hash: KeyedHash, record_token: str) -> int:
-    """Return the key of a pupil's tokens, from the token of the record."""
+    """Return the key of a pupil's tokens, from the record's token."""
     return keyed_hash.to_int64("pupil", record_token)
 
 

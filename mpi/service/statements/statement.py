@@ -94,7 +94,7 @@ def find_seal_kind(record: CanonicalRecord) -> str | None:
 
 
 def find_seal_reference(record: CanonicalRecord) -> str | None:
-    """Return the reference of the seal in force on a record, if any.
+    """Return the reference of a record's seal in force, if any.
 
     That of an expunge comes before that of a seal.
     """

@@ -470,7 +470,7 @@ class _StatementWriter:
         )
 
     def _key(self, local_id: str) -> int:
-        """Return the canonical key of a new record, which is asked for twice."""
+        """Return and cache the canonical key of a new record."""
         if local_id not in self._canonical_keys:
             self._canonical_keys[local_id] = canonical_key(
                 self._index.keyed_hash, self._source.code, local_id

@@ -64,7 +64,7 @@ def parse_person_names(record: CanonicalRecord) -> PersonNames:
 
 @lru_cache(CACHE_SIZE)
 def choose_surname(first: str | None, last: str | None) -> Surname:
-    """Parse a last name, unless it is of test data or repeats the first name.
+    """Parse a last name that is neither test data nor first name.
 
     Some sources repeat a single name, or a placeholder, to fill the field.
     """

@@ -1,4 +1,4 @@
-"""Tables of data-sharing agreements, of purposes that a state added, and of refusals."""
+"""Tables of data-sharing agreements, added purposes and refusals."""
 
 from sqlmodel import SQLModel
 
@@ -35,7 +35,7 @@ class AgreementStepRow(SQLModel, table=True):
 
 
 class PurposeRow(SQLModel, table=True):
-    """A purpose of use that a state added to those of the program."""
+    """A purpose of use that a state added."""
 
     __tablename__ = "purpose"
     code: str = text(primary_key=True)
@@ -46,7 +46,7 @@ class PurposeRow(SQLModel, table=True):
 
 
 class RefusalRow(SQLModel, table=True):
-    """Requests of one client that were refused for one reason in one minute.
+    """Refused requests of one client for one reason in one minute.
 
     No row names a record or a person. On SQLite these rows are in the file of the disclosure ledger, so that
     a refusal waits for no load. ``purpose`` and ``agreement`` are empty where the request had none.

@@ -1,4 +1,4 @@
-"""Writer of a cell as files: one CSV per source, and its truth."""
+"""Writer of a cell as one CSV per source, and its truth."""
 
 from pathlib import Path
 

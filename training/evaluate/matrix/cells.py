@@ -1,4 +1,4 @@
-"""Cells of the matrix: development sets, whole and cut down to field subsets."""
+"""Cells of the matrix: development sets, whole and cut down."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -86,7 +86,7 @@ def _is_wanted(development_set: DevelopmentSet, wanted: set[str]) -> bool:
 
 
 def cut_set(full: CanonicalSet) -> Iterator[tuple[Cell, CanonicalSet]]:
-    """Yield the cells of a set: the full set, then its field subsets."""
+    """Yield the full set, then its field subsets."""
     seen: list[pa.Table] = []
     for subset in SUBSETS:
         data = _cut(full, subset)
@@ -110,7 +110,7 @@ def _cut(full: CanonicalSet, subset: str) -> CanonicalSet | None:
 
 
 def _keep_columns(full: CanonicalSet, columns: tuple[str, ...]) -> CanonicalSet | None:
-    """Keep names and the given columns; None if the last one has no values.
+    """Keep names and given columns; None if the last is empty.
 
     A number is the SSN, or an identifier where the set has no SSN. A set without sex gives none.
     """
@@ -123,7 +123,7 @@ def _keep_columns(full: CanonicalSet, columns: tuple[str, ...]) -> CanonicalSet 
 
 
 def _is_filled(full: CanonicalSet, name: str) -> bool:
-    """Return whether enough rows of a set have a value in a column."""
+    """Return whether enough rows have a value in a column."""
     rows = len(full.table)
     return name in full.columns and rows - full.table[name].null_count > _LEAST_FILLED * rows
 

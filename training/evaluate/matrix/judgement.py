@@ -99,7 +99,7 @@ def select_strict_point(notebook: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _keeps_research(cell: Measurement) -> bool:
-    """Return whether research F1 is behind by no more than tolerance or chance."""
+    """Return whether research F1 is within tolerance or chance."""
     lag = round(cell["notebook"]["best"]["f1"] - cell["research"]["f1"], FIGURE_DIGITS)
     return bool(lag <= F1_TOLERANCE or cell["f1_difference"]["high"] >= 0)
 
@@ -118,7 +118,7 @@ def _estimates_blocking(blocking: Mapping[str, float] | None) -> bool:
 
 
 def _reaches_recall(cell: Measurement) -> bool:
-    """Return whether recall is near the notebook's at the precision of the bar."""
+    """Return whether recall is near the notebook's at equal precision."""
     points = cell["notebook"]["points"]
     recalls = [point["recall"] for point in points if point["precision"] >= AMBIGUOUS_PRECISION]
     recall = cell["operational"]["recall"]

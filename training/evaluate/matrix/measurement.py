@@ -79,7 +79,7 @@ def count_indistinguishable_pairs(data: CanonicalSet) -> int:
 
 
 def compare_f1(first: Clusters, second: Clusters, truth: Mapping[int, int]) -> IntervalEstimate:
-    """Estimate by how much the F1 of the first clusters exceeds the second's.
+    """Estimate how far the first clusters' F1 exceeds the second's.
 
     The bootstrap draws persons. A false link counts half for each of its two persons.
     """
@@ -88,7 +88,7 @@ def compare_f1(first: Clusters, second: Clusters, truth: Mapping[int, int]) -> I
 
 
 def _measure_model(cell: Cell, data: CanonicalSet, truth: Mapping[int, int]) -> _ModelResult:
-    """Fit a model to the records of a cell and measure its partitions."""
+    """Fit a model to a cell's records and measure its partitions."""
     records = ArrowRecords(remove_shared_values_from_table(standardize_table(data.table)))
     sources = dict(enumerate(data.table[SOURCE_COLUMN].to_pylist()))
     source_by_record = {number: sources[number] for number in records.features}

@@ -77,7 +77,7 @@ def _measure(cells: list[tuple[Cell, CanonicalSet]], options: MatrixOptions) -> 
 
 
 def _add_result(path: Path, measurement: Measurement) -> None:
-    """Add a cell to the results file, which other runs may also write."""
+    """Add a cell to the results file, under a lock."""
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         measured = read_results(path) if path.exists() else {}

@@ -63,7 +63,7 @@ def act(index: IndexDep, visit: VisitDep, code: str, form: FormDep) -> Response:
 
 
 def _apply_action(index: Index, visit: Visit, code: str, form: Form) -> str:
-    """Take the step that the form names; return the code of the message."""
+    """Take the step that the form names; return a message code."""
     action = form.text("do")
     if action == "approve":
         version = form.text("version")

@@ -24,7 +24,7 @@ class PurposeOut(BaseModel):
 
 
 class LegalBasisOut(BaseModel):
-    """A rule of law on which an agreement can rest; counsel must check each."""
+    """Rule of law on which an agreement can rest."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -31,7 +31,7 @@ def add(
     file: Annotated[Path, typer.Argument(help="A TOML file (docs/reference/agreements.md).")],
     as_json: JsonFlag = False,
 ) -> None:
-    """Add an agreement, or a new version of one, from a TOML file.
+    """Add an agreement, or a version of one, from a TOML file.
 
     It waits for a second person's approval. The version in force stays in force until then.
     """

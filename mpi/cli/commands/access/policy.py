@@ -23,7 +23,7 @@ def explain(
     source: Annotated[str | None, typer.Option(help="The source of the record.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Print the policy table, or why one request is decided as it is.
+    """Print the policy table, or the reasons of one decision.
 
     With --client or --account and --action, one request is explained. The conditions on the child, such as
     enrollment, are taken as met.

@@ -210,7 +210,7 @@ def _show_all(reports: list[_IndexReport], *, as_json: bool) -> None:
 
 
 def _exit_if_unsound(reports: list[_IndexReport]) -> None:
-    """Say what to do next, and exit with 1 where a law is broken."""
+    """Print what to do next; exit with 1 on a breach."""
     pending = sum(report.pending for report in reports)
     if pending:
         print_note(f"{pending:,} searches or checks wait, so law 1 is not judged: mpi blocks --finish")

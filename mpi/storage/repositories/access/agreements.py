@@ -162,7 +162,7 @@ class Agreements:
 
 
 def _group_by_code(rows: Iterable[Any]) -> list[AgreementHistory]:
-    """Return one history for each code of ordered rows of versions and steps."""
+    """Return one history by code, from ordered versions and steps."""
     versions: dict[str, dict[int, AgreementVersion]] = {}
     steps: dict[str, list[AgreementStep]] = {}
     for row in rows:

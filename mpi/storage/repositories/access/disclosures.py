@@ -211,7 +211,7 @@ class Disclosures:
         return [row.at for row in rows]
 
     def records_answered(self, client: str, purpose: str, since: str) -> set[int]:
-        """Return the records about which a client was answered from a moment on.
+        """Return the records disclosed to a client since a moment.
 
         Args:
             client: name of the client or account.

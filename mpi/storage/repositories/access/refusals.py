@@ -20,7 +20,7 @@ OTHER = "other"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Requests of one client that were refused for one reason in one minute.
+    """Refused requests of one client for one reason in one minute.
 
     Args:
         minute: minute of the requests (ISO, UTC, such as ``2026-11-29T07:25``).

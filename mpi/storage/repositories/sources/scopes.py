@@ -233,7 +233,7 @@ class Scopes:
         )
 
     def originals_of(self, code: str, item: ChangedItem, numbers: Collection[int]) -> dict[int, int]:
-        """Return the numbers in a scope of those records or decisions that are copies."""
+        """Return the scope's numbers of copied records or decisions."""
         originals: dict[int, int] = {}
         for chunk in iter_chunks(numbers):
             rows = self._connection.execute(_ORIGINALS, {"code": code, "item": int(item), "ids": chunk})

@@ -88,7 +88,7 @@ class Sources:
 
     @property
     def last_agreement_step(self) -> int:
-        """The commit of the last step that was taken with an agreement, or 0.
+        """The commit of the last step of an agreement, or 0.
 
         It is read with the sources, so that a writer learns of a lapse without a query more.
         """
