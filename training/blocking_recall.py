@@ -86,6 +86,35 @@ def estimate_blocking_recall(
     return _estimate_found_share(rules, fields, probabilities[chosen])
 
 
+def estimate_recall_of_chosen(
+    connection: duckdb.DuckDBPyConnection,
+    trial_rules: Sequence[BlockingRule],
+    pairs: pa.Table,
+    probabilities: FloatArray,
+    chosen_bits: int,
+) -> float:
+    """Estimate the share of all matches that the chosen ones of several rules find.
+
+    What the chosen rules lose to the other trial rules is counted, since these pairs are compared too.
+    Only what all trial rules lose is estimated. Rules that all need a field tell nothing of matches
+    that differ in it, and looser rules do.
+
+    Args:
+        connection: connection with a ``feature_table`` of all feature columns.
+        trial_rules: all rules that yield the pairs.
+        pairs: ``lo``, ``hi``, ``rules``: pairs, with bit n set if the n-th rule yields the pair.
+        probabilities: probability of each pair to match.
+        chosen_bits: chosen rules, as bits.
+    """
+    is_likely = probabilities >= LEAST_PROBABILITY
+    is_found = (pairs["rules"].to_numpy() & chosen_bits) > 0
+    matches = float(probabilities[is_likely].sum())
+    if not matches:
+        return 1.0
+    share_of_trial = float(probabilities[is_likely & is_found].sum()) / matches
+    return share_of_trial * estimate_blocking_recall(connection, trial_rules, pairs, probabilities)
+
+
 def _split_by_field(part: BlockingPart) -> list[BlockingPart]:
     """Split a part of a rule by the fields of its columns."""
     columns: dict[str, list[str]] = {}

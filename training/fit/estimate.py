@@ -1,6 +1,6 @@
 """Estimation of a model's m and u probabilities and its prior.
 
-u is counted on random pairs of records, of which nearly all are different people. m and the prior
+u is counted on random pairs of records, each by its probability to be two people. m and the prior
 come from expectation maximization (Fellegi and Sunter 1969; Winkler 1988) over the candidate pairs
 of the model's own blocking rules. Blocking finds nearly all matches, and a pair outside has next to
 no posterior probability. So the candidates stand for all pairs, provided that the prior counts all
@@ -130,15 +130,16 @@ def estimate_parameters(  # noqa: PLR0913, PLR0917 - each is an input of its own
     rates = [_initial_rates(levels, number, fixed) for number in range(len(levels.comparisons))]
     for number, comparison_rates in enumerate(rates):
         _add_starter(comparison_rates, levels.comparisons[number], starter)
-    random_counts = [
-        _count_levels(random.values[:, number], len(comparison_rates.u), np.ones(len(random)))
-        for number, comparison_rates in enumerate(rates)
-    ]
+    random_patterns = _group_patterns(random.values)
     patterns, pattern_of_pair = _group_patterns(candidates.values)
     judge = _MatchJudge(candidates, all_pairs, labels, classes)
     change, iterations = 1.0, 0
+    _update_u(rates, random_patterns, np.zeros(len(random)))
     while change >= CONVERGENCE_TOLERANCE and iterations < MAX_ITERATIONS:
-        _update_u(rates, random_counts, judge.prior)
+        if iterations:
+            _update_u(
+                rates, random_patterns, _weigh_pairs(rates, random_patterns, random.rarity, judge.prior)
+            )
         evidence = _pattern_evidence(rates, patterns)[pattern_of_pair] + candidates.rarity
         posterior = judge.estimate_matches(evidence, find_rivals=iterations in _REBUILT_ITERATIONS)
         pattern_matches = np.bincount(
@@ -346,12 +347,44 @@ def _initial_prior(candidates: PairLevels, all_pairs: float) -> float:
     return min(max(0.1 * len(candidates), 1.0) / all_pairs, _CERTAIN_PRIOR)
 
 
+def _weigh_pairs(
+    rates: list[_ComparisonRates],
+    grouped: tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]],
+    rarity: npt.NDArray[np.float64],
+    prior: float,
+) -> npt.NDArray[np.float64]:
+    """Return the match probability of each pair.
+
+    Args:
+        rates: m and u of the comparisons.
+        grouped: comparison patterns, and the pattern of each pair.
+        rarity: bits of the frequency adjustment of each pair.
+        prior: probability of a pair to match.
+    """
+    patterns, pattern_of_pair = grouped
+    return to_probabilities(_pattern_evidence(rates, patterns)[pattern_of_pair] + rarity + _log_odds(prior))
+
+
 def _update_u(
-    rates: list[_ComparisonRates], random_counts: list[npt.NDArray[np.float64]], prior: float
+    rates: list[_ComparisonRates],
+    grouped: tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]],
+    posterior: npt.NDArray[np.float64],
 ) -> None:
-    """Update u probabilities from random pairs, less the matches expected among them."""
-    for comparison_rates, counts in zip(rates, random_counts, strict=True):
-        non_matches = np.maximum(counts - counts.sum() * prior * comparison_rates.m, 0.0)
+    """Update u probabilities from random pairs, less the matches among them.
+
+    Each pair counts by its own probability to be two people. To subtract the expected number of matches
+    instead is unstable: a first guess of it that is too high leaves a level such as an equal birth date no
+    chance agreement, and all pairs of one birth date then look like matches.
+
+    Args:
+        rates: m and u of the comparisons.
+        grouped: comparison patterns of the random pairs, and the pattern of each.
+        posterior: probability of each random pair to match.
+    """
+    patterns, pattern_of_pair = grouped
+    others = np.bincount(pattern_of_pair, weights=1.0 - posterior, minlength=len(patterns)).astype(np.float64)
+    for number, comparison_rates in enumerate(rates):
+        non_matches = _count_levels(patterns[:, number], len(comparison_rates.u), others)
         non_matches += SMOOTHING + comparison_rates.u_before
         comparison_rates.u = np.where(
             comparison_rates.u_fixed, comparison_rates.u, non_matches / non_matches.sum()

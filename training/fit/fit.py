@@ -24,7 +24,7 @@ from mpi.matching.model.scoring_parameters import NULL_LEVEL, ScoringParameters
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make_feature_table
 from mpi.standardize.version import STANDARDIZER_VERSION
 from training.blocking import join_candidate_pairs
-from training.blocking_recall import estimate_blocking_recall
+from training.blocking_recall import estimate_recall_of_chosen
 from training.fit.birth_date_precision import (
     are_complete_dates_usual,
     drop_partial_date_guards,
@@ -192,12 +192,12 @@ def fit_table(
             untrained, comparisons, frequencies, pairs, connection, options, labels, sources, starter
         )
         chosen_rules = _choose_rules(rules, sample, learned, pairs.num_rows, len(records), index_size)
-        is_found = (sample["rules"].to_numpy() & chosen_rules.rule_bits) > 0
-        blocking_recall = estimate_blocking_recall(
+        blocking_recall = estimate_recall_of_chosen(
             connection,
-            BlockingSpec.parse(chosen_rules.rules).rules,
-            sample.filter(pa.array(is_found)),
-            learned.probabilities[is_found],
+            BlockingSpec.parse(rules).rules,
+            sample,
+            learned.probabilities,
+            chosen_rules.rule_bits,
         )
         scaled = scale_to_index_size(learned, len(records), index_size)
         settings = fill_settings(untrained, scaled)
