@@ -15,7 +15,6 @@ from training.evaluate.datasets.canonical_set import CanonicalSet
 from training.evaluate.fitted_model import fit_and_load_model
 from training.evaluate.matrix.cells import Cell
 from training.evaluate.matrix.notebook import NotebookResult, OperatingPoint, run_notebook
-from training.evaluate.measures.blocking_loss import estimate_recall
 from training.evaluate.measures.calibration import compare_false_links
 from training.evaluate.measures.intervals import Bootstrap, IntervalEstimate, Totals
 from training.evaluate.measures.scores import PairCounts, count_pairs
@@ -94,7 +93,7 @@ def _measure_model(cell: Cell, data: CanonicalSet, truth: Mapping[int, int]) -> 
     source_by_record = {number: sources[number] for number in records.features}
     alone = {number: number for number in truth}
     try:
-        model = fit_and_load_model(cell.set_name, records, source_by_record)
+        fitted, model = fit_and_load_model(cell.set_name, records, source_by_record)
     except DegenerateDataError as error:
         figures = {"error": str(error), "review_tasks": 0, "false_links": None, "blocking": None}
         counts = _point_figures(OperatingPoint(0.0, count_pairs(alone, truth)))
@@ -117,7 +116,7 @@ def _measure_model(cell: Cell, data: CanonicalSet, truth: Mapping[int, int]) -> 
             "blocking": {
                 "candidates": scored.candidates.num_rows,
                 "recall": _measure_blocking_recall(scored, data.truth),
-                "estimated_recall": estimate_recall(model, scored),
+                "estimated_recall": fitted.blocking_recall,
             },
         },
     )
