@@ -150,8 +150,8 @@ def _load_sets(
                     else dataset
                 )
                 sources = dataset.source_by_record
-                _, model = fit_and_load_model(development_set.name, dataset.records, sources)
-                yield model, own_dataset
+                _, own_model = fit_and_load_model(development_set.name, dataset.records, sources)
+                yield own_model, own_dataset
     if SIMULATED_SET in wanted_sets:
         yield model, simulate_dataset(SIMULATED_RECORDS, folder / _NAME_TABLES)
 
