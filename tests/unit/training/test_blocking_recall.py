@@ -11,7 +11,7 @@ from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.scoring.splink_engine import make_feature_table
 from training.blocking import join_candidate_pairs
-from training.blocking_recall import estimate_blocking_recall
+from training.blocking_recall import estimate_blocking_recall, estimate_recall_of_chosen
 
 PEOPLE = 3_000
 NAMES = {"names": ["given_roots", "surname_tokens"]}
@@ -73,9 +73,24 @@ def test_one_rule_alone_gives_an_estimate_from_above():
     assert estimate(make_people(), NAMES)[0] == pytest.approx(1.0)
 
 
+def test_rule_alone_is_estimated_by_what_the_rules_tried_besides_find():
+    connection = duckdb.connect()
+    connection.register("feature_table", make_feature_table(make_people(), FEATURE_COLUMNS))
+    spec = BlockingSpec.parse(NAMES | DATES)
+    pairs = join_candidate_pairs(connection, spec)
+    is_chosen = (pairs["rules"].to_numpy() & 1) > 0
+    matches = np.ones(len(pairs))
+
+    estimated = estimate_recall_of_chosen(connection, spec.rules, pairs, matches, chosen_bits=1)
+    assert np.count_nonzero(is_chosen) / PEOPLE < 0.6
+    assert estimated == pytest.approx(np.count_nonzero(is_chosen) / PEOPLE, abs=0.015)
+
+
 def test_data_without_likely_pairs_has_no_loss():
     connection = duckdb.connect()
     connection.register("feature_table", make_feature_table(make_people()[:4], FEATURE_COLUMNS))
     pairs = pa.table({"lo": [0, 2], "hi": [1, 3]})
     rules = BlockingSpec.parse(NAMES).rules
     assert estimate_blocking_recall(connection, rules, pairs, np.zeros(2)) == 1.0
+    found = pairs.append_column("rules", pa.array([1, 1]))
+    assert estimate_recall_of_chosen(connection, rules, found, np.zeros(2), chosen_bits=1) == 1.0

@@ -83,6 +83,31 @@ def test_number_of_matches_is_learned_without_labels(fitted):
     assert fitted[2].matches == pytest.approx(1000, rel=0.05)
 
 
+@pytest.mark.slow
+def test_chance_of_one_birth_date_is_learned_beside_many_matches():
+    """Random pairs hold as many matches as strangers of one birth date, and by chance some more or fewer."""
+    rng = random.Random(2)
+    surnames = ["".join(rng.choices(_LETTERS, k=6)) for _ in range(300)]
+    names = ["".join(rng.choices(_LETTERS, k=5)) for _ in range(150)]
+    days, records = 80 * 365, []
+    for person in range(3_000):
+        given, surname = rng.choice(names), rng.choice(surnames)
+        born = (date(1910, 1, 1) + timedelta(days=rng.randrange(days))).isoformat()
+        for copy in range(2 if person < 150 else 1):
+            if copy and rng.random() < 0.4:
+                given = given[:-1] + rng.choice(_LETTERS)
+            features = Features(
+                given=given, given_forms=(given,), given_roots=(given,), surname=surname,
+                surname_tokens=(surname,), surname_forms=(surname,), birth_date=born, birth_dates=(born,),
+                birth_year=int(born[:4]),
+            )  # fmt: skip
+            records.append((len(records), features))
+
+    rates = fit(records, FitOptions(random_pairs=300_000)).learned.rates
+    _, chance = rates[max(key for key in rates if key[0] == "birth_date")]
+    assert chance == pytest.approx(1 / days, rel=0.3)
+
+
 def test_comparisons_of_empty_columns_are_dropped_and_named(fitted):
     assert {"ssn", "middle", "suffix"} <= set(fitted[2].dropped)
     compared = {comparison["output_column_name"] for comparison in fitted[2].settings["comparisons"]}
