@@ -137,7 +137,11 @@ class _ColumnBuilder:
         if not self._length:
             return _SCHEMA.empty_table()
         accepted = pa.array(~self._refused)
-        columns = {"unique_id": pa.array(ids, pa.int64()), **_combine_columns(self._columns)}
+        columns = {
+            "unique_id": pa.array(ids, pa.int64()),
+            SOURCE_COLUMN: self._raw[SOURCE_COLUMN],
+            **_combine_columns(self._columns),
+        }
         arrays = [
             columns.get(name, pa.nulls(self._length, self._column_type(name))) for name in _SCHEMA.names
         ]

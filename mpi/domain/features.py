@@ -54,6 +54,7 @@ class Features:
             ``addresses``, sorted.
         guardian_surnames: last names of ``guardians``, sorted.
         household_system: the source that issued ``household_ids``; None where it gave none.
+        source: code of the record's source; only conditions that can lower a band may read it.
     """
 
     given: str | None = None
@@ -92,6 +93,7 @@ class Features:
     shared_homes: tuple[str, ...] = ()
     guardian_surnames: tuple[str, ...] = ()
     household_system: str | None = None
+    source: str | None = None
 
 
 FEATURE_COLUMNS = tuple(field.name for field in fields(Features))

@@ -36,7 +36,8 @@ class Thresholds:
         cohesion: lowest mean weight between the halves of a person.
 
     Raises:
-        ValueError: the influence floor (link - margin) is not above 0 bits, or review is above link.
+        ValueError: there is a margin and the influence floor (link - margin) is not above 0 bits, a value is
+            no number, or review is above link.
     """
 
     link: float
@@ -47,8 +48,16 @@ class Thresholds:
     def __post_init__(self) -> None:
         if not self.review <= self.link:
             raise ValueError("the review threshold must not be above the link threshold")
-        if not self.influence_floor > 0:
+        # Research has no margin, and F1 may be best with links below even odds.
+        if self.margin and not self.has_positive_floor:
             raise ValueError("link threshold minus margin must be above 0 bits")
+        if math.isnan(self.influence_floor):
+            raise ValueError("a threshold in bits must be a number")
+
+    @property
+    def has_positive_floor(self) -> bool:
+        """Whether only pairs above even odds can affect the clusters."""
+        return self.influence_floor > 0
 
     @property
     def influence_floor(self) -> float:

@@ -24,7 +24,7 @@ def standardize(record: CanonicalRecord, source: str, keyed_hash: KeyedHash) -> 
 
     Args:
         record: a validated record.
-        source: code of its source, which prefixes its household identifiers.
+        source: code of its source, which also prefixes its household identifiers.
         keyed_hash: the keyed hash of the index, for identifiers.
     """
     names: PersonNames = parse_person_names(record)
@@ -70,6 +70,7 @@ def standardize(record: CanonicalRecord, source: str, keyed_hash: KeyedHash) -> 
         placement_homes=find_placement_homes(record, homes),
         guardian_surnames=extract_surnames(guardians),
         household_system=source if households else None,
+        source=source,
     )
 
 

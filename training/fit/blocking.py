@@ -101,6 +101,8 @@ LOOSER_RULES: dict[str, list[str]] = {
     "birth": ["birth_dates|birth_date_swapped"],
     "month-given": ["birth_date:7", "given_forms|surname_forms:1"],
     "day-given": ["birth_date:-5", "given_forms|surname_forms:2"],
+    "surname-year": ["surname_tokens", "given:1", "birth_year"],
+    "given-year": ["given_roots", "surname:1", "birth_year"],
     "a-name-year": ["given_roots|surname_tokens", "birth_year"],
     "a-name-post": ["given_roots|surname_tokens", "postal_code"],
     "a-name-city": ["given_roots|surname_tokens", "city"],

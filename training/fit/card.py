@@ -15,6 +15,7 @@ from training.fit.fit import FittedModel
 from training.fit.relatives import RelativeCounts
 from training.fit.thresholds import FALSE_LINK_COST, LINKS, LinkBudget, PurposeThresholds
 from training.plots.figures import FITTED_LINKS
+from training.single_lists import MOST_DUPLICATES
 
 _BIT_EDGES = (-20, -10, -5, -2, 0, 2, 5, 10, 20)
 _Z95 = 1.96
@@ -153,7 +154,19 @@ def _describe_odds(odds: CautionOdds, purposes: PurposeThresholds) -> str:
         f"Odds decide about cautions: {share_text}, or relatives are rare. At most one pair in "
         f"{1 + FALSE_LINK_COST:.0f} that a caution lets go is expected to be two people. In an index of that "
         f"size {odds.strangers:.2g} pairs of records of strangers with one name and birth date are expected. "
-        f"Cautions that give way: {limits or 'none'}. Fit anew when the index has doubled."
+        f"Cautions that give way: {limits or 'none'}. {_describe_single_lists(odds)}Fit anew when the index "
+        "has doubled."
+    )
+
+
+def _describe_single_lists(odds: CautionOdds) -> str:
+    """Describe, for the model card, the sources that list hardly anyone twice."""
+    if not odds.single_lists:
+        return ""
+    return (
+        f"At most {MOST_DUPLICATES * 100:g} links per hundred records would be within each of the sources "
+        f"{', '.join(odds.single_lists)}: two records of one of them with nothing but names and dates in "
+        "common are for a person. "
     )
 
 

@@ -98,12 +98,14 @@ class CautionOdds:
         decide: whether odds decide about cautions; elsewhere each holds at any weight.
         until: weight in bits from which a caution may give way, by label; no entry where it may not.
         strangers: expected record pairs of strangers with one name and birth date, in the index.
+        single_lists: sources that list hardly anyone twice (``training.single_lists``).
     """
 
     corroborated_share: float = 1.0
     decide: bool = False
     until: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     strangers: float = math.nan
+    single_lists: tuple[str, ...] = ()
 
 
 NO_ODDS = CautionOdds()

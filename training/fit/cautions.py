@@ -48,6 +48,7 @@ from training.fit.sql_fragments import (
     similar,
     within_days,
 )
+from training.fit.thresholds import get_caution_bits
 
 
 def _is_not_true(condition: str) -> str:
@@ -103,7 +104,6 @@ _OTHER_DETAILS = (
     f"({all_of(_TWO_CONTACTS_DIFFER, *_NO_STABLE_FACT_AGREES)})",
     f"({all_of(any_of([_OTHER_TOWN, _CONTACT_DIFFERS['phones']]), _is_not_true(_WEAK_SUPPORT))})",
 )
-_CONTRADICTIONS: tuple[str, ...] = (_OTHER_SSN, *_OTHER_DETAILS)
 _ONLY_MIDDLE_NAME = f"({all_of(SAME_MIDDLE, _is_not_true(SUPPORT_BEYOND_MIDDLE))})"
 _SURNAMES_DIFFER = differ(
     any_of([SAME_SURNAME, overlap("surname_forms"), prefix_of_other("surname"), similar("surname", 0.8)]),
@@ -195,6 +195,8 @@ CAUTIONS: dict[str, str] = {
 NAMESAKE_CAUTION = "birth dates differ, and nothing but names and a middle name in common"
 STRANGER_CAUTION = "nothing but name and birth date in common, as strangers of this name have"
 OTHER_NUMBER_CAUTION = "numbers of one system differ, and a name is missing or differs"
+OTHER_SSN_CAUTION = "nothing but name and birth date in common, and another SSN"
+OTHER_ID_CAUTION = "nothing but name and birth date in common, and another number of one system"
 OTHER_DETAILS_CAUTION = "nothing but name and birth date in common, and a detail differs"
 _OTHER_BIRTH = any_of(
     [
@@ -235,6 +237,8 @@ _CONFIRMATIONS = {
     "given names differ": Confirmation("given", equal("given")),
     "birth years differ, and nothing but names is in common": Confirmation("birth_date", equal("birth_date")),
     NAMESAKE_CAUTION: Confirmation("birth_year", _SAME_BIRTH_AS_KNOWN),
+    OTHER_SSN_CAUTION: Confirmation("ssn", equal("ssn")),
+    OTHER_ID_CAUTION: Confirmation("identifiers", overlap("identifiers")),
 }
 _NAMESAKES = f"({all_of(SAME_GIVEN, SAME_SURNAME)})"
 _STRANGERS = all_of(
@@ -245,6 +249,10 @@ _STRANGERS = all_of(
     _is_not_true(_OTHER_BIRTH),
 )
 _OPPOSED_BY_DETAILS = f"({all_of(UNCORROBORATED, any_of(_OTHER_DETAILS))})"
+_OPPOSED_BY_SSN = f"({all_of(_is_not_true(SUPPORT_BEYOND_MIDDLE), _OTHER_SSN)})"
+_OPPOSED_BY_ID = f"({all_of(UNCORROBORATED, _NUMBERS_DIFFER)})"
+_OPPOSED_BY_NUMBERS = {OTHER_SSN_CAUTION: _OPPOSED_BY_SSN, OTHER_ID_CAUTION: _OPPOSED_BY_ID}
+"""Cautions against two numbers of one system, of which each gives way by itself."""
 
 
 def measure_caution_odds(
@@ -265,7 +273,7 @@ def measure_caution_odds(
     if share >= LEAST_CORROBORATED_SHARE and relief_bits < weighed.lowest_bits:
         return CautionOdds(share)
     strangers = weighed.count_strangers(prior, growth)
-    conditions = CAUTIONS | ODDS_CAUTIONS
+    conditions = CAUTIONS | ODDS_CAUTIONS | _OPPOSED_BY_NUMBERS
     limits = {
         label: weighed.find_confirmed_limit(conditions[label], confirmation)
         for label, confirmation in _CONFIRMATIONS.items()
@@ -288,18 +296,33 @@ PARTIAL_DATE_CAUTIONS = frozenset(
 """Labels of the cautions against incomplete birth dates."""
 
 
-def _opposed_condition(other_number: str, contradictions: Sequence[str] = _CONTRADICTIONS) -> str:
+def _opposed_condition(
+    numbers: Sequence[str], details: Sequence[str] = _OTHER_DETAILS, single_lists: Sequence[str] = ()
+) -> str:
     """Build the SQL condition of name-and-birth-date pairs with counter-evidence.
 
     Only name and birth date, and at best a middle name, count for the pair, and something counts
     against it.
+
+    Args:
+        numbers: conditions that numbers of one system differ.
+        details: conditions that a detail differs.
+        single_lists: sources that list hardly anyone twice.
     """
+    in_one_list = [_in_one_list(single_lists)] if single_lists else []
+    strong = [number for number in numbers if number == _OTHER_SSN]
     return any_of(
         [
-            f"({all_of(UNCORROBORATED, any_of([other_number, *contradictions]))})",
-            f"({all_of(_ONLY_MIDDLE_NAME, any_of([_OTHER_SSN, _OTHER_PLACE]))})",
+            f"({all_of(UNCORROBORATED, any_of([*numbers, *details, *in_one_list] or ['FALSE']))})",
+            f"({all_of(_ONLY_MIDDLE_NAME, any_of([*strong, _OTHER_PLACE, *in_one_list]))})",
         ]
     )
+
+
+def _in_one_list(sources: Sequence[str]) -> str:
+    """Build the SQL condition that one of the sources holds both records."""
+    codes = ", ".join("'" + source.replace("'", "''") + "'" for source in sources)
+    return f"({all_of(equal('source'), f'source_l IN ({codes})')})"
 
 
 def build_cautions(
@@ -312,7 +335,7 @@ def build_cautions(
 ) -> Cautions:
     """Build a model's conditions that keep a doubtful pair from being linked.
 
-    A cautioned pair weighs half the margin less than a link: it still contests a poor one.
+    A cautioned pair weighs less than a link: it still contests a poor one.
 
     Args:
         thresholds: thresholds of the enterprise IDs.
@@ -328,23 +351,30 @@ def build_cautions(
     if not complete_dates_usual:
         omitted |= PARTIAL_DATE_CAUTIONS
     other_number = _NUMBERS_NOT_NEAR if near_number_bits >= thresholds.link else _NUMBERS_DIFFER
-    conditions, contradictions = dict(CAUTIONS), _CONTRADICTIONS
+    numbers = {OTHER_ID_CAUTION: other_number, OTHER_SSN_CAUTION: _OTHER_SSN}
+    conditions = dict(CAUTIONS)
+    details: Sequence[str] = _OTHER_DETAILS
     if odds.decide:
         conditions |= ODDS_CAUTIONS
         if odds.until.get(STRANGER_CAUTION, math.inf) > thresholds.link:
             conditions[STRANGER_CAUTION] = _STRANGERS
     if OTHER_DETAILS_CAUTION in odds.until:
         conditions[OTHER_DETAILS_CAUTION] = _OPPOSED_BY_DETAILS
-        contradictions = (_OTHER_SSN,)
+        details = ()
+    conditions |= {label: _OPPOSED_BY_NUMBERS[label] for label in numbers if label in odds.until}
     until = {
         label: max(bits, thresholds.link)
         for label, bits in odds.until.items()
         if label in conditions and label not in omitted
     }
     return Cautions(
-        round(thresholds.link - thresholds.margin / 2, 4),
+        get_caution_bits(thresholds),
         {label: condition for label, condition in conditions.items() if label not in omitted},
         UNCORROBORATED,
-        _opposed_condition(other_number, contradictions),
+        _opposed_condition(
+            [condition for label, condition in numbers.items() if label not in odds.until],
+            details,
+            odds.single_lists if odds.decide else (),
+        ),
         until,
     )

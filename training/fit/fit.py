@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,21 +54,26 @@ from training.fit.settings import (
 )
 from training.fit.thresholds import (
     FALSE_LINK_COST,
+    LINK_BITS,
     NO_LINKS,
     LinkBudget,
     PurposeThresholds,
     choose_allowed_false_links,
+    choose_link_bits,
+    choose_research_bits,
     choose_thresholds,
     limit_review,
     measure_budget,
 )
 from training.record_table import Records
+from training.single_lists import find_single_lists
 from training.source_pairs import classify_pairs
 from training.starter_model import STARTER_RECORDS, StarterModel, load_starter
 
 NO_SOURCES: Mapping[int, str] = {}
 LEAST_RECORDS = 2
 LEAST_COMPARISONS = 2
+_LEAST_PROBABILITY = 1e-15
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +208,27 @@ def fit_table(
         settings = fill_settings(untrained, scaled)
         growth = index_size / len(records)
         weighed = _weigh_pairs(connection, sample, scaled.weights, settings, frequencies)
+        sampled_share = min(1.0, sample.num_rows / pairs.num_rows)
         caution_odds = measure_caution_odds(weighed, learned.prior, growth, relatives.relief_bits)
         capped = _cap_weights(weighed, settings, relatives, complete_share, caution_odds)
-        operational = choose_thresholds(weighed.weights).operational
-        questions = weighed.find_questions(capped, operational)
-    filled = _measure_filled(records)
-    sampled_share = min(1.0, sample.num_rows / pairs.num_rows)
+        if caution_odds.decide:
+            links = sample.filter(capped >= LINK_BITS)
+            single_lists = find_single_lists(links, sources, sampled_share)
+            caution_odds = replace(caution_odds, single_lists=single_lists)
+            capped = _cap_weights(weighed, settings, relatives, complete_share, caution_odds)
+        filled = _measure_filled(records)
+        two_people = _compute_two_people(learned, scaled)
+        purposes = choose_thresholds(
+            scaled.weights,
+            choose_research_bits(
+                _weigh_for_research(learned, capped - scaled.weights)[is_found],
+                float(learned.probabilities[is_found].sum()) / blocking_recall,
+            ),
+            choose_link_bits(capped, two_people, choose_allowed_false_links(filled))
+            if caution_odds.decide
+            else LINK_BITS,
+        )
+        questions = weighed.find_questions(capped, purposes.operational)
     return FittedModel(
         settings=settings,
         frequencies=frequencies,
@@ -225,10 +245,10 @@ def fit_table(
         label_counts=_count_labels(labels),
         comparison_notes=chosen.notes,
         caution_odds=caution_odds,
-        thresholds=limit_review(scaled.weights, questions, len(records) * sampled_share),
+        thresholds=limit_review(scaled.weights, questions, len(records) * sampled_share, purposes),
         filled=filled,
         listed=_measure_listed(records, frequencies),
-        link_budget=_measure_budget(sample, capped, operational, learned, scaled, sources, filled),
+        link_budget=_measure_budget(sample, capped, purposes.operational, two_people, sources, filled),
     )
 
 
@@ -333,22 +353,36 @@ def _cap_weights(
     return weighed.cap_weights(cautions, operational.review)
 
 
+def _compute_two_people(learned: LearnedParameters, scaled: LearnedParameters) -> npt.NDArray[np.float64]:
+    """Return each pair's probability to be two people in an index of the size."""
+    odds_ratio = scaled.prior * (1 - learned.prior) / (learned.prior * (1 - scaled.prior))
+    same = learned.probabilities
+    return np.asarray((1 - same) / (1 - same + same * odds_ratio))
+
+
+def _weigh_for_research(
+    learned: LearnedParameters, capped_bits: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return each pair's weight in bits beside its rivals, less what a caution takes."""
+    same = np.clip(learned.probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    return np.asarray(np.log2(same / (1 - same)) + capped_bits)
+
+
 def _measure_budget(
     pairs: pa.Table,
     capped: npt.NDArray[np.float64],
     operational: Thresholds,
-    learned: LearnedParameters,
-    scaled: LearnedParameters,
+    two_people: npt.NDArray[np.float64],
     sources: Mapping[int, str],
     filled: Mapping[str, float],
 ) -> LinkBudget:
     """Measure whether the links of the candidate pairs keep their budget."""
     linked = capped >= operational.link
-    links, same = pairs.filter(linked), learned.probabilities[linked]
-    odds_ratio = scaled.prior * (1 - learned.prior) / (learned.prior * (1 - scaled.prior))
-    two_people = (1 - same) / (1 - same + same * odds_ratio)
     return measure_budget(
-        capped[linked], two_people, _count_within_source(links, sources), choose_allowed_false_links(filled)
+        capped[linked],
+        two_people[linked],
+        _count_within_source(pairs.filter(linked), sources),
+        choose_allowed_false_links(filled),
     )
 
 

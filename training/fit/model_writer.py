@@ -60,6 +60,7 @@ def collect_metrics(fitted: FittedModel, thresholds: PurposeThresholds) -> dict[
         "relief_of_guards": round(fitted.relatives.relief_bits, 2),
         "corroborated_matches": round(fitted.caution_odds.corroborated_share, 4),
         "cautions_until": dict(fitted.caution_odds.until),
+        "single_lists": list(fitted.caution_odds.single_lists),
         "whole_birth_dates": round(fitted.complete_date_share, 4),
         "expected_matches": round(fitted.matches, 1),
         "prior": learned.prior,

@@ -19,14 +19,17 @@ FALSE_LINK_COST = 16.0
 A false link shows one child's history to another child's school.
 """
 REVIEW_BITS = -0.5
-MOST_QUESTIONS = 0.03
-"""Most questions to people per record when data is loaded for the first time."""
+MOST_QUESTIONS = 0.0275
+"""Most questions to people per record when data is loaded for the first time.
+
+People are asked three per hundred records at most. Links that a rival contests, 0.1 to 0.2 per hundred
+records, come on top of what a fit can count.
+"""
 MARGIN_BITS = 2.5
 STATISTICAL_BITS = 0.5
-"""Link threshold for research in bits.
+"""Link threshold for research in bits, where no F1 was estimated.
 
-Even odds are right where a false link costs as much as a missed one; half a bit more, because the
-influence floor must be above 0.
+Even odds are right where a false link costs as much as a missed one; half a bit more for safety.
 """
 CLEARANCE = 0.001
 """Least distance in bits of a threshold from any pair's weight.
@@ -42,6 +45,12 @@ LINKS = 10_000.0
 """Links to which a budget refers."""
 _CONFIRMING_COLUMNS = ("ssn", "identifiers", "addresses", "guardians")
 _LEAST_FILLED = 0.01
+_MOST_BITS = 200.0
+LINK_BITS = math.ceil(math.log2(FALSE_LINK_COST) * 100) / 100
+"""Link threshold for enterprise IDs in bits that the cost of a false link gives."""
+LOWEST_LINK_BITS = 3.0
+"""Lowest link threshold that a budget may give: of links that weigh so little one in nine is false."""
+_LINK_STEP = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,61 @@ def measure_budget(
     )
 
 
-def choose_thresholds(weights: npt.NDArray[np.float64]) -> PurposeThresholds:
+def choose_research_bits(bits: npt.NDArray[np.float64], matches: float) -> float:
+    """Choose the link threshold for research at which the expected F1 is best.
+
+    The best decision links a pair if its probability is at least half of the best F1 (Lipton, Elkan and
+    Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure", 2014). Where half of the
+    matches is never compared, a doubtful link costs little.
+
+    Args:
+        bits: weights of the candidate pairs as research weighs them.
+        matches: expected matches among all pairs of records, compared or not.
+
+    Returns:
+        Weight in bits; that of no estimate if no match is expected.
+    """
+    probabilities = 1.0 / (1.0 + np.exp2(-np.clip(np.sort(bits)[::-1], -_MOST_BITS, _MOST_BITS)))
+    best = float((2 * np.cumsum(probabilities) / (np.arange(1, len(bits) + 1) + matches)).max(initial=0.0))
+    half = min(best, 1.0) / 2
+    return math.log2(half / (1 - half)) if half else STATISTICAL_BITS
+
+
+def choose_link_bits(
+    weights: npt.NDArray[np.float64], two_people: npt.NDArray[np.float64], allowed: float
+) -> float:
+    """Choose the lowest link threshold of enterprise IDs that keeps a budget.
+
+    The threshold never exceeds the one that the cost of a false link gives: above it, a link that is left out
+    costs more than it saves.
+
+    Args:
+        weights: weights of the candidate pairs in bits, capped where a caution holds.
+        two_people: probability of each of them to be two people.
+        allowed: false links that the budget allows among 10,000 links.
+    """
+    for tenths in range(round((LINK_BITS - LOWEST_LINK_BITS) / _LINK_STEP)):
+        bits = round(LOWEST_LINK_BITS + tenths * _LINK_STEP, 1)
+        linked = weights >= bits
+        if float(two_people[linked].sum()) * LINKS <= allowed * np.count_nonzero(linked):
+            return bits
+    return LINK_BITS
+
+
+def get_caution_bits(operational: Thresholds) -> float:
+    """Return the weight of a cautioned pair: below a link, and it still contests a poor one.
+
+    It is that of a link by cost less half of the margin, even where a budget lets weaker pairs link.
+    """
+    half, lowest = operational.margin / 2, operational.margin / 10
+    return round(max(operational.link - half, min(LINK_BITS - half, operational.link - lowest)), 4)
+
+
+def choose_thresholds(
+    weights: npt.NDArray[np.float64],
+    research_bits: float = STATISTICAL_BITS,
+    link_bits: float = LINK_BITS,
+) -> PurposeThresholds:
     """Choose the weight thresholds of links and reviews by error costs.
 
     Linking costs less than not linking where p / (1 - p) is above the cost ratio, so the link threshold
@@ -130,23 +193,27 @@ def choose_thresholds(weights: npt.NDArray[np.float64]) -> PurposeThresholds:
 
     Args:
         weights: match weights of the candidate pairs of the data, in bits.
+        research_bits: link threshold for research.
+        link_bits: link threshold for enterprise IDs.
     """
-    ordered = np.sort(weights)
-    link = math.ceil(math.log2(FALSE_LINK_COST) * 100) / 100
+    ordered, link = np.sort(weights), link_bits
     while (
         min(distance_to_nearest(ordered, link), distance_to_nearest(ordered, link - MARGIN_BITS)) <= CLEARANCE
     ):
         link = round(link + _STEP, 4)
     review = _find_clear_threshold(ordered, min(REVIEW_BITS, link), link)
-    even_odds = _find_clear_threshold(ordered, STATISTICAL_BITS, math.inf)
+    research = round(_find_clear_threshold(ordered, research_bits, math.inf), 4)
     return PurposeThresholds(
         operational=Thresholds(link=link, review=review, margin=MARGIN_BITS),
-        statistical=Thresholds(link=even_odds, review=even_odds, margin=0.0, cohesion=STATISTICAL_BITS),
+        statistical=Thresholds(link=research, review=research, margin=0.0, cohesion=round(research_bits, 4)),
     )
 
 
 def limit_review(
-    weights: npt.NDArray[np.float64], questions: npt.NDArray[np.float64], records: float
+    weights: npt.NDArray[np.float64],
+    questions: npt.NDArray[np.float64],
+    records: float,
+    purposes: PurposeThresholds | None = None,
 ) -> PurposeThresholds:
     """Choose thresholds of which people are not asked too much.
 
@@ -156,12 +223,13 @@ def limit_review(
         weights: match weights of the candidate pairs of the data, in bits.
         questions: ascending weights of the pairs that people would be asked about, in bits.
         records: number of records that they were found among.
+        purposes: thresholds to begin with; None for those that the cost of errors gives.
     """
-    purposes, most = choose_thresholds(weights), int(MOST_QUESTIONS * records)
+    purposes, most = purposes or choose_thresholds(weights), int(MOST_QUESTIONS * records)
     if len(questions) <= most:
         return purposes
     operational = purposes.operational
-    highest = operational.link - operational.margin / 2 - CLEARANCE
+    highest = get_caution_bits(operational) - CLEARANCE
     lowest = min(max(operational.review, float(questions[-most - 1]) + _STEP), highest)
     review = _find_clear_threshold(np.sort(weights), lowest, highest)
     return replace(purposes, operational=replace(operational, review=round(review, 4)))

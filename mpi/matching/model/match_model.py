@@ -137,6 +137,8 @@ def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel
         raise ModelError(f"{folder}/model.toml: {error.args[0]} is missing") from None
     except (TypeError, ValueError) as error:
         raise ModelError(f"{folder}/model.toml: {error}") from None
+    if not model.thresholds.has_positive_floor:
+        raise ModelError(f"{folder}/model.toml: thresholds: link minus margin must be above 0 bits")
     if not model.cautions.fits_review_band(model.thresholds):
         raise ModelError(f"{folder}/model.toml: cautions: their bits must lie in the review band")
     if model.standardizer in MODEL_VERSIONS:

@@ -55,10 +55,15 @@ def test_every_edge_with_an_effect_is_stored(review, stored):
     assert Thresholds(link=14, review=review, margin=3).storage_floor == stored
 
 
-@pytest.mark.parametrize(("link", "review", "margin"), [(14, 6, 14), (14, 6, 20), (-1, -2, 0), (0, 0, 0)])
+@pytest.mark.parametrize(("link", "review", "margin"), [(14, 6, 14), (14, 6, 20), (-1, -2, 0.5)])
 def test_a_floor_of_zero_bits_or_less_is_refused(link, review, margin):
     with pytest.raises(ValueError, match="above 0 bits"):
         Thresholds(link=link, review=review, margin=margin)
+
+
+@pytest.mark.parametrize(("link", "is_positive"), [(-1, False), (0, False), (0.5, True)])
+def test_without_a_margin_a_floor_may_lie_below_even_odds(link, is_positive):
+    assert Thresholds(link=link, review=link, margin=0).has_positive_floor == is_positive
 
 
 def test_a_review_threshold_above_the_link_threshold_is_refused():

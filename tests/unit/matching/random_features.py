@@ -51,6 +51,7 @@ def random_record(rng: random.Random) -> Features:
         household_ids=(f"A|{rng.randrange(9)}",),
         birth_place=or_none(rng.choice(["PORT LINDEN|OH|US", "SABLE CREEK|OH|US"])),
         multiple_birth=rng.choice([None, True, False]),
+        source=or_none(rng.choice(["sis", "ccwis"])),
     )
     emptied = {name: () for name in sorted(LIST_COLUMNS) if rng.random() < 0.2}
     return replace(features, **emptied)

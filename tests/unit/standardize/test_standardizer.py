@@ -57,12 +57,12 @@ def test_features_of_a_record_are_unchanged_under_this_version():
     stored = features_to_bytes(features_of(**fields))
     assert (
         hashlib.sha256(stored).hexdigest()
-        == "63bfa2913f050dc409b6001111d804a00021827334acb9eeff53081347ca4d0f"
+        == "edc0cf93082f3798205bc239a25eecac74ee7b417f60fec14b2a4cca25c5c5a6"
     )
 
 
-def test_an_empty_record_has_no_features():
-    assert features_of() == Features()
+def test_an_empty_record_has_no_features_but_its_source():
+    assert features_of() == Features(source="sis")
 
 
 FLAGS = st.lists(
@@ -104,11 +104,12 @@ def test_enrollments_placements_and_the_local_id_are_not_used():
     assert features_of(**CHILD, **unused_fields) == features_of(**CHILD)
 
 
-def test_the_source_is_used_only_for_its_household_ids():
+def test_the_source_is_named_and_prefixes_its_household_ids():
     record = record_of(**CHILD)
     sis, ccwis = standardize(record, "sis", SEAL), standardize(record, "ccwis", SEAL)
     differing = {name for name in FEATURE_COLUMNS if getattr(sis, name) != getattr(ccwis, name)}
-    assert differing == {"household_ids", "household_system"}
+    assert differing == {"household_ids", "household_system", "source"}
+    assert sis.source == "sis"
 
 
 STORABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=25)

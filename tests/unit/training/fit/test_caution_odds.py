@@ -19,7 +19,9 @@ from training.fit.cautions import (
     NAMESAKE_CAUTION,
     ODDS_CAUTIONS,
     OTHER_DETAILS_CAUTION,
+    OTHER_ID_CAUTION,
     OTHER_NUMBER_CAUTION,
+    OTHER_SSN_CAUTION,
     STRANGER_CAUTION,
     build_cautions,
 )
@@ -195,3 +197,54 @@ def test_the_caution_against_strangers_is_left_out_where_it_never_holds(limit, i
     cautions = build_cautions(_THRESHOLDS, odds=odds)
     assert (STRANGER_CAUTION in cautions.when) == is_asked
     assert (STRANGER_CAUTION in cautions.until) == is_asked
+
+
+@cache
+def fit_numbered(namesakes):
+    """Fit to people of whom a fifth has two numbers of one system.
+
+    Args:
+        namesakes: share of people of whose name and birth date there is another, with a number of its own.
+    """
+    rng = random.Random(5)
+    names = ["".join(rng.choices(_LETTERS, k=6)) for _ in range(300)]
+    records, people = [], 0
+    for _ in range(900):
+        born = (date(2004, 1, 1) + timedelta(days=rng.randrange(6000))).isoformat()
+        record = make_record(rng.choice(names), rng.choice(names), born, None)
+        for _ in range(1 + (rng.random() < namesakes)):
+            people += 1
+            numbers = [f"n{people}", f"m{people}" if rng.random() < 0.2 else f"n{people}"]
+            records += [
+                replace(record, identifiers=(number,), identifier_systems=("state",))
+                if rng.random() < 0.6
+                else record
+                for number in numbers
+            ]
+    return fit(list(enumerate(records)), FitOptions(random_pairs=30_000))
+
+
+def test_two_numbers_of_one_name_are_no_reason_to_ask_where_they_are_numbers_of_one_person():
+    odds = fit_numbered(0.0).caution_odds
+    assert odds.decide
+    assert odds.until[OTHER_ID_CAUTION] <= 8
+    cautions = build_cautions(_THRESHOLDS, odds=odds)
+    assert "identifier_systems_l" not in cautions.opposed
+    assert "identifier_systems_l" in cautions.when[OTHER_ID_CAUTION]
+    assert OTHER_NUMBER_CAUTION not in cautions.until
+
+
+def test_two_numbers_of_one_name_are_a_reason_to_ask_where_others_confirm_both():
+    odds = fit_numbered(0.3).caution_odds
+    assert odds.decide
+    assert OTHER_ID_CAUTION not in odds.until
+    assert "identifier_systems_l" in build_cautions(_THRESHOLDS, odds=odds).opposed
+
+
+def test_each_kind_of_number_gives_way_by_itself():
+    odds = CautionOdds(0.1, decide=True, until={OTHER_SSN_CAUTION: 5.0})
+    cautions = build_cautions(_THRESHOLDS, odds=odds)
+    assert "ssn_l IS NOT NULL" not in cautions.opposed
+    assert "identifier_systems_l" in cautions.opposed
+    assert "ssn_l IS NOT NULL" in cautions.when[OTHER_SSN_CAUTION]
+    assert cautions.until[OTHER_SSN_CAUTION] == 5.0

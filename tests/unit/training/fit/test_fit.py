@@ -172,7 +172,7 @@ def test_review_begins_higher_where_people_would_be_asked_too_much():
     weights = np.linspace(-10, 20, 3000)
     purposes = choose_thresholds(weights)
     questions = weights[(weights > purposes.operational.review) & (weights < 2)]
-    few, many = (limit_review(weights, questions, records).operational for records in (9e3, 1e3))
+    few, many = (limit_review(weights, questions, records).operational for records in (1e4, 1e3))
     assert few == purposes.operational
     assert few.review < many.review < many.link - many.margin / 2
     assert np.count_nonzero(questions >= many.review) <= MOST_QUESTIONS * 1e3

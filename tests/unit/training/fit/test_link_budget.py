@@ -16,8 +16,15 @@ from training.fit.fit import FitOptions, fit
 from training.fit.thresholds import (
     BUDGET,
     BUDGET_OF_FEW_FIELDS,
+    LINK_BITS,
     LINKS,
+    LOWEST_LINK_BITS,
+    STATISTICAL_BITS,
     choose_allowed_false_links,
+    choose_link_bits,
+    choose_research_bits,
+    choose_thresholds,
+    get_caution_bits,
     measure_budget,
 )
 
@@ -125,3 +132,48 @@ def test_the_card_says_what_would_keep_an_exceeded_budget():
     assert "1 of these links (33.3%) join two records of one source" in text
     certain = replace(exceeded, links=1_000, false_links=100.0, sufficient_bits=None)
     assert "is exceeded. No weight is enough." in describe_budget(certain)
+
+
+@given(_PAIRS, st.floats(0.0, 10_000.0))
+def test_the_lowest_link_threshold_that_keeps_the_budget_is_chosen(pairs, allowed):
+    weights, two_people = pairs[0] / 2, pairs[1]
+    chosen = choose_link_bits(weights, two_people, allowed)
+    assert LOWEST_LINK_BITS <= chosen <= LINK_BITS
+    for bits in np.arange(LOWEST_LINK_BITS, chosen, 0.1)[:-1]:
+        linked = weights >= round(bits, 1)
+        assert two_people[linked].sum() * LINKS > allowed * linked.sum()
+    if chosen < LINK_BITS:
+        linked = weights >= chosen
+        assert two_people[linked].sum() * LINKS <= allowed * linked.sum()
+
+
+def test_an_exceeded_budget_raises_no_threshold():
+    assert choose_link_bits(np.array([3.5, 9.0]), np.array([0.5, 0.5]), BUDGET) == LINK_BITS
+
+
+@given(st.lists(st.floats(-12.0, 12.0), min_size=1, max_size=40), st.floats(0.0, 30.0))
+def test_no_threshold_for_research_expects_a_better_f1(bits, uncompared):
+    weights = np.array(bits)
+    probabilities = 1 / (1 + np.exp2(-weights))
+    matches = probabilities.sum() + uncompared
+
+    def expect_f1(threshold):
+        linked = weights >= threshold
+        return 2 * probabilities[linked].sum() / (linked.sum() + matches)
+
+    chosen = expect_f1(choose_research_bits(weights, matches) - 1e-9)
+    assert all(expect_f1(threshold) <= chosen + 1e-9 for threshold in bits)
+
+
+def test_research_links_more_where_matches_are_never_compared():
+    weights = np.repeat([-1.0, 0.5, 8.0], 50)
+    compared = 1 / (1 + np.exp2(-weights)).sum()
+    assert choose_research_bits(weights, 200.0) < choose_research_bits(weights, compared) <= 0
+    assert choose_research_bits(np.empty(0), 0.0) == STATISTICAL_BITS
+
+
+@pytest.mark.parametrize(("link", "expected"), [(4.0, 2.75), (3.5, 2.75), (3.0, 2.75), (14.0, 12.75)])
+def test_a_cautioned_pair_weighs_less_than_a_link_whatever_the_budget(link, expected):
+    operational = choose_thresholds(np.empty(0), link_bits=link).operational
+    assert get_caution_bits(operational) == expected
+    assert operational.review < expected < operational.link
