@@ -33,9 +33,40 @@ def describe_level(name: str, level: str) -> str:
     return str(wording or f"{describe_comparison(name)}: {level}")
 
 
+def describe_contacts(verdict: str, fields: Sequence[str], level: str) -> str:
+    """Return in words how parts of home and contact compare.
+
+    Args:
+        verdict: what is said of the fields, such as ``same``; ``neutral`` without fields.
+        fields: codes of the fields.
+        level: the model's level of home and contact, which may say more of the address.
+    """
+    texts = load_words()["contacts"][verdict]
+    more = load_words()["contact_levels"].get(verdict, {})
+    if not fields:
+        return str(texts["none"])
+    phrases = [more.get(level, texts[field]) if field == "addresses" else texts[field] for field in fields]
+    return join_phrases(phrases)
+
+
+def describe_evidence(strength: str, answer: str) -> str:
+    """Return the strength of evidence and the answer that it is for."""
+    words = load_words()
+    return f"{words['strengths'][strength]} evidence for {words['answers'][answer]}"
+
+
 def describe_caution(label: str) -> str:
-    """Return a caution (reason for review) as a phrase following "because"."""
+    """Return a caution (reason for review) as a phrase following "except:"."""
     return str(load_words()["cautions"].get(label, label))
+
+
+def describe_hold(*, is_enough: bool) -> str:
+    """Return what a caution keeps from happening, as the words before it.
+
+    Args:
+        is_enough: whether the evidence without the caution would be enough to link.
+    """
+    return str(load_words()["holds"]["enough" if is_enough else "too_little"])
 
 
 def describe_authority(name: str) -> str:
@@ -72,12 +103,7 @@ def join_phrases(parts: Sequence[str]) -> str:
 
 def format_sentence(text: str) -> str:
     """Return a text with an initial capital letter and a full stop."""
-    return f"{text[:1].upper()}{text[1:]}."
-
-
-def format_bits(weight: float) -> str:
-    """Return a match weight with one decimal and its unit."""
-    return f"{weight:.1f} bits"
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def format_count(number: int, singular: str, plural: str) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from mpi.api.pages.desk.blind_review import OPTIONS
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.charts import draw_waterfall
-from mpi.api.pages.rendering.record_comparison import ComparisonRow, compare_records
+from mpi.api.pages.rendering.record_comparison import ComparisonRow, list_side_by_side
 from mpi.api.pages.rendering.record_values import format_record
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
@@ -71,9 +71,7 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
 
 def _compare_practice_records(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[ComparisonRow, ...]:
     """Compare the two simulated records of a practice pair field by field."""
-    return compare_records(
-        [format_record(dict(record.values), confidential=False) for record in records], star=False
-    )
+    return list_side_by_side([format_record(dict(record.values), confidential=False) for record in records])
 
 
 def _list_columns(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[PracticeColumn, ...]:

@@ -14,7 +14,7 @@ def ana(mpi, home) -> str:
 
 def test_a_golden_record_shows_values_with_records_and_reasons(mpi, ana):
     output = mpi("golden", ana).out
-    assert "all records that state one agree" in output
+    assert "all records with a value agree" in output
     assert "sis:1" in output
     values = {value["attribute"]: value for value in mpi("golden", ana, "--json").json["values"]}
     assert values["middle_name"]["rule"] == "only"
@@ -54,7 +54,7 @@ def test_two_records_are_explained(mpi, ana):
 
 def test_a_person_is_explained_with_its_history(mpi, ana):
     output = mpi("explain", ana).out
-    assert "2 records are one person by 1 link of the model." in output
+    assert "2 records are one child through 1 automatic link." in output
     assert "A record was sent: record a:1 of ccwis began this person." in output
     assert len(mpi("explain", ana, "--json").json["built"]) == 2
 
