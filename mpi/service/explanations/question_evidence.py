@@ -72,6 +72,7 @@ class AskedEvidence:
         is_enough: whether the evidence would be enough to link automatically, but for the reason.
         reason: code of a ``ReviewReason``, ``caution`` or ``unsaid``; empty for a closed question.
         rivals: records that also match one of the two.
+        is_within: whether the rivals are other records of the two children themselves.
     """
 
     left: RecordRef
@@ -80,6 +81,7 @@ class AskedEvidence:
     is_enough: bool
     reason: str
     rivals: tuple[RecordRef, ...]
+    is_within: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,7 @@ def _explain_asked_pairs(
 ) -> Iterable[AskedEvidence]:
     """Yield the evidence of each asked pair whose records are compared."""
     link_bits = index.matcher.model.thresholds.link
+    persons = unit.persons.current_persons(list(labels))
     for pair, found in rivals.items():
         explanation = explain_compared_pair(unit, index, visible, pair)
         if explanation is None:
@@ -291,6 +294,8 @@ def _explain_asked_pairs(
             is_enough=uncapped_bits >= link_bits,
             reason=reason if _may_know(unit, reason, found) else UNSAID,
             rivals=tuple(labels[number] for number in found),
+            is_within=bool(found)
+            and {persons.get(end) for end in found} <= {persons.get(end) for end in pair},
         )
 
 

@@ -43,10 +43,8 @@ def describe_contacts(verdict: str, fields: Sequence[str], level: str) -> str:
     """
     texts = load_words()["contacts"][verdict]
     more = load_words()["contact_levels"].get(verdict, {})
-    if not fields:
-        return str(texts["none"])
-    phrases = [more.get(level, texts[field]) if field == "addresses" else texts[field] for field in fields]
-    return join_phrases(phrases)
+    nouns = [more.get(level, texts[field]) if field == "addresses" else texts[field] for field in fields]
+    return str(texts["all"]).format(fields=join_phrases(nouns))
 
 
 def describe_evidence(strength: str, answer: str) -> str:
@@ -92,12 +90,12 @@ def describe_rule(code: str) -> str:
 def join_phrases(parts: Sequence[str]) -> str:
     """Join phrases as ``a``, ``a and b`` or ``a, b, and c``.
 
-    Semicolons separate phrases that contain commas.
+    Semicolons separate phrases that contain commas or lists.
     """
     if len(parts) <= 1:
         return "".join(parts)
     *first, last = parts
-    mark = ";" if any("," in part for part in parts) else ","
+    mark = ";" if any("," in part or " and " in part for part in parts) else ","
     return f"{f'{mark} '.join(first)}{mark if len(first) > 1 or mark == ';' else ''} and {last}"
 
 

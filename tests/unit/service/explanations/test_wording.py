@@ -47,6 +47,7 @@ def test_unlisted_name_is_shown_as_the_model_names_it():
         (["a", "b"], "a and b"),
         (["a", "b", "c"], "a, b, and c"),
         (["a, or so", "b"], "a, or so; and b"),
+        (["a and b", "c"], "a and b; and c"),
         (["a, or so", "b", "c"], "a, or so; b; and c"),
     ],
 )
