@@ -213,7 +213,7 @@ def test_an_expired_lease_frees_the_question_and_a_late_answer_is_refused(desk, 
     ida.page.keyboard.type("called the school")
     with later(LEASE_DURATION + timedelta(minutes=1)):
         jon.page.goto(question_url)
-        assert jon.shows("Claim it to answer")
+        assert jon.shows("Claim the question to answer it")
         jon.press("c")
         assert jon.shows("Yours until")
         ida.tab_to("form[data-answers] button")

@@ -40,8 +40,6 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 OPTIONS = (("same", "s"), ("different", "d"), ("unsure", "u"), ("ask", "a"))
 """Verdicts on a pair, with their keyboard shortcuts."""
-ALL_PAIRS = "verdict-all"
-"""Form field of one verdict on all pairs of a question about two children."""
 _BY_PAIR = "pair"
 _MAX_CLAIM_ATTEMPTS = 20
 """Number of questions to try when others claim them at the same time."""
@@ -177,7 +175,6 @@ def render_question(
         page=question_page,
         systems=question_page.systems,
         by_pair=by_pair,
-        verdict_for_all=form.raw_text(ALL_PAIRS),
         path=question_path(summary.key),
         mine=is_own_claim,
         may_work=may_work,
@@ -204,11 +201,12 @@ def render_question(
 def read_chosen_verdicts(form: Form) -> Mapping[str, str]:
     """Read the verdicts that the form holds for each record pair.
 
-    Where the question is about two children, one verdict counts for every pair without its own.
+    A pair about the same two children as another has the verdict of that one: ``as-`` names its number.
     """
     pairs = form.texts("pair")
-    verdict_for_all = form.raw_text(ALL_PAIRS)
-    verdicts = {pair: form.raw_text(f"verdict-{no}") or verdict_for_all for no, pair in enumerate(pairs)}
+    verdicts = {
+        pair: form.raw_text(f"verdict-{form.raw_text(f'as-{no}') or no}") for no, pair in enumerate(pairs)
+    }
     return {pair: verdict for pair, verdict in verdicts.items() if verdict}
 
 

@@ -90,6 +90,18 @@ class AskedPair:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedChildren:
+    """Pairs of one question that are about the same two children, answered once.
+
+    ``left`` and ``right`` are the enterprise IDs; None where a record has none, or both have the same.
+    """
+
+    pairs: tuple[AskedPair, ...]
+    left: str | None
+    right: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class BurstPair:
     """Record pair of a burst question, with only the fields that differ.
 
@@ -127,13 +139,18 @@ class QuestionPage:
     heads: tuple[ChildColumns, ...]
     rows: tuple[ComparisonRow, ...]
     pairs: tuple[AskedPair, ...]
-    one_verdict: bool
+    asked: tuple[AskedChildren, ...]
     drawing: ArcDiagram | None
     seen: tuple[str, ...]
     why: tuple[ExplainedPair, ...]
     alike: tuple[BurstPair, ...]
     decisions: tuple[DecisionView, ...]
     systems: Mapping[str, str]
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether one answer counts for several pairs of records."""
+        return len(self.asked) < len(self.pairs)
 
     @property
     def column_of(self) -> Mapping[RecordRef, RecordColumn]:
@@ -157,13 +174,14 @@ def build_question_page(
     evidence = load_question_evidence(index, viewer, view)
     is_burst = view.shape == BURST
     columns = _build_columns(index, view, evidence, sources)
+    pairs = _list_asked_pairs(view, chosen)
     return QuestionPage(
         view=view,
         columns=columns,
         heads=_build_heads(columns, evidence),
         rows=() if is_burst else _build_rows(view, evidence, columns),
-        pairs=_list_asked_pairs(view, chosen),
-        one_verdict=bool(evidence.children) and len(view.pairs) > 1 and not by_pair,
+        pairs=pairs,
+        asked=_group_by_children(view, pairs, by_pair=by_pair),
         drawing=None if is_burst or evidence.children else _draw_links(view),
         seen=list_shown_values(view),
         why=tuple(_explain_asked(asked) for asked in evidence.pairs[: 1 if is_burst else None]),
@@ -186,6 +204,22 @@ def _list_asked_pairs(view: QuestionView, chosen: Mapping[str, str]) -> tuple[As
             chosen=chosen.get(format_pair_key(pair), ""),
         )
         for no, pair in enumerate(view.pairs)
+    )
+
+
+def _group_by_children(
+    view: QuestionView, pairs: Sequence[AskedPair], *, by_pair: bool
+) -> tuple[AskedChildren, ...]:
+    """Group the pairs that are about the same two children, or keep each by itself."""
+    child_of = {card.label: card.enterprise_id for card in view.cards}
+    groups: dict[object, list[AskedPair]] = {}
+    for pair in pairs:
+        children = frozenset((child_of.get(pair.left), child_of.get(pair.right)))
+        is_about_two = len(children) > 1 and None not in children
+        groups.setdefault(children if is_about_two and not by_pair else pair.no, []).append(pair)
+    return tuple(
+        AskedChildren(tuple(group), child_of.get(group[0].left), child_of.get(group[0].right))
+        for group in groups.values()
     )
 
 

@@ -13,6 +13,8 @@ from mpi.service.explanations.pair_evidence import FieldVerdict
 
 _PHONE_DIGITS = 10
 _MAX_MARKED_LENGTH = 120
+_ITEM_SEPARATOR = "; "
+"""Separator of several values, of which the letters of one alone would mean nothing."""
 _NOISE = re.compile(r"[\s.,'’\-/()]+")
 
 FieldVerdicts = Mapping[str, FieldVerdict]
@@ -133,7 +135,7 @@ def _compare_plainly(field: str, reference: str, value: str) -> ComparisonStatus
 
 def _mark_differences(reference: str, value: str) -> Markup:
     """Mark the letters of a value that the reference value lacks."""
-    if len(value) > _MAX_MARKED_LENGTH:
+    if len(value) > _MAX_MARKED_LENGTH or _ITEM_SEPARATOR in value:
         return escape(value)
     matcher = SequenceMatcher(None, reference.casefold(), value.casefold(), autojunk=False)
     marked_value = Markup()

@@ -1,5 +1,6 @@
 """Test the words of every question of a demo: they agree with the table, and name what they speak of."""
 
+import html
 import re
 from itertools import pairwise
 
@@ -19,6 +20,7 @@ from mpi.service.explanations.rivals import RIVAL_REASONS
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
 from tests.unit.api.live import calling
+from tests.unit.api.pages.desk.test_sign_in import SAME
 
 _RECORDS = 3_000
 _MARK_OF_VERDICT = {
@@ -154,7 +156,7 @@ def test_every_side_of_a_question_has_a_name(pages):
 def test_a_question_about_two_children_asks_once(pages):
     about_two = [page for page in pages if page.heads and len(page.pairs) > 1]
     assert about_two
-    assert all(page.one_verdict for page in about_two)
+    assert all(len(page.asked) == 1 for page in about_two)
     for page in about_two:
         children = {head.enterprise_id for head in page.heads if head.enterprise_id}
         asked = [column.enterprise_id for column in page.columns if column.role != "rival"]
@@ -173,3 +175,35 @@ def test_every_page_shows_what_its_parts_say(demo, pages):
             assert set(re.findall(r'href="#(record-\d+)"', answer.text)) <= ids
             for held in re.findall(r"Would be linked automatically, except: ?(.{0,40})", answer.text):
                 assert re.match(r"[^.\s]", held)
+
+
+def read_answer_form(text):
+    """Return the hidden fields of the form that answers a question."""
+    form = re.search(r"<form[^>]*data-answers.*?</form>", text, re.DOTALL)[0]
+    fields = {}
+    for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form):
+        fields.setdefault(name, []).append(html.unescape(value))
+    return fields
+
+
+def test_one_answer_settles_every_pair_of_two_children(demo, pages):
+    page = next(page for page in pages if len(page.asked) == 1 and len(page.pairs) > 1 and page.view.pairs)
+    path = question_path(page.view.summary.key)
+    with calling(create_app(demo, open_pages=True), None) as client:
+        client.cookies.set("mpi-acting-as", "steward")
+        csrf = {"csrf": re.search(r'name="csrf" value="(\w+)"', client.get("/find").text)[1]}
+        assert client.post(f"{path}/claim", data=csrf, headers=SAME).status_code == httpx.codes.SEE_OTHER
+        by_pair = client.get(path, params={"by": "pair"}).text
+        assert by_pair.count("<fieldset") >= len(page.pairs)
+        text = client.get(path).text
+        assert len(re.findall("<fieldset[^>]*data-pair", text)) == 1
+        form = {**read_answer_form(text), "verdict-0": "different"}
+        answer = client.post(f"{path}/answer", data=form, headers=SAME)
+        assert answer.status_code == httpx.codes.SEE_OTHER, answer.text
+    [action] = [
+        action
+        for action in load_question_view(demo, make_operator(), page.view.summary.key).history
+        if action.action == "answer"
+    ]
+    kinds = [verdict["kind"] for verdict in action.detail["verdicts"]]
+    assert kinds == ["different"] * len(page.pairs)
