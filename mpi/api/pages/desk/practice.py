@@ -15,6 +15,8 @@ from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.domain.record_ref import RecordRef
+from mpi.matching.compiler.online_scorer import WeightContribution
+from mpi.service.explanations import wording
 from mpi.service.sampling.practice import (
     PracticeRecord,
     answer_practice_pair,
@@ -54,7 +56,7 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
     """Save the steward's practice answer; show the truth and its reasons."""
     verdict = form.text("verdict")
     outcome = answer_practice_pair(index, visit.viewer, number, verdict)
-    chart = draw_waterfall([(part.comparison, part.level, part.bits) for part in outcome.parts])
+    chart = draw_waterfall([(part.comparison, _describe_part(part), part.bits) for part in outcome.parts])
     return render_page(
         "practice.html",
         visit=visit,
@@ -67,6 +69,13 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
         rows=_compare_practice_records(load_practice_pairs()[number].records),
         columns=_list_columns(load_practice_pairs()[number].records),
     )
+
+
+def _describe_part(part: WeightContribution) -> str:
+    """Return what the model found, in words."""
+    if part.comparison == wording.CAUTION:
+        return wording.describe_caution(part.level)
+    return wording.describe_level(part.comparison, part.level)
 
 
 def _compare_practice_records(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[ComparisonRow, ...]:

@@ -1,5 +1,6 @@
 """Test that everything that a person reads is in plain words."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -9,7 +10,9 @@ import textstat
 
 import mpi.api
 import mpi.service.explanations
+import mpi.service.sampling
 
+PRACTICE = Path(mpi.service.sampling.__file__).parent / "practice_pairs.json"
 FILES = (
     Path(mpi.api.__file__).parent / "templates/words.toml",
     Path(mpi.service.explanations.__file__).parent / "wording.toml",
@@ -31,6 +34,7 @@ BANNED = (
 _MAX_GRADE = 9.0
 _PLACEHOLDER = re.compile(r"\{[^}]*\}")
 _MIN_WORDS = 4
+_MAX_WORDS = 25
 
 
 def read_texts(path):
@@ -46,17 +50,38 @@ def every_text(table):
             yield from every_text(value)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_no_text_has_a_banned_phrase(path):
-    texts = read_texts(path)
-    assert len(texts) > 100
-    found = {
+def find_banned(texts):
+    """Return the texts that hold a banned phrase."""
+    return {
         text
         for text in texts
         for phrase in BANNED
         if re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text, re.IGNORECASE)
     }
-    assert found == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_text_has_a_banned_phrase(path):
+    texts = read_texts(path)
+    assert len(texts) > 100
+    assert find_banned(texts) == set()
+
+
+def test_no_reason_of_a_practice_pair_has_a_banned_phrase():
+    reasons = {pair["why"] for pair in json.loads(PRACTICE.read_text("utf-8"))["pairs"]}
+    assert len(reasons) > 10
+    assert find_banned(reasons) == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_sentence_has_more_than_25_words(path):
+    long_sentences = {
+        sentence
+        for text in read_texts(path)
+        for sentence in re.split(r"(?<=[.:?])\s", text)
+        if len(sentence.split()) > _MAX_WORDS
+    }
+    assert long_sentences == set()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
