@@ -61,7 +61,9 @@ def test_an_invalid_correction_is_refused_without_being_quoted(call, eid):
 def test_two_records_are_explained_in_one_sentence_and_its_parts(call, eid):
     left, right = {"source": "D01", "local_id": "g1"}, {"source": "CCWIS", "local_id": "g2"}
     explanation = call.post("/v1/explanations", json={"left": left, "right": right}).json()
-    assert explanation["sentence"].startswith("Same name and birth date")
+    assert explanation["sentence"].startswith(
+        "Very strong evidence for the same child: same name and birth date"
+    )
     assert sum(part["bits"] for part in explanation["parts"]) == pytest.approx(
         explanation["match_weight"], abs=1e-4
     )
