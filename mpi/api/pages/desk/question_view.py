@@ -316,8 +316,9 @@ def _describe_ssn(
 
 def name_child(values: Mapping[str, object]) -> str:
     """Return a record's first and last name in title case; empty if it has none."""
-    words = [str(values[name]) for name in ("first_name", "last_name", "suffix") if values.get(name)]
-    return " ".join(word.title() if word.isupper() or word.islower() else word for word in words)
+    words = [str(values[name]) for name in ("first_name", "last_name") if values.get(name)]
+    names = [word.title() if word.isupper() or word.islower() else word for word in words]
+    return " ".join([*names, str(values.get("suffix") or "")]).strip()
 
 
 def _explain_asked(asked: AskedEvidence) -> ExplainedPair:

@@ -23,7 +23,10 @@ ROWS = (
 _CODE_FIELDS = frozenset({"race", "ethnicity"})
 _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MAX_ID_LENGTH = 14
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = {
+    1: "Jan", 2: "Feb", 3: "Mar", 4: "Apr", 5: "May", 6: "Jun",
+    7: "Jul", 8: "Aug", 9: "Sep", 10: "Oct", 11: "Nov", 12: "Dec",
+}  # fmt: skip
 _DATE_FIELDS = frozenset({"birth_date", "previous_birth_dates", "death_date"})
 _BIRTH_PLACE = ("birth_city", "birth_state", "birth_country")
 
@@ -84,9 +87,10 @@ def format_day(moment: str) -> str:
     year, *rest = moment[:10].split("-")
     try:
         month, *days = [int(part) for part in rest]
-        return f"{_MONTHS[month - 1]} {days[0]}, {year}" if days else f"{_MONTHS[month - 1]} {year}"
-    except (ValueError, IndexError):
+        name = _MONTHS[month]
+    except (ValueError, KeyError):
         return moment[:10]
+    return f"{name} {days[0]}, {year}" if days else f"{name} {year}"
 
 
 def format_minute(moment: str) -> Markup:
