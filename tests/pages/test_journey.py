@@ -137,7 +137,7 @@ def test_a_steward_answers_undoes_and_unlinks_by_keyboard_alone(desk, person):
     assert ida.page.url.partition("?")[0] == question_url
     history = ida.page.locator("section[aria-labelledby=history]").inner_text()
     assert "answered" in history
-    assert "answer taken back" in history
+    assert "answer undone" in history
 
     unlink(ida, desk, "wrong-2")
     assert ida.shows("Unlinked.")
@@ -187,7 +187,7 @@ def test_a_changed_question_shows_its_changes_and_keeps_the_answer(desk, person)
     assert navigation.value.status == 412
     assert ida.shows("It has changed since you read it")
     assert ida.has_no_violations()
-    assert ida.shows(f"{record[1]} {record[2]} says something else now.")
+    assert ida.shows(f"{record[1]} {record[2]} has changed.")
     assert ida.page.locator("#note").input_value() == "seen at the school"
     assert ida.page.locator("input[value=same]").first.is_checked()
 
@@ -198,7 +198,7 @@ def test_a_question_claimed_by_somebody_else_can_only_be_read(desk, person):
     ida.press("c")
     path = re.sub(r"\?.*", "", ida.page.url)
     jon.page.goto(path)
-    assert jon.shows("Somebody else has it")
+    assert jon.shows("Somebody else is working on it")
     assert jon.page.locator("form[data-answers]").count() == 0
     assert jon.page.locator("[data-claim]").count() == 0
 
@@ -213,14 +213,14 @@ def test_an_expired_lease_frees_the_question_and_a_late_answer_is_refused(desk, 
     ida.page.keyboard.type("called the school")
     with later(LEASE_DURATION + timedelta(minutes=1)):
         jon.page.goto(question_url)
-        assert jon.shows("Claim it to answer")
+        assert jon.shows("Claim the question to answer it")
         jon.press("c")
         assert jon.shows("Yours until")
         ida.tab_to("form[data-answers] button")
         with ida.page.expect_navigation() as navigation:
             ida.page.keyboard.press("Enter")
         assert navigation.value.status == 409
-        assert ida.shows("Somebody else has it")
+        assert ida.shows("Somebody else is working on it")
         assert ida.shows("called the school")
         assert ida.has_no_violations()
 
@@ -238,7 +238,7 @@ def test_the_journey_works_without_javascript(desk, person):
     assert ida.shows("Answered.")
     ida.tab_to("form[action$='/undo'] button")
     ida.enter()
-    assert ida.shows("answer taken back")
+    assert ida.shows("answer undone")
     ida.page.goto(f"/people/{desk.wrong}")
     ida.tab_to("a[href$='/unlink']")
     ida.enter()

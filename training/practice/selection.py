@@ -90,32 +90,32 @@ def _has_moved(left: SimulatedRecord, right: SimulatedRecord) -> bool:
 
 KINDS = (
     PairKind(
-        "name change", "same", "the child's name was changed, and one system still has the former one",
+        "name change", "same", "the child's name changed, and one system still has the old one",
         lambda left, right: "name_changed" in left.tags and _do_names_differ(left, right)
         and "placeholder_name" not in left.tags | right.tags,
     ),
     PairKind(
-        "placeholder", "same", "the child was written down as a newborn without a name",
+        "placeholder", "same", "the child was recorded as a newborn without a name",
         lambda left, right: ("placeholder_name" in left.tags) != ("placeholder_name" in right.tags),
     ),
     PairKind(
-        "carer's surname", "same", "the school wrote the carer's surname in the place of the child's",
+        "caregiver's last name", "same", "the school entered the caregiver's last name for the child",
         lambda left, right: ("carer_surname" in left.tags) != ("carer_surname" in right.tags),
     ),
-    PairKind("misspelt", "same", "a name is misspelt, or a short form of it is written", _is_misspelled),
-    PairKind("moved", "same", "the family moved, or the child is placed elsewhere", _has_moved),
+    PairKind("misspelled", "same", "a name is misspelled or shortened", _is_misspelled),
+    PairKind("moved", "same", "the family moved, or the child was placed elsewhere", _has_moved),
     PairKind(
-        "twins", "different", "they are twins, or born together, and share all but what is a child's own",
+        "twins", "different", "they are twins or other multiples",
         lambda left, right: left.household == right.household and "twin" in left.tags & right.tags
         and left.text("birth_date") == right.text("birth_date"),
     ),
     PairKind(
-        "siblings", "different", "they are brothers or sisters of one home",
+        "siblings", "different", "they are brothers or sisters in one home",
         lambda left, right: left.household == right.household and not {"twin"} & left.tags & right.tags
         and left.text("last_name") == right.text("last_name"),
     ),
     PairKind(
-        "namesakes", "different", "two children bear one name",
+        "namesakes", "different", "two children have the same name",
         lambda left, right: left.household != right.household and not _do_names_differ(left, right)
         and left.text("birth_date")[:_YEAR_LENGTH] == right.text("birth_date")[:_YEAR_LENGTH],
     ),
@@ -214,9 +214,9 @@ def _is_decidable(pair: tuple[SimulatedRecord, SimulatedRecord], truth: str) -> 
     left, right = pair
     shared, different = compare_facts(left, right)
     if truth == "same":
-        has_support = len({"guardian", "home", "e-mail"} & set(shared)) > 1 or "state student ID" in shared
+        has_support = len({"caregiver", "home", "e-mail"} & set(shared)) > 1 or "state student ID" in shared
         return has_support and "birth date" in shared and "state student ID" not in different
-    telling = {"given name", "birth date", "guardian"} & set(different)
+    telling = {"first name", "birth date", "caregiver"} & set(different)
     names = left.text("first_name"), right.text("first_name")
     has_unlike_names = all(names) and JaroWinkler.similarity(*names) < _DISSIMILAR
     is_multiple_birth = all(record.values.get("multiple_birth") for record in pair)
@@ -243,12 +243,12 @@ def compare_facts(left: SimulatedRecord, right: SimulatedRecord) -> tuple[list[s
 def _extract_facts(record: SimulatedRecord) -> dict[str, set[str]]:
     """Return the compared facts of a record."""
     facts = {
-        "given name": {record.text("first_name")},
-        "surname": {record.text("last_name")},
+        "first name": {record.text("first_name")},
+        "last name": {record.text("last_name")},
         "birth date": {record.text("birth_date")},
         "sex": {record.text("sex")},
         "state student ID": {identifier["value"] for identifier in record.values.get("identifiers", ())},
-        "guardian": {(record.text("guardian_first_name") + " " + record.text("guardian_last_name")).strip()},
+        "caregiver": {(record.text("guardian_first_name") + " " + record.text("guardian_last_name")).strip()},
         "home": {record.text("address_line1")},
         "e-mail": {record.text("email")},
     }
@@ -259,7 +259,7 @@ def _to_practice_pair(kind: PairKind, left: SimulatedRecord, right: SimulatedRec
     """Convert a pair to the JSON form of a practice pair."""
     shared, different = compare_facts(left, right)
     explanation = f"{'Same child' if kind.truth == 'same' else 'Different children'}: {kind.explanation}."
-    explanation += f" In common: {', '.join(shared)}." if shared else " Nothing is in common."
-    explanation += f" Different: {', '.join(different)}." if different else ""
+    explanation += f" The same: {', '.join(shared)}." if shared else " Nothing is the same."
+    explanation += f" Not the same: {', '.join(different)}." if different else ""
     records = [{"source": record.source, "values": record.values} for record in (left, right)]
     return {"kind": kind.name, "truth": kind.truth, "why": explanation, "records": records}

@@ -12,7 +12,10 @@ from mpi.domain.weight import Band
 
 _LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
 _RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
-_SENTENCE = "Same name, birth dates one day apart, and different addresses: 14.1 bits, enough to link."
+_SENTENCE = (
+    "Very strong evidence for the same child: same name and birth dates one day apart. "
+    "Against the same child: different addresses."
+)
 
 
 class ExplanationBody(JsonBody, json_schema_extra={"example": {"left": _LEFT, "right": _RIGHT}}):
@@ -40,7 +43,7 @@ class ChangeOut(BaseModel):
 
     sentence: str = Field(
         description="The difference and its result.",
-        examples=["If the given names were the same, the pair would weigh 10.9 bits and would be linked."],
+        examples=["If the first names were the same, the evidence would be enough to link."],
     )
     match_weight: float = Field(description="Resulting match weight in bits.")
     band: Band = Field(description="Resulting band.")
@@ -69,13 +72,13 @@ class ExplanationOut(BaseModel):
                 "opposes": ["Different addresses."],
                 "found_by": ["names", "names-year"],
                 "changes": [],
-                "unchangeable": "No single thing, were it otherwise, would change this answer.",
-                "standing": ["They are one person now."],
+                "unchangeable": "No single change would change this answer.",
+                "standing": ["These records are currently one child."],
             }
         }
     )
 
-    sentence: str = Field(description="Summary in one plain sentence.")
+    sentence: str = Field(description="Summary in plain sentences.")
     match_weight: float = Field(description="Match weight in bits, prior included, limited by a caution.")
     probability: float = Field(description="Match weight as a probability.")
     band: Band = Field(description="Band of the pair by the model alone.")
@@ -114,7 +117,7 @@ class PersonExplanationOut(BaseModel):
         json_schema_extra={
             "example": {
                 "enterprise_id": EXAMPLE_EID,
-                "sentence": "2 records are one person by 1 link of the model.",
+                "sentence": "2 records are one child through 1 automatic link.",
                 "lines": [
                     {
                         "left": _LEFT,

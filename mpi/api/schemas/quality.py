@@ -480,7 +480,7 @@ class PracticeToldOut(BaseModel):
                 "right": True,
                 "truth": "different",
                 "kind": "twins",
-                "why": "Different children: they are twins, … Different: given name, state student ID.",
+                "why": "Different children: they are twins, … Not the same: first name, state student ID.",
                 "match_weight": 1.2,
                 "parts": [{"comparison": "given", "level": "different", "bits": -3.1}],
                 "standing": _STANDING,

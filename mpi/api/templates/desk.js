@@ -100,5 +100,16 @@ document.addEventListener("focusin", (event) => {
   if (place >= 0) show(place, { focus: false });
 });
 
+// Times come in UTC, and are shown by the clock of this device.
+for (const time of all("time[data-local]")) {
+  const moment = new Date(time.dateTime);
+  if (!Number.isNaN(moment.getTime())) {
+    time.textContent = moment.toLocaleString("en-US", {
+      year: "numeric", month: "short", day: "numeric",
+      hour: "numeric", minute: "2-digit", timeZoneName: "short",
+    });
+  }
+}
+
 if (pairs.length) show(current, { focus: false });
 find("[data-focus]")?.focus();

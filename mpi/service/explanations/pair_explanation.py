@@ -3,7 +3,7 @@
 An explanation also names what would change the answer.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mpi.domain.decision import Authority, DecisionKind
@@ -11,8 +11,8 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.features import Features
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.domain.weight import Band, compute_probability, round_weight
-from mpi.matching.compiler.online_scorer import WeightContribution, compute_level_bits
+from mpi.domain.weight import Band, Thresholds, compute_probability, round_weight
+from mpi.matching.compiler.online_scorer import compute_level_bits
 from mpi.matching.diagnostics.pair_variations import PairVariation, generate_variations
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys_by_rule
 from mpi.matching.model.scoring_parameters import Comparison
@@ -22,6 +22,21 @@ from mpi.service.core.visibility import RecordGroups, find_record_numbers
 from mpi.service.core.visible_features import VisibleFeatures, load_visible_features
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.explanations import wording
+from mpi.service.explanations.evidence_strength import (
+    LikelyAnswer,
+    Strength,
+    find_likely_answer,
+    grade_strength,
+)
+from mpi.service.explanations.pair_evidence import (
+    ComparisonEvidence,
+    FieldVerdict,
+    collect_evidence,
+    find_caution,
+    list_against,
+    list_for,
+    sum_bits,
+)
 from mpi.service.persons.child_conditions import make_not_found, require_child_conditions
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -35,7 +50,6 @@ MAX_CHANGES = 4
 """Most changes named in each direction, up and down."""
 _UNKNOWN_PAIR = "one of the two records: there is no such record"
 _IDENTITY_COMPARISONS = ("given", "surname", "birth_date")
-_EQUAL_LEVELS = frozenset({"same", "equal"})
 _MIN_SENTENCE_BITS = 1.0
 """Lowest absolute weight in bits of a comparison named in summaries."""
 
@@ -82,10 +96,14 @@ class Explanation:
     """Reasons why the model links two records, or does not.
 
     Args:
-        sentence: summary in one plain sentence.
+        sentence: summary in plain sentences: strength, what speaks for and against, what holds the pair.
         match_weight: in bits, prior included, capped by a caution.
         probability: the match weight as a probability.
         band: band of the pair alone; decisions and other records are not considered.
+        answer: which answer the match weight makes more likely.
+        strength: strength of the evidence for it.
+        evidence: what each comparison says, by field. The sentences, marks and bars follow from it.
+        supports: evidence for one child, strongest first.
         parts: match weight by comparison.
         cautions: conditions that send the pair to review, however high its weight.
         opposes: evidence against, strongest first.
@@ -102,8 +120,12 @@ class Explanation:
     match_weight: float
     probability: float
     band: Band
+    answer: LikelyAnswer
+    strength: Strength
+    evidence: tuple[ComparisonEvidence, ...]
     parts: tuple[WeightPart, ...]
     cautions: tuple[str, ...]
+    supports: tuple[str, ...]
     opposes: tuple[str, ...]
     found_by: tuple[str, ...]
     changes: tuple[BandChange, ...]
@@ -135,23 +157,40 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
         raise InputError("give two different records")
     with index.database.read(viewer) as unit:
         numbers = _find_pair_numbers(unit, left, right)
-        canonical_keys = {
-            number: record.canonical_key for number, record in unit.records.get(numbers).items()
-        }
         visible = load_visible_features(unit, index, numbers)
-        features_by_number = visible.by_record
-        blocking = index.blocking_of(unit, index.config_id(unit))
-        current_state = (*_describe_current_state(unit, *numbers), *_describe_limits(visible))
-    if len(features_by_number) < len(numbers):
+        explanation = explain_compared_pair(unit, index, visible, numbers)
+    if explanation is None:
         raise ConflictError("one of the records is not active, so it is not compared")
-    first_features, second_features = (
-        features_by_number[number] for number in sorted(features_by_number, key=canonical_keys.__getitem__)
-    )
-    explanation = replace(
-        explain_features(index, first_features, second_features, blocking), standing=current_state
-    )
     disclose(index, viewer, Action.RECORD_READ, numbers, FIELDS)
     return explanation
+
+
+def explain_compared_pair(
+    unit: ReadUnit, index: Index, visible: VisibleFeatures, pair: Collection[int]
+) -> Explanation | None:
+    """Explain two records whose features are loaded, independent of their order.
+
+    Args:
+        unit: the transaction of the viewer.
+        index: the open index.
+        visible: features of both records, and maybe of others.
+        pair: numbers of two records that the viewer may see.
+
+    Returns:
+        None where a record is not active, and so is not compared.
+    """
+    if not visible.by_record.keys() >= set(pair):
+        return None
+    stored = unit.records.get(pair)
+    left, right = sorted(pair, key=lambda number: stored[number].canonical_key)
+    explanation = explain_features(
+        index,
+        visible.by_record[left],
+        visible.by_record[right],
+        index.blocking_of(unit, index.config_id(unit)),
+    )
+    limits = _describe_limits(visible, pair)
+    return replace(explanation, standing=(*_describe_current_state(unit, left, right), *limits))
 
 
 def _find_pair_numbers(unit: ReadUnit, left: RecordRef, right: RecordRef) -> tuple[int, ...]:
@@ -181,59 +220,69 @@ def explain_features(
         right: features of the other record.
         blocking: blocking rules of the configuration in force; None for the model's, with no stopped key.
     """
-    scorer, thresholds = index.matcher.scorer, index.matcher.model.thresholds
-    scored = scorer.score(left, right)
-    weight = round_weight(scored.bits)
+    thresholds = index.matcher.model.thresholds
+    evidence = collect_evidence(index.matcher.scorer, left, right)
+    weight = round_weight(sum_bits(evidence))
     band = thresholds.classify(weight)
-    contributions = scorer.explain(left, right)
-    parts = tuple(_build_part(index, contribution) for contribution in contributions)
+    caution = find_caution(evidence)
     changes = tuple(_find_changes(index, left, right, weight, band))
     return Explanation(
-        sentence=summarize_pair(contributions, weight, band),
+        sentence=summarize_evidence(evidence, thresholds),
         match_weight=weight,
         probability=compute_probability(weight),
         band=band,
-        parts=parts,
-        cautions=()
-        if scored.caution is None
-        else (wording.format_sentence(wording.describe_caution(scored.caution)),),
-        opposes=_list_opposing(contributions),
+        answer=find_likely_answer(weight),
+        strength=grade_strength(weight),
+        evidence=evidence,
+        parts=tuple(_build_part(index, item) for item in evidence),
+        cautions=() if caution is None else (wording.format_sentence(caution.phrase),),
+        supports=tuple(map(wording.format_sentence, list_phrases(list_for(evidence)))),
+        opposes=tuple(wording.format_sentence(item.phrase) for item in list_against(evidence)),
         found_by=_list_shared_rules(index, blocking or index.matcher.model.blocking, left, right),
         changes=changes,
-        unchangeable=None if changes else "No single thing, were it otherwise, would change this answer.",
+        unchangeable=None if changes else "No single change would change this answer.",
     )
 
 
-def summarize_pair(contributions: Sequence[WeightContribution], weight: float, band: Band) -> str:
-    """Return one sentence on how two records compare and their resulting band."""
-    compared = [
-        contribution
-        for contribution in contributions
-        if contribution.comparison not in (wording.PRIOR, wording.CAUTION)
-    ]
-    caution = next(
-        (contribution for contribution in contributions if contribution.comparison == wording.CAUTION), None
-    )
-    comparison_phrases = (
-        wording.join_phrases(_select_phrases(compared)) or "nothing of both records can be compared"
-    )
-    texts = wording.load_words()
-    if caution is None:
-        return wording.format_sentence(
-            f"{comparison_phrases}: {wording.format_bits(weight)}, {texts['bands'][band.value]}"
-        )
-    uncapped_weight = wording.format_bits(weight - caution.bits)
-    caution_phrase = wording.describe_caution(caution.level)
-    return wording.format_sentence(
-        f"{comparison_phrases}: {uncapped_weight}, held for a person because {caution_phrase}"
-    )
+def summarize_evidence(evidence: Sequence[ComparisonEvidence], thresholds: Thresholds) -> str:
+    """Return in plain sentences how two records compare.
+
+    A pair that weighs enough to link is never said to be linked: a decision or another record may hold it.
+
+    Args:
+        evidence: evidence of the pair.
+        thresholds: thresholds of the model.
+    """
+    weight = round_weight(sum_bits(evidence))
+    answer, strength = find_likely_answer(weight), grade_strength(weight)
+    weighty = [item for item in evidence if _is_weighty(item)]
+    lists = {
+        LikelyAnswer.SAME: wording.join_phrases(list_phrases(list_for(weighty))),
+        LikelyAnswer.DIFFERENT: wording.join_phrases(list_phrases(list_against(weighty))),
+    }
+    headline = wording.describe_evidence(strength, answer)
+    reasons = lists.pop(answer)
+    [contrary] = lists.values()
+    sentences = [f"{headline}: {reasons}" if reasons else headline]
+    if contrary:
+        sentences.append(f"{'Against' if answer is LikelyAnswer.SAME else 'For'} the same child: {contrary}")
+    caution = find_caution(evidence)
+    if caution is not None:
+        is_enough = weight - caution.bits >= thresholds.link
+        sentences.append(f"{wording.describe_hold(is_enough=is_enough)} {caution.phrase}")
+    return " ".join(map(wording.format_sentence, sentences))
+
+
+def _is_weighty(item: ComparisonEvidence) -> bool:
+    """Return whether a comparison is named in a summary."""
+    return item.comparison in _IDENTITY_COMPARISONS or abs(item.bits) >= _MIN_SENTENCE_BITS
 
 
 def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str, ...]:
     """Return sentences on the current link and decisions between two records."""
     persons = unit.persons.current_persons([left, right])
     is_one_person = persons.get(left) == persons.get(right)
-    sentences = ["They are one person now." if is_one_person else "They are two persons now."]
+    sentences = [f"These records are currently {'one child' if is_one_person else 'two children'}."]
     for decision in unit.decisions.of_records([left, right]).values():
         groups = visible_groups(unit, decision)
         statement = None if groups is None else _describe_decision(decision.kind, groups, left, right)
@@ -241,20 +290,20 @@ def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str,
             continue
         if decision.authority is not Authority.HOLD:
             authority = wording.describe_authority(decision.authority.name)
-            sentences.append(f"Decision {decision.id} of {authority} {statement}.")
+            sentences.append(wording.format_sentence(f"{authority} answered “{statement}” (#{decision.id})"))
         elif unit.viewer.sources is None:
-            sentences.append("A held change keeps them as they are.")
+            sentences.append("A change on hold keeps these records as they are.")
     return tuple(sentences)
 
 
-def _describe_limits(visible: VisibleFeatures) -> tuple[str, ...]:
-    """Return sentences on what an explanation leaves out."""
+def _describe_limits(visible: VisibleFeatures, pair: Collection[int]) -> tuple[str, ...]:
+    """Return sentences on what an explanation of two records leaves out."""
     limits = ((CONTACTS_WITHHELD, visible.withheld), (FIELDS_LIMITED, visible.limited))
-    return tuple(sentence for sentence, records in limits if records)
+    return tuple(sentence for sentence, records in limits if not records.isdisjoint(pair))
 
 
 def _describe_decision(kind: DecisionKind, groups: RecordGroups, left: int, right: int) -> str | None:
-    """Return a phrase on what a decision says about two records.
+    """Return the answer that a decision gives about two records.
 
     None where it does not name both, or keeps apart others than these.
     """
@@ -264,50 +313,45 @@ def _describe_decision(kind: DecisionKind, groups: RecordGroups, left: int, righ
     if not all(positions):
         return None
     if kind is DecisionKind.DIFFERENT:
-        return "says that they are different children" if positions[0] != positions[1] else None
-    return "says that they are the same child" if kind is DecisionKind.SAME else "leaves it open"
+        return "different children" if positions[0] != positions[1] else None
+    return "same child" if kind is DecisionKind.SAME else "cannot tell"
 
 
-def _select_phrases(compared: Iterable[WeightContribution]) -> list[str]:
-    """Select wordings of how two records' names, birth dates and more compare."""
-    levels = {
-        contribution.comparison: contribution
-        for contribution in compared
-        if contribution.level not in wording.SILENT
-    }
-    phrases, equal_names = (
-        [],
-        {name for name in _IDENTITY_COMPARISONS if name in levels and levels[name].level in _EQUAL_LEVELS},
-    )
-    if {"given", "surname"} <= equal_names:
-        phrases.append("same name and birth date" if "birth_date" in equal_names else "same name")
-        levels = {name: contribution for name, contribution in levels.items() if name not in equal_names}
-    identity_names = [name for name in _IDENTITY_COMPARISONS if name in levels]
-    other_names = sorted(
-        levels.keys() - set(identity_names), key=lambda name: (-abs(levels[name].bits), name)
-    )
-    weighty_names = [name for name in other_names if abs(levels[name].bits) >= _MIN_SENTENCE_BITS]
-    return phrases + [
-        wording.describe_level(name, levels[name].level) for name in (*identity_names, *weighty_names)
+def list_phrases(items: Iterable[ComparisonEvidence]) -> list[str]:
+    """List evidence in words: names and birth date first, equal ones together.
+
+    Args:
+        items: evidence for one answer, strongest first.
+    """
+    rest = {item.comparison: item for item in items}
+    phrases = []
+    equal_names = [
+        name for name in _IDENTITY_COMPARISONS if name in rest and rest[name].verdict is FieldVerdict.SAME
     ]
+    if {"given", "surname"} <= set(equal_names):
+        phrases.append("same name and birth date" if "birth_date" in equal_names else "same name")
+        rest = {name: item for name, item in rest.items() if name not in equal_names}
+    first = [name for name in _IDENTITY_COMPARISONS if name in rest]
+    others = [name for name in rest if name not in first]
+    return phrases + [rest[name].phrase for name in (*first, *others)]
 
 
-def _build_part(index: Index, contribution: WeightContribution) -> WeightPart:
+def _build_part(index: Index, item: ComparisonEvidence) -> WeightPart:
     """Build the explanation of one comparison's contribution to the match weight."""
-    comparison = _find_comparison(index, contribution.comparison)
+    comparison = _find_comparison(index, item.comparison)
     level = (
         None
         if comparison is None
-        else next(candidate for candidate in comparison.levels if candidate.label == contribution.level)
+        else next(candidate for candidate in comparison.levels if candidate.label == item.level)
     )
     frequency_bits = 0.0
     if level is not None and level.adjustment is not None:
-        frequency_bits = round_weight(contribution.bits - compute_level_bits(level))
+        frequency_bits = round_weight(item.bits - compute_level_bits(level))
     return WeightPart(
-        comparison=contribution.comparison,
-        level=contribution.level,
-        bits=round_weight(contribution.bits),
-        sentence=_describe_contribution(contribution),
+        comparison=item.comparison,
+        level=item.level,
+        bits=round_weight(item.bits),
+        sentence=wording.format_sentence(item.phrase),
         frequency_bits=frequency_bits,
     )
 
@@ -319,29 +363,6 @@ def _find_comparison(index: Index, name: str) -> Comparison | None:
     """
     comparisons = index.matcher.scorer.parameters.comparisons
     return next((comparison for comparison in comparisons if comparison.name == name), None)
-
-
-def _list_opposing(contributions: Iterable[WeightContribution]) -> tuple[str, ...]:
-    """List comparisons that count against a link, strongest first."""
-    against = [
-        contribution
-        for contribution in contributions
-        if contribution.bits < 0 and contribution.comparison != wording.PRIOR
-    ]
-    against.sort(key=lambda contribution: (contribution.bits, contribution.comparison))
-    return tuple(_describe_contribution(contribution) for contribution in against)
-
-
-def _describe_contribution(contribution: WeightContribution) -> str:
-    """Return a sentence on one part of a pair's match weight.
-
-    The part is a comparison's level, the prior, or a caution.
-    """
-    if contribution.comparison == wording.CAUTION:
-        return wording.format_sentence(
-            f"held for a person because {wording.describe_caution(contribution.level)}"
-        )
-    return wording.format_sentence(wording.describe_level(contribution.comparison, contribution.level))
 
 
 def _list_shared_rules(
@@ -390,5 +411,4 @@ def _build_change(variation: PairVariation, weight: float, band: Band) -> BandCh
     """Describe how a variation of two records would change their band."""
     would_be: Mapping[str, str] = wording.load_words()["would_be"]
     condition = wording.describe_what_if(variation.subject, variation.how)
-    text = f"if {condition}, the pair would weigh {wording.format_bits(weight)} and {would_be[band.value]}"
-    return BandChange(wording.format_sentence(text), weight, band)
+    return BandChange(wording.format_sentence(f"if {condition}, {would_be[band.value]}"), weight, band)

@@ -21,7 +21,8 @@ from mpi.service.core.visibility import visible_labels
 from mpi.service.core.visible_features import load_visible_features
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.explanations import wording
-from mpi.service.explanations.pair_explanation import FIELDS, summarize_pair
+from mpi.service.explanations.pair_evidence import collect_evidence
+from mpi.service.explanations.pair_explanation import FIELDS, summarize_evidence
 from mpi.service.explanations.pair_weights import Pair, load_pair_weights
 from mpi.service.persons.child_conditions import UNKNOWN_ID, make_not_found
 from mpi.service.persons.person_status import find_visible_status
@@ -180,9 +181,8 @@ def _build_connection(
     band = None if bits is None else index.matcher.model.thresholds.classify(bits)
     summary = ""
     if bits is not None and band is not None and left in features_by_record and right in features_by_record:
-        summary = summarize_pair(
-            index.matcher.scorer.explain(features_by_record[left], features_by_record[right]), bits, band
-        )
+        evidence = collect_evidence(index.matcher.scorer, features_by_record[left], features_by_record[right])
+        summary = summarize_evidence(evidence, index.matcher.model.thresholds)
     decision = same_decisions.get(pair)
     if decision is None or band is Band.LINK:
         return RecordConnection(
@@ -194,9 +194,8 @@ def _build_connection(
             decision=None,
             sentence=summary,
         )
-    text = (
-        f"Decision {decision.id} of {wording.describe_authority(decision.authority.name)} says so. {summary}"
-    )
+    authority = wording.describe_authority(decision.authority.name)
+    text = f"{wording.format_sentence(f'{authority} answered “same child” (#{decision.id})')} {summary}"
     return RecordConnection(
         left=labels[left],
         right=labels[right],
@@ -214,18 +213,20 @@ def _summarize_person(
     """Return one sentence on what connects a person's records."""
     count = sum(len(part) for part in parts)
     if count <= 1:
-        return "There is only one record of this person." if count else "This person holds no record now."
+        return "This child has one record." if count else "This child has no record now."
     reasons = [connection.because for connection in connections]
     phrases = [
         wording.format_count(number, singular, plural)
         for number, singular, plural in (
-            (reasons.count("model"), "link of the model", "links of the model"),
+            (reasons.count("model"), "automatic link", "automatic links"),
             (reasons.count("decision"), "decision", "decisions"),
         )
         if number
     ]
-    joined_text = f"{count:,} records are one person by {wording.join_phrases(phrases)}" if phrases else ""
+    joined_text = (
+        f"{count:,} records are one child through {wording.join_phrases(phrases)}" if phrases else ""
+    )
     if len(parts) == 1:
         return wording.format_sentence(joined_text)
-    remainder = f"what joins {len(parts):,} parts of the records is not among what can be shown"
+    remainder = f"you cannot see what joins {len(parts):,} groups of these records"
     return wording.format_sentence(f"{joined_text}; {remainder}" if joined_text else remainder)

@@ -33,9 +33,38 @@ def describe_level(name: str, level: str) -> str:
     return str(wording or f"{describe_comparison(name)}: {level}")
 
 
+def describe_contacts(verdict: str, fields: Sequence[str], level: str) -> str:
+    """Return in words how parts of home and contact compare.
+
+    Args:
+        verdict: what is said of the fields, such as ``same``; ``neutral`` without fields.
+        fields: codes of the fields.
+        level: the model's level of home and contact, which may say more of the address.
+    """
+    texts = load_words()["contacts"][verdict]
+    more = load_words()["contact_levels"].get(verdict, {})
+    nouns = [more.get(level, texts[field]) if field == "addresses" else texts[field] for field in fields]
+    return str(texts["all"]).format(fields=join_phrases(nouns))
+
+
+def describe_evidence(strength: str, answer: str) -> str:
+    """Return the strength of evidence and the answer that it is for."""
+    words = load_words()
+    return f"{words['strengths'][strength]} evidence for {words['answers'][answer]}"
+
+
 def describe_caution(label: str) -> str:
-    """Return a caution (reason for review) as a phrase following "because"."""
+    """Return a caution (reason for review) as a phrase following "except:"."""
     return str(load_words()["cautions"].get(label, label))
+
+
+def describe_hold(*, is_enough: bool) -> str:
+    """Return what a caution keeps from happening, as the words before it.
+
+    Args:
+        is_enough: whether the evidence without the caution would be enough to link.
+    """
+    return str(load_words()["holds"]["enough" if is_enough else "too_little"])
 
 
 def describe_authority(name: str) -> str:
@@ -61,23 +90,18 @@ def describe_rule(code: str) -> str:
 def join_phrases(parts: Sequence[str]) -> str:
     """Join phrases as ``a``, ``a and b`` or ``a, b, and c``.
 
-    Semicolons separate phrases that contain commas.
+    Semicolons separate phrases that contain commas or lists.
     """
     if len(parts) <= 1:
         return "".join(parts)
     *first, last = parts
-    mark = ";" if any("," in part for part in parts) else ","
+    mark = ";" if any("," in part or " and " in part for part in parts) else ","
     return f"{f'{mark} '.join(first)}{mark if len(first) > 1 or mark == ';' else ''} and {last}"
 
 
 def format_sentence(text: str) -> str:
     """Return a text with an initial capital letter and a full stop."""
-    return f"{text[:1].upper()}{text[1:]}."
-
-
-def format_bits(weight: float) -> str:
-    """Return a match weight with one decimal and its unit."""
-    return f"{weight:.1f} bits"
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def format_count(number: int, singular: str, plural: str) -> str:

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.record_comparison import compare_records
+from mpi.api.pages.rendering.record_comparison import list_side_by_side
 from mpi.api.pages.rendering.record_values import format_record
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
@@ -24,9 +24,7 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
     if view is None:
         return render_page("blind.html", visit=visit, view=None, told=None)
     # The use case left confidential values out.
-    rows = compare_records(
-        [format_record(record.values, confidential=False) for record in view.records], star=False
-    )
+    rows = list_side_by_side([format_record(record.values, confidential=False) for record in view.records])
     return render_page("blind.html", visit=visit, view=view, told=None, rows=rows, options=OPTIONS)
 
 

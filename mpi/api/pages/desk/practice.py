@@ -8,13 +8,15 @@ from starlette.responses import Response
 from mpi.api.pages.desk.blind_review import OPTIONS
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.charts import draw_waterfall
-from mpi.api.pages.rendering.record_comparison import ComparisonRow, compare_records
+from mpi.api.pages.rendering.record_comparison import ComparisonRow, list_side_by_side
 from mpi.api.pages.rendering.record_values import format_record
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.domain.record_ref import RecordRef
+from mpi.matching.compiler.online_scorer import WeightContribution
+from mpi.service.explanations import wording
 from mpi.service.sampling.practice import (
     PracticeRecord,
     answer_practice_pair,
@@ -54,7 +56,7 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
     """Save the steward's practice answer; show the truth and its reasons."""
     verdict = form.text("verdict")
     outcome = answer_practice_pair(index, visit.viewer, number, verdict)
-    chart = draw_waterfall([(part.comparison, part.level, part.bits) for part in outcome.parts])
+    chart = draw_waterfall([(part.comparison, _describe_part(part), part.bits) for part in outcome.parts])
     return render_page(
         "practice.html",
         visit=visit,
@@ -69,11 +71,16 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
     )
 
 
+def _describe_part(part: WeightContribution) -> str:
+    """Return what the model found, in words."""
+    if part.comparison == wording.CAUTION:
+        return wording.describe_caution(part.level)
+    return wording.describe_level(part.comparison, part.level)
+
+
 def _compare_practice_records(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[ComparisonRow, ...]:
     """Compare the two simulated records of a practice pair field by field."""
-    return compare_records(
-        [format_record(dict(record.values), confidential=False) for record in records], star=False
-    )
+    return list_side_by_side([format_record(dict(record.values), confidential=False) for record in records])
 
 
 def _list_columns(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[PracticeColumn, ...]:

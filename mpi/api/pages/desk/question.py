@@ -40,14 +40,19 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 OPTIONS = (("same", "s"), ("different", "d"), ("unsure", "u"), ("ask", "a"))
 """Verdicts on a pair, with their keyboard shortcuts."""
+_BY_PAIR = "pair"
 _MAX_CLAIM_ATTEMPTS = 20
 """Number of questions to try when others claim them at the same time."""
 
 
 @router.get("/queue/{key}")
-def show(index: IndexDep, visit: VisitDep, key: str) -> Response:
-    """Show the page of one clerical-review question."""
-    return render_question(index, visit, load_question_view(index, visit.viewer, key), Form({}))
+def show(index: IndexDep, visit: VisitDep, key: str, by: str = "") -> Response:
+    """Show the page of one clerical-review question.
+
+    ``by=pair`` asks about each pair, even if all pairs are about two children.
+    """
+    form = Form({"by": [by]})
+    return render_question(index, visit, load_question_view(index, visit.viewer, key), form)
 
 
 @router.post("/queue/next")
@@ -154,7 +159,9 @@ def render_question(
     effect: StepEffect | None = None,
 ) -> Response:
     """Render a review question's page with the form's inputs and errors."""
-    question_page = build_question_page(index, visit.viewer, view, read_chosen_verdicts(form))
+    chosen = read_chosen_verdicts(form)
+    by_pair = form.raw_text("by") == _BY_PAIR
+    question_page = build_question_page(index, visit.viewer, view, chosen, by_pair=by_pair)
     summary = view.summary
     may_work = is_allowed(visit.viewer, Action.TASK_WORK)
     is_own_claim = summary.claimed_by == visit.viewer.client
@@ -166,6 +173,8 @@ def render_question(
         visit=visit,
         view=view,
         page=question_page,
+        systems=question_page.systems,
+        by_pair=by_pair,
         path=question_path(summary.key),
         mine=is_own_claim,
         may_work=may_work,
@@ -190,9 +199,14 @@ def render_question(
 
 
 def read_chosen_verdicts(form: Form) -> Mapping[str, str]:
-    """Read the verdicts that the form holds for each record pair."""
+    """Read the verdicts that the form holds for each record pair.
+
+    A pair about the same two children as another has the verdict of that one: ``as-`` names its number.
+    """
     pairs = form.texts("pair")
-    verdicts = {pair: form.raw_text(f"verdict-{no}") for no, pair in enumerate(pairs)}
+    verdicts = {
+        pair: form.raw_text(f"verdict-{form.raw_text(f'as-{no}') or no}") for no, pair in enumerate(pairs)
+    }
     return {pair: verdict for pair, verdict in verdicts.items() if verdict}
 
 

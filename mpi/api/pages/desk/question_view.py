@@ -1,35 +1,58 @@
-"""Contents of a question's page: records, evidence and pairs to judge."""
+"""Contents of a question's page: children, records, evidence and pairs to judge."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.api.pages.rendering.charts import ArcDiagram, Waterfall, draw_arcs, draw_waterfall
 from mpi.api.pages.rendering.page_texts import format_text, load_words
-from mpi.api.pages.rendering.record_comparison import ComparisonRow, ComparisonStatus, compare_records
+from mpi.api.pages.rendering.record_comparison import (
+    ComparisonRow,
+    ComparisonStatus,
+    compare_records,
+    list_side_by_side,
+)
 from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record
 from mpi.domain.errors import ConflictError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
+from mpi.service.explanations.evidence_strength import round_odds
+from mpi.service.explanations.pair_evidence import (
+    FieldVerdict,
+    collect_field_verdicts,
+    find_caution,
+)
 from mpi.service.explanations.pair_explanation import Explanation, explain_pair
+from mpi.service.explanations.question_evidence import (
+    AskedEvidence,
+    QuestionEvidence,
+    load_question_evidence,
+)
 from mpi.service.review.question_view import BURST, PairView, QuestionView, RecordCard
 from mpi.service.statements.sources import list_visible_sources
 from mpi.service.stewardship.decisions import DecisionView, get_decision
+from mpi.storage.repositories.sources.sources import Source
 
 _NOTABLE = frozenset({ComparisonStatus.CLOSE, ComparisonStatus.DIFFERS})
-_MAX_EXPLAINED = 6
-"""Maximum number of pairs that a question's page explains."""
+_NAME_FIELDS = frozenset({"first_name", "last_name"})
 _SEPARATOR = "\t"
 """Separator in form values; no source code or local ID contains a tab."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordColumn:
-    """Column head of one record compared on a review question's page."""
+    """Column head of one record shown on a review question's page.
+
+    ``anchor`` is the HTML ID. ``role`` is ``asked``, ``other`` for another record of the same child, or
+    ``rival`` for a record that also matches.
+    """
 
     label: RecordRef
     key: str
+    anchor: str
+    name: str
+    role: str
     system: str
     agency: str
     as_of: str
@@ -38,6 +61,16 @@ class RecordColumn:
     subject: bool
     url: str | None
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildColumns:
+    """Head over the columns of one child: name, enterprise ID and how many there are."""
+
+    name: str
+    enterprise_id: str | None
+    width: int
+    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +90,18 @@ class AskedPair:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedChildren:
+    """Pairs of one question that are about the same two children, answered once.
+
+    ``left`` and ``right`` are the enterprise IDs; None where a record has none, or both have the same.
+    """
+
+    pairs: tuple[AskedPair, ...]
+    left: str | None
+    right: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class BurstPair:
     """Record pair of a burst question, with only the fields that differ.
 
@@ -70,31 +115,51 @@ class BurstPair:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedPair:
-    """Record pair with the explanation and the chart of its match weight."""
+    """Record pair with the explanation and the chart of its match weight.
+
+    ``caution`` is the phrase of the caution that holds it, or empty. ``asked`` tells why it is asked, on the
+    page of a question.
+    """
 
     left: RecordRef
     right: RecordRef
     told: Explanation
     chart: Waterfall
+    odds: int
+    caution: str
+    asked: AskedEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionPage:
-    """Contents of a review question's page: records, pairs, charts and decisions."""
+    """Contents of a review question's page: children, records, pairs and evidence."""
 
     view: QuestionView
     columns: tuple[RecordColumn, ...]
+    heads: tuple[ChildColumns, ...]
     rows: tuple[ComparisonRow, ...]
     pairs: tuple[AskedPair, ...]
+    asked: tuple[AskedChildren, ...]
     drawing: ArcDiagram | None
     seen: tuple[str, ...]
     why: tuple[ExplainedPair, ...]
     alike: tuple[BurstPair, ...]
     decisions: tuple[DecisionView, ...]
+    systems: Mapping[str, str]
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether one answer counts for several pairs of records."""
+        return len(self.asked) < len(self.pairs)
+
+    @property
+    def column_of(self) -> Mapping[RecordRef, RecordColumn]:
+        """Columns by record."""
+        return {column.label: column for column in self.columns}
 
 
 def build_question_page(
-    index: Index, viewer: Viewer, view: QuestionView, chosen: Mapping[str, str]
+    index: Index, viewer: Viewer, view: QuestionView, chosen: Mapping[str, str], *, by_pair: bool = False
 ) -> QuestionPage:
     """Collect what the page of a review question shows.
 
@@ -103,25 +168,32 @@ def build_question_page(
         viewer: the steward who looks at the page.
         view: the question.
         chosen: verdicts typed so far, by pair.
+        by_pair: whether each pair gets an answer of its own, even if all are about two children.
     """
-    names = {source.code: source for source in list_visible_sources(index, viewer)}
-    star = view.summary.subject is not None
-    columns = tuple(
-        RecordColumn(
-            label=card.label,
-            key=format_record_key(card.label),
-            system=names[card.label.source].name,
-            agency=names[card.label.source].agency,
-            as_of=card.as_of,
-            enterprise_id=card.enterprise_id,
-            household=card.household,
-            subject=star and card.label == view.summary.subject,
-            url=build_record_link(index, card.label),
-            version=_name_version(view.cards, position),
-        )
-        for position, card in enumerate(view.cards)
+    sources = {source.code: source for source in list_visible_sources(index, viewer)}
+    evidence = load_question_evidence(index, viewer, view)
+    is_burst = view.shape == BURST
+    columns = _build_columns(index, view, evidence, sources)
+    pairs = _list_asked_pairs(view, chosen)
+    return QuestionPage(
+        view=view,
+        columns=columns,
+        heads=_build_heads(columns, evidence),
+        rows=() if is_burst else _build_rows(view, evidence, columns),
+        pairs=pairs,
+        asked=_group_by_children(view, pairs, by_pair=by_pair),
+        drawing=None if is_burst or evidence.children else _draw_links(view),
+        seen=list_shown_values(view),
+        why=tuple(_explain_asked(asked) for asked in evidence.pairs[: 1 if is_burst else None]),
+        alike=_list_burst_pairs(view, evidence) if is_burst else (),
+        decisions=_read_decisions(index, viewer, view),
+        systems={code: source.name for code, source in sources.items()},
     )
-    pairs = tuple(
+
+
+def _list_asked_pairs(view: QuestionView, chosen: Mapping[str, str]) -> tuple[AskedPair, ...]:
+    """List the pairs to answer, with what was answered and typed."""
+    return tuple(
         AskedPair(
             no=no,
             key=format_pair_key(pair),
@@ -133,29 +205,140 @@ def build_question_page(
         )
         for no, pair in enumerate(view.pairs)
     )
-    is_burst = view.shape == BURST
-    drawing = None if is_burst else _draw_links(view)
-    rows = (
-        compare_records([_format_values(card) for card in view.cards], star=star)
-        if _is_side_by_side(view)
-        else ()
+
+
+def _group_by_children(
+    view: QuestionView, pairs: Sequence[AskedPair], *, by_pair: bool
+) -> tuple[AskedChildren, ...]:
+    """Group the pairs that are about the same two children, or keep each by itself."""
+    child_of = {card.label: card.enterprise_id for card in view.cards}
+    groups: dict[object, list[AskedPair]] = {}
+    for pair in pairs:
+        children = frozenset((child_of.get(pair.left), child_of.get(pair.right)))
+        is_about_two = len(children) > 1 and None not in children
+        groups.setdefault(children if is_about_two and not by_pair else pair.no, []).append(pair)
+    return tuple(
+        AskedChildren(tuple(group), child_of.get(group[0].left), child_of.get(group[0].right))
+        for group in groups.values()
     )
-    explanations = [
-        explain_for_page(index, viewer, pair.left, pair.right)
-        for pair in view.pairs[: 1 if is_burst else _MAX_EXPLAINED]
+
+
+def _order_cards(view: QuestionView, evidence: QuestionEvidence) -> list[tuple[str, RecordCard]]:
+    """List the cards as columns, each with its role; records of one child stand together."""
+    other_cards = {card.label: card for card in evidence.other_cards}
+    cards = {card.label: card for card in view.cards} | other_cards
+    of_children = [label for child in evidence.children for label in child.records if label in cards]
+    ordered = [("other" if label in other_cards else "asked", cards[label]) for label in of_children]
+    ordered += [("asked", card) for card in view.cards if card.label not in of_children]
+    return ordered + [("rival", card) for label, card in other_cards.items() if label not in of_children]
+
+
+def _build_columns(
+    index: Index, view: QuestionView, evidence: QuestionEvidence, sources: Mapping[str, Source]
+) -> tuple[RecordColumn, ...]:
+    """Build the heads of the columns, one for each shown record."""
+    star = view.summary.subject is not None and not evidence.children
+    ordered = _order_cards(view, evidence)
+    cards = [card for _, card in ordered]
+    return tuple(
+        RecordColumn(
+            label=card.label,
+            key=format_record_key(card.label),
+            anchor=f"record-{position}",
+            name=name_child(card.values),
+            role=role,
+            system=sources[card.label.source].name,
+            agency=sources[card.label.source].agency,
+            as_of=card.as_of,
+            enterprise_id=card.enterprise_id,
+            household=card.household,
+            subject=star and card.label == view.summary.subject,
+            url=build_record_link(index, card.label),
+            version=_name_version(cards, position),
+        )
+        for position, (role, card) in enumerate(ordered)
+    )
+
+
+def _build_heads(columns: Sequence[RecordColumn], evidence: QuestionEvidence) -> tuple[ChildColumns, ...]:
+    """Build the heads over the columns of both children, and over rivals."""
+    if not evidence.children:
+        return ()
+    name_of = {column.label: column.name for column in columns}
+    heads = [
+        ChildColumns(
+            name=next((name_of[label] for label in child.records if name_of.get(label)), ""),
+            enterprise_id=child.enterprise_id,
+            width=sum(1 for label in child.records if label in name_of),
+            more=child.more,
+        )
+        for child in evidence.children
     ]
-    explained_pairs = tuple(explanation for explanation in explanations if explanation is not None)
-    burst_pairs = _list_burst_pairs(view) if is_burst else ()
-    return QuestionPage(
-        view=view,
-        columns=columns,
-        rows=rows,
-        pairs=pairs,
-        drawing=drawing,
-        seen=list_shown_values(view),
-        why=explained_pairs,
-        alike=burst_pairs,
-        decisions=_read_decisions(index, viewer, view),
+    rival_count = len(columns) - sum(head.width for head in heads)
+    return (*heads, *([ChildColumns("", None, rival_count, 0)] if rival_count else []))
+
+
+def _build_rows(
+    view: QuestionView, evidence: QuestionEvidence, columns: Sequence[RecordColumn]
+) -> tuple[ComparisonRow, ...]:
+    """Build the table of all shown records."""
+    if not columns:
+        return ()
+    ordered = [card for _, card in _order_cards(view, evidence)]
+    if evidence.reference is None or not evidence.verdicts:
+        return list_side_by_side([_format_values(card) for card in ordered])
+    verdicts = [
+        None if card.label == evidence.reference else evidence.verdicts.get(card.label, {})
+        for card in ordered
+    ]
+    values = [
+        _format_values(card) | _describe_ssn(marks, verdicts)
+        for card, marks in zip(ordered, verdicts, strict=True)
+    ]
+    return compare_records(values, verdicts)
+
+
+def _describe_ssn(
+    marks: Mapping[str, FieldVerdict] | None, verdicts: Sequence[Mapping[str, FieldVerdict] | None]
+) -> dict[str, str]:
+    """Return the SSN cell of a record: how the number compares, never the number."""
+    texts = load_words().question.ssn
+    found = {
+        FieldVerdict.MISSING if each is None else each.get("ssn", FieldVerdict.MISSING) for each in verdicts
+    }
+    if found == {FieldVerdict.MISSING}:
+        return {}
+    if marks is None:
+        return {"ssn": texts.reference}
+    text = texts.maybe(marks.get("ssn", FieldVerdict.MISSING).value)
+    return {} if text is None else {"ssn": text}
+
+
+def name_child(values: Mapping[str, object]) -> str:
+    """Return a record's first and last name in title case; empty if it has none."""
+    words = [str(values[name]) for name in ("first_name", "last_name") if values.get(name)]
+    names = [word.title() if word.isupper() or word.islower() else word for word in words]
+    return " ".join([*names, str(values.get("suffix") or "")]).strip()
+
+
+def _explain_asked(asked: AskedEvidence) -> ExplainedPair:
+    """Return an asked pair with its explanation and chart."""
+    return _draw_explanation(asked.left, asked.right, asked.explanation, asked)
+
+
+def _draw_explanation(
+    left: RecordRef, right: RecordRef, explanation: Explanation, asked: AskedEvidence | None = None
+) -> ExplainedPair:
+    """Return an explanation with the chart of its evidence."""
+    caution = find_caution(explanation.evidence)
+    return ExplainedPair(
+        left=left,
+        right=right,
+        told=explanation,
+        chart=draw_waterfall([(item.comparison, item.phrase, item.bits) for item in explanation.evidence]),
+        odds=round_odds(explanation.match_weight),
+        caution="" if caution is None else caution.phrase,
+        asked=asked,
     )
 
 
@@ -166,31 +349,26 @@ def _read_decisions(index: Index, viewer: Viewer, view: QuestionView) -> tuple[D
     return tuple(get_decision(index, viewer, number) for number in view.decisions)
 
 
-def _is_side_by_side(view: QuestionView) -> bool:
-    """Check whether a review question's records are shown side by side.
-
-    A burst, many alike pairs of one load, has records of many children, so they are not.
-    """
-    return bool(view.cards) and view.shape != BURST
-
-
 def _draw_links(view: QuestionView) -> ArcDiagram | None:
     """Draw the pairs of a review question as arcs between its records."""
     edges = [(pair.left, pair.right, pair.match_weight) for pair in view.pairs]
     return draw_arcs([card.label for card in view.cards], edges)
 
 
-def _list_burst_pairs(view: QuestionView) -> tuple[BurstPair, ...]:
+def _list_burst_pairs(view: QuestionView, evidence: QuestionEvidence) -> tuple[BurstPair, ...]:
     """Return the pairs of a burst question, each with its differing fields.
 
     A burst is many alike pairs of one load, asked about together.
     """
     values = {card.label: _format_values(card) for card in view.cards}
     burst_pairs = []
-    for pair in view.pairs:
-        rows = compare_records([values.get(pair.left, {}), values.get(pair.right, {})], star=True)
-        notable_rows = tuple(row for row in rows if row.field == "name" or row.cells[1].standing in _NOTABLE)
-        burst_pairs.append(BurstPair(pair.left, pair.right, notable_rows))
+    for asked in evidence.pairs:
+        verdicts = collect_field_verdicts(asked.explanation.evidence)
+        rows = compare_records([values.get(asked.left, {}), values.get(asked.right, {})], [None, verdicts])
+        notable_rows = tuple(
+            row for row in rows if row.field in _NAME_FIELDS or row.cells[1].standing in _NOTABLE
+        )
+        burst_pairs.append(BurstPair(asked.left, asked.right, notable_rows))
     return tuple(burst_pairs)
 
 
@@ -211,12 +389,7 @@ def explain_for_page(index: Index, viewer: Viewer, left: RecordRef, right: Recor
         explanation = explain_pair(index, viewer, left, right)
     except ConflictError:
         return None
-    return ExplainedPair(
-        left,
-        right,
-        explanation,
-        draw_waterfall([(part.comparison, part.sentence, part.bits) for part in explanation.parts]),
-    )
+    return _draw_explanation(left, right, explanation)
 
 
 def format_record_key(label: RecordRef) -> str:
@@ -321,5 +494,14 @@ def _parse_shown_values(seen: Sequence[str]) -> dict[tuple[str, ...], tuple[str,
 
 
 def _format_values(card: RecordCard) -> dict[str, str]:
-    """Format the values of a source record for comparison on a page."""
-    return format_record(card.values, confidential=False, withheld=card.withheld)
+    """Format the values of a source record for comparison on a page.
+
+    Each part of the name has a row of its own, as the model compares it by itself.
+    """
+    values = format_record(card.values, confidential=False, withheld=card.withheld)
+    values.pop("name", None)
+    parts = {name: str(card.values[name]) for name in _NAME_PARTS if card.values.get(name)}
+    return parts | values
+
+
+_NAME_PARTS = ("first_name", "middle_name", "last_name", "suffix")

@@ -1,4 +1,4 @@
-"""Side-by-side comparison of records, with differing letters marked."""
+"""Side-by-side table of records, with the model's mark of each field."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,33 +9,38 @@ from enum import StrEnum
 from markupsafe import Markup, escape
 
 from mpi.api.pages.rendering.record_values import ROWS
+from mpi.service.explanations.pair_evidence import FieldVerdict
 
-_CLOSE_RATIO = 0.7
-"""Similarity (2 × shared letters / all letters) from which differing letters are marked."""
-_CLOSE_NUMBER_RATIO = 0.92
-_NUMBER_FIELDS = frozenset({"identifiers", "phone"})
-"""Fields of numbers, whose form alone makes values similar, so that a higher similarity is required."""
-_NEUTRAL_FIELDS = frozenset({"household_ids", "enrollments", "placements"})
-"""Fields in which another value is no evidence against a match.
-
-Schools change, and each system has household keys of its own.
-"""
 _PHONE_DIGITS = 10
 _MAX_MARKED_LENGTH = 120
 _ITEM_SEPARATOR = "; "
+"""Separator of several values, of which the letters of one alone would mean nothing."""
 _NOISE = re.compile(r"[\s.,'’\-/()]+")
+
+FieldVerdicts = Mapping[str, FieldVerdict]
+"""The model's verdict on each field that a comparison covers, by field code."""
 
 
 class ComparisonStatus(StrEnum):
     """How a record's value compares with the reference value, for display."""
 
     SUBJECT = "subject"
+    """The reference itself."""
     EQUAL = "equal"
     CLOSE = "close"
-    SHARES = "shares"
     DIFFERS = "differs"
     NOTHING = "nothing"
-    ALONE = "alone"
+    """The record has no value."""
+    UNMARKED = "unmarked"
+    """No comparison of the model marks the value."""
+
+
+_STATUS_OF_VERDICT = {
+    FieldVerdict.SAME: ComparisonStatus.EQUAL,
+    FieldVerdict.ALIKE: ComparisonStatus.CLOSE,
+    FieldVerdict.DIFFERENT: ComparisonStatus.DIFFERS,
+}
+"""Mark of each verdict; a missing or neutral field has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,83 +59,83 @@ class ComparisonRow:
     cells: tuple[ComparisonCell, ...]
 
 
-def compare_records(records: Sequence[Mapping[str, str]], *, star: bool) -> tuple[ComparisonRow, ...]:
-    """Compare records field by field for display, leaving out empty fields.
+def compare_records(
+    records: Sequence[Mapping[str, str]], verdicts: Sequence[FieldVerdicts | None]
+) -> tuple[ComparisonRow, ...]:
+    """Build the table of records, leaving out empty fields.
+
+    Every mark is a verdict of the model. A field that no comparison covers is shown without a mark.
 
     Args:
-        records: formatted values by field code; the subject of a star comes first.
-        star: compare the other records with the first; otherwise compare each value with the most common one,
-            the first of equals.
+        records: formatted values by field code.
+        verdicts: verdicts on each record's fields beside the reference; None for the reference itself.
     """
-    fields_present = {field for record in records for field in record}
-    fields = [*(field for field in ROWS if field in fields_present), *sorted(fields_present.difference(ROWS))]
+    reference = records[verdicts.index(None)]
     return tuple(
-        _compare_field(field, [record.get(field, "") for record in records], star=star) for field in fields
-    )
-
-
-def _compare_field(field: str, values: Sequence[str], *, star: bool) -> ComparisonRow:
-    """Compare the values of one field in all records."""
-    reference_position = 0 if star else _find_commonest([_normalize(value, field) for value in values])
-    reference = values[reference_position]
-    cells = [_compare_cell(field, reference, value) for value in values]
-    others = [cell.standing for n, cell in enumerate(cells) if n != reference_position]
-    if star or ComparisonStatus.EQUAL not in others:
-        cells[reference_position] = ComparisonCell(
-            ComparisonStatus.SUBJECT if star else ComparisonStatus.ALONE, escape(reference)
+        ComparisonRow(
+            field,
+            tuple(
+                _build_cell(reference.get(field, ""), record.get(field, ""), marks, field)
+                for record, marks in zip(records, verdicts, strict=True)
+            ),
         )
-    return ComparisonRow(field, tuple(cells))
-
-
-def _find_commonest(normalized: Sequence[str]) -> int:
-    """Return the position of the most common nonempty value."""
-    nonempty = [value for value in normalized if value]
-    return normalized.index(max(nonempty, key=nonempty.count)) if nonempty else 0
-
-
-def _compare_cell(field: str, reference: str, value: str) -> ComparisonCell:
-    """Compare one displayed value with the reference and mark its letters."""
-    standing = compare_values(reference, value, field)
-    if field in _NEUTRAL_FIELDS and standing in (ComparisonStatus.CLOSE, ComparisonStatus.DIFFERS):
-        standing = ComparisonStatus.ALONE
-    marked_value = (
-        _mark_differences(reference, value) if standing is ComparisonStatus.CLOSE else escape(value)
+        for field in _list_fields(records)
     )
-    return ComparisonCell(standing, marked_value)
 
 
-def compare_values(reference: str, value: str, field: str = "") -> ComparisonStatus:
-    """Compare two displayed values, ignoring case, spaces and punctuation.
+def list_side_by_side(records: Sequence[Mapping[str, str]]) -> tuple[ComparisonRow, ...]:
+    """Build the table of records that no model compares.
+
+    Only equal values are marked, ignoring case, spaces and punctuation.
 
     Args:
-        reference: value to compare with.
-        value: the value as shown.
-        field: field code of the value.
+        records: formatted values by field code; each is compared with the first.
     """
+    return tuple(
+        ComparisonRow(
+            field,
+            tuple(
+                ComparisonCell(
+                    _compare_plainly(field, records[0].get(field, ""), record.get(field, ""))
+                    if number
+                    else ComparisonStatus.UNMARKED,
+                    escape(record.get(field, "")),
+                )
+                for number, record in enumerate(records)
+            ),
+        )
+        for field in _list_fields(records)
+    )
+
+
+def _list_fields(records: Sequence[Mapping[str, str]]) -> list[str]:
+    """List the fields that any record has, in the order of display."""
+    present = {field for record in records for field in record}
+    return [*(field for field in ROWS if field in present), *sorted(present.difference(ROWS))]
+
+
+def _build_cell(reference: str, value: str, verdicts: FieldVerdicts | None, field: str) -> ComparisonCell:
+    """Build the cell of a value, with the letters marked that are not alike."""
+    if verdicts is None:
+        return ComparisonCell(ComparisonStatus.SUBJECT, escape(value))
+    if not value:
+        return ComparisonCell(ComparisonStatus.NOTHING, Markup())
+    status = _STATUS_OF_VERDICT.get(verdicts.get(field, FieldVerdict.NEUTRAL), ComparisonStatus.UNMARKED)
+    is_close = status is ComparisonStatus.CLOSE and reference
+    return ComparisonCell(status, _mark_differences(reference, value) if is_close else escape(value))
+
+
+def _compare_plainly(field: str, reference: str, value: str) -> ComparisonStatus:
+    """Return whether two displayed values are equal."""
     if not value:
         return ComparisonStatus.NOTHING
-    if not reference:
-        return ComparisonStatus.ALONE
-    if _normalize(reference, field) == _normalize(value, field):
-        return ComparisonStatus.EQUAL
-    reference_items, value_items = (
-        {_normalize(item, field) for item in text.split(_ITEM_SEPARATOR)} for text in (reference, value)
-    )
-    # Exchanged first and last names are the same words.
-    if reference_items & value_items or sorted(_normalize(reference).split()) == sorted(
-        _normalize(value).split()
-    ):
-        return ComparisonStatus.SHARES
-    similarity = SequenceMatcher(
-        None, _normalize(reference, field), _normalize(value, field), autojunk=False
-    ).ratio()
-    threshold = _CLOSE_NUMBER_RATIO if field in _NUMBER_FIELDS else _CLOSE_RATIO
-    return ComparisonStatus.CLOSE if similarity >= threshold else ComparisonStatus.DIFFERS
+    is_equal = _normalize(reference, field) == _normalize(value, field)
+    return ComparisonStatus.EQUAL if is_equal else ComparisonStatus.UNMARKED
 
 
 def _mark_differences(reference: str, value: str) -> Markup:
     """Mark the letters of a value that the reference value lacks."""
-    if len(value) > _MAX_MARKED_LENGTH:
+    if len(value) > _MAX_MARKED_LENGTH or _ITEM_SEPARATOR in value:
         return escape(value)
     matcher = SequenceMatcher(None, reference.casefold(), value.casefold(), autojunk=False)
     marked_value = Markup()
@@ -141,7 +146,7 @@ def _mark_differences(reference: str, value: str) -> Markup:
     return marked_value
 
 
-def _normalize(value: str, field: str = "") -> str:
+def _normalize(value: str, field: str) -> str:
     """Return a value without case, spaces and punctuation, for comparison."""
     if field == "phone":
         return "".join(letter for letter in value if letter.isdigit())[-_PHONE_DIGITS:]

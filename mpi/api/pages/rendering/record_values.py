@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+
+from markupsafe import Markup, escape
 
 from mpi.api.pages.rendering.page_texts import Words, load_words
 from mpi.domain import clock
@@ -12,14 +15,19 @@ from mpi.standardize.restrictions import are_whereabouts_withheld_as_sent
 Record = Mapping[str, Any]
 
 ROWS = (
-    "name", "preferred_name", "other_names", "birth_date", "birth_date_quality", "previous_birth_dates",
-    "sex", "multiple_birth", "identifiers", "guardians", "addresses", "phone", "email", "enrollments",
-    "placements", "birth_place", "household_ids", "death_date",
+    "name", "first_name", "middle_name", "last_name", "suffix", "preferred_name", "other_names", "birth_date",
+    "birth_date_quality", "previous_birth_dates", "sex", "ssn", "multiple_birth", "identifiers", "guardians",
+    "addresses", "phone", "email", "enrollments", "placements", "birth_place", "household_ids", "death_date",
 )  # fmt: skip
 """Field codes in display order; the fields that tell children apart come first."""
 _CODE_FIELDS = frozenset({"race", "ethnicity"})
 _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MAX_ID_LENGTH = 14
+_MONTHS = {
+    1: "Jan", 2: "Feb", 3: "Mar", 4: "Apr", 5: "May", 6: "Jun",
+    7: "Jul", 8: "Aug", 9: "Sep", 10: "Oct", 11: "Nov", 12: "Dec",
+}  # fmt: skip
+_DATE_FIELDS = frozenset({"birth_date", "previous_birth_dates", "death_date"})
 _BIRTH_PLACE = ("birth_city", "birth_state", "birth_country")
 
 
@@ -47,6 +55,8 @@ def format_value(attribute: str, value: object) -> str:
         texts = load_words().value
         return str(texts.yes if value else texts.no)
     if not isinstance(value, Mapping):
+        if attribute in _DATE_FIELDS:
+            return format_day(str(value))
         return _split_words(value) if attribute in _CODE_FIELDS else str(value)
     texts = load_words().value
     kinds: dict[str, Callable[[Record], str]] = {
@@ -70,13 +80,33 @@ def is_confidential(records: Sequence[Record]) -> bool:
 
 
 def format_day(moment: str) -> str:
-    """Return the date part of an ISO time."""
-    return moment[:10]
+    """Format an ISO date or time as ``Sep 11, 2013``.
+
+    A date without a day or month keeps what it has; a text that is no date stays as it is.
+    """
+    year, *rest = moment[:10].split("-")
+    try:
+        month, *days = [int(part) for part in rest]
+        name = _MONTHS[month]
+    except (ValueError, KeyError):
+        return moment[:10]
+    return f"{name} {days[0]}, {year}" if days else f"{name} {year}"
 
 
-def format_minute(moment: str) -> str:
-    """Format an ISO time to the minute, for a page."""
-    return moment[:16].replace("T", " ")
+def format_minute(moment: str) -> Markup:
+    """Format an ISO time as ``Sep 11, 2013, 2:05 PM UTC``.
+
+    The script of the pages turns it into the time of the reader's own clock.
+    """
+    try:
+        time = datetime.fromisoformat(moment)
+    except ValueError:
+        return escape(moment)
+    time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    clock_time = f"{time.hour % 12 or 12}:{time.minute:02} {'AM' if time.hour < 12 else 'PM'}"  # noqa: PLR2004
+    return Markup('<time datetime="{}" data-local>{}, {} UTC</time>').format(
+        time.strftime("%Y-%m-%dT%H:%M:%SZ"), format_day(time.date().isoformat()), clock_time
+    )
 
 
 def shorten_id(text: str) -> str:
@@ -96,9 +126,10 @@ def _format_rows(record: Record, *, confidential: bool) -> Iterator[tuple[str, s
             for name in _read_list(record, "other_names")
         ),
     )
-    yield "birth_date", _join_values(record, "birth_date")
+    yield "birth_date", format_day(_join_values(record, "birth_date"))
     yield "birth_date_quality", _join_values(record, "birth_date_quality")
-    yield "previous_birth_dates", ", ".join(str(item) for item in _read_list(record, "previous_birth_dates"))
+    previous = (format_day(str(item)) for item in _read_list(record, "previous_birth_dates"))
+    yield "previous_birth_dates", "; ".join(previous)
     yield "sex", _join_values(record, "sex")
     yield "multiple_birth", texts.value.yes if record.get("multiple_birth") in (True, "Y") else ""
     yield from _format_contacts(record, confidential=confidential)
@@ -125,7 +156,7 @@ def _format_rows(record: Record, *, confidential: bool) -> Iterator[tuple[str, s
         ", ".join(str(record[n]) for n in ("birth_city", "birth_state", "birth_country") if record.get(n)),
     )
     yield "household_ids", ", ".join(str(item) for item in _read_list(record, "household_ids"))
-    yield "death_date", _join_values(record, "death_date")
+    yield "death_date", format_day(_join_values(record, "death_date"))
 
 
 def _format_contacts(record: Record, *, confidential: bool) -> Iterator[tuple[str, str]]:
@@ -220,7 +251,18 @@ def _format_placement(texts: Words, placement: Record) -> str:
 def _format_labeled(values: Record, **forms: str) -> str:
     """Join a record's nonempty values, each inserted in its text pattern."""
     return ", ".join(
-        form.format(str(values[name]).replace("_", " ") if name == "type" else values[name])
+        form.format(_format_labeled_value(name, str(values[name])))
         for name, form in forms.items()
         if values.get(name)
     )
+
+
+def _format_labeled_value(name: str, value: str) -> str:
+    """Format one value of an enrollment, placement or flag."""
+    if name == "type":
+        return value.replace("_", " ")
+    return format_day(value) if name in _DAYS_OF_ENTRIES else value
+
+
+_DAYS_OF_ENTRIES = frozenset({"entry_date", "exit_date", "begin", "end"})
+"""Names of the dates of enrollments, placements and flags."""

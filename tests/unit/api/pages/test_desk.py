@@ -78,7 +78,7 @@ def test_a_forbidden_page_says_so_and_nothing_else(acting, role, path):
     with acting(role) as client:
         page = client.get(path)
     assert page.status_code == 403
-    assert "Not yours to see" in page.text
+    assert "You may not see this page" in page.text
     assert "may not do" not in page.text
     assert f'href="{path}"' not in page.text
 
@@ -172,7 +172,7 @@ def test_an_answer_is_previewed_saved_and_undone(index, call, acting):
         )
         undo_answer = send(client, f"/queue/{key}/undo", step=step)
         assert undo_answer.headers["location"] == f"/queue/{key}?done=undone"
-        assert "answer taken back" in client.get(f"/queue/{key}").text
+        assert "answer undone" in client.get(f"/queue/{key}").text
 
 
 def test_an_answer_in_a_freeze_window_shows_its_effective_date(index, call, acting):
@@ -252,12 +252,12 @@ def test_marked_questions_are_snoozed_at_once_but_never_answered_in_bulk(index, 
         assert past_answer.text.count("checked") >= len(keys)
         snoozed = send(client, "/queue/bulk", do="defer", until="2027-01-01", key=keys)
         assert snoozed.status_code == 303
-        assert "Done, with all" in client.get(snoozed.headers["location"]).text
+        assert "Done for all marked questions" in client.get(snoozed.headers["location"]).text
         snoozed_page = client.get("/queue?state=asleep").text
         assert all(f'href="/queue/{key}"' in snoozed_page for key in keys)
         refused_answer = send(client, "/queue/bulk", do="assign", to="nobody-here", key=keys)
         assert refused_answer.status_code == 409
-        assert "2 questions were left as they are" in refused_answer.text
+        assert "2 questions did not change" in refused_answer.text
 
 
 def test_a_report_is_shown_with_reporter_and_reason_and_is_confirmed(index, call, acting):
@@ -272,11 +272,11 @@ def test_a_report_is_shown_with_reporter_and_reason_and_is_confirmed(index, call
         send(client, f"/queue/{question.key}/claim")
         page = client.get(f"/queue/{question.key}").text
         assert "two of one name" in page
-        assert "two children were taken for one" in page
+        assert "two children were linked by mistake" in page
         etag = re.search(r'name="etag" value="([^"]+)"', page)[1]
         assert send(client, f"/queue/{question.key}/respond", etag=etag).status_code == 400
         preview = send(client, f"/queue/{question.key}/respond", etag=etag, response="confirm", preview="1")
-        assert "Who received what because of this link" in preview.text
+        assert "Who received data because of this link" in preview.text
         assert (
             send(client, f"/queue/{question.key}/respond", etag=etag, response="confirm").status_code == 303
         )
@@ -300,7 +300,7 @@ def test_a_child_merged_by_somebody_else_meanwhile_is_reported(call, acting):
         assert "somebody has changed this child since you read it" in stale_answer.text
         assert "kept" in stale_answer.text
         page = client.get(f"/people/{other_eid}").text
-        assert "This ID is retired. Its records are now held by" in page
+        assert "This ID is retired. Its records now belong to" in page
         assert f'href="/people/{eid}"' in page
         assert f"/people/{other_eid}/unlink" not in page
 
@@ -364,7 +364,7 @@ def test_a_value_is_corrected_with_its_evidence_and_undone(call, acting):
         assert saved.status_code == 303
         page = client.get(saved.headers["location"]).text
         assert "Rightname" in page
-        assert "a steward said so" in page
+        assert "a steward corrected it" in page
         step = re.search(r"step=(\d+)", saved.headers["location"])[1]
         send(client, f"/steps/{step}/undo", confirm="1", eid=eid)
         assert "Rightname" not in client.get(f"/people/{eid}").text
@@ -385,7 +385,7 @@ def test_a_pair_is_explained_without_record_ids_in_the_address(call, acting):
         page = send(client, "/why", pair="D01\twhy-1\tCCWIS\twhy-2")
     assert page.status_code == 200
     assert "What would change the answer" in page.text
-    assert "In all" in page.text
+    assert "Very strong evidence" in page.text
 
 
 def test_a_question_claimed_by_a_hidden_person_is_shown_without_the_name(acting, call, index):
@@ -402,7 +402,7 @@ def test_a_question_claimed_by_a_hidden_person_is_shown_without_the_name(acting,
         for path in (f"/queue/{key}", "/queue?state=claimed"):
             page = client.get(path)
             assert page.status_code == 200
-            assert "with somebody" in page.text or "You can read it meanwhile." in page.text
+            assert "with somebody" in page.text or "You can still read it." in page.text
             assert "secret-name" not in page.text
         answer = send(client, f"/queue/{key}/claim")
         assert answer.status_code == 409

@@ -35,7 +35,7 @@ def test_a_person_is_shown_with_each_agencys_data(call, people):
     for value in (
         eid,
         "Philippa",
-        "2012-05-17",
+        "May 17, 2012",
         "D01",
         "CCWIS",
         "school 1042",
@@ -149,4 +149,4 @@ def test_a_decision_without_effect_is_shown_as_such(call, people):
     call.post("/v1/decisions", json={"kind": "SAME", "groups": [labels], "reason": "same-child"})
     page = people.get(f"/people/{eid}")
     assert page.status_code == 200
-    assert "Changed nobody" in page.text
+    assert "No child changed" in page.text

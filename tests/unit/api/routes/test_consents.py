@@ -100,12 +100,12 @@ def test_the_page_lists_waiting_steps_and_takes_the_owners_answer(
         assert 'name="word"' not in desk.get(f"/waiting/{effect['step']}").text
         desk.cookies.set("mpi-acting-as", "source-owner")
         own_page = desk.get(f"/waiting/{effect['step']}").text
-        assert "a change that touches your records" in own_page
+        assert "a change of your records" in own_page
         assert "D01" not in own_page
         token = re.search(r'name="csrf" value="(\w+)"', own_page)[1]
         form = {"csrf": token, "word": answer_kind, "reason": "not-ours"}
         answer = desk.post(f"/waiting/{effect['step']}", data=form, headers=SAME)
         assert (answer.status_code, answer.headers["location"]) == (303, "/waiting?done=said_so")
-        assert "Nothing waits." in desk.get("/waiting?done=said_so").text
+        assert "Nothing is waiting." in desk.get("/waiting?done=said_so").text
         assert desk.get(f"/waiting/{effect['step']}").status_code == 404
     assert (len(set(eids(steward))) == 1) is is_merged

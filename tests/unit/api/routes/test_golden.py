@@ -61,18 +61,20 @@ def test_an_invalid_correction_is_refused_without_being_quoted(call, eid):
 def test_two_records_are_explained_in_one_sentence_and_its_parts(call, eid):
     left, right = {"source": "D01", "local_id": "g1"}, {"source": "CCWIS", "local_id": "g2"}
     explanation = call.post("/v1/explanations", json={"left": left, "right": right}).json()
-    assert explanation["sentence"].startswith("Same name and birth date")
+    assert explanation["sentence"].startswith(
+        "Very strong evidence for the same child: same name and birth date"
+    )
     assert sum(part["bits"] for part in explanation["parts"]) == pytest.approx(
         explanation["match_weight"], abs=1e-4
     )
-    assert explanation["standing"][0] == "They are one person now."
+    assert explanation["standing"][0] == "These records are currently one child."
     hidden = call.post("/v1/explanations", json={"left": left, "right": right | {"local_id": "no"}})
     assert hidden.status_code == 404
 
 
 def test_a_person_is_explained_with_its_history(call, eid):
     explanation = call.get(f"/v1/persons/{eid}/explanation").json()
-    assert explanation["sentence"] == "2 records are one person by 1 link of the model."
+    assert explanation["sentence"] == "2 records are one child through 1 automatic link."
     assert len(explanation["lines"]) == 1
     steps = call.get(f"/v1/persons/{eid}/built").json()
     assert steps[0]["sentence"] == "A record was sent: record g1 of D01 began this person."

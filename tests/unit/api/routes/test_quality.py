@@ -101,9 +101,9 @@ def test_an_operator_reads_figures_of_the_day_before(tmp_path, manual_clock):
     assert second.forecast["says"].startswith("Fewer than 100 questions wait.")
     assert second.forecast["says"] in second.page
     assert '<b><span class="soft">few</span></b><span>Hours of work waiting</span>' in second.page
-    assert "Closed by themselves" not in second.page
+    assert "Closed automatically" not in second.page
     assert "3 questions wait" in steward_page.text
-    assert "Closed by themselves" in steward_page.text
+    assert "Closed automatically" in steward_page.text
 
 
 class OperatorView(NamedTuple):

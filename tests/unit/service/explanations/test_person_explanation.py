@@ -35,7 +35,7 @@ def test_model_links_form_a_tree_of_the_strongest(index):
     upsert_record(index, "sis:2")
     eid = upsert_record(index, "ccwis:1", ssn="412-55-9182")
     explanation = explain_person(index, OPERATOR, eid)
-    assert explanation.sentence == "3 records are one person by 2 links of the model."
+    assert explanation.sentence == "3 records are one child through 2 automatic links."
     assert frozenset((RecordRef("sis", "1"), RecordRef("ccwis", "1"))) in linked_pairs(explanation.lines)
     assert explanation.lines[0].match_weight >= explanation.lines[1].match_weight
     assert len(explanation.lines) == 2
@@ -58,8 +58,8 @@ def test_records_the_model_does_not_link_are_joined_by_their_decision(index):
     explanation = explain_person(index, OPERATOR, crosswalk(index)["sis", "1"])
     [line] = explanation.lines
     assert (line.because, line.decision) == ("decision", number)
-    assert line.sentence.startswith(f"Decision {number} of a steward says so. ")
-    assert explanation.sentence == "2 records are one person by 1 decision."
+    assert line.sentence.startswith(f"A steward answered “same child” (#{number}). ")
+    assert explanation.sentence == "2 records are one child through 1 decision."
 
 
 def test_merge_adds_one_decision_between_the_linked_parts(index):
@@ -70,7 +70,7 @@ def test_merge_adds_one_decision_between_the_linked_parts(index):
     merge(index, OPERATOR, [first, second], StepOptions("test"), first)
     explanation = explain_person(index, OPERATOR, first)
     assert [line.because for line in explanation.lines] == ["model", "model", "decision"]
-    assert explanation.sentence == "4 records are one person by 2 links of the model and 1 decision."
+    assert explanation.sentence == "4 records are one child through 2 automatic links and 1 decision."
 
 
 def test_reader_of_one_source_sees_only_links_between_its_own_records(index):
@@ -88,7 +88,7 @@ def test_reader_of_one_source_sees_only_links_between_its_own_records(index):
     assert len(explain_person(index, OPERATOR, eid).parts) == 1
     limited_explanation = explain_person(index, SIS_ONLY, eid)
     assert limited_explanation.lines == ()
-    assert limited_explanation.sentence == "What joins 2 parts of the records is not among what can be shown."
+    assert limited_explanation.sentence == "You cannot see what joins 2 groups of these records."
     assert "ccwis" not in repr(limited_explanation)
 
 
@@ -109,7 +109,7 @@ def test_sealed_record_appears_in_no_link(index):
     upsert_record(index, "ccwis:1")
     upsert(index, OPERATOR, "ccwis", make_child("1", restrictions=[{"kind": "sealed"}]))
     explanation = explain_person(index, OPERATOR, eid)
-    assert explanation.sentence == "There is only one record of this person."
+    assert explanation.sentence == "This child has one record."
     assert "ccwis" not in repr(explanation)
 
 

@@ -43,7 +43,7 @@ def test_steward_steps_show_their_effect_and_their_undo(index):
     assert [step.sentence for step in steps] == [
         "A record was sent: record 1 of sis began this person.",
         f"Persons were merged: record 1 of ccwis came from {second}.",
-        f"A merge was taken back: record 1 of ccwis went to {second}.",
+        f"A merge was undone: record 1 of ccwis went to {second}.",
         "A value was corrected; no record changed person.",
     ]
     assert [step.step == merge_effect.step for step in steps] == [False, True, True, False]

@@ -9,6 +9,7 @@ from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.pair_variations import COLUMNS_OF_SUBJECT
 from mpi.matching.model.match_model import find_model_folder, load_model
 from mpi.service.explanations import wording
+from mpi.service.explanations.evidence_strength import LikelyAnswer, Strength
 
 
 def test_every_comparison_level_and_caution_of_the_shipped_model_has_a_wording():
@@ -24,7 +25,9 @@ def test_every_comparison_level_and_caution_of_the_shipped_model_has_a_wording()
 def test_every_rule_band_authority_and_what_if_subject_has_a_wording():
     words = wording.load_words()
     assert {rule.value for rule in SelectionReason} == set(words["rules"])
-    assert {band.value for band in Band} == set(words["bands"]) == set(words["would_be"])
+    assert {band.value for band in Band} == set(words["would_be"])
+    assert {strength.value for strength in Strength} == set(words["strengths"])
+    assert {answer.value for answer in LikelyAnswer} == set(words["answers"])
     # A hold is not a person's decision; it has its own sentence.
     assert {authority.name for authority in Authority} - {"HOLD"} == set(words["authorities"])
     assert set(words["what_ifs"]) == set(COLUMNS_OF_SUBJECT)
@@ -32,7 +35,7 @@ def test_every_rule_band_authority_and_what_if_subject_has_a_wording():
 
 def test_unlisted_name_is_shown_as_the_model_names_it():
     assert wording.describe_level("eye_colour", "much alike") == "eye colour: much alike"
-    assert wording.describe_level("given", "rhymes") == "given name: rhymes"
+    assert wording.describe_level("given", "rhymes") == "first name: rhymes"
     assert wording.describe_cause("eclipse") == "eclipse"
 
 
@@ -44,6 +47,7 @@ def test_unlisted_name_is_shown_as_the_model_names_it():
         (["a", "b"], "a and b"),
         (["a", "b", "c"], "a, b, and c"),
         (["a, or so", "b"], "a, or so; and b"),
+        (["a and b", "c"], "a and b; and c"),
         (["a, or so", "b", "c"], "a, or so; b; and c"),
     ],
 )

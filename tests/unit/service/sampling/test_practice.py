@@ -51,7 +51,7 @@ def answer_pairs(index, times, *, right=True, viewer=ANA):
 def test_shipped_pairs_are_balanced_hard_and_free_of_personal_numbers():
     pairs = load_practice_pairs().values()
     assert Counter(pair.truth for pair in pairs) == {"same": 80, "different": 80}
-    same_child_kinds = {"name change", "placeholder", "carer's surname", "misspelt", "moved"}
+    same_child_kinds = {"name change", "placeholder", "caregiver's last name", "misspelled", "moved"}
     assert {pair.kind for pair in pairs} == {"twins", "siblings", "namesakes"} | same_child_kinds
     for pair in pairs:
         assert pair.why.startswith("Same child" if pair.truth == "same" else "Different children")

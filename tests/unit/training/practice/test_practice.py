@@ -40,7 +40,7 @@ def test_pairs_of_one_and_of_two_children_are_balanced(chosen):
     # A state of 4,000 records has few children of one name and year.
     assert truths.count("different") >= 10
     assert truths.count("same") >= 12
-    assert {pair["kind"] for pair in chosen} >= {"twins", "siblings", "misspelt", "moved"}
+    assert {pair["kind"] for pair in chosen} >= {"twins", "siblings", "misspelled", "moved"}
 
 
 def test_same_state_gives_the_same_pairs_in_random_order(population, chosen):

@@ -38,16 +38,16 @@ def reasons(index):
 
 
 def test_a_hidden_child_is_answered_and_recorded_as_an_unknown_one(fresh_index, contact):
-    hidden = make_child("c9", first_name="Odalys", last_name="Trueblood", birth_date="2012-02-02")
+    hidden = make_child("key9", first_name="Odalys", last_name="Trueblood", birth_date="2012-02-02")
     hidden_id = upsert(fresh_index, OPERATOR, "CCWIS", hidden).enterprise_id
     unknown_id = upsert(fresh_index, OPERATOR, "CCWIS", {**hidden, "local_id": "x"}).enterprise_id
     token = contact.csrf("/find")
     pages = []
-    for local_id in ("c9", "nope"):
+    for local_id in ("key9", "nope"):
         form = {"csrf": token, "source": "CCWIS", "local_id": local_id}
         pages.append(contact.post("/find/key", data=form, headers=SAME))
     assert [page.status_code for page in pages] == [404, 404]
-    assert pages[0].text.replace("c9", "nope") == pages[1].text
+    assert pages[0].text.replace("key9", "nope") == pages[1].text
     assert "has no such record" in pages[0].text
     assert reasons(fresh_index) == [("poc", "not-found", 2)]
     assert contact.get(f"/people/{hidden_id}").status_code == 404

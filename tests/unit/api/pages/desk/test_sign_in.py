@@ -305,7 +305,7 @@ def test_a_form_sent_after_the_session_has_ended_is_not_kept_and_is_reported(bro
     form = {"csrf": csrf, "old": PASSWORD, "new": "eighteen blue kettles", "again": "eighteen blue kettles"}
     answer = browser.post("/change-password", data=form, headers=SAME)
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?why=lost")
-    assert "nothing of it was kept" in browser.get(answer.headers["location"]).text
+    assert "so it was not saved" in browser.get(answer.headers["location"]).text
     assert browser.sign_in("too-late").status_code == 303
     assert browser.post("/change-password", data=form, headers=SAME).status_code == 400
 

@@ -1,70 +1,63 @@
 import pytest
 
-from mpi.api.pages.rendering.record_comparison import ComparisonStatus, compare_records, compare_values
+from mpi.api.pages.rendering.record_comparison import ComparisonStatus, compare_records, list_side_by_side
+from mpi.service.explanations.pair_evidence import FieldVerdict
+
+
+def compare(reference, value, **verdicts):
+    """Return the cells of the second of two records."""
+    rows = compare_records([reference, value], [None, verdicts])
+    return {row.field: row.cells[1] for row in rows}
 
 
 @pytest.mark.parametrize(
-    ("reference", "value", "status"),
+    ("verdict", "status"),
     [
-        ("Amara Okonkwo", "AMARA OKONKWO", ComparisonStatus.EQUAL),
-        ("Marlo Jungfer", "Marlo Jungger", ComparisonStatus.CLOSE),
-        ("2009-06-02", "2009-06-12", ComparisonStatus.CLOSE),
-        ("12 Elm St; 9 Oak Ave", "9 Oak Ave", ComparisonStatus.SHARES),
-        ("Sister Daza", "DAZA SISTER", ComparisonStatus.SHARES),
-        ("Amara", "Zebedee", ComparisonStatus.DIFFERS),
-        ("Amara", "", ComparisonStatus.NOTHING),
-        ("", "Amara", ComparisonStatus.ALONE),
+        (FieldVerdict.SAME, ComparisonStatus.EQUAL),
+        (FieldVerdict.ALIKE, ComparisonStatus.CLOSE),
+        (FieldVerdict.DIFFERENT, ComparisonStatus.DIFFERS),
+        (FieldVerdict.MISSING, ComparisonStatus.UNMARKED),
+        (FieldVerdict.NEUTRAL, ComparisonStatus.UNMARKED),
     ],
 )
-def test_values_are_compared_as_a_careful_reader_would(reference, value, status):
-    assert compare_values(reference, value) is status
+def test_a_mark_is_the_verdict_of_the_model_whatever_the_texts_are(verdict, status):
+    for value in ("Amara", "Zebedee"):
+        cells = compare({"first_name": "Amara"}, {"first_name": value}, first_name=verdict)
+        assert cells["first_name"].standing is status
 
 
-def test_a_phone_number_is_equal_in_every_format():
-    assert compare_values("(614) 555-0177", "+16145550177", "phone") is ComparisonStatus.EQUAL
-    assert compare_values("(614) 555-0177", "+16145550178", "phone") is ComparisonStatus.DIFFERS
+def test_a_field_that_no_comparison_covers_is_not_marked():
+    cells = compare({"enrollments": "school 1"}, {"enrollments": "school 2"})
+    assert cells["enrollments"].standing is ComparisonStatus.UNMARKED
 
 
-def test_another_school_or_household_is_no_difference():
-    [row] = compare_records([{"household_ids": "F1"}, {"household_ids": "C9"}], star=True)
-    assert row.cells[1].standing == "alone"
+def test_an_empty_value_has_no_mark():
+    cells = compare({"phone": "1"}, {"sex": "F"}, phone=FieldVerdict.DIFFERENT)
+    assert cells["phone"].standing is ComparisonStatus.NOTHING
+
+
+def test_the_reference_is_the_subject_of_every_row():
+    rows = compare_records([{"sex": "F"}, {"sex": "M"}], [{"sex": FieldVerdict.DIFFERENT}, None])
+    assert [cell.standing for cell in rows[0].cells] == ["differs", "subject"]
 
 
 def test_identifying_fields_come_first_whoever_has_them():
-    rows = compare_records([{"phone": "1"}, {"name": "A", "identifiers": "x 1"}], star=True)
-    assert [row.field for row in rows] == ["name", "identifiers", "phone"]
+    rows = list_side_by_side([{"phone": "1"}, {"first_name": "A", "identifiers": "x 1"}])
+    assert [row.field for row in rows] == ["first_name", "identifiers", "phone"]
 
 
 def test_only_differing_letters_are_marked_and_everything_is_escaped():
-    [row] = compare_records([{"name": "Jo <b>Marl"}, {"name": "Jo <b>Marx"}], star=True)
-    assert row.cells[1].shown == "Jo &lt;b&gt;Mar<mark>x</mark>"
-    assert row.cells[0].shown == "Jo &lt;b&gt;Marl"
+    cells = compare({"last_name": "Jo <b>Marl"}, {"last_name": "Jo <b>Marx"}, last_name=FieldVerdict.ALIKE)
+    assert cells["last_name"].shown == "Jo &lt;b&gt;Mar<mark>x</mark>"
 
 
-def test_candidates_are_compared_with_the_subject_of_a_star():
-    [row] = compare_records([{"sex": "F"}, {"sex": "M"}, {"sex": "M"}], star=True)
-    assert [cell.standing for cell in row.cells] == ["subject", "differs", "differs"]
-
-
-def test_without_a_subject_the_minority_value_is_marked():
-    [row] = compare_records([{"sex": "F"}, {"sex": "M"}, {"sex": "M"}], star=False)
-    assert [cell.standing for cell in row.cells] == ["differs", "equal", "equal"]
-
-
-def test_the_second_of_two_differing_values_is_marked():
-    [row] = compare_records([{"sex": "F"}, {"sex": "M"}], star=False)
-    assert [cell.standing for cell in row.cells] == ["alone", "differs"]
-    [single_row] = compare_records([{"phone": "1"}, {}], star=False)
-    assert [cell.standing for cell in single_row.cells] == ["alone", "nothing"]
-
-
-def test_two_numbers_of_one_format_are_not_considered_close():
-    [row] = compare_records(
-        [{"identifiers": "state student id 9000122001"}, {"identifiers": "state student id 9000184446"}],
-        star=True,
+def test_records_that_no_model_compares_have_marks_for_equal_values_alone():
+    [name, phone] = list_side_by_side(
+        [
+            {"first_name": "Amara", "phone": "(614) 555-0177"},
+            {"first_name": "AMARA", "phone": "+16145550177"},
+            {"first_name": "Zebedee"},
+        ]
     )
-    assert row.cells[1].standing == "differs"
-
-
-def test_a_field_without_a_second_value_has_its_own_row():
-    assert [row.field for row in compare_records([{"name": "A"}, {"sex": "F"}], star=True)] == ["name", "sex"]
+    assert [cell.standing for cell in name.cells] == ["unmarked", "equal", "unmarked"]
+    assert [cell.standing for cell in phone.cells] == ["unmarked", "equal", "nothing"]

@@ -1,0 +1,60 @@
+"""Test the evidence of a question on both stores, with a rival that a reader may not see."""
+
+from dataclasses import replace
+
+import pytest
+
+from mpi.domain.record_ref import RecordRef
+from mpi.service.explanations.pair_evidence import FieldVerdict
+from mpi.service.explanations.question_evidence import UNSAID, load_question_evidence
+from mpi.service.records.upsert import upsert
+from mpi.service.review.question_view import load_question_view
+from mpi.service.review.queue import Filters, load_queue_page
+from tests.desk import ANN
+from tests.index import OPERATOR, make_child, open_test_index
+
+SSN = "412-55-9182"
+CHILD, PARTNER, RIVAL = RecordRef("sis", "1"), RecordRef("ccwis", "1"), RecordRef("state", "2")
+
+
+@pytest.fixture
+def index(tmp_path, database_url):
+    """An index with a record that two records match, which are not one child."""
+    with open_test_index(tmp_path, "sis", "ccwis", "state", database_url=database_url) as new_index:
+        upsert(new_index, OPERATOR, "sis", make_child("1", ssn=SSN))
+        upsert(
+            new_index, OPERATOR, "ccwis", make_child("1", first_name="Zuri", birth_date="2014-11-20", ssn=SSN)
+        )
+        upsert(new_index, OPERATOR, "state", make_child("2", postal_code=None))
+        yield new_index
+
+
+def load_pairs(index, viewer):
+    """Return the evidence of each asked pair, by its two records."""
+    pairs = {}
+    for summary in load_queue_page(index, viewer, Filters()).questions:
+        evidence = load_question_evidence(index, viewer, load_question_view(index, viewer, summary.key))
+        pairs |= {frozenset((asked.left, asked.right)): (asked, evidence) for asked in evidence.pairs}
+    return pairs
+
+
+def test_a_rival_is_named_and_its_record_shown(index):
+    asked, evidence = load_pairs(index, ANN)[frozenset((CHILD, PARTNER))]
+    assert asked.is_enough
+    assert asked.rivals == (RIVAL,)
+    assert RIVAL in {*evidence.verdicts, evidence.reference}
+
+
+def test_a_hidden_rival_is_neither_named_nor_hinted_at(index):
+    viewer = replace(ANN, sources=frozenset({"sis", "ccwis"}))
+    asked, evidence = load_pairs(index, viewer)[frozenset((CHILD, PARTNER))]
+    assert (asked.rivals, asked.reason) == ((), UNSAID)
+    assert "state" not in repr(evidence)
+
+
+def test_the_marks_of_a_record_are_the_verdicts_of_its_pair(index):
+    asked, evidence = load_pairs(index, ANN)[frozenset((CHILD, PARTNER))]
+    other = asked.right if asked.left == evidence.reference else asked.left
+    assert evidence.verdicts[other]["first_name"] is FieldVerdict.DIFFERENT
+    assert evidence.verdicts[other]["ssn"] is FieldVerdict.SAME
+    assert "SSN: same." in asked.explanation.supports
