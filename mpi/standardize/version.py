@@ -1,14 +1,14 @@
 """Version number of the standardizer, importable without its libraries."""
 
-STANDARDIZER_VERSION = "5"
+STANDARDIZER_VERSION = "6"
 """Version of the standardizer, part of a configuration's identity.
 
 Raise it whenever a record may get other features than before.
 """
 
-MODEL_VERSIONS = frozenset({"4"})
+MODEL_VERSIONS = frozenset({"4", "5"})
 """Earlier versions whose models this one serves.
 
 Version 5 reads postal codes, dates and phone numbers that version 4 left out, and no text that stands for no
-value. It changes no other value.
+value. Version 6 adds the source of a record, which no earlier model compares. Neither changes another value.
 """

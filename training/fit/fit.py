@@ -204,6 +204,7 @@ def fit_table(
             learned.probabilities,
             chosen_rules.rule_bits,
         )
+        is_found = (sample["rules"].to_numpy() & chosen_rules.rule_bits) > 0
         scaled = scale_to_index_size(learned, len(records), index_size)
         settings = fill_settings(untrained, scaled)
         growth = index_size / len(records)
