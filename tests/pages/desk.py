@@ -176,7 +176,9 @@ def _add_oversight(index, eid):
         )
     for name in ("cal", "sia"):
         begin_emergency(
-            index, sessions[name], "A child ran from a placement last night; police ask for a school"
+            index,
+            sessions[name],
+            "A child ran from a placement last night; which school may have seen the child?",
         )
     look_up_person(index, authenticate_session(index, sessions["cal"]).viewer, eid)
     end_emergency(index, sessions["sia"])

@@ -48,7 +48,8 @@ def draw_question(chance: random.Random) -> Question:
         purpose = chance.choice(sorted(agreement.grants[0].purposes))
     named = frozenset(action for action in sorted(ACTIONS_GRANTED_BY_NAME) if chance.random() < 0.6)
     actions = sorted(ACTIONS_BY_ROLE[role] | named if role and chance.random() < 0.8 else Action)
-    granted = named if role else named | frozenset(action for action in Action if chance.random() < 0.8)
+    share = 0.2 if role else 0.8
+    granted = named | frozenset(action for action in Action if chance.random() < share)
     sources = None if chance.random() < 0.2 else frozenset(chance.sample(_SOURCES, chance.randint(0, 3)))
     request = AccessRequest(
         action=Action(chance.choice(actions)) if chance.random() < 0.6 else Action.PERSON_READ,

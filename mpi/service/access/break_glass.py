@@ -136,7 +136,7 @@ def begin_use(index: Index, viewer: Viewer, reason: str) -> str:
 
 
 def end_use(index: Index, viewer: Viewer) -> None:
-    """Record that a person ends the own use before its time.
+    """Record that a person ends their own use before its time.
 
     Nothing happens if no use of the viewer is open.
 

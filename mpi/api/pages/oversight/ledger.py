@@ -115,6 +115,7 @@ def _render(
         visit=visit,
         page=page,
         asked={name: shown.get(name, "") for name in FILTERS},
+        is_filtered=bool(chosen),
         is_first=not any(query.get(name) for name in _CURSORS),
         purposes=PURPOSES,
         sentence=_describe_reason,
