@@ -303,8 +303,7 @@ class Disclosures:
             if not rows:
                 return
             yield [_disclosure_of(row) for row in rows]
-            position = tuple_(_disclosure.c.at, _disclosure.c.id) < (rows[-1].at, rows[-1].id)
-            conditions = [*_filter_conditions(wanted), position]
+            conditions = list(_filter_conditions(wanted, rows[-1]))
 
     def about_records(self, moment: str, record_ids: Collection[int]) -> list[Disclosure]:
         """Return disclosure-ledger lines since a moment that may concern records.
@@ -325,9 +324,17 @@ class Disclosures:
         return [disclosures[number] for number in sorted(disclosures)]
 
 
-def _filter_conditions(wanted: DisclosureFilter) -> Iterator[ColumnElement[bool]]:
+def _filter_conditions(
+    wanted: DisclosureFilter, last: Row[Any] | None = None
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of the wanted lines, of those after the last one that was read."""
     yield _disclosure.c.at >= wanted.since
-    yield _disclosure.c.at < wanted.until
+    if last is None:
+        yield _disclosure.c.at < wanted.until
+    else:
+        # The time alone is an upper bound that the index on it can use.
+        yield _disclosure.c.at <= last.at
+        yield tuple_(_disclosure.c.at, _disclosure.c.id) < (last.at, last.id)
     for column, value in (
         (_disclosure.c.client, wanted.client),
         (_disclosure.c.purpose, wanted.purpose),

@@ -93,15 +93,16 @@ def test_a_refusal_needs_a_reason(officer):
     assert send(officer, do="refuse").headers["location"] == "/seals?done=unseal_refused"
 
 
-@pytest.mark.parametrize(("kind", "do"), [("unseal", "fly"), ("merge", "approve"), ("", "approve")])
-def test_a_form_that_names_no_answer_does_nothing(officer, kind, do):
-    assert send(officer, kind, do=do).status_code == 400
+def test_a_form_that_names_no_answer_does_nothing(officer):
+    for kind, do in (("unseal", "fly"), ("merge", "approve"), ("", "approve")):
+        assert send(officer, kind, do=do).status_code == 400
 
 
-@pytest.mark.parametrize("role", ["steward", "approver", "operator", "auditor", "source-owner"])
-def test_who_was_not_granted_it_by_name_opens_no_page(officer, role):
+def test_who_was_not_granted_it_by_name_opens_no_page(officer):
     token = re.search(r'name="csrf" value="(\w+)"', officer.get("/seals").text)[1]
-    officer.cookies.set("mpi-acting-as", role)
-    assert officer.get("/seals").status_code == 403
-    assert officer.post("/seals", data={"csrf": token, "do": "approve"}, headers=SAME).status_code == 403
-    assert 'href="/seals"' not in officer.get("/agreements").text
+    for role in ("steward", "approver", "operator", "auditor", "source-owner"):
+        officer.cookies.set("mpi-acting-as", role)
+        assert (role, officer.get("/seals").status_code) == (role, 403)
+        form = {"csrf": token, "do": "approve"}
+        assert officer.post("/seals", data=form, headers=SAME).status_code == 403
+        assert 'href="/seals"' not in officer.get("/agreements").text
