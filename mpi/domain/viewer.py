@@ -254,7 +254,7 @@ def is_allowed(viewer: Viewer, action: Action) -> bool:
 
 
 def is_allowed_on(viewer: Viewer, action: Action, source: str) -> bool:
-    """Return whether the access policy permits a caller an action on a source's records."""
+    """Return whether a caller may perform an action on a source."""
     if not is_allowed(viewer, action) or not viewer.may_see(source):
         return False
     return viewer.rights is None or viewer.rights.find_refusal(action, source) is None

@@ -242,7 +242,7 @@ def find_party(
 
 
 def _list_actions(request: AccessRequest) -> frozenset[Action]:
-    """Return the actions of a client, or of a person's role and those granted by name."""
+    """Return the actions of a client or of a person."""
     if request.role is None:
         return request.granted
     return ACTIONS_BY_ROLE[request.role] | (request.granted & ACTIONS_GRANTED_BY_NAME)

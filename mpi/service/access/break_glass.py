@@ -107,7 +107,7 @@ def find_use_state(index: Index, unit: ReadUnit, client: str, begun_at: str) -> 
 
 
 def find_open_use(index: Index, unit: ReadUnit, client: str) -> UseState | None:
-    """Return the use of a client or account that is not reviewed yet, or None."""
+    """Return the use that is not reviewed yet, or None."""
     begun_at = _find_open_use(unit, client)
     return None if begun_at is None else find_use_state(index, unit, client, begun_at)
 

@@ -1,4 +1,4 @@
-"""Emergency access of people at the pages: begin it, show it, end it.
+"""Emergency access of people in a sign-in session.
 
 The form with the reason begins a use. Until it is over, everything in that sign-in session is asked for the
 purpose ``emergency_breakglass``. Then the session has its own purpose again by itself.

@@ -1,4 +1,4 @@
-"""The disclosure ledger and refused requests, as privacy officers and auditors read them.
+"""The disclosure ledger and refused requests, as auditors read them.
 
 A line says who was shown what, when, for which purpose and under which agreement. It holds no value of a
 record. Enterprise IDs stand for children. A sealed or destroyed record is not shown, and neither is a line
@@ -225,7 +225,7 @@ def _find_child(unit: ReadUnit, text: str) -> _Child:
 def _iterate_lines(
     unit: ReadUnit, wanted: LedgerFilter, days: tuple[date, date], child: _Child | None, before: str | None
 ) -> Iterator[tuple[LedgerLine, frozenset[int]]]:
-    """Yield the wanted lines, newest first, each with the records that it shows."""
+    """Yield the wanted lines with the records that each shows, newest first."""
     selection = DisclosureFilter(
         since=days[0].isoformat(),
         until=_end_of_days(days, before),
@@ -278,7 +278,10 @@ def _read_refusals(
     before: str | None,
     limit: int,
 ) -> list[Refusal]:
-    """Return the latest refused requests; none where a child is asked for, since they name no child."""
+    """Return the latest refused requests.
+
+    There are none where a child is asked for, since they name no child.
+    """
     if wanted.enterprise_id is not None:
         return []
     selection = RefusalFilter(
@@ -293,7 +296,7 @@ def _read_refusals(
 
 
 def _take_page(rows: Iterator[_Row], time_of: Callable[[_Row], str]) -> tuple[list[_Row], str | None]:
-    """Return a page of rows, and the time before which there are more.
+    """Return a page of rows, and the time of the next page.
 
     Rows of one instant stay together, so that the time alone says where the next page begins.
     """

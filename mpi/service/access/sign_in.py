@@ -269,7 +269,7 @@ def _is_expired(index: Index, session: SignIn) -> bool:
 
 
 def _lasting_purpose(signed_in: SignedInAccount) -> str:
-    """Return the purpose for a person's next session, which is never that of an emergency."""
+    """Return the purpose of the next session, never that of an emergency."""
     purposes = PURPOSES_BY_ROLE[signed_in.role]
     purpose = signed_in.viewer.purpose
     return purpose if purpose in purposes else purposes[0]

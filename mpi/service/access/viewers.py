@@ -71,7 +71,7 @@ def make_viewer(index: Index, unit: ReadUnit, caller: Caller, purpose: str | Non
 
 
 def find_scope_kind(index: Index) -> ScopeKind:
-    """Return whether the index holds the records of one scope or of all."""
+    """Return whether the index is of one scope or shared."""
     return ScopeKind.SHARED if index.settings.scope == SHARED_SCOPE else ScopeKind.HOME
 
 

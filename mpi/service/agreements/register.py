@@ -180,7 +180,7 @@ def choose_party(
     role: Role | None,
     sources: frozenset[str] | None,
 ) -> str | None:
-    """Return the party of an agreement for which a client or account acts.
+    """Return the party for which a client or account acts.
 
     Args:
         unit: the caller's transaction.

@@ -1,4 +1,4 @@
-"""Requests to lift a seal or to expunge, as a second person reviews them.
+"""Requests about seals, as a second person reviews them.
 
 Only who may answer a request learns of it. A request names its record by source and local ID, and shows
 nothing of its content.
@@ -193,7 +193,7 @@ def _to_request(
 
 
 def _may_answer(unit: ReadUnit, step: Step) -> bool:
-    """Return whether the viewer may answer requests about all records of a step."""
+    """Return whether the viewer may answer about all records of a step."""
     code_by_id = {source.id: source.code for source in unit.sources.all()}
     source_ids = set(unit.records.source_ids_of(step.detail["records"]).values())
     action = _ACTIONS[RequestKind(step.kind)]

@@ -1,4 +1,4 @@
-"""Page of emergency access: state a reason, see what is left, end it."""
+"""Page on which a person begins and ends emergency access."""
 
 from http import HTTPStatus
 
@@ -23,7 +23,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/emergency")
 def show(index: IndexDep, visit: VisitDep) -> Response:
-    """Show the form that begins emergency access, or what is left of it."""
+    """Show the form that begins emergency access, or what is left."""
     return _render(index, visit)
 
 
@@ -51,7 +51,7 @@ def act(request: Request, index: IndexDep, visit: VisitDep, form: FormDep) -> Re
 
 
 def _render(index: Index, visit: Visit, error: MpiError | None = None, reason: str = "") -> Response:
-    """Render the page of emergency access with the state of the person's own use."""
+    """Render the page with the state of the person's own use."""
     return render_page(
         "emergency.html",
         HTTPStatus.OK if error is None else find_status(error)[0],

@@ -41,7 +41,7 @@ def review(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
 
 
 def _render(index: Index, visit: Visit, error: MpiError | None = None) -> Response:
-    """Render the uses, oldest first where they wait and latest first where they are reviewed."""
+    """Render the uses that wait, oldest first, and the latest reviewed."""
     uses = list_uses(index, visit.viewer, counted=True)
     reviewed = [use for use in uses if use.reviewed_at is not None]
     return render_page(

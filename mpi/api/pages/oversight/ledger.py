@@ -1,4 +1,4 @@
-"""Pages of the disclosure ledger: who was shown what, and who was refused."""
+"""Pages of the disclosure ledger and of refused requests."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -56,7 +56,7 @@ def show(request: Request, index: IndexDep, visit: VisitDep) -> Response:
 
 @router.get("/ledger.csv")
 def export(request: Request, index: IndexDep, visit: VisitDep) -> Response:
-    """Send the chosen lines and refusals as a CSV file for a spreadsheet."""
+    """Send the chosen lines and refusals as a CSV file."""
     require_permission(visit.viewer, Action.DISCLOSURE_READ)
     try:
         rows = export_ledger(index, visit.viewer, _read_filter(request.query_params))

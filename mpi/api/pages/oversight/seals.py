@@ -1,4 +1,4 @@
-"""Page of the second person: requests to lift a seal or to expunge."""
+"""Page of requests about seals, for the second person."""
 
 from http import HTTPStatus
 
@@ -29,7 +29,7 @@ _ANSWERS = {"approve": True, "refuse": False}
 
 @router.get("/seals")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
-    """Show the requests that wait for a second person, and the latest answers."""
+    """Show the waiting requests and the latest answers."""
     return _render(index, visit)
 
 
@@ -48,7 +48,7 @@ def answer(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
 
 
 def _answer(index: Index, visit: Visit, form: Form) -> str:
-    """Answer the request that the form names; return the code of the message.
+    """Answer the request of a form; return the code of the message.
 
     Raises:
         InputError: the form names no request or no answer, or lacks the reason or the confirmation.
@@ -72,7 +72,7 @@ def _answer(index: Index, visit: Visit, form: Form) -> str:
 
 
 def _render(index: Index, visit: Visit, error: MpiError | None = None, form: Form | None = None) -> Response:
-    """Render the requests; a reason that was typed for one of them stays."""
+    """Render the requests, with the reason that was typed for one."""
     requests = list_seal_requests(index, visit.viewer)
     typed = None if form is None else tuple(form.raw_text(name) for name in ("kind", "source", "local_id"))
     return render_page(

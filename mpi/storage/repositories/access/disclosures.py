@@ -327,7 +327,7 @@ class Disclosures:
 def _filter_conditions(
     wanted: DisclosureFilter, last: Row[Any] | None = None
 ) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions of the wanted lines, of those after the last one that was read."""
+    """Yield the conditions of the wanted lines after the last one."""
     yield _disclosure.c.at >= wanted.since
     if last is None:
         yield _disclosure.c.at < wanted.until
