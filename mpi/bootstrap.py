@@ -150,6 +150,7 @@ def _create_index(
             break_glass_minutes=settings.break_glass_minutes,
             break_glass_children=settings.break_glass_children,
             orders_path=settings.orders_path,
+            scope=settings.scope,
             tuning=tuning,
         ),
     )

@@ -97,6 +97,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "account list": CatalogEntry("List the accounts and their roles.", "access.account:list_all"),
     "account change": CatalogEntry("Change the role and sources of an account.", "access.account:change"),
     "account bind": CatalogEntry("Bind an account to another agreement.", "access.account:bind"),
+    "account grant": CatalogEntry("Grant an account actions by name.", "access.account:grant"),
     "account password": CatalogEntry("Set a new initial password for an account.", "access.account:password"),
     "account unlock": CatalogEntry("Unlock an account.", "access.account:unlock"),
     "account end": CatalogEntry("Close an account and sign its user out.", "access.account:end"),

@@ -253,6 +253,13 @@ def is_allowed(viewer: Viewer, action: Action) -> bool:
     return action in viewer.actions and (viewer.sources is None or action not in _ALL_SOURCES_ACTIONS)
 
 
+def is_allowed_on(viewer: Viewer, action: Action, source: str) -> bool:
+    """Return whether a caller may perform an action on a source."""
+    if not is_allowed(viewer, action) or not viewer.may_see(source):
+        return False
+    return viewer.rights is None or viewer.rights.find_refusal(action, source) is None
+
+
 def require_permission(viewer: Viewer, action: Action, source: str | None = None) -> None:
     """Raise unless the caller was granted the action.
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
-from mpi.domain.viewer import Action
+from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, Action
 from mpi.policy.action_classes import (
     ACTION_CLASSES,
     CLASSES_BY_PURPOSE,
@@ -51,7 +51,7 @@ class ScopeKind(StrEnum):
     """Kind of the scope in which a caller asks."""
 
     HOME = "home"
-    """An index of the caller's own kind of agency."""
+    """The index of one scope, such as that of all schools."""
     SHARED = "shared"
     """The index that holds the records of all agencies."""
 
@@ -74,7 +74,7 @@ class AccessRequest:
     Args:
         action: the action; None where only the source matters.
         purpose: purpose of use as named; None where the call names none.
-        granted: actions granted to a client; a person has those of the role.
+        granted: actions granted to a client; to a person, those granted by name beyond the role's.
         role: role of a person; None for a client.
         party: code of the party of the agreement for which the caller acts; None where there is none.
         sources: codes of the sources that the caller was granted; None for all.
@@ -212,22 +212,40 @@ def trusts_statement(request: AccessRequest, agreement: Agreement, stating_sourc
     return any(owner.owns(stating_source) for owner in owners)
 
 
-def find_party(agreement: Agreement, role: Role | None, sources: frozenset[str] | None) -> str | None:
+def find_party(
+    agreement: Agreement, role: Role | None, sources: frozenset[str] | None, bound_to: str | None = None
+) -> str | None:
     """Return the code of the party for which a caller acts.
 
     It is the party that owns a source of the caller and, for a person, is of a kind that fits the role. A
-    caller of all sources acts for the party that owns all.
+    caller of all sources acts for the party that owns all. A binding chooses where several fit. It never
+    makes a party fit that owns none of the caller's sources.
+
+    Args:
+        agreement: the agreement.
+        role: role of a person; None for a client.
+        sources: codes of the sources that the caller was granted; None for all.
+        bound_to: code of the party that the caller's binding names; None where it names none.
 
     Returns:
-        None where no party fits, or several do.
+        None where no party fits, several do, or the one that the binding names does not.
     """
     kinds = rule_of(role).party_kinds
     parties = [party for party in agreement.parties if not kinds or party.kind in kinds]
     if sources is None:
-        owners = [party for party in parties if ALL in party.sources]
+        owners = [party.code for party in parties if ALL in party.sources]
     else:
-        owners = [party for party in parties if any(party.owns(source) for source in sources)]
-    return owners[0].code if len(owners) == 1 else None
+        owners = [party.code for party in parties if any(party.owns(source) for source in sources)]
+    if bound_to is not None:
+        return bound_to if bound_to in owners else None
+    return owners[0] if len(owners) == 1 else None
+
+
+def _list_actions(request: AccessRequest) -> frozenset[Action]:
+    """Return the actions of a client or of a person."""
+    if request.role is None:
+        return request.granted
+    return ACTIONS_BY_ROLE[request.role] | (request.granted & ACTIONS_GRANTED_BY_NAME)
 
 
 class _Facts:
@@ -241,7 +259,7 @@ class _Facts:
         self.purpose = default if request.purpose is None else request.purpose
         self.role_rule: RoleRule = rule_of(request.role)
         self.party: Party | None = None if request.party is None else agreement.find_party(request.party)
-        self.actions = request.granted if request.role is None else ACTIONS_BY_ROLE[request.role]
+        self.actions = _list_actions(request)
         self.answer_class = None if request.action is None else ACTION_CLASSES.get(request.action)
         self.is_break_glass = self.purpose == BREAK_GLASS
 
@@ -394,9 +412,12 @@ def _refuse_outside_agreement(facts: _Facts) -> ReasonCode | None:
 
 
 def _refuse_scope(facts: _Facts) -> ReasonCode | None:
-    request = facts.request
-    is_whole = request.action in WHOLE_INDEX_ACTIONS and request.scope is ScopeKind.SHARED
-    return ReasonCode.SCOPE_OUTSIDE_AGREEMENT if is_whole and facts.agreement.code != HOUSE else None
+    if facts.request.action not in WHOLE_INDEX_ACTIONS or facts.agreement.code == HOUSE:
+        return None
+    owns_all = facts.party is not None and ALL in facts.party.sources
+    # In the shared index, other scopes have agreements of their own about their records.
+    is_own_index = owns_all and facts.request.scope is ScopeKind.HOME
+    return None if is_own_index else ReasonCode.SCOPE_OUTSIDE_AGREEMENT
 
 
 def _refuse_source(facts: _Facts) -> ReasonCode | None:

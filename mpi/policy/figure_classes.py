@@ -50,6 +50,7 @@ _NONE: tuple[str, ...] = (
     "POST /v1/agreements/{code}:approve", "POST /v1/agreements/{code}:end",
     "POST /v1/agreements/{code}:resume", "POST /v1/agreements/{code}:suspend", "GET /v1/legal-bases",
     "GET /v1/purposes", "GET /v1/unseal-requests", "POST /v1/unseal-requests", "mpi account bind",
+    "mpi account grant",
     "mpi agreement add", "mpi agreement approve", "mpi agreement end", "mpi agreement history",
     "mpi agreement list", "mpi agreement resume", "mpi agreement show", "mpi agreement suspend",
     "mpi break-glass list", "mpi break-glass review", "mpi client bind", "mpi expunge certificate",
@@ -81,6 +82,8 @@ _NAMED: tuple[str, ...] = (
     "POST /queue/{key}/claim", "POST /queue/{key}/release", "POST /queue/{key}/defer",
     "POST /queue/{key}/assign", "POST /queue/{key}/escalate", "POST /queue/{key}/answer",
     "POST /queue/{key}/respond", "POST /queue/{key}/undo", "POST /queue/{key}/ask",
+    "GET /seals", "POST /seals",
+    "GET /emergency", "POST /emergency", "GET /emergency/uses", "POST /emergency/uses",
     "GET /waiting", "GET /waiting/{number}", "POST /waiting/{number}", "GET /asked", "POST /asked/{number}",
     "GET /blind", "POST /blind/{number}", "GET /practice", "POST /practice/{number}",
     # Plans over the whole index, for who may re-cluster it and so reads every person of a plan.
@@ -111,7 +114,7 @@ _PUBLISHED_AND_NAMED: tuple[str, ...] = (
 )  # fmt: skip
 
 _SERVICE: tuple[str, ...] = (
-    "mpi agreement refusals", "GET /metrics", "metric mpi_http_requests",
+    "mpi agreement refusals", "GET /ledger", "GET /ledger.csv", "GET /metrics", "metric mpi_http_requests",
     "metric mpi_http_request_duration_seconds",
 )  # fmt: skip
 

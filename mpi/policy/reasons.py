@@ -46,7 +46,7 @@ SENTENCES = MappingProxyType({
     ReasonCode.PURPOSE_OUTSIDE_ROLE: "The caller's role does not have this purpose.",
     ReasonCode.ACTION_OUTSIDE_PURPOSE: "This purpose does not need this action.",
     ReasonCode.PURPOSE_OUTSIDE_AGREEMENT: "The agreement does not permit this purpose.",
-    ReasonCode.SCOPE_OUTSIDE_AGREEMENT: "Only the operator's own agreement covers the whole index.",
+    ReasonCode.SCOPE_OUTSIDE_AGREEMENT: "Only house, or the owner of the scope, covers a whole index.",
     ReasonCode.SOURCE_OUTSIDE_AGREEMENT: "No grant of the agreement covers this record.",
     ReasonCode.NO_LEGAL_RESPONSIBILITY: "The caller's agency is not legally responsible for the child today.",
     ReasonCode.NO_CASE_PLAN_ACCESS: "The caller has no right of access to the child's case plan.",

@@ -41,6 +41,7 @@ class Subject:
         sources: codes of the sources that the caller was granted; None for all.
         break_glass: state of the caller's emergency access.
         scope: scope in which the caller asks.
+        party: code of the party that the caller's binding names; None where the sources name it.
     """
 
     purpose: str | None
@@ -49,6 +50,7 @@ class Subject:
     sources: frozenset[str] | None
     break_glass: BreakGlassState = BreakGlassState.NONE
     scope: ScopeKind = ScopeKind.SHARED
+    party: str | None = None
 
 
 class Rights:
@@ -64,7 +66,9 @@ class Rights:
         self._subject = subject
         self._agreement = agreement
         self._day = day
-        self._party = None if agreement is None else find_party(agreement, subject.role, subject.sources)
+        self._party = (
+            None if agreement is None else find_party(agreement, subject.role, subject.sources, subject.party)
+        )
         self._carried: dict[tuple[Action, str, frozenset[str]], Carried] = {}
         self._access: dict[tuple[str, frozenset[str]], RecordAccess] = {}
         self._comparable: dict[tuple[str, frozenset[str]], frozenset[str] | None] = {}

@@ -34,6 +34,7 @@ _SIGNED_IN = RouteRule()
 _PERSON_AND_RECORD = _needs(Action.PERSON_READ, Action.RECORD_READ)
 _TERMS = RouteRule((Action.AGREEMENT_READ,), choices=(Action.AGREEMENT_ADMIN, Action.APPROVE))
 _QUESTION = _needs(Action.TASK_READ, Action.RECORD_READ)
+_SEALS = RouteRule(choices=(Action.RECORD_SEAL, Action.RECORD_EXPUNGE))
 
 ROUTES = MappingProxyType({
     # Program's own state and static files
@@ -168,6 +169,14 @@ ROUTES = MappingProxyType({
     "POST /blind/{number}": _needs(Action.TASK_WORK),
     "GET /practice": _needs(Action.TASK_WORK),
     "POST /practice/{number}": _needs(Action.TASK_WORK),
+    "GET /seals": _SEALS,
+    "POST /seals": _SEALS,
+    "GET /ledger": _needs(Action.DISCLOSURE_READ),
+    "GET /ledger.csv": _needs(Action.DISCLOSURE_READ),
+    "GET /emergency": _needs(Action.BREAK_GLASS),
+    "POST /emergency": _needs(Action.BREAK_GLASS),
+    "GET /emergency/uses": _needs(Action.AGREEMENT_ADMIN),
+    "POST /emergency/uses": _needs(Action.AGREEMENT_ADMIN),
     "GET /accounts": _needs(Action.ACCOUNT_ADMIN),
     "POST /accounts/{name}": _needs(Action.ACCOUNT_ADMIN),
     "GET /quality": _needs(Action.QUALITY_READ),

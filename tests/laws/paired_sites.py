@@ -34,7 +34,7 @@ from mpi.domain.viewer import Action
 from mpi.matching.compiler import online_scorer
 from mpi.policy.agreement import Agreement, Grant
 from mpi.policy.parties import Party, PartyKind
-from mpi.service.access.accounts import bind_account
+from mpi.service.access.accounts import bind_account, grant_actions
 from mpi.service.access.clients import bind_client
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.scopes.transfer import transfer_changes
@@ -100,8 +100,11 @@ PEOPLE = {
     "contact": (Role.POINT_OF_CONTACT, SCHOOLS[:1]),
     "privacy": (Role.PRIVACY_OFFICER, None),
     "analyst": (Role.ANALYST, None),
+    "auditor": (Role.AUDITOR, None),
 }
 """Role and sources of the people who sign in to the scope."""
+NAMED_GRANTS = {"contact": ("break.glass",), "privacy": ("record.seal", "record.expunge")}
+"""Actions that people are granted by name."""
 
 OWN_USE = Grant(
     discloser="district",
@@ -357,6 +360,8 @@ def _fill_schools(index) -> None:
         bind_client(index, OPERATOR, name, AGREEMENT.code)
     for name in BOUND_ACCOUNTS:
         bind_account(index, OPERATOR, name, AGREEMENT.code)
+    for name, actions in NAMED_GRANTS.items():
+        grant_actions(index, OPERATOR, name, actions)
     children = many_children(4)
     load_rows(index, "sis", *children)
     load_rows(index, "sis2", *(similar_child(child) for child in children))

@@ -445,7 +445,8 @@ PAGES = (
     "/style.css", "/desk.js", "/icon.svg", "/", "/find", "/people", "/people/{eid}", "/people/{eid}/unlink",
     "/people/{eid}/correct", "/runs", "/runs/{number}", "/blind", "/practice", "/accounts", "/quality",
     "/queue", "/queue/{key}", "/waiting", "/waiting/{number}", "/asked", "/sign-in", "/change-password",
-    "/agreements", "/agreements/{code}",
+    "/agreements", "/agreements/{code}", "/emergency", "/emergency/uses", "/ledger",
+    "/ledger.csv", "/seals",
 )  # fmt: skip
 """Routes of the pages."""
 
@@ -462,6 +463,9 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/practice/{number}": ("verdict",),
     "/accounts/{name}": ("do",),
     "/agreements/{code}": ("do", "version", "reason"),
+    "/emergency": ("do", "reason"),
+    "/emergency/uses": ("client", "begun", "note"),
+    "/seals": ("kind", "source", "local_id", "reason", "confirm", "do"),
     "/queue/bulk": ("query", "key", "key", "until", "to", "do"),
     "/views": ("name", "state", "kind", "source", "forget"),
     "/waiting/{number}": ("word", "reason"),
@@ -496,7 +500,10 @@ _FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
         "approve",
         "suspend",
         "resume",
+        "begin",
+        "refuse",
     ),
+    "client": ("contact", "rescue", "sis"),
     "version": ("1", "1", "2", "x"),
     "verdict": ("same", "different", "unsure"),
     "verdict-0": ("same", "different", "unsure"),
@@ -724,6 +731,12 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "account list": lambda _: Command(),
     "account bind": lambda c: Command(
         (c.one_of("eve", "contact", "nobody"), "--agreement", c.agreement_code())
+    ),
+    "account grant": lambda c: Command(
+        (
+            c.one_of("eve", "contact", "steward"),
+            *(("--scope", "break.glass") if c.is_rare(0.7) else ("--none",)),
+        )
     ),
     "account change": lambda c: Command((c.one_of("eve", "nobody"), "--role", "steward", "--source", "sis")),
     "account password": lambda c: Command((c.one_of("eve", "nobody"),)),

@@ -12,8 +12,12 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import make_operator
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts import NewAccount, add_account, grant_actions
+from mpi.service.access.emergency_sessions import begin_emergency, end_emergency
+from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
+from mpi.service.agreements.refusals import record_refusal
 from mpi.service.core.block_limits import queue_large_blocks
+from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.proposals import propose
 from mpi.service.records.upsert import read, upsert
 from mpi.service.review.answers import defer
@@ -23,6 +27,8 @@ from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, report_link
+from mpi.service.stewardship.unseal_requests import request_unseals
+from tests.agreements import permit_emergencies
 from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index
 from tests.unit.api.live import serving
 
@@ -45,12 +51,14 @@ class Desk:
         url: address of the pages that require sign-in.
         open_url: address of the pages without sign-in.
         wrong: the enterprise ID under which two children of one name were linked.
+        sessions: tokens of people who are signed in, by account name.
     """
 
     index: object
     url: str
     open_url: str
     wrong: str
+    sessions: dict[str, str]
 
     def change(self, source, local_id):
         """Let a source send changed content for a record."""
@@ -73,8 +81,9 @@ def open_desk(folder, *, full=False):
             _add_more_questions(index)
         _add_accounts(index)
         wrong = crosswalk(index)["sis", "wrong-1"]
+        sessions = _add_oversight(index, wrong) if full else {}
         with serving(create_app(index)) as url, serving(create_app(index, open_pages=True)) as open_url:
-            yield Desk(index, url, open_url, wrong)
+            yield Desk(index, url, open_url, wrong, sessions)
 
 
 def _add_records(index):
@@ -150,8 +159,48 @@ def _add_accounts(index):
         add_account(index, make_operator(), NewAccount(name, full_name, role, sources), PASSWORD)
 
 
+def _add_oversight(index, eid):
+    """Emergency access in each state, requests about seals, and lines and refusals of the ledger.
+
+    Returns:
+        Tokens of the people who are signed in.
+    """
+    permit_emergencies(index)
+    sessions = {}
+    for name, full_name in (("dee", "Dee Caseworker"), ("cal", "Cal Caseworker"), ("sia", "Sia Caseworker")):
+        account = NewAccount(name, full_name, Role.CASEWORKER, ("ccwis",))
+        add_account(index, make_operator(), account, PASSWORD)
+        grant_actions(index, make_operator(), name, ["break.glass"])
+        sessions[name] = change_password(
+            index, sign_in(index, name, PASSWORD), PASSWORD, f"{PASSWORD} {name}"
+        )
+    for name in ("cal", "sia"):
+        begin_emergency(
+            index,
+            sessions[name],
+            "A child ran from a placement last night; which school may have seen the child?",
+        )
+    look_up_person(index, authenticate_session(index, sessions["cal"]).viewer, eid)
+    end_emergency(index, sessions["sia"])
+    for reason in ("purpose-outside-agreement", "no-legal-responsibility"):
+        record_refusal(index, make_operator("district-portal"), "person.read", reason)
+    for local_id in ("sealed-1", LONG):
+        record = make_child(local_id, first_name="Zebulonia")
+        load_rows(index, "sis", record)
+        upsert(index, make_operator(), "sis", {**record, "restrictions": [{"kind": "sealed"}]})
+    request_unseals(index, make_operator("counsel"), "sis", ["sealed-1"], "26-JV-0412")
+    request_unseals(index, make_operator("demo-privacy-officer"), "sis", [LONG], "26-JV-0413 (a)")
+    expunged = make_child("expunged-1", first_name="Zebulonia")
+    load_rows(index, "ccwis", expunged)
+    upsert(index, make_operator("ccwis-feed"), "ccwis", {**expunged, "restrictions": [{"kind": "expunged"}]})
+    return sessions
+
+
 def every_page(desk):
-    """Yield name, role (None when signed out) and path of each page with an address."""
+    """Yield name, role and path of each page with an address.
+
+    The role is None when signed out, and ``account:NAME`` for a person who is signed in.
+    """
     yield "sign-in", None, "/sign-in"
     yield "home", "steward", "/"
     yield "queue", "steward", "/queue"
@@ -176,6 +225,16 @@ def every_page(desk):
     yield "quality-operator", "operator", "/quality"
     yield "waiting", "steward", "/waiting"
     yield "asked", "source-owner", "/asked"
+    yield "emergency", "account:dee", "/emergency"
+    yield "emergency-open", "account:cal", "/emergency"
+    yield "emergency-child", "account:cal", f"/people/{desk.wrong}"
+    yield "emergency-over", "account:sia", "/emergency"
+    yield "emergency-reviews", "privacy-officer", "/emergency/uses"
+    yield "ledger", "auditor", "/ledger"
+    yield "ledger-child", "privacy-officer", f"/ledger?eid={desk.wrong}"
+    yield "ledger-none", "privacy-officer", "/ledger?client=nobody"
+    yield "ledger-wrong", "auditor", "/ledger?eid=nonsense"
+    yield "seals", "privacy-officer", "/seals"
 
 
 def questions_of(index):
@@ -185,3 +244,15 @@ def questions_of(index):
         view = load_question_view(index, make_operator(), question.key)
         keys.setdefault(f"{view.shape}-{question.kind}-{min(len(view.pairs), 2)}", question.key)
     return keys
+
+
+def enter_as(context, desk, role):
+    """Make a browser's context that of a role or account; return the address of its pages."""
+    if role is None:
+        return desk.url
+    if role.startswith("account:"):
+        token = desk.sessions[role.removeprefix("account:")]
+        context.add_cookies([{"name": "mpi-sign-in", "value": token, "url": desk.url}])
+        return desk.url
+    context.add_cookies([{"name": "mpi-acting-as", "value": role, "url": desk.open_url}])
+    return desk.open_url

@@ -2,7 +2,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.pages.axe import RULES
-from tests.pages.desk import every_page
+from tests.pages.desk import enter_as, every_page
 
 LOOKS = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
@@ -17,10 +17,8 @@ def test_no_page_has_axe_violations_or_exceeds_the_screen_width(chromium, shown_
     problems = []
     for name, role, path in every_page(shown_desk):
         context = chromium.new_context(**LOOKS[look])
-        if role is not None:
-            context.add_cookies([{"name": "mpi-acting-as", "value": role, "url": shown_desk.open_url}])
         page = context.new_page()
-        answer = page.goto(f"{shown_desk.url if role is None else shown_desk.open_url}{path}")
+        answer = page.goto(f"{enter_as(context, shown_desk, role)}{path}")
         if answer.status >= 500:
             problems.append(f"{name}: {answer.status}")
         violations = Axe().run(page, options=RULES).response["violations"]

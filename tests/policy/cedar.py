@@ -11,7 +11,7 @@ from pathlib import Path
 import cedarpy
 
 from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
-from mpi.domain.viewer import PURPOSES, Action
+from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, PURPOSES, Action
 from mpi.policy.agreement import Agreement, Grant, Party, PartyKind
 from mpi.policy.decision_table import AccessDecision, AccessRequest, BreakGlassState, ScopeKind
 from mpi.policy.role_rules import Condition
@@ -46,9 +46,10 @@ def draw_question(chance: random.Random) -> Question:
         purpose = chance.choice(PURPOSES_BY_ROLE[role])
     elif agreement and chance.random() < 0.6:
         purpose = chance.choice(sorted(agreement.grants[0].purposes))
-    named = frozenset({Action.BREAK_GLASS}) if chance.random() < 0.6 else frozenset()
-    actions = sorted(ACTIONS_BY_ROLE[role] if role and chance.random() < 0.8 else Action)
-    granted = named if role else named | frozenset(action for action in Action if chance.random() < 0.8)
+    named = frozenset(action for action in sorted(ACTIONS_GRANTED_BY_NAME) if chance.random() < 0.6)
+    actions = sorted(ACTIONS_BY_ROLE[role] | named if role and chance.random() < 0.8 else Action)
+    share = 0.2 if role else 0.8
+    granted = named | frozenset(action for action in Action if chance.random() < share)
     sources = None if chance.random() < 0.2 else frozenset(chance.sample(_SOURCES, chance.randint(0, 3)))
     request = AccessRequest(
         action=Action(chance.choice(actions)) if chance.random() < 0.6 else Action.PERSON_READ,
@@ -159,6 +160,7 @@ def _describe(question: Question) -> dict[str, object]:
         "isCovered": bool(_covering_grants(question)),
         "isOwn": _is_own(question),
         "isOfParty": _is_of_party(question),
+        "ownsAll": _owns_all(question),
         "isAboutRecord": request.source is not None,
         "scope": request.scope.value,
         "met": sorted(request.met_conditions),
@@ -180,6 +182,13 @@ def _is_own(question: Question) -> bool:
         return False
     party = question.agreement.find_party(question.request.party)
     return question.request.source in party.sources or len(sources) == 1
+
+
+def _owns_all(question: Question) -> bool:
+    party = (
+        None if question.agreement is None else question.agreement.find_party(question.request.party or "")
+    )
+    return party is not None and "all" in party.sources
 
 
 def _is_of_party(question: Question) -> bool:

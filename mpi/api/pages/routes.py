@@ -1,4 +1,4 @@
-"""Router with all pages of the steward's desk."""
+"""Router with all pages: the steward's desk, and oversight of access."""
 
 from fastapi import APIRouter
 
@@ -19,6 +19,7 @@ from mpi.api.pages.desk import (
     recluster_runs,
     search,
 )
+from mpi.api.pages.oversight import emergency, emergency_review, ledger, seals
 from mpi.api.pages.rendering import assets
 
 router = APIRouter(include_in_schema=False)
@@ -39,5 +40,9 @@ for module in (
     answers,
     owner_questions,
     correction,
+    emergency,
+    emergency_review,
+    ledger,
+    seals,
 ):
     router.include_router(module.router)

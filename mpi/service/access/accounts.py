@@ -14,9 +14,15 @@ from string import ascii_lowercase, digits
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
-from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, require_permission
+from mpi.domain.viewer import (
+    ACTIONS_GRANTED_BY_NAME,
+    RESERVED_NAMES,
+    Action,
+    Viewer,
+    require_permission,
+)
 from mpi.service.access import passwords
-from mpi.service.agreements.register import choose_agreement
+from mpi.service.agreements.register import choose_agreement, choose_party
 from mpi.service.core.index import Index
 from mpi.service.holdings.settings import require_whole_view
 from mpi.storage.repositories.access.accounts import Account
@@ -48,6 +54,7 @@ class NewAccount:
         role: role of the account.
         sources: codes of the sources that the person may see; None for all, including later ones.
         agreement: code of the agreement that the person acts under; None for the operator's own rule.
+        party: code of the party for which the person acts; None where the sources name one party alone.
     """
 
     name: str
@@ -55,6 +62,7 @@ class NewAccount:
     role: Role
     sources: Collection[str] | None
     agreement: str | None = None
+    party: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,8 @@ class AccountView:
         locked_until: until when every password is refused; None where the account is not locked.
         ended: when the account was ended.
         agreement: code of the agreement that the person acts under; None for none.
+        party: code of the agreement's party for which the person acts; None where the sources name it.
+        granted: names of the actions granted by name, beyond those of the role.
     """
 
     name: str
@@ -82,6 +92,8 @@ class AccountView:
     locked_until: str | None
     ended: str | None
     agreement: str | None
+    party: str | None
+    granted: tuple[str, ...]
 
 
 def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password: str | None = None) -> str:
@@ -99,8 +111,9 @@ def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password:
     Raises:
         InputError: the name, full name or password is invalid, a source owner is given all sources, or the
             shared index of several scopes needs an agreement.
-        NotFoundError: a source or the agreement does not exist.
-        ConflictError: an account or a client has, or had, that name; or the agreement has ended.
+        NotFoundError: a source, the agreement or the party does not exist.
+        ConflictError: an account or a client has, or had, that name; the agreement has ended; or the party
+            does not fit role and sources.
         AccessDenied: the viewer may not administer accounts, or would grant more than the viewer has.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
@@ -116,6 +129,7 @@ def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password:
             raise ConflictError(
                 f"there is or was an account or a client {new_account.name!r}: take another name"
             )
+        agreement = choose_agreement(unit, viewer, new_account.agreement)
         unit.accounts.add(
             Account(
                 id=unit.counters.take("account"),
@@ -130,7 +144,8 @@ def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password:
                 locked_until=None,
                 created_commit=unit.commit_no,
                 ended_commit=None,
-                agreement=choose_agreement(unit, viewer, new_account.agreement),
+                agreement=agreement,
+                party=choose_party(unit, viewer, agreement, new_account.party, new_account.role, sources),
             )
         )
     return one_time_password
@@ -164,6 +179,8 @@ def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
             locked_until=account.locked_until if _is_locked(account, now) else None,
             ended=None if account.ended_commit is None else times[account.ended_commit][0],
             agreement=account.agreement,
+            party=account.party,
+            granted=tuple(sorted(account.granted)),
         )
         for account in accounts
     ]
@@ -184,19 +201,53 @@ def change_account(
     _require_rights_within(viewer, role, granted_codes)
     with index.database.write(viewer, "account-change") as unit:
         account = _find_open_account(unit, name)
-        _require_rights_within(viewer, Role(account.role), account.sources)
+        _require_rights_of(viewer, account)
         _require_sources(unit, granted_codes)
         unit.ensure_commit()
         unit.accounts.set_rights(account.id, role, granted_codes)
         unit.sign_ins.end_all_of_account(account.id)
 
 
-def bind_account(index: Index, viewer: Viewer, name: str, agreement: str) -> None:
-    """Bind a user account to another agreement; end its sessions.
+def grant_actions(index: Index, viewer: Viewer, name: str, actions: Collection[str]) -> None:
+    """Set which actions an account is granted by name; end its sessions.
+
+    Args:
+        index: the open index.
+        viewer: who grants them.
+        name: name of the account.
+        actions: all of them, beyond those of the role; what is not named is taken away.
 
     Raises:
-        NotFoundError: the account or the agreement does not exist, or the account has ended.
-        ConflictError: the agreement has ended.
+        InputError: an action cannot be granted by name, or the role has no use for it.
+        NotFoundError: the account does not exist, or has ended.
+        AccessDenied: the viewer may not administer accounts, or has less than the account has or would have.
+    """
+    require_permission(viewer, Action.ACCOUNT_ADMIN)
+    granted = _parse_granted(actions)
+    with index.database.write(viewer, "account-grant") as unit:
+        account = _find_open_account(unit, name)
+        _require_rights_of(viewer, account)
+        _require_rights_within(viewer, Role(account.role), account.sources, granted)
+        if Action.BREAK_GLASS in granted and Action.PERSON_READ not in ACTIONS_BY_ROLE[Role(account.role)]:
+            raise InputError(f"{Action.BREAK_GLASS}: the role {account.role} reads no child")
+        unit.ensure_commit()
+        unit.accounts.set_granted(account.id, granted)
+        unit.sign_ins.end_all_of_account(account.id)
+
+
+def bind_account(index: Index, viewer: Viewer, name: str, agreement: str, party: str | None = None) -> None:
+    """Bind a user account to another agreement; end its sessions.
+
+    Args:
+        index: the open index.
+        viewer: who binds it.
+        name: name of the account.
+        agreement: code of the agreement.
+        party: code of the party for which the person acts; None where the sources name one party alone.
+
+    Raises:
+        NotFoundError: the account, the agreement or the party does not exist, or the account has ended.
+        ConflictError: the agreement has ended, or the party does not fit the account's role and sources.
         AccessDenied: the viewer may not administer accounts or agreements.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
@@ -205,7 +256,10 @@ def bind_account(index: Index, viewer: Viewer, name: str, agreement: str) -> Non
         account = _find_open_account(unit, name)
         code = choose_agreement(unit, viewer, agreement)
         unit.ensure_commit()
-        unit.accounts.set_agreement(account.id, code)
+        role = Role(account.role)
+        unit.accounts.set_agreement(
+            account.id, code, choose_party(unit, viewer, code, party, role, account.sources)
+        )
         unit.sign_ins.end_all_of_account(account.id)
 
 
@@ -224,12 +278,12 @@ def set_password(index: Index, viewer: Viewer, name: str, password: str | None =
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.read(viewer) as unit:
         account = _find_open_account(unit, name)
-    _require_rights_within(viewer, Role(account.role), account.sources)
+    _require_rights_of(viewer, account)
     one_time_password = _choose_password(password, account.name, account.full_name)
     password_hash = passwords.hash_password(one_time_password)
     with index.database.write(viewer, "account-password") as unit:
         account = _find_open_account(unit, name)
-        _require_rights_within(viewer, Role(account.role), account.sources)
+        _require_rights_of(viewer, account)
         unit.ensure_commit()
         unit.accounts.set_password(
             account.id, password_hash, clock.format_timestamp(clock.now()), must_change=True
@@ -286,15 +340,36 @@ def _check_names(new_account: NewAccount) -> None:
         raise InputError(f"a full name has 1 to {MAX_FULL_NAME_LENGTH} characters that can be seen")
 
 
-def _require_rights_within(viewer: Viewer, role: Role, sources: frozenset[str] | None) -> None:
+def _parse_granted(actions: Collection[str]) -> frozenset[Action]:
+    """Return actions that can be granted by name.
+
+    Raises:
+        InputError: one of them is not among these.
+    """
+    if not set(actions) <= ACTIONS_GRANTED_BY_NAME:
+        raise InputError(f"an account is granted by name only {', '.join(sorted(ACTIONS_GRANTED_BY_NAME))}")
+    return frozenset(Action(action) for action in actions)
+
+
+def _require_rights_of(viewer: Viewer, account: Account) -> None:
+    """Check that the viewer has every right that an account has."""
+    _require_rights_within(viewer, Role(account.role), account.sources, account.granted)
+
+
+def _require_rights_within(
+    viewer: Viewer,
+    role: Role,
+    sources: frozenset[str] | None,
+    granted: frozenset[Action] = frozenset(),
+) -> None:
     """Check that the viewer has every right that an account would have.
 
-    The account would have the given role and sources.
+    The account would have the given role, sources and actions granted by name.
     """
     if role is Role.SOURCE_OWNER and not sources:
         raise InputError("name the sources that a source owner owns")
     exceeds_sources = viewer.sources is not None and (sources is None or not sources <= viewer.sources)
-    if ACTIONS_BY_ROLE[role] - viewer.actions or exceeds_sources:
+    if (ACTIONS_BY_ROLE[role] | granted) - viewer.actions or exceeds_sources:
         raise AccessDenied(
             "an account can be given, and its password be set, by somebody who may do all that it may"
         )

@@ -1,13 +1,15 @@
 """Emergency access: stated reason, time limit, alert and later review.
 
 A *use* begins with the first request of a client that was granted ``break.glass`` by name and states a
-reason. It ends after the time limit, or once its answers were about many children. The client gets no
-further use until somebody else has reviewed this one. Uses and reviews are lines of the disclosure ledger
-about no record: the reason, or the reviewer's note, stands in place of the fields.
+reason, or with the form of a person who was granted it. It ends after the time limit, once its answers were
+about many children, or when the person ends it. Nobody gets a further use until somebody else has reviewed
+this one. Uses, their ends and their reviews are lines of the disclosure ledger about no record: the reason,
+or the reviewer's note, stands in place of the fields.
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mpi.domain import clock
@@ -20,8 +22,8 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_REASON_LENGTH = 500
 _REVIEW = "break.glass.review"
+_END = "break.glass.end"
 _log = logging.getLogger("mpi.policy")
-_ANONYMOUS = Viewer("nobody")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,14 @@ class BreakGlassUse:
     """One use of emergency access.
 
     Args:
-        client: who used it.
+        client: name of the client or account that used it.
         reason: reason that was stated.
         begun_at: when it began (ISO, UTC).
         ends_at: when its time is over.
         reviewed_at: when it was reviewed; None while the review is open.
         review: name of the reviewer, and the note.
+        ended_at: when the person ended it; None where nobody did.
+        children: number of children that its answers were about; None where nobody counted.
     """
 
     client: str
@@ -43,6 +47,25 @@ class BreakGlassUse:
     ends_at: str
     reviewed_at: str | None = None
     review: str | None = None
+    ended_at: str | None = None
+    children: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UseState:
+    """How far one use of emergency access is.
+
+    Args:
+        begun_at: when it began (ISO, UTC).
+        ends_at: when its time is over (ISO, UTC).
+        is_over: whether it permits nothing any more.
+        children_left: number of further children that its answers may be about.
+    """
+
+    begun_at: str
+    ends_at: str
+    is_over: bool
+    children_left: int
 
 
 def find_break_glass_state(index: Index, unit: ReadUnit, client: str, reason: str | None) -> BreakGlassState:
@@ -51,68 +74,143 @@ def find_break_glass_state(index: Index, unit: ReadUnit, client: str, reason: st
     Args:
         index: the open index, with the limits.
         unit: the transaction that reads the ledger.
-        client: name of the client.
+        client: name of the client or account.
         reason: reason as sent.
     """
     if not _is_reason(reason):
         return BreakGlassState.NONE
     begun_at = _find_open_use(unit, client)
-    if begun_at is None:
-        return BreakGlassState.OPEN
-    is_late = clock.now() >= _end_of(index, begun_at)
-    if is_late or _count_children(unit, client, begun_at) >= index.settings.break_glass_children:
+    if begun_at is not None and find_use_state(index, unit, client, begun_at).is_over:
         return BreakGlassState.ENDED
     return BreakGlassState.OPEN
 
 
-def begin_use(index: Index, viewer: Viewer, reason: str) -> None:
-    """Record and announce the beginning of a use, unless one runs.
+def find_use_state(index: Index, unit: ReadUnit, client: str, begun_at: str) -> UseState:
+    """Return how far a use is that began at a moment.
+
+    Args:
+        index: the open index, with the limits.
+        unit: the transaction that reads the ledger.
+        client: name of the client or account.
+        begun_at: when the use began (ISO, UTC).
+    """
+    ends_at = _end_of(index, begun_at)
+    if clock.now() >= ends_at or _is_closed(unit, client, begun_at):
+        return UseState(begun_at, clock.format_timestamp(ends_at), is_over=True, children_left=0)
+    children_left = index.settings.break_glass_children - _count_children(unit, client, begun_at)
+    return UseState(
+        begun_at,
+        clock.format_timestamp(ends_at),
+        is_over=children_left <= 0,
+        children_left=max(children_left, 0),
+    )
+
+
+def find_open_use(index: Index, unit: ReadUnit, client: str) -> UseState | None:
+    """Return the use that is not reviewed yet, or None."""
+    begun_at = _find_open_use(unit, client)
+    return None if begun_at is None else find_use_state(index, unit, client, begun_at)
+
+
+def begin_use(index: Index, viewer: Viewer, reason: str) -> str:
+    """Record and announce the beginning of a use, unless one is open already.
+
+    Returns:
+        When the use began (ISO, UTC).
 
     Raises:
         StoreError: the ledger cannot be written; nothing may be answered.
     """
     with index.database.read(viewer) as unit:
-        if _find_open_use(unit, viewer.client) is not None:
-            return
-    index.store.ledger.write(index.database, viewer, _make_line(viewer.client, Action.BREAK_GLASS, reason))
+        begun_at = _find_open_use(unit, viewer.client)
+    if begun_at is not None:
+        return begun_at
+    line = _make_line(viewer.client, Action.BREAK_GLASS, reason)
+    index.store.ledger.write(index.database, viewer, line)
     _log.warning(
         "emergency access by %s has begun: review it with mpi break-glass review %s",
         viewer.client,
         viewer.client,
     )
+    return line.at
 
 
-def list_uses(index: Index, viewer: Viewer) -> list[BreakGlassUse]:
+def end_use(index: Index, viewer: Viewer) -> None:
+    """Record that a person ends their own use before its time.
+
+    Nothing happens if no use of the viewer is open.
+
+    Raises:
+        StoreError: the ledger cannot be written.
+    """
+    with index.database.read(viewer) as unit:
+        state = find_open_use(index, unit, viewer.client)
+    if state is not None and not state.is_over:
+        index.store.ledger.write(index.database, viewer, _make_line(viewer.client, _END, "ended"))
+
+
+def check_reason(text: str | None) -> str:
+    """Return a stated reason after checking its form.
+
+    Raises:
+        InputError: it is empty, too long, or has a character that cannot be seen.
+    """
+    if text is None or not _is_reason(text):
+        raise InputError(f"reason: 1 to {MAX_REASON_LENGTH} characters that can be seen, in one line")
+    return text.strip()
+
+
+def list_uses(index: Index, viewer: Viewer, *, counted: bool = False) -> list[BreakGlassUse]:
     """Return every use of emergency access, oldest first.
+
+    Args:
+        index: the open index.
+        viewer: who reads them.
+        counted: whether the children of the uses that wait for review are counted.
 
     Raises:
         AccessDenied: the viewer may not administer agreements.
     """
     require_permission(viewer, Action.AGREEMENT_ADMIN)
     with index.database.read(viewer) as unit:
-        lines = unit.disclosures.of_actions((Action.BREAK_GLASS, _REVIEW))
+        lines = unit.disclosures.of_actions((Action.BREAK_GLASS, _END, _REVIEW))
+        uses = _build_uses(index, lines)
+        if not counted:
+            return uses
+        return [
+            use
+            if use.reviewed_at is not None
+            else replace(use, children=_count_children(unit, use.client, use.begun_at))
+            for use in uses
+        ]
+
+
+def _build_uses(index: Index, lines: Sequence[Disclosure]) -> list[BreakGlassUse]:
+    """Build the uses that lines of the ledger tell of, oldest first."""
     uses: list[BreakGlassUse] = []
     for line in lines:
         if line.action == Action.BREAK_GLASS:
             uses.append(_to_use(index, line))
         else:
-            uses = [_close(use, line) for use in uses]
+            change = _end if line.action == _END else _close
+            uses = [change(use, line) for use in uses]
     return uses
 
 
-def review_use(index: Index, viewer: Viewer, client: str, note: str) -> None:
-    """Close the open use of a client, as somebody else.
+def review_use(index: Index, viewer: Viewer, client: str, note: str, begun_at: str | None = None) -> None:
+    """Close the open use of a client or account, as somebody else.
 
     Args:
         index: the open index.
         viewer: the reviewer.
-        client: name of the client.
+        client: name of the client or account.
         note: what the review found, without a name of a child.
+        begun_at: beginning of the use that the reviewer has read; None for the open one.
 
     Raises:
         InputError: the note is empty or too long.
         NotFoundError: the client has no open use.
-        ConflictError: the reviewer is the client.
+        ConflictError: the reviewer is the client, or has read another use.
         AccessDenied: the viewer may not administer agreements.
     """
     require_permission(viewer, Action.AGREEMENT_ADMIN)
@@ -121,8 +219,11 @@ def review_use(index: Index, viewer: Viewer, client: str, note: str) -> None:
     if viewer.client == client:
         raise ConflictError("you used this emergency access: somebody else has to review it")
     with index.database.read(viewer) as unit:
-        if _find_open_use(unit, client) is None:
-            raise NotFoundError(f"client {client!r} has no emergency access that waits for review")
+        open_use = _find_open_use(unit, client)
+    if open_use is None:
+        raise NotFoundError(f"{client!r} has no emergency access that waits for review")
+    if begun_at not in (None, open_use):
+        raise ConflictError("this use is reviewed already, and another has begun: read that first")
     line = _make_line(client, _REVIEW, f"{viewer.client}: {note}")
     index.store.ledger.write(index.database, viewer, line)
 
@@ -135,6 +236,11 @@ def _find_open_use(unit: ReadUnit, client: str) -> str | None:
         return None
     # Two first requests at once may both have begun the use: the earlier one counts.
     return next(at for at in begun if not reviewed or at > reviewed[-1])
+
+
+def _is_closed(unit: ReadUnit, client: str, begun_at: str) -> bool:
+    """Return whether a use was ended by its person, or reviewed."""
+    return any(unit.disclosures.times_of_answers(client, action, begun_at) for action in (_END, _REVIEW))
 
 
 def _count_children(unit: ReadUnit, client: str, begun_at: str) -> int:
@@ -172,7 +278,13 @@ def _to_use(index: Index, line: Disclosure) -> BreakGlassUse:
     )
 
 
+def _end(use: BreakGlassUse, end: Disclosure) -> BreakGlassUse:
+    if use.client != end.client or use.reviewed_at is not None or use.ended_at is not None:
+        return use
+    return replace(use, ended_at=end.at)
+
+
 def _close(use: BreakGlassUse, review: Disclosure) -> BreakGlassUse:
     if use.client != review.client or use.reviewed_at is not None:
         return use
-    return BreakGlassUse(use.client, use.reason, use.begun_at, use.ends_at, review.at, review.fields[0])
+    return replace(use, reviewed_at=review.at, review=review.fields[0])

@@ -10,7 +10,7 @@ from mpi.policy.decision_table import BREAK_GLASS
 from mpi.service.access.break_glass import begin_use, find_break_glass_state
 from mpi.service.access.setup import hash_token
 from mpi.service.access.viewers import Caller, make_viewer
-from mpi.service.agreements.register import choose_agreement
+from mpi.service.agreements.register import choose_agreement, choose_party
 from mpi.service.core.index import Index
 from mpi.service.holdings.settings import require_whole_view
 from mpi.storage.repositories.access.clients import Client
@@ -87,7 +87,9 @@ def viewer_from_client(index: Index, unit: ReadUnit, client: Client, purpose: st
 
 
 def _caller_of(client: Client) -> Caller:
-    return Caller(client.name, client.actions, client.sources, client.agreement, client.terms_no)
+    return Caller(
+        client.name, client.actions, client.sources, client.agreement, client.terms_no, party=client.party
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class ClientView:
         since: when the client was added.
         revoked: when its key was revoked; None while the key is valid.
         agreement: code of the agreement that it acts under; None for none.
+        party: code of the agreement's party for which it acts; None where its sources name it.
     """
 
     name: str
@@ -109,6 +112,7 @@ class ClientView:
     since: str
     revoked: str | None
     agreement: str | None
+    party: str | None = None
 
 
 def add_client(
@@ -118,6 +122,7 @@ def add_client(
     scopes: Collection[str],
     sources: Collection[str] | None,
     agreement: str | None = None,
+    party: str | None = None,
 ) -> str:
     """Add an API client and return its key, shown only once.
 
@@ -128,14 +133,17 @@ def add_client(
         scopes: names of the permitted actions.
         sources: codes of existing sources; None for all, including later ones.
         agreement: code of the agreement that it acts under; None for the operator's own rule.
+        party: code of the party for which it acts; None where its sources name one party alone.
 
     Raises:
         InputError: the name is invalid, a scope does not exist, or the shared index of several scopes needs
             an agreement.
-        NotFoundError: a source or the agreement does not exist.
+        NotFoundError: a source, the agreement or the party does not exist.
         ConflictError: a client or an account has, or had, that name; a source belongs to a scope; the
-            agreement has ended; or of a named source only records of children in care are held.
-        AccessDenied: the viewer may not add clients, or would grant more than the viewer has.
+            agreement has ended; the party owns none of the sources; or of a named source only records of
+            children in care are held.
+        AccessDenied: the viewer may not add clients, would grant more than the viewer has, or names a party
+            and does not administer agreements.
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
     is_allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in name)
@@ -155,11 +163,14 @@ def add_client(
         if is_taken or unit.accounts.find_by_name(name.casefold()) is not None:
             raise ConflictError(f"there is or was a client or an account {name!r}: take another name")
         key = f"mpi_{secrets.token_urlsafe(32)}"
+        named_sources = None if sources is None else frozenset(sources)
+        code = choose_agreement(unit, viewer, agreement)
         client = Client(
             name,
             actions,
-            None if sources is None else frozenset(sources),
-            choose_agreement(unit, viewer, agreement),
+            named_sources,
+            code,
+            party=choose_party(unit, viewer, code, party, None, named_sources),
         )
         unit.clients.add(unit.counters.take("client"), client, hash_token(key), unit.commit_no)
         return key
@@ -177,19 +188,29 @@ def _require_source_of_index(unit: ReadUnit, code: str) -> None:
         raise ConflictError(f"source {code!r} belongs to the scope {scope}: add this client in that scope")
 
 
-def bind_client(index: Index, viewer: Viewer, name: str, agreement: str) -> None:
-    """Bind an API client to another agreement from its next call.
+def bind_client(index: Index, viewer: Viewer, name: str, agreement: str, party: str | None = None) -> None:
+    """Bind an API client to another agreement; its next call is under it.
+
+    Args:
+        index: the open index.
+        viewer: who binds it.
+        name: name of the client.
+        agreement: code of the agreement.
+        party: code of the party for which it acts; None where its sources name one party alone.
 
     Raises:
-        NotFoundError: the client or the agreement does not exist, or the client's key was revoked.
-        ConflictError: the agreement has ended.
+        NotFoundError: the client, the agreement or the party does not exist, or the client's key was revoked.
+        ConflictError: the agreement has ended, or the party owns none of the client's sources.
         AccessDenied: the viewer may not administer clients or agreements.
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
     require_permission(viewer, Action.AGREEMENT_ADMIN)
     with index.database.write(viewer, "client-bind") as unit:
-        if not unit.clients.set_agreement(name, choose_agreement(unit, viewer, agreement)):
+        code = choose_agreement(unit, viewer, agreement)
+        client = next((client for client in unit.clients.active() if client.name == name), None)
+        if client is None:
             raise NotFoundError(f"there is no client {name!r} whose key opens the index")
+        unit.clients.set_agreement(name, code, choose_party(unit, viewer, code, party, None, client.sources))
         unit.ensure_commit()
 
 
@@ -211,6 +232,7 @@ def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
             since=times[added][0],
             revoked=None if revoked is None else times[revoked][0],
             agreement=client.agreement,
+            party=client.party,
         )
         for client, added, revoked in clients
     ]

@@ -8,6 +8,7 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.policy.decision_table import AccessDecision, BreakGlassState
 from mpi.policy.rights import Rights, Subject
+from mpi.service.access.viewers import find_scope_kind
 from mpi.service.agreements.terms import find_terms
 from mpi.service.core.index import Index
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -46,7 +47,15 @@ def explain_client_access(
         client = next((client for client in unit.clients.active() if client.name == name), None)
         if client is None:
             raise NotFoundError(f"there is no client {name!r} whose key opens the index")
-        subject = Subject(request.purpose, client.actions, None, client.sources, BreakGlassState.OPEN)
+        subject = Subject(
+            request.purpose,
+            client.actions,
+            None,
+            client.sources,
+            BreakGlassState.OPEN,
+            find_scope_kind(index),
+            client.party,
+        )
         return _decide(unit, subject, client.agreement, request)
 
 
@@ -55,7 +64,7 @@ def explain_account_access(
 ) -> AccessDecision:
     """Return the decision on a request of a person's account.
 
-    The conditions on the child are taken as met.
+    The conditions on the child are taken as met, and emergency access as open.
 
     Raises:
         NotFoundError: there is no such account, or it has ended.
@@ -66,7 +75,15 @@ def explain_account_access(
         account = unit.accounts.find_by_name(name)
         if account is None or account.ended_commit is not None:
             raise NotFoundError(f"there is no account {name!r}, or it has ended")
-        subject = Subject(request.purpose, frozenset(), Role(account.role), account.sources)
+        subject = Subject(
+            request.purpose,
+            account.granted,
+            Role(account.role),
+            account.sources,
+            BreakGlassState.OPEN,
+            find_scope_kind(index),
+            account.party,
+        )
         return _decide(unit, subject, account.agreement, request)
 
 

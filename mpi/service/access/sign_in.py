@@ -13,8 +13,10 @@ from mpi.domain import clock
 from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
+from mpi.policy.decision_table import BREAK_GLASS, BreakGlassState
 from mpi.service.access import passwords
 from mpi.service.access.accounts import is_valid_name
+from mpi.service.access.break_glass import UseState, find_use_state
 from mpi.service.access.setup import hash_token
 from mpi.service.access.viewers import Caller, make_viewer
 from mpi.service.core.index import Index
@@ -57,6 +59,7 @@ class SignedInAccount:
         role: role of the account.
         csrf: token that each form must carry, so that no other site can send one.
         must_change: whether the person must set a password first; until then the viewer may do nothing else.
+        emergency: the emergency access that the person uses in this session; None for none.
     """
 
     viewer: Viewer
@@ -65,6 +68,7 @@ class SignedInAccount:
     role: Role
     csrf: str
     must_change: bool = False
+    emergency: UseState | None = None
 
 
 def sign_in(
@@ -122,7 +126,8 @@ def authenticate_session(index: Index, token: str | None) -> SignedInAccount:
     token_hash = hash_token(token)
     with index.database.read(_ANONYMOUS) as unit:
         session = unit.sign_ins.find_by_token(token_hash)
-        viewer = None if session is None else _viewer_of(index, unit, session)
+        emergency = None if session is None else _find_emergency(index, unit, session)
+        viewer = None if session is None else _viewer_of(index, unit, session, emergency)
     now = clock.now()
     if (
         session is None
@@ -134,7 +139,19 @@ def authenticate_session(index: Index, token: str | None) -> SignedInAccount:
     if session.seen_at <= clock.format_timestamp(now - LAST_SEEN_INTERVAL):
         with index.database.write(_ANONYMOUS, "seen", Lock.NONE) as unit:
             unit.sign_ins.touch(token_hash, clock.format_timestamp(now))
-    return _to_signed_in_account(index, session, token, viewer)
+    return _to_signed_in_account(index, session, token, viewer, emergency)
+
+
+def make_emergency_viewer(index: Index, unit: ReadUnit, token: str) -> Viewer:
+    """Return the viewer that a session's person is in an emergency.
+
+    Raises:
+        NotAuthenticated: the token is unknown.
+    """
+    session = unit.sign_ins.find_by_token(hash_token(token))
+    if session is None:
+        raise NotAuthenticated(_SESSION_ENDED)
+    return viewer_from_account(index, unit, session.account, BREAK_GLASS, BreakGlassState.OPEN)
 
 
 def sign_out(index: Index, token: str) -> None:
@@ -169,9 +186,7 @@ def change_password(index: Index, token: str, old: str, new: str) -> str:
             account.id, password_hash, clock.format_timestamp(clock.now()), must_change=False
         )
         unit.sign_ins.end_all_of_account(account.id)
-        return _begin_session(
-            index, unit, account, signed_in.viewer.purpose or PURPOSES_BY_ROLE[signed_in.role][0]
-        )
+        return _begin_session(index, unit, account, _lasting_purpose(signed_in))
 
 
 def csrf_token(index: Index, token: str) -> str:
@@ -253,29 +268,55 @@ def _is_expired(index: Index, session: SignIn) -> bool:
     ) or session.seen_at <= clock.format_timestamp(now - limits.idle)
 
 
-def _viewer_of(index: Index, unit: ReadUnit, session: SignIn) -> Viewer:
+def _lasting_purpose(signed_in: SignedInAccount) -> str:
+    """Return the purpose of the next session, never that of an emergency."""
+    purposes = PURPOSES_BY_ROLE[signed_in.role]
+    purpose = signed_in.viewer.purpose
+    return purpose if purpose in purposes else purposes[0]
+
+
+def _find_emergency(index: Index, unit: ReadUnit, session: SignIn) -> UseState | None:
+    """Return the emergency access that a session uses, or None."""
+    if session.emergency_at is None:
+        return None
+    return find_use_state(index, unit, session.account.name, session.emergency_at)
+
+
+def _viewer_of(index: Index, unit: ReadUnit, session: SignIn, emergency: UseState | None) -> Viewer:
     """Return a session's viewer; without a set password it may do nothing."""
     account = session.account
     if account.must_change:
         return Viewer(account.name, session.purpose, frozenset(), account.sources)
+    if emergency is not None and not emergency.is_over:
+        return viewer_from_account(index, unit, account, BREAK_GLASS, BreakGlassState.OPEN)
     return viewer_from_account(index, unit, account, session.purpose)
 
 
-def viewer_from_account(index: Index, unit: ReadUnit, account: Account, purpose: str) -> Viewer:
+def viewer_from_account(
+    index: Index,
+    unit: ReadUnit,
+    account: Account,
+    purpose: str,
+    break_glass: BreakGlassState = BreakGlassState.NONE,
+) -> Viewer:
     """Return the viewer (access rights) of an account and its purpose."""
     terms_no = None if account.agreement is None else unit.agreements.find_last_step(account.agreement)
     caller = Caller(
         name=account.name,
-        granted=frozenset(),
+        granted=account.granted,
         sources=account.sources,
         agreement=account.agreement,
         terms_no=terms_no,
         role=Role(account.role),
+        break_glass=break_glass,
+        party=account.party,
     )
     return make_viewer(index, unit, caller, purpose)
 
 
-def _to_signed_in_account(index: Index, session: SignIn, token: str, viewer: Viewer) -> SignedInAccount:
+def _to_signed_in_account(
+    index: Index, session: SignIn, token: str, viewer: Viewer, emergency: UseState | None
+) -> SignedInAccount:
     account = session.account
     return SignedInAccount(
         viewer=viewer,
@@ -284,4 +325,5 @@ def _to_signed_in_account(index: Index, session: SignIn, token: str, viewer: Vie
         role=Role(account.role),
         csrf=csrf_token(index, token),
         must_change=account.must_change,
+        emergency=emergency,
     )

@@ -9,9 +9,10 @@ from datetime import date
 
 from mpi.domain import clock
 from mpi.domain.roles import Role
+from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Action, Viewer
 from mpi.policy.agreement import Agreement
-from mpi.policy.decision_table import BreakGlassState
+from mpi.policy.decision_table import BreakGlassState, ScopeKind
 from mpi.policy.rights import Rights, Subject
 from mpi.service.agreements.terms import find_terms
 from mpi.service.core.index import Index
@@ -32,6 +33,7 @@ class Caller:
         terms_no: commit number of the agreement's last step.
         role: role of a person; None for a client.
         break_glass: state of the caller's emergency access.
+        party: code of the agreement's party for which the caller acts; None where the sources name it.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Caller:
     terms_no: int | None
     role: Role | None = None
     break_glass: BreakGlassState = BreakGlassState.NONE
+    party: str | None = None
 
 
 def make_viewer(index: Index, unit: ReadUnit, caller: Caller, purpose: str | None) -> Viewer:
@@ -60,16 +63,29 @@ def make_viewer(index: Index, unit: ReadUnit, caller: Caller, purpose: str | Non
     viewer = index.caches.viewers.get(key)
     if viewer is None:
         terms = None if caller.agreement is None else find_terms(unit, caller.agreement, day)
-        viewer = build_viewer(caller, purpose, terms, day)
+        viewer = build_viewer(caller, purpose, terms, day, find_scope_kind(index))
         # Purposes that nobody knows are made up by the caller, and would fill the cache.
         if purpose is None or viewer.purpose is not None:
             _keep(index.caches.viewers, key, viewer)
     return viewer
 
 
-def build_viewer(caller: Caller, purpose: str | None, terms: Agreement | None, day: date) -> Viewer:
+def find_scope_kind(index: Index) -> ScopeKind:
+    """Return whether the index is of one scope or shared."""
+    return ScopeKind.SHARED if index.settings.scope == SHARED_SCOPE else ScopeKind.HOME
+
+
+def build_viewer(
+    caller: Caller,
+    purpose: str | None,
+    terms: Agreement | None,
+    day: date,
+    scope: ScopeKind = ScopeKind.SHARED,
+) -> Viewer:
     """Return the viewer of a caller under given terms."""
-    subject = Subject(purpose, caller.granted, caller.role, caller.sources, caller.break_glass)
+    subject = Subject(
+        purpose, caller.granted, caller.role, caller.sources, caller.break_glass, scope, caller.party
+    )
     rights = Rights(subject, terms, day)
     return Viewer(
         client=caller.name,

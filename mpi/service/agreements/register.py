@@ -8,8 +8,10 @@ from datetime import date
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
+from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.policy.agreement import HOUSE, Agreement, check_agreement, choose_terms
+from mpi.policy.decision_table import find_party
 from mpi.service.agreements.documents import to_content
 from mpi.service.agreements.purposes import read_purposes
 from mpi.service.agreements.terms import build_versions
@@ -168,6 +170,42 @@ def choose_agreement(unit: ReadUnit, viewer: Viewer, code: str | None) -> str:
     if _has_ended(_get(unit, code)):
         raise ConflictError(f"the agreement {code!r} has ended: name another one")
     return code
+
+
+def choose_party(
+    unit: ReadUnit,
+    viewer: Viewer,
+    code: str,
+    party: str | None,
+    role: Role | None,
+    sources: frozenset[str] | None,
+) -> str | None:
+    """Return the party for which a client or account acts.
+
+    Args:
+        unit: the caller's transaction.
+        viewer: who binds it.
+        code: code of the agreement.
+        party: code of the party; None to let the sources name it.
+        role: role of a person; None for a client.
+        sources: codes of the sources that the client or account was granted; None for all.
+
+    Raises:
+        NotFoundError: no version of the agreement has this party.
+        ConflictError: the party owns none of the sources, or is of a kind that does not fit the role.
+        AccessDenied: the viewer does not administer agreements.
+    """
+    if party is None:
+        return None
+    require_permission(viewer, Action.AGREEMENT_ADMIN)
+    versions = [terms for terms in build_versions(_get(unit, code)) if terms.find_party(party) is not None]
+    if not versions:
+        raise NotFoundError(f"the agreement {code!r} has no party {party!r}")
+    if all(find_party(terms, role, sources, party) is None for terms in versions):
+        raise ConflictError(
+            f"the party {party!r} owns none of these sources, or is of a kind that does not fit the role"
+        )
+    return party
 
 
 def find_fault(unit: ReadUnit, index: Index, agreement: Agreement) -> str | None:

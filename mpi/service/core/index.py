@@ -13,6 +13,7 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.quality_rules import PublicationRules, QualityRules
 from mpi.domain.record import CanonicalRecord
+from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
 from mpi.domain.viewer import SecondApprover, Viewer
@@ -140,6 +141,7 @@ class IndexSettings:
         break_glass_minutes: minutes that a use of emergency access lasts.
         break_glass_children: children in the answers of such a use, from which on it is over.
         orders_path: file of the orders to seal, unseal and expunge; None to keep no such file.
+        scope: code of the scope whose records the index holds; ``shared`` where it holds those of all.
         tuning: sizes, intervals and limits that trade speed, memory and waiting time.
     """
 
@@ -157,6 +159,7 @@ class IndexSettings:
     break_glass_minutes: int = 60
     break_glass_children: int = 20
     orders_path: Path | None = None
+    scope: str = SHARED_SCOPE
     tuning: Tuning = DEFAULT_TUNING
 
 

@@ -8,11 +8,11 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
-from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.undoable_steps import add_step
+from mpi.service.core.undoable_steps import add_step, check_reason
 from mpi.service.statements.expunction import destroy_records
 from mpi.service.statements.overlay_detection import REFUSED
 from mpi.service.statements.sources import require_own_source
@@ -26,6 +26,8 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 MAX_RECORDS = 20
 """Most records that one call approves or refuses, each named by its local ID."""
 APPROVED = "approved"
+EXPUNGE = "expunge"
+"""Kind of the step that answers such requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,11 @@ def list_expunge_requests(index: Index, viewer: Viewer) -> list[ExpungeRequest]:
     """
     require_permission(viewer, Action.RECORD_EXPUNGE)
     with index.database.read(viewer) as unit:
-        pending = [row for row in unit.records.pending_expunges() if viewer.may_see(row.source_code)]
+        pending = [
+            row
+            for row in unit.records.pending_expunges()
+            if is_allowed_on(viewer, Action.RECORD_EXPUNGE, row.source_code)
+        ]
         commits = unit.commit_info({row.commit_no for row in pending})
     if pending:
         fields = ("source", "local_id", "requested_by", "requested_at")
@@ -85,7 +91,7 @@ def list_expunge_requests(index: Index, viewer: Viewer) -> list[ExpungeRequest]:
 
 
 def approve_expunges(
-    index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str]
+    index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str], reason: str | None = None
 ) -> ExpungeAnswer:
     """Destroy the content of records that another client asked to expunge.
 
@@ -96,30 +102,37 @@ def approve_expunges(
         viewer: who approves; not who asked.
         source_code: source of the records.
         local_ids: the records, ``MAX_RECORDS`` at most.
+        reason: why, in one line without a name of a person; None for none.
 
     Raises:
-        InputError: no record is named, or too many are.
+        InputError: no record is named, too many are, or the reason is too long.
         NotFoundError: one of the records does not wait to be expunged; nothing was destroyed.
         ConflictError: the viewer asked to expunge one of them; nothing was destroyed.
         AccessDenied: the viewer may not expunge records of this source.
     """
-    return _answer(index, viewer, source_code, local_ids, APPROVED)
+    return _answer(index, viewer, source_code, local_ids, APPROVED, reason)
 
 
 def refuse_expunges(
-    index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str]
+    index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str], reason: str | None = None
 ) -> ExpungeAnswer:
     """Refuse to expunge records, which undoes the request.
 
     A record that was sealed before stays sealed. Args and errors are those of ``approve_expunges``.
     """
-    return _answer(index, viewer, source_code, local_ids, REFUSED)
+    return _answer(index, viewer, source_code, local_ids, REFUSED, reason)
 
 
 def _answer(
-    index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str], answer: str
+    index: Index,
+    viewer: Viewer,
+    source_code: str,
+    local_ids: Collection[str],
+    answer: str,
+    reason: str | None,
 ) -> ExpungeAnswer:
     require_permission(viewer, Action.RECORD_EXPUNGE, source_code)
+    stated = {} if reason is None else {"reason": check_reason(reason)}
     named = frozenset(local_ids)
     if not 0 < len(named) <= MAX_RECORDS:
         raise InputError(f"local_ids: name 1 to {MAX_RECORDS} records")
@@ -129,7 +142,7 @@ def _answer(
         require_own_source(unit.sources.get_by_code(source_code))
         pending = _require_pending(unit, source_code, named)
         record_ids = [row.record_id for row in pending]
-        add_step(unit, "expunge", answer, {"records": record_ids})
+        add_step(unit, EXPUNGE, answer, {"records": record_ids, **stated})
         if answer == APPROVED:
             rows = {record_id: unit.records.count_rows(record_id) for record_id in record_ids}
             destroy_records(unit, index, record_ids)

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.record import EXPUNGE_MARK
-from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.undoable_steps import add_step
+from mpi.service.core.undoable_steps import add_step, check_reason
 from mpi.service.statements.boundary_orders import MAX_REFERENCE_LENGTH, clean_reference
 from mpi.service.statements.sources import require_own_source
 from mpi.service.statements.tombstones import SURROGATE_MARK, merge_buried_records
@@ -27,7 +27,8 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 MAX_RECORDS = 20
 """Most records that one call asks for, approves or refuses, each named by its local ID."""
 ASKED, APPROVED, REFUSED = "asked", "approved", "refused"
-_UNSEAL = "unseal"
+UNSEAL = "unseal"
+"""Kind of the step that answers such requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,9 @@ def list_unseal_requests(index: Index, viewer: Viewer) -> list[UnsealRequest]:
     require_permission(viewer, Action.RECORD_SEAL)
     with index.database.read(viewer) as unit:
         waiting = [
-            row for row in unit.boundary_orders.open_unseal_requests() if viewer.may_see(row.source_code)
+            row
+            for row in unit.boundary_orders.open_unseal_requests()
+            if is_allowed_on(viewer, Action.RECORD_SEAL, row.source_code)
         ]
         commits = unit.commit_info({row.asked_commit for row in waiting})
     if waiting:
@@ -131,7 +134,7 @@ def list_unseal_requests(index: Index, viewer: Viewer) -> list[UnsealRequest]:
 
 
 def approve_unseals(
-    index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str]
+    index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str], reason: str | None = None
 ) -> UnsealAnswer:
     """Lift the seals of records, for which another person has asked.
 
@@ -140,24 +143,25 @@ def approve_unseals(
         viewer: who approves; not who asked.
         source_code: source of the records.
         local_ids: the records, ``MAX_RECORDS`` at most.
+        reason: why, in one line without a name of a person; None for none.
 
     Raises:
-        InputError: no record is named, or too many are.
+        InputError: no record is named, too many are, or the reason is too long.
         NotFoundError: nobody has asked to unseal one of the records; nothing was unsealed.
         ConflictError: the viewer asked to unseal one of them; nothing was unsealed.
         AccessDenied: the viewer may not seal records of this source.
     """
-    return _answer(index, viewer, source_code, local_ids, APPROVED)
+    return _answer(index, viewer, source_code, local_ids, APPROVED, reason)
 
 
 def refuse_unseals(
-    index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str]
+    index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str], reason: str | None = None
 ) -> UnsealAnswer:
     """Refuse to lift the seals of records, which stay sealed.
 
     Args and errors are those of ``approve_unseals``.
     """
-    return _answer(index, viewer, source_code, local_ids, REFUSED)
+    return _answer(index, viewer, source_code, local_ids, REFUSED, reason)
 
 
 def check_reference(text: str) -> str:
@@ -176,9 +180,15 @@ def check_reference(text: str) -> str:
 
 
 def _answer(
-    index: Index, viewer: Viewer, source_code: str, local_ids: Collection[str], answer: str
+    index: Index,
+    viewer: Viewer,
+    source_code: str,
+    local_ids: Collection[str],
+    answer: str,
+    reason: str | None,
 ) -> UnsealAnswer:
     require_permission(viewer, Action.RECORD_SEAL, source_code)
+    stated = {} if reason is None else {"reason": check_reason(reason)}
     named = _check_named(local_ids)
     with index.database.write(viewer, f"unseal {answer}") as unit:
         if (stored_answer := find_stored_answer(unit, index)) is not None:
@@ -186,7 +196,7 @@ def _answer(
         source = unit.sources.get_by_code(source_code)
         require_own_source(source)
         waiting = _require_waiting(unit, index, source, named)
-        add_step(unit, _UNSEAL, answer, {"records": [row.record_id for row in waiting]})
+        add_step(unit, UNSEAL, answer, {"records": [row.record_id for row in waiting], **stated})
         unit.boundary_orders.answer_unseal_requests([row.id for row in waiting], answer, unit.commit_no)
         if answer == APPROVED:
             lift_seals(unit, index, {row.record_id: row.reference for row in waiting})

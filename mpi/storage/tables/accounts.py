@@ -14,7 +14,8 @@ class AccountRow(SQLModel, table=True):
     ``password_hash`` is argon2id with its parameters and salt. ``failed`` counts attempts since the last
     right password; ``locked_until`` ends a lock-out. ``sources`` are the codes of the sources that the
     person may see, as JSON; None for all. ``agreement`` is the code of the agreement that the person acts
-    under.
+    under, and ``party`` the code of its party for which the person acts; None where the sources name it.
+    ``granted`` are actions granted by name, beyond those of the role, as JSON; None for none.
     """
 
     __tablename__ = "account"
@@ -31,12 +32,15 @@ class AccountRow(SQLModel, table=True):
     created_commit: int = bigint()
     ended_commit: int | None = bigint(default=None)
     agreement: str | None = text(default=None)
+    party: str | None = text(default=None)
+    granted: str | None = text(default=None)
 
 
 class SignInRow(SQLModel, table=True):
     """An open sign-in for one purpose of use.
 
-    The cookie is stored as a hash.
+    The cookie is stored as a hash. ``emergency_at`` is when the emergency access began that the person uses
+    in it; None for none.
     """
 
     __tablename__ = "sign_in"
@@ -45,3 +49,4 @@ class SignInRow(SQLModel, table=True):
     purpose: str = text()
     begun_at: str = text()
     seen_at: str = text(index=True)
+    emergency_at: str | None = text(default=None)

@@ -52,7 +52,8 @@ class ClientRow(SQLModel, table=True):
     """An API client.
 
     Its key is shown once and stored only as a hash. ``agreement`` is the code of the agreement that the
-    client acts under.
+    client acts under, and ``party`` the code of its party for which the client acts; None where the sources
+    name it.
     """
 
     __tablename__ = "client"
@@ -64,6 +65,7 @@ class ClientRow(SQLModel, table=True):
     created_commit: int = bigint()
     revoked_commit: int | None = bigint(default=None)
     agreement: str | None = text(default=None)
+    party: str | None = text(default=None)
 
 
 class DisclosureRow(SQLModel, table=True):

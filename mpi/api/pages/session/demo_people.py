@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
-from mpi.domain.viewer import Viewer
+from mpi.domain.viewer import Action, Viewer
 from mpi.policy.agreement import HOUSE
 from mpi.service.access.sign_in import SignedInAccount
 from mpi.service.access.viewers import Caller, make_viewer
@@ -22,6 +22,10 @@ _NAMES = {
     Role.AUDITOR: ("demo-auditor", "Aud Auditor"),
     Role.PRIVACY_OFFICER: ("demo-privacy-officer", "Pri Officer"),
 }
+_GRANTED = {
+    Role.PRIVACY_OFFICER: frozenset({Action.RECORD_SEAL, Action.RECORD_EXPUNGE}),
+}
+"""Actions that a demo user is granted by name."""
 _KINDS_OF_SOURCES = {
     Role.SOURCE_OWNER: ("sis",),
     Role.CASEWORKER: ("ccwis", "sis"),
@@ -43,7 +47,12 @@ def create_demo_person(index: Index, role: str | None) -> SignedInAccount:
         kinds = _KINDS_OF_SOURCES.get(demo_role)
         sources = None if kinds is None else _find_first_sources(unit, kinds)
         caller = Caller(
-            name, frozenset(), sources, HOUSE, unit.agreements.find_last_step(HOUSE), role=demo_role
+            name,
+            _GRANTED.get(demo_role, frozenset()),
+            sources,
+            HOUSE,
+            unit.agreements.find_last_step(HOUSE),
+            role=demo_role,
         )
         viewer = make_viewer(index, unit, caller, PURPOSES_BY_ROLE[demo_role][0])
     return SignedInAccount(

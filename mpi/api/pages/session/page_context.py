@@ -1,7 +1,8 @@
 """Context of a page request: user, menu and flash message."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from math import ceil
 from typing import Annotated
 from urllib.parse import quote
 
@@ -10,8 +11,10 @@ from fastapi import Depends, Request
 from mpi.api.pages.rendering.page_texts import format_text, load_words
 from mpi.api.pages.session.authentication import SignedDep
 from mpi.api.request.authentication import IndexDep
+from mpi.domain import clock
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, is_allowed
+from mpi.service.access.break_glass import UseState
 from mpi.service.access.sign_in import SignedInAccount
 from mpi.service.core.index import Index
 from mpi.service.persons.step_effects import StepEffect
@@ -26,6 +29,10 @@ _MENU = (
     ("quality", "/quality", (Action.QUALITY_READ,)),
     ("agreements", "/agreements", (Action.AGREEMENT_READ,)),
     ("accounts", "/accounts", (Action.ACCOUNT_ADMIN,)),
+    ("seals", "/seals", (Action.RECORD_SEAL, Action.RECORD_EXPUNGE)),
+    ("ledger", "/ledger", (Action.DISCLOSURE_READ,)),
+    ("emergency", "/emergency", (Action.BREAK_GLASS,)),
+    ("emergency_uses", "/emergency/uses", (Action.AGREEMENT_ADMIN,)),
 )
 """Name, path, and actions of which the viewer needs one, by menu item."""
 
@@ -55,6 +62,23 @@ class FlashMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class EmergencyBanner:
+    """What every page says of the emergency access that its reader uses.
+
+    Args:
+        ends_at: when its time is over (ISO, UTC).
+        minutes_left: whole minutes until then, the begun one included.
+        children_left: number of further children that it may open.
+        is_over: whether it permits nothing any more.
+    """
+
+    ends_at: str
+    minutes_left: int
+    children_left: int
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """Context of one page request: viewer, role, CSRF token and message.
 
@@ -67,6 +91,7 @@ class Visit:
         test: whether the records are synthetic.
         roles: roles that a demonstration lets the user try.
         flash: message about what the user has just done.
+        emergency: what is left of the emergency access that the user uses; None for none.
     """
 
     viewer: Viewer
@@ -77,6 +102,7 @@ class Visit:
     test: bool = False
     roles: tuple[str, ...] = ()
     flash: FlashMessage | None = field(default=None)
+    emergency: EmergencyBanner | None = None
 
     @property
     def menu(self) -> tuple[MenuItem, ...]:
@@ -111,7 +137,14 @@ def create_visit(request: Request, index: Index, signed: SignedInAccount | None)
         test=index.settings.is_test,
         roles=tuple(role.value for role in Role) if request.app.state.open_pages else (),
         flash=_read_flash_message(request),
+        emergency=None if signed.emergency is None else _describe_emergency(signed.emergency),
     )
+
+
+def _describe_emergency(use: UseState) -> EmergencyBanner:
+    """Describe what is left of a use of emergency access."""
+    seconds = (datetime.fromisoformat(use.ends_at) - clock.now()).total_seconds()
+    return EmergencyBanner(use.ends_at, max(0, ceil(seconds / 60)), use.children_left, use.is_over)
 
 
 def provide_visit(request: Request, index: IndexDep, signed: SignedDep) -> Visit:

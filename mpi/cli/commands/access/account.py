@@ -21,6 +21,10 @@ SourceOption = Annotated[
     typer.Option(metavar="CODE", help="A source whose records the person sees; may be repeated."),
 ]
 AllSourcesFlag = Annotated[bool, typer.Option("--all-sources", help="All sources, also those added later.")]
+PartyOption = Annotated[
+    str | None,
+    typer.Option(metavar="CODE", help="The party to act for, where the sources are of several parties."),
+]
 AskFlag = Annotated[bool, typer.Option("--ask", help="Ask for the password instead of showing a random one.")]
 
 
@@ -34,6 +38,7 @@ def add(
     agreement: Annotated[
         str | None, typer.Option(metavar="CODE", help="The agreement to act under; house by default.")
     ] = None,
+    party: PartyOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Add an account and show its initial password once.
@@ -46,7 +51,7 @@ def add(
     sources = _check_sources(role, source, all_sources=all_sources)
     typed_password = _read_password() if ask else None
     with open_session() as session:
-        new = accounts.NewAccount(name, full_name, role, sources, agreement)
+        new = accounts.NewAccount(name, full_name, role, sources, agreement, party)
         new_password = accounts.add_account(session.index, session.viewer, new, typed_password)
     _show_password(name, None if ask else new_password, as_json=as_json)
 
@@ -63,14 +68,28 @@ def list_all(as_json: JsonFlag = False) -> None:
         print_json(accounts)
         return
     print_table(
-        ("account", "full name", "role", "sources", "agreement", "state", "since", "locked until", "ended"),
+        (
+            "account",
+            "full name",
+            "role",
+            "granted by name",
+            "sources",
+            "agreement",
+            "party",
+            "state",
+            "since",
+            "locked until",
+            "ended",
+        ),
         [
             (
                 row["name"],
                 row["full_name"],
                 str(row["role"]),
+                row["granted"],
                 "all" if row["sources"] is None else row["sources"],
                 row["agreement"],
+                row["party"] or "",
                 str(row["state"]),
                 row["since"][:19],
                 (row["locked_until"] or "")[:19],
@@ -103,6 +122,7 @@ def change(
 def bind(
     name: NameArgument,
     agreement: Annotated[str, typer.Option(metavar="CODE", help="The agreement to act under.")],
+    party: PartyOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Bind an account to another agreement.
@@ -112,8 +132,31 @@ def bind(
     from mpi.service.access import accounts
 
     with open_session() as session:
-        accounts.bind_account(session.index, session.viewer, name, agreement)
-    _show_facts({"account": name, "agreement": agreement}, as_json=as_json)
+        accounts.bind_account(session.index, session.viewer, name, agreement, party)
+    _show_facts({"account": name, "agreement": agreement, "party": party}, as_json=as_json)
+
+
+def grant(
+    name: NameArgument,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="break.glass, record.seal or record.expunge; may be repeated."),
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Take away all that was granted by name.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Grant an account actions by name.
+
+    Name all: what is not named is taken away. The person is signed out everywhere.
+    """
+    from mpi.service.access import accounts
+
+    if bool(scope) == none:
+        raise InputError("name what is granted with --scope, or give --none")
+    granted = sorted(set(scope or ()))
+    with open_session() as session:
+        accounts.grant_actions(session.index, session.viewer, name, granted)
+    _show_facts({"account": name, "granted": granted}, as_json=as_json)
 
 
 def password(name: NameArgument, ask: AskFlag = False, as_json: JsonFlag = False) -> None:

@@ -9,6 +9,10 @@ from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.domain.errors import InputError
 
+PartyOption = Annotated[
+    str | None,
+    typer.Option(metavar="CODE", help="The party to act for, where the sources are of several parties."),
+]
 _NAME = "1 to 64 letters, digits, '_', '-' or '.'."
 
 
@@ -25,6 +29,7 @@ def add(
     agreement: Annotated[
         str | None, typer.Option(metavar="CODE", help="The agreement to act under; house by default.")
     ] = None,
+    party: PartyOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Add an API client and show its key once.
@@ -38,7 +43,7 @@ def add(
         raise InputError("name the client's sources with --source, or give --all-sources")
     with open_session() as session:
         key = clients.add_client(
-            session.index, session.viewer, name, scope, None if all_sources else source, agreement
+            session.index, session.viewer, name, scope, None if all_sources else source, agreement, party
         )
         lacks_agreement = reach.lacks_agreement(session.index, session.viewer, name)
     if lacks_agreement:
@@ -64,13 +69,14 @@ def list_all(as_json: JsonFlag = False) -> None:
         print_json(clients)
         return
     print_table(
-        ("client", "scopes", "sources", "agreement", "since", "revoked"),
+        ("client", "scopes", "sources", "agreement", "party", "since", "revoked"),
         [
             (
                 row["name"],
                 row["scopes"],
                 row["sources"] or "all",
                 row["agreement"],
+                row["party"] or "",
                 row["since"][:19],
                 (row["revoked"] or "")[:19],
             )
@@ -82,17 +88,19 @@ def list_all(as_json: JsonFlag = False) -> None:
 def bind(
     name: Annotated[str, typer.Argument(help="The client.")],
     agreement: Annotated[str, typer.Option(metavar="CODE", help="The agreement to act under.")],
+    party: PartyOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Bind a client to another agreement."""
     from mpi.service.access import clients
 
     with open_session() as session:
-        clients.bind_client(session.index, session.viewer, name, agreement)
+        clients.bind_client(session.index, session.viewer, name, agreement, party)
+    facts = {"client": name, "agreement": agreement, "party": party}
     if as_json:
-        print_json({"client": name, "agreement": agreement})
+        print_json(facts)
     else:
-        print_facts({"client": name, "agreement": agreement})
+        print_facts(facts)
 
 
 def revoke(name: Annotated[str, typer.Argument(help="The client.")], as_json: JsonFlag = False) -> None:

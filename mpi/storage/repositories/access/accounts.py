@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, insert, select, update
 
+from mpi.domain.viewer import Action
 from mpi.storage.tables import AccountRow, table_of
 
 _account = table_of(AccountRow)
@@ -30,6 +31,8 @@ class Account:
         created_commit: commit number of its creation.
         ended_commit: commit number of its end; None while the person may sign in.
         agreement: code of the agreement that the person acts under; None for none.
+        party: code of the agreement's party for which the person acts; None where the sources name it.
+        granted: actions granted by name, beyond those of the role.
     """
 
     id: int
@@ -45,6 +48,8 @@ class Account:
     created_commit: int
     ended_commit: int | None
     agreement: str | None = None
+    party: str | None = None
+    granted: frozenset[Action] = frozenset()
 
 
 class Accounts:
@@ -70,6 +75,8 @@ class Accounts:
                 created_commit=account.created_commit,
                 ended_commit=account.ended_commit,
                 agreement=account.agreement,
+                party=account.party,
+                granted=_granted_json(account.granted),
             )
         )
 
@@ -156,9 +163,17 @@ class Accounts:
             update(_account).where(_account.c.id == number).values(role=role, sources=_sources_json(sources))
         )
 
-    def set_agreement(self, number: int, agreement: str) -> None:
-        """Set the agreement that an account's person acts under."""
-        self._connection.execute(update(_account).where(_account.c.id == number).values(agreement=agreement))
+    def set_agreement(self, number: int, agreement: str, party: str | None = None) -> None:
+        """Set the agreement, and its party, that an account's person acts for."""
+        self._connection.execute(
+            update(_account).where(_account.c.id == number).values(agreement=agreement, party=party)
+        )
+
+    def set_granted(self, number: int, granted: frozenset[Action]) -> None:
+        """Set the actions that an account is granted by name."""
+        self._connection.execute(
+            update(_account).where(_account.c.id == number).values(granted=_granted_json(granted))
+        )
 
     def close(self, number: int, commit_no: int) -> None:
         """End an account; its name is never used again."""
@@ -171,8 +186,16 @@ def _sources_json(sources: frozenset[str] | None) -> str | None:
     return None if sources is None else orjson.dumps(sorted(sources)).decode()
 
 
+def _granted_json(granted: frozenset[Action]) -> str | None:
+    return orjson.dumps(sorted(granted)).decode() if granted else None
+
+
 def account_of(row: Sequence[Any]) -> Account:
     """Build the account that a complete table row holds."""
     values = dict(zip((column.name for column in _account.c), row, strict=True))
-    sources = values.pop("sources")
-    return Account(**values, sources=None if sources is None else frozenset(orjson.loads(sources)))
+    sources, granted = values.pop("sources"), values.pop("granted")
+    return Account(
+        **values,
+        sources=None if sources is None else frozenset(orjson.loads(sources)),
+        granted=frozenset(Action(action) for action in orjson.loads(granted or "[]")),
+    )

@@ -18,7 +18,14 @@ _TERMS_NO = (
     .scalar_subquery()
     .label("terms_no")
 )
-CLIENT_COLUMNS = (_client.c.name, _client.c.actions, _client.c.sources, _client.c.agreement, _TERMS_NO)
+CLIENT_COLUMNS = (
+    _client.c.name,
+    _client.c.actions,
+    _client.c.sources,
+    _client.c.agreement,
+    _client.c.party,
+    _TERMS_NO,
+)
 """Columns of which ``client_of`` builds a client."""
 
 # A module constant, since every call runs it.
@@ -38,6 +45,7 @@ class Client:
         agreement: code of the agreement that it acts under; None for none.
         terms_no: commit number of the last step of that agreement, which changes with its terms and state;
             None where it had none.
+        party: code of the agreement's party for which it acts; None where its sources name it.
     """
 
     name: str
@@ -45,6 +53,7 @@ class Client:
     sources: frozenset[str] | None
     agreement: str | None = None
     terms_no: int | None = None
+    party: str | None = None
 
 
 class Clients:
@@ -65,6 +74,7 @@ class Clients:
                 sources=sources,
                 created_commit=commit_no,
                 agreement=client.agreement,
+                party=client.party,
             )
         )
 
@@ -86,8 +96,8 @@ class Clients:
         rows = self._connection.execute(select(*CLIENT_COLUMNS, *commits).order_by(_client.c.name))
         return [(client_of(row), row.created_commit, row.revoked_commit) for row in rows]
 
-    def set_agreement(self, name: str, agreement: str) -> bool:
-        """Set the agreement that an API client acts under.
+    def set_agreement(self, name: str, agreement: str, party: str | None = None) -> bool:
+        """Set the agreement, and its party, that an API client acts for.
 
         Returns:
             False if no client of that name has a valid key.
@@ -95,7 +105,7 @@ class Clients:
         result = self._connection.execute(
             update(_client)
             .where(_client.c.name == name, _client.c.revoked_commit.is_(None))
-            .values(agreement=agreement)
+            .values(agreement=agreement, party=party)
         )
         return result.rowcount == 1
 
@@ -111,12 +121,17 @@ class Clients:
 
 def client_of(row: AnyRow) -> Client:
     """Build an API client from ``CLIENT_COLUMNS`` of a row."""
-    return _parse_client(row.name, row.actions, row.sources, row.agreement, row.terms_no)
+    return _parse_client(row.name, row.actions, row.sources, row.agreement, row.terms_no, row.party)
 
 
 @lru_cache(1_000)
 def _parse_client(
-    name: str, actions: str, sources: str | None, agreement: str | None, terms_no: int | None
+    name: str,
+    actions: str,
+    sources: str | None,
+    agreement: str | None,
+    terms_no: int | None,
+    party: str | None,
 ) -> Client:
     """Build an API client from row values, cached to save repeated parsing."""
     return Client(
@@ -125,4 +140,5 @@ def _parse_client(
         None if sources is None else frozenset(orjson.loads(sources)),
         agreement,
         terms_no,
+        party,
     )

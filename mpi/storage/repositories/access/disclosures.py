@@ -3,12 +3,24 @@
 The ledger never holds personal values.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Connection, Row, Text, and_, bindparam, func, select, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Text,
+    and_,
+    bindparam,
+    func,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from mpi.storage.driver.bulk_rows import insert_rows
@@ -47,6 +59,30 @@ class Disclosure:
     agreement: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DisclosureFilter:
+    """Which lines of the disclosure ledger are asked for.
+
+    Args:
+        since: first moment (ISO, UTC; a date is its first instant).
+        until: moment before which the lines were written.
+        client: name of the client or account; None for all.
+        purpose: purpose of use; None for all.
+        agreement: code of the agreement; None for all.
+        record_ids: records of which a line has to name one; lines that name a set of records by a handle are
+            included. None for all lines.
+    """
+
+    since: str
+    until: str
+    client: str | None = None
+    purpose: str | None = None
+    agreement: str | None = None
+    record_ids: frozenset[int] | None = None
+
+
+_CHUNK_SIZE = 200
+"""Lines that one query of the filtered ledger returns."""
 _SCALAR_COLUMNS = ("at", "client", "purpose", "agreement", "action", "handle")
 _ARRAY_COLUMNS = (*_SCALAR_COLUMNS, "record_ids", "fields")
 _NUMBER_AND_INSERT = text(
@@ -254,6 +290,21 @@ class Disclosures:
                 times_by_record.setdefault(row.record_id, {})[row.id] = row.at
         return times_by_record
 
+    def iterate_filtered(self, wanted: DisclosureFilter) -> Iterator[list[Disclosure]]:
+        """Yield the wanted lines in chunks, newest first."""
+        conditions = list(_filter_conditions(wanted))
+        while True:
+            rows = self._connection.execute(
+                select(_disclosure)
+                .where(*conditions)
+                .order_by(_disclosure.c.at.desc(), _disclosure.c.id.desc())
+                .limit(_CHUNK_SIZE)
+            ).all()
+            if not rows:
+                return
+            yield [_disclosure_of(row) for row in rows]
+            conditions = list(_filter_conditions(wanted, rows[-1]))
+
     def about_records(self, moment: str, record_ids: Collection[int]) -> list[Disclosure]:
         """Return disclosure-ledger lines since a moment that may concern records.
 
@@ -271,6 +322,30 @@ class Disclosures:
             )
             disclosures.update({row.id: _disclosure_of(row) for row in rows})
         return [disclosures[number] for number in sorted(disclosures)]
+
+
+def _filter_conditions(
+    wanted: DisclosureFilter, last: Row[Any] | None = None
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of the wanted lines after the last one."""
+    yield _disclosure.c.at >= wanted.since
+    if last is None:
+        yield _disclosure.c.at < wanted.until
+    else:
+        # The time alone is an upper bound that the index on it can use.
+        yield _disclosure.c.at <= last.at
+        yield tuple_(_disclosure.c.at, _disclosure.c.id) < (last.at, last.id)
+    for column, value in (
+        (_disclosure.c.client, wanted.client),
+        (_disclosure.c.purpose, wanted.purpose),
+        (_disclosure.c.agreement, wanted.agreement),
+    ):
+        if value is not None:
+            yield column == value
+    if wanted.record_ids is not None:
+        ids = [_HANDLE_RECORD_ID, *sorted(wanted.record_ids)]
+        lines = select(_disclosed.c.disclosure_id).where(is_in(_disclosed.c.record_id, ids))
+        yield _disclosure.c.id.in_(lines)
 
 
 def _indexed_record_ids(disclosure: Disclosure) -> list[int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mpi.storage.tables import RefusalRow, table_of
+from mpi.storage.tables import AnyRow, RefusalRow, table_of
 
 _refusal = table_of(RefusalRow)
 _KEY = tuple(column for column in _refusal.c if column.primary_key)
@@ -41,6 +41,25 @@ class Refusal:
     count: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class RefusalFilter:
+    """Which refused requests are asked for.
+
+    Args:
+        since: first minute.
+        until: minute before which the requests were refused.
+        client: name of the client or account; None for all.
+        purpose: purpose of use that was named; None for all.
+        agreement: code of the agreement; None for all.
+    """
+
+    since: str
+    until: str
+    client: str | None = None
+    purpose: str | None = None
+    agreement: str | None = None
+
+
 class Refusals:
     """Repository of refused requests."""
 
@@ -68,18 +87,22 @@ class Refusals:
         rows = self._connection.execute(
             select(_refusal).where(_refusal.c.minute >= minute).order_by(_refusal.c.minute, *_KEY)
         )
-        return [
-            Refusal(
-                minute=row.minute,
-                client=row.client,
-                action=row.action,
-                purpose=row.purpose or None,
-                agreement=row.agreement or None,
-                reason=row.reason,
-                count=row[-1],
-            )
-            for row in rows
-        ]
+        return [_refusal_of(row) for row in rows]
+
+    def latest(self, wanted: RefusalFilter, limit: int) -> list[Refusal]:
+        """Return the latest wanted refusals, newest minute first."""
+        conditions = [_refusal.c.minute >= wanted.since, _refusal.c.minute < wanted.until]
+        for column, value in (
+            (_refusal.c.client, wanted.client),
+            (_refusal.c.purpose, wanted.purpose),
+            (_refusal.c.agreement, wanted.agreement),
+        ):
+            if value is not None:
+                conditions.append(column == value)
+        rows = self._connection.execute(
+            select(_refusal).where(*conditions).order_by(_refusal.c.minute.desc(), *_KEY).limit(limit)
+        )
+        return [_refusal_of(row) for row in rows]
 
     def _is_full(self, refusal: Refusal) -> bool:
         """Return whether a new row of this minute would exceed the limit."""
@@ -92,6 +115,18 @@ class Refusals:
             return False
         is_equal = (column == values[column.name] for column in _KEY)
         return self._connection.execute(select(_refusal.c.minute).where(*is_equal)).first() is None
+
+
+def _refusal_of(row: AnyRow) -> Refusal:
+    return Refusal(
+        minute=row.minute,
+        client=row.client,
+        action=row.action,
+        purpose=row.purpose or None,
+        agreement=row.agreement or None,
+        reason=row.reason,
+        count=row[-1],
+    )
 
 
 def _key_values(refusal: Refusal) -> dict[str, str]:

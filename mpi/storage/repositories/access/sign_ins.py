@@ -12,7 +12,7 @@ _account = table_of(AccountRow)
 
 # A module constant, since every page runs it.
 _BY_TOKEN = (
-    select(_sign_in.c.purpose, _sign_in.c.begun_at, _sign_in.c.seen_at, _account)
+    select(_sign_in.c.purpose, _sign_in.c.begun_at, _sign_in.c.seen_at, _sign_in.c.emergency_at, _account)
     .join(_account, _account.c.id == _sign_in.c.account_id)
     .where(_sign_in.c.token_hash == bindparam("token_hash"))
 )
@@ -27,12 +27,14 @@ class SignIn:
         purpose: purpose of use for everything done in it.
         begun_at: when the person signed in (ISO, UTC).
         seen_at: when the last page was requested, to about a minute (ISO, UTC).
+        emergency_at: when the emergency access began that is used in it (ISO, UTC); None for none.
     """
 
     account: Account
     purpose: str
     begun_at: str
     seen_at: str
+    emergency_at: str | None = None
 
 
 class SignIns:
@@ -54,7 +56,7 @@ class SignIns:
         row = self._connection.execute(_BY_TOKEN, {"token_hash": token_hash}).first()
         if row is None:
             return None
-        return SignIn(account_of(row[3:]), row[0], row[1], row[2])
+        return SignIn(account_of(row[4:]), row[0], row[1], row[2], row[3])
 
     def touch(self, token_hash: str, moment: str) -> None:
         """Note the time of a sign-in's page request, unless later than this."""
@@ -62,6 +64,12 @@ class SignIns:
             update(_sign_in)
             .where(_sign_in.c.token_hash == token_hash, _sign_in.c.seen_at < moment)
             .values(seen_at=moment)
+        )
+
+    def set_emergency(self, token_hash: str, begun_at: str | None) -> None:
+        """Set when the emergency access began that is used in a sign-in."""
+        self._connection.execute(
+            update(_sign_in).where(_sign_in.c.token_hash == token_hash).values(emergency_at=begun_at)
         )
 
     def end(self, token_hash: str) -> None:

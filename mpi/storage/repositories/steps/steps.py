@@ -79,6 +79,13 @@ class Steps:
         rows = self._connection.execute(select(_step).order_by(_step.c.id.desc()).limit(limit))
         return [_step_from_row(row) for row in rows]
 
+    def latest_of_kinds(self, kinds: Collection[str], limit: int) -> list[Step]:
+        """Return the latest steps of some kinds, newest first."""
+        rows = self._connection.execute(
+            select(_step).where(_step.c.kind.in_(kinds)).order_by(_step.c.id.desc()).limit(limit)
+        )
+        return [_step_from_row(row) for row in rows]
+
     def set_detail(self, number: int, detail: dict[str, Any]) -> None:
         """Replace the stored details of a step (an undoable act)."""
         self._connection.execute(

@@ -115,3 +115,25 @@ def test_sign_in_durations_are_set_in_the_environment(mpi, home, monkeypatch):
         monkeypatch.setenv("MPI_SIGN_IN_IDLE_MINUTES", value)
         result = mpi("account", "list")
         assert (result.code, "MPI_SIGN_IN_IDLE_MINUTES" in result.err) == (5, True)
+
+
+def test_actions_are_granted_by_name_listed_and_taken_away(mpi, home):
+    add_account(mpi, "ana", "--all-sources")
+    scopes = ("--scope", "record.seal", "--scope", "break.glass")
+    assert mpi("account", "grant", "ana", *scopes, "--json").json["granted"] == ["break.glass", "record.seal"]
+    assert mpi("account", "list", "--json").json[0]["granted"] == ["break.glass", "record.seal"]
+    assert "record.seal" in mpi("account", "list").out
+    for options, code in (((), 5), (("--none", *scopes), 5), (("--scope", "load"), 5)):
+        refusal = mpi("account", "grant", "ana", *options)
+        assert (refusal.code, is_one_line(refusal.err)) == (code, True)
+    assert mpi("account", "grant", "eve", "--none").code == 6
+    assert mpi("account", "grant", "ana", "--none").code == 0
+    assert mpi("account", "list", "--json").json[0]["granted"] == []
+
+
+def test_an_account_is_bound_to_a_party_of_its_agreement(mpi, home):
+    add_account(mpi, "ana", "--all-sources", "--party", "operator")
+    assert mpi("account", "list", "--json").json[0]["party"] == "operator"
+    refusal = mpi("account", "bind", "ana", "--agreement", "house", "--party", "court")
+    assert (refusal.code, is_one_line(refusal.err)) == (6, True)
+    assert mpi("account", "bind", "ana", "--agreement", "house", "--json").json["party"] is None

@@ -34,6 +34,16 @@ def test_only_a_hash_of_the_key_is_stored(mpi, home):
     assert key not in mpi("client", "list").out
 
 
+def test_a_client_is_bound_to_a_party_of_its_agreement(mpi, index):
+    key = add_district_client(mpi, "--scope", "report", "--all-sources", "--party", "operator")
+    assert authenticate(index, key, "data_quality").actions == {Action.REPORT}
+    party = next(row["party"] for row in mpi("client", "list", "--json").json if row["name"] == "district-01")
+    assert party == "operator"
+    bind = ("client", "bind", "district-01", "--agreement", "house")
+    assert mpi(*bind, "--party", "court").code == 6
+    assert mpi(*bind, "--json").json == {"client": "district-01", "agreement": "house", "party": None}
+
+
 def test_a_revoked_key_is_refused(mpi, index):
     key = add_district_client(mpi, "--scope", "report", "--all-sources")
     assert authenticate(index, key, None).sources is None
