@@ -69,6 +69,8 @@ def look_up_child_names(
     action: Action,
     records: Iterable[RecordRef] = (),
     enterprise_ids: Iterable[str] = (),
+    *,
+    in_search: bool = False,
 ) -> ChildNames:
     """Return the names of children that an answer to the viewer lists.
 
@@ -78,6 +80,7 @@ def look_up_child_names(
         action: the kind of request, which decides what the answer may hold.
         records: records whose children are listed.
         enterprise_ids: IDs of further children.
+        in_search: whether the list is the result of a search, which finds no record that is opted out.
 
     Raises:
         StoreError: the ledger cannot be written; the names must not leave.
@@ -88,8 +91,11 @@ def look_up_child_names(
         number_by_ref = _find_numbers(unit, records)
         persons = [unit.persons.find_by_eid(eids.parse_eid(text)) for text in dict.fromkeys(enterprise_ids)]
         person_ids = {person.eid: person.id for person in persons if person is not None}
-        names = load_child_names(unit, index, action, number_by_ref.values(), person_ids.values())
-    disclose(index, viewer, action, names.record_ids, sorted(names.fields))
+        names = load_child_names(
+            unit, index, action, number_by_ref.values(), person_ids.values(), in_search=in_search
+        )
+    if names.record_ids:
+        disclose(index, viewer, action, names.record_ids, sorted(names.fields))
     return ChildNames(
         by_record={
             ref: names.by_record[number] for ref, number in number_by_ref.items() if number in names.by_record
@@ -118,7 +124,13 @@ class LoadedNames:
 
 
 def load_child_names(
-    unit: ReadUnit, index: Index, action: Action, record_ids: Iterable[int], person_ids: Iterable[int] = ()
+    unit: ReadUnit,
+    index: Index,
+    action: Action,
+    record_ids: Iterable[int],
+    person_ids: Iterable[int] = (),
+    *,
+    in_search: bool = False,
 ) -> LoadedNames:
     """Load the names of the children of some records, and of some persons.
 
@@ -130,11 +142,12 @@ def load_child_names(
         action: the kind of request.
         record_ids: numbers of records; hidden ones get no name.
         person_ids: numbers of persons.
+        in_search: whether records that are opted out are left out.
     """
     shown_records = visible_labels(unit, set(record_ids))
     person_by_record = unit.persons.current_persons(shown_records)
     members_by_person = unit.persons.members({*person_by_record.values(), *person_ids})
-    values = _NameReader(unit, index, action).read(members_by_person)
+    values = _NameReader(unit, index, action, in_search=in_search).read(members_by_person)
     eids_by_person = {number: person.eid for number, person in unit.persons.by_ids(values).items()}
     rules = index.settings.survivorship.rules
     by_person: dict[int, ChildName] = {}
@@ -192,11 +205,13 @@ class _NameReader:
         unit: the transaction of the viewer.
         index: the open index.
         action: the kind of request.
+        in_search: whether records that are opted out are left out.
     """
 
-    def __init__(self, unit: ReadUnit, index: Index, action: Action) -> None:
+    def __init__(self, unit: ReadUnit, index: Index, action: Action, *, in_search: bool) -> None:
         self._unit = unit
         self._action = action
+        self._in_search = in_search
         self._day = clock.today()
         self._verifying = index.settings.survivorship.verifying_systems
         self._sources = {source.id: source for source in unit.sources.all()}
@@ -273,8 +288,8 @@ class _NameReader:
 
         No search finds a record that is opted out, except its owner's.
         """
-        is_search = self._action is Action.PERSON_SEARCH
-        return is_search and is_opted_out(record, self._day) and not is_own_source(self._unit.viewer, source)
+        is_found = not is_opted_out(record, self._day) or is_own_source(self._unit.viewer, source)
+        return self._in_search and not is_found
 
     def _carried_fields(self, source: str, populations: StatedPopulations) -> frozenset[str]:
         """Return the fields that the policy carries of a source's records."""

@@ -227,6 +227,10 @@ def _apply_in_bulk(index: Index, visit: Visit, form: Form, keys: Sequence[str]) 
             raise InputError("do: defer or assign")
 
 
+_FORM_FIELDS = frozenset({"csrf", "name", "query"})
+"""Fields of the form of a saved view that are no filters."""
+
+
 @router.post("/views")
 def post_view(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Save review-queue filters under a name, or delete saved ones."""
@@ -234,7 +238,8 @@ def post_view(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     if removed_name is not None:
         delete_view(index, visit.viewer, removed_name)
         return RedirectResponse("/queue", HTTPStatus.SEE_OTHER)
-    filters = parse_filters(_parse_query(form))
+    stated = {name: form.raw_text(name) for name in form.names() if name not in _FORM_FIELDS}
+    filters = parse_filters({**_parse_query(form), **stated})
     save_view(index, visit.viewer, form.text("name"), filters)
     return RedirectResponse(f"/queue{format_query(filters)}", HTTPStatus.SEE_OTHER)
 

@@ -113,7 +113,10 @@ def _render_form(
         list_visible_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
     )
     found = [result.enterprise_id for result in results or ()]
-    names = look_up_child_names(index, visit.viewer, Action.PERSON_SEARCH, enterprise_ids=found).by_id
+    # The action is not that of a search: a second line of it would count as a second search.
+    names = look_up_child_names(
+        index, visit.viewer, Action.PERSON_READ, enterprise_ids=found, in_search=True
+    ).by_id
     return render_page(
         "find.html",
         status,

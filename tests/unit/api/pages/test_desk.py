@@ -407,3 +407,54 @@ def test_a_question_claimed_by_a_hidden_person_is_shown_without_the_name(acting,
         answer = send(client, f"/queue/{key}/claim")
         assert answer.status_code == 409
         assert "secret-name" not in answer.text
+
+
+def test_lists_and_the_childs_page_show_the_name_before_the_id(index, call, acting):
+    key = add_doubtful_pair(index, call, "NAMELEY", "2011-03-07")
+    eid = put(call, "D01", "named", first_name="ORLA", last_name="O'NAMELEY", birth_date="2010-09-11")
+    with acting("steward") as client:
+        queue = client.get("/queue").text
+        assert "<b>Philippa Nameley</b>" in queue
+        assert queue.index("Philippa Nameley") < queue.index("<code>NAMELEY-1</code>")
+        assert "Mar 7, 2011" in queue
+        assert "Philippa Nameley" in client.get("/").text
+        person = client.get(f"/people/{eid}").text
+        assert "<h1>Orla O&#39;Nameley</h1>" in person
+        assert "Sep 11, 2010" in person
+        found = send(client, "/find", first_name="Orla", last_name="O'Nameley", birth_date="2010-09-11").text
+        assert f'<a href="/people/{eid}">Orla O&#39;Nameley</a>' in found
+        filtered = send(client, "/queue", query="", child="namel")
+        assert key in filtered.text
+        assert "NAMELEY" not in str(filtered.url)
+        assert key not in send(client, "/queue", query="", child="zzz").text
+        assert "age: give whole years" in client.get("/queue?min_age=young").text
+
+
+def test_a_bulk_action_is_undone_from_its_message(index, call, acting):
+    key = add_doubtful_pair(index, call, "Undoley", "2011-03-08")
+    with acting("steward") as client:
+        done = send(client, "/queue/bulk", do="defer", until="2027-01-01", key=key, query="?sort=name")
+        assert done.headers["location"].startswith("/queue?sort=name&done=bulk&bulk=")
+        page = client.get(done.headers["location"]).text
+        token = re.search(r'name="bulk" value="(\w+)"', page)[1]
+        assert f'href="/queue/{key}"' not in client.get("/queue").text
+        assert send(client, "/queue/bulk/undo", bulk=token).headers["location"] == "/queue?done=bulk_undone"
+        assert f'href="/queue/{key}"' in client.get("/queue").text
+        assert "nothing to undo" in send(client, "/queue/bulk/undo", bulk="x").text
+
+
+def test_a_child_of_many_records_has_pages_of_them_and_a_table_of_its_schools(call, acting):
+    number = [{"system": "state_student_id", "assigner": "OH", "value": "9100000777"}]
+    child = {"first_name": "Manya", "last_name": "Recordson", "birth_date": "2012-02-03"}
+    eid = ""
+    for n in range(23):
+        school = {"school_id": f"S{n}", "grade": "5", "entry_date": f"20{10 + n // 2}-0{1 + n % 2}-01"}
+        eid = put(call, "D01", f"many-{n}", **child, identifiers=number, **school)
+    with acting("steward") as client:
+        first, second = (client.get(f"/people/{eid}?records={n}").text for n in (1, 2))
+        beyond = client.get(f"/people/{eid}?records=99").text
+    assert first.count('<article class="card"') == 20
+    assert second.count('<article class="card"') == beyond.count('<article class="card"') == 3
+    assert 'id="record-21"' in second
+    assert f'href="/people/{eid}?records=2#record-21"' in first
+    assert "school S22, grade 5" in first
