@@ -1,6 +1,6 @@
 """Contents of a child's page, collected from the use cases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.api.pages.rendering.charts import ArcDiagram, Node, draw_arcs
@@ -129,7 +129,7 @@ def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) ->
         page=page,
         pages=pages,
         places=places,
-        systems=_name_systems(index, viewer),
+        systems=_name_systems(index, viewer, {record.source for record in view.records}),
         cards=_read_card_page(index, viewer, view, page),
         links=person_links,
         drawing=drawing,
@@ -155,10 +155,10 @@ def _read_golden_values(index: Index, viewer: Viewer, text: str) -> tuple[Golden
     return look_up_golden_record(index, viewer, text).values if may_read else ()
 
 
-def _name_systems(index: Index, viewer: Viewer) -> dict[str, str]:
-    """Return the names of the systems that the viewer may see, by source code."""
+def _name_systems(index: Index, viewer: Viewer, codes: Collection[str]) -> dict[str, str]:
+    """Return the names of the systems of a child's visible records, by source code."""
     sources = list_visible_sources(index, viewer) if is_allowed(viewer, Action.RECORD_READ) else []
-    return {source.code: source.name for source in sources}
+    return {source.code: source.name for source in sources if source.code in codes}
 
 
 def _format_golden_rows(values: Sequence[GoldenValue]) -> tuple[GoldenRow, ...]:
