@@ -11,15 +11,19 @@ from mpi.api.app import create_app
 from mpi.api.pages.desk.person_view import build_person_page
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.page_context import Visit
+from mpi.bootstrap import open_matcher
 from mpi.domain import clock
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Viewer, make_operator
 from mpi.service.core.block_limits import queue_large_blocks
 from mpi.service.core.index import SearchLimits
+from mpi.service.recluster.proposals import propose
+from mpi.service.records.upsert import upsert
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window
 from mpi.storage.repositories.review.task_work import QuestionWork
-from tests.index import make_child, with_settings
+from tests.index import make_child, open_test_index, with_settings
+from tests.models import tiny_model
 from tests.unit.api.live import calling
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
@@ -458,3 +462,33 @@ def test_a_child_of_many_records_has_pages_of_them_and_a_table_of_its_schools(ca
     assert 'id="record-21"' in second
     assert f'href="/people/{eid}?records=2#record-21"' in first
     assert "school S22, grade 5" in first
+
+
+def test_a_question_names_the_children_whom_a_record_lives_with(tmp_path):
+    home = {"household_ids": ["H77"], "address_line1": "12 Elm St", "city": "Dayton", "state": "OH"}
+    sibling = {"first_name": "KOFI", "birth_date": "2010-01-05", "sex": "M"}
+    with open_test_index(tmp_path, "sis", "ccwis", birth=("surname:1",)) as index:
+        upsert(index, make_operator(), "sis", make_child("1", **home))
+        upsert(index, make_operator(), "sis", make_child("2", **home, **sibling))
+        child = make_child("3", first_name="Amaro", last_name="Okonkwu", postal_code=None)
+        upsert(index, make_operator(), "ccwis", child)
+        [question] = load_queue_page(index, make_operator(), Filters()).questions
+        with calling(create_app(index, open_pages=True), None) as client:
+            client.cookies.set("mpi-acting-as", "steward")
+            page = client.get(f"/queue/{question.key}").text
+    assert "<b>Kofi Okonkwo</b>" in page
+    assert "Jan 5, 2010" in page
+
+
+def test_an_approver_sees_the_names_of_the_children_of_a_proposal(fresh_index, tmp_path):
+    for source in ("D01", "CCWIS"):
+        child = make_child("1", first_name="BCDEF", last_name="GHJKL", postal_code=None)
+        upsert(fresh_index, make_operator(), source, child)
+    stricter = open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
+    proposal = propose(fresh_index, make_operator(), stricter)
+    assert proposal.items
+    with calling(create_app(fresh_index, open_pages=True), None) as client:
+        client.cookies.set("mpi-acting-as", "approver")
+        page = client.get(f"/runs/{proposal.id}").text
+        # Before as one child, after as two.
+        assert page.count("<b>Bcdef Ghjkl</b>") == 3
