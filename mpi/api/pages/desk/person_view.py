@@ -27,6 +27,10 @@ from mpi.storage.repositories.sources.sources import Source
 
 RECORDS_PER_PAGE = 20
 """Most source records on one page of a child."""
+MAX_DRAWN_LINKS = 45
+"""Most links that a chart shows; more of them cannot be told apart, so that only the table shows them."""
+_SHOWN_ELSEWHERE = frozenset({"flags", "enrollments", "placements"})
+"""Attributes of the golden record that have tables of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class GoldenRow:
     record: RecordRef
     rule: str
     agreeing: int
-    others: tuple[tuple[str, RecordRef], ...]
+    others: tuple[tuple[str, tuple[RecordRef, ...]], ...]
     said: str | None
 
 
@@ -121,7 +125,11 @@ def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) ->
     page = min(max(page, 1), pages)
     steps = tuple(reversed(look_up_lineage(index, viewer, text)))
     person_links = list_links(index, viewer, text) if len(view.records) > 1 else ()
-    drawing = draw_arcs(view.records, [(link.left, link.right, link.match_weight) for link in person_links])
+    drawing = (
+        draw_arcs(view.records, [(link.left, link.right, link.match_weight) for link in person_links])
+        if len(person_links) <= MAX_DRAWN_LINKS
+        else None
+    )
     return PersonPage(
         person=view,
         heading=build_heading(golden, stays, clock.today()),
@@ -170,15 +178,20 @@ def _format_golden_rows(values: Sequence[GoldenValue]) -> tuple[GoldenRow, ...]:
             record=value.record,
             rule=value.rule,
             agreeing=len(value.agreeing),
-            others=tuple(
-                (format_value(value.attribute, alternative.value), alternative.record)
-                for alternative in value.others
-            ),
+            others=_group_others(value),
             said=None if value.correction is None else value.correction.by,
         )
         for value in values
-        if value.attribute != "flags"
+        if value.attribute not in _SHOWN_ELSEWHERE
     )
+
+
+def _group_others(value: GoldenValue) -> tuple[tuple[str, tuple[RecordRef, ...]], ...]:
+    """Return the other values, each with the records that state it."""
+    records_by_text: dict[str, list[RecordRef]] = {}
+    for other in value.others:
+        records_by_text.setdefault(format_value(value.attribute, other.value), []).append(other.record)
+    return tuple((text, tuple(records)) for text, records in records_by_text.items())
 
 
 def _read_card_page(

@@ -5,7 +5,7 @@ Both come from the child's golden record, which holds only what the viewer may s
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mpi.api.pages.rendering.dates import format_age, format_date
@@ -31,7 +31,8 @@ class Stay:
         place: where, in words.
         begin: first day, formatted; empty where it is not known.
         end: first day after it, formatted; empty where there is none.
-        is_current: whether it lasts today.
+        is_open: whether its dates include today.
+        is_current: whether it is the latest of its kind that is open.
         record: the record that states it.
     """
 
@@ -39,6 +40,7 @@ class Stay:
     place: str
     begin: str
     end: str
+    is_open: bool
     is_current: bool
     record: RecordRef
 
@@ -85,9 +87,22 @@ def build_heading(values: Sequence[GoldenValue], stays: Iterable[Stay], today: s
 
 
 def list_stays(values: Iterable[GoldenValue], today: str) -> tuple[Stay, ...]:
-    """Return a child's schools and placements, latest first."""
-    dated = [_read_stay(value, today) for value in values if value.attribute in _KINDS]
-    return tuple(stay for _, stay in sorted(dated, key=lambda entry: entry[0], reverse=True))
+    """Return a child's schools and placements, latest first.
+
+    A school may never tell the end of an enrollment. So of several that are open, only the latest is current.
+    """
+    dated = sorted(
+        (_read_stay(value, today) for value in values if value.attribute in _KINDS),
+        key=lambda entry: entry[0],
+        reverse=True,
+    )
+    latest: dict[str, str] = {}
+    for begin, stay in dated:
+        if stay.is_open:
+            latest.setdefault(stay.kind, begin)
+    return tuple(
+        replace(stay, is_current=stay.is_open and latest[stay.kind] == begin) for begin, stay in dated
+    )
 
 
 def _read_stay(value: GoldenValue, today: str) -> tuple[str, Stay]:
@@ -99,7 +114,8 @@ def _read_stay(value: GoldenValue, today: str) -> tuple[str, Stay]:
         place=_describe_school(value.value) if kind == SCHOOL else _describe_placement(value.value),
         begin=format_date(begin),
         end=format_date(end),
-        is_current=(begin is None or begin <= today) and (end is None or today < end),
+        is_open=(begin is None or begin <= today) and (end is None or today < end),
+        is_current=False,
         record=value.record,
     )
     return begin or "", stay
