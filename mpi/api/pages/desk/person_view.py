@@ -1,6 +1,6 @@
 """Contents of a child's page, collected from the use cases."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.api.pages.rendering.charts import ArcDiagram, Node, draw_arcs
@@ -23,6 +23,7 @@ from mpi.service.persons.golden_record import (
 from mpi.service.persons.persons import LineageStep, PersonView, look_up_lineage, look_up_person
 from mpi.service.records.upsert import read_all
 from mpi.service.statements.sources import list_visible_sources
+from mpi.standardize.name.title_case import format_given_name, format_last_name, format_suffix
 from mpi.storage.repositories.sources.sources import Source
 
 RECORDS_PER_PAGE = 20
@@ -174,7 +175,7 @@ def _format_golden_rows(values: Sequence[GoldenValue]) -> tuple[GoldenRow, ...]:
     return tuple(
         GoldenRow(
             attribute=value.attribute,
-            value=format_value(value.attribute, value.value),
+            value=_format_golden_value(value.attribute, value.value),
             record=value.record,
             rule=value.rule,
             agreeing=len(value.agreeing),
@@ -186,11 +187,27 @@ def _format_golden_rows(values: Sequence[GoldenValue]) -> tuple[GoldenRow, ...]:
     )
 
 
+def _format_golden_value(attribute: str, value: object) -> str:
+    """Format a value of the golden record, a part of a name in title case."""
+    formatter = _NAME_FORMATTERS.get(attribute)
+    return formatter(str(value)) if formatter else format_value(attribute, value)
+
+
+_NAME_FORMATTERS: Mapping[str, Callable[[str], str]] = {
+    "first_name": format_given_name,
+    "middle_name": format_given_name,
+    "preferred_name": format_given_name,
+    "last_name": format_last_name,
+    "suffix": format_suffix,
+}
+
+
 def _group_others(value: GoldenValue) -> tuple[tuple[str, tuple[RecordRef, ...]], ...]:
     """Return the other values, each with the records that state it."""
     records_by_text: dict[str, list[RecordRef]] = {}
     for other in value.others:
-        records_by_text.setdefault(format_value(value.attribute, other.value), []).append(other.record)
+        text = _format_golden_value(value.attribute, other.value)
+        records_by_text.setdefault(text, []).append(other.record)
     return tuple((text, tuple(records)) for text, records in records_by_text.items())
 
 
