@@ -346,7 +346,7 @@ def _form_of(parts: Mapping[str, StatedValue]) -> _NameForm:
 
 
 def _count_agreement(forms: Sequence[_NameForm]) -> dict[_NameForm, int]:
-    """Return how many other records' names agree with each form of a name."""
+    """Count the other records that agree with each form of name."""
     counts = Counter(forms)
     return {
         form: sum(count for other, count in counts.items() if _agree(form, other)) - _agree(form, form)
@@ -375,7 +375,7 @@ def _agree_on_part(left: str | None, right: str | None) -> bool:
 
 
 def _join_parts(parts: Mapping[str, StatedValue], agreement: int) -> StatedValue:
-    """Return a record's name as one value, whose own value is its parts."""
+    """Return a record's name as one value that holds its parts."""
     first = next(iter(parts.values()))
     return replace(
         first,

@@ -76,7 +76,7 @@ def read_name_and_birth_date(
 
 
 def _make_base(record: CanonicalRecord, origin: ValueOrigin, verifying: Collection[str]) -> StatedValue:
-    """Return a stated value without its value: what all values of a record share."""
+    """Return what all stated values of a record share."""
     return StatedValue(
         value=None,
         comparable="",

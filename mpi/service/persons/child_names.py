@@ -31,7 +31,7 @@ _FIELDS = frozenset((*NAME_PARTS, _BIRTH_DATE))
 
 @dataclass(frozen=True, slots=True)
 class ChildName:
-    """Name and birth date of a child, as one viewer may see them.
+    """Name and birth date of a child, for one viewer.
 
     Args:
         enterprise_id: the child's ID; None for a record that takes no part.
@@ -132,7 +132,7 @@ def load_child_names(
     *,
     in_search: bool = False,
 ) -> LoadedNames:
-    """Load the names of the children of some records, and of some persons.
+    """Load the children's names of some records and persons.
 
     The caller writes the disclosure.
 
@@ -266,7 +266,7 @@ class _NameReader:
         keys: Mapping[int, int],
         populations: StatedPopulations,
     ) -> _Values:
-        """Return what records of one child state, as far as the policy carries it."""
+        """Return what one child's records state and the policy carries."""
         values: _Values = {}
         for record_id in record_ids:
             if record_id not in payloads:

@@ -420,7 +420,7 @@ def _perform_action(index: Index, viewer: Viewer, key: str, action: _QueueAction
 
 
 def _describe_bulk(action: _QueueAction, work: QuestionWork) -> dict[str, object]:
-    """Return what the history notes of a bulk act, so that it can be undone."""
+    """Return what the history notes for the undo of a bulk act."""
     if action.bulk is None:
         return {}
     before = {name: getattr(work, name) for name in RESTORED_FIELDS}

@@ -207,7 +207,7 @@ def _load_page(unit: ReadUnit, index: Index, filters: Filters, limit: int, after
 def _load_triaged_page(
     unit: ReadUnit, index: Index, search: TaskFilter, filters: Filters, limit: int, after: str | None
 ) -> QueuePage:
-    """Load one page of the most urgent questions, filtered and sorted by child."""
+    """Load one page of urgent questions, filtered and sorted by child."""
     offset = 0 if after is None else _decode_offset(after)
     urgent_items = list(islice(iterate_queue(unit, search, filters, None), MAX_TRIAGED + 1))
     items = sort_and_filter(unit, urgent_items[:MAX_TRIAGED], filters)
@@ -342,7 +342,7 @@ def _decode_position(after: str) -> QueuePosition:
 
 
 def _decode_offset(after: str) -> int:
-    """Decode a cursor of triaged questions into the number of those before it."""
+    """Decode a cursor of triaged questions into an offset."""
     offset, mark = _decode_cursor(after)
     if not isinstance(offset, int) or mark != _TRIAGED or not 0 <= offset <= MAX_TRIAGED:
         raise InputError("after: give the cursor that the page before returned")

@@ -403,7 +403,7 @@ def _find_own_keys(unit: ReadUnit) -> set[str]:
 
 
 def _find_assigned_keys(unit: ReadUnit, name: str) -> set[str]:
-    """Return keys of questions assigned to an account, as far as the viewer may know."""
+    """Return keys of questions visibly assigned to an account."""
     works = unit.task_work.get(unit.task_work.questions_held_by([name])).values()
     return {work.question for work in works if redact_work(unit, work).assigned_to == name}
 

@@ -1,4 +1,4 @@
-"""Triage of the review queue: filter and sort by what is shown of the children.
+"""Triage of the review queue: filter and sort by the children.
 
 Names, birth dates, counties and flags are no columns of the task table: they stand in the records, and depend
 on what the viewer may see. So triage reads the most urgent questions, at most ``MAX_TRIAGED``, as the viewer
@@ -76,7 +76,7 @@ def list_flags(unit: ReadUnit) -> tuple[str, ...]:
 
 
 def sort_and_filter(unit: ReadUnit, items: Sequence[QueueItem], filters: Filters) -> list[QueueItem]:
-    """Return the queue items that match filters, in the order that they ask for.
+    """Return the matching queue items, in the order asked for.
 
     A burst stands for many children: it matches no filter by child, and comes last in an order by child.
 
@@ -206,7 +206,7 @@ class _FactReader:
         )
 
     def _carried_fields(self, source: str) -> frozenset[str] | None:
-        """Return the fields of a source's records that the queue may use; None for all."""
+        """Return a source's fields that the queue may use; None for all."""
         rights = self._unit.viewer.rights
         return None if rights is None else rights.carried(_TASK_READ, source).fields
 
@@ -275,7 +275,7 @@ def _begins_words(typed: Sequence[str], words: Sequence[str]) -> bool:
 
 
 def _compute_age(birth_date: str | None) -> int | None:
-    """Return the age today in whole years; None if it is not known."""
+    """Return the age today in whole years, or None."""
     if birth_date is None:
         return None
     born, today = date.fromisoformat(birth_date), date.fromisoformat(clock.today())
@@ -294,7 +294,7 @@ def _name_key(facts: _Facts) -> tuple[str, str] | None:
 
 
 def _age_key(facts: _Facts) -> str | None:
-    """Return the birth date in reverse order, so that the youngest comes first."""
+    """Return a key that puts the youngest child first."""
     born = next((each.birth_date for each in facts if each.birth_date), None)
     return None if born is None else "".join(chr(ord("9") - int(digit)) for digit in born.replace("-", ""))
 

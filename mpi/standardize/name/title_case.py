@@ -1,4 +1,4 @@
-"""Title case of names that a source writes in capitals or in small letters.
+"""Title case of names in capitals or in small letters.
 
 A name in mixed case stays as it is written: its writer chose the capitals (DeShawn, McDonald, de la Cruz).
 The comparison of records ignores case, so this is for display alone.
@@ -42,12 +42,12 @@ def format_given_name(text: str) -> str:
 
 
 def format_last_name(text: str) -> str:
-    """Return a last name in title case, with its particles in small letters."""
+    """Return a last name in title case, its particles in small letters."""
     return _format_words(text, _format_surname_words)
 
 
 def format_suffix(text: str) -> str:
-    """Return a generational suffix in its usual form, such as Jr. or III."""
+    """Return a generational suffix as usual, such as Jr. or III."""
     bare = text.strip().rstrip(".").upper()
     return bare if bare in _ROMAN_NUMERALS else _SUFFIXES.get(bare, format_given_name(text))
 
@@ -86,7 +86,7 @@ def _format_surname_word(words: list[str], position: int) -> str:
 
 
 def _is_small(words: list[str], position: int) -> bool:
-    """Return whether a word of a last name is a particle in small letters."""
+    """Return whether a last name's word is a particle in small letters."""
     word = words[position]
     if word in _SMALL_WORDS:
         return True
@@ -96,7 +96,7 @@ def _is_small(words: list[str], position: int) -> bool:
 
 
 def _capitalize(word: str) -> str:
-    """Return a word with a capital at the start of each run of letters."""
+    """Return a word with each run of letters capitalized."""
     return _LETTERS.sub(_capitalize_letters, word)
 
 

@@ -38,7 +38,7 @@ def show_home(index: IndexDep, visit: VisitDep) -> Response:
 
 
 def _render_home(index: Index, visit: Visit, landing: LandingPage) -> Response:
-    """Render the lists of questions, each with the children that it is about."""
+    """Render the lists of questions, each with its children."""
     sources = (
         list_visible_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
     )

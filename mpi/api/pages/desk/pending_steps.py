@@ -82,7 +82,7 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
 def _name_children(
     index: Index, visit: Visit, steps: Sequence[PendingStep]
 ) -> tuple[Callable[[Sequence[RecordRef]], tuple[ChildLabel, ...]], dict[str, str]]:
-    """Return a function that labels the children of records, and the systems' names."""
+    """Return a labeler of records' children, and the systems' names."""
     viewer = visit.viewer
     action = Action.DECISION_READ if is_allowed(viewer, Action.DECISION_READ) else Action.CONSENT
     records = {record for step in steps for record in step.records}

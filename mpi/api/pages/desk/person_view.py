@@ -159,13 +159,13 @@ def _read_history(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep,
 
 
 def _read_golden_values(index: Index, viewer: Viewer, text: str) -> tuple[GoldenValue, ...]:
-    """Read a person's golden record, empty if the viewer may not read records."""
+    """Read a golden record, empty if the viewer may not read it."""
     may_read = is_allowed(viewer, Action.RECORD_READ)
     return look_up_golden_record(index, viewer, text).values if may_read else ()
 
 
 def _name_systems(index: Index, viewer: Viewer, codes: Collection[str]) -> dict[str, str]:
-    """Return the names of the systems of a child's visible records, by source code."""
+    """Return the systems' names of visible records, by source code."""
     sources = list_visible_sources(index, viewer) if is_allowed(viewer, Action.RECORD_READ) else []
     return {source.code: source.name for source in sources if source.code in codes}
 
@@ -188,7 +188,7 @@ def _format_golden_rows(values: Sequence[GoldenValue]) -> tuple[GoldenRow, ...]:
 
 
 def _format_golden_value(attribute: str, value: object) -> str:
-    """Format a value of the golden record, a part of a name in title case."""
+    """Format a golden record's value, names in title case."""
     formatter = _NAME_FORMATTERS.get(attribute)
     return formatter(str(value)) if formatter else format_value(attribute, value)
 

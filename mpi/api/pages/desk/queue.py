@@ -97,7 +97,7 @@ def _parse_age(text: str | None) -> int | None:
 
 
 def _parse_query(form: Form) -> dict[str, str]:
-    """Return the filters that a form of the page holds as a query string."""
+    """Return the filters that a form holds as a query string."""
     return dict(parse_qsl(form.raw_text("query").removeprefix("?")))
 
 
@@ -152,7 +152,7 @@ def _render_queue(
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """Row of the queue: a question and the children that it is about."""
+    """Row of the queue: a question and its children."""
 
     question: QuestionSummary
     children: tuple[ChildLabel, ...]
@@ -164,7 +164,7 @@ class QueueRow:
 
 
 def list_rows(index: Index, visit: Visit, questions: Sequence[QuestionSummary]) -> list[QueueRow]:
-    """Return questions with the children that they are about, as the viewer may see them."""
+    """Return questions with their children, as the viewer may see them."""
     records = [record for question in questions for record in question.records]
     names = look_up_child_names(index, visit.viewer, Action.TASK_READ, records)
     return [QueueRow(question, label_children(names, question.records)) for question in questions]

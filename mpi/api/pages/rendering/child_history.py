@@ -1,4 +1,4 @@
-"""Heading of a child's page, and the child's schools and placements by date.
+"""Heading of a child's page, and schools and placements by date.
 
 Both come from the child's golden record, which holds only what the viewer may see.
 """
@@ -47,7 +47,7 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class ChildHeading:
-    """What stands at the top of a child's page; empty where nothing is known.
+    """Heading of a child's page; texts are empty where nothing is known.
 
     Args:
         name: in title case.

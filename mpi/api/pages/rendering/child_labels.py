@@ -1,4 +1,4 @@
-"""Labels of children in lists: name, age and birth date before any ID."""
+"""Labels of children in lists: name and age before any ID."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ class ChildLabel:
 
     @property
     def spoken(self) -> str:
-        """Name for a screen reader: the child's, else its ID or local ID."""
+        """Name for a screen reader: the child's, else an ID."""
         return self.name or self.enterprise_id or ", ".join(record.local_id for record in self.records)
 
 
 def label_child(child: ChildName | None, records: Sequence[RecordRef] = ()) -> ChildLabel:
-    """Return the label of a child; without a name if it is unknown."""
+    """Return the label of a child, nameless if it is unknown."""
     if child is None:
         return ChildLabel("", "", "", None, tuple(records))
     return ChildLabel(
@@ -48,7 +48,7 @@ def label_child(child: ChildName | None, records: Sequence[RecordRef] = ()) -> C
 
 
 def label_children(names: ChildNames, records: Iterable[RecordRef]) -> tuple[ChildLabel, ...]:
-    """Return a label for each child that holds some of the records, in their order.
+    """Return a label for each child of some records, in order.
 
     A record without a child that the viewer may see is a label of its own.
     """

@@ -1,4 +1,4 @@
-"""Dates and ages as people in the United States read them, such as Sep 11, 2013."""
+"""Dates such as Sep 11, 2013, and ages, as people read them."""
 
 from datetime import date
 
@@ -20,7 +20,7 @@ def format_date(text: str | None) -> str:
 
 
 def format_age(birth_date: str | None, today: str) -> str:
-    """Format the age that a child has on a day, in years or months.
+    """Format a child's age on a day, in years or months.
 
     Returns:
         Empty if the birth date is not whole, or after the day.
@@ -37,7 +37,7 @@ def format_age(birth_date: str | None, today: str) -> str:
 
 
 def _parse_day(text: str | None) -> date | None:
-    """Return the day of an ISO date or time; None if it is not whole."""
+    """Return the day of an ISO date or time, or None."""
     try:
         return date.fromisoformat((text or "")[:10])
     except ValueError:
