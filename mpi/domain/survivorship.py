@@ -3,12 +3,16 @@
 A rule is an order of criteria. A criterion ranks each value by itself, never against the others. So the
 order in which records are read does not matter, and a record whose value does not stand can go without
 changing the one that does. Ties are settled by the records' canonical keys.
+
+A person's name is the exception. All its parts come from one record, and the criterion ``agreement`` counts
+the other records with the same name (ADR 0106).
 """
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -26,11 +30,24 @@ SINGLE_VALUE_ATTRIBUTES = (
 ``birth_place`` is city, state and country of one record.
 """
 
+NAME_PARTS = ("first_name", "middle_name", "last_name", "suffix")
+"""Attributes that are chosen together, from one record."""
+
+NAME_RULE = "name"
+"""Key of the one rule for all parts of a name."""
+
 MULTI_VALUE_ATTRIBUTES = (
     "other_names", "previous_birth_dates", "identifiers", "addresses", "guardians", "household_ids",
     "enrollments", "placements", "race", "flags",
 )  # fmt: skip
 """Attributes whose values all survive, current ones first."""
+
+RULED_ATTRIBUTES = (
+    NAME_RULE,
+    *(attribute for attribute in SINGLE_VALUE_ATTRIBUTES if attribute not in NAME_PARTS),
+    *MULTI_VALUE_ATTRIBUTES,
+)
+"""Keys of the rules: every attribute, and one key for all parts of a name."""
 
 SOURCE_KINDS = ("state_id", "ccwis", "sis", "other")
 """Kinds of sources that a survivorship file may rank by trust."""
@@ -43,6 +60,14 @@ class Criterion(StrEnum):
     VERIFICATION = "verification"
     RECENCY = "recency"
     COMPLETENESS = "completeness"
+    AGREEMENT = "agreement"
+
+
+_OWN_CRITERIA = tuple(criterion for criterion in Criterion if criterion is not Criterion.AGREEMENT)
+"""Criteria that rank a value by itself.
+
+Only the rule of the name may also hold ``agreement``, which counts records.
+"""
 
 
 class SelectionReason(StrEnum):
@@ -60,6 +85,7 @@ class SelectionReason(StrEnum):
     VERIFICATION = "verification"
     RECENCY = "recency"
     COMPLETENESS = "completeness"
+    AGREEMENT = "agreement"
     KEY = "key"
     EVERY = "every"
 
@@ -78,6 +104,7 @@ class StatedValue:
         as_of: when the record was true at its source.
         verified: how well the source has checked the value; higher is better.
         complete: how much the value says; higher is more.
+        agreement: number of other records that state the same name; only names have it.
         begin: first day on which a dated value holds.
         end: first day on which a dated value no longer holds.
         position: position in the record's list.
@@ -92,6 +119,7 @@ class StatedValue:
     as_of: str
     verified: int = 0
     complete: int = 0
+    agreement: int = 0
     begin: str | None = None
     end: str | None = None
     position: int = 0
@@ -155,6 +183,8 @@ class AttributeRule:
                 return value.verified, ""
             case Criterion.COMPLETENESS:
                 return value.complete, ""
+            case Criterion.AGREEMENT:
+                return value.agreement, ""
             case Criterion.RECENCY:
                 return 0, value.as_of
 
@@ -164,7 +194,7 @@ class SurvivorshipRules:
     """Rules by which the golden record's values are chosen.
 
     Args:
-        rules: rule of every attribute.
+        rules: rule of every attribute; all parts of a name share the rule ``NAME_RULE``.
         verifying_systems: systems of identifiers that are issued on proof of identity. A record with such an
             identifier has had its name and birth date checked.
     """
@@ -191,18 +221,34 @@ def choose_value(values: Iterable[StatedValue], rule: AttributeRule) -> Survivin
     ranked = _rank_values(values, rule)
     if not ranked:
         return None
-    first = ranked[0]
-    return SurvivingValue(
-        first,
-        _find_selection_reason(ranked, rule),
-        tuple(
-            sorted(
-                (value for value in ranked[1:] if value.comparable == first.comparable),
-                key=lambda value: value.key,
-            )
-        ),
-        tuple(value for value in ranked if value.comparable != first.comparable),
-    )
+    return _survive(ranked, _find_selection_reason(ranked, rule))
+
+
+def choose_name(
+    values: Mapping[str, Sequence[StatedValue]], rule: AttributeRule
+) -> dict[str, SurvivingValue]:
+    """Choose a person's name from one record, for the golden record.
+
+    A name that has a first and a last name precedes every other. A steward's correction replaces the part
+    that it corrects.
+
+    Args:
+        values: what each record states, by part of the name.
+        rule: rule of the name.
+
+    Returns:
+        The parts that the chosen record states, or a steward corrected.
+    """
+    names = _rank_names(values, rule)
+    chosen: dict[str, SurvivingValue] = {}
+    for part in NAME_PARTS:
+        corrections = [value for value in values.get(part, ()) if value.kind == STEWARD_SOURCE_KIND]
+        if corrections:
+            ranked = [*_rank_values(corrections, rule), *_list_part(names, part)]
+            chosen[part] = _survive(ranked, SelectionReason.CORRECTION)
+        elif names and part in names[0].value:
+            chosen[part] = _survive(_list_part(names, part), _find_part_reason(names, part, rule))
+    return chosen
 
 
 def choose_all_values(
@@ -264,6 +310,113 @@ def _find_selection_reason(ranked: Sequence[StatedValue], rule: AttributeRule) -
     return SelectionReason.KEY
 
 
+def _survive(ranked: Sequence[StatedValue], reason: SelectionReason) -> SurvivingValue:
+    """Return the first of ranked values as the surviving one."""
+    first, *rest = ranked
+    agreeing = sorted(
+        (value for value in rest if value.comparable == first.comparable), key=lambda value: value.key
+    )
+    others = tuple(value for value in rest if value.comparable != first.comparable)
+    return SurvivingValue(first, reason, tuple(agreeing), others)
+
+
+_NameForm = tuple[str | None, ...]
+"""Comparable parts of a name, in the order of ``NAME_PARTS``."""
+
+
+def _rank_names(values: Mapping[str, Sequence[StatedValue]], rule: AttributeRule) -> list[StatedValue]:
+    """Return the name of each record by preference, without corrections.
+
+    The value of a name is its parts: stated values by attribute.
+    """
+    parts_by_record: dict[int, dict[str, StatedValue]] = {}
+    for part in NAME_PARTS:
+        for value in values.get(part, ()):
+            if value.kind != STEWARD_SOURCE_KIND:
+                parts_by_record.setdefault(value.record, {})[part] = value
+    agreement = _count_agreement([_form_of(parts) for parts in parts_by_record.values()])
+    ranked = _rank_values(
+        (_join_parts(parts, agreement[_form_of(parts)]) for parts in parts_by_record.values()), rule
+    )
+    return sorted(ranked, key=lambda name: not _is_whole(name))
+
+
+def _form_of(parts: Mapping[str, StatedValue]) -> _NameForm:
+    return tuple(parts[part].comparable if part in parts else None for part in NAME_PARTS)
+
+
+def _count_agreement(forms: Sequence[_NameForm]) -> dict[_NameForm, int]:
+    """Count the other records that agree with each form of name."""
+    counts = Counter(forms)
+    return {
+        form: sum(count for other, count in counts.items() if _agree(form, other)) - _agree(form, form)
+        for form in counts
+    }
+
+
+def _agree(left: _NameForm, right: _NameForm) -> bool:
+    """Return whether two names agree as wholes.
+
+    First and last name are the same. Middle name and suffix are the same, or one of the names leaves them
+    out, or one has only the initial.
+    """
+    first, middle, last, suffix = left
+    other_first, other_middle, other_last, other_suffix = right
+    if first is None or last is None or (first, last) != (other_first, other_last):
+        return False
+    return _agree_on_part(suffix, other_suffix) and _agree_on_part(middle, other_middle)
+
+
+def _agree_on_part(left: str | None, right: str | None) -> bool:
+    if left is None or right is None or left == right:
+        return True
+    shorter, longer = sorted((left, right), key=len)
+    return len(shorter) == 1 and longer.startswith(shorter)
+
+
+def _join_parts(parts: Mapping[str, StatedValue], agreement: int) -> StatedValue:
+    """Return a record's name as one value that holds its parts."""
+    first = next(iter(parts.values()))
+    return replace(
+        first,
+        value=parts,
+        comparable="|".join(part or "" for part in _form_of(parts)),
+        verified=max(part.verified for part in parts.values()),
+        complete=sum(part.complete for part in parts.values()),
+        agreement=agreement,
+    )
+
+
+def _is_whole(name: StatedValue) -> bool:
+    """Return whether a name has a first and a last name."""
+    return "first_name" in name.value and "last_name" in name.value
+
+
+def _list_part(names: Iterable[StatedValue], part: str) -> list[StatedValue]:
+    """Return one part of those names that state it."""
+    return [name.value[part] for name in names if part in name.value]
+
+
+def _find_part_reason(names: Sequence[StatedValue], part: str, rule: AttributeRule) -> SelectionReason:
+    """Return why a part of the first of ranked names survives."""
+
+    def is_settled(remaining: Iterable[StatedValue]) -> bool:
+        return len({value.comparable for value in _list_part(remaining, part)}) == 1
+
+    if is_settled(names):
+        return SelectionReason.AGREED if len(_list_part(names, part)) > 1 else SelectionReason.ONLY
+    first = names[0]
+    remaining = [name for name in names if _is_whole(name) == _is_whole(first)]
+    if is_settled(remaining):
+        return SelectionReason.COMPLETENESS
+    for criterion in rule.criteria:
+        best = rule.rank_value(criterion, first)
+        remaining = [name for name in remaining if rule.rank_value(criterion, name) == best]
+        if is_settled(remaining):
+            return SelectionReason(criterion.value)
+    return SelectionReason.KEY
+
+
 class _SurvivorshipParser:
     """Parser of golden-record rule files; every error names line and key."""
 
@@ -279,15 +432,17 @@ class _SurvivorshipParser:
             raise SurvivorshipError(f"{self._name}: not TOML: {error}") from None
         self._require_known_keys(document, ("default", "verifying", "trust", "attributes"), ())
         shared_trust = self._parse_trust(self._require_table(document, "trust", ()), ("trust",))
-        default = self._parse_criteria(document.get("default"), ("default",))
+        default = self._parse_criteria(document.get("default"), ("default",), _OWN_CRITERIA)
         attributes = self._require_table(document, "attributes", ())
-        self._require_known_keys(
-            attributes, (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES), ("attributes",)
-        )
-        rules = {
-            attribute: AttributeRule(default, shared_trust)
-            for attribute in (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES)
-        }
+        for part in NAME_PARTS:
+            if part in attributes:
+                raise self._make_error(
+                    f"a name comes from one record: give one rule, with the key {NAME_RULE}",
+                    ("attributes",),
+                    part,
+                )
+        self._require_known_keys(attributes, RULED_ATTRIBUTES, ("attributes",))
+        rules = {attribute: AttributeRule(default, shared_trust) for attribute in RULED_ATTRIBUTES}
         rules |= {
             attribute: self._parse_rule(attribute, rule_table, shared_trust)
             for attribute, rule_table in attributes.items()
@@ -296,12 +451,13 @@ class _SurvivorshipParser:
 
     def _parse_rule(self, attribute: str, stated: Any, shared_trust: SourceTrust) -> AttributeRule:  # noqa: ANN401 - TOML
         path = ("attributes", attribute)
+        permitted = tuple(Criterion) if attribute == NAME_RULE else _OWN_CRITERIA
         if not isinstance(stated, dict):
-            return AttributeRule(self._parse_criteria(stated, path), shared_trust)
+            return AttributeRule(self._parse_criteria(stated, path, permitted), shared_trust)
         self._require_known_keys(stated, ("by", "kinds", "sources"), path)
         own_trust = self._parse_trust({name: value for name, value in stated.items() if name != "by"}, path)
         return AttributeRule(
-            self._parse_criteria(stated.get("by"), (*path, "by")), shared_trust.override(own_trust)
+            self._parse_criteria(stated.get("by"), (*path, "by"), permitted), shared_trust.override(own_trust)
         )
 
     def _parse_trust(self, stated: Mapping[str, Any], path: tuple[str, ...]) -> SourceTrust:
@@ -317,10 +473,15 @@ class _SurvivorshipParser:
                     )
         return SourceTrust(kinds, sources)
 
-    def _parse_criteria(self, stated: Any, path: tuple[str, ...]) -> tuple[Criterion, ...]:  # noqa: ANN401 - TOML
+    def _parse_criteria(
+        self,
+        stated: Any,  # noqa: ANN401 - TOML
+        path: tuple[str, ...],
+        permitted: Sequence[Criterion],
+    ) -> tuple[Criterion, ...]:
         if stated is None:
             raise self._make_error("it is missing: give a list of criteria", path)
-        criterion_names = [criterion.value for criterion in Criterion]
+        criterion_names = [criterion.value for criterion in permitted]
         names = self._require_texts(stated, path)
         if not names or len(set(names)) != len(names) or not set(names) <= set(criterion_names):
             raise self._make_error(f"give a list of {', '.join(criterion_names)}, each at most once", path)

@@ -466,7 +466,9 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/emergency": ("do", "reason"),
     "/emergency/uses": ("client", "begun", "note"),
     "/seals": ("kind", "source", "local_id", "reason", "confirm", "do"),
+    "/queue": ("query", "child"),
     "/queue/bulk": ("query", "key", "key", "until", "to", "do"),
+    "/queue/bulk/undo": ("bulk",),
     "/views": ("name", "state", "kind", "source", "forget"),
     "/waiting/{number}": ("word", "reason"),
     "/queue/next": (),
@@ -523,6 +525,18 @@ _FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
     "value": ("Jaylen", "2014-01-21"),
     "next": ("/", "/queue"),
     "state": ("open", "any"),
+    "query": (
+        "",
+        "?sort=name",
+        "?sort=age&max_age=13",
+        "?sort=county",
+        "?sort=system",
+        "?sort=newest",
+        "?county=Larkin",
+        "?flag=foster_care",
+        "?assignee=steward",
+    ),
+    "child": ("", "Jay", "Mar cr", "G"),
     "item": ("1", "2"),
 }
 
@@ -538,7 +552,7 @@ _FIELD_CHOICES: Mapping[str, Callable[[Chooser], str]] = {
     **dict.fromkeys(("step", "decision", "supersedes"), lambda c: str(c.number())),
     **{
         name: lambda c, name=name: c.seen(name, "seventeen green kettles")
-        for name in ("etag", "seen", "password", "old", "new", "again")
+        for name in ("etag", "seen", "bulk", "password", "old", "new", "again")
     },
 }
 

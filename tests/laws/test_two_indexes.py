@@ -342,7 +342,7 @@ class TwoIndexes(RuleBasedStateMachine):
         if answer.text.startswith("<!"):
             self.pages[person] = FormParser(answer.text)
             self.memory.learn(answer.text)
-            for name in ("etag", "seen", "step"):
+            for name in ("etag", "seen", "step", "bulk"):
                 for value in self.pages[person].values_of(name):
                     self.memory.note(name, value)
 

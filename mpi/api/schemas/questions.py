@@ -240,8 +240,8 @@ class ActOut(BaseModel):
     actor: str = Field(description="Actor; `(index)` for the index itself.")
     action: str = Field(
         description=(
-            "`claim`, `release`, `defer`, `assign`, `escalate`, `answer`, `undo`, `ask`, `answered`, "
-            "`closed` or `reopened`."
+            "`claim`, `release`, `defer`, `assign`, `escalate`, `restore`, `answer`, `undo`, `ask`, "
+            "`answered`, `closed` or `reopened`."
         )
     )
     detail: dict[str, Any] = Field(description="Codes and days.")

@@ -51,6 +51,54 @@ function press(selector) {
   return true;
 }
 
+// Rows of a list of questions: one of them is current, and its link has the focus.
+const rows = all("tr[data-row]");
+let currentRow = -1;
+
+function showRow(place) {
+  if (!rows.length) return false;
+  currentRow = Math.min(Math.max(place, 0), rows.length - 1);
+  rows.forEach((row, n) => row.toggleAttribute("data-current", n === currentRow));
+  const link = find("a[data-open]", rows[currentRow]);
+  link.focus({ preventScroll: true });
+  rows[currentRow].scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+function pickRow() {
+  const box = currentRow >= 0 ? find("input[name=key]", rows[currentRow]) : null;
+  if (!box) return false;
+  box.checked = !box.checked;
+  showPicked();
+  return true;
+}
+
+// Picked rows open the form that works on them.
+function showPicked() {
+  const bulk = find("details[data-bulk]");
+  if (bulk && find("input[name=key]:checked")) bulk.open = true;
+}
+
+function pickAll() {
+  const boxes = all("input[name=key]");
+  const every = boxes.every((box) => box.checked);
+  boxes.forEach((box) => { box.checked = !every; });
+  showPicked();
+  return boxes.length > 0;
+}
+
+find("[data-all]")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  pickAll();
+});
+rows.forEach((row, n) => row.addEventListener("focusin", () => {
+  currentRow = n;
+  rows.forEach((each, place) => each.toggleAttribute("data-current", place === n));
+}));
+document.addEventListener("change", (event) => {
+  if (event.target.matches("input[name=key]")) showPicked();
+});
+
 function submitAnswers(target) {
   const form = find("form[data-answers]");
   const elsewhere = target.matches("a, button, summary, [tabindex='0']") || (target.form && target.form !== form);
@@ -62,8 +110,10 @@ function submitAnswers(target) {
 function act(key, target) {
   if (key in ANSWERS) return answer(ANSWERS[key]);
   switch (key) {
-    case "j": return pairs.length > 0 && (show(current + 1, { focus: true }), true);
-    case "k": return pairs.length > 0 && (show(current - 1, { focus: true }), true);
+    case "j": return pairs.length > 0 ? (show(current + 1, { focus: true }), true) : showRow(currentRow + 1);
+    case "k": return pairs.length > 0 ? (show(current - 1, { focus: true }), true) : showRow(currentRow - 1);
+    case "x": return pickRow();
+    case "X": return rows.length > 0 && pickAll();
     case "c": return press("[data-claim]");
     case "z": return press("[data-undo]");
     case "?": find("#keys").showModal(); return true;

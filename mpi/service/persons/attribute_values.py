@@ -5,12 +5,12 @@ filler e-mail addresses. Names and addresses are shown as the source wrote them,
 ``YYYY-MM-DD``, sex as its code.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mpi.domain.record import Address, CanonicalRecord
-from mpi.domain.survivorship import StatedValue
+from mpi.domain.survivorship import NAME_PARTS, StatedValue
 from mpi.standardize.address.addresses import parse_address, parse_city
 from mpi.standardize.fields import codes
 from mpi.standardize.fields.dates import is_future, parse_birth_date, to_birth_day, to_iso_day
@@ -57,8 +57,27 @@ def read_attribute_values(
         origin: number and source of the record.
         verifying: identifier systems that are issued on proof of identity.
     """
-    is_documented = any(identifier.system in verifying for identifier in record.identifiers)
-    base = StatedValue(
+    base = _make_base(record, origin, verifying)
+    yield from _read_single_values(record, base, _SINGLE_VALUE_READERS)
+    yield from _read_birth_date(record, base)
+    yield from _read_lists(record, base)
+
+
+def read_name_and_birth_date(
+    record: CanonicalRecord, origin: ValueOrigin, verifying: Collection[str]
+) -> Iterator[tuple[str, StatedValue]]:
+    """Yield the parts of a record's name and its birth date.
+
+    Arguments as for ``read_attribute_values``.
+    """
+    base = _make_base(record, origin, verifying)
+    yield from _read_single_values(record, base, NAME_PARTS)
+    yield from _read_birth_date(record, base)
+
+
+def _make_base(record: CanonicalRecord, origin: ValueOrigin, verifying: Collection[str]) -> StatedValue:
+    """Return what all stated values of a record share."""
+    return StatedValue(
         value=None,
         comparable="",
         record=origin.record,
@@ -66,21 +85,29 @@ def read_attribute_values(
         source=origin.source,
         kind=origin.source_kind,
         as_of=record.as_of or "",
-        verified=int(is_documented),
+        verified=int(any(identifier.system in verifying for identifier in record.identifiers)),
     )
-    for attribute, read in _SINGLE_VALUE_READERS.items():
-        value_read = read(record)
+
+
+def _read_single_values(
+    record: CanonicalRecord, base: StatedValue, attributes: Iterable[str]
+) -> Iterator[tuple[str, StatedValue]]:
+    for attribute in attributes:
+        value_read = _SINGLE_VALUE_READERS[attribute](record)
         if value_read is not None:
             value, comparable, completeness = value_read
             yield attribute, replace(base, value=value, comparable=comparable, complete=completeness)
-    if (birth_date_read := _read_date(record.birth_date, record.as_of)) is not None:
-        value, comparable, completeness = birth_date_read
-        verified = _birth_date_quality(record.birth_date_quality, is_documented)
+
+
+def _read_birth_date(record: CanonicalRecord, base: StatedValue) -> Iterator[tuple[str, StatedValue]]:
+    date_read = _read_date(record.birth_date, record.as_of)
+    if date_read is not None:
+        value, comparable, completeness = date_read
+        verified = _birth_date_quality(record.birth_date_quality, bool(base.verified))
         yield (
             "birth_date",
             replace(base, value=value, comparable=comparable, complete=completeness, verified=verified),
         )
-    yield from _read_lists(record, base)
 
 
 _ReadValue = tuple[Any, str, int] | None

@@ -15,14 +15,17 @@ from mpi.domain import eid as eids
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import (
     MULTI_VALUE_ATTRIBUTES,
+    NAME_PARTS,
+    NAME_RULE,
     SINGLE_VALUE_ATTRIBUTES,
     StatedValue,
     SurvivingValue,
     choose_all_values,
+    choose_name,
     choose_value,
 )
 from mpi.domain.viewer import Action, StatedPopulations, Viewer, is_own_source, require_permission
-from mpi.service.core.confidential_addresses import are_record_whereabouts_withheld
+from mpi.service.core.confidential_addresses import are_record_whereabouts_withheld, has_confidential_address
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import find_populations, may_hold_value
@@ -157,6 +160,25 @@ def look_up_golden_record(index: Index, viewer: Viewer, text: str) -> GoldenReco
     return record
 
 
+def has_withheld_whereabouts(index: Index, viewer: Viewer, text: str) -> bool:
+    """Return whether any visible record of a person withholds its whereabouts.
+
+    A page that shows some of the records shows no whereabouts then, as if it showed all.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        text: the enterprise ID as typed.
+
+    Raises:
+        EidError: the text is not an enterprise ID.
+    """
+    with index.database.read(viewer) as unit:
+        person = unit.persons.find_by_eid(eids.parse_eid(text))
+        members = [] if person is None else unit.persons.members([person.id])[person.id]
+        return bool(members) and has_confidential_address(unit, members[:1])
+
+
 @dataclass(frozen=True, slots=True)
 class BuiltGoldenRecord:
     """A golden record with the records it was built from.
@@ -258,8 +280,10 @@ def _choose_values(
     index: Index, values_by_attribute: Mapping[str, list[StatedValue]]
 ) -> list[tuple[str, SurvivingValue]]:
     rules = index.settings.survivorship.rules
-    chosen = []
+    chosen = list(choose_name(values_by_attribute, rules[NAME_RULE]).items())
     for attribute in SINGLE_VALUE_ATTRIBUTES:
+        if attribute in NAME_PARTS:
+            continue
         choice = choose_value(values_by_attribute.get(attribute, ()), rules[attribute])
         if choice is not None:
             chosen.append((attribute, choice))

@@ -45,6 +45,10 @@ MAX_DEFERRAL = timedelta(days=366)
 """Longest time for which a question can be deferred."""
 MAX_BULK_QUESTIONS = 200
 """Most questions in one bulk act."""
+BULK, BEFORE = "bulk", "before"
+"""Members of an act's detail: token of its bulk act, and the work state before it."""
+RESTORED_FIELDS = ("state", "asleep_until", "assigned_to", "due_on", "about")
+"""Work state that the undo of a bulk act restores; a claim is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class _QueueAction:
         assignee: account or client that the question is assigned to, which must exist.
         given_fields: what the act sets for the part of the question that its maker sees: ``GIVEN``,
             ``DATED``.
+        bulk: token of the bulk act that this act is part of; None for an act by itself.
     """
 
     name: str
@@ -86,6 +91,7 @@ class _QueueAction:
     note: str | None = None
     assignee: str | None = None
     given_fields: tuple[str, ...] = ()
+    bulk: str | None = None
 
 
 def claim(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
@@ -126,7 +132,9 @@ def release(index: Index, viewer: Viewer, key: str, note: str | None = None) -> 
     return _perform_action(index, viewer, key, _QueueAction("release", clear_claim, note=note))
 
 
-def defer(index: Index, viewer: Viewer, key: str, until: str, note: str | None = None) -> QuestionSummary:
+def defer(
+    index: Index, viewer: Viewer, key: str, until: str, note: str | None = None, *, bulk: str | None = None
+) -> QuestionSummary:
     """Defer a review question to a day, or until its evidence changes.
 
     Args:
@@ -135,6 +143,7 @@ def defer(index: Index, viewer: Viewer, key: str, until: str, note: str | None =
         key: key of the question or burst.
         until: the day on which the question reopens, ``YYYY-MM-DD``, within a year.
         note: free text.
+        bulk: token of the bulk act, with which it can be undone.
 
     Raises:
         InputError: the day is not a date within the next year.
@@ -148,11 +157,20 @@ def defer(index: Index, viewer: Viewer, key: str, until: str, note: str | None =
     def put_to_sleep(work: QuestionWork) -> QuestionWork:
         return replace(work, state=ASLEEP, asleep_until=day, claimed_by=None, lease_until=None)
 
-    return _perform_action(index, viewer, key, _QueueAction("defer", put_to_sleep, {"until": day}, note))
+    return _perform_action(
+        index, viewer, key, _QueueAction("defer", put_to_sleep, {"until": day}, note, bulk=bulk)
+    )
 
 
 def assign(
-    index: Index, viewer: Viewer, key: str, assignee: str, due_on: str | None = None, note: str | None = None
+    index: Index,
+    viewer: Viewer,
+    key: str,
+    assignee: str,
+    due_on: str | None = None,
+    note: str | None = None,
+    *,
+    bulk: str | None = None,
 ) -> QuestionSummary:
     """Assign a review question to an account or client.
 
@@ -163,6 +181,7 @@ def assign(
         assignee: name of an account or client.
         due_on: the day by which an answer is due, instead of the day computed from the kind.
         note: free text.
+        bulk: token of the bulk act, with which it can be undone.
 
     Raises:
         InputError: ``due_on`` is not today or a day within the next year.
@@ -191,6 +210,7 @@ def assign(
             note=note,
             assignee=assignee,
             given_fields=given_fields,
+            bulk=bulk,
         ),
     )
 
@@ -392,12 +412,19 @@ def _perform_action(index: Index, viewer: Viewer, key: str, action: _QueueAction
             **dict.fromkeys(action.given_fields, select_known_scope(target.snapshot)),
         }
         work = replace(action.change(target.work), about=snapshot, closed_at=None, closed_because=None)
-        save_work(
-            unit, work, action=action.name, records=target.records, note=clean_note, detail=action.detail
-        )
+        detail = {**action.detail, **_describe_bulk(action, target.work)}
+        save_work(unit, work, action=action.name, records=target.records, note=clean_note, detail=detail)
         summary = _summarize_target(unit, index, target)
     disclose(index, viewer, Action.TASK_WORK, target.records, FIELDS)
     return summary
+
+
+def _describe_bulk(action: _QueueAction, work: QuestionWork) -> dict[str, object]:
+    """Return what the history notes for the undo of a bulk act."""
+    if action.bulk is None:
+        return {}
+    before = {name: getattr(work, name) for name in RESTORED_FIELDS}
+    return {BULK: action.bulk, BEFORE: before}
 
 
 def _summarize_target(unit: ReadUnit, index: Index, target: WorkTarget) -> QuestionSummary:

@@ -511,8 +511,10 @@ def _build_action(unit: ReadUnit, act: QuestionAction, labels: Mapping[int, Reco
     )
 
 
-_INTERNAL_KEYS = frozenset({"records", "decisions", "verdicts", "record", "claims", "asked", "rest"})
+_INTERNAL_KEYS = frozenset(
+    {"records", "decisions", "verdicts", "record", "claims", "asked", "rest", "bulk", "before"}
+)
 """Keys of a history line's detail that are not shown.
 
-They hold record or decision numbers.
+They hold record or decision numbers, or what a bulk act can be undone with.
 """

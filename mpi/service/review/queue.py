@@ -6,7 +6,7 @@ burst (many questions of one pattern from one load) is one row; its questions ar
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 
@@ -40,8 +40,15 @@ from mpi.service.review.queue_search import (
     separate_bursts,
     summarize_burst,
 )
+from mpi.service.review.queue_triage import (
+    MAX_TRIAGED,
+    check_triage,
+    list_flags,
+    needs_triage,
+    sort_and_filter,
+)
 from mpi.storage.repositories.review.owner_questions import OPEN as UNANSWERED
-from mpi.storage.repositories.review.task_queue import Burst, QueuePosition
+from mpi.storage.repositories.review.task_queue import Burst, QueuePosition, TaskFilter
 from mpi.storage.repositories.review.task_work import CLOSED, TASKS_GONE, QuestionWork
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -62,6 +69,8 @@ NEW_PERIOD = timedelta(days=1)
 """Age up to which a question counts as new."""
 _CURSOR_PARTS = 2
 """Parts of a position: harm or closing time, and question key."""
+_TRIAGED = "triaged"
+"""Second part of a position in a triaged queue; the first is an offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +81,15 @@ class QueuePage:
         questions: summaries, most urgent first.
         total: number of matching questions; ``MAX_COUNTED`` + 1 stands for any greater number.
         after: cursor of the next page; None on the last page.
+        is_partial: whether only the most urgent ``MAX_TRIAGED`` questions were filtered and sorted.
+        flags: populations by whose flags the viewer may filter.
     """
 
     questions: tuple[QuestionSummary, ...]
     total: int
     after: str | None
+    is_partial: bool = False
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +137,16 @@ def load_queue_page(
         after: cursor from the page before; None for the first page.
 
     Raises:
-        InputError: the state, burst key or cursor is invalid.
+        InputError: the state, burst key, order, age, flag or cursor is invalid.
         NotFoundError: there is no such source for this viewer.
         AccessDenied: the viewer may not read tasks.
     """
     require_permission(viewer, Action.TASK_READ)
     check_filters(filters)
+    check_triage(filters)
     page_size = max(1, min(limit, MAX_QUESTIONS))
     with index.database.read(viewer) as unit:
-        page = _load_page(unit, index, filters, page_size, after)
+        page = replace(_load_page(unit, index, filters, page_size, after), flags=list_flags(unit))
         record_ids = _find_record_numbers(unit, page.questions)
     disclose(index, viewer, Action.TASK_READ, record_ids, FIELDS)
     return page
@@ -175,6 +189,8 @@ def _load_page(unit: ReadUnit, index: Index, filters: Filters, limit: int, after
     search = build_task_filter(unit, filters)
     if search is None:
         return QueuePage((), 0, None)
+    if needs_triage(filters):
+        return _load_triaged_page(unit, index, search, filters, limit, after)
     position = None if after is None else _decode_position(after)
     search, bursts = separate_bursts(unit, search, filters)
     items = list(islice(merge_bursts(unit, search, bursts, filters, position), limit + 1))
@@ -185,6 +201,22 @@ def _load_page(unit: ReadUnit, index: Index, filters: Filters, limit: int, after
         tuple(_summarize_items(unit, index, items)),
         max(total, len(items)),
         _encode_cursor(items[-1][0]) if has_more else None,
+    )
+
+
+def _load_triaged_page(
+    unit: ReadUnit, index: Index, search: TaskFilter, filters: Filters, limit: int, after: str | None
+) -> QueuePage:
+    """Load one page of urgent questions, filtered and sorted by child."""
+    offset = 0 if after is None else _decode_offset(after)
+    urgent_items = list(islice(iterate_queue(unit, search, filters, None), MAX_TRIAGED + 1))
+    items = sort_and_filter(unit, urgent_items[:MAX_TRIAGED], filters)
+    end = offset + limit
+    return QueuePage(
+        tuple(_summarize_items(unit, index, items[offset:end])),
+        len(items),
+        _encode_cursor((end, _TRIAGED)) if end < len(items) else None,
+        is_partial=len(urgent_items) > MAX_TRIAGED,
     )
 
 
@@ -307,6 +339,14 @@ def _decode_position(after: str) -> QueuePosition:
     if not isinstance(harm, int) or not isinstance(key, str):
         raise InputError("after: give the cursor that the page before returned")
     return harm, key
+
+
+def _decode_offset(after: str) -> int:
+    """Decode a cursor of triaged questions into an offset."""
+    offset, mark = _decode_cursor(after)
+    if not isinstance(offset, int) or mark != _TRIAGED or not 0 <= offset <= MAX_TRIAGED:
+        raise InputError("after: give the cursor that the page before returned")
+    return offset
 
 
 def _decode_closed_position(after: str) -> tuple[str, str]:

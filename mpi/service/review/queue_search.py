@@ -52,6 +52,13 @@ class Filters:
         text: only questions about a record of exactly this local ID.
         due: only questions that are due today or overdue.
         burst: only the questions that the burst of this key stands for.
+        assignee: only questions that are assigned to this account or client.
+        child: only questions about a child whose name has words that begin so.
+        min_age: only questions about a child of at least this age, in years.
+        max_age: only questions about a child of at most this age.
+        county: only questions about a child with an address in this county.
+        flag: only questions about a child with this flag in force.
+        sort: order of the questions: one of ``queue_triage.SORTS``.
     """
 
     kind: str | None = None
@@ -61,6 +68,13 @@ class Filters:
     text: str | None = None
     due: bool = False
     burst: str | None = None
+    assignee: str | None = None
+    child: str | None = None
+    min_age: int | None = None
+    max_age: int | None = None
+    county: str | None = None
+    flag: str | None = None
+    sort: str = "urgent"
 
 
 QueueItem = tuple[QueuePosition, OpenQuestion | Burst]
@@ -156,6 +170,9 @@ def build_task_filter(unit: ReadUnit, filters: Filters, since: int | None = None
         keys = unit.task_work.claimed_questions(now)
     elif filters.state == WAITING:
         keys = unit.task_work.questions_in_state(WAITING)
+    if filters.assignee is not None:
+        assigned_keys = _find_assigned_keys(unit, filters.assignee)
+        keys = assigned_keys if keys is None else keys & assigned_keys
     due = _build_due_filter(unit, now[:10]) if filters.due else None
     if due is not None and not due.by_age:
         # No task is old enough to be due by its age: only those with a due date that a person set.
@@ -383,6 +400,12 @@ def _find_own_keys(unit: ReadUnit) -> set[str]:
         return keys
     visible_works = (redact_work(unit, work) for work in unit.task_work.get(keys).values())
     return {work.question for work in visible_works if {work.claimed_by, work.assigned_to} & set(names)}
+
+
+def _find_assigned_keys(unit: ReadUnit, name: str) -> set[str]:
+    """Return keys of questions visibly assigned to an account."""
+    works = unit.task_work.get(unit.task_work.questions_held_by([name])).values()
+    return {work.question for work in works if redact_work(unit, work).assigned_to == name}
 
 
 def _load_given_due_dates(unit: ReadUnit) -> dict[str, str]:

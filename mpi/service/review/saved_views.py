@@ -36,7 +36,7 @@ def list_saved_views(index: Index, viewer: Viewer) -> Mapping[str, Filters]:
 def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None:
     """Store a review-queue filter under a name, replacing one of that name.
 
-    A local ID in the filter is not stored.
+    A local ID or a child's name in the filter is not stored.
 
     Raises:
         InputError: the name is empty, too long or not one line; the viewer has ``MAX_VIEWS`` views already;
@@ -51,8 +51,8 @@ def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None
         saved = unit.saved_views.views_of(viewer.client)
         if name not in saved and len(saved) >= MAX_VIEWS:
             raise InputError(f"name: at most {MAX_VIEWS} views; delete one first")
-        # A local ID is personal data, and a saved view is not about one person.
-        unit.saved_views.save(viewer.client, name, {**asdict(filters), "text": None})
+        # Local ID and name are personal data, and a saved view is not about one person.
+        unit.saved_views.save(viewer.client, name, {**asdict(filters), "text": None, "child": None})
 
 
 def delete_view(index: Index, viewer: Viewer, name: str) -> None:

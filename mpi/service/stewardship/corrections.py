@@ -13,7 +13,7 @@ from mpi.domain import eid as eids
 from mpi.domain.decision import CORRECTION, DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError, StaleError
 from mpi.domain.record import CanonicalRecord
-from mpi.domain.survivorship import SINGLE_VALUE_ATTRIBUTES, STEWARD_SOURCE_KIND
+from mpi.domain.survivorship import NAME_PARTS, SINGLE_VALUE_ATTRIBUTES, STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer
@@ -146,10 +146,15 @@ def _require_active_person(unit: WriteUnit, eid_text: str) -> Person:
 
 
 def _find_corrected_record(unit: WriteUnit, golden_record: BuiltGoldenRecord, attribute: str) -> int:
-    """Return the record whose value is corrected, or the person's first record."""
-    if attribute in golden_record.current_values:
-        record = golden_record.current_values[attribute].record
-        return golden_record.corrected_records.get(record, record)
+    """Return the record whose value is corrected, or the person's first record.
+
+    A part that the name lacks is corrected on the record of the other parts.
+    """
+    attributes = (attribute, *NAME_PARTS) if attribute in NAME_PARTS else (attribute,)
+    for stated_attribute in attributes:
+        if stated_attribute in golden_record.current_values:
+            record = golden_record.current_values[stated_attribute].record
+            return golden_record.corrected_records.get(record, record)
     keys = unit.records.canonical_keys(golden_record.member_ids)
     return min(keys, key=keys.__getitem__)
 

@@ -12,6 +12,8 @@ import mpi
 from mpi.domain.errors import SurvivorshipError
 from mpi.domain.survivorship import (
     MULTI_VALUE_ATTRIBUTES,
+    NAME_PARTS,
+    NAME_RULE,
     SINGLE_VALUE_ATTRIBUTES,
     STEWARD_SOURCE_KIND,
     AttributeRule,
@@ -21,6 +23,7 @@ from mpi.domain.survivorship import (
     StatedValue,
     SurvivorshipRules,
     choose_all_values,
+    choose_name,
     choose_value,
 )
 
@@ -162,9 +165,10 @@ def test_every_value_of_a_list_is_kept_current_ones_first():
 
 def test_the_shipped_rules_cover_every_attribute():
     rules = SurvivorshipRules.parse(SHIPPED).rules
-    assert set(rules) == {*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES}
+    ruled_alone = {*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES} - {*NAME_PARTS}
+    assert set(rules) == ruled_alone | {NAME_RULE}
     assert rules["birth_date"].criteria[0] is Criterion.VERIFICATION
-    assert rules["ethnicity"].trust.kinds["sis"] > rules["last_name"].trust.kinds["state_id"]
+    assert rules["ethnicity"].trust.kinds["sis"] > rules["name"].trust.kinds["state_id"]
 
 
 def test_trust_of_an_attribute_overrides_the_shared_trust():
@@ -185,7 +189,16 @@ def test_trust_of_an_attribute_overrides_the_shared_trust():
         ("default = ['trust', 'trust']\n", "line 1: default: .*at most once"),
         (
             "default = ['trust']\n\n[attributes]\nsurname = ['trust']\n",
-            "line 4: attributes.surname: there is no such key; it is one of first_name",
+            "line 4: attributes.surname: there is no such key; it is one of name",
+        ),
+        (
+            "default = ['trust']\n[attributes]\nlast_name = ['trust']\n",
+            "line 3: attributes.last_name: a name comes from one record: give one rule, with the key name",
+        ),
+        ("default = ['agreement']\n", "line 1: default: give a list of trust, verification"),
+        (
+            "default = ['trust']\n[attributes]\nphone = ['agreement']\n",
+            "line 3: attributes.phone: give a list of trust, verification",
         ),
         (
             "default = ['trust']\n[attributes]\nsex = { by = ['trust'], kinds = { sis = 'high' } }\n",
@@ -204,3 +217,112 @@ def test_trust_of_an_attribute_overrides_the_shared_trust():
 def test_an_invalid_survivorship_file_is_refused_with_its_line_and_key(text, message):
     with pytest.raises(SurvivorshipError, match=re.compile(message, re.DOTALL)):
         SurvivorshipRules.parse(text, "rules.toml")
+
+
+NAME = AttributeRule(
+    (
+        Criterion.VERIFICATION,
+        Criterion.AGREEMENT,
+        Criterion.COMPLETENESS,
+        Criterion.TRUST,
+        Criterion.RECENCY,
+    ),
+    TRUST,
+)
+
+
+def name_values(*names: str, **fields) -> dict[str, list[StatedValue]]:
+    """Return stated values by part: one record each, as "first middle last", "-" where missing."""
+    values: dict[str, list[StatedValue]] = {}
+    for record, name in enumerate(names, 1):
+        for part, text in zip(NAME_PARTS, name.split(), strict=False):
+            if text != "-":
+                stated = stated_value(text, record, complete=1 + (len(text) > 1), **fields)
+                values.setdefault(part, []).append(stated)
+    return values
+
+
+def chosen_texts(values, rule=NAME) -> dict[str, str]:
+    return {part: choice.stated.value for part, choice in choose_name(values, rule).items()}
+
+
+_PARTS = st.tuples(
+    st.sampled_from(["Ana", "Anna", "-"]),
+    st.sampled_from(["Luz", "L", "Mar", "-"]),
+    st.sampled_from(["Perez", "Peres", "-"]),
+).map(" ".join)
+_NAMES = st.lists(_PARTS, min_size=1, max_size=7)
+
+
+def test_the_name_that_most_records_agree_on_is_chosen():
+    values = name_values("Golda Mae Bolnback", "Goldia Ann Bolnbach", "Goldia Ann Bolnbach")
+    chosen = choose_name(values, NAME)
+    assert {part: choice.stated.value for part, choice in chosen.items()} == {
+        "first_name": "Goldia",
+        "middle_name": "Ann",
+        "last_name": "Bolnbach",
+    }
+    assert {choice.reason for choice in chosen.values()} == {SelectionReason.AGREEMENT}
+    assert [other.value for other in chosen["first_name"].others] == ["Golda"]
+    assert [agreeing.record for agreeing in chosen["first_name"].agreeing] == [2]
+
+
+def test_an_initial_and_a_missing_middle_name_agree_and_the_fullest_name_is_shown():
+    values = name_values("Ana - Perez", "Ana M Perez", "Ana Maria Perez", "Anna Rosa Perez")
+    assert chosen_texts(values) == {"first_name": "Ana", "middle_name": "Maria", "last_name": "Perez"}
+    assert choose_name(values, NAME)["middle_name"].reason is SelectionReason.COMPLETENESS
+
+
+def test_a_verified_name_outweighs_a_majority():
+    values = name_values("Ana Luz Perez", "Ana Luz Perez")
+    verified = name_values("-", "-", "Anna Mar Peres", verified=1)
+    joined = {part: [*values[part], *verified[part]] for part in values}
+    assert chosen_texts(joined)["first_name"] == "Anna"
+
+
+def test_a_part_that_the_chosen_record_lacks_is_taken_from_no_other_record():
+    values = name_values("Ana - Perez", "Ana - Perez", "Ana Luz Perez", "Ana Mar Perez")
+    assert chosen_texts(values) == {"first_name": "Ana", "last_name": "Perez"}
+
+
+def test_a_whole_name_precedes_a_verified_part_of_one():
+    values = name_values("- - Perez", verified=1)
+    whole = name_values("-", "Ana - Perez")
+    joined = {"first_name": whole["first_name"], "last_name": [*values["last_name"], *whole["last_name"]]}
+    assert choose_name(joined, NAME)["last_name"].stated.record == 2
+
+
+def test_a_correction_replaces_one_part_of_the_name():
+    values = name_values("Ana Luz Perez", "Ana Luz Perez")
+    correction = stated_value("Anne", 9, source="STEWARD", kind=STEWARD_SOURCE_KIND)
+    values["first_name"].append(correction)
+    chosen = choose_name(values, NAME)
+    assert chosen["first_name"].stated == correction
+    assert chosen["first_name"].reason is SelectionReason.CORRECTION
+    assert [other.value for other in chosen["first_name"].others] == ["Ana", "Ana"]
+    assert chosen["last_name"].reason is SelectionReason.AGREED
+
+
+def test_nobody_without_a_name_gets_one():
+    assert choose_name({}, NAME) == {}
+
+
+@given(_NAMES, st.randoms(use_true_random=False))
+def test_the_order_of_the_records_does_not_change_the_name(names, random):
+    values = name_values(*names)
+    shuffled = {part: random.sample(stated, len(stated)) for part, stated in values.items()}
+    assert choose_name(shuffled, NAME) == choose_name(values, NAME)
+
+
+@given(_NAMES)
+def test_all_parts_of_a_name_come_from_one_record(names):
+    chosen = choose_name(name_values(*names), NAME)
+    assert len({choice.stated.record for choice in chosen.values()}) <= 1
+
+
+@given(_NAMES)
+def test_a_record_that_repeats_the_chosen_name_does_not_change_it(names):
+    chosen = chosen_texts(name_values(*names))
+    repeated = " ".join(chosen.get(part, "-") for part in NAME_PARTS[:3])
+    if chosen.keys() >= {"first_name", "last_name"}:
+        assert chosen_texts(name_values(*names, repeated)) == chosen

@@ -3,19 +3,25 @@
 People who may not read questions are redirected to their first page.
 """
 
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.child_labels import label_children
 from mpi.api.pages.rendering.paths import question_path
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.session.page_context import VisitDep
+from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.domain import clock
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
-from mpi.service.review.queue import load_landing
+from mpi.service.core.index import Index
+from mpi.service.persons.child_names import look_up_child_names
+from mpi.service.review.queue import LandingPage, load_landing
+from mpi.service.statements.sources import list_visible_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -24,15 +30,33 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 def show_home(index: IndexDep, visit: VisitDep) -> Response:
     """Show the home page with the viewer's waiting review questions."""
     if is_allowed(visit.viewer, Action.TASK_READ):
-        return render_page(
-            "home.html",
-            visit=visit,
-            landing=load_landing(index, visit.viewer),
-            question_path=question_path,
-            today=clock.today(),
-            others=(("/practice", "practice"), ("/blind", "blind")),
-        )
+        return _render_home(index, visit, load_landing(index, visit.viewer))
     first = next((item.href for item in visit.menu if item.href != "/"), None)
     if first is None:
         return render_page("nothing.html", visit=visit)
     return RedirectResponse(first, HTTPStatus.SEE_OTHER)
+
+
+def _render_home(index: Index, visit: Visit, landing: LandingPage) -> Response:
+    """Render the lists of questions, each with its children."""
+    sources = (
+        list_visible_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
+    )
+    names = look_up_child_names(index, visit.viewer, Action.TASK_READ, _list_records(landing))
+    return render_page(
+        "home.html",
+        visit=visit,
+        landing=landing,
+        children_of=partial(label_children, names),
+        systems={source.code: source.name for source in sources},
+        question_path=question_path,
+        today=clock.today(),
+        others=(("/practice", "practice"), ("/blind", "blind")),
+    )
+
+
+def _list_records(landing: LandingPage) -> set[RecordRef]:
+    """Return all records that the lists of the start page name."""
+    lists = (landing.mine, landing.due_today, landing.new, landing.closed_by_themselves)
+    records = {record for questions in lists for question in questions for record in question.records}
+    return records | {question.record for question in landing.overdue}

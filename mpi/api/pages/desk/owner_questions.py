@@ -10,12 +10,15 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.child_labels import ChildLabel, label_child
 from mpi.api.pages.rendering.record_values import format_record
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
+from mpi.service.persons.child_names import ChildName
 from mpi.service.review.owner_questions import OwnerQuestion, answer_owner_question, list_owner_questions
+from mpi.standardize.fields.dates import to_birth_day
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -25,6 +28,7 @@ class OwnerQuestionCard:
     """A steward's question to a record's owner, with the formatted record."""
 
     asked: OwnerQuestion
+    child: ChildLabel
     rows: dict[str, str]
 
 
@@ -34,10 +38,23 @@ def list_page(index: IndexDep, visit: VisitDep, answered: str = "") -> Response:
     questions = list_owner_questions(index, visit.viewer, answered=bool(answered))
     # Nothing of a record is confidential to its owner.
     cards = [
-        OwnerQuestionCard(question, format_record(question.values, confidential=False))
+        OwnerQuestionCard(
+            question, _label_record(question), format_record(question.values, confidential=False)
+        )
         for question in questions
     ]
     return render_page("asked.html", visit=visit, cards=cards, answered=bool(answered))
+
+
+def _label_record(question: OwnerQuestion) -> ChildLabel:
+    """Return name and age as the owner's own record states them."""
+    stated = {
+        name: question.values.get(name) for name in ("first_name", "middle_name", "last_name", "suffix")
+    }
+    texts = {name: value if isinstance(value, str) else None for name, value in stated.items()}
+    birth_date = question.values.get("birth_date")
+    day = to_birth_day(birth_date) or birth_date if isinstance(birth_date, str) else None
+    return label_child(ChildName(None, **texts, birth_date=day), [question.record])
 
 
 @router.post("/asked/{number}")

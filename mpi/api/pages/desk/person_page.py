@@ -52,10 +52,13 @@ UNLINK_REASONS = (
 
 
 @router.get("/people/{eid}")
-def show(index: IndexDep, visit: VisitDep, eid: str) -> Response:
-    """Show the records that each agency holds about one person."""
+def show(index: IndexDep, visit: VisitDep, eid: str, records: int = 1) -> Response:
+    """Show the records that each agency holds about one person.
+
+    ``records`` is the page of records, from 1.
+    """
     try:
-        card = build_person_page(index, visit.viewer, eid)
+        card = build_person_page(index, visit.viewer, eid, records)
     except (EidError, NotFoundError) as error:
         record_denied_call(index, error)
         return search.render_not_found(index, visit, eid, error)

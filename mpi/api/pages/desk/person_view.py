@@ -1,23 +1,37 @@
 """Contents of a child's page, collected from the use cases."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from mpi.api.pages.rendering.charts import ArcDiagram, draw_arcs
+from mpi.api.pages.rendering.charts import ArcDiagram, Node, draw_arcs
+from mpi.api.pages.rendering.child_history import ChildHeading, Stay, build_heading, list_stays
 from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record, format_value, is_confidential
 from mpi.api.request.refusals import record_denied_call
+from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.explanations.person_history import HistoryStep, describe_history
 from mpi.service.explanations.person_links import Link, list_links
-from mpi.service.persons.golden_record import look_up_golden_record
+from mpi.service.persons.golden_record import (
+    GoldenValue,
+    has_withheld_whereabouts,
+    look_up_golden_record,
+)
 from mpi.service.persons.persons import LineageStep, PersonView, look_up_lineage, look_up_person
 from mpi.service.records.upsert import read_all
 from mpi.service.statements.sources import list_visible_sources
+from mpi.standardize.name.title_case import format_given_name, format_last_name, format_suffix
 from mpi.storage.repositories.sources.sources import Source
+
+RECORDS_PER_PAGE = 20
+"""Most source records on one page of a child."""
+MAX_DRAWN_LINKS = 45
+"""Most links that a chart shows; more of them cannot be told apart, so that only the table shows them."""
+_SHOWN_ELSEWHERE = frozenset({"flags", "enrollments", "placements"})
+"""Attributes of the golden record that have tables of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +59,56 @@ class GoldenRow:
     record: RecordRef
     rule: str
     agreeing: int
-    others: tuple[tuple[str, RecordRef], ...]
+    others: tuple[tuple[str, tuple[RecordRef, ...]], ...]
     said: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPlace:
+    """Where a child's page shows a record.
+
+    Args:
+        position: number of the record among the child's, from 1.
+        page: page of records that holds it, from 1.
+    """
+
+    position: int
+    page: int
 
 
 @dataclass(frozen=True, slots=True)
 class PersonPage:
     """Contents of a person's page: golden record, source records and past steps.
 
-    ``steps`` are newest first.
+    ``steps`` and ``stays`` are newest first. ``cards`` are those of one page of records. ``places`` tell on
+    which page each record stands, and at which position.
     """
 
     person: PersonView
+    heading: ChildHeading
+    stays: tuple[Stay, ...]
+    page: int
+    pages: int
+    places: Mapping[RecordRef, RecordPlace]
+    systems: Mapping[str, str]
     cards: tuple[SourceRecordCard, ...]
     links: tuple[Link, ...]
     drawing: ArcDiagram | None
+    nodes: tuple[tuple[RecordRef, Node], ...]
     steps: tuple[LineageStep, ...]
     undoable: frozenset[int]
     golden: tuple[GoldenRow, ...]
     built: tuple[HistoryStep, ...]
 
 
-def build_person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
+def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) -> PersonPage:
     """Collect what the page of an enterprise ID's person shows.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        text: the enterprise ID as typed.
+        page: which page of the person's records, from 1; the nearest that there is.
 
     Raises:
         EidError: the text is not an enterprise ID.
@@ -75,19 +116,39 @@ def build_person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
         AccessDenied: the viewer may not read persons.
     """
     view = look_up_person(index, viewer, text)
-    cards = read_record_cards(index, viewer, view.records)
+    golden = _read_golden_values(index, viewer, text) if view.records else ()
+    stays = list_stays(golden, clock.today())
+    places = {
+        record: RecordPlace(position, (position - 1) // RECORDS_PER_PAGE + 1)
+        for position, record in enumerate(view.records, 1)
+    }
+    pages = max((place.page for place in places.values()), default=1)
+    page = min(max(page, 1), pages)
     steps = tuple(reversed(look_up_lineage(index, viewer, text)))
     person_links = list_links(index, viewer, text) if len(view.records) > 1 else ()
-    drawing = draw_arcs(view.records, [(link.left, link.right, link.match_weight) for link in person_links])
+    drawing = (
+        draw_arcs(view.records, [(link.left, link.right, link.match_weight) for link in person_links])
+        if len(person_links) <= MAX_DRAWN_LINKS
+        else None
+    )
     return PersonPage(
         person=view,
-        cards=cards,
+        heading=build_heading(golden, stays, clock.today()),
+        stays=stays,
+        page=page,
+        pages=pages,
+        places=places,
+        systems=_name_systems(index, viewer, {record.source for record in view.records}),
+        cards=_read_card_page(index, viewer, view, page),
         links=person_links,
         drawing=drawing,
+        nodes=()
+        if drawing is None
+        else tuple((RecordRef(node.source, node.local_id), node) for node in drawing.nodes),
         steps=steps,
         undoable=_find_undoable_steps(viewer, steps),
+        golden=_format_golden_rows(golden),
         # An ID from before a split has neither records nor steps of its own.
-        golden=_read_golden_rows(index, viewer, text) if view.records else (),
         built=_read_history(index, viewer, text) if steps else (),
     )
 
@@ -97,32 +158,81 @@ def _read_history(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep,
     return describe_history(index, viewer, text) if is_allowed(viewer, Action.RECORD_READ) else ()
 
 
-def _read_golden_rows(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRow, ...]:
-    """Read a person's golden record as table rows."""
-    if not is_allowed(viewer, Action.RECORD_READ):
-        return ()
+def _read_golden_values(index: Index, viewer: Viewer, text: str) -> tuple[GoldenValue, ...]:
+    """Read a golden record, empty if the viewer may not read it."""
+    may_read = is_allowed(viewer, Action.RECORD_READ)
+    return look_up_golden_record(index, viewer, text).values if may_read else ()
+
+
+def _name_systems(index: Index, viewer: Viewer, codes: Collection[str]) -> dict[str, str]:
+    """Return the systems' names of visible records, by source code."""
+    sources = list_visible_sources(index, viewer) if is_allowed(viewer, Action.RECORD_READ) else []
+    return {source.code: source.name for source in sources if source.code in codes}
+
+
+def _format_golden_rows(values: Sequence[GoldenValue]) -> tuple[GoldenRow, ...]:
+    """Format a person's golden record as table rows."""
     return tuple(
         GoldenRow(
             attribute=value.attribute,
-            value=format_value(value.attribute, value.value),
+            value=_format_golden_value(value.attribute, value.value),
             record=value.record,
             rule=value.rule,
             agreeing=len(value.agreeing),
-            others=tuple(
-                (format_value(value.attribute, alternative.value), alternative.record)
-                for alternative in value.others
-            ),
+            others=_group_others(value),
             said=None if value.correction is None else value.correction.by,
         )
-        for value in look_up_golden_record(index, viewer, text).values
-        if value.attribute != "flags"
+        for value in values
+        if value.attribute not in _SHOWN_ELSEWHERE
     )
 
 
-def read_record_cards(
-    index: Index, viewer: Viewer, records: tuple[RecordRef, ...]
+def _format_golden_value(attribute: str, value: object) -> str:
+    """Format a golden record's value, names in title case."""
+    formatter = _NAME_FORMATTERS.get(attribute)
+    return formatter(str(value)) if formatter else format_value(attribute, value)
+
+
+_NAME_FORMATTERS: Mapping[str, Callable[[str], str]] = {
+    "first_name": format_given_name,
+    "middle_name": format_given_name,
+    "preferred_name": format_given_name,
+    "last_name": format_last_name,
+    "suffix": format_suffix,
+}
+
+
+def _group_others(value: GoldenValue) -> tuple[tuple[str, tuple[RecordRef, ...]], ...]:
+    """Return the other values, each with the records that state it."""
+    records_by_text: dict[str, list[RecordRef]] = {}
+    for other in value.others:
+        text = _format_golden_value(value.attribute, other.value)
+        records_by_text.setdefault(text, []).append(other.record)
+    return tuple((text, tuple(records)) for text, records in records_by_text.items())
+
+
+def _read_card_page(
+    index: Index, viewer: Viewer, person: PersonView, page: int
 ) -> tuple[SourceRecordCard, ...]:
-    """Format source records for a page, without those hidden from the viewer."""
+    """Format one page of a person's source records."""
+    first = (page - 1) * RECORDS_PER_PAGE
+    shown = person.records[first : first + RECORDS_PER_PAGE]
+    is_part = len(shown) < len(person.records)
+    confidential = is_part and has_withheld_whereabouts(index, viewer, person.enterprise_id)
+    return read_record_cards(index, viewer, shown, confidential=confidential)
+
+
+def read_record_cards(
+    index: Index, viewer: Viewer, records: Sequence[RecordRef], *, confidential: bool = False
+) -> tuple[SourceRecordCard, ...]:
+    """Format source records for a page, without those hidden from the viewer.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        records: the records.
+        confidential: whether another record of the person, not among these, withholds its whereabouts.
+    """
     sources = {source.code: source for source in list_visible_sources(index, viewer)}
     stored_records = []
     for label, answer in zip(records, read_all(index, viewer, records), strict=True):
@@ -136,8 +246,10 @@ def read_record_cards(
                 stored_records.append((label, answer))
     # What is withheld of one record could be read on the card of another. A viewer who does not own a record
     # does not get its restrictions.
-    confidential = any(stored["withheld"] for _, stored in stored_records) or is_confidential(
-        [stored["record"] for _, stored in stored_records]
+    confidential = (
+        confidential
+        or any(stored["withheld"] for _, stored in stored_records)
+        or is_confidential([stored["record"] for _, stored in stored_records])
     )
     return tuple(
         SourceRecordCard(

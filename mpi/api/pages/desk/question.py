@@ -1,7 +1,8 @@
 """Page of one question: claim, read, answer and reassign it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -9,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.desk.question_view import build_question_page, describe_changes
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.child_labels import ChildLabel, label_children
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.paths import question_path
 from mpi.api.pages.rendering.render import render_page
@@ -27,8 +29,10 @@ from mpi.domain.errors import (
     NotFoundError,
     StaleError,
 )
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
+from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.persons.step_effects import StepEffect
 from mpi.service.review.assignments import assign, claim, defer, escalate, release
 from mpi.service.review.owner_questions import FIELDS_BY_REQUEST_KIND
@@ -41,6 +45,8 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 OPTIONS = (("same", "s"), ("different", "d"), ("unsure", "u"), ("ask", "a"))
 """Verdicts on a pair, with their keyboard shortcuts."""
 _BY_PAIR = "pair"
+_MAX_NAMED_MEMBERS = 100
+"""Most members of households whose names are read; the others are shown by their IDs."""
 _MAX_CLAIM_ATTEMPTS = 20
 """Number of questions to try when others claim them at the same time."""
 
@@ -195,7 +201,17 @@ def render_question(
         changes=describe_changes(view, form.texts("seen")) if is_stale else [],
         tomorrow=str(today + timedelta(days=1)),
         in_a_month=str(today + timedelta(days=30)),
+        children_of=_name_households(index, visit, view),
     )
+
+
+def _name_households(
+    index: Index, visit: Visit, view: QuestionView
+) -> Callable[[Sequence[RecordRef]], tuple[ChildLabel, ...]]:
+    """Return a function that labels the children whom a record lives with."""
+    members = list(dict.fromkeys(member for card in view.cards for member in card.household))
+    names = look_up_child_names(index, visit.viewer, Action.TASK_READ, members[:_MAX_NAMED_MEMBERS])
+    return partial(label_children, names)
 
 
 def read_chosen_verdicts(form: Form) -> Mapping[str, str]:

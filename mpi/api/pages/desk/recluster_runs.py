@@ -1,5 +1,6 @@
 """Page of re-cluster proposals: read, apply, reject, roll back."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.child_labels import ChildLabel, label_child, label_children
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
@@ -18,9 +20,13 @@ from mpi.api.request.model_reload import cache_model
 from mpi.api.request.problems import find_status
 from mpi.api.routes.proposals import load_matcher_of_ref
 from mpi.domain.errors import ConflictError, InputError, MpiError
+from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
+from mpi.service.gates.proposal_items import PersonGroup
 from mpi.service.maintenance.large_blocks import list_large_blocks
+from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.recluster import proposals
+from mpi.service.statements.sources import list_visible_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 _ITEMS_PER_PAGE = 100
@@ -102,13 +108,35 @@ def _render_run(
     run = proposals.get_proposal(index, visit.viewer, number)
     pages = max(1, -(-len(run.items) // _ITEMS_PER_PAGE))
     part = min(max(part, 1), pages)
+    items = run.items[(part - 1) * _ITEMS_PER_PAGE : part * _ITEMS_PER_PAGE]
     return render_page(
         "run.html",
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         run=run,
-        items=run.items[(part - 1) * _ITEMS_PER_PAGE : part * _ITEMS_PER_PAGE],
+        items=items,
+        **_name_children(index, visit, items),
         pages=pages,
         number=part,
         problems=[] if error is None else [("items", str(error))],
     )
+
+
+def _name_children(index: Index, visit: Visit, items: Sequence[proposals.ItemView]) -> dict[str, object]:
+    """Return what the template needs to name the children of changes.
+
+    A group of records may hold several children of today; the one of most records gives it its name.
+    """
+    groups = [group for item in items for group in (*item.before, *item.after)]
+    records = {record for group in groups for record in group.records}
+    names = look_up_child_names(index, visit.viewer, Action.RECLUSTER, records)
+    sources = (
+        list_visible_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
+    )
+
+    def label(group: PersonGroup) -> ChildLabel:
+        labels = label_children(names, group.records)
+        largest = max(labels, key=lambda each: len(each.records), default=label_child(None))
+        return replace(largest, records=tuple(group.records))
+
+    return {"child_of": label, "systems": {source.code: source.name for source in sources}}

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.child_labels import label_child
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
@@ -22,6 +23,7 @@ from mpi.domain import eid as eids
 from mpi.domain.errors import EidError, MpiError, NotFoundError, RecordError, SearchLimitError
 from mpi.domain.viewer import Action, is_allowed, require_permission
 from mpi.service.core.index import Index
+from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.persons.persons import look_up_crosswalk
 from mpi.service.persons.search import SearchResult, search_persons
 from mpi.service.statements.sources import list_visible_sources
@@ -110,6 +112,11 @@ def _render_form(
     sources = (
         list_visible_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
     )
+    found = [result.enterprise_id for result in results or ()]
+    # The action is not that of a search: a second line of it would count as a second search.
+    names = look_up_child_names(
+        index, visit.viewer, Action.PERSON_READ, enterprise_ids=found, in_search=True
+    ).by_id
     return render_page(
         "find.html",
         status,
@@ -118,6 +125,7 @@ def _render_form(
         problems=[(field, str(error)) for field, error in problems],
         wrong={field for field, _ in problems},
         results=results,
+        children={eid: label_child(names.get(eid)) for eid in found},
         sources=sources,
         fields=FIELDS,
     )

@@ -169,9 +169,11 @@ def _read_flash_message(request: Request) -> FlashMessage | None:
         if not _is_day(until):
             return None
         text = str(format_text(text, until=until))
-    step, question = query.get("step", ""), query.get("question", "")
+    step, question, bulk = (query.get(name, "") for name in ("step", "question", "bulk"))
     undo = None
-    if step.isascii() and step.isdigit():
+    if bulk.isascii() and bulk.isalnum():
+        undo = UndoForm("/queue/bulk/undo", (("bulk", bulk),))
+    elif step.isascii() and step.isdigit():
         if question:
             undo = UndoForm(f"/queue/{quote(question, safe=':')}/undo", (("step", step),))
         else:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mpi.storage.driver.chunks import iter_chunks
@@ -168,6 +168,21 @@ class TaskWork:
         """Return every action on a review question, oldest first."""
         rows = self._connection.execute(
             select(_action).where(_action.c.question == question).order_by(_action.c.id)
+        )
+        return [_action_from_row(row) for row in rows]
+
+    def latest_actions_by(self, actor: str, limit: int) -> list[QuestionAction]:
+        """Return a user's actions among the latest actions of all, latest first.
+
+        Args:
+            actor: who acted.
+            limit: how many of the latest actions of all are read.
+        """
+        latest = select(func.coalesce(func.max(_action.c.id), 0)).scalar_subquery()
+        rows = self._connection.execute(
+            select(_action)
+            .where(_action.c.id > latest - limit, _action.c.actor == actor)
+            .order_by(_action.c.id.desc())
         )
         return [_action_from_row(row) for row in rows]
 

@@ -11,15 +11,19 @@ from mpi.api.app import create_app
 from mpi.api.pages.desk.person_view import build_person_page
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.page_context import Visit
+from mpi.bootstrap import open_matcher
 from mpi.domain import clock
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Viewer, make_operator
 from mpi.service.core.block_limits import queue_large_blocks
 from mpi.service.core.index import SearchLimits
+from mpi.service.recluster.proposals import propose
+from mpi.service.records.upsert import upsert
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window
 from mpi.storage.repositories.review.task_work import QuestionWork
-from tests.index import make_child, with_settings
+from tests.index import make_child, open_test_index, with_settings
+from tests.models import tiny_model
 from tests.unit.api.live import calling
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
@@ -407,3 +411,84 @@ def test_a_question_claimed_by_a_hidden_person_is_shown_without_the_name(acting,
         answer = send(client, f"/queue/{key}/claim")
         assert answer.status_code == 409
         assert "secret-name" not in answer.text
+
+
+def test_lists_and_the_childs_page_show_the_name_before_the_id(index, call, acting):
+    key = add_doubtful_pair(index, call, "NAMELEY", "2011-03-07")
+    eid = put(call, "D01", "named", first_name="ORLA", last_name="O'NAMELEY", birth_date="2010-09-11")
+    with acting("steward") as client:
+        queue = client.get("/queue").text
+        assert "<b>Philippa Nameley</b>" in queue
+        assert queue.index("Philippa Nameley") < queue.index("<code>NAMELEY-1</code>")
+        assert "Mar 7, 2011" in queue
+        assert "Philippa Nameley" in client.get("/").text
+        person = client.get(f"/people/{eid}").text
+        assert "<h1>Orla O&#39;Nameley</h1>" in person
+        assert "Sep 11, 2010" in person
+        found = send(client, "/find", first_name="Orla", last_name="O'Nameley", birth_date="2010-09-11").text
+        assert f'<a href="/people/{eid}">Orla O&#39;Nameley</a>' in found
+        filtered = send(client, "/queue", query="", child="namel")
+        assert key in filtered.text
+        assert "NAMELEY" not in str(filtered.url)
+        assert key not in send(client, "/queue", query="", child="zzz").text
+        assert "age: give whole years" in client.get("/queue?min_age=young").text
+
+
+def test_a_bulk_action_is_undone_from_its_message(index, call, acting):
+    key = add_doubtful_pair(index, call, "Undoley", "2011-03-08")
+    with acting("steward") as client:
+        done = send(client, "/queue/bulk", do="defer", until="2027-01-01", key=key, query="?sort=name")
+        assert done.headers["location"].startswith("/queue?sort=name&done=bulk&bulk=")
+        page = client.get(done.headers["location"]).text
+        token = re.search(r'name="bulk" value="(\w+)"', page)[1]
+        assert f'href="/queue/{key}"' not in client.get("/queue").text
+        assert send(client, "/queue/bulk/undo", bulk=token).headers["location"] == "/queue?done=bulk_undone"
+        assert f'href="/queue/{key}"' in client.get("/queue").text
+        assert "nothing to undo" in send(client, "/queue/bulk/undo", bulk="x").text
+
+
+def test_a_child_of_many_records_has_pages_of_them_and_a_table_of_its_schools(call, acting):
+    number = [{"system": "state_student_id", "assigner": "OH", "value": "9100000777"}]
+    child = {"first_name": "Manya", "last_name": "Recordson", "birth_date": "2012-02-03"}
+    eid = ""
+    for n in range(23):
+        school = {"school_id": f"S{n}", "grade": "5", "entry_date": f"20{10 + n // 2}-0{1 + n % 2}-01"}
+        eid = put(call, "D01", f"many-{n}", **child, identifiers=number, **school)
+    with acting("steward") as client:
+        first, second = (client.get(f"/people/{eid}?records={n}").text for n in (1, 2))
+        beyond = client.get(f"/people/{eid}?records=99").text
+    assert first.count('<article class="card"') == 20
+    assert second.count('<article class="card"') == beyond.count('<article class="card"') == 3
+    assert 'id="record-21"' in second
+    assert f'href="/people/{eid}?records=2#record-21"' in first
+    assert "school S22, grade 5" in first
+
+
+def test_a_question_names_the_children_whom_a_record_lives_with(tmp_path):
+    home = {"household_ids": ["H77"], "address_line1": "12 Elm St", "city": "Dayton", "state": "OH"}
+    sibling = {"first_name": "KOFI", "birth_date": "2010-01-05", "sex": "M"}
+    with open_test_index(tmp_path, "sis", "ccwis", birth=("surname:1",)) as index:
+        upsert(index, make_operator(), "sis", make_child("1", **home))
+        upsert(index, make_operator(), "sis", make_child("2", **home, **sibling))
+        child = make_child("3", first_name="Amaro", last_name="Okonkwu", postal_code=None)
+        upsert(index, make_operator(), "ccwis", child)
+        [question] = load_queue_page(index, make_operator(), Filters()).questions
+        with calling(create_app(index, open_pages=True), None) as client:
+            client.cookies.set("mpi-acting-as", "steward")
+            page = client.get(f"/queue/{question.key}").text
+    assert "<b>Kofi Okonkwo</b>" in page
+    assert "Jan 5, 2010" in page
+
+
+def test_an_approver_sees_the_names_of_the_children_of_a_proposal(fresh_index, tmp_path):
+    for source in ("D01", "CCWIS"):
+        child = make_child("1", first_name="BCDEF", last_name="GHJKL", postal_code=None)
+        upsert(fresh_index, make_operator(), source, child)
+    stricter = open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
+    proposal = propose(fresh_index, make_operator(), stricter)
+    assert proposal.items
+    with calling(create_app(fresh_index, open_pages=True), None) as client:
+        client.cookies.set("mpi-acting-as", "approver")
+        page = client.get(f"/runs/{proposal.id}").text
+        # Before as one child, after as two.
+        assert page.count("<b>Bcdef Ghjkl</b>") == 3

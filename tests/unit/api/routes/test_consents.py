@@ -97,6 +97,8 @@ def test_the_page_lists_waiting_steps_and_takes_the_owners_answer(
         assert f'href="/waiting/{effect["step"]}"' in listed
         assert "the owner of CCWIS" in listed
         assert "D01" in listed
+        # The children are named, with their age, before any ID.
+        assert re.search(r"<b>[A-Z][a-z]+ [A-Z][a-z]+</b>.*years old", listed)
         assert 'name="word"' not in desk.get(f"/waiting/{effect['step']}").text
         desk.cookies.set("mpi-acting-as", "source-owner")
         own_page = desk.get(f"/waiting/{effect['step']}").text

@@ -1,0 +1,60 @@
+"""Labels of children in lists: name and age before any ID."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mpi.api.pages.rendering.dates import format_age, format_date
+from mpi.domain import clock
+from mpi.domain.record_ref import RecordRef
+from mpi.service.persons.child_names import ChildName, ChildNames
+from mpi.standardize.name.title_case import format_name
+
+
+@dataclass(frozen=True, slots=True)
+class ChildLabel:
+    """How a page names one child.
+
+    Args:
+        name: in title case; empty if the viewer may not see one.
+        born: the birth date; empty like the name.
+        age: age today, such as "8 years"; empty without a whole birth date.
+        enterprise_id: the child's ID; None for a record that takes no part.
+        records: those of the child's records that the list is about.
+    """
+
+    name: str
+    born: str
+    age: str
+    enterprise_id: str | None
+    records: tuple[RecordRef, ...] = ()
+
+    @property
+    def spoken(self) -> str:
+        """Name for a screen reader: the child's, else an ID."""
+        return self.name or self.enterprise_id or ", ".join(record.local_id for record in self.records)
+
+
+def label_child(child: ChildName | None, records: Sequence[RecordRef] = ()) -> ChildLabel:
+    """Return the label of a child, nameless if it is unknown."""
+    if child is None:
+        return ChildLabel("", "", "", None, tuple(records))
+    return ChildLabel(
+        name=format_name(child.first_name, child.middle_name, child.last_name, child.suffix),
+        born=format_date(child.birth_date),
+        age=format_age(child.birth_date, clock.today()),
+        enterprise_id=child.enterprise_id,
+        records=tuple(records),
+    )
+
+
+def label_children(names: ChildNames, records: Iterable[RecordRef]) -> tuple[ChildLabel, ...]:
+    """Return a label for each child of some records, in order.
+
+    A record without a child that the viewer may see is a label of its own.
+    """
+    records_by_child: dict[object, list[RecordRef]] = {}
+    for record in records:
+        child = names.by_record.get(record)
+        key = record if child is None or child.enterprise_id is None else child.enterprise_id
+        records_by_child.setdefault(key, []).append(record)
+    return tuple(label_child(names.by_record.get(group[0]), group) for group in records_by_child.values())

@@ -1,0 +1,123 @@
+"""Bulk acts on review questions, and their undo.
+
+A bulk act snoozes or assigns several questions, each in a transaction of its own. Its token is noted with
+each act, so that the person who did it can undo all of it: each question returns to the work state before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from mpi.domain.errors import ConflictError, InputError, MpiError
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.review.assignments import (
+    BEFORE,
+    BULK,
+    RESTORED_FIELDS,
+    apply_in_bulk,
+    assign,
+    defer,
+    load_target,
+    save_work,
+)
+from mpi.service.review.queue import FIELDS
+from mpi.storage.repositories.review.task_work import QuestionAction
+from mpi.storage.unit_of_work.database import Lock
+from mpi.storage.unit_of_work.units import ReadUnit
+
+MAX_LATER_ACTIONS = 5_000
+"""How many acts of all people a bulk act may lie back and still be undone."""
+_RESTORE = "restore"
+"""Name of the undo in a question's history."""
+
+
+@dataclass(frozen=True, slots=True)
+class BulkResult:
+    """What a bulk act did.
+
+    Args:
+        token: names the act, for its undo.
+        errors: by question key, the error that prevented the act, or None.
+    """
+
+    token: str
+    errors: dict[str, MpiError | None]
+
+
+def snooze_questions(index: Index, viewer: Viewer, keys: Sequence[str], until: str) -> BulkResult:
+    """Snooze several review questions to a day.
+
+    Raises:
+        InputError: there are too many keys, or the day is not a date within the next year.
+        AccessDenied: the viewer may not work on questions.
+    """
+    token = uuid4().hex
+    return BulkResult(token, apply_in_bulk(keys, lambda key: defer(index, viewer, key, until, bulk=token)))
+
+
+def assign_questions(index: Index, viewer: Viewer, keys: Sequence[str], assignee: str) -> BulkResult:
+    """Assign several review questions to an account or client.
+
+    Raises:
+        InputError: there are too many keys.
+        AccessDenied: the viewer may not work on questions.
+    """
+    token = uuid4().hex
+    return BulkResult(
+        token, apply_in_bulk(keys, lambda key: assign(index, viewer, key, assignee, bulk=token))
+    )
+
+
+def undo_bulk(index: Index, viewer: Viewer, token: str) -> dict[str, MpiError | None]:
+    """Undo a bulk act of the viewer's own, question by question.
+
+    A question on which somebody has worked since stays as it is. Undone twice, an act changes nothing more.
+
+    Args:
+        index: the open index.
+        viewer: who did the act.
+        token: token of the act.
+
+    Returns:
+        By question key, the error that prevented the undo, or None.
+
+    Raises:
+        InputError: the viewer has done no such act lately.
+        AccessDenied: the viewer may not work on questions.
+    """
+    require_permission(viewer, Action.TASK_WORK)
+    with index.database.read(viewer) as unit:
+        actions = _find_actions(unit, token)
+    if not actions:
+        raise InputError("bulk: you have done no such act lately, so there is nothing to undo")
+    action_by_key = {action.question: action for action in actions}
+    return apply_in_bulk(list(action_by_key), lambda key: _undo_action(index, viewer, action_by_key[key]))
+
+
+def _find_actions(unit: ReadUnit, token: str) -> list[QuestionAction]:
+    """Return the viewer's acts that were part of a bulk act."""
+    latest_actions = unit.task_work.latest_actions_by(unit.viewer.client, MAX_LATER_ACTIONS)
+    return [action for action in latest_actions if BEFORE in action.detail and action.detail[BULK] == token]
+
+
+def _undo_action(index: Index, viewer: Viewer, action: QuestionAction) -> None:
+    """Return a question to its work state before an act.
+
+    Raises:
+        ConflictError: somebody has worked on the question since.
+        NotFoundError: the question is closed, or hidden from the viewer.
+        ClaimedError: somebody else has claimed the question.
+    """
+    with index.database.write(viewer, "task", Lock.NONE) as unit:
+        target = load_target(unit, action.question)
+        if unit.task_work.actions_on(target.key)[-1].id != action.id:
+            raise ConflictError("somebody has worked on this question since")
+        before = {name: action.detail[BEFORE][name] for name in RESTORED_FIELDS}
+        work = replace(
+            target.work, **before, claimed_by=None, lease_until=None, closed_at=None, closed_because=None
+        )
+        detail = {BULK: action.detail[BULK]}
+        save_work(unit, work, action=_RESTORE, records=target.records, note=None, detail=detail)
+    disclose(index, viewer, Action.TASK_WORK, target.records, FIELDS)

@@ -1,0 +1,312 @@
+"""Triage of the review queue: filter and sort by the children.
+
+Names, birth dates, counties and flags are no columns of the task table: they stand in the records, and depend
+on what the viewer may see. So triage reads the most urgent questions, at most ``MAX_TRIAGED``, as the viewer
+may see them, and filters and sorts these. A value that the viewer may not see takes no part (law 7).
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from mpi.domain import clock
+from mpi.domain.errors import InputError
+from mpi.domain.record import CanonicalRecord
+from mpi.domain.viewer import NAMED_POPULATIONS, Action
+from mpi.service.core.confidential_addresses import find_withheld_records
+from mpi.service.core.minimization import keep_carried_populations
+from mpi.service.core.visibility import visible_labels
+from mpi.service.review.open_questions import OpenQuestion
+from mpi.service.review.queue_search import Filters, QueueItem
+from mpi.standardize.fields.dates import to_birth_day
+from mpi.standardize.serialization import record_from_bytes
+from mpi.standardize.text_folding import split_words, squeeze
+from mpi.storage.repositories.review.task_work import CLOSED
+from mpi.storage.unit_of_work.units import ReadUnit
+
+MAX_TRIAGED = 500
+"""Most questions that triage reads; the most urgent ones."""
+MAX_AGE = 120
+"""Highest age in years that a filter can ask for."""
+URGENT, NAME, AGE, COUNTY, SYSTEM, OLDEST, NEWEST = (
+    "urgent", "name", "age", "county", "system", "oldest", "newest",
+)  # fmt: skip
+SORTS = (URGENT, NAME, AGE, COUNTY, SYSTEM, OLDEST, NEWEST)
+"""Orders of the queue: by urgency, by the child, or by the age of the question."""
+_TASK_READ = Action.TASK_READ
+
+
+def needs_triage(filters: Filters) -> bool:
+    """Return whether filters ask for what only the records tell."""
+    return filters.sort != URGENT or _filters_children(filters)
+
+
+def check_triage(filters: Filters) -> None:
+    """Refuse an order or an age that the queue does not have.
+
+    Raises:
+        InputError: no such order, an age out of range, or triage of closed questions.
+    """
+    if filters.sort not in SORTS:
+        raise InputError(f"sort: one of {', '.join(SORTS)}")
+    ages = (filters.min_age, filters.max_age)
+    if any(age is not None and not 0 <= age <= MAX_AGE for age in ages):
+        raise InputError(f"age: give whole years from 0 to {MAX_AGE}")
+    if filters.state == CLOSED and needs_triage(filters):
+        raise InputError("sort: closed questions are listed by the time of their closing alone")
+
+
+def list_flags(unit: ReadUnit) -> tuple[str, ...]:
+    """Return the populations by whose flags the viewer may filter the queue.
+
+    These are the populations whose flags the viewer may see of at least one source.
+    """
+    viewer = unit.viewer
+    sources = [source.code for source in unit.sources.all() if viewer.may_see(source.code)]
+    return tuple(
+        sorted(
+            {
+                population
+                for source in sources
+                for population in keep_carried_populations(viewer, _TASK_READ, source, NAMED_POPULATIONS)
+            }
+        )
+    )
+
+
+def sort_and_filter(unit: ReadUnit, items: Sequence[QueueItem], filters: Filters) -> list[QueueItem]:
+    """Return the matching queue items, in the order asked for.
+
+    A burst stands for many children: it matches no filter by child, and comes last in an order by child.
+
+    Args:
+        unit: the transaction of the viewer.
+        items: questions and bursts, most urgent first.
+        filters: the filters.
+
+    Raises:
+        InputError: the viewer may not see the flag of the filter.
+    """
+    if filters.flag is not None and filters.flag not in list_flags(unit):
+        raise InputError("flag: you may not filter by this flag")
+    questions = {item.key: item for _, item in items if isinstance(item, OpenQuestion)}
+    facts = _FactReader(unit, filters).read(questions.values())
+    matching = [
+        (position, item)
+        for position, item in items
+        if not _filters_children(filters)
+        or (isinstance(item, OpenQuestion) and _matches(facts[item.key], filters))
+    ]
+    if filters.sort == URGENT:
+        return matching
+    if filters.sort in {OLDEST, NEWEST}:
+        return sorted(matching, key=lambda entry: _opening_commit(entry[1]), reverse=filters.sort == NEWEST)
+    sort_key = _SORT_KEYS[filters.sort]
+
+    def order(entry: QueueItem) -> tuple[bool, Any]:
+        item = entry[1]
+        value = sort_key(facts[item.key]) if isinstance(item, OpenQuestion) else None
+        return value is None, value if value is not None else ""
+
+    known = [entry for entry in matching if not order(entry)[0]]
+    unknown = [entry for entry in matching if order(entry)[0]]
+    return [*sorted(known, key=order), *unknown]
+
+
+@dataclass(frozen=True, slots=True)
+class _RecordFacts:
+    """What the viewer may see of one record of a question.
+
+    Args:
+        last_name: folded, like the other texts; empty where missing or hidden.
+        first_name: first name.
+        words: every word of the name.
+        birth_date: ``YYYY-MM-DD``; None where it is not whole.
+        counties: counties of the child's present addresses.
+        populations: populations of the flags in force.
+        system: name of the record's source.
+    """
+
+    last_name: str
+    first_name: str
+    words: tuple[str, ...]
+    birth_date: str | None
+    counties: frozenset[str]
+    populations: frozenset[str]
+    system: str
+
+
+_Facts = tuple[_RecordFacts, ...]
+"""What the viewer may see of a question's records, the one asked about first."""
+
+
+class _FactReader:
+    """Reads what the viewer may see of the records of questions.
+
+    Args:
+        unit: the transaction of the viewer.
+        filters: the filters, which tell whether counties and flags are needed.
+    """
+
+    def __init__(self, unit: ReadUnit, filters: Filters) -> None:
+        self._unit = unit
+        self._needs_counties = filters.county is not None or filters.sort == COUNTY
+        self._needs_flags = filters.flag is not None
+        self._day = clock.today()
+
+    def read(self, questions: Collection[OpenQuestion]) -> dict[str, _Facts]:
+        """Return the facts of each question, by key."""
+        unit = self._unit
+        labels = visible_labels(unit, {record for question in questions for record in question.records})
+        systems = {source.code: source.name for source in unit.sources.all()}
+        records = {
+            number: record_from_bytes(payload)
+            for number, (_, payload) in unit.records.payloads(labels).items()
+        }
+        counties = self._read_counties(records)
+        populations = self._read_populations({number: labels[number].source for number in records})
+        facts = {
+            number: self._describe(
+                record,
+                labels[number].source,
+                systems[labels[number].source],
+                counties.get(number, frozenset()),
+                populations.get(number, frozenset()),
+            )
+            for number, record in records.items()
+        }
+        return {
+            question.key: tuple(facts[number] for number in question.records if number in facts)
+            for question in questions
+        }
+
+    def _describe(
+        self,
+        record: CanonicalRecord,
+        source: str,
+        system: str,
+        counties: frozenset[str],
+        populations: frozenset[str],
+    ) -> _RecordFacts:
+        carried = self._carried_fields(source)
+
+        def read(name: str) -> str:
+            return (getattr(record, name) or "") if carried is None or name in carried else ""
+
+        first, middle, last = read("first_name"), read("middle_name"), read("last_name")
+        return _RecordFacts(
+            last_name=squeeze(last),
+            first_name=squeeze(first),
+            words=split_words(f"{first} {middle} {last}"),
+            birth_date=to_birth_day(read("birth_date")),
+            counties=counties if carried is None or "addresses" in carried else frozenset(),
+            populations=populations,
+            system=system,
+        )
+
+    def _carried_fields(self, source: str) -> frozenset[str] | None:
+        """Return a source's fields that the queue may use; None for all."""
+        rights = self._unit.viewer.rights
+        return None if rights is None else rights.carried(_TASK_READ, source).fields
+
+    def _read_counties(self, records: Mapping[int, CanonicalRecord]) -> dict[int, frozenset[str]]:
+        """Return the counties of present addresses, none where they are withheld."""
+        if not self._needs_counties:
+            return {}
+        counties = {
+            number: frozenset(
+                squeeze(address.county)
+                for address in record.addresses
+                if address.county and (address.end is None or address.end > self._day)
+            )
+            for number, record in records.items()
+        }
+        stated = {number for number, names in counties.items() if names}
+        withheld = find_withheld_records(self._unit, stated)
+        return {number: counties[number] for number in stated - withheld}
+
+    def _read_populations(self, source_by_record: Mapping[int, str]) -> dict[int, frozenset[str]]:
+        """Return the populations of flags in force that the policy carries."""
+        if not self._needs_flags:
+            return {}
+        stated: dict[int, set[str]] = {}
+        for row in self._unit.records.flags(source_by_record):
+            begins, ends = row.begin or self._day, row.end
+            if row.value == "Y" and begins <= self._day and (ends is None or self._day < ends):
+                stated.setdefault(row.record_id, set()).add(row.population)
+        return {
+            record: frozenset(
+                keep_carried_populations(self._unit.viewer, _TASK_READ, source_by_record[record], populations)
+            )
+            for record, populations in stated.items()
+        }
+
+
+def _filters_children(filters: Filters) -> bool:
+    """Return whether filters ask for certain children."""
+    texts = (filters.child, filters.county, filters.flag)
+    return any(text is not None for text in (*texts, filters.min_age, filters.max_age))
+
+
+def _matches(facts: _Facts, filters: Filters) -> bool:
+    """Return whether one record of a question meets all filters by child."""
+    return any(_record_matches(record, filters) for record in facts)
+
+
+def _record_matches(record: _RecordFacts, filters: Filters) -> bool:
+    if filters.child is not None and not _begins_words(split_words(filters.child), record.words):
+        return False
+    if filters.county is not None and squeeze(filters.county) not in record.counties:
+        return False
+    if filters.flag is not None and filters.flag not in record.populations:
+        return False
+    if filters.min_age is None and filters.max_age is None:
+        return True
+    age = _compute_age(record.birth_date)
+    return age is not None and (filters.min_age or 0) <= age <= (
+        MAX_AGE if filters.max_age is None else filters.max_age
+    )
+
+
+def _begins_words(typed: Sequence[str], words: Sequence[str]) -> bool:
+    """Return whether each typed word begins a word of a name."""
+    return bool(typed) and all(any(word.startswith(each) for word in words) for each in typed)
+
+
+def _compute_age(birth_date: str | None) -> int | None:
+    """Return the age today in whole years, or None."""
+    if birth_date is None:
+        return None
+    born, today = date.fromisoformat(birth_date), date.fromisoformat(clock.today())
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def _opening_commit(item: Any) -> int:  # noqa: ANN401 - a question or a burst
+    """Return the commit at which a question or burst was opened."""
+    if isinstance(item, OpenQuestion):
+        return min(task.opened_commit for task in item.asked_tasks or item.tasks)
+    return int(item.opened_commit)
+
+
+def _name_key(facts: _Facts) -> tuple[str, str] | None:
+    return next(((each.last_name, each.first_name) for each in facts if each.words), None)
+
+
+def _age_key(facts: _Facts) -> str | None:
+    """Return a key that puts the youngest child first."""
+    born = next((each.birth_date for each in facts if each.birth_date), None)
+    return None if born is None else "".join(chr(ord("9") - int(digit)) for digit in born.replace("-", ""))
+
+
+def _county_key(facts: _Facts) -> str | None:
+    return min((county for each in facts for county in each.counties), default=None)
+
+
+def _system_key(facts: _Facts) -> str | None:
+    return facts[0].system.casefold() if facts else None
+
+
+_SORT_KEYS: Mapping[str, Callable[[_Facts], Any]] = {
+    NAME: _name_key, AGE: _age_key, COUNTY: _county_key, SYSTEM: _system_key,
+}  # fmt: skip
