@@ -74,7 +74,7 @@ def find_former_id(unit: ReadUnit, eid: str) -> FormerId | None:
 
 
 def find_move(unit: ReadUnit, sources: Collection[str] | None) -> Move | None:
-    """Return the move whose former IDs a reader of sources knows, or None.
+    """Return the move whose former IDs a reader knows, or None.
 
     Args:
         unit: a transaction of a scope.

@@ -220,12 +220,15 @@ def copy_decisions(scope_index: Index, viewer: Viewer, approved: Split, content:
 
 
 def find_own_split(unit: ReadUnit, split: Split) -> Split | None:
-    """Return how far a split is in the index of its scope, or None.
+    """Return a split as the index of its scope has it.
 
     Args:
         unit: a transaction of the scope.
         split: the split in the shared index. A split that makes the index finds any that has begun to make
             it; one that adds sources finds itself.
+
+    Returns:
+        The split; None if it has not begun there.
     """
     if split.is_addition:
         return unit.splits.find(split.token_hash)

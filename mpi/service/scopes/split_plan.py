@@ -1,4 +1,4 @@
-"""Plan of a split, which moves sources into a scope, new or existing.
+"""Plan of a split, which moves sources into a scope.
 
 One person makes the plan, and a second one approves it. The approval closes the sources.
 """
@@ -248,7 +248,7 @@ def _store_plan(index: Index, viewer: Viewer, plan: SplitPlan, values: dict[str,
 
 
 def _require_not_begun(split: Split | None) -> None:
-    """Raise if a split into the scope has begun and is not done.
+    """Raise if a split into the scope is under way.
 
     Raises:
         ConflictError: it is so. The message says how to go on.

@@ -200,7 +200,7 @@ class RecordRows:
         return int(self._connection.execute(select(func.count()).select_from(_record)).scalar() or 0)
 
     def last_copy(self, numbers: Renumbering) -> int:
-        """Return the highest record number of this index up to the last copy, or 0."""
+        """Return the highest record number up to that of the last copy."""
         query = select(func.max(_record.c.id)).where(_record.c.id < numbers.first + len(numbers))
         return int(self._connection.execute(query).scalar() or 0)
 

@@ -141,7 +141,7 @@ class Splits:
         return next((split for split in self.all() if split.token_hash == token_hash), None)
 
     def is_copying_into(self, scope: str) -> bool:
-        """Return whether an existing scope gets records now, of which no copies are recorded yet."""
+        """Return whether an existing scope gets records that have no copies yet."""
         split = self.latest_begun(scope)
         return split is not None and split.is_addition and split.state in _COPIES_INCOMPLETE
 
