@@ -57,7 +57,20 @@ class SplittableSite:
     def plan(self, *sources: str, scope: str = "education") -> SplitPlan:
         """Plan a split as the operator."""
         request = SplitRequest(scope, None, sources)
-        return plan_split(self.shared, OPERATOR, request, has_scope_index=False, store=True)
+        opened = self.open_scope(scope) if self.is_followed(scope) else None
+        return plan_split(
+            self.shared,
+            OPERATOR,
+            request,
+            has_scope_index=opened is not None,
+            store=True,
+            scope_index=opened,
+        )
+
+    def is_followed(self, scope: str) -> bool:
+        """Return whether the shared index follows a scope."""
+        with self.shared.database.read(OPERATOR) as unit:
+            return any(known.code == scope for known in unit.scopes.all())
 
     def approve(self, *sources: str, scope: str = "education") -> None:
         """Plan a split, and approve it as a second person."""

@@ -1,5 +1,6 @@
 """Blocks with too many records bring no pairs, on both stores and on every path."""
 
+import numpy as np
 import pytest
 
 from mpi.domain import clock
@@ -122,6 +123,24 @@ def test_optimistic_pairs_are_refused_where_the_purged_blocks_have_changed(index
     finish_deferred_searches(small, OPERATOR)
     with small.database.write(OPERATOR, "test") as unit:
         assert optimistic.refresh(unit, small) is None
+
+
+@pytest.mark.parametrize(
+    ("purged", "keys"),
+    [
+        ([], [3, 1]),
+        ([1, 2, 5], []),
+        ([1, 2, 5], [9, 5, 1, 5, 7, 8]),
+        ([-(2**63), 2**63 - 1], [2**63 - 1, 0, 0]),
+        (range(100), [250, 7, 7, 3]),
+    ],
+)
+def test_purged_keys_are_found_among_few_and_many(index, purged, keys):
+    with index.database.write(OPERATOR, "test") as unit:
+        unit.keys.purged_blocks.add(1, purged, unit.commit_no)
+        found = unit.keys.purged_blocks.intersect(1, np.array(keys, np.int64))
+        assert found.tolist() == sorted(unit.keys.purged_blocks.select_purged(1, set(keys)))
+        assert found.tolist() == sorted(set(purged) & set(keys))
 
 
 def test_search_finds_records_of_a_purged_block(index):

@@ -198,6 +198,18 @@ def test_a_cached_statement_uses_the_values_of_each_call(unit):
     assert [ids_of("a"), ids_of("B"), ids_of("a", "Z"), ids_of()] == [{1}, {2}, {1, 3}, set()]
 
 
+@pytest.mark.parametrize("row_count", [0, 1, 2, 63, 64, 65, 200])
+def test_many_rows_are_stored_once_each_and_in_whole(index, row_count):
+    edges = {(number, number + 1): number / 4 for number in range(1, row_count + 1)}
+    with index.database.write(OPERATOR, "test") as unit:
+        unit.derived_data.add_edges(1, edges)
+        unit.keys.purged_blocks.add(1, range(row_count), unit.commit_no)
+        unit.keys.purged_blocks.add(1, range(row_count + 1), unit.commit_no)
+    with index.database.read(OPERATOR) as unit:
+        assert unit.derived_data.all_edges(1) == edges
+        assert unit.keys.purged_blocks.all(1).tolist() == list(range(row_count + 1))
+
+
 def test_edges_keep_six_decimals_and_are_found_from_either_end_above_the_floor(unit):
     edges = {(1, 2): 12.345678, (2, 3): -0.000001, (3, 4): 5.0}
     unit.derived_data.add_edges(7, edges)

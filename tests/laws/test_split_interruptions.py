@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from mpi.domain.decision import DecisionKind
-from mpi.domain.errors import NotAuthenticated
+from mpi.domain.errors import ConflictError, NotAuthenticated
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import make_operator
 from mpi.service.access.clients import add_client, authenticate
@@ -169,3 +169,55 @@ def test_an_undo_that_is_interrupted_goes_on(site, is_committed):
         elif not is_undone:
             undo_split(site.shared, opened, OPERATOR, scope)
         require_taken_back(site, scope)
+
+
+@pytest.fixture
+def scoped_site(tmp_path, database_url):
+    """A scope with a record, and a source of the shared index that is to be moved into it."""
+    with open_splittable_index(tmp_path, "sis", "sis2", "ccwis", database_url=database_url) as opened:
+        shared = opened.shared
+        upsert(shared, OPERATOR, "sis", make_child("s0"))
+        upsert(shared, OPERATOR, "ccwis", make_child("c1"))
+        opened.split("sis")
+        opened.key = add_client(
+            shared, OPERATOR, "school", ["record.read", "decide"], ["sis2"], agreement="house"
+        )
+        school = replace(make_operator("school"), sources=frozenset({"sis2"}))
+        for number, changes in enumerate(({}, OTHER, {"last_name": "Abel", "birth_date": "2010-10-10"})):
+            upsert(shared, OPERATOR, "sis2", make_child(f"t{number}", **changes))
+        groups = [[RecordRef("sis2", "t0"), RecordRef("sis2", "t1")]]
+        decide(shared, school, DecisionRequest(DecisionKind.SAME, groups, "test"))
+        opened.links = crosswalk(shared)
+        yield opened
+
+
+JOINED = {frozenset({("sis", "s0"), ("sis2", "t0"), ("sis2", "t1")}), frozenset({("sis2", "t2")})}
+ADDITION_TRANSACTIONS = 10
+"""Transactions of a move of these records into a scope that exists."""
+
+
+@pytest.mark.parametrize("transaction", range(ADDITION_TRANSACTIONS))
+@pytest.mark.parametrize("is_committed", [False, True])
+def test_sources_for_a_scope_that_exists_survive_an_interruption(scoped_site, transaction, is_committed):
+    site = scoped_site
+    site.approve("sis2")
+    is_done = interrupt_split(site, "education", Interrupter(transaction, is_committed))
+    assert not is_done
+    opened = site.open_scope("education")
+    upsert(opened, OPERATOR, "sis", make_child("s7", last_name="Zuse", birth_date="2009-09-09"))
+    if not is_finished(site, "education"):
+        try:
+            undo_split(site.shared, opened, OPERATOR, "education")
+        except ConflictError:
+            run_split(site.shared, opened, OPERATOR, "education", page=2)
+        else:
+            assert crosswalk(site.shared) == site.links
+            assert authenticate(site.shared, site.key, None).client == "school"
+            site.approve("sis2")
+            run_split(site.shared, opened, OPERATOR, "education", page=2)
+    transfer_changes(opened, site.shared, OPERATOR, "education")
+    assert partition_of(opened) == JOINED | {frozenset({("sis", "s7")})}
+    assert site.links.items() <= crosswalk(site.shared).items()
+    assert authenticate(opened, site.key, None).client == "school"
+    assert verify(opened, OPERATOR) == verify(site.shared, OPERATOR) == []
+    assert check_copies(opened, site.shared, OPERATOR, "education").findings == []

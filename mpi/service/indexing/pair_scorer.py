@@ -25,6 +25,7 @@ from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Matcher
 from mpi.service.indexing.key_lookup import SnapshotOpener, find_records_by_key
 from mpi.service.indexing.scalar_scoring import score_in_batches
+from mpi.storage.key_index.segment_arrays import sort_distinct
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -227,7 +228,7 @@ class PairScorer:
             pairs = scoring.find_pairs_sharing_keys(blocks, _record_numbers(records))
         # The given features replace the stored ones.
         scoring.remove_features(np.fromiter((number for number in records if number > 0), np.int64))
-        ends = _sort_distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
+        ends = sort_distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
         unstored_ids = np.fromiter(chain(records, compared_records), np.int64)
         scoring = self._load_missing(
             scoring, unit, config_id, np.setdiff1d(ends, unstored_ids, assume_unique=True)
@@ -322,7 +323,7 @@ def score_pairs_with_stored(
         resources: memory, spill folder and progress of scoring.
     """
     own = drop_keys(_key_table(records), unit.keys.purged_blocks.all(config_id))
-    keys = _sort_distinct(own["key"].to_numpy()).tolist() if own.num_rows else []
+    keys = sort_distinct(own["key"].to_numpy()).tolist() if own.num_rows else []
     parts = find_records_by_key(unit, config_id, keys)
     stored_pairs = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
     stored = pa.table({"key": stored_pairs[0], "hi": stored_pairs[1]})
@@ -414,10 +415,10 @@ def score_pairs_with_selected(
     stored = np.stack([column.to_numpy() for column in blocks.columns])
     given_ids = np.sort(np.fromiter(records, np.int64))
     stored = stored[:, ~are_among(stored[1], given_ids)]
-    stored = stored[:, are_among(stored[1], select_stored(_sort_distinct(stored[1])))]
+    stored = stored[:, are_among(stored[1], select_stored(sort_distinct(stored[1])))]
     if not stored.size:
         return ScoredPairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), block_sizes)
-    own = own.filter(are_among(own["key"].to_numpy(), _sort_distinct(stored[0])))
+    own = own.filter(are_among(own["key"].to_numpy(), sort_distinct(stored[0])))
     blocks = pa.concat_tables([own, pa.table({"key": stored[0], "record_id": stored[1]})])
     pairs = find_all_candidate_pairs(
         blocks, _record_numbers(records), memory=resources.memory, work_dir=resources.folder
@@ -479,37 +480,25 @@ def _read_key_table(
     """
     every_own = _key_table(records)
     own = drop_keys(every_own, unit.keys.purged_blocks.all(config_id))
-    distinct_keys = _sort_distinct(own["key"].to_numpy())
+    distinct_keys = sort_distinct(own["key"].to_numpy())
     parts = find_records_by_key(unit, config_id, distinct_keys.tolist(), open_snapshot)
     stored_pairs = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
-    given_ids = np.fromiter((number for number in records if number > 0), np.int64)
-    if given_ids.size:
-        stored_pairs = stored_pairs[:, ~np.isin(stored_pairs[1], given_ids)]
+    given_ids = np.sort(np.fromiter((number for number in records if number > 0), np.int64))
+    stored_pairs = stored_pairs[:, ~are_among(stored_pairs[1], given_ids)]
     stored = pa.table({"key": stored_pairs[0], "record_id": stored_pairs[1]})
     blocks = pa.concat_tables([own, stored, _key_table(compared)])
     replaced_ids = np.sort(np.fromiter(size_limit.replaced, np.int64))
     counted = blocks["key"].to_numpy()[~are_among(blocks["record_id"].to_numpy(), replaced_ids)]
     large_at_most = find_purged_keys(blocks["key"].to_numpy(), size_limit.records)
     blocks = drop_keys(blocks, find_purged_keys(counted, size_limit.records))
-    paired_keys = _sort_distinct(blocks["key"].to_numpy())
-    own_keys = _sort_distinct(every_own["key"].to_numpy())
+    paired_keys = sort_distinct(blocks["key"].to_numpy())
+    own_keys = sort_distinct(every_own["key"].to_numpy())
     is_paired = are_among(own_keys, paired_keys)
     return blocks, BlockSizes(own_keys[~is_paired], own_keys[is_paired & are_among(own_keys, large_at_most)])
 
 
 def _record_numbers(records: Mapping[int, PackedRecord]) -> pa.Array:
     return pa.array(sorted(records), pa.int64())
-
-
-def _sort_distinct(numbers: np.ndarray) -> np.ndarray:
-    """Return the distinct record numbers, ascending.
-
-    ``numpy.unique`` uses a hash table and takes eighteen times as long.
-    """
-    ascending = np.sort(numbers)
-    is_first = np.ones(len(ascending), bool)
-    np.not_equal(ascending[1:], ascending[:-1], out=is_first[1:])
-    return ascending[is_first]
 
 
 def _feature_batches(records: Mapping[int, PackedRecord]) -> Iterator[pa.RecordBatch]:

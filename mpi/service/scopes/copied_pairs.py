@@ -71,7 +71,8 @@ def find_known_pairs(
     if edges:
         # A block that is small in the scope may be too large here.
         own_keys = np.frombuffer(b"".join(record.keys for record in copied.values()), STORED_DTYPE)
-        unit.keys.purged_blocks.request_check(config_id, set(own_keys.tolist()))
+        purged_keys = unit.keys.purged_blocks.intersect(config_id, own_keys)
+        unit.keys.purged_blocks.request_check(config_id, purged_keys.tolist())
     return KnownPairs(frozenset(copied), edges)
 
 

@@ -75,5 +75,5 @@ def read_derived(
     floor = index.matcher.model.thresholds.storage_floor
     edges = unit.derived_data.edges_of(config_id, packed, floor)
     own_keys = np.frombuffer(b"".join(record.keys for record in packed.values()), STORED_DTYPE)
-    purged_keys = unit.keys.purged_blocks.select_purged(config_id, set(own_keys.tolist()))
-    return DerivedCopies(config_digest, packed, edges, purged_keys, outdated)
+    purged_keys = unit.keys.purged_blocks.intersect(config_id, own_keys)
+    return DerivedCopies(config_digest, packed, edges, frozenset(purged_keys.tolist()), outdated)

@@ -8,6 +8,7 @@ from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
+from mpi.service.persons.former_ids import find_move
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -27,8 +28,9 @@ class MappedRecord:
 def give_id_map(index: Index, viewer: Viewer, client_name: str) -> list[MappedRecord]:
     """Return the map of a client's own records, once for each client.
 
-    It holds the active records that were there when the source moved, ordered by source and local ID. The
-    client stands on the ledger as its recipient.
+    It holds the active records that were there when the source moved, ordered by source and local ID. If
+    sources came at several times, it holds those that came with all sources of the client, else the first
+    ones. The client stands on the ledger as its recipient.
 
     Args:
         index: the open index of a scope.
@@ -68,10 +70,11 @@ def _find_client(unit: ReadUnit, name: str) -> Client:
 
 def _read_rows(unit: ReadUnit, sources: Collection[str] | None) -> list[MappedRecord]:
     """Return the rows of a client's sources; None for all."""
+    move = find_move(unit, sources)
     labels = {
         record_id: label
         for record_id, label in unit.records.iterate_labels()
-        if sources is None or label.source in sources
+        if (sources is None or label.source in sources) and move is not None and move.holds(label.source)
     }
     former_ids = unit.splits.former_ids_of(labels)
     persons = unit.persons.current_persons(former_ids)

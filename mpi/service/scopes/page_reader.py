@@ -62,7 +62,8 @@ class PageReader:
 
         Raises:
             NotFoundError: the shared index knows no such scope.
-            ConflictError: the scope was restored from a backup that is older than what was taken over.
+            ConflictError: the scope was restored from a backup that is older than what was taken over, or
+                gets records of the shared index now.
         """
         with (
             self._shared_index.database.read(self._viewer) as shared_unit,
@@ -70,6 +71,11 @@ class PageReader:
         ):
             scope = shared_unit.scopes.get(self._scope)
             _require_same_history(unit, scope)
+            if shared_unit.splits.is_copying_into(self._scope):
+                raise ConflictError(
+                    f"sources are being moved into the scope {self._scope}, and its changes wait until that "
+                    f"is done: mpi scope split {self._scope} goes on with it"
+                )
             # Another process may have taken changes over meanwhile.
             if self._waiting is None or self._waiting.position != scope.position:
                 self._waiting = WaitingRecords(scope.position)

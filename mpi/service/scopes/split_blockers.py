@@ -8,7 +8,9 @@ what rests on an order alone cannot be moved.
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from mpi.domain.viewer import Viewer
 from mpi.policy.agreement import HOUSE
+from mpi.service.core.index import Index
 from mpi.storage.repositories.access.agreements import StepKind
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -57,6 +59,48 @@ def find_agreement_blockers(unit: ReadUnit, own: frozenset[str], logins: Collect
             "it was first: revoke the clients and end the accounts of these sources, and add them in the "
             "scope"
         )
+
+
+def find_scope_blockers(
+    scope_index: Index,
+    viewer: Viewer,
+    sources: Collection[str],
+    clients: Collection[str],
+    accounts: Collection[str],
+) -> list[str]:
+    """Name what keeps sources and their logins from an existing scope.
+
+    Args:
+        scope_index: the open index of the scope.
+        viewer: who asks.
+        sources: codes of the sources.
+        clients: names of the clients that go along.
+        accounts: names of the accounts that go along.
+    """
+    with scope_index.database.read(viewer) as unit:
+        blockers = list(find_taken_names(unit, sources, clients, accounts))
+        if (clients or accounts) and has_changed_rule(unit):
+            blockers.append(
+                f"the operator's own rule ({HOUSE}) of the scope was changed, suspended or ended: revoke the "
+                "clients and end the accounts of these sources, and add them in the scope"
+            )
+    return blockers
+
+
+def find_taken_names(
+    unit: ReadUnit, sources: Collection[str], clients: Collection[str], accounts: Collection[str]
+) -> Iterator[str]:
+    """Name sources, clients and accounts that a scope has already.
+
+    Clients and accounts share their names, and keep them when they are revoked or ended.
+    """
+    codes = {source.code for source in unit.sources.all()}
+    yield from (f"the scope has a source {code} already" for code in sorted(codes.intersection(sources)))
+    logins = {client.name.casefold() for client, _, _ in unit.clients.all_with_commits()}
+    logins |= {account.name.casefold() for account in unit.accounts.all()}
+    for name in sorted((*clients, *accounts)):
+        if name.casefold() in logins:
+            yield f"the scope has a client or an account {name} already"
 
 
 def has_changed_rule(unit: ReadUnit) -> bool:

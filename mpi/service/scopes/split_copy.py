@@ -13,9 +13,11 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError
 from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Viewer
+from mpi.policy.agreement import HOUSE
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.reindex import ChangedRecord, Progress
 from mpi.service.resolution.resolve import resettle, resolve
+from mpi.service.scopes.split_blockers import find_taken_names
 from mpi.service.scopes.split_decisions import (
     MovedDecision,
     find_decided_records,
@@ -28,10 +30,12 @@ from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.record_rows import CopiedNumbers, RecordRowSet
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
-from mpi.storage.repositories.sources.splits import Split, SplitState
+from mpi.storage.repositories.sources.splits import ACCOUNT, CLIENT, Split, SplitState
 from mpi.storage.repositories.steps.freeze_windows import StoredFreezeWindow
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
+SCOPE_TERMS = {"agreement": HOUSE}
+"""Agreement of clients and accounts that go along: agreements of the shared index do not hold in a scope."""
 SPLIT = "split-scope"
 """Kind of the commits of a split in the scope, and cause of its memberships."""
 _COUNTERS = {
@@ -103,31 +107,40 @@ def begin_copy(
         The content, with the numbers that the scope has given.
 
     Raises:
-        ConflictError: the index of the scope holds something else.
+        ConflictError: the index of the scope holds something else, or uses a name that would go along.
     """
     with shared_index.database.read(viewer) as unit:
         batches = unit.record_rows.batch_rows(content.numbers.batches.numbers.tolist())
         windows = unit.freezes.current_windows_of([source.id for source in content.sources], clock.today())
         settings = {source.id: unit.sources.further_settings(source.id) for source in content.sources}
         approval = _read_approval(unit, split, content)
+        moved = unit.splits.moved_logins(split.id) if split.is_addition else []
+        clients = unit.splits.client_rows([name for kind, name in moved if kind == CLIENT])
+        accounts = unit.splits.account_rows([name for kind, name in moved if kind == ACCOUNT])
     with shared_index.database.read(viewer) as shared, scope_index.database.write(viewer, SPLIT) as unit:
-        begun = find_own_split(unit)
+        begun = find_own_split(unit, split)
         if begun is not None:
             _require_same_split(begun, split, approval)
             return content.with_first_numbers(begun.progress)
-        _require_empty(unit)
+        if split.is_addition:
+            _require_free_names(unit, split)
+        else:
+            _require_empty(unit)
         first_numbers = _take_numbers(unit, content)
         numbered = content.with_first_numbers(first_numbers)
+        # A scope that existed has known these records since now. Its commits are in the order of their times.
+        at = clock.format_timestamp(clock.now()) if split.is_addition else None
         for chunk in iter_chunks(content.numbers.commits.numbers):
             rows = shared.record_rows.commit_rows([int(number) for number in chunk])
-            unit.record_rows.write_commits(rows, numbered.numbers)
+            unit.record_rows.write_commits(rows, numbered.numbers, at)
         source_ids = _add_sources(unit, content.sources, settings)
         unit.record_rows.write_batches(batches, numbered.numbers, source_ids)
         _add_windows(unit, windows, source_ids)
+        reserve_logins(unit, clients, accounts)
         unit.splits.add(
             replace(
                 split,
-                id=1,
+                id=len(unit.splits.all()) + 1,
                 state=SplitState.COPYING,
                 plan=approval,
                 progress=first_numbers,
@@ -162,7 +175,7 @@ def copy_records(
     records = content.numbers.records
     while True:
         with scope_index.database.read(viewer) as unit:
-            last_copy = unit.record_rows.last_record()
+            last_copy = unit.record_rows.last_copy(records)
         record_ids = records.after(last_copy, page)
         if not record_ids:
             return
@@ -172,28 +185,29 @@ def copy_records(
             tombstones = unit.tombstones.tokens_of(record_ids)
         with scope_index.database.write(viewer, SPLIT) as unit:
             # Another process may have copied them meanwhile, or taken the split back.
-            own_split = find_own_split(unit)
+            own_split = find_own_split(unit, split)
             if own_split is None or own_split.state is not SplitState.COPYING:
                 return
-            if unit.record_rows.last_record() == last_copy:
+            if unit.record_rows.last_copy(records) == last_copy:
                 _write_records(unit, scope_index, content, rows, former_ids)
                 _write_tombstones(unit, content, rows, tombstones)
-        progress("copy", records.copy_of(record_ids[-1]), len(records))
+        progress("copy", records.copy_of(record_ids[-1]) - records.first + 1, len(records))
 
 
-def copy_decisions(scope_index: Index, viewer: Viewer, content: SplitContent) -> int:
+def copy_decisions(scope_index: Index, viewer: Viewer, approved: Split, content: SplitContent) -> int:
     """Copy the decisions, unless they are copied already.
 
     Args:
         scope_index: the index of the scope, which holds the records.
         viewer: who asks.
+        approved: the split in the shared index.
         content: what is copied.
 
     Returns:
         The last commit of the copy in the scope.
     """
     with scope_index.database.write(viewer, SPLIT) as unit:
-        split = find_own_split(unit)
+        split = find_own_split(unit, approved)
         if split is None or split.state is not SplitState.COPYING:
             return 0 if split is None else split.progress.get("last_commit", split.state_commit)
         write_moved_decisions(unit, scope_index, content.numbers, content.decisions, content.first_decision)
@@ -205,9 +219,39 @@ def copy_decisions(scope_index: Index, viewer: Viewer, content: SplitContent) ->
         return unit.commit_no
 
 
-def find_own_split(unit: ReadUnit) -> Split | None:
-    """Return the split that made the index of a scope, or None."""
+def find_own_split(unit: ReadUnit, split: Split) -> Split | None:
+    """Return a split as the index of its scope has it.
+
+    Args:
+        unit: a transaction of the scope.
+        split: the split in the shared index. A split that makes the index finds any that has begun to make
+            it; one that adds sources finds itself.
+
+    Returns:
+        The split; None if it has not begun there.
+    """
+    if split.is_addition:
+        return unit.splits.find(split.token_hash)
     return next(iter(unit.splits.all()), None)
+
+
+def reserve_logins(
+    unit: WriteUnit, clients: Collection[dict[str, Any]], accounts: Collection[dict[str, Any]]
+) -> None:
+    """Add clients and accounts to a scope that open nothing yet.
+
+    Args:
+        unit: a transaction of the scope.
+        clients: complete rows of clients.
+        accounts: complete rows of accounts.
+    """
+    for row in clients:
+        unit.splits.add_client_row(unit.counters.take("client"), row | SCOPE_TERMS, unit.commit_no)
+        unit.clients.revoke(row["name"], unit.commit_no)
+    for row in accounts:
+        number = unit.counters.take("account")
+        unit.splits.add_account_row(number, row | SCOPE_TERMS, unit.commit_no)
+        unit.accounts.close(number, unit.commit_no)
 
 
 def _read_approval(unit: ReadUnit, split: Split, content: SplitContent) -> dict[str, Any]:
@@ -216,11 +260,14 @@ def _read_approval(unit: ReadUnit, split: Split, content: SplitContent) -> dict[
     After a restore of the shared index, a plan can be approved again, with other records.
     """
     number = split.approved_commit or 0
-    return {
+    approval = {
         "approved_at": unit.commit_info({number})[number][0],
         "records": len(content.numbers.records),
         "versions": len(content.numbers.versions),
     }
+    if not split.is_addition:
+        return approval
+    return {**approval, "is_addition": True, "sources": split.plan["sources"]}
 
 
 def _require_same_split(begun: Split, split: Split, approval: Mapping[str, Any]) -> None:
@@ -248,6 +295,20 @@ def _require_empty(unit: ReadUnit) -> None:
     """
     if unit.sources.all() or unit.record_rows.count_records():
         raise ConflictError("the index of the scope has sources already: a split needs an empty one")
+
+
+def _require_free_names(unit: ReadUnit, split: Split) -> None:
+    """Raise if an existing scope uses a name that would go along.
+
+    Raises:
+        ConflictError: it does.
+    """
+    names = [*find_taken_names(unit, *(split.plan[part] for part in ("sources", "clients", "accounts")))]
+    if names:
+        raise ConflictError(
+            f"the scope {split.scope} has taken a name since the plan: {'; '.join(names)}. Take the split "
+            f"back with mpi scope split {split.scope} --undo"
+        )
 
 
 def _take_numbers(unit: WriteUnit, content: SplitContent) -> dict[str, int]:

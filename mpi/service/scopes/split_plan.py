@@ -20,6 +20,7 @@ from mpi.service.scopes.split_blockers import (
     find_agreement_blockers,
     find_login_blockers,
     find_order_blockers,
+    find_scope_blockers,
 )
 from mpi.service.scopes.split_decisions import DecisionChoice, choose_decisions
 from mpi.storage.repositories.derived.proposals import ProposalStatus
@@ -39,11 +40,11 @@ UNFINISHED_STATES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SplitRequest:
-    """Sources to move into a new scope.
+    """Sources to move into a scope.
 
     Args:
         scope: code of the scope.
-        name: its name for people; the code where None.
+        name: its name for people; the code where None. An existing scope keeps its name.
         sources: codes of the sources.
     """
 
@@ -67,6 +68,7 @@ class SplitPlan:
         decisions_staying: number of decisions about these records that stay in the shared index alone.
         blockers: what has to be done first; empty if the plan can be approved.
         token: names the plan when it is approved; None where it is not stored.
+        is_addition: whether the scope exists, and has other sources already.
     """
 
     scope: str
@@ -79,6 +81,7 @@ class SplitPlan:
     decisions_staying: int
     blockers: tuple[str, ...]
     token: str | None = None
+    is_addition: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class _PlanInputs:
     accounts: tuple[str, ...]
     choice: DecisionChoice
     blockers: tuple[str, ...]
+    scope_name: str | None
 
     def to_json(self, unit: ReadUnit) -> dict[str, Any]:
         """Return the plan as it is stored."""
@@ -101,6 +105,7 @@ class _PlanInputs:
             "accounts": list(self.accounts),
             "decisions": [[moved.stored.id, moved.status.value] for moved in self.choice.moved],
             "decisions_staying": self.choice.staying,
+            "is_addition": self.scope_name is not None,
         }
 
 
@@ -109,7 +114,13 @@ _BINDING = ("sources", "clients", "accounts", "decisions")
 
 
 def plan_split(
-    index: Index, viewer: Viewer, request: SplitRequest, *, has_scope_index: bool, store: bool
+    index: Index,
+    viewer: Viewer,
+    request: SplitRequest,
+    *,
+    has_scope_index: bool,
+    store: bool,
+    scope_index: Index | None = None,
 ) -> SplitPlan:
     """Count what a split would move, and store the plan.
 
@@ -119,11 +130,12 @@ def plan_split(
         request: the scope and its sources.
         has_scope_index: whether there is an index of that scope already.
         store: whether the plan is stored; nothing else is changed in any case.
+        scope_index: the open index of a scope that exists.
 
     Raises:
         InputError: the code is invalid, or no source is named.
         NotFoundError: a source does not exist.
-        ConflictError: a split into this scope has begun, or is done.
+        ConflictError: a split into this scope has begun.
         AccessDenied: the viewer may not administer sources.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
@@ -132,20 +144,25 @@ def plan_split(
         raise InputError("name the sources to move with --source")
     with index.database.read(viewer) as unit:
         _require_not_begun(unit.splits.latest(request.scope))
-        inputs = _read_inputs(unit, request.sources)
+        inputs = _read_inputs(unit, request.scope, request.sources)
         values = inputs.to_json(unit)
-        blockers = (*inputs.blockers, *_find_taken_code(unit, request.scope, has_scope_index=has_scope_index))
+    blockers = list(inputs.blockers)
+    if inputs.scope_name is None and has_scope_index:
+        blockers.append(_describe_taken_code(request.scope))
+    if inputs.scope_name is not None:
+        blockers += _find_scope_blockers(scope_index, viewer, request.scope, inputs)
     plan = SplitPlan(
         scope=request.scope,
-        name=request.name or request.scope,
+        name=inputs.scope_name or request.name or request.scope,
         sources=tuple(values["sources"]),
         records=values["records"],
         clients=inputs.clients,
         accounts=inputs.accounts,
         decisions=len(values["decisions"]),
         decisions_staying=values["decisions_staying"],
-        blockers=blockers,
+        blockers=tuple(blockers),
         token=secrets.token_hex(_TOKEN_BYTES) if store and not blockers else None,
+        is_addition=values["is_addition"],
     )
     if plan.token is not None:
         _store_plan(index, viewer, plan, values)
@@ -178,8 +195,12 @@ def approve_split(index: Index, viewer: Viewer, scope: str, token: str) -> Split
         planner = unit.commit_info({split.planned_commit})[split.planned_commit][1]
         if planner == viewer.client:
             raise ConflictError(f"{planner} made this plan: somebody else has to approve it")
-        inputs = _read_inputs(unit, split.plan["sources"])
-        blockers = (*inputs.blockers, *_find_taken_code(unit, scope, has_scope_index=False))
+        inputs = _read_inputs(unit, scope, split.plan["sources"])
+        blockers = list(inputs.blockers)
+        if split.is_addition and inputs.scope_name is None:
+            blockers.append(f"there is no scope {scope} any more: make a new plan")
+        if not split.is_addition and inputs.scope_name is not None:
+            blockers.append(_describe_taken_code(scope))
         if blockers:
             raise ConflictError(f"this has to be done first: {'; '.join(blockers)}")
         values = inputs.to_json(unit)
@@ -227,22 +248,20 @@ def _store_plan(index: Index, viewer: Viewer, plan: SplitPlan, values: dict[str,
 
 
 def _require_not_begun(split: Split | None) -> None:
-    """Raise if a split into the scope has begun, or is done.
+    """Raise if a split into the scope is under way.
 
     Raises:
         ConflictError: it is so. The message says how to go on.
     """
-    if split is None or split.state in (SplitState.PLANNED, SplitState.REPLACED, SplitState.UNDONE):
+    if split is None or split.state not in UNFINISHED_STATES:
         return
-    if split.state is SplitState.DONE:
-        raise ConflictError(f"the split into {split.scope} is done already")
     raise ConflictError(
         f"the split into {split.scope} is {split.state}: run mpi scope split {split.scope} to go on, or add "
         "--undo to take it back"
     )
 
 
-def _read_inputs(unit: ReadUnit, codes: Collection[str]) -> _PlanInputs:
+def _read_inputs(unit: ReadUnit, scope: str, codes: Collection[str]) -> _PlanInputs:
     """Read what a split moves, and what blocks it."""
     sources = tuple(unit.sources.get_by_code(code) for code in sorted(set(codes)))
     choice = choose_decisions(unit, {source.id for source in sources})
@@ -272,6 +291,7 @@ def _read_inputs(unit: ReadUnit, codes: Collection[str]) -> _PlanInputs:
         accounts=tuple(sorted(account.name for account in accounts if (account.sources or set()) <= own)),
         choice=choice,
         blockers=blockers,
+        scope_name=next((known.name for known in unit.scopes.all() if known.code == scope), None),
     )
 
 
@@ -286,7 +306,10 @@ def _find_source_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterat
         if source.kind == STEWARD_SOURCE_KIND:
             yield f"{source.code} takes stewards' corrections and cannot be moved"
         if source.scope is not None:
-            yield f"source {source.code} belongs to the scope {source.scope}"
+            yield (
+                f"source {source.code} belongs to the scope {source.scope}, and a source has one scope: two "
+                "would judge the same record, and one's answers would tell what the other has seen"
+            )
         if source.code in limited:
             yield f"of {source.code} only records of children in care are held, or once were"
         if unit.record_rows.count_waiting([source.id]):
@@ -313,9 +336,18 @@ def _find_work_blockers(unit: ReadUnit, sources: Collection[Source], choice: Dec
         yield "a re-cluster is running: let it end"
 
 
-def _find_taken_code(unit: ReadUnit, scope: str, *, has_scope_index: bool) -> Iterator[str]:
-    if has_scope_index or any(known.code == scope for known in unit.scopes.all()):
-        yield f"there is an index of the scope {scope} already: choose another code, or move it away"
+def _find_scope_blockers(
+    scope_index: Index | None, viewer: Viewer, scope: str, inputs: _PlanInputs
+) -> list[str]:
+    """Name what keeps sources from an existing scope."""
+    if scope_index is None:
+        return [f"the index of the scope {scope} cannot be opened: restore it first"]
+    sources = [source.code for source in inputs.sources]
+    return find_scope_blockers(scope_index, viewer, sources, inputs.clients, inputs.accounts)
+
+
+def _describe_taken_code(scope: str) -> str:
+    return f"there is an index of the scope {scope} already: choose another code, or move it away"
 
 
 def _count_records(unit: ReadUnit, sources: Collection[Source]) -> dict[str, int]:

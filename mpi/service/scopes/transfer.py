@@ -77,7 +77,8 @@ def transfer_changes(
     Raises:
         NotFoundError: the shared index knows no such scope.
         ConflictError: a source of the scope belongs to another one, or to the shared index; or the scope was
-            restored from a backup that is older than what was taken over.
+            restored from a backup that is older than what was taken over; or it gets records of the shared
+            index now.
         AccessDenied: the viewer may not administer sources.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
@@ -159,6 +160,8 @@ class _PageWriter:
                 self._sizer.note_other_writer()
                 self._compaction.note_other_writer()
             is_next = unit.scopes.get(page.scope).position == page.begin
+            # A page read before may lack the pairs with records that the scope gets now.
+            is_next = is_next and not unit.splits.is_copying_into(page.scope)
             if is_next:
                 self._take_over(unit, page, in_segment=self._compaction.should_write_segment(unit))
             self._last_commit = self._compaction.last_commit = unit.assigned_commit_no or unit.last_commit()

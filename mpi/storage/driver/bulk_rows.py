@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import ARRAY, Connection, Insert, Table, TextClause, bindparam, insert, text
@@ -10,6 +11,11 @@ from mpi.storage.driver.chunks import CHUNK_SIZE
 
 _ROWS_PER_STATEMENT = 2 * CHUNK_SIZE
 _SKIP_EXISTING = " ON CONFLICT DO NOTHING"
+_SQLITE_ROWS, _SQLITE_VALUES = 64, 1_024
+"""Most rows and values of one statement of SQLite.
+
+One row a statement takes three times as long for rows of a few integers. More rows gain no more.
+"""
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -43,10 +49,27 @@ def insert_columns(
     """
     names = tuple(columns)
     if connection.dialect.name != "postgresql":
-        driver: Any = connection.connection.driver_connection
-        driver.executemany(_insert_each_sql(table, names, if_new), zip(*columns.values(), strict=True))
+        _insert_into_sqlite(connection, table, columns, if_new=if_new)
         return
     _run_on_arrays(connection, _insert_arrays(table, names, if_new), columns)
+
+
+def _insert_into_sqlite(
+    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], *, if_new: bool
+) -> None:
+    """Insert rows by SQLite's driver, many with each statement."""
+    driver: Any = connection.connection.driver_connection
+    names = tuple(columns)
+    rows = zip(*columns.values(), strict=True)
+    row_count = len(next(iter(columns.values())))
+    statement_rows = min(_SQLITE_ROWS, max(_SQLITE_VALUES // len(names), 1))
+    joined_count = row_count - row_count % statement_rows
+    if joined_count:
+        statement_values = [chain.from_iterable(rows)] * (statement_rows * len(names))
+        sql = _insert_each_sql(table, names, if_new, statement_rows)
+        driver.executemany(sql, islice(zip(*statement_values, strict=False), joined_count // statement_rows))
+        rows = zip(*(values[joined_count:] for values in columns.values()), strict=True)
+    driver.executemany(_insert_each_sql(table, names, if_new, 1), rows)
 
 
 def delete_by_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -81,10 +104,11 @@ def _insert_one(table: Table) -> Insert:
 
 
 @cache
-def _insert_each_sql(table: Table, names: tuple[str, ...], if_new: bool) -> str:
+def _insert_each_sql(table: Table, names: tuple[str, ...], if_new: bool, row_count: int) -> str:
     columns = ", ".join(f'"{name}"' for name in names)
-    values = ", ".join("?" * len(names))
-    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({values}){_SKIP_EXISTING if if_new else ""}'
+    row = f"({', '.join('?' * len(names))})"
+    values = ", ".join([row] * row_count)
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES {values}{_SKIP_EXISTING if if_new else ""}'
 
 
 @cache

@@ -34,6 +34,7 @@ from mpi.storage.key_index.segment_arrays import (
     SegmentRows,
     concatenate_rows,
     merge_sorted_rows,
+    sort_distinct,
     sort_rows,
     subtract_rows,
 )
@@ -206,7 +207,7 @@ class KeySegments:
             tombstones: rows of the same shape in the base table that no longer count. A row in both arrays
                 counts.
         """
-        for group in np.unique(np.concatenate([rows[0], tombstones[0]])).tolist():
+        for group in sort_distinct(np.concatenate([rows[0], tombstones[0]])).tolist():
             entries, group_tombstones = (array[1:, array[0] == group] for array in (rows, tombstones))
             joined_segments = self._joinable_segments(
                 config_id, group, entries.shape[1] + group_tombstones.shape[1]
@@ -558,7 +559,7 @@ def _segment_values(entries: IntArray, tombstones: IntArray) -> dict[str, Any]:
     columns = (column.astype(STORED_DTYPE).tobytes() for column in (*entries, *tombstones))
     return {
         "mark": secrets.randbits(63),
-        "records": len(np.unique(np.concatenate([entries[1], tombstones[1]]))),
+        "records": len(sort_distinct(np.concatenate([entries[1], tombstones[1]]))),
         "size": entries.shape[1] + tombstones.shape[1],
         **dict(zip(_ARRAY_COLUMNS, columns, strict=True)),
     }

@@ -8,8 +8,9 @@ from mpi.storage.columns import bigint, primary_key, text
 class SplitRow(SQLModel, table=True):
     """A split of sources into a scope, and how far it is.
 
-    The shared index has a row for each split. The index of the scope has one row, number 1. ``plan`` is
-    JSON of codes, names and counts; in the scope, of the approval's time and the records that it closed.
+    The shared index has a row for each split. The index of the scope has a row for the split that made it,
+    if one did, and one for each that added sources. ``plan`` is JSON of codes, names and counts; in the
+    scope, of the approval's time and the records that it closed, and of the sources that were added.
     ``progress`` is JSON of the first numbers that the scope gave. ``token_hash`` is the hash of the token
     with which the plan is approved.
     """

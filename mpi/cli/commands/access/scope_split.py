@@ -1,4 +1,4 @@
-"""Command ``mpi scope split``: move sources into a new scope."""
+"""Command ``mpi scope split``: move sources into a scope."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def split(
     undo: Annotated[bool, typer.Option("--undo", help="Take the split back.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Move sources of this index into a new scope.
+    """Move sources of this index into a scope, new or existing.
 
     With --source it stores a plan and prints a token. A second person approves it with --approve and --by,
     and the split runs. Without options it goes on with a split that was interrupted.
@@ -82,11 +82,20 @@ def _plan(
 ) -> SplitPlan:
     """Plan a split into a scope."""
     from mpi import bootstrap
-    from mpi.service.scopes import split_plan
+    from mpi.service.scopes import registry, split_plan
 
     request = split_plan.SplitRequest(code, name, tuple(sources))
     has_index = bootstrap.has_scope(session.settings, code)
-    return split_plan.plan_split(session.index, viewer, request, has_scope_index=has_index, store=store)
+    scope_index = None
+    if has_index and code in registry.list_followed(session.index, session.viewer):
+        scope_index = bootstrap.open_scope(session.settings, code, for_look_up=True)
+    try:
+        return split_plan.plan_split(
+            session.index, viewer, request, has_scope_index=has_index, store=store, scope_index=scope_index
+        )
+    finally:
+        if scope_index is not None:
+            scope_index.database.dispose()
 
 
 def _run(
@@ -141,6 +150,7 @@ def _show_plan(plan: SplitPlan, *, as_json: bool) -> None:
             "clients": ", ".join(plan.clients) or "none",
             "accounts": ", ".join(plan.accounts) or "none",
             "blockers": len(plan.blockers),
+            "is_addition": "yes: the scope exists" if plan.is_addition else "no: a new scope",
         }
         print_facts({label.replace("_", " "): value for label, value in facts.items() if value is not None})
     for blocker in plan.blockers:
@@ -161,5 +171,5 @@ def _show_result(view: SplitView, key: str | None, *, is_undo: bool, as_json: bo
     print_facts({label.replace("_", " "): value for label, value in shown.items()})
     if key is not None:
         print_note("the API key is shown this once: keep it where keys are kept")
-    elif not is_undo:
+    elif not is_undo and not view.is_addition:
         print_note("the first API key was shown or lost before: make another with mpi client add")

@@ -199,9 +199,10 @@ class RecordRows:
         """Count all records of this index."""
         return int(self._connection.execute(select(func.count()).select_from(_record)).scalar() or 0)
 
-    def last_record(self) -> int:
-        """Return the highest record number of this index, or 0."""
-        return int(self._connection.execute(select(func.max(_record.c.id))).scalar() or 0)
+    def last_copy(self, numbers: Renumbering) -> int:
+        """Return the highest record number up to that of the last copy."""
+        query = select(func.max(_record.c.id)).where(_record.c.id < numbers.first + len(numbers))
+        return int(self._connection.execute(query).scalar() or 0)
 
     def write(self, rows: RecordRowSet, numbers: CopiedNumbers, source_ids: Mapping[int, int]) -> None:
         """Write copies of complete record rows, with numbers of their own.
@@ -221,11 +222,17 @@ class RecordRows:
         for table, copies in tables.items():
             insert_rows(self._connection, table, list(copies))
 
-    def write_commits(self, rows: Iterable[Row], numbers: CopiedNumbers) -> None:
-        """Write copies of commits, with numbers of their own."""
-        insert_rows(
-            self._connection, _commit, [{**row, "no": numbers.commits.copy_of(row["no"])} for row in rows]
-        )
+    def write_commits(self, rows: Iterable[Row], numbers: CopiedNumbers, at: str | None = None) -> None:
+        """Write copies of commits, with numbers of their own.
+
+        Args:
+            rows: the rows of another index.
+            numbers: the numbers of the copies.
+            at: time that the copies get, where this index has commits already; None for their own times.
+        """
+        new_time = {} if at is None else {"at": at}
+        copies = [{**row, "no": numbers.commits.copy_of(row["no"]), **new_time} for row in rows]
+        insert_rows(self._connection, _commit, copies)
 
     def write_batches(
         self, rows: Iterable[Row], numbers: CopiedNumbers, source_ids: Mapping[int, int]

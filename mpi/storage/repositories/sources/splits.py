@@ -69,6 +69,10 @@ class SplitState(StrEnum):
     """Another plan was made instead."""
 
 
+_WITHOUT_EFFECT = frozenset({SplitState.PLANNED, SplitState.REPLACED, SplitState.UNDONE})
+_COPIES_INCOMPLETE = frozenset({SplitState.COPYING, SplitState.UNDOING})
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """A split of sources into a scope.
@@ -97,6 +101,11 @@ class Split:
     approved_commit: int | None
     state_commit: int
 
+    @property
+    def is_addition(self) -> bool:
+        """Whether the scope existed before, so that it has other sources too."""
+        return bool(self.plan.get("is_addition"))
+
 
 class Splits:
     """Repository of splits, of what they moved, and of former IDs."""
@@ -111,6 +120,30 @@ class Splits:
     def latest(self, scope: str) -> Split | None:
         """Return the latest split into a scope, or None."""
         return next((split for split in reversed(self.all()) if split.scope == scope), None)
+
+    def latest_begun(self, scope: str) -> Split | None:
+        """Return the latest split into a scope that has effect, or None."""
+        return next(
+            (
+                split
+                for split in reversed(self.all())
+                if split.scope == scope and split.state not in _WITHOUT_EFFECT
+            ),
+            None,
+        )
+
+    def get(self, number: int) -> Split | None:
+        """Return the split of a number, or None."""
+        return next((split for split in self.all() if split.id == number), None)
+
+    def find(self, token_hash: str) -> Split | None:
+        """Return the split whose plan was approved with a token, or None."""
+        return next((split for split in self.all() if split.token_hash == token_hash), None)
+
+    def is_copying_into(self, scope: str) -> bool:
+        """Return whether an existing scope gets records that have no copies yet."""
+        split = self.latest_begun(scope)
+        return split is not None and split.is_addition and split.state in _COPIES_INCOMPLETE
 
     def add(self, split: Split) -> None:
         """Add a split."""
@@ -216,6 +249,12 @@ class Splits:
         """Let the keys of revoked clients open this index again."""
         self._connection.execute(
             update(_client).where(_client.c.name.in_(sorted(names))).values(revoked_commit=None)
+        )
+
+    def restore_accounts(self, names: Collection[str]) -> None:
+        """Let ended accounts sign in to this index again."""
+        self._connection.execute(
+            update(_account).where(_account.c.name.in_(sorted(names))).values(ended_commit=None)
         )
 
     def delete_content(self) -> None:

@@ -187,6 +187,36 @@ def test_a_source_moves_into_a_scope_when_a_second_person_approves(split_plan, m
     assert "Keep" not in mpi("scope", "sync").err
 
 
+def test_a_further_source_moves_into_a_scope_that_exists(split_plan, mpi, in_scope):
+    plan, _key = split_plan
+    mpi("scope", "split", "education", "--approve", plan["token"], "--by", "ana")
+    assert not plan["is_addition"]
+    mpi("source", "add", "attendance")
+    mpi("resolve", send={**CHILD, "source": "attendance", "local_id": "a1"})
+    counted = mpi("scope", "split", "education", "--source", "attendance", "--dry-run")
+    assert "yes: the scope exists" in counted.out
+
+    further = mpi("scope", "split", "education", "--source", "attendance", "--name", "Other", "--json").json
+    assert (further["is_addition"], further["name"], further["token"] is None) == (True, "Schools", False)
+    done = mpi("scope", "split", "education", "--approve", further["token"], "--by", "ana", "--json")
+    assert (done.code, done.json["state"], done.json["is_addition"]) == (0, "done", True)
+    assert "API key" not in done.err
+
+    [scope] = mpi("scope", "list", "--json").json
+    assert (scope["sources"], scope["state"]) == (["attendance", "school"], "open")
+    assert mpi("verify", "--all-scopes").code == 0
+    assert "cannot be taken back" in mpi("scope", "split", "education", "--undo").err
+    again = mpi("scope", "split", "education", "--source", "attendance")
+    assert again.code == 7
+    assert "a source has one scope" in again.err
+    in_scope("education")
+    links = [
+        mpi("crosswalk", "--source", source, "--local-id", local_id, "--json").json["enterprise_id"]
+        for source, local_id in (("school", "1"), ("attendance", "a1"))
+    ]
+    assert links[0] == links[1]
+
+
 def test_a_moved_key_says_where_it_opens(split_plan, mpi, index):
     plan, key = split_plan
     mpi("scope", "split", "education", "--approve", plan["token"], "--by", "ana")
