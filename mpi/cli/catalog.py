@@ -176,6 +176,20 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "unseal refuse": CatalogEntry(
         "Refuse to lift the seal of records, which stay sealed.", "stewardship.unseal:refuse"
     ),
+    "subpoena": CatalogEntry("Handle subpoenas, each as a case that counsel decides."),
+    "subpoena open": CatalogEntry(
+        "Open the case of a subpoena that was served.", "access.subpoena:open_case"
+    ),
+    "subpoena list": CatalogEntry(
+        "List the subpoena cases, the earliest due day first.", "access.subpoena:show"
+    ),
+    "subpoena notify": CatalogEntry(
+        "Record when the parents were notified of a case.", "access.subpoena:notify"
+    ),
+    "subpoena decide": CatalogEntry("Decide about a case, as counsel.", "access.subpoena:decide"),
+    "subpoena release": CatalogEntry(
+        "Release what counsel decided, and print it.", "access.subpoena:release"
+    ),
     "export": CatalogEntry("Export data to a file."),
     "export crosswalk": CatalogEntry("Export all enterprise IDs as CSV.", "files.export:crosswalk"),
     "export id-map": CatalogEntry(

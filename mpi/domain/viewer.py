@@ -46,10 +46,17 @@ class Action(StrEnum):
     AGREEMENT_ADMIN = "agreement.admin"
     BREAK_GLASS = "break.glass"
     """Read under the purpose ``emergency_breakglass``."""
+    SUBPOENA_MANAGE = "subpoena.manage"
+    """Open subpoena cases, and release what counsel decided."""
+    SUBPOENA_DECIDE = "subpoena.decide"
+    """Decide, as counsel, what a subpoena case releases."""
 
 
-ACTIONS_GRANTED_BY_NAME = frozenset({Action.RECORD_SEAL, Action.RECORD_EXPUNGE, Action.BREAK_GLASS})
-"""Actions that hide or destroy records, and emergency access.
+ACTIONS_GRANTED_BY_NAME = frozenset({
+    Action.RECORD_SEAL, Action.RECORD_EXPUNGE, Action.BREAK_GLASS, Action.SUBPOENA_MANAGE,
+    Action.SUBPOENA_DECIDE,
+})  # fmt: skip
+"""Actions that hide or destroy records, emergency access, and subpoena cases.
 
 No role and no client holds one that was not granted it by name; the first client does not either.
 """

@@ -16,6 +16,7 @@ from mpi.policy.action_classes import (
     ACTION_CLASSES,
     CLASSES_BY_PURPOSE,
     CLASSES_OF_ADDED_PURPOSE,
+    CLASSES_OF_OWN_RECORDS,
     CLASSES_WITHOUT_PURPOSE,
     WHOLE_INDEX_ACTIONS,
     AnswerClass,
@@ -402,7 +403,7 @@ def _refuse_scope(facts: _Facts) -> ReasonCode | None:
 def _refuse_source(facts: _Facts) -> ReasonCode | None:
     if facts.request.source is None:
         return None
-    if facts.answer_class is AnswerClass.OWN:
+    if facts.answer_class in CLASSES_OF_OWN_RECORDS:
         return None if facts.is_party_source else ReasonCode.SOURCE_OUTSIDE_AGREEMENT
     if facts.answer_class not in _CLASSES_WITH_FLAGS or facts.is_own or facts.grants_on_record():
         return None

@@ -33,6 +33,7 @@ _PUBLIC = RouteRule(is_public=True)
 _SIGNED_IN = RouteRule()
 _PERSON_AND_RECORD = _needs(Action.PERSON_READ, Action.RECORD_READ)
 _TERMS = RouteRule((Action.AGREEMENT_READ,), choices=(Action.AGREEMENT_ADMIN, Action.APPROVE))
+_CASE = RouteRule(choices=(Action.SUBPOENA_MANAGE, Action.SUBPOENA_DECIDE))
 _QUESTION = _needs(Action.TASK_READ, Action.RECORD_READ)
 
 ROUTES = MappingProxyType({
@@ -138,6 +139,12 @@ ROUTES = MappingProxyType({
     "POST /v1/agreements/{code}:end": _needs(Action.AGREEMENT_ADMIN),
     "GET /v1/purposes": _needs(Action.AGREEMENT_READ),
     "GET /v1/legal-bases": _needs(Action.AGREEMENT_READ),
+    # Subpoena cases
+    "GET /v1/subpoenas": _CASE,
+    "POST /v1/subpoenas": _needs(Action.SUBPOENA_MANAGE),
+    "POST /v1/subpoenas/{code}:notify": _needs(Action.SUBPOENA_MANAGE),
+    "POST /v1/subpoenas/{code}:decide": _needs(Action.SUBPOENA_DECIDE),
+    "POST /v1/subpoenas/{code}:release": _needs(Action.SUBPOENA_MANAGE),
     # Pages of the desk
     "GET /agreements": _needs(Action.AGREEMENT_READ),
     "GET /agreements/{code}": _needs(Action.AGREEMENT_READ),

@@ -60,6 +60,7 @@ from mpi.storage.tables.identity import (
     PersonRow,
 )
 from mpi.storage.tables.large_blocks import LargeBlockRow, PendingRow, PurgedBlockRow
+from mpi.storage.tables.legal import SubpoenaCaseRow, SubpoenaStepRow
 from mpi.storage.tables.published_reports import PublishedReportRow
 from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
 from mpi.storage.tables.review_work import (
@@ -158,6 +159,8 @@ __all__ = [
     "SourceRow",
     "SplitRow",
     "StepRow",
+    "SubpoenaCaseRow",
+    "SubpoenaStepRow",
     "TakenBackRow",
     "TaskActionRow",
     "TaskRow",

@@ -20,6 +20,7 @@ from mpi.storage.repositories.access.clients import Clients
 from mpi.storage.repositories.access.disclosures import Disclosures
 from mpi.storage.repositories.access.refusals import Refusals
 from mpi.storage.repositories.access.sign_ins import SignIns
+from mpi.storage.repositories.access.subpoenas import Subpoenas
 from mpi.storage.repositories.derived.configs import Configs
 from mpi.storage.repositories.derived.features_and_edges import DerivedRepository
 from mpi.storage.repositories.derived.proposals import Proposals
@@ -149,6 +150,7 @@ class ReadUnit:
     record_rows = _LazyRepository(RecordRows)
     agreements = _LazyRepository(Agreements)
     refusals = _LazyRepository(Refusals)
+    subpoenas = _LazyRepository(Subpoenas)
     holdings_runs = _LazyRepository(HoldingsRuns)
     pupil_tokens = _LazyRepository(PupilTokens)
     boundary_orders = _LazyRepository(BoundaryOrders)

@@ -1,0 +1,42 @@
+"""Store subpoena cases."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from mpi.storage.columns import BigInt
+
+revision = "0026"
+down_revision = "0025"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "subpoena_case",
+        sa.Column("code", sa.Text(), primary_key=True),
+        sa.Column("source_id", BigInt, sa.ForeignKey("source.id"), nullable=False),
+        *(
+            sa.Column(name, sa.Text(), nullable=False)
+            for name in ("court", "reference", "served_by", "received", "due")
+        ),
+        sa.Column("notice_forbidden", sa.Boolean(), nullable=False),
+        sa.Column("record_ids", sa.Text(), nullable=False),
+        sa.Column("fields", sa.Text(), nullable=False),
+        sa.Column("opened_commit", BigInt, nullable=False),
+    )
+    op.create_table(
+        "subpoena_step",
+        sa.Column("code", sa.Text(), primary_key=True),
+        sa.Column("commit_no", BigInt, primary_key=True, autoincrement=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        *(
+            sa.Column(name, sa.Text(), nullable=True)
+            for name in ("day", "verdict", "counsel", "reason", "record_ids", "fields")
+        ),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("subpoena_step")
+    op.drop_table("subpoena_case")
