@@ -176,6 +176,16 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "unseal refuse": CatalogEntry(
         "Refuse to lift the seal of records, which stay sealed.", "stewardship.unseal:refuse"
     ),
+    "disclosure-consent": CatalogEntry("Record families' consents to disclose records."),
+    "disclosure-consent add": CatalogEntry(
+        "Record a consent to disclose a record.", "access.disclosure_consent:add"
+    ),
+    "disclosure-consent list": CatalogEntry(
+        "List the consents to disclose a record, oldest first.", "access.disclosure_consent:show"
+    ),
+    "disclosure-consent revoke": CatalogEntry(
+        "Revoke a consent at once.", "access.disclosure_consent:revoke"
+    ),
     "subpoena": CatalogEntry("Handle subpoenas, each as a case that counsel decides."),
     "subpoena open": CatalogEntry(
         "Open the case of a subpoena that was served.", "access.subpoena:open_case"

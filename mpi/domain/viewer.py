@@ -46,6 +46,8 @@ class Action(StrEnum):
     AGREEMENT_ADMIN = "agreement.admin"
     BREAK_GLASS = "break.glass"
     """Read under the purpose ``emergency_breakglass``."""
+    CONSENT_RECORD = "consent.record"
+    """Record and revoke families' consents to disclose records of the party's own sources."""
     SUBPOENA_MANAGE = "subpoena.manage"
     """Open subpoena cases, and release what counsel decided."""
     SUBPOENA_DECIDE = "subpoena.decide"
@@ -54,9 +56,9 @@ class Action(StrEnum):
 
 ACTIONS_GRANTED_BY_NAME = frozenset({
     Action.RECORD_SEAL, Action.RECORD_EXPUNGE, Action.BREAK_GLASS, Action.SUBPOENA_MANAGE,
-    Action.SUBPOENA_DECIDE,
+    Action.SUBPOENA_DECIDE, Action.CONSENT_RECORD,
 })  # fmt: skip
-"""Actions that hide or destroy records, emergency access, and subpoena cases.
+"""Actions that hide, destroy or open records: seals, emergencies, subpoenas and consents.
 
 No role and no client holds one that was not granted it by name; the first client does not either.
 """
@@ -129,6 +131,27 @@ StatedPopulations = frozenset[tuple[str, str]]
 """Populations of a child, each as code of the source that states it, and population."""
 
 
+@dataclass(frozen=True, slots=True)
+class ConsentScope:
+    """What a parent, or a student of 18, consented to disclose of one record.
+
+    Args:
+        agreement: code of the agreement under which it is disclosed.
+        recipient: code of the party that may receive it.
+        purposes: codes of the purposes.
+        fields: canonical fields that an answer may hold, or ``flags.POPULATION``.
+    """
+
+    agreement: str
+    recipient: str
+    purposes: frozenset[str]
+    fields: frozenset[str]
+
+
+StatedFacts = frozenset[tuple[str, str] | ConsentScope]
+"""Populations of a child, and scopes of the consents in force to disclose one of its records."""
+
+
 class RecordAccess(StrEnum):
     """What the policy makes of a source's record of one child, for a caller."""
 
@@ -171,7 +194,11 @@ class AccessRights(Protocol):
 
     @property
     def needs_populations(self) -> bool:
-        """Whether a decision depends on the populations of the child."""
+        """Whether a decision depends on the populations of the child, or on a consent."""
+
+    @property
+    def needs_consents(self) -> bool:
+        """Whether a decision depends on a consent to disclose the record."""
 
     @property
     def carries_all_flags(self) -> bool:
@@ -184,15 +211,13 @@ class AccessRights(Protocol):
     def find_refusal(self, action: Action, source: str | None = None) -> Refusal | None:
         """Return why an action is refused, or None if it is permitted."""
 
-    def find_access(self, source: str, stated: StatedPopulations = frozenset()) -> RecordAccess:
+    def find_access(self, source: str, stated: StatedFacts = frozenset()) -> RecordAccess:
         """Return whether a source's record of a child is own, disclosed or hidden."""
 
-    def carried(self, action: Action, source: str, stated: StatedPopulations = frozenset()) -> Carried:
+    def carried(self, action: Action, source: str, stated: StatedFacts = frozenset()) -> Carried:
         """Return the fields and flags of a source's record that an answer may hold."""
 
-    def find_comparable_fields(
-        self, source: str, stated: StatedPopulations = frozenset()
-    ) -> frozenset[str] | None:
+    def find_comparable_fields(self, source: str, stated: StatedFacts = frozenset()) -> frozenset[str] | None:
         """Return the fields that an answer may compare; None for all."""
 
 

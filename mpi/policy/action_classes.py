@@ -55,6 +55,7 @@ ACTION_CLASSES = MappingProxyType({
     Action.AGREEMENT_READ: AnswerClass.ADMINISTRATION,
     Action.AGREEMENT_ADMIN: AnswerClass.ADMINISTRATION,
     Action.BREAK_GLASS: AnswerClass.PERSON,
+    Action.CONSENT_RECORD: AnswerClass.OWN,
     Action.SUBPOENA_MANAGE: AnswerClass.LEGAL,
     Action.SUBPOENA_DECIDE: AnswerClass.LEGAL,
 })  # fmt: skip

@@ -145,6 +145,10 @@ ROUTES = MappingProxyType({
     "POST /v1/subpoenas/{code}:notify": _needs(Action.SUBPOENA_MANAGE),
     "POST /v1/subpoenas/{code}:decide": _needs(Action.SUBPOENA_DECIDE),
     "POST /v1/subpoenas/{code}:release": _needs(Action.SUBPOENA_MANAGE),
+    # Consents to disclose a record
+    "GET /v1/disclosure-consents": _needs(Action.CONSENT_RECORD),
+    "POST /v1/disclosure-consents": _needs(Action.CONSENT_RECORD),
+    "POST /v1/disclosure-consents/{code}:revoke": _needs(Action.CONSENT_RECORD),
     # Pages of the desk
     "GET /agreements": _needs(Action.AGREEMENT_READ),
     "GET /agreements/{code}": _needs(Action.AGREEMENT_READ),

@@ -352,6 +352,12 @@ def _subpoena(c: Chooser) -> dict[str, object]:
     return {"json": {**c.ref_in_list(), **texts, **days, "fields": fields}}
 
 
+def _disclosure_consent(c: Chooser) -> dict[str, object]:
+    scope = {"agreement": c.agreement_code(), "recipient": "agency", "purposes": [c.one_of(*CARE_PURPOSES)]}
+    days = {"signed": c.day(), "ends": c.day(), "signer": c.one_of("parent", "student", "uncle")}
+    return {"json": {**c.ref(), **scope, "fields": ["grade"], **days, "reference": "CF-2026-0417"}}
+
+
 def _decide_subpoena(c: Chooser) -> dict[str, object]:
     kept = {"fields": ["first_name"]} if c.is_rare(0.5) else {}
     verdict = c.one_of("release", "release", "narrow", "refuse", "none")
@@ -447,6 +453,9 @@ API_CALLS: Mapping[str, Call] = {
     f"POST {_CASE}:notify": lambda c: {"json": {"day": c.day()}},
     f"POST {_CASE}:decide": _decide_subpoena,
     f"POST {_CASE}:release": _nothing,
+    "GET /v1/disclosure-consents": lambda c: {"params": c.ref()},
+    "POST /v1/disclosure-consents": _disclosure_consent,
+    "POST /v1/disclosure-consents/{code}:revoke": _nothing,
     "GET /v1/agreements": _nothing,
     "POST /v1/agreements": lambda c: {"json": c.agreement()},
     f"GET {_AGREEMENT}": _nothing,
@@ -580,7 +589,7 @@ def fill_path(c: Chooser, route: str) -> str:
         "key": c.key,
         "question_key": c.key,
         "name": lambda: c.one_of("sis-steward", "nobody"),
-        "code": c.case_code if "/subpoenas" in route else c.agreement_code,
+        "code": c.agreement_code if "/agreements" in route else c.case_code,
     }
     return re.sub(r"\{(\w+)\}", lambda found: c.path_values.get(found[1]) or str(values[found[1]]()), route)
 
@@ -668,6 +677,19 @@ def _as_client(c: Chooser) -> tuple[str, ...]:
 def _unseal_command(c: Chooser) -> Command:
     ref = ("--reference", c.one_of("26-JV-0412", "no digit"))
     return Command((c.local_id(), "--source", c.source(), *ref, *_as_client(c)))
+
+
+def _add_consent(c: Chooser) -> Command:
+    scope = (
+        "--agreement",
+        c.agreement_code(),
+        "--recipient",
+        "agency",
+        "--purpose",
+        c.one_of(*CARE_PURPOSES),
+    )
+    paper = ("--signed", c.day(), "--ends", c.day(), "--signer", "parent", "--reference", "CF-2026-0417")
+    return Command((c.local_id(), "--source", c.source(), *scope, "--field", "grade", *paper))
 
 
 def _open_subpoena(c: Chooser) -> Command:
@@ -808,6 +830,9 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "unseal list": lambda c: Command(_as_client(c)),
     "unseal approve": _answer_about_record,
     "unseal refuse": _answer_about_record,
+    "disclosure-consent add": _add_consent,
+    "disclosure-consent list": lambda c: Command((c.local_id(), "--source", c.source())),
+    "disclosure-consent revoke": lambda c: Command((c.case_code(),)),
     "subpoena open": _open_subpoena,
     "subpoena list": lambda c: Command(_as_client(c)),
     "subpoena notify": lambda c: Command((c.case_code(), *_as_client(c))),

@@ -1,4 +1,4 @@
-"""Routes for subpoena cases."""
+"""Routes for subpoena cases, and for consents to disclose records."""
 
 from typing import Annotated, Any
 
@@ -7,6 +7,12 @@ from fastapi import APIRouter, Depends
 from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WriterDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.parameters import NoQueryDep
+from mpi.api.schemas.policy.disclosure_consents import (
+    ConsentCodeDep,
+    DisclosureConsentBody,
+    DisclosureConsentOut,
+    RecordQueryDep,
+)
 from mpi.api.schemas.policy.subpoenas import (
     CaseCodeDep,
     SubpoenaBody,
@@ -18,7 +24,9 @@ from mpi.api.schemas.policy.subpoenas import (
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action
+from mpi.policy.consent import Consent
 from mpi.policy.subpoena import CounselDecision, Subpoena
+from mpi.service.legal import disclosure_consents
 from mpi.service.legal.subpoena_cases import (
     decide_case,
     list_cases,
@@ -124,3 +132,62 @@ def post_subpoena_release(
 ) -> SubpoenaRelease:
     """Release the decided fields of the decided records, with a ledger line for each person."""
     return release_case(index, viewer, code)
+
+
+@router.get(
+    "/v1/disclosure-consents",
+    response_model=list[DisclosureConsentOut],
+    summary="List the consents to disclose a record, oldest first",
+    responses=describe_problems(404, 422),
+    dependencies=[permit(Action.CONSENT_RECORD)],
+)
+def get_disclosure_consents(
+    index: IndexDep, viewer: CallerDep, query: RecordQueryDep
+) -> list[dict[str, Any]]:
+    """List consents about a record of the caller's own party, expired and revoked ones too."""
+    consents = disclosure_consents.list_consents(index, viewer, query.source, query.local_id)
+    return [disclosure_consents.to_plain_values(view) for view in consents]
+
+
+@router.post(
+    "/v1/disclosure-consents",
+    response_model=DisclosureConsentOut,
+    summary="Record a consent to disclose a record",
+    responses=describe_problems(404, 409, 413, 422),
+    dependencies=[permit(Action.CONSENT_RECORD)],
+    openapi_extra=describe_body(DisclosureConsentBody),
+)
+def post_disclosure_consent(
+    index: IndexDep,
+    viewer: WriterDep,
+    _: NoQueryDep,
+    body: Annotated[DisclosureConsentBody, Depends(DisclosureConsentBody.read)],
+) -> dict[str, Any]:
+    """Record a consent about a record of the caller's own party. A grant on the basis `consent` needs it."""
+    consent = Consent(
+        agreement=body.agreement,
+        recipient=body.recipient,
+        purposes=frozenset(body.purposes),
+        fields=frozenset(body.fields),
+        signer=body.signer,
+        signed=body.signed,
+        ends=body.ends,
+        reference=body.reference,
+    )
+    code = disclosure_consents.record_consent(index, viewer, body.source, body.local_id, consent)
+    return disclosure_consents.to_plain_values(disclosure_consents.show_consent(index, viewer, code))
+
+
+@router.post(
+    "/v1/disclosure-consents/{code}:revoke",
+    response_model=DisclosureConsentOut,
+    summary="Revoke a consent at once",
+    responses=describe_problems(404, 409),
+    dependencies=[ActionPath, permit(Action.CONSENT_RECORD)],
+)
+def post_consent_revocation(
+    index: IndexDep, viewer: WriterDep, code: ConsentCodeDep, _: NoQueryDep
+) -> dict[str, Any]:
+    """Revoke a consent. What was disclosed before stays disclosed, and no link is undone."""
+    disclosure_consents.revoke_consent(index, viewer, code)
+    return disclosure_consents.to_plain_values(disclosure_consents.show_consent(index, viewer, code))

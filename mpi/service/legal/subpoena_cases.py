@@ -29,7 +29,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import find_nameable_records, visible_labels
-from mpi.service.statements.boundary_orders import MAX_REFERENCE_LENGTH, clean_reference
+from mpi.service.legal.references import check_reference
 from mpi.storage.repositories.access.subpoenas import (
     StoredSubpoena,
     SubpoenaHistory,
@@ -84,7 +84,7 @@ def open_case(
     """
     require_permission(viewer, Action.SUBPOENA_MANAGE, subpoena.source)
     check_subpoena(subpoena, clock.now().date())
-    reference = _check_reference(subpoena.reference)
+    reference = check_reference(subpoena.reference)
     checked_fields = check_fields(fields)
     with index.database.write(viewer, "subpoena-open") as unit:
         if (stored_answer := find_stored_answer(unit, index)) is not None:
@@ -347,16 +347,6 @@ def _find_records(unit: ReadUnit, source_code: str, local_ids: Collection[str]) 
 
 def _find_asked_records(unit: ReadUnit, case: SubpoenaCase, local_ids: Collection[str]) -> frozenset[int]:
     return _find_records(unit, case.subpoena.source, local_ids) if local_ids else frozenset()
-
-
-def _check_reference(text: str) -> str:
-    reference = clean_reference(text)
-    if reference is None:
-        raise InputError(
-            f"reference: give the court's own number, 1 to {MAX_REFERENCE_LENGTH} letters, digits and "
-            "- / . : # ( ) &, with a digit, and no name of a person"
-        )
-    return reference
 
 
 def _unknown_case() -> NotFoundError:

@@ -60,7 +60,7 @@ from mpi.storage.tables.identity import (
     PersonRow,
 )
 from mpi.storage.tables.large_blocks import LargeBlockRow, PendingRow, PurgedBlockRow
-from mpi.storage.tables.legal import SubpoenaCaseRow, SubpoenaStepRow
+from mpi.storage.tables.legal import DisclosureConsentRow, SubpoenaCaseRow, SubpoenaStepRow
 from mpi.storage.tables.published_reports import PublishedReportRow
 from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
 from mpi.storage.tables.review_work import (
@@ -112,6 +112,7 @@ __all__ = [
     "DecisionRow",
     "DecisionSupersedesRow",
     "DisclosedRecordRow",
+    "DisclosureConsentRow",
     "DisclosureRow",
     "EdgeRow",
     "EpochRow",

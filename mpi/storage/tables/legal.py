@@ -1,4 +1,4 @@
-"""Tables of subpoena cases."""
+"""Tables of subpoena cases, and of consents to disclose records."""
 
 from sqlmodel import SQLModel
 
@@ -43,3 +43,25 @@ class SubpoenaStepRow(SQLModel, table=True):
     reason: str | None = text(default=None)
     record_ids: str | None = text(default=None)
     fields: str | None = text(default=None)
+
+
+class DisclosureConsentRow(SQLModel, table=True):
+    """A consent of a parent, or of a student of 18, to disclose one record.
+
+    ``purposes`` and ``fields`` are JSON lists. ``ends`` is the last day. A row changes only when the consent
+    is revoked; it is deleted when its record is destroyed.
+    """
+
+    __tablename__ = "disclosure_consent"
+    code: str = text(primary_key=True)
+    record_id: int = bigint(foreign_key="record.id", index=True)
+    agreement: str = text()
+    recipient: str = text()
+    purposes: str = text()
+    fields: str = text()
+    signer: str = text()
+    signed: str = text()
+    ends: str = text()
+    reference: str = text()
+    recorded_commit: int = bigint()
+    revoked_commit: int | None = bigint(default=None)

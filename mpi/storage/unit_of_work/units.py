@@ -17,6 +17,7 @@ from mpi.storage.key_index.large_blocks import LargeBlockRepository
 from mpi.storage.repositories.access.accounts import Accounts
 from mpi.storage.repositories.access.agreements import Agreements
 from mpi.storage.repositories.access.clients import Clients
+from mpi.storage.repositories.access.disclosure_consents import DisclosureConsents
 from mpi.storage.repositories.access.disclosures import Disclosures
 from mpi.storage.repositories.access.refusals import Refusals
 from mpi.storage.repositories.access.sign_ins import SignIns
@@ -151,6 +152,7 @@ class ReadUnit:
     agreements = _LazyRepository(Agreements)
     refusals = _LazyRepository(Refusals)
     subpoenas = _LazyRepository(Subpoenas)
+    disclosure_consents = _LazyRepository(DisclosureConsents)
     holdings_runs = _LazyRepository(HoldingsRuns)
     pupil_tokens = _LazyRepository(PupilTokens)
     boundary_orders = _LazyRepository(BoundaryOrders)

@@ -1,4 +1,4 @@
-"""Store subpoena cases."""
+"""Store subpoena cases, and consents to disclose records."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,8 +35,30 @@ def upgrade() -> None:
             for name in ("day", "verdict", "counsel", "reason", "record_ids", "fields")
         ),
     )
+    op.create_table(
+        "disclosure_consent",
+        sa.Column("code", sa.Text(), primary_key=True),
+        sa.Column("record_id", BigInt, sa.ForeignKey("record.id"), nullable=False),
+        *(
+            sa.Column(name, sa.Text(), nullable=False)
+            for name in (
+                "agreement",
+                "recipient",
+                "purposes",
+                "fields",
+                "signer",
+                "signed",
+                "ends",
+                "reference",
+            )
+        ),
+        sa.Column("recorded_commit", BigInt, nullable=False),
+        sa.Column("revoked_commit", BigInt, nullable=True),
+    )
+    op.create_index("ix_disclosure_consent_record_id", "disclosure_consent", ["record_id"])
 
 
 def downgrade() -> None:
+    op.drop_table("disclosure_consent")
     op.drop_table("subpoena_step")
     op.drop_table("subpoena_case")
