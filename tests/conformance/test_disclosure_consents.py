@@ -194,7 +194,9 @@ def test_a_revoked_consent_discloses_nothing_from_the_next_call_on(index, eid):
     before = look_up_crosswalk(index, OPERATOR, "sis", "s1")
     code = consent(index)
     assert not is_hidden_safely(index, eid)
-    revoke_consent(index, OFFICE, code)
+    with pytest.raises(InputError, match="another paper"):
+        revoke_consent(index, OFFICE, code, "CF-2026-0418")
+    revoke_consent(index, OFFICE, code, "CF-2026-0417")
     assert is_hidden(index, eid)
     assert look_up_crosswalk(index, OPERATOR, "sis", "s1") == before
     with pytest.raises(ConflictError, match="revoked already"):

@@ -314,6 +314,14 @@ def test_the_list_is_on_the_ledger_and_the_earliest_due_day_comes_first(index, r
     assert (line.action, line.client, len(line.record_ids)) == ("subpoena.manage", "office", 2)
 
 
+def test_a_release_that_names_another_case_is_refused(index, records):
+    code = decided(index)
+    with pytest.raises(InputError, match="another paper"):
+        release_case(index, OFFICE, code, "26-JV-7")
+    assert ledger(index) == []
+    assert release_case(index, OFFICE, code, "26-JV-0412").records
+
+
 def test_errors_and_logs_name_nothing_of_a_case(index, records, caplog):
     caplog.set_level("DEBUG")
     code = decided(index, "1", "2")

@@ -452,10 +452,12 @@ API_CALLS: Mapping[str, Call] = {
     "POST /v1/subpoenas": _subpoena,
     f"POST {_CASE}:notify": lambda c: {"json": {"day": c.day()}},
     f"POST {_CASE}:decide": _decide_subpoena,
-    f"POST {_CASE}:release": _nothing,
+    f"POST {_CASE}:release": lambda c: {"json": {"reference": c.one_of("26-JV-0412", "26-JV-7")}},
     "GET /v1/disclosure-consents": lambda c: {"params": c.ref()},
     "POST /v1/disclosure-consents": _disclosure_consent,
-    "POST /v1/disclosure-consents/{code}:revoke": _nothing,
+    "POST /v1/disclosure-consents/{code}:revoke": lambda c: {
+        "json": {"reference": c.one_of("1", "CF-2026-0417")}
+    },
     "GET /v1/agreements": _nothing,
     "POST /v1/agreements": lambda c: {"json": c.agreement()},
     f"GET {_AGREEMENT}": _nothing,

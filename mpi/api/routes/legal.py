@@ -9,6 +9,7 @@ from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.policy.disclosure_consents import (
     ConsentCodeDep,
+    ConsentRevocationBody,
     DisclosureConsentBody,
     DisclosureConsentOut,
     RecordQueryDep,
@@ -19,6 +20,7 @@ from mpi.api.schemas.policy.subpoenas import (
     SubpoenaCaseOut,
     SubpoenaDecisionBody,
     SubpoenaNoticeBody,
+    SubpoenaReleaseBody,
     SubpoenaReleaseOut,
 )
 from mpi.api.schemas.problem import describe_problems
@@ -124,14 +126,19 @@ def post_subpoena_decision(
     "/v1/subpoenas/{code}:release",
     response_model=SubpoenaReleaseOut,
     summary="Release what counsel decided",
-    responses=describe_problems(404, 409),
+    responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath, permit(Action.SUBPOENA_MANAGE)],
+    openapi_extra=describe_body(SubpoenaReleaseBody),
 )
 def post_subpoena_release(
-    index: IndexDep, viewer: WriterDep, code: CaseCodeDep, _: NoQueryDep
+    index: IndexDep,
+    viewer: WriterDep,
+    code: CaseCodeDep,
+    _: NoQueryDep,
+    body: Annotated[SubpoenaReleaseBody, Depends(SubpoenaReleaseBody.read)],
 ) -> SubpoenaRelease:
     """Release the decided fields of the decided records, with a ledger line for each person."""
-    return release_case(index, viewer, code)
+    return release_case(index, viewer, code, body.reference)
 
 
 @router.get(
@@ -182,12 +189,17 @@ def post_disclosure_consent(
     "/v1/disclosure-consents/{code}:revoke",
     response_model=DisclosureConsentOut,
     summary="Revoke a consent at once",
-    responses=describe_problems(404, 409),
+    responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath, permit(Action.CONSENT_RECORD)],
+    openapi_extra=describe_body(ConsentRevocationBody),
 )
 def post_consent_revocation(
-    index: IndexDep, viewer: WriterDep, code: ConsentCodeDep, _: NoQueryDep
+    index: IndexDep,
+    viewer: WriterDep,
+    code: ConsentCodeDep,
+    _: NoQueryDep,
+    body: Annotated[ConsentRevocationBody, Depends(ConsentRevocationBody.read)],
 ) -> dict[str, Any]:
     """Revoke a consent. What was disclosed before stays disclosed, and no link is undone."""
-    disclosure_consents.revoke_consent(index, viewer, code)
+    disclosure_consents.revoke_consent(index, viewer, code, body.reference)
     return disclosure_consents.to_plain_values(disclosure_consents.show_consent(index, viewer, code))

@@ -17,7 +17,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import find_nameable_records
-from mpi.service.legal.references import check_reference
+from mpi.service.legal.references import check_reference, require_reference
 from mpi.storage.repositories.access.disclosure_consents import StoredConsent
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -88,12 +88,19 @@ def record_consent(index: Index, viewer: Viewer, source: str, local_id: str, con
     return code
 
 
-def revoke_consent(index: Index, viewer: Viewer, code: str) -> None:
+def revoke_consent(index: Index, viewer: Viewer, code: str, reference: str | None = None) -> None:
     """Revoke a consent at once.
 
     What was disclosed before stays disclosed, and no link is undone.
 
+    Args:
+        index: the open index.
+        viewer: who revokes it.
+        code: code of the consent.
+        reference: number of the signed paper, to be sure; None to do without.
+
     Raises:
+        InputError: the reference is another paper's.
         NotFoundError: there is no such consent about a record of the viewer's party.
         ConflictError: it is revoked already.
         AccessDenied: the viewer may not record consents.
@@ -103,6 +110,7 @@ def revoke_consent(index: Index, viewer: Viewer, code: str) -> None:
         if find_stored_answer(unit, index) is not None:
             return
         consent = _get_own(unit, code)
+        require_reference(reference, consent.reference)
         if consent.revoked_commit is not None:
             raise ConflictError("this consent is revoked already")
         unit.disclosure_consents.revoke(code, unit.commit_no)

@@ -17,6 +17,7 @@ from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confide
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
+from mpi.service.legal.references import require_reference
 from mpi.service.legal.subpoena_cases import add_release, get_case
 from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.access.disclosures import Disclosure
@@ -58,13 +59,20 @@ class SubpoenaRelease:
     records: tuple[ReleasedRecord, ...]
 
 
-def release_case(index: Index, viewer: Viewer, code: str) -> SubpoenaRelease:
+def release_case(index: Index, viewer: Viewer, code: str, reference: str | None = None) -> SubpoenaRelease:
     """Release the decided fields of the decided records.
 
     Records that were sealed, destroyed or withdrawn since are left out. Each release is on the ledger, also a
     repeated one.
 
+    Args:
+        index: the open index.
+        viewer: who releases them.
+        code: code of the case.
+        reference: the court's own number, to be sure; None to do without.
+
     Raises:
+        InputError: the reference is another case's.
         NotFoundError: there is no such case that the viewer may handle.
         ConflictError: counsel has not permitted a release, or the parents were not notified.
         StoreError: the ledger cannot be written; nothing is answered.
@@ -74,6 +82,7 @@ def release_case(index: Index, viewer: Viewer, code: str) -> SubpoenaRelease:
     with index.database.write(viewer, "subpoena-release") as unit:
         is_repeated = find_stored_answer(unit, index) is not None
         case = get_case(unit, Action.SUBPOENA_MANAGE, code)
+        require_reference(reference, case.subpoena.reference)
         scope = case.require_release()
         records = _read_records(unit, scope)
         persons = _group_by_person(unit, records)

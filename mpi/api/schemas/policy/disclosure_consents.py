@@ -62,6 +62,14 @@ class DisclosureConsentBody(
     )
 
 
+class ConsentRevocationBody(JsonBody, json_schema_extra={"example": {"reference": "CF-2026-0417"}}):
+    """The consent that is to be revoked, named a second time."""
+
+    reference: str | None = Field(
+        default=None, description="Number of the signed paper. If it is another's, nothing is revoked."
+    )
+
+
 class DisclosureConsentOut(BaseModel):
     """A consent to disclose a record."""
 

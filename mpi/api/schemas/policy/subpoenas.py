@@ -23,7 +23,7 @@ _SERVED: dict[str, Any] = {
     "fields": ["enrollments", "grade"],
 }
 _CODE = "3f0c9a71be52"
-_TEXT = {"minLength": 1, "maxLength": MAX_TEXT_LENGTH}
+_TEXT: dict[str, Any] = {"minLength": 1, "maxLength": MAX_TEXT_LENGTH}
 
 CaseCodeDep = Annotated[str, Path(description="Code of the case.", examples=[_CODE])]
 
@@ -79,6 +79,14 @@ class SubpoenaDecisionBody(
     )
     fields: tuple[str, ...] = Field(
         default=(), description="With `narrow`: fields that are kept; empty for all."
+    )
+
+
+class SubpoenaReleaseBody(JsonBody, json_schema_extra={"example": {"reference": "26-JV-0412"}}):
+    """The case that is to be released, named a second time."""
+
+    reference: str | None = Field(
+        default=None, description="The court's own number. If it is another case's, nothing is released."
     )
 
 

@@ -1,8 +1,8 @@
 """Repository of subpoena cases: what was served, and what became of it."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, insert, select
@@ -165,6 +165,5 @@ def _step_of(row: AnyRow) -> SubpoenaStep:
     )
 
 
-def _read_list(text: str) -> tuple:  # type: ignore[type-arg]
-    items: Iterable[object] = orjson.loads(text)
-    return tuple(items)
+def _read_list(text: str) -> tuple[Any, ...]:
+    return tuple(orjson.loads(text))

@@ -77,7 +77,7 @@ def test_faults_are_named_without_values(ask):
         body = problem(ask("POST", json=signed(**fault)), 400, "invalid-input")
         assert "Amara" not in str(body)
     problem(ask("POST", json=signed(local_id="9")), 404, "not-found")
-    problem(ask("GET", params={"source": "D01"}), 400, "invalid-input")
+    problem(ask("GET", params={"source": "D01"}), 400, "invalid-parameter")
     problem(ask("POST", "/0123456789ab:revoke"), 404, "not-found")
 
 
