@@ -73,6 +73,19 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "agreement suspend": CatalogEntry("Suspend an agreement at once.", "access.agreement:suspend"),
     "agreement resume": CatalogEntry("Resume a suspended agreement.", "access.agreement:resume"),
     "agreement end": CatalogEntry("End an agreement for good.", "access.agreement:end"),
+    "agreement due": CatalogEntry(
+        "List what the parties of agreements have to do, and by when.", "access.agreement_duties:due"
+    ),
+    "agreement clock": CatalogEntry(
+        "Let a clock of an agreement begin to run for a party.", "access.agreement_duties:begin"
+    ),
+    "agreement met": CatalogEntry(
+        "Record that a party did what a running clock is about.", "access.agreement_duties:meet"
+    ),
+    "agreement destroyed": CatalogEntry(
+        "Record that a party destroyed what it received, or list such attestations.",
+        "access.agreement_duties:destroyed",
+    ),
     "agreement refusals": CatalogEntry(
         "List the requests that were refused, counted by minute.", "access.agreement:refusals"
     ),

@@ -205,6 +205,10 @@ class AccessRights(Protocol):
         """Whether answers about review may hold the flags of every population and source."""
 
     @property
+    def forbids_redisclosure(self) -> bool:
+        """Whether answers may hold another party's records, which may not be passed on."""
+
+    @property
     def smallest_count(self) -> int:
         """Smallest count above 0 that the agreement lets the caller be told."""
 

@@ -55,6 +55,9 @@ _NONE: tuple[str, ...] = (
     "mpi break-glass list", "mpi break-glass review", "mpi client bind", "mpi expunge certificate",
     "mpi policy explain", "mpi purpose add", "mpi purpose list", "mpi source set", "mpi unseal list",
     "mpi unseal request",
+    # Duties under agreements.
+    "GET /v1/agreement-duties", "mpi agreement clock", "mpi agreement destroyed", "mpi agreement due",
+    "mpi agreement met",
     # Subpoena cases, and consents to disclose records.
     "GET /v1/subpoenas", "POST /v1/subpoenas", "POST /v1/subpoenas/{code}:notify",
     "POST /v1/subpoenas/{code}:decide", "POST /v1/subpoenas/{code}:release", "mpi subpoena open",

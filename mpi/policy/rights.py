@@ -21,6 +21,7 @@ from mpi.policy.decision_table import (
     is_own,
     trusts_statement,
 )
+from mpi.policy.duties import receives_from_others
 from mpi.policy.reasons import ReasonCode
 from mpi.policy.role_rules import Condition, rule_of
 from mpi.policy.tiers import POPULATIONS
@@ -80,6 +81,12 @@ class Rights:
         self._agreement = agreement
         self._day = day
         self._party = None if agreement is None else find_party(agreement, subject.role, subject.sources)
+        self._forbids_redisclosure = (
+            agreement is not None
+            and self._party is not None
+            and not agreement.redisclosure
+            and receives_from_others(agreement, self._party, subject.sources)
+        )
         self._carried: dict[tuple[Action, _RecordFacts], Carried] = {}
         self._access: dict[_RecordFacts, RecordAccess] = {}
         self._comparable: dict[_RecordFacts, frozenset[str] | None] = {}
@@ -126,6 +133,11 @@ class Rights:
     def carries_all_flags(self) -> bool:
         """Whether answers about review may hold the flags of every population and source."""
         return self.decide(Action.TASK_READ, ALL).permitted_populations >= POPULATIONS
+
+    @property
+    def forbids_redisclosure(self) -> bool:
+        """Whether answers may hold another party's records, which may not be passed on."""
+        return self._forbids_redisclosure
 
     @property
     def smallest_count(self) -> int:

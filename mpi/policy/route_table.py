@@ -137,6 +137,7 @@ ROUTES = MappingProxyType({
     "POST /v1/agreements/{code}:suspend": _needs(Action.AGREEMENT_ADMIN),
     "POST /v1/agreements/{code}:resume": _needs(Action.AGREEMENT_ADMIN),
     "POST /v1/agreements/{code}:end": _needs(Action.AGREEMENT_ADMIN),
+    "GET /v1/agreement-duties": _needs(Action.AGREEMENT_ADMIN),
     "GET /v1/purposes": _needs(Action.AGREEMENT_READ),
     "GET /v1/legal-bases": _needs(Action.AGREEMENT_READ),
     # Subpoena cases

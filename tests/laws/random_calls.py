@@ -466,6 +466,7 @@ API_CALLS: Mapping[str, Call] = {
     f"POST {_AGREEMENT}:suspend": _reason,
     f"POST {_AGREEMENT}:resume": _reason,
     f"POST {_AGREEMENT}:end": _reason,
+    "GET /v1/agreement-duties": _nothing,
     "GET /v1/purposes": _nothing,
     "GET /v1/legal-bases": _nothing,
     "GET /v1/review-views": _nothing,
@@ -667,6 +668,11 @@ def _agreement_step(c: Chooser) -> Command:
     return Command((c.agreement_code(), "--reason", c.one_of("breach reported", "breach reported", "")))
 
 
+def _destroyed(c: Chooser) -> tuple[str, ...]:
+    who = (c.agreement_code(), "--party", c.one_of("agency", "district"), "--by", "R. Alvarado")
+    return (*who, "--through", c.day(), "--method", "files overwritten")
+
+
 def _approve_terms(c: Chooser) -> Command:
     version = ("--version", c.one_of(1, 2)) if c.is_rare() else ()
     return Command((c.agreement_code(), *version, *c.one_of(("--client",), ("--client",), ("--alone",), ())))
@@ -760,6 +766,10 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "agreement suspend": _agreement_step,
     "agreement resume": _agreement_step,
     "agreement end": _agreement_step,
+    "agreement due": lambda c: Command(("--overdue",) if c.is_rare() else ()),
+    "agreement clock": lambda c: Command((c.agreement_code(), "inspection", "--party", "agency")),
+    "agreement met": lambda c: Command((c.case_code(), "--by", "R. Alvarado")),
+    "agreement destroyed": lambda c: Command(() if c.is_rare() else _destroyed(c)),
     "agreement refusals": lambda c: Command(("--days", c.one_of(1, 7, 3_650))),
     "purpose list": lambda _: Command(),
     "purpose add": lambda c: Command(

@@ -11,7 +11,14 @@ from sqlalchemy import Row
 from sqlmodel import SQLModel
 
 from mpi.storage.tables.accounts import AccountRow, SignInRow
-from mpi.storage.tables.agreements import AgreementStepRow, AgreementVersionRow, PurposeRow, RefusalRow
+from mpi.storage.tables.agreements import (
+    AgreementClockRow,
+    AgreementStepRow,
+    AgreementVersionRow,
+    DestructionRow,
+    PurposeRow,
+    RefusalRow,
+)
 from mpi.storage.tables.boundaries import (
     BoundaryOrderRow,
     ExpungeCertificateRow,
@@ -91,6 +98,7 @@ from mpi.storage.tables.splits import FormerIdRow, IdMapRow, MovedLoginRow, Spli
 __all__ = [
     "AccountRow",
     "AgencyRow",
+    "AgreementClockRow",
     "AgreementStepRow",
     "AgreementVersionRow",
     "AnyRow",
@@ -111,6 +119,7 @@ __all__ = [
     "DecisionMemberRow",
     "DecisionRow",
     "DecisionSupersedesRow",
+    "DestructionRow",
     "DisclosedRecordRow",
     "DisclosureConsentRow",
     "DisclosureRow",

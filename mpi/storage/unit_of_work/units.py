@@ -15,6 +15,7 @@ from mpi.storage.key_index.blocking_keys import BlockingKeys
 from mpi.storage.key_index.candidate_query import CandidateQuery
 from mpi.storage.key_index.large_blocks import LargeBlockRepository
 from mpi.storage.repositories.access.accounts import Accounts
+from mpi.storage.repositories.access.agreement_duties import AgreementDuties
 from mpi.storage.repositories.access.agreements import Agreements
 from mpi.storage.repositories.access.clients import Clients
 from mpi.storage.repositories.access.disclosure_consents import DisclosureConsents
@@ -150,6 +151,7 @@ class ReadUnit:
     splits = _LazyRepository(Splits)
     record_rows = _LazyRepository(RecordRows)
     agreements = _LazyRepository(Agreements)
+    agreement_duties = _LazyRepository(AgreementDuties)
     refusals = _LazyRepository(Refusals)
     subpoenas = _LazyRepository(Subpoenas)
     disclosure_consents = _LazyRepository(DisclosureConsents)

@@ -1,4 +1,4 @@
-"""Store subpoena cases, and consents to disclose records."""
+"""Store subpoena cases, consents to disclose records, and duties under agreements."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -56,9 +56,32 @@ def upgrade() -> None:
         sa.Column("revoked_commit", BigInt, nullable=True),
     )
     op.create_index("ix_disclosure_consent_record_id", "disclosure_consent", ["record_id"])
+    op.create_table(
+        "agreement_clock",
+        sa.Column("code", sa.Text(), primary_key=True),
+        *(
+            sa.Column(name, sa.Text(), nullable=False)
+            for name in ("agreement", "name", "party", "begun", "due")
+        ),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("begun_commit", BigInt, nullable=False),
+        sa.Column("met_on", sa.Text(), nullable=True),
+        sa.Column("met_by", sa.Text(), nullable=True),
+        sa.Column("met_commit", BigInt, nullable=True),
+    )
+    op.create_table(
+        "destruction_attestation",
+        sa.Column("commit_no", BigInt, primary_key=True, autoincrement=False),
+        *(
+            sa.Column(name, sa.Text(), nullable=False)
+            for name in ("agreement", "party", "through", "attested_by", "method")
+        ),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("destruction_attestation")
+    op.drop_table("agreement_clock")
     op.drop_table("disclosure_consent")
     op.drop_table("subpoena_step")
     op.drop_table("subpoena_case")

@@ -3,13 +3,14 @@
 import re
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import httpx
 import pytest
 
 from mpi.api.app import create_app
 from mpi.domain import clock
+from mpi.service.agreements.duties import begin_clock
 from mpi.service.agreements.register import approve_version, propose_version, suspend_agreement
 from mpi.service.agreements.views import show_agreement
 from tests.agreements import AGENCY, DSA, SCHOOL, make_dsa
@@ -105,3 +106,15 @@ def test_an_unknown_agreement_has_no_page(desk):
     with desk("operator") as client:
         for code in ("nothing", "%00", "..%2Faccounts"):
             assert client.get(f"/agreements/{code}").status_code == 404
+
+
+def test_the_pages_show_clocks_that_run_and_what_is_overdue(fresh_index, desk):
+    begin_clock(fresh_index, OPERATOR, "dsa-1", "inspection", "district", date(2026, 11, 1))
+    begin_clock(fresh_index, OPERATOR, "dsa-1", "inspection", "agency", date(2026, 12, 20))
+    with desk("operator") as client:
+        listed = client.get("/agreements").text
+        page = client.get("/agreements/dsa-1").text
+    assert "district had to act by 2026-12-16: inspection of records." in listed
+    assert "agency had to act" not in listed
+    assert page.count("Clock runs: inspection of records") == 2
+    assert "Quill School District has to act by 2026-12-16" in page
