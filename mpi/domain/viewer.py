@@ -133,7 +133,7 @@ StatedPopulations = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class ConsentScope:
-    """What a parent, or a student of 18, consented to disclose of one record.
+    """What a consent permits to disclose of one record.
 
     Args:
         agreement: code of the agreement under which it is disclosed.
@@ -194,7 +194,7 @@ class AccessRights(Protocol):
 
     @property
     def needs_populations(self) -> bool:
-        """Whether a decision depends on the populations of the child, or on a consent."""
+        """Whether a decision depends on the child's populations or on a consent."""
 
     @property
     def needs_consents(self) -> bool:
@@ -206,7 +206,7 @@ class AccessRights(Protocol):
 
     @property
     def forbids_redisclosure(self) -> bool:
-        """Whether answers may hold another party's records, which may not be passed on."""
+        """Whether answers hold others' records that may not be passed on."""
 
     @property
     def smallest_count(self) -> int:

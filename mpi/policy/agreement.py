@@ -117,7 +117,7 @@ class Grant:
 
     @property
     def needs_consent(self) -> bool:
-        """Whether it discloses a record only while a consent for it is in force."""
+        """Whether it discloses a record only by a consent."""
         return self.legal_basis == CONSENT
 
     def limit_to(self, fields: Iterable[str]) -> "Grant":

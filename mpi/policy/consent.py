@@ -82,7 +82,7 @@ def check_consent(consent: Consent, terms: Agreement | None, source: str, today:
 
 
 def _find_grants(terms: Agreement, recipient: str, source: str) -> list[Grant]:
-    """Return the grants of a source's records to a party that rest on consent."""
+    """Return a source's grants to a party that rest on consent."""
     disclosers = {party.code for party in terms.parties if party.owns(source)}
     return [
         grant

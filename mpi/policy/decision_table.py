@@ -304,7 +304,7 @@ class _Facts:
         ]
 
     def _limit_to_consents(self, grant: Grant) -> Iterable[Grant]:
-        """Yield a grant for the fields of each consent to it for the purpose."""
+        """Yield a grant once for each consent, with its fields."""
         for consent in self.request.consents:
             is_to_party = (consent.agreement, consent.recipient) == (self.agreement.code, grant.recipient)
             if is_to_party and self.purpose in consent.purposes:

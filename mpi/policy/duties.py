@@ -1,4 +1,4 @@
-"""Duties of the parties of an agreement: clocks that run, and copies to destroy.
+"""Duties under an agreement: clocks that run, and copies to destroy.
 
 The index cannot reach another party's copy. It says what is due, and keeps who attests that it was done.
 """
@@ -46,7 +46,7 @@ class Duty:
     reference: str | None = None
 
     def days_left(self, today: date) -> int:
-        """Return the days until it is due; negative once the day has passed."""
+        """Return the days until it is due, negative afterwards."""
         return (self.due - today).days
 
 

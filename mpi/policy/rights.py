@@ -115,7 +115,7 @@ class Rights:
 
     @property
     def needs_populations(self) -> bool:
-        """Whether a decision depends on the populations of the child, or on a consent."""
+        """Whether a decision depends on the child's populations or on a consent."""
         grants = () if self._agreement is None else self._agreement.grants
         return any(
             grant.population != ALL or grant.needs_consent
@@ -136,7 +136,7 @@ class Rights:
 
     @property
     def forbids_redisclosure(self) -> bool:
-        """Whether answers may hold another party's records, which may not be passed on."""
+        """Whether answers hold others' records that may not be passed on."""
         return self._forbids_redisclosure
 
     @property
@@ -162,7 +162,7 @@ class Rights:
         return decide(self._request(action, source, populations, consents), self._agreement, self._day)
 
     def suppose_consent(self) -> frozenset[ConsentScope]:
-        """Return a consent to all that the agreement permits the caller, for a decision about no record."""
+        """Return a supposed consent to all that the agreement permits the caller."""
         if self._agreement is None or self._party is None or self.purpose is None:
             return frozenset()
         fields = OUTPUT_FIELDS.union(*(grant.output_fields for grant in self._agreement.grants))

@@ -210,7 +210,7 @@ def check_fields(fields: Iterable[str]) -> frozenset[str]:
 
 
 def check_text(name: str, text: str) -> None:
-    """Refuse a text that is empty, too long or has more than one line.
+    """Refuse a text that is empty or too long.
 
     Raises:
         InputError: names the member, never its value.

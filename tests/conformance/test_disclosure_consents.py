@@ -311,6 +311,9 @@ def test_a_consent_that_permits_nothing_or_too_much_is_refused(index, eid, chang
 def test_a_consent_about_no_record_is_refused_and_a_repeated_call_records_one(index, eid):
     with pytest.raises(NotFoundError, match="has no such record"):
         consent(index, "no-such")
+    for hostile in ("a\0b", "x" * 10_000, "\ud800", ""):
+        with pytest.raises(InputError, match="local_id"):
+            consent(index, hostile)
     once = replace(OFFICE, idempotent_call=IdempotentCall("consent-1", b"consent"))
     assert consent(index, viewer=once) == consent(index, viewer=once)
     assert len(list_consents(index, OFFICE, "sis", "s1")) == 1

@@ -288,6 +288,9 @@ def test_a_case_names_some_records_that_exist(index, records):
     with pytest.raises(NotFoundError, match="for 1 IDs") as refused:
         served(index, "1", "no-such-child")
     assert "no-such-child" not in str(refused.value)
+    for hostile in ("a\0b", "x" * 10_000, "\ud800", ""):
+        with pytest.raises(InputError, match="local_id"):
+            served(index, hostile)
 
 
 def test_a_repeated_call_opens_one_case_and_its_release_is_one_step(index, records):

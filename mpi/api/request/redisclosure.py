@@ -1,4 +1,4 @@
-"""Statement that an answer may not be passed on, as a response header.
+"""Response header of answers that may not be passed on.
 
 FERPA asks a school to tell a recipient so (34 CFR 99.33(d)). An agreement may ask the same of any party.
 """
@@ -13,7 +13,7 @@ _STATEMENT = "mpi.redisclosure"
 
 
 def state_terms(scope: Scope, viewer: Viewer) -> None:
-    """Note in a request that its answer may not be passed on, if so.
+    """Note in a request whether its answer may be passed on.
 
     Args:
         scope: the ASGI scope of the request.
@@ -24,6 +24,6 @@ def state_terms(scope: Scope, viewer: Viewer) -> None:
 
 
 def read_statement(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """Return the header that states it; empty where nothing is to be stated."""
+    """Return the header that states it, if any."""
     statement = scope.get(_STATEMENT)
     return [] if statement is None else [(HEADER, statement)]

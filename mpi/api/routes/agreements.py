@@ -189,7 +189,10 @@ def post_agreement_end(
     dependencies=[permit(Action.AGREEMENT_ADMIN)],
 )
 def get_agreement_duties(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[str, Any]]:
-    """List running clocks, and copies to destroy: a party destroys its own, and attests it."""
+    """List clocks that run, and copies to destroy.
+
+    The index cannot destroy a party's copy: the party does, and a named person attests it.
+    """
     today = clock.now().date()
     return [describe_duty(duty, today) for duty in list_duties(index, viewer)]
 

@@ -96,7 +96,10 @@ def post_subpoena_notice(
     _: NoQueryDep,
     body: Annotated[SubpoenaNoticeBody, Depends(SubpoenaNoticeBody.read)],
 ) -> dict[str, Any]:
-    """Record when the parents were notified. Without it nothing is released, unless the order forbids it."""
+    """Record when the parents were notified.
+
+    Without it nothing is released, unless the order forbids it.
+    """
     record_notice(index, viewer, code, body.day)
     return to_plain_values(show_case(index, viewer, code))
 
@@ -137,7 +140,10 @@ def post_subpoena_release(
     _: NoQueryDep,
     body: Annotated[SubpoenaReleaseBody, Depends(SubpoenaReleaseBody.read)],
 ) -> SubpoenaRelease:
-    """Release the decided fields of the decided records, with a ledger line for each person."""
+    """Release the decided fields of the decided records.
+
+    Each person gets a line on the ledger that names the case.
+    """
     return release_case(index, viewer, code, body.reference)
 
 
@@ -151,7 +157,10 @@ def post_subpoena_release(
 def get_disclosure_consents(
     index: IndexDep, viewer: CallerDep, query: RecordQueryDep
 ) -> list[dict[str, Any]]:
-    """List consents about a record of the caller's own party, expired and revoked ones too."""
+    """List the consents about a record of the caller's own party.
+
+    Expired and revoked ones are included.
+    """
     consents = disclosure_consents.list_consents(index, viewer, query.source, query.local_id)
     return [disclosure_consents.to_plain_values(view) for view in consents]
 
@@ -170,7 +179,10 @@ def post_disclosure_consent(
     _: NoQueryDep,
     body: Annotated[DisclosureConsentBody, Depends(DisclosureConsentBody.read)],
 ) -> dict[str, Any]:
-    """Record a consent about a record of the caller's own party. A grant on the basis `consent` needs it."""
+    """Record a consent about a record of the caller's own party.
+
+    A grant on the basis `consent` discloses a record only while one is in force.
+    """
     consent = Consent(
         agreement=body.agreement,
         recipient=body.recipient,
@@ -200,6 +212,9 @@ def post_consent_revocation(
     _: NoQueryDep,
     body: Annotated[ConsentRevocationBody, Depends(ConsentRevocationBody.read)],
 ) -> dict[str, Any]:
-    """Revoke a consent. What was disclosed before stays disclosed, and no link is undone."""
+    """Revoke a consent.
+
+    What was disclosed before stays disclosed, and no link is undone.
+    """
     disclosure_consents.revoke_consent(index, viewer, code, body.reference)
     return disclosure_consents.to_plain_values(disclosure_consents.show_consent(index, viewer, code))

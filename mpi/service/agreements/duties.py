@@ -1,4 +1,4 @@
-"""Duties under agreements: begin a clock, meet it, attest a destruction, list what is due.
+"""Duties under agreements: clocks, attested destructions, and what is due.
 
 The index cannot destroy another party's copy. It says what is due, and keeps the attestation of a named
 person.
@@ -185,7 +185,7 @@ def list_attestations(index: Index, viewer: Viewer) -> list[Attestation]:
 
 
 def list_duties(index: Index, viewer: Viewer) -> list[Duty]:
-    """Return what the parties of all agreements have to do, the earliest due day first.
+    """Return what parties have to do, the earliest due day first.
 
     Copies to destroy are found by reading the lines of the disclosure ledger under each agreement with a
     retention, which takes time where there are many.
@@ -217,7 +217,7 @@ def read_clocks(unit: ReadUnit) -> list[Duty]:
 
 
 def describe_duty(duty: Duty, today: date) -> str:
-    """Describe in a sentence what a party has to do, and by when."""
+    """Describe in a sentence what is due, and when."""
     days = duty.days_left(today)
     what = (
         "destroy what it received, and attest it" if duty.kind is DutyKind.DESTRUCTION else f"do {duty.name}"
@@ -264,7 +264,7 @@ _Caller = tuple[Role | None, frozenset[str] | None]
 
 
 def _find_recipient(terms: Agreement, caller: _Caller | None) -> str | None:
-    """Return the party of a caller, if it may receive records of others."""
+    """Return a caller's party, if the caller receives records of others."""
     if caller is None:
         return None
     party = find_party(terms, *caller)

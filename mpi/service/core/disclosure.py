@@ -16,7 +16,7 @@ NO_REDISCLOSURE = "statement:no-redisclosure"
 
 
 def forbids_redisclosure(viewer: Viewer) -> bool:
-    """Return whether an answer to the viewer has to state that it may not be passed on."""
+    """Return whether the viewer's answers may not be passed on."""
     return viewer.rights is not None and viewer.rights.forbids_redisclosure
 
 

@@ -1,4 +1,4 @@
-"""Consents in force to disclose single records, and records that are opted out.
+"""Consents to disclose single records, and records that are opted out.
 
 A grant on the basis of consent discloses a record only while a consent for this record is in force, and no
 opt-out of the record is (34 CFR 99.30).

@@ -18,6 +18,7 @@ from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import find_nameable_records
 from mpi.service.legal.references import check_reference, require_reference
+from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.access.disclosure_consents import StoredConsent
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -168,6 +169,7 @@ def to_plain_values(view: ConsentView) -> dict[str, Any]:
 
 def _find_record(unit: ReadUnit, source_code: str, local_id: str) -> int:
     source = unit.sources.get_by_code(source_code)
+    local_id = parse_local_id(local_id)
     record = find_nameable_records(unit, source.id, [local_id]).get(local_id)
     if record is None:
         raise NotFoundError(f"source {source_code!r} has no such record")
@@ -182,7 +184,7 @@ def _get_own(unit: ReadUnit, code: str) -> StoredConsent:
 
 
 def _is_own(unit: ReadUnit, consent: StoredConsent) -> bool:
-    """Return whether a consent is about a record of the viewer's own party."""
+    """Return whether the consent's record is of the viewer's own party."""
     viewer = unit.viewer
     source_id = unit.records.get([consent.record_id])[consent.record_id].source_id
     source = next(source.code for source in unit.sources.all() if source.id == source_id)

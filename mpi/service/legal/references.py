@@ -5,7 +5,7 @@ from mpi.service.statements.boundary_orders import MAX_REFERENCE_LENGTH, clean_r
 
 
 def require_reference(given: str | None, stored: str) -> None:
-    """Refuse a call that names another paper than the one it is about.
+    """Refuse a call that names another paper.
 
     Args:
         given: the number that the caller gave; None where none was given.

@@ -30,6 +30,7 @@ from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import find_nameable_records, visible_labels
 from mpi.service.legal.references import check_reference
+from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.access.subpoenas import (
     StoredSubpoena,
     SubpoenaHistory,
@@ -192,7 +193,7 @@ def decide_case(
 
 
 def list_cases(index: Index, viewer: Viewer) -> list[SubpoenaView]:
-    """Return the cases that the viewer may handle, the earliest due day first.
+    """Return the viewer's cases, the earliest due day first.
 
     Raises:
         AccessDenied: the viewer may neither handle nor decide cases.
@@ -332,10 +333,11 @@ def _find_records(unit: ReadUnit, source_code: str, local_ids: Collection[str]) 
     """Return the numbers of a source's records that a case names.
 
     Raises:
+        RecordError: a local ID is invalid.
         InputError: none is named, or too many are.
         NotFoundError: one of them does not exist for the viewer.
     """
-    named = frozenset(local_ids)
+    named = frozenset(map(parse_local_id, local_ids))
     if not 0 < len(named) <= MAX_RECORDS:
         raise InputError(f"local_ids: name 1 to {MAX_RECORDS} records")
     source = unit.sources.get_by_code(source_code)

@@ -143,7 +143,7 @@ def _group_by_person(unit: ReadUnit, record_ids: Collection[int]) -> list[list[i
 def _make_line(
     viewer: Viewer, code: str, record_ids: Collection[int], records: Mapping[int, ReleasedRecord]
 ) -> Disclosure:
-    """Return the ledger's line about one person: the case stands as the purpose."""
+    """Return the ledger's line about one person, with the case as purpose."""
     fields = {name for record_id in record_ids for name in records[record_id].values}
     return Disclosure(
         at=clock.format_timestamp(clock.now()),

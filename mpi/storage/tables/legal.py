@@ -6,7 +6,7 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class SubpoenaCaseRow(SQLModel, table=True):
-    """A subpoena as it was served, and the records that it asks for.
+    """A subpoena as served, and the records that it asks for.
 
     ``record_ids`` and ``fields`` are JSON lists. Records are named by number, so that the row tells nothing
     of a record that is destroyed later.
@@ -46,7 +46,7 @@ class SubpoenaStepRow(SQLModel, table=True):
 
 
 class DisclosureConsentRow(SQLModel, table=True):
-    """A consent of a parent, or of a student of 18, to disclose one record.
+    """A signed consent to disclose one record.
 
     ``purposes`` and ``fields`` are JSON lists. ``ends`` is the last day. A row changes only when the consent
     is revoked; it is deleted when its record is destroyed.

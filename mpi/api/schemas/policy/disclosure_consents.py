@@ -40,7 +40,7 @@ RecordQueryDep = Annotated[RecordQuery, Query()]
 class DisclosureConsentBody(
     JsonBody, json_schema_extra={"example": {"source": "D01-SIS", "local_id": "12345", **_SIGNED}}
 ):
-    """A consent of a parent, or of a student of 18, as it was signed."""
+    """A signed consent of a parent, or of a student of 18."""
 
     source: str = Field(description="Code of the record's source.")
     local_id: str = Field(description="Local ID of the record.")

@@ -12,6 +12,12 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_subpoenas()
+    _create_consents()
+    _create_duties()
+
+
+def _create_subpoenas() -> None:
     op.create_table(
         "subpoena_case",
         sa.Column("code", sa.Text(), primary_key=True),
@@ -35,6 +41,9 @@ def upgrade() -> None:
             for name in ("day", "verdict", "counsel", "reason", "record_ids", "fields")
         ),
     )
+
+
+def _create_consents() -> None:
     op.create_table(
         "disclosure_consent",
         sa.Column("code", sa.Text(), primary_key=True),
@@ -56,6 +65,9 @@ def upgrade() -> None:
         sa.Column("revoked_commit", BigInt, nullable=True),
     )
     op.create_index("ix_disclosure_consent_record_id", "disclosure_consent", ["record_id"])
+
+
+def _create_duties() -> None:
     op.create_table(
         "agreement_clock",
         sa.Column("code", sa.Text(), primary_key=True),

@@ -94,7 +94,7 @@ class DisclosureConsents:
     def in_force(
         self, record_ids: Collection[int], agreement: str, day: str
     ) -> dict[int, frozenset[ConsentScope]]:
-        """Return the scopes of consents under an agreement that hold on a day, by record."""
+        """Return the scopes of consents that hold on a day, by record."""
         scopes: dict[int, set[ConsentScope]] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_IN_FORCE, {"ids": chunk, "agreement": agreement, "day": day})
