@@ -9,7 +9,11 @@ import httpx
 import pytest
 
 from mpi.api.app import create_app
+from mpi.api.pages.rendering.render import render_page
+from mpi.api.pages.session.page_context import Visit
 from mpi.domain import clock
+from mpi.domain.roles import Role
+from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.duties import begin_clock
 from mpi.service.agreements.register import approve_version, propose_version, suspend_agreement
 from mpi.service.agreements.views import show_agreement
@@ -118,3 +122,14 @@ def test_the_pages_show_clocks_that_run_and_what_is_overdue(fresh_index, desk):
     assert "agency had to act" not in listed
     assert page.count("Clock runs: inspection of records") == 2
     assert "Quill School District has to act by 2026-12-16" in page
+
+
+@pytest.mark.parametrize("redisclosure", [False, True])
+def test_a_page_says_that_what_others_disclose_may_not_be_passed_on(redisclosure):
+    agreement = make_dsa(is_approved=True, redisclosure=redisclosure)
+    caller = Caller("ana", frozenset(), frozenset({"sis", "ccwis"}), "dsa-1", 1, Role.CASEWORKER)
+    viewer = build_viewer(caller, "school_stability", agreement, agreement.begins)
+    page = render_page(
+        "agreements.html", visit=Visit(viewer), agreements=[], overdue=[], due=[], purposes={}
+    ).body.decode()
+    assert ("forbids to pass on what other agencies disclose" in page) is not redisclosure

@@ -61,6 +61,16 @@ def test_a_consent_is_recorded_listed_and_revoked(mpi, record):
     assert code in mpi("disclosure-consent", "list", *record).out
 
 
+def test_the_policy_explains_what_a_consent_changes(mpi, record, index):
+    mpi("account", "add", "ana", "--role", "caseworker", "--full-name", "Ana", "--source", "ccwis",
+        "--source", "sis", "--agreement", "dsa-1")  # fmt: skip
+    ask = ("policy", "explain", "--account", "ana", "--action", "record.read", "--purpose", "case_planning",
+           "--source", "sis", "--json")  # fmt: skip
+    without = mpi(*ask).json
+    assert (without["decision"], without["reason"]) == ("refused", "source-outside-agreement")
+    assert mpi(*ask, "--consent").json["fields"] == "grade"
+
+
 def test_what_the_agreement_does_not_permit_is_refused(mpi, record):
     refused = add(mpi, record, field="phone")
     assert (refused.code, is_one_line(refused.err), "does not permit" in refused.err) == (5, True, True)
