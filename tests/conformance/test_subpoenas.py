@@ -315,6 +315,9 @@ def test_the_list_is_on_the_ledger_and_the_earliest_due_day_comes_first(index, r
     with index.database.read(OPERATOR) as unit:
         line = unit.disclosures.all()[-1]
     assert (line.action, line.client, len(line.record_ids)) == ("subpoena.manage", "office", 2)
+    show_case(index, OFFICE, soon)
+    with index.database.read(OPERATOR) as unit:
+        assert len(unit.disclosures.all()[-1].record_ids) == 1
 
 
 def test_a_release_that_names_another_case_is_refused(index, records):

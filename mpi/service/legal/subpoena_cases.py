@@ -4,7 +4,7 @@ One person opens a case. Another one, who is counsel, decides what it may releas
 the agency that keeps them: a case asks for records of one source.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -198,25 +198,41 @@ def list_cases(index: Index, viewer: Viewer) -> list[SubpoenaView]:
     Raises:
         AccessDenied: the viewer may neither handle nor decide cases.
     """
+    return _read_views(index, viewer, lambda unit: unit.subpoenas.all())
+
+
+def show_case(index: Index, viewer: Viewer, code: str) -> SubpoenaView:
+    """Return one of the viewer's cases.
+
+    Raises:
+        NotFoundError: there is no such case that the viewer may handle.
+        AccessDenied: the viewer may neither handle nor decide cases.
+    """
+
+    def find(unit: ReadUnit) -> list[SubpoenaHistory]:
+        history = unit.subpoenas.find(code)
+        return [] if history is None else [history]
+
+    views = _read_views(index, viewer, find)
+    if not views:
+        raise _unknown_case()
+    return views[0]
+
+
+def _read_views(
+    index: Index, viewer: Viewer, find: Callable[[ReadUnit], list[SubpoenaHistory]]
+) -> list[SubpoenaView]:
+    """Return the viewer's cases among some, once the ledger has them."""
     if not any(is_allowed(viewer, action) for action in _ACTIONS):
         require_permission(viewer, Action.SUBPOENA_MANAGE)
     with index.database.read(viewer) as unit:
-        histories = unit.subpoenas.all()
-        cases = [build_case(unit, history) for history in histories]
+        cases = [build_case(unit, history) for history in find(unit)]
         handled = [case for case in cases if any(_may_handle(viewer, action, case) for action in _ACTIONS)]
         views, named = _build_views(unit, handled)
     if named:
         fields = ("source", "local_id", "court", "reference")
         disclose(index, viewer, Action.SUBPOENA_MANAGE, named, fields)
     return views
-
-
-def show_case(index: Index, viewer: Viewer, code: str) -> SubpoenaView:
-    """Return one case. Raises as ``list_cases`` does, and NotFoundError."""
-    for view in list_cases(index, viewer):
-        if view.case.code == code:
-            return view
-    raise _unknown_case()
 
 
 def to_plain_values(view: SubpoenaView) -> dict[str, Any]:
