@@ -26,6 +26,7 @@ from mpi.api.routes import (
     freezes,
     golden,
     health,
+    legal,
     loads,
     persons,
     proposals,
@@ -63,6 +64,7 @@ _TAGS = [
     {"name": "crosswalk", "description": "Local IDs to enterprise IDs, and their changes."},
     {"name": "review", "description": "What waits for a steward."},
     {"name": "agreements", "description": "What may be disclosed to whom, why and until when."},
+    {"name": "legal", "description": "What courts ask for, and what counsel lets out."},
     {"name": "quality", "description": "How good the index and its stewards are."},
 ]
 
@@ -95,7 +97,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
         app.include_router(router)
     for module in (
         records, loads, sources, persons, golden, explanations, decisions, proposals, crosswalk, tasks,
-        quality, questions, freezes, consents, expunge_requests, saved_views, agreements, health,
+        quality, questions, freezes, consents, expunge_requests, saved_views, agreements, legal, health,
     ):  # fmt: skip
         app.include_router(module.router)
     authentication.install(app, open_pages=open_pages)

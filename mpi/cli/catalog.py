@@ -73,6 +73,19 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "agreement suspend": CatalogEntry("Suspend an agreement at once.", "access.agreement:suspend"),
     "agreement resume": CatalogEntry("Resume a suspended agreement.", "access.agreement:resume"),
     "agreement end": CatalogEntry("End an agreement for good.", "access.agreement:end"),
+    "agreement due": CatalogEntry(
+        "List what the parties of agreements have to do, and by when.", "access.agreement_duties:due"
+    ),
+    "agreement clock": CatalogEntry(
+        "Let a clock of an agreement begin to run for a party.", "access.agreement_duties:begin"
+    ),
+    "agreement met": CatalogEntry(
+        "Record that a party did what a running clock is about.", "access.agreement_duties:meet"
+    ),
+    "agreement destroyed": CatalogEntry(
+        "Record that a party destroyed what it received, or list such attestations.",
+        "access.agreement_duties:destroyed",
+    ),
     "agreement refusals": CatalogEntry(
         "List the requests that were refused, counted by minute.", "access.agreement:refusals"
     ),
@@ -176,6 +189,30 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "unseal refuse": CatalogEntry(
         "Refuse to lift the seal of records, which stay sealed.", "stewardship.unseal:refuse"
+    ),
+    "disclosure-consent": CatalogEntry("Record families' consents to disclose records."),
+    "disclosure-consent add": CatalogEntry(
+        "Record a consent to disclose a record.", "access.disclosure_consent:add"
+    ),
+    "disclosure-consent list": CatalogEntry(
+        "List the consents to disclose a record, oldest first.", "access.disclosure_consent:show"
+    ),
+    "disclosure-consent revoke": CatalogEntry(
+        "Revoke a consent at once.", "access.disclosure_consent:revoke"
+    ),
+    "subpoena": CatalogEntry("Handle subpoenas, each as a case that counsel decides."),
+    "subpoena open": CatalogEntry(
+        "Open the case of a subpoena that was served.", "access.subpoena:open_case"
+    ),
+    "subpoena list": CatalogEntry(
+        "List the subpoena cases, the earliest due day first.", "access.subpoena:show"
+    ),
+    "subpoena notify": CatalogEntry(
+        "Record when the parents were notified of a case.", "access.subpoena:notify"
+    ),
+    "subpoena decide": CatalogEntry("Decide about a case, as counsel.", "access.subpoena:decide"),
+    "subpoena release": CatalogEntry(
+        "Release what counsel decided, and print it.", "access.subpoena:release"
     ),
     "export": CatalogEntry("Export data to a file."),
     "export crosswalk": CatalogEntry("Export all enterprise IDs as CSV.", "files.export:crosswalk"),

@@ -46,10 +46,19 @@ class Action(StrEnum):
     AGREEMENT_ADMIN = "agreement.admin"
     BREAK_GLASS = "break.glass"
     """Read under the purpose ``emergency_breakglass``."""
+    CONSENT_RECORD = "consent.record"
+    """Record and revoke families' consents to disclose records of the party's own sources."""
+    SUBPOENA_MANAGE = "subpoena.manage"
+    """Open subpoena cases, and release what counsel decided."""
+    SUBPOENA_DECIDE = "subpoena.decide"
+    """Decide, as counsel, what a subpoena case releases."""
 
 
-ACTIONS_GRANTED_BY_NAME = frozenset({Action.RECORD_SEAL, Action.RECORD_EXPUNGE, Action.BREAK_GLASS})
-"""Actions that hide or destroy records, and emergency access.
+ACTIONS_GRANTED_BY_NAME = frozenset({
+    Action.RECORD_SEAL, Action.RECORD_EXPUNGE, Action.BREAK_GLASS, Action.SUBPOENA_MANAGE,
+    Action.SUBPOENA_DECIDE, Action.CONSENT_RECORD,
+})  # fmt: skip
+"""Actions that hide, destroy or open records: seals, emergencies, subpoenas and consents.
 
 No role and no client holds one that was not granted it by name; the first client does not either.
 """
@@ -122,6 +131,27 @@ StatedPopulations = frozenset[tuple[str, str]]
 """Populations of a child, each as code of the source that states it, and population."""
 
 
+@dataclass(frozen=True, slots=True)
+class ConsentScope:
+    """What a consent permits to disclose of one record.
+
+    Args:
+        agreement: code of the agreement under which it is disclosed.
+        recipient: code of the party that may receive it.
+        purposes: codes of the purposes.
+        fields: canonical fields that an answer may hold, or ``flags.POPULATION``.
+    """
+
+    agreement: str
+    recipient: str
+    purposes: frozenset[str]
+    fields: frozenset[str]
+
+
+StatedFacts = frozenset[tuple[str, str] | ConsentScope]
+"""Populations of a child, and scopes of the consents in force to disclose one of its records."""
+
+
 class RecordAccess(StrEnum):
     """The policy's decision on a source's record of one child."""
 
@@ -164,11 +194,19 @@ class AccessRights(Protocol):
 
     @property
     def needs_populations(self) -> bool:
-        """Whether a decision depends on the populations of the child."""
+        """Whether a decision depends on the child's populations or on a consent."""
+
+    @property
+    def needs_consents(self) -> bool:
+        """Whether a decision depends on a consent to disclose the record."""
 
     @property
     def carries_all_flags(self) -> bool:
         """Whether answers about review may hold all flags of all sources."""
+
+    @property
+    def forbids_redisclosure(self) -> bool:
+        """Whether answers hold others' records that may not be passed on."""
 
     @property
     def smallest_count(self) -> int:
@@ -177,15 +215,13 @@ class AccessRights(Protocol):
     def find_refusal(self, action: Action, source: str | None = None) -> Refusal | None:
         """Return why an action is refused, or None if it is permitted."""
 
-    def find_access(self, source: str, stated: StatedPopulations = frozenset()) -> RecordAccess:
+    def find_access(self, source: str, stated: StatedFacts = frozenset()) -> RecordAccess:
         """Return whether a child's record is own, disclosed or hidden."""
 
-    def carried(self, action: Action, source: str, stated: StatedPopulations = frozenset()) -> Carried:
+    def carried(self, action: Action, source: str, stated: StatedFacts = frozenset()) -> Carried:
         """Return the fields and flags of a record that may be answered."""
 
-    def find_comparable_fields(
-        self, source: str, stated: StatedPopulations = frozenset()
-    ) -> frozenset[str] | None:
+    def find_comparable_fields(self, source: str, stated: StatedFacts = frozenset()) -> frozenset[str] | None:
         """Return the fields that an answer may compare; None for all."""
 
 

@@ -23,6 +23,8 @@ class AnswerClass(StrEnum):
     """Who received what, no value."""
     ADMINISTRATION = "administration"
     """Settings, clients and accounts, no person."""
+    LEGAL = "legal"
+    """A subpoena case about the party's own records, and what counsel decided to release."""
 
 
 ACTION_CLASSES = MappingProxyType({
@@ -53,6 +55,9 @@ ACTION_CLASSES = MappingProxyType({
     Action.AGREEMENT_READ: AnswerClass.ADMINISTRATION,
     Action.AGREEMENT_ADMIN: AnswerClass.ADMINISTRATION,
     Action.BREAK_GLASS: AnswerClass.PERSON,
+    Action.CONSENT_RECORD: AnswerClass.OWN,
+    Action.SUBPOENA_MANAGE: AnswerClass.LEGAL,
+    Action.SUBPOENA_DECIDE: AnswerClass.LEGAL,
 })  # fmt: skip
 """Class of each action's answer. An action without a row is refused."""
 
@@ -75,14 +80,22 @@ CLASSES_BY_PURPOSE = MappingProxyType({
     "reporting_federal": _STATISTICS,
     "program_evaluation": _STATISTICS,
     "data_quality": frozenset(AnswerClass),
-    "system_admin": frozenset(AnswerClass) - {AnswerClass.PERSON, AnswerClass.REVIEW},
-    "subject_access": frozenset(AnswerClass) - {AnswerClass.EXPORT, AnswerClass.ADMINISTRATION},
+    "system_admin": frozenset(AnswerClass) - {AnswerClass.PERSON, AnswerClass.REVIEW, AnswerClass.LEGAL},
+    "subject_access": frozenset(AnswerClass) - {
+        AnswerClass.EXPORT, AnswerClass.ADMINISTRATION, AnswerClass.LEGAL,
+    },
     "emergency_breakglass": frozenset({AnswerClass.PERSON}),
 })  # fmt: skip
 """Classes of answers that each purpose of use needs."""
 
-CLASSES_WITHOUT_PURPOSE = frozenset({AnswerClass.OWN, AnswerClass.ADMINISTRATION})
-"""Classes of answers that hold no other party's person, so that a call needs no purpose."""
+CLASSES_WITHOUT_PURPOSE = frozenset({AnswerClass.OWN, AnswerClass.ADMINISTRATION, AnswerClass.LEGAL})
+"""Classes of answers that hold no other party's person, so that a call needs no purpose.
+
+A subpoena is a case, never a purpose of use.
+"""
+
+CLASSES_OF_OWN_RECORDS = frozenset({AnswerClass.OWN, AnswerClass.LEGAL})
+"""Classes of answers about records of the party's own sources alone."""
 
 CLASSES_OF_ADDED_PURPOSE = frozenset({AnswerClass.PERSON})
 """Classes of answers that a purpose needs which a state added."""

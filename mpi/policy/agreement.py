@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from operator import attrgetter
@@ -61,7 +61,7 @@ MAX_GRANTS = 1000
 MAX_DAYS = 36_525
 MAX_SMALL_CELL = 1_000_000
 CONSENT = "consent"
-"""Legal basis on which no grant can rest yet: look-ups and exports do not leave out who opted out."""
+"""Legal basis of a grant that discloses a record only while a consent for it is in force."""
 
 
 class AgreementState(StrEnum):
@@ -114,6 +114,15 @@ class Grant:
         if field.startswith(FLAG_PREFIX):
             return "flags" in self.output_fields
         return _LIST_OF_FIELD.get(field) in self.output_fields
+
+    @property
+    def needs_consent(self) -> bool:
+        """Whether it discloses a record only by a consent."""
+        return self.legal_basis == CONSENT
+
+    def limit_to(self, fields: Iterable[str]) -> "Grant":
+        """Return the grant for the fields alone that a consent names too."""
+        return replace(self, output_fields=frozenset(filter(self.permits_output, fields)))
 
     @property
     def matches_all_fields(self) -> bool:
@@ -306,8 +315,7 @@ def check_agreement(
 
     Raises:
         InputError: a text, date or number is wrong; a party, source, field, population, purpose or legal
-            basis is unknown; a legal basis does not cover a grant's direction, population or purpose; or a
-            grant rests on consent.
+            basis is unknown; or a legal basis does not cover a grant's direction, population or purpose.
     """
     _check_terms(agreement)
     _check_parties(agreement, sources)
@@ -320,15 +328,6 @@ def check_agreement(
         _check_population(grant, legal_bases[grant.legal_basis], populations, place)
         _check_purposes(grant, legal_bases[grant.legal_basis], purposes, place)
         _check_fields(grant, populations, place)
-        _refuse_consent(grant, place)
-
-
-def _refuse_consent(grant: Grant, place: str) -> None:
-    if grant.legal_basis == CONSENT:
-        raise InputError(
-            f"{place}: no grant can rest on {CONSENT} yet, because look-ups and exports do not leave out "
-            "children who opted out: name another legal basis, if counsel finds one"
-        )
 
 
 def _check_terms(agreement: Agreement) -> None:

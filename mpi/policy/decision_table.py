@@ -11,11 +11,12 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
-from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, Action
+from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, Action, ConsentScope
 from mpi.policy.action_classes import (
     ACTION_CLASSES,
     CLASSES_BY_PURPOSE,
     CLASSES_OF_ADDED_PURPOSE,
+    CLASSES_OF_OWN_RECORDS,
     CLASSES_WITHOUT_PURPOSE,
     WHOLE_INDEX_ACTIONS,
     AnswerClass,
@@ -81,6 +82,7 @@ class AccessRequest:
         scope: scope in which the caller asks.
         source: source of the record asked for; None before a record is known.
         populations: populations of the child, by flags in force.
+        consents: scopes of the consents in force to disclose the record.
         met_conditions: conditions of roles that hold for the child.
         break_glass: state of the caller's emergency access.
     """
@@ -94,6 +96,7 @@ class AccessRequest:
     scope: ScopeKind = ScopeKind.SHARED
     source: str | None = None
     populations: frozenset[str] = frozenset()
+    consents: frozenset[ConsentScope] = frozenset()
     met_conditions: frozenset[Condition] = frozenset()
     break_glass: BreakGlassState = BreakGlassState.NONE
 
@@ -307,8 +310,23 @@ class _Facts:
         return self.is_party_source or any(self._covers_source(grant) for grant in self.grants())
 
     def grants_on_record(self) -> list[Grant]:
-        """Return the grants that cover the record's source and the child."""
-        return [grant for grant in self.grants() if self._covers_source(grant) and self._covers_child(grant)]
+        """Return the grants that cover the record's source and the child.
+
+        A grant on the basis of consent is there once for each consent that covers it, with its fields.
+        """
+        return [
+            covering
+            for grant in self.grants()
+            if self._covers_source(grant) and self._covers_child(grant)
+            for covering in ((grant,) if not grant.needs_consent else self._limit_to_consents(grant))
+        ]
+
+    def _limit_to_consents(self, grant: Grant) -> Iterable[Grant]:
+        """Yield a grant once for each consent, with its fields."""
+        for consent in self.request.consents:
+            is_to_party = (consent.agreement, consent.recipient) == (self.agreement.code, grant.recipient)
+            if is_to_party and self.purpose in consent.purposes:
+                yield grant.limit_to(consent.fields)
 
     def _covers_source(self, grant: Grant) -> bool:
         discloser = self.agreement.find_party(grant.discloser)
@@ -423,7 +441,7 @@ def _refuse_scope(facts: _Facts) -> ReasonCode | None:
 def _refuse_source(facts: _Facts) -> ReasonCode | None:
     if facts.request.source is None:
         return None
-    if facts.answer_class is AnswerClass.OWN:
+    if facts.answer_class in CLASSES_OF_OWN_RECORDS:
         return None if facts.is_party_source else ReasonCode.SOURCE_OUTSIDE_AGREEMENT
     if facts.answer_class not in _CLASSES_WITH_FLAGS or facts.is_own or facts.grants_on_record():
         return None

@@ -56,6 +56,16 @@ _NONE: tuple[str, ...] = (
     "mpi break-glass list", "mpi break-glass review", "mpi client bind", "mpi expunge certificate",
     "mpi policy explain", "mpi purpose add", "mpi purpose list", "mpi source set", "mpi unseal list",
     "mpi unseal request",
+    # Duties under agreements.
+    "GET /v1/agreement-duties", "mpi agreement clock", "mpi agreement destroyed", "mpi agreement due",
+    "mpi agreement met",
+    # Subpoena cases, and consents to disclose records.
+    "GET /v1/subpoenas", "POST /v1/subpoenas", "POST /v1/subpoenas/{code}:notify",
+    "POST /v1/subpoenas/{code}:decide", "POST /v1/subpoenas/{code}:release", "mpi subpoena open",
+    "GET /v1/disclosure-consents", "POST /v1/disclosure-consents",
+    "POST /v1/disclosure-consents/{code}:revoke", "mpi disclosure-consent add", "mpi disclosure-consent list",
+    "mpi disclosure-consent revoke", "mpi subpoena list", "mpi subpoena notify", "mpi subpoena decide",
+    "mpi subpoena release",
 )  # fmt: skip
 
 _NAMED: tuple[str, ...] = (

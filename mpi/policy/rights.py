@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from mpi.domain.roles import Role
-from mpi.domain.viewer import Action, Carried, RecordAccess, Refusal, StatedPopulations
-from mpi.policy.agreement import ALL, Agreement
+from mpi.domain.viewer import Action, Carried, ConsentScope, RecordAccess, Refusal, StatedFacts
+from mpi.policy.agreement import ALL, OUTPUT_FIELDS, Agreement
 from mpi.policy.decision_table import (
     BREAK_GLASS,
     DEFAULT_PURPOSES,
@@ -21,6 +21,7 @@ from mpi.policy.decision_table import (
     is_own,
     trusts_statement,
 )
+from mpi.policy.duties import receives_from_others
 from mpi.policy.reasons import ReasonCode
 from mpi.policy.role_rules import Condition, rule_of
 from mpi.policy.tiers import POPULATIONS
@@ -28,6 +29,21 @@ from mpi.policy.tiers import POPULATIONS
 _ALL_CONDITIONS = frozenset(Condition)
 _NOTHING = Carried(frozenset(), frozenset())
 _MAX_CACHED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _RecordFacts:
+    """What a decision about a record depends on.
+
+    Args:
+        source: code of its source.
+        populations: populations of the child that count for it.
+        consents: consents in force to disclose it.
+    """
+
+    source: str
+    populations: frozenset[str]
+    consents: frozenset[ConsentScope]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +85,15 @@ class Rights:
         self._party = (
             None if agreement is None else find_party(agreement, subject.role, subject.sources, subject.party)
         )
-        self._carried: dict[tuple[Action, str, frozenset[str]], Carried] = {}
-        self._access: dict[tuple[str, frozenset[str]], RecordAccess] = {}
-        self._comparable: dict[tuple[str, frozenset[str]], frozenset[str] | None] = {}
+        self._forbids_redisclosure = (
+            agreement is not None
+            and self._party is not None
+            and not agreement.redisclosure
+            and receives_from_others(agreement, self._party, subject.sources)
+        )
+        self._carried: dict[tuple[Action, _RecordFacts], Carried] = {}
+        self._access: dict[_RecordFacts, RecordAccess] = {}
+        self._comparable: dict[_RecordFacts, frozenset[str] | None] = {}
         self._refusals: dict[tuple[Action, str | None], Refusal | None] = {}
         self.actions = frozenset(action for action in Action if self.find_refusal(action) is None)
         self.sources = self._find_covered_sources()
@@ -97,9 +119,19 @@ class Rights:
 
     @property
     def needs_populations(self) -> bool:
-        """Whether a decision depends on the populations of the child."""
+        """Whether a decision depends on the child's populations or on a consent."""
         grants = () if self._agreement is None else self._agreement.grants
-        return any(grant.population != ALL for grant in grants if grant.recipient == self._party)
+        return any(
+            grant.population != ALL or grant.needs_consent
+            for grant in grants
+            if grant.recipient == self._party
+        )
+
+    @property
+    def needs_consents(self) -> bool:
+        """Whether a decision depends on a consent to disclose the record."""
+        grants = () if self._agreement is None else self._agreement.grants
+        return any(grant.needs_consent for grant in grants if grant.recipient == self._party)
 
     @property
     def carries_all_flags(self) -> bool:
@@ -107,12 +139,21 @@ class Rights:
         return self.decide(Action.TASK_READ, ALL).permitted_populations >= POPULATIONS
 
     @property
+    def forbids_redisclosure(self) -> bool:
+        """Whether answers hold others' records that may not be passed on."""
+        return self._forbids_redisclosure
+
+    @property
     def smallest_count(self) -> int:
         """Smallest count above 0 that the agreement lets the caller be told."""
         return 1 if self._agreement is None else self._agreement.small_cell
 
     def decide(
-        self, action: Action, source: str | None = None, populations: frozenset[str] = frozenset()
+        self,
+        action: Action,
+        source: str | None = None,
+        populations: frozenset[str] = frozenset(),
+        consents: frozenset[ConsentScope] = frozenset(),
     ) -> AccessDecision:
         """Decide an action on a record whose child meets the conditions.
 
@@ -120,8 +161,18 @@ class Rights:
             action: the action.
             source: the record's source; None before a record is known.
             populations: populations of the child.
+            consents: consents in force to disclose the record.
         """
-        return decide(self._request(action, source, populations), self._agreement, self._day)
+        return decide(self._request(action, source, populations, consents), self._agreement, self._day)
+
+    def suppose_consent(self) -> frozenset[ConsentScope]:
+        """Return a supposed consent to all that the agreement permits the caller."""
+        if self._agreement is None or self._party is None or self.purpose is None:
+            return frozenset()
+        fields = OUTPUT_FIELDS.union(*(grant.output_fields for grant in self._agreement.grants))
+        return frozenset(
+            {ConsentScope(self._agreement.code, self._party, frozenset({self.purpose}), fields - {ALL})}
+        )
 
     def find_refusal(self, action: Action, source: str | None = None) -> Refusal | None:
         """Return why an action is refused, or None if it is permitted.
@@ -132,79 +183,84 @@ class Rights:
         """
         key = (action, source)
         if key not in self._refusals:
-            decision = self.decide(action, source, POPULATIONS)
+            decision = self.decide(action, source, POPULATIONS, self.suppose_consent())
             refusal = None if decision.is_permitted else Refusal(decision.reason_code, decision.sentence)
             if len(self._refusals) >= _MAX_CACHED:
                 return refusal
             self._refusals[key] = refusal
         return self._refusals[key]
 
-    def find_access(self, source: str, stated: StatedPopulations = frozenset()) -> RecordAccess:
+    def find_access(self, source: str, stated: StatedFacts = frozenset()) -> RecordAccess:
         """Return whether a child's record is own, disclosed or hidden.
 
         Args:
             source: code of the record's source.
-            stated: populations of the child; those that the source's agreement does not trust are ignored.
+            stated: populations of the child, of which those that the source's agreement does not trust are
+                ignored, and consents to disclose the record.
         """
-        key = (source, self._find_populations(source, stated))
-        access = self._access.get(key)
+        facts = self._find_facts(source, stated)
+        access = self._access.get(facts)
         if access is None:
-            access = self._compute_access(*key)
+            access = self._compute_access(facts)
             if len(self._access) < _MAX_CACHED:
-                self._access[key] = access
+                self._access[facts] = access
         return access
 
-    def carried(self, action: Action, source: str, stated: StatedPopulations = frozenset()) -> Carried:
+    def carried(self, action: Action, source: str, stated: StatedFacts = frozenset()) -> Carried:
         """Return the fields and flags of a record that may be answered."""
-        key = (action, source, self._find_populations(source, stated))
-        carried = self._carried.get(key)
+        facts = self._find_facts(source, stated)
+        carried = self._carried.get((action, facts))
         if carried is None:
-            carried = self._compute_carried(*key)
+            carried = self._compute_carried(action, facts)
             if len(self._carried) < _MAX_CACHED:
-                self._carried[key] = carried
+                self._carried[action, facts] = carried
         return carried
 
-    def find_comparable_fields(
-        self, source: str, stated: StatedPopulations = frozenset()
-    ) -> frozenset[str] | None:
+    def find_comparable_fields(self, source: str, stated: StatedFacts = frozenset()) -> frozenset[str] | None:
         """Return the fields that an answer may compare; None for all."""
-        key = (source, self._find_populations(source, stated))
-        if key in self._comparable:
-            return self._comparable[key]
-        fields = self._compute_comparable_fields(*key)
+        facts = self._find_facts(source, stated)
+        if facts in self._comparable:
+            return self._comparable[facts]
+        fields = self._compute_comparable_fields(facts)
         if len(self._comparable) < _MAX_CACHED:
-            self._comparable[key] = fields
+            self._comparable[facts] = fields
         return fields
 
-    def _compute_carried(self, action: Action, source: str, populations: frozenset[str]) -> Carried:
-        decision = self.decide(action, source, populations)
+    def _compute_carried(self, action: Action, facts: _RecordFacts) -> Carried:
+        decision = self.decide(action, facts.source, facts.populations, facts.consents)
         if not decision.is_permitted:
             return _NOTHING
         return Carried(decision.permitted_fields, decision.permitted_populations)
 
-    def _compute_access(self, source: str, populations: frozenset[str]) -> RecordAccess:
+    def _compute_access(self, facts: _RecordFacts) -> RecordAccess:
         if self._agreement is None or self._party is None:
             return RecordAccess.HIDDEN
-        request = self._request(None, source, populations)
+        request = self._request(None, facts.source, facts.populations, facts.consents)
         if is_own(request, self._agreement):
             return RecordAccess.OWN
         is_disclosed = covers_child(request, self._agreement)
         return RecordAccess.DISCLOSED if is_disclosed else RecordAccess.HIDDEN
 
-    def _compute_comparable_fields(self, source: str, populations: frozenset[str]) -> frozenset[str] | None:
+    def _compute_comparable_fields(self, facts: _RecordFacts) -> frozenset[str] | None:
         if self._agreement is None or self._party is None:
             return frozenset()
-        return find_comparable_fields(self._request(None, source, populations), self._agreement)
+        request = self._request(None, facts.source, facts.populations, facts.consents)
+        return find_comparable_fields(request, self._agreement)
 
-    def _find_populations(self, source: str, stated: StatedPopulations) -> frozenset[str]:
-        """Return the child's populations that count for a record of a source."""
+    def _find_facts(self, source: str, stated: StatedFacts) -> _RecordFacts:
+        """Return what of the stated facts counts for a record of a source."""
         if not stated or self._agreement is None or self._party is None:
-            return frozenset()
+            return _RecordFacts(source, frozenset(), frozenset())
         request = self._request(None, source)
-        return frozenset(
-            population
-            for stating_source, population in stated
-            if trusts_statement(request, self._agreement, stating_source)
+        consents = frozenset(fact for fact in stated if isinstance(fact, ConsentScope))
+        return _RecordFacts(
+            source,
+            frozenset(
+                fact[1]
+                for fact in stated
+                if not isinstance(fact, ConsentScope) and trusts_statement(request, self._agreement, fact[0])
+            ),
+            consents,
         )
 
     def _find_covered_sources(self) -> frozenset[str] | None:
@@ -219,7 +275,11 @@ class Rights:
         )
 
     def _request(
-        self, action: Action | None, source: str | None, populations: frozenset[str] = frozenset()
+        self,
+        action: Action | None,
+        source: str | None,
+        populations: frozenset[str] = frozenset(),
+        consents: frozenset[ConsentScope] = frozenset(),
     ) -> AccessRequest:
         subject = self._subject
         return AccessRequest(
@@ -232,6 +292,7 @@ class Rights:
             scope=subject.scope,
             source=source,
             populations=populations,
+            consents=consents,
             met_conditions=_ALL_CONDITIONS,
             break_glass=subject.break_glass,
         )

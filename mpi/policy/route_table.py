@@ -33,6 +33,7 @@ _PUBLIC = RouteRule(is_public=True)
 _SIGNED_IN = RouteRule()
 _PERSON_AND_RECORD = _needs(Action.PERSON_READ, Action.RECORD_READ)
 _TERMS = RouteRule((Action.AGREEMENT_READ,), choices=(Action.AGREEMENT_ADMIN, Action.APPROVE))
+_CASE = RouteRule(choices=(Action.SUBPOENA_MANAGE, Action.SUBPOENA_DECIDE))
 _QUESTION = _needs(Action.TASK_READ, Action.RECORD_READ)
 _SEALS = RouteRule(choices=(Action.RECORD_SEAL, Action.RECORD_EXPUNGE))
 
@@ -137,8 +138,19 @@ ROUTES = MappingProxyType({
     "POST /v1/agreements/{code}:suspend": _needs(Action.AGREEMENT_ADMIN),
     "POST /v1/agreements/{code}:resume": _needs(Action.AGREEMENT_ADMIN),
     "POST /v1/agreements/{code}:end": _needs(Action.AGREEMENT_ADMIN),
+    "GET /v1/agreement-duties": _needs(Action.AGREEMENT_ADMIN),
     "GET /v1/purposes": _needs(Action.AGREEMENT_READ),
     "GET /v1/legal-bases": _needs(Action.AGREEMENT_READ),
+    # Subpoena cases
+    "GET /v1/subpoenas": _CASE,
+    "POST /v1/subpoenas": _needs(Action.SUBPOENA_MANAGE),
+    "POST /v1/subpoenas/{code}:notify": _needs(Action.SUBPOENA_MANAGE),
+    "POST /v1/subpoenas/{code}:decide": _needs(Action.SUBPOENA_DECIDE),
+    "POST /v1/subpoenas/{code}:release": _needs(Action.SUBPOENA_MANAGE),
+    # Consents to disclose a record
+    "GET /v1/disclosure-consents": _needs(Action.CONSENT_RECORD),
+    "POST /v1/disclosure-consents": _needs(Action.CONSENT_RECORD),
+    "POST /v1/disclosure-consents/{code}:revoke": _needs(Action.CONSENT_RECORD),
     # Pages of the desk
     "GET /agreements": _needs(Action.AGREEMENT_READ),
     "GET /agreements/{code}": _needs(Action.AGREEMENT_READ),

@@ -55,7 +55,15 @@ API_CLIENTS = {
     "all": (frozenset(Action), None),
     "sis": (frozenset(Action), SCHOOLS[:1]),
     "second": (
-        frozenset({Action.RECORD_EXPUNGE, Action.RECORD_SEAL, Action.RECORD_READ, Action.CONSENT}),
+        frozenset(
+            {
+                Action.RECORD_EXPUNGE,
+                Action.RECORD_SEAL,
+                Action.RECORD_READ,
+                Action.CONSENT,
+                Action.SUBPOENA_DECIDE,
+            }
+        ),
         SCHOOLS,
     ),
     "counsel": (

@@ -23,6 +23,7 @@ _PATTERNS = {
     "eid": re.compile(r"\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b"),
     "key": re.compile(r"\"key\":\"([^\"]+)\"|/queue/([^\"/?]+)\""),
     "number": re.compile(r"\"(?:id|step|number|load|hold|claim|batch|window|request)\":(\d{1,5})\b"),
+    "case": re.compile(r"\"code\": ?\"([0-9a-f]{12})\""),
     "link": re.compile(r"href=\"(/[^\"#]*)\""),
 }
 _REMEMBERED = 12
@@ -161,6 +162,11 @@ class Chooser:
         if "code" in self.path_values:
             return self.path_values["code"]
         return self.one_of(*(AGREEMENTS if self.is_rare() else AGREEMENTS[:4]))
+
+    def case_code(self) -> str:
+        """Return the code of a subpoena case, mostly of one that was seen."""
+        seen = self.memory.values.get("case")
+        return self.one_of(*seen) if seen and not self.is_rare(0.1) else "0123456789ab"
 
     def agreement(self) -> dict[str, object]:
         """Return the terms of an agreement; half of them have a fault."""
@@ -339,12 +345,32 @@ def _unseal(c: Chooser) -> dict[str, object]:
     return {"json": {**c.ref_in_list(), "reference": reference}}
 
 
+def _subpoena(c: Chooser) -> dict[str, object]:
+    days = {"received": c.day(), "due": c.day(), "notice_forbidden": c.is_rare(0.5)}
+    texts = {"court": "Juvenile Court", "reference": c.one_of("26-JV-0412", "no digit"), "served_by": "Clerk"}
+    fields = c.one_of(["first_name", "grade"], ["flags", "city"], ["ssn"], [])
+    return {"json": {**c.ref_in_list(), **texts, **days, "fields": fields}}
+
+
+def _disclosure_consent(c: Chooser) -> dict[str, object]:
+    scope = {"agreement": c.agreement_code(), "recipient": "agency", "purposes": [c.one_of(*CARE_PURPOSES)]}
+    days = {"signed": c.day(), "ends": c.day(), "signer": c.one_of("parent", "student", "uncle")}
+    return {"json": {**c.ref(), **scope, "fields": ["grade"], **days, "reference": "CF-2026-0417"}}
+
+
+def _decide_subpoena(c: Chooser) -> dict[str, object]:
+    kept = {"fields": ["first_name"]} if c.is_rare(0.5) else {}
+    verdict = c.one_of("release", "release", "narrow", "refuse", "none")
+    return {"json": {"verdict": verdict, "counsel": "R. Alvarado", "reason": "relevant", **kept}}
+
+
 def _answer_unseal(c: Chooser) -> dict[str, object]:
     return {"json": c.ref_in_list()}
 
 
 _ITEM = "/v1/review-tasks/{question_key}"
 _AGREEMENT = "/v1/agreements/{code}"
+_CASE = "/v1/subpoenas/{code}"
 API_CALLS: Mapping[str, Call] = {
     "GET /openapi.json": _nothing,
     "GET /v1/crosswalk": _crosswalk,
@@ -422,6 +448,16 @@ API_CALLS: Mapping[str, Call] = {
     "POST /v1/unseal-requests": _unseal,
     "POST /v1/unseal-requests:approve": _answer_unseal,
     "POST /v1/unseal-requests:refuse": _answer_unseal,
+    "GET /v1/subpoenas": _nothing,
+    "POST /v1/subpoenas": _subpoena,
+    f"POST {_CASE}:notify": lambda c: {"json": {"day": c.day()}},
+    f"POST {_CASE}:decide": _decide_subpoena,
+    f"POST {_CASE}:release": lambda c: {"json": {"reference": c.one_of("26-JV-0412", "26-JV-7")}},
+    "GET /v1/disclosure-consents": lambda c: {"params": c.ref()},
+    "POST /v1/disclosure-consents": _disclosure_consent,
+    "POST /v1/disclosure-consents/{code}:revoke": lambda c: {
+        "json": {"reference": c.one_of("1", "CF-2026-0417")}
+    },
     "GET /v1/agreements": _nothing,
     "POST /v1/agreements": lambda c: {"json": c.agreement()},
     f"GET {_AGREEMENT}": _nothing,
@@ -430,6 +466,7 @@ API_CALLS: Mapping[str, Call] = {
     f"POST {_AGREEMENT}:suspend": _reason,
     f"POST {_AGREEMENT}:resume": _reason,
     f"POST {_AGREEMENT}:end": _reason,
+    "GET /v1/agreement-duties": _nothing,
     "GET /v1/purposes": _nothing,
     "GET /v1/legal-bases": _nothing,
     "GET /v1/review-views": _nothing,
@@ -576,7 +613,7 @@ def fill_path(c: Chooser, route: str) -> str:
         "key": c.key,
         "question_key": c.key,
         "name": lambda: c.one_of("sis-steward", "nobody"),
-        "code": c.agreement_code,
+        "code": c.agreement_code if "/agreements" in route else c.case_code,
     }
     return re.sub(r"\{(\w+)\}", lambda found: c.path_values.get(found[1]) or str(values[found[1]]()), route)
 
@@ -652,6 +689,11 @@ def _agreement_step(c: Chooser) -> Command:
     return Command((c.agreement_code(), "--reason", c.one_of("breach reported", "breach reported", "")))
 
 
+def _destroyed(c: Chooser) -> tuple[str, ...]:
+    who = (c.agreement_code(), "--party", c.one_of("agency", "district"), "--by", "R. Alvarado")
+    return (*who, "--through", c.day(), "--method", "files overwritten")
+
+
 def _approve_terms(c: Chooser) -> Command:
     version = ("--version", c.one_of(1, 2)) if c.is_rare() else ()
     return Command((c.agreement_code(), *version, *c.one_of(("--client",), ("--client",), ("--alone",), ())))
@@ -664,6 +706,33 @@ def _as_client(c: Chooser) -> tuple[str, ...]:
 def _unseal_command(c: Chooser) -> Command:
     ref = ("--reference", c.one_of("26-JV-0412", "no digit"))
     return Command((c.local_id(), "--source", c.source(), *ref, *_as_client(c)))
+
+
+def _add_consent(c: Chooser) -> Command:
+    scope = (
+        "--agreement",
+        c.agreement_code(),
+        "--recipient",
+        "agency",
+        "--purpose",
+        c.one_of(*CARE_PURPOSES),
+    )
+    paper = ("--signed", c.day(), "--ends", c.day(), "--signer", "parent", "--reference", "CF-2026-0417")
+    return Command((c.local_id(), "--source", c.source(), *scope, "--field", "grade", *paper))
+
+
+def _open_subpoena(c: Chooser) -> Command:
+    texts = ("--court", "Juvenile Court", "--reference", c.one_of("26-JV-0412", "no digit"))
+    days = ("--served-by", "Clerk", "--received", c.day(), "--due", c.day())
+    fields = ("--field", c.one_of("first_name", "city", "ssn"), "--field", "grade")
+    return Command((c.local_id(), "--source", c.source(), *texts, *days, *fields, *_as_client(c)))
+
+
+def _decide_case(c: Chooser) -> Command:
+    kept = ("--field", "grade") if c.is_rare(0.5) else ()
+    verdict = c.one_of("release", "release", "narrow", "refuse", "none")
+    texts = ("--counsel", "R. Alvarado", "--reason", "relevant")
+    return Command((c.case_code(), verdict, *texts, *kept, *_as_client(c)))
 
 
 def _answer_about_record(c: Chooser) -> Command:
@@ -718,6 +787,10 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "agreement suspend": _agreement_step,
     "agreement resume": _agreement_step,
     "agreement end": _agreement_step,
+    "agreement due": lambda c: Command(("--overdue",) if c.is_rare() else ()),
+    "agreement clock": lambda c: Command((c.agreement_code(), "inspection", "--party", "agency")),
+    "agreement met": lambda c: Command((c.case_code(), "--by", "R. Alvarado")),
+    "agreement destroyed": lambda c: Command(() if c.is_rare() else _destroyed(c)),
     "agreement refusals": lambda c: Command(("--days", c.one_of(1, 7, 3_650))),
     "purpose list": lambda _: Command(),
     "purpose add": lambda c: Command(
@@ -796,6 +869,14 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "unseal list": lambda c: Command(_as_client(c)),
     "unseal approve": _answer_about_record,
     "unseal refuse": _answer_about_record,
+    "disclosure-consent add": _add_consent,
+    "disclosure-consent list": lambda c: Command((c.local_id(), "--source", c.source())),
+    "disclosure-consent revoke": lambda c: Command((c.case_code(),)),
+    "subpoena open": _open_subpoena,
+    "subpoena list": lambda c: Command(_as_client(c)),
+    "subpoena notify": lambda c: Command((c.case_code(), *_as_client(c))),
+    "subpoena decide": _decide_case,
+    "subpoena release": lambda c: Command((c.case_code(), *_as_client(c))),
     "export id-map": lambda c: Command(("--client", c.one_of("all", "nobody"), "--out", "map.csv")),
     "export crosswalk": lambda c: Command(
         ("--out", "out.csv", "--purpose", c.one_of("operational", "statistical"))
@@ -822,7 +903,9 @@ WITHOUT_JSON = frozenset({"publish", "break-glass review"})
 RECORDS = tuple(route for route in API_CALLS if "/records" in route)
 """Routes that read and write records."""
 
-REQUESTS = tuple(route for route in API_CALLS if "-requests" in route or "/agreements" in route)
+REQUESTS = tuple(
+    route for route in API_CALLS if "-requests" in route or "/agreements" in route or "/subpoenas" in route
+)
 """Routes about what waits for a second person."""
 
 COMMANDS_LEFT_OUT: Mapping[str, str] = {

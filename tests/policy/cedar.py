@@ -11,7 +11,7 @@ from pathlib import Path
 import cedarpy
 
 from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
-from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, PURPOSES, Action
+from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, PURPOSES, Action, ConsentScope
 from mpi.policy.agreement import Agreement, Grant, Party, PartyKind
 from mpi.policy.decision_table import AccessDecision, AccessRequest, BreakGlassState, ScopeKind
 from mpi.policy.role_rules import Condition
@@ -24,6 +24,11 @@ PURPOSES_ASKED = (*PURPOSES, ADDED_PURPOSE, "curiosity", "", None)
 COURT = ("juvenile_justice", "neglected_or_delinquent")
 _PARTIES = ("agency", "district", "university", "house")
 _SOURCES = ("CCWIS", "D01", "D02", "elsewhere")
+_LISTS = {
+    "addresses": ("address_line1", "address_line2", "city", "state", "postal_code", "county"),
+    "guardians": ("guardian_first_name", "guardian_last_name", "guardian_relationship"),
+    "enrollments": ("school_id", "district_id", "grade", "entry_date", "exit_date"),
+}
 _FIELDS = sorted(FIELD_TIERS)
 _FLAGS = sorted(POPULATION_TIERS)
 
@@ -61,6 +66,7 @@ def draw_question(chance: random.Random) -> Question:
         scope=chance.choice(tuple(ScopeKind)),
         source=chance.choice((*_SOURCES, None)),
         populations=frozenset(chance.sample(_FLAGS, chance.randint(0, 4))),
+        consents=frozenset(_draw_consent(chance, purpose) for _ in range(chance.randint(0, 2))),
         met_conditions=frozenset(condition for condition in Condition if chance.random() < 0.8),
         break_glass=chance.choice(tuple(BreakGlassState)),
     )
@@ -97,10 +103,22 @@ def _draw_grant(chance: random.Random) -> Grant:
         discloser=chance.choice(_PARTIES),
         recipient="district" if chance.random() < 0.7 else chance.choice(_PARTIES),
         population=chance.choice(("all", "all", "foster_care", "homeless")),
-        legal_basis="own_records",
+        legal_basis="consent" if chance.random() < 0.3 else "own_records",
         purposes=frozenset({"all"} if chance.random() < 0.4 else purposes),
         output_fields=frozenset(chance.sample(sorted(outputs | set(_FIELDS)), chance.randint(1, 12))),
         matching_fields=frozenset(),
+    )
+
+
+def _draw_consent(chance: random.Random, purpose: str | None) -> ConsentScope:
+    """Return the scope of a random consent, mostly one for the purpose."""
+    purposes = {purpose or "data_quality"} if chance.random() < 0.8 else set(chance.sample(PURPOSES, 2))
+    lists = ("addresses", "enrollments", "flags.foster_care", "flags.homeless", "flags")
+    return ConsentScope(
+        agreement=chance.choice(("house", "dsa-1")),
+        recipient="district" if chance.random() < 0.9 else chance.choice(_PARTIES),
+        purposes=frozenset(purposes),
+        fields=frozenset(chance.sample((*_FIELDS, *lists), 20)),
     )
 
 
@@ -134,7 +152,7 @@ def ask_cedar(question: Question) -> Answer:
 
     if not permits(question.request.action.value, "Request", {}):
         return False, frozenset(), frozenset()
-    outputs = {field for grant in _covering_grants(question) for field in grant.output_fields}
+    outputs = set().union(*_covering_outputs(question))
     fields = (f for f in question.fields if permits("carry-field", "Field", _describe_field(f, outputs)))
     flags = (f for f in _FLAGS if permits("carry-flag", "Population", _describe_population(f, outputs)))
     return True, frozenset(fields), frozenset(flags)
@@ -157,7 +175,7 @@ def _describe(question: Question) -> dict[str, object]:
         "state": "none" if agreement is None else agreement.state(DAY).value,
         "hasParty": agreement is not None and agreement.find_party(request.party or "") is not None,
         "partyPurposes": sorted({purpose for grant in to_party for purpose in grant.purposes}),
-        "isCovered": bool(_covering_grants(question)),
+        "isCovered": bool(_covering_outputs(question)),
         "isOwn": _is_own(question),
         "isOfParty": _is_of_party(question),
         "ownsAll": _owns_all(question),
@@ -197,6 +215,27 @@ def _is_of_party(question: Question) -> bool:
     return party is not None and source is not None and bool({source, "all"} & party.sources)
 
 
+def _covering_outputs(question: Question) -> list[set[str]]:
+    """Return what each grant that covers the record permits, consent by consent where it rests on that."""
+    request, purpose = question.request, _effective_purpose(question)
+    outputs: list[set[str]] = []
+    for grant in _covering_grants(question):
+        if grant.legal_basis != "consent":
+            outputs.append(set(grant.output_fields))
+            continue
+        for consent in request.consents:
+            scope = (consent.agreement, consent.recipient, purpose in consent.purposes)
+            if scope == (question.agreement.code, request.party, True):
+                outputs.append({field for field in consent.fields if _is_permitted(field, grant)})
+    return outputs
+
+
+def _is_permitted(field: str, grant: Grant) -> bool:
+    """Return whether a grant permits a field that a consent names."""
+    names = {"all", field, *(name for name, columns in _LISTS.items() if field in columns)}
+    return bool(grant.output_fields & (names | ({"flags"} if field.startswith("flags.") else set())))
+
+
 def _covering_grants(question: Question) -> list[Grant]:
     request, agreement = question.request, question.agreement
     if agreement is None:
@@ -214,13 +253,8 @@ def _covering_grants(question: Question) -> list[Grant]:
 
 
 def _describe_field(field: str, outputs: set[str]) -> dict[str, object]:
-    lists = {
-        "addresses": ("address_line1", "address_line2", "city", "state", "postal_code", "county"),
-        "guardians": ("guardian_first_name", "guardian_last_name", "guardian_relationship"),
-        "enrollments": ("school_id", "district_id", "grade", "entry_date", "exit_date"),
-    }
     names = {"birth_city" if field == "birth_place" else field}
-    names |= {list_name for list_name, columns in lists.items() if field in columns}
+    names |= {list_name for list_name, columns in _LISTS.items() if field in columns}
     return {
         "code": field,
         "tier": int(FIELD_TIERS[field]),

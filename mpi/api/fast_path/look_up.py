@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from mpi.api.middleware.fast_path_dispatch import FastPathRoute
+from mpi.api.request.redisclosure import state_terms
 from mpi.domain.viewer import Viewer
 from mpi.policy.decision_table import BREAK_GLASS
 from mpi.service.core.index import Index
@@ -59,10 +60,11 @@ class LookUpRoute(FastPathRoute, Generic[Answer]):
         if credentials[1] == BREAK_GLASS:
             return None
         if index.database.is_postgresql:  # each statement is a network round trip
-            result = await _look_up_in_ledger_thread(index, *credentials, query)
+            result, viewer = await _look_up_in_ledger_thread(index, *credentials, query)
         else:
             result, line, viewer = look_up(index, *credentials, query)
             await _await_disclosure(index, viewer, lambda: line)
+        state_terms(request.scope, viewer)
         return self.render(result)
 
 
@@ -81,16 +83,16 @@ def read_api_key(headers: Headers) -> str | None:
 
 async def _look_up_in_ledger_thread(
     index: Index, key: str | None, purpose: str | None, query: LookUpQuery[Answer]
-) -> Answer:
+) -> tuple[Answer, Viewer]:
     """Look up a person in the thread that writes the disclosure ledger.
 
     That thread reads and writes for all waiting look-ups at once, which saves round trips to PostgreSQL.
     """
-    answers: list[Answer] = []
+    answers: list[tuple[Answer, Viewer]] = []
 
     def make_line() -> Disclosure:
-        answer, line, _ = look_up_fast(index, key, purpose, query)
-        answers.append(answer)
+        answer, line, viewer = look_up_fast(index, key, purpose, query)
+        answers.append((answer, viewer))
         return line
 
     try:
@@ -98,7 +100,7 @@ async def _look_up_in_ledger_thread(
     except FastPathMissError:
         answer, line, viewer = await run_in_threadpool(look_up_in_full, index, key, purpose, query)
         await _await_disclosure(index, viewer, lambda: line)
-        return answer
+        return answer, viewer
     return answers[0]
 
 

@@ -23,6 +23,7 @@ from mpi.api.request.problems import (
     log_unexpected,
     response_from_error,
 )
+from mpi.api.request.redisclosure import read_statement
 from mpi.domain.errors import MpiError
 
 _log = logging.getLogger("mpi.access")
@@ -117,6 +118,7 @@ class _CallState:
         self.status = HTTPStatus.INTERNAL_SERVER_ERROR.value
         self.has_started = False
         self._send = send
+        self._scope = scope
         scope[REQUEST_ID] = self.id
 
     async def send(self, message: Message) -> None:
@@ -130,5 +132,10 @@ class _CallState:
             ]
             if not any(name.lower() == _CACHE_HEADER for name, _ in headers):
                 headers.append((_CACHE_HEADER, b"no-store"))
-            message["headers"] = [*headers, *_ENCODED_HEADERS, (_REQUEST_ID_HEADER, self.id.encode())]
+            message["headers"] = [
+                *headers,
+                *_ENCODED_HEADERS,
+                (_REQUEST_ID_HEADER, self.id.encode()),
+                *read_statement(self._scope),
+            ]
         await self._send(message)

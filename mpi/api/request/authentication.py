@@ -8,6 +8,7 @@ from fastapi.params import Depends as Dependency
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from mpi.api.request.record_body import RawBodyDep
+from mpi.api.request.redisclosure import state_terms
 from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import PURPOSES, Action, IdempotentCall, Viewer, require_permission
 from mpi.service.access.clients import authenticate
@@ -83,9 +84,11 @@ async def read_credentials(
 CredentialsDep = Annotated[Credentials, Depends(read_credentials)]
 
 
-def authenticate_caller(index: IndexDep, sent_credentials: CredentialsDep) -> Viewer:
+def authenticate_caller(request: Request, index: IndexDep, sent_credentials: CredentialsDep) -> Viewer:
     """Authenticate the caller of a request."""
-    return sent_credentials.authenticate(index)
+    viewer = sent_credentials.authenticate(index)
+    state_terms(request.scope, viewer)
+    return viewer
 
 
 CallerDep = Annotated[Viewer, Depends(authenticate_caller)]

@@ -16,13 +16,17 @@ from mpi.api.schemas.policy.agreements import (
     AgreementOut,
     AgreementStepBody,
     ApproveAgreementBody,
+    DutyOut,
 )
 from mpi.api.schemas.policy.purposes import LegalBasisOut, PurposeOut
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
+from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer
 from mpi.policy.purposes import Purpose
 from mpi.service.agreements.documents import to_agreement
+from mpi.service.agreements.duties import list_duties
+from mpi.service.agreements.duties import to_plain_values as describe_duty
 from mpi.service.agreements.purposes import list_purposes
 from mpi.service.agreements.register import (
     approve_version,
@@ -175,6 +179,22 @@ def post_agreement_end(
 ) -> dict[str, Any]:
     """End an agreement; its code is never used again."""
     return _take_step(end_agreement, index, viewer, code, body.reason)
+
+
+@router.get(
+    "/v1/agreement-duties",
+    response_model=list[DutyOut],
+    summary="List what the parties of agreements have to do, the earliest due day first",
+    responses=describe_problems(),
+    dependencies=[permit(Action.AGREEMENT_ADMIN)],
+)
+def get_agreement_duties(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[str, Any]]:
+    """List clocks that run, and copies to destroy.
+
+    The index cannot destroy a party's copy: the party does, and a named person attests it.
+    """
+    today = clock.now().date()
+    return [describe_duty(duty, today) for duty in list_duties(index, viewer)]
 
 
 @router.get(

@@ -23,12 +23,14 @@ class SupposedRequest:
         purpose: purpose of use; None where none is named.
         source: code of the record's source; None before a record is known.
         populations: populations of the child.
+        has_consent: whether a consent to disclose the record is in force.
     """
 
     action: Action
     purpose: str | None = None
     source: str | None = None
     populations: frozenset[str] = frozenset()
+    has_consent: bool = False
 
 
 def explain_client_access(
@@ -92,4 +94,6 @@ def _decide(
 ) -> AccessDecision:
     day = clock.now().date()
     terms = None if agreement is None else find_terms(unit, agreement, day)
-    return Rights(subject, terms, day).decide(request.action, request.source, request.populations)
+    rights = Rights(subject, terms, day)
+    consents = rights.suppose_consent() if request.has_consent else frozenset()
+    return rights.decide(request.action, request.source, request.populations, consents)

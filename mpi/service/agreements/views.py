@@ -10,7 +10,10 @@ from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.policy.agreement import Agreement, AgreementState, choose_terms, find_last_day, find_notice
+from mpi.policy.duties import Duty
 from mpi.service.agreements.documents import to_document
+from mpi.service.agreements.duties import read_clocks
+from mpi.service.agreements.duties import to_plain_values as describe_running_clock
 from mpi.service.agreements.register import find_fault, may_see_all
 from mpi.service.agreements.terms import build_versions
 from mpi.service.core.index import Index
@@ -46,6 +49,7 @@ class AgreementView:
         fault: why the terms could not be approved today.
         clients: names of the clients that act under it.
         accounts: names of the accounts that act under it.
+        clocks: its clocks that run, the earliest due day first; for who administers or approves agreements.
     """
 
     terms: Agreement
@@ -56,6 +60,7 @@ class AgreementView:
     fault: str | None = None
     clients: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
+    clocks: tuple[Duty, ...] = ()
 
     @property
     def code(self) -> str:
@@ -168,6 +173,7 @@ def to_plain_values(view: AgreementView) -> dict[str, Any]:
         "fault": view.fault,
         "clients": list(view.clients),
         "accounts": list(view.accounts),
+        "running_clocks": [describe_running_clock(duty, clock.now().date()) for duty in view.clocks],
     }
 
 
@@ -180,6 +186,7 @@ def _build_full_views(
     accounts = _group_names(
         (account.agreement, account.name) for account in unit.accounts.all() if account.ended_commit is None
     )
+    clocks = read_clocks(unit)
     views = []
     for history in histories:
         versions, today = build_versions(history), clock.now().date()
@@ -198,6 +205,7 @@ def _build_full_views(
                 fault=find_fault(unit, index, terms) if is_open else None,
                 clients=clients.get(history.code, ()),
                 accounts=accounts.get(history.code, ()),
+                clocks=tuple(duty for duty in clocks if duty.agreement == history.code),
             )
         )
     return views

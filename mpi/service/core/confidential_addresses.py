@@ -19,7 +19,6 @@ from mpi.service.core.visibility import visible_labels
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS
 from mpi.standardize.restrictions import are_whereabouts_withheld, is_opted_out
 from mpi.standardize.serialization import record_from_bytes
-from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.unit_of_work.units import ReadUnit
 
 WITHHELD_FIELDS = frozenset({
@@ -85,21 +84,6 @@ def find_restricted_records(unit: ReadUnit, record_ids: Collection[int]) -> Rest
     labels = unit.records.labels(restricted.withheld | restricted.opted_out)
     own = {record for record, label in labels.items() if is_own_source(viewer, label.source)}
     return RestrictedRecords(restricted.withheld - own, restricted.opted_out - own)
-
-
-def find_opted_out_records(unit: ReadUnit, record_ids: Collection[int]) -> set[int]:
-    """Return the active records that are opted out today.
-
-    Whatever discloses on the legal basis of consent leaves them out, whoever asks.
-    """
-    day = clock.today()
-    return {
-        record
-        for chunk in iter_chunks(record_ids)
-        for record, (_, payload) in unit.records.payloads(chunk).items()
-        # Few records have the restriction; parsing all would take most of the time of an export.
-        if b'"opt_out"' in payload and is_opted_out(record_from_bytes(payload), day)
-    }
 
 
 def are_record_whereabouts_withheld(record: CanonicalRecord) -> bool:

@@ -11,6 +11,14 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.disclosures import Disclosure
 
+NO_REDISCLOSURE = "statement:no-redisclosure"
+"""Stands among the fields of a line whose answer states that it may not be passed on."""
+
+
+def forbids_redisclosure(viewer: Viewer) -> bool:
+    """Return whether the viewer's answers may not be passed on."""
+    return viewer.rights is not None and viewer.rights.forbids_redisclosure
+
 
 def disclose(
     index: Index,
@@ -55,7 +63,7 @@ def build_disclosure(
         purpose=viewer.purpose,
         action=action,
         record_ids=tuple(sorted(record_ids)),
-        fields=tuple(fields),
+        fields=(*fields, *((NO_REDISCLOSURE,) if forbids_redisclosure(viewer) else ())),
         handle=handle,
         agreement=viewer.agreement,
     )

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from mpi.domain.viewer import Action, RecordAccess, StatedPopulations, Viewer
+from mpi.domain.viewer import Action, RecordAccess, StatedFacts, StatedPopulations, Viewer
 from mpi.service.core.visibility import read_populations
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -49,7 +49,7 @@ def find_populations(unit: ReadUnit, record_ids: Collection[int]) -> StatedPopul
 
 
 def keep_carried_flags(
-    viewer: Viewer, action: Action, flags: Iterable[_Flag], populations: StatedPopulations = frozenset()
+    viewer: Viewer, action: Action, flags: Iterable[_Flag], populations: StatedFacts = frozenset()
 ) -> tuple[_Flag, ...]:
     """Return the flags that an answer may hold, and log the others."""
     flags = tuple(flags)
@@ -69,7 +69,7 @@ def keep_carried_fields(
     action: Action,
     source: str,
     values: Mapping[str, Any],
-    populations: StatedPopulations = frozenset(),
+    populations: StatedFacts = frozenset(),
 ) -> dict[str, Any]:
     """Return a record's fields that an answer may hold; log the others.
 
@@ -78,7 +78,7 @@ def keep_carried_fields(
         action: the kind of request.
         source: code of the record's source.
         values: values by canonical field; flags are objects with a population.
-        populations: populations of the child.
+        populations: populations of the child, and consents to disclose the record.
     """
     rights = viewer.rights
     if rights is None:
@@ -98,7 +98,7 @@ def keep_carried_fields(
 
 
 def may_tell_of_field(
-    viewer: Viewer, action: Action, source: str, field: str, populations: StatedPopulations
+    viewer: Viewer, action: Action, source: str, field: str, populations: StatedFacts
 ) -> bool:
     """Return whether an answer may tell that a record states a field.
 
@@ -110,7 +110,7 @@ def may_tell_of_field(
 
 
 def may_hold_value(
-    viewer: Viewer, source: str, attribute: str, value: object, populations: StatedPopulations
+    viewer: Viewer, source: str, attribute: str, value: object, populations: StatedFacts
 ) -> bool:
     """Return whether a golden record may hold a source's value.
 
@@ -119,7 +119,7 @@ def may_hold_value(
         source: code of the source.
         attribute: attribute of the golden record.
         value: the value; a flag is an object with a population.
-        populations: populations of the child.
+        populations: populations of the child, and consents to disclose the record.
     """
     if viewer.rights is None:
         return True

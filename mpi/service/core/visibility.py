@@ -12,7 +12,8 @@ from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
-from mpi.domain.viewer import RecordAccess, StatedPopulations
+from mpi.domain.viewer import RecordAccess, StatedFacts, StatedPopulations, Viewer
+from mpi.service.core.disclosure_consents import read_consents
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -172,7 +173,7 @@ def _find_uncovered(unit: ReadUnit, source_by_record: Mapping[int, str]) -> set[
         for record, source in source_by_record.items()
         if rights.find_access(source) is RecordAccess.HIDDEN
     }
-    stated = read_populations_by_record(unit, uncertain)
+    stated = read_facts_by_record(unit, uncertain)
     return {
         record
         for record, source in uncertain.items()
@@ -191,19 +192,26 @@ def read_populations(unit: ReadUnit, record_ids: Collection[int]) -> StatedPopul
     )
 
 
-def read_populations_by_record(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, StatedPopulations]:
-    """Return the populations that all records of each record's child state."""
+def read_facts_by_record(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, StatedFacts]:
+    """Return what the policy may need to know of each record.
+
+    These are the populations that all records of the child state, and the consents to disclose this record.
+    """
     if not record_ids:
         return {}
+    consents = read_consents(unit, record_ids)
     person_by_record = unit.persons.current_persons(record_ids)
     members_by_person = unit.persons.members(set(person_by_record.values()))
     populations_by_person = {
         person: read_populations(unit, members) for person, members in members_by_person.items()
     }
     return {
-        record: populations_by_person[person_by_record[record]]
-        if record in person_by_record
-        else read_populations(unit, [record])
+        record: consents.get(record, frozenset())
+        | (
+            populations_by_person[person_by_record[record]]
+            if record in person_by_record
+            else read_populations(unit, [record])
+        )
         for record in record_ids
     }
 
@@ -236,9 +244,14 @@ def visible_source_ids(unit: ReadUnit) -> frozenset[int] | None:
     viewer = unit.viewer
     if viewer.sources is None:
         return None
-    return frozenset(
-        source.id
-        for source in unit.sources.all()
-        if viewer.may_see(source.code)
-        and (viewer.rights is None or viewer.rights.find_access(source.code) is not RecordAccess.HIDDEN)
-    )
+    return frozenset(source.id for source in unit.sources.all() if sees_whole_source(viewer, source.code))
+
+
+def sees_whole_source(viewer: Viewer, source: str) -> bool:
+    """Return whether the viewer sees every record of a source.
+
+    It does not if the agreement covers the source for some children or by consent only.
+    """
+    if viewer.sources is None or not viewer.may_see(source):
+        return viewer.sources is None
+    return viewer.rights is None or viewer.rights.find_access(source) is not RecordAccess.HIDDEN

@@ -15,7 +15,7 @@ from mpi.policy.parties import ALL
 from mpi.service.core.confidential_addresses import find_withheld_records, withhold_contacts_of
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.core.visibility import read_populations_by_record
+from mpi.service.core.visibility import read_facts_by_record
 from mpi.standardize.fields.kept_fields import keep_fields
 from mpi.standardize.serialization import record_from_bytes
 from mpi.standardize.shared_values import drop_shared_values
@@ -96,7 +96,7 @@ def _find_comparable_fields(unit: ReadUnit, record_ids: Collection[int]) -> dict
     if rights is None or not record_ids or not limits_comparisons(viewer):
         return {}
     labels = unit.records.labels(record_ids)
-    stated = read_populations_by_record(unit, labels) if rights.needs_populations else {}
+    stated = read_facts_by_record(unit, labels) if rights.needs_populations else {}
     fields_by_record = {
         record: rights.find_comparable_fields(label.source, stated.get(record, frozenset()))
         for record, label in labels.items()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
+from mpi.service.core.visibility import sees_whole_source
 
 HEADER = ("source", "local_id", "enterprise_id")
 
@@ -21,6 +22,8 @@ class CrosswalkRow:
 
 def export_crosswalk(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
     """Yield every visible active record with its enterprise ID.
+
+    A source that is disclosed for some children or by consent only is left out with all of its records.
 
     The rows come from one snapshot, by source and local ID.
 
@@ -39,5 +42,5 @@ def _iterate_rows(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
         persons = unit.persons.all_current_persons()
         eids = {person.id: person.eid for person in unit.persons.all()}
         for record, label in unit.records.iterate_labels():
-            if viewer.may_see(label.source):
+            if sees_whole_source(viewer, label.source):
                 yield CrosswalkRow(label.source, label.local_id, eids[persons[record]])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
+from mpi.service.core.disclosure import NO_REDISCLOSURE
 from mpi.service.core.visibility import visible_labels
 from mpi.service.persons.step_effects import PastDisclosure, StepEffect
 from mpi.storage.repositories.access.disclosures import Disclosure
@@ -174,7 +175,7 @@ def _past_disclosures(
                     client=entry.client,
                     purpose=entry.purpose,
                     action=entry.action,
-                    fields=entry.fields,
+                    fields=tuple(name for name in entry.fields if name != NO_REDISCLOSURE),
                     handle=entry.handle,
                     records=sorted_labels,
                 )

@@ -27,6 +27,7 @@ from mpi.domain.survivorship import (
 from mpi.domain.viewer import Action, StatedPopulations, Viewer, is_own_source, require_permission
 from mpi.service.core.confidential_addresses import are_record_whereabouts_withheld, has_confidential_address
 from mpi.service.core.disclosure import disclose
+from mpi.service.core.disclosure_consents import read_consents
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import find_populations, may_hold_value
 from mpi.service.core.visibility import visible_labels
@@ -252,17 +253,19 @@ def _collect_values(
     sources = {source.id: source for source in unit.sources.all()}
     keys = {record_id: record.canonical_key for record_id, record in unit.records.get(list(payloads)).items()}
     records = {record_id: record_from_bytes(payload) for record_id, (_, payload) in payloads.items()}
+    consents = read_consents(unit, records)
     is_confidential = any(are_record_whereabouts_withheld(record) for record in records.values())
     values_by_attribute: dict[str, list[StatedValue]] = {}
     for record_id, record in records.items():
         source = sources[payloads[record_id][0]]
         withheld = _find_withheld_attributes(unit, source.code) if is_confidential else frozenset[str]()
+        stated = populations | consents.get(record_id, frozenset())
         origin = ValueOrigin(record_id, keys[record_id], source.code, source.kind)
         for attribute, value in read_attribute_values(
             record, origin, index.settings.survivorship.verifying_systems
         ):
             if attribute not in withheld and may_hold_value(
-                unit.viewer, source.code, attribute, value.value, populations
+                unit.viewer, source.code, attribute, value.value, stated
             ):
                 values_by_attribute.setdefault(attribute, []).append(value)
     return values_by_attribute

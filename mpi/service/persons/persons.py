@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from mpi.domain import clock
@@ -10,6 +12,7 @@ from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import build_disclosure, disclose
+from mpi.service.core.disclosure_consents import read_consents
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import find_populations, keep_carried_flags
 from mpi.service.core.visibility import find_sealed_at, find_visible_records, is_within, visible_labels
@@ -130,14 +133,14 @@ def read_person(
     labels = visible_labels(unit, members)
     if not labels and commit_no is not None and _was_sealed_at(unit, person, commit_no):
         raise NotFoundError("there was no such enterprise ID at that time")
-    flags = _flag_views(unit, members, labels) if commit_no is None else ()
+    flags = _carried_flags(unit, members, labels) if commit_no is None else ()
     since = unit.commit_info({visible_status.since_commit})[visible_status.since_commit][0]
     view = PersonView(
         enterprise_id=person.eid,
         status=visible_status.status,
         now=_current_ids(unit, person, visible_status.holders),
         records=tuple(labels[record_id] for record_id in members if record_id in labels),
-        flags=keep_carried_flags(unit.viewer, Action.PERSON_READ, flags, find_populations(unit, members)),
+        flags=flags,
         since=since,
         etag=compute_etag(unit, index, [person]) if commit_no is None else "",
     )
@@ -425,11 +428,23 @@ def _was_sealed_at(unit: ReadUnit, person: Person, commit_no: int) -> bool:
     return bool(find_sealed_at(unit, records, commit_no))
 
 
-def _flag_views(
+def _carried_flags(
     unit: ReadUnit, members: Collection[int], labels: Mapping[int, RecordRef]
 ) -> tuple[FlagView, ...]:
-    rows = unit.records.flags(members)
-    return tuple(to_flag_view(row, labels[row.record_id]) for row in rows if row.record_id in labels)
+    """Return the flags of visible records that the answer may hold."""
+    rows = [row for row in unit.records.flags(members) if row.record_id in labels]
+    populations = find_populations(unit, members)
+    consents = read_consents(unit, {row.record_id for row in rows})
+    return tuple(
+        flag
+        for record_id, group in groupby(rows, key=attrgetter("record_id"))
+        for flag in keep_carried_flags(
+            unit.viewer,
+            Action.PERSON_READ,
+            [to_flag_view(row, labels[record_id]) for row in group],
+            populations | consents.get(record_id, frozenset()),
+        )
+    )
 
 
 def to_flag_view(row: Any, label: RecordRef) -> FlagView:  # noqa: ANN401 - a row of the flag table, with ``as_of``

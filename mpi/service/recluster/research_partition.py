@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from mpi.clustering.source_pair_priors import MIN_CANDIDATE_BITS, estimate_priors
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.service.core.confidential_addresses import find_opted_out_records
 from mpi.service.core.disclosure import disclose
+from mpi.service.core.disclosure_consents import find_opted_out_records
 from mpi.service.core.index import Index
+from mpi.service.core.visibility import sees_whole_source
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.persons.crosswalk_export import HEADER, CrosswalkRow
 from mpi.service.recluster.index_scoring import score_index
@@ -64,5 +65,5 @@ def _each_row(index: Index, viewer: Viewer, progress: Progress) -> Iterator[Cros
         disclose(index, viewer, Action.CROSSWALK_EXPORT, (), HEADER, f"research@{unit.last_commit()}")
         opted_out = find_opted_out_records(unit, scope.keys.keys())
         for record, label in unit.records.iterate_labels():
-            if viewer.may_see(label.source) and record not in opted_out:
+            if sees_whole_source(viewer, label.source) and record not in opted_out:
                 yield CrosswalkRow(label.source, label.local_id, research_ids[scope.keys[record]])

@@ -22,6 +22,7 @@ from mpi.service.core.confidential_addresses import (
     has_confidential_address,
 )
 from mpi.service.core.disclosure import disclose
+from mpi.service.core.disclosure_consents import read_consents
 from mpi.service.core.group_commit import DeferredAnswer
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
@@ -537,8 +538,9 @@ def _read_record(
     person = persons.read_person_of(record, source_code)
     version = _choose_version(unit, record)
     canonical = record_from_bytes(_add_carried(version, record))
+    stated = person.populations | read_consents(unit, [record.id]).get(record.id, frozenset())
     carried_values = keep_carried_fields(
-        viewer, Action.RECORD_READ, source_code, to_canonical_fields(canonical), person.populations
+        viewer, Action.RECORD_READ, source_code, to_canonical_fields(canonical), stated
     )
     withheld = (
         WITHHELD_FIELDS
@@ -558,7 +560,7 @@ def _read_record(
             issue
             for issue in orjson.loads(version.issues)
             if issue["field"] not in hidden
-            and may_tell_of_field(viewer, Action.RECORD_READ, source_code, issue["field"], person.populations)
+            and may_tell_of_field(viewer, Action.RECORD_READ, source_code, issue["field"], stated)
         ],
     }
 

@@ -69,6 +69,7 @@ def erase_contents(unit: WriteUnit, record_ids: Collection[int]) -> None:
         unit.steps.erase_notes(record)
         unit.task_work.erase_notes(record)
         unit.owner_questions.erase_notes(record)
+        unit.disclosure_consents.erase(record)
 
 
 def _find_reference(unit: WriteUnit, record_id: int) -> str | None:

@@ -11,7 +11,14 @@ from sqlalchemy import Row
 from sqlmodel import SQLModel
 
 from mpi.storage.tables.accounts import AccountRow, SignInRow
-from mpi.storage.tables.agreements import AgreementStepRow, AgreementVersionRow, PurposeRow, RefusalRow
+from mpi.storage.tables.agreements import (
+    AgreementClockRow,
+    AgreementStepRow,
+    AgreementVersionRow,
+    DestructionRow,
+    PurposeRow,
+    RefusalRow,
+)
 from mpi.storage.tables.boundaries import (
     BoundaryOrderRow,
     ExpungeCertificateRow,
@@ -60,6 +67,7 @@ from mpi.storage.tables.identity import (
     PersonRow,
 )
 from mpi.storage.tables.large_blocks import LargeBlockRow, PendingRow, PurgedBlockRow
+from mpi.storage.tables.legal import DisclosureConsentRow, SubpoenaCaseRow, SubpoenaStepRow
 from mpi.storage.tables.published_reports import PublishedReportRow
 from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
 from mpi.storage.tables.review_work import (
@@ -90,6 +98,7 @@ from mpi.storage.tables.splits import FormerIdRow, IdMapRow, MovedLoginRow, Spli
 __all__ = [
     "AccountRow",
     "AgencyRow",
+    "AgreementClockRow",
     "AgreementStepRow",
     "AgreementVersionRow",
     "AnyRow",
@@ -110,7 +119,9 @@ __all__ = [
     "DecisionMemberRow",
     "DecisionRow",
     "DecisionSupersedesRow",
+    "DestructionRow",
     "DisclosedRecordRow",
+    "DisclosureConsentRow",
     "DisclosureRow",
     "EdgeRow",
     "EpochRow",
@@ -158,6 +169,8 @@ __all__ = [
     "SourceRow",
     "SplitRow",
     "StepRow",
+    "SubpoenaCaseRow",
+    "SubpoenaStepRow",
     "TakenBackRow",
     "TaskActionRow",
     "TaskRow",

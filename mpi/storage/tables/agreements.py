@@ -1,4 +1,4 @@
-"""Tables of data-sharing agreements, added purposes and refusals."""
+"""Tables of agreements, their duties, added purposes and refusals."""
 
 from sqlmodel import SQLModel
 
@@ -61,3 +61,38 @@ class RefusalRow(SQLModel, table=True):
     agreement: str = text(primary_key=True)
     reason: str = text(primary_key=True)
     count: int = bigint()
+
+
+class AgreementClockRow(SQLModel, table=True):
+    """A clock of an agreement that began to run for one party.
+
+    A row changes once, when a person attests that the party acted.
+    """
+
+    __tablename__ = "agreement_clock"
+    code: str = text(primary_key=True)
+    agreement: str = text()
+    name: str = text()
+    party: str = text()
+    begun: str = text()
+    due: str = text()
+    reference: str | None = text(default=None)
+    begun_commit: int = bigint()
+    met_on: str | None = text(default=None)
+    met_by: str | None = text(default=None)
+    met_commit: int | None = bigint(default=None)
+
+
+class DestructionRow(SQLModel, table=True):
+    """A person's attestation that a party destroyed what it received.
+
+    ``through`` is the last day whose answers are destroyed. Rows are only added.
+    """
+
+    __tablename__ = "destruction_attestation"
+    commit_no: int = primary_key()
+    agreement: str = text()
+    party: str = text()
+    through: str = text()
+    attested_by: str = text()
+    method: str = text()

@@ -15,11 +15,14 @@ from mpi.storage.key_index.blocking_keys import BlockingKeys
 from mpi.storage.key_index.candidate_query import CandidateQuery
 from mpi.storage.key_index.large_blocks import LargeBlockRepository
 from mpi.storage.repositories.access.accounts import Accounts
+from mpi.storage.repositories.access.agreement_duties import AgreementDuties
 from mpi.storage.repositories.access.agreements import Agreements
 from mpi.storage.repositories.access.clients import Clients
+from mpi.storage.repositories.access.disclosure_consents import DisclosureConsents
 from mpi.storage.repositories.access.disclosures import Disclosures
 from mpi.storage.repositories.access.refusals import Refusals
 from mpi.storage.repositories.access.sign_ins import SignIns
+from mpi.storage.repositories.access.subpoenas import Subpoenas
 from mpi.storage.repositories.derived.configs import Configs
 from mpi.storage.repositories.derived.features_and_edges import DerivedRepository
 from mpi.storage.repositories.derived.proposals import Proposals
@@ -148,7 +151,10 @@ class ReadUnit:
     splits = _LazyRepository(Splits)
     record_rows = _LazyRepository(RecordRows)
     agreements = _LazyRepository(Agreements)
+    agreement_duties = _LazyRepository(AgreementDuties)
     refusals = _LazyRepository(Refusals)
+    subpoenas = _LazyRepository(Subpoenas)
+    disclosure_consents = _LazyRepository(DisclosureConsents)
     holdings_runs = _LazyRepository(HoldingsRuns)
     pupil_tokens = _LazyRepository(PupilTokens)
     boundary_orders = _LazyRepository(BoundaryOrders)

@@ -14,6 +14,7 @@ from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
+from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, MpiError
 from mpi.domain.viewer import Action
 from mpi.policy.agreement import ALL, FLAG_PREFIX, AgreementState
@@ -41,6 +42,9 @@ def list_page(index: IndexDep, visit: VisitDep) -> Response:
         "agreements.html",
         visit=visit,
         agreements=agreements,
+        overdue=[
+            duty for view in agreements for duty in view.clocks if duty.days_left(clock.now().date()) < 0
+        ],
         due=[view for view in agreements if view.end is not None and view.end.notice is not None],
         purposes={purpose.code: purpose for purpose in list_purposes(index, visit.viewer)},
     )

@@ -1,5 +1,6 @@
 """API schemas of agreements."""
 
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Path
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.openapi_parts import EXAMPLE_TIME
 from mpi.policy.agreement import AgreementState
+from mpi.policy.duties import DutyKind
 from mpi.service.agreements.documents import AgreementDocument
 
 _TERMS: dict[str, Any] = {
@@ -37,6 +39,18 @@ _TERMS: dict[str, Any] = {
     "owners": [{"party": "agency", "duty": "data_steward", "office": "Office of Data"}],
 }
 
+_DUTY: dict[str, Any] = {
+    "kind": "clock",
+    "agreement": "dsa-2026-01",
+    "party": "district",
+    "name": "inspection",
+    "begun": "2026-11-02",
+    "due": "2026-12-17",
+    "days_left": 18,
+    "code": "8d20c1f7a394",
+    "reference": "IR-2026-031",
+}
+
 AgreementCodeDep = Annotated[str, Path(description="Code of the agreement.", examples=["dsa-2026-01"])]
 
 
@@ -54,6 +68,22 @@ class AgreementStepBody(JsonBody, json_schema_extra={"example": {"reason": "brea
     """Reason why an agreement is suspended, resumed or ended."""
 
     reason: str = Field(description="Why, in a few words; nothing of a person.")
+
+
+class DutyOut(BaseModel):
+    """What a party of an agreement has to do by a day."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _DUTY})
+
+    kind: DutyKind = Field(description="`clock`, or `destruction` of what was received.")
+    agreement: str = Field(description="Code of the agreement.")
+    party: str = Field(description="Code of the party that has to act.")
+    name: str = Field(description="Name of the clock, or `destruction`.")
+    begun: date = Field(description="Day on which it began.")
+    due: date = Field(description="Day by which it is to be done.")
+    days_left: int = Field(description="Days until then; negative once the day has passed.")
+    code: str | None = Field(description="Code of the running clock.")
+    reference: str | None = Field(description="Number under which the parties file it.")
 
 
 class AgreementOut(BaseModel):
@@ -75,6 +105,7 @@ class AgreementOut(BaseModel):
                 "fault": None,
                 "clients": ["district-01"],
                 "accounts": [],
+                "running_clocks": [_DUTY],
             }
         }
     )
@@ -94,6 +125,9 @@ class AgreementOut(BaseModel):
     fault: str | None = Field(description="Why the terms could not be approved today.")
     clients: list[str] = Field(description="Clients that act under it.")
     accounts: list[str] = Field(description="Accounts that act under it.")
+    running_clocks: list[DutyOut] = Field(
+        description="Clocks that run, the earliest due day first; for who administers or approves."
+    )
 
 
 class AgreementEventOut(BaseModel):

@@ -21,6 +21,9 @@ def explain(
     purpose: Annotated[str | None, typer.Option(help="The purpose of use; none by default.")] = None,
     population: Annotated[list[str] | None, typer.Option(help="A population of the child.")] = None,
     source: Annotated[str | None, typer.Option(help="The source of the record.")] = None,
+    consent: Annotated[
+        bool, typer.Option("--consent", help="Suppose that a consent to disclose the record is in force.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Print the policy table, or the reasons of one decision.
@@ -45,7 +48,9 @@ def explain(
         explain_client_access,
     )
 
-    request = SupposedRequest(_parse_action(action), purpose, source, frozenset(population or ()))
+    request = SupposedRequest(
+        _parse_action(action), purpose, source, frozenset(population or ()), has_consent=consent
+    )
     with open_session(for_look_up=True) as session:
         if client is not None:
             decision = explain_client_access(session.index, session.viewer, client, request)

@@ -5,6 +5,7 @@ The ledger never holds personal values.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import orjson
@@ -232,6 +233,19 @@ class Disclosures:
             select(_disclosure).where(_disclosure.c.action.in_(actions)).order_by(_disclosure.c.id)
         )
         return [_disclosure_of(row) for row in rows]
+
+    def days_of_agreement(self, agreement: str) -> list[tuple[str, date]]:
+        """Return who was answered under an agreement on which days, each once.
+
+        Every line of the ledger is read.
+        """
+        day = func.substr(_disclosure.c.at, 1, len("2026-11-29"))
+        rows = self._connection.execute(
+            select(_disclosure.c.client, day.label("day"))
+            .where(_disclosure.c.agreement == agreement)
+            .distinct()
+        )
+        return [(row.client, date.fromisoformat(row.day)) for row in rows]
 
     def times_of_answers(self, client: str, action: str, since: str) -> list[str]:
         """Return when a client was answered after a moment, ascending.

@@ -3,13 +3,18 @@
 import re
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import httpx
 import pytest
 
 from mpi.api.app import create_app
+from mpi.api.pages.rendering.render import render_page
+from mpi.api.pages.session.page_context import Visit
 from mpi.domain import clock
+from mpi.domain.roles import Role
+from mpi.service.access.viewers import Caller, build_viewer
+from mpi.service.agreements.duties import begin_clock
 from mpi.service.agreements.register import approve_version, propose_version, suspend_agreement
 from mpi.service.agreements.views import show_agreement
 from tests.agreements import AGENCY, DSA, SCHOOL, make_dsa
@@ -105,3 +110,26 @@ def test_an_unknown_agreement_has_no_page(desk):
     with desk("operator") as client:
         for code in ("nothing", "%00", "..%2Faccounts"):
             assert client.get(f"/agreements/{code}").status_code == 404
+
+
+def test_the_pages_show_clocks_that_run_and_what_is_overdue(fresh_index, desk):
+    begin_clock(fresh_index, OPERATOR, "dsa-1", "inspection", "district", date(2026, 11, 1))
+    begin_clock(fresh_index, OPERATOR, "dsa-1", "inspection", "agency", date(2026, 12, 20))
+    with desk("operator") as client:
+        listed = client.get("/agreements").text
+        page = client.get("/agreements/dsa-1").text
+    assert "district had to act by 2026-12-16: inspection of records." in listed
+    assert "agency had to act" not in listed
+    assert page.count("Clock runs: inspection of records") == 2
+    assert "Quill School District has to act by 2026-12-16" in page
+
+
+@pytest.mark.parametrize("redisclosure", [False, True])
+def test_a_page_says_that_what_others_disclose_may_not_be_passed_on(redisclosure):
+    agreement = make_dsa(is_approved=True, redisclosure=redisclosure)
+    caller = Caller("ana", frozenset(), frozenset({"sis", "ccwis"}), "dsa-1", 1, Role.CASEWORKER)
+    viewer = build_viewer(caller, "school_stability", agreement, agreement.begins)
+    page = render_page(
+        "agreements.html", visit=Visit(viewer), agreements=[], overdue=[], due=[], purposes={}
+    ).body.decode()
+    assert ("forbids to pass on what other agencies disclose" in page) is not redisclosure

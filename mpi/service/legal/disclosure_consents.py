@@ -1,0 +1,213 @@
+"""Consents to disclose single records: record, revoke and list them.
+
+The party that owns a record's source records a consent, never the party that is to receive it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from mpi.domain import clock
+from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
+from mpi.policy.consent import Consent, Signer, check_consent
+from mpi.service.agreements.terms import find_terms
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.idempotency import find_stored_answer, store_answer
+from mpi.service.core.index import Index
+from mpi.service.core.visibility import find_nameable_records
+from mpi.service.legal.references import check_reference, require_reference
+from mpi.standardize.fields.scalars import parse_local_id
+from mpi.storage.repositories.access.disclosure_consents import StoredConsent
+from mpi.storage.unit_of_work.units import ReadUnit
+
+_CODE_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentView:
+    """A consent as the party that recorded it reads it.
+
+    Args:
+        code: code of the consent.
+        consent: the consent as it was signed.
+        recorded_by: who recorded it.
+        revoked_at: when it was revoked (ISO, UTC); None while it is not.
+    """
+
+    code: str
+    consent: Consent
+    recorded_by: str
+    revoked_at: str | None
+
+
+def record_consent(index: Index, viewer: Viewer, source: str, local_id: str, consent: Consent) -> str:
+    """Record a consent to disclose a record of the viewer's own party.
+
+    Args:
+        index: the open index.
+        viewer: who records it.
+        source: code of the record's source.
+        local_id: its local ID.
+        consent: the consent as it was signed.
+
+    Returns:
+        The code of the consent.
+
+    Raises:
+        InputError: the reference has not the form of one, a day is wrong, or no grant on the basis of
+            consent covers it.
+        NotFoundError: the record does not exist for the viewer.
+        AccessDenied: the viewer may not record consents about this source.
+    """
+    require_permission(viewer, Action.CONSENT_RECORD, source)
+    reference = check_reference(consent.reference)
+    today = clock.now().date()
+    with index.database.write(viewer, "disclosure-consent") as unit:
+        if (stored_answer := find_stored_answer(unit, index)) is not None:
+            return str(stored_answer["code"])
+        record_id = _find_record(unit, source, local_id)
+        check_consent(consent, find_terms(unit, consent.agreement, today), source, today)
+        code = index.keyed_hash.to_token("disclosure-consent", str(unit.commit_no))[:_CODE_LENGTH]
+        unit.disclosure_consents.add(
+            StoredConsent(
+                code=code,
+                record_id=record_id,
+                agreement=consent.agreement,
+                recipient=consent.recipient,
+                purposes=tuple(sorted(consent.purposes)),
+                fields=tuple(sorted(consent.fields)),
+                signer=consent.signer.value,
+                signed=consent.signed.isoformat(),
+                ends=consent.ends.isoformat(),
+                reference=reference,
+                recorded_commit=unit.commit_no,
+            )
+        )
+        store_answer(unit, index, {"code": code}, ())
+    return code
+
+
+def revoke_consent(index: Index, viewer: Viewer, code: str, reference: str | None = None) -> None:
+    """Revoke a consent at once.
+
+    What was disclosed before stays disclosed, and no link is undone.
+
+    Args:
+        index: the open index.
+        viewer: who revokes it.
+        code: code of the consent.
+        reference: number of the signed paper, to be sure; None to do without.
+
+    Raises:
+        InputError: the reference is another paper's.
+        NotFoundError: there is no such consent about a record of the viewer's party.
+        ConflictError: it is revoked already.
+        AccessDenied: the viewer may not record consents.
+    """
+    require_permission(viewer, Action.CONSENT_RECORD)
+    with index.database.write(viewer, "disclosure-consent-revoke") as unit:
+        if find_stored_answer(unit, index) is not None:
+            return
+        consent = _get_own(unit, code)
+        require_reference(reference, consent.reference)
+        if consent.revoked_commit is not None:
+            raise ConflictError("this consent is revoked already")
+        unit.disclosure_consents.revoke(code, unit.commit_no)
+        store_answer(unit, index, {}, ())
+
+
+def list_consents(index: Index, viewer: Viewer, source: str, local_id: str) -> list[ConsentView]:
+    """Return every consent to disclose a record, oldest first.
+
+    Raises:
+        NotFoundError: the record does not exist for the viewer.
+        AccessDenied: the viewer may not record consents about this source.
+    """
+    require_permission(viewer, Action.CONSENT_RECORD, source)
+    with index.database.read(viewer) as unit:
+        record_id = _find_record(unit, source, local_id)
+        stored = unit.disclosure_consents.of_record(record_id)
+        commits = _read_commits(unit, stored)
+    disclose(index, viewer, Action.CONSENT_RECORD, [record_id], ("consents",))
+    return [_to_view(each, commits) for each in stored]
+
+
+def show_consent(index: Index, viewer: Viewer, code: str) -> ConsentView:
+    """Return one consent about a record of the viewer's party.
+
+    Raises:
+        NotFoundError: there is no such consent.
+        AccessDenied: the viewer may not record consents.
+    """
+    require_permission(viewer, Action.CONSENT_RECORD)
+    with index.database.read(viewer) as unit:
+        stored = _get_own(unit, code)
+        commits = _read_commits(unit, [stored])
+    disclose(index, viewer, Action.CONSENT_RECORD, [stored.record_id], ("consents",))
+    return _to_view(stored, commits)
+
+
+def to_plain_values(view: ConsentView) -> dict[str, Any]:
+    """Return a consent as plain values for JSON."""
+    consent = view.consent
+    return {
+        "code": view.code,
+        "agreement": consent.agreement,
+        "recipient": consent.recipient,
+        "purposes": sorted(consent.purposes),
+        "fields": sorted(consent.fields),
+        "signer": str(consent.signer),
+        "signed": consent.signed.isoformat(),
+        "ends": consent.ends.isoformat(),
+        "reference": consent.reference,
+        "recorded_by": view.recorded_by,
+        "revoked_at": view.revoked_at,
+    }
+
+
+def _find_record(unit: ReadUnit, source_code: str, local_id: str) -> int:
+    source = unit.sources.get_by_code(source_code)
+    local_id = parse_local_id(local_id)
+    record = find_nameable_records(unit, source.id, [local_id]).get(local_id)
+    if record is None:
+        raise NotFoundError(f"source {source_code!r} has no such record")
+    return record.id
+
+
+def _get_own(unit: ReadUnit, code: str) -> StoredConsent:
+    consent = unit.disclosure_consents.find(code)
+    if consent is None or not _is_own(unit, consent):
+        raise NotFoundError("there is no such consent about a record of yours")
+    return consent
+
+
+def _is_own(unit: ReadUnit, consent: StoredConsent) -> bool:
+    """Return whether the consent's record is of the viewer's own party."""
+    viewer = unit.viewer
+    source_id = unit.records.get([consent.record_id])[consent.record_id].source_id
+    source = next(source.code for source in unit.sources.all() if source.id == source_id)
+    if not is_allowed(viewer, Action.CONSENT_RECORD) or not viewer.may_see(source):
+        return False
+    return viewer.rights is None or viewer.rights.find_refusal(Action.CONSENT_RECORD, source) is None
+
+
+def _read_commits(unit: ReadUnit, consents: Iterable[StoredConsent]) -> dict[int, tuple[str, str, str]]:
+    numbers = {number for each in consents for number in (each.recorded_commit, each.revoked_commit)}
+    return unit.commit_info({number for number in numbers if number is not None})
+
+
+def _to_view(stored: StoredConsent, commits: Mapping[int, tuple[str, str, str]]) -> ConsentView:
+    consent = Consent(
+        agreement=stored.agreement,
+        recipient=stored.recipient,
+        purposes=frozenset(stored.purposes),
+        fields=frozenset(stored.fields),
+        signer=Signer(stored.signer),
+        signed=date.fromisoformat(stored.signed),
+        ends=date.fromisoformat(stored.ends),
+        reference=stored.reference,
+    )
+    revoked_at = None if stored.revoked_commit is None else commits[stored.revoked_commit][0]
+    return ConsentView(stored.code, consent, commits[stored.recorded_commit][1], revoked_at)
