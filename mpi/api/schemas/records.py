@@ -102,8 +102,8 @@ class ResolvedOut(BaseModel):
     )
     pending: bool = Field(
         default=False,
-        description="Whether the comparison is unfinished, because many records share a blocking key. It ends "
-        "within seconds; an event with the cause `settled` tells that the ID is final.",
+        description="Whether the comparison is unfinished, because many records share a blocking key. It "
+        "ends within seconds; an event with the cause `settled` tells that the ID is final.",
     )
     tasks: list[str] = Field(description="Keys of the review tasks about the record.")
     issues: list[IssueOut] = Field(description="Quality issues of the values sent.")

@@ -11,6 +11,7 @@ import numpy as np
 
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.service.core.index import Index
+from mpi.service.indexing.finer_keys import find_finer_keys
 from mpi.service.indexing.pair_scorer import PairScorer
 from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPairs
 from mpi.service.indexing.selected_pairs import score_selected_pairs
@@ -70,8 +71,12 @@ def find_known_pairs(
     unit.keys.purged_blocks.add(config_id, derived.purged_keys, unit.commit_no)
     if edges:
         # A block that is small in the scope may be too large here.
-        own_keys = np.frombuffer(b"".join(record.keys for record in copied.values()), STORED_DTYPE)
-        unit.keys.purged_blocks.request_check(config_id, set(own_keys.tolist()))
+        own_keys = {
+            number: np.frombuffer(packed.keys, STORED_DTYPE).tolist() for number, packed in copied.items()
+        }
+        finer_keys = find_finer_keys(unit, index, config_id, copied, own_keys)
+        checked_keys = {key for keys in (*own_keys.values(), *finer_keys.values()) for key in keys}
+        unit.keys.purged_blocks.request_check(config_id, checked_keys)
     return KnownPairs(frozenset(copied), edges)
 
 
