@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.bench import (
     delta,
     dense,
+    large_person,
     online,
     recluster,
     scoring,
@@ -26,9 +27,9 @@ from tests.postgres import start_postgres
 
 PARTS = ("load", "online", "delta", "scoring", "batch")
 """Parts that run by default; each needs the load."""
-ON_REQUEST = ("beside", "dense", "settlement")
+ON_REQUEST = ("beside", "dense", "settlement", "person")
 """Parts that run only when named; half a minute, or two at a million records."""
-_STANDALONE = {"dense", "settlement"}
+_STANDALONE = {"dense", "settlement", "person"}
 """Parts that need no simulated state."""
 _CHANGING = {"online", "beside", "delta"}
 """Parts that write to the index."""
@@ -86,9 +87,9 @@ def _measure_standalone(arguments: argparse.Namespace, folder: Path) -> dict[str
     with start_postgres(**advised_settings()) if "postgresql" in stores else nullcontext() as server:
         for store in stores:
             measured: dict[str, object] = {}
-            for name, part in (("dense", dense), ("settlement", settlement)):
+            for name, part in (("dense", dense), ("settlement", settlement), ("person", large_person)):
                 if name in arguments.parts:
-                    step(f"{store}: records that share all keys, {name}")
+                    step(f"{store}: {name}")
                     url = server.url(server.new_database()) if store == "postgresql" else None
                     measured[name] = part.measure(folder / f"{name}-{store}", url, arguments.workers)
             results[store] = measured

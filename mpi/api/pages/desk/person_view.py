@@ -11,7 +11,7 @@ from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
-from mpi.service.explanations.person_history import HistoryStep, describe_history
+from mpi.service.explanations.person_history import HistoryStep, describe_steps
 from mpi.service.explanations.person_links import Link, list_links
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import LineageStep, PersonView, look_up_lineage, look_up_person
@@ -76,7 +76,8 @@ def build_person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
     """
     view = look_up_person(index, viewer, text)
     cards = read_record_cards(index, viewer, view.records)
-    steps = tuple(reversed(look_up_lineage(index, viewer, text)))
+    lineage = look_up_lineage(index, viewer, text)
+    steps = tuple(reversed(lineage))
     person_links = list_links(index, viewer, text) if len(view.records) > 1 else ()
     drawing = draw_arcs(view.records, [(link.left, link.right, link.match_weight) for link in person_links])
     return PersonPage(
@@ -88,13 +89,8 @@ def build_person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
         undoable=_find_undoable_steps(viewer, steps),
         # An ID from before a split has neither records nor steps of its own.
         golden=_read_golden_rows(index, viewer, text) if view.records else (),
-        built=_read_history(index, viewer, text) if steps else (),
+        built=describe_steps(text, lineage) if is_allowed(viewer, Action.RECORD_READ) else (),
     )
-
-
-def _read_history(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep, ...]:
-    """Read a person's history, empty if the viewer may not read records."""
-    return describe_history(index, viewer, text) if is_allowed(viewer, Action.RECORD_READ) else ()
 
 
 def _read_golden_rows(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRow, ...]:
