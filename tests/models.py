@@ -7,11 +7,13 @@ of birth the same 2.6. An equal SSN adds 19.9, an equal postal code 5.1; differe
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from mpi.standardize.version import STANDARDIZER_VERSION
 
+NO_REFINEMENTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 _TEXT = """\
 name = "{name}"
 version = "{version}"
@@ -28,7 +30,7 @@ cohesion = 0.0
 names = ["given", "surname"]
 birth = {birth}
 ssn = ["ssn"]
-
+{refinements}
 [tail_frequency]
 surname = 0.002
 
@@ -44,6 +46,7 @@ def tiny_model(
     link: float = 12.0,
     standardizer: str = STANDARDIZER_VERSION,
     birth: Sequence[str] = ("birth_date", "surname:1"),
+    refinements: Mapping[str, Sequence[str]] = NO_REFINEMENTS,
 ) -> Path:
     """Write the model and return its folder, which ``MPI_MODEL`` may name.
 
@@ -54,6 +57,7 @@ def tiny_model(
         link: its link threshold; another one makes another configuration.
         standardizer: the standardizer version that it states it was fitted on.
         birth: the parts of one of its blocking rules; others make other blocking keys.
+        refinements: by blocking rule, what must agree too where too many records hold a key of it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
@@ -62,8 +66,14 @@ def tiny_model(
         "card.md": "# A model for tests\n\nWritten by hand; fitted on nothing.\n",
         "metrics.json": "{}\n",
     }
+    finer = "".join(f"{rule} = {json.dumps(list(parts))}\n" for rule, parts in refinements.items())
     head = _TEXT.format(
-        name=name, version=version, standardizer=standardizer, link=link, birth=json.dumps(list(birth))
+        name=name,
+        version=version,
+        standardizer=standardizer,
+        link=link,
+        birth=json.dumps(list(birth)),
+        refinements=f"\n[refinements]\n{finer}" if finer else "",
     )
     for file, text in contents.items():
         (folder / file).write_text(text, encoding="utf-8")

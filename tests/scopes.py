@@ -110,11 +110,18 @@ def open_splittable_index(folder: Path, *sources: str, secret: str | None = None
 
 @contextmanager
 def open_scoped_indexes(
-    folder: Path, scopes: dict[str, tuple[str, ...]], *, secret: str | None = None, database_url=None
+    folder: Path,
+    scopes: dict[str, tuple[str, ...]],
+    *,
+    secret: str | None = None,
+    database_url=None,
+    **model: object,
 ):
     """Open a new shared index with scopes, each with the given sources."""
     with ExitStack() as stack:
-        shared = stack.enter_context(open_test_index(folder, secret=secret, database_url=database_url))
+        shared = stack.enter_context(
+            open_test_index(folder, secret=secret, database_url=database_url, **model)
+        )
         indexes = ScopedIndexes(shared)
         settings = Settings(
             home=folder, model=str(folder / "tiny"), database_url=database_url, secret_file=None

@@ -12,14 +12,24 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import delta, dense, online, recluster, scoring, simulated_index, splink_comparison
+from tests.bench import (
+    delta,
+    dense,
+    large_person,
+    online,
+    recluster,
+    scoring,
+    settlement,
+    simulated_index,
+    splink_comparison,
+)
 from tests.postgres import start_postgres
 
 PARTS = ("load", "online", "delta", "scoring", "batch")
 """Parts that run by default; each needs the load."""
-ON_REQUEST = ("beside", "dense")
+ON_REQUEST = ("beside", "dense", "settlement", "person")
 """Parts that run only when named; half a minute, or two at a million records."""
-_STANDALONE = {"dense"}
+_STANDALONE = {"dense", "settlement", "person"}
 """Parts that need no simulated state."""
 _CHANGING = {"online", "beside", "delta"}
 """Parts that write to the index."""
@@ -52,7 +62,7 @@ def bench(arguments: argparse.Namespace) -> dict[str, object]:
         folder = Path(name)
         state_folder = arguments.keep or folder
         if set(arguments.parts) <= _STANDALONE:
-            return results | _measure_dense(arguments, folder)
+            return results | _measure_standalone(arguments, folder)
         if not (state_folder / "state").exists():
             step(f"simulating {arguments.records:,} records")
             results["simulate_s"] = round(
@@ -70,15 +80,19 @@ def bench(arguments: argparse.Namespace) -> dict[str, object]:
     return results | {"took_s": round(time.perf_counter() - began)}
 
 
-def _measure_dense(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
-    """Measure records that share all their blocking keys, on each store."""
+def _measure_standalone(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """Measure records that share their blocking keys, on each store."""
     stores = ("sqlite", "postgresql") if arguments.store == "both" else (arguments.store,)
     results: dict[str, object] = {}
     with start_postgres(**advised_settings()) if "postgresql" in stores else nullcontext() as server:
         for store in stores:
-            step(f"{store}: records that share all keys")
-            url = server.url(server.new_database()) if store == "postgresql" else None
-            results[store] = {"dense": dense.measure(folder / f"dense-{store}", url, arguments.workers)}
+            measured: dict[str, object] = {}
+            for name, part in (("dense", dense), ("settlement", settlement), ("person", large_person)):
+                if name in arguments.parts:
+                    step(f"{store}: {name}")
+                    url = server.url(server.new_database()) if store == "postgresql" else None
+                    measured[name] = part.measure(folder / f"{name}-{store}", url, arguments.workers)
+            results[store] = measured
     return results
 
 

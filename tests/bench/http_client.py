@@ -38,6 +38,12 @@ class HttpClient:
         path = f"/v1/sources/{quote(source)}/records/{quote(str(record['local_id']), safe='')}"
         return Call(self._head("PUT", path, len(body)) + body)
 
+    def delete(self, source: str, local_id: str) -> Call:
+        """Build a withdrawal."""
+        return Call(
+            self._head("DELETE", f"/v1/sources/{quote(source)}/records/{quote(local_id, safe='')}", 0)
+        )
+
     def get(self, path: str) -> Call:
         """Build a read."""
         return Call(self._head("GET", path, 0))

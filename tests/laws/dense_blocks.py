@@ -1,11 +1,13 @@
 """Records that share their blocking keys, and the state that an index must reach with them."""
 
 import random
+from collections import Counter
 from dataclasses import replace
 from itertools import combinations
 
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.weight import round_weight
+from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.stored_features import load_features
 from mpi.service.records.deferred_search import finish_deferred_searches
@@ -14,6 +16,8 @@ from tests.index import OPERATOR, all_keys, load_rows, make_child, partition_of,
 
 LIMIT = 4
 """Most records of a block that brings pairs, in these tests."""
+REFINEMENTS = {"names": ["birth_date"], "birth": ["given"]}
+"""What must agree besides, where too many records hold a key of a rule of the test model."""
 GIVEN_NAMES = ("Amara", "Amaro", "Bea")
 BIRTH_DATES = ("2014-03-09", "2014-03-10")
 
@@ -30,26 +34,54 @@ def make_dense_child(number: int, content: int) -> dict[str, object]:
     return make_child(f"r{number}", first_name=GIVEN_NAMES[given], birth_date=birth_date, postal_code=None)
 
 
+def expected_keys(index) -> dict[int, set[int]]:
+    """Return the keys that each record must have, by record.
+
+    Those of a key that too many records hold have the keys that a stop of the key would give them, besides.
+    """
+    limit = index.settings.block_limits.paired
+    with index.database.read(OPERATOR) as unit:
+        config_id = index.config_id(unit)
+        blocking = index.blocking_of(unit, config_id)
+        features = load_features(unit, config_id, unit.records.active_canonical_keys())
+    own = {record: set(compute_keys(each, blocking, index.keyed_hash)) for record, each in features.items()}
+    sizes = Counter(key for keys in own.values() for key in keys)
+    stopping = blocking.with_stopped_keys(frozenset(key for key in sizes if sizes[key] > limit))
+    return {
+        record: own[record] | set(compute_keys(each, stopping, index.keyed_hash))
+        for record, each in features.items()
+    }
+
+
 def expected_edges(index) -> dict[tuple[int, int], float]:
     """Return the pairs that the active records bring, computed pair by pair."""
     limit = index.settings.block_limits.paired
     floor = index.matcher.model.thresholds.storage_floor
-    with index.database.read(OPERATOR) as unit:
-        config_id = index.config_id(unit)
-        blocks: dict[int, set[int]] = {}
-        for key, record in all_keys(unit, config_id):
+    blocks: dict[int, set[int]] = {}
+    for record, keys in expected_keys(index).items():
+        for key in keys:
             blocks.setdefault(key, set()).add(record)
-        pairs = {
-            pair
-            for records in blocks.values()
-            if len(records) <= limit
-            for pair in combinations(sorted(records), 2)
-        }
-        features = load_features(unit, config_id, {end for pair in pairs for end in pair})
+    pairs = {
+        pair
+        for records in blocks.values()
+        if len(records) <= limit
+        for pair in combinations(sorted(records), 2)
+    }
+    with index.database.read(OPERATOR) as unit:
+        features = load_features(unit, index.config_id(unit), {end for pair in pairs for end in pair})
     weights = {
         (lo, hi): round_weight(index.matcher.scorer.weigh(features[lo], features[hi])) for lo, hi in pairs
     }
     return {pair: bits for pair, bits in weights.items() if bits >= floor}
+
+
+def stored_keys(index) -> dict[int, set[int]]:
+    """Return the keys of each record that searches find."""
+    keys_by_record: dict[int, set[int]] = {}
+    with index.database.read(OPERATOR) as unit:
+        for key, record in all_keys(unit, index.config_id(unit)):
+            keys_by_record.setdefault(record, set()).add(key)
+    return keys_by_record
 
 
 def stored_edges(index) -> dict[tuple[int, int], float]:

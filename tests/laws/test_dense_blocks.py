@@ -15,11 +15,14 @@ from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import upsert, withdraw
 from tests.index import OPERATOR, load_rows, open_test_index, with_tuning
 from tests.laws.dense_blocks import (
+    REFINEMENTS,
     count_purged_blocks,
     expected_edges,
+    expected_keys,
     make_dense_child,
     settle_in_order,
     stored_edges,
+    stored_keys,
     with_small_blocks,
 )
 
@@ -32,11 +35,11 @@ numbers, contents = st.integers(0, 11), st.integers(0, 5)
 class DenseBlocks(RuleBasedStateMachine):
     """Records that share keys come, change and go, one by one and by files."""
 
-    @initialize(is_batched=st.booleans())
-    def open_index(self, is_batched):
+    @initialize(is_batched=st.booleans(), refinements=st.sampled_from([{}, REFINEMENTS]))
+    def open_index(self, is_batched, refinements):
         """Open an index; a batched one pairs the records of files as large files are."""
         self.folder = tempfile.TemporaryDirectory()
-        self.opening = open_test_index(Path(self.folder.name) / "home", "sis")
+        self.opening = open_test_index(Path(self.folder.name) / "home", "sis", refinements=refinements)
         self.index = with_small_blocks(self.opening.__enter__())
         if is_batched:
             self.index = with_tuning(
@@ -69,6 +72,7 @@ class DenseBlocks(RuleBasedStateMachine):
         """Check blocks, after which the pairs are a function of the active records."""
         finish_deferred_searches(self.index, OPERATOR)
         assert stored_edges(self.index) == expected_edges(self.index)
+        assert stored_keys(self.index) == expected_keys(self.index)
 
     @invariant()
     def no_pair_is_missing(self):
@@ -99,12 +103,13 @@ TestDenseBlocks.settings = settings(
 )
 
 
+@pytest.mark.parametrize("refinements", [{}, REFINEMENTS])
 @pytest.mark.parametrize("staying", [4, 5, 9])
-def test_orders_of_records_across_the_limit_give_one_partition(tmp_path, staying):
+def test_orders_of_records_across_the_limit_give_one_partition(tmp_path, staying, refinements):
     kept = {number: number % 6 for number in range(staying)}
     partitions = set()
     for seed in range(4):
-        with open_test_index(tmp_path / str(seed), "sis") as opened:
+        with open_test_index(tmp_path / str(seed), "sis", refinements=refinements) as opened:
             index = with_small_blocks(opened)
             partitions.add(frozenset(settle_in_order(index, kept, [20, 21, 22], seed)))
             assert verify(index, OPERATOR) == []

@@ -105,7 +105,7 @@ def format_model_toml(identity: ModelIdentity, fitted: FittedModel, thresholds: 
         "[blocking]  # a pair that agrees on every part of a rule is compared",
         *_format_rules(rules),
         "",
-        "[refinements]  # what must agree besides where a key of the rule is stopped",
+        "[refinements]  # what must agree besides where a key of the rule is stopped, or purged",
         *_format_rules({name: parts for name, parts in REFINEMENTS.items() if name in rules}),
         "",
         "[tail_frequency]  # share given to every value that frequencies.csv does not list",

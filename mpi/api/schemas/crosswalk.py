@@ -47,7 +47,10 @@ class EventOut(BaseModel):
     commit: int = Field(description="Events of one commit happened together.", examples=[4711])
     seq: int = Field(description="Position among the events of the commit that you may see.", examples=[1])
     at: str = Field(description="Time.", examples=[EXAMPLE_TIME])
-    cause: str = Field(description="Operation: `upsert`, `load`, `withdraw`, …", examples=["upsert"])
+    cause: str = Field(
+        description="Operation: `upsert`, `load`, `withdraw`, …; `settled` if a pending ID is final.",
+        examples=["upsert"],
+    )
     source: str = Field(description="The record's source.", examples=["D01-SIS"])
     local_id: str = Field(description="The record's local ID.", examples=["12345"])
     before: str | None = Field(description="Enterprise ID of the record before.", examples=[None])

@@ -97,11 +97,13 @@ class ResolvedOut(BaseModel):
     enterprise_id: str | None = Field(description="The person's ID; null for an inactive record.")
     outcome: Outcome = Field(description="Effect on the record's identity.")
     record: str = Field(description="Effect on the record: `created`, `updated`, `unchanged`, `history`, …")
-    provisional: bool = Field(description="Whether a steward's answer may still change the ID.")
+    provisional: bool = Field(
+        description="Whether the ID may still change: by a steward's answer, or because it is pending."
+    )
     pending: bool = Field(
         default=False,
-        description="Whether candidate search is pending, because many records share a blocking key. The "
-        "search ends within seconds; an event reports a change of the ID.",
+        description="Whether the comparison is unfinished, because many records share a blocking key. It "
+        "ends within seconds; an event with the cause `settled` tells that the ID is final.",
     )
     tasks: list[str] = Field(description="Keys of the review tasks about the record.")
     issues: list[IssueOut] = Field(description="Quality issues of the values sent.")

@@ -5,11 +5,13 @@ is missing. Two records are candidates if they share a key. Keys are keyed hashe
 says nothing about a person to whoever lacks the secret; batch and online block on equal integers.
 
 A key that too many records share can be *stopped* by a list in the configuration (ADR 0048).
-No record then has it; where its rule declares a refinement, each record has finer keys instead.
+No record then has it; where its rule declares a refinement, each record has finer keys instead. A key that
+is *purged*, since too many records hold it now, brings no pairs, and its records have finer keys besides
+(ADR 0093).
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import chain, product
@@ -112,7 +114,7 @@ class BlockingRule:
         name: hash domain, so that no key of one rule ever equals a key of another; it stays when
             parts change only if the keys shall stay comparable.
         parts: what must agree.
-        finer: what must agree too, where a key of the rule is stopped; empty for no refinement.
+        finer: what must agree too, where a key of the rule is stopped or purged; empty for no refinement.
     """
 
     name: str
@@ -169,6 +171,11 @@ class BlockingSpec:
     def with_stopped_keys(self, stopped: frozenset[int]) -> Self:
         """Return these blocking rules with certain keys out of use."""
         return replace(self, stopped=stopped)
+
+    @property
+    def has_refinements(self) -> bool:
+        """Whether a rule names what else must agree where a key of it is too common."""
+        return any(rule.finer for rule in self.rules)
 
     @cached_property
     def parts(self) -> tuple[BlockingPart, ...]:
@@ -231,12 +238,47 @@ def compute_keys_by_rule(
             if key not in blocking.stopped:
                 record_keys[rule.name, text] = key
                 continue
-            for finer_values in product(*(values[part] for part in rule.finer)) if rule.finer else ():
-                finer_text = _SEPARATOR.join((text, *finer_values))
-                finer_key = keyed_hash.to_int64(_REFINED_DOMAIN + rule.name, finer_text)
+            for finer_text, finer_key in _refine(rule, text, values, keyed_hash):
                 if finer_key not in blocking.stopped:
                     record_keys[rule.name, finer_text] = finer_key
     return record_keys
+
+
+def compute_finer_keys(
+    features: Features, blocking: BlockingSpec, keyed_hash: KeyedHash, refined: Collection[int]
+) -> list[int]:
+    """Return the finer keys of a record for some of its blocking keys.
+
+    They are sorted, unique, signed 64-bit integers, without stopped keys. A key whose rule has no refinement
+    has none.
+
+    Args:
+        features: features of the record.
+        blocking: blocking rules of the configuration.
+        keyed_hash: keyed hash of the index.
+        refined: the blocking keys, of any record.
+    """
+    values = {part: read(features) for part, read in zip(blocking.parts, blocking.readers, strict=True)}
+    finer_keys: set[int] = set()
+    for rule in blocking.rules:
+        if not rule.finer:
+            continue
+        for combination in product(*(values[part] for part in rule.parts)):
+            text = _SEPARATOR.join(combination)
+            if keyed_hash.to_int64(_name_domain(rule), text) in refined:
+                finer_keys.update(key for _, key in _refine(rule, text, values, keyed_hash))
+    return sorted(finer_keys - blocking.stopped)
+
+
+def _refine(
+    rule: BlockingRule, text: str, values: Mapping[BlockingPart, tuple[str, ...]], keyed_hash: KeyedHash
+) -> Iterator[tuple[str, int]]:
+    """Yield the texts and keys that refine a key text of a rule."""
+    if not rule.finer:
+        return
+    for finer_values in product(*(values[part] for part in rule.finer)):
+        finer_text = _SEPARATOR.join((text, *finer_values))
+        yield finer_text, keyed_hash.to_int64(_REFINED_DOMAIN + rule.name, finer_text)
 
 
 def _name_domain(rule: BlockingRule) -> str:

@@ -11,6 +11,7 @@ from mpi.domain import clock
 from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
+from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import RecordAccess, StatedFacts, StatedPopulations, Viewer
 from mpi.service.core.disclosure_consents import read_consents
@@ -231,6 +232,17 @@ def _visible_correction_decisions(unit: ReadUnit, corrections: Collection[int]) 
     ]
     labels = _labels_of_visible_sources(unit, {record for decision in decisions for record in decision.seen})
     return [decision for decision in decisions if decision.seen.keys() <= labels.keys()]
+
+
+def may_learn_block_sizes(unit: ReadUnit) -> bool:
+    """Return whether the viewer may learn that many records share a blocking key.
+
+    In the shared index, a viewer of some sources would learn it of records that it may not see.
+    """
+    if unit.viewer.sources is None:
+        return True
+    info = unit.configs.index_info()
+    return info is not None and info.scope != SHARED_SCOPE
 
 
 def visible_source_ids(unit: ReadUnit) -> frozenset[int] | None:

@@ -47,8 +47,20 @@ def describe_history(index: Index, viewer: Viewer, eid_text: str) -> tuple[Histo
             viewer.
         AccessDenied: the viewer may not read persons.
     """
+    return describe_steps(eid_text, look_up_lineage(index, viewer, eid_text))
+
+
+def describe_steps(eid_text: str, steps: Iterable[LineageStep]) -> tuple[HistoryStep, ...]:
+    """Describe a person's lineage, which a caller has read, oldest change first.
+
+    Args:
+        eid_text: the enterprise ID.
+        steps: the changes, as ``look_up_lineage`` returns them.
+
+    Raises:
+        EidError: the text is not an enterprise ID.
+    """
     own_eid = eids.parse_eid(eid_text)
-    steps = look_up_lineage(index, viewer, eid_text)
     grouped_steps = groupby(steps, key=lambda step: (step.at, step.client, step.cause, step.step))
     history: list[HistoryStep] = []
     for (at, client, cause, step), group in grouped_steps:

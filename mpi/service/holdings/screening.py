@@ -1,5 +1,6 @@
 """Screening of new rows before anything of them is stored."""
 
+from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.holdings.care import find_related, is_child_in_care
+from mpi.service.indexing.finer_keys import find_finer_keys, merge_keys
 from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, score_pairs_between, score_pairs_with_stored
 from mpi.service.indexing.reindex import pack_record
 from mpi.service.statements.statement import Statement
@@ -124,9 +126,16 @@ def _pack_statements(
     """Return the standardized records of statements, by local ID."""
     blocking = index.blocking_of(unit, index.config_id(unit))
     comparable = make_comparable(unit, index, source, statements)
-    return {
+    packed = {
         local_id: pack_record(record, blocking, index.keyed_hash, "")
         for local_id, record in comparable.items()
+    }
+    numbered = dict(enumerate(packed.values()))
+    own_keys = {number: array("q", record.keys).tolist() for number, record in numbered.items()}
+    finer_keys = find_finer_keys(unit, index, index.config_id(unit), numbered, own_keys)
+    return {
+        local_id: record._replace(keys=merge_keys(record.keys, finer_keys.get(number, ())))
+        for number, (local_id, record) in enumerate(packed.items())
     }
 
 

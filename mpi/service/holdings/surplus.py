@@ -6,7 +6,7 @@ from mpi.domain.decision import Authority
 from mpi.domain.source import Holdings
 from mpi.service.core.index import Index
 from mpi.service.holdings.care import find_persons_in_care, find_records_in_care, find_related
-from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
+from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -63,7 +63,7 @@ def _find_unpaired(unit: ReadUnit, index: Index, records: Collection[int]) -> se
     config_id = index.config_id(unit)
     if not unit.keys.purged_blocks.count_due(config_id):
         return set()
-    due = unit.keys.purged_blocks.list_due(config_id, MAX_BIGINT).keys()
+    due = unit.keys.purged_blocks.list_due(config_id).keys()
     return {
         record for record, keys in unit.keys.keys_of(config_id, records).items() if not due.isdisjoint(keys)
     }

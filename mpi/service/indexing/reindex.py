@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -16,6 +17,7 @@ from mpi.matching.scoring.block_purging import are_among
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
+from mpi.service.indexing.finer_keys import find_finer_keys, merge_keys
 from mpi.service.indexing.pair_scorer import (
     DUCKDB_MEMORY,
     NO_LARGE_BLOCKS,
@@ -116,6 +118,8 @@ class KnownPairs:
             table.
         block_sizes: blocking keys that brought none of these pairs, since too many records hold them, or that
             may turn out to be so.
+        purged_keys: those blocking keys of these records that brought no pairs; None where they are not
+            known.
     """
 
     records: frozenset[int]
@@ -124,13 +128,17 @@ class KnownPairs:
     block_limit: int | None = None
     in_segment: bool = False
     block_sizes: BlockSizes = NO_LARGE_BLOCKS
+    purged_keys: AbstractSet[int] | None = None
 
 
 NO_KNOWN_PAIRS = KnownPairs(frozenset(), {})
 
 
 def known_pairs_of_record(
-    record: int, bits: Mapping[int, float], features: Mapping[int, Features]
+    record: int,
+    bits: Mapping[int, float],
+    features: Mapping[int, Features],
+    purged_keys: AbstractSet[int],
 ) -> KnownPairs:
     """Return one changed record with its already scored candidate pairs.
 
@@ -138,13 +146,14 @@ def known_pairs_of_record(
         record: its number.
         bits: match weight in bits of each paired record; its own is ignored.
         features: features of the paired records.
+        purged_keys: those of its blocking keys that bring no pairs.
     """
     edges = {
         (min(record, neighbor), max(record, neighbor)): weight
         for neighbor, weight in bits.items()
         if neighbor != record
     }
-    return KnownPairs(frozenset((record,)), edges, features)
+    return KnownPairs(frozenset((record,)), edges, features, purged_keys=purged_keys)
 
 
 NO_OWN_KEYS: Mapping[int, Collection[int]] = MappingProxyType({})
@@ -243,9 +252,15 @@ def write_derived_data(
         record_id: change.pack_blocking_keys(blocking, index.keyed_hash)
         for record_id, change in changed.items()
     }
+    if known_pairs.block_sizes is not NO_LARGE_BLOCKS:
+        _purge_known_blocks(unit, config_id, packed, known_pairs.block_sizes)
+    finer_keys = _find_finer_keys(unit, index, config_id, changed, packed, known_pairs)
     if changed:
         own_keys_by_record = {
-            record_id: PackedKeys(change.group_id, packed[record_id]) for record_id, change in changed.items()
+            record_id: PackedKeys(
+                change.group_id, merge_keys(packed[record_id], finer_keys.get(record_id, ()))
+            )
+            for record_id, change in changed.items()
         }
         replaced = own_keys_by_record.keys() & stale
         unit.keys.write(
@@ -256,28 +271,53 @@ def write_derived_data(
             rewritten=replaced,
         )
     if known_pairs.block_sizes is not NO_LARGE_BLOCKS:
-        _purge_known_blocks(unit, index, config_id, packed, known_pairs.block_sizes)
-    unpaired = {
-        record_id: change for record_id, change in changed.items() if record_id not in known_pairs.records
-    }
-    own_keys = {record_id: array("q", packed[record_id]).tolist() for record_id in unpaired}
-    if len(unpaired) < index.tuning.scoring.duckdb_records:
-        scored = _score_few(unit, index, config_id, unpaired, own_keys, known_pairs.block_limit)
+        _purge_doubtful_blocks(unit, index, config_id, packed, known_pairs.block_sizes)
+    # Records whose pairs are known were compared by their own keys alone.
+    searched_keys = {
+        record_id: array("q", packed[record_id]).tolist() + finer_keys.get(record_id, [])
+        for record_id in changed
+        if record_id not in known_pairs.records
+    } | {record_id: keys for record_id, keys in finer_keys.items() if record_id in known_pairs.records}
+    searched = {record_id: changed[record_id] for record_id in searched_keys}
+    if len(searched) < index.tuning.scoring.duckdb_records:
+        scored = _score_few(unit, index, config_id, searched, searched_keys, known_pairs.block_limit)
     else:
-        scored = ScoredEdges(_score_many(unit, index, config_id, unpaired, own_keys, progress))
+        scored = ScoredEdges(_score_many(unit, index, config_id, searched, searched_keys, progress))
     edges = known_pairs.edges | scored.edges
     unit.derived_data.add_edges(config_id, edges)
     unit.send()
     return ScoredEdges(edges, {**known_pairs.features, **scored.features})
 
 
+def _find_finer_keys(
+    unit: WriteUnit,
+    index: Index,
+    config_id: int,
+    changed: Mapping[int, ChangedRecord],
+    packed: Mapping[int, bytes],
+    known_pairs: KnownPairs,
+) -> dict[int, list[int]]:
+    """Return the finer keys of changed records that hold purged keys."""
+    purged_keys = known_pairs.purged_keys if changed.keys() <= known_pairs.records else None
+    own_keys = {record_id: array("q", keys).tolist() for record_id, keys in packed.items()}
+    comparable = {record_id: change.comparable for record_id, change in changed.items()}
+    return find_finer_keys(unit, index, config_id, comparable, own_keys, purged_keys)
+
+
 def _purge_known_blocks(
-    unit: WriteUnit, index: Index, config_id: int, packed: Mapping[int, bytes], sizes: BlockSizes
+    unit: WriteUnit, config_id: int, packed: Mapping[int, bytes], sizes: BlockSizes
 ) -> None:
-    """Store which blocks of written records are too large to bring pairs."""
+    """Store which blocks of changed records are too large to bring pairs."""
     own_keys = np.frombuffer(b"".join(packed.values()), np.int64)
     purged_keys = own_keys[are_among(own_keys, sizes.purged_keys)]
     unit.keys.purged_blocks.add(config_id, purged_keys.tolist(), unit.commit_no)
+
+
+def _purge_doubtful_blocks(
+    unit: WriteUnit, index: Index, config_id: int, packed: Mapping[int, bytes], sizes: BlockSizes
+) -> None:
+    """Count the blocks of written records that may be too large."""
+    own_keys = np.frombuffer(b"".join(packed.values()), np.int64)
     doubtful_keys = own_keys[are_among(own_keys, sizes.doubtful_keys)].tolist()
     if doubtful_keys:
         # The number of a record plays no part here.

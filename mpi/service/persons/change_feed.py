@@ -1,6 +1,7 @@
 """Change feed: every change of a record's person, in order.
 
-It serves systems that store enterprise IDs of this index.
+It serves systems that store enterprise IDs of this index. An event with the cause ``settled`` changes
+nothing: it tells that a provisional ID is final.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,8 +15,8 @@ from mpi.policy.decision_table import BREAK_GLASS
 from mpi.policy.reasons import ReasonCode
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.visibility import visible_source_ids
-from mpi.storage.repositories.persons.persons import IdentityEvent
+from mpi.service.core.visibility import may_learn_block_sizes, visible_source_ids
+from mpi.storage.repositories.persons.persons import SETTLED, IdentityEvent
 
 MAX_EVENTS = 1000
 """Largest page size; a page still ends with a complete commit."""
@@ -24,7 +25,7 @@ FIELDS = ("source", "local_id", "before", "after", "cause", "at")
 
 @dataclass(frozen=True, slots=True)
 class ChangeEvent:
-    """A change: a record that went from one person to another.
+    """A record that went from one person to another, or whose ID is final now.
 
     Args:
         commit: number of the commit, ascending; events of one commit happened together.
@@ -89,7 +90,8 @@ def read_change_feed(index: Index, viewer: Viewer, after: int = 0, limit: int = 
         # The cursor does not move past hidden events: without the cache, each poll would read them again.
         cursor = ("" if info is None else info.generation, sources, after)
         begin = index.caches.quiet_until.get(cursor, after)
-        visible_events = unit.persons.events_after(begin, min(limit, MAX_EVENTS), sources)
+        hidden_cause = None if may_learn_block_sizes(unit) else SETTLED
+        visible_events = unit.persons.events_after(begin, min(limit, MAX_EVENTS), sources, hidden_cause)
         quiet_until = unit.last_commit()
         labels = unit.records.labels({event.record_id for event in visible_events})
         times = unit.commit_info({event.commit_no for event in visible_events})

@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
+from mpi.matching.model.blocking_keys import BlockingSpec, compute_finer_keys, compute_keys
 from mpi.matching.model.match_model import require_standardizer
-from mpi.matching.scoring.block_purging import drop_keys, find_purged_keys
+from mpi.matching.scoring.block_purging import are_among, drop_keys, find_purged_keys
 from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.matching.scoring.feature_batches import batch_stored_features
 from mpi.service.core.index import Index, Matcher
@@ -201,6 +201,7 @@ def derive(
             progress,
         )
     rows = columns.build_keys(records)
+    rows = _add_finer_keys(index, blocking, columns.features, rows)
     blocks = pa.table({"key": rows[:, 1], "record_id": rows[:, 0]})
     purged_keys = find_purged_keys(rows[:, 1], index.settings.block_limits.paired)
     features = batch_stored_features(columns.features.items())
@@ -215,6 +216,25 @@ def derive(
         shared_values=used_lists,
         fresh_shared_values=fresh_lists,
     )
+
+
+def _add_finer_keys(
+    index: Index, blocking: BlockingSpec, features: Mapping[int, bytes], rows: Numbers
+) -> Numbers:
+    """Return rows of record and key with the finer keys of too large blocks."""
+    purged_keys = find_purged_keys(rows[:, 1], index.settings.block_limits.paired)
+    if not (blocking.has_refinements and purged_keys.size):
+        return rows
+    refined = set(purged_keys.tolist())
+    finer_rows = [
+        (record, key)
+        for record in np.unique(rows[are_among(rows[:, 1], purged_keys), 0]).tolist()
+        for key in compute_finer_keys(
+            features_from_bytes(features[record]), blocking, index.keyed_hash, refined
+        )
+    ]
+    merged = np.concatenate([rows, np.array(finer_rows, np.int64).reshape(-1, 2)])
+    return merged[np.lexsort((merged[:, 1], merged[:, 0]))]
 
 
 def _find_stopped_keys(unit: ReadUnit, index: Index, matcher: Matcher) -> frozenset[int]:

@@ -3,7 +3,8 @@
 A request that meets a block past the hard size stores the record and answers at once. The record waits, which
 is a hold on record: a new record has a person of its own meanwhile, and a stored one stays where it was. Once
 the search is done, the index is as if the request had searched (law 1). The transaction of each search also
-removes it from the queue, so that a kill at any instant loses nothing.
+removes it from the queue, so that a kill at any instant loses nothing. The record's ID is final once due
+checks of its blocks are done too.
 """
 
 import logging
@@ -53,7 +54,7 @@ def finish_deferred_searches(
             if is_stopping():
                 return finished_count
             with index.database.write(viewer, "pending") as unit:
-                if unit.large_blocks.remove_pending(record):
+                if unit.large_blocks.finish_search(record, unit.commit_no):
                     _search_and_resolve(unit, index, record)
                     finished_count += 1
 

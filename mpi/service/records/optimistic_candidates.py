@@ -120,7 +120,7 @@ class OptimisticPairs:
         """
         if changed.keys() != {record} or changed[record].comparable != self.query.packed:
             return NO_KNOWN_PAIRS
-        return known_pairs_of_record(record, self.bits, self.features)
+        return known_pairs_of_record(record, self.bits, self.features, self.purged_keys)
 
 
 def find_optimistic_pairs(

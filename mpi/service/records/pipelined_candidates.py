@@ -48,9 +48,9 @@ class PipelinedSearch:
         if not self.query.is_current(unit, index):
             return NO_KNOWN_PAIRS
         scored = score_candidates(unit, index, self.query, self.read_candidates(), record)
-        return (
-            NO_KNOWN_PAIRS if scored is None else known_pairs_of_record(record, scored.bits, scored.features)
-        )
+        if scored is None:
+            return NO_KNOWN_PAIRS
+        return known_pairs_of_record(record, scored.bits, scored.features, scored.purged_keys)
 
 
 def start_pipelined_search(

@@ -27,7 +27,7 @@ from mpi.service.core.group_commit import DeferredAnswer
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import find_populations, keep_carried_fields, may_tell_of_field
-from mpi.service.core.visibility import find_visible_records, visible_labels
+from mpi.service.core.visibility import find_visible_records, may_learn_block_sizes, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.holdings.screening import screen_statements, select_screened
 from mpi.service.holdings.tokens import keep_tokens
@@ -35,6 +35,7 @@ from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, note_cha
 from mpi.service.persons.child_conditions import make_not_found, require_child_conditions
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients
 from mpi.service.persons.step_effects import PastDisclosure
+from mpi.service.records.candidates import keys_from_bytes
 from mpi.service.records.optimistic_candidates import OptimisticPairs, find_optimistic_pairs
 from mpi.service.records.pipelined_candidates import PipelinedSearch, start_pipelined_search
 from mpi.service.records.seal_allowance import require_seal_allowance
@@ -56,6 +57,7 @@ from mpi.service.statements.tombstones import find_buried_records, prefetch_buri
 from mpi.standardize.record_validation import ValidatedRecord as Came
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
+from mpi.storage.key_index.large_blocks import PendingWork
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.sources.records import (
     RecordState,
@@ -66,6 +68,8 @@ from mpi.storage.repositories.sources.records import (
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
+_COMPARED = (StatementOutcome.CREATED, StatementOutcome.UPDATED, StatementOutcome.UNCHANGED)
+"""Outcomes after which the record takes part as it was sent."""
 _OWN_FIELDS = frozenset({"restrictions"})
 """Fields that only viewers named for a record's source read."""
 
@@ -95,11 +99,11 @@ class UpsertResult:
         enterprise_id: the person's ID; None for a record that takes no part, or that was dropped.
         outcome: what the upsert meant for the record's identity.
         record: what it meant for the record itself (``created``, ``updated``, ``unchanged``, …).
-        provisional: whether a steward's answer may still give the record another ID.
+        provisional: whether the record may still get another ID: by a steward's answer, or as it is pending.
         tasks: keys of the review tasks about the record.
         issues: quality issues of the values sent.
-        pending: whether a deferred search of possible matches is outstanding; the caller need not do
-            anything.
+        pending: whether the ID waits for the worker, since many records share a blocking key. An event with
+            the cause ``settled`` tells that it is final; the caller need not do anything.
     """
 
     source: str
@@ -246,6 +250,8 @@ class _PreparedUpsert:
                 known_pairs=limited_pairs,
             )
         resolve(unit, index, changed, intake.removed & _record_ids(existing), "upsert", further_inputs=inputs)
+        if verdict in _COMPARED:
+            self._note_due_check(unit, record_id, changed)
         result = DeferredAnswer(
             partial(self._read_result, _AnswerRequests(unit, record_id), verdict, previous_person)
         )
@@ -253,6 +259,18 @@ class _PreparedUpsert:
         return (
             result if index.database.is_postgresql and unit.viewer.idempotent_call is None else result.read()
         )
+
+    def _note_due_check(self, unit: WriteUnit, record_id: int, changed: Mapping[int, ChangedRecord]) -> None:
+        """Note that the record's ID is provisional if a check of its blocks is due."""
+        index, config_id = self.index, self.index.config_id(unit)
+        if record_id in changed:
+            blocking = index.blocking_of(unit, config_id)
+            keys = changed[record_id].blocking_keys(blocking, index.keyed_hash)
+        elif self.statement.comparable is not None:
+            keys = keys_from_bytes(self.statement.comparable.keys)
+        else:
+            keys = unit.keys.keys_of(config_id, [record_id]).get(record_id, [])
+        unit.large_blocks.add_if_check_is_due(config_id, keys, record_id, unit.commit_no)
 
     def _is_dropped(self, unit: WriteUnit, source: Source, existing: Mapping[str, StoredRecord]) -> bool:
         """Return whether the source's holdings leave the record out.
@@ -285,14 +303,10 @@ class _PreparedUpsert:
         unit, record_id = requests.unit, requests.record_id
         address = (self.source_code, self.received.record.local_id)
         answer = _build_result(requests, address, verdict, previous_person, self.received.issues)
-        is_deferred = self.large_blocks is not None
-        if is_deferred or (answer.outcome is Outcome.UNCHANGED and unit.large_blocks.is_pending(record_id)):
-            answer = replace(
-                answer,
-                outcome=Outcome.REVIEW,
-                pending=True,
-                provisional=previous_person is None or answer.provisional,
-            )
+        work = requests.read_pending()
+        if work is not None and verdict in _COMPARED and may_learn_block_sizes(unit):
+            outcome = Outcome.REVIEW if work is PendingWork.SEARCH else answer.outcome
+            answer = replace(answer, outcome=outcome, pending=True, provisional=True)
         store_answer(unit, self.index, answer.as_dict(), [record_id])
         return answer
 
@@ -650,6 +664,7 @@ class _AnswerRequests:
         self.unit, self.record_id = unit, record_id
         self.read_tasks = unit.tasks.request_about_record(record_id, clock.today())
         self.read_holder = unit.persons.request_holder(record_id)
+        self.read_pending = unit.large_blocks.request_pending(record_id)
 
 
 def _build_result(

@@ -22,6 +22,7 @@ from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.gates.holds import require_whole_index
+from mpi.service.indexing.finer_keys import find_finer_keys
 from mpi.service.indexing.reindex import find_candidates
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.review.blind_pairs import BlindPair
@@ -243,7 +244,9 @@ def _score_candidates(unit: ReadUnit, index: Index, config_id: int, records: Col
         record: compute_keys(features, blocking, index.keyed_hash)
         for record, features in own_features.items()
     }
-    candidate_records = find_candidates(unit, config_id, own_keys)
+    finer_keys = find_finer_keys(unit, index, config_id, own_features, own_keys)
+    searched_keys = {record: keys + finer_keys.get(record, []) for record, keys in own_keys.items()}
+    candidate_records = find_candidates(unit, config_id, searched_keys)
     features_by_record = (
         load_features(
             unit,

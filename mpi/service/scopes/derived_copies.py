@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpi.service.core.comparable_record import PackedRecord
+from mpi.matching.model.blocking_keys import BlockingSpec
+from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Index
+from mpi.service.indexing.reindex import pack_record
 from mpi.service.scopes.copies import CopyPage
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.repositories.derived.features_and_edges import Edges
@@ -24,8 +26,8 @@ class DerivedCopies:
 
     Args:
         config_digest: digest of the configuration.
-        packed: features and keys of active records, by number in the scope. A record whose candidate search
-            is deferred in the scope is left out.
+        packed: features and keys of active records, by number in the scope. Finer keys of purged ones are
+            left out, and so is a record whose candidate search is deferred in the scope.
         edges: scored pairs in the scope of these records, by numbers in the scope.
         purged_keys: blocking keys of these records that bring no pairs in the scope.
         outdated: records that the shared index holds, but not as the scope does: a change waits until after
@@ -75,5 +77,20 @@ def read_derived(
     floor = index.matcher.model.thresholds.storage_floor
     edges = unit.derived_data.edges_of(config_id, packed, floor)
     own_keys = np.frombuffer(b"".join(record.keys for record in packed.values()), STORED_DTYPE)
-    purged_keys = unit.keys.purged_blocks.intersect(config_id, own_keys)
-    return DerivedCopies(config_digest, packed, edges, frozenset(purged_keys.tolist()), outdated)
+    purged_keys = frozenset(unit.keys.purged_blocks.intersect(config_id, own_keys).tolist())
+    own = _drop_finer_keys(index, index.blocking_of(unit, config_id), packed, purged_keys)
+    return DerivedCopies(config_digest, own, edges, purged_keys, outdated)
+
+
+def _drop_finer_keys(
+    index: Index, blocking: BlockingSpec, packed: Mapping[int, PackedRecord], purged_keys: Set[int]
+) -> dict[int, PackedRecord]:
+    """Return records without finer keys: which they have, the shared index decides."""
+    if not (blocking.has_refinements and purged_keys):
+        return dict(packed)
+    return {
+        number: record
+        if purged_keys.isdisjoint(np.frombuffer(record.keys, STORED_DTYPE).tolist())
+        else pack_record(unpack_features(record), blocking, index.keyed_hash, record.config_digest)
+        for number, record in packed.items()
+    }

@@ -12,11 +12,13 @@ from sqlalchemy import ARRAY, BigInteger, Connection, LargeBinary, bindparam, te
 from mpi.storage.key_index.key_segments import NO_MATCHES, SegmentMatches
 from mpi.storage.key_index.purged_blocks import PurgedBlocks
 
-# An array makes PostgreSQL use the index of records, whatever row count the planner estimates.
+# An array makes PostgreSQL use the index of records, whatever row count the planner estimates. Purged keys
+# are left out before the look-up, since their blocks may have any number of rows.
 _SEARCH = text(
     "WITH sharing AS MATERIALIZED (SELECT group_id, key, record_id FROM blocking_key "
-    "WHERE config_id = :config AND group_id = ANY (:groups) AND key = ANY (:keys) "
-    "AND key <> ALL (ARRAY (SELECT key FROM purged_block WHERE config_id = :config AND key = ANY (:keys))) "
+    "WHERE config_id = :config AND group_id = ANY (:groups) AND key = ANY (ARRAY ("
+    "SELECT own.key FROM unnest(CAST(:keys AS bigint[])) AS own(key) WHERE NOT EXISTS ("
+    "SELECT FROM purged_block AS purged WHERE purged.config_id = :config AND purged.key = own.key))) "
     "LIMIT :row_limit) "
     "SELECT group_id, key, record_id, NULL::bytea AS payload FROM sharing UNION ALL "
     "SELECT NULL, NULL, record_id, payload FROM feature "

@@ -27,7 +27,9 @@ _DUE = (
     select(_block.c.key, _block.c.awaits_check)
     .where(_of_config, _block.c.awaits_check > 0)
     .order_by(_block.c.first_commit, _block.c.key)
-    .limit(bindparam("row_limit"))
+)
+_DUE_AMONG = select(_block.c.key, _block.c.awaits_check).where(
+    _of_config, _block.c.awaits_check > 0, is_in(_block.c.key, "keys")
 )
 _COUNT_DUE = select(func.count()).select_from(_block).where(_of_config, _block.c.awaits_check > 0)
 _REQUEST_CHECK = update(_block).where(_of_config, is_in(_block.c.key, "keys")).values(awaits_check=1)
@@ -127,10 +129,18 @@ class PurgedBlocks:
         """Mark the keys for a check that were stored after a commit."""
         self._connection.execute(_REQUEST_CHECK_SINCE, {"config": config_id, "since": commit_no})
 
-    def list_due(self, config_id: int, limit: int) -> dict[int, BlockCheck]:
-        """Return up to ``limit`` keys whose check is due, oldest first."""
-        rows = self._connection.execute(_DUE, {"config": config_id, "row_limit": limit})
+    def list_due(self, config_id: int) -> dict[int, BlockCheck]:
+        """Return the keys whose check is due, in the order in which they were purged."""
+        rows = self._connection.execute(_DUE, {"config": config_id})
         return {row[0]: BlockCheck(row[1]) for row in rows}
+
+    def select_due(self, config_id: int, keys: Collection[int]) -> dict[int, BlockCheck]:
+        """Return those of some keys whose check is due."""
+        checks: dict[int, BlockCheck] = {}
+        for chunk in iter_chunks(keys):
+            rows = self._connection.execute(_DUE_AMONG, {"config": config_id, "keys": chunk})
+            checks.update({row[0]: BlockCheck(row[1]) for row in rows})
+        return checks
 
     def count_due(self, config_id: int) -> int:
         """Count the keys whose check is due."""

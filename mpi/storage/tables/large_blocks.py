@@ -20,11 +20,16 @@ class LargeBlockRow(SQLModel, table=True):
 
 
 class PendingRow(SQLModel, table=True):
-    """A record whose latest version awaits comparison with others, since a commit."""
+    """A record whose enterprise ID is provisional, since a commit.
+
+    ``awaits`` is 1 while its search for candidates waits for the worker, and 2 while a check of its blocks
+    does.
+    """
 
     __tablename__ = "pending"
     record_id: int = primary_key()
     since_commit: int = bigint()
+    awaits: int = bigint(default=1, sa_column_kwargs={"server_default": "1"})
 
 
 class PurgedBlockRow(SQLModel, table=True):

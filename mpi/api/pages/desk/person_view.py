@@ -13,7 +13,7 @@ from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
-from mpi.service.explanations.person_history import HistoryStep, describe_history
+from mpi.service.explanations.person_history import HistoryStep, describe_steps
 from mpi.service.explanations.person_links import Link, list_links
 from mpi.service.persons.golden_record import (
     GoldenValue,
@@ -124,7 +124,8 @@ def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) ->
     }
     pages = max((place.page for place in places.values()), default=1)
     page = min(max(page, 1), pages)
-    steps = tuple(reversed(look_up_lineage(index, viewer, text)))
+    lineage = look_up_lineage(index, viewer, text)
+    steps = tuple(reversed(lineage))
     person_links = list_links(index, viewer, text) if len(view.records) > 1 else ()
     drawing = (
         draw_arcs(view.records, [(link.left, link.right, link.match_weight) for link in person_links])
@@ -149,13 +150,8 @@ def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) ->
         undoable=_find_undoable_steps(viewer, steps),
         golden=_format_golden_rows(golden),
         # An ID from before a split has neither records nor steps of its own.
-        built=_read_history(index, viewer, text) if steps else (),
+        built=describe_steps(text, lineage) if is_allowed(viewer, Action.RECORD_READ) else (),
     )
-
-
-def _read_history(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep, ...]:
-    """Read a person's history, empty if the viewer may not read records."""
-    return describe_history(index, viewer, text) if is_allowed(viewer, Action.RECORD_READ) else ()
 
 
 def _read_golden_values(index: Index, viewer: Viewer, text: str) -> tuple[GoldenValue, ...]:

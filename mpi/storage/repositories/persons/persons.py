@@ -85,6 +85,10 @@ class RecordHolder:
     sources: dict[int, str]
 
 
+SETTLED = "settled"
+"""Cause of an event which tells that a provisional ID is final; nothing changes by it."""
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityEvent:
     """The change of one record's person: an entry of the change feed.
@@ -530,6 +534,29 @@ class Persons:
         ]
         insert_rows(self._connection, _event, events)
 
+    def add_settled_events(self, commit_no: int, persons: Mapping[int, int]) -> None:
+        """Write events which tell that records' persons are final.
+
+        Nothing may move a record in the same commit.
+
+        Args:
+            commit_no: commit number of the events.
+            persons: person by record number.
+        """
+        events = [
+            {
+                "commit_no": commit_no,
+                "seq": seq,
+                "scope": SCOPE,
+                "record_id": record,
+                "before": person,
+                "after": person,
+                "cause": SETTLED,
+            }
+            for seq, (record, person) in enumerate(sorted(persons.items()), 1)
+        ]
+        insert_rows(self._connection, _event, events)
+
     def records_moved_by(self, cause: str, first: int, last: int | None) -> dict[int, int]:
         """Return records moved by a cause, with the person each left first.
 
@@ -574,7 +601,7 @@ class Persons:
                     _event.c.before,
                     _event.c.after,
                     _event.c.cause,
-                ).where(is_in(_event.c.record_id, chunk))
+                ).where(is_in(_event.c.record_id, chunk), _event.c.cause != SETTLED)
             )
             events = (IdentityEvent(*row) for row in rows)
             events_by_position.update(
@@ -583,7 +610,11 @@ class Persons:
         return [events_by_position[place] for place in sorted(events_by_position)]
 
     def events_after(
-        self, commit_no: int, limit: int, sources: Collection[int] | None = None
+        self,
+        commit_no: int,
+        limit: int,
+        sources: Collection[int] | None = None,
+        hidden_cause: str | None = None,
     ) -> list[IdentityEvent]:
         """Return visible change-feed events of later commits, in order.
 
@@ -593,6 +624,7 @@ class Persons:
             commit_no: commit after which to begin.
             limit: number of events to aim at. Commits are never cut, so more may be returned.
             sources: numbers of the sources whose records may show; None for all.
+            hidden_cause: cause of events to leave out; None for no such cause.
         """
         events = (
             select(
@@ -606,6 +638,8 @@ class Persons:
             .where(_is_visible_event(sources))
             .order_by(_event.c.commit_no, _event.c.seq)
         )
+        if hidden_cause is not None:
+            events = events.where(_event.c.cause != hidden_cause)
         later = events.where(_event.c.commit_no > commit_no).limit(max(limit, 1))
         page = [IdentityEvent(*row) for row in self._connection.execute(later)]
         if page:

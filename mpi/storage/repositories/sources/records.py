@@ -226,6 +226,11 @@ _ACTIVE_VERSIONS = (
     .join(_version, _version.c.id == _record.c.version_id)
     .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
 )
+_VERSIONS_OF_RECORD = (
+    select(_version)
+    .where(_version.c.record_id == bindparam("record"))
+    .order_by(_version.c.as_of, _version.c.received_commit, _version.c.id)
+)
 _SET_ACTIVE_VERSION = (
     update(_record)
     .where(_record.c.id == bindparam("record_id"))
@@ -528,11 +533,7 @@ class Records:
 
     def versions(self, record_id: int) -> list[StoredVersion]:
         """Return every version of a record, oldest as-of date first."""
-        rows = self._connection.execute(
-            select(_version)
-            .where(_version.c.record_id == record_id)
-            .order_by(_version.c.as_of, _version.c.received_commit, _version.c.id)
-        )
+        rows = self._connection.execute(_VERSIONS_OF_RECORD, {"record": record_id})
         return [
             StoredVersion(
                 id=row.id,

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -8,7 +9,12 @@ from hypothesis import strategies as st
 from mpi.domain.errors import ModelError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys, compute_keys_by_rule
+from mpi.matching.model.blocking_keys import (
+    BlockingSpec,
+    compute_finer_keys,
+    compute_keys,
+    compute_keys_by_rule,
+)
 from mpi.matching.scoring.splink_engine import find_all_candidate_pairs
 
 SEAL = KeyedHash(b"k" * 32)
@@ -174,3 +180,25 @@ def test_a_stopped_key_is_replaced_by_its_rules_refinement():
 def test_a_refinement_of_an_unknown_rule_is_refused():
     with pytest.raises(ModelError, match="surnames"):
         BlockingSpec.parse({"names": ["surname"]}, {"surnames": ["birth_year"]})
+
+
+def test_finer_keys_are_those_that_a_stop_would_give():
+    spec = BlockingSpec.parse(
+        {"names": ["given_forms", "surname"], "home": ["addresses"]}, {"names": ["birth_year"]}
+    )
+    child = Features(given_forms=("ANA", "BO"), surname="RUIZ", birth_year=2012, addresses=("1 A",))
+    own = set(compute_keys(child, spec, SEAL))
+    for refined in (set(), own, {min(own)}, {max(own), 7}):
+        stopping = spec.with_stopped_keys(frozenset(refined))
+        gained = set(compute_keys(child, stopping, SEAL)) - own
+        assert compute_finer_keys(child, spec, SEAL, refined) == sorted(gained)
+    assert len(compute_finer_keys(child, spec, SEAL, own)) == 2
+    assert compute_finer_keys(replace(child, birth_year=None), spec, SEAL, own) == []
+
+
+def test_finer_key_that_is_stopped_is_left_out():
+    spec = BlockingSpec.parse({"names": ["surname"]}, {"names": ["birth_year"]})
+    child = Features(surname="RUIZ", birth_year=2012)
+    own = compute_keys(child, spec, SEAL)
+    [finer] = compute_finer_keys(child, spec, SEAL, own)
+    assert compute_finer_keys(child, spec.with_stopped_keys(frozenset({finer})), SEAL, own) == []

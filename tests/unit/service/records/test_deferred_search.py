@@ -6,6 +6,7 @@ import pytest
 
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.maintenance.verify import verify
+from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.deferred_search import finish_deferred_searches
@@ -79,6 +80,9 @@ def test_request_above_the_hard_size_is_pending_until_the_worker_finishes_it(nam
     assert finish_deferred_searches(limited_index, OPERATOR) == 1
     links = crosswalk(namesake_index)
     assert links["ccwis", "u1"] == links["sis", "S0"]
+    settled = read_change_feed(namesake_index, OPERATOR, limit=1000).events[-1]
+    assert (settled.cause, settled.local_id, settled.after) == ("settled", "u1", links["ccwis", "u1"])
+    assert not upsert(limited_index, OPERATOR, "ccwis", make_child("u1", birth_date="2014-01-01")).pending
     assert count_pending(namesake_index) == 0
     assert verify(namesake_index, OPERATOR) == []
     assert recluster(namesake_index, OPERATOR, namesake_index.matcher, apply=False).is_empty
@@ -89,7 +93,7 @@ def test_known_record_stays_with_its_person_until_its_search_is_finished(namesak
     before = crosswalk(namesake_index)
     limited_index = with_block_limits(namesake_index, alarm=2, hard=NAMESAKE_COUNT)
     answer = upsert(limited_index, OPERATOR, "ccwis", make_child("u1", birth_date="2014-01-02"))
-    assert (answer.outcome, answer.pending, answer.provisional) == (Outcome.REVIEW, True, False)
+    assert (answer.outcome, answer.pending, answer.provisional) == (Outcome.REVIEW, True, True)
     assert crosswalk(namesake_index) == before
     finish_deferred_searches(limited_index, OPERATOR)
     links = crosswalk(namesake_index)

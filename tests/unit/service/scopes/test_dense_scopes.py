@@ -4,17 +4,22 @@ import random
 
 import pytest
 
+from mpi.domain.viewer import Action, Viewer
 from mpi.service.maintenance.verify import verify
+from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.scopes.transfer import transfer_changes
 from tests.index import OPERATOR, crosswalk
 from tests.laws.dense_blocks import (
     LIMIT,
+    REFINEMENTS,
     count_purged_blocks,
     expected_edges,
+    expected_keys,
     make_dense_child,
     stored_edges,
+    stored_keys,
     with_small_blocks,
 )
 from tests.scopes import open_scoped_indexes
@@ -23,10 +28,12 @@ SCOPES = {"education": ("sis",), "child_welfare": ("ccwis",)}
 SOURCE_OF = {scope: sources[0] for scope, sources in SCOPES.items()}
 
 
-@pytest.fixture
-def indexes(tmp_path, database_url):
+@pytest.fixture(params=[{}, REFINEMENTS], ids=["", "refined"])
+def indexes(tmp_path, database_url, request):
     """Two scopes and their shared index, by name, with a small limit of a block."""
-    with open_scoped_indexes(tmp_path, SCOPES, database_url=database_url) as opened:
+    with open_scoped_indexes(
+        tmp_path, SCOPES, database_url=database_url, refinements=request.param
+    ) as opened:
         named = {**opened.scopes, "shared": opened.shared}
         yield {name: with_small_blocks(index) for name, index in named.items()}
 
@@ -46,6 +53,7 @@ def check(indexes) -> None:
     for index in indexes.values():
         finish_deferred_searches(index, OPERATOR)
         assert stored_edges(index) == expected_edges(index)
+        assert stored_keys(index) == expected_keys(index)
         assert verify(index, OPERATOR) == []
 
 
@@ -93,3 +101,13 @@ def test_random_changes_leave_each_index_with_the_pairs_of_its_own_records(index
     for scope in SCOPES:
         sync(indexes, scope)
     check(indexes)
+
+
+def test_client_of_one_source_is_told_of_block_sizes_in_the_index_of_its_scope(indexes):
+    school = Viewer("school", "school_stability", frozenset(Action), frozenset({"sis"}))
+    for number in range(LIMIT):
+        send(indexes, "education", number)
+    answer = upsert(indexes["education"], school, "sis", make_dense_child(LIMIT, 0))
+    assert (answer.pending, answer.provisional) == (True, True)
+    finish_deferred_searches(indexes["education"], OPERATOR)
+    assert read_change_feed(indexes["education"], school, limit=1000).events[-1].cause == "settled"
