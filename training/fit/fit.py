@@ -31,6 +31,7 @@ from training.fit.birth_date_precision import (
     measure_complete_dates,
 )
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
+from training.fit.calibration import CalibratedPairs, FitCalibration, calibrate_fit
 from training.fit.caution_odds import NO_ODDS, CautionOdds, WeighedPairs
 from training.fit.cautions import build_cautions, measure_caution_odds
 from training.fit.comparison_sets.choice import choose_comparisons
@@ -114,6 +115,7 @@ class FittedModel:
         filled: share of the records that have a value, by profiled feature column.
         listed: share of the known values that the term frequencies list, by column.
         link_budget: budget of false links for enterprise IDs, beside what is expected.
+        calibration: expected false and missed links by population group.
     """
 
     settings: dict[str, Any] = field(repr=False)
@@ -135,6 +137,7 @@ class FittedModel:
     filled: Mapping[str, float] = field(default_factory=dict)
     listed: Mapping[str, float] = field(default_factory=dict)
     link_budget: LinkBudget = NO_LINKS
+    calibration: FitCalibration = field(default_factory=FitCalibration)
 
 
 def fit(
@@ -229,6 +232,16 @@ def fit_table(
         filled=filled,
         listed=_measure_listed(records, frequencies),
         link_budget=_measure_budget(sample, capped, operational, learned, scaled, sources, filled),
+        calibration=calibrate_fit(
+            records,
+            CalibratedPairs(
+                sample,
+                capped >= operational.link,
+                1 - _expect_two_people(learned.probabilities, learned, scaled),
+            ),
+            blocking_recall,
+            labels,
+        ),
     )
 
 
@@ -345,11 +358,18 @@ def _measure_budget(
     """Measure whether the links of the candidate pairs keep their budget."""
     linked = capped >= operational.link
     links, same = pairs.filter(linked), learned.probabilities[linked]
-    odds_ratio = scaled.prior * (1 - learned.prior) / (learned.prior * (1 - scaled.prior))
-    two_people = (1 - same) / (1 - same + same * odds_ratio)
+    two_people = _expect_two_people(same, learned, scaled)
     return measure_budget(
         capped[linked], two_people, _count_within_source(links, sources), choose_allowed_false_links(filled)
     )
+
+
+def _expect_two_people(
+    same: npt.NDArray[np.float64], learned: LearnedParameters, scaled: LearnedParameters
+) -> npt.NDArray[np.float64]:
+    """Return probabilities to be two people, in an index of the fitted size."""
+    odds_ratio = scaled.prior * (1 - learned.prior) / (learned.prior * (1 - scaled.prior))
+    return np.asarray((1 - same) / (1 - same + same * odds_ratio))
 
 
 def _count_within_source(pairs: pa.Table, sources: Mapping[int, str]) -> int:
