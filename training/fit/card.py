@@ -21,7 +21,7 @@ from training.plots.figures import FITTED_LINKS
 CALIBRATION_COLUMNS = ("evidence", "group", "linked pairs", "false links", "missed links")
 """Columns of the table of expected errors."""
 CALIBRATION_TITLE = (
-    "False links per 10,000 links, and missed links per 10,000 matches among the compared pairs, with 95 % "
+    "False links in 10,000 links, and missed links in 10,000 matches among the compared pairs, with 95 % "
     "intervals. The model believes its own weights. Numbers are evidence of the model too, so their rates "
     "are too good. Labels are about pairs in doubt, so theirs are too bad."
 )
