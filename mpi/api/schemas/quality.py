@@ -214,8 +214,8 @@ class ModelDifferenceOut(BaseModel):
     what: str = Field(
         description="`filled`: records with a value; `listed`: values that the model's name frequencies list."
     )
-    fitted: float = Field(description="Share in the data that the model was fitted on, in whole percents.")
-    observed: float = Field(description="Share in this index, in whole percents.")
+    fitted: float = Field(description="Share in the data that the model was fitted on, in steps of 5 %.")
+    observed: float = Field(description="Share in this index, in steps of 5 %.")
 
 
 class ModelFitOut(BaseModel):
@@ -274,7 +274,7 @@ class QualityOut(BaseModel):
                     "model": "children/6",
                     "verdict": "unlike",
                     "outgrown": False,
-                    "differences": [{"column": "given", "what": "listed", "fitted": 0.92, "observed": 0.31}],
+                    "differences": [{"column": "given", "what": "listed", "fitted": 0.9, "observed": 0.3}],
                 },
             }
         }

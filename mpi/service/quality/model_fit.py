@@ -40,7 +40,7 @@ class ModelFit:
         model: name and version of the model in force.
         verdict: whether the records are like those of the model.
         outgrown: whether the index holds at least twice the records that the model was fitted for.
-        differences: shares that are far from the model's, in whole percents; empty for a reader of published
+        differences: shares that are far from the model's, in steps of 5 %; empty for a reader of published
             figures.
     """
 

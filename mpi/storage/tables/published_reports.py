@@ -9,7 +9,7 @@ class PublishedReportRow(SQLModel, table=True):
     """The published figures of one report, as measured on one day.
 
     ``content`` is JSON. It holds no exact count: each has noise and is rounded. How records differ from those
-    of the model is kept in whole percents, for readers of every record.
+    of the model is kept in steps of 5 %, for readers of every record.
     """
 
     __tablename__ = "published_report"
