@@ -39,7 +39,7 @@ def read_raw_table(paths: Iterable[Path]) -> pa.Table | None:
 
 
 def has_rows(path: Path) -> bool:
-    """Return whether a CSV or Parquet file has a row below its header.
+    """Return whether a record file has a row below its header.
 
     Raises:
         FileError: the file cannot be read.

@@ -161,7 +161,7 @@ class CandidateCompetition:
 
 
 def measure_exclusiveness(duplicates: FloatArray, records: FloatArray) -> FloatArray:
-    """Return, by source, the probability that a record has no duplicate in it.
+    """Return each source's probability that a record has no duplicate there.
 
     A source alone can only match itself, so nothing says that it holds each person once.
 

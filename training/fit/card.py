@@ -10,12 +10,12 @@ from mpi.matching.compiler.online_scorer import compute_level_bits, compute_prio
 from mpi.matching.model.scoring_parameters import ComparisonLevel, read_parameters
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import LOOSER_RULES, TIGHTER_RULES
-from training.fit.calibration import FitCalibration
 from training.fit.caution_odds import CautionOdds
 from training.fit.comparisons import list_fixed_levels
 from training.fit.fit import FittedModel
 from training.fit.relatives import RelativeCounts
 from training.fit.thresholds import FALSE_LINK_COST, LINKS, LinkBudget, PurposeThresholds
+from training.fit_calibration import FitCalibration
 from training.plots.figures import FITTED_LINKS
 
 CALIBRATION_COLUMNS = ("evidence", "group", "linked pairs", "false links", "missed links")
@@ -236,7 +236,7 @@ def describe_recall(calibration: FitCalibration) -> str:
 
 
 def format_rates(calibration: FitCalibration) -> list[tuple[str, ...]]:
-    """Format the error rates of a calibration as the rows of a table."""
+    """Format a calibration's error rates as the rows of a table."""
     return [
         (
             each.evidence.value,

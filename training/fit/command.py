@@ -12,7 +12,6 @@ from mpi.intake.column_use import describe_cost, describe_set_aside
 from training.column_report import explain_dropped_comparison
 from training.current_records import CurrentRecords, read_current_records
 from training.file_layouts import FormatOption, MappingOption, read_layouts
-from training.fit.calibration import FitCalibration
 from training.fit.card import (
     CALIBRATION_COLUMNS,
     CALIBRATION_TITLE,
@@ -25,6 +24,7 @@ from training.fit.decision_labels import read_decisions
 from training.fit.errors import TrainingError
 from training.fit.fit import FitOptions, fit_table
 from training.fit.model_writer import ModelIdentity, write_model
+from training.fit_calibration import FitCalibration
 from training.plots.canvas import can_draw
 from training.plots.figures import draw_model
 from training.records import SOURCE_COLUMN

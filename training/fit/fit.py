@@ -31,7 +31,6 @@ from training.fit.birth_date_precision import (
     measure_complete_dates,
 )
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
-from training.fit.calibration import CalibratedPairs, FitCalibration, calibrate_fit
 from training.fit.caution_odds import NO_ODDS, CautionOdds, WeighedPairs
 from training.fit.cautions import build_cautions, measure_caution_odds
 from training.fit.comparison_sets.choice import choose_comparisons
@@ -63,6 +62,7 @@ from training.fit.thresholds import (
     limit_review,
     measure_budget,
 )
+from training.fit_calibration import CalibratedPairs, FitCalibration, calibrate_fit
 from training.record_table import Records
 from training.source_pairs import classify_pairs
 from training.starter_model import STARTER_RECORDS, StarterModel, load_starter
@@ -367,7 +367,7 @@ def _measure_budget(
 def _expect_two_people(
     same: npt.NDArray[np.float64], learned: LearnedParameters, scaled: LearnedParameters
 ) -> npt.NDArray[np.float64]:
-    """Return probabilities to be two people, in an index of the fitted size."""
+    """Return probabilities to be two people at the index's size."""
     odds_ratio = scaled.prior * (1 - learned.prior) / (learned.prior * (1 - scaled.prior))
     return np.asarray((1 - same) / (1 - same + same * odds_ratio))
 

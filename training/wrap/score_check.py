@@ -109,7 +109,7 @@ def _require_equal(check: ScoreCheck) -> None:
 
 
 def _complete(frequencies: Frequencies, records: pa.Table) -> dict[str, dict[str, float]]:
-    """Return the share of every value of the records, as the model counts it."""
+    """Return the share of every value, as the model counts it."""
     return {
         column: {
             value: frequencies.get_share(column, value)

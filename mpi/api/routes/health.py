@@ -23,7 +23,7 @@ async def get_health() -> dict[str, str]:
 
 @router.get("/readyz")
 def get_readiness(index: IndexDep) -> dict[str, object]:
-    """Report that the index can be used now, and whether its model fits.
+    """Report that the index is ready, and whether its model fits.
 
     Whether it fits is a published verdict. No number of records is shown.
     """

@@ -208,7 +208,7 @@ class PublicationOut(BaseModel):
 
 
 class ModelDifferenceOut(BaseModel):
-    """Share of this index's records that is far from that of the model's own data."""
+    """Share of records that is far from that of the model's."""
 
     column: str = Field(description="Compared field.")
     what: str = Field(

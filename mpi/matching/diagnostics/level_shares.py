@@ -127,7 +127,7 @@ def _compare_strangers(
 
 
 def _measure_bits(count: int, expected: float) -> float:
-    """Return how far a count is from the expected one at least, in bits.
+    """Return the least distance of a count from the expected, in bits.
 
     The limits of a count are those of Poisson's distribution at 95 %, by its square root.
     """

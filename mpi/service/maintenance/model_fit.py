@@ -7,7 +7,7 @@ from mpi.service.indexing.model_comparison import compare_records_and_pairs
 
 
 def find_model_differences(index: Index, viewer: Viewer) -> list[ProfileDifference] | None:
-    """List where the index's records and pairs are unlike those of its model.
+    """List where records and pairs are unlike those of the model.
 
     Args:
         index: the open index.

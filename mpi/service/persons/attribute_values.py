@@ -98,7 +98,7 @@ def _read_text(text: str | None) -> _ReadValue:
 
 
 def _squeeze_value(text: str | None) -> str:
-    """Return a text's letters and digits; none where it stands for no value."""
+    """Return letters and digits; none of a text for no value."""
     return squeeze(text) if text and not is_missing_marker(text) else ""
 
 

@@ -127,7 +127,7 @@ def _estimate_by_model(
 
 
 def _find_numbered_pairs(pairs: set[Pair], facts: Mapping[int, RecordFacts]) -> dict[Pair, bool]:
-    """Return the pairs whose truth a number tells, and whether they share it.
+    """Return pairs whose truth a number tells, and whether they share it.
 
     Args:
         pairs: pairs that are linked or compared; pairs of equal numbers are added.

@@ -1,4 +1,4 @@
-"""Whether an index's records are like those of its model, as measured daily.
+"""Whether records are like those of the model, as measured daily.
 
 The verdict is *published*: it follows from one count with noise, the number of records by which the farthest
 share passes its limit. That count follows from single records, never from links. Which shares are far off is

@@ -29,7 +29,7 @@ def measure_model_fit(unit: ReadUnit, index: Index) -> tuple[Mapping[str, int], 
 
 
 def _round_share(share: float) -> float:
-    """Round a share to a step, so that one record hardly ever moves it."""
+    """Round a share, so that one record hardly ever moves it."""
     return round(round(share * SHARE_STEPS) / SHARE_STEPS, 2)
 
 

@@ -10,7 +10,7 @@ from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.matching.diagnostics.error_rates import Evidence
 from mpi.matching.diagnostics.population_groups import compare_numbers, list_groups, read_facts
 from mpi.matching.scoring.splink_engine import make_feature_table
-from training.fit.calibration import CalibratedPairs, _PairFacts, calibrate_fit, count_labels
+from training.fit_calibration import CalibratedPairs, _PairFacts, calibrate_fit, count_labels
 
 RECORDS = st.lists(
     st.builds(
