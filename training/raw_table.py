@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
+from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
 from training.records import SOURCE_COLUMN
 
@@ -35,6 +36,23 @@ def read_raw_table(paths: Iterable[Path]) -> pa.Table | None:
             return None
         tables.append(_add_source_column(table, path.stem))
     return pa.concat_tables(tables, promote_options="default").combine_chunks() if tables else None
+
+
+def has_rows(path: Path) -> bool:
+    """Return whether a record file has a row below its header.
+
+    Raises:
+        FileError: the file cannot be read.
+    """
+    try:
+        if path.suffix == ".parquet":
+            return bool(pq.read_metadata(path).num_rows)
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file)
+            next(rows, None)
+            return any(rows)
+    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
+        raise FileError(f"{path}: cannot be read: {error}") from None
 
 
 def _add_source_column(table: pa.Table, stem: str) -> pa.Table:

@@ -32,6 +32,8 @@ def show_dry_run(profile: FileProfile, trial: DryRun, *, as_json: bool) -> None:
             }
         )
         return
+    if not profile.rows:
+        print_note("the file has no rows")
     _show_profile(profile)
     print_facts({"Would be": trial.receipt.status})
     show_counts(trial.receipt, profile.passed_over)

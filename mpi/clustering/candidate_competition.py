@@ -163,10 +163,14 @@ class CandidateCompetition:
 def measure_exclusiveness(duplicates: FloatArray, records: FloatArray) -> FloatArray:
     """Return by source how probably a record has no duplicate in it.
 
+    A source alone can only match itself, so nothing says that it holds each person once.
+
     Args:
         duplicates: expected number of matching pairs within each source.
         records: number of records of each source.
     """
+    if len(records) == 1:
+        return np.zeros(1)
     # A pair makes two records that have a duplicate, and a person of two records is met twice as often.
     return np.asarray(np.maximum(0.0, 1.0 - 4.0 * duplicates / np.maximum(records, 1.0)))
 

@@ -9,6 +9,7 @@ from mpi.intake.cell_conversion import is_before_year, to_iso_date, to_number, t
 from mpi.intake.mapping_types import PLACEHOLDER, FileMapping, ListEntry, MappedValue
 from mpi.intake.rows import CanonicalRow, RawRow
 from mpi.standardize.fields.scalars import is_inexact
+from mpi.standardize.missing_values import name_fault
 from mpi.standardize.name.full_names import split_full_name
 
 Cells = Sequence[object]
@@ -192,13 +193,14 @@ def _make_converter(name: str, value: MappedValue) -> Callable[[str, Issues], st
         if value.codes is not None:
             result = value.codes.get(cell_text, value.codes_default)
             if result is None:
-                issues.append(QualityIssue(name, "unknown-code"))
+                issues.append(QualityIssue(name, name_fault(cell_text, "unknown-code")))
         if value.name_part is not None and result:
             result = split_full_name(result)[value.name_part]
         if value.date_formats and result:
-            result = to_iso_date(result, value.date_formats, value.first_year)
+            written = result
+            result = to_iso_date(written, value.date_formats, value.first_year)
             if result is None:
-                issues.append(QualityIssue(name, "unreadable-date"))
+                issues.append(QualityIssue(name, name_fault(written, "unreadable-date")))
         if value.first_year is not None and result and is_before_year(result, value.first_year):
             result = None
             issues.append(QualityIssue(name, "early-date"))

@@ -10,12 +10,14 @@ from mpi.standardize.address.postal_codes import parse_postal_code
 from mpi.standardize.fields.codes import BIRTH_DATE_QUALITIES, is_sex_code
 from mpi.standardize.fields.dates import is_future, parse_birth_date, parse_date
 from mpi.standardize.identifiers import find_number_fault
-from mpi.standardize.missing_values import is_missing_marker
+from mpi.standardize.missing_values import PLACEHOLDER_VALUE, is_missing_marker, name_fault
 from mpi.standardize.name.placeholders import is_placeholder_given, is_placeholder_surname
 from mpi.standardize.phones import parse_email, parse_phones
 from mpi.standardize.text_folding import squeeze
 
-_FREE_TEXT_FIELDS = ("middle_name", "preferred_name", "birth_city", "birth_state", "birth_country")
+_FREE_TEXT_FIELDS = (
+    "middle_name", "preferred_name", "suffix", "birth_city", "birth_state", "birth_country", "ethnicity",
+)  # fmt: skip
 _FREE_TEXT_COLUMNS = {
     "other_names": ("first_name", "middle_name", "last_name"),
     "addresses": ("address_line1", "address_line2", "city", "state"),
@@ -58,7 +60,7 @@ def _find_marker_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
     """Yield data-quality issues of texts that a program wrote for no value."""
     for field, text in _iter_free_texts(record):
         if text is not None and is_missing_marker(text):
-            yield QualityIssue(field, "placeholder-value")
+            yield QualityIssue(field, PLACEHOLDER_VALUE)
 
 
 def _find_date_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
@@ -70,7 +72,7 @@ def _find_date_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
         if not may_be_later and record.as_of and is_future(parsed, record.as_of):
             yield QualityIssue(field, "future-date")
         elif parsed.issue is not None:
-            yield QualityIssue(field, parsed.issue)
+            yield QualityIssue(field, name_fault(text, parsed.issue))
 
 
 def _iter_dates(record: CanonicalRecord) -> Iterator[tuple[str, str | None, bool]]:
@@ -93,28 +95,30 @@ def _iter_dates(record: CanonicalRecord) -> Iterator[tuple[str, str | None, bool
 
 def _find_code_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
     """Yield data-quality issues of unknown codes."""
-    if record.sex and not is_sex_code(record.sex):
-        yield QualityIssue("sex", "unknown-code")
+    if record.sex and (is_missing_marker(record.sex) or not is_sex_code(record.sex)):
+        yield QualityIssue("sex", name_fault(record.sex, "unknown-code"))
     quality = record.birth_date_quality
     if quality and squeeze(quality) not in BIRTH_DATE_QUALITIES:
-        yield QualityIssue("birth_date_quality", "unknown-code")
+        yield QualityIssue("birth_date_quality", name_fault(quality, "unknown-code"))
 
 
 def _find_contact_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
     """Yield data-quality issues of postal codes, phones and email addresses."""
     for address in record.addresses:
         if address.postal_code and parse_postal_code(address.postal_code) is None:
-            yield QualityIssue("postal_code", "invalid-postal-code")
+            yield QualityIssue("postal_code", name_fault(address.postal_code, "invalid-postal-code"))
     if record.phone and not parse_phones(record.phone):
-        yield QualityIssue("phone", "invalid-phone")
+        yield QualityIssue("phone", name_fault(record.phone, "invalid-phone"))
     if record.email and parse_email(record.email) is None:
-        yield QualityIssue("email", "invalid-email")
+        yield QualityIssue("email", name_fault(record.email, "invalid-email"))
 
 
 def _iter_free_texts(record: CanonicalRecord) -> Iterator[tuple[str, str | None]]:
     """Yield texts that need not be of any form, with their fields."""
     for field in _FREE_TEXT_FIELDS:
         yield field, getattr(record, field)
+    for race in record.race:
+        yield "race", race
     for field, columns in _FREE_TEXT_COLUMNS.items():
         for item in getattr(record, field):
             for column in columns:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import Identifier
-from mpi.standardize.missing_values import has_lost_digits, is_missing_marker
+from mpi.standardize.missing_values import PLACEHOLDER_VALUE, has_lost_digits, is_missing_marker
 from mpi.standardize.text_folding import CACHE_SIZE, join_words, squeeze
 
 _FAMILY_SYSTEM_WORDS = ("CASE", "FAMILY", "HOUSEHOLD")
@@ -102,7 +102,7 @@ def find_number_fault(text: str) -> str | None:
     """
     if has_lost_digits(text):
         return "inexact-number"
-    return "placeholder-value" if is_missing_marker(text) or not _is_real(squeeze(text)) else None
+    return PLACEHOLDER_VALUE if is_missing_marker(text) or not _is_real(squeeze(text)) else None
 
 
 @lru_cache(CACHE_SIZE)

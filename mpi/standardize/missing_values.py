@@ -14,6 +14,9 @@ from functools import lru_cache
 
 from mpi.standardize.text_folding import CACHE_SIZE, MAX_FOLDED_CHARACTERS
 
+PLACEHOLDER_VALUE = "placeholder-value"
+"""Quality code of a text that stands for no value, in any field but a name."""
+
 _MARKER = re.compile(
     r"""\s*(?:
         \#+ | \#(?:N/A|NA|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!|ERROR!|FIELD!|BLOCKED!)
@@ -30,6 +33,16 @@ _LOST_DIGITS = re.compile(r"\s*[+-]?[0-9](?:[.,][0-9]+[Ee]\+?|[Ee]\+)[0-9]{1,3}\
 def is_missing_marker(text: str) -> bool:
     """Return whether a program wrote a text in place of no value."""
     return _MARKER.match(text[:MAX_FOLDED_CHARACTERS]) is not None
+
+
+def name_fault(text: str, fault: str) -> str:
+    """Return the quality code of a text that cannot be used.
+
+    Args:
+        text: the text.
+        fault: the code of a text that is meant as a value, such as ``invalid-phone``.
+    """
+    return PLACEHOLDER_VALUE if is_missing_marker(text) else fault
 
 
 @lru_cache(CACHE_SIZE)

@@ -26,7 +26,12 @@ from mpi.standardize.fields import list_items
 from mpi.standardize.fields.codes import is_yes_no_code, parse_yes_no
 from mpi.standardize.fields.lists import make_unknown_field_error, parse_scalars
 from mpi.standardize.fields.scalars import parse_local_id, parse_text, parse_texts
-from mpi.standardize.missing_values import has_lost_digits
+from mpi.standardize.missing_values import (
+    PLACEHOLDER_VALUE,
+    has_lost_digits,
+    is_missing_marker,
+    name_fault,
+)
 from mpi.standardize.ssn import tokenize_ssn
 
 _FIELD_NAMES = frozenset(SENT_FIELDS)
@@ -79,6 +84,10 @@ def validate_record(
             "inexact-number",
             "a number in scientific notation, without its last digits; export it as text",
         )
+    if is_missing_marker(local_id):
+        raise RecordError(
+            "local_id", PLACEHOLDER_VALUE, "a text for no value; every record needs its source's local ID"
+        )
     as_of = parse_as_of(raw_record.get("as_of"), received_at)
     identifiers, ssns = list_items.build_identifiers(raw_record.get("identifiers"))
     ssn_tokens = tokenize_ssn(
@@ -88,6 +97,7 @@ def validate_record(
         keyed_hash,
     )
     multiple_birth, multiple_birth_issues = parse_multiple_birth(raw_record.get("multiple_birth"))
+    flags, flag_issues = list_items.build_flags(raw_record.get("flags"))
     record = CanonicalRecord(
         local_id=local_id,
         **parse_texts(raw_record, _TEXT_FIELDS),
@@ -103,11 +113,11 @@ def validate_record(
         enrollments=list_items.build_dated_items("enrollments", Enrollment, raw_record),
         placements=list_items.build_dated_items("placements", Placement, raw_record),
         race=parse_scalars("race", raw_record.get("race")),
-        flags=list_items.build_flags(raw_record.get("flags")),
+        flags=flags,
         restrictions=list_items.build_restrictions(raw_record.get("restrictions")),
         as_of=as_of,
     )
-    issues = (*ssn_tokens.issues, *multiple_birth_issues, *find_quality_issues(record))
+    issues = (*ssn_tokens.issues, *multiple_birth_issues, *flag_issues, *find_quality_issues(record))
     return ValidatedRecord(record, tuple(dict.fromkeys(issues)))
 
 
@@ -122,8 +132,9 @@ def parse_multiple_birth(value: object) -> tuple[bool | None, tuple[QualityIssue
     text = parse_text("multiple_birth", value)
     if text is None:
         return None, ()
-    is_known = is_yes_no_code(text)
-    return parse_yes_no(text), () if is_known else (QualityIssue("multiple_birth", "unknown-code"),)
+    if is_yes_no_code(text) and not is_missing_marker(text):
+        return parse_yes_no(text), ()
+    return None, (QualityIssue("multiple_birth", name_fault(text, "unknown-code")),)
 
 
 def parse_as_of(value: object, received_at: datetime) -> str:

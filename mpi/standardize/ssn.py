@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import QualityIssue
+from mpi.standardize.missing_values import name_fault
 from mpi.standardize.text_folding import split_words
 
 _NINE_DIGITS = re.compile(r"([0-9]{3})[- ]?([0-9]{2})[- ]?([0-9]{4})\Z")
@@ -100,7 +101,7 @@ def _check_nine_digits(field: str, text: str | None) -> str | QualityIssue | Non
         return None
     match = _NINE_DIGITS.match(text)
     if match is None:
-        return QualityIssue(field, "invalid-ssn")
+        return QualityIssue(field, name_fault(text, "invalid-ssn"))
     area, group, serial = match.groups()
     digits = area + group + serial
     never_issued = (
@@ -119,5 +120,5 @@ def _check_four_digits(field: str, text: str | None) -> str | QualityIssue | Non
     if text is None:
         return None
     if not _FOUR_DIGITS.match(text) or text == "0000":
-        return QualityIssue(field, "invalid-ssn")
+        return QualityIssue(field, name_fault(text, "invalid-ssn"))
     return text

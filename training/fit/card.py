@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from mpi.domain.sampling import Estimate
 from mpi.matching.compiler.online_scorer import compute_level_bits, compute_prior_bits
 from mpi.matching.model.scoring_parameters import ComparisonLevel, read_parameters
 from training.fit.birth_date_precision import are_complete_dates_usual
@@ -14,9 +15,18 @@ from training.fit.comparisons import list_fixed_levels
 from training.fit.fit import FittedModel
 from training.fit.relatives import RelativeCounts
 from training.fit.thresholds import FALSE_LINK_COST, LINKS, LinkBudget, PurposeThresholds
+from training.fit_calibration import FitCalibration
 from training.plots.figures import FITTED_LINKS
 from training.single_lists import MOST_DUPLICATES
 
+CALIBRATION_COLUMNS = ("evidence", "group", "linked pairs", "false links", "missed links")
+"""Columns of the table of expected errors."""
+CALIBRATION_TITLE = (
+    "False links in 10,000 links, and missed links in 10,000 matches among the compared pairs, with 95 % "
+    "intervals. The model believes its own weights. Numbers are evidence of the model too, so their rates "
+    "are too good. Labels are about pairs in doubt, so theirs are too bad."
+)
+"""What the table of expected errors shows."""
 _BIT_EDGES = (-20, -10, -5, -2, 0, 2, 5, 10, 20)
 _Z95 = 1.96
 _EVIDENCE = (
@@ -56,6 +66,8 @@ def write_card(name: str, version: str, fitted: FittedModel, thresholds: Purpose
         _describe_false_links(fitted, thresholds),
         "",
         describe_budget(fitted.link_budget),
+        "",
+        *_calibration_table(fitted.calibration),
         "",
         *_reliability_table(fitted),
         "",
@@ -223,6 +235,43 @@ def describe_budget(budget: LinkBudget) -> str:
             "source lists a person once, all of them are false, whatever they weigh."
         )
     return text
+
+
+def describe_recall(calibration: FitCalibration) -> str:
+    """Describe the expected recall, and the labels that would bound it."""
+    if calibration.recall is None:
+        return "No match is expected, so recall is unknown."
+    return (
+        f"Expected to be linked: {calibration.recall:.1%} of all matches, including those that blocking "
+        f"misses. {calibration.labels:,} labels of randomly drawn matches would bound this share within one "
+        "point."
+    )
+
+
+def format_rates(calibration: FitCalibration) -> list[tuple[str, ...]]:
+    """Format a calibration's error rates as the rows of a table."""
+    return [
+        (
+            each.evidence.value,
+            each.group,
+            f"{each.pairs:,}",
+            _format_rate(each.false_links),
+            _format_rate(each.missed_links),
+        )
+        for each in calibration.rates
+    ]
+
+
+def _format_rate(rate: Estimate | None) -> str:
+    """Format an error rate with its 95 % interval."""
+    return "" if rate is None else f"{rate.value:.1f} ({rate.low:.1f} to {rate.high:.1f})"
+
+
+def _calibration_table(calibration: FitCalibration) -> list[str]:
+    """Build the model card's table of errors by evidence and group."""
+    head = [f"| {' | '.join(CALIBRATION_COLUMNS)} |", "|---|---|---:|---:|---:|"]
+    rows = [f"| {' | '.join(row)} |" for row in format_rates(calibration)]
+    return [CALIBRATION_TITLE, "", *head, *rows, "", describe_recall(calibration)]
 
 
 def _reliability_table(fitted: FittedModel) -> list[str]:

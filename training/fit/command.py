@@ -6,17 +6,25 @@ from typing import Annotated
 import pyarrow as pa
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from mpi.intake.column_use import describe_cost, describe_set_aside
 from training.column_report import explain_dropped_comparison
 from training.current_records import CurrentRecords, read_current_records
 from training.file_layouts import FormatOption, MappingOption, read_layouts
-from training.fit.card import describe_budget
+from training.fit.card import (
+    CALIBRATION_COLUMNS,
+    CALIBRATION_TITLE,
+    describe_budget,
+    describe_recall,
+    format_rates,
+)
 from training.fit.comparisons import list_fixed_levels
 from training.fit.decision_labels import read_decisions
 from training.fit.errors import TrainingError
 from training.fit.fit import FitOptions, fit_table
 from training.fit.model_writer import ModelIdentity, write_model
+from training.fit_calibration import FitCalibration
 from training.plots.canvas import can_draw
 from training.plots.figures import draw_model
 from training.records import SOURCE_COLUMN
@@ -60,6 +68,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
         console.print(note)
     if not fitted.link_budget.is_kept:
         console.print(describe_budget(fitted.link_budget), highlight=False)
+    _print_calibration(console, fitted.calibration)
     write_model(out, ModelIdentity(name, version), fitted, fitted.thresholds)
     if can_draw():
         draw_model(out, fitted.settings, list_fixed_levels(), fitted.blocking.contributions)
@@ -70,6 +79,13 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
 
 def _print_columns(console: Console, current: CurrentRecords) -> None:
     """Print what is read and set aside of each column."""
+    for name in current.empty_files:
+        console.print(f"{name}: no rows", highlight=False, markup=False)
+    if current.superseded:
+        console.print(
+            f"repeated local IDs: {current.superseded:,} rows are earlier versions of a record of the same "
+            "source and local ID; the latest of each counts"
+        )
     if current.refused:
         console.print(f"refused: {current.refused:,} rows; `mpi ingest --dry-run` tells why")
     for use in current.columns:
@@ -78,6 +94,15 @@ def _print_columns(console: Console, current: CurrentRecords) -> None:
             console.print(f"  set aside: {describe_set_aside(use)}", highlight=False, markup=False)
         if cost := describe_cost(use):
             console.print(f"  {cost}", highlight=False)
+
+
+def _print_calibration(console: Console, calibration: FitCalibration) -> None:
+    """Print expected false and missed links by evidence and group."""
+    table = Table(*CALIBRATION_COLUMNS, title=CALIBRATION_TITLE)
+    for row in format_rates(calibration):
+        table.add_row(*row)
+    console.print(table)
+    console.print(describe_recall(calibration), highlight=False)
 
 
 def _map_sources(current: CurrentRecords) -> dict[int, str]:

@@ -153,7 +153,8 @@ def estimate_parameters(  # noqa: PLR0913, PLR0917 - each is an input of its own
     if matches < LEAST_MATCHES and not starter:
         raise DegenerateDataError(
             f"only {matches:.0f} pairs of records look like one person, and a fit needs {LEAST_MATCHES:.0f}: "
-            "nothing can be learned from data without duplicates, or of too few columns to tell people apart"
+            "nothing can be learned from data without duplicates, or of too few columns to tell people "
+            "apart. Give the files of all sources at once, with all their columns, or use the shipped model"
         )
     return LearnedParameters(
         rates=_collect_rates(levels, rates),

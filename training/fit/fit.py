@@ -65,6 +65,7 @@ from training.fit.thresholds import (
     limit_review,
     measure_budget,
 )
+from training.fit_calibration import CalibratedPairs, FitCalibration, calibrate_fit
 from training.record_table import Records
 from training.single_lists import find_single_lists
 from training.source_pairs import classify_pairs
@@ -119,6 +120,7 @@ class FittedModel:
         filled: share of the records that have a value, by profiled feature column.
         listed: share of the known values that the term frequencies list, by column.
         link_budget: budget of false links for enterprise IDs, beside what is expected.
+        calibration: expected false and missed links by population group.
     """
 
     settings: dict[str, Any] = field(repr=False)
@@ -140,6 +142,7 @@ class FittedModel:
     filled: Mapping[str, float] = field(default_factory=dict)
     listed: Mapping[str, float] = field(default_factory=dict)
     link_budget: LinkBudget = NO_LINKS
+    calibration: FitCalibration = field(default_factory=FitCalibration)
 
 
 def fit(
@@ -250,6 +253,12 @@ def fit_table(
         filled=filled,
         listed=_measure_listed(records, frequencies),
         link_budget=_measure_budget(sample, capped, purposes.operational, two_people, sources, filled),
+        calibration=calibrate_fit(
+            records,
+            CalibratedPairs(sample, capped >= purposes.operational.link, 1 - two_people),
+            blocking_recall,
+            labels,
+        ),
     )
 
 

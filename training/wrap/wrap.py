@@ -10,14 +10,16 @@ import pyarrow as pa
 
 from mpi.domain.features import TEXT_COLUMNS
 from mpi.domain.weight import Thresholds
-from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.match_model import load_model
 from mpi.matching.model.scoring_parameters import read_parameters
 from mpi.standardize.version import STANDARDIZER_VERSION
 from training.fit.errors import TrainingError
-from training.fit.frequencies import count_frequencies
+from training.fit.frequencies import LEAST_OCCURRENCES, count_frequencies
 from training.fit.model_writer import ModelIdentity, format_checksums_toml, format_frequencies_csv
 from training.wrap.blocking import convert_blocking_rules
+from training.wrap.score_check import ScoreCheck, check_scores
+
+INDEX_LINK_TYPE = "dedupe_only"
+"""Link type of every model of an index, which compares all records of all sources."""
 
 _CARD = """\
 # {name} {version}
@@ -28,11 +30,17 @@ it here, and it has no cautions. Frequencies are those of the {records:,} record
 
 
 def wrap_settings(
-    settings_file: Path, records: pa.Table, folder: Path, identity: ModelIdentity, thresholds: Thresholds
-) -> None:
-    """Write a model folder from Splink settings; check that it loads.
+    settings_file: Path,
+    records: pa.Table,
+    folder: Path,
+    identity: ModelIdentity,
+    thresholds: Thresholds,
+    least_occurrences: int = LEAST_OCCURRENCES,
+) -> ScoreCheck:
+    """Write a model folder from Splink settings; check that it scores alike.
 
-    Loading refuses what cannot be scored exactly.
+    Loading refuses what cannot be scored exactly. A model that was trained to link files keeps its weights
+    and its prior, and compares all records.
 
     Args:
         settings_file: file that ``linker.misc.save_model_to_json`` wrote.
@@ -40,12 +48,17 @@ def wrap_settings(
         folder: folder of the model; made if absent.
         identity: name and version of the model.
         thresholds: thresholds for enterprise IDs and for research alike.
+        least_occurrences: fewest records that must share a value before the model lists its frequency.
+
+    Returns:
+        Weights of pairs of the records by Splink and by the index.
 
     Raises:
-        TrainingError: the file is not Splink's settings, or a blocking rule has no counterpart.
+        TrainingError: the file is not Splink's settings, a blocking rule has no counterpart, or a pair has
+            another weight than Splink gives it.
         ModelError: a comparison cannot be scored exactly; the message names it.
     """
-    settings = _read_settings(settings_file)
+    settings = _read_settings(settings_file) | {"link_type": INDEX_LINK_TYPE}
     blocking = convert_blocking_rules(settings.get("blocking_rules_to_generate_predictions") or ())
     adjusted = {
         level.adjustment.column
@@ -59,7 +72,7 @@ def wrap_settings(
             f"{settings_file}: {unusable[0]!r} has a frequency adjustment but is not a feature with a "
             "single text"
         )
-    frequencies = count_frequencies(records, sorted(adjusted))
+    frequencies = count_frequencies(records, sorted(adjusted), least_occurrences)
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
         "settings.json": json.dumps(settings, indent=1) + "\n",
@@ -71,7 +84,7 @@ def wrap_settings(
         (folder / name).write_text(text, encoding="utf-8", newline="")
     head = _format_model_toml(identity, len(records), thresholds, blocking, frequencies.tails)
     (folder / "model.toml").write_text(head + format_checksums_toml(folder), encoding="utf-8")
-    compile_scorer(load_model(folder))
+    return check_scores(settings, records, folder)
 
 
 def _read_settings(settings_file: Path) -> dict[str, Any]:

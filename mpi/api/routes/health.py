@@ -10,6 +10,7 @@ from starlette.responses import Response
 from mpi.api.middleware.metrics import Metrics
 from mpi.api.request.authentication import IndexDep
 from mpi.service.core.readiness import require_ready
+from mpi.service.quality.model_fit import read_public_model_fit
 
 router = APIRouter(include_in_schema=False)
 
@@ -21,10 +22,17 @@ async def get_health() -> dict[str, str]:
 
 
 @router.get("/readyz")
-def get_readiness(index: IndexDep) -> dict[str, str]:
-    """Report that the index can be used now."""
+def get_readiness(index: IndexDep) -> dict[str, object]:
+    """Report that the index is ready, and whether its model fits.
+
+    Whether it fits is a published verdict. No number of records is shown.
+    """
     require_ready(index)
-    return {"status": "ready"}
+    model_fit = read_public_model_fit(index)
+    return {
+        "status": "ready",
+        "model": {"name": model_fit.model, "records": model_fit.verdict, "outgrown": model_fit.outgrown},
+    }
 
 
 @router.get("/metrics")

@@ -8,6 +8,7 @@ from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.openapi_parts import EXAMPLE_TIME
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
+from mpi.service.quality.model_fit import Verdict
 from mpi.service.sampling.blind_review import VERDICTS
 
 _RATE: dict[str, Any] = {"value": 0.88, "low": 0.87, "high": 0.88}
@@ -206,6 +207,34 @@ class PublicationOut(BaseModel):
     smallest_shown: int = Field(description="Smallest count that is shown.")
 
 
+class ModelDifferenceOut(BaseModel):
+    """Share of records that is far from that of the model's."""
+
+    column: str = Field(description="Compared field.")
+    what: str = Field(
+        description="`filled`: records with a value; `listed`: values that the model's name frequencies list."
+    )
+    fitted: float = Field(description="Share in the data that the model was fitted on, in steps of 5 %.")
+    observed: float = Field(description="Share in this index, in steps of 5 %.")
+
+
+class ModelFitOut(BaseModel):
+    """Whether the match model fits the records of this index.
+
+    Verdict and differences are of the latest measurement for who may read every record and question, else
+    published. A model may be old and not state all shares of its data.
+    """
+
+    model: str = Field(description="Name and version of the model in force.")
+    verdict: Verdict = Field(description="Whether the records are like those that the model was fitted on.")
+    outgrown: bool = Field(
+        description="Whether the index holds at least twice the records that the model was fitted for."
+    )
+    differences: list[ModelDifferenceOut] = Field(
+        description="Shares far from those of the model's data; empty in published figures."
+    )
+
+
 class QualityOut(BaseModel):
     """All figures of the quality dashboard."""
 
@@ -241,6 +270,12 @@ class QualityOut(BaseModel):
                     "asserted": 1200,
                 },
                 "throughput": [_THROUGHPUT],
+                "model_fit": {
+                    "model": "children/6",
+                    "verdict": "unlike",
+                    "outgrown": False,
+                    "differences": [{"column": "given", "what": "listed", "fitted": 0.9, "observed": 0.3}],
+                },
             }
         }
     )
@@ -258,6 +293,7 @@ class QualityOut(BaseModel):
     seconds_waiting: int | None = Field(description="Number of second reviews that wait.")
     links: LinksOut = Field(description="Numbers of links and decisions.")
     throughput: list[ThroughputOut] = Field(description="Answers by steward in the last 28 days.")
+    model_fit: ModelFitOut = Field(description="Whether the match model fits the records.")
 
 
 class DayOut(BaseModel):

@@ -6,6 +6,7 @@ its own, its weights are not those of that data. The profile holds shares only, 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import floor
 
 from mpi.domain.features import Features
 from mpi.matching.model.frequencies import Frequencies
@@ -39,8 +40,9 @@ class ProfileDifference:
     """Share that is far from that of the model's own data.
 
     Args:
-        column: feature column.
-        what: ``filled`` or ``listed``.
+        column: feature column; for a comparison level, ``comparison: level``.
+        what: ``filled`` (records with a value), ``listed`` (values that the model's frequencies list),
+            ``matches`` (pairs of one person at the level) or ``strangers`` (pairs of two people).
         fitted: share in the data that the model was fitted on.
         observed: share in the compared data.
     """
@@ -103,3 +105,26 @@ def find_differences(fitted: DataProfile, observed: DataProfile) -> list[Profile
         if observed.filled.get(column) and share - observed.listed[column] >= FAR_OFF
     ]
     return filled + listed
+
+
+def measure_distance(fitted: DataProfile, observed: DataProfile, records: int) -> int:
+    """Return by how many records the farthest share passes the limit.
+
+    One record more or less changes the number by at most one, so that it can be published with noise. It is
+    negative where no share is far off.
+
+    Args:
+        fitted: profile of the model's data.
+        observed: profile of the compared records.
+        records: number of compared records.
+    """
+    filled = [
+        (abs(share - observed.filled.get(column, 0.0)) - FAR_OFF) * records
+        for column, share in fitted.filled.items()
+    ]
+    listed = [
+        (share - observed.listed[column] - FAR_OFF) * observed.filled[column] * records
+        for column, share in fitted.listed.items()
+    ]
+    # A record without a value of a column that all records have moves its excess by 1 + FAR_OFF.
+    return floor(max(filled + listed, default=-FAR_OFF * records) / (1 + FAR_OFF))

@@ -134,10 +134,21 @@ def read_parameters(settings: Mapping[str, Any]) -> ScoringParameters:
         raise ModelError(f"settings.json: Splink refuses it: {error}") from error
     if complete_settings["link_type"] != "dedupe_only":
         raise ModelError('settings.json: link_type must be "dedupe_only": one index, all sources')
+    _require_distinct_names([str(each["output_column_name"]) for each in complete_settings["comparisons"]])
     return ScoringParameters(
         prior=float(complete_settings["probability_two_random_records_match"]),
         comparisons=tuple(_read_comparison(comparison) for comparison in complete_settings["comparisons"]),
     )
+
+
+def _require_distinct_names(names: list[str]) -> None:
+    """Raise if two comparisons have one name, which Splink itself mixes up."""
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise ModelError(
+            f"settings.json: two comparisons are called {repeated!r}: give each an output_column_name of "
+            "its own"
+        )
 
 
 def _read_comparison(settings: Mapping[str, Any]) -> Comparison:

@@ -1,7 +1,7 @@
 """Preview of a file load, storing nothing."""
 
 from array import array
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,16 +14,12 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, round_weight
 from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
-from mpi.matching.model.data_profile import (
-    LEAST_RECORDS,
-    ProfileDifference,
-    find_differences,
-    measure_profile,
-)
+from mpi.matching.model.data_profile import LEAST_RECORDS, ProfileDifference
 from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
+from mpi.service.indexing.model_comparison import SAMPLED_RECORDS, compare_features
 from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, BlockSizeLimit, score_candidate_pairs
 from mpi.service.indexing.reindex import Progress, ignore_progress, read_blocks
 from mpi.service.loads.file_impact import assess_file
@@ -43,8 +39,6 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 SAMPLE_PER_BAND = 5
 """Sample records per band."""
-PROFILED_RECORDS = 20_000
-"""Records that are compared at most with those of the model, evenly over the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,20 +162,27 @@ def _preview_file(
             _draw_samples(unit, index, numbered, best_pairs),
             index.matcher.model.ref,
             sum(1 for keys in numbered.keys.values() if keys and purged_keys.issuperset(keys)),
-            _compare_with_model(index, list(numbered.features.values())),
+            _compare_with_model(index, numbered.features, edges),
         )
 
 
-def _compare_with_model(index: Index, features: Sequence[Features]) -> tuple[ProfileDifference, ...]:
-    """List where records are unlike those that the model was fitted on.
+def _compare_with_model(
+    index: Index, features: Mapping[int, Features], edges: Edges
+) -> tuple[ProfileDifference, ...]:
+    """List where records and their pairs are unlike those of the model.
 
     Nothing is listed for fewer than ``LEAST_RECORDS`` records.
     """
     if len(features) < LEAST_RECORDS:
         return ()
-    sample = features[:: -(-len(features) // PROFILED_RECORDS)]
-    model = index.matcher.model
-    return tuple(find_differences(model.fitted_on, measure_profile(sample, model.frequencies)))
+    link = index.matcher.model.thresholds.link
+    linked = (
+        (features[lo], features[hi])
+        for (lo, hi), bits in edges.items()
+        if bits >= link and lo in features and hi in features
+    )
+    sample = list(features.values())[:: -(-len(features) // SAMPLED_RECORDS)]
+    return compare_features(index, sample, linked)
 
 
 def _standardize_statements(file: ValidatedFile) -> list[Statement]:

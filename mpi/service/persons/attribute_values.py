@@ -9,11 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mpi.domain.record import Address, CanonicalRecord
+from mpi.domain.record import Address, CanonicalRecord, Identifier
 from mpi.domain.survivorship import NAME_PARTS, StatedValue
 from mpi.standardize.address.addresses import parse_address, parse_city
 from mpi.standardize.fields import codes
 from mpi.standardize.fields.dates import is_future, parse_birth_date, to_birth_day, to_iso_day
+from mpi.standardize.missing_values import is_missing_marker
 from mpi.standardize.name.names import parse_given_name, parse_middle_name, parse_suffix, parse_surname
 from mpi.standardize.phones import parse_email, parse_phones
 from mpi.standardize.text_folding import squeeze
@@ -119,8 +120,13 @@ def _read_name(text: str | None, comparable: str | None) -> _ReadValue:
 
 
 def _read_text(text: str | None) -> _ReadValue:
-    comparable = squeeze(text) if text else ""
+    comparable = _squeeze_value(text)
     return (text, comparable, 1) if comparable else None
+
+
+def _squeeze_value(text: str | None) -> str:
+    """Return letters and digits; none of a text for no value."""
+    return squeeze(text) if text and not is_missing_marker(text) else ""
 
 
 def _read_date(text: str | None, as_of: str | None) -> _ReadValue:
@@ -240,7 +246,12 @@ def _present_fields(item: Any) -> dict[str, Any]:  # noqa: ANN401 - one of seven
 
 
 def _join_squeezed(*texts: str | None) -> str:
-    return "|".join(squeeze(text) if text else "" for text in texts)
+    return "|".join(map(_squeeze_value, texts))
+
+
+def _identifier_key(identifier: Identifier) -> str:
+    value = _squeeze_value(identifier.value)
+    return f"{identifier.system}|{identifier.assigner}|{value}" if value else ""
 
 
 def _home_key(address: Address) -> str:
@@ -255,13 +266,13 @@ def _home_key(address: Address) -> str:
 _LIST_ITEM_KEYS: Mapping[str, Callable[[Any], str]] = {
     "other_names": lambda name: _join_squeezed(name.first_name, name.middle_name, name.last_name),
     "previous_birth_dates": lambda text: to_birth_day(text) or squeeze(text),
-    "identifiers": lambda one: f"{one.system}|{one.assigner}|{squeeze(one.value)}",
+    "identifiers": _identifier_key,
     "addresses": _home_key,
     "guardians": lambda one: _join_squeezed(one.guardian_first_name, one.guardian_last_name),
-    "household_ids": lambda text: text,
+    "household_ids": lambda text: "" if is_missing_marker(text) else text,
     "enrollments": lambda one: _join_squeezed(one.school_id, one.district_id, one.grade, one.entry_date),
     "placements": lambda one: _join_squeezed(one.type, one.county, one.begin),
-    "race": squeeze,
+    "race": _squeeze_value,
     "flags": lambda flag: _join_squeezed(
         flag.population, flag.value, flag.definition, flag.detail, flag.begin
     ),

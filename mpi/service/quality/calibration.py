@@ -4,25 +4,33 @@ It reads every record once. So it is a command for whoever runs the index, and n
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import NamedTuple
 
 from mpi.domain import clock
-from mpi.domain.features import Features
 from mpi.domain.sampling import JudgedStratum
 from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT
 from mpi.domain.viewer import Viewer
-from mpi.service.core.index import Index
-from mpi.service.quality.error_rates import (
+from mpi.matching.diagnostics.error_rates import (
     AnswerTally,
     ErrorRates,
+    Evidence,
     ModelTally,
     NumberTally,
     RecallBound,
-    hide_small_groups,
+    select_groups,
 )
+from mpi.matching.diagnostics.population_groups import (
+    EVERYONE,
+    RecordFacts,
+    compare_numbers,
+    hide_numbers,
+    list_groups,
+    read_facts,
+)
+from mpi.service.core.index import Index
+from mpi.service.core.stored_features import load_features
 from mpi.service.quality.figure_access import permit_figures
 from mpi.service.sampling.blind_review import DIFFERENT, SAME
 from mpi.service.sampling.blind_sample import LINKED, NOT_LINKED
@@ -30,11 +38,11 @@ from mpi.standardize.serialization import features_from_bytes
 from mpi.storage.repositories.review.blind_pairs import BlindPair
 from mpi.storage.unit_of_work.units import ReadUnit
 
-EVERYONE = "all"
 SAMPLED_MONTHS = 12
 MOST_HOLDERS = 20
 """Records that may carry one number; beyond them it is shared, and not one child's."""
-_SSN = "ssn"
+WEIGHED_PAIRS = 20_000
+"""Pairs that are weighed again without their numbers, at most."""
 
 Pair = tuple[int, int]
 
@@ -56,17 +64,8 @@ class Calibration:
     recall: RecallBound
 
 
-class _RecordFacts(NamedTuple):
-    """Facts of a record that decide its groups and its trusted numbers."""
-
-    sex: str | None
-    has_two_surnames: bool
-    has_home: bool
-    numbers: Mapping[str, str]
-
-
 def measure_calibration(index: Index, viewer: Viewer) -> Calibration:
-    """Measure false and missed links by three kinds of evidence.
+    """Measure false and missed links by each kind of evidence.
 
     Raises:
         AccessDenied: the viewer may not read figures, or does not see every source.
@@ -77,46 +76,32 @@ def measure_calibration(index: Index, viewer: Viewer) -> Calibration:
         config_id = index.config_id(unit)
         persons = unit.persons.all_current_persons()
         facts = {
-            record: _read_facts(features_from_bytes(payload))
+            record: read_facts(features_from_bytes(payload))
             for record, payload in unit.derived_data.iterate_features(config_id)
             if record in persons
         }
         edges = unit.derived_data.all_edges(config_id)
         answers = _tally_answers(unit, facts, now.year * 12 + now.month)
-    linked = list(_list_linked_pairs({record: persons[record] for record in facts}))
+        linked = list(_list_linked_pairs({record: persons[record] for record in facts}))
+        numbered = _find_numbered_pairs({*linked, *edges}, facts)
+        weights = _weigh_without_numbers(unit, index, config_id, numbered)
+    link = index.matcher.model.thresholds.link
     rates = (
         *_estimate_by_model(edges, persons, facts),
-        *_estimate_by_numbers(linked, persons, facts),
+        *_tally_numbers(Evidence.NUMBERS, numbered, facts, lambda lo, hi: persons[lo] == persons[hi]),
+        *_tally_numbers(
+            Evidence.HIDDEN_NUMBERS,
+            {pair: numbered[pair] for pair in weights},
+            facts,
+            lambda lo, hi: weights[lo, hi] >= link,
+        ),
         *(tally.estimate(group) for group, tally in sorted(answers.items())),
     )
     return Calibration(
         at=clock.format_timestamp(now),
-        rates=hide_small_groups(rates, SMALLEST_SHOWN_COUNT),
+        rates=select_groups(rates, EVERYONE, SMALLEST_SHOWN_COUNT),
         chained=sum(pair not in edges for pair in linked),
         recall=answers.get(EVERYONE, AnswerTally()).bound_recall(),
-    )
-
-
-def _read_facts(features: Features) -> _RecordFacts:
-    """Read the facts of a record from its features.
-
-    An identifier counts as a number of its system only if the record has no other: the features do not tell
-    which identifier is of which system.
-    """
-    numbers = {_SSN: features.ssn} if features.ssn else {}
-    if len(features.identifiers) == len(features.identifier_systems) == 1:
-        numbers[features.identifier_systems[0]] = features.identifiers[0]
-    return _RecordFacts(features.sex, len(features.surname_tokens) > 1, bool(features.addresses), numbers)
-
-
-def _list_groups(left: _RecordFacts, right: _RecordFacts) -> tuple[str, ...]:
-    """List the population groups of a pair of records."""
-    return (
-        EVERYONE,
-        f"sex {left.sex}" if left.sex and left.sex == right.sex else "sex unknown or different",
-        "two last names" if left.has_two_surnames or right.has_two_surnames else "one last name",
-        "home in both" if left.has_home and right.has_home else "home missing",
-        "number in both" if left.numbers and right.numbers else "number missing",
     )
 
 
@@ -130,42 +115,66 @@ def _list_linked_pairs(persons: Mapping[int, int]) -> Iterator[Pair]:
 
 
 def _estimate_by_model(
-    edges: Mapping[Pair, float], persons: Mapping[int, int], facts: Mapping[int, _RecordFacts]
+    edges: Mapping[Pair, float], persons: Mapping[int, int], facts: Mapping[int, RecordFacts]
 ) -> Iterator[ErrorRates]:
     """Estimate error rates by group from the weights of compared pairs."""
     tallies: dict[str, ModelTally] = defaultdict(ModelTally)
     for (left, right), bits in edges.items():
         if left in facts and right in facts:
-            for group in _list_groups(facts[left], facts[right]):
+            for group in list_groups(facts[left], facts[right]):
                 tallies[group].add(bits, linked=persons[left] == persons[right])
     return (tally.estimate(group) for group, tally in sorted(tallies.items()))
 
 
-def _estimate_by_numbers(
-    linked: list[Pair], persons: Mapping[int, int], facts: Mapping[int, _RecordFacts]
+def _find_numbered_pairs(pairs: set[Pair], facts: Mapping[int, RecordFacts]) -> dict[Pair, bool]:
+    """Return pairs whose truth a number tells, and whether they share it.
+
+    Args:
+        pairs: pairs that are linked or compared; pairs of equal numbers are added.
+        facts: facts by record.
+    """
+    numbered = dict.fromkeys(_list_pairs_of_equal_numbers(facts), True)
+    for left, right in pairs:
+        if left in facts and right in facts and (left, right) not in numbered:
+            is_equal = compare_numbers(facts[left], facts[right])
+            # An equal number that is missing above is shared by too many to be one child's.
+            if is_equal is False:
+                numbered[left, right] = False
+    return numbered
+
+
+def _weigh_without_numbers(
+    unit: ReadUnit, index: Index, config_id: int, numbered: Mapping[Pair, bool]
+) -> dict[Pair, float]:
+    """Weigh a sample of pairs without their numbers, in bits."""
+    pairs = sorted(numbered)
+    sample = pairs[:: -(-len(pairs) // WEIGHED_PAIRS)] if pairs else []
+    features = {
+        record: hide_numbers(record_features)
+        for record, record_features in load_features(
+            unit, config_id, {record for pair in sample for record in pair}
+        ).items()
+    }
+    weigh = index.matcher.scorer.weigh
+    return {(lo, hi): weigh(features[lo], features[hi]) for lo, hi in sample}
+
+
+def _tally_numbers(
+    evidence: Evidence,
+    numbered: Mapping[Pair, bool],
+    facts: Mapping[int, RecordFacts],
+    is_linked: Callable[[int, int], bool],
 ) -> Iterator[ErrorRates]:
     """Estimate error rates by group from pairs whose truth a number tells."""
     tallies: dict[str, NumberTally] = defaultdict(NumberTally)
-    for left, right in linked:
-        is_equal = _compare_numbers(facts[left].numbers, facts[right].numbers)
-        if is_equal is not None:
-            for group in _list_groups(facts[left], facts[right]):
-                tallies[group].equal_linked += is_equal
-                tallies[group].different_linked += not is_equal
-    for left, right in _list_pairs_of_equal_numbers(facts):
-        if persons[left] != persons[right]:
-            for group in _list_groups(facts[left], facts[right]):
-                tallies[group].equal_apart += 1
-    return (tally.estimate(group) for group, tally in sorted(tallies.items()))
+    for (left, right), is_equal in numbered.items():
+        linked = is_linked(left, right)
+        for group in list_groups(facts[left], facts[right]):
+            tallies[group].add(equal=is_equal, linked=linked)
+    return (tally.estimate(group, evidence) for group, tally in sorted(tallies.items()))
 
 
-def _compare_numbers(left: Mapping[str, str], right: Mapping[str, str]) -> bool | None:
-    """Return whether two records share a number; None if incomparable."""
-    verdicts = [left[system] == right[system] for system in left.keys() & right.keys()]
-    return any(verdicts) if verdicts else None
-
-
-def _list_pairs_of_equal_numbers(facts: Mapping[int, _RecordFacts]) -> set[Pair]:
+def _list_pairs_of_equal_numbers(facts: Mapping[int, RecordFacts]) -> set[Pair]:
     """List the pairs of records that share a number of one child."""
     holders: dict[tuple[str, str], list[int]] = defaultdict(list)
     for record, record_facts in sorted(facts.items()):
@@ -180,7 +189,7 @@ def _list_pairs_of_equal_numbers(facts: Mapping[int, _RecordFacts]) -> set[Pair]
 
 
 def _tally_answers(
-    unit: ReadUnit, facts: Mapping[int, _RecordFacts], month_number: int
+    unit: ReadUnit, facts: Mapping[int, RecordFacts], month_number: int
 ) -> dict[str, AnswerTally]:
     """Tally the verdicts of the last months' blind samples by group."""
     first, last = (_name_month(month_number - back) for back in (SAMPLED_MONTHS, 0))
@@ -190,7 +199,7 @@ def _tally_answers(
     ).items()}  # fmt: skip
     groups: dict[str, list[BlindPair]] = defaultdict(list)
     for pair in pairs:
-        for group in _list_groups(facts[pair.lo], facts[pair.hi]):
+        for group in list_groups(facts[pair.lo], facts[pair.hi]):
             groups[group].append(pair)
     drawn = Counter(pair.stratum for pair in pairs)
     return {group: _tally_group(members, verdicts, drawn) for group, members in groups.items()}

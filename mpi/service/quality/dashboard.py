@@ -16,6 +16,7 @@ from mpi.service.core.index import Index
 from mpi.service.quality.exact_counts import THROUGHPUT_DAYS, count_decisions, count_in_care
 from mpi.service.quality.figure_access import permit_figures, sees_every_question
 from mpi.service.quality.live_accuracy import MonthlyAccuracy, measure_recent_accuracy
+from mpi.service.quality.model_fit import ModelFit, read_model_fit
 from mpi.service.quality.publication import (
     QUALITY,
     Publication,
@@ -177,6 +178,7 @@ class QualityFigures:
         seconds_waiting: second reviews that wait for an answer.
         links: what joins and separates records.
         throughput: answers by person in the last ``THROUGHPUT_DAYS`` days.
+        model_fit: whether the records are like those that the model was fitted on; None until it is read.
     """
 
     at: str
@@ -190,6 +192,7 @@ class QualityFigures:
     seconds_waiting: int | None
     links: LinkCounts
     throughput: tuple[Throughput, ...]
+    model_fit: ModelFit | None = None
 
 
 def read_quality(index: Index, viewer: Viewer) -> QualityFigures:
@@ -202,11 +205,13 @@ def read_quality(index: Index, viewer: Viewer) -> QualityFigures:
     with index.database.read(viewer) as unit:
         publication = read_publication(unit, index, QUALITY)
         next_day = find_next_day(unit, index)
+        model_fit = read_model_fit(unit, index)
         if not sees_every_question(viewer):
-            return _build_published_figures(publication, next_day)
+            return replace(_build_published_figures(publication, next_day), model_fit=model_fit)
         named = _measure_figures(unit, clock.now(), MatchRate(None, None, None))
     return replace(
         named,
+        model_fit=model_fit,
         publication=None if publication is None else publication.day,
         next_publication=next_day,
         match_rate=_build_published_rate(publication),
@@ -227,7 +232,9 @@ def measure_quality(index: Index, viewer: Viewer) -> QualityFigures:
         in_care, found_count = count_in_care(unit, now.date().isoformat())
         rate = estimate_share(found_count, in_care) if in_care else None
         figures = _measure_figures(unit, now, MatchRate(in_care, found_count, rate))
-        return replace(figures, next_publication=find_next_day(unit, index))
+        return replace(
+            figures, next_publication=find_next_day(unit, index), model_fit=read_model_fit(unit, index)
+        )
 
 
 def _measure_figures(unit: ReadUnit, now: datetime, match_rate: MatchRate) -> QualityFigures:

@@ -21,6 +21,7 @@ from mpi.domain.viewer import Action, Viewer, make_operator, require_permission
 from mpi.service.core.index import Index
 from mpi.service.quality import exact_counts
 from mpi.service.quality.live_accuracy import MonthlyAccuracy, measure_recent_accuracy
+from mpi.service.quality.model_measurement import measure_model_fit
 from mpi.service.quality.published_counts import publish_counts, round_estimate, show_count
 from mpi.service.quality.throughput import compute_minutes_per_answer, measure_throughput
 from mpi.storage.repositories.review.published_reports import StoredReport
@@ -30,6 +31,8 @@ _log = logging.getLogger("mpi.publication")
 
 QUALITY, SUMMARY, SOURCES, OVERLAP = "quality", "summary", "sources", "overlap"
 """Names of the reports that are published."""
+MODEL_FIT = "model_fit"
+"""Name of the report of how records differ from those of the model; only its verdict is published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class Publication:
     Args:
         day: when it is shown, and of which day it is.
         counts: counts by name, with noise and rounded; small ones too, which are not to be shown.
-        details: what else the report holds: in the quality report, months, minutes and the sample's month.
+        details: what else the report holds: in the quality report, months, minutes and the sample's month; in
+            that of the model, shares for readers of every record.
         computed_at: time of the measurement (ISO, UTC).
     """
 
@@ -165,16 +169,15 @@ def publish_figures(index: Index, viewer: Viewer) -> bool:
 def _measure_reports(unit: ReadUnit, index: Index, now: datetime) -> list[StoredReport]:
     """Measure every published report from one snapshot."""
     months = measure_recent_accuracy(unit, now)
-    details = _measure_details(unit, now, months)
-    counts = {
-        QUALITY: exact_counts.count_quality(unit, now, months),
-        SUMMARY: exact_counts.count_summary(unit),
-        SOURCES: exact_counts.count_sources(unit),
-        OVERLAP: exact_counts.count_overlap(unit),
+    measured: dict[str, tuple[Mapping[str, int], Mapping[str, object]]] = {
+        QUALITY: (exact_counts.count_quality(unit, now, months), _measure_details(unit, now, months)),
+        SUMMARY: (exact_counts.count_summary(unit), {}),
+        SOURCES: (exact_counts.count_sources(unit), {}),
+        OVERLAP: (exact_counts.count_overlap(unit), {}),
+        MODEL_FIT: measure_model_fit(unit, index),
     }
     return [
-        _make_report(unit, index, now, name, exact, details if name == QUALITY else {})
-        for name, exact in counts.items()
+        _make_report(unit, index, now, name, exact, details) for name, (exact, details) in measured.items()
     ]
 
 

@@ -16,6 +16,7 @@ from mpi.domain.record import (
     Identifier,
     OtherName,
     Placement,
+    QualityIssue,
     Restriction,
 )
 from mpi.policy.never_ingested import refuse_never_ingested
@@ -23,6 +24,7 @@ from mpi.standardize.fields.codes import FLAG_VALUES, RESTRICTION_KINDS
 from mpi.standardize.fields.lists import parse_entries, parse_entry_columns
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS
 from mpi.standardize.fields.scalars import parse_text, parse_texts
+from mpi.standardize.missing_values import PLACEHOLDER_VALUE, is_missing_marker
 from mpi.standardize.name.full_names import split_full_name
 from mpi.standardize.ssn import is_ssn_system
 
@@ -112,14 +114,19 @@ def build_identifiers(value: object) -> tuple[tuple[Identifier, ...], tuple[str,
     return tuple(person_identifiers), tuple(ssns)
 
 
-def build_flags(value: object) -> tuple[Flag, ...]:
+def build_flags(value: object) -> tuple[tuple[Flag, ...], tuple[QualityIssue, ...]]:
     """Build a record's special-population flags.
+
+    An entry whose value stands for no value says nothing and is left out.
+
+    Returns:
+        The flags, and a quality issue for each entry that was left out.
 
     Raises:
         RecordError: the list is malformed, an entry's population or value is no such code, or an entry
             tells of what is never stored.
     """
-    items = []
+    items, issues = [], []
     for entry in parse_entries("flags", value, bars=False):
         row = parse_entry_columns("flags", entry)
         _require_columns("flags", row, ("population", "value"))
@@ -131,10 +138,13 @@ def build_flags(value: object) -> tuple[Flag, ...]:
             )
         refuse_never_ingested("flags.population", row["population"])
         refuse_never_ingested("flags.detail", row.get("detail", ""))
+        if is_missing_marker(row["value"]):
+            issues.append(QualityIssue("flags", PLACEHOLDER_VALUE))
+            continue
         if row["value"] not in FLAG_VALUES:
             raise RecordError("flags", "unknown-code", "value must be Y, N or U")
         items.append(Flag(**{"definition": _DEFAULT_DEFINITION, **row}))
-    return tuple(items)
+    return tuple(items), tuple(issues)
 
 
 def build_restrictions(value: object) -> tuple[Restriction, ...]:

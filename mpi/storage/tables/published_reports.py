@@ -8,7 +8,8 @@ from mpi.storage.columns import text
 class PublishedReportRow(SQLModel, table=True):
     """The published figures of one report, as measured on one day.
 
-    ``content`` is JSON. It holds no exact figure: each count has noise and is rounded.
+    ``content`` is JSON. It holds no exact count: each has noise and is rounded. How records differ from those
+    of the model is kept in steps of 5 %, for readers of every record.
     """
 
     __tablename__ = "published_report"

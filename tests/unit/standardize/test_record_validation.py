@@ -345,7 +345,8 @@ class TestIssues:
             ({"sex": "Q"}, ("sex", "unknown-code")),
             ({"birth_date_quality": "good"}, ("birth_date_quality", "unknown-code")),
             ({"phone": "000-0000"}, ("phone", "invalid-phone")),
-            ({"email": "none"}, ("email", "invalid-email")),
+            ({"email": "nobody"}, ("email", "invalid-email")),
+            ({"email": "none"}, ("email", "placeholder-value")),
             ({"postal_code": "00000"}, ("postal_code", "invalid-postal-code")),
             ({"first_name": "Baby Boy"}, ("first_name", "placeholder-name")),
             ({"last_name": "Unknown"}, ("last_name", "placeholder-name")),
@@ -366,6 +367,28 @@ class TestIssues:
     )
     def test_an_unusable_value_is_reported_and_the_record_kept(self, fields, issue):
         assert issues_of(**fields) == {issue}
+
+    @pytest.mark.parametrize("marker", ["#N/A", "nan", "(blank)", "null"])
+    @pytest.mark.parametrize(
+        "field",
+        [
+            "suffix", "birth_date", "birth_date_quality", "death_date", "sex", "ssn", "ssn_last4", "phone",
+            "email", "postal_code", "multiple_birth", "race", "ethnicity",
+        ],
+    )  # fmt: skip
+    def test_a_text_for_no_value_is_reported_alike_in_every_coded_field(self, field, marker):
+        assert issues_of(**{field: marker}) == {(field, "placeholder-value")}
+
+    @pytest.mark.parametrize("marker", ["#N/A", "nan", "(blank)"])
+    def test_a_flag_without_a_value_is_left_out_and_reported(self, marker):
+        flags = [{"population": "homeless", "value": marker}, {"population": "foster_care", "value": "N"}]
+        assert [flag.population for flag in record_of(flags=flags).flags] == ["foster_care"]
+        assert issues_of(flags=flags) == {("flags", "placeholder-value")}
+
+    @pytest.mark.parametrize("marker", ["#N/A", "nan", "(blank)", "null ", "N/A"])
+    def test_a_text_for_no_value_is_no_local_id(self, marker):
+        error = refusal(local_id=marker)
+        assert (error.field, error.reason) == ("local_id", "placeholder-value")
 
     def test_a_local_id_that_lost_digits_is_refused_because_two_children_would_be_one(self):
         error = refusal(local_id="9.1E+09")

@@ -39,7 +39,7 @@ EXPECTED = {
     "address_line1": (1, 1, []),
     "postal_code": (3, 1, [("invalid-postal-code", 2, ("9999A", "AAAAAAA"))]),
     "phone": (3, 1, [("invalid-phone", 2, ("999",))]),
-    "email": (2, 1, [("invalid-email", 1, ("AAAA",))]),
+    "email": (2, 1, [("placeholder-value", 1, ("AAAA",))]),
 }
 
 

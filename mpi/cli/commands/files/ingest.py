@@ -12,6 +12,7 @@ from mpi.cli.arguments import AsOf, parse_moment
 from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.dry_run_view import show_dry_run
 from mpi.cli.exit_codes import ExitCode
+from mpi.cli.model_fit_view import warn_of_capacity
 from mpi.cli.output import JsonFlag, print_note
 from mpi.cli.output_files import write_csv
 from mpi.cli.progress import report_rows_read, show_progress
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from mpi.intake.mapping_types import FileMapping
     from mpi.intake.reader import FileRows
     from mpi.service.loads.receipt import Receipt
-    from mpi.service.maintenance.model_capacity import CapacityExcess
 
 
 class Format(StrEnum):
@@ -97,8 +97,7 @@ def run(
             session.index, session.viewer, source, report_rows_read(rows, report), options, report
         )
         capacity_excess = model_capacity.find_capacity_excess(session.index, session.viewer)
-    if capacity_excess is not None:
-        _warn_of_capacity(capacity_excess)
+    warn_of_capacity(capacity_excess, session.index.matcher.model)
     _show_result(session, rows, receipt, rejects, as_json=as_json)
 
 
@@ -134,16 +133,6 @@ def _show_result(
     finally:
         show_receipt(receipt, rows.skipped_rows, rejects_path, as_json=as_json)
     _report_outcome(receipt, rejects_path)
-
-
-def _warn_of_capacity(capacity_excess: CapacityExcess) -> None:
-    """Warn that the index is larger than its model was fitted for."""
-    print_note(
-        f"the model in force was fitted for {capacity_excess.fitted_for:,} records, "
-        f"and there are {capacity_excess.records:,}: "
-        f"every match weight is {capacity_excess.bits:.1f} bits too high. "
-        "Fit one to your records (docs/how-to/fit-a-model.md)"
-    )
 
 
 def _write_rejects(session: CommandSession, receipt: Receipt, rejects: Path | None) -> Path:

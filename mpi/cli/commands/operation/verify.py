@@ -11,7 +11,7 @@ import typer
 from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, select_engine
 from mpi.cli.exit_codes import ExitCode
-from mpi.cli.model_fit_view import show_differences
+from mpi.cli.model_fit_view import show_differences, warn_of_capacity
 from mpi.cli.output import JsonFlag, print_json, print_note, print_table
 from mpi.cli.progress import ProgressReport, show_progress
 from mpi.domain.errors import InputError, MpiError
@@ -70,6 +70,8 @@ def run(
     if model_fit:
         _show_model_fit(as_json=as_json)
         return
+    from mpi.service.maintenance.model_capacity import find_capacity_excess
+
     chosen = select_engine(engine, master, memory)
     with open_session() as session, show_progress() as report:
         if all_scopes:
@@ -78,23 +80,28 @@ def run(
         else:
             reports = [_verify_index(session, session.index, session.settings.scope, report, chosen)]
             unchecked = sum(map(len, _list_scopes(session)))
+        capacity_excess = find_capacity_excess(session.index, session.viewer)
     if all_scopes:
         _show_all(reports, as_json=as_json)
     else:
         _show_one(reports[0], as_json=as_json)
     if unchecked:
         print_note(f"{unchecked:,} scopes were not checked: mpi verify --all-scopes")
+    warn_of_capacity(capacity_excess, session.index.matcher.model)
     _exit_if_unsound(reports)
 
 
 def _show_model_fit(*, as_json: bool) -> None:
     """Print where the records are unlike those of the model."""
     from mpi.matching.model.data_profile import LEAST_RECORDS
+    from mpi.service.maintenance.model_capacity import find_capacity_excess
     from mpi.service.maintenance.model_fit import find_model_differences
 
     with open_session() as session:
         differences = find_model_differences(session.index, session.viewer)
         model = session.index.matcher.model
+        capacity_excess = find_capacity_excess(session.index, session.viewer)
+    warn_of_capacity(capacity_excess, model)
     if as_json:
         print_json(
             {"model": model.ref, "differences": [asdict(difference) for difference in differences or ()]}

@@ -9,6 +9,7 @@ import typer
 
 from mpi.cli.command_session import open_session
 from mpi.cli.commands.review.publication import CurrentFlag, print_publication
+from mpi.cli.model_fit_view import show_verdict
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.cli.progress import show_progress
 from mpi.domain.sampling import MONTHLY_PAIRS, Estimate
@@ -51,6 +52,7 @@ def run(
     if not current:
         print_publication(figures.publication, figures.next_publication, "figures of children in care")
     _show_quality(figures, workload_forecast)
+    show_verdict(figures.model_fit)
 
 
 def sample(

@@ -1,11 +1,14 @@
 """Comparison of records with those that a model was fitted on."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mpi.domain.features import Features
 from mpi.matching.model.data_profile import (
     DataProfile,
     find_differences,
+    measure_distance,
     measure_profile,
     read_profile,
 )
@@ -62,3 +65,27 @@ def test_records_without_names_do_not_say_that_names_are_unlike():
 
 def test_no_records_have_an_empty_profile():
     assert set(measure_profile([], FREQUENCIES).filled.values()) == {0.0}
+
+
+def test_distance_counts_the_records_past_the_limit():
+    fitted = DataProfile({"given": 1.0, "ssn": 0.9}, {})
+    observed = measure_profile(make_records("ANA", 100), FREQUENCIES)
+    assert measure_distance(fitted, observed, 100) == 46
+    assert measure_distance(DataProfile({"given": 1.0}), observed, 100) == -24
+    assert measure_distance(DataProfile(), observed, 100) == -24
+
+
+@given(
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.lists(st.sampled_from(["ANA", "OLGA", None]), min_size=1, max_size=40),
+    st.sampled_from(["ANA", "OLGA", None]),
+)
+def test_one_record_changes_the_distance_by_at_most_one(filled, listed, names, name):
+    fitted = DataProfile({"given": filled, "ssn": filled}, {"given": listed, "surname": listed})
+
+    def distance(given_names):
+        records = [Features(given=each, surname="DIAZ" if each == "ANA" else None) for each in given_names]
+        return measure_distance(fitted, measure_profile(records, FREQUENCIES), len(records))
+
+    assert abs(distance([*names, name]) - distance(names)) <= 1

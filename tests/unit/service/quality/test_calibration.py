@@ -8,8 +8,8 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
+from mpi.matching.diagnostics.error_rates import Evidence
 from mpi.service.quality.calibration import measure_calibration
-from mpi.service.quality.error_rates import Evidence
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.index import OPERATOR, load_rows, many_children
@@ -56,8 +56,33 @@ def test_model_and_numbers_rate_links_by_group(sqlite_index):
     assert 0 < model.false_links.value < 10
     assert (numbers.false_links.value, numbers.missed_links.value) == (0, 0)
     assert numbers.false_links.high > 1_000, "twelve pairs prove little"
-    assert find_rates(calibration, Evidence.NUMBERS, "number in both").pairs == FAMILIES
-    assert not [each for each in calibration.rates if each.group == "number missing"]
+    assert {each.group for each in calibration.rates} == {"all"}, "no group differs from all"
+
+
+def test_groups_that_differ_from_all_are_told(sqlite_index):
+    children = many_children(2 * FAMILIES)
+    numbered = [{**child, "ssn": ssn} for child, ssn in zip(children, SSNS, strict=False)]
+    for source in ("sis", "ccwis"):
+        load_rows(sqlite_index, source, *numbered, *children[FAMILIES:])
+    calibration = measure_calibration(sqlite_index, OPERATOR)
+    assert find_rates(calibration, Evidence.MODEL).pairs == 2 * FAMILIES
+    for group in ("number in both", "number missing"):
+        assert find_rates(calibration, Evidence.MODEL, group).pairs == FAMILIES
+    assert find_rates(calibration, Evidence.NUMBERS).pairs == FAMILIES
+
+
+def test_pairs_are_weighed_again_without_the_numbers_that_tell_their_truth(sqlite_index):
+    load_numbered_children(sqlite_index)
+    with_numbers = find_rates(measure_calibration(sqlite_index, OPERATOR), Evidence.HIDDEN_NUMBERS)
+    assert (with_numbers.pairs, with_numbers.missed_links.value) == (FAMILIES, 0)
+    strangers = [
+        {"local_id": f"x{n}", "first_name": f"Zed{'abcdefghijkl'[n]}", "ssn": SSNS[n]}
+        for n in range(FAMILIES)
+    ]
+    load_rows(sqlite_index, "sis", *strangers)
+    hidden = find_rates(measure_calibration(sqlite_index, OPERATOR), Evidence.HIDDEN_NUMBERS)
+    assert hidden.pairs == FAMILIES, "a number alone links no pair from which it is hidden"
+    assert hidden.missed_links.value == pytest.approx(10_000 * 2 / 3)
 
 
 def test_sure_pairs_apart_are_missed_links(sqlite_index):

@@ -205,6 +205,14 @@ def test_card_states_expected_false_links_per_10000(folder):
     assert shares[0] <= shares[1]
 
 
+def test_card_states_errors_by_evidence_and_group_and_what_would_bound_recall(folder):
+    card = (folder / "card.md").read_text()
+    rows = [line.split(" | ")[:2] for line in card.splitlines() if line.startswith("| model | ")]
+    assert rows[0] == ["| model", "all"]
+    assert {"sex F", "sex M"} <= {group for _, group in rows}
+    assert re.search(r"Expected to be linked: [0-9.]+% of all matches.* [0-9,]+ labels", card)
+
+
 def test_value_of_fewer_than_ten_records_is_never_listed():
     bearers = [Features(given="ANA")] * 10 + [Features(given="XIOMARA")] * 9 + [Features()]
     frequencies = count_frequencies(make_feature_table(enumerate(bearers), ("given",)), ("given",))

@@ -1,14 +1,16 @@
-"""Estimates of false and missed links from three kinds of evidence.
+"""Estimates of false and missed links from several kinds of evidence.
 
 Each kind is wrong in a way of its own, so none replaces another. The *model* believes its own weights: its
 interval is chance alone. *Trusted numbers* say that two records with different numbers are two children, and
-with equal ones one child; they are evidence of the model too, so their figures are better than the truth,
-and a child may have a second number. *Blind answers* are the judgement of stewards on a random sample.
+with equal ones one child. They are evidence of the model too, so their figures are better than the truth, and
+a child may have a second number. *Hidden numbers* tell the truth of the same pairs, but the pairs are weighed
+without them: such figures are worse than the truth, as the model has less evidence. *Blind answers* are the
+judgement of stewards on a random sample.
 """
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from mpi.domain.sampling import (
@@ -36,8 +38,12 @@ class Evidence(StrEnum):
     """Probabilities of the compared pairs, by their match weights."""
     NUMBERS = "trusted numbers"
     """Pairs whose records both carry a number of one system."""
+    HIDDEN_NUMBERS = "hidden numbers"
+    """The same pairs, weighed without their numbers."""
     ANSWERS = "blind answers"
     """Answers of stewards to the blind samples."""
+    LABELS = "stewards' labels"
+    """Decided pairs on which a model was fitted. They are about pairs in doubt, so the rates are high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +133,22 @@ class NumberTally:
     different_linked: int = 0
     equal_apart: int = 0
 
-    def estimate(self, group: str) -> ErrorRates:
+    def add(self, *, equal: bool, linked: bool) -> None:
+        """Add a pair whose truth is told.
+
+        Args:
+            equal: whether it is of one person.
+            linked: whether it is linked.
+        """
+        self.equal_linked += equal and linked
+        self.different_linked += not equal and linked
+        self.equal_apart += equal and not linked
+
+    def estimate(self, group: str, evidence: Evidence = Evidence.NUMBERS) -> ErrorRates:
         """Return the error rates of a group."""
         linked, matches = self.equal_linked + self.different_linked, self.equal_linked + self.equal_apart
         return ErrorRates(
-            Evidence.NUMBERS,
+            evidence,
             group,
             linked,
             _scale(estimate_share(self.different_linked, linked)) if linked else None,
@@ -209,11 +226,20 @@ def _scale(share: Estimate | None) -> Estimate | None:
     return None if share is None else Estimate(PER * share.value, PER * share.low, PER * share.high)
 
 
-def hide_small_groups(rates: Iterable[ErrorRates], least: int) -> tuple[ErrorRates, ...]:
-    """Return the rates of groups with enough linked pairs.
+def select_groups(rates: Iterable[ErrorRates], everyone: str, least: int) -> tuple[ErrorRates, ...]:
+    """Select the rates of groups that say something of their own.
+
+    A group of few pairs is left out, and so is one that holds every pair of its evidence.
 
     Args:
         rates: error rates of groups.
+        everyone: name of the group of every pair.
         least: fewest linked pairs of a shown group.
     """
-    return tuple(each for each in rates if each.pairs >= least)
+    shown = [each for each in rates if each.pairs >= least]
+    totals = {each.evidence: replace(each, group="") for each in shown if each.group == everyone}
+    return tuple(
+        each
+        for each in shown
+        if each.group == everyone or replace(each, group="") != totals.get(each.evidence)
+    )

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpi.domain.sampling import Estimate, JudgedStratum
-from mpi.service.quality.error_rates import (
+from mpi.matching.diagnostics.error_rates import (
     AnswerTally,
     Evidence,
     ModelTally,
     NumberTally,
     count_more_labels,
-    hide_small_groups,
+    select_groups,
 )
 
 
@@ -94,4 +94,14 @@ def test_recall_is_bounded_by_its_lower_limit():
 
 def test_groups_with_few_pairs_are_left_out():
     few, many = (NumberTally(equal_linked=n).estimate(str(n)) for n in (9, 10))
-    assert hide_small_groups([few, many], 10) == (many,)
+    assert select_groups([few, many], "all", 10) == (many,)
+
+
+def test_a_group_of_every_pair_is_left_out_but_where_the_evidence_is_another():
+    def rate(group, count, evidence=Evidence.NUMBERS):
+        return NumberTally(equal_linked=count).estimate(group, evidence)
+
+    everyone, part = rate("all", 30), rate("sex F", 20)
+    of_others = rate("one last name", 30, Evidence.HIDDEN_NUMBERS)
+    shown = select_groups([everyone, rate("one last name", 30), part, of_others], "all", 10)
+    assert shown == (everyone, part, of_others)
