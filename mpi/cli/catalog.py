@@ -46,7 +46,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "List the scopes, their sources, and changes that wait.", "access.scope:list_all"
     ),
     "scope sync": CatalogEntry("Take the changes of scopes over into the shared index.", "access.scope:sync"),
-    "scope split": CatalogEntry("Move sources of this index into a new scope.", "access.scope_split:split"),
+    "scope split": CatalogEntry(
+        "Move sources of this index into a scope, new or existing.", "access.scope_split:split"
+    ),
     "policy": CatalogEntry("Explain the access policy."),
     "policy explain": CatalogEntry(
         "Print the policy table, or the reasons of one decision.", "access.policy:explain"

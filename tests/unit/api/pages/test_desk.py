@@ -256,7 +256,7 @@ def test_marked_questions_are_snoozed_at_once_but_never_answered_in_bulk(index, 
         assert past_answer.text.count("checked") >= len(keys)
         snoozed = send(client, "/queue/bulk", do="defer", until="2027-01-01", key=keys)
         assert snoozed.status_code == 303
-        assert "Done for all marked questions" in client.get(snoozed.headers["location"]).text
+        assert "Done for all selected questions" in client.get(snoozed.headers["location"]).text
         snoozed_page = client.get("/queue?state=asleep").text
         assert all(f'href="/queue/{key}"' in snoozed_page for key in keys)
         refused_answer = send(client, "/queue/bulk", do="assign", to="nobody-here", key=keys)
