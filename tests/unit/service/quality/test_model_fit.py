@@ -125,6 +125,6 @@ def test_readiness_and_page_tell_it_without_a_number_of_records(index, publish):
     }
     sentence = f"The records here are unlike those that the match model {name} was made from."
     assert all(sentence in page for page in pages.values())
-    share = "Guardian: known in 0 % of the records here, and in 95 % of those that the model was made from"
+    share = "Caregiver: known in 0 % of the records here, and in 95 % of those that the model was made from"
     assert share in pages["steward"]
     assert share not in pages["operator"]
