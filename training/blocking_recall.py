@@ -93,7 +93,7 @@ def estimate_recall_of_chosen(
     probabilities: FloatArray,
     chosen_bits: int,
 ) -> float:
-    """Estimate the share of all matches that the chosen ones of several rules find.
+    """Estimate the share of matches that the chosen rules find.
 
     What the chosen rules lose to the other trial rules is counted, since these pairs are compared too.
     Only what all trial rules lose is estimated. Rules that all need a field tell nothing of matches

@@ -248,7 +248,7 @@ class Rights:
         return find_comparable_fields(request, self._agreement)
 
     def _find_facts(self, source: str, stated: StatedFacts) -> _RecordFacts:
-        """Return what of the stated facts counts for a record of a source."""
+        """Return the stated facts that count for a source's record."""
         if not stated or self._agreement is None or self._party is None:
             return _RecordFacts(source, frozenset(), frozenset())
         request = self._request(None, source)

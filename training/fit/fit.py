@@ -364,7 +364,7 @@ def _cap_weights(
 
 
 def _compute_two_people(learned: LearnedParameters, scaled: LearnedParameters) -> npt.NDArray[np.float64]:
-    """Return each pair's probability to be two people in an index of the size."""
+    """Return each pair's probability to be two people, at index size."""
     odds_ratio = scaled.prior * (1 - learned.prior) / (learned.prior * (1 - scaled.prior))
     same = learned.probabilities
     return np.asarray((1 - same) / (1 - same + same * odds_ratio))
@@ -373,7 +373,7 @@ def _compute_two_people(learned: LearnedParameters, scaled: LearnedParameters) -
 def _weigh_for_research(
     learned: LearnedParameters, capped_bits: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return each pair's weight in bits beside its rivals, less what a caution takes."""
+    """Return each pair's bits beside rivals, less what cautions take."""
     same = np.clip(learned.probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     return np.asarray(np.log2(same / (1 - same)) + capped_bits)
 

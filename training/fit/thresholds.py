@@ -131,7 +131,7 @@ def measure_budget(
 
 
 def choose_research_bits(bits: npt.NDArray[np.float64], matches: float) -> float:
-    """Choose the link threshold for research at which the expected F1 is best.
+    """Choose the research threshold at which the expected F1 is best.
 
     The best decision links a pair if its probability is at least half of the best F1 (Lipton, Elkan and
     Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure", 2014). Where half of the
@@ -172,7 +172,7 @@ def choose_link_bits(
 
 
 def get_caution_bits(operational: Thresholds) -> float:
-    """Return the weight of a cautioned pair: below a link, and it still contests a poor one.
+    """Return the weight of a cautioned pair, below that of a link.
 
     It is that of a link by cost less half of the margin, even where a budget lets weaker pairs link.
     """

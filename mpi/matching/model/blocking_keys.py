@@ -174,7 +174,7 @@ class BlockingSpec:
 
     @property
     def has_refinements(self) -> bool:
-        """Whether a rule names what else must agree where a key of it is too common."""
+        """Whether any rule has a refinement for its too common keys."""
         return any(rule.finer for rule in self.rules)
 
     @cached_property
@@ -247,7 +247,7 @@ def compute_keys_by_rule(
 def compute_finer_keys(
     features: Features, blocking: BlockingSpec, keyed_hash: KeyedHash, refined: Collection[int]
 ) -> list[int]:
-    """Return the finer keys of a record for some of its blocking keys.
+    """Return a record's finer keys for some of its blocking keys.
 
     They are sorted, unique, signed 64-bit integers, without stopped keys. A key whose rule has no refinement
     has none.
@@ -273,7 +273,7 @@ def compute_finer_keys(
 def _refine(
     rule: BlockingRule, text: str, values: Mapping[BlockingPart, tuple[str, ...]], keyed_hash: KeyedHash
 ) -> Iterator[tuple[str, int]]:
-    """Yield the texts and keys that refine a key text of a rule."""
+    """Yield the texts and keys that refine a rule's key text."""
     if not rule.finer:
         return
     for finer_values in product(*(values[part] for part in rule.finer)):

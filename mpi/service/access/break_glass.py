@@ -113,7 +113,7 @@ def find_open_use(index: Index, unit: ReadUnit, client: str) -> UseState | None:
 
 
 def begin_use(index: Index, viewer: Viewer, reason: str) -> str:
-    """Record and announce the beginning of a use, unless one is open already.
+    """Record and announce the beginning of a use, unless one runs.
 
     Returns:
         When the use began (ISO, UTC).

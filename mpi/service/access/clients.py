@@ -189,7 +189,7 @@ def _require_source_of_index(unit: ReadUnit, code: str) -> None:
 
 
 def bind_client(index: Index, viewer: Viewer, name: str, agreement: str, party: str | None = None) -> None:
-    """Bind an API client to another agreement; its next call is under it.
+    """Bind an API client to another agreement from its next call.
 
     Args:
         index: the open index.

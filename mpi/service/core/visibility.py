@@ -235,7 +235,7 @@ def _visible_correction_decisions(unit: ReadUnit, corrections: Collection[int]) 
 
 
 def may_learn_block_sizes(unit: ReadUnit) -> bool:
-    """Return whether the viewer may learn that many records share a blocking key.
+    """Return whether the viewer may learn of too large blocks.
 
     In the shared index, a viewer of some sources would learn it of records that it may not see.
     """

@@ -250,7 +250,7 @@ def _describe(comparison: str, level: str, fields: Iterable[FieldEvidence]) -> s
 
 
 def _describe_residence(level: str, verdicts: dict[str, FieldVerdict]) -> str:
-    """Return in words which parts of home and contact agree, or that none does.
+    """Return in words which parts of home and contact agree.
 
     Fields that agree say why the level is a high one. Only where none agrees, those that differ are named.
     """

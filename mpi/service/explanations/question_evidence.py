@@ -124,7 +124,7 @@ class _Child:
 
 
 def load_question_evidence(index: Index, viewer: Viewer, view: QuestionView) -> QuestionEvidence:
-    """Load the evidence of a question, as far as the viewer may know it.
+    """Load the evidence of a question that the viewer may know.
 
     Only records that the viewer may see take part, and only fields that the viewer may compare.
 
@@ -147,7 +147,7 @@ def load_question_evidence(index: Index, viewer: Viewer, view: QuestionView) -> 
 
 
 def _collect(unit: ReadUnit, index: Index, view: QuestionView) -> tuple[QuestionEvidence, frozenset[int]]:
-    """Return the evidence of a question, and the records that it is about."""
+    """Return the evidence of a question, and the records in question."""
     cards = list(dict.fromkeys(card.label for card in view.cards))[:_MAX_COMPARED]
     [numbers] = find_record_numbers(unit, [cards]) if cards else [()]
     for number in numbers:
@@ -180,7 +180,7 @@ def _collect(unit: ReadUnit, index: Index, view: QuestionView) -> tuple[Question
 
 
 def _read_reasons(unit: ReadUnit, key: str) -> dict[frozenset[int], str]:
-    """Read why each pair of a question is asked; empty for a closed one."""
+    """Read why each pair is asked; empty for a closed question."""
     question = load_questions(unit, [key]).get(key)
     return {} if question is None else {task.ends: task.reason for task in question.tasks}
 
@@ -209,7 +209,7 @@ def _find_children(unit: ReadUnit, pairs: Collection[Pair], numbers: Sequence[in
 def _read_other_members(
     unit: ReadUnit, persons: Collection[int], numbers: Collection[int]
 ) -> dict[int, tuple[int, ...]]:
-    """Read the other records of persons that the viewer may see, without corrections."""
+    """Read the persons' other visible records, without corrections."""
     if not is_allowed(unit.viewer, Action.PERSON_READ):
         return dict.fromkeys(persons, ())
     corrections = {source.code for source in unit.sources.all() if source.kind == STEWARD_SOURCE_KIND}

@@ -70,7 +70,7 @@ def _find_nearby(unit: ReadUnit, index: Index, pair: Pair) -> list[int]:
 def _weigh_rivals(
     index: Index, features: Mapping[int, Features], candidates: Collection[int], edge: Pair
 ) -> dict[int, float]:
-    """Return the weights of those candidates that contest an edge at its first end."""
+    """Return the weights of candidates that contest an edge's first record."""
     scorer, margin = index.matcher.scorer, index.matcher.model.thresholds.margin
     end, opposite = edge
     bits = _weigh(scorer, features, edge)
@@ -94,6 +94,6 @@ def _weigh(scorer: OnlineScorer, features: Mapping[int, Features], pair: Pair) -
 
 
 def _is_opposed(scorer: OnlineScorer, features: Mapping[int, Features], pair: Pair) -> bool:
-    """Return whether something speaks against a pair of one name and birth date."""
+    """Return whether evidence opposes a pair of one name and birth date."""
     ordered = order_pair(*pair)
     return bool(scorer.mark_pairs({ordered: _weigh(scorer, features, pair)}, features).opposed)

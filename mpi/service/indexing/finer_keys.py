@@ -101,7 +101,7 @@ def add_finer_keys(
 def remove_finer_keys(
     unit: WriteUnit, index: Index, config_id: int, blocks: Mapping[int, Collection[int]]
 ) -> set[int]:
-    """Take the finer keys from the records of keys that bring pairs again.
+    """Remove the finer keys of keys that bring pairs again.
 
     Args:
         unit: the transaction.
@@ -134,7 +134,7 @@ def _rewrite(unit: WriteUnit, config_id: int, keys_by_record: Mapping[int, Packe
 def _compute_in_batches(
     unit: ReadUnit, index: Index, config_id: int, blocks: Mapping[int, Collection[int]]
 ) -> Iterable[tuple[list[int], dict[int, set[int]]]]:
-    """Yield batches of the blocks' records, and the finer keys that blocks give each."""
+    """Yield batches of blocks' records, with the finer keys of each."""
     blocking = index.blocking_of(unit, config_id)
     if not blocking.has_refinements:
         return

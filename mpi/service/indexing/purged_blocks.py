@@ -62,7 +62,7 @@ def update_pairs_of_blocks(
 
 
 def _refine_blocks(unit: WriteUnit, index: Index, config_id: int, blocks: Blocks) -> set[Pair]:
-    """Give records of large blocks the finer keys that they lack; return the pairs.
+    """Add missing finer keys to records of large blocks; return pairs.
 
     Blocks of finer keys that are too large themselves are stored as purged.
     """

@@ -25,7 +25,7 @@ FIELDS = ("source", "local_id", "before", "after", "cause", "at")
 
 @dataclass(frozen=True, slots=True)
 class ChangeEvent:
-    """A record that went from one person to another, or whose ID is final now.
+    """Move of a record to another person, or its ID made final.
 
     Args:
         commit: number of the commit, ascending; events of one commit happened together.

@@ -221,7 +221,7 @@ def derive(
 def _add_finer_keys(
     index: Index, blocking: BlockingSpec, features: Mapping[int, bytes], rows: Numbers
 ) -> Numbers:
-    """Return rows of record and key with the finer keys of too large blocks."""
+    """Return rows of record and key, with finer keys added."""
     purged_keys = find_purged_keys(rows[:, 1], index.settings.block_limits.paired)
     if not (blocking.has_refinements and purged_keys.size):
         return rows

@@ -261,7 +261,7 @@ class _PreparedUpsert:
         )
 
     def _note_due_check(self, unit: WriteUnit, record_id: int, changed: Mapping[int, ChangedRecord]) -> None:
-        """Note that the record's ID is provisional if a check of its blocks is due."""
+        """Mark the record's ID as provisional if its blocks await a check."""
         index, config_id = self.index, self.index.config_id(unit)
         if record_id in changed:
             blocking = index.blocking_of(unit, config_id)

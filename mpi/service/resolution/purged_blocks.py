@@ -1,4 +1,4 @@
-"""Checks of purged blocks that are due, and the IDs that are final after them."""
+"""Due checks of purged blocks, and the IDs that they make final."""
 
 from collections.abc import Callable, Collection
 

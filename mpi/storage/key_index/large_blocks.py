@@ -74,7 +74,7 @@ class LargeBlock:
 
 
 class LargeBlockRepository:
-    """Repository of very common blocking keys, and of records with a provisional ID."""
+    """Repository of very common blocking keys and of provisional IDs."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -118,7 +118,7 @@ class LargeBlockRepository:
     def add_if_check_is_due(
         self, config_id: int, keys: Collection[int], record_id: int, commit_no: int
     ) -> None:
-        """Mark a record's ID as provisional if a check of its blocks is due.
+        """Mark a record's ID as provisional if its blocks await a check.
 
         Args:
             config_id: number of the configuration.
@@ -143,7 +143,7 @@ class LargeBlockRepository:
         return read
 
     def is_pending(self, record_id: int) -> bool:
-        """Return whether a record awaits candidate search or a check of its blocks."""
+        """Return whether a record awaits candidate search or a block check."""
         return self.request_pending(record_id)() is not None
 
     def pending_among(self, record_ids: Collection[int]) -> set[int]:
@@ -180,7 +180,7 @@ class LargeBlockRepository:
         return bool(self._connection.execute(_FINISH_SEARCH, parameters).rowcount)
 
     def list_checked(self, until: int, limit: int) -> list[int]:
-        """Return records that await a check which was due at a commit, oldest first.
+        """Return records that await a check due at a commit, oldest first.
 
         Args:
             until: the commit number.

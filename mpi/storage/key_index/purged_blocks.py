@@ -130,7 +130,7 @@ class PurgedBlocks:
         self._connection.execute(_REQUEST_CHECK_SINCE, {"config": config_id, "since": commit_no})
 
     def list_due(self, config_id: int) -> dict[int, BlockCheck]:
-        """Return the keys whose check is due, in the order in which they were purged."""
+        """Return the keys whose check is due, in order of purging."""
         rows = self._connection.execute(_DUE, {"config": config_id})
         return {row[0]: BlockCheck(row[1]) for row in rows}
 

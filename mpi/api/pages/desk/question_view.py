@@ -65,7 +65,7 @@ class RecordColumn:
 
 @dataclass(frozen=True, slots=True)
 class ChildColumns:
-    """Head over the columns of one child: name, enterprise ID and how many there are."""
+    """Head over one child's columns: name, enterprise ID and their number."""
 
     name: str
     enterprise_id: str | None
@@ -91,7 +91,7 @@ class AskedPair:
 
 @dataclass(frozen=True, slots=True)
 class AskedChildren:
-    """Pairs of one question that are about the same two children, answered once.
+    """Pairs of a question about the same two children, answered once.
 
     ``left`` and ``right`` are the enterprise IDs; None where a record has none, or both have the same.
     """
@@ -210,7 +210,7 @@ def _list_asked_pairs(view: QuestionView, chosen: Mapping[str, str]) -> tuple[As
 def _group_by_children(
     view: QuestionView, pairs: Sequence[AskedPair], *, by_pair: bool
 ) -> tuple[AskedChildren, ...]:
-    """Group the pairs that are about the same two children, or keep each by itself."""
+    """Group pairs about the same two children, or keep each alone."""
     child_of = {card.label: card.enterprise_id for card in view.cards}
     groups: dict[object, list[AskedPair]] = {}
     for pair in pairs:
@@ -224,7 +224,7 @@ def _group_by_children(
 
 
 def _order_cards(view: QuestionView, evidence: QuestionEvidence) -> list[tuple[str, RecordCard]]:
-    """List the cards as columns, each with its role; records of one child stand together."""
+    """List the cards as columns, grouped by child, each with its role."""
     other_cards = {card.label: card for card in evidence.other_cards}
     cards = {card.label: card for card in view.cards} | other_cards
     of_children = [label for child in evidence.children for label in child.records if label in cards]
@@ -301,7 +301,7 @@ def _build_rows(
 def _describe_ssn(
     marks: Mapping[str, FieldVerdict] | None, verdicts: Sequence[Mapping[str, FieldVerdict] | None]
 ) -> dict[str, str]:
-    """Return the SSN cell of a record: how the number compares, never the number."""
+    """Return how a record's SSN compares, never the number."""
     texts = load_words().question.ssn
     found = {
         FieldVerdict.MISSING if each is None else each.get("ssn", FieldVerdict.MISSING) for each in verdicts
@@ -315,7 +315,7 @@ def _describe_ssn(
 
 
 def name_child(values: Mapping[str, object]) -> str:
-    """Return a record's first and last name in title case; empty if it has none."""
+    """Return a record's name in title case; empty if it has none."""
     words = [str(values[name]) for name in ("first_name", "last_name") if values.get(name)]
     names = [word.title() if word.isupper() or word.islower() else word for word in words]
     return " ".join([*names, str(values.get("suffix") or "")]).strip()

@@ -115,7 +115,7 @@ def _list_fields(records: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def _build_cell(reference: str, value: str, verdicts: FieldVerdicts | None, field: str) -> ComparisonCell:
-    """Build the cell of a value, with the letters marked that are not alike."""
+    """Build the cell of a value, with differing letters marked."""
     if verdicts is None:
         return ComparisonCell(ComparisonStatus.SUBJECT, escape(value))
     if not value:
