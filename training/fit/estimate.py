@@ -205,7 +205,7 @@ class _MatchJudge:
         if classes is None:
             posterior = self._apply_labels(to_probabilities(evidence + _log_odds(self.prior)))
         else:
-            bits = evidence + _log_odds_of(self._priors)[classes.class_of]
+            bits = evidence + to_log_odds(self._priors)[classes.class_of]
             if find_rivals or self._competition is None:
                 self._competition = CandidateCompetition(
                     classes.left, classes.right, bits, classes.sources, classes.sampled_share
@@ -259,7 +259,7 @@ def _log_odds(probability: float) -> float:
     return math.log2(probability / (1 - probability))
 
 
-def _log_odds_of(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def to_log_odds(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the log-odds of probabilities in bits."""
     return np.asarray(np.log2(probabilities / (1 - probabilities)))
 

@@ -1,7 +1,7 @@
 """Fit of a model to a feature table, without reading or writing."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,6 +41,7 @@ from training.fit.estimate import (
     LearnedParameters,
     estimate_parameters,
     scale_to_index_size,
+    to_log_odds,
 )
 from training.fit.frequencies import count_frequencies
 from training.fit.labels import LabelledPosteriors, add_labels
@@ -214,12 +215,13 @@ def fit_table(
         weighed = _weigh_pairs(connection, sample, scaled.weights, settings, frequencies)
         sampled_share = min(1.0, sample.num_rows / pairs.num_rows)
         caution_odds = measure_caution_odds(weighed, learned.prior, growth, relatives.relief_bits)
-        capped = _cap_weights(weighed, settings, relatives, complete_share, caution_odds)
-        if caution_odds.decide:
-            links = sample.filter(capped >= LINK_BITS)
-            single_lists = find_single_lists(links, sources, sampled_share)
-            caution_odds = replace(caution_odds, single_lists=single_lists)
-            capped = _cap_weights(weighed, settings, relatives, complete_share, caution_odds)
+        caution_odds, capped = _cap_with_single_lists(
+            weighed,
+            caution_odds,
+            lambda odds: _cap_weights(weighed, settings, relatives, complete_share, odds),
+            sources,
+            sampled_share,
+        )
         filled = _measure_filled(records)
         two_people = _compute_two_people(learned, scaled)
         purposes = choose_thresholds(
@@ -363,6 +365,33 @@ def _cap_weights(
     return weighed.cap_weights(cautions, operational.review)
 
 
+def _cap_with_single_lists(
+    weighed: WeighedPairs,
+    odds: CautionOdds,
+    cap_weights: Callable[[CautionOdds], npt.NDArray[np.float64]],
+    sources: Mapping[int, str],
+    sampled_share: float,
+) -> tuple[CautionOdds, npt.NDArray[np.float64]]:
+    """Find the single lists, and cap the weights that cautions hold.
+
+    Args:
+        weighed: the candidate pairs.
+        odds: what is known of cautions, without single lists.
+        cap_weights: function that caps the weights of the pairs under such odds.
+        sources: source of each record.
+        sampled_share: share of the candidate pairs that are weighed.
+
+    Returns:
+        The odds with single lists, and the capped weights in bits.
+    """
+    capped = cap_weights(odds)
+    if not odds.decide:
+        return odds, capped
+    links = weighed.pairs.filter(capped >= LINK_BITS)
+    odds = replace(odds, single_lists=find_single_lists(links, sources, sampled_share))
+    return odds, cap_weights(odds)
+
+
 def _compute_two_people(learned: LearnedParameters, scaled: LearnedParameters) -> npt.NDArray[np.float64]:
     """Return each pair's probability to be two people, at index size."""
     odds_ratio = scaled.prior * (1 - learned.prior) / (learned.prior * (1 - scaled.prior))
@@ -375,7 +404,7 @@ def _weigh_for_research(
 ) -> npt.NDArray[np.float64]:
     """Return each pair's bits beside rivals, less what cautions take."""
     same = np.clip(learned.probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
-    return np.asarray(np.log2(same / (1 - same)) + capped_bits)
+    return np.asarray(to_log_odds(same) + capped_bits)
 
 
 def _measure_budget(

@@ -1,7 +1,7 @@
 """Choice of link and review thresholds from the cost of errors.
 
-Every threshold is placed clear of the weights of all pairs. A budget of false links checks the choice. It
-proposes a link threshold and applies none.
+Every threshold is placed clear of the weights of all pairs. A budget of false links chooses the link
+threshold where odds decide about cautions, and checks it elsewhere.
 """
 
 import math
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpi.domain.weight import Thresholds
+from training.fit.estimate import to_probabilities
 
 FALSE_LINK_COST = 16.0
 """Missed links that one false link is worth in the enterprise IDs.
@@ -45,7 +46,6 @@ LINKS = 10_000.0
 """Links to which a budget refers."""
 _CONFIRMING_COLUMNS = ("ssn", "identifiers", "addresses", "guardians")
 _LEAST_FILLED = 0.01
-_MOST_BITS = 200.0
 LINK_BITS = math.ceil(math.log2(FALSE_LINK_COST) * 100) / 100
 """Link threshold for enterprise IDs in bits that the cost of a false link gives."""
 LOWEST_LINK_BITS = 3.0
@@ -144,7 +144,7 @@ def choose_research_bits(bits: npt.NDArray[np.float64], matches: float) -> float
     Returns:
         Weight in bits; that of no estimate if no match is expected.
     """
-    probabilities = 1.0 / (1.0 + np.exp2(-np.clip(np.sort(bits)[::-1], -_MOST_BITS, _MOST_BITS)))
+    probabilities = to_probabilities(np.sort(bits)[::-1])
     best = float((2 * np.cumsum(probabilities) / (np.arange(1, len(bits) + 1) + matches)).max(initial=0.0))
     half = min(best, 1.0) / 2
     return math.log2(half / (1 - half)) if half else STATISTICAL_BITS
