@@ -19,6 +19,7 @@ from mpi.cli.demo.demo_index import SOURCES, build_demo, open_demo_index, read_b
 from mpi.cli.demo.story import choose_story
 from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
+from mpi.policy.agreement import HOUSE
 from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.recluster import proposals
 from mpi.service.review.owner_questions import ask_owner
@@ -96,7 +97,7 @@ def _add_activity(index, demo: Path) -> None:
         ("ada", "Ada Approver", Role.APPROVER, None),
         ("olu", "Olu Owner", Role.SOURCE_OWNER, (next(str(s) for s in SOURCES),)),
     ):
-        add_account(index, make_operator(), NewAccount(name, full_name, role, sources), None)
+        add_account(index, make_operator(), NewAccount(name, full_name, role, sources, HOUSE), None)
 
 
 def _pages(index, demo: Path) -> Iterator[tuple]:
@@ -148,6 +149,9 @@ def _pages(index, demo: Path) -> Iterator[tuple]:
     yield "run", "approver", "/runs/1", None
     yield "asked", "source-owner", "/asked", None
     yield "accounts", "operator", "/accounts", None
+    yield "ledger", "auditor", "/ledger", None
+    yield "seals", "privacy-officer", "/seals", None
+    yield "agreements", "privacy-officer", "/agreements", None
 
 
 def _save(path: Path, png: bytes) -> None:

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-_LETTERS = re.compile(r"[^\W\d_]+")
+_LETTERS = re.compile(r"(?<!\d)[^\W\d_]+")
 _ROMAN_NUMERALS = frozenset({"II", "III", "IV", "V"})
 _SUFFIXES = {"JR": "Jr.", "SR": "Sr.", "JNR": "Jr.", "SNR": "Sr."}
 
