@@ -11,6 +11,7 @@ from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.domain.errors import InputError
 from mpi.domain.roles import Role
+from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME
 
 _NAME = "1 to 64 lower-case letters, digits, '_', '-' or '.'."
 
@@ -140,7 +141,7 @@ def grant(
     name: NameArgument,
     scope: Annotated[
         list[str] | None,
-        typer.Option(metavar="SCOPE", help="break.glass, record.seal or record.expunge; may be repeated."),
+        typer.Option(metavar="SCOPE", help=f"May be repeated: {', '.join(sorted(ACTIONS_GRANTED_BY_NAME))}."),
     ] = None,
     none: Annotated[bool, typer.Option("--none", help="Take away all that was granted by name.")] = False,
     as_json: JsonFlag = False,
