@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.api.pages.rendering.charts import ArcDiagram, Waterfall, draw_arcs, draw_waterfall
+from mpi.api.pages.rendering.evidence_texts import describe_strength
 from mpi.api.pages.rendering.page_texts import format_text, load_words
 from mpi.api.pages.rendering.record_comparison import (
     ComparisonRow,
@@ -464,11 +465,8 @@ def describe_changes(view: QuestionView, seen: Sequence[str]) -> list[str]:
                 changes.append(format_text(texts.changed_person, record=name))
         elif key[0] == "pair" and key in before and key in now and before[key] != now[key]:
             left, right = " ".join(key[1:3]), " ".join(key[3:])
-            changes.append(
-                format_text(
-                    texts.changed_weight, left=left, right=right, before=before[key][0], after=now[key][0]
-                )
-            )
+            evidence = describe_strength(float(now[key][0])).lower()
+            changes.append(format_text(texts.changed_weight, left=left, right=right, evidence=evidence))
     shown_action_count = int(before.get(("acts",), ("0",))[0] or 0)
     changes += [
         format_text(texts.changed_action, action=texts.action.of(act.action), actor=act.actor)
