@@ -67,6 +67,14 @@ def print_facts(facts: Mapping[str, object]) -> None:
     _print_rich_table(_create_console(), grid)
 
 
+def show_facts(facts: Mapping[str, object], *, as_json: bool) -> None:
+    """Print pairs of name and value as JSON or as lines."""
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(facts)
+
+
 def print_note(text: str) -> None:
     """Print a note for the user to standard error."""
     sys.stderr.write(f"mpi: {text}\n")

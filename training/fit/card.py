@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from mpi.domain.sampling import Estimate
 from mpi.matching.compiler.online_scorer import compute_level_bits, compute_prior_bits
+from mpi.matching.diagnostics.error_rates import format_rate
 from mpi.matching.model.scoring_parameters import ComparisonLevel, read_parameters
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import LOOSER_RULES, TIGHTER_RULES
@@ -255,16 +255,11 @@ def format_rates(calibration: FitCalibration) -> list[tuple[str, ...]]:
             each.evidence.value,
             each.group,
             f"{each.pairs:,}",
-            _format_rate(each.false_links),
-            _format_rate(each.missed_links),
+            format_rate(each.false_links),
+            format_rate(each.missed_links),
         )
         for each in calibration.rates
     ]
-
-
-def _format_rate(rate: Estimate | None) -> str:
-    """Format an error rate with its 95 % interval."""
-    return "" if rate is None else f"{rate.value:.1f} ({rate.low:.1f} to {rate.high:.1f})"
 
 
 def _calibration_table(calibration: FitCalibration) -> list[str]:

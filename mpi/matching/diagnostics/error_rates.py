@@ -226,6 +226,15 @@ def _scale(share: Estimate | None) -> Estimate | None:
     return None if share is None else Estimate(PER * share.value, PER * share.low, PER * share.high)
 
 
+def format_rate(rate: Estimate | None) -> str:
+    """Format an error rate with its 95 % interval.
+
+    Args:
+        rate: errors per ``PER``; None if it is unknown, which is empty text.
+    """
+    return "" if rate is None else f"{rate.value:.1f} ({rate.low:.1f} to {rate.high:.1f})"
+
+
 def select_groups(rates: Iterable[ErrorRates], everyone: str, least: int) -> tuple[ErrorRates, ...]:
     """Select the rates of groups that say something of their own.
 

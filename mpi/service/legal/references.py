@@ -27,7 +27,7 @@ def check_reference(text: str) -> str:
     reference = clean_reference(text)
     if reference is None:
         raise InputError(
-            f"reference: give the paper's own number, 1 to {MAX_REFERENCE_LENGTH} letters, digits and "
-            "- / . : # ( ) &, with a digit, and no name of a person"
+            f"reference: give the number of the paper or order, 1 to {MAX_REFERENCE_LENGTH} letters, digits "
+            "and - / . : # ( ) &, with a digit, and no name of a person"
         )
     return reference

@@ -24,7 +24,6 @@ CONTACT_ATTRIBUTES = frozenset(("addresses", "phone", "email"))
 WHEREABOUTS_ATTRIBUTES = CONTACT_ATTRIBUTES | {"enrollments", "guardians", "household_ids", "placements"}
 """Attributes withheld then from viewers who do not own the source."""
 
-_UNSTATED = ("", 0)
 _QUALITIES = {"VERIFIED": 4, "REPORTED": 2, "ESTIMATED": 1, "PLACEHOLDER": 0}
 _REPORTED, _BY_DOCUMENT = 2, 3
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.source import SourceKind
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
-from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.core.index import Index
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
@@ -124,3 +124,8 @@ def list_visible_sources(index: Index, viewer: Viewer) -> list[Source]:
     require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
         return [source for source in unit.sources.all() if viewer.may_see(source.code)]
+
+
+def list_readable_sources(index: Index, viewer: Viewer) -> list[Source]:
+    """Return the visible source systems; none if reading is refused."""
+    return list_visible_sources(index, viewer) if is_allowed(viewer, Action.RECORD_READ) else []

@@ -15,7 +15,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step, check_reason
-from mpi.service.statements.boundary_orders import MAX_REFERENCE_LENGTH, clean_reference
+from mpi.service.legal.references import check_reference
 from mpi.service.statements.sources import require_own_source
 from mpi.service.statements.tombstones import SURROGATE_MARK, merge_buried_records
 from mpi.service.stewardship.seal_lifting import lift_seals
@@ -162,21 +162,6 @@ def refuse_unseals(
     Args and errors are those of ``approve_unseals``.
     """
     return _answer(index, viewer, source_code, local_ids, REFUSED, reason)
-
-
-def check_reference(text: str) -> str:
-    """Return the reference of a court order after checking its form.
-
-    Raises:
-        InputError: it is empty, too long, without a digit, or has a character that no reference has.
-    """
-    reference = clean_reference(text)
-    if reference is None:
-        raise InputError(
-            f"reference: give the court order's number, 1 to {MAX_REFERENCE_LENGTH} letters, digits and "
-            "- / . : # ( ) &, with a digit, and no name of a person"
-        )
-    return reference
 
 
 def _answer(

@@ -21,7 +21,7 @@ from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.review.queue import LandingPage, load_landing
-from mpi.service.statements.sources import list_visible_sources
+from mpi.service.statements.sources import list_readable_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -39,9 +39,7 @@ def show_home(index: IndexDep, visit: VisitDep) -> Response:
 
 def _render_home(index: Index, visit: Visit, landing: LandingPage) -> Response:
     """Render the lists of questions, each with its children."""
-    sources = (
-        list_visible_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
-    )
+    sources = list_readable_sources(index, visit.viewer)
     names = look_up_child_names(index, visit.viewer, Action.TASK_READ, _list_records(landing))
     return render_page(
         "home.html",

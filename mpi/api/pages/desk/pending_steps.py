@@ -18,7 +18,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.persons.child_names import look_up_child_names
-from mpi.service.statements.sources import list_visible_sources
+from mpi.service.statements.sources import list_readable_sources
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.owner_consent import give_consent, refuse_consent
 from mpi.service.stewardship.pending_steps import PendingStep, list_pending_steps
@@ -87,5 +87,5 @@ def _name_children(
     action = Action.DECISION_READ if is_allowed(viewer, Action.DECISION_READ) else Action.CONSENT
     records = {record for step in steps for record in step.records}
     names = look_up_child_names(index, viewer, action, records)
-    sources = list_visible_sources(index, viewer) if is_allowed(viewer, Action.RECORD_READ) else []
+    sources = list_readable_sources(index, viewer)
     return partial(label_children, names), {source.code: source.name for source in sources}

@@ -22,7 +22,7 @@ from mpi.service.persons.golden_record import (
 )
 from mpi.service.persons.persons import LineageStep, PersonView, look_up_lineage, look_up_person
 from mpi.service.records.upsert import read_all
-from mpi.service.statements.sources import list_visible_sources
+from mpi.service.statements.sources import list_readable_sources, list_visible_sources
 from mpi.standardize.name.title_case import format_given_name, format_last_name, format_suffix
 from mpi.storage.repositories.sources.sources import Source
 
@@ -162,7 +162,7 @@ def _read_golden_values(index: Index, viewer: Viewer, text: str) -> tuple[Golden
 
 def _name_systems(index: Index, viewer: Viewer, codes: Collection[str]) -> dict[str, str]:
     """Return the systems' names of visible records, by source code."""
-    sources = list_visible_sources(index, viewer) if is_allowed(viewer, Action.RECORD_READ) else []
+    sources = list_readable_sources(index, viewer)
     return {source.code: source.name for source in sources if source.code in codes}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.api.pages.rendering.charts import ArcDiagram, Waterfall, draw_arcs, draw_waterfall
+from mpi.api.pages.rendering.evidence_texts import describe_strength
 from mpi.api.pages.rendering.page_texts import format_text, load_words
 from mpi.api.pages.rendering.record_comparison import (
     ComparisonRow,
@@ -15,6 +16,7 @@ from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record
 from mpi.domain.errors import ConflictError
 from mpi.domain.record_ref import RecordRef
+from mpi.domain.survivorship import NAME_PARTS
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.explanations.evidence_strength import round_odds
@@ -32,6 +34,7 @@ from mpi.service.explanations.question_evidence import (
 from mpi.service.review.question_view import BURST, PairView, QuestionView, RecordCard
 from mpi.service.statements.sources import list_visible_sources
 from mpi.service.stewardship.decisions import DecisionView, get_decision
+from mpi.standardize.name.title_case import format_name
 from mpi.storage.repositories.sources.sources import Source
 
 _NOTABLE = frozenset({ComparisonStatus.CLOSE, ComparisonStatus.DIFFERS})
@@ -316,9 +319,8 @@ def _describe_ssn(
 
 def name_child(values: Mapping[str, object]) -> str:
     """Return a record's name in title case; empty if it has none."""
-    words = [str(values[name]) for name in ("first_name", "last_name") if values.get(name)]
-    names = [word.title() if word.isupper() or word.islower() else word for word in words]
-    return " ".join([*names, str(values.get("suffix") or "")]).strip()
+    first, last, suffix = (str(values.get(name) or "") for name in ("first_name", "last_name", "suffix"))
+    return format_name(first, None, last, suffix)
 
 
 def _explain_asked(asked: AskedEvidence) -> ExplainedPair:
@@ -464,11 +466,8 @@ def describe_changes(view: QuestionView, seen: Sequence[str]) -> list[str]:
                 changes.append(format_text(texts.changed_person, record=name))
         elif key[0] == "pair" and key in before and key in now and before[key] != now[key]:
             left, right = " ".join(key[1:3]), " ".join(key[3:])
-            changes.append(
-                format_text(
-                    texts.changed_weight, left=left, right=right, before=before[key][0], after=now[key][0]
-                )
-            )
+            evidence = describe_strength(float(now[key][0])).lower()
+            changes.append(format_text(texts.changed_weight, left=left, right=right, evidence=evidence))
     shown_action_count = int(before.get(("acts",), ("0",))[0] or 0)
     changes += [
         format_text(texts.changed_action, action=texts.action.of(act.action), actor=act.actor)
@@ -500,8 +499,5 @@ def _format_values(card: RecordCard) -> dict[str, str]:
     """
     values = format_record(card.values, confidential=False, withheld=card.withheld)
     values.pop("name", None)
-    parts = {name: str(card.values[name]) for name in _NAME_PARTS if card.values.get(name)}
+    parts = {name: str(card.values[name]) for name in NAME_PARTS if card.values.get(name)}
     return parts | values
-
-
-_NAME_PARTS = ("first_name", "middle_name", "last_name", "suffix")

@@ -20,13 +20,13 @@ from mpi.api.request.model_reload import cache_model
 from mpi.api.request.problems import find_status
 from mpi.api.routes.proposals import load_matcher_of_ref
 from mpi.domain.errors import ConflictError, InputError, MpiError
-from mpi.domain.viewer import Action, is_allowed
+from mpi.domain.viewer import Action
 from mpi.service.core.index import Index
 from mpi.service.gates.proposal_items import PersonGroup
 from mpi.service.maintenance.large_blocks import list_large_blocks
 from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.recluster import proposals
-from mpi.service.statements.sources import list_visible_sources
+from mpi.service.statements.sources import list_readable_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 _ITEMS_PER_PAGE = 100
@@ -130,9 +130,7 @@ def _name_children(index: Index, visit: Visit, items: Sequence[proposals.ItemVie
     groups = [group for item in items for group in (*item.before, *item.after)]
     records = {record for group in groups for record in group.records}
     names = look_up_child_names(index, visit.viewer, Action.RECLUSTER, records)
-    sources = (
-        list_visible_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
-    )
+    sources = list_readable_sources(index, visit.viewer)
 
     def label(group: PersonGroup) -> ChildLabel:
         labels = label_children(names, group.records)

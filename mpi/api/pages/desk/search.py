@@ -21,12 +21,12 @@ from mpi.api.request.problems import find_status, headers_of_error
 from mpi.api.request.refusals import record_denied_call
 from mpi.domain import eid as eids
 from mpi.domain.errors import EidError, MpiError, NotFoundError, RecordError, SearchLimitError
-from mpi.domain.viewer import Action, is_allowed, require_permission
+from mpi.domain.viewer import Action, require_permission
 from mpi.service.core.index import Index
 from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.persons.persons import look_up_crosswalk
 from mpi.service.persons.search import SearchResult, search_persons
-from mpi.service.statements.sources import list_visible_sources
+from mpi.service.statements.sources import list_readable_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -109,9 +109,7 @@ def _render_form(
 ) -> Response:
     """Render the person search with its criteria, errors and results."""
     status = find_status(problems[0][1])[0] if problems else HTTPStatus.OK
-    sources = (
-        list_visible_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
-    )
+    sources = list_readable_sources(index, visit.viewer)
     found = [result.enterprise_id for result in results or ()]
     # The action is not that of a search: a second line of it would count as a second search.
     names = look_up_child_names(

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mpi.api.pages.rendering.dates import format_age, format_date
+from mpi.api.pages.rendering.dates import format_age
 from mpi.api.pages.rendering.page_texts import load_words
+from mpi.api.pages.rendering.record_values import format_day
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import NAME_PARTS
 from mpi.service.persons.golden_record import GoldenValue
@@ -79,7 +80,7 @@ def build_heading(values: Sequence[GoldenValue], stays: Iterable[Stay], today: s
             current.setdefault(stay.kind, stay.place)
     return ChildHeading(
         name=format_name(*(stated.get(part) for part in NAME_PARTS)),
-        born=format_date(stated.get("birth_date")),
+        born=format_day(stated.get("birth_date") or ""),
         age=format_age(stated.get("birth_date"), today),
         school=current.get(SCHOOL, ""),
         placement=current.get(PLACEMENT, ""),
@@ -112,8 +113,8 @@ def _read_stay(value: GoldenValue, today: str) -> tuple[str, Stay]:
     stay = Stay(
         kind=kind,
         place=_describe_school(value.value) if kind == SCHOOL else _describe_placement(value.value),
-        begin=format_date(begin),
-        end=format_date(end),
+        begin=format_day(begin or ""),
+        end=format_day(end or ""),
         is_open=(begin is None or begin <= today) and (end is None or today < end),
         is_current=False,
         record=value.record,

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mpi.api.pages.rendering.dates import format_age, format_date
+from mpi.api.pages.rendering.dates import format_age
+from mpi.api.pages.rendering.record_values import format_day
 from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
 from mpi.service.persons.child_names import ChildName, ChildNames
@@ -40,7 +41,7 @@ def label_child(child: ChildName | None, records: Sequence[RecordRef] = ()) -> C
         return ChildLabel("", "", "", None, tuple(records))
     return ChildLabel(
         name=format_name(child.first_name, child.middle_name, child.last_name, child.suffix),
-        born=format_date(child.birth_date),
+        born=format_day(child.birth_date or ""),
         age=format_age(child.birth_date, clock.today()),
         enterprise_id=child.enterprise_id,
         records=tuple(records),

@@ -1,22 +1,12 @@
-"""Dates such as Sep 11, 2013, and ages, as people read them."""
+"""Ages as people read them."""
 
 from datetime import date
 
 from mpi.api.pages.rendering.page_texts import format_count, load_words
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS_OF_YEAR = 12
 _MIN_YEARS = 2
 """Age in years from which months are left out."""
-
-
-def format_date(text: str | None) -> str:
-    """Format an ISO date or time as month, day and year.
-
-    A part of a date, such as a year alone, is returned as it is written.
-    """
-    day = _parse_day(text)
-    return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}" if day is not None else (text or "")
 
 
 def format_age(birth_date: str | None, today: str) -> str:

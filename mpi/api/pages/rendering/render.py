@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from mpi.api.pages.rendering.disclosure_recipients import group_by_client
+from mpi.api.pages.rendering.evidence_texts import describe_strength
 from mpi.api.pages.rendering.page_texts import format_count, format_text, load_words
 from mpi.api.pages.rendering.record_values import format_day, format_minute, shorten_id
 
@@ -46,6 +47,7 @@ def _create_environment() -> Environment:
         day=format_day,
         minute=format_minute,
         short=shorten_id,
+        strength=describe_strength,
         put=format_text,
         count=format_count,
         by_client=group_by_client,

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from mpi.cli.command_session import open_session
-from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
+from mpi.cli.output import JsonFlag, print_json, print_note, print_table, show_facts
 from mpi.domain.errors import InputError
 from mpi.domain.roles import Role
+from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME
 
 _NAME = "1 to 64 lower-case letters, digits, '_', '-' or '.'."
 
@@ -116,7 +117,7 @@ def change(
     sources = _check_sources(role, source, all_sources=all_sources)
     with open_session() as session:
         accounts.change_account(session.index, session.viewer, name, role, sources)
-    _show_facts({"account": name, "role": str(role), "sources": sources}, as_json=as_json)
+    show_facts({"account": name, "role": str(role), "sources": sources}, as_json=as_json)
 
 
 def bind(
@@ -133,14 +134,14 @@ def bind(
 
     with open_session() as session:
         accounts.bind_account(session.index, session.viewer, name, agreement, party)
-    _show_facts({"account": name, "agreement": agreement, "party": party}, as_json=as_json)
+    show_facts({"account": name, "agreement": agreement, "party": party}, as_json=as_json)
 
 
 def grant(
     name: NameArgument,
     scope: Annotated[
         list[str] | None,
-        typer.Option(metavar="SCOPE", help="break.glass, record.seal or record.expunge; may be repeated."),
+        typer.Option(metavar="SCOPE", help=f"May be repeated: {', '.join(sorted(ACTIONS_GRANTED_BY_NAME))}."),
     ] = None,
     none: Annotated[bool, typer.Option("--none", help="Take away all that was granted by name.")] = False,
     as_json: JsonFlag = False,
@@ -156,7 +157,7 @@ def grant(
     granted = sorted(set(scope or ()))
     with open_session() as session:
         accounts.grant_actions(session.index, session.viewer, name, granted)
-    _show_facts({"account": name, "granted": granted}, as_json=as_json)
+    show_facts({"account": name, "granted": granted}, as_json=as_json)
 
 
 def password(name: NameArgument, ask: AskFlag = False, as_json: JsonFlag = False) -> None:
@@ -179,7 +180,7 @@ def unlock(name: NameArgument, as_json: JsonFlag = False) -> None:
 
     with open_session() as session:
         accounts.unlock_account(session.index, session.viewer, name)
-    _show_facts({"account": name, "unlocked": True}, as_json=as_json)
+    show_facts({"account": name, "unlocked": True}, as_json=as_json)
 
 
 def end(name: NameArgument, as_json: JsonFlag = False) -> None:
@@ -191,7 +192,7 @@ def end(name: NameArgument, as_json: JsonFlag = False) -> None:
 
     with open_session() as session:
         accounts.end_account(session.index, session.viewer, name)
-    _show_facts({"account": name, "ended": True}, as_json=as_json)
+    show_facts({"account": name, "ended": True}, as_json=as_json)
 
 
 def _check_sources(role: Role, source: list[str] | None, *, all_sources: bool) -> list[str] | None:
@@ -216,17 +217,9 @@ def _read_password() -> str:
 
 def _show_password(name: str, new_password: str | None, *, as_json: bool) -> None:
     """Print an account's initial password and its conditions."""
-    _show_facts(
+    show_facts(
         {"account": name} if new_password is None else {"account": name, "password": new_password},
         as_json=as_json,
     )
     if new_password is not None and not as_json:
         print_note("the password is shown this once; it opens the account for seven days, to set another")
-
-
-def _show_facts(facts: dict[str, object], *, as_json: bool) -> None:
-    """Print an account's names and values as a table or JSON."""
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts(facts)

@@ -12,7 +12,7 @@ import typer
 
 from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.commands.stewardship.pending_steps import KEY_VARIABLE
-from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table, show_facts
 from mpi.domain.errors import FileError, InputError
 from mpi.domain.viewer import Viewer
 
@@ -40,7 +40,7 @@ def add(
     agreement = documents.parse_agreement_file(_read(file, documents.MAX_FILE_BYTES), file.name)
     with open_session() as session:
         version = register.propose_version(session.index, session.viewer, agreement)
-    _show_facts({"agreement": agreement.code, "version": version, "state": "draft"}, as_json=as_json)
+    show_facts({"agreement": agreement.code, "version": version, "state": "draft"}, as_json=as_json)
 
 
 def list_all(as_json: JsonFlag = False) -> None:
@@ -137,7 +137,7 @@ def approve(
     with open_session() as session:
         viewer = _choose_viewer(session, as_client=as_client)
         approved = register.approve_version(session.index, viewer, code, version, alone=alone)
-    _show_facts({"agreement": code, "version": approved, "approved": True}, as_json=as_json)
+    show_facts({"agreement": code, "version": approved, "approved": True}, as_json=as_json)
 
 
 def suspend(code: Code, reason: Reason, as_json: JsonFlag = False) -> None:
@@ -183,7 +183,7 @@ def _take_step(take_step: TakeStep, code: str, reason: str, done: str, *, as_jso
     """Suspend, resume or end an agreement, and print that it was done."""
     with open_session() as session:
         take_step(session.index, session.viewer, code, reason)
-    _show_facts({"agreement": code, done: True}, as_json=as_json)
+    show_facts({"agreement": code, done: True}, as_json=as_json)
 
 
 def _read(file: Path, max_bytes: int) -> str:
@@ -254,11 +254,3 @@ def _print_terms(view: AgreementView, terms: Agreement) -> None:
             for grant in terms.grants
         ],
     )
-
-
-def _show_facts(facts: dict[str, object], *, as_json: bool) -> None:
-    """Print what was done as a table or as JSON."""
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts(facts)

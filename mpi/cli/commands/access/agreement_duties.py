@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mpi.cli.command_session import open_session
-from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
+from mpi.cli.output import JsonFlag, print_json, print_note, print_table, show_facts
 from mpi.domain import clock
 
 Code = Annotated[str, typer.Argument(help="The agreement.")]
@@ -72,7 +72,7 @@ def begin(
         duty = duties_service.begin_clock(
             session.index, session.viewer, code, name, party, _parse(day), reference
         )
-    _show_facts(duties_service.to_plain_values(duty, clock.now().date()), as_json=as_json)
+    show_facts(duties_service.to_plain_values(duty, clock.now().date()), as_json=as_json)
 
 
 def meet(
@@ -86,7 +86,7 @@ def meet(
 
     with open_session() as session:
         duties_service.meet_clock(session.index, session.viewer, code, person, _parse(day))
-    _show_facts({"clock": code, "met": True}, as_json=as_json)
+    show_facts({"clock": code, "met": True}, as_json=as_json)
 
 
 def destroyed(
@@ -113,7 +113,7 @@ def destroyed(
         duties_service.attest_destruction(
             session.index, session.viewer, code, party, last_day, person, method
         )
-    _show_facts({"agreement": code, "party": party, "destroyed through": through}, as_json=as_json)
+    show_facts({"agreement": code, "party": party, "destroyed through": through}, as_json=as_json)
 
 
 def _list_attestations(*, as_json: bool) -> None:
@@ -131,11 +131,3 @@ def _list_attestations(*, as_json: bool) -> None:
 
 def _parse(day: str | None) -> date:
     return clock.now().date() if day is None else clock.parse_day(day, "--on")
-
-
-def _show_facts(facts: dict[str, object], *, as_json: bool) -> None:
-    """Print what was done as a table or as JSON."""
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts(facts)

@@ -8,7 +8,7 @@ import typer
 
 from mpi.cli.command_session import open_session
 from mpi.cli.commands.stewardship.expunge import Source
-from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
+from mpi.cli.output import JsonFlag, print_json, print_table, show_facts
 from mpi.domain import clock
 from mpi.domain.errors import InputError
 
@@ -49,7 +49,7 @@ def add(
     )
     with open_session() as session:
         code = disclosure_consents.record_consent(session.index, session.viewer, source, local_id, consent)
-    _show_facts({"consent": code, "ends": ends}, as_json=as_json)
+    show_facts({"consent": code, "ends": ends}, as_json=as_json)
 
 
 def show(local_id: LocalId, source: Source, as_json: JsonFlag = False) -> None:
@@ -75,12 +75,4 @@ def revoke(code: Annotated[str, typer.Argument(help="The consent.")], as_json: J
 
     with open_session() as session:
         disclosure_consents.revoke_consent(session.index, session.viewer, code)
-    _show_facts({"consent": code, "revoked": True}, as_json=as_json)
-
-
-def _show_facts(facts: dict[str, object], *, as_json: bool) -> None:
-    """Print what was done as a table or as JSON."""
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts(facts)
+    show_facts({"consent": code, "revoked": True}, as_json=as_json)

@@ -9,7 +9,6 @@ from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
-    from mpi.domain.sampling import Estimate
     from mpi.service.quality.calibration import Calibration
 
 
@@ -27,6 +26,8 @@ def run(as_json: JsonFlag = False) -> None:
 
 def _show_calibration(calibration: Calibration) -> None:
     """Print the error rates as a table, and the bound on recall."""
+    from mpi.matching.diagnostics.error_rates import format_rate
+
     print_table(
         ("evidence", "group", "linked pairs", "false links", "missed links"),
         [
@@ -34,8 +35,8 @@ def _show_calibration(calibration: Calibration) -> None:
                 each.evidence.value,
                 each.group,
                 each.pairs,
-                _format_rate(each.false_links),
-                _format_rate(each.missed_links),
+                format_rate(each.false_links),
+                format_rate(each.missed_links),
             )
             for each in calibration.rates
         ],
@@ -54,8 +55,3 @@ def _show_calibration(calibration: Calibration) -> None:
             ),
         }
     )
-
-
-def _format_rate(rate: Estimate | None) -> str:
-    """Format an error rate with its 95 % interval."""
-    return "" if rate is None else f"{rate.value:.1f} ({rate.low:.1f} to {rate.high:.1f})"

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.api.pages.desk.person_view import build_person_page
+from mpi.api.pages.desk.question_view import describe_changes, list_shown_values
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.page_context import Visit
 from mpi.bootstrap import open_matcher
@@ -19,6 +21,7 @@ from mpi.service.core.block_limits import queue_large_blocks
 from mpi.service.core.index import SearchLimits
 from mpi.service.recluster.proposals import propose
 from mpi.service.records.upsert import upsert
+from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window
 from mpi.storage.repositories.review.task_work import QuestionWork
@@ -109,6 +112,8 @@ def test_search_takes_its_fields_in_the_body_and_explains_its_results(call, acti
     assert page.status_code == 200
     assert f'href="/people/{eid}"' in page.text
     assert "likely the same child" in page.text
+    assert re.search(r'<span title="\+[\d.]+ bits">Very strong evidence</span>', page.text)
+    assert page.text.count(" bits") == page.text.count(' bits">')
     assert "Pageworth" not in str(page.url)
     assert "Pageworth" not in caplog.text
 
@@ -177,6 +182,14 @@ def test_an_answer_is_previewed_saved_and_undone(index, call, acting):
         undo_answer = send(client, f"/queue/{key}/undo", step=step)
         assert undo_answer.headers["location"] == f"/queue/{key}?done=undone"
         assert "answer undone" in client.get(f"/queue/{key}").text
+
+
+def test_evidence_that_changed_is_told_by_its_strength(index, call):
+    view = load_question_view(index, make_operator(), add_doubtful_pair(index, call, "Changely"))
+    [pair] = view.pairs
+    stronger = replace(view, pairs=(replace(pair, match_weight=-6.0),))
+    [change] = describe_changes(stronger, list_shown_values(view))
+    assert "has changed. Now there is strong evidence against." in change
 
 
 def test_an_answer_in_a_freeze_window_shows_its_effective_date(index, call, acting):

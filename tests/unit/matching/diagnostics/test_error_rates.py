@@ -13,6 +13,7 @@ from mpi.matching.diagnostics.error_rates import (
     ModelTally,
     NumberTally,
     count_more_labels,
+    format_rate,
     select_groups,
 )
 
@@ -105,3 +106,8 @@ def test_a_group_of_every_pair_is_left_out_but_where_the_evidence_is_another():
     of_others = rate("one last name", 30, Evidence.HIDDEN_NUMBERS)
     shown = select_groups([everyone, rate("one last name", 30), part, of_others], "all", 10)
     assert shown == (everyone, part, of_others)
+
+
+def test_a_rate_is_formatted_with_its_interval_and_an_unknown_one_is_empty():
+    assert format_rate(Estimate(12.34, 5.0, 20.06)) == "12.3 (5.0 to 20.1)"
+    assert format_rate(None) == ""

@@ -6,6 +6,7 @@ import pytest
 
 import mpi.api
 from mpi.api.pages.rendering.page_texts import format_text, load_words
+from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, Action
 
 TEMPLATES = Path(mpi.api.__file__).parent / "templates"
 PAGES = sorted(TEMPLATES.glob("*.html"))
@@ -60,3 +61,13 @@ def every_name(table):
         yield name
         if isinstance(value, dict):
             yield from every_name(value)
+
+
+@pytest.mark.parametrize("action", sorted(Action))
+def test_the_ledger_names_every_action(action):
+    assert load_words().ledger.action.maybe(action)
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS_GRANTED_BY_NAME))
+def test_the_page_of_accounts_names_every_action_granted_by_name(action):
+    assert load_words().accounts.granted.maybe(action)

@@ -60,6 +60,7 @@ def test_dates_of_a_record_are_formatted_wherever_they_stand():
         ({"first_name": "AMARA", "last_name": "OKONKWO"}, "Amara Okonkwo"),
         ({"first_name": "Lee", "last_name": "McDonald", "suffix": "III"}, "Lee McDonald III"),
         ({"first_name": "jo", "last_name": "o'brien-SMITH"}, "Jo o'brien-SMITH"),
+        ({"first_name": "LEE", "last_name": "MCDONALD", "suffix": "JR"}, "Lee McDonald Jr."),
         ({"last_name": "Ng"}, "Ng"),
         ({}, ""),
     ],
