@@ -17,6 +17,8 @@ from mpi.service.access.clients import add_client, authenticate
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.agreements.terms import find_terms
+from mpi.service.core.visibility import find_record_numbers
+from mpi.service.core.visible_features import load_visible_features
 from mpi.service.explanations.person_explanation import explain_person
 from mpi.service.legal.disclosure_consents import list_consents, record_consent, revoke_consent
 from mpi.service.maintenance.verify import verify
@@ -167,6 +169,23 @@ def test_a_consent_discloses_exactly_its_fields(index, eid):
         "first_name", "grade", "flags",
     }  # fmt: skip
     assert verify(index, OPERATOR) == []
+
+
+def test_a_consent_compares_exactly_its_fields(index, eid):
+    numbers = find_number(index, "s1")
+    consent(index)
+    with index.database.read(caseworker(index)) as unit:
+        [seen] = load_visible_features(unit, index, numbers).by_record.values()
+    assert seen.given
+    assert not seen.surname
+    assert not seen.birth_date
+
+
+def find_number(index, local_id):
+    """Return the record number of a school's record."""
+    with index.database.read(OPERATOR) as unit:
+        [numbers] = find_record_numbers(unit, [[RecordRef("sis", local_id)]])
+    return numbers
 
 
 def test_a_consent_is_for_its_purpose_alone(index, eid):
