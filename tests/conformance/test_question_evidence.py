@@ -52,6 +52,19 @@ def test_a_hidden_rival_is_neither_named_nor_hinted_at(index):
     assert "state" not in repr(evidence)
 
 
+def test_the_other_records_withhold_what_the_asked_ones_withhold(index):
+    """One of the two children has a confidential address, and another record shown is of the other child."""
+    upsert(index, OPERATOR, "state", make_child("2", city="Dayton", postal_code=None))
+    confidential = {"restrictions": [{"kind": "address_confidential"}]}
+    partner = make_child("1", first_name="Zuri", birth_date="2014-11-20", ssn=SSN, **confidential)
+    upsert(index, OPERATOR, "ccwis", partner)
+    _, evidence = load_pairs(index, ANN)[frozenset((CHILD, PARTNER))]
+    [other] = evidence.other_cards
+    assert other.label == RIVAL
+    assert "city" in other.withheld
+    assert "Dayton" not in repr(evidence)
+
+
 def test_the_marks_of_a_record_are_the_verdicts_of_its_pair(index):
     asked, evidence = load_pairs(index, ANN)[frozenset((CHILD, PARTNER))]
     other = asked.right if asked.left == evidence.reference else asked.left

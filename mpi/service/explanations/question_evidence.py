@@ -174,9 +174,23 @@ def _collect(unit: ReadUnit, index: Index, view: QuestionView) -> tuple[Question
         verdicts=_compare(index, visible, labels, numbers[0]) if len(labels) > 1 else {},
         pairs=tuple(_explain_asked_pairs(unit, index, visible, labels, reasons, rivals)),
         children=_label_children(unit, children, labels),
-        other_cards=build_cards(unit, index, others),
+        other_cards=_build_other_cards(unit, index, numbers, others),
     )
     return evidence, frozenset(labels)
+
+
+def _build_other_cards(
+    unit: ReadUnit, index: Index, asked: Sequence[int], others: Sequence[int]
+) -> tuple[RecordCard, ...]:
+    """Return the cards of the records that are shown besides the asked ones.
+
+    What is withheld of one record on the page is withheld of all: another record could tell it.
+    """
+    if not others:
+        return ()
+    cards = build_cards(unit, index, [*asked, *others])
+    other_labels = set(unit.records.labels(others).values())
+    return tuple(card for card in cards if card.label in other_labels)
 
 
 def _read_reasons(unit: ReadUnit, key: str) -> dict[frozenset[int], str]:
