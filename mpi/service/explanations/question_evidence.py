@@ -25,7 +25,7 @@ from mpi.service.explanations.pair_explanation import FIELDS, Explanation, expla
 from mpi.service.explanations.pair_weights import Pair
 from mpi.service.explanations.rivals import RIVAL_REASONS, find_rivals
 from mpi.service.persons.child_conditions import require_child_conditions
-from mpi.service.review.open_questions import load_questions
+from mpi.service.review.open_questions import UNSAID, load_questions
 from mpi.service.review.question_view import (
     BURST,
     MAX_BURST_CARDS,
@@ -35,8 +35,8 @@ from mpi.service.review.question_view import (
 )
 from mpi.storage.unit_of_work.units import ReadUnit
 
-CAUTION, UNSAID = "caution", "unsaid"
-"""Why a pair is asked: a caution of the model, or a reason that the viewer may not know."""
+CAUTION = "caution"
+"""Why a pair is asked: a caution of the model."""
 MAX_EXPLAINED = 6
 """Most pairs of a question that are explained."""
 MAX_OTHER_RECORDS = 3
