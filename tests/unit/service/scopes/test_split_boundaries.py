@@ -125,6 +125,18 @@ def test_a_login_under_another_agreement_does_not_go_along(site):
     assert list_blockers(site, "sis2") == "", "it is of another source"
 
 
+def test_a_login_goes_along_without_the_party_that_its_binding_names(site):
+    """In the scope, no agreement has that party, and the login would act for none."""
+    add_client(site.shared, OPERATOR, "school", ["record.read"], ["sis"])
+    bind_client(site.shared, OPERATOR, "school", "house", "operator")
+    ana = NewAccount("ana", "Ana Ruiz", Role.STEWARD, ["sis"], "house", "operator")
+    add_account(site.shared, OPERATOR, ana)
+    scope = site.split("sis")
+    with scope.database.read(OPERATOR) as unit:
+        assert [client.party for client in unit.clients.active() if client.name == "school"] == [None]
+        assert unit.accounts.find_by_name("ana").party is None
+
+
 def test_a_login_that_was_bound_since_the_plan_blocks_its_approval(site):
     add_agreement(site.shared)
     add_client(site.shared, OPERATOR, "district", ["record.read"], ["sis"])
