@@ -24,8 +24,8 @@ from mpi.service.explanations.person_explanation import explain_person
 from mpi.service.legal.disclosure_consents import list_consents, record_consent, revoke_consent
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.change_feed import read_change_feed
-from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.persons.child_names import look_up_child_names
+from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_crosswalk, look_up_lineage, look_up_person
 from mpi.service.persons.search import search_persons

@@ -3,9 +3,9 @@
 A *use* begins with the first request of a client that was granted ``break.glass`` by name and states a
 reason, or with the form of a person who was granted it. It ends after the time limit, once its answers were
 about many children, or when the person ends it. Nobody gets a further use until somebody else has reviewed
-this one. A further session joins a use that is open; its reason is noted, for the reviewer. Uses, the reasons of
-those who join, their ends and their reviews are lines of the disclosure ledger about no record: the reason,
-or the reviewer's note, stands in place of the fields.
+this one. A further session joins a use that is open, and its reason is noted for the reviewer. Uses, further
+reasons, ends and reviews are lines of the disclosure ledger about no record: the reason, or the reviewer's
+note, stands in place of the fields.
 """
 
 import logging

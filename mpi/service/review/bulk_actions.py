@@ -74,8 +74,8 @@ def assign_questions(index: Index, viewer: Viewer, keys: Sequence[str], assignee
 def undo_bulk(index: Index, viewer: Viewer, token: str) -> dict[str, MpiError | None]:
     """Undo a bulk act of the viewer's own, question by question.
 
-    A question on which somebody has worked since stays as it is. If the viewer may not see that work, only what
-    the act set, and nobody changed, is undone. Undone twice, an act changes nothing more.
+    A question on which somebody has worked since stays as it is. If the viewer may not see that work, only
+    what the act set, and nobody changed, is undone. Undone twice, an act changes nothing more.
 
     Args:
         index: the open index.
@@ -117,7 +117,7 @@ def _undo_action(index: Index, viewer: Viewer, action: QuestionAction) -> None:
         later_actions = [act for act in unit.task_work.actions_on(target.key) if act.id > action.id]
         if any(act.actor == viewer.client or is_visible(unit, act.detail) for act in later_actions):
             raise ConflictError("somebody has worked on this question since")
-        # That somebody has worked on a hidden part is not to be told: their work stays, and no message says so.
+        # Nobody is told that a hidden part was worked on: that work stays, and no message says so.
         work = _restore_own(target.work, action) if later_actions else _restore(target.work, action)
         detail = {BULK: action.detail[BULK]}
         save_work(unit, work, action=_RESTORE, records=target.records, note=None, detail=detail)

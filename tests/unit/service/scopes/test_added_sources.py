@@ -291,7 +291,9 @@ def test_no_purpose_of_a_reader_gives_the_former_ids_of_another_move(bridged):
     terms = make_dsa(
         parties=(first, second, agency),
         grants=tuple(
-            replace(TO_AGENCY, discloser=discloser, recipient="sis2", population=ALL, purposes=frozenset({to}))
+            replace(
+                TO_AGENCY, discloser=discloser, recipient="sis2", population=ALL, purposes=frozenset({to})
+            )
             for discloser, to in (("sis", "transport"), ("ccwis", "school_stability"))
         ),
         is_approved=True,
@@ -299,7 +301,8 @@ def test_no_purpose_of_a_reader_gives_the_former_ids_of_another_move(bridged):
     caller = Caller("reader", frozenset({Action.PERSON_READ}), frozenset({"sis", "sis2"}), "dsa-1", 1)
     caller = replace(caller, party="sis2")
     wide, narrow = (
-        build_viewer(caller, purpose, terms, date(2026, 6, 1)) for purpose in ("transport", "school_stability")
+        build_viewer(caller, purpose, terms, date(2026, 6, 1))
+        for purpose in ("transport", "school_stability")
     )
     assert (wide.sources, narrow.sources) == ({"sis", "sis2"}, {"sis2"})
     assert look_up_person(bridged.scope, wide, bridged.former).now == (own_links["sis", "s1"],)

@@ -147,7 +147,9 @@ def test_a_login_that_was_bound_since_the_plan_blocks_its_approval(site):
 
 
 def test_a_consent_or_case_that_is_not_over_blocks_the_split_of_its_source(site):
-    school = replace(TO_AGENCY, legal_basis="consent", population="all", purposes=frozenset({"case_planning"}))
+    school = replace(
+        TO_AGENCY, legal_basis="consent", population="all", purposes=frozenset({"case_planning"})
+    )
     today = clock.now().date()
     propose_version(site.shared, OPERATOR, replace(DSA, grants=(school,), begins=today, ends=today))
     approve_version(site.shared, SECOND_PERSON, "dsa-1")
@@ -166,7 +168,9 @@ def test_a_consent_or_case_that_is_not_over_blocks_the_split_of_its_source(site)
     assert "s1" not in blockers
     assert list_blockers(site, "sis2") == "", "they are of another source"
     revoke_consent(site.shared, owner, consent)
-    decide_case(site.shared, SECOND_PERSON, case, CounselDecision(CounselVerdict.REFUSE, "R. Alvarado", "too wide"))
+    decide_case(
+        site.shared, SECOND_PERSON, case, CounselDecision(CounselVerdict.REFUSE, "R. Alvarado", "too wide")
+    )
     assert list_blockers(site, "sis") == ""
 
 
