@@ -189,6 +189,10 @@ class AccessRights(Protocol):
     """Rights of a caller under the policy, for a purpose and day."""
 
     @property
+    def granted_sources(self) -> frozenset[str] | None:
+        """Codes of the sources that the caller was granted, for any purpose; None for all."""
+
+    @property
     def conditions(self) -> Collection[str]:
         """Conditions on a child before anything of it is shown."""
 

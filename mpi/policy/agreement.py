@@ -121,8 +121,17 @@ class Grant:
         return self.legal_basis == CONSENT
 
     def limit_to(self, fields: Iterable[str]) -> "Grant":
-        """Return the grant for the fields alone that a consent names too."""
-        return replace(self, output_fields=frozenset(filter(self.permits_output, fields)))
+        """Return the grant for the fields alone that a consent names too.
+
+        What the consent does not name is neither answered nor compared.
+        """
+        named = frozenset(fields)
+        may_match = MATCHING_FIELDS if self.matches_all_fields else self.list_matching_fields()
+        return replace(
+            self,
+            output_fields=frozenset(filter(self.permits_output, named)),
+            matching_fields=named & may_match,
+        )
 
     @property
     def matches_all_fields(self) -> bool:

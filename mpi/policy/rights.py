@@ -113,6 +113,11 @@ class Rights:
         return None if is_unknown else self.purpose
 
     @property
+    def granted_sources(self) -> frozenset[str] | None:
+        """Codes of the sources that the caller was granted, for any purpose; None for all."""
+        return self._subject.sources
+
+    @property
     def conditions(self) -> frozenset[Condition]:
         """Conditions on a child before anything of it is shown."""
         return frozenset() if self.purpose == BREAK_GLASS else rule_of(self._subject.role).conditions

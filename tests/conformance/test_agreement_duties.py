@@ -151,6 +151,13 @@ def test_a_recipient_has_to_destroy_what_it_received_until_a_person_attests_it(i
         attest_destruction(index, OPERATOR, dsa, "agency", date(2027, 6, 30), "B. Osei", "again")
 
 
+def test_a_login_that_a_binding_gives_a_party_has_to_destroy_what_it_received(index, dsa):
+    """Several parties own its sources, and only the binding says for which it acts."""
+    add_client(index, OPERATOR, "portal", ["person.read"], BOTH, agreement=dsa, party="agency")
+    disclose(index, Viewer("portal", agreement=dsa), Action.PERSON_READ, [1], ("records",))
+    assert [duty.party for duty in list_duties(index, OPERATOR)] == ["agency"]
+
+
 def test_who_receives_nothing_of_others_has_nothing_to_destroy(index, dsa):
     receive(index, name="own-only", sources=frozenset({"ccwis"}))
     add_client(index, OPERATOR, "school", ["person.read"], ("sis",), agreement=dsa)

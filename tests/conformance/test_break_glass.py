@@ -31,6 +31,18 @@ def test_a_use_is_begun_once_listed_and_reviewed(index):
     assert list_uses(index, OPERATOR)[0].review == "privacy: justified"
 
 
+def test_the_reviewer_reads_each_further_reason_of_an_open_use_once(index):
+    permit_emergencies(index)
+    key = add_client(index, OPERATOR, "hotline", ["person.read", "break.glass"], None)
+    for reason in ("child missing", "second child missing ", "child missing", "second child missing"):
+        authenticate(index, key, "emergency_breakglass", reason)
+    [use] = list_uses(index, OPERATOR)
+    assert use.reasons == ("child missing", "second child missing")
+    with index.database.read(OPERATOR) as unit:
+        lines = [line.action for line in unit.disclosures.all() if line.client == "hotline"]
+    assert lines == ["break.glass", "break.glass.join"]
+
+
 def test_a_suspended_agreement_permits_nothing_from_the_next_call_on(index):
     key = add_client(index, OPERATOR, "sis-feed", ["record.write"], ["sis"])
     assert authenticate(index, key, None).actions == {Action.RECORD_WRITE}

@@ -7,6 +7,7 @@ import pytest
 
 from mpi.api.pages.desk.person_view import build_person_page
 from mpi.domain import clock
+from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
@@ -17,16 +18,20 @@ from mpi.service.access.clients import add_client, authenticate
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.agreements.terms import find_terms
+from mpi.service.core.visibility import find_record_numbers
+from mpi.service.core.visible_features import load_visible_features
 from mpi.service.explanations.person_explanation import explain_person
 from mpi.service.legal.disclosure_consents import list_consents, record_consent, revoke_consent
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.change_feed import read_change_feed
+from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_crosswalk, look_up_lineage, look_up_person
 from mpi.service.persons.search import search_persons
 from mpi.service.records.upsert import read, upsert
 from mpi.service.statements.sources import NewSource, add_source
+from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.agreements import AGENCY, SCHOOL, make_dsa
 from tests.index import OPERATOR, SECOND_PERSON, expunge, make_child, open_test_index
 
@@ -167,6 +172,45 @@ def test_a_consent_discloses_exactly_its_fields(index, eid):
         "first_name", "grade", "flags",
     }  # fmt: skip
     assert verify(index, OPERATOR) == []
+
+
+def test_a_consent_compares_exactly_its_fields(index, eid):
+    numbers = find_number(index, "s1")
+    consent(index)
+    with index.database.read(caseworker(index)) as unit:
+        [seen] = load_visible_features(unit, index, numbers).by_record.values()
+    assert seen.given
+    assert not seen.surname
+    assert not seen.birth_date
+
+
+def test_a_list_shows_the_name_that_a_consent_discloses(index, eid):
+    with index.database.read(OPERATOR) as unit:
+        terms = find_terms(unit, "dsa-1", TODAY)
+    # Lists show no names to a caseworker, whose conditions hold for one child at a time.
+    rights = frozenset({Action.PERSON_READ})
+    portal = Caller("portal", rights, frozenset({"ccwis", "sis"}), "dsa-1", 1, None, party="agency")
+    viewer = build_viewer(portal, "case_planning", terms, TODAY)
+
+    upsert(index, OPERATOR, "ccwis", make_child("c1", flags=FLAGS[1:], birth_date=None))
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, [[CARE, SCHOOL_RECORD]], "test"))
+
+    def birth_date():
+        found = look_up_child_names(index, viewer, Action.PERSON_READ, [CARE])
+        return found.by_record[CARE].birth_date
+
+    assert birth_date() is None
+    consent(index)
+    assert birth_date() is None, "the consent does not name it"
+    consent(index, fields=frozenset({"birth_date"}), reference="CF-2026-0418")
+    assert birth_date() == PUPIL["birth_date"]
+
+
+def find_number(index, local_id):
+    """Return the record number of a school's record."""
+    with index.database.read(OPERATOR) as unit:
+        [numbers] = find_record_numbers(unit, [[RecordRef("sis", local_id)]])
+    return numbers
 
 
 def test_a_consent_is_for_its_purpose_alone(index, eid):

@@ -10,7 +10,8 @@ from mpi.service.explanations.question_evidence import UNSAID, load_question_evi
 from mpi.service.records.upsert import upsert
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
-from tests.desk import ANN
+from mpi.service.review.task_list import list_review_tasks
+from tests.desk import ANN, similar_child
 from tests.index import OPERATOR, make_child, open_test_index
 
 SSN = "412-55-9182"
@@ -50,6 +51,34 @@ def test_a_hidden_rival_is_neither_named_nor_hinted_at(index):
     asked, evidence = load_pairs(index, viewer)[frozenset((CHILD, PARTNER))]
     assert (asked.rivals, asked.reason) == ((), UNSAID)
     assert "state" not in repr(evidence)
+
+
+def test_the_other_records_withhold_what_the_asked_ones_withhold(index):
+    """One of the two children has a confidential address, and another record shown is of the other child."""
+    upsert(index, OPERATOR, "state", make_child("2", city="Dayton", postal_code=None))
+    confidential = {"restrictions": [{"kind": "address_confidential"}]}
+    partner = make_child("1", first_name="Zuri", birth_date="2014-11-20", ssn=SSN, **confidential)
+    upsert(index, OPERATOR, "ccwis", partner)
+    _, evidence = load_pairs(index, ANN)[frozenset((CHILD, PARTNER))]
+    [other] = evidence.other_cards
+    assert other.label == RIVAL
+    assert "city" in other.withheld
+    assert "Dayton" not in repr(evidence)
+
+
+def test_lists_tell_a_reader_of_some_sources_no_reason_that_may_rest_on_hidden_records(index):
+    some = replace(ANN, sources=frozenset({"sis", "ccwis"}))
+
+    def reasons(viewer):
+        questions = load_queue_page(index, viewer, Filters()).questions
+        return {each.reason for each in (*questions, *list_review_tasks(index, viewer))}
+
+    assert reasons(ANN) == {"ambiguous"}
+    assert reasons(some) == {UNSAID}
+    other = make_child("5", first_name="Femi", last_name="Adeyemi", birth_date="2012-01-02")
+    upsert(index, OPERATOR, "sis", other)
+    upsert(index, OPERATOR, "ccwis", similar_child(other))
+    assert reasons(some) == {"band", UNSAID}
 
 
 def test_the_marks_of_a_record_are_the_verdicts_of_its_pair(index):

@@ -3,8 +3,9 @@
 A *use* begins with the first request of a client that was granted ``break.glass`` by name and states a
 reason, or with the form of a person who was granted it. It ends after the time limit, once its answers were
 about many children, or when the person ends it. Nobody gets a further use until somebody else has reviewed
-this one. Uses, their ends and their reviews are lines of the disclosure ledger about no record: the reason,
-or the reviewer's note, stands in place of the fields.
+this one. A further session joins a use that is open, and its reason is noted for the reviewer. Uses, further
+reasons, ends and reviews are lines of the disclosure ledger about no record: the reason, or the reviewer's
+note, stands in place of the fields.
 """
 
 import logging
@@ -23,6 +24,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 MAX_REASON_LENGTH = 500
 _REVIEW = "break.glass.review"
 _END = "break.glass.end"
+_JOIN = "break.glass.join"
 _log = logging.getLogger("mpi.policy")
 
 
@@ -39,6 +41,7 @@ class BreakGlassUse:
         review: name of the reviewer, and the note.
         ended_at: when the person ended it; None where nobody did.
         children: number of children that its answers were about; None where nobody counted.
+        further_reasons: other reasons stated while it was open, such as by another session of the person.
     """
 
     client: str
@@ -49,6 +52,12 @@ class BreakGlassUse:
     review: str | None = None
     ended_at: str | None = None
     children: int | None = None
+    further_reasons: tuple[str, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Every reason stated, oldest first."""
+        return (self.reason, *self.further_reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,8 @@ def find_open_use(index: Index, unit: ReadUnit, client: str) -> UseState | None:
 def begin_use(index: Index, viewer: Viewer, reason: str) -> str:
     """Record and announce the beginning of a use, unless one runs.
 
+    Of a use that runs, a reason that was not stated yet is recorded.
+
     Returns:
         When the use began (ISO, UTC).
 
@@ -123,7 +134,10 @@ def begin_use(index: Index, viewer: Viewer, reason: str) -> str:
     """
     with index.database.read(viewer) as unit:
         begun_at = _find_open_use(unit, viewer.client)
+        stated = set() if begun_at is None else _find_reasons(unit, viewer.client, begun_at)
     if begun_at is not None:
+        if reason.strip() not in stated:
+            index.store.ledger.write(index.database, viewer, _make_line(viewer.client, _JOIN, reason))
         return begun_at
     line = _make_line(viewer.client, Action.BREAK_GLASS, reason)
     index.store.ledger.write(index.database, viewer, line)
@@ -173,7 +187,7 @@ def list_uses(index: Index, viewer: Viewer, *, counted: bool = False) -> list[Br
     """
     require_permission(viewer, Action.AGREEMENT_ADMIN)
     with index.database.read(viewer) as unit:
-        lines = unit.disclosures.of_actions((Action.BREAK_GLASS, _END, _REVIEW))
+        lines = unit.disclosures.of_actions((Action.BREAK_GLASS, *_CHANGES))
         uses = _build_uses(index, lines)
         if not counted:
             return uses
@@ -192,8 +206,7 @@ def _build_uses(index: Index, lines: Sequence[Disclosure]) -> list[BreakGlassUse
         if line.action == Action.BREAK_GLASS:
             uses.append(_to_use(index, line))
         else:
-            change = _end if line.action == _END else _close
-            uses = [change(use, line) for use in uses]
+            uses = [_CHANGES[line.action](use, line) for use in uses]
     return uses
 
 
@@ -236,6 +249,12 @@ def _find_open_use(unit: ReadUnit, client: str) -> str | None:
         return None
     # Two first requests at once may both have begun the use: the earlier one counts.
     return next(at for at in begun if not reviewed or at > reviewed[-1])
+
+
+def _find_reasons(unit: ReadUnit, client: str, begun_at: str) -> set[str]:
+    """Return the reasons stated of a use."""
+    lines = unit.disclosures.lines_of_client(client, (Action.BREAK_GLASS, _JOIN), begun_at)
+    return {line.fields[0] for line in lines}
 
 
 def _is_closed(unit: ReadUnit, client: str, begun_at: str) -> bool:
@@ -288,3 +307,13 @@ def _close(use: BreakGlassUse, review: Disclosure) -> BreakGlassUse:
     if use.client != review.client or use.reviewed_at is not None:
         return use
     return replace(use, reviewed_at=review.at, review=review.fields[0])
+
+
+def _join(use: BreakGlassUse, further: Disclosure) -> BreakGlassUse:
+    if use.client != further.client or use.reviewed_at is not None:
+        return use
+    return replace(use, further_reasons=(*use.further_reasons, further.fields[0]))
+
+
+_CHANGES = {_JOIN: _join, _END: _end, _REVIEW: _close}
+"""What a line of the ledger changes about the uses before it, by its action."""

@@ -259,8 +259,8 @@ def _find_destructions(unit: ReadUnit, today: date) -> list[Duty]:
     return [duty for duty in duties if duty is not None]
 
 
-_Caller = tuple[Role | None, frozenset[str] | None]
-"""Role of a person, or None for a client; and the granted sources."""
+_Caller = tuple[Role | None, frozenset[str] | None, str | None]
+"""Role of a person, or None for a client; the granted sources; and the party that the binding names."""
 
 
 def _find_recipient(terms: Agreement, caller: _Caller | None) -> str | None:
@@ -274,9 +274,11 @@ def _find_recipient(terms: Agreement, caller: _Caller | None) -> str | None:
 def _read_callers(unit: ReadUnit) -> dict[str, _Caller]:
     """Return every client and account there ever was, by name."""
     clients: dict[str, _Caller] = {
-        client.name: (None, client.sources) for client, *_ in unit.clients.all_with_commits()
+        client.name: (None, client.sources, client.party) for client, *_ in unit.clients.all_with_commits()
     }
-    return clients | {account.name: (Role(account.role), account.sources) for account in unit.accounts.all()}
+    return clients | {
+        account.name: (Role(account.role), account.sources, account.party) for account in unit.accounts.all()
+    }
 
 
 def _read_attested(unit: ReadUnit) -> Mapping[tuple[str, str], date]:

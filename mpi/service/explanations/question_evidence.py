@@ -25,7 +25,7 @@ from mpi.service.explanations.pair_explanation import FIELDS, Explanation, expla
 from mpi.service.explanations.pair_weights import Pair
 from mpi.service.explanations.rivals import RIVAL_REASONS, find_rivals
 from mpi.service.persons.child_conditions import require_child_conditions
-from mpi.service.review.open_questions import load_questions
+from mpi.service.review.open_questions import UNSAID, load_questions
 from mpi.service.review.question_view import (
     BURST,
     MAX_BURST_CARDS,
@@ -35,8 +35,8 @@ from mpi.service.review.question_view import (
 )
 from mpi.storage.unit_of_work.units import ReadUnit
 
-CAUTION, UNSAID = "caution", "unsaid"
-"""Why a pair is asked: a caution of the model, or a reason that the viewer may not know."""
+CAUTION = "caution"
+"""Why a pair is asked: a caution of the model."""
 MAX_EXPLAINED = 6
 """Most pairs of a question that are explained."""
 MAX_OTHER_RECORDS = 3
@@ -174,9 +174,23 @@ def _collect(unit: ReadUnit, index: Index, view: QuestionView) -> tuple[Question
         verdicts=_compare(index, visible, labels, numbers[0]) if len(labels) > 1 else {},
         pairs=tuple(_explain_asked_pairs(unit, index, visible, labels, reasons, rivals)),
         children=_label_children(unit, children, labels),
-        other_cards=build_cards(unit, index, others),
+        other_cards=_build_other_cards(unit, index, numbers, others),
     )
     return evidence, frozenset(labels)
+
+
+def _build_other_cards(
+    unit: ReadUnit, index: Index, asked: Sequence[int], others: Sequence[int]
+) -> tuple[RecordCard, ...]:
+    """Return the cards of the records that are shown besides the asked ones.
+
+    What is withheld of one record on the page is withheld of all: another record could tell it.
+    """
+    if not others:
+        return ()
+    cards = build_cards(unit, index, [*asked, *others])
+    other_labels = set(unit.records.labels(others).values())
+    return tuple(card for card in cards if card.label in other_labels)
 
 
 def _read_reasons(unit: ReadUnit, key: str) -> dict[frozenset[int], str]:

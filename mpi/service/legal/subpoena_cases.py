@@ -226,7 +226,7 @@ def _read_views(
     if not any(is_allowed(viewer, action) for action in _ACTIONS):
         require_permission(viewer, Action.SUBPOENA_MANAGE)
     with index.database.read(viewer) as unit:
-        cases = [build_case(unit, history) for history in find(unit)]
+        cases = _build_cases(unit, find(unit))
         handled = [case for case in cases if any(_may_handle(viewer, action, case) for action in _ACTIONS)]
         views, named = _build_views(unit, handled)
     if named:
@@ -280,8 +280,22 @@ def get_case(unit: ReadUnit, action: Action, code: str) -> SubpoenaCase:
 
 def build_case(unit: ReadUnit, history: SubpoenaHistory) -> SubpoenaCase:
     """Return a stored case with what became of it."""
+    [case] = _build_cases(unit, [history])
+    return case
+
+
+def _build_cases(unit: ReadUnit, histories: Collection[SubpoenaHistory]) -> list[SubpoenaCase]:
+    """Return stored cases, with all commits read at once."""
+    commits = unit.commit_info({history.subpoena.opened_commit for history in histories})
+    codes = {source.id: source.code for source in unit.sources.all()}
+    return [
+        _to_case(history, codes[history.subpoena.source_id], commits[history.subpoena.opened_commit][1])
+        for history in histories
+    ]
+
+
+def _to_case(history: SubpoenaHistory, source: str, opened_by: str) -> SubpoenaCase:
     stored = history.subpoena
-    source = next(source.code for source in unit.sources.all() if source.id == stored.source_id)
     notices = [step.day for step in history.steps if step.kind is SubpoenaStepKind.NOTIFY]
     decisions = [step for step in history.steps if step.kind is SubpoenaStepKind.DECIDE]
     return SubpoenaCase(
@@ -296,7 +310,7 @@ def build_case(unit: ReadUnit, history: SubpoenaHistory) -> SubpoenaCase:
             notice_forbidden=stored.notice_forbidden,
         ),
         asked=CaseScope(frozenset(stored.record_ids), frozenset(stored.fields)),
-        opened_by=unit.commit_info({stored.opened_commit})[stored.opened_commit][1],
+        opened_by=opened_by,
         notified=date.fromisoformat(notices[0]) if notices and notices[0] is not None else None,
         decision=_build_decision(decisions[0]) if decisions else None,
         is_released=any(step.kind is SubpoenaStepKind.RELEASE for step in history.steps),

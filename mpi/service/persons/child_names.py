@@ -9,11 +9,19 @@ from dataclasses import dataclass, field
 
 from mpi.domain import clock
 from mpi.domain import eid as eids
-from mpi.domain.record import CanonicalRecord
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import NAME_PARTS, NAME_RULE, StatedValue, choose_name, choose_value
-from mpi.domain.viewer import Action, StatedPopulations, Viewer, is_allowed, is_own_source
+from mpi.domain.viewer import (
+    Action,
+    ConsentScope,
+    StatedFacts,
+    StatedPopulations,
+    Viewer,
+    is_allowed,
+    is_own_source,
+)
 from mpi.service.core.disclosure import disclose
+from mpi.service.core.disclosure_consents import read_consents
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import find_populations
 from mpi.service.core.visibility import visible_labels
@@ -227,6 +235,10 @@ class _NameReader:
         listed = {person: records[:MAX_RECORDS_OF_CHILD] for person, records in listed.items() if records}
         listed_records = {record for records in listed.values() for record in records}
         payloads = self._unit.records.payloads(listed_records)
+        # A correction of a record that is left out would still give its name.
+        listed_records -= self._find_left_out(payloads)
+        payloads = {record: payload for record, payload in payloads.items() if record in listed_records}
+        consents = read_consents(self._unit, listed_records)
         corrections = find_corrections(self._unit, listed_records)
         corrections_by_record: dict[int, list[int]] = {}
         for correction in corrections:
@@ -238,6 +250,7 @@ class _NameReader:
                 payloads,
                 keys,
                 find_populations(self._unit, members_by_person[person]),
+                consents,
             )
             for person, records in listed.items()
         }
@@ -265,6 +278,7 @@ class _NameReader:
         payloads: Mapping[int, tuple[int, bytes]],
         keys: Mapping[int, int],
         populations: StatedPopulations,
+        consents: Mapping[int, frozenset[ConsentScope]],
     ) -> _Values:
         """Return what one child's records state and the policy carries."""
         values: _Values = {}
@@ -274,24 +288,28 @@ class _NameReader:
             source_id, payload = payloads[record_id]
             source = self._sources[source_id]
             origin = ValueOrigin(record_id, keys[record_id], source.code, source.kind)
+            carried = self._carried_fields(source.code, populations | consents.get(record_id, frozenset()))
             record = record_from_bytes(payload)
-            if self._is_left_out(record, source.code):
-                continue
-            carried = self._carried_fields(source.code, populations)
             for attribute, value in read_name_and_birth_date(record, origin, self._verifying):
                 if attribute in carried:
                     values.setdefault(attribute, []).append(value)
         return values
 
-    def _is_left_out(self, record: CanonicalRecord, source: str) -> bool:
-        """Return whether the answer is that of an index without the record.
+    def _find_left_out(self, payloads: Mapping[int, tuple[int, bytes]]) -> set[int]:
+        """Return the records without which the answer is made.
 
         No search finds a record that is opted out, except its owner's.
         """
-        is_found = not is_opted_out(record, self._day) or is_own_source(self._unit.viewer, source)
-        return self._in_search and not is_found
+        if not self._in_search:
+            return set()
+        return {
+            record
+            for record, (source_id, payload) in payloads.items()
+            if is_opted_out(record_from_bytes(payload), self._day)
+            and not is_own_source(self._unit.viewer, self._sources[source_id].code)
+        }
 
-    def _carried_fields(self, source: str, populations: StatedPopulations) -> frozenset[str]:
+    def _carried_fields(self, source: str, stated: StatedFacts) -> frozenset[str]:
         """Return the fields that the policy carries of a source's records."""
         rights = self._unit.viewer.rights
-        return _FIELDS if rights is None else rights.carried(self._action, source, populations).fields
+        return _FIELDS if rights is None else rights.carried(self._action, source, stated).fields

@@ -4,8 +4,8 @@ When a source moved into a scope, its records got enterprise IDs of the scope. A
 scope by these records alone. One that none of them had is unknown, like an ID that does not exist.
 
 Sources may come at several times. That records of two moves shared an ID may follow from another agency's
-record. So a reader knows the former IDs of one move only: of the one with which all its sources came, or
-else of the first.
+record. So a reader knows the former IDs of one move only: of the one with which all its granted sources came,
+or else of the first.
 """
 
 from collections.abc import Collection
@@ -54,7 +54,9 @@ class FormerId:
 
 def find_former_id(unit: ReadUnit, eid: str) -> FormerId | None:
     """Return what became of a former ID, or None."""
-    move = find_move(unit, unit.viewer.sources)
+    rights = unit.viewer.rights
+    # The sources of one purpose may be those of another move: two purposes would tell the IDs of both.
+    move = find_move(unit, unit.viewer.sources if rights is None else rights.granted_sources)
     if move is None:
         return None
     labels = {

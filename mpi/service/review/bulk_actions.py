@@ -12,6 +12,7 @@ from mpi.domain.errors import ConflictError, InputError, MpiError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
+from mpi.service.resolution.work_log_visibility import ASSIGNED, is_visible
 from mpi.service.review.assignments import (
     BEFORE,
     BULK,
@@ -23,7 +24,7 @@ from mpi.service.review.assignments import (
     save_work,
 )
 from mpi.service.review.queue import FIELDS
-from mpi.storage.repositories.review.task_work import QuestionAction
+from mpi.storage.repositories.review.task_work import ASLEEP, OPEN, QuestionAction, QuestionWork
 from mpi.storage.unit_of_work.database import Lock
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -73,7 +74,8 @@ def assign_questions(index: Index, viewer: Viewer, keys: Sequence[str], assignee
 def undo_bulk(index: Index, viewer: Viewer, token: str) -> dict[str, MpiError | None]:
     """Undo a bulk act of the viewer's own, question by question.
 
-    A question on which somebody has worked since stays as it is. Undone twice, an act changes nothing more.
+    A question on which somebody has worked since stays as it is. If the viewer may not see that work, only
+    what the act set, and nobody changed, is undone. Undone twice, an act changes nothing more.
 
     Args:
         index: the open index.
@@ -112,12 +114,31 @@ def _undo_action(index: Index, viewer: Viewer, action: QuestionAction) -> None:
     """
     with index.database.write(viewer, "task", Lock.NONE) as unit:
         target = load_target(unit, action.question)
-        if unit.task_work.actions_on(target.key)[-1].id != action.id:
+        later_actions = [act for act in unit.task_work.actions_on(target.key) if act.id > action.id]
+        if any(act.actor == viewer.client or is_visible(unit, act.detail) for act in later_actions):
             raise ConflictError("somebody has worked on this question since")
-        before = {name: action.detail[BEFORE][name] for name in RESTORED_FIELDS}
-        work = replace(
-            target.work, **before, claimed_by=None, lease_until=None, closed_at=None, closed_because=None
-        )
+        # Nobody is told that a hidden part was worked on: that work stays, and no message says so.
+        work = _restore_own(target.work, action) if later_actions else _restore(target.work, action)
         detail = {BULK: action.detail[BULK]}
         save_work(unit, work, action=_RESTORE, records=target.records, note=None, detail=detail)
     disclose(index, viewer, Action.TASK_WORK, target.records, FIELDS)
+
+
+def _restore(work: QuestionWork, action: QuestionAction) -> QuestionWork:
+    """Return the work state before an act."""
+    before = {name: action.detail[BEFORE][name] for name in RESTORED_FIELDS}
+    return replace(work, **before, claimed_by=None, lease_until=None, closed_at=None, closed_because=None)
+
+
+def _restore_own(work: QuestionWork, action: QuestionAction) -> QuestionWork:
+    """Return a work state without what an act set and nobody changed."""
+    before, detail = action.detail[BEFORE], action.detail
+    sleep = (ASLEEP, detail["until"]) if "until" in detail else (OPEN, None)
+    if (work.state, work.asleep_until) == sleep:
+        work = replace(work, state=before["state"], asleep_until=before["asleep_until"])
+    if "to" in detail and work.assigned_to == detail["to"]:
+        given = before["about"].get(ASSIGNED)
+        about = {name: value for name, value in work.about.items() if name != ASSIGNED}
+        about |= {} if given is None else {ASSIGNED: given}
+        work = replace(work, assigned_to=before["assigned_to"], about=about)
+    return work

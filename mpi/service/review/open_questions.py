@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from mpi.clustering.partition import ReviewReason
 from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
+from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import sees_all_flags
 from mpi.service.core.visibility import visible_source_ids
@@ -30,6 +32,8 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 CLAIMED = "claimed"
 """State of a question that somebody has claimed, until the lease ends."""
+UNSAID = "unsaid"
+"""Reason of a pair whose own reason the viewer may not know."""
 MIN_BURST_QUESTIONS = 20
 """Least questions of one pattern and load that form a burst."""
 BURST_PREFIX = "burst:"
@@ -43,7 +47,8 @@ class QuestionSummary:
     Args:
         key: stable key of the question.
         kind: kind of its most urgent task: ``pair``, ``conflict``, ``recheck``, ``claim``, ``approval``, …
-        reason: why the index does not decide the question automatically.
+        reason: why the index does not decide the question automatically; ``unsaid`` where that rests on
+            records that the reader may not see.
         subject: the record that the question compares with others; None if it is about several similar
             records.
         records: every record of the question, the subject first.
@@ -255,9 +260,19 @@ def summarize_questions(
         if question.work is not None
     }
     return [
-        _summarize_question(question, work_by_key.get(question.key), labels, times, weights)
+        _summarize_question(unit.viewer, question, work_by_key.get(question.key), labels, times, weights)
         for question in question_list
     ]
+
+
+def tell_reason(viewer: Viewer, kind: str, reason: str) -> str:
+    """Return a question's reason, or ``unsaid``.
+
+    A pair may be asked about because of other records, and a viewer of some sources may not see these. A
+    decision or a version that is asked about is wholly visible, and so is its reason.
+    """
+    is_known = viewer.sources is None or kind != PAIR or reason in {ReviewReason.BAND.value, ""}
+    return reason if is_known else UNSAID
 
 
 def find_opening_time(unit: ReadUnit, question: OpenQuestion) -> str:
@@ -267,6 +282,7 @@ def find_opening_time(unit: ReadUnit, question: OpenQuestion) -> str:
 
 
 def _summarize_question(
+    viewer: Viewer,
     question: OpenQuestion,
     work: QuestionWork | None,
     labels: Mapping[int, RecordRef],
@@ -288,7 +304,7 @@ def _summarize_question(
     return QuestionSummary(
         key=question.key,
         kind=question.main_task.kind,
-        reason=question.main_task.reason,
+        reason=tell_reason(viewer, question.main_task.kind, question.main_task.reason),
         subject=None if subject is None else labels.get(subject),
         records=tuple(labels[record] for record in question.records if record in labels),
         match_weight=max(pair_weights, default=weights[question.main_task.key]),
@@ -364,7 +380,7 @@ def summarize_closed_question(unit: ReadUnit, work: QuestionWork) -> QuestionSum
     return QuestionSummary(
         key=work.question,
         kind=work.about.get("kind", ""),
-        reason=work.about.get("reason", ""),
+        reason=tell_reason(unit.viewer, work.about.get("kind", ""), work.about.get("reason", "")),
         subject=None if subject is None else labels[subject],
         records=tuple(labels[record] for record in records),
         match_weight=max(weights, default=0) / MICROBITS,

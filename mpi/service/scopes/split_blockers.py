@@ -2,12 +2,13 @@
 
 A login of the scope acts under the operator's own rule, since agreements of the shared index do not hold
 there. A split must not give a login more than it may do here. Orders about records stay in the shared index:
-what rests on an order alone cannot be moved.
+what rests on an order alone cannot be moved. So do consents and subpoena cases, which must be over first.
 """
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from mpi.domain import clock
 from mpi.domain.viewer import Viewer
 from mpi.policy.agreement import HOUSE
 from mpi.service.core.index import Index
@@ -107,6 +108,20 @@ def has_changed_rule(unit: ReadUnit) -> bool:
     """Return whether the operator's own rule is not as it was first."""
     history = unit.agreements.find(HOUSE)
     return history is None or [step.kind for step in history.steps] != [StepKind.APPROVE]
+
+
+def find_legal_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterator[str]:
+    """Name sources whose records are subject to a consent or a case.
+
+    Neither goes along, and the owner of a moved source could not revoke or close it any more.
+    """
+    with_consents = unit.disclosure_consents.sources_in_force(clock.today())
+    with_cases = {case.subpoena.source_id for case in unit.subpoenas.all() if case.is_open}
+    for source in sources:
+        if source.id in with_consents:
+            yield f"consents to disclose records of {source.code} are in force: revoke them first"
+        if source.id in with_cases:
+            yield f"subpoena cases about records of {source.code} are open: refuse or release them first"
 
 
 def find_order_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterator[str]:

@@ -34,8 +34,11 @@ from mpi.storage.repositories.sources.splits import ACCOUNT, CLIENT, Split, Spli
 from mpi.storage.repositories.steps.freeze_windows import StoredFreezeWindow
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
-SCOPE_TERMS = {"agreement": HOUSE}
-"""Agreement of clients and accounts that go along: agreements of the shared index do not hold in a scope."""
+SCOPE_TERMS = {"agreement": HOUSE, "party": None}
+"""Agreement of clients and accounts that go along.
+
+Agreements of the shared index do not hold in a scope, and it does not know their parties.
+"""
 SPLIT = "split-scope"
 """Kind of the commits of a split in the scope, and cause of its memberships."""
 _COUNTERS = {

@@ -18,6 +18,7 @@ from mpi.service.holdings.settings import find_limited_sources
 from mpi.service.scopes.split_blockers import (
     Login,
     find_agreement_blockers,
+    find_legal_blockers,
     find_login_blockers,
     find_order_blockers,
     find_scope_blockers,
@@ -318,6 +319,7 @@ def _find_source_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterat
     for code in sorted({row.source_code for row in unit.records.pending_expunges()} & codes):
         yield f"records of {code} wait to be expunged: answer with mpi expunge"
     yield from find_order_blockers(unit, sources)
+    yield from find_legal_blockers(unit, sources)
     for batch in unit.batches.all():
         if batch.source in codes and batch.status in (LOADING, UNDOING):
             yield f"load {batch.id} of {batch.source} is {batch.status}: let it end"

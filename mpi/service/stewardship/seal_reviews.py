@@ -7,6 +7,7 @@ nothing of its content.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from mpi.domain.viewer import Action, Viewer, is_allowed, is_allowed_on, require_permission
 from mpi.service.core.index import Index
@@ -148,7 +149,7 @@ def list_seal_answers(index: Index, viewer: Viewer) -> list[SealAnswer]:
     require_reviewer(viewer)
     with index.database.read(viewer) as unit:
         steps = unit.steps.latest_of_kinds((UNSEAL, EXPUNGE), _MAX_READ_ANSWERS)
-        shown = [step for step in steps if _may_answer(unit, step)][:MAX_ANSWERS]
+        shown = list(islice((step for step in steps if _may_answer(unit, step)), MAX_ANSWERS))
         commits = unit.commit_info({step.commit_no for step in shown})
     return [
         SealAnswer(

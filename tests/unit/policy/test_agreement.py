@@ -185,6 +185,18 @@ def test_matching_fields_permit_no_output(field, matching):
     assert not grant.permits_output(field)
 
 
+@pytest.mark.parametrize(("matching", "named", "compared"), [
+    ({"first_name", "birth_date"}, {"first_name", "grade"}, {"first_name"}),
+    ({"all"}, {"first_name", "race", "flags.foster_care"}, {"first_name"}),
+    ({"addresses"}, {"city", "last_name"}, {"city"}),
+    ({"all"}, set(), set()),
+])  # fmt: skip
+def test_a_consent_compares_no_field_that_it_does_not_name(matching, named, compared):
+    grant = replace(TO_AGENCY, matching_fields=frozenset(matching)).limit_to(named)
+    assert grant.list_matching_fields() == compared
+    assert not grant.matches_all_fields
+
+
 @pytest.mark.parametrize(("left", "notice"), [
     (-1, None), (0, 7), (7, 7), (8, 30), (30, 30), (31, 90), (90, 90), (91, None),
 ])  # fmt: skip

@@ -50,8 +50,12 @@ KINDS = ("pair", "multiple", "overlay", "conflict", "recheck", "claim", "approva
 
 @router.get("/queue")
 def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
-    """Show the review queue, most urgent questions first."""
-    return _render_queue(index, visit, request.query_params)
+    """Show the review queue, most urgent questions first.
+
+    A name in the address is not looked up, so that nobody makes a link of one.
+    """
+    filters = {name: value for name, value in request.query_params.items() if name != "child"}
+    return _render_queue(index, visit, filters)
 
 
 @router.post("/queue")

@@ -22,7 +22,10 @@ def list_all(as_json: JsonFlag = False) -> None:
         return
     print_table(
         ("client", "begun", "ends", "reason", "review"),
-        [(use.client, use.begun_at, use.ends_at, use.reason, use.review or "open") for use in uses],
+        [
+            (use.client, use.begun_at, use.ends_at, "; ".join(use.reasons), use.review or "open")
+            for use in uses
+        ],
     )
 
 

@@ -9,9 +9,10 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from mpi.domain.viewer import ConsentScope
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import AnyRow, DisclosureConsentRow, table_of
+from mpi.storage.tables import AnyRow, DisclosureConsentRow, RecordRow, table_of
 
 _consent = table_of(DisclosureConsentRow)
+_record = table_of(RecordRow)
 _IN_FORCE = select(_consent).where(
     is_in(_consent.c.record_id, "ids"),
     _consent.c.agreement == bindparam("agreement"),
@@ -104,6 +105,16 @@ class DisclosureConsents:
                 )
                 scopes.setdefault(consent.record_id, set()).add(scope)
         return {record: frozenset(group) for record, group in scopes.items()}
+
+    def sources_in_force(self, day: str) -> set[int]:
+        """Return the numbers of sources with a consent not ended by a day."""
+        query = (
+            select(_record.c.source_id)
+            .distinct()
+            .join(_consent, _consent.c.record_id == _record.c.id)
+            .where(_consent.c.ends >= day, _consent.c.revoked_commit.is_(None))
+        )
+        return set(self._connection.execute(query).scalars())
 
     def erase(self, record_id: int) -> None:
         """Delete the consents to disclose a record that is destroyed."""

@@ -234,6 +234,23 @@ class Disclosures:
         )
         return [_disclosure_of(row) for row in rows]
 
+    def lines_of_client(self, client: str, actions: Collection[str], since: str) -> list[Disclosure]:
+        """Return a client's lines of some kinds from a moment on, oldest first.
+
+        Args:
+            client: name of the client or account.
+            actions: kinds of requests.
+            since: moment (ISO, UTC).
+        """
+        rows = self._connection.execute(
+            select(_disclosure)
+            .where(
+                _disclosure.c.client == client, _disclosure.c.action.in_(actions), _disclosure.c.at >= since
+            )
+            .order_by(_disclosure.c.id)
+        )
+        return [_disclosure_of(row) for row in rows]
+
     def days_of_agreement(self, agreement: str) -> list[tuple[str, date]]:
         """Return who was answered under an agreement on which days, each once.
 

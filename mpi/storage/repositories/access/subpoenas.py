@@ -91,6 +91,15 @@ class SubpoenaHistory:
     subpoena: StoredSubpoena
     steps: tuple[SubpoenaStep, ...]
 
+    @property
+    def is_open(self) -> bool:
+        """Whether records may still be released."""
+        return not any(
+            step.kind is SubpoenaStepKind.RELEASE
+            or (step.kind is SubpoenaStepKind.DECIDE and step.record_ids is None)
+            for step in self.steps
+        )
+
 
 class Subpoenas:
     """Repository of subpoena cases and their steps."""

@@ -444,6 +444,7 @@ def test_lists_and_the_childs_page_show_the_name_before_the_id(index, call, acti
         assert key in filtered.text
         assert "NAMELEY" not in str(filtered.url)
         assert key not in send(client, "/queue", query="", child="zzz").text
+        assert key in client.get("/queue?child=zzz").text, "a name in the address filters nothing"
         assert "age: give whole years" in client.get("/queue?min_age=young").text
 
 

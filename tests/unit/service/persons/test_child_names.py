@@ -12,6 +12,7 @@ from mpi.service.agreements.house import build_house_agreement
 from mpi.service.persons.child_names import ChildName, look_up_child_names
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.statements.correction_records import find_corrections
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge_split_move import StepOptions
 from tests.desk import ANN, SIS_STEWARD
@@ -102,6 +103,25 @@ def test_a_search_shows_no_name_of_a_record_that_is_opted_out(index):
     assert name_of(index, SIS).first_name == "Amarah"
     found = look_up_child_names(index, ANN, Action.PERSON_READ, [SIS], in_search=True)
     assert found.by_record[SIS].first_name == "Amara"
+
+
+def test_a_search_shows_no_correction_of_a_record_that_is_opted_out(index):
+    opted_out = {"restrictions": [{"kind": "opt_out", "begin": "2026-01-01"}]}
+    eid = upsert(index, OPERATOR, "sis", make_child("1", **NUMBER)).enterprise_id
+    upsert(index, OPERATOR, "ccwis", make_child("1", first_name="Amarah", **NUMBER))
+    options = StepOptions(reason="typo", note="birth certificate seen")
+    correct_value(index, OPERATOR, eid, "first_name", "Zuri", options)
+    with index.database.read(OPERATOR) as unit:
+        [correction] = find_corrections(unit, [1, 2])
+        corrected = unit.records.labels([correction.corrected])[correction.corrected]
+    first_names = {SIS: "Amara", CCWIS: "Amarah"}
+    upsert(
+        index, OPERATOR, corrected.source,
+        make_child("1", first_name=first_names.pop(corrected), **NUMBER, **opted_out),
+    )  # fmt: skip
+    assert name_of(index, SIS).first_name == "Zuri"
+    found = look_up_child_names(index, ANN, Action.PERSON_READ, [SIS], in_search=True)
+    assert [found.by_record[SIS].first_name] == list(first_names.values())
 
 
 def test_the_ledger_names_the_fields_and_the_records_they_come_from(index):

@@ -1,16 +1,21 @@
 """Bulk acts: what is snoozed or assigned at once can be undone at once."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError
-from mpi.service.review.answers import assign, claim
+from mpi.service.records.upsert import upsert
+from mpi.service.review.answers import assign, claim, defer
 from mpi.service.review.bulk_actions import assign_questions, snooze_questions, undo_bulk
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
-from tests.desk import ANN, BEN, load_doubtful_pairs, question_keys
+from tests.desk import ANN, BEN, add_doubtful_pair, load_doubtful_pairs, only_question, question_keys
+from tests.index import OPERATOR, make_child, open_test_index
+
+LEE = replace(ANN, client="lee", sources=frozenset({"sis", "ccwis"}))
 
 
 @pytest.fixture
@@ -75,3 +80,28 @@ def test_the_history_tells_of_the_undo_and_shows_no_internal_state(index, keys):
     history = load_question_view(index, ANN, keys[0]).history
     assert [act.action for act in history] == ["defer", "restore"]
     assert [dict(act.detail) for act in history] == [{"until": in_days(9)}, {}]
+
+
+@pytest.fixture
+def partly_hidden(tmp_path, database_url):
+    """An index with a question of which a steward of two sources sees a part, and the question's key."""
+    with open_test_index(tmp_path, "sis", "ccwis", "state", database_url=database_url) as index:
+        add_doubtful_pair(index)
+        candidate = make_child("3", first_name="Amaro", last_name="Okonkwu", postal_code=None)
+        upsert(index, OPERATOR, "state", candidate)
+        yield index, only_question(index, LEE).key
+
+
+def test_an_undo_does_not_tell_that_somebody_worked_on_a_hidden_part(partly_hidden):
+    index, key = partly_hidden
+    snoozed = snooze_questions(index, LEE, [key], in_days(9))
+    assign(index, BEN, key, "ben")
+    assert [act.action for act in load_question_view(index, LEE, key).history] == ["defer"]
+    assert undo_bulk(index, LEE, snoozed.token) == {key: None}
+    assert assignees(index)[key] == "ben"
+    assigned = assign_questions(index, LEE, [key], "lee")
+    defer(index, BEN, key, in_days(5))
+    assert undo_bulk(index, LEE, assigned.token) == {key: None}
+    question = only_question(index, ANN, state=None)
+    assert (question.state, question.asleep_until) == ("asleep", in_days(5)), "hidden work stays"
+    assert question.assigned_to == "ben"

@@ -1,14 +1,17 @@
 """Sources of the shared index move into a scope that exists, which stays open meanwhile."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, NotAuthenticated, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import make_operator
+from mpi.domain.viewer import Action, make_operator
+from mpi.policy.parties import ALL
 from mpi.service.access.clients import add_client, authenticate, revoke_client
+from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_person
 from mpi.service.records.upsert import upsert, withdraw
@@ -20,6 +23,7 @@ from mpi.service.scopes.split_plan import approve_split
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
+from tests.agreements import SCHOOL, TO_AGENCY, make_dsa
 from tests.index import OPERATOR, SECOND_PERSON, crosswalk, expunge, make_child, partition_of
 from tests.laws.test_split import read_tables
 from tests.scopes import check_derived_data, open_splittable_index
@@ -276,6 +280,34 @@ def test_a_former_id_tells_nobody_that_records_of_two_moves_shared_it(bridged):
     ):
         reader = replace(OPERATOR, sources=None if sources is None else frozenset(sources))
         assert look_up_person(bridged.scope, reader, bridged.former).now == (own_links[expected],)
+
+
+def test_no_purpose_of_a_reader_gives_the_former_ids_of_another_move(bridged):
+    """For one purpose the reader sees sources of both moves, and for another those of the later one alone."""
+    own_links = crosswalk(bridged.scope)
+    first, second, agency = (
+        replace(SCHOOL, code=source, sources=frozenset({source})) for source in ("sis", "sis2", "ccwis")
+    )
+    terms = make_dsa(
+        parties=(first, second, agency),
+        grants=tuple(
+            replace(
+                TO_AGENCY, discloser=discloser, recipient="sis2", population=ALL, purposes=frozenset({to})
+            )
+            for discloser, to in (("sis", "transport"), ("ccwis", "school_stability"))
+        ),
+        is_approved=True,
+    )
+    caller = Caller("reader", frozenset({Action.PERSON_READ}), frozenset({"sis", "sis2"}), "dsa-1", 1)
+    caller = replace(caller, party="sis2")
+    wide, narrow = (
+        build_viewer(caller, purpose, terms, date(2026, 6, 1))
+        for purpose in ("transport", "school_stability")
+    )
+    assert (wide.sources, narrow.sources) == ({"sis", "sis2"}, {"sis2"})
+    assert look_up_person(bridged.scope, wide, bridged.former).now == (own_links["sis", "s1"],)
+    with pytest.raises(NotFoundError):
+        look_up_person(bridged.scope, narrow, bridged.former)
 
 
 def test_each_client_gets_the_map_of_the_move_with_which_it_came(bridged):

@@ -10,12 +10,18 @@ from sqlalchemy import inspect
 from sqlmodel import SQLModel
 
 from mpi.bootstrap import note_restore, open_index
+from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotAuthenticated, NotFoundError
 from mpi.domain.roles import Role
+from mpi.domain.viewer import Action, Viewer
+from mpi.policy.consent import Consent, Signer
+from mpi.policy.subpoena import CounselDecision, CounselVerdict, Subpoena
 from mpi.service.access.accounts import NewAccount, add_account, end_account
 from mpi.service.access.clients import add_client, authenticate, bind_client, revoke_client
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version, suspend_agreement
 from mpi.service.core.index import open_store
+from mpi.service.legal.disclosure_consents import record_consent, revoke_consent
+from mpi.service.legal.subpoena_cases import decide_case, open_case
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import read, upsert
 from mpi.service.scopes.copy_check import check_copies
@@ -26,7 +32,7 @@ from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.unseal_requests import approve_unseals, request_unseals
 from mpi.storage.repositories.sources.splits import SplitState
 from mpi.storage.unit_of_work.database import Database
-from tests.agreements import DSA
+from tests.agreements import DSA, TO_AGENCY
 from tests.index import OPERATOR, SECOND_PERSON, crosswalk, expunge, load_rows, make_child, many_children
 from tests.scopes import open_splittable_index
 
@@ -119,6 +125,18 @@ def test_a_login_under_another_agreement_does_not_go_along(site):
     assert list_blockers(site, "sis2") == "", "it is of another source"
 
 
+def test_a_login_goes_along_without_the_party_that_its_binding_names(site):
+    """In the scope, no agreement has that party, and the login would act for none."""
+    add_client(site.shared, OPERATOR, "school", ["record.read"], ["sis"])
+    bind_client(site.shared, OPERATOR, "school", "house", "operator")
+    ana = NewAccount("ana", "Ana Ruiz", Role.STEWARD, ["sis"], "house", "operator")
+    add_account(site.shared, OPERATOR, ana)
+    scope = site.split("sis")
+    with scope.database.read(OPERATOR) as unit:
+        assert [client.party for client in unit.clients.active() if client.name == "school"] == [None]
+        assert unit.accounts.find_by_name("ana").party is None
+
+
 def test_a_login_that_was_bound_since_the_plan_blocks_its_approval(site):
     add_agreement(site.shared)
     add_client(site.shared, OPERATOR, "district", ["record.read"], ["sis"])
@@ -126,6 +144,34 @@ def test_a_login_that_was_bound_since_the_plan_blocks_its_approval(site):
     bind_client(site.shared, OPERATOR, "district", "dsa-1")
     with pytest.raises(ConflictError, match="acts under the agreement dsa-1"):
         approve_split(site.shared, SECOND_PERSON, "education", plan.token)
+
+
+def test_a_consent_or_case_that_is_not_over_blocks_the_split_of_its_source(site):
+    school = replace(
+        TO_AGENCY, legal_basis="consent", population="all", purposes=frozenset({"case_planning"})
+    )
+    today = clock.now().date()
+    propose_version(site.shared, OPERATOR, replace(DSA, grants=(school,), begins=today, ends=today))
+    approve_version(site.shared, SECOND_PERSON, "dsa-1")
+    upsert(site.shared, OPERATOR, "sis", make_child("s1", first_name="Zuri"))
+    signed = Consent(
+        "dsa-1", "agency", school.purposes, frozenset({"grade"}), Signer.PARENT, today, today, "CF-2026-0417"
+    )
+    owner = Viewer("office", None, frozenset(Action), frozenset({"sis"}))
+    consent = record_consent(site.shared, owner, "sis", "s1", signed)
+    subpoena = Subpoena("sis", "Juvenile Court", "26-JV-0412", "Public Defender", today, today)
+    case = open_case(site.shared, owner, subpoena, ["s1"], ["grade"])
+    blockers = list_blockers(site, "sis")
+    assert "consents to disclose records of sis are in force" in blockers
+    assert "subpoena cases about records of sis are open" in blockers
+    assert "Zuri" not in blockers
+    assert "s1" not in blockers
+    assert list_blockers(site, "sis2") == "", "they are of another source"
+    revoke_consent(site.shared, owner, consent)
+    decide_case(
+        site.shared, SECOND_PERSON, case, CounselDecision(CounselVerdict.REFUSE, "R. Alvarado", "too wide")
+    )
+    assert list_blockers(site, "sis") == ""
 
 
 def test_a_rule_that_was_suspended_is_not_in_force_in_a_new_scope(site):
