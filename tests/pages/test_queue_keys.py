@@ -34,7 +34,7 @@ def test_rows_are_walked_picked_snoozed_and_brought_back_by_keyboard(ida):
     ida.tab_to("button[name=do][value=defer]")
     ida.page.locator("#bulk-until").fill("2027-01-01")
     ida.enter()
-    assert ida.shows("Done, with all that was marked.")
+    assert ida.shows("Done for all selected questions.")
     assert picked(ida) == []
     ida.press("z")
     assert ida.shows("Undone.")
