@@ -104,8 +104,14 @@ def _capitalize_letters(letters: re.Match[str]) -> str:
     """Return a run of letters with its capitals, such as McDonald."""
     text = letters[0]
     if text.startswith("mc") and len(text) > len("mcx"):
-        return f"Mc{text[2:3].upper()}{text[3:]}"
-    return text[:1].upper() + text[1:]
+        return f"Mc{_to_capital(text[2])}{text[3:]}"
+    return _to_capital(text[0]) + text[1:]
+
+
+def _to_capital(letter: str) -> str:
+    """Return the capital of a letter, or the letter if it has none."""
+    capital = letter.upper()
+    return capital if capital.lower() == letter else letter
 
 
 _MAC_FORMS = {name: f"Mac{name[3].upper()}{name[4:]}" for name in _MAC_NAMES}

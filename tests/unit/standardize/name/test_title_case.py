@@ -71,6 +71,12 @@ def test_a_name_is_joined_without_its_missing_parts():
     assert format_name(None, None, None, None) == ""
 
 
+def test_a_letter_without_a_capital_and_one_after_a_digit_stay_small():
+    assert format_given_name("STAR1A") == "Star1a"
+    assert format_last_name("µ") == "µ"
+    assert format_last_name("ßen") == "ßen"
+
+
 @given(st.text(st.characters(codec="latin-1", categories=("L", "Zs", "Pd", "Po")), max_size=20))
 def test_letters_are_never_changed_and_a_second_time_changes_nothing(text):
     shown = format_last_name(text)
