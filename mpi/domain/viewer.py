@@ -190,7 +190,7 @@ class AccessRights(Protocol):
 
     @property
     def granted_sources(self) -> frozenset[str] | None:
-        """Codes of the sources that the caller was granted, for any purpose; None for all."""
+        """Codes of the sources granted for any purpose; None for all."""
 
     @property
     def conditions(self) -> Collection[str]:

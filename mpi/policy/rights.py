@@ -114,7 +114,7 @@ class Rights:
 
     @property
     def granted_sources(self) -> frozenset[str] | None:
-        """Codes of the sources that the caller was granted, for any purpose; None for all."""
+        """Codes of the sources granted for any purpose; None for all."""
         return self._subject.sources
 
     @property
