@@ -3,13 +3,10 @@
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 import time
 from contextlib import nullcontext
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from tests.bench import (
@@ -23,6 +20,7 @@ from tests.bench import (
     simulated_index,
     splink_comparison,
 )
+from tests.bench.environment import advised_settings, machine, step
 from tests.postgres import start_postgres
 
 PARTS = ("load", "online", "delta", "scoring", "batch")
@@ -33,7 +31,6 @@ _STANDALONE = {"dense", "settlement", "person"}
 """Parts that need no simulated state."""
 _CHANGING = {"online", "beside", "delta"}
 """Parts that write to the index."""
-PACKAGES = ("splink", "duckdb", "sqlalchemy", "fastapi", "uvicorn", "uvloop", "httptools", "rapidfuzz")
 
 
 def main() -> int:
@@ -146,36 +143,6 @@ def _measure_store(
         step(f"{store}: one record in a hundred, a night later")
         results["delta"] = delta.measure(bench_index, state_folder / "state", folder / "fresh", folder)
     return results
-
-
-def advised_settings() -> dict[str, str]:
-    """Return the server settings that docs/how-to/postgresql.md advises."""
-    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    return {
-        "shared_buffers": f"{memory_mb // 4}MB",
-        "effective_cache_size": f"{memory_mb * 3 // 4}MB",
-        "max_wal_size": "4GB",
-        "checkpoint_timeout": "15min",
-        "random_page_cost": "1.1",
-    }
-
-
-def machine() -> dict[str, object]:
-    """Return the machine, the versions and the date of the measurement."""
-    return {
-        "on": datetime.now(UTC).date().isoformat(),
-        "cores": os.cpu_count(),
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
-        "load_before": round(os.getloadavg()[0], 1),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in PACKAGES},
-    }
-
-
-def step(message: str) -> None:
-    """Print the current step to stderr."""
-    print(message, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

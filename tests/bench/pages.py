@@ -29,7 +29,7 @@ from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from tests.accounts import PASSWORD, add_person
 from tests.bench import simulated_index
-from tests.bench.__main__ import machine, step
+from tests.bench.environment import machine, step
 from tests.postgres import start_postgres
 
 LIMIT_MS = 300

@@ -25,7 +25,7 @@ from mpi.domain.viewer import make_operator
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.run_executor import list_runs
 from mpi.service.records.upsert import upsert
-from tests.bench.__main__ import machine, step
+from tests.bench.environment import machine, step
 from tests.bench.simulated_index import run_measured
 from tests.index import load_rows, make_child, open_test_index
 from tests.models import tiny_model

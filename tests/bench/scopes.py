@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import scopes_online
-from tests.bench.__main__ import advised_settings, machine, step
+from tests.bench.environment import advised_settings, machine, step
 from tests.bench.simulated_index import (
     BenchIndex,
     list_sources,
