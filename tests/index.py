@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 
@@ -14,8 +13,6 @@ from mpi.config import Settings
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
 from mpi.domain.viewer import make_operator
 from mpi.intake.rows import CanonicalRow
-from mpi.matching.compiler import online_scorer
-from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer
 from mpi.service.core.index import Index, open_store
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.crosswalk_export import export_crosswalk
@@ -31,7 +28,6 @@ from tests.models import tiny_model
 
 OPERATOR = make_operator()
 SECOND_PERSON = make_operator("second")
-_SCORERS: dict[str, OnlineScorer] = {}
 
 
 @contextmanager
@@ -51,8 +47,7 @@ def open_test_index(
     settings = Settings(home=folder, model=str(model_folder), database_url=database_url, secret_file=None)
     if database_url is None and not (folder / "mpi.db").exists():
         write_empty_database(folder / "mpi.db")
-    with patch.object(online_scorer, "compile_scorer", compile_once):
-        index, _key = init_index(settings, is_test=True, tuning=tuning)
+    index, _key = init_index(settings, is_test=True, tuning=tuning)
     for code in sources:
         add_source(index, OPERATOR, NewSource(code))
     try:
@@ -97,13 +92,6 @@ def reopen_database(index: Index, **storage: float):
 def with_caches(index: Index, **changes: object) -> Index:
     """Return the open index with other cached values, as another process would have them."""
     return replace(index, caches=replace(index.caches, **changes))
-
-
-def compile_once(model) -> OnlineScorer:
-    """Return the model's scorer, compiled once per process and cached by the model's digest."""
-    if model.digest not in _SCORERS:
-        _SCORERS[model.digest] = compile_scorer(model)
-    return _SCORERS[model.digest]
 
 
 @cache

@@ -4,12 +4,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from unittest.mock import patch
 
 from mpi.bootstrap import init_scope, open_or_init_scope
 from mpi.config import Settings
 from mpi.domain.weight import round_weight
-from mpi.matching.compiler import online_scorer
 from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.index import Index
 from mpi.service.scopes.registry import register_scope
@@ -22,7 +20,6 @@ from tests.index import (
     OPERATOR,
     SECOND_PERSON,
     all_keys,
-    compile_once,
     open_test_index,
     write_empty_database,
 )
@@ -82,8 +79,7 @@ class SplittableSite:
         """Open the index of a scope, made where it does not exist."""
         if self.settings.database_url is None and not (self.settings.home / f"mpi-scope-{scope}.db").exists():
             write_empty_database(self.settings.home / f"mpi-scope-{scope}.db")
-        with patch.object(online_scorer, "compile_scorer", compile_once):
-            opened, _key = open_or_init_scope(self.settings, scope, self.shared)
+        opened, _key = open_or_init_scope(self.settings, scope, self.shared)
         self.stack.callback(opened.database.dispose)
         return opened
 
@@ -129,8 +125,7 @@ def open_scoped_indexes(
         for code, sources in scopes.items():
             if database_url is None:
                 write_empty_database(folder / f"mpi-scope-{code}.db")
-            with patch.object(online_scorer, "compile_scorer", compile_once):
-                scope_index, _key = init_scope(settings, code, is_test=True)
+            scope_index, _key = init_scope(settings, code, is_test=True)
             stack.callback(scope_index.database.dispose)
             register_scope(shared, OPERATOR, code, None)
             for source in sources:

@@ -31,7 +31,6 @@ from mpi.domain.errors import MpiError
 from mpi.domain.roles import Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action
-from mpi.matching.compiler import online_scorer
 from mpi.policy.agreement import Agreement, Grant
 from mpi.policy.parties import Party, PartyKind
 from mpi.service.access.accounts import bind_account, grant_actions
@@ -41,7 +40,7 @@ from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
 from tests.accounts import add_person
 from tests.desk import similar_child
-from tests.index import OPERATOR, compile_once, load_rows, make_child, make_tuning, many_children
+from tests.index import OPERATOR, load_rows, make_child, make_tuning, many_children
 from tests.scopes import ScopedIndexes, open_scoped_indexes
 from tests.unit.api.live import add_key, serving
 
@@ -401,12 +400,11 @@ def open_site(stack: ExitStack, folder: Path, *, has_others: bool, database_url=
         limits: further settings.
     """
     settings = Settings(home=folder, model=None, database_url=database_url, secret_file=None, **limits)
-    with patch.object(online_scorer, "compile_scorer", compile_once):
-        indexes = ScopedIndexes(open_index(settings, tuning=TUNING))
-        stack.callback(indexes.shared.database.dispose)
-        for code in (EDUCATION, *(OTHERS if has_others else ())):
-            indexes.scopes[code] = open_scope(settings, code, tuning=TUNING)
-            stack.callback(indexes.scopes[code].database.dispose)
+    indexes = ScopedIndexes(open_index(settings, tuning=TUNING))
+    stack.callback(indexes.shared.database.dispose)
+    for code in (EDUCATION, *(OTHERS if has_others else ())):
+        indexes.scopes[code] = open_scope(settings, code, tuning=TUNING)
+        stack.callback(indexes.scopes[code].database.dispose)
     return Site(stack, folder, indexes)
 
 

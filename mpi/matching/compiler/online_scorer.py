@@ -10,6 +10,7 @@ scorer. Both give equal levels, and weights that agree within 1e-6 bits (law 5).
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import cast
 
@@ -166,8 +167,11 @@ class OnlineScorer:
         return contributions
 
 
+@lru_cache(maxsize=8)
 def compile_scorer(model: MatchModel) -> OnlineScorer:
     """Compile a model to Python that scores one pair at a time.
+
+    Scopes, and thresholds on trial, share the scorer of their model.
 
     Raises:
         ModelError: a condition has no exact translation (the message names comparison and level), or a

@@ -76,6 +76,10 @@ class MatchModel:
         """Reference of the model, ``name/version``."""
         return f"{self.name}/{self.version}"
 
+    def __hash__(self) -> int:
+        """Return a hash of the digest; equal models have equal digests."""
+        return hash(self.digest)
+
 
 def find_model_folder(ref: str | None = None) -> Path:
     """Return the folder of a model.

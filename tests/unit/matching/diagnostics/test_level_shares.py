@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from mpi.domain.features import Features
+from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.level_shares import draw_pairs, find_level_differences
 from mpi.matching.model.match_model import find_model_folder, load_model
-from tests.index import compile_once
 
 MODEL = load_model(find_model_folder("children/6"))
 
@@ -26,7 +26,7 @@ def make_stranger(number, **fields):
 
 def list_differences(linked, records, model=MODEL):
     """Return the differing levels, by kind of pair."""
-    differences = find_level_differences(model, compile_once(model), linked, draw_pairs(records))
+    differences = find_level_differences(model, compile_scorer(model), linked, draw_pairs(records))
     return {(each.what, each.column) for each in differences}
 
 
