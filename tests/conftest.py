@@ -19,28 +19,38 @@ STORES = ("sqlite", "postgresql")
 
 
 SLOW_TESTS = Path(__file__).parent / "slow_tests.txt"
-"""List of the tests that take long, written by ``scripts/test --list-slow``."""
+"""List of the tests that the fast suite leaves out, written by ``scripts/test --list-slow``."""
+LONG_TESTS = Path(__file__).parent / "long_tests.txt"
+"""List of the tests that continuous integration leaves out, written by ``scripts/test --list-long``."""
 
 
 def pytest_addoption(parser):
-    """Add the option that ``scripts/test --list-slow`` uses."""
-    parser.addoption(
-        "--list-slow-tests",
-        type=float,
-        help="write the tests with a case over these seconds to tests/slow_tests.txt",
-    )
+    """Add the options that ``scripts/test --list-slow`` and ``--list-long`` use."""
+    for name, path in (("slow", SLOW_TESTS), ("long", LONG_TESTS)):
+        parser.addoption(
+            f"--list-{name}-tests",
+            type=float,
+            help=f"write the tests with a case over these seconds to tests/{path.name}",
+        )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Mark as slow the tests of the list, and the second store except for the conformance tests."""
+    """Mark as slow and as long the tests of the lists.
+
+    The second store is slow too, except for the conformance tests.
+    """
     is_timing = config.getoption("--list-slow-tests") is not None
     slow_tests = set() if is_timing else set(SLOW_TESTS.read_text().split())
+    long_tests = set(LONG_TESTS.read_text().split())
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         is_second_store = params.get("database_url") == "postgresql" and "conformance" not in item.path.parts
-        if is_second_store or strip_parameters(item.nodeid) in slow_tests:
+        test = strip_parameters(item.nodeid)
+        if is_second_store or test in slow_tests or test in long_tests:
             item.add_marker(pytest.mark.slow)
+        if test in long_tests:
+            item.add_marker(pytest.mark.long)
 
 
 def strip_parameters(node_id):
@@ -49,13 +59,15 @@ def strip_parameters(node_id):
 
 
 class SlowTestList:
-    """Plugin that writes the list of slow tests.
+    """Plugin that writes a list of tests that take long.
 
     Args:
-        limit_s: most seconds that a case of a fast test takes.
+        path: file of the list.
+        limit_s: most seconds that a case of any other test takes.
     """
 
-    def __init__(self, limit_s):
+    def __init__(self, path, limit_s):
+        self.path = path
         self.limit_s = limit_s
         self.seconds = Counter()
 
@@ -68,14 +80,15 @@ class SlowTestList:
         slow = {
             strip_parameters(node_id) for node_id, seconds in self.seconds.items() if seconds > self.limit_s
         }
-        SLOW_TESTS.write_text("".join(f"{test}\n" for test in sorted(slow)))
+        self.path.write_text("".join(f"{test}\n" for test in sorted(slow)))
 
 
 def pytest_configure(config):
     """Time the tests if asked to, in the process that hears of all of them."""
-    limit_s = config.getoption("--list-slow-tests")
-    if limit_s is not None and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(SlowTestList(limit_s))
+    for name, path in (("slow", SLOW_TESTS), ("long", LONG_TESTS)):
+        limit_s = config.getoption(f"--list-{name}-tests")
+        if limit_s is not None and not hasattr(config, "workerinput"):
+            config.pluginmanager.register(SlowTestList(path, limit_s))
 
 
 @pytest.fixture(scope="session")
