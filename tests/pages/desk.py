@@ -196,10 +196,10 @@ def _add_oversight(index, eid):
     expunged = make_child("expunged-1", first_name="Zebulonia")
     load_rows(index, "ccwis", expunged)
     upsert(index, make_operator("ccwis-feed"), "ccwis", {**expunged, "restrictions": [{"kind": "expunged"}]})
-    return sessions | _add_legal_cases(index)
+    return sessions | add_legal_cases(index)
 
 
-def _add_legal_cases(index):
+def add_legal_cases(index):
     """A case in each state, and an agreement that discloses on the basis of consent.
 
     Returns:

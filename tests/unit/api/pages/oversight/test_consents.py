@@ -80,7 +80,13 @@ def test_a_consent_is_recorded_listed_and_revoked(enter):
     assert "There is no consent about this record." in send(clerk, do="find").text
     page = record(clerk)
     assert page.status_code == 200
-    for text in ("The consent is recorded.", "CF-2026-0417", "in force", "Zebulonia", "a parent or guardian"):
+    for text in (
+        "The consent is recorded.",
+        "CF-2026-0417",
+        "in force",
+        "Zebulonia",
+        "a parent or legal caregiver",
+    ):
         assert text in page.text
     code = re.search(r'name="code" value="(\w+)"', page.text)[1]
     wrong = send(clerk, do="revoke", code=code, reference="CF-1")
