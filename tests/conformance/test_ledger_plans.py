@@ -14,7 +14,7 @@ from tests.index import OPERATOR
 
 LINES, CLIENTS, ACTIONS, PURPOSES, AGREEMENTS = 3_000, 60, 24, 30, 20
 SINCE, UNTIL = "2026-01-01", "2027-01-01"
-CLIENT, ACTION, PURPOSE, AGREEMENT = "client-07", "action-03", "purpose-03", "agreement-07"
+CLIENT, ACTION, PURPOSE = "client-07", "action-03", "purpose-03"
 
 
 def make_minute(number):
@@ -96,7 +96,6 @@ def filtered(**wanted):
 READINGS = {
     "by client": ("ix_disclosure_client", filtered(client=CLIENT)),
     "by purpose": ("ix_disclosure_purpose", filtered(purpose=PURPOSE)),
-    "by agreement": ("ix_disclosure_agreement", filtered(agreement=AGREEMENT)),
     "by action": ("ix_disclosure_action", lambda lines: lines.of_actions([ACTION])),
     "by client and action": (
         "ix_disclosure_(action|client)",
@@ -110,7 +109,6 @@ READINGS = {
         "ix_disclosure_(client|purpose)",
         lambda lines: lines.records_answered("client-03", PURPOSE, SINCE),
     ),
-    "days of an agreement": ("ix_disclosure_agreement", lambda lines: lines.days_of_agreement(AGREEMENT)),
 }
 
 

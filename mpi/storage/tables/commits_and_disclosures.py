@@ -73,7 +73,7 @@ class DisclosureRow(SQLModel, table=True):
     """A line of the disclosure ledger: who received which records, and why.
 
     It names the fields of the records too. Each index serves one way in which the ledger is read: by client,
-    by kind of request, by purpose or by agreement, and then by time.
+    by kind of request or by purpose, and then by time.
     """
 
     __tablename__ = "disclosure"
@@ -81,7 +81,6 @@ class DisclosureRow(SQLModel, table=True):
         Index("ix_disclosure_client", "client", "at"),
         Index("ix_disclosure_action", "action", "client", "at"),
         Index("ix_disclosure_purpose", "purpose", "at"),
-        Index("ix_disclosure_agreement", "agreement", "at", "client"),
     )
     id: int = primary_key()
     at: str = text(index=True)

@@ -1,4 +1,4 @@
-"""Index the disclosure ledger by client, action, purpose and agreement."""
+"""Index the disclosure ledger by client, action and purpose."""
 
 from alembic import op
 
@@ -11,7 +11,6 @@ _INDEXES = (
     ("ix_disclosure_client", "disclosure", ["client", "at"]),
     ("ix_disclosure_action", "disclosure", ["action", "client", "at"]),
     ("ix_disclosure_purpose", "disclosure", ["purpose", "at"]),
-    ("ix_disclosure_agreement", "disclosure", ["agreement", "at", "client"]),
     ("ix_refusal_minute", "refusal", ["minute"]),
 )
 

@@ -254,7 +254,7 @@ class Disclosures:
     def days_of_agreement(self, agreement: str) -> list[tuple[str, date]]:
         """Return who was answered under an agreement on which days, each once.
 
-        The index on the agreement has all that is read.
+        Every line of the ledger is read.
         """
         day = func.substr(_disclosure.c.at, 1, len("2026-11-29"))
         rows = self._connection.execute(
