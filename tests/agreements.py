@@ -1,8 +1,9 @@
 """Agreements between a made-up school district and a made-up agency, for tests."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
+from mpi.domain import clock
 from mpi.policy.agreement import Agreement, Clock, Grant, Owner
 from mpi.policy.parties import Party, PartyKind
 from mpi.service.agreements.house import build_house_agreement
@@ -56,6 +57,25 @@ def permit_emergencies(index: Index) -> None:
 def make_dsa(**changes: object) -> Agreement:
     """Return the example agreement with other terms."""
     return replace(DSA, **changes)
+
+
+def make_care_terms(*grants: Grant, **changes: object) -> Agreement:
+    """Return terms in force from today for a year between an agency and a district, with other grants."""
+    today = clock.now().date()
+    terms = Agreement(
+        code="dsa-1",
+        version=1,
+        title="Child welfare and district",
+        parties=(
+            Party("agency", "Agency", PartyKind.CHILD_WELFARE, frozenset({"CCWIS"})),
+            Party("district", "District 1", PartyKind.EDUCATION, frozenset({"D01"})),
+        ),
+        grants=grants,
+        begins=today,
+        ends=today + timedelta(days=365),
+        is_approved=True,
+    )
+    return replace(terms, **changes)
 
 
 def change_grant(**changes: object) -> Agreement:

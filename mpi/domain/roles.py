@@ -53,15 +53,16 @@ ACTIONS_BY_ROLE: dict[Role, frozenset[Action]] = {
     Role.POINT_OF_CONTACT: _CHILD_ACTIONS,
     Role.HOMELESS_LIAISON: _CHILD_ACTIONS,
     Role.ANALYST: frozenset({Action.QUALITY_READ}),
-    Role.AUDITOR: frozenset({Action.DISCLOSURE_READ}),
+    Role.AUDITOR: frozenset({Action.LEDGER_READ}),
     Role.PRIVACY_OFFICER: frozenset({
-        Action.DISCLOSURE_READ, Action.QUALITY_READ, Action.AGREEMENT_READ, Action.AGREEMENT_ADMIN,
+        Action.LEDGER_READ, Action.QUALITY_READ, Action.AGREEMENT_READ, Action.AGREEMENT_ADMIN,
     }),
 }  # fmt: skip
 """Actions of each role, on the sources that the account names.
 
 A caseworker, a point of contact and a liaison see one child at a time, if the policy's conditions hold.
-An operator sees no record and no child; so not the items of a proposal either, which name both.
+An operator sees no record and no child; so not the items of a proposal either, which name both. The ledger is
+read by those who watch over stewards, and by no steward.
 """
 
 _CARE_PURPOSES = (

@@ -38,6 +38,9 @@ class Action(StrEnum):
     LINK_REPORT = "link.report"
     CLIENT_ADMIN = "client.admin"
     DISCLOSURE_READ = "disclosure.read"
+    """Read who received answers that a step of the caller takes back."""
+    LEDGER_READ = "ledger.read"
+    """Read the whole disclosure ledger and the refused requests."""
     TASK_WORK = "task.work"
     QUESTION_ANSWER = "question.answer"
     QUALITY_READ = "quality.read"
@@ -73,7 +76,7 @@ RESERVED_NAMES = frozenset({
 They are the command line's, the index's own, and those of a demonstration.
 """
 
-_ALL_SOURCES_ACTIONS = frozenset({Action.DISCLOSURE_READ, Action.AGREEMENT_ADMIN})
+_ALL_SOURCES_ACTIONS = frozenset({Action.DISCLOSURE_READ, Action.LEDGER_READ, Action.AGREEMENT_ADMIN})
 """Actions permitted only to clients of all sources.
 
 That an agency asked about a child shows that it knows the child. Which agreements other agencies have is not

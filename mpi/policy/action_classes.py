@@ -49,6 +49,7 @@ ACTION_CLASSES = MappingProxyType({
     Action.REPORT: AnswerClass.FIGURES,
     Action.QUALITY_READ: AnswerClass.FIGURES,
     Action.DISCLOSURE_READ: AnswerClass.LEDGER,
+    Action.LEDGER_READ: AnswerClass.LEDGER,
     Action.SOURCE_ADMIN: AnswerClass.ADMINISTRATION,
     Action.CLIENT_ADMIN: AnswerClass.ADMINISTRATION,
     Action.ACCOUNT_ADMIN: AnswerClass.ADMINISTRATION,

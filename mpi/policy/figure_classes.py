@@ -94,6 +94,8 @@ _NAMED: tuple[str, ...] = (
     "POST /queue/{key}/assign", "POST /queue/{key}/escalate", "POST /queue/{key}/answer",
     "POST /queue/{key}/respond", "POST /queue/{key}/undo", "POST /queue/{key}/ask",
     "GET /seals", "POST /seals",
+    "GET /subpoenas", "POST /subpoenas", "GET /subpoenas/{code}", "POST /subpoenas/{code}",
+    "GET /consents", "POST /consents",
     "GET /emergency", "POST /emergency", "GET /emergency/uses", "POST /emergency/uses",
     "GET /waiting", "GET /waiting/{number}", "POST /waiting/{number}", "GET /asked", "POST /asked/{number}",
     "GET /blind", "POST /blind/{number}", "GET /practice", "POST /practice/{number}",

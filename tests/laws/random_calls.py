@@ -483,7 +483,7 @@ PAGES = (
     "/people/{eid}/correct", "/runs", "/runs/{number}", "/blind", "/practice", "/accounts", "/quality",
     "/queue", "/queue/{key}", "/waiting", "/waiting/{number}", "/asked", "/sign-in", "/change-password",
     "/agreements", "/agreements/{code}", "/emergency", "/emergency/uses", "/ledger",
-    "/ledger.csv", "/seals",
+    "/ledger.csv", "/seals", "/subpoenas", "/subpoenas/{code}", "/consents",
 )  # fmt: skip
 """Routes of the pages."""
 
@@ -503,6 +503,9 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/emergency": ("do", "reason"),
     "/emergency/uses": ("client", "begun", "note"),
     "/seals": ("kind", "source", "local_id", "reason", "confirm", "do"),
+    "/subpoenas": ("source", "court", "reference", "received", "due", "local_ids", "field"),
+    "/subpoenas/{code}": ("do", "day", "verdict", "counsel", "reason", "reference"),
+    "/consents": ("do", "source", "local_id", "code", "reference", "agreement", "recipient", "signer"),
     "/queue": ("query", "child"),
     "/queue/bulk": ("query", "key", "key", "until", "to", "do"),
     "/queue/bulk/undo": ("bulk",),
@@ -541,6 +544,12 @@ _FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
         "resume",
         "begin",
         "refuse",
+        "notify",
+        "decide",
+        "release",
+        "find",
+        "record",
+        "revoke",
     ),
     "client": ("contact", "rescue", "sis"),
     "version": ("1", "1", "2", "x"),

@@ -18,6 +18,7 @@ from mpi.service.core.index import Index
 from mpi.service.persons.persons import look_up_crosswalk
 from mpi.service.quality.dashboard import measure_quality
 from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.review.task_list import list_review_tasks
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.expunge_requests import MAX_RECORDS, approve_expunges
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
@@ -112,6 +113,21 @@ def preview_a_merge(target: Target, child: dict[str, object]) -> bool:
     return survivor == younger
 
 
+def look_for_a_question(target: Target, child: dict[str, object], reader: Viewer = READER) -> bool:
+    """Return whether the index asks about two records that it would link by themselves.
+
+    They share a made-up SSN, birth date and ZIP. The first has the child's name, the second another one. A
+    record of the child matches the first about as well, and is not the second's child.
+    """
+    known = {**_names_of(child), "ssn": "412-55-9182"}
+    sent = [f"{child['local_id']}-8", f"{child['local_id']}-9"]
+    target.put(sent[0], **known)
+    target.put(sent[1], **{**known, "first_name": "Zuri", "last_name": "Quill"})
+    tasks = list_review_tasks(target.index, reader, 1000)
+    target.delete(*sent)
+    return any({record.local_id for record in task.records} == set(sent) for task in tasks)
+
+
 def compare_figures(target: Target, child: dict[str, object]) -> bool:
     """Return whether one more child in care is found after a record of the child was sent."""
     before = measure_quality(target.index, ANALYST).match_rate
@@ -125,6 +141,7 @@ PROBES: dict[str, Callable[[Target, dict[str, object]], bool]] = {
     "PUT, DELETE, PUT": put_delete_and_put_again,
     "two half-records": send_two_half_records,
     "survivor of a merge preview": preview_a_merge,
+    "question about two records": look_for_a_question,
     "figures before and after": compare_figures,
 }
 """The probes, by name."""

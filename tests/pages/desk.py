@@ -1,7 +1,7 @@
 """Small desk for page tests: one question of each shape, a wrong link, and accounts."""
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from mpi.api.app import create_app
@@ -12,11 +12,14 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import make_operator
+from mpi.policy.subpoena import CaseState, CounselDecision, CounselVerdict, Subpoena
 from mpi.service.access.accounts import NewAccount, add_account, grant_actions
 from mpi.service.access.emergency_sessions import begin_emergency, end_emergency
 from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
 from mpi.service.agreements.refusals import record_refusal
+from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.core.block_limits import queue_large_blocks
+from mpi.service.legal.subpoena_cases import decide_case, list_cases, open_case, record_notice
 from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.proposals import propose
 from mpi.service.records.upsert import read, upsert
@@ -28,7 +31,7 @@ from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, report_link
 from mpi.service.stewardship.unseal_requests import request_unseals
-from tests.agreements import permit_emergencies
+from tests.agreements import change_grant, permit_emergencies
 from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index
 from tests.unit.api.live import serving
 
@@ -193,6 +196,48 @@ def _add_oversight(index, eid):
     expunged = make_child("expunged-1", first_name="Zebulonia")
     load_rows(index, "ccwis", expunged)
     upsert(index, make_operator("ccwis-feed"), "ccwis", {**expunged, "restrictions": [{"kind": "expunged"}]})
+    return sessions | add_legal_cases(index)
+
+
+def add_legal_cases(index):
+    """A case in each state, and an agreement that discloses on the basis of consent.
+
+    Returns:
+        Tokens of the people who handle them.
+    """
+    dsa = change_grant(
+        legal_basis="consent", population="all", output_fields=frozenset({"grade", "school_id"})
+    )
+    propose_version(index, make_operator(), replace(dsa, begins=date(2020, 1, 1), ends=None))
+    approve_version(index, make_operator("Second Person"), "dsa-1")
+    sessions = {}
+    for name, full_name, actions in (
+        ("lex", "Lex Registrar", ["subpoena.manage", "consent.record"]),
+        ("kim", "Kim Counsel", ["subpoena.decide"]),
+    ):
+        add_account(
+            index, make_operator(), NewAccount(name, full_name, Role.SOURCE_OWNER, ("sis",)), PASSWORD
+        )
+        grant_actions(index, make_operator(), name, actions)
+        sessions[name] = change_password(
+            index, sign_in(index, name, PASSWORD), PASSWORD, f"{PASSWORD} {name}"
+        )
+    clerk, counsel = (authenticate_session(index, sessions[name]).viewer for name in ("lex", "kim"))
+    today = date.fromisoformat(clock.today())
+    for number, verdict in enumerate((None, CounselVerdict.RELEASE, CounselVerdict.REFUSE)):
+        served = Subpoena(
+            source="sis",
+            court="Juvenile Court of Quill County, second chamber",
+            reference=f"26-JV-041{number}",
+            served_by="Office of the Public Defender",
+            received=today - timedelta(days=9),
+            due=today + timedelta(days=number - 1),
+        )
+        fields = ("first_name", "last_name", "enrollments", "grade", "school_id")
+        code = open_case(index, clerk, served, ("pair-1", "wrong-1"), fields)
+        if verdict is not None:
+            record_notice(index, clerk, code, today)
+            decide_case(index, counsel, code, CounselDecision(verdict, "R. Alvarado", "relevant to custody"))
     return sessions
 
 
@@ -235,6 +280,13 @@ def every_page(desk):
     yield "ledger-none", "privacy-officer", "/ledger?client=nobody"
     yield "ledger-wrong", "auditor", "/ledger?eid=nonsense"
     yield "seals", "privacy-officer", "/seals"
+    yield "subpoenas", "account:lex", "/subpoenas"
+    for view in list_cases(desk.index, authenticate_session(desk.index, desk.sessions["lex"]).viewer):
+        yield f"subpoena-{view.state}", "account:lex", f"/subpoenas/{view.case.code}"
+        if view.state is CaseState.OPEN:
+            yield "subpoena-counsel", "account:kim", f"/subpoenas/{view.case.code}"
+    yield "subpoenas-counsel", "account:kim", "/subpoenas"
+    yield "consents", "account:lex", "/consents"
 
 
 def questions_of(index):

@@ -84,6 +84,13 @@ _CHOICE_FORMS = {
     ("POST /agreements/{code}", Action.APPROVE): {"do": "approve", "version": "1"},
     ("POST /waiting/{number}", Action.APPROVE): {"word": "approve"},
     ("POST /waiting/{number}", Action.CONSENT): {"word": "consent"},
+    ("POST /subpoenas/{code}", Action.SUBPOENA_MANAGE): {"do": "notify", "day": "2026-01-02"},
+    ("POST /subpoenas/{code}", Action.SUBPOENA_DECIDE): {
+        "do": "decide",
+        "verdict": "refuse",
+        "counsel": "x",
+        "reason": "x",
+    },
     ("POST /seals", Action.RECORD_SEAL): {"kind": "unseal", "do": "refuse"},
     ("POST /seals", Action.RECORD_EXPUNGE): {"kind": "expunge", "do": "refuse"},
     ("POST /queue/{key}/respond", Action.DECIDE): {"etag": "x", "response": "confirm"},

@@ -19,7 +19,7 @@ from mpi.api.pages.desk import (
     recluster_runs,
     search,
 )
-from mpi.api.pages.oversight import emergency, emergency_review, ledger, seals
+from mpi.api.pages.oversight import consents, emergency, emergency_review, ledger, seals, subpoenas
 from mpi.api.pages.rendering import assets
 
 router = APIRouter(include_in_schema=False)
@@ -44,5 +44,7 @@ for module in (
     emergency_review,
     ledger,
     seals,
+    subpoenas,
+    consents,
 ):
     router.include_router(module.router)

@@ -1,6 +1,7 @@
 """HTML form bodies of bounded size, parsed into text values."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -40,6 +41,17 @@ class Form:
     def optional_text(self, name: str) -> str | None:
         """Return a form value without surrounding spaces; None if empty."""
         return self.raw_text(name).strip() or None
+
+    def day(self, name: str) -> date:
+        """Return a required day of a form.
+
+        Raises:
+            InputError: the value is missing, or no day.
+        """
+        try:
+            return date.fromisoformat(self.text(name))
+        except ValueError:
+            raise InputError(f"{name}: a day is YYYY-MM-DD") from None
 
     def raw_text(self, name: str) -> str:
         """Return a form value exactly as typed, such as a password.

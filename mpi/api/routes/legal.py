@@ -1,10 +1,13 @@
 """Routes for subpoena cases, and for consents to disclose records."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from pydantic import BaseModel
 
 from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WriterDep, permit
+from mpi.api.request.json_body import JsonBody
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.policy.disclosure_consents import (
@@ -25,9 +28,10 @@ from mpi.api.schemas.policy.subpoenas import (
 )
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
-from mpi.domain.viewer import Action
+from mpi.domain.viewer import Action, Viewer
 from mpi.policy.consent import Consent
 from mpi.policy.subpoena import CounselDecision, Subpoena
+from mpi.service.core.index import Index
 from mpi.service.legal import disclosure_consents
 from mpi.service.legal.subpoena_cases import (
     decide_case,
@@ -40,6 +44,29 @@ from mpi.service.legal.subpoena_cases import (
 from mpi.service.legal.subpoena_release import SubpoenaRelease, release_case
 
 router = APIRouter(tags=["legal"], route_class=ModelReloadRoute)
+_PROBLEMS = (404, 409, 413, 422)
+_Route = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _post(path: str, action: Action, summary: str, body: type[JsonBody], answer: type[BaseModel]) -> _Route:
+    """Return the decorator of a route that changes a case or a consent."""
+    is_step = ":" in path
+    return router.post(
+        path,
+        response_model=answer,
+        summary=summary,
+        responses=describe_problems(*_PROBLEMS),
+        dependencies=[*([ActionPath] if is_step else []), permit(action)],
+        openapi_extra=describe_body(body),
+    )
+
+
+def _describe_case(index: Index, viewer: Viewer, code: str) -> dict[str, Any]:
+    return to_plain_values(show_case(index, viewer, code))
+
+
+def _describe_consent(index: Index, viewer: Viewer, code: str) -> dict[str, Any]:
+    return disclosure_consents.to_plain_values(disclosure_consents.show_consent(index, viewer, code))
 
 
 @router.get(
@@ -53,13 +80,12 @@ def get_subpoenas(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dic
     return [to_plain_values(view) for view in list_cases(index, viewer)]
 
 
-@router.post(
+@_post(
     "/v1/subpoenas",
-    response_model=SubpoenaCaseOut,
-    summary="Open the case of a subpoena",
-    responses=describe_problems(404, 409, 413, 422),
-    dependencies=[permit(Action.SUBPOENA_MANAGE)],
-    openapi_extra=describe_body(SubpoenaBody),
+    Action.SUBPOENA_MANAGE,
+    "Open the case of a subpoena",
+    SubpoenaBody,
+    SubpoenaCaseOut,
 )
 def post_subpoena(
     index: IndexDep,
@@ -78,16 +104,15 @@ def post_subpoena(
         notice_forbidden=body.notice_forbidden,
     )
     code = open_case(index, viewer, subpoena, body.local_ids, body.fields)
-    return to_plain_values(show_case(index, viewer, code))
+    return _describe_case(index, viewer, code)
 
 
-@router.post(
+@_post(
     "/v1/subpoenas/{code}:notify",
-    response_model=SubpoenaCaseOut,
-    summary="Record the notice to the parents",
-    responses=describe_problems(404, 409, 413, 422),
-    dependencies=[ActionPath, permit(Action.SUBPOENA_MANAGE)],
-    openapi_extra=describe_body(SubpoenaNoticeBody),
+    Action.SUBPOENA_MANAGE,
+    "Record the notice to the parents",
+    SubpoenaNoticeBody,
+    SubpoenaCaseOut,
 )
 def post_subpoena_notice(
     index: IndexDep,
@@ -101,16 +126,15 @@ def post_subpoena_notice(
     Without it nothing is released, unless the order forbids it.
     """
     record_notice(index, viewer, code, body.day)
-    return to_plain_values(show_case(index, viewer, code))
+    return _describe_case(index, viewer, code)
 
 
-@router.post(
+@_post(
     "/v1/subpoenas/{code}:decide",
-    response_model=SubpoenaCaseOut,
-    summary="Decide about a case, as counsel",
-    responses=describe_problems(404, 409, 413, 422),
-    dependencies=[ActionPath, permit(Action.SUBPOENA_DECIDE)],
-    openapi_extra=describe_body(SubpoenaDecisionBody),
+    Action.SUBPOENA_DECIDE,
+    "Decide about a case, as counsel",
+    SubpoenaDecisionBody,
+    SubpoenaCaseOut,
 )
 def post_subpoena_decision(
     index: IndexDep,
@@ -122,16 +146,15 @@ def post_subpoena_decision(
     """Decide what a case releases; who opened it may not."""
     decision = CounselDecision(body.verdict, body.counsel, body.reason)
     decide_case(index, viewer, code, decision, body.local_ids, body.fields)
-    return to_plain_values(show_case(index, viewer, code))
+    return _describe_case(index, viewer, code)
 
 
-@router.post(
+@_post(
     "/v1/subpoenas/{code}:release",
-    response_model=SubpoenaReleaseOut,
-    summary="Release what counsel decided",
-    responses=describe_problems(404, 409, 413, 422),
-    dependencies=[ActionPath, permit(Action.SUBPOENA_MANAGE)],
-    openapi_extra=describe_body(SubpoenaReleaseBody),
+    Action.SUBPOENA_MANAGE,
+    "Release what counsel decided",
+    SubpoenaReleaseBody,
+    SubpoenaReleaseOut,
 )
 def post_subpoena_release(
     index: IndexDep,
@@ -165,13 +188,12 @@ def get_disclosure_consents(
     return [disclosure_consents.to_plain_values(view) for view in consents]
 
 
-@router.post(
+@_post(
     "/v1/disclosure-consents",
-    response_model=DisclosureConsentOut,
-    summary="Record a consent to disclose a record",
-    responses=describe_problems(404, 409, 413, 422),
-    dependencies=[permit(Action.CONSENT_RECORD)],
-    openapi_extra=describe_body(DisclosureConsentBody),
+    Action.CONSENT_RECORD,
+    "Record a consent to disclose a record",
+    DisclosureConsentBody,
+    DisclosureConsentOut,
 )
 def post_disclosure_consent(
     index: IndexDep,
@@ -194,16 +216,15 @@ def post_disclosure_consent(
         reference=body.reference,
     )
     code = disclosure_consents.record_consent(index, viewer, body.source, body.local_id, consent)
-    return disclosure_consents.to_plain_values(disclosure_consents.show_consent(index, viewer, code))
+    return _describe_consent(index, viewer, code)
 
 
-@router.post(
+@_post(
     "/v1/disclosure-consents/{code}:revoke",
-    response_model=DisclosureConsentOut,
-    summary="Revoke a consent at once",
-    responses=describe_problems(404, 409, 413, 422),
-    dependencies=[ActionPath, permit(Action.CONSENT_RECORD)],
-    openapi_extra=describe_body(ConsentRevocationBody),
+    Action.CONSENT_RECORD,
+    "Revoke a consent at once",
+    ConsentRevocationBody,
+    DisclosureConsentOut,
 )
 def post_consent_revocation(
     index: IndexDep,
@@ -217,4 +238,4 @@ def post_consent_revocation(
     What was disclosed before stays disclosed, and no link is undone.
     """
     disclosure_consents.revoke_consent(index, viewer, code, body.reference)
-    return disclosure_consents.to_plain_values(disclosure_consents.show_consent(index, viewer, code))
+    return _describe_consent(index, viewer, code)

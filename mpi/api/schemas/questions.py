@@ -184,10 +184,7 @@ class QuestionOut(BaseModel):
 
     key: str = Field(description="Key of the question; the same whenever it is asked again.")
     kind: str = Field(description="Kind of the most urgent task.")
-    reason: str = Field(
-        description="Reason why the index does not decide by itself; `unsaid` where that may rest on records "
-        "that the caller may not see."
-    )
+    reason: str = Field(description="Reason why the index does not decide by itself.")
     subject: LabelOut | None = Field(
         description="Subject record; null if several similar records are compared."
     )

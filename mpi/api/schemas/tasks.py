@@ -37,10 +37,7 @@ class TaskOut(BaseModel):
             "Kind of task: `pair`, `conflict`, `recheck`, `approval`, `claim`, `multiple` or `overlay`."
         )
     )
-    reason: str = Field(
-        description="Reason why the index does not decide by itself; `unsaid` where that may rest on records "
-        "that the caller may not see."
-    )
+    reason: str = Field(description="Reason why the index does not decide by itself.")
     match_weight: float = Field(description="Match weight of the pair in bits.")
     records: list[LabelOut] = Field(description="The two records; for a claim, one or two.")
     decisions: list[int] = Field(

@@ -136,7 +136,7 @@ def read_ledger(
         InputError: the last day is before the first, or there is none.
         AccessDenied: the viewer may not read the ledger.
     """
-    require_permission(viewer, Action.DISCLOSURE_READ)
+    require_permission(viewer, Action.LEDGER_READ)
     days = _find_days(wanted)
     with index.database.read(viewer) as unit:
         child = None if wanted.enterprise_id is None else _find_child(unit, wanted.enterprise_id)
@@ -173,7 +173,7 @@ def export_ledger(
         InputError: there are more than ``limit``; or as for ``read_ledger``.
         EidError, NotFoundError, AccessDenied: as for ``read_ledger``.
     """
-    require_permission(viewer, Action.DISCLOSURE_READ)
+    require_permission(viewer, Action.LEDGER_READ)
     days = _find_days(wanted)
     with index.database.read(viewer) as unit:
         child = None if wanted.enterprise_id is None else _find_child(unit, wanted.enterprise_id)
@@ -312,10 +312,10 @@ def _record_reading(index: Index, viewer: Viewer, records_by_line: Iterable[froz
     """Write the line of a reader of the ledger."""
     records = frozenset().union(*records_by_line)
     if len(records) <= _MAX_LISTED_RECORDS:
-        disclose(index, viewer, Action.DISCLOSURE_READ, records, _FIELDS)
+        disclose(index, viewer, Action.LEDGER_READ, records, _FIELDS)
         return
     handle = f"ledger@{clock.format_timestamp(clock.now())}"
-    disclose(index, viewer, Action.DISCLOSURE_READ, (), _FIELDS, handle)
+    disclose(index, viewer, Action.LEDGER_READ, (), _FIELDS, handle)
 
 
 def _time_of(row: LedgerLine | Refusal) -> str:

@@ -25,7 +25,7 @@ from mpi.service.explanations.pair_explanation import FIELDS, Explanation, expla
 from mpi.service.explanations.pair_weights import Pair
 from mpi.service.explanations.rivals import RIVAL_REASONS, find_rivals
 from mpi.service.persons.child_conditions import require_child_conditions
-from mpi.service.review.open_questions import UNSAID, load_questions
+from mpi.service.review.open_questions import load_questions
 from mpi.service.review.question_view import (
     BURST,
     MAX_BURST_CARDS,
@@ -37,6 +37,8 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 CAUTION = "caution"
 """Why a pair is asked: a caution of the model."""
+UNSAID = "unsaid"
+"""Why a pair is asked that a rival holds which the viewer may not see."""
 MAX_EXPLAINED = 6
 """Most pairs of a question that are explained."""
 MAX_OTHER_RECORDS = 3
@@ -306,18 +308,8 @@ def _explain_asked_pairs(
             right=labels[pair[1]],
             explanation=explanation,
             is_enough=uncapped_bits >= link_bits,
-            reason=reason if _may_know(unit, reason, found) else UNSAID,
+            reason=UNSAID if reason in RIVAL_REASONS and not found else reason,
             rivals=tuple(labels[number] for number in found),
             is_within=bool(found)
             and {persons.get(end) for end in found} <= {persons.get(end) for end in pair},
         )
-
-
-def _may_know(unit: ReadUnit, reason: str, rivals: Collection[int]) -> bool:
-    """Return whether the viewer may know a reason.
-
-    A reason that rests on other records tells a viewer of some sources that a hidden record exists.
-    """
-    if reason in RIVAL_REASONS:
-        return bool(rivals)
-    return unit.viewer.sources is None or reason in {ReviewReason.BAND.value, CAUTION, ""}

@@ -3,16 +3,18 @@
 The party that owns a record's source records a consent, never the party that is to receive it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
-from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
+from mpi.domain.viewer import Action, Viewer, is_allowed, is_allowed_on, require_permission
+from mpi.policy.agreement import ALL, OUTPUT_FIELDS, Agreement, AgreementState, Grant, choose_terms
 from mpi.policy.consent import Consent, Signer, check_consent
-from mpi.service.agreements.terms import find_terms
+from mpi.policy.tiers import OWN_FIELDS
+from mpi.service.agreements.terms import build_versions, find_terms
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
@@ -40,6 +42,74 @@ class ConsentView:
     consent: Consent
     recorded_by: str
     revoked_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentChoice:
+    """What a consent about a record of the viewer's party may permit.
+
+    Args:
+        agreement: code of an agreement in force.
+        title: its title.
+        recipient: code of the party that may receive the record.
+        recipient_name: its name.
+        purposes: codes of the purposes, ascending.
+        fields: fields that an answer may hold, ascending.
+    """
+
+    agreement: str
+    title: str
+    recipient: str
+    recipient_name: str
+    purposes: tuple[str, ...]
+    fields: tuple[str, ...]
+
+
+def list_consent_choices(index: Index, viewer: Viewer) -> list[ConsentChoice]:
+    """Return what consents the agreements in force have room for.
+
+    Only grants on the basis of consent count by which the viewer's own party discloses.
+
+    Raises:
+        AccessDenied: the viewer may not record consents.
+    """
+    require_permission(viewer, Action.CONSENT_RECORD)
+    today = clock.now().date()
+    with index.database.read(viewer) as unit:
+        own = [
+            source.code
+            for source in unit.sources.all()
+            if is_allowed_on(viewer, Action.CONSENT_RECORD, source.code)
+        ]
+        terms = [choose_terms(build_versions(history), today) for history in unit.agreements.all()]
+    active = [each for each in terms if each is not None and each.state(today) is AgreementState.ACTIVE]
+    return [choice for each in active for choice in _find_choices(each, own)]
+
+
+def _find_choices(terms: Agreement, own: Collection[str]) -> list[ConsentChoice]:
+    """Return what consents one agreement has room for, by recipient."""
+    disclosers = {party.code for party in terms.parties if any(map(party.owns, own))}
+    grants_by_recipient: dict[str, list[Grant]] = {}
+    for grant in terms.grants:
+        if grant.needs_consent and grant.discloser in disclosers:
+            grants_by_recipient.setdefault(grant.recipient, []).append(grant)
+    names = {party.code: party.name for party in terms.parties}
+    return [
+        ConsentChoice(
+            agreement=terms.code,
+            title=terms.title,
+            recipient=recipient,
+            recipient_name=names[recipient],
+            purposes=tuple(sorted(frozenset().union(*(grant.purposes for grant in grants)))),
+            fields=_list_permitted_fields(grants),
+        )
+        for recipient, grants in grants_by_recipient.items()
+    ]
+
+
+def _list_permitted_fields(grants: Collection[Grant]) -> tuple[str, ...]:
+    named = frozenset[str]().union(*(grant.output_fields for grant in grants))
+    return tuple(sorted(OUTPUT_FIELDS - OWN_FIELDS if ALL in named else named))
 
 
 def record_consent(index: Index, viewer: Viewer, source: str, local_id: str, consent: Consent) -> str:

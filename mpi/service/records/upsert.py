@@ -40,7 +40,7 @@ from mpi.service.records.optimistic_candidates import OptimisticPairs, find_opti
 from mpi.service.records.pipelined_candidates import PipelinedSearch, start_pipelined_search
 from mpi.service.records.seal_allowance import require_seal_allowance
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
-from mpi.service.resolution.review_tasks import CLAIM, OVERLAY_TASK, PAIR
+from mpi.service.resolution.review_tasks import CLAIM, OVERLAY_TASK, PAIR, may_be_asked
 from mpi.service.resolution.source_assertions import PersonAssertions, extract_assertions, record_assertions
 from mpi.service.statements.correction_records import find_bound_records
 from mpi.service.statements.current_version import recompute_current_versions
@@ -722,10 +722,12 @@ def _build_result(
 
 def _visible_task_keys(requests: _AnswerRequests) -> tuple[str, ...]:
     """Return keys of a record's review tasks that the viewer may see."""
-    unit, tasks = (
-        requests.unit,
-        [task for task in requests.read_tasks() if task.kind in (PAIR, CLAIM, OVERLAY_TASK)],
-    )
+    unit = requests.unit
+    tasks = [
+        task
+        for task in requests.read_tasks()
+        if task.kind in (PAIR, CLAIM, OVERLAY_TASK) and may_be_asked(unit.viewer, task.kind, task.reason)
+    ]
     if not tasks:
         return ()
     visible_records = visible_labels(unit, {end for task in tasks for end in (task.lo, task.hi)}).keys()

@@ -12,6 +12,7 @@ from mpi.clustering.component import Pair, find_spanning_edges, order_pair
 from mpi.clustering.partition import Partition, ReviewReason
 from mpi.clustering.question_groups import MAX_GRID_RECORDS, format_question_key
 from mpi.domain.decision import Authority, Decision, DecisionKind
+from mpi.domain.viewer import Viewer
 from mpi.domain.weight import Thresholds
 from mpi.matching.diagnostics.patterns import find_error_pattern
 from mpi.service.core.name_and_birth_key import identity_key
@@ -285,6 +286,16 @@ def _derive_pair_tasks(
         yield Task(
             key=format_pair_key(edge), kind=PAIR, lo=lo, hi=hi, bits=bits, reason=ReviewReason.OVERSIZED
         )
+
+
+def may_be_asked(viewer: Viewer, kind: str, reason: str) -> bool:
+    """Return whether a viewer who sees its records may be asked a task.
+
+    A pair that weighs enough to link may be held by a record that a viewer of some sources does not see. So
+    such a viewer is asked only about pairs whose weight alone leaves them in doubt. The queue's queries have
+    the same rule.
+    """
+    return viewer.sources is None or kind != PAIR or reason in {ReviewReason.BAND.value, ""}
 
 
 def format_pair_key(canonical_pair: Pair) -> str:

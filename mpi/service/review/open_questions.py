@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mpi.clustering.partition import ReviewReason
 from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import sees_all_flags
 from mpi.service.core.visibility import visible_source_ids
 from mpi.service.core.visible_features import find_partial_records
 from mpi.service.decisions.decision_log import find_conflict_chain, is_wholly_visible, visible_groups
-from mpi.service.resolution.review_tasks import APPROVAL, CONFLICT, PAIR
+from mpi.service.resolution.review_tasks import APPROVAL, CONFLICT, PAIR, may_be_asked
 from mpi.service.resolution.work_log_visibility import is_visible, keep_assignment_scopes, redact_work
 from mpi.service.review.due_dates import compute_due_date
 from mpi.service.review.visible_weights import load_visible_weights
@@ -32,8 +30,6 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 CLAIMED = "claimed"
 """State of a question that somebody has claimed, until the lease ends."""
-UNSAID = "unsaid"
-"""Reason of a pair whose own reason the viewer may not know."""
 MIN_BURST_QUESTIONS = 20
 """Least questions of one pattern and load that form a burst."""
 BURST_PREFIX = "burst:"
@@ -47,8 +43,7 @@ class QuestionSummary:
     Args:
         key: stable key of the question.
         kind: kind of its most urgent task: ``pair``, ``conflict``, ``recheck``, ``claim``, ``approval``, …
-        reason: why the index does not decide the question automatically; ``unsaid`` where that rests on
-            records that the reader may not see.
+        reason: why the index does not decide the question automatically.
         subject: the record that the question compares with others; None if it is about several similar
             records.
         records: every record of the question, the subject first.
@@ -260,19 +255,9 @@ def summarize_questions(
         if question.work is not None
     }
     return [
-        _summarize_question(unit.viewer, question, work_by_key.get(question.key), labels, times, weights)
+        _summarize_question(question, work_by_key.get(question.key), labels, times, weights)
         for question in question_list
     ]
-
-
-def tell_reason(viewer: Viewer, kind: str, reason: str) -> str:
-    """Return a question's reason, or ``unsaid``.
-
-    A pair may be asked about because of other records, and a viewer of some sources may not see these. A
-    decision or a version that is asked about is wholly visible, and so is its reason.
-    """
-    is_known = viewer.sources is None or kind != PAIR or reason in {ReviewReason.BAND.value, ""}
-    return reason if is_known else UNSAID
 
 
 def find_opening_time(unit: ReadUnit, question: OpenQuestion) -> str:
@@ -282,7 +267,6 @@ def find_opening_time(unit: ReadUnit, question: OpenQuestion) -> str:
 
 
 def _summarize_question(
-    viewer: Viewer,
     question: OpenQuestion,
     work: QuestionWork | None,
     labels: Mapping[int, RecordRef],
@@ -304,7 +288,7 @@ def _summarize_question(
     return QuestionSummary(
         key=question.key,
         kind=question.main_task.kind,
-        reason=tell_reason(viewer, question.main_task.kind, question.main_task.reason),
+        reason=question.main_task.reason,
         subject=None if subject is None else labels.get(subject),
         records=tuple(labels[record] for record in question.records if record in labels),
         match_weight=max(pair_weights, default=weights[question.main_task.key]),
@@ -364,12 +348,13 @@ def summarize_closed_question(unit: ReadUnit, work: QuestionWork) -> QuestionSum
     """Return the queue summary of a closed review question.
 
     Returns:
-        None if the viewer may not see every record and decision of the question.
+        None if the viewer may not see every record and decision of the question, or might not be asked it.
     """
     if work.about.get("kind") == APPROVAL and unit.viewer.sources is not None:
         # The stored records are only some of the decision's; the wait would disclose the others.
         return None
-    if not is_visible(unit, work.about):
+    is_asked = may_be_asked(unit.viewer, work.about.get("kind", ""), work.about.get("reason", ""))
+    if not is_asked or not is_visible(unit, work.about):
         return None
     visible_work = redact_work(unit, work)
     records = work.about.get("records", [])
@@ -380,7 +365,7 @@ def summarize_closed_question(unit: ReadUnit, work: QuestionWork) -> QuestionSum
     return QuestionSummary(
         key=work.question,
         kind=work.about.get("kind", ""),
-        reason=tell_reason(unit.viewer, work.about.get("kind", ""), work.about.get("reason", "")),
+        reason=work.about.get("reason", ""),
         subject=None if subject is None else labels[subject],
         records=tuple(labels[record] for record in records),
         match_weight=max(weights, default=0) / MICROBITS,

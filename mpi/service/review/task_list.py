@@ -15,7 +15,6 @@ from mpi.service.review.open_questions import (
     QuestionSummary,
     find_task_decisions,
     summarize_questions,
-    tell_reason,
 )
 from mpi.service.review.queue import FIELDS
 from mpi.service.review.queue_search import iterate_asked_questions
@@ -110,7 +109,7 @@ def _build_task_views(
         TaskView(
             key=task.key,
             kind=task.kind,
-            reason=tell_reason(unit.viewer, task.kind, task.reason),
+            reason=task.reason,
             match_weight=weights[task.key],
             records=tuple(labels[record_id] for record_id in sorted({task.lo, task.hi})),
             decisions=find_task_decisions(unit, task) or (),

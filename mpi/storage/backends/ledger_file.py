@@ -50,9 +50,13 @@ def attach_ledger(driver: sqlite3.Connection, ledger: Path) -> None:
 
 
 def create_tables(ledger: Engine) -> None:
-    """Create the disclosure-ledger tables that do not exist."""
+    """Create the disclosure-ledger tables and indexes that do not exist."""
     with ledger.begin() as connection:
         SQLModel.metadata.create_all(connection, [*LEDGER_TABLES, _counter])
+        for table in LEDGER_TABLES:
+            # A file of an earlier version has the table without its newer indexes.
+            for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                index.create(connection, checkfirst=True)
 
 
 def require_empty(ledger: Engine, path: Path) -> None:

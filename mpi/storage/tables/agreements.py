@@ -1,5 +1,6 @@
 """Tables of agreements, their duties, added purposes and refusals."""
 
+from sqlalchemy import Index
 from sqlmodel import SQLModel
 
 from mpi.storage.columns import bigint, primary_key, text
@@ -53,7 +54,7 @@ class RefusalRow(SQLModel, table=True):
     """
 
     __tablename__ = "refusal"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (Index("ix_refusal_minute", "minute"), {"sqlite_with_rowid": False})
     client: str = text(primary_key=True)
     minute: str = text(primary_key=True)
     action: str = text(primary_key=True)

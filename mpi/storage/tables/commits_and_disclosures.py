@@ -1,5 +1,6 @@
 """Tables of commits, counters, clients, disclosures and the index itself."""
 
+from sqlalchemy import Index
 from sqlmodel import SQLModel
 
 from mpi.storage.columns import bigint, primary_key, text
@@ -71,10 +72,16 @@ class ClientRow(SQLModel, table=True):
 class DisclosureRow(SQLModel, table=True):
     """A line of the disclosure ledger: who received which records, and why.
 
-    It names the fields of the records too.
+    It names the fields of the records too. Each index serves one way in which the ledger is read: by client,
+    by kind of request or by purpose, and then by time.
     """
 
     __tablename__ = "disclosure"
+    __table_args__ = (
+        Index("ix_disclosure_client", "client", "at"),
+        Index("ix_disclosure_action", "action", "client", "at"),
+        Index("ix_disclosure_purpose", "purpose", "at"),
+    )
     id: int = primary_key()
     at: str = text(index=True)
     client: str = text()

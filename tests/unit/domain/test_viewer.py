@@ -61,7 +61,7 @@ def test_a_viewer_is_immutable():
         Viewer("sis").sources = None
 
 
-def test_only_clients_of_all_sources_may_read_the_disclosure_ledger():
-    action = Action.DISCLOSURE_READ
+@pytest.mark.parametrize("action", [Action.DISCLOSURE_READ, Action.LEDGER_READ])
+def test_only_clients_of_all_sources_may_read_the_disclosure_ledger(action):
     assert not is_permitted(Viewer("sis", actions=frozenset({action}), sources=frozenset({"sis"})), action)
     assert not is_permitted(Viewer("steward", actions=frozenset(Action) - {action}, sources=None), action)

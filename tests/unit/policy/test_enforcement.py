@@ -28,6 +28,7 @@ from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.quality.dashboard import measure_quality
 from mpi.service.records.upsert import read, upsert
 from mpi.service.statements.sources import NewSource, add_source
+from tests.agreements import make_care_terms
 from tests.index import OPERATOR, make_child, open_test_index
 from tests.unit.api.live import calling, problem
 
@@ -59,29 +60,18 @@ def eid(index):
 @pytest.fixture(scope="module")
 def agreement(index):
     """An agreement of child welfare and two districts, in force for a year."""
-    today = clock.now().date()
-    return Agreement(
-        code="dsa-1",
-        version=0,
-        title="Child welfare and districts",
-        parties=(
-            Party("agency", "Agency", PartyKind.CHILD_WELFARE, frozenset({"CCWIS"})),
-            Party("district", "District 1", PartyKind.EDUCATION, frozenset({"D01"})),
-        ),
-        grants=(
-            Grant(
-                "agency", "district", "foster_care", "state_statute",
-                frozenset({"school_stability", "transport"}),
-                frozenset({"local_id", "flags.foster_care", "addresses"}), frozenset(),
-            ),
-            Grant(
-                "district", "agency", ALL, "uninterrupted_scholars",
-                frozenset({"case_planning", "school_stability"}), frozenset({ALL}), frozenset(),
-            ),
-        ),
-        begins=today,
-        ends=today + timedelta(days=365),
+    to_district = Grant(
+        "agency", "district", "foster_care", "state_statute",
+        frozenset({"school_stability", "transport"}),
+        frozenset({"local_id", "flags.foster_care", "addresses"}), frozenset(),
     )  # fmt: skip
+    to_agency = Grant(
+        "district", "agency", ALL, "uninterrupted_scholars",
+        frozenset({"case_planning", "school_stability"}), frozenset({ALL}), frozenset(),
+    )  # fmt: skip
+    return make_care_terms(
+        to_district, to_agency, version=0, is_approved=False, title="Child welfare and districts"
+    )
 
 
 def person_of(agreement, role, purpose, sources, name=None):

@@ -1,7 +1,6 @@
 """A recipient sees another party's record of a child only where the agreement covers this child."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -11,7 +10,7 @@ from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, RecordAccess
-from mpi.policy.agreement import ALL, Agreement, Grant, Party, PartyKind, check_agreement
+from mpi.policy.agreement import ALL, Grant, Party, PartyKind, check_agreement
 from mpi.policy.tiers import POPULATIONS
 from mpi.service.access.clients import add_client, authenticate
 from mpi.service.access.viewers import Caller, build_viewer
@@ -27,6 +26,7 @@ from mpi.service.persons.persons import (
 from mpi.service.persons.search import search_persons
 from mpi.service.records.upsert import read, upsert
 from mpi.service.statements.sources import NewSource, add_source
+from tests.agreements import make_care_terms
 from tests.index import OPERATOR, make_child, open_test_index
 
 CHILD = {"first_name": "Marisol", "last_name": "Quennell", "birth_date": "2013-07-04"}
@@ -53,30 +53,15 @@ def store_child(index, *, school=None, **care):
 
 def make_agreement(output_fields=frozenset({ALL}), **changes):
     """Return the terms: child welfare discloses children in foster care to a district."""
-    today = clock.now().date()
-    values = {
-        "code": "dsa-1",
-        "version": 1,
-        "title": "Child welfare and district",
-        "parties": (
-            Party("agency", "Agency", PartyKind.CHILD_WELFARE, frozenset({"CCWIS"})),
-            Party("district", "District 1", PartyKind.EDUCATION, frozenset({"D01"})),
-        ),
-        "grants": (
-            Grant(
-                "agency", "district", "foster_care", "state_statute", frozenset({"school_stability"}),
-                frozenset(output_fields), frozenset(),
-            ),
-            Grant(
-                "district", "agency", "foster_care", "ferpa_caseworker", frozenset({"case_planning"}),
-                frozenset({ALL}), frozenset(),
-            ),
-        ),
-        "begins": today,
-        "ends": today + timedelta(days=365),
-        "is_approved": True,
-    }  # fmt: skip
-    return Agreement(**{**values, **changes})
+    to_district = Grant(
+        "agency", "district", "foster_care", "state_statute", frozenset({"school_stability"}),
+        frozenset(output_fields), frozenset(),
+    )  # fmt: skip
+    to_agency = Grant(
+        "district", "agency", "foster_care", "ferpa_caseworker", frozenset({"case_planning"}),
+        frozenset({ALL}), frozenset(),
+    )  # fmt: skip
+    return make_care_terms(to_district, to_agency, **changes)
 
 
 def person_of(role, purpose, agreement):

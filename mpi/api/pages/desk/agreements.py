@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.page_texts import load_words
+from mpi.api.pages.rendering.page_texts import title_field
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
@@ -17,7 +17,7 @@ from mpi.api.request.problems import find_status
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, MpiError
 from mpi.domain.viewer import Action
-from mpi.policy.agreement import ALL, FLAG_PREFIX, AgreementState
+from mpi.policy.agreement import AgreementState
 from mpi.service.agreements.purposes import list_purposes
 from mpi.service.agreements.register import (
     approve_version,
@@ -95,7 +95,7 @@ def _render_agreement(index: Index, visit: Visit, code: str, error: MpiError | N
         events=list_history(index, visit.viewer, code) if may_see_all(visit.viewer) else [],
         may_approve=visit.may(Action.APPROVE) and view.proposed_by not in (None, visit.viewer.client),
         may_change=visit.may(Action.AGREEMENT_ADMIN) and view.state is not AgreementState.ENDED,
-        field_title=_field_title,
+        field_title=title_field,
         problems=[] if error is None else [("reason", str(error))],
     )
 
@@ -104,16 +104,3 @@ def _urgency(view: AgreementView) -> tuple[bool, bool, int, str]:
     """Order agreements: those in force by their last day, then the others."""
     is_over = view.state in (AgreementState.ENDED, AgreementState.EXPIRED)
     return is_over, view.end is None, 0 if view.end is None else view.end.days_left, view.code
-
-
-def _field_title(field: str) -> str:
-    """Return the name of a field of a record for people."""
-    words = load_words()
-    if field == ALL:
-        return str(words.agreements.every_field)
-    if field.startswith(FLAG_PREFIX):
-        return str(words.agreements.flag).format(
-            population=words.agreements.population.of(field.removeprefix(FLAG_PREFIX))
-        )
-    title = str(words.field.of(field))
-    return title[:1].upper() + title[1:]

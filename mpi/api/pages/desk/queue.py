@@ -31,7 +31,7 @@ from mpi.service.review.bulk_actions import BulkResult, assign_questions, snooze
 from mpi.service.review.queue import MAX_COUNTED, STATES, Filters, QuestionSummary, load_queue_page
 from mpi.service.review.queue_triage import MAX_AGE, MAX_TRIAGED, SORTS
 from mpi.service.review.saved_views import delete_view, list_saved_views, save_view
-from mpi.service.statements.sources import list_visible_sources
+from mpi.service.statements.sources import list_readable_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -119,9 +119,7 @@ def _render_queue(
     except InputError as error:
         filters, problems = Filters(), [*problems, str(error)]
         queue_page = load_queue_page(index, visit.viewer, filters)
-    sources = (
-        list_visible_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
-    )
+    sources = list_readable_sources(index, visit.viewer)
     views = [
         SavedViewLink(name, format_query(saved_filters))
         for name, saved_filters in list_saved_views(index, visit.viewer).items()

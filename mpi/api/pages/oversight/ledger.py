@@ -43,7 +43,7 @@ _CSV_COLUMNS = (
 @router.get("/ledger")
 def show(request: Request, index: IndexDep, visit: VisitDep) -> Response:
     """Show a page of the ledger, and the requests that were refused."""
-    require_permission(visit.viewer, Action.DISCLOSURE_READ)
+    require_permission(visit.viewer, Action.LEDGER_READ)
     query = request.query_params
     try:
         wanted = _read_filter(query)
@@ -57,7 +57,7 @@ def show(request: Request, index: IndexDep, visit: VisitDep) -> Response:
 @router.get("/ledger.csv")
 def export(request: Request, index: IndexDep, visit: VisitDep) -> Response:
     """Send the chosen lines and refusals as a CSV file."""
-    require_permission(visit.viewer, Action.DISCLOSURE_READ)
+    require_permission(visit.viewer, Action.LEDGER_READ)
     try:
         rows = export_ledger(index, visit.viewer, _read_filter(request.query_params))
     except (InputError, NotFoundError) as error:

@@ -1,12 +1,15 @@
 """Texts of the pages, from ``mpi/api/templates/words.toml``."""
 
 import tomllib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, TypeAlias
 
 from markupsafe import Markup
+
+from mpi.policy.agreement import ALL, FLAG_PREFIX
 
 TextOrTable: TypeAlias = Any
 """Text, or ``Words`` for a table of texts."""
@@ -58,3 +61,30 @@ def format_count(forms: Words, number: int) -> Markup:
 def load_words() -> Words:
     """Load all page texts."""
     return Words("words", tomllib.loads(files("mpi.api").joinpath("templates/words.toml").read_text("utf-8")))
+
+
+def title_field(field: str) -> str:
+    """Return the name of a field of a record for people.
+
+    Args:
+        field: canonical field, ``flags.POPULATION``, or ``ALL``.
+    """
+    words = load_words()
+    if field == ALL:
+        return str(words.agreements.every_field)
+    if field.startswith(FLAG_PREFIX):
+        return str(words.agreements.flag).format(
+            population=words.agreements.population.of(field.removeprefix(FLAG_PREFIX))
+        )
+    title = str(words.field.of(field))
+    return title[:1].upper() + title[1:]
+
+
+def title_fields(fields: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of several fields, each of which tells the field apart."""
+    titles = {field: title_field(field) for field in fields}
+    counts = Counter(titles.values())
+    return tuple(
+        title if counts[title] == 1 else f"{title} ({field.replace('_', ' ')})"
+        for field, title in titles.items()
+    )

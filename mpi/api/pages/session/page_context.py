@@ -30,7 +30,9 @@ _MENU = (
     ("agreements", "/agreements", (Action.AGREEMENT_READ,)),
     ("accounts", "/accounts", (Action.ACCOUNT_ADMIN,)),
     ("seals", "/seals", (Action.RECORD_SEAL, Action.RECORD_EXPUNGE)),
-    ("ledger", "/ledger", (Action.DISCLOSURE_READ,)),
+    ("ledger", "/ledger", (Action.LEDGER_READ,)),
+    ("subpoenas", "/subpoenas", (Action.SUBPOENA_MANAGE, Action.SUBPOENA_DECIDE)),
+    ("consents", "/consents", (Action.CONSENT_RECORD,)),
     ("emergency", "/emergency", (Action.BREAK_GLASS,)),
     ("emergency_uses", "/emergency/uses", (Action.AGREEMENT_ADMIN,)),
 )

@@ -286,17 +286,11 @@ class Disclosures:
             since: moment (ISO, UTC).
         """
         rows = self._connection.execute(
-            select(_disclosed.c.record_id)
-            .distinct()
-            .select_from(_disclosed.join(_disclosure, _disclosed.c.disclosure_id == _disclosure.c.id))
-            .where(
-                _disclosure.c.client == client,
-                _disclosure.c.purpose == purpose,
-                _disclosure.c.at >= since,
-                _disclosed.c.record_id != _HANDLE_RECORD_ID,
+            select(_disclosure.c.record_ids).where(
+                _disclosure.c.client == client, _disclosure.c.purpose == purpose, _disclosure.c.at >= since
             )
         )
-        return {row.record_id for row in rows}
+        return {record for row in rows for record in orjson.loads(row.record_ids)}
 
     def times_of_answers_about(
         self, client: str, action: str, since: str, record_ids: Collection[int]

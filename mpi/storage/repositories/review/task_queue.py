@@ -19,6 +19,8 @@ from mpi.storage.tables import BatchRow, RecordRow, TaskRow, TaskWorkRow, table_
 _task = table_of(TaskRow)
 _work = table_of(TaskWorkRow)
 _UNLIMITED = 2**31
+_PAIR, _BAND = "pair", "band"
+"""Kind of a task about two records, and reason of one whose match weight alone leaves it in doubt."""
 _batch = table_of(BatchRow)
 _lower_record = table_of(RecordRow).alias("lo")
 _higher_record = table_of(RecordRow).alias("hi")
@@ -285,9 +287,15 @@ def _harm_column(task_filter: TaskFilter) -> ColumnElement[int]:
 def _restrict_to_visible(
     statement: Select[Any], sources: frozenset[int] | None, *, join_always: bool = True
 ) -> Select[Any]:
-    """Restrict a query to review tasks whose two records a reader sees."""
+    """Restrict a query to review tasks that a reader may be asked.
+
+    The reader has to see both records. A reader of some sources is asked about no pair that weighs enough to
+    link: what holds such a pair may be a hidden record, and then the question would tell of it.
+    """
     if sources is None and not join_always:
         return statement
+    if sources is not None:
+        statement = statement.where(or_(_task.c.kind != _PAIR, _task.c.reason == _BAND))
     restricted = statement.join(_lower_record, _lower_record.c.id == _task.c.lo).join(
         _higher_record, _higher_record.c.id == _task.c.hi
     )

@@ -6,6 +6,7 @@ import pytest
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, InputError, NotFoundError
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, Viewer, make_operator
 from mpi.service.access.ledger import PAGE_SIZE, LedgerFilter, LedgerLine, export_ledger, read_ledger
 from mpi.service.agreements.refusals import record_refusal
@@ -15,7 +16,8 @@ from mpi.service.records.upsert import upsert
 from mpi.storage.repositories.access.refusals import Refusal
 from tests.index import OPERATOR, crosswalk, expunge, make_child, open_test_index
 
-AUDITOR = Viewer("aud", "system_admin", frozenset({Action.DISCLOSURE_READ}), None, agreement="house")
+READERS = {Role.AUDITOR, Role.PRIVACY_OFFICER}
+AUDITOR = Viewer("aud", "system_admin", frozenset({Action.LEDGER_READ}), None, agreement="house")
 READER = make_operator("portal")
 ODALYS = make_child("1", first_name="Odalys", last_name="Trueblood", birth_date="2012-02-02")
 IGNACY = make_child("2", first_name="Ignacy", last_name="Valcour", birth_date="2010-03-04")
@@ -122,7 +124,7 @@ def test_each_reading_and_export_is_on_the_ledger_with_its_children(index, ids):
     read_ledger(index, AUDITOR, LedgerFilter(client="portal"))
     export_ledger(index, AUDITOR, LedgerFilter(client="portal"))
     own = read_ledger(index, AUDITOR, LedgerFilter(client="aud")).lines
-    assert [(line.action, line.enterprise_ids) for line in own] == [("disclosure.read", (ids[0],))] * 2
+    assert [(line.action, line.enterprise_ids) for line in own] == [("ledger.read", (ids[0],))] * 2
 
 
 def test_days_are_whole_and_the_last_thirty_by_default(index, manual_clock):
@@ -181,9 +183,14 @@ def test_an_export_of_too_many_lines_is_refused_whole(index):
         export_ledger(index, AUDITOR, wanted, limit=3)
 
 
-def test_who_sees_only_some_sources_reads_no_ledger(index):
+def test_who_sees_only_some_sources_or_works_on_records_reads_no_ledger(index):
     for viewer in (
-        Viewer("sue", "data_quality", frozenset({Action.DISCLOSURE_READ}), frozenset({"sis"})),
+        Viewer("sue", "system_admin", frozenset({Action.LEDGER_READ}), frozenset({"sis"})),
+        *(
+            Viewer(role, "data_quality", ACTIONS_BY_ROLE[role], None, agreement="house")
+            for role in Role
+            if role not in READERS
+        ),
         Viewer("eve", "system_admin", frozenset(), None),
     ):
         for act in (read_ledger, export_ledger):

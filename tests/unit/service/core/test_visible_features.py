@@ -3,7 +3,6 @@
 import re
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +15,7 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action
-from mpi.policy.agreement import Agreement, Grant, Party, PartyKind
+from mpi.policy.agreement import Grant
 from mpi.service.access.clients import add_client
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.house import build_house_agreement
@@ -33,6 +32,7 @@ from mpi.service.statements.sources import NewSource, add_source
 from mpi.standardize.fields.kept_fields import keep_fields
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.standardizer import standardize
+from tests.agreements import make_care_terms
 from tests.index import OPERATOR, crosswalk, open_test_index, with_settings, with_tuning
 from tests.unit.api.live import calling
 
@@ -51,26 +51,11 @@ BIRTH_GUESSES = ("2013-07-04", "2013-07-05", "2011-01-30")
 
 def make_terms(matching, output=frozenset({"school_id"}), **changes):
     """Return the terms by which child welfare discloses children to a district."""
-    today = clock.now().date()
-    values = {
-        "code": "dsa-1",
-        "version": 1,
-        "title": "Child welfare and district",
-        "parties": (
-            Party("agency", "Agency", PartyKind.CHILD_WELFARE, frozenset({"CCWIS"})),
-            Party("district", "District 1", PartyKind.EDUCATION, frozenset({"D01"})),
-        ),
-        "grants": (
-            Grant(
-                "agency", "district", "foster_care", "state_statute",
-                frozenset({"school_stability", "data_quality"}), frozenset(output), frozenset(matching),
-            ),
-        ),
-        "begins": today,
-        "ends": today + timedelta(days=365),
-        "is_approved": True,
-    }  # fmt: skip
-    return Agreement(**{**values, **changes})
+    grant = Grant(
+        "agency", "district", "foster_care", "state_statute",
+        frozenset({"school_stability", "data_quality"}), frozenset(output), frozenset(matching),
+    )  # fmt: skip
+    return make_care_terms(grant, **changes)
 
 
 def contact_of(terms):

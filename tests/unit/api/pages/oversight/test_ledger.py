@@ -99,7 +99,15 @@ def test_a_cell_that_begins_like_a_formula_is_text(cell):
 
 
 def test_other_roles_read_no_ledger(auditor):
-    for role in ("caseworker", "operator", "source-owner", "analyst"):
+    for role in ("steward", "approver", "caseworker", "operator", "source-owner", "analyst"):
         auditor.cookies.set("mpi-acting-as", role)
         for path in ("/ledger", "/ledger.csv"):
             assert (role, auditor.get(path).status_code) == (role, 403)
+        assert 'href="/ledger"' not in auditor.get("/").text
+
+
+def test_a_privacy_officer_reads_the_ledger(auditor, eid):
+    auditor.cookies.set("mpi-acting-as", "privacy-officer")
+    assert eid in auditor.get("/ledger").text
+    assert eid in auditor.get("/ledger.csv").text
+    assert 'href="/ledger"' in auditor.get("/ledger").text

@@ -1,0 +1,146 @@
+"""Every reading of the ledger finds its lines by an index on both stores."""
+
+import json
+import re
+
+import pytest
+from sqlalchemy import event, insert
+
+from mpi.storage.repositories.access.disclosures import Disclosure, DisclosureFilter, Disclosures
+from mpi.storage.repositories.access.refusals import RefusalFilter, Refusals
+from mpi.storage.tables import RefusalRow, table_of
+from mpi.storage.unit_of_work.database import Lock
+from tests.index import OPERATOR
+
+LINES, CLIENTS, ACTIONS, PURPOSES, AGREEMENTS = 3_000, 60, 24, 30, 20
+SINCE, UNTIL = "2026-01-01", "2027-01-01"
+CLIENT, ACTION, PURPOSE = "client-07", "action-03", "purpose-03"
+
+
+def make_minute(number):
+    """Return the minute in which a line is written, later for later lines."""
+    return f"2026-{1 + number // 280:02}-{1 + number // 10 % 28:02}T{number % 10:02}:00"
+
+
+def make_line(number):
+    return Disclosure(
+        at=f"{make_minute(number)}:00.000000Z",
+        client=f"client-{number % CLIENTS:02}",
+        purpose=f"purpose-{number % PURPOSES:02}",
+        action=f"action-{number * 7 % ACTIONS:02}",
+        record_ids=(number, number + 1),
+        fields=("enterprise_id",),
+        agreement=f"agreement-{number % AGREEMENTS:02}",
+    )
+
+
+def make_refusal(number):
+    line = make_line(number)
+    return {
+        "minute": make_minute(number),
+        "client": line.client,
+        "action": line.action,
+        "purpose": line.purpose,
+        "agreement": line.agreement,
+        "reason": f"reason-{number}",
+        "count": 1,
+    }
+
+
+@pytest.fixture
+def ledger(database):
+    """Connection of a ledger with many lines and refusals of many clients."""
+    with database.ledger.write(OPERATOR, "disclose", Lock.NONE) as unit:
+        unit.disclosures.add_all(1, [make_line(number) for number in range(LINES)])
+    with database.ledger.engine.begin() as connection:
+        connection.execute(insert(table_of(RefusalRow)), [make_refusal(number) for number in range(LINES)])
+    with database.ledger.engine.connect() as connection:
+        connection.exec_driver_sql("ANALYZE")
+        yield connection
+
+
+def read_plans(connection, read):
+    """Run a reading, and return the plan of each statement as text."""
+    statements = []
+
+    def note(_connection, _cursor, statement, parameters, _context, _is_many):
+        statements.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    found = read()
+    event.remove(connection, "before_cursor_execute", note)
+    assert found, "the reading found no line: its plan would tell nothing"
+    return [_explain(connection, *statement) for statement in statements]
+
+
+def _explain(connection, statement, parameters):
+    if connection.dialect.name == "postgresql":
+        rows = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters).scalar()
+        return json.dumps(rows)
+    return "\n".join(
+        row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+    )
+
+
+def is_scan(plan):
+    """Return whether a plan reads a whole table."""
+    return "Seq Scan" in plan or re.search(
+        r"^SCAN (disclosure|disclosed_record|refusal)\b", plan, re.MULTILINE
+    )
+
+
+def filtered(**wanted):
+    return lambda lines: list(lines.iterate_filtered(DisclosureFilter(SINCE, UNTIL, **wanted)))
+
+
+READINGS = {
+    "by client": ("ix_disclosure_client", filtered(client=CLIENT)),
+    "by purpose": ("ix_disclosure_purpose", filtered(purpose=PURPOSE)),
+    "by action": ("ix_disclosure_action", lambda lines: lines.of_actions([ACTION])),
+    "by client and action": (
+        "ix_disclosure_(action|client)",
+        lambda lines: lines.lines_of_client("client-03", ["action-21"], SINCE),
+    ),
+    "times of answers": (
+        "ix_disclosure_(action|client)",
+        lambda lines: lines.times_of_answers("client-03", "action-21", ""),
+    ),
+    "records of a purpose": (
+        "ix_disclosure_(client|purpose)",
+        lambda lines: lines.records_answered("client-03", PURPOSE, SINCE),
+    ),
+}
+
+
+def test_a_reading_of_the_ledger_finds_its_lines_by_an_index(ledger):
+    for name, (index, read) in READINGS.items():
+        plans = read_plans(ledger, lambda read=read: read(Disclosures(ledger)))
+        # Where few lines of the days are left, PostgreSQL may well find them by their time.
+        assert re.search(index, plans[0]), (name, plans[0])
+        assert not any(map(is_scan, plans)), (name, plans)
+
+
+def test_a_page_of_the_ledger_reads_on_from_a_line_and_skips_none(ledger):
+    wanted = DisclosureFilter(SINCE, UNTIL, client=CLIENT)
+    chunks = list(Disclosures(ledger).iterate_filtered(wanted))
+    times = [line.at for chunk in chunks for line in chunk]
+    assert len(times) == LINES // CLIENTS
+    assert times == sorted(times, reverse=True)
+    half = times[len(times) // 2]
+    rest = Disclosures(ledger).iterate_filtered(DisclosureFilter(SINCE, half, client=CLIENT))
+    assert [line.at for chunk in rest for line in chunk] == [at for at in times if at < half]
+    plans = read_plans(ledger, lambda: list(Disclosures(ledger).iterate_filtered(wanted)))
+    assert not any("OFFSET" in plan or "TEMP B-TREE" in plan for plan in plans)
+
+
+def test_refusals_of_few_days_are_found_by_an_index(ledger):
+    for client in (None, "client-00"):
+        wanted = RefusalFilter("2026-03-02", "2026-03-09", client=client)
+        [plan] = read_plans(ledger, lambda wanted=wanted: Refusals(ledger).latest(wanted, 100))
+        assert not is_scan(plan), plan
+
+
+def test_the_records_of_a_purpose_are_those_of_its_lines(ledger):
+    numbers = [number for number in range(LINES) if number % CLIENTS == 3]
+    expected = {record for number in numbers for record in (number, number + 1)}
+    assert Disclosures(ledger).records_answered("client-03", PURPOSE, SINCE) == expected
