@@ -19,6 +19,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import keep_carried_fields
 from mpi.service.core.visibility import find_shown_record_numbers, visible_labels
+from mpi.service.gates.sent_back import ADDRESSED, ADDRESSEE
 from mpi.service.persons.etags import compute_etag
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, OVERLAY_TASK, RECHECK
 from mpi.service.resolution.work_log_visibility import is_visible
@@ -108,9 +109,10 @@ class ActionView:
         at: when (ISO, UTC).
         actor: account or client that acted.
         action: ``claim``, ``release``, ``defer``, ``assign``, ``escalate``, ``answer``, ``undo``, ``ask``,
-            ``answered`` (by a source owner), ``closed`` or ``reopened``.
+            ``answered`` (by a source owner), ``sent-back`` (by an approver or owner), ``reply``,
+            ``escalation-answered``, ``closed`` or ``reopened``.
         detail: codes and days.
-        note: free text; a viewer of some sources sees only their own notes.
+        note: free text; a viewer of some sources sees only notes by themselves or for them.
         step: number of the step that the act made, which undo takes.
     """
 
@@ -490,7 +492,10 @@ def _build_action(unit: ReadUnit, act: QuestionAction, labels: Mapping[int, Reco
     """Build the view of one line of a review question's history."""
     # A note by somebody else may mention hidden records; an owner has seen only the one record.
     is_note_visible = (
-        unit.viewer.sources is None or act.actor == unit.viewer.client or act.action == "answered"
+        unit.viewer.sources is None
+        or act.actor == unit.viewer.client
+        or act.action == "answered"
+        or (act.action in ADDRESSED and act.detail.get(ADDRESSEE) == unit.viewer.client)
     )
     detail: dict[str, object] = {
         name: value for name, value in act.detail.items() if name not in _INTERNAL_KEYS

@@ -259,7 +259,12 @@ def undo_decisions(
     detail: dict[str, Any] = {"decisions": [decision.id for decision in decisions]}
     detail |= {} if made_by is None else {"step": made_by.id}
     # An undo needs the approval that its step needed, and the consent of the records' owners.
-    binding_decisions = [decision for decision in decisions if decision.status not in _NOT_BINDING]
+    binding_decisions = [
+        decision
+        for decision in decisions
+        if decision.status not in _NOT_BINDING
+        and (decision.kind is not DecisionKind.UNSURE or decision.supersedes)
+    ]
     needs_second = bool(binding_decisions) and made_by is not None and made_by.detail.get(APPROVED, False)
     maker = maker_from_viewer(unit.viewer)
     owners_to_ask = (
