@@ -93,6 +93,7 @@ _NAMED: tuple[str, ...] = (
     "POST /queue/{key}/claim", "POST /queue/{key}/release", "POST /queue/{key}/defer",
     "POST /queue/{key}/assign", "POST /queue/{key}/escalate", "POST /queue/{key}/answer",
     "POST /queue/{key}/respond", "POST /queue/{key}/undo", "POST /queue/{key}/ask",
+    "POST /queue/{key}/reply",
     "GET /seals", "POST /seals",
     "GET /emergency", "POST /emergency", "GET /emergency/uses", "POST /emergency/uses",
     "GET /waiting", "GET /waiting/{number}", "POST /waiting/{number}", "GET /asked", "POST /asked/{number}",
@@ -103,6 +104,7 @@ _NAMED: tuple[str, ...] = (
     "POST /v1/recluster-runs/{number}:rollback", "POST /v1/recluster-runs:simulate",
     "POST /v1/holds/{number}:release", "POST /v1/holds/{number}:refuse", "POST /v1/blind-pairs:draw",
     "GET /runs", "POST /runs", "GET /runs/{number}", "POST /runs/{number}",
+    "GET /work", "GET /work/{number}", "POST /work/{number}",
     # Commands of the operator, who holds the database and may read every record.
     "mpi demo", "mpi source resume", "mpi scope sync", "mpi ingest", "mpi load undo", "mpi import crosswalk",
     "mpi rekey", "mpi recluster", "mpi simulate", "mpi proposal make", "mpi proposal show",
