@@ -104,7 +104,7 @@ _NAMED: tuple[str, ...] = (
     "POST /v1/recluster-runs/{number}:rollback", "POST /v1/recluster-runs:simulate",
     "POST /v1/holds/{number}:release", "POST /v1/holds/{number}:refuse", "POST /v1/blind-pairs:draw",
     "GET /runs", "POST /runs", "GET /runs/{number}", "POST /runs/{number}",
-    "GET /work", "GET /work/{number}", "POST /work/{number}",
+    "GET /jobs", "GET /jobs/{number}", "POST /jobs/{number}",
     # Commands of the operator, who holds the database and may read every record.
     "mpi demo", "mpi source resume", "mpi scope sync", "mpi ingest", "mpi load undo", "mpi import crosswalk",
     "mpi rekey", "mpi recluster", "mpi simulate", "mpi proposal make", "mpi proposal show",

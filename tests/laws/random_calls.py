@@ -480,7 +480,7 @@ API_CALLS: Mapping[str, Call] = {
 
 PAGES = (
     "/style.css", "/desk.js", "/icon.svg", "/", "/find", "/people", "/people/{eid}", "/people/{eid}/unlink",
-    "/people/{eid}/correct", "/runs", "/runs/{number}", "/work", "/work/{number}",
+    "/people/{eid}/correct", "/runs", "/runs/{number}", "/jobs", "/jobs/{number}",
     "/blind", "/practice", "/accounts", "/quality",
     "/queue", "/queue/{key}", "/waiting", "/waiting/{number}", "/asked", "/sign-in", "/change-password",
     "/agreements", "/agreements/{code}", "/emergency", "/emergency/uses", "/ledger",
@@ -509,7 +509,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/queue/bulk/undo": ("bulk",),
     "/views": ("name", "state", "kind", "source", "forget"),
     "/waiting/{number}": ("word", "reason", "note"),
-    "/work/{number}": (),
+    "/jobs/{number}": (),
     "/queue/next": (),
     "/queue/{key}/claim": (),
     "/queue/{key}/release": (),

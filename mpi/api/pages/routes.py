@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from mpi.api.pages.approvals import owner_questions, pending_steps, recluster_runs, work
+from mpi.api.pages.approvals import jobs, owner_questions, pending_steps, recluster_runs
 from mpi.api.pages.desk import (
     accounts,
     agreements,
@@ -34,7 +34,7 @@ for module in (
     quality,
     queue,
     pending_steps,
-    work,
+    jobs,
     question,
     answers,
     owner_questions,

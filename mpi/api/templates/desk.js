@@ -164,7 +164,7 @@ for (const time of all("time[data-local]")) {
 if (pairs.length) show(current, { focus: false });
 find("[data-focus]")?.focus();
 
-// Pages of long work (/work, /runs): what runs is looked at again every few seconds.
+// Pages of long work (/jobs, /runs): what runs is looked at again every few seconds.
 const work = find("[data-work]");
 async function lookAgain() {
   try {

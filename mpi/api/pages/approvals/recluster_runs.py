@@ -7,7 +7,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from mpi.api.pages.approvals.work import redirect_to_work, start_work
+from mpi.api.pages.approvals.jobs import redirect_to_work, start_work
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.child_labels import ChildLabel, label_child, label_children
 from mpi.api.pages.rendering.page_texts import load_words

@@ -20,19 +20,19 @@ from mpi.service.recluster import proposals
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
-@router.get("/work")
+@router.get("/jobs")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
     """Show the latest long work, newest first."""
-    return render_page("work.html", visit=visit, jobs=list_jobs(index, visit.viewer))
+    return render_page("job_list.html", visit=visit, jobs=list_jobs(index, visit.viewer))
 
 
-@router.get("/work/{number}")
+@router.get("/jobs/{number}")
 def show(index: IndexDep, visit: VisitDep, number: int) -> Response:
     """Show how far one piece of long work is."""
-    return render_page("work_job.html", visit=visit, job=get_job(index, visit.viewer, number))
+    return render_page("job.html", visit=visit, job=get_job(index, visit.viewer, number))
 
 
-@router.post("/work/{number}")
+@router.post("/jobs/{number}")
 def carry_on(request: Request, index: IndexDep, visit: VisitDep, number: int, _form: FormDep) -> Response:
     """Carry on work that was interrupted or failed, as a new job."""
     kind, target, detail = get_options(index, visit.viewer, number)
@@ -58,5 +58,5 @@ def redirect_to_work(kind: JobKind, job: int, result: int | None) -> Response:
     """Redirect to the result of long work, or to its page while it runs."""
     done = {JobKind.PROPOSE: "proposed", JobKind.APPLY: "applied", JobKind.ROLL_BACK: "rolled_back"}
     if result is None or kind not in done:
-        return RedirectResponse(f"/work/{job}", HTTPStatus.SEE_OTHER)
+        return RedirectResponse(f"/jobs/{job}", HTTPStatus.SEE_OTHER)
     return RedirectResponse(f"/runs/{result}?done={done[kind]}", HTTPStatus.SEE_OTHER)

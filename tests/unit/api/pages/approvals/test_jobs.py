@@ -73,9 +73,9 @@ def test_small_index_is_done_at_once_and_the_job_is_kept(index, approver):
     assert answer.headers["location"] == "/runs/1?done=proposed"
     [job] = list_jobs(index, OPERATOR)
     assert (job.kind, job.state, job.by) == ("propose", "done", "demo-approver")
-    page = approver.get(f"/work/{job.id}").text
+    page = approver.get(f"/jobs/{job.id}").text
     assert 'href="/runs/1"' in page
-    assert "Make a proposal" in approver.get("/work").text
+    assert "Make a proposal" in approver.get("/jobs").text
 
 
 def test_run_says_what_was_applied_and_what_waits_for_whom(index, approver):
@@ -107,15 +107,15 @@ def test_run_of_which_everything_is_held_is_not_called_applied(index, approver):
 def test_interrupted_work_says_what_to_do_and_is_carried_on(index, approver):
     job = begin_as_dead_process(index, JobKind.PROPOSE)
     assert "interrupted" in approver.get("/runs").text
-    page = approver.get(f"/work/{job.id}").text
+    page = approver.get(f"/jobs/{job.id}").text
     assert "Nothing has changed. Carry on makes the proposal again." in page
-    assert send(approver, f"/work/{job.id}").headers["location"] == "/runs/1?done=proposed"
+    assert send(approver, f"/jobs/{job.id}").headers["location"] == "/runs/1?done=proposed"
     assert [each.state for each in list_jobs(index, OPERATOR)] == ["done", "interrupted"]
 
 
 def test_running_work_is_watched_and_not_begun_twice(index, approver):
     job = begin_job(index, OPERATOR, JobKind.PROPOSE)
-    page = approver.get(f"/work/{job.id}").text
+    page = approver.get(f"/jobs/{job.id}").text
     assert "<progress" in page
     assert 'data-work="1"' in page
     answer = send(approver, "/runs")
@@ -126,11 +126,11 @@ def test_running_work_is_watched_and_not_begun_twice(index, approver):
 def test_people_without_the_right_see_no_work(index, approver):
     job = begin_job(index, OPERATOR, JobKind.PROPOSE)
     approver.cookies.set("mpi-acting-as", "steward")
-    assert approver.get("/work").status_code == 403
-    assert approver.get(f"/work/{job.id}").status_code == 403
+    assert approver.get("/jobs").status_code == 403
+    assert approver.get(f"/jobs/{job.id}").status_code == 403
     approver.cookies.set("mpi-acting-as", "operator")
-    assert approver.get(f"/work/{job.id}").status_code == 404
-    assert "Make a proposal" not in approver.get("/work").text
+    assert approver.get(f"/jobs/{job.id}").status_code == 404
+    assert "Make a proposal" not in approver.get("/jobs").text
 
 
 @pytest.mark.slow
@@ -138,12 +138,12 @@ def test_people_without_the_right_see_no_work(index, approver):
 def test_large_index_answers_at_once_and_works_in_another_process(index, approver):
     number = propose_stricter(index).id
     path = send(approver, f"/runs/{number}", do="apply-all").headers["location"]
-    assert path.startswith("/work/")
-    job = int(path.removeprefix("/work/"))
+    assert path.startswith("/jobs/")
+    job = int(path.removeprefix("/jobs/"))
     ended = wait_for_end(index, job)
     assert (ended.state, ended.result, ended.error) == ("done", number, None)
     assert f'href="/runs/{number}"' in approver.get(path).text
     assert "2 changes were applied." in approver.get(f"/runs/{number}").text
     back = send(approver, f"/runs/{number}", do="rollback").headers["location"]
-    assert wait_for_end(index, int(back.removeprefix("/work/"))).state == "done"
+    assert wait_for_end(index, int(back.removeprefix("/jobs/"))).state == "done"
     assert "rolled back" in approver.get(f"/runs/{number}").text
