@@ -10,7 +10,11 @@ from mpi.service.jobs.job_recorder import JobRecorder
 from mpi.service.jobs.job_state import JobKind
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.recluster.proposals import apply_proposal, propose, roll_back_proposal
+from mpi.storage.repositories.derived.proposals import ProposalStatus
 from mpi.storage.repositories.steps.jobs import StoredJob
+
+CARRIED_ON = "carried_on"
+"""Option of a job that carries on interrupted work."""
 
 
 def run_job(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> int | None:
@@ -45,13 +49,26 @@ def _propose(index: Index, viewer: Viewer, matcher: Matcher, _job: StoredJob, pr
 
 def _apply(index: Index, viewer: Viewer, matcher: Matcher, job: StoredJob, progress: Progress) -> int:
     """Apply a proposal, or resume its application."""
+    if _was_finished_meanwhile(index, viewer, job, ProposalStatus.APPLIED):
+        return job.target or 0
     approved = job.detail.get("approved")
     return apply_proposal(index, viewer, matcher, job.target or 0, approved, progress).proposal
 
 
 def _roll_back(index: Index, viewer: Viewer, matcher: Matcher, job: StoredJob, progress: Progress) -> int:
     """Roll a proposal back, or resume its rollback."""
+    if _was_finished_meanwhile(index, viewer, job, ProposalStatus.ROLLED_BACK):
+        return job.target or 0
     return roll_back_proposal(index, viewer, matcher, job.target or 0, progress).proposal
+
+
+def _was_finished_meanwhile(index: Index, viewer: Viewer, job: StoredJob, status: ProposalStatus) -> bool:
+    """Return whether a service has finished the interrupted work that a job carries on."""
+    if not job.detail.get(CARRIED_ON):
+        return False
+    with index.database.read(viewer) as unit:
+        proposal = unit.proposals.get(job.target or 0)
+    return proposal is not None and proposal.status == status
 
 
 def _undo_load(index: Index, viewer: Viewer, _matcher: Matcher, job: StoredJob, progress: Progress) -> int:

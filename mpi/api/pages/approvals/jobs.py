@@ -14,6 +14,7 @@ from mpi.api.request.background_jobs import start_job
 from mpi.api.routes.proposals import load_matcher_of_ref
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index, Matcher
+from mpi.service.jobs.job_runner import CARRIED_ON
 from mpi.service.jobs.job_state import JobKind, get_job, get_options, list_jobs
 from mpi.service.recluster import proposals
 
@@ -36,7 +37,7 @@ def show(index: IndexDep, visit: VisitDep, number: int) -> Response:
 def carry_on(request: Request, index: IndexDep, visit: VisitDep, number: int, _form: FormDep) -> Response:
     """Carry on work that was interrupted or failed, as a new job."""
     kind, target, detail = get_options(index, visit.viewer, number)
-    job, result = start_work(request, index, visit.viewer, kind, target, **detail)
+    job, result = start_work(request, index, visit.viewer, kind, target, **{**detail, CARRIED_ON: True})
     return redirect_to_work(kind, job, result)
 
 

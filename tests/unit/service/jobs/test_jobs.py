@@ -8,7 +8,7 @@ import pytest
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.jobs.job_recorder import JobRecorder
-from mpi.service.jobs.job_runner import run_job
+from mpi.service.jobs.job_runner import CARRIED_ON, run_job
 from mpi.service.jobs.job_state import (
     JobKind,
     begin_job,
@@ -18,7 +18,7 @@ from mpi.service.jobs.job_state import (
     list_jobs,
 )
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.proposals import get_proposal
+from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose
 from mpi.storage.repositories.steps.jobs import StoredJob
 from tests.desk import similar_child
 from tests.index import OPERATOR, load_rows, many_children, reopen_database
@@ -115,6 +115,17 @@ def test_job_whose_process_is_gone_is_interrupted_and_carried_on(loaded_index):
     assert [each.state for each in list_jobs(loaded_index, OPERATOR)] == ["done", "interrupted"]
     with pytest.raises(ConflictError, match="nothing to carry on"):
         get_options(loaded_index, OPERATOR, again.id)
+
+
+def test_work_that_a_service_has_finished_meanwhile_is_noted_as_done(loaded_index):
+    number = propose(loaded_index, OPERATOR, loaded_index.matcher).id
+    begin_as_dead_process(loaded_index, JobKind.APPLY, number)
+    apply_proposal(loaded_index, OPERATOR, loaded_index.matcher, number)
+    carried_on = begin_job(loaded_index, OPERATOR, JobKind.APPLY, number, **{CARRIED_ON: True})
+    assert run_job(loaded_index, OPERATOR, loaded_index.matcher, carried_on.id) == number
+    again = begin_job(loaded_index, OPERATOR, JobKind.APPLY, number)
+    with pytest.raises(ConflictError, match="make another one"):
+        run_job(loaded_index, OPERATOR, loaded_index.matcher, again.id)
 
 
 def test_job_is_done_by_one_process(loaded_index):
