@@ -206,13 +206,13 @@ def _add_oversight(index, eid):
 
 def _add_approvals(index):
     """A step that waits for an owner, a step that came back, and long work in each state."""
-    set_consent_required(index, make_operator(), "ccwis", asks=True)
+    set_consent_required(index, make_operator(), "sis", asks=True)
     steward = make_operator("demo-steward")
     groups = ((RecordRef("sis", "wrong-1"),), (RecordRef("ccwis", "wrong-2"),))
     for reason in ("different-children", "wrong-link"):
         effect = decide(index, steward, DecisionRequest(DecisionKind.DIFFERENT, groups, reason))
         if reason == "different-children":
-            owner = Viewer("Olu Owner", None, ACTIONS_BY_ROLE[Role.SOURCE_OWNER], frozenset({"ccwis"}))
+            owner = Viewer("Olu Owner", None, ACTIONS_BY_ROLE[Role.SOURCE_OWNER], frozenset({"sis"}))
             refuse_consent(index, owner, effect.step, "not-enough", "Please ask the school first.")
     ended = begin_as_dead_process(index, JobKind.PROPOSE)
     failed = begin_job(index, steward, JobKind.UNDO_LOAD, 1)

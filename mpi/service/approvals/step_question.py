@@ -52,7 +52,9 @@ def load_step_question(index: Index, viewer: Viewer, step: PendingStep) -> Quest
     require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
         numbers = sorted(find_shown_record_numbers(unit, step.records))[:MAX_RECORDS]
-        cards = build_cards(unit, index, numbers)
+        # An owner who may read no task reads the own records as records.
+        reads_tasks = is_allowed(viewer, Action.TASK_READ)
+        cards = build_cards(unit, index, numbers, Action.TASK_READ if reads_tasks else Action.RECORD_READ)
         key, history = _read_question(unit, step)
         view = QuestionView(
             summary=_summarize(step, key),

@@ -243,13 +243,16 @@ def choose_layout(question: OpenQuestion) -> str:
     return GRID
 
 
-def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tuple[RecordCard, ...]:
+def build_cards(
+    unit: ReadUnit, index: Index, record_ids: Sequence[int], action: Action = Action.TASK_READ
+) -> tuple[RecordCard, ...]:
     """Build displays of the records that the viewer may see.
 
     Args:
         unit: the transaction.
         index: the open index.
         record_ids: numbers of the records, in the order of the cards.
+        action: kind of request, by which the policy decides which fields the cards carry.
     """
     labels = visible_labels(unit, record_ids)
     stored = unit.records.get(labels)
@@ -270,7 +273,7 @@ def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tupl
                 ({}, ())
                 if canonical_record is None
                 else _split_values(
-                    unit.viewer, labels[record_id].source, canonical_record, confidential=confidential
+                    unit.viewer, labels[record_id].source, canonical_record, action, confidential=confidential
                 )
             )
             built_cards.append(
@@ -293,12 +296,12 @@ def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tupl
 
 
 def _split_values(
-    viewer: Viewer, source: str, record: CanonicalRecord, *, confidential: bool
+    viewer: Viewer, source: str, record: CanonicalRecord, action: Action, *, confidential: bool
 ) -> tuple[dict[str, object], tuple[str, ...]]:
     """Return the visible values of a record, and the withheld field names."""
     values: dict[str, object] = keep_carried_fields(
         viewer,
-        Action.TASK_READ,
+        action,
         source,
         {name: value for name, value in to_canonical_fields(record).items() if name not in _HIDDEN_FIELDS},
     )
@@ -325,7 +328,11 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
             are_record_whereabouts_withheld(compared) for compared in compared_records
         ) or has_confidential_address(unit, labels)
         values, withheld = _split_values(
-            unit.viewer, labels[record_id].source, pending_record, confidential=confidential
+            unit.viewer,
+            labels[record_id].source,
+            pending_record,
+            Action.TASK_READ,
+            confidential=confidential,
         )
         pending_cards.append(
             RecordCard(
