@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mpi.domain import clock
-from mpi.domain.decision import CORRECTION, DecisionKind
+from mpi.domain.decision import CORRECTION
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import SecondApprover
 from mpi.service.core.idempotency import store_answer
@@ -25,6 +25,7 @@ from mpi.service.gates.consents import (
     is_only_corrections,
     list_visible_codes,
     maker_from_viewer,
+    needs_agreement,
 )
 from mpi.service.gates.freeze_rules import (
     FROZEN_SOURCES,
@@ -76,7 +77,7 @@ def apply_step(
         ConflictError: a decision to supersede is not in force, or is not the maker's.
     """
     record_ids = {record for draft in step.drafts for record in draft.record_ids}
-    gated_drafts = _select_gated_drafts(step.drafts)
+    gated_drafts = [draft for draft in step.drafts if needs_agreement(draft.kind, draft.supersedes)]
     gated_records = {record for draft in gated_drafts for record in draft.record_ids}
     needs_second = bool(gated_drafts) and needs_second_approver(unit, index, gated_records)
     maker = maker_from_viewer(unit.viewer)
@@ -127,14 +128,6 @@ def apply_step(
     effect = add_recipients(unit, effect, settlement.persons_before)
     store_answer(unit, index, effect.as_dict(), shown_records)
     return effect, shown_records
-
-
-def _select_gated_drafts(drafts: Sequence[DecisionDraft]) -> list[DecisionDraft]:
-    """Return the decisions that others have to agree to.
-
-    "Cannot tell" moves no record, unless it replaces a decision that did.
-    """
-    return [draft for draft in drafts if draft.kind is not DecisionKind.UNSURE or draft.supersedes]
 
 
 def _check_freeze_windows(

@@ -25,6 +25,7 @@ from mpi.service.gates.consents import (
     list_open_consents,
     list_visible_codes,
     maker_from_detail,
+    needs_agreement,
 )
 from mpi.service.gates.freeze_rules import (
     FROZEN_SOURCES,
@@ -184,7 +185,8 @@ def apply_if_approved(
         DecisionConflict: the step contradicts a later decision.
         ConflictError: the step would revoke what a freeze window protects.
     """
-    ask_new_owners(unit, step.id, step.detail, decisions)
+    gated_decisions = [each for each in decisions if needs_agreement(each.kind, each.supersedes)]
+    ask_new_owners(unit, step.id, step.detail, gated_decisions)
     unanswered_sources = [consent.source_id for consent in list_open_consents(unit, step.id)]
     needs_second = any(pending.second for pending in unit.pending_approvals.all_of_step(step.id))
     is_waiting = needs_second or bool(unanswered_sources)
