@@ -93,6 +93,7 @@ _NAMED: tuple[str, ...] = (
     "POST /queue/{key}/claim", "POST /queue/{key}/release", "POST /queue/{key}/defer",
     "POST /queue/{key}/assign", "POST /queue/{key}/escalate", "POST /queue/{key}/answer",
     "POST /queue/{key}/respond", "POST /queue/{key}/undo", "POST /queue/{key}/ask",
+    "POST /queue/{key}/reply",
     "GET /seals", "POST /seals",
     "GET /subpoenas", "POST /subpoenas", "GET /subpoenas/{code}", "POST /subpoenas/{code}",
     "GET /consents", "POST /consents",
@@ -105,6 +106,7 @@ _NAMED: tuple[str, ...] = (
     "POST /v1/recluster-runs/{number}:rollback", "POST /v1/recluster-runs:simulate",
     "POST /v1/holds/{number}:release", "POST /v1/holds/{number}:refuse", "POST /v1/blind-pairs:draw",
     "GET /runs", "POST /runs", "GET /runs/{number}", "POST /runs/{number}",
+    "GET /jobs", "GET /jobs/{number}", "POST /jobs/{number}",
     # Commands of the operator, who holds the database and may read every record.
     "mpi demo", "mpi source resume", "mpi scope sync", "mpi ingest", "mpi load undo", "mpi import crosswalk",
     "mpi rekey", "mpi recluster", "mpi simulate", "mpi proposal make", "mpi proposal show",

@@ -8,6 +8,7 @@ from datetime import timedelta
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
+from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, DecisionConflict, NotFoundError
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, SecondApprover, Viewer
@@ -132,7 +133,11 @@ class ConsentRules:
     def apply_approval(self, step, effect, owner=None):
         """Add owners who have become concerned; apply the step when nobody is left to ask."""
         pending_step = self.oracle.waiting_steps[step]
-        decisions = [self.oracle.all_decisions[number] for number in pending_step.decision_numbers]
+        decisions = [
+            decision
+            for decision in (self.oracle.all_decisions[number] for number in pending_step.decision_numbers)
+            if decision.kind is not DecisionKind.UNSURE or decision.supersedes
+        ]
         records = {a for word in decisions for group in word.groups for a in group}
         single_record = all(word.corrects is not None for word in decisions)
         pending_step.owners_asked |= self.sources_requiring_consent(

@@ -93,8 +93,14 @@ class StewardRules:
     def record_step(self, effect, expected, supersedes=frozenset()):
         """Remember the expected decisions of a step, and wait for whose approval or consent they need."""
         assert len(effect.decisions) == len(expected)
-        records = {address for _, groups in expected for group in groups for address in group}
-        needs_approval, owners = self.required_approvals(records, self.before)
+        # "Cannot tell" moves nothing, unless it replaces a decision: the first carries what a step replaces.
+        gated = [
+            groups
+            for position, (kind, groups) in enumerate(expected)
+            if kind is not DecisionKind.UNSURE or (position == 0 and supersedes)
+        ]
+        records = {address for groups in gated for group in groups for address in group}
+        needs_approval, owners = self.required_approvals(records, self.before) if gated else (False, set())
         assert (effect.approval, effect.consent_of) == (needs_approval, tuple(sorted(owners)))
         for position, (number, (kind, groups)) in enumerate(zip(effect.decisions, expected, strict=True)):
             view = get_decision(self.index, OPERATOR, number)
@@ -125,7 +131,12 @@ class StewardRules:
             for w in self.oracle.waiting_steps.values()
             if w.undoing and set(w.decision_numbers) & set(numbers)
         ]
-        binding = [decision for decision in decisions if not (decision.waiting or decision.claim)]
+        binding = [
+            decision
+            for decision in decisions
+            if not (decision.waiting or decision.claim)
+            and (decision.kind is not DecisionKind.UNSURE or decision.supersedes)
+        ]
         try:
             effect = self.apply_as_previewed(apply)
         except ConflictError:

@@ -9,9 +9,9 @@ from mpi.api.pages.rendering.paths import question_path
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.roles import Role
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.source import SourceKind
-from mpi.domain.viewer import make_operator
+from mpi.domain.viewer import Viewer, make_operator
 from mpi.policy.subpoena import CaseState, CounselDecision, CounselVerdict, Subpoena
 from mpi.service.access.accounts import NewAccount, add_account, grant_actions
 from mpi.service.access.emergency_sessions import begin_emergency, end_emergency
@@ -19,6 +19,8 @@ from mpi.service.access.sign_in import authenticate_session, change_password, si
 from mpi.service.agreements.refusals import record_refusal
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.core.block_limits import queue_large_blocks
+from mpi.service.jobs.job_recorder import end_job
+from mpi.service.jobs.job_state import JobKind, begin_job
 from mpi.service.legal.subpoena_cases import decide_case, list_cases, open_case, record_notice
 from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.proposals import propose
@@ -29,11 +31,15 @@ from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.service.stewardship.decisions import DecisionRequest, report_link
+from mpi.service.stewardship.decisions import DecisionRequest, decide, report_link
+from mpi.service.stewardship.owner_consent import refuse_consent, set_consent_required
+from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.unseal_requests import request_unseals
+from mpi.storage.repositories.steps.jobs import JobState
 from tests.agreements import change_grant, permit_emergencies
 from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index
 from tests.unit.api.live import serving
+from tests.unit.service.jobs.test_jobs import begin_as_dead_process
 
 PASSWORD = "a river runs under nine bridges"
 _BURST = 24
@@ -85,6 +91,8 @@ def open_desk(folder, *, full=False):
         _add_accounts(index)
         wrong = crosswalk(index)["sis", "wrong-1"]
         sessions = _add_oversight(index, wrong) if full else {}
+        if full:
+            _add_approvals(index)
         with serving(create_app(index)) as url, serving(create_app(index, open_pages=True)) as open_url:
             yield Desk(index, url, open_url, wrong, sessions)
 
@@ -241,6 +249,26 @@ def add_legal_cases(index):
     return sessions
 
 
+def _add_approvals(index):
+    """A step that waits for an owner, a step that came back, and long work in each state."""
+    set_consent_required(index, make_operator(), "sis", asks=True)
+    steward = make_operator("demo-steward")
+    groups = ((RecordRef("sis", "wrong-1"),), (RecordRef("ccwis", "wrong-2"),))
+    for reason in ("different-children", "wrong-link"):
+        effect = decide(index, steward, DecisionRequest(DecisionKind.DIFFERENT, groups, reason))
+        if reason == "different-children":
+            owner = Viewer("Olu Owner", None, ACTIONS_BY_ROLE[Role.SOURCE_OWNER], frozenset({"sis"}))
+            refuse_consent(index, owner, effect.step, "not-enough", "Please ask the school first.")
+    ended = begin_as_dead_process(index, JobKind.PROPOSE)
+    failed = begin_job(index, steward, JobKind.UNDO_LOAD, 1)
+    end_job(index, steward, failed.id, JobState.FAILED, error="load 1 is held: there is nothing to undo")
+    running = begin_job(index, steward, JobKind.PROPOSE)
+    assert (ended.id, failed.id, running.id) == (1, 2, 3)
+    with index.database.write(steward, "job") as unit:
+        begun_at = clock.format_timestamp(clock.now() - timedelta(seconds=30))
+        unit.jobs.record_progress(3, running.worker, running.beat, "scoring pairs", begun_at, 40_000, 125_000)
+
+
 def every_page(desk):
     """Yield name, role and path of each page with an address.
 
@@ -270,6 +298,14 @@ def every_page(desk):
     yield "quality-operator", "operator", "/quality"
     yield "waiting", "steward", "/waiting"
     yield "asked", "source-owner", "/asked"
+    yield "waiting-owner", "source-owner", "/waiting"
+    [step] = list_pending_steps(desk.index, make_operator())
+    yield "waiting-step", "steward", f"/waiting/{step.step}"
+    yield "waiting-step-owner", "source-owner", f"/waiting/{step.step}"
+    yield "jobs", "approver", "/jobs"
+    for number, state in ((1, "interrupted"), (3, "running")):
+        yield f"job-{state}", "approver", f"/jobs/{number}"
+    yield "job-failed", "operator", "/jobs/2"
     yield "emergency", "account:dee", "/emergency"
     yield "emergency-open", "account:cal", "/emergency"
     yield "emergency-child", "account:cal", f"/people/{desk.wrong}"

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from mpi.api.pages.approvals import jobs, owner_questions, pending_steps, recluster_runs
 from mpi.api.pages.desk import (
     accounts,
     agreements,
@@ -9,14 +10,11 @@ from mpi.api.pages.desk import (
     blind_review,
     correction,
     home,
-    owner_questions,
-    pending_steps,
     person_page,
     practice,
     quality,
     question,
     queue,
-    recluster_runs,
     search,
 )
 from mpi.api.pages.oversight import consents, emergency, emergency_review, ledger, seals, subpoenas
@@ -36,6 +34,7 @@ for module in (
     quality,
     queue,
     pending_steps,
+    jobs,
     question,
     answers,
     owner_questions,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated
+from typing import Annotated, cast
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
@@ -14,6 +14,8 @@ MAX_FORM_BYTES = 100_000
 """Largest form body, in bytes."""
 MAX_FORM_FIELDS = 1_000
 """Most fields of one form."""
+_FORM = "mpi.form"
+"""Key of a request's parsed form in its scope."""
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
 
 
@@ -78,7 +80,8 @@ class Form:
 async def read_form(request: Request) -> Form:
     """Read and parse the request body as an HTML form.
 
-    An empty body is an empty form.
+    An empty body is an empty form. The body is kept with the request: a handler that is called again, after
+    another model was put in force, cannot read it from the connection again.
 
     Raises:
         TooLargeError: the body has more than ``MAX_FORM_BYTES`` bytes or ``MAX_FORM_FIELDS`` fields.
@@ -87,6 +90,8 @@ async def read_form(request: Request) -> Form:
     media_type = request.headers.get("content-type", _MEDIA_TYPE).split(";")[0].strip().lower()
     if media_type != _MEDIA_TYPE:
         raise InputError(f"send a form as {_MEDIA_TYPE}")
+    if _FORM in request.scope:
+        return cast("Form", request.scope[_FORM])
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
@@ -94,7 +99,9 @@ async def read_form(request: Request) -> Form:
             raise TooLargeError(f"a form has at most {MAX_FORM_BYTES:,} bytes")
     if data.count(b"&") >= MAX_FORM_FIELDS:
         raise TooLargeError(f"a form has at most {MAX_FORM_FIELDS:,} fields")
-    return parse_form(bytes(data))
+    form = parse_form(bytes(data))
+    request.scope[_FORM] = form
+    return form
 
 
 def parse_form(data: bytes) -> Form:

@@ -163,3 +163,25 @@ for (const time of all("time[data-local]")) {
 
 if (pairs.length) show(current, { focus: false });
 find("[data-focus]")?.focus();
+
+// Pages of long work (/jobs, /runs): what runs is looked at again every few seconds.
+const work = find("[data-work]");
+async function lookAgain() {
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (answer.ok && !answer.redirected) {
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.querySelector("[data-work]");
+      if (fresh) {
+        work.innerHTML = fresh.innerHTML;
+        work.dataset.work = fresh.dataset.work;
+      } else {
+        location.reload();
+      }
+    }
+  } catch {
+    // The next look may reach the server again.
+  }
+  if (work.dataset.work !== "0") setTimeout(lookAgain, 3000);
+}
+if (work && work.dataset.work !== "0") setTimeout(lookAgain, 3000);

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mpi.domain.decision import CORRECTION
+from mpi.domain.decision import CORRECTION, DecisionKind
 from mpi.domain.viewer import Viewer, is_source_owner
 from mpi.storage.repositories.steps.consents import ConsentStatus, StoredConsent
 from mpi.storage.repositories.steps.decisions import StoredDecision
@@ -135,6 +135,18 @@ def find_owners_to_ask_of_undo(
 def is_only_corrections(origins: Iterable[str | None]) -> bool:
     """Return whether all decisions are value corrections, which move no record."""
     return all(origin == CORRECTION for origin in origins)
+
+
+def needs_agreement(kind: DecisionKind, supersedes: Collection[int]) -> bool:
+    """Return whether others may have to agree to a decision.
+
+    "Cannot tell" moves no record, unless it replaces a decision that did.
+
+    Args:
+        kind: kind of the decision.
+        supersedes: numbers of the decisions that it replaces.
+    """
+    return kind is not DecisionKind.UNSURE or bool(supersedes)
 
 
 def list_open_consents(unit: ReadUnit, step_id: int) -> list[StoredConsent]:

@@ -82,6 +82,13 @@ def redact_work(unit: ReadUnit, work: QuestionWork) -> QuestionWork:
     return work
 
 
+def find_escalator(unit: ReadUnit, work: QuestionWork) -> str | None:
+    """Return who else has passed a question on, as far as the viewer may know."""
+    if work.escalated_by in {None, unit.viewer.client}:
+        return None
+    return work.escalated_by if is_visible(unit, work.about.get(ASSIGNED, work.about)) else None
+
+
 def _is_decision_task_visible(unit: ReadUnit, task_key: str, decision_ids: Collection[int]) -> bool:
     """Return whether the viewer may see a review task about decisions."""
     kind, decision_id, *undo_steps = task_key.split(":")

@@ -5,13 +5,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 from mpi.domain import clock
+from mpi.service.gates.sent_back import ADDRESSEE
 from mpi.service.persons.step_effects import StepEffect
+from mpi.service.resolution.work_log_visibility import find_escalator
 from mpi.service.review.assignments import claim_work, record_action
 from mpi.service.review.open_questions import OpenQuestion, find_opening_time, load_questions
 from mpi.storage.repositories.review.owner_questions import OPEN as UNANSWERED
 from mpi.storage.repositories.review.task_work import ANSWERED, CLOSED, OPEN, WAITING, QuestionWork
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
+ESCALATION_ANSWERED = "escalation-answered"
+"""Name in a question's history of an answer to who passed the question on."""
 APPROVAL_WAIT = timedelta(days=7)
 """Time that a question waits for a second approver before it reopens."""
 
@@ -25,10 +29,26 @@ def close_question(unit: WriteUnit, question: OpenQuestion) -> None:
     unit.task_work.save(replace(mark_closed(work), about=question.to_snapshot()))
 
 
+def tell_escalator(unit: WriteUnit, question: OpenQuestion, step: int | None) -> None:
+    """Note in a question's history that an escalation was answered.
+
+    Args:
+        unit: the transaction.
+        question: the question as it was before the answer.
+        step: number of the answer's step.
+    """
+    escalator = None if question.work is None else find_escalator(unit, question.work)
+    if escalator is not None:
+        detail = {ADDRESSEE: escalator}
+        record_action(
+            unit, question.key, ESCALATION_ANSWERED, question.records, question.decisions, step, **detail
+        )
+
+
 def mark_closed(work: QuestionWork) -> QuestionWork:
     """Return a question's work state as answered, unclaimed and closed."""
     now = clock.format_timestamp(clock.now())
-    unclaimed = replace(work, claimed_by=None, lease_until=None, asleep_until=None)
+    unclaimed = replace(work, claimed_by=None, lease_until=None, asleep_until=None, escalated_by=None)
     return replace(unclaimed, state=CLOSED, closed_at=now, closed_because=ANSWERED)
 
 

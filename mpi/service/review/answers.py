@@ -18,6 +18,8 @@ from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import check_note, check_reason, step_transaction
 from mpi.service.core.visibility import RecordGroups, visible_labels
 from mpi.service.decisions.decision_log import DecisionDraft, require_decision, revoke_decisions
+from mpi.service.gates.own_reports import require_not_own_report
+from mpi.service.gates.sent_back import return_to_maker
 from mpi.service.persons.step_effects import FIELDS, StepEffect, effect_fields
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, OVERLAY_TASK
@@ -27,6 +29,7 @@ from mpi.service.review.answer_outcome import (
     find_remaining_questions,
     mark_closed,
     save_outcome,
+    tell_escalator,
 )
 from mpi.service.review.assignments import (
     apply_in_bulk,
@@ -40,6 +43,7 @@ from mpi.service.review.assignments import (
     permit_live_work,
     record_action,
     release,
+    reply,
 )
 from mpi.service.review.open_questions import OpenQuestion, load_questions
 from mpi.service.review.owner_questions import CONFIRM_RECORD, add_owner_question, withdraw_owner_questions
@@ -61,7 +65,7 @@ from mpi.service.review.verdicts import (
 )
 from mpi.service.sampling.blind_review import sample_second_review
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
-from mpi.service.stewardship.approvals import approve_step
+from mpi.service.stewardship.approvals import approve_step, load_step_decisions
 from mpi.service.stewardship.decisions import effect_from_answer, require_well_formed
 from mpi.service.stewardship.overlays import answer_overlay
 from mpi.service.stewardship.undo import undo_any_step, undo_decisions
@@ -79,6 +83,7 @@ __all__ = [
     "defer",
     "escalate",
     "release",
+    "reply",
     "respond_to_question",
     "undo_answer",
 ]  # fmt: skip
@@ -168,6 +173,7 @@ def answer_question(  # noqa: PLR0913 - one parameter for each field of the answ
     Raises:
         InputError: verdicts contradict each other or name a record outside the question, or the reason code
             does not exist.
+        ConflictError: a verdict confirms the steward's own report.
         NotFoundError: there is no such open question for this viewer.
         StaleError: the question has changed since the steward read it.
         ClaimedError: somebody else has claimed the question.
@@ -184,7 +190,7 @@ def answer_question(  # noqa: PLR0913 - one parameter for each field of the answ
         question = _load_unchanged_question(unit, index, key, if_match)
         numbered_verdicts = _resolve_verdicts(unit, question, verdicts)
         grouped = group_verdicts(numbered_verdicts)
-        claims = _find_answered_claims(question, numbered_verdicts)
+        claims = _find_answered_claims(unit, question, numbered_verdicts)
         drafts = _build_drafts(grouped, code, clean_note, recheck_day, supersedes)
         # First, because a second review stores how the index decided each pair before this answer.
         sample_second_review(
@@ -211,6 +217,7 @@ def answer_question(  # noqa: PLR0913 - one parameter for each field of the answ
             clean_note,
             **detail,
         )
+        tell_escalator(unit, question, effect.step)
         save_outcome(unit, question, effect, remaining.values())
     disclose(index, viewer, Action.DECIDE, record_ids, effect_fields(effect))
     return AnswerResult(effect, effect.step, _find_next_key(index, viewer, question.key))
@@ -286,6 +293,7 @@ def respond_to_question(
             options.note,
             **detail,
         )
+        tell_escalator(unit, question, effect.step)
         save_outcome(unit, question, effect, find_remaining_questions(unit, question).values())
     disclose(index, viewer, Action.DECIDE, record_ids, effect_fields(effect))
     return AnswerResult(effect, effect.step, _find_next_key(index, viewer, question.key))
@@ -390,17 +398,23 @@ def _resolve_verdicts(
 
 
 def _find_answered_claims(
-    question: OpenQuestion, verdicts: Sequence[tuple[int, int, VerdictKind]]
+    unit: ReadUnit, question: OpenQuestion, verdicts: Sequence[tuple[int, int, VerdictKind]]
 ) -> list[int]:
-    """Return the reported problems (claims) that verdicts on their pairs settle."""
-    decided_pairs = {
-        frozenset((lo, hi)) for lo, hi, kind in verdicts if kind in {VerdictKind.SAME, VerdictKind.DIFFERENT}
-    }
-    return sorted(
-        task.decision_id
+    """Return the reported problems (claims) that verdicts on their pairs settle.
+
+    Raises:
+        ConflictError: a verdict confirms a report of the viewer's own.
+    """
+    kinds = {VerdictKind.SAME: DecisionKind.SAME, VerdictKind.DIFFERENT: DecisionKind.DIFFERENT}
+    decided_pairs = {frozenset((lo, hi)): kinds[kind] for lo, hi, kind in verdicts if kind in kinds}
+    claims = {
+        task.decision_id: decided_pairs[task.ends]
         for task in question.asked_tasks
         if task.kind == CLAIM and task.decision_id is not None and task.ends in decided_pairs
-    )
+    }
+    for claim_id, kind in claims.items():
+        require_not_own_report(unit, require_decision(unit, claim_id), kind)
+    return sorted(claims)
 
 
 def _build_drafts(
@@ -477,13 +491,15 @@ def _apply_response(
     if response == APPROVE and awaited_step is not None:
         return (*approve_step(unit, index, awaited_step, preview=options.preview), [])
     if response == REVOKE and question.main_task.kind == APPROVAL and awaited_step is not None:
-        return (*undo_any_step(unit, index, awaited_step, options.reason, preview=options.preview), [])
+        return (*_end_awaited_step(unit, index, awaited_step, options), [])
     if response == REVOKE:
         return (
             *undo_decisions(unit, index, [decision], decision_step, options.reason, preview=options.preview),
             [],
         )
     claims = [decision.id] if decision.status is DecisionStatus.REVIEW else []
+    if claims:
+        require_not_own_report(unit, decision, decision.kind)
     confirmation = DecisionDraft(
         decision.kind,
         decision.groups,
@@ -498,6 +514,18 @@ def _apply_response(
         ),
         claims,
     )
+
+
+def _end_awaited_step(
+    unit: WriteUnit, index: Index, step_id: int, options: ResponseOptions
+) -> tuple[StepEffect, frozenset[int]]:
+    """End a step that waits for approval; tell its maker if another ended it."""
+    step = unit.steps.get(step_id)
+    decisions = load_step_decisions(unit, step)
+    outcome = undo_any_step(unit, index, step_id, options.reason, preview=options.preview)
+    if step is not None and unit.commit_info({step.commit_no})[step.commit_no][1] != unit.viewer.client:
+        return_to_maker(unit, step, decisions, options.reason, options.note)
+    return outcome
 
 
 def _ask_owners(

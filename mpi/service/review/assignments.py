@@ -11,14 +11,16 @@ from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ClaimedError, ConflictError, InputError, MpiError, NotFoundError
-from mpi.domain.roles import APPROVER_ASSIGNEE
-from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.roles import ACTIONS_BY_ROLE, APPROVER_ASSIGNEE, Role
+from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import check_note
+from mpi.service.gates.sent_back import ADDRESSEE, REPLY
 from mpi.service.resolution.work_log_visibility import (
     ASSIGNED,
     DATED,
+    find_escalator,
     keep_assignment_scopes,
     redact_work,
     select_known_scope,
@@ -28,6 +30,7 @@ from mpi.service.review.open_questions import (
     QuestionSummary,
     find_opening_time,
     is_burst_key,
+    is_own_report,
     summarize_questions,
 )
 from mpi.service.review.question_view import require_question
@@ -83,6 +86,7 @@ class _QueueAction:
         given_fields: what the act sets for the part of the question that its maker sees: ``GIVEN``,
             ``DATED``.
         bulk: token of the bulk act that this act is part of; None for an act by itself.
+        check: refuses the act where its maker may not do it to this question.
     """
 
     name: str
@@ -92,12 +96,13 @@ class _QueueAction:
     assignee: str | None = None
     given_fields: tuple[str, ...] = ()
     bulk: str | None = None
+    check: Callable[[ReadUnit, WorkTarget], None] | None = None
 
 
 def claim(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
     """Claim a review question, so that nobody else answers it.
 
-    A second claim by the same viewer renews the lease.
+    A second claim by the same viewer renews the lease. Who passed the question on takes it back with a claim.
 
     Args:
         index: the open index.
@@ -108,11 +113,18 @@ def claim(index: Index, viewer: Viewer, key: str, note: str | None = None) -> Qu
     Raises:
         NotFoundError: there is no such open question for this viewer.
         ClaimedError: somebody else has claimed the question.
+        ConflictError: the question is about the viewer's own report.
         AccessDenied: the viewer may not work on questions, or must practice first.
     """
     permit_live_work(index, viewer)
+
+    def take_up(work: QuestionWork) -> QuestionWork:
+        claimed_work = claim_work(work, viewer)
+        is_own = work.escalated_by == viewer.client
+        return replace(claimed_work, escalated_by=None, assigned_to=None) if is_own else claimed_work
+
     return _perform_action(
-        index, viewer, key, _QueueAction("claim", lambda work: claim_work(work, viewer), note=note)
+        index, viewer, key, _QueueAction("claim", take_up, note=note, check=_require_not_own_report)
     )
 
 
@@ -194,8 +206,10 @@ def assign(
     day = None if due_on is None else parse_future_day(due_on, "due_on", min_days=0)
 
     def set_assignee(work: QuestionWork) -> QuestionWork:
+        # An answer that comes back ends the escalation.
+        escalated_by = None if work.escalated_by == assignee else work.escalated_by
         return replace(work, state=OPEN, asleep_until=None, assigned_to=assignee, due_on=day or work.due_on,
-                       claimed_by=None, lease_until=None)  # fmt: skip
+                       claimed_by=None, lease_until=None, escalated_by=escalated_by)  # fmt: skip
 
     detail = {"to": assignee} | ({"due_on": day} if day else {})
     given_fields = (ASSIGNED, DATED) if day else (ASSIGNED,)
@@ -216,10 +230,13 @@ def assign(
 
 
 def escalate(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
-    """Assign a review question to the approvers.
+    """Pass a review question on to the approvers.
+
+    It is not offered to the viewer again, and the answer comes back to the viewer.
 
     Raises:
         NotFoundError: there is no such open question for this viewer.
+        ConflictError: the viewer is the only approver.
         ClaimedError: somebody else has claimed the question.
         AccessDenied: the viewer may not work on questions.
     """
@@ -227,10 +244,50 @@ def escalate(index: Index, viewer: Viewer, key: str, note: str | None = None) ->
 
     def set_assignee(work: QuestionWork) -> QuestionWork:
         return replace(work, state=OPEN, asleep_until=None, assigned_to=APPROVER_ASSIGNEE, claimed_by=None,
-                       lease_until=None)  # fmt: skip
+                       lease_until=None, escalated_by=viewer.client)  # fmt: skip
 
     return _perform_action(
-        index, viewer, key, _QueueAction("escalate", set_assignee, note=note, given_fields=(ASSIGNED,))
+        index,
+        viewer,
+        key,
+        _QueueAction(
+            "escalate", set_assignee, note=note, given_fields=(ASSIGNED,), check=_require_other_approver
+        ),
+    )
+
+
+def reply(index: Index, viewer: Viewer, key: str, note: str) -> QuestionSummary:
+    """Reply to an escalation: the question goes back to who passed it on.
+
+    Args:
+        index: the open index.
+        viewer: who replies.
+        key: key of the question.
+        note: the reply, for the person who passed the question on.
+
+    Raises:
+        InputError: the reply is empty or too long.
+        NotFoundError: there is no such open question for this viewer.
+        ConflictError: nobody else has passed the question on.
+        ClaimedError: somebody else has claimed the question.
+        AccessDenied: the viewer may not work on questions.
+    """
+    require_permission(viewer, Action.TASK_WORK)
+    clean_note = check_note(note.strip())
+    if clean_note is None:
+        raise InputError("note: write what the person who passed the question on should know")
+
+    def give_back(work: QuestionWork) -> QuestionWork:
+        return replace(work, state=OPEN, asleep_until=None, assigned_to=work.escalated_by, claimed_by=None,
+                       lease_until=None, escalated_by=None)  # fmt: skip
+
+    return _perform_action(
+        index,
+        viewer,
+        key,
+        _QueueAction(
+            REPLY, give_back, note=clean_note, given_fields=(ASSIGNED,), check=_require_others_escalation
+        ),
     )
 
 
@@ -405,6 +462,8 @@ def _perform_action(index: Index, viewer: Viewer, key: str, action: _QueueAction
     clean_note = check_note(action.note)
     with index.database.write(viewer, "task", Lock.NONE) as unit:
         target = load_target(unit, key)
+        if action.check is not None:
+            action.check(unit, target)
         if action.assignee is not None:
             _require_assignable(unit, target, action.assignee)
         snapshot = {
@@ -413,6 +472,8 @@ def _perform_action(index: Index, viewer: Viewer, key: str, action: _QueueAction
         }
         work = replace(action.change(target.work), about=snapshot, closed_at=None, closed_because=None)
         detail = {**action.detail, **_describe_bulk(action, target.work)}
+        if action.name == REPLY:
+            detail[ADDRESSEE] = target.work.escalated_by
         save_work(unit, work, action=action.name, records=target.records, note=clean_note, detail=detail)
         summary = _summarize_target(unit, index, target)
     disclose(index, viewer, Action.TASK_WORK, target.records, FIELDS)
@@ -433,6 +494,48 @@ def _summarize_target(unit: ReadUnit, index: Index, target: WorkTarget) -> Quest
         return summarize_burst(unit, target.item, unit.task_work.get([target.key])[target.key])
     [summary] = summarize_questions(unit, index, [require_question(unit, target.key)])
     return summary
+
+
+def _require_not_own_report(unit: ReadUnit, target: WorkTarget) -> None:
+    """Refuse to claim a question that the viewer has raised by a report.
+
+    Raises:
+        ConflictError: the viewer reported the pair.
+    """
+    if isinstance(target.item, OpenQuestion) and is_own_report(unit, target.item):
+        raise ConflictError("you reported this yourself: somebody else has to look at it")
+
+
+def _require_others_escalation(unit: ReadUnit, target: WorkTarget) -> None:
+    """Refuse to reply where nobody else waits for a reply.
+
+    Raises:
+        ConflictError: nobody has passed the question on as far as the viewer may know, or the viewer has.
+    """
+    if find_escalator(unit, target.work) is None:
+        raise ConflictError("nobody else has passed this question on: answer it, or assign it")
+
+
+def _require_other_approver(unit: ReadUnit, target: WorkTarget) -> None:
+    """Refuse the escalation of an approver who signs in, if there is no other.
+
+    Raises:
+        ConflictError: nobody else who signs in may approve and see every record of the question.
+    """
+    accounts = {account.name: account for account in unit.accounts.all() if account.ended_commit is None}
+    if unit.viewer.client not in accounts or not is_allowed(unit.viewer, Action.APPROVE):
+        return
+    sources = {label.source for label in unit.records.labels(target.records).values()}
+    has_other = any(
+        Action.APPROVE in ACTIONS_BY_ROLE[Role(account.role)] | account.granted
+        and (account.sources is None or sources <= account.sources)
+        for name, account in accounts.items()
+        if name != unit.viewer.client
+    )
+    if not has_other:
+        raise ConflictError(
+            "there is no other approver to pass this on to: assign it to a person, or answer it yourself"
+        )
 
 
 def _require_assignable(unit: WriteUnit, target: WorkTarget, assignee: str) -> None:

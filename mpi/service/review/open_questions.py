@@ -17,7 +17,8 @@ from mpi.service.core.minimization import sees_all_flags
 from mpi.service.core.visibility import visible_source_ids
 from mpi.service.core.visible_features import find_partial_records
 from mpi.service.decisions.decision_log import find_conflict_chain, is_wholly_visible, visible_groups
-from mpi.service.resolution.review_tasks import APPROVAL, CONFLICT, PAIR, may_be_asked
+from mpi.service.gates.own_reports import find_reporters
+from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, PAIR, may_be_asked
 from mpi.service.resolution.work_log_visibility import is_visible, keep_assignment_scopes, redact_work
 from mpi.service.review.due_dates import compute_due_date
 from mpi.service.review.visible_weights import load_visible_weights
@@ -205,6 +206,15 @@ def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuest
                 sees_flags=sees_all_flags(unit.viewer),
             )
     return questions
+
+
+def is_own_report(unit: ReadUnit, question: OpenQuestion) -> bool:
+    """Return whether a question asks only about reports that the viewer made."""
+    tasks = question.asked_tasks
+    if not tasks or any(task.kind != CLAIM for task in tasks):
+        return False
+    reports = unit.decisions.by_ids({task.decision_id for task in tasks if task.decision_id is not None})
+    return all(unit.viewer.client in find_reporters(unit, report) for report in reports.values())
 
 
 def find_task_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:

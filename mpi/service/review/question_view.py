@@ -19,6 +19,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import keep_carried_fields
 from mpi.service.core.visibility import find_shown_record_numbers, visible_labels
+from mpi.service.gates.sent_back import ADDRESSED, ADDRESSEE
 from mpi.service.persons.etags import compute_etag
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, OVERLAY_TASK, RECHECK
 from mpi.service.resolution.work_log_visibility import is_visible
@@ -108,9 +109,10 @@ class ActionView:
         at: when (ISO, UTC).
         actor: account or client that acted.
         action: ``claim``, ``release``, ``defer``, ``assign``, ``escalate``, ``answer``, ``undo``, ``ask``,
-            ``answered`` (by a source owner), ``closed`` or ``reopened``.
+            ``answered`` (by a source owner), ``sent-back`` (by an approver or owner), ``reply``,
+            ``escalation-answered``, ``closed`` or ``reopened``.
         detail: codes and days.
-        note: free text; a viewer of some sources sees only their own notes.
+        note: free text; a viewer of some sources sees only notes by themselves or for them.
         step: number of the step that the act made, which undo takes.
     """
 
@@ -241,13 +243,16 @@ def choose_layout(question: OpenQuestion) -> str:
     return GRID
 
 
-def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tuple[RecordCard, ...]:
+def build_cards(
+    unit: ReadUnit, index: Index, record_ids: Sequence[int], action: Action = Action.TASK_READ
+) -> tuple[RecordCard, ...]:
     """Build displays of the records that the viewer may see.
 
     Args:
         unit: the transaction.
         index: the open index.
         record_ids: numbers of the records, in the order of the cards.
+        action: kind of request, by which the policy decides which fields the cards carry.
     """
     labels = visible_labels(unit, record_ids)
     stored = unit.records.get(labels)
@@ -268,7 +273,7 @@ def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tupl
                 ({}, ())
                 if canonical_record is None
                 else _split_values(
-                    unit.viewer, labels[record_id].source, canonical_record, confidential=confidential
+                    unit.viewer, labels[record_id].source, canonical_record, action, confidential=confidential
                 )
             )
             built_cards.append(
@@ -291,12 +296,12 @@ def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tupl
 
 
 def _split_values(
-    viewer: Viewer, source: str, record: CanonicalRecord, *, confidential: bool
+    viewer: Viewer, source: str, record: CanonicalRecord, action: Action, *, confidential: bool
 ) -> tuple[dict[str, object], tuple[str, ...]]:
     """Return the visible values of a record, and the withheld field names."""
     values: dict[str, object] = keep_carried_fields(
         viewer,
-        Action.TASK_READ,
+        action,
         source,
         {name: value for name, value in to_canonical_fields(record).items() if name not in _HIDDEN_FIELDS},
     )
@@ -323,7 +328,11 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
             are_record_whereabouts_withheld(compared) for compared in compared_records
         ) or has_confidential_address(unit, labels)
         values, withheld = _split_values(
-            unit.viewer, labels[record_id].source, pending_record, confidential=confidential
+            unit.viewer,
+            labels[record_id].source,
+            pending_record,
+            Action.TASK_READ,
+            confidential=confidential,
         )
         pending_cards.append(
             RecordCard(
@@ -490,7 +499,10 @@ def _build_action(unit: ReadUnit, act: QuestionAction, labels: Mapping[int, Reco
     """Build the view of one line of a review question's history."""
     # A note by somebody else may mention hidden records; an owner has seen only the one record.
     is_note_visible = (
-        unit.viewer.sources is None or act.actor == unit.viewer.client or act.action == "answered"
+        unit.viewer.sources is None
+        or act.actor == unit.viewer.client
+        or act.action == "answered"
+        or (act.action in ADDRESSED and act.detail.get(ADDRESSEE) == unit.viewer.client)
     )
     detail: dict[str, object] = {
         name: value for name, value in act.detail.items() if name not in _INTERNAL_KEYS

@@ -22,6 +22,7 @@ from mpi.service.review.open_questions import (
     QuestionSummary,
     find_task_decisions,
     is_burst_key,
+    is_own_report,
     load_questions,
     make_burst_key,
     parse_burst_key,
@@ -251,11 +252,11 @@ def find_next_key(unit: ReadUnit, excluded_key: str) -> str | None:
     if search is None:
         return None
     keys = (
-        key
-        for key in (get_item_key(item) for _, item in iterate_queue(unit, search, Filters(), None))
-        if key != excluded_key
+        get_item_key(item)
+        for _, item in iterate_queue(unit, search, Filters(), None)
+        if isinstance(item, Burst) or not is_own_report(unit, item)
     )
-    return next(keys, None)
+    return next((key for key in keys if key != excluded_key), None)
 
 
 def iterate_asked_questions(unit: ReadUnit) -> Iterator[OpenQuestion]:
@@ -371,7 +372,8 @@ def _matches_state(state: str, work: QuestionWork | None, filters: Filters, view
         return True
     if filters.state == OPEN:
         is_own_claim = state == CLAIMED and work is not None and work.claimed_by == viewer.client
-        return state == OPEN or is_own_claim
+        is_passed_on = work is not None and work.escalated_by == viewer.client
+        return (state == OPEN or is_own_claim) and not is_passed_on
     return state == filters.state
 
 
@@ -395,10 +397,11 @@ def _list_bursts(unit: ReadUnit, search: TaskFilter, filters: Filters) -> list[t
 def _find_own_keys(unit: ReadUnit) -> set[str]:
     """Return keys of questions claimed by or assigned to the viewer."""
     names = list_assignee_names(unit.viewer)
-    keys = unit.task_work.questions_held_by(names)
+    works = unit.task_work.get(unit.task_work.questions_held_by(names)).values()
+    own_works = [work for work in works if work.escalated_by != unit.viewer.client]
     if unit.viewer.sources is None:
-        return keys
-    visible_works = (redact_work(unit, work) for work in unit.task_work.get(keys).values())
+        return {work.question for work in own_works}
+    visible_works = (redact_work(unit, work) for work in own_works)
     return {work.question for work in visible_works if {work.claimed_by, work.assigned_to} & set(names)}
 
 

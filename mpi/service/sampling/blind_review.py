@@ -26,6 +26,7 @@ from mpi.service.core.undoable_steps import add_step
 from mpi.service.core.visibility import visible_labels
 from mpi.service.core.visible_features import find_partial_records, load_visible_features
 from mpi.service.decisions.decision_log import DecisionDraft, add_decision
+from mpi.service.gates.own_reports import JUDGES
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import CLAIM
 from mpi.service.resolution.work_log_visibility import ASSIGNED
@@ -315,7 +316,8 @@ def _add_claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, rea
     """Store a blind verdict as a claim; return its number."""
     kind = DecisionKind.SAME if verdict == SAME else DecisionKind.DIFFERENT
     groups = ((pair.lo, pair.hi),) if kind is DecisionKind.SAME else ((pair.lo,), (pair.hi,))
-    step_id = add_step(unit, "report", reason, {"groups": groups})
+    judges = [] if pair.first_by is None else [pair.first_by]
+    step_id = add_step(unit, "report", reason, {"groups": groups, JUDGES: judges})
     draft = DecisionDraft(
         kind=kind, groups=groups, reason=reason, origin="report", authority=Authority.SOURCE, is_claim=True
     )

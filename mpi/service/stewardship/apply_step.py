@@ -25,6 +25,7 @@ from mpi.service.gates.consents import (
     is_only_corrections,
     list_visible_codes,
     maker_from_viewer,
+    needs_agreement,
 )
 from mpi.service.gates.freeze_rules import (
     FROZEN_SOURCES,
@@ -76,10 +77,12 @@ def apply_step(
         ConflictError: a decision to supersede is not in force, or is not the maker's.
     """
     record_ids = {record for draft in step.drafts for record in draft.record_ids}
-    needs_second = needs_second_approver(unit, index, record_ids)
+    gated_drafts = [draft for draft in step.drafts if needs_agreement(draft.kind, draft.supersedes)]
+    gated_records = {record for draft in gated_drafts for record in draft.record_ids}
+    needs_second = bool(gated_drafts) and needs_second_approver(unit, index, gated_records)
     maker = maker_from_viewer(unit.viewer)
     owners_to_ask = find_owners_to_ask(
-        unit, maker, record_ids, corrections_only=is_only_corrections(draft.origin for draft in step.drafts)
+        unit, maker, gated_records, corrections_only=is_only_corrections(each.origin for each in gated_drafts)
     )
     needs_approval = needs_second or bool(owners_to_ask)
     is_waiting = needs_approval and not preview

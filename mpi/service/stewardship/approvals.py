@@ -1,4 +1,7 @@
-"""Second approval of waiting steps; no step is ever approved automatically."""
+"""Second approval of waiting steps, or their return to who made them.
+
+No step is ever approved automatically.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,13 +13,19 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.undoable_steps import step_transaction
-from mpi.service.decisions.decision_log import bring_into_force, find_affected_records, is_wholly_visible
+from mpi.service.core.undoable_steps import check_note, check_reason, step_transaction
+from mpi.service.decisions.decision_log import (
+    bring_into_force,
+    find_affected_records,
+    is_wholly_visible,
+    revoke_decisions,
+)
 from mpi.service.gates.consents import (
     ask_new_owners,
     list_open_consents,
     list_visible_codes,
     maker_from_detail,
+    needs_agreement,
 )
 from mpi.service.gates.freeze_rules import (
     FROZEN_SOURCES,
@@ -25,18 +34,21 @@ from mpi.service.gates.freeze_rules import (
     find_visible_sources,
     require_not_frozen,
 )
+from mpi.service.gates.sent_back import return_to_maker
 from mpi.service.persons.disclosure_recipients import add_recipients
 from mpi.service.persons.step_effects import FIELDS, StepEffect, describe_changes, effect_fields
 from mpi.service.resolution.resolve import resettle
 from mpi.service.stewardship.apply_step import APPROVED, AWAITING, choice_from_detail
 from mpi.service.stewardship.decisions import effect_from_answer
-from mpi.service.stewardship.undo import apply_undo
+from mpi.service.stewardship.undo import apply_undo, end_pending_undo
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 UNDO = "undo"
 """Step kind of an undo."""
+REFUSAL = "refusal"
+"""Kind of a refusal, in commits and effects."""
 
 
 def approve(index: Index, viewer: Viewer, step_id: int, *, preview: bool = False) -> StepEffect:
@@ -64,6 +76,79 @@ def approve(index: Index, viewer: Viewer, step_id: int, *, preview: bool = False
     return effect
 
 
+def send_back(
+    index: Index, viewer: Viewer, step_id: int, reason: str = "sent-back", note: str | None = None
+) -> StepEffect:
+    """Send a waiting step back to its maker, which ends it without effect.
+
+    The question that the step answered is asked again at once, on the maker's desk.
+
+    Args:
+        index: the open index.
+        viewer: the approver; not the maker of the step.
+        step_id: the step.
+        reason: reason code.
+        note: free text for the maker.
+
+    Raises:
+        InputError: the reason or the note is invalid.
+        NotFoundError: there is no such step, or the viewer may not see all of it.
+        ConflictError: the step does not wait for an approval, or is the viewer's own.
+        AccessDenied: the viewer may not approve.
+    """
+    require_permission(viewer, Action.APPROVE)
+    code, clean_note = check_reason(reason), check_note(note)
+    with step_transaction(index, viewer, REFUSAL, preview=False) as unit:
+        if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
+            return effect_from_answer(stored_answer, viewer)
+        step, decisions = _require_awaiting_step(unit, step_id)
+        effect = end_step(unit, index, step, decisions, preview=False)
+        return_to_maker(unit, step, decisions, code, clean_note)
+        store_answer(unit, index, effect.as_dict(), ())
+    disclose(index, viewer, Action.APPROVE, (), effect_fields(effect))
+    return effect
+
+
+def end_step(
+    unit: WriteUnit, index: Index, step: Step, decisions: Sequence[StoredDecision], *, preview: bool
+) -> StepEffect:
+    """End a step that was refused, and revoke its waiting decisions."""
+    if step.kind == UNDO:
+        end_pending_undo(unit, index, step)
+    else:
+        waiting_decisions = [decision for decision in decisions if decision.status is DecisionStatus.AWAITING]
+        revoke_decisions(unit, waiting_decisions)
+        unit.steps.mark_undone(step.id, unit.commit_no)
+        resettle(
+            unit, index, find_affected_records(unit, [decision.id for decision in waiting_decisions]), REFUSAL
+        )
+    return StepEffect(
+        kind=REFUSAL, preview=preview, step=step.id, decisions=(), persons=(), moved=(), told=()
+    )
+
+
+def _require_awaiting_step(unit: ReadUnit, step_id: int) -> tuple[Step, list[StoredDecision]]:
+    """Return a step that waits for the viewer's approval, with its decisions.
+
+    Raises:
+        NotFoundError: there is no such step, or the viewer may not see all of it.
+        ConflictError: the step does not wait for an approval, or is the viewer's own.
+    """
+    step = unit.steps.get(step_id)
+    decisions = load_step_decisions(unit, step)
+    if (
+        step is None
+        or not decisions
+        or not all(is_wholly_visible(unit, decision, step_id) for decision in drop_revoked(decisions))
+    ):
+        raise NotFoundError(f"there is no step {step_id}")
+    if not step.detail.get(AWAITING) or step.undone_commit is not None:
+        raise ConflictError(f"step {step_id} does not wait for an approval")
+    if unit.commit_info({step.commit_no})[step.commit_no][1] == unit.viewer.client:
+        raise ConflictError(f"step {step_id} is your own: somebody else has to approve it")
+    return step, decisions
+
+
 def approve_step(
     unit: WriteUnit, index: Index, step_id: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
@@ -78,18 +163,7 @@ def approve_step(
             protects.
         DecisionConflict: the step contradicts a later decision.
     """
-    step = unit.steps.get(step_id)
-    decisions = load_step_decisions(unit, step)
-    if (
-        step is None
-        or not decisions
-        or not all(is_wholly_visible(unit, decision, step_id) for decision in drop_revoked(decisions))
-    ):
-        raise NotFoundError(f"there is no step {step_id}")
-    if not step.detail.get(AWAITING) or step.undone_commit is not None:
-        raise ConflictError(f"step {step_id} does not wait for an approval")
-    if unit.commit_info({step.commit_no})[step.commit_no][1] == unit.viewer.client:
-        raise ConflictError(f"step {step_id} is your own: somebody else has to approve it")
+    step, decisions = _require_awaiting_step(unit, step_id)
     step = replace(step, detail={**step.detail, AWAITING: False, APPROVED: True})
     unit.steps.set_detail(step_id, step.detail)
     unit.pending_approvals.mark_approved(step_id)
@@ -111,7 +185,8 @@ def apply_if_approved(
         DecisionConflict: the step contradicts a later decision.
         ConflictError: the step would revoke what a freeze window protects.
     """
-    ask_new_owners(unit, step.id, step.detail, decisions)
+    gated_decisions = [each for each in decisions if needs_agreement(each.kind, each.supersedes)]
+    ask_new_owners(unit, step.id, step.detail, gated_decisions)
     unanswered_sources = [consent.source_id for consent in list_open_consents(unit, step.id)]
     needs_second = any(pending.second for pending in unit.pending_approvals.all_of_step(step.id))
     is_waiting = needs_second or bool(unanswered_sources)

@@ -6,7 +6,6 @@ An owner who may see everything in a step is shown all of it. Another owner is s
 are affected and what would become of them, but not the kind of step, its maker or its reason.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mpi.domain.errors import ConflictError, NotFoundError
@@ -14,21 +13,19 @@ from mpi.domain.viewer import Action, Viewer, is_source_owner, require_permissio
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.undoable_steps import add_step, check_reason, step_transaction
-from mpi.service.decisions.decision_log import find_affected_records, is_wholly_visible, revoke_decisions
+from mpi.service.core.undoable_steps import add_step, check_note, check_reason, step_transaction
+from mpi.service.decisions.decision_log import is_wholly_visible
+from mpi.service.gates.sent_back import return_to_maker
 from mpi.service.persons.step_effects import FIELDS, StepEffect, effect_fields
-from mpi.service.resolution.resolve import resettle
 from mpi.service.statements.sources import require_own_source, require_owned_source
-from mpi.service.stewardship.approvals import UNDO, apply_if_approved, load_step_decisions
+from mpi.service.stewardship.approvals import REFUSAL, apply_if_approved, end_step, load_step_decisions
 from mpi.service.stewardship.decisions import effect_from_answer
-from mpi.service.stewardship.undo import end_pending_undo
 from mpi.storage.repositories.steps.consents import ConsentStatus
-from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
-from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
+from mpi.storage.unit_of_work.units import ReadUnit
 
-CONSENT, REFUSAL = "consent", "refusal"
-"""Kinds of an owner's answer, in commits and effects."""
+CONSENT = "consent"
+"""Kind of an owner's consent, in commits and effects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +85,48 @@ def give_consent(
 
 
 def refuse_consent(
-    index: Index, viewer: Viewer, step_id: int, reason: str = "refused", *, preview: bool = False
+    index: Index,
+    viewer: Viewer,
+    step_id: int,
+    reason: str = "refused",
+    note: str | None = None,
+    *,
+    preview: bool = False,
 ) -> StepEffect:
     """Refuse consent to a steward's step, which ends it without effect.
 
+    The question that the step answered is asked again at once, on the desk of the step's maker.
+
+    Args:
+        index: the open index.
+        viewer: an owner of a source that was asked; not the maker of the step.
+        step_id: the step.
+        reason: reason code.
+        note: free text for the maker of the step.
+        preview: change nothing.
+
     Raises:
-        InputError: the reason is invalid.
+        InputError: the reason or the note is invalid.
         NotFoundError: the viewer's sources were asked about no such step.
         ConflictError: consent is no longer needed, or the step is the viewer's own.
         AccessDenied: the viewer may not consent.
     """
-    return _answer_consent(index, viewer, step_id, reason, ConsentStatus.REFUSED, preview=preview)
+    return _answer_consent(index, viewer, step_id, reason, ConsentStatus.REFUSED, note, preview=preview)
 
 
 def _answer_consent(
-    index: Index, viewer: Viewer, step_id: int, reason: str, status: ConsentStatus, *, preview: bool
+    index: Index,
+    viewer: Viewer,
+    step_id: int,
+    reason: str,
+    status: ConsentStatus,
+    note: str | None = None,
+    *,
+    preview: bool,
 ) -> StepEffect:
     """Store an owner's consent or refusal; apply or end the step."""
     require_permission(viewer, Action.CONSENT)
-    reason_code = check_reason(reason)
+    reason_code, clean_note = check_reason(reason), check_note(note)
     kind = CONSENT if status is ConsentStatus.GIVEN else REFUSAL
     with step_transaction(index, viewer, kind, preview=preview) as unit:
         if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
@@ -117,7 +137,8 @@ def _answer_consent(
         if status is ConsentStatus.GIVEN:
             effect, shown_records = apply_if_approved(unit, index, step, decisions, preview=preview)
         else:
-            effect, shown_records = _end_step(unit, index, step, decisions, preview=preview), frozenset()
+            effect, shown_records = end_step(unit, index, step, decisions, preview=preview), frozenset()
+            return_to_maker(unit, step, decisions, reason_code, clean_note)
         if not all(is_wholly_visible(unit, decision, step_id) for decision in decisions):
             # Kind and number of decisions would reveal hidden records.
             effect = replace(
@@ -142,21 +163,3 @@ def _require_open_request(unit: ReadUnit, step_id: int) -> tuple[Step, list[int]
     if not unanswered or not unit.pending_approvals.all_of_step(step_id):
         raise ConflictError(f"step {step_id} does not wait for your consent")
     return step, unanswered
-
-
-def _end_step(
-    unit: WriteUnit, index: Index, step: Step, decisions: Sequence[StoredDecision], *, preview: bool
-) -> StepEffect:
-    """End a step whose consent was refused and revoke its waiting decisions."""
-    if step.kind == UNDO:
-        end_pending_undo(unit, index, step)
-    else:
-        waiting_decisions = [decision for decision in decisions if decision.status is DecisionStatus.AWAITING]
-        revoke_decisions(unit, waiting_decisions)
-        unit.steps.mark_undone(step.id, unit.commit_no)
-        resettle(
-            unit, index, find_affected_records(unit, [decision.id for decision in waiting_decisions]), REFUSAL
-        )
-    return StepEffect(
-        kind=REFUSAL, preview=preview, step=step.id, decisions=(), persons=(), moved=(), told=()
-    )

@@ -29,7 +29,12 @@ from mpi.service.decisions.decision_log import (
     to_visible_decisions,
     visible_groups,
 )
-from mpi.service.gates.consents import find_owners_to_ask_of_undo, list_visible_codes, maker_from_viewer
+from mpi.service.gates.consents import (
+    find_owners_to_ask_of_undo,
+    list_visible_codes,
+    maker_from_viewer,
+    needs_agreement,
+)
 from mpi.service.gates.freeze_rules import require_not_frozen
 from mpi.service.gates.holds import REFUSED_HOLD, end_hold, reopen_hold
 from mpi.service.persons.disclosure_recipients import add_recipients
@@ -259,7 +264,11 @@ def undo_decisions(
     detail: dict[str, Any] = {"decisions": [decision.id for decision in decisions]}
     detail |= {} if made_by is None else {"step": made_by.id}
     # An undo needs the approval that its step needed, and the consent of the records' owners.
-    binding_decisions = [decision for decision in decisions if decision.status not in _NOT_BINDING]
+    binding_decisions = [
+        decision
+        for decision in decisions
+        if decision.status not in _NOT_BINDING and needs_agreement(decision.kind, decision.supersedes)
+    ]
     needs_second = bool(binding_decisions) and made_by is not None and made_by.detail.get(APPROVED, False)
     maker = maker_from_viewer(unit.viewer)
     owners_to_ask = (

@@ -66,6 +66,7 @@ from mpi.storage.tables.identity import (
     MembershipRow,
     PersonRow,
 )
+from mpi.storage.tables.jobs import JobRow
 from mpi.storage.tables.large_blocks import LargeBlockRow, PendingRow, PurgedBlockRow
 from mpi.storage.tables.legal import DisclosureConsentRow, SubpoenaCaseRow, SubpoenaStepRow
 from mpi.storage.tables.published_reports import PublishedReportRow
@@ -136,6 +137,7 @@ __all__ = [
     "IdMapRow",
     "IdentityEventRow",
     "IndexRow",
+    "JobRow",
     "KeptAnswerRow",
     "KeyMergeRow",
     "KeyRunRow",

@@ -15,9 +15,10 @@ class TaskWorkRow(SQLModel, table=True):
     """The state of stewards' work on one review question.
 
     A question without a row is new and unclaimed. ``lease_until`` ends a claim. ``asleep_until`` is the
-    day from which a snoozed question is asked again. ``closed_because`` says whether a person answered it
-    or its tasks are gone. ``about`` is the question as its last worker saw it, as JSON of numbers and
-    codes: it sleeps as long as that is unchanged.
+    day from which a snoozed question is asked again. ``escalated_by`` has passed the question on and waits
+    for the answer. ``closed_because`` says whether a person answered it or its tasks are gone. ``about`` is
+    the question as its last worker saw it, as JSON of numbers and codes: it sleeps as long as that is
+    unchanged.
     """
 
     __tablename__ = "task_work"
@@ -32,6 +33,7 @@ class TaskWorkRow(SQLModel, table=True):
     claimed_by: str | None = text(default=None)
     lease_until: str | None = text(default=None)
     assigned_to: str | None = text(default=None)
+    escalated_by: str | None = text(default=None)
     asleep_until: str | None = text(default=None)
     due_on: str | None = text(default=None)
     opened_at: str = text()

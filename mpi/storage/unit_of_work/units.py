@@ -55,6 +55,7 @@ from mpi.storage.repositories.steps.counters import Counters
 from mpi.storage.repositories.steps.decisions import Decisions
 from mpi.storage.repositories.steps.freeze_windows import FreezeWindows
 from mpi.storage.repositories.steps.idempotent_answers import IdempotentAnswers
+from mpi.storage.repositories.steps.jobs import Jobs
 from mpi.storage.repositories.steps.pending_approvals import PendingApprovals
 from mpi.storage.repositories.steps.steps import Steps
 from mpi.storage.tables import CommitRow, table_of
@@ -159,6 +160,7 @@ class ReadUnit:
     pupil_tokens = _LazyRepository(PupilTokens)
     boundary_orders = _LazyRepository(BoundaryOrders)
     tombstones = _LazyRepository(Tombstones)
+    jobs = _LazyRepository(Jobs)
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection

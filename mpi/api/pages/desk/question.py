@@ -32,9 +32,10 @@ from mpi.domain.errors import (
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
+from mpi.service.gates.sent_back import REPLY
 from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.persons.step_effects import StepEffect
-from mpi.service.review.assignments import assign, claim, defer, escalate, release
+from mpi.service.review.assignments import assign, claim, defer, escalate, release, reply
 from mpi.service.review.owner_questions import FIELDS_BY_REQUEST_KIND
 from mpi.service.review.question_view import QuestionView, load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
@@ -102,6 +103,14 @@ def post_escalate(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> 
     note = form.optional_text("note")
     return _change_assignment(
         index, visit, key, form, "escalated", lambda: escalate(index, visit.viewer, key, note)
+    )
+
+
+@router.post("/queue/{key}/reply")
+def post_reply(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
+    """Reply to an escalation, which gives the question back."""
+    return _change_assignment(
+        index, visit, key, form, "replied", lambda: reply(index, visit.viewer, key, form.text("note"))
     )
 
 
@@ -198,6 +207,7 @@ def render_question(
         supersedes=form.raw_text("supersedes"),
         asks=tuple(FIELDS_BY_REQUEST_KIND),
         undoable=_find_undoable_steps(view) if may_work else frozenset(),
+        escalator=_find_escalator(view, visit.viewer.client),
         changes=describe_changes(view, form.texts("seen")) if is_stale else [],
         tomorrow=str(today + timedelta(days=1)),
         in_a_month=str(today + timedelta(days=30)),
@@ -243,6 +253,16 @@ def _find_undoable_steps(view: QuestionView) -> frozenset[int]:
     undone_steps = {act.detail.get("of") for act in view.history}
     answer_steps = {act.step for act in view.history if act.action == "answer" and act.step is not None}
     return frozenset(answer_steps - undone_steps)
+
+
+def _find_escalator(view: QuestionView, reader: str) -> str | None:
+    """Return who else waits for the answer to an escalation, from the history."""
+    for act in reversed(view.history):
+        if act.action == "escalate":
+            return None if act.actor == reader else act.actor
+        if act.action in {"answer", REPLY}:
+            return None
+    return None
 
 
 def _find_error_field(error: MpiError) -> str:

@@ -76,7 +76,7 @@ class TaskFilter:
         sources: numbers of the sources that the reader may see; None for all.
         actor: the reader, whose own claims hide nothing.
         now: present moment (ISO, UTC).
-        free_only: leave out questions that others have claimed.
+        free_only: leave out questions that others have claimed, or that the reader has passed on.
         asleep: only tasks silenced by a decision, or snoozed by a person, until a later day.
         kind: only tasks of this kind.
         source: only tasks with a record of this source.
@@ -319,6 +319,7 @@ def _filter_conditions(task_filter: TaskFilter, *, by_claims: bool) -> list[Colu
     if task_filter.free_only and by_claims:
         is_free = (_work.c.claimed_by.is_(None), _work.c.claimed_by == task_filter.actor)
         conditions.append(or_(*is_free, _work.c.lease_until <= task_filter.now))
+        conditions.append(or_(_work.c.escalated_by.is_(None), _work.c.escalated_by != task_filter.actor))
     for batch_id, pattern in task_filter.without:
         is_of_other_load = or_(_task.c.batch_id.is_(None), _task.c.batch_id != batch_id)
         conditions.append(or_(is_of_other_load, _task.c.pattern.is_(None), _task.c.pattern != pattern))

@@ -36,6 +36,7 @@ class QuestionWork:
         claimed_by: who has claimed the question.
         lease_until: moment (ISO, UTC) at which the claim ends by itself.
         assigned_to: whom it is assigned to.
+        escalated_by: who passed it on and waits for the answer.
         asleep_until: day from which it is asked again.
         due_on: due date that a person set.
         closed_at: when it was closed (ISO, UTC).
@@ -54,6 +55,7 @@ class QuestionWork:
     closed_at: str | None = None
     closed_because: str | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    escalated_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,32 @@ class TaskWork:
         """Return every action on a review question, oldest first."""
         rows = self._connection.execute(
             select(_action).where(_action.c.question == question).order_by(_action.c.id)
+        )
+        return [_action_from_row(row) for row in rows]
+
+    def actions_of_step(self, step: int, since: str) -> list[QuestionAction]:
+        """Return the actions that made a step, oldest first.
+
+        Args:
+            step: number of the step.
+            since: moment (ISO, UTC) at or before the first of them.
+        """
+        rows = self._connection.execute(
+            select(_action).where(_action.c.at >= since, _action.c.step_id == step).order_by(_action.c.id)
+        )
+        return [_action_from_row(row) for row in rows]
+
+    def actions_named(self, names: Collection[str], since: str) -> list[QuestionAction]:
+        """Return the actions of some names since a moment, latest first.
+
+        Args:
+            names: names of actions.
+            since: moment (ISO, UTC).
+        """
+        rows = self._connection.execute(
+            select(_action)
+            .where(_action.c.at >= since, _action.c.action.in_(names))
+            .order_by(_action.c.id.desc())
         )
         return [_action_from_row(row) for row in rows]
 

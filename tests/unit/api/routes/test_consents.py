@@ -91,6 +91,7 @@ def test_invalid_calls_are_refused(steward, owner, fresh_index):
 def test_the_page_lists_waiting_steps_and_takes_the_owners_answer(
     steward, fresh_index, answer_kind, is_merged
 ):
+    done = "approved" if is_merged else "sent_back"
     effect = merge(steward)
     with calling(create_app(fresh_index, open_pages=True), None) as desk:
         listed = desk.get("/waiting").text
@@ -99,15 +100,18 @@ def test_the_page_lists_waiting_steps_and_takes_the_owners_answer(
         assert "D01" in listed
         # The children are named, with their age, before any ID.
         assert re.search(r"<b>[A-Z][a-z]+ [A-Z][a-z]+</b>.*years old", listed)
-        assert 'name="word"' not in desk.get(f"/waiting/{effect['step']}").text
+        whole_page = desk.get(f"/waiting/{effect['step']}").text
+        assert 'name="word"' not in whole_page
+        # The evidence of the question is on the page, as the steward saw it.
+        assert 'id="evidence"' in whole_page
         desk.cookies.set("mpi-acting-as", "source-owner")
         own_page = desk.get(f"/waiting/{effect['step']}").text
-        assert "a change of your records" in own_page
+        assert "Do you agree to a change of your records?" in own_page
         assert "D01" not in own_page
         token = re.search(r'name="csrf" value="(\w+)"', own_page)[1]
-        form = {"csrf": token, "word": answer_kind, "reason": "not-ours"}
+        form = {"csrf": token, "word": answer_kind, "reason": "wrong-record", "note": "not ours"}
         answer = desk.post(f"/waiting/{effect['step']}", data=form, headers=SAME)
-        assert (answer.status_code, answer.headers["location"]) == (303, "/waiting?done=said_so")
-        assert "Nothing is waiting." in desk.get("/waiting?done=said_so").text
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/waiting?done={done}")
+        assert "Nothing is waiting." in desk.get(f"/waiting?done={done}").text
         assert desk.get(f"/waiting/{effect['step']}").status_code == 404
     assert (len(set(eids(steward))) == 1) is is_merged

@@ -170,7 +170,7 @@ def test_step_within_one_agency_needs_no_approval_and_hidden_steps_cannot_be_app
             approve(approval_index, SIS_ONLY, step)
     always_index = with_settings(approval_index, second_approver=SecondApprover.ALWAYS)
     assert decide(
-        always_index, SIS_ONLY, DecisionRequest(DecisionKind.UNSURE, (record_refs("sis:1", "sis:2"),), "x")
+        always_index, SIS_ONLY, DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "sis:2"),), "x")
     ).awaiting
 
 

@@ -7,25 +7,25 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from mpi.api.pages.approvals.jobs import redirect_to_work, start_work
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.child_labels import ChildLabel, label_child, label_children
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
-from mpi.api.request import recluster_process
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
-from mpi.api.request.model_reload import cache_model
 from mpi.api.request.problems import find_status
-from mpi.api.routes.proposals import load_matcher_of_ref
-from mpi.domain.errors import ConflictError, InputError, MpiError
+from mpi.domain.errors import ConflictError, InputError, ModelMovedError, MpiError
 from mpi.domain.viewer import Action
 from mpi.service.core.index import Index
 from mpi.service.gates.proposal_items import PersonGroup
+from mpi.service.jobs.job_state import JobKind, list_jobs
 from mpi.service.maintenance.large_blocks import list_large_blocks
 from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.recluster import proposals
+from mpi.service.recluster.proposal_outcome import load_outcomes
 from mpi.service.statements.sources import list_readable_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -43,14 +43,23 @@ def list_page(index: IndexDep, visit: VisitDep) -> Response:
     runs = proposals.list_proposals(index, visit.viewer)
     block_report = list_large_blocks(index, visit.viewer)
     blocks = block_report.blocks[:_BLOCKS_SHOWN]
-    return render_page("runs.html", visit=visit, runs=runs, blocks=blocks, found=block_report)
+    jobs = [job for job in list_jobs(index, visit.viewer) if job.state in ("running", "interrupted")]
+    return render_page(
+        "runs.html",
+        visit=visit,
+        runs=runs,
+        outcomes=load_outcomes(index, visit.viewer),
+        blocks=blocks,
+        found=block_report,
+        jobs=jobs,
+    )
 
 
 @router.post("/runs")
-def make(index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
-    """Compute a re-cluster proposal with the matching model in force."""
-    proposal = recluster_process.propose(index, visit.viewer, index.matcher)
-    return RedirectResponse(f"/runs/{proposal.id}?done=proposed", HTTPStatus.SEE_OTHER)
+def make(request: Request, index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
+    """Begin a re-cluster proposal with the matching model in force."""
+    job, result = start_work(request, index, visit.viewer, JobKind.PROPOSE)
+    return redirect_to_work(JobKind.PROPOSE, job, result)
 
 
 @router.get("/runs/{number}")
@@ -63,32 +72,26 @@ def show(index: IndexDep, visit: VisitDep, number: int, part: int = 1) -> Respon
 def act(request: Request, index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
     """Apply, reject or roll back a re-cluster proposal."""
     try:
-        outcome = _apply_action(request, index, visit, number, form)
+        return _apply_action(request, index, visit, number, form)
+    except ModelMovedError:
+        raise  # the route loads the model in force, and tries again
     except (InputError, ConflictError) as error:
         return _render_run(index, visit, number, 1, error)
-    return RedirectResponse(f"/runs/{number}?done={outcome}", HTTPStatus.SEE_OTHER)
 
 
-def _apply_action(request: Request, index: Index, visit: Visit, number: int, form: Form) -> str:
-    """Apply, reject or roll back a proposal; return the result message's code."""
-    run = proposals.get_proposal(index, visit.viewer, number)
+def _apply_action(request: Request, index: Index, visit: Visit, number: int, form: Form) -> Response:
+    """Apply, reject or roll back a proposal; redirect to what came of it."""
     match form.text("do"):
         case "apply" | "apply-all" as how:
             approved = None if how == "apply-all" else _read_items(form)
-            matcher = load_matcher_of_ref(index, run.model)
-            cache_model(request.app, matcher)
-            recluster_process.apply_proposal(index, visit.viewer, matcher, number, approved)
-            request.app.state.index = replace(index, matcher=matcher)
-            return "applied"
+            job, result = start_work(request, index, visit.viewer, JobKind.APPLY, number, approved=approved)
+            return redirect_to_work(JobKind.APPLY, job, result)
         case "reject":
             proposals.reject_proposal(index, visit.viewer, number)
-            return "rejected"
+            return RedirectResponse(f"/runs/{number}?done=rejected", HTTPStatus.SEE_OTHER)
         case "rollback":
-            matcher = load_matcher_of_ref(index, run.model_before)
-            cache_model(request.app, matcher)
-            recluster_process.roll_back_proposal(index, visit.viewer, matcher, number)
-            request.app.state.index = replace(index, matcher=matcher)
-            return "rolled_back"
+            job, result = start_work(request, index, visit.viewer, JobKind.ROLL_BACK, number)
+            return redirect_to_work(JobKind.ROLL_BACK, job, result)
         case _:
             raise InputError("do: not known here")
 
@@ -115,6 +118,7 @@ def _render_run(
         visit=visit,
         run=run,
         items=items,
+        outcome=load_outcomes(index, visit.viewer).get(number),
         **_name_children(index, visit, items),
         pages=pages,
         number=part,
@@ -137,4 +141,9 @@ def _name_children(index: Index, visit: Visit, items: Sequence[proposals.ItemVie
         largest = max(labels, key=lambda each: len(each.records), default=label_child(None))
         return replace(largest, records=tuple(group.records))
 
-    return {"child_of": label, "systems": {source.code: source.name for source in sources}}
+    systems = {source.code: source.name for source in sources}
+    return {
+        "child_of": label,
+        "systems": systems,
+        "name_systems": lambda codes: ", ".join(systems.get(code, code) for code in codes),
+    }

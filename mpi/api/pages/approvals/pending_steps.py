@@ -1,0 +1,158 @@
+"""Pages of steps that wait for an approver or an owner, with their question."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.pages.desk.question_view import build_question_page
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.child_labels import ChildLabel, label_children
+from mpi.api.pages.rendering.page_texts import load_words
+from mpi.api.pages.rendering.paths import question_path
+from mpi.api.pages.rendering.render import render_page
+from mpi.api.pages.session.authentication import FormDep
+from mpi.api.pages.session.page_context import Visit, VisitDep
+from mpi.api.request.authentication import IndexDep
+from mpi.api.request.forms import Form
+from mpi.api.request.problems import find_status
+from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
+from mpi.domain.record_ref import RecordRef
+from mpi.domain.viewer import Action, is_allowed
+from mpi.service.approvals.returned_work import ReturnedWork, list_returned_work
+from mpi.service.approvals.step_question import load_step_question
+from mpi.service.core.index import Index
+from mpi.service.persons.child_names import look_up_child_names
+from mpi.service.persons.step_effects import StepEffect
+from mpi.service.statements.sources import list_readable_sources
+from mpi.service.stewardship.approvals import approve, send_back
+from mpi.service.stewardship.owner_consent import give_consent, refuse_consent
+from mpi.service.stewardship.pending_steps import PendingStep, list_pending_steps
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+REASONS = ("not-one-child", "not-two-children", "not-enough", "wrong-record", "other")
+"""Reason codes of a step that is sent back."""
+
+_ChildrenOf = Callable[[Sequence[RecordRef]], tuple[ChildLabel, ...]]
+
+
+@router.get("/waiting")
+def list_page(index: IndexDep, visit: VisitDep) -> Response:
+    """Show the steps that await approval or consent, and what came back."""
+    steps = list_pending_steps(index, visit.viewer)
+    returned = list_returned_work(index, visit.viewer) if is_allowed(visit.viewer, Action.TASK_READ) else ()
+    children_of, systems = _name_children(index, visit, [*steps, *returned])
+    return render_page(
+        "waiting.html",
+        visit=visit,
+        steps=steps,
+        returned=returned,
+        children_of=children_of,
+        systems=systems,
+        question_path=question_path,
+    )
+
+
+@router.get("/waiting/{number}")
+def show(index: IndexDep, visit: VisitDep, number: int) -> Response:
+    """Show a waiting step with its question and effect to approver or owner."""
+    return _render_step(index, visit, _require_step(index, visit, number))
+
+
+@router.post("/waiting/{number}")
+def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
+    """Approve a waiting step, consent to it, or send it back."""
+    try:
+        outcome = _answer_step(index, visit, number, form)
+    except (InputError, ConflictError) as error:
+        return _render_step(index, visit, _require_step(index, visit, number), error, form.raw_text("note"))
+    return RedirectResponse(f"/waiting?done={outcome}", HTTPStatus.SEE_OTHER)
+
+
+def _answer_step(index: Index, visit: Visit, number: int, form: Form) -> str:
+    """Apply the answer of a form; return the code of the message."""
+    reason, note = form.optional_text("reason") or "other", form.optional_text("note")
+    match form.text("word"):
+        case "approve":
+            effect = approve(index, visit.viewer, number)
+        case "consent":
+            effect = give_consent(index, visit.viewer, number)
+        case "refuse":
+            refuse_consent(index, visit.viewer, number, reason, note)
+            return "sent_back"
+        case "send-back":
+            send_back(index, visit.viewer, number, reason, note)
+            return "sent_back"
+        case _:
+            raise InputError("word: one of approve, consent, refuse, send-back")
+    return "awaiting" if effect.awaiting else "approved"
+
+
+def _require_step(index: Index, visit: Visit, number: int) -> PendingStep:
+    """Return a waiting step that the viewer may see.
+
+    Raises:
+        NotFoundError: there is no such step.
+    """
+    steps = list_pending_steps(index, visit.viewer)
+    step = next((each for each in steps if each.step == number), None)
+    if step is None:
+        raise NotFoundError(f"there is no step {number} that waits")
+    return step
+
+
+def _render_step(
+    index: Index, visit: Visit, step: PendingStep, error: MpiError | None = None, note: str = ""
+) -> Response:
+    """Render a waiting step on the page of its question."""
+    view = load_step_question(index, visit.viewer, step)
+    page = build_question_page(index, visit.viewer, view, {})
+    effect, obstacle = _preview(index, visit, step)
+    children_of, systems = _name_children(index, visit, [step])
+    shown_error = error or obstacle
+    return render_page(
+        "waiting_step.html",
+        HTTPStatus.OK if error is None else find_status(error)[0],
+        visit=visit,
+        section="waiting",
+        step=step,
+        view=view,
+        page=page,
+        effect=effect,
+        note=note,
+        problems=[] if shown_error is None else [("", str(shown_error))],
+        problem_title=load_words().waiting.obstacle,
+        changes=(),
+        reasons=REASONS,
+        systems=systems,
+        children_of=children_of,
+        may_see_person=is_allowed(visit.viewer, Action.PERSON_READ),
+        name_systems=lambda codes: ", ".join(systems.get(code, code) for code in codes),
+    )
+
+
+def _preview(index: Index, visit: Visit, step: PendingStep) -> tuple[StepEffect | None, MpiError | None]:
+    """Return what a step will change, or why it cannot take effect now."""
+    try:
+        if step.may_consent:
+            return give_consent(index, visit.viewer, step.step, preview=True), None
+        if step.may_approve:
+            return approve(index, visit.viewer, step.step, preview=True), None
+    except ConflictError as error:
+        return None, error
+    return None, None
+
+
+def _name_children(
+    index: Index, visit: Visit, entries: Sequence[PendingStep | ReturnedWork]
+) -> tuple[_ChildrenOf, dict[str, str]]:
+    """Return a labeler of records' children, and the systems' names."""
+    viewer = visit.viewer
+    action = Action.DECISION_READ if is_allowed(viewer, Action.DECISION_READ) else Action.CONSENT
+    records = {record for entry in entries for record in entry.records}
+    names = look_up_child_names(index, viewer, action, records)
+    sources = list_readable_sources(index, viewer)
+    return partial(label_children, names), {source.code: source.name for source in sources}
