@@ -102,6 +102,10 @@ BIRTH_ONE_EDIT = "damerau_levenshtein(birth_date_l, birth_date_r) <= 1"
 BIRTH_TWO_EDITS = "damerau_levenshtein(birth_date_l, birth_date_r) <= 2"
 SAME_BIRTH = any_of([equal("birth_date"), overlap("birth_dates")])
 DAY_UNKNOWN = "(birth_date_l IS NULL OR birth_date_r IS NULL)"
+DECADES_APART = (
+    f"abs(birth_year_l - birth_year_r) IN ({', '.join(str(years) for years in range(10, 101, 10))})"
+)
+"""Birth years with one last digit, as a slip in another digit leaves."""
 ONE_FIRST_OF_JANUARY = (
     f"({equal('birth_year')} AND "
     "(substr(birth_date_l, 6, 5) = '01-01' OR substr(birth_date_r, 6, 5) = '01-01'))"
