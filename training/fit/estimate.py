@@ -26,6 +26,7 @@ from mpi.matching.model.scoring_parameters import NULL_LEVEL, Comparison, Scorin
 from training.fit.errors import DegenerateDataError
 from training.fit.labels import LabelledPosteriors
 from training.fit.level_reader import PairLevels
+from training.joint_levels import measure_joint_bits
 from training.source_pairs import PairClasses
 from training.starter_model import STARTER_MATCHES, STARTER_PAIRS
 
@@ -67,6 +68,8 @@ class LearnedParameters:
         probabilities: probability of each of these pairs to match, beside its rivals and labels, under
             the prior of its sources.
         observed_levels: (comparison, level value) of every level that any pair had.
+        joint_bits: by pair, bits by which the levels of a match go together more often than independent ones
+            would (``training.joint_levels``).
     """
 
     rates: dict[tuple[str, int], tuple[float, float]]
@@ -76,6 +79,7 @@ class LearnedParameters:
     weights: npt.NDArray[np.float64]
     probabilities: npt.NDArray[np.float64]
     observed_levels: frozenset[tuple[str, int]]
+    joint_bits: npt.NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -166,6 +170,11 @@ def estimate_parameters(  # noqa: PLR0913, PLR0917 - each is an input of its own
         observed_levels=_observed_levels(levels, random)
         | _observed_levels(levels, candidates)
         | _known_levels(levels, starter),
+        joint_bits=measure_joint_bits(
+            patterns,
+            np.bincount(pattern_of_pair, weights=posterior, minlength=len(patterns)).astype(np.float64),
+            [np.where(each.m_fixed, np.nan, each.m) for each in rates],
+        )[pattern_of_pair],
     )
 
 

@@ -33,6 +33,14 @@ def similar(column: str, similarity: float) -> str:
     return f"jaro_winkler_similarity({column}_l, {column}_r) >= {similarity}"
 
 
+def one_stroke(column: str) -> str:
+    """Build the SQL condition that two long names are one keystroke apart.
+
+    Short names that differ in one letter are mostly other names.
+    """
+    return all_of(similar(column, 0.8), f"damerau_levenshtein({column}_l, {column}_r) <= 1")
+
+
 def prefix_of_other(column: str) -> str:
     """Build the SQL condition that one record's value begins the other's."""
     return f"(starts_with({column}_l, {column}_r) OR starts_with({column}_r, {column}_l))"
