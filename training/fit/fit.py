@@ -420,7 +420,7 @@ def _raise_caps(
 def _compute_two_people(learned: LearnedParameters, scaled: LearnedParameters) -> npt.NDArray[np.float64]:
     """Return each pair's probability to be two people, at index size."""
     odds_ratio = scaled.prior * (1 - learned.prior) / (learned.prior * (1 - scaled.prior))
-    same, odds_ratios = learned.probabilities, odds_ratio * np.exp2(learned.joint_bits)
+    same, odds_ratios = learned.listed_probabilities, odds_ratio * np.exp2(learned.joint_bits)
     return np.asarray((1 - same) / (1 - same + same * odds_ratios))
 
 

@@ -72,10 +72,12 @@ def choose_research_bits(bits: npt.NDArray[np.float64], matches: float) -> float
 def get_caution_bits(operational: Thresholds) -> float:
     """Return the weight of a cautioned pair, below that of a link.
 
-    It is that of a link by cost less half of the margin, even where a budget lets weaker pairs link.
+    It is that of a link by cost less half of the margin, even where a budget lets weaker pairs link. Where a
+    budget asks for more than the cost, it comes closer to a link: whatever weighs more is asked about.
     """
     half, lowest = operational.margin / 2, operational.margin / 10
-    return round(max(operational.link - half, min(LINK_BITS - half, operational.link - lowest)), 4)
+    gap = max(lowest, half - abs(operational.link - LINK_BITS))
+    return round(operational.link - gap, 4)
 
 
 def choose_thresholds(
