@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpi.clustering.candidate_competition import measure_exclusiveness
+from mpi.clustering.source_pair_priors import MAX_MATCHED
 
 MAX_CLASSES = 500
 """Most classes that get a prior of their own; with more, all pairs are one class."""
@@ -51,6 +52,25 @@ class PairClasses:
         count = len(self.records)
         within = matches[np.arange(count) * (count + 1)] / self.sampled_share
         return measure_exclusiveness(within, self.records)
+
+    def compute_unmatched_bits(
+        self, matches: npt.NDArray[np.float64], exclusiveness: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Return by class the bits of the share of records that match nobody.
+
+        Args:
+            matches: expected matches of each class among the candidates.
+            exclusiveness: by source, the probability that a record has no duplicate in it.
+        """
+        count = len(self.records)
+        one, other = np.divmod(np.arange(count * count), count)
+        ends = np.where(one == other, 2.0, 1.0) * matches / self.sampled_share
+        return np.asarray(
+            sum(
+                np.log2(1.0 - np.minimum(ends / self.records[own], MAX_MATCHED) * exclusiveness[opposite])
+                for own, opposite in ((one, other), (other, one))
+            )
+        )
 
 
 def classify_pairs(

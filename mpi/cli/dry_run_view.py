@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from mpi.cli.model_fit_view import show_differences
+from mpi.cli.model_fit_view import show_budget, show_differences
 from mpi.cli.output import print_facts, print_json, print_note, print_table
 from mpi.cli.receipt_view import receipt_to_dict, show_counts
 from mpi.intake.column_use import describe_cost, describe_set_aside
 
 if TYPE_CHECKING:
     from mpi.intake.file_profile import FileProfile
+    from mpi.matching.model.match_model import MatchModel
     from mpi.service.loads.dry_run import DryRun
 
 
-def show_dry_run(profile: FileProfile, trial: DryRun, *, as_json: bool) -> None:
+def show_dry_run(profile: FileProfile, trial: DryRun, model: MatchModel, *, as_json: bool) -> None:
     """Print a file's profile, the effect of loading it, and sample pairs."""
     if as_json:
         print_json(
@@ -27,6 +28,8 @@ def show_dry_run(profile: FileProfile, trial: DryRun, *, as_json: bool) -> None:
                 "bands": {band.value: count for band, count in trial.bands.items()},
                 "sample": [asdict(sample_pair) for sample_pair in trial.sample],
                 "model": trial.model,
+                "link_bits": model.thresholds.link,
+                "link_budget": model.link_budget and asdict(model.link_budget),
                 "differences": [asdict(difference) for difference in trial.differences],
                 "uncompared": trial.uncompared,
             }
@@ -42,6 +45,7 @@ def show_dry_run(profile: FileProfile, trial: DryRun, *, as_json: bool) -> None:
     bands = [(band.value, count) for band, count in trial.bands.items()]
     print_table(("best match", "new and changed records"), bands)
     _show_sample(trial)
+    show_budget(model)
     show_differences(trial.differences, trial.model, "this file")
     if trial.uncompared:
         print_note(

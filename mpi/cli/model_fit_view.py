@@ -47,6 +47,28 @@ def show_differences(differences: Sequence[ProfileDifference], model: str, recor
     print_note(_advise(model))
 
 
+def show_budget(model: MatchModel) -> None:
+    """Print the budget of false links, the link threshold and what is expected.
+
+    Args:
+        model: the model of the index.
+    """
+    print_note(describe_budget(model))
+
+
+def describe_budget(model: MatchModel) -> str:
+    """Describe the budget of a model's enterprise IDs in one sentence."""
+    threshold = f"enterprise IDs link from {model.thresholds.link:g} bits up"
+    budget = model.link_budget
+    if budget is None:
+        return f"{threshold}: {model.ref} states no budget of false links"
+    low, high = budget.interval
+    return (
+        f"{threshold}: the budget is {budget.allowed:g} false links in 10,000, and {model.ref} expects "
+        f"{budget.expected:.1f} (95 %: {low:.1f} to {high:.1f}) in the data that it was fitted on"
+    )
+
+
 def _advise(model: str) -> str:
     """Return the advice for records that are unlike those of a model."""
     return (

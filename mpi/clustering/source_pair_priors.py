@@ -40,7 +40,7 @@ _MAX_ITERATIONS = 200
 _MAX_RIVAL_ITERATIONS = 30
 _RIVAL_CONVERGENCE_BITS = 0.01
 _LEAST_DISCOUNT_BITS = 1e-4
-_MAX_MATCHED = 0.95
+MAX_MATCHED = 0.95
 """Largest share of a source's records that is taken to match another source."""
 _MAX_SHARE = 0.5
 _BITS_LIMIT = 200.0  # bits beyond which a double holds no other probability than 0 or 1
@@ -175,7 +175,7 @@ class _Candidates:
         one, other = self.class_sources[:, 0], self.class_sources[:, 1]
         ends = np.where(one == other, 2.0, 1.0)
         matched = [
-            np.minimum(ends * matches / self.source_sizes[own], _MAX_MATCHED) * exclusiveness[opposite]
+            np.minimum(ends * matches / self.source_sizes[own], MAX_MATCHED) * exclusiveness[opposite]
             for own, opposite in ((one, other), (other, one))
         ]
         return np.asarray(_compute_log_odds(shares) - np.log2(1 - matched[0]) - np.log2(1 - matched[1]))

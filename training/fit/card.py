@@ -7,6 +7,7 @@ import numpy as np
 
 from mpi.matching.compiler.online_scorer import compute_level_bits, compute_prior_bits
 from mpi.matching.diagnostics.error_rates import format_rate
+from mpi.matching.model.link_budget import LINKS, LinkBudget
 from mpi.matching.model.scoring_parameters import ComparisonLevel, read_parameters
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import LOOSER_RULES, TIGHTER_RULES
@@ -14,7 +15,7 @@ from training.fit.caution_odds import CautionOdds
 from training.fit.comparisons import list_fixed_levels
 from training.fit.fit import FittedModel
 from training.fit.relatives import RelativeCounts
-from training.fit.thresholds import FALSE_LINK_COST, LINKS, LinkBudget, PurposeThresholds
+from training.fit.thresholds import FALSE_LINK_COST, PurposeThresholds
 from training.fit_calibration import FitCalibration
 from training.plots.figures import FITTED_LINKS
 from training.single_lists import MOST_DUPLICATES
@@ -213,12 +214,13 @@ def _describe_false_links(fitted: FittedModel, purposes: PurposeThresholds) -> s
 
 
 def describe_budget(budget: LinkBudget) -> str:
-    """Describe whether the links of enterprise IDs keep their budget."""
-    spread = _Z95 * math.sqrt(budget.false_links) / max(budget.links, 1) * LINKS
+    """Describe the budget of enterprise IDs, the threshold and what is expected."""
+    low, high = budget.interval
     text = (
-        f"Budget of false links for enterprise IDs: {budget.allowed:.0f} in {LINKS:,.0f}. Beside their "
-        f"rivals, {budget.expected:.1f} (95 %: {max(budget.expected - spread, 0.0):.1f} to "
-        f"{budget.expected + spread:.1f}) are expected of the {budget.links:,} pairs that no caution holds."
+        f"Budget of false links for enterprise IDs: {budget.allowed:.0f} in {LINKS:,.0f}. From "
+        f"{budget.link_bits:g} bits up, {budget.links:,} pairs of records would be linked, of which "
+        f"{budget.expected:.1f} in {LINKS:,.0f} (95 %: {low:.1f} to {high:.1f}) are expected to be of two "
+        "people."
     )
     if not budget.is_kept:
         proposal = (
@@ -226,7 +228,7 @@ def describe_budget(budget: LinkBudget) -> str:
             if budget.sufficient_bits is None
             else f"Links from {math.ceil(budget.sufficient_bits * 10) / 10:.1f} bits up would keep it."
         )
-        is_certain = budget.expected - spread > budget.allowed
+        is_certain = low > budget.allowed
         text += f" The budget {'is' if is_certain else 'may be'} exceeded. {proposal}"
     if budget.within_source:
         share = budget.within_source / budget.links

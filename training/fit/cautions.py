@@ -25,6 +25,7 @@ from training.fit.sql_fragments import (
     GIVEN_ONE_EDIT,
     GUARDIAN_SURNAME,
     HOME_AND_CONTACT,
+    NAMES_SWAPPED,
     NAMES_SWAPPED_SIMILAR,
     NEAR_HOME,
     ONLY_NAMES_AGREE,
@@ -193,6 +194,7 @@ CAUTIONS: dict[str, str] = {
 """Cautions: the label that people read, with its SQL condition."""
 
 NAMESAKE_CAUTION = "birth dates differ, and nothing but names and a middle name in common"
+EXCHANGE_CAUTION = "first and last name are exchanged, more differs, and nothing else is in common"
 STRANGER_CAUTION = "nothing but name and birth date in common, as strangers of this name have"
 OTHER_NUMBER_CAUTION = "numbers of one system differ, and a name is missing or differs"
 OTHER_SSN_CAUTION = "nothing but name and birth date in common, and another SSN"
@@ -205,7 +207,17 @@ _OTHER_BIRTH = any_of(
     ]
 )
 """Birth dates that differ in more than a slip, or years alone by more than one."""
+_NAMES_EXCHANGED_WITH_DOUBT = any_of(
+    [
+        f"({all_of(NAMES_SWAPPED, _is_not_true(SAME_BIRTH))})",
+        f"({all_of(NAMES_SWAPPED_SIMILAR, _is_not_true(NAMES_SWAPPED))})",
+    ]
+)
+"""First and last name exchanged, and a second difference: misspelled, or born on another day."""
 ODDS_CAUTIONS: dict[str, str] = {
+    EXCHANGE_CAUTION: all_of(
+        _NAMES_EXCHANGED_WITH_DOUBT, _is_not_true(overlap("given_roots")), UNCORROBORATED
+    ),
     NAMESAKE_CAUTION: all_of(_OTHER_BIRTH, SAME_GIVEN, SAME_SURNAME, _is_not_true(SUPPORT_BEYOND_MIDDLE)),
     OTHER_NUMBER_CAUTION: all_of(
         any_of([_NUMBERS_DIFFER, _OTHER_SSN]),

@@ -19,6 +19,7 @@ from training.fit.sql_fragments import (
     BIRTH_ONE_EDIT,
     BIRTH_TWO_EDITS,
     DAY_UNKNOWN,
+    DECADES_APART,
     FIRST_OF_JANUARY,
     GIVEN_IN_OTHER_FIELD,
     HOME_AND_CONTACT,
@@ -49,6 +50,7 @@ from training.fit.sql_fragments import (
     equal_swapped,
     initial_of_other,
     missing_in_all,
+    one_stroke,
     overlap,
     prefix_of_other,
     similar,
@@ -138,6 +140,7 @@ GIVEN = ComparisonSpec(
         LevelSpec(
             "initial", initial_of_other("given"), fixed_bits=3.5
         ),  # about one in 12 names has the same initial
+        LevelSpec("one stroke off", one_stroke("given")),
         LevelSpec("spelled alike", similar("given", 0.92)),
         LevelSpec("rather alike", similar("given", 0.8)),
         LevelSpec("different", None),
@@ -159,10 +162,11 @@ SURNAME = ComparisonSpec(
         LevelSpec("same", equal("surname"), frequency_column="surname"),
         LevelSpec("same under another name", overlap("surname_forms")),
         LevelSpec("one of two surnames", overlap("surname_tokens")),
-        LevelSpec("exchanged with the given name", NAMES_SWAPPED),
-        LevelSpec("exchanged with the given name, misspelled", NAMES_SWAPPED_SIMILAR),
-        # The comparison of given names counts this already; twice would overstate weak evidence.
+        # The comparison of given names counts these already; twice would overstate what happened once.
+        LevelSpec("exchanged with the given name", NAMES_SWAPPED, fixed_bits=0.0),
+        LevelSpec("exchanged with the given name, misspelled", NAMES_SWAPPED_SIMILAR, fixed_bits=0.0),
         LevelSpec("the other's given name", equal_swapped("surname", "given"), fixed_bits=0.0),
+        LevelSpec("one stroke off", one_stroke("surname")),
         LevelSpec("spelled alike", similar("surname", 0.92)),
         LevelSpec("initial or shortened", prefix_of_other("surname")),
         LevelSpec("rather alike", similar("surname", 0.8)),
@@ -186,6 +190,8 @@ BIRTH_DATE = ComparisonSpec(
         ),
         LevelSpec("a year apart, day unknown", all_of(within_years(1), DAY_UNKNOWN)),
         LevelSpec("three years apart at most, day unknown", all_of(within_years(3), DAY_UNKNOWN)),
+        LevelSpec("nine years apart at most, day unknown", all_of(within_years(9), DAY_UNKNOWN)),
+        LevelSpec("whole decades apart, day unknown", all_of(DECADES_APART, DAY_UNKNOWN)),
         LevelSpec("same year, one on the first of January", ONE_FIRST_OF_JANUARY),
         LevelSpec("two strokes off", BIRTH_TWO_EDITS),
         LevelSpec("same year", equal("birth_year")),

@@ -26,6 +26,7 @@ from mpi.matching.model.scoring_parameters import NULL_LEVEL, Comparison, Scorin
 from training.fit.errors import DegenerateDataError
 from training.fit.labels import LabelledPosteriors
 from training.fit.level_reader import PairLevels
+from training.joint_levels import measure_joint_bits
 from training.source_pairs import PairClasses
 from training.starter_model import STARTER_MATCHES, STARTER_PAIRS
 
@@ -66,7 +67,10 @@ class LearnedParameters:
         weights: match weight, in bits, of each pair that m was learned on.
         probabilities: probability of each of these pairs to match, beside its rivals and labels, under
             the prior of its sources.
+        listed_probabilities: the same, beside how few records of a list match nobody in another.
         observed_levels: (comparison, level value) of every level that any pair had.
+        joint_bits: by pair, bits by which the levels of a match go together more often than independent ones
+            would (``training.joint_levels``).
     """
 
     rates: dict[tuple[str, int], tuple[float, float]]
@@ -75,7 +79,9 @@ class LearnedParameters:
     iterations: int
     weights: npt.NDArray[np.float64]
     probabilities: npt.NDArray[np.float64]
+    listed_probabilities: npt.NDArray[np.float64]
     observed_levels: frozenset[tuple[str, int]]
+    joint_bits: npt.NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -163,9 +169,15 @@ def estimate_parameters(  # noqa: PLR0913, PLR0917 - each is an input of its own
         iterations=iterations,
         weights=evidence + _log_odds(judge.prior),
         probabilities=posterior,
+        listed_probabilities=judge.estimate_listed_matches(evidence, posterior),
         observed_levels=_observed_levels(levels, random)
         | _observed_levels(levels, candidates)
         | _known_levels(levels, starter),
+        joint_bits=measure_joint_bits(
+            patterns,
+            np.bincount(pattern_of_pair, weights=posterior, minlength=len(patterns)).astype(np.float64),
+            [np.where(each.m_fixed, np.nan, each.m) for each in rates],
+        )[pattern_of_pair],
     )
 
 
@@ -221,6 +233,25 @@ class _MatchJudge:
             self._exclusiveness = classes.measure_exclusiveness(matches)
         self.prior = min(max(float(posterior.sum()), 1.0) / self._all_pairs, _CERTAIN_PRIOR)
         return posterior
+
+    def estimate_listed_matches(
+        self, evidence: npt.NDArray[np.float64], posterior: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Return match probabilities beside how few records match nobody.
+
+        A prior counts pairs whose records match others too. Where most records of a list match one record of
+        another, a record without another candidate hardly stays without a match.
+
+        Args:
+            evidence: bits of each pair, without a prior.
+            posterior: probability of each pair, which stays where there are no sources.
+        """
+        classes = self._classes
+        if classes is None or self._competition is None:
+            return posterior
+        unmatched = classes.compute_unmatched_bits(self._priors * classes.pairs, self._exclusiveness)
+        bits = evidence + (to_log_odds(self._priors) - unmatched)[classes.class_of]
+        return self._apply_labels(to_probabilities(self._competition.discount(bits, self._exclusiveness)))
 
     def select_informative(self, posterior: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the posteriors for learning m; 0 where left out."""

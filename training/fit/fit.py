@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mpi.domain.features import FEATURE_COLUMNS
-from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.pair_query import compile_query
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.data_profile import PROFILED_COLUMNS
 from mpi.matching.model.frequencies import Frequencies
+from mpi.matching.model.link_budget import LinkBudget
 from mpi.matching.model.match_model import MatchModel
 from mpi.matching.model.scoring_parameters import NULL_LEVEL, ScoringParameters
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make_feature_table
@@ -56,17 +56,22 @@ from training.fit.settings import (
 from training.fit.thresholds import (
     FALSE_LINK_COST,
     LINK_BITS,
-    NO_LINKS,
-    LinkBudget,
+    MARGIN_BITS,
     PurposeThresholds,
-    choose_allowed_false_links,
-    choose_link_bits,
     choose_research_bits,
     choose_thresholds,
+    get_caution_bits,
     limit_review,
-    measure_budget,
 )
 from training.fit_calibration import CalibratedPairs, FitCalibration, calibrate_fit
+from training.link_budget import (
+    NO_LINKS,
+    JudgedPairs,
+    choose_allowed_false_links,
+    choose_link_bits,
+    measure_budget,
+    trace_links,
+)
 from training.record_table import Records
 from training.single_lists import find_single_lists
 from training.source_pairs import classify_pairs
@@ -224,15 +229,21 @@ def fit_table(
         )
         filled = _measure_filled(records)
         two_people = _compute_two_people(learned, scaled)
+        curve = trace_links(
+            JudgedPairs(sample["lo"].to_numpy(), sample["hi"].to_numpy(), capped, two_people),
+            MARGIN_BITS,
+            sources,
+        )
+        allowed = choose_allowed_false_links(filled)
+        link_bits = choose_link_bits(curve, allowed) if caution_odds.decide else LINK_BITS
+        capped = _raise_caps(capped, scaled.weights, link_bits)
         purposes = choose_thresholds(
             scaled.weights,
             choose_research_bits(
                 _weigh_for_research(learned, capped - scaled.weights)[is_found],
                 float(learned.probabilities[is_found].sum()) / blocking_recall,
             ),
-            choose_link_bits(capped, two_people, choose_allowed_false_links(filled))
-            if caution_odds.decide
-            else LINK_BITS,
+            link_bits,
         )
         questions = weighed.find_questions(capped, purposes.operational)
     return FittedModel(
@@ -254,7 +265,7 @@ def fit_table(
         thresholds=limit_review(scaled.weights, questions, len(records) * sampled_share, purposes),
         filled=filled,
         listed=_measure_listed(records, frequencies),
-        link_budget=_measure_budget(sample, capped, purposes.operational, two_people, sources, filled),
+        link_budget=measure_budget(curve, purposes.operational.link, allowed),
         calibration=calibrate_fit(
             records,
             CalibratedPairs(sample, capped >= purposes.operational.link, 1 - two_people),
@@ -392,11 +403,25 @@ def _cap_with_single_lists(
     return odds, cap_weights(odds)
 
 
+def _raise_caps(
+    capped: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], link_bits: float
+) -> npt.NDArray[np.float64]:
+    """Return the weights of the candidate pairs, capped below a link threshold.
+
+    Args:
+        capped: weights capped below the link threshold that the cost of errors gives.
+        weights: weights without cautions.
+        link_bits: link threshold of the enterprise IDs.
+    """
+    highest = get_caution_bits(choose_thresholds(weights, link_bits=link_bits).operational)
+    return np.where(capped < weights, np.minimum(weights, highest), weights)
+
+
 def _compute_two_people(learned: LearnedParameters, scaled: LearnedParameters) -> npt.NDArray[np.float64]:
     """Return each pair's probability to be two people, at index size."""
     odds_ratio = scaled.prior * (1 - learned.prior) / (learned.prior * (1 - scaled.prior))
-    same = learned.probabilities
-    return np.asarray((1 - same) / (1 - same + same * odds_ratio))
+    same, odds_ratios = learned.listed_probabilities, odds_ratio * np.exp2(learned.joint_bits)
+    return np.asarray((1 - same) / (1 - same + same * odds_ratios))
 
 
 def _weigh_for_research(
@@ -405,32 +430,6 @@ def _weigh_for_research(
     """Return each pair's bits beside rivals, less what cautions take."""
     same = np.clip(learned.probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     return np.asarray(to_log_odds(same) + capped_bits)
-
-
-def _measure_budget(
-    pairs: pa.Table,
-    capped: npt.NDArray[np.float64],
-    operational: Thresholds,
-    two_people: npt.NDArray[np.float64],
-    sources: Mapping[int, str],
-    filled: Mapping[str, float],
-) -> LinkBudget:
-    """Measure whether the links of the candidate pairs keep their budget."""
-    linked = capped >= operational.link
-    return measure_budget(
-        capped[linked],
-        two_people[linked],
-        _count_within_source(pairs.filter(linked), sources),
-        choose_allowed_false_links(filled),
-    )
-
-
-def _count_within_source(pairs: pa.Table, sources: Mapping[int, str]) -> int:
-    """Count the pairs within one source, if there are several."""
-    if len(set(sources.values())) <= 1:
-        return 0
-    ends = zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True)
-    return sum(sources.get(lo) == sources.get(hi) for lo, hi in ends)
 
 
 def _count_labels(labels: pa.Table | None) -> tuple[int, int]:

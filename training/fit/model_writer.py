@@ -61,6 +61,7 @@ def collect_metrics(fitted: FittedModel, thresholds: PurposeThresholds) -> dict[
         "corroborated_matches": round(fitted.caution_odds.corroborated_share, 4),
         "cautions_until": dict(fitted.caution_odds.until),
         "single_lists": list(fitted.caution_odds.single_lists),
+        "link_budget": asdict(fitted.link_budget),
         "whole_birth_dates": round(fitted.complete_date_share, 4),
         "expected_matches": round(fitted.matches, 1),
         "prior": learned.prior,

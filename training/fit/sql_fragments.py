@@ -33,6 +33,14 @@ def similar(column: str, similarity: float) -> str:
     return f"jaro_winkler_similarity({column}_l, {column}_r) >= {similarity}"
 
 
+def one_stroke(column: str) -> str:
+    """Build the SQL condition that two long names are one keystroke apart.
+
+    Short names that differ in one letter are mostly other names.
+    """
+    return all_of(similar(column, 0.8), f"damerau_levenshtein({column}_l, {column}_r) <= 1")
+
+
 def prefix_of_other(column: str) -> str:
     """Build the SQL condition that one record's value begins the other's."""
     return f"(starts_with({column}_l, {column}_r) OR starts_with({column}_r, {column}_l))"
@@ -102,6 +110,10 @@ BIRTH_ONE_EDIT = "damerau_levenshtein(birth_date_l, birth_date_r) <= 1"
 BIRTH_TWO_EDITS = "damerau_levenshtein(birth_date_l, birth_date_r) <= 2"
 SAME_BIRTH = any_of([equal("birth_date"), overlap("birth_dates")])
 DAY_UNKNOWN = "(birth_date_l IS NULL OR birth_date_r IS NULL)"
+DECADES_APART = (
+    f"abs(birth_year_l - birth_year_r) IN ({', '.join(str(years) for years in range(10, 101, 10))})"
+)
+"""Birth years with one last digit, as a slip in another digit leaves."""
 ONE_FIRST_OF_JANUARY = (
     f"({equal('birth_year')} AND "
     "(substr(birth_date_l, 6, 5) = '01-01' OR substr(birth_date_r, 6, 5) = '01-01'))"

@@ -1,11 +1,10 @@
 """Choice of link and review thresholds from the cost of errors.
 
-Every threshold is placed clear of the weights of all pairs. A budget of false links chooses the link
-threshold where odds decide about cautions, and checks it elsewhere.
+Every threshold is placed clear of the weights of all pairs. Where odds decide about cautions, a budget of
+false links chooses the link threshold instead (``training.link_budget``).
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,19 +37,8 @@ CLEARANCE = 0.001
 Engines then agree on the band of each pair.
 """
 _STEP = 2.5 * CLEARANCE
-BUDGET = 10.0
-"""False links among 10,000 links that the enterprise IDs may have."""
-BUDGET_OF_FEW_FIELDS = 20.0
-"""The same where no address, number or guardian exists."""
-LINKS = 10_000.0
-"""Links to which a budget refers."""
-_CONFIRMING_COLUMNS = ("ssn", "identifiers", "addresses", "guardians")
-_LEAST_FILLED = 0.01
 LINK_BITS = math.ceil(math.log2(FALSE_LINK_COST) * 100) / 100
 """Link threshold for enterprise IDs in bits that the cost of a false link gives."""
-LOWEST_LINK_BITS = 3.0
-"""Lowest link threshold that a budget may give: of links that weigh so little one in nine is false."""
-_LINK_STEP = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,75 +47,6 @@ class PurposeThresholds:
 
     operational: Thresholds
     statistical: Thresholds
-
-
-@dataclass(frozen=True, slots=True)
-class LinkBudget:
-    """Budget of false links for enterprise IDs, beside what a fit expects.
-
-    Args:
-        allowed: false links that the budget allows among 10,000 links.
-        links: candidate pairs that would link.
-        false_links: expected number of them that are two people, beside their rivals.
-        within_source: number of them whose records are of one source; 0 if the data has one source.
-        sufficient_bits: lowest weight of a link from which the budget holds; None if no weight is enough.
-    """
-
-    allowed: float
-    links: int
-    false_links: float
-    within_source: int
-    sufficient_bits: float | None
-
-    @property
-    def expected(self) -> float:
-        """Return the expected false links among 10,000 links."""
-        return self.false_links / max(self.links, 1) * LINKS
-
-    @property
-    def is_kept(self) -> bool:
-        """Return whether the expected false links are within the budget."""
-        return self.expected <= self.allowed
-
-
-NO_LINKS = LinkBudget(BUDGET, 0, 0.0, 0, None)
-"""The budget of a model of which no links are counted."""
-
-
-def choose_allowed_false_links(filled: Mapping[str, float]) -> float:
-    """Choose the false links that the budget allows among 10,000 links.
-
-    Args:
-        filled: share of the records that have a value, by feature column.
-    """
-    is_confirmed = any(filled.get(column, 0.0) >= _LEAST_FILLED for column in _CONFIRMING_COLUMNS)
-    return BUDGET if is_confirmed else BUDGET_OF_FEW_FIELDS
-
-
-def measure_budget(
-    weights: npt.NDArray[np.float64], two_people: npt.NDArray[np.float64], within_source: int, allowed: float
-) -> LinkBudget:
-    """Measure whether links keep a budget, and from which weight they would.
-
-    Args:
-        weights: weights of the pairs that would link, in bits.
-        two_people: probability of each of them to be two people.
-        within_source: number of them whose records are of one source.
-        allowed: false links that the budget allows among 10,000 links.
-    """
-    order = np.argsort(-weights, kind="stable")
-    ordered, count = weights[order], np.arange(1, len(weights) + 1)
-    is_kept = np.cumsum(two_people[order]) * LINKS <= allowed * count
-    # Pairs of one weight link together.
-    is_kept &= np.append(ordered[1:] < ordered[:-1], True)[: len(ordered)]
-    kept = np.flatnonzero(is_kept)
-    return LinkBudget(
-        allowed,
-        len(weights),
-        float(two_people.sum()),
-        within_source,
-        float(ordered[kept[-1]]) if len(kept) else None,
-    )
 
 
 def choose_research_bits(bits: npt.NDArray[np.float64], matches: float) -> float:
@@ -150,34 +69,15 @@ def choose_research_bits(bits: npt.NDArray[np.float64], matches: float) -> float
     return math.log2(half / (1 - half)) if half else STATISTICAL_BITS
 
 
-def choose_link_bits(
-    weights: npt.NDArray[np.float64], two_people: npt.NDArray[np.float64], allowed: float
-) -> float:
-    """Choose the lowest link threshold of enterprise IDs that keeps a budget.
-
-    The threshold never exceeds the one that the cost of a false link gives: above it, a link that is left out
-    costs more than it saves.
-
-    Args:
-        weights: weights of the candidate pairs in bits, capped where a caution holds.
-        two_people: probability of each of them to be two people.
-        allowed: false links that the budget allows among 10,000 links.
-    """
-    for tenths in range(round((LINK_BITS - LOWEST_LINK_BITS) / _LINK_STEP)):
-        bits = round(LOWEST_LINK_BITS + tenths * _LINK_STEP, 1)
-        linked = weights >= bits
-        if float(two_people[linked].sum()) * LINKS <= allowed * np.count_nonzero(linked):
-            return bits
-    return LINK_BITS
-
-
 def get_caution_bits(operational: Thresholds) -> float:
     """Return the weight of a cautioned pair, below that of a link.
 
-    It is that of a link by cost less half of the margin, even where a budget lets weaker pairs link.
+    It is that of a link by cost less half of the margin, even where a budget lets weaker pairs link. Where a
+    budget asks for more than the cost, it comes closer to a link: whatever weighs more is asked about.
     """
     half, lowest = operational.margin / 2, operational.margin / 10
-    return round(max(operational.link - half, min(LINK_BITS - half, operational.link - lowest)), 4)
+    gap = max(lowest, half - abs(operational.link - LINK_BITS))
+    return round(operational.link - gap, 4)
 
 
 def choose_thresholds(

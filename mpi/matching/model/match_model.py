@@ -25,6 +25,7 @@ from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.cautions import NO_CAUTIONS, Cautions
 from mpi.matching.model.data_profile import DataProfile, read_profile
 from mpi.matching.model.frequencies import Frequencies
+from mpi.matching.model.link_budget import LinkBudget, read_budget
 from mpi.standardize.version import MODEL_VERSIONS, STANDARDIZER_VERSION
 
 MODEL_FILES = ("settings.json", "frequencies.csv", "card.md", "metrics.json")
@@ -56,6 +57,7 @@ class MatchModel:
         frequencies: shares of values, frozen.
         cautions: conditions that keep a pair from being linked by the model alone.
         fitted_on: profile of the data that it was fitted on.
+        link_budget: budget of false links that its link threshold was chosen by; None if it states none.
     """
 
     name: str
@@ -70,6 +72,7 @@ class MatchModel:
     frequencies: Frequencies = field(repr=False)
     cautions: Cautions = field(default=NO_CAUTIONS, repr=False)
     fitted_on: DataProfile = field(default=DataProfile(), repr=False)
+    link_budget: LinkBudget | None = field(default=None, repr=False)
 
     @property
     def ref(self) -> str:
@@ -136,6 +139,7 @@ def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel
             frequencies=frequencies,
             cautions=Cautions.parse(_get_table(head, "cautions")) if "cautions" in head else NO_CAUTIONS,
             fitted_on=read_profile(json.loads(contents["metrics.json"]), frequencies),
+            link_budget=read_budget(json.loads(contents["metrics.json"])),
         )
     except KeyError as error:
         raise ModelError(f"{folder}/model.toml: {error.args[0]} is missing") from None

@@ -49,3 +49,14 @@ def test_too_many_sources_are_one_class():
     ids = np.arange(40)
     classes = classify_pairs(np.array([0]), np.array([1]), ids, {n: f"s{n}" for n in range(40)})
     assert len(classes.pairs) == 1
+
+
+def test_hardly_a_record_matches_nobody_where_a_list_matches_another():
+    classes = classify([(0, 2), (0, 1)])
+    matches = np.zeros(len(classes.pairs))
+    between = classes.class_of[0]
+    matches[between] = 1.0
+    bits = classes.compute_unmatched_bits(matches, np.ones(2))
+    assert bits[between] == pytest.approx(np.log2(1 / 2) + np.log2(3 / 4))
+    assert bits[classes.class_of[1]] == 0
+    assert not classes.compute_unmatched_bits(matches, np.zeros(2)).any()

@@ -91,7 +91,7 @@ def run(
             file_summary = file_profile.profile_file(profile_rows, session.index.keyed_hash, clock.now())
             if rejects is not None:
                 write_csv(rejects, REJECT_HEADER, list_reject_rows(trial_result.receipt.rejects))
-            show_dry_run(file_summary, trial_result, as_json=as_json)
+            show_dry_run(file_summary, trial_result, session.index.matcher.model, as_json=as_json)
             return
         receipt = load.load(
             session.index, session.viewer, source, report_rows_read(rows, report), options, report

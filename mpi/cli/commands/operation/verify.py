@@ -11,7 +11,7 @@ import typer
 from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, select_engine
 from mpi.cli.exit_codes import ExitCode
-from mpi.cli.model_fit_view import show_differences, warn_of_capacity
+from mpi.cli.model_fit_view import show_budget, show_differences, warn_of_capacity
 from mpi.cli.output import JsonFlag, print_json, print_note, print_table
 from mpi.cli.progress import ProgressReport, show_progress
 from mpi.domain.errors import InputError, MpiError
@@ -104,9 +104,15 @@ def _show_model_fit(*, as_json: bool) -> None:
     warn_of_capacity(capacity_excess, model)
     if as_json:
         print_json(
-            {"model": model.ref, "differences": [asdict(difference) for difference in differences or ()]}
+            {
+                "model": model.ref,
+                "differences": [asdict(difference) for difference in differences or ()],
+                "link_bits": model.thresholds.link,
+                "link_budget": model.link_budget and asdict(model.link_budget),
+            }
         )
         return
+    show_budget(model)
     if differences is None:
         print_note(f"fewer than {LEAST_RECORDS} records are too few to compare with the data of {model.ref}")
         return

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from mpi.cli.command_session import open_session
+from mpi.cli.model_fit_view import show_budget
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
@@ -18,10 +19,13 @@ def run(as_json: JsonFlag = False) -> None:
 
     with open_session() as session:
         calibration = measure_calibration(session.index, session.viewer)
+        model = session.index.matcher.model
     if as_json:
-        print_json(asdict(calibration))
+        budget = model.link_budget and asdict(model.link_budget)
+        print_json({**asdict(calibration), "link_bits": model.thresholds.link, "link_budget": budget})
         return
     _show_calibration(calibration)
+    show_budget(model)
 
 
 def _show_calibration(calibration: Calibration) -> None:

@@ -40,8 +40,14 @@ def read_level(left, right):
         ("1911", "1912-03-04", "a year apart, day unknown"),
         ("1911", "1913", "three years apart at most, day unknown"),
         ("1908", "1911", "three years apart at most, day unknown"),
-        ("1911", "1915", "different"),
+        ("1911", "1915", "nine years apart at most, day unknown"),
+        ("1919", "1910", "nine years apart at most, day unknown"),
+        ("1911", "1921", "whole decades apart, day unknown"),
+        ("1911", "2011-05-06", "whole decades apart, day unknown"),
+        ("1911", "2021", "different"),
+        ("1911", "1922", "different"),
         ("1911-05-06", "1912-11-29", "different"),
+        ("1911-05-06", "1934-11-29", "different"),
     ],
 )
 def test_years_apart_are_evidence_where_a_day_is_unknown(left, right, label):
@@ -53,3 +59,9 @@ def test_spark_reads_years_apart_alike():
     conditions = {level.label: level.condition for level in BIRTH_DATE.levels}
     condition = to_spark_condition(conditions["a year apart, day unknown"])
     assert "ABS(birth_year_l - birth_year_r) <= 1" in condition.replace("(ABS", "ABS").replace("))", ")")
+
+
+def test_spark_reads_whole_decades_alike():
+    conditions = {level.label: level.condition for level in BIRTH_DATE.levels}
+    condition = to_spark_condition(conditions["whole decades apart, day unknown"])
+    assert "100" in condition
