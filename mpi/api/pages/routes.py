@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from mpi.api.pages.activity import activity_list, desk_links, workload
 from mpi.api.pages.desk import (
     accounts,
     agreements,
@@ -44,5 +45,8 @@ for module in (
     emergency_review,
     ledger,
     seals,
+    activity_list,
+    workload,
+    desk_links,
 ):
     router.include_router(module.router)
