@@ -17,11 +17,13 @@ from mpi.service.access.emergency_sessions import begin_emergency, end_emergency
 from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
 from mpi.service.agreements.refusals import record_refusal
 from mpi.service.core.block_limits import queue_large_blocks
+from mpi.service.notices.digest import turn_on
+from mpi.service.notices.question_notes import add_note
 from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.proposals import propose
 from mpi.service.records.upsert import read, upsert
-from mpi.service.review.answers import defer
-from mpi.service.review.owner_questions import ask_owner
+from mpi.service.review.answers import assign, defer
+from mpi.service.review.owner_questions import answer_owner_question, ask_owner
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
@@ -29,7 +31,7 @@ from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, report_link
 from mpi.service.stewardship.unseal_requests import request_unseals
 from tests.agreements import permit_emergencies
-from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index
+from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index, with_settings
 from tests.unit.api.live import serving
 
 PASSWORD = "a river runs under nine bridges"
@@ -82,8 +84,9 @@ def open_desk(folder, *, full=False):
         _add_accounts(index)
         wrong = crosswalk(index)["sis", "wrong-1"]
         sessions = _add_oversight(index, wrong) if full else {}
-        with serving(create_app(index)) as url, serving(create_app(index, open_pages=True)) as open_url:
-            yield Desk(index, url, open_url, wrong, sessions)
+        mailing = with_settings(index, sends_mail=True)
+        with serving(create_app(mailing)) as url, serving(create_app(mailing, open_pages=True)) as open_url:
+            yield Desk(mailing, url, open_url, wrong, sessions)
 
 
 def _add_records(index):
@@ -166,7 +169,7 @@ def _add_oversight(index, eid):
         Tokens of the people who are signed in.
     """
     permit_emergencies(index)
-    sessions = {}
+    sessions = _add_answers(index)
     for name, full_name in (("dee", "Dee Caseworker"), ("cal", "Cal Caseworker"), ("sia", "Sia Caseworker")):
         account = NewAccount(name, full_name, Role.CASEWORKER, ("ccwis",))
         add_account(index, make_operator(), account, PASSWORD)
@@ -194,6 +197,21 @@ def _add_oversight(index, eid):
     load_rows(index, "ccwis", expunged)
     upsert(index, make_operator("ccwis-feed"), "ccwis", {**expunged, "restrictions": [{"kind": "expunged"}]})
     return sessions
+
+
+def _add_answers(index):
+    """A steward with the daily mail, to whom a colleague wrote and an owner answered."""
+    account = NewAccount("max", "Max Steward", Role.STEWARD, None)
+    add_account(index, make_operator(), account, PASSWORD)
+    token = change_password(index, sign_in(index, "max", PASSWORD), PASSWORD, f"{PASSWORD} max")
+    viewer = authenticate_session(index, token).viewer
+    [question, *_] = load_queue_page(index, make_operator(), Filters(kind="pair")).questions
+    add_note(index, make_operator("Ida Steward"), question.key, "Both live on Oak Street, @max. See it?")
+    [number] = ask_owner(index, viewer, question.key, question.records[0], "confirm-address")
+    answer_owner_question(index, make_operator("Olu Owner"), number, "wrong", "The family moved in May.")
+    assign(index, viewer, question.key, "max")
+    turn_on(index, viewer, "max@example.org")
+    return {"max": token}
 
 
 def every_page(desk):
@@ -235,6 +253,12 @@ def every_page(desk):
     yield "ledger-none", "privacy-officer", "/ledger?client=nobody"
     yield "ledger-wrong", "auditor", "/ledger?eid=nonsense"
     yield "seals", "privacy-officer", "/seals"
+    yield "activity", "steward", "/activity"
+    yield "activity-team", "approver", "/activity?tab=team"
+    yield "activity-child", "steward", f"/activity?tab=child&eid={desk.wrong}"
+    yield "activity-wrong", "steward", "/activity?tab=child&eid=nonsense"
+    yield "activity-answers", "account:max", "/activity"
+    yield "workload", "steward", "/workload"
 
 
 def questions_of(index):
