@@ -27,6 +27,8 @@ MAX_ROUNDS = 5
 """Most reads for one page, where many entries are hidden."""
 MAX_CHILD_RECORDS = 300
 """Most records of a child whose activity is read."""
+_ADDRESSED = frozenset({"sent-back", "reply"})
+"""Acts whose note is for the person that they name."""
 _SEPARATOR = "~"
 _MAX_CURSOR_LENGTH = 80
 _CURSOR_PARTS = 3
@@ -215,8 +217,13 @@ def _build_entry(
     labels: Mapping[int, RecordRef],
     names: Mapping[str, str],
 ) -> ActivityEntry:
-    """Build the entry of one line; others' notes are for viewers of all sources."""
-    is_note_visible = viewer.sources is None or line.actor == viewer.client or line.act == "answered"
+    """Build the entry of one line.
+
+    Others' notes are for viewers of all sources, and for the person to whom they were written.
+    """
+    is_addressed = line.act in _ADDRESSED and line.detail.get("to") == viewer.client
+    is_own = line.actor == viewer.client
+    is_note_visible = viewer.sources is None or is_own or is_addressed or line.act == "answered"
     outcome = line.detail.get("response") or line.detail.get("answer")
     return ActivityEntry(
         at=line.position.at,

@@ -4,7 +4,7 @@
 steps, consents, questions and notes; whoever adds a way to answer adds it there.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,6 +19,7 @@ from mpi.service.notices.visible_steps import find_visible_steps
 from mpi.service.resolution.work_log_visibility import is_visible
 from mpi.service.stewardship.apply_step import AWAITING
 from mpi.storage.repositories.notices.returned_answers import ReturnKey, ReturnKind, ReturnLine
+from mpi.storage.repositories.review.task_work import QuestionAction
 from mpi.storage.unit_of_work.database import Lock
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -31,6 +32,14 @@ UNREAD_PERIOD = timedelta(days=90)
 """Time after which an unread answer is no longer shown."""
 SENT_BACK = "sent_back"
 """Outcome of a step that somebody sent back before it took effect."""
+REFUSED_STEP_ACTION = "sent-back"
+"""Name in a question's history of a refused step, with its reason and a note for the maker."""
+STEP_KEY_PREFIX = "step:"
+"""Beginning of the key of the history of a step that answered no question."""
+APPROVED, UNDONE = "approved", "undone"
+"""Outcomes of a step that was approved, and of one that was undone."""
+_WRITTEN_FOR_VIEWER = frozenset({"reply"})
+"""Actions whose note is for the person who escalated the question."""
 _KEY_PARTS = 3
 _MAX_DIGITS = 18
 
@@ -75,12 +84,19 @@ def find_returned_answers(unit: ReadUnit) -> list[ReturnedAnswer]:
     steps = {line.step for line in lines if line.step is not None}
     records_by_step = find_visible_steps(unit, steps)
     questions = unit.activity_log.questions_of_steps(records_by_step)
+    refusals = _find_refusals(unit, lines, questions)
     records_by_key = {line.key: _find_records(unit, line, records_by_step) for line in lines}
     labels = visible_labels(
         unit, {record for records in records_by_key.values() if records for record in records}
     )
     return [
-        _build_answer(unit.viewer, line, line.question or questions.get(line.step or 0), records, labels)
+        _build_answer(
+            unit.viewer,
+            line,
+            line.question or questions.get(line.step or 0),
+            tuple(labels[record] for record in sorted(records)),
+            refusals.get(line.step or 0),
+        )
         for line in lines
         if (records := records_by_key[line.key]) is not None and records <= labels.keys()
     ]
@@ -145,28 +161,50 @@ def _find_records(
             return records_by_step.get(line.step or 0)
 
 
+def _find_refusals(
+    unit: ReadUnit, lines: Sequence[ReturnLine], questions: Mapping[int, str]
+) -> dict[int, QuestionAction]:
+    """Return the action that tells why a step was refused, by step.
+
+    It is in the history of the step's question, or in one of its own.
+    """
+    steps = {line.step for line in lines if line.step is not None and line.outcome != APPROVED}
+    refusals = {}
+    for step in steps:
+        keys = {questions.get(step), f"{STEP_KEY_PREFIX}{step}"} - {None}
+        for action in (action for key in keys for action in unit.task_work.actions_on(str(key))):
+            if action.action == REFUSED_STEP_ACTION and action.detail.get("sent_back") == step:
+                refusals[step] = action
+    return refusals
+
+
 def _build_answer(
     viewer: Viewer,
     line: ReturnLine,
     question: str | None,
-    records: frozenset[int],
-    labels: Mapping[int, RecordRef],
+    records: tuple[RecordRef, ...],
+    refusal: QuestionAction | None,
 ) -> ReturnedAnswer:
     """Build the view of a line that the viewer may see.
 
     The note to an answer may name hidden records, and is not for a viewer of some sources. A note that
-    mentions the viewer is, and so is that of an owner, who has seen the one record only.
+    mentions the viewer is, and so is that of an owner, who has seen the one record only, and a note that was
+    written for the viewer.
     """
-    is_note_hidden = viewer.sources is not None and line.key.kind is ReturnKind.ESCALATION
     was_waiting = line.key.kind is ReturnKind.UNDONE and line.detail.get(AWAITING) is True
+    is_reply = line.outcome in _WRITTEN_FOR_VIEWER
+    is_note_hidden = viewer.sources is not None and line.key.kind is ReturnKind.ESCALATION and not is_reply
+    reason = None if refusal is None else refusal.detail.get("reason")
     return ReturnedAnswer(
         key=line.key,
         at=line.at,
         actor=line.actor,
-        outcome=SENT_BACK if was_waiting else line.outcome,
+        outcome=SENT_BACK
+        if was_waiting or (refusal is not None and line.outcome == UNDONE)
+        else line.outcome,
         question=question,
         step=line.step,
-        records=tuple(labels[record] for record in sorted(records)),
-        reason=line.reason,
-        note=None if is_note_hidden else line.note,
+        records=records,
+        reason=line.reason or reason,
+        note=None if is_note_hidden else line.note or (None if refusal is None else refusal.note),
     )

@@ -25,6 +25,7 @@ from mpi.service.core.index import Index
 from mpi.service.notices.activity import ActivityPage, ActivityScope, list_activity
 from mpi.service.notices.digest import find_address, turn_off, turn_on
 from mpi.service.notices.returned_answers import (
+    STEP_KEY_PREFIX,
     ReturnedAnswer,
     ReturnKey,
     ReturnKind,
@@ -34,7 +35,6 @@ from mpi.service.notices.returned_answers import (
     parse_key,
 )
 from mpi.service.persons.child_names import ChildNames, look_up_child_names
-from mpi.service.review.open_questions import is_burst_key
 from mpi.service.statements.sources import list_readable_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -105,7 +105,7 @@ def _find_path(index: Index, visit: Visit, key: ReturnKey) -> str:
     item = next((item for item in items if item.answer.key == key), None)
     if item is None or not item.can_open:
         return "/activity"
-    if item.answer.question is not None:
+    if item.answer.question is not None and _is_open_page(item.answer.question):
         return question_path(item.answer.question)
     eid = next(child.enterprise_id for child in item.children if child.enterprise_id)
     return f"/people/{eid}"
@@ -183,7 +183,7 @@ def _list_items(index: Index, visit: Visit, answers: Sequence[ReturnedAnswer]) -
                 item=f"{answer.key.kind}:{answer.key.number}:{answer.key.part}",
                 word="mention" if answer.key.kind is ReturnKind.MENTION else answer.outcome,
                 children=children,
-                can_open=answer.question is not None or has_page,
+                can_open=_is_open_page(answer.question) or has_page,
             )
         )
     return items
@@ -195,5 +195,5 @@ def _name_children(index: Index, visit: Visit, records: Iterable[RecordRef]) -> 
 
 
 def _is_open_page(question: str | None) -> bool:
-    """Return whether a question has a page of its own."""
-    return question is not None and not is_burst_key(question)
+    """Return whether a question has a page; the history of a step alone has none."""
+    return question is not None and not question.startswith(STEP_KEY_PREFIX)

@@ -48,7 +48,7 @@ _mention = table_of(MentionRow)
 _mark = table_of(NoticeMarkRow)
 
 ESCALATE = "escalate"
-ESCALATION_ANSWERS = ("answer", "undo", "note", "release", "send_back")
+ESCALATION_ANSWERS = ("answer", "undo", "note", "release", "reply")
 """Actions of others with which an escalated question comes back."""
 
 
