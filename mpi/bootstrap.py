@@ -42,6 +42,7 @@ from mpi.storage.unit_of_work.database import Database, sqlite_path
 
 if TYPE_CHECKING:
     from mpi.matching.scoring.engines import BatchEngine
+    from mpi.service.notices.digest import DigestSender
 
 _SURVIVORSHIP = Path(__file__).with_name("survivorship.toml")
 _LEGAL_BASES = Path(__file__).parent / "policy" / "legal_bases.toml"
@@ -149,11 +150,59 @@ def _create_index(
             seals_per_day=settings.seals_per_day,
             break_glass_minutes=settings.break_glass_minutes,
             break_glass_children=settings.break_glass_children,
+            sends_mail=settings.smtp_host is not None,
             orders_path=settings.orders_path,
             scope=settings.scope,
             tuning=tuning,
         ),
     )
+
+
+def read_digest_sender(settings: Settings) -> "DigestSender":
+    """Return how the daily mail is sent.
+
+    Raises:
+        InputError: no mail server is configured, or a setting of it is missing or cannot be read.
+    """
+    from mpi.service.notices import digest, mail  # noqa: PLC0415 - other commands send no mail
+
+    missing = [
+        name
+        for name, value in (
+            ("MPI_SMTP_HOST", settings.smtp_host),
+            ("MPI_SMTP_SENDER", settings.smtp_sender),
+            ("MPI_PAGES_URL", settings.pages_url),
+        )
+        if not value
+    ]
+    if missing or not settings.smtp_host or not settings.smtp_sender or not settings.pages_url:
+        raise InputError(f"{', '.join(missing)}: set this to send mail; nothing was sent")
+    server = mail.MailServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=settings.smtp_sender,
+        security=mail.MailSecurity(settings.smtp_security),
+        user=settings.smtp_user,
+        password=_read_mail_password(settings),
+        ca_file=settings.smtp_ca_file,
+    )
+    return digest.DigestSender(server, settings.pages_url)
+
+
+def _read_mail_password(settings: Settings) -> str | None:
+    """Return the password of the mail server's user; None without a user.
+
+    Raises:
+        InputError: its file is missing or cannot be read.
+    """
+    if settings.smtp_user is None:
+        return None
+    if settings.smtp_password_file is None:
+        raise InputError("MPI_SMTP_PASSWORD_FILE: set this to sign in at the mail server; nothing was sent")
+    try:
+        return settings.smtp_password_file.read_text("utf-8").partition("\n")[0].rstrip("\r")
+    except (OSError, UnicodeError):
+        raise InputError("MPI_SMTP_PASSWORD_FILE: the file cannot be read; nothing was sent") from None
 
 
 def init_index(settings: Settings, *, is_test: bool, tuning: Tuning = DEFAULT_TUNING) -> tuple[Index, str]:

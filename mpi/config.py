@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -73,6 +74,22 @@ class Settings(BaseSettings):
     """Multiple to which published counts are rounded; their noise and smallest count follow from it."""
     figures_lag_days: int = Field(default=1, ge=1, le=31)
     """Days from the measurement of figures to their publication."""
+    smtp_host: str | None = None
+    """Mail server of the daily mail; None sends no mail."""
+    smtp_port: int = Field(default=587, ge=1, le=65_535)
+    """Port of the mail server."""
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """Encryption of the connection to it: ``starttls``, ``tls`` or ``none``."""
+    smtp_user: str | None = None
+    """Name to sign in with at the mail server; None to send without signing in."""
+    smtp_password_file: Path | None = None
+    """File whose first line is the password of ``smtp_user``."""
+    smtp_ca_file: Path | None = None
+    """File of certificates to trust at the mail server; None for the system's."""
+    smtp_sender: str | None = None
+    """Address that the mail comes from."""
+    pages_url: str | None = None
+    """Address of the pages as people open them, which the mail links to, such as ``https://mpi.example.gov``."""
     host: str = "127.0.0.1"
     """Address that ``mpi serve`` listens on."""
     port: int = 8520

@@ -37,6 +37,7 @@ from mpi.api.routes import (
     sources,
     tasks,
 )
+from mpi.api.routes.desk import links
 from mpi.domain.errors import InputError
 from mpi.service.agreements.notices import NoticeWorker
 from mpi.service.core.index import Index
@@ -97,7 +98,8 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
         app.include_router(router)
     for module in (
         records, loads, sources, persons, golden, explanations, decisions, proposals, crosswalk, tasks,
-        quality, questions, freezes, consents, expunge_requests, saved_views, agreements, legal, health,
+        quality, questions, freezes, consents, expunge_requests, saved_views, agreements, legal, links,
+        health,
     ):  # fmt: skip
         app.include_router(module.router)
     authentication.install(app, open_pages=open_pages)

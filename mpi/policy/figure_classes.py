@@ -56,6 +56,8 @@ _NONE: tuple[str, ...] = (
     "mpi break-glass list", "mpi break-glass review", "mpi client bind", "mpi expunge certificate",
     "mpi policy explain", "mpi purpose add", "mpi purpose list", "mpi source set", "mpi unseal list",
     "mpi unseal request",
+    # Links into the pages.
+    "POST /v1/links", "GET /go/{code}",
     # Duties under agreements.
     "GET /v1/agreement-duties", "mpi agreement clock", "mpi agreement destroyed", "mpi agreement due",
     "mpi agreement met",
@@ -91,12 +93,14 @@ _NAMED: tuple[str, ...] = (
     "GET /", "GET /queue", "POST /queue", "POST /queue/bulk", "POST /queue/bulk/undo",
     "GET /queue/{key}", "POST /queue/next",
     "POST /queue/{key}/claim", "POST /queue/{key}/release", "POST /queue/{key}/defer",
-    "POST /queue/{key}/assign", "POST /queue/{key}/escalate", "POST /queue/{key}/answer",
+    "POST /queue/{key}/assign", "POST /queue/{key}/escalate",
+    "POST /queue/{key}/note", "POST /queue/{key}/answer",
     "POST /queue/{key}/respond", "POST /queue/{key}/undo", "POST /queue/{key}/ask",
     "POST /queue/{key}/reply",
     "GET /seals", "POST /seals",
     "GET /subpoenas", "POST /subpoenas", "GET /subpoenas/{code}", "POST /subpoenas/{code}",
     "GET /consents", "POST /consents",
+    "GET /seals", "POST /seals", "GET /activity", "POST /activity", "GET /workload",
     "GET /emergency", "POST /emergency", "GET /emergency/uses", "POST /emergency/uses",
     "GET /waiting", "GET /waiting/{number}", "POST /waiting/{number}", "GET /asked", "POST /asked/{number}",
     "GET /blind", "POST /blind/{number}", "GET /practice", "POST /practice/{number}",
@@ -116,7 +120,7 @@ _NAMED: tuple[str, ...] = (
     "mpi unseal approve", "mpi unseal refuse", "mpi scope split", "mpi export id-map", "mpi holdings apply",
     "mpi holdings approve", "mpi holdings ask", "mpi holdings list", "mpi db orders",
     "mpi export crosswalk", "mpi export labels", "mpi sample", "mpi blocks", "mpi verify", "mpi rebuild",
-    "mpi quality --current", "mpi report --current", "mpi calibration",
+    "mpi quality --current", "mpi report --current", "mpi calibration", "mpi digest send",
     # What a source's own files held.
     "report loads",
 )  # fmt: skip

@@ -22,11 +22,13 @@ from mpi.service.core.block_limits import queue_large_blocks
 from mpi.service.jobs.job_recorder import end_job
 from mpi.service.jobs.job_state import JobKind, begin_job
 from mpi.service.legal.subpoena_cases import decide_case, list_cases, open_case, record_notice
+from mpi.service.notices.digest import turn_on
+from mpi.service.notices.question_notes import add_note
 from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.proposals import propose
 from mpi.service.records.upsert import read, upsert
-from mpi.service.review.answers import defer
-from mpi.service.review.owner_questions import ask_owner
+from mpi.service.review.answers import assign, defer
+from mpi.service.review.owner_questions import answer_owner_question, ask_owner
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
@@ -37,7 +39,7 @@ from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.unseal_requests import request_unseals
 from mpi.storage.repositories.steps.jobs import JobState
 from tests.agreements import change_grant, permit_emergencies
-from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index
+from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index, with_settings
 from tests.unit.api.live import serving
 from tests.unit.service.jobs.test_jobs import begin_as_dead_process
 
@@ -93,8 +95,9 @@ def open_desk(folder, *, full=False):
         sessions = _add_oversight(index, wrong) if full else {}
         if full:
             _add_approvals(index)
-        with serving(create_app(index)) as url, serving(create_app(index, open_pages=True)) as open_url:
-            yield Desk(index, url, open_url, wrong, sessions)
+        mailing = with_settings(index, sends_mail=True)
+        with serving(create_app(mailing)) as url, serving(create_app(mailing, open_pages=True)) as open_url:
+            yield Desk(mailing, url, open_url, wrong, sessions)
 
 
 def _add_records(index):
@@ -177,7 +180,7 @@ def _add_oversight(index, eid):
         Tokens of the people who are signed in.
     """
     permit_emergencies(index)
-    sessions = {}
+    sessions = _add_answers(index)
     for name, full_name in (("dee", "Dee Caseworker"), ("cal", "Cal Caseworker"), ("sia", "Sia Caseworker")):
         account = NewAccount(name, full_name, Role.CASEWORKER, ("ccwis",))
         add_account(index, make_operator(), account, PASSWORD)
@@ -269,6 +272,21 @@ def _add_approvals(index):
         unit.jobs.record_progress(3, running.worker, running.beat, "scoring pairs", begun_at, 40_000, 125_000)
 
 
+def _add_answers(index):
+    """A steward with the daily mail, to whom a colleague wrote and an owner answered."""
+    account = NewAccount("max", "Max Steward", Role.STEWARD, None)
+    add_account(index, make_operator(), account, PASSWORD)
+    token = change_password(index, sign_in(index, "max", PASSWORD), PASSWORD, f"{PASSWORD} max")
+    viewer = authenticate_session(index, token).viewer
+    [question, *_] = load_queue_page(index, make_operator(), Filters(kind="pair")).questions
+    add_note(index, make_operator("Ida Steward"), question.key, "Both live on Oak Street, @max. See it?")
+    [number] = ask_owner(index, viewer, question.key, question.records[0], "confirm-address")
+    answer_owner_question(index, make_operator("Olu Owner"), number, "wrong", "The family moved in May.")
+    assign(index, viewer, question.key, "max")
+    turn_on(index, viewer, "max@example.org")
+    return {"max": token}
+
+
 def every_page(desk):
     """Yield name, role and path of each page with an address.
 
@@ -323,6 +341,12 @@ def every_page(desk):
             yield "subpoena-counsel", "account:kim", f"/subpoenas/{view.case.code}"
     yield "subpoenas-counsel", "account:kim", "/subpoenas"
     yield "consents", "account:lex", "/consents"
+    yield "activity", "steward", "/activity"
+    yield "activity-team", "approver", "/activity?tab=team"
+    yield "activity-child", "steward", f"/activity?tab=child&eid={desk.wrong}"
+    yield "activity-wrong", "steward", "/activity?tab=child&eid=nonsense"
+    yield "activity-answers", "account:max", "/activity"
+    yield "workload", "steward", "/workload"
 
 
 def questions_of(index):

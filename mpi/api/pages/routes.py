@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from mpi.api.pages.activity import activity_list, desk_links, workload
 from mpi.api.pages.approvals import jobs, owner_questions, pending_steps, recluster_runs
 from mpi.api.pages.desk import (
     accounts,
@@ -45,5 +46,8 @@ for module in (
     seals,
     subpoenas,
     consents,
+    activity_list,
+    workload,
+    desk_links,
 ):
     router.include_router(module.router)

@@ -140,6 +140,7 @@ class IndexSettings:
         seals_per_day: most records that a client may seal or ask to expunge within 24 hours, outside loads.
         break_glass_minutes: minutes that a use of emergency access lasts.
         break_glass_children: children in the answers of such a use, from which on it is over.
+        sends_mail: whether a mail server is configured, so that people can ask for the daily mail.
         orders_path: file of the orders to seal, unseal and expunge; None to keep no such file.
         scope: code of the scope whose records the index holds; ``shared`` where it holds those of all.
         tuning: sizes, intervals and limits that trade speed, memory and waiting time.
@@ -158,6 +159,7 @@ class IndexSettings:
     seals_per_day: int = 20
     break_glass_minutes: int = 60
     break_glass_children: int = 20
+    sends_mail: bool = False
     orders_path: Path | None = None
     scope: str = SHARED_SCOPE
     tuning: Tuning = DEFAULT_TUNING

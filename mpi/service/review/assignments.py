@@ -384,8 +384,8 @@ def record_action(
     step: int | None = None,
     note: str | None = None,
     **detail: object,
-) -> None:
-    """Add a line to a review question's history.
+) -> int:
+    """Add a line to a review question's history; return its number.
 
     Args:
         unit: the transaction.
@@ -412,6 +412,7 @@ def record_action(
             note=note,
         )
     )
+    return number
 
 
 def make_claimed_error(unit: ReadUnit, work: QuestionWork) -> ClaimedError:

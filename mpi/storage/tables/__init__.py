@@ -69,6 +69,7 @@ from mpi.storage.tables.identity import (
 from mpi.storage.tables.jobs import JobRow
 from mpi.storage.tables.large_blocks import LargeBlockRow, PendingRow, PurgedBlockRow
 from mpi.storage.tables.legal import DisclosureConsentRow, SubpoenaCaseRow, SubpoenaStepRow
+from mpi.storage.tables.notices import DeskLinkRow, DigestRow, MentionRow, NoticeMarkRow
 from mpi.storage.tables.published_reports import PublishedReportRow
 from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
 from mpi.storage.tables.review_work import (
@@ -120,7 +121,9 @@ __all__ = [
     "DecisionMemberRow",
     "DecisionRow",
     "DecisionSupersedesRow",
+    "DeskLinkRow",
     "DestructionRow",
+    "DigestRow",
     "DisclosedRecordRow",
     "DisclosureConsentRow",
     "DisclosureRow",
@@ -143,8 +146,10 @@ __all__ = [
     "KeyRunRow",
     "LargeBlockRow",
     "MembershipRow",
+    "MentionRow",
     "MovedLoginRow",
     "NoteRow",
+    "NoticeMarkRow",
     "OwnerQuestionRow",
     "PendingRow",
     "PersonRow",

@@ -111,7 +111,7 @@ class ApprovalRow(SQLModel, table=True):
     proposal_id: int | None = bigint(default=None)
     kind: str = text()
     status: str = text()
-    commit_no: int = bigint()
+    commit_no: int = bigint(index=True)
 
 
 class AwaitedRow(SQLModel, table=True):
@@ -135,7 +135,7 @@ class ConsentRow(SQLModel, table=True):
     source_id: int = primary_key(foreign_key="source.id")
     status: str = text()
     asked_commit: int = bigint()
-    commit_no: int | None = bigint(default=None)
+    commit_no: int | None = bigint(default=None, index=True)
     reason: str | None = text(default=None)
 
 

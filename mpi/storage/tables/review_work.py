@@ -51,14 +51,18 @@ class TaskActionRow(SQLModel, table=True):
     """
 
     __tablename__ = "task_action"
-    __table_args__ = (Index("ix_task_action_question", "question"), Index("ix_task_action_at", "at"))
+    __table_args__ = (
+        Index("ix_task_action_question", "question"),
+        Index("ix_task_action_at", "at"),
+        Index("ix_task_action_actor", "actor", "at"),
+    )
     id: int = primary_key()
     question: str = text()
     at: str = text()
     actor: str = text()
     action: str = text()
     detail: str = text(default="{}")
-    step_id: int | None = bigint(default=None)
+    step_id: int | None = bigint(default=None, index=True)
     note: str | None = text(default=None)
 
 
@@ -69,6 +73,7 @@ class OwnerQuestionRow(SQLModel, table=True):
     __table_args__ = (
         Index("ix_owner_question_question", "question"),
         Index("ix_owner_question_source", "source_id", "state"),
+        Index("ix_owner_question_asked_by", "asked_by"),
     )
     id: int = primary_key()
     question: str = text()

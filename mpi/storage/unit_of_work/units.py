@@ -27,6 +27,11 @@ from mpi.storage.repositories.derived.configs import Configs
 from mpi.storage.repositories.derived.features_and_edges import DerivedRepository
 from mpi.storage.repositories.derived.proposals import Proposals
 from mpi.storage.repositories.derived.recluster_runs import ReclusterRuns
+from mpi.storage.repositories.notices.activity_log import ActivityLog
+from mpi.storage.repositories.notices.desk_links import DeskLinks
+from mpi.storage.repositories.notices.digests import Digests
+from mpi.storage.repositories.notices.notice_marks import NoticeMarks
+from mpi.storage.repositories.notices.returned_answers import ReturnedAnswers
 from mpi.storage.repositories.persons.fast_look_up import FastLookUps
 from mpi.storage.repositories.persons.persons import Persons
 from mpi.storage.repositories.review.blind_pairs import BlindPairs
@@ -128,6 +133,11 @@ class ReadUnit:
     queue = _LazyRepository(TaskQueue)
     task_work = _LazyRepository(TaskWork)
     owner_questions = _LazyRepository(OwnerQuestions)
+    activity_log = _LazyRepository(ActivityLog)
+    returned_answers = _LazyRepository(ReturnedAnswers)
+    notice_marks = _LazyRepository(NoticeMarks)
+    digests = _LazyRepository(Digests)
+    desk_links = _LazyRepository(DeskLinks)
     saved_views = _LazyRepository(SavedViews)
     large_blocks = _LazyRepository(LargeBlockRepository)
     clients = _LazyRepository(Clients)

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from mpi.api.pages.activity.people_options import list_assignee_options, list_mention_options
 from mpi.api.pages.desk.question_view import build_question_page, describe_changes
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.child_labels import ChildLabel, label_children
@@ -33,6 +34,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.gates.sent_back import REPLY
+from mpi.service.notices.question_notes import add_note
 from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.persons.step_effects import StepEffect
 from mpi.service.review.assignments import assign, claim, defer, escalate, release, reply
@@ -95,6 +97,22 @@ def post_assign(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
     return _change_assignment(
         index, visit, key, form, "assigned", lambda: assign(index, visit.viewer, key, form.text("to"))
     )
+
+
+@router.post("/queue/{key}/note")
+def post_note(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
+    """Add a note to a question, and tell the people whom it mentions.
+
+    A person who is chosen from the list is mentioned in the note.
+    """
+    person = form.optional_text("mention")
+    text = form.raw_text("note")
+    note = text if person is None or f"@{person}" in text else f"{text.rstrip()} @{person}"
+    try:
+        add_note(index, visit.viewer, key, note)
+    except InputError as error:
+        return render_question(index, visit, load_question_view(index, visit.viewer, key), form, error)
+    return redirect_to_question(key, "noted")
 
 
 @router.post("/queue/{key}/escalate")
@@ -182,6 +200,7 @@ def render_question(
     is_own_claim = summary.claimed_by == visit.viewer.client
     today = date.fromisoformat(clock.today())
     is_stale = isinstance(error, StaleError)
+    is_open = summary.state != "closed"
     return render_page(
         "question.html",
         HTTPStatus.OK if error is None else find_status(error)[0],
@@ -212,6 +231,10 @@ def render_question(
         tomorrow=str(today + timedelta(days=1)),
         in_a_month=str(today + timedelta(days=30)),
         children_of=_name_households(index, visit, view),
+        colleagues=list_mention_options(index, visit, summary) if may_work and is_open else (),
+        can_note=may_work and is_open,
+        noted=form.raw_text("note") if isinstance(error, InputError) and "mention" in form.names() else "",
+        people=list_assignee_options(index, visit, summary) if is_own_claim and may_work else (),
     )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from mpi.api.pages.activity.people_options import list_worker_options
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.child_labels import ChildLabel, label_children
 from mpi.api.pages.rendering.page_texts import format_text, load_words
@@ -147,6 +148,7 @@ def _render_queue(
         today=clock.today(),
         most=MAX_COUNTED,
         views=views,
+        people=list_worker_options(index, visit),
         saved=next((view.name for view in views if view.query == format_query(filters)), None),
         can_save=is_allowed(visit.viewer, Action.TASK_WORK),
     )

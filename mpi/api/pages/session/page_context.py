@@ -1,7 +1,9 @@
 """Context of a page request: user, menu and flash message."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from math import ceil
 from typing import Annotated
 from urllib.parse import quote
@@ -12,11 +14,13 @@ from mpi.api.pages.rendering.page_texts import format_text, load_words
 from mpi.api.pages.session.authentication import SignedDep
 from mpi.api.request.authentication import IndexDep
 from mpi.domain import clock
+from mpi.domain.errors import MpiError
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.access.break_glass import UseState
 from mpi.service.access.sign_in import SignedInAccount
 from mpi.service.core.index import Index
+from mpi.service.notices.menu_counts import MAX_COUNTED, MenuCounts, count_for_menu
 from mpi.service.persons.step_effects import StepEffect
 
 _MENU = (
@@ -24,6 +28,7 @@ _MENU = (
     ("queue", "/queue", (Action.TASK_READ,)),
     ("find", "/find", (Action.PERSON_SEARCH, Action.PERSON_READ)),
     ("waiting", "/waiting", (Action.DECISION_READ, Action.CONSENT)),
+    ("activity", "/activity", (Action.TASK_READ,)),
     ("asked", "/asked", (Action.QUESTION_ANSWER,)),
     ("runs", "/runs", (Action.RECLUSTER,)),
     ("quality", "/quality", (Action.QUALITY_READ,)),
@@ -39,12 +44,27 @@ _MENU = (
 """Name, path, and actions of which the viewer needs one, by menu item."""
 
 
+_COUNTS_BY_ITEM = {"home": "questions", "waiting": "approvals", "activity": "answers"}
+"""Field of ``MenuCounts`` that a menu item shows."""
+
+
 @dataclass(frozen=True, slots=True)
 class MenuItem:
-    """Item of the pages' navigation menu."""
+    """Item of the pages' navigation menu.
+
+    ``count`` is how much waits there for the viewer, at most ``MAX_COUNTED`` and one more.
+    """
 
     name: str
     href: str
+    count: int = 0
+
+    @property
+    def count_text(self) -> str:
+        """Count as the menu shows it; empty for none."""
+        if self.count > MAX_COUNTED:
+            return f"{MAX_COUNTED}+"
+        return str(self.count) if self.count else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +114,7 @@ class Visit:
         roles: roles that a demonstration lets the user try.
         flash: message about what the user has just done.
         emergency: what is left of the emergency access that the user uses; None for none.
+        count: counts what waits for the user, once for a page.
     """
 
     viewer: Viewer
@@ -105,12 +126,14 @@ class Visit:
     roles: tuple[str, ...] = ()
     flash: FlashMessage | None = field(default=None)
     emergency: EmergencyBanner | None = None
+    count: Callable[[], MenuCounts] = MenuCounts
 
     @property
     def menu(self) -> tuple[MenuItem, ...]:
         """Items of the navigation menu that the viewer may open."""
+        counts = self.count()
         return tuple(
-            MenuItem(name, href)
+            MenuItem(name, href, getattr(counts, _COUNTS_BY_ITEM[name]) if name in _COUNTS_BY_ITEM else 0)
             for name, href, actions in _MENU
             if any(is_allowed(self.viewer, action) for action in actions)
         )
@@ -140,7 +163,16 @@ def create_visit(request: Request, index: Index, signed: SignedInAccount | None)
         roles=tuple(role.value for role in Role) if request.app.state.open_pages else (),
         flash=_read_flash_message(request),
         emergency=None if signed.emergency is None else _describe_emergency(signed.emergency),
+        count=cache(lambda: _count(index, signed.viewer)),
     )
+
+
+def _count(index: Index, viewer: Viewer) -> MenuCounts:
+    """Count what waits for the viewer; a page is shown even if that fails."""
+    try:
+        return count_for_menu(index, viewer)
+    except MpiError:
+        return MenuCounts()
 
 
 def _describe_emergency(use: UseState) -> EmergencyBanner:

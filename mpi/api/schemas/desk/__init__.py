@@ -1,0 +1,1 @@
+"""API schemas of links into the pages of the desk."""

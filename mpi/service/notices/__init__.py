@@ -1,0 +1,5 @@
+"""Notices: what people did, what came back for whom, and who is told.
+
+In come the histories of questions, steps, approvals and consents, and marks of what a person has read. Out go
+counts for the menu, an activity list, unread answers, people to assign or mention, and mails with counts.
+"""

@@ -1,0 +1,162 @@
+"""Mail through an SMTP server, encrypted unless the settings say otherwise.
+
+An error names the mail server and the code of its answer, never an address or what the server wrote.
+"""
+
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from enum import StrEnum
+from pathlib import Path
+
+from mpi.domain.errors import MpiError
+
+_TIMEOUT_S = 30
+_FIRST_PERMANENT_CODE = 500
+
+
+class MailSecurity(StrEnum):
+    """How the connection to the mail server is encrypted."""
+
+    STARTTLS = "starttls"
+    """Begin in plain text, and refuse to go on without encryption."""
+    TLS = "tls"
+    """Encrypt from the first byte."""
+    NONE = "none"
+    """Do not encrypt; for a mail server on the same machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Mail server that takes the mail.
+
+    Args:
+        host: name of the server, which its certificate must have.
+        port: its port.
+        sender: address that the mail comes from.
+        security: how the connection is encrypted.
+        user: name to sign in with; None to send without signing in.
+        password: password of the user.
+        ca_file: certificates to trust instead of the system's.
+    """
+
+    host: str
+    port: int
+    sender: str
+    security: MailSecurity = MailSecurity.STARTTLS
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+
+
+class MailError(MpiError):
+    """The mail server did not take a mail, which was certainly not sent.
+
+    Args:
+        message: what was wrong.
+        is_permanent: whether the server refused it for good.
+    """
+
+    code = "mail-error"
+
+    def __init__(self, message: str, *, is_permanent: bool = False) -> None:
+        super().__init__(message)
+        self.is_permanent = is_permanent
+
+
+class MailUncertainError(MpiError):
+    """The connection broke while a mail was handed over: it may have been sent."""
+
+    code = "mail-uncertain"
+
+
+def send_mail(server: MailServer, message: EmailMessage) -> None:
+    """Hand a mail over to the mail server.
+
+    Raises:
+        MailError: the server cannot be reached, or did not take the mail.
+        MailUncertainError: the connection broke while the mail was handed over.
+    """
+    with _connect(server) as connection:
+        try:
+            connection.send_message(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = [answer[0] for answer in error.recipients.values()]
+            raise _refuse(server, min(codes)) from None
+        except smtplib.SMTPResponseException as error:
+            raise _refuse(server, error.smtp_code) from None
+        except (smtplib.SMTPException, OSError):
+            raise MailUncertainError(
+                f"the connection to the mail server {server.host} broke: the mail may have been sent"
+            ) from None
+
+
+@contextmanager
+def _connect(server: MailServer) -> Iterator[smtplib.SMTP]:
+    """Open an encrypted and signed-in connection to the mail server.
+
+    Raises:
+        MailError: it cannot be opened.
+    """
+    try:
+        connection = _open(server)
+    except smtplib.SMTPAuthenticationError:
+        raise MailError(
+            f"the mail server {server.host} refused the sign-in: check MPI_SMTP_USER and its password file",
+            is_permanent=True,
+        ) from None
+    except ssl.SSLCertVerificationError:
+        raise MailError(
+            f"the certificate of the mail server {server.host} is not trusted: see MPI_SMTP_CA_FILE",
+            is_permanent=True,
+        ) from None
+    except smtplib.SMTPNotSupportedError:
+        raise MailError(
+            f"the mail server {server.host} offers no encryption or no sign-in: see MPI_SMTP_SECURITY",
+            is_permanent=True,
+        ) from None
+    except (smtplib.SMTPException, OSError):
+        raise MailError(f"the mail server {server.host}:{server.port} cannot be reached") from None
+    try:
+        yield connection
+    finally:
+        _close(connection)
+
+
+def _open(server: MailServer) -> smtplib.SMTP:
+    """Open a connection; raise what the SMTP library raises."""
+    context = ssl.create_default_context(cafile=None if server.ca_file is None else str(server.ca_file))
+    if server.security is MailSecurity.TLS:
+        connection: smtplib.SMTP = smtplib.SMTP_SSL(
+            server.host, server.port, timeout=_TIMEOUT_S, context=context
+        )
+    else:
+        connection = smtplib.SMTP(server.host, server.port, timeout=_TIMEOUT_S)
+    try:
+        if server.security is MailSecurity.STARTTLS:
+            connection.starttls(context=context)
+        if server.user is not None:
+            connection.login(server.user, server.password or "")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _close(connection: smtplib.SMTP) -> None:
+    """End a connection; the mail was taken or refused before."""
+    try:
+        connection.quit()
+    except (smtplib.SMTPException, OSError):
+        connection.close()
+
+
+def _refuse(server: MailServer, code: int) -> MailError:
+    """Return the error for an answer of the mail server."""
+    return MailError(
+        f"the mail server {server.host} did not take the mail (code {code})",
+        is_permanent=code >= _FIRST_PERMANENT_CODE,
+    )

@@ -1,0 +1,63 @@
+"""Counts of the menu: what waits for the viewer, at most ``MAX_COUNTED`` and one more."""
+
+from dataclasses import dataclass
+
+from mpi.domain.viewer import Action, Viewer, is_allowed, is_source_owner
+from mpi.service.core.index import Index
+from mpi.service.notices.returned_answers import find_returned_answers
+from mpi.service.notices.visible_steps import find_visible_steps
+from mpi.service.review.queue_search import Filters, build_task_filter, count_items
+from mpi.storage.unit_of_work.units import ReadUnit
+
+MAX_COUNTED = 99
+"""Highest count that is told; one more stands for any greater number."""
+
+
+@dataclass(frozen=True, slots=True)
+class MenuCounts:
+    """How much waits for the viewer, who may see all of it.
+
+    Args:
+        questions: open questions that the viewer has claimed or is assigned.
+        approvals: steps of others that wait for the viewer's approval or consent.
+        answers: answers that came back and are unread.
+    """
+
+    questions: int = 0
+    approvals: int = 0
+    answers: int = 0
+
+
+def count_for_menu(index: Index, viewer: Viewer) -> MenuCounts:
+    """Count what waits for the viewer.
+
+    Nothing that is hidden from the viewer is counted. Each count reads a bounded number of rows.
+    """
+    reads_questions = is_allowed(viewer, Action.TASK_READ)
+    if not reads_questions and not is_allowed(viewer, Action.CONSENT):
+        return MenuCounts()
+    with index.database.read(viewer) as unit:
+        return MenuCounts(
+            questions=_count_questions(unit) if reads_questions else 0,
+            approvals=_count_approvals(unit),
+            answers=len(find_returned_answers(unit)) if reads_questions else 0,
+        )
+
+
+def _count_questions(unit: ReadUnit) -> int:
+    """Count the viewer's own questions, as the start page lists them."""
+    filters = Filters(state=None, mine=True)
+    search = build_task_filter(unit, filters)
+    return 0 if search is None else min(count_items(unit, search, filters, 0), MAX_COUNTED + 1)
+
+
+def _count_approvals(unit: ReadUnit) -> int:
+    """Count steps that wait for the viewer, as the page of waiting steps lists them."""
+    viewer, limit = unit.viewer, MAX_COUNTED + 1
+    steps: set[int] = set()
+    if is_allowed(viewer, Action.APPROVE):
+        steps.update(find_visible_steps(unit, unit.activity_log.steps_for_approver(viewer.client, limit)))
+    if is_allowed(viewer, Action.CONSENT):
+        owned = {source.id for source in unit.sources.all() if is_source_owner(viewer, source.code)}
+        steps.update(unit.activity_log.steps_for_owner(viewer.client, owned, limit) if owned else ())
+    return min(len(steps), limit)

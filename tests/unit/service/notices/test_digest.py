@@ -1,0 +1,135 @@
+"""The daily mail: counts and a link only, once a day, and only for who wants it."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from mpi.domain import clock
+from mpi.domain.errors import ConflictError, InputError
+from mpi.domain.roles import Role
+from mpi.service.access.accounts import end_account
+from mpi.service.notices.digest import DigestSender, find_address, send_digests, turn_off, turn_on
+from mpi.service.review.answers import assign
+from mpi.storage.unit_of_work.database import Lock
+from tests.accounts import add_person, cheap_password_hashing
+from tests.desk import ANN, BEN, SIS_STEWARD, load_doubtful_pairs, question_keys
+from tests.index import OPERATOR
+from tests.mail_server import receiving
+
+LINK = "https://mpi.example.gov"
+
+
+@pytest.fixture
+def box(tmp_path):
+    with receiving(tmp_path) as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def staffed(index):
+    """An index with two questions of Ann's; Ann and Ben have accounts."""
+    with cheap_password_hashing():
+        for name in ("ann", "ben"):
+            add_person(index, name, Role.STEWARD, None)
+    load_doubtful_pairs(index, 3)
+    for key in question_keys(index)[:2]:
+        assign(index, ANN, key, "ann")
+    return index
+
+
+def send(index, box, pauses=None):
+    noted = [] if pauses is None else pauses
+    return send_digests(index, DigestSender(box.server, LINK, pause=noted.append))
+
+
+def test_the_mail_holds_counts_and_the_link_and_nothing_else(staffed, box):
+    turn_on(staffed, ANN, " ann@example.org ")
+    assert send(staffed, box).sent == 1
+    [message] = box.messages
+    text = message.get_content()
+    assert re.sub(r"\s+", " ", text).strip() == (
+        "2 of your questions are open. Sign in to see them: https://mpi.example.gov You get this mail "
+        "at most once a day. To stop it, sign in, open Activity and choose Stop."
+    )
+    assert message["To"] == "ann@example.org"
+    assert message["Auto-Submitted"] == "auto-generated"
+    for word in ("ann", "question", "sis"):
+        assert word not in message["Message-ID"].lower()
+        assert word not in message["Subject"].lower()
+
+
+def test_nobody_is_mailed_unasked_twice_or_for_nothing(staffed, box):
+    assert send(staffed, box).sent == 0
+    turn_on(staffed, ANN, "ann@example.org")
+    turn_on(staffed, BEN, "ben@example.org")
+    first, second = send(staffed, box), send(staffed, box)
+    assert (first.sent, first.skipped, second.sent, second.skipped) == (1, 1, 0, 2)
+    with clock.fixed_clock(clock.now() + timedelta(days=1)):
+        assert send(staffed, box).sent == 1
+    turn_off(staffed, ANN)
+    with clock.fixed_clock(clock.now() + timedelta(days=2)):
+        assert send(staffed, box).sent == 0
+    assert find_address(staffed, ANN) is None
+    assert [message["To"] for message in box.messages] == ["ann@example.org"] * 2
+
+
+def test_a_passing_failure_is_tried_again_and_a_lasting_one_is_said(staffed, box, caplog):
+    turn_on(staffed, ANN, "ann@example.org")
+    pauses = []
+    box.answers = [451, 451]
+    assert send(staffed, box, pauses).sent == 1
+    assert pauses == [1.0, 5.0]
+    with clock.fixed_clock(clock.now() + timedelta(days=1)):
+        box.answers = [550]
+        result = send(staffed, box)
+        assert (result.sent, result.failed) == (0, ("ann",))
+        # A later run of the same day tries again.
+        assert send(staffed, box).sent == 1
+    assert "ann@example.org" not in caplog.text
+    assert "code 550" in caplog.text
+
+
+def test_after_a_broken_connection_nobody_is_mailed_twice_that_day(staffed, box):
+    turn_on(staffed, ANN, "ann@example.org")
+    box.breaks = True
+    assert send(staffed, box).uncertain == ("ann",)
+    box.breaks = False
+    assert send(staffed, box).uncertain == ("ann",)
+    assert len(box.messages) == 1
+    with clock.fixed_clock(clock.now() + timedelta(days=1)):
+        assert send(staffed, box).sent == 1
+
+
+def test_a_run_that_was_killed_after_it_began_mails_nobody_twice(staffed, box):
+    turn_on(staffed, ANN, "ann@example.org")
+    with staffed.database.write(OPERATOR, "digest", Lock.NONE) as unit:
+        assert unit.digests.begin("ann", clock.today())
+        assert not unit.digests.begin("ann", clock.today())
+    assert (send(staffed, box).uncertain, box.messages) == (("ann",), [])
+
+
+def test_the_address_of_an_account_that_ended_is_deleted(staffed, box):
+    turn_on(staffed, ANN, "ann@example.org")
+    end_account(staffed, OPERATOR, "ann")
+    assert (send(staffed, box).removed, box.messages) == (1, [])
+    assert find_address(staffed, ANN) is None
+
+
+def test_only_a_person_with_an_account_gets_mail(staffed):
+    with pytest.raises(ConflictError, match="account"):
+        turn_on(staffed, SIS_STEWARD, "sia@example.org")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "ann", "ann@", "@example.org", "ann@localhost", "a b@example.org", "änn@example.org",
+        "ann@example.org, ben@example.org", "ann@example.org\nBcc: x@example.org", "Ann <ann@example.org>",
+        f"{'a' * 250}@example.org",
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(staffed, text):
+    with pytest.raises(InputError, match="address"):
+        turn_on(staffed, ANN, text)
+    assert find_address(staffed, ANN) is None
