@@ -163,3 +163,15 @@ for (const time of all("time[data-local]")) {
 
 if (pairs.length) show(current, { focus: false });
 find("[data-focus]")?.focus();
+
+// Administration pages: a form that shows a secret, or starts long work, is sent once.
+for (const form of all("form[data-once]")) {
+  let isSent = false;
+  form.addEventListener("submit", (event) => {
+    if (isSent) event.preventDefault();
+    isSent = true;
+  });
+}
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted && find("form[data-once]")) location.reload();
+});
