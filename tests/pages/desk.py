@@ -17,6 +17,7 @@ from mpi.service.access.emergency_sessions import begin_emergency, end_emergency
 from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
 from mpi.service.agreements.refusals import record_refusal
 from mpi.service.core.block_limits import queue_large_blocks
+from mpi.service.loads.load_log import list_loads
 from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.proposals import propose
 from mpi.service.records.upsert import read, upsert
@@ -30,6 +31,7 @@ from mpi.service.stewardship.decisions import DecisionRequest, report_link
 from mpi.service.stewardship.unseal_requests import request_unseals
 from tests.agreements import permit_emergencies
 from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index
+from tests.pages.administration import ADMINISTRATION_PAGES, add_administration
 from tests.unit.api.live import serving
 
 PASSWORD = "a river runs under nine bridges"
@@ -52,6 +54,7 @@ class Desk:
         open_url: address of the pages without sign-in.
         wrong: the enterprise ID under which two children of one name were linked.
         sessions: tokens of people who are signed in, by account name.
+        load: number of the load with rejected rows.
     """
 
     index: object
@@ -59,6 +62,7 @@ class Desk:
     open_url: str
     wrong: str
     sessions: dict[str, str]
+    load: int = 0
 
     def change(self, source, local_id):
         """Let a source send changed content for a record."""
@@ -82,8 +86,11 @@ def open_desk(folder, *, full=False):
         _add_accounts(index)
         wrong = crosswalk(index)["sis", "wrong-1"]
         sessions = _add_oversight(index, wrong) if full else {}
+        if full:
+            add_administration(index, PASSWORD)
+        load = list_loads(index, make_operator(), "west")[0].number if full else 0
         with serving(create_app(index)) as url, serving(create_app(index, open_pages=True)) as open_url:
-            yield Desk(index, url, open_url, wrong, sessions)
+            yield Desk(index, url, open_url, wrong, sessions, load)
 
 
 def _add_records(index):
@@ -219,7 +226,9 @@ def every_page(desk):
     yield "runs", "approver", "/runs"
     yield "run", "approver", "/runs/1"
     yield "not-permitted", "steward", "/accounts"
-    yield "accounts", "operator", "/accounts"
+    for name, path in ADMINISTRATION_PAGES:
+        yield name, "operator", path.format(load=desk.load)
+    yield "account-requests", "approver", "/account-requests"
     yield "agreements", "operator", "/agreements"
     yield "agreement", "operator", "/agreements/house"
     yield "quality-operator", "operator", "/quality"

@@ -120,7 +120,7 @@ def _render_list(
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         sources=sources,
-        agreements={source.code: _find_agreements(index, visit.viewer, source.code) for source in sources},
+        agreements=_find_agreements(index, visit.viewer, sources),
         records=_count_records(report),
         publication=report.publication,
         loads=_find_loads(index, visit.viewer),
@@ -147,7 +147,7 @@ def _render_source(index: Index, visit: Visit, code: str, error: MpiError | None
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         source=source,
-        agreements=_find_agreements(index, visit.viewer, code),
+        agreements=_find_agreements(index, visit.viewer, [source])[code],
         count=_count_records(report).get(code),
         publication=report.publication,
         load=_find_loads(index, visit.viewer).get(code),
@@ -174,14 +174,16 @@ def _find_loads(index: Index, viewer: Viewer) -> Mapping[str, LoadEntry]:
     return list_latest_loads(index, viewer) if is_allowed(viewer, Action.LOAD) else {}
 
 
-def _find_agreements(index: Index, viewer: Viewer, source: str) -> list[AgreementView]:
-    """Return the agreements under which a source is a party's own, by name if any are."""
-    if not is_allowed(viewer, Action.AGREEMENT_READ):
-        return []
-    owning = [
-        view
-        for view in list_agreements(index, viewer)
-        if any(party.owns(source) for party in view.terms.parties)
-    ]
-    named = [view for view in owning if any(source in party.sources for party in view.terms.parties)]
-    return named or owning
+def _find_agreements(
+    index: Index, viewer: Viewer, sources: Iterable[Source]
+) -> dict[str, list[AgreementView]]:
+    """Return by source code the agreements under which it is a party's own, by name if any are."""
+    views = list_agreements(index, viewer) if is_allowed(viewer, Action.AGREEMENT_READ) else []
+    found = {}
+    for source in sources:
+        owning = [view for view in views if any(party.owns(source.code) for party in view.terms.parties)]
+        named = [
+            view for view in owning if any(source.code in party.sources for party in view.terms.parties)
+        ]
+        found[source.code] = named or owning
+    return found

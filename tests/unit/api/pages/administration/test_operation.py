@@ -167,7 +167,7 @@ def test_a_load_shows_counts_rejects_and_issues(operator):
     assert re.search(r"<b>3</b><span>received</span>", page)
     assert "Line 4" in page
     assert "longer than 200 characters" in page
-    assert "birth_date: unreadable-date" in page
+    assert "Birth date: unreadable date" in page
     rejects = operator.get("/loads/1/rejects.csv")
     assert rejects.headers["content-type"].startswith("text/csv")
     assert rejects.headers["cache-control"] == "no-store"
