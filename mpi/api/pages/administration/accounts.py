@@ -9,7 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from mpi.api.pages.administration.source_choice import read_sources
+from mpi.api.pages.administration.source_choice import list_choices, read_sources
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
@@ -19,7 +19,7 @@ from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.roles import Role
-from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.access.account_requests import (
     ROLES_TO_CONFIRM,
     list_account_requests,
@@ -42,8 +42,6 @@ from mpi.service.access.accounts import (
 )
 from mpi.service.access.sign_in import ONE_TIME_PASSWORD_LIFETIME
 from mpi.service.core.index import Index
-from mpi.service.statements.sources import list_sources
-from mpi.storage.repositories.sources.sources import Source
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -156,7 +154,7 @@ def _render_list(
         requests=list_account_requests(index, visit.viewer),
         own_roles=list_grantable_roles(visit.viewer),
         asked_roles=ROLES_TO_CONFIRM,
-        sources=_list_sources(index, visit.viewer),
+        sources=list_choices(index, visit.viewer),
         form=form or Form({}),
         longest=(MAX_NAME_LENGTH, MAX_FULL_NAME_LENGTH),
         problems=[] if error is None else [("", str(error))],
@@ -179,18 +177,11 @@ def _render_account(
         asked_roles=ROLES_TO_CONFIRM,
         is_confirmable=account.role in ROLES_TO_CONFIRM and not account.granted,
         request=next((one for one in list_account_requests(index, visit.viewer) if one.name == name), None),
-        sources=_list_sources(index, visit.viewer),
+        sources=list_choices(index, visit.viewer),
         role=account.role if form is None else form.optional_text("role") or account.role,
         chosen=account.sources if form is None else form.texts("source"),
         problems=[] if error is None else [("", str(error))],
     )
-
-
-def _list_sources(index: Index, viewer: Viewer) -> list[Source]:
-    """Return the sources that the viewer may grant."""
-    if not is_allowed(viewer, Action.REPORT):
-        return []
-    return [source for source in list_sources(index, viewer) if viewer.may_see(source.code)]
 
 
 def _render_end(index: Index, visit: Visit, name: str) -> Response:

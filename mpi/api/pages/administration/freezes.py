@@ -5,6 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from mpi.api.pages.administration.source_choice import list_choices
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
@@ -17,7 +18,6 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import MAX_REASON_LENGTH
 from mpi.service.records.source_pause import list_paused, pause, resume
-from mpi.service.statements.sources import list_sources
 from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window, list_freeze_windows
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -82,7 +82,7 @@ def _render(index: Index, visit: Visit, error: MpiError | None = None, form: For
     windows = list_freeze_windows(index, visit.viewer)
     paused = list_paused(index, visit.viewer)
     codes = {one.source for one in paused}
-    sources = [source for source in list_sources(index, visit.viewer) if visit.viewer.may_see(source.code)]
+    sources = list_choices(index, visit.viewer)
     return render_page(
         "freezes.html",
         HTTPStatus.OK if error is None else find_status(error)[0],

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from mpi.api.pages.administration.source_choice import list_choices
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.csv_file import render_csv
 from mpi.api.pages.rendering.render import render_page
@@ -28,7 +29,6 @@ from mpi.service.loads.load_log import (
     read_rejects,
 )
 from mpi.service.loads.load_undo import undo_load
-from mpi.service.statements.sources import list_sources
 from mpi.storage.repositories.sources.batches import StoredReject
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -53,7 +53,7 @@ def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
         visit=visit,
         loads=loads,
         source=source,
-        sources=list_sources(index, visit.viewer),
+        sources=list_choices(index, visit.viewer),
         is_first=before is None,
         first=f"/loads?{urlencode(chosen)}",
         older=f"/loads?{urlencode({**chosen, 'before': loads[-1].number})}" if is_full else None,

@@ -41,7 +41,7 @@ def list_page(index: IndexDep, visit: VisitDep) -> Response:
 @router.post("/sources")
 def add(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Add a source."""
-    require_permission(visit.viewer, Action.SOURCE_ADMIN)
+    _require_permissions(visit.viewer)
     try:
         new = NewSource(
             code=form.text("code"),
@@ -73,7 +73,7 @@ def change(index: IndexDep, visit: VisitDep, source: str, form: FormDep) -> Resp
     Raises:
         NotFoundError: there is no such source.
     """
-    require_permission(visit.viewer, Action.SOURCE_ADMIN)
+    _require_permissions(visit.viewer)
     try:
         _change(index, visit.viewer, source, form)
     except (InputError, ConflictError) as error:
@@ -158,9 +158,19 @@ def _render_source(index: Index, visit: Visit, code: str, error: MpiError | None
     )
 
 
+def _require_permissions(viewer: Viewer) -> None:
+    """Refuse a viewer who may not administer sources, or not read their figures.
+
+    Raises:
+        AccessDenied: the viewer may not.
+    """
+    require_permission(viewer, Action.SOURCE_ADMIN)
+    require_permission(viewer, Action.REPORT)
+
+
 def _list_own(index: Index, viewer: Viewer) -> list[Source]:
     """Return the sources that the viewer may administer."""
-    require_permission(viewer, Action.SOURCE_ADMIN)
+    _require_permissions(viewer)
     return [source for source in list_sources(index, viewer) if viewer.may_see(source.code)]
 
 
@@ -182,8 +192,6 @@ def _find_agreements(
     found = {}
     for source in sources:
         owning = [view for view in views if any(party.owns(source.code) for party in view.terms.parties)]
-        named = [
-            view for view in owning if any(source.code in party.sources for party in view.terms.parties)
-        ]
+        named = [view for view in owning if any(source.code in party.sources for party in view.terms.parties)]
         found[source.code] = named or owning
     return found
