@@ -106,6 +106,8 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "client add": CatalogEntry("Add an API client and show its key once.", "access.client:add"),
     "client list": CatalogEntry("List the API clients and their permissions.", "access.client:list_all"),
     "client bind": CatalogEntry("Bind a client to another agreement.", "access.client:bind"),
+    "client rotate": CatalogEntry("Give a client another key and show it once.", "access.client:rotate"),
+    "client expire": CatalogEntry("Set when a client's key expires.", "access.client:expire"),
     "client revoke": CatalogEntry("Revoke a client's API key.", "access.client:revoke"),
     "account": CatalogEntry("Manage accounts of people who sign in."),
     "account add": CatalogEntry("Add an account and show its initial password once.", "access.account:add"),

@@ -35,11 +35,15 @@ _NONE: tuple[str, ...] = (
     "GET /v1/expunge-requests", "GET /v1/review-views", "POST /v1/review-views",
     "POST /v1/review-views:forget", "GET /healthz",
     "GET /style.css", "GET /desk.js", "GET /icon.svg", "GET /find", "GET /people", "POST /find/key",
-    "POST /find", "GET /accounts", "POST /accounts/{name}", "POST /views",
+    "POST /find", "POST /views", "GET /accounts", "POST /accounts", "GET /accounts/{name}",
+    "GET /accounts/{name}/end", "POST /accounts/{name}", "GET /account-requests",
+    "POST /account-requests/{number}", "GET /clients", "GET /clients/{name}", "GET /clients/{name}/end",
+    "POST /clients/{name}", "GET /freezes", "POST /freezes",
     "GET /sign-in", "POST /sign-in", "POST /sign-out", "GET /change-password", "POST /change-password",
     "mpi init", "mpi source add", "mpi source list", "mpi source pause", "mpi source consent",
     "mpi scope add", "mpi scope list", "mpi freeze add", "mpi freeze list", "mpi freeze lift",
-    "mpi client add", "mpi client list", "mpi client revoke", "mpi account add", "mpi account list",
+    "mpi client add", "mpi client list", "mpi client rotate", "mpi client expire",
+    "mpi client revoke", "mpi account add", "mpi account list",
     "mpi account change", "mpi account password", "mpi account unlock", "mpi account end", "mpi resolve",
     "mpi search", "mpi person", "mpi lineage", "mpi golden", "mpi correct", "mpi crosswalk", "mpi decisions",
     "mpi hold list", "mpi waiting", "mpi expunge list", "mpi publish", "mpi serve", "mpi db upgrade",
@@ -122,16 +126,19 @@ _NAMED: tuple[str, ...] = (
     "mpi export crosswalk", "mpi export labels", "mpi sample", "mpi blocks", "mpi verify", "mpi rebuild",
     "mpi quality --current", "mpi report --current", "mpi calibration", "mpi digest send",
     # What a source's own files held.
-    "report loads",
+    "report loads", "GET /loads", "GET /loads/{number}", "GET /loads/{number}/rejects.csv",
+    "GET /loads/{number}/undo", "POST /loads/{number}/undo",
 )  # fmt: skip
 
 _PUBLISHED: tuple[str, ...] = (
     "report summary", "report sources", "report overlap", "mpi report",
     # Whether the records are like those of the model, and whether there are too many for it.
-    "GET /readyz",
+    "GET /readyz", "GET /health",
 )  # fmt: skip
 
 _PUBLISHED_AND_NAMED: tuple[str, ...] = (
+    # Numbers of records are published. What the last file of a source held is named.
+    "GET /sources", "POST /sources", "GET /sources/{source}", "POST /sources/{source}",
     # The match rate is published. The rest, and how records differ from those of the model, is named for who
     # may read every question, else published.
     "GET /v1/quality", "GET /v1/quality/forecast", "GET /quality", "mpi quality",

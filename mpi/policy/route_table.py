@@ -36,6 +36,7 @@ _TERMS = RouteRule((Action.AGREEMENT_READ,), choices=(Action.AGREEMENT_ADMIN, Ac
 _CASE = RouteRule(choices=(Action.SUBPOENA_MANAGE, Action.SUBPOENA_DECIDE))
 _QUESTION = _needs(Action.TASK_READ, Action.RECORD_READ)
 _SEALS = RouteRule(choices=(Action.RECORD_SEAL, Action.RECORD_EXPUNGE))
+_ACCOUNT_REQUESTS = RouteRule(choices=(Action.ACCOUNT_ADMIN, Action.APPROVE))
 
 ROUTES = MappingProxyType({
     # Program's own state and static files
@@ -200,7 +201,28 @@ ROUTES = MappingProxyType({
     "GET /emergency/uses": _needs(Action.AGREEMENT_ADMIN),
     "POST /emergency/uses": _needs(Action.AGREEMENT_ADMIN),
     "GET /accounts": _needs(Action.ACCOUNT_ADMIN),
+    "POST /accounts": _needs(Action.ACCOUNT_ADMIN),
+    "GET /accounts/{name}": _needs(Action.ACCOUNT_ADMIN),
+    "GET /accounts/{name}/end": _needs(Action.ACCOUNT_ADMIN),
     "POST /accounts/{name}": _needs(Action.ACCOUNT_ADMIN),
+    "GET /account-requests": _ACCOUNT_REQUESTS,
+    "POST /account-requests/{number}": _ACCOUNT_REQUESTS,
+    "GET /clients": _needs(Action.CLIENT_ADMIN),
+    "GET /clients/{name}": _needs(Action.CLIENT_ADMIN),
+    "GET /clients/{name}/end": _needs(Action.CLIENT_ADMIN),
+    "POST /clients/{name}": _needs(Action.CLIENT_ADMIN),
+    "GET /loads": _needs(Action.LOAD),
+    "GET /loads/{number}": _needs(Action.LOAD),
+    "GET /loads/{number}/rejects.csv": _needs(Action.LOAD),
+    "GET /loads/{number}/undo": _needs(Action.LOAD),
+    "POST /loads/{number}/undo": _needs(Action.LOAD),
+    "GET /health": _needs(Action.SOURCE_ADMIN),
+    "GET /sources": _needs(Action.SOURCE_ADMIN, Action.REPORT),
+    "POST /sources": _needs(Action.SOURCE_ADMIN, Action.REPORT),
+    "GET /sources/{source}": _needs(Action.SOURCE_ADMIN, Action.REPORT),
+    "POST /sources/{source}": _needs(Action.SOURCE_ADMIN, Action.REPORT),
+    "GET /freezes": _needs(Action.SOURCE_ADMIN),
+    "POST /freezes": _needs(Action.SOURCE_ADMIN),
     "GET /quality": _needs(Action.QUALITY_READ),
     "GET /queue": _needs(Action.TASK_READ),
     "POST /queue": _needs(Action.TASK_READ),

@@ -482,11 +482,15 @@ API_CALLS: Mapping[str, Call] = {
 PAGES = (
     "/style.css", "/desk.js", "/icon.svg", "/", "/find", "/people", "/people/{eid}", "/people/{eid}/unlink",
     "/people/{eid}/correct", "/runs", "/runs/{number}", "/jobs", "/jobs/{number}",
-    "/blind", "/practice", "/accounts", "/quality",
+    "/blind", "/practice", "/quality",
+    "/accounts",
+    "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
+    "/clients/{name}/end", "/loads", "/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo",
+    "/freezes", "/sources", "/sources/{source}", "/health",
     "/queue", "/queue/{key}", "/waiting", "/waiting/{number}", "/asked", "/sign-in", "/change-password",
     "/agreements", "/agreements/{code}", "/emergency", "/emergency/uses", "/ledger",
     "/ledger.csv", "/seals", "/subpoenas", "/subpoenas/{code}", "/consents",
-    "/ledger.csv", "/seals", "/activity", "/workload", "/go/{code}",
+    "/activity", "/workload", "/go/{code}",
 )  # fmt: skip
 """Routes of the pages."""
 
@@ -501,7 +505,14 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/runs/{number}": ("do", "item"),
     "/blind/{number}": ("verdict",),
     "/practice/{number}": ("verdict",),
-    "/accounts/{name}": ("do",),
+    "/accounts": ("name", "full_name", "role", "which", "source"),
+    "/accounts/{name}": ("do", "version", "role", "which", "source", "confirm"),
+    "/account-requests/{number}": ("do",),
+    "/clients/{name}": ("do", "version", "overlap", "expires_on", "confirm"),
+    "/loads/{number}/undo": ("reason", "confirm"),
+    "/freezes": ("do", "source", "window", "begins_on", "ends_on", "reason"),
+    "/sources": ("code", "name", "agency", "kind", "holdings", "one_id"),
+    "/sources/{source}": ("do", "holdings", "asks", "reason"),
     "/agreements/{code}": ("do", "version", "reason"),
     "/emergency": ("do", "reason"),
     "/emergency/uses": ("client", "begun", "note"),
@@ -562,6 +573,16 @@ _FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
         "dismiss_all",
         "mail_on",
         "mail_off",
+        "confirm",
+        "change",
+        "password",
+        "rotate",
+        "expiry",
+        "freeze",
+        "lift",
+        "pause",
+        "holdings",
+        "consent",
     ),
     "client": ("contact", "rescue", "sis"),
     "version": ("1", "1", "2", "x"),
@@ -597,6 +618,11 @@ _FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
     ),
     "child": ("", "Jay", "Mar cr", "G"),
     "item": ("1", "2"),
+    "window": ("1", "2"),
+    "which": ("all", "some"),
+    "overlap": ("0", "1", "7"),
+    "holdings": ("all", "linked"),
+    "code": ("late", "sis"),
 }
 
 
@@ -605,7 +631,7 @@ _FIELD_CHOICES: Mapping[str, Callable[[Chooser], str]] = {
     "key": Chooser.key,
     "local_id": Chooser.local_id,
     "source": Chooser.source,
-    "until": Chooser.day,
+    **dict.fromkeys(("until", "begins_on", "ends_on", "expires_on"), Chooser.day),
     "record": lambda c: "\t".join(c.ref().values()),
     "pair": lambda c: "\t".join([*c.ref().values(), *c.ref().values()]),
     **dict.fromkeys(("step", "decision", "supersedes"), lambda c: str(c.number())),
@@ -833,6 +859,8 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "client bind": lambda c: Command(
         (c.one_of("lookup", "district", "nobody"), "--agreement", c.agreement_code())
     ),
+    "client rotate": lambda c: Command((c.one_of("housing-desk", "nobody"),)),
+    "client expire": lambda c: Command((c.one_of("housing-desk", "nobody"), "--on", c.day())),
     "client revoke": lambda c: Command((c.one_of("housing-desk", "nobody"),)),
     "account add": lambda c: Command(
         (c.one_of("eve", "steward"), "--role", "steward", "--full-name", "Eve", "--source", c.source())

@@ -22,6 +22,7 @@ from mpi.service.core.block_limits import queue_large_blocks
 from mpi.service.jobs.job_recorder import end_job
 from mpi.service.jobs.job_state import JobKind, begin_job
 from mpi.service.legal.subpoena_cases import decide_case, list_cases, open_case, record_notice
+from mpi.service.loads.load_log import list_loads
 from mpi.service.notices.digest import turn_on
 from mpi.service.notices.question_notes import add_note
 from mpi.service.persons.persons import look_up_person
@@ -40,6 +41,7 @@ from mpi.service.stewardship.unseal_requests import request_unseals
 from mpi.storage.repositories.steps.jobs import JobState
 from tests.agreements import change_grant, permit_emergencies
 from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index, with_settings
+from tests.pages.administration import ADMINISTRATION_PAGES, add_administration
 from tests.unit.api.live import serving
 from tests.unit.service.jobs.test_jobs import begin_as_dead_process
 
@@ -63,6 +65,7 @@ class Desk:
         open_url: address of the pages without sign-in.
         wrong: the enterprise ID under which two children of one name were linked.
         sessions: tokens of people who are signed in, by account name.
+        load: number of the load with rejected rows.
     """
 
     index: object
@@ -70,6 +73,7 @@ class Desk:
     open_url: str
     wrong: str
     sessions: dict[str, str]
+    load: int = 0
 
     def change(self, source, local_id):
         """Let a source send changed content for a record."""
@@ -95,9 +99,11 @@ def open_desk(folder, *, full=False):
         sessions = _add_oversight(index, wrong) if full else {}
         if full:
             _add_approvals(index)
+            add_administration(index, PASSWORD)
+        load = list_loads(index, make_operator(), "west")[0].number if full else 0
         mailing = with_settings(index, sends_mail=True)
         with serving(create_app(mailing)) as url, serving(create_app(mailing, open_pages=True)) as open_url:
-            yield Desk(mailing, url, open_url, wrong, sessions)
+            yield Desk(mailing, url, open_url, wrong, sessions, load)
 
 
 def _add_records(index):
@@ -310,7 +316,9 @@ def every_page(desk):
     yield "runs", "approver", "/runs"
     yield "run", "approver", "/runs/1"
     yield "not-permitted", "steward", "/accounts"
-    yield "accounts", "operator", "/accounts"
+    for name, path in ADMINISTRATION_PAGES:
+        yield name, "operator", path.format(load=desk.load)
+    yield "account-requests", "approver", "/account-requests"
     yield "agreements", "operator", "/agreements"
     yield "agreement", "operator", "/agreements/house"
     yield "quality-operator", "operator", "/quality"

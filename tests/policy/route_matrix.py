@@ -61,7 +61,13 @@ _BODIES = {
     "POST /v1/loads/{number}:undo": {"reason": "x"},
 }
 _FORMS = {
+    "POST /accounts": {"name": "no-such"},
     "POST /accounts/{name}": {"do": "unlock"},
+    "POST /clients/{name}": {"do": "end", "confirm": "1"},
+    "POST /loads/{number}/undo": {"reason": "test", "confirm": "1"},
+    "POST /freezes": {"do": "lift", "window": "1", "reason": "test"},
+    "POST /sources": {"code": "no such", "kind": "sis", "holdings": "all"},
+    "POST /sources/{source}": {"do": "consent", "asks": "no", "reason": "test"},
     "POST /why": {"pair": "D01\t1\tD01\t2"},
     "POST /views": {"name": "north"},
     "POST /find/key": {"source": "D01", "local_id": "1"},
@@ -82,6 +88,8 @@ _FORMS = {
 _CHOICE_FORMS = {
     ("POST /agreements/{code}", Action.AGREEMENT_ADMIN): {"do": "suspend", "reason": "test"},
     ("POST /agreements/{code}", Action.APPROVE): {"do": "approve", "version": "1"},
+    ("POST /account-requests/{number}", Action.ACCOUNT_ADMIN): {"do": "refuse"},
+    ("POST /account-requests/{number}", Action.APPROVE): {"do": "refuse"},
     ("POST /waiting/{number}", Action.APPROVE): {"word": "approve"},
     ("POST /waiting/{number}", Action.CONSENT): {"word": "consent"},
     ("POST /subpoenas/{code}", Action.SUBPOENA_MANAGE): {"do": "notify", "day": "2026-01-02"},

@@ -1,11 +1,11 @@
-"""Router with all pages: the steward's desk, and oversight of access."""
+"""Router with all pages: the desk, oversight of access, administration."""
 
 from fastapi import APIRouter
 
 from mpi.api.pages.activity import activity_list, desk_links, workload
+from mpi.api.pages.administration import account_requests, accounts, clients, freezes, health, loads, sources
 from mpi.api.pages.approvals import jobs, owner_questions, pending_steps, recluster_runs
 from mpi.api.pages.desk import (
-    accounts,
     agreements,
     answers,
     blind_review,
@@ -32,6 +32,12 @@ for module in (
     practice,
     agreements,
     accounts,
+    account_requests,
+    clients,
+    loads,
+    freezes,
+    sources,
+    health,
     quality,
     queue,
     pending_steps,

@@ -185,3 +185,15 @@ async function lookAgain() {
   if (work.dataset.work !== "0") setTimeout(lookAgain, 3000);
 }
 if (work && work.dataset.work !== "0") setTimeout(lookAgain, 3000);
+
+// Administration pages: a form that shows a secret, or starts long work, is sent once.
+for (const form of all("form[data-once]")) {
+  let isSent = false;
+  form.addEventListener("submit", (event) => {
+    if (isSent) event.preventDefault();
+    isSent = true;
+  });
+}
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted && find("form[data-once]")) location.reload();
+});

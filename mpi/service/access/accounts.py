@@ -6,13 +6,12 @@ of its maker.
 """
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from string import ascii_lowercase, digits
 
 from mpi.domain import clock
-from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
+from mpi.domain.errors import ConflictError, InputError, NotFoundError, StaleError
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import (
     ACTIONS_GRANTED_BY_NAME,
@@ -22,6 +21,18 @@ from mpi.domain.viewer import (
     require_permission,
 )
 from mpi.service.access import passwords
+from mpi.service.access.account_rules import (
+    AccountState,
+    covers,
+    find_account_state,
+    has_rights,
+    is_locked,
+    make_version,
+    require_other_operator,
+    require_rights_of,
+    require_rights_within,
+)
+from mpi.service.access.administration_log import Change, Subject, list_changes, log_change
 from mpi.service.agreements.register import choose_agreement, choose_party
 from mpi.service.core.index import Index
 from mpi.service.holdings.settings import require_whole_view
@@ -32,16 +43,6 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 MAX_NAME_LENGTH = 64
 MAX_FULL_NAME_LENGTH = 200
 _NAME_CHARACTERS = frozenset(f"{ascii_lowercase}{digits}_-.")
-
-
-class AccountState(StrEnum):
-    """State of a user account, which tells whether it can sign in."""
-
-    ACTIVE = "active"
-    NEW = "new"
-    """The account's person has not set a password yet."""
-    LOCKED = "locked"
-    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,25 @@ class AccountView:
     granted: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AccountDetail:
+    """A user account with its history, for the page that changes it.
+
+    Args:
+        account: the account.
+        version: names the account's present state; a change that names another one is refused.
+        is_own: whether it is the viewer's own account, which somebody else has to change.
+        is_within_rights: whether the viewer has every right of the account, and so may change it.
+        changes: its latest changes, newest first.
+    """
+
+    account: AccountView
+    version: str
+    is_own: bool
+    is_within_rights: bool
+    changes: tuple[Change, ...]
+
+
 def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password: str | None = None) -> str:
     """Add a user account and return its one-time password.
 
@@ -117,38 +137,59 @@ def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password:
         AccessDenied: the viewer may not administer accounts, or would grant more than the viewer has.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
-    _check_names(new_account)
+    check_names(new_account)
     sources = None if new_account.sources is None else frozenset(new_account.sources)
-    _require_rights_within(viewer, new_account.role, sources)
+    require_rights_within(viewer, new_account.role, sources)
     one_time_password = _choose_password(password, new_account.name, new_account.full_name)
     password_hash = passwords.hash_password(one_time_password)
     with index.database.write(viewer, "account-add") as unit:
-        _require_sources(unit, sources)
-        client_names = {client.name.casefold() for client, _, _ in unit.clients.all_with_commits()}
-        if unit.accounts.find_by_name(new_account.name) is not None or new_account.name in client_names:
-            raise ConflictError(
-                f"there is or was an account or a client {new_account.name!r}: take another name"
-            )
-        agreement = choose_agreement(unit, viewer, new_account.agreement)
-        unit.accounts.add(
-            Account(
-                id=unit.counters.take("account"),
-                name=new_account.name,
-                full_name=new_account.full_name.strip(),
-                role=new_account.role,
-                sources=sources,
-                password_hash=password_hash,
-                password_set_at=clock.format_timestamp(clock.now()),
-                must_change=True,
-                failed=0,
-                locked_until=None,
-                created_commit=unit.commit_no,
-                ended_commit=None,
-                agreement=agreement,
-                party=choose_party(unit, viewer, agreement, new_account.party, new_account.role, sources),
-            )
-        )
+        insert_account(unit, viewer, new_account, password_hash)
+        log_rights(unit, new_account.name, "add", new_account.role, sources)
     return one_time_password
+
+
+def insert_account(unit: WriteUnit, viewer: Viewer, new_account: NewAccount, password_hash: str) -> None:
+    """Add a user account in a transaction, after its rights were checked.
+
+    Raises:
+        InputError: the shared index of several scopes needs an agreement.
+        NotFoundError: a source, the agreement or the party does not exist.
+        ConflictError: an account or a client has, or had, that name; the agreement has ended; or the party
+            does not fit role and sources.
+    """
+    sources = None if new_account.sources is None else frozenset(new_account.sources)
+    require_sources(unit, sources)
+    require_free_name(unit, new_account.name)
+    agreement = choose_agreement(unit, viewer, new_account.agreement)
+    unit.accounts.add(
+        Account(
+            id=unit.counters.take("account"),
+            name=new_account.name,
+            full_name=new_account.full_name.strip(),
+            role=new_account.role,
+            sources=sources,
+            password_hash=password_hash,
+            password_set_at=clock.format_timestamp(clock.now()),
+            must_change=True,
+            failed=0,
+            locked_until=None,
+            created_commit=unit.commit_no,
+            ended_commit=None,
+            agreement=agreement,
+            party=choose_party(unit, viewer, agreement, new_account.party, new_account.role, sources),
+        )
+    )
+
+
+def require_free_name(unit: ReadUnit, name: str) -> None:
+    """Refuse a name that an account or a client has, or had.
+
+    Raises:
+        ConflictError: one does.
+    """
+    client_names = {client.name.casefold() for client, _, _ in unit.clients.all_with_commits()}
+    if unit.accounts.find_by_name(name) is not None or name in client_names:
+        raise ConflictError(f"there is or was an account or a client {name!r}: take another name")
 
 
 def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
@@ -168,44 +209,74 @@ def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
         }
         times = unit.commit_info(commits)
     now = clock.format_timestamp(clock.now())
-    return [
-        AccountView(
-            name=account.name,
-            full_name=account.full_name,
-            role=Role(account.role),
-            sources=None if account.sources is None else tuple(sorted(account.sources)),
-            state=_account_state(account, now),
-            since=times[account.created_commit][0],
-            locked_until=account.locked_until if _is_locked(account, now) else None,
-            ended=None if account.ended_commit is None else times[account.ended_commit][0],
-            agreement=account.agreement,
-            party=account.party,
-            granted=tuple(sorted(account.granted)),
+    return [_build_view(account, times, now) for account in accounts]
+
+
+def find_account(index: Index, viewer: Viewer, name: str) -> AccountDetail:
+    """Return one user account, ended or not, with its history.
+
+    Raises:
+        NotFoundError: the account does not exist.
+        AccessDenied: the viewer may not administer accounts.
+    """
+    require_permission(viewer, Action.ACCOUNT_ADMIN)
+    now = clock.format_timestamp(clock.now())
+    with index.database.read(viewer) as unit:
+        account = unit.accounts.find_by_name(name) if is_valid_name(name) else None
+        if account is None:
+            raise NotFoundError("there is no account of this name")
+        commits = {commit for commit in (account.created_commit, account.ended_commit) if commit}
+        return AccountDetail(
+            account=_build_view(account, unit.commit_info(commits), now),
+            version=make_version(account),
+            is_own=viewer.client == account.name,
+            is_within_rights=has_rights(viewer, Role(account.role), account.sources, account.granted),
+            changes=list_changes(unit, Subject.ACCOUNT, account.name),
         )
-        for account in accounts
-    ]
+
+
+def list_grantable_roles(viewer: Viewer) -> tuple[Role, ...]:
+    """Return the roles whose actions the viewer has, and so may grant."""
+    return tuple(role for role in Role if ACTIONS_BY_ROLE[role] <= viewer.actions)
 
 
 def change_account(
-    index: Index, viewer: Viewer, name: str, role: Role, sources: Collection[str] | None
+    index: Index,
+    viewer: Viewer,
+    name: str,
+    role: Role,
+    sources: Collection[str] | None,
+    version: str | None = None,
 ) -> None:
     """Change the role and sources of a user account; end its sessions.
+
+    Args:
+        index: the open index.
+        viewer: who changes it.
+        name: name of the account.
+        role: the new role.
+        sources: codes of the sources that the person may see; None for all.
+        version: state of the account that the viewer read; None for any.
 
     Raises:
         InputError: a source owner is given all sources.
         NotFoundError: the account or a source does not exist, or the account has ended.
+        ConflictError: the account is the viewer's own, or the last operator's.
+        StaleError: the account has changed since the viewer read it.
         AccessDenied: the viewer may not administer accounts, or has less than the account has or would have.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     granted_codes = None if sources is None else frozenset(sources)
-    _require_rights_within(viewer, role, granted_codes)
+    require_rights_within(viewer, role, granted_codes)
     with index.database.write(viewer, "account-change") as unit:
-        account = _find_open_account(unit, name)
-        _require_rights_of(viewer, account)
-        _require_sources(unit, granted_codes)
-        unit.ensure_commit()
-        unit.accounts.set_rights(account.id, role, granted_codes)
-        unit.sign_ins.end_all_of_account(account.id)
+        account = find_account_to_change(unit, viewer, name, version)
+        require_rights_of(viewer, account)
+        require_sources(unit, granted_codes)
+        keeps_rights = role is Role.OPERATOR and covers(granted_codes, account.sources)
+        if not keeps_rights:
+            require_other_operator(unit, viewer, account)
+        write_rights(unit, account, role, granted_codes)
+        log_rights(unit, name, "change", role, granted_codes)
 
 
 def grant_actions(index: Index, viewer: Viewer, name: str, actions: Collection[str]) -> None:
@@ -226,13 +297,14 @@ def grant_actions(index: Index, viewer: Viewer, name: str, actions: Collection[s
     granted = _parse_granted(actions)
     with index.database.write(viewer, "account-grant") as unit:
         account = _find_open_account(unit, name)
-        _require_rights_of(viewer, account)
-        _require_rights_within(viewer, Role(account.role), account.sources, granted)
+        require_rights_of(viewer, account)
+        require_rights_within(viewer, Role(account.role), account.sources, granted)
         if Action.BREAK_GLASS in granted and Action.PERSON_READ not in ACTIONS_BY_ROLE[Role(account.role)]:
             raise InputError(f"{Action.BREAK_GLASS}: the role {account.role} reads no child")
         unit.ensure_commit()
         unit.accounts.set_granted(account.id, granted)
         unit.sign_ins.end_all_of_account(account.id)
+        log_change(unit, Subject.ACCOUNT, name, "grant", granted=sorted(granted))
 
 
 def bind_account(index: Index, viewer: Viewer, name: str, agreement: str, party: str | None = None) -> None:
@@ -261,10 +333,20 @@ def bind_account(index: Index, viewer: Viewer, name: str, agreement: str, party:
             account.id, code, choose_party(unit, viewer, code, party, role, account.sources)
         )
         unit.sign_ins.end_all_of_account(account.id)
+        log_change(unit, Subject.ACCOUNT, name, "bind", agreement=code)
 
 
-def set_password(index: Index, viewer: Viewer, name: str, password: str | None = None) -> str:
+def set_password(
+    index: Index, viewer: Viewer, name: str, password: str | None = None, version: str | None = None
+) -> str:
     """Give a user account a one-time password; end its sessions and lock.
+
+    Args:
+        index: the open index.
+        viewer: who gives it.
+        name: name of the account.
+        password: the one-time password; None for a random one.
+        version: state of the account that the viewer read; None for any.
 
     Returns:
         The password, which the account's person has to change.
@@ -272,24 +354,39 @@ def set_password(index: Index, viewer: Viewer, name: str, password: str | None =
     Raises:
         InputError: the password is invalid.
         NotFoundError: the account does not exist or has ended.
+        ConflictError: the account is the viewer's own.
+        StaleError: the account has changed since the viewer read it.
         AccessDenied: the viewer may not administer accounts, or has less than the account has: the password
             would give the viewer those rights.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.read(viewer) as unit:
         account = _find_open_account(unit, name)
-    _require_rights_of(viewer, account)
+    require_rights_of(viewer, account)
     one_time_password = _choose_password(password, account.name, account.full_name)
     password_hash = passwords.hash_password(one_time_password)
     with index.database.write(viewer, "account-password") as unit:
-        account = _find_open_account(unit, name)
-        _require_rights_of(viewer, account)
-        unit.ensure_commit()
-        unit.accounts.set_password(
-            account.id, password_hash, clock.format_timestamp(clock.now()), must_change=True
-        )
-        unit.sign_ins.end_all_of_account(account.id)
+        account = find_account_to_change(unit, viewer, name, version)
+        require_rights_of(viewer, account)
+        write_password(unit, account, password_hash)
+        log_change(unit, Subject.ACCOUNT, name, "password")
     return one_time_password
+
+
+def write_rights(unit: WriteUnit, account: Account, role: Role, sources: frozenset[str] | None) -> None:
+    """Set an account's role and sources, and end its sessions."""
+    unit.ensure_commit()
+    unit.accounts.set_rights(account.id, role, sources)
+    unit.sign_ins.end_all_of_account(account.id)
+
+
+def write_password(unit: WriteUnit, account: Account, password_hash: str) -> None:
+    """Set an account's one-time password, and end its sessions and lock."""
+    unit.ensure_commit()
+    unit.accounts.set_password(
+        account.id, password_hash, clock.format_timestamp(clock.now()), must_change=True
+    )
+    unit.sign_ins.end_all_of_account(account.id)
 
 
 def unlock_account(index: Index, viewer: Viewer, name: str) -> None:
@@ -304,22 +401,32 @@ def unlock_account(index: Index, viewer: Viewer, name: str) -> None:
         account = _find_open_account(unit, name)
         unit.ensure_commit()
         unit.accounts.unlock(account.id)
+        log_change(unit, Subject.ACCOUNT, name, "unlock")
 
 
-def end_account(index: Index, viewer: Viewer, name: str) -> None:
+def end_account(index: Index, viewer: Viewer, name: str, version: str | None = None) -> None:
     """Close a user account for good and end its sessions at once.
+
+    Args:
+        index: the open index.
+        viewer: who ends it.
+        name: name of the account.
+        version: state of the account that the viewer read; None for any.
 
     Raises:
         NotFoundError: the account does not exist or has ended.
-        ConflictError: it is in the index of a scope.
+        ConflictError: it is in the index of a scope, the viewer's own, or the last operator's.
+        StaleError: the account has changed since the viewer read it.
         AccessDenied: the viewer may not administer accounts.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.write(viewer, "account-end") as unit:
         unit.splits.release_login(ACCOUNT, name)
-        account = _find_open_account(unit, name)
+        account = find_account_to_change(unit, viewer, name, version)
+        require_other_operator(unit, viewer, account)
         unit.accounts.close(account.id, unit.commit_no)
         unit.sign_ins.end_all_of_account(account.id)
+        log_change(unit, Subject.ACCOUNT, name, "end")
 
 
 def is_valid_name(name: str) -> bool:
@@ -327,7 +434,12 @@ def is_valid_name(name: str) -> bool:
     return 1 <= len(name) <= MAX_NAME_LENGTH and set(name) <= _NAME_CHARACTERS
 
 
-def _check_names(new_account: NewAccount) -> None:
+def check_names(new_account: NewAccount) -> None:
+    """Refuse an invalid name or full name of a new account.
+
+    Raises:
+        InputError: one is invalid.
+    """
     if not is_valid_name(new_account.name):
         raise InputError(
             f"an account's name has 1 to {MAX_NAME_LENGTH} lower-case letters, digits, '_', '-' or '.'"
@@ -351,31 +463,52 @@ def _parse_granted(actions: Collection[str]) -> frozenset[Action]:
     return frozenset(Action(action) for action in actions)
 
 
-def _require_rights_of(viewer: Viewer, account: Account) -> None:
-    """Check that the viewer has every right that an account has."""
-    _require_rights_within(viewer, Role(account.role), account.sources, account.granted)
+def find_account_to_change(unit: WriteUnit, viewer: Viewer, name: str, version: str | None) -> Account:
+    """Return the account that the viewer read, of somebody else.
 
-
-def _require_rights_within(
-    viewer: Viewer,
-    role: Role,
-    sources: frozenset[str] | None,
-    granted: frozenset[Action] = frozenset(),
-) -> None:
-    """Check that the viewer has every right that an account would have.
-
-    The account would have the given role, sources and actions granted by name.
+    Raises:
+        NotFoundError: there is none, or it has ended.
+        ConflictError: it is the viewer's own, or a split has moved it into a scope.
+        StaleError: it has changed since.
     """
-    if role is Role.SOURCE_OWNER and not sources:
-        raise InputError("name the sources that a source owner owns")
-    exceeds_sources = viewer.sources is not None and (sources is None or not sources <= viewer.sources)
-    if (ACTIONS_BY_ROLE[role] | granted) - viewer.actions or exceeds_sources:
-        raise AccessDenied(
-            "an account can be given, and its password be set, by somebody who may do all that it may"
-        )
+    if viewer.client == name:
+        raise ConflictError("this is your own account: another operator has to change it")
+    account = _find_open_account(unit, name)
+    if version is not None and version != make_version(account):
+        raise StaleError("somebody has changed this account since you opened the page: nothing was done")
+    return account
 
 
-def _require_sources(unit: ReadUnit, sources: frozenset[str] | None) -> None:
+def log_rights(unit: WriteUnit, name: str, act: str, role: Role, sources: frozenset[str] | None) -> None:
+    """Record the role and sources that an account got."""
+    codes = None if sources is None else sorted(sources)
+    log_change(unit, Subject.ACCOUNT, name, act, role=role, sources=codes)
+
+
+def _build_view(account: Account, times: Mapping[int, tuple[str, str, str]], now: str) -> AccountView:
+    """Build the view of an account from the times of its commits."""
+    return AccountView(
+        name=account.name,
+        full_name=account.full_name,
+        role=Role(account.role),
+        sources=None if account.sources is None else tuple(sorted(account.sources)),
+        state=find_account_state(account, now),
+        since=times[account.created_commit][0],
+        locked_until=account.locked_until if is_locked(account, now) else None,
+        ended=None if account.ended_commit is None else times[account.ended_commit][0],
+        agreement=account.agreement,
+        party=account.party,
+        granted=tuple(sorted(account.granted)),
+    )
+
+
+def require_sources(unit: ReadUnit, sources: frozenset[str] | None) -> None:
+    """Refuse sources that do not exist, or that nobody may see alone.
+
+    Raises:
+        NotFoundError: one does not exist.
+        ConflictError: of one only records of children in care are held.
+    """
     for code in sorted(sources or ()):
         unit.sources.get_by_code(code)
     require_whole_view(unit, sources)
@@ -402,15 +535,3 @@ def _find_open_account(unit: ReadUnit | WriteUnit, name: str) -> Account:
     if scope is not None:
         raise ConflictError(f"account {name!r} is in the index of the scope {scope}: change it there")
     return account
-
-
-def _account_state(account: Account, now: str) -> AccountState:
-    if account.ended_commit is not None:
-        return AccountState.ENDED
-    if _is_locked(account, now):
-        return AccountState.LOCKED
-    return AccountState.NEW if account.must_change else AccountState.ACTIVE
-
-
-def _is_locked(account: Account, now: str) -> bool:
-    return account.locked_until is not None and account.locked_until > now

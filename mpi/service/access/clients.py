@@ -3,21 +3,37 @@
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
-from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthenticated, NotFoundError
+from mpi.domain import clock
+from mpi.domain.errors import (
+    AccessDenied,
+    ConflictError,
+    InputError,
+    NotAuthenticated,
+    NotFoundError,
+    StaleError,
+)
 from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, require_permission
 from mpi.policy.decision_table import BREAK_GLASS
+from mpi.service.access.administration_log import Change, Subject, list_changes, log_change
 from mpi.service.access.break_glass import begin_use, find_break_glass_state
 from mpi.service.access.setup import hash_token
 from mpi.service.access.viewers import Caller, make_viewer
 from mpi.service.agreements.register import choose_agreement, choose_party
 from mpi.service.core.index import Index
 from mpi.service.holdings.settings import require_whole_view
-from mpi.storage.repositories.access.clients import Client
+from mpi.storage.repositories.access.clients import Client, ClientRecord
 from mpi.storage.repositories.sources.splits import CLIENT
-from mpi.storage.unit_of_work.units import ReadUnit
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MAX_NAME_LENGTH = 64
+MAX_OVERLAP_DAYS = 30
+"""Most days for which the key before a rotation still works."""
+EXPIRY_WARNING = timedelta(days=30)
+"""How long before its expiry a key is warned of."""
+MAX_EXPIRY_YEARS = 10
+_VERSION_LENGTH = 16
 
 _ANONYMOUS = Viewer("nobody")
 _NO_KEY = "send an API key: Authorization: Bearer <key>, or X-API-Key: <key>"
@@ -72,17 +88,36 @@ def authenticate_in(index: Index, unit: ReadUnit, key: str | None, purpose: str 
 
 
 def _find_client(unit: ReadUnit, key: str) -> Client:
-    client = unit.clients.find_by_key(hash_token(key))
+    key_hash = hash_token(key)
+    client = unit.clients.find_by_key(key_hash)
     if client is None:
-        scope = unit.splits.scope_of_key(hash_token(key))
+        client = unit.clients.find_by_former_key(key_hash, clock.format_timestamp(clock.now()))
+    if client is None:
+        scope = unit.splits.scope_of_key(key_hash)
         if scope is not None:
             raise NotAuthenticated(f"this API key opens the index of the scope {scope}, and not this one")
         raise NotAuthenticated("this API key is not known here, or was revoked")
+    _require_unexpired(client)
     return client
 
 
+def _require_unexpired(client: Client) -> None:
+    """Refuse a client whose key has expired.
+
+    Raises:
+        NotAuthenticated: it has.
+    """
+    if client.expires_on is not None and client.expires_on <= clock.today():
+        raise NotAuthenticated("this API key has expired: ask the operator for a later expiry or another key")
+
+
 def viewer_from_client(index: Index, unit: ReadUnit, client: Client, purpose: str | None) -> Viewer:
-    """Return the viewer (access rights) of an API client and its purpose."""
+    """Return the viewer (access rights) of an API client and its purpose.
+
+    Raises:
+        NotAuthenticated: the client's key has expired.
+    """
+    _require_unexpired(client)
     return make_viewer(index, unit, _caller_of(client), purpose)
 
 
@@ -104,6 +139,8 @@ class ClientView:
         revoked: when its key was revoked; None while the key is valid.
         agreement: code of the agreement that it acts under; None for none.
         party: code of the agreement's party for which it acts; None where its sources name it.
+        expires_on: first day (ISO) on which its key opens nothing; None for no such day.
+        former_key_until: until when the key before a rotation still works (ISO, UTC); None if it does not.
     """
 
     name: str
@@ -113,6 +150,37 @@ class ClientView:
     revoked: str | None
     agreement: str | None
     party: str | None = None
+    expires_on: str | None = None
+    former_key_until: str | None = None
+
+    @property
+    def days_left(self) -> int | None:
+        """Days until the key expires, 0 or less once it has; None for no expiry."""
+        if self.expires_on is None or self.revoked is not None:
+            return None
+        return (date.fromisoformat(self.expires_on) - clock.now().date()).days
+
+    @property
+    def is_expiring(self) -> bool:
+        """Whether the key has expired or will soon."""
+        return self.days_left is not None and self.days_left <= EXPIRY_WARNING.days
+
+
+@dataclass(frozen=True, slots=True)
+class ClientDetail:
+    """An API client with its history, for the page that changes it.
+
+    Args:
+        client: the client.
+        version: names the client's present key and expiry; a change that names another one is refused.
+        is_within_rights: whether the viewer has every right of the client, and so may see its next key.
+        changes: its latest changes, newest first.
+    """
+
+    client: ClientView
+    version: str
+    is_within_rights: bool
+    changes: tuple[Change, ...]
 
 
 def add_client(
@@ -173,7 +241,120 @@ def add_client(
             party=choose_party(unit, viewer, code, party, None, named_sources),
         )
         unit.clients.add(unit.counters.take("client"), client, hash_token(key), unit.commit_no)
+        log_change(unit, Subject.CLIENT, name, "add", sources=_sorted_sources(named_sources))
         return key
+
+
+def rotate_key(
+    index: Index, viewer: Viewer, name: str, overlap_days: int = 0, version: str | None = None
+) -> str:
+    """Give an API client another key and return it, shown only once.
+
+    The client keeps its name, rights and expiry.
+
+    Args:
+        index: the open index.
+        viewer: who rotates the key, and has every right of the client: the key gives them.
+        name: name of the client.
+        overlap_days: days for which the present key still works; 0 to end it at once.
+        version: key and expiry that the viewer read; None for any.
+
+    Raises:
+        InputError: the days are too many.
+        NotFoundError: the client does not exist, or its key was revoked.
+        StaleError: the key or its expiry has changed since the viewer read it.
+        AccessDenied: the viewer may not administer clients, or has less than the client.
+    """
+    require_permission(viewer, Action.CLIENT_ADMIN)
+    if not 0 <= overlap_days <= MAX_OVERLAP_DAYS:
+        raise InputError(f"overlap: the old key works for 0 to {MAX_OVERLAP_DAYS} days more")
+    key = f"mpi_{secrets.token_urlsafe(32)}"
+    with index.database.write(viewer, "client-rotate") as unit:
+        record = _find_open_client(unit, name, version)
+        _require_rights_of(viewer, record.client)
+        until = clock.format_timestamp(clock.now() + timedelta(days=overlap_days)) if overlap_days else None
+        unit.ensure_commit()
+        unit.clients.set_key(name, hash_token(key), until)
+        log_change(unit, Subject.CLIENT, name, "rotate")
+    return key
+
+
+def set_expiry(
+    index: Index, viewer: Viewer, name: str, expires_on: str | None, version: str | None = None
+) -> None:
+    """Set the first day on which an API client's key opens nothing.
+
+    Args:
+        index: the open index.
+        viewer: who sets it.
+        name: name of the client.
+        expires_on: the day (ISO); None for no expiry.
+        version: key and expiry that the viewer read; None for any.
+
+    Raises:
+        InputError: the day is invalid, past or too far away.
+        NotFoundError: the client does not exist, or its key was revoked.
+        StaleError: the key or its expiry has changed since the viewer read it.
+        AccessDenied: the viewer may not administer clients.
+    """
+    require_permission(viewer, Action.CLIENT_ADMIN)
+    day = None if expires_on is None else _check_expiry(expires_on)
+    with index.database.write(viewer, "client-expiry") as unit:
+        _find_open_client(unit, name, version)
+        unit.ensure_commit()
+        unit.clients.set_expiry(name, day)
+        log_change(unit, Subject.CLIENT, name, "expire", expires_on=day)
+
+
+def _check_expiry(text: str) -> str:
+    """Return the day of an expiry, which must be to come."""
+    today = datetime.fromisoformat(clock.today()).date()
+    day = clock.parse_day(text, "expires_on")
+    if not today < day <= today + timedelta(days=366 * MAX_EXPIRY_YEARS):
+        raise InputError(f"expires_on: give a day to come, {MAX_EXPIRY_YEARS} years away at most")
+    return day.isoformat()
+
+
+def _find_open_client(unit: WriteUnit, name: str, version: str | None) -> ClientRecord:
+    """Return the client that the viewer read, whose key opens the index.
+
+    Raises:
+        NotFoundError: there is none.
+        StaleError: its key or expiry has changed since.
+    """
+    record = unit.clients.find_by_name(name)
+    if record is None or record.revoked_commit is not None:
+        raise NotFoundError(f"there is no client {name!r} whose key opens the index")
+    if version is not None and version != _version(record):
+        raise StaleError("somebody has changed this client since you opened the page: nothing was done")
+    return record
+
+
+def _version(record: ClientRecord) -> str:
+    """Return a text that changes with a client's key, expiry and end."""
+    return hash_token(f"{record.key_hash} {record.client.expires_on} {record.revoked_commit}")[
+        :_VERSION_LENGTH
+    ]
+
+
+def _require_rights_of(viewer: Viewer, client: Client) -> None:
+    """Refuse to show a key that gives more rights than the viewer has.
+
+    Raises:
+        AccessDenied: it would.
+    """
+    if not _has_rights_of(viewer, client):
+        raise AccessDenied("a client's key can be rotated by somebody who may do all that the client may")
+
+
+def _has_rights_of(viewer: Viewer, client: Client) -> bool:
+    """Return whether the viewer has every right of a client."""
+    sees_enough = viewer.sources is None or (client.sources is not None and client.sources <= viewer.sources)
+    return client.actions <= viewer.actions and sees_enough
+
+
+def _sorted_sources(sources: frozenset[str] | None) -> list[str] | None:
+    return None if sources is None else sorted(sources)
 
 
 def _require_source_of_index(unit: ReadUnit, code: str) -> None:
@@ -212,6 +393,7 @@ def bind_client(index: Index, viewer: Viewer, name: str, agreement: str, party: 
             raise NotFoundError(f"there is no client {name!r} whose key opens the index")
         unit.clients.set_agreement(name, code, choose_party(unit, viewer, code, party, None, client.sources))
         unit.ensure_commit()
+        log_change(unit, Subject.CLIENT, name, "bind", agreement=code)
 
 
 def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
@@ -222,19 +404,47 @@ def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
     with index.database.read(viewer) as unit:
-        clients = unit.clients.all_with_commits()
-        times = unit.commit_info({c for _, *commits in clients for c in commits if c is not None})
+        return _build_views(unit, unit.clients.records())
+
+
+def find_client(index: Index, viewer: Viewer, name: str) -> ClientDetail:
+    """Return one API client, revoked or not, with its history.
+
+    Raises:
+        NotFoundError: the client does not exist.
+        AccessDenied: the viewer may not administer clients.
+    """
+    require_permission(viewer, Action.CLIENT_ADMIN)
+    with index.database.read(viewer) as unit:
+        record = unit.clients.find_by_name(name) if name.isprintable() else None
+        if record is None:
+            raise NotFoundError("there is no client of this name")
+        return ClientDetail(
+            client=_build_views(unit, [record])[0],
+            version=_version(record),
+            is_within_rights=_has_rights_of(viewer, record.client),
+            changes=list_changes(unit, Subject.CLIENT, name),
+        )
+
+
+def _build_views(unit: ReadUnit, records: Collection[ClientRecord]) -> list[ClientView]:
+    """Build the views of clients, with the times of their commits."""
+    commits = {commit for each in records for commit in (each.created_commit, each.revoked_commit) if commit}
+    times = unit.commit_info(commits)
+    now = clock.format_timestamp(clock.now())
     return [
         ClientView(
-            name=client.name,
-            scopes=tuple(sorted(client.actions)),
-            sources=None if client.sources is None else tuple(sorted(client.sources)),
-            since=times[added][0],
-            revoked=None if revoked is None else times[revoked][0],
-            agreement=client.agreement,
-            party=client.party,
+            name=each.client.name,
+            scopes=tuple(sorted(each.client.actions)),
+            sources=None if each.client.sources is None else tuple(sorted(each.client.sources)),
+            since=times[each.created_commit][0],
+            revoked=None if each.revoked_commit is None else times[each.revoked_commit][0],
+            agreement=each.client.agreement,
+            party=each.client.party,
+            expires_on=each.client.expires_on,
+            former_key_until=each.former_key_until if (each.former_key_until or "") > now else None,
         )
-        for client, added, revoked in clients
+        for each in records
     ]
 
 
@@ -251,6 +461,7 @@ def revoke_client(index: Index, viewer: Viewer, name: str) -> None:
     require_permission(viewer, Action.CLIENT_ADMIN)
     with index.database.write(viewer, "client-revoke") as unit:
         if unit.clients.revoke(name, unit.commit_no):
+            log_change(unit, Subject.CLIENT, name, "end")
             return
         if unit.splits.release_login(CLIENT, name):
             unit.ensure_commit()

@@ -454,6 +454,7 @@ class ChunkWriter:
                     "held_reason": receipt.held_reason,
                 },
                 self._counts,
+                receipt.issues,
             )
         if status != LOADING:
             unit.batches.add_rejects(

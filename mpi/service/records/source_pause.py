@@ -17,6 +17,9 @@ from mpi.service.statements.sources import require_own_source
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
 
+_MAX_STEPS = 1_000
+"""Most pauses that are searched for the last one of a source."""
+
 
 @dataclass(frozen=True, slots=True)
 class PauseResult:
@@ -33,6 +36,42 @@ class PauseResult:
     paused: bool
     resolved: int = 0
     moved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PausedSource:
+    """A source whose records are held, and who paused it.
+
+    Args:
+        source: its code.
+        reason: reason code; None where the pause is not on record.
+        at: since when (ISO, UTC); None likewise.
+        by: name of the account or client; None likewise.
+    """
+
+    source: str
+    reason: str | None
+    at: str | None
+    by: str | None
+
+
+def list_paused(index: Index, viewer: Viewer) -> list[PausedSource]:
+    """Return the paused sources that the viewer may administer, by code.
+
+    Raises:
+        AccessDenied: the viewer may not administer sources.
+    """
+    require_permission(viewer, Action.SOURCE_ADMIN)
+    with index.database.read(viewer) as unit:
+        paused = [source for source in unit.sources.all() if source.paused and viewer.may_see(source.code)]
+        steps = unit.steps.latest_of_kinds(("pause",), _MAX_STEPS) if paused else []
+        commits = unit.commit_info({step.commit_no for step in steps})
+        pauses = []
+        for source in paused:
+            step = next((step for step in steps if source.id in step.detail["sources"]), None)
+            at, by, _ = (None, None, None) if step is None else commits[step.commit_no]
+            pauses.append(PausedSource(source.code, None if step is None else step.reason, at, by))
+    return pauses
 
 
 def pause(index: Index, viewer: Viewer, source_code: str | None, reason: str = "pause") -> PauseResult:

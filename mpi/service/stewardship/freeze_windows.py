@@ -33,6 +33,7 @@ class FreezeWindow:
         reason: reason code of the maker.
         by: the client that made it.
         at: when it was made.
+        lifted_by: who ended it early; None where nobody did.
     """
 
     id: int
@@ -43,6 +44,7 @@ class FreezeWindow:
     reason: str
     by: str
     at: str
+    lifted_by: str | None = None
 
 
 def add_freeze_window(
@@ -123,7 +125,14 @@ def lift_freeze_window(index: Index, viewer: Viewer, window_id: int, reason: str
 def _build_views(unit: ReadUnit, stored_windows: list[StoredFreezeWindow]) -> list[FreezeWindow]:
     """Build views of the freeze windows of sources visible to the viewer."""
     codes = {source.id: source.code for source in unit.sources.all()}
-    commits = unit.commit_info({window.created_commit for window in stored_windows})
+    commits = unit.commit_info(
+        {
+            commit
+            for window in stored_windows
+            for commit in (window.created_commit, window.ended_commit)
+            if commit
+        }
+    )
     return [
         FreezeWindow(
             id=window.id,
@@ -134,6 +143,7 @@ def _build_views(unit: ReadUnit, stored_windows: list[StoredFreezeWindow]) -> li
             reason=window.reason,
             by=commits[window.created_commit][1],
             at=commits[window.created_commit][0],
+            lifted_by=None if window.ended_commit is None else commits[window.ended_commit][1],
         )
         for window in stored_windows
         if unit.viewer.may_see(codes[window.source_id])

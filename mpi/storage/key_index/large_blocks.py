@@ -166,6 +166,10 @@ class LargeBlockRepository:
         )
         return list(rows.scalars())
 
+    def find_oldest_waiting(self) -> int | None:
+        """Return the commit since which the oldest search or check waits, or None."""
+        return self._connection.execute(select(func.min(_pending.c.since_commit))).scalar()
+
     def count_pending(self) -> int:
         """Count the records that await candidate search in the background."""
         query = select(func.count()).select_from(_pending).where(_awaits_search)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlmodel import SQLModel
 
-from mpi.storage.tables.accounts import AccountRow, SignInRow
+from mpi.storage.tables.accounts import AccountRequestRow, AccountRow, SignInRow
 from mpi.storage.tables.agreements import (
     AgreementClockRow,
     AgreementStepRow,
@@ -98,6 +98,7 @@ from mpi.storage.tables.sources import (
 from mpi.storage.tables.splits import FormerIdRow, IdMapRow, MovedLoginRow, SplitRow
 
 __all__ = [
+    "AccountRequestRow",
     "AccountRow",
     "AgencyRow",
     "AgreementClockRow",

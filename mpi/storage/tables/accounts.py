@@ -36,6 +36,27 @@ class AccountRow(SQLModel, table=True):
     granted: str | None = text(default=None)
 
 
+class AccountRequestRow(SQLModel, table=True):
+    """A request about an account that needs a second person.
+
+    ``kind`` is ``add``, ``change`` or ``password``. ``role`` and ``sources`` are those that the account would
+    have. ``version`` names the state of the account that the request is about; None for a new account.
+    ``answer`` is ``approved``, ``refused`` or ``withdrawn``; None while the request waits.
+    """
+
+    __tablename__ = "account_request"
+    id: int = primary_key()
+    kind: str = text()
+    name: str = text()
+    full_name: str = text()
+    role: str = text()
+    sources: str | None = text(default=None)
+    version: str | None = text(default=None)
+    asked_commit: int = bigint()
+    answered_commit: int | None = bigint(default=None)
+    answer: str | None = text(default=None)
+
+
 class SignInRow(SQLModel, table=True):
     """An open sign-in for one purpose of use.
 

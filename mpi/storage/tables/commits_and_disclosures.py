@@ -54,7 +54,9 @@ class ClientRow(SQLModel, table=True):
 
     Its key is shown once and stored only as a hash. ``agreement`` is the code of the agreement that the
     client acts under, and ``party`` the code of its party for which the client acts; None where the sources
-    name it.
+    name it. ``expires_on`` is the first day (ISO) on which the key opens nothing; None for no such day.
+    ``former_key_hash`` is that of the key before the last rotation, which opens the index until
+    ``former_key_until`` (ISO, UTC).
     """
 
     __tablename__ = "client"
@@ -67,6 +69,9 @@ class ClientRow(SQLModel, table=True):
     revoked_commit: int | None = bigint(default=None)
     agreement: str | None = text(default=None)
     party: str | None = text(default=None)
+    expires_on: str | None = text(default=None)
+    former_key_hash: str | None = text(default=None)
+    former_key_until: str | None = text(default=None)
 
 
 class DisclosureRow(SQLModel, table=True):

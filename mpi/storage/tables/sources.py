@@ -47,7 +47,8 @@ class BatchRow(SQLModel, table=True):
     """The receipt of one load of one file from a source.
 
     ``undone_commit`` is the first commit that undid a part. During an undo, ``undoing_commit`` is the
-    last such commit so far, and ``undoing_worker`` the process that undoes it.
+    last such commit so far, and ``undoing_worker`` the process that undoes it. ``issues`` is JSON of the
+    number of records by field and code of a quality issue; None where it was not kept.
     """
 
     __tablename__ = "batch"
@@ -63,6 +64,7 @@ class BatchRow(SQLModel, table=True):
     undone_commit: int | None = bigint(default=None)
     undoing_commit: int | None = bigint(default=None)
     undoing_worker: str | None = text(default=None)
+    issues: str | None = text(default=None)
 
 
 class TakenBackRow(SQLModel, table=True):

@@ -14,6 +14,7 @@ from mpi.storage.driver.in_list import is_in
 from mpi.storage.key_index.blocking_keys import BlockingKeys
 from mpi.storage.key_index.candidate_query import CandidateQuery
 from mpi.storage.key_index.large_blocks import LargeBlockRepository
+from mpi.storage.repositories.access.account_requests import AccountRequests
 from mpi.storage.repositories.access.accounts import Accounts
 from mpi.storage.repositories.access.agreement_duties import AgreementDuties
 from mpi.storage.repositories.access.agreements import Agreements
@@ -154,6 +155,7 @@ class ReadUnit:
     figures = _LazyRepository(DeskFigures)
     published_reports = _LazyRepository(PublishedReports)
     accounts = _LazyRepository(Accounts)
+    account_requests = _LazyRepository(AccountRequests)
     sign_ins = _LazyRepository(SignIns)
     pending_approvals = _LazyRepository(PendingApprovals)
     consents = _LazyRepository(Consents)

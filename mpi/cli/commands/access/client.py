@@ -69,7 +69,7 @@ def list_all(as_json: JsonFlag = False) -> None:
         print_json(clients)
         return
     print_table(
-        ("client", "scopes", "sources", "agreement", "party", "since", "revoked"),
+        ("client", "scopes", "sources", "agreement", "party", "since", "expires", "revoked"),
         [
             (
                 row["name"],
@@ -78,6 +78,7 @@ def list_all(as_json: JsonFlag = False) -> None:
                 row["agreement"],
                 row["party"] or "",
                 row["since"][:19],
+                row["expires_on"] or "never",
                 (row["revoked"] or "")[:19],
             )
             for row in clients
@@ -101,6 +102,50 @@ def bind(
         print_json(facts)
     else:
         print_facts(facts)
+
+
+def rotate(
+    name: Annotated[str, typer.Argument(help="The client.")],
+    overlap_days: Annotated[
+        int, typer.Option("--overlap-days", metavar="DAYS", help="Days for which the old key still works.")
+    ] = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Give a client another key and show it once.
+
+    The client keeps its name and permissions.
+    """
+    from mpi.service.access import clients
+
+    with open_session() as session:
+        key = clients.rotate_key(session.index, session.viewer, name, overlap_days)
+    if as_json:
+        print_json({"client": name, "api_key": key})
+        return
+    print_facts({"client": name, "api key": key})
+    print_note("the API key is shown this once: keep it where keys are kept")
+
+
+def expire(
+    name: Annotated[str, typer.Argument(help="The client.")],
+    day: Annotated[
+        str | None, typer.Option("--on", metavar="DATE", help="First day on which the key is refused.")
+    ] = None,
+    never: Annotated[bool, typer.Option("--never", help="The key does not expire.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Set when a client's key expires."""
+    from mpi.service.access import clients
+
+    if (day is None) != never:
+        raise InputError("give the day with --on, or --never")
+    with open_session() as session:
+        clients.set_expiry(session.index, session.viewer, name, day)
+    facts = {"client": name, "expires_on": day}
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts({label.replace("_", " "): value or "never" for label, value in facts.items()})
 
 
 def revoke(name: Annotated[str, typer.Argument(help="The client.")], as_json: JsonFlag = False) -> None:

@@ -24,13 +24,27 @@ CLIENT_COLUMNS = (
     _client.c.sources,
     _client.c.agreement,
     _client.c.party,
+    _client.c.expires_on,
     _TERMS_NO,
 )
 """Columns of which ``client_of`` builds a client."""
 
+_RECORDS = select(
+    *CLIENT_COLUMNS,
+    _client.c.created_commit,
+    _client.c.revoked_commit,
+    _client.c.key_hash,
+    _client.c.former_key_until,
+)
+
 # A module constant, since every call runs it.
 _BY_KEY = select(*CLIENT_COLUMNS).where(
     _client.c.key_hash == bindparam("key_hash"), _client.c.revoked_commit.is_(None)
+)
+_BY_FORMER_KEY = select(*CLIENT_COLUMNS).where(
+    _client.c.former_key_hash == bindparam("key_hash"),
+    _client.c.former_key_until > bindparam("now"),
+    _client.c.revoked_commit.is_(None),
 )
 
 
@@ -46,6 +60,7 @@ class Client:
         terms_no: commit number of the last step of that agreement, which changes with its terms and state;
             None where it had none.
         party: code of the agreement's party for which it acts; None where its sources name it.
+        expires_on: first day (ISO) on which its key opens nothing; None for no such day.
     """
 
     name: str
@@ -54,6 +69,27 @@ class Client:
     agreement: str | None = None
     terms_no: int | None = None
     party: str | None = None
+    expires_on: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRecord:
+    """An API client with the history of its key.
+
+    Args:
+        client: the client.
+        created_commit: commit number of its creation.
+        revoked_commit: commit number of the revocation of its key; None while it is valid.
+        key_hash: hash of its key, which names the key's version.
+        former_key_until: until when the key before the last rotation opens the index (ISO, UTC); None where
+            there is none.
+    """
+
+    client: Client
+    created_commit: int
+    revoked_commit: int | None
+    key_hash: str
+    former_key_until: str | None
 
 
 class Clients:
@@ -82,6 +118,44 @@ class Clients:
         """Return the API client with an unrevoked key's hash, or None."""
         row = self._connection.execute(_BY_KEY, {"key_hash": key_hash}).first()
         return None if row is None else client_of(row)
+
+    def find_by_former_key(self, key_hash: str, now: str) -> Client | None:
+        """Return the API client whose key was rotated and still works, or None.
+
+        Args:
+            key_hash: hash of the key before the rotation.
+            now: present moment (ISO, UTC).
+        """
+        row = self._connection.execute(_BY_FORMER_KEY, {"key_hash": key_hash, "now": now}).first()
+        return None if row is None else client_of(row)
+
+    def find_by_name(self, name: str) -> ClientRecord | None:
+        """Return the API client of a name, revoked or not, or None."""
+        row = self._connection.execute(_RECORDS.where(_client.c.name == name)).first()
+        return None if row is None else _record_of(row)
+
+    def records(self) -> list[ClientRecord]:
+        """Return every API client ever added, with the history of its key, by name."""
+        return [_record_of(row) for row in self._connection.execute(_RECORDS.order_by(_client.c.name))]
+
+    def set_key(self, name: str, key_hash: str, former_until: str | None) -> None:
+        """Give an API client another key.
+
+        Args:
+            name: name of the client.
+            key_hash: hash of the new key.
+            former_until: until when the present key still opens the index (ISO, UTC); None to end it now.
+        """
+        former_hash = None if former_until is None else _client.c.key_hash
+        self._connection.execute(
+            update(_client)
+            .where(_client.c.name == name)
+            .values(key_hash=key_hash, former_key_hash=former_hash, former_key_until=former_until)
+        )
+
+    def set_expiry(self, name: str, expires_on: str | None) -> None:
+        """Set the first day on which an API client's key opens nothing."""
+        self._connection.execute(update(_client).where(_client.c.name == name).values(expires_on=expires_on))
 
     def active(self) -> list[Client]:
         """Return the API clients whose key is not revoked, by name."""
@@ -121,7 +195,16 @@ class Clients:
 
 def client_of(row: AnyRow) -> Client:
     """Build an API client from ``CLIENT_COLUMNS`` of a row."""
-    return _parse_client(row.name, row.actions, row.sources, row.agreement, row.terms_no, row.party)
+    return _parse_client(
+        row.name, row.actions, row.sources, row.agreement, row.terms_no, row.party, row.expires_on
+    )
+
+
+def _record_of(row: AnyRow) -> ClientRecord:
+    """Build an API client with its history from a row of ``_RECORDS``."""
+    return ClientRecord(
+        client_of(row), row.created_commit, row.revoked_commit, row.key_hash, row.former_key_until
+    )
 
 
 @lru_cache(1_000)
@@ -132,6 +215,7 @@ def _parse_client(
     agreement: str | None,
     terms_no: int | None,
     party: str | None,
+    expires_on: str | None,
 ) -> Client:
     """Build an API client from row values, cached to save repeated parsing."""
     return Client(
@@ -141,4 +225,5 @@ def _parse_client(
         agreement,
         terms_no,
         party,
+        expires_on,
     )

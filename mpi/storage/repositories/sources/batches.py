@@ -45,7 +45,7 @@ class Batch:
 
     ``undone_commit`` is the first commit that undid a part of the load. During an undo, ``undoing_commit`` is
     the last such commit so far, and ``undoing_worker`` the process that undoes the load, unless it has let
-    others continue.
+    others continue. ``issues`` is None for a load from before issues were kept.
     """
 
     id: int
@@ -59,6 +59,18 @@ class Batch:
     undone_commit: int | None = None
     undoing_commit: int | None = None
     undoing_worker: str | None = None
+    issues: dict[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReject:
+    """One rejected row of a loaded file: where and why, without its text."""
+
+    line: int
+    offset: int | None
+    field: str | None
+    reason: str
+    detail: str
 
 
 class Batches:
@@ -70,9 +82,19 @@ class Batches:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, values: dict[str, Any], counts: dict[str, int]) -> None:
-        """Add the receipt of a file load, with its row counts."""
-        self._connection.execute(insert(_batch).values(**values, counts=orjson.dumps(counts).decode()))
+    def add(self, values: dict[str, Any], counts: dict[str, int], issues: dict[str, int]) -> None:
+        """Add the receipt of a file load.
+
+        Args:
+            values: the columns that need no conversion.
+            counts: numbers of rows by outcome.
+            issues: numbers of records by field and code of a quality issue.
+        """
+        self._connection.execute(
+            insert(_batch).values(
+                **values, counts=orjson.dumps(counts).decode(), issues=orjson.dumps(issues).decode()
+            )
+        )
 
     def update_progress(self, number: int, status: str, counts: dict[str, int]) -> None:
         """Set the status and row counts on a file load's receipt."""
@@ -105,6 +127,11 @@ class Batches:
     def are_all_done(self) -> bool:
         """Return whether no file load is in progress or interrupted."""
         return self._connection.execute(_UNFINISHED_LOAD).first() is None
+
+    def has_status(self, statuses: Collection[str]) -> bool:
+        """Return whether a file load has one of some statuses."""
+        query = select(_batch.c.id).where(_batch.c.status.in_(statuses)).limit(1)
+        return self._connection.execute(query).first() is not None
 
     def add_rejects(self, rows: list[dict[str, Any]]) -> None:
         """Add rejected rows of a loaded file."""
@@ -152,6 +179,34 @@ class Batches:
     def _set(self, number: int, **values: Any) -> None:  # noqa: ANN401 - of columns
         self._connection.execute(update(_batch).where(_batch.c.id == number).values(**values))
 
+    def rejects(self, number: int, limit: int, offset: int = 0) -> list[StoredReject]:
+        """Return rejected rows of a file load, in the order of the file."""
+        columns = (_reject.c.line, _reject.c.offset, _reject.c.field, _reject.c.reason, _reject.c.detail)
+        query = select(*columns).where(_reject.c.batch_id == number).order_by(_reject.c.seq)
+        rows = self._connection.execute(query.limit(limit).offset(offset))
+        return [StoredReject(row.line, row[1], row.field, row.reason, row.detail) for row in rows]
+
+    def latest(self, limit: int, before: int | None = None, source: str | None = None) -> list[Batch]:
+        """Return receipts of file loads, latest first.
+
+        Args:
+            limit: most of them.
+            before: only loads with a smaller number; None for all.
+            source: code of the source; None for all.
+        """
+        query = _BATCHES.order_by(_batch.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(_batch.c.id < before)
+        if source is not None:
+            query = query.where(_source.c.code == source)
+        return [_batch_from_row(row) for row in self._connection.execute(query)]
+
+    def latest_by_source(self) -> dict[str, Batch]:
+        """Return the receipt of each source's latest load, by code."""
+        newest = select(func.max(_batch.c.id)).group_by(_batch.c.source_id)
+        rows = self._connection.execute(_BATCHES.where(_batch.c.id.in_(newest)))
+        return {row.code: _batch_from_row(row) for row in rows}
+
     def all(self) -> list[Batch]:
         """Return the receipts of all file loads, oldest first."""
         return [_batch_from_row(row) for row in self._connection.execute(_ALL_BATCHES)]
@@ -170,4 +225,5 @@ def _batch_from_row(row: AnyRow) -> Batch:
         undone_commit=row.undone_commit,
         undoing_commit=row.undoing_commit,
         undoing_worker=row.undoing_worker,
+        issues=None if row.issues is None else orjson.loads(row.issues),
     )

@@ -1,0 +1,75 @@
+"""An operator's tasks in a real Chromium, by keyboard alone, with and without scripts."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from mpi.domain.roles import Role
+from mpi.domain.viewer import make_operator
+from mpi.service.access.accounts import NewAccount, add_account, list_accounts
+from tests.pages.axe import RULES
+from tests.pages.desk import PASSWORD
+from tests.pages.test_journey import Person
+
+SLOW = pytest.mark.slow
+
+
+@pytest.fixture(params=[True, False], ids=["scripts", "no-scripts"])
+def ona(request, chromium, desk):
+    """An operator who is signed in."""
+    person = Person(chromium, desk.url, javascript=request.param)
+    person.sign_in("ona")
+    yield person
+    person.context.close()
+
+
+def find_state(index, name):
+    return next(
+        str(account.state) for account in list_accounts(index, make_operator()) if account.name == name
+    )
+
+
+@SLOW
+def test_an_operator_adds_and_ends_an_account_by_keyboard(desk, ona):
+    ona.page.goto("/accounts")
+    ona.tab_to("details summary")
+    ona.page.keyboard.press("Enter")
+    ona.tab_to("#name")
+    ona.page.keyboard.type("oto.next")
+    ona.tab_to("#full_name")
+    ona.page.keyboard.type("Oto Next")
+    ona.tab_to("#role")
+    ona.tab_to("input[name=which]")
+    ona.page.keyboard.press("Space")
+    ona.tab_to("main form button:has-text('Add the account')")
+    ona.enter()
+    password = ona.page.locator("#secret").inner_text()
+    assert len(password) > 15
+    assert ona.has_no_violations()
+    ona.tab_to("main a.button")
+    ona.enter()
+    assert password not in ona.page.content()
+    assert ona.shows("password to be set")
+    ona.tab_to("a.button.danger")
+    ona.enter()
+    assert ona.shows("Nobody can undo this")
+    assert ona.has_no_violations()
+    assert find_state(desk.index, "oto.next") == "new"
+    ona.tab_to("button.danger")
+    ona.enter()
+    assert ona.shows("Ended.")
+    assert find_state(desk.index, "oto.next") == "ended"
+
+
+@SLOW
+def test_two_operators_who_change_one_account_get_a_clean_conflict(chromium, desk, ona):
+    add_account(desk.index, make_operator(), NewAccount("oto", "Oto", Role.OPERATOR, None), PASSWORD)
+    ona.page.goto("/accounts/oto")
+    with desk.index.database.write(make_operator(), "probe") as unit:
+        account = unit.accounts.find_by_name("oto")
+        unit.accounts.set_rights(account.id, "operator", frozenset({"sis"}))
+        unit.ensure_commit()
+    ona.tab_to("button[value=password]")
+    ona.enter()
+    assert ona.shows("somebody has changed this account since you opened the page")
+    assert ona.page.locator("#secret").count() == 0
+    assert Axe().run(ona.page, options=RULES).response["violations"] == []

@@ -1,0 +1,112 @@
+"""Test what no operator can do to accounts: end themselves, or leave nobody."""
+
+import pytest
+
+from mpi.domain.errors import ConflictError, StaleError
+from mpi.domain.roles import Role
+from mpi.service.access.accounts import (
+    change_account,
+    end_account,
+    find_account,
+    list_accounts,
+    set_password,
+    unlock_account,
+)
+from mpi.service.access.sign_in import authenticate_session, sign_in
+from tests.accounts import PASSWORD, add_person, cheap_password_hashing
+from tests.index import OPERATOR
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords():
+    with cheap_password_hashing():
+        yield
+
+
+def act_as(index, name):
+    """Return the viewer of a person who signs in."""
+    return authenticate_session(index, sign_in(index, name, PASSWORD)).viewer
+
+
+def add_operator(index, name, sources=None):
+    return act_as(index, add_person(index, name, Role.OPERATOR, sources))
+
+
+def open_operators(index):
+    return [account.name for account in list_accounts(index, OPERATOR) if account.ended is None]
+
+
+def test_nobody_changes_or_ends_their_own_account(sqlite_index):
+    ona = add_operator(sqlite_index, "ona")
+    add_operator(sqlite_index, "oto")
+    for change in (
+        lambda: end_account(sqlite_index, ona, "ona"),
+        lambda: change_account(sqlite_index, ona, "ona", Role.ANALYST, None),
+        lambda: set_password(sqlite_index, ona, "ona"),
+    ):
+        with pytest.raises(ConflictError, match="your own account"):
+            change()
+    assert open_operators(sqlite_index) == ["ona", "oto"]
+
+
+def test_of_two_operators_who_end_each_other_one_stays(sqlite_index):
+    ona, oto = add_operator(sqlite_index, "ona"), add_operator(sqlite_index, "oto")
+    end_account(sqlite_index, ona, "oto")
+    with pytest.raises(ConflictError, match="last operator"):
+        end_account(sqlite_index, oto, "ona")
+    with pytest.raises(ConflictError, match="last operator"):
+        change_account(sqlite_index, oto, "ona", Role.ANALYST, None)
+    assert open_operators(sqlite_index) == ["ona"]
+
+
+def test_an_operator_who_cannot_sign_in_or_sees_less_is_no_substitute(sqlite_index):
+    ona, oto = add_operator(sqlite_index, "ona"), add_operator(sqlite_index, "oto")
+    add_operator(sqlite_index, "limited", ["sis"])
+    set_password(sqlite_index, oto, "limited")
+    set_password(sqlite_index, ona, "oto")
+    with pytest.raises(ConflictError, match="last operator"):
+        end_account(sqlite_index, oto, "ona")
+
+
+def test_the_command_line_may_end_the_last_operator(sqlite_index):
+    add_operator(sqlite_index, "ona")
+    end_account(sqlite_index, OPERATOR, "ona")
+    assert open_operators(sqlite_index) == []
+
+
+def test_an_operator_may_be_given_more_sources_though_alone(sqlite_index):
+    add_operator(sqlite_index, "ona", ["sis"])
+    oto = add_operator(sqlite_index, "oto")
+    end_account(sqlite_index, OPERATOR, "oto")
+    change_account(sqlite_index, oto, "ona", Role.OPERATOR, None)
+    assert find_account(sqlite_index, OPERATOR, "ona").account.sources is None
+
+
+def test_a_change_of_what_somebody_else_changed_is_refused(sqlite_index):
+    ona = add_operator(sqlite_index, "ona")
+    add_operator(sqlite_index, "oto")
+    version = find_account(sqlite_index, ona, "oto").version
+    set_password(sqlite_index, ona, "oto", version=version)
+    for change in (
+        lambda: set_password(sqlite_index, ona, "oto", version=version),
+        lambda: end_account(sqlite_index, ona, "oto", version),
+        lambda: change_account(sqlite_index, ona, "oto", Role.ANALYST, None, version),
+    ):
+        with pytest.raises(StaleError):
+            change()
+    assert open_operators(sqlite_index) == ["ona", "oto"]
+
+
+def test_each_change_is_logged_with_its_maker_and_without_a_password(sqlite_index):
+    ona = add_operator(sqlite_index, "ona")
+    add_operator(sqlite_index, "oto")
+    password = set_password(sqlite_index, ona, "oto")
+    unlock_account(sqlite_index, ona, "oto")
+    change_account(sqlite_index, ona, "oto", Role.ANALYST, ["sis"])
+    end_account(sqlite_index, ona, "oto")
+    changes = find_account(sqlite_index, ona, "oto").changes
+    assert [(change.act, change.by) for change in changes] == [
+        ("end", "ona"), ("change", "ona"), ("unlock", "ona"), ("password", "ona"), ("add", "operator"),
+    ]  # fmt: skip
+    assert changes[1].facts == {"role": "analyst", "sources": ["sis"]}
+    assert password not in repr(changes)
