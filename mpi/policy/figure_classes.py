@@ -35,7 +35,7 @@ _NONE: tuple[str, ...] = (
     "GET /v1/expunge-requests", "GET /v1/review-views", "POST /v1/review-views",
     "POST /v1/review-views:forget", "GET /healthz",
     "GET /style.css", "GET /desk.js", "GET /icon.svg", "GET /find", "GET /people", "POST /find/key",
-    "POST /find", "GET /accounts", "POST /accounts/{name}", "POST /views",
+    "POST /find", "GET /register", "POST /register", "GET /accounts", "POST /accounts/{name}", "POST /views",
     "GET /sign-in", "POST /sign-in", "POST /sign-out", "GET /change-password", "POST /change-password",
     "mpi init", "mpi source add", "mpi source list", "mpi source pause", "mpi source consent",
     "mpi scope add", "mpi scope list", "mpi freeze add", "mpi freeze list", "mpi freeze lift",
@@ -77,8 +77,10 @@ _NAMED: tuple[str, ...] = (
     "POST /v1/expunge-requests:approve", "POST /v1/expunge-requests:refuse",
     "POST /v1/unseal-requests:approve", "POST /v1/unseal-requests:refuse",
     "POST /people/{eid}/unlink", "POST /people/{eid}/correct", "POST /steps/{step}/undo",
+    "POST /people/{eid}/link", "POST /people/{eid}/move",
     # How the records that the caller sees hang together.
     "POST /v1/explanations", "GET /v1/persons/{eid}/explanation", "GET /v1/persons/{eid}/built",
+    "GET /link", "GET /people/{eid}/link", "GET /people/{eid}/move",
     "GET /people/{eid}", "GET /people/{eid}/unlink", "GET /people/{eid}/correct", "POST /why",
     # Questions that the caller sees, and the caller's own work.
     "GET /v1/review-tasks", "GET /v1/review-questions", "GET /v1/review-questions/{question_key}",

@@ -212,6 +212,12 @@ def every_page(desk):
     yield "find-wrong", "steward", "/people?eid=nonsense"
     yield "person", "steward", f"/people/{desk.wrong}"
     yield "unlink", "steward", f"/people/{desk.wrong}/unlink"
+    other = crosswalk(desk.index)["sis", "pair-1"]
+    yield "link", "steward", f"/people/{desk.wrong}/link"
+    yield "link-pair", "steward", f"/people/{desk.wrong}/link?other={other}"
+    yield "link-wrong", "steward", f"/people/{desk.wrong}/link?other={desk.wrong}"
+    yield "link-none", "steward", "/link"
+    yield "move", "steward", f"/people/{desk.wrong}/move"
     yield "correct", "steward", f"/people/{desk.wrong}/correct"
     yield "practice", "steward", "/practice"
     yield "blind", "steward", "/blind"

@@ -1,13 +1,13 @@
-"""Router with all pages: the steward's desk, and oversight of access."""
+"""Router with all pages: the desk, corrections, and oversight of access."""
 
 from fastapi import APIRouter
 
+from mpi.api.pages.corrections import link, move, registration, unlink, value_correction
 from mpi.api.pages.desk import (
     accounts,
     agreements,
     answers,
     blind_review,
-    correction,
     home,
     owner_questions,
     pending_steps,
@@ -39,7 +39,11 @@ for module in (
     question,
     answers,
     owner_questions,
-    correction,
+    link,
+    move,
+    registration,
+    unlink,
+    value_correction,
     emergency,
     emergency_review,
     ledger,

@@ -23,6 +23,7 @@ _MENU = (
     ("home", "/", (Action.TASK_WORK,)),
     ("queue", "/queue", (Action.TASK_READ,)),
     ("find", "/find", (Action.PERSON_SEARCH, Action.PERSON_READ)),
+    ("register", "/register", (Action.RECORD_WRITE,)),
     ("waiting", "/waiting", (Action.DECISION_READ, Action.CONSENT)),
     ("asked", "/asked", (Action.QUESTION_ANSWER,)),
     ("runs", "/runs", (Action.RECLUSTER,)),
