@@ -108,7 +108,7 @@ def test_an_update_keeps_what_was_not_typed(index):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("more", [{"ssn": "219-09-9999"}, {"email": "a@example.org"}], ids=str)
+@pytest.mark.parametrize("more", [{"ssn": "412-55-9182"}, {"email": "a@example.org"}], ids=str)
 def test_an_update_that_would_lose_a_value_is_refused(index, more):
     upsert(index, OPERATOR, "sis", make_child("1", **more))
     with pytest.raises(ConflictError, match="more than can be entered by hand"):

@@ -66,10 +66,9 @@ def test_a_child_is_found_by_name_compared_previewed_linked_and_unlinked(steward
 
 
 def test_two_results_of_a_search_are_marked_and_compared(steward):
-    put(steward.index, "D01", "lina-3", **{**LINA, "last_name": "Quartermain"})
-    results = steward.send(
-        "/find", {"first_name": "Lina", "last_name": "Quarterly", "birth_date": "2012-05-17"}
-    )
+    apart = [[RecordRef("D01", "lina-1")], [RecordRef("CCWIS", "lina-2")]]
+    decide(steward.index, OPERATOR, DecisionRequest(DecisionKind.DIFFERENT, apart, "twin"))
+    results = steward.send("/find", LINA)
     marked = re.findall(r'name="child" value="([^"]+)"', results.text)
     assert len(marked) == 2
     pair = steward.get(f"/link?child={marked[0]}&child={marked[1]}")
