@@ -155,8 +155,12 @@ def _add_accounts(index):
         ("ada", "Ada Approver", Role.APPROVER, None),
         ("olu", "Olu Owner", Role.SOURCE_OWNER, ("sis",)),
         ("ona", "Ona Operator", Role.OPERATOR, None),
+        ("rae", "Rae Registrar", Role.STEWARD, ("sis",)),
+        ("roy", "Roy Registrar", Role.STEWARD, ("sis",)),
     ):
         add_account(index, make_operator(), NewAccount(name, full_name, role, sources), PASSWORD)
+    for name in ("rae", "roy"):
+        grant_actions(index, make_operator(), name, ["record.write"])
 
 
 def _add_oversight(index, eid):
@@ -174,6 +178,7 @@ def _add_oversight(index, eid):
         sessions[name] = change_password(
             index, sign_in(index, name, PASSWORD), PASSWORD, f"{PASSWORD} {name}"
         )
+    sessions["roy"] = change_password(index, sign_in(index, "roy", PASSWORD), PASSWORD, f"{PASSWORD} roy")
     for name in ("cal", "sia"):
         begin_emergency(
             index,
@@ -241,6 +246,7 @@ def every_page(desk):
     yield "ledger-none", "privacy-officer", "/ledger?client=nobody"
     yield "ledger-wrong", "auditor", "/ledger?eid=nonsense"
     yield "seals", "privacy-officer", "/seals"
+    yield "register", "account:roy", "/register"
 
 
 def questions_of(index):

@@ -12,12 +12,12 @@ WIDTHS = (1280, 320)
 
 @pytest.fixture
 def open_person(chromium, desk):
-    """Return a function that signs a steward in."""
+    """Return a function that signs a person in."""
     opened = []
 
-    def make(**options):
+    def make(name="ida", **options):
         opened.append(Person(chromium, desk.url, **options))
-        opened[-1].sign_in("ida")
+        opened[-1].sign_in(name)
         return opened[-1]
 
     yield make
@@ -114,3 +114,20 @@ def test_a_record_is_moved_to_another_child_and_back(desk, open_person, javascri
     ida.tab_to("button[data-undo]")
     ida.enter()
     assert eid(desk, "ccwis", "wrong-2") == desk.wrong
+
+
+@SLOW
+def test_a_child_is_registered_after_a_check_by_keyboard(desk, open_person):
+    rae = open_person("rae")
+    rae.page.goto("/register")
+    fill(rae, local_id="desk-1", first_name="Isaiah", last_name="Washington", birth_date="2011-07-04")
+    rae.enter()
+    assert rae.shows("This may be an existing child")
+    assert is_shown_well(rae)
+    rae.page.locator("input[name=whose][value=new]").focus()
+    rae.page.keyboard.press("Space")
+    rae.page.locator("#reason").select_option("namesake")
+    rae.tab_to("button[name=confirm]")
+    rae.enter()
+    assert rae.shows("Saved.")
+    assert eid(desk, "sis", "desk-1") != desk.wrong
