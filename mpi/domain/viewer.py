@@ -66,6 +66,9 @@ ACTIONS_GRANTED_BY_NAME = frozenset({
 No role and no client holds one that was not granted it by name; the first client does not either.
 """
 
+ACTIONS_GRANTED_TO_PEOPLE = ACTIONS_GRANTED_BY_NAME | {Action.RECORD_WRITE}
+"""Actions that an account can be granted by name: also to enter records by hand."""
+
 RESERVED_NAMES = frozenset({
     "operator", "nobody", "index", "demo-steward", "demo-approver", "demo-source-owner", "demo-operator",
     "demo-caseworker", "demo-point-of-contact", "demo-homeless-liaison", "demo-analyst", "demo-auditor",

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
-from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, Action, ConsentScope
+from mpi.domain.viewer import ACTIONS_GRANTED_TO_PEOPLE, Action, ConsentScope
 from mpi.policy.action_classes import (
     ACTION_CLASSES,
     CLASSES_BY_PURPOSE,
@@ -248,7 +248,7 @@ def _list_actions(request: AccessRequest) -> frozenset[Action]:
     """Return the actions of a client or of a person."""
     if request.role is None:
         return request.granted
-    return ACTIONS_BY_ROLE[request.role] | (request.granted & ACTIONS_GRANTED_BY_NAME)
+    return ACTIONS_BY_ROLE[request.role] | (request.granted & ACTIONS_GRANTED_TO_PEOPLE)
 
 
 class _Facts:

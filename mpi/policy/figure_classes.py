@@ -35,7 +35,7 @@ _NONE: tuple[str, ...] = (
     "GET /v1/expunge-requests", "GET /v1/review-views", "POST /v1/review-views",
     "POST /v1/review-views:forget", "GET /healthz",
     "GET /style.css", "GET /desk.js", "GET /icon.svg", "GET /find", "GET /people", "POST /find/key",
-    "POST /find", "POST /views", "GET /accounts", "POST /accounts", "GET /accounts/{name}",
+    "POST /find", "GET /register", "POST /register", "POST /views", "GET /accounts", "POST /accounts", "GET /accounts/{name}",
     "GET /accounts/{name}/end", "POST /accounts/{name}", "GET /account-requests",
     "POST /account-requests/{number}", "GET /clients", "GET /clients/{name}", "GET /clients/{name}/end",
     "POST /clients/{name}", "GET /freezes", "POST /freezes",
@@ -83,8 +83,10 @@ _NAMED: tuple[str, ...] = (
     "POST /v1/expunge-requests:approve", "POST /v1/expunge-requests:refuse",
     "POST /v1/unseal-requests:approve", "POST /v1/unseal-requests:refuse",
     "POST /people/{eid}/unlink", "POST /people/{eid}/correct", "POST /steps/{step}/undo",
+    "POST /people/{eid}/link", "POST /people/{eid}/move",
     # How the records that the caller sees hang together.
     "POST /v1/explanations", "GET /v1/persons/{eid}/explanation", "GET /v1/persons/{eid}/built",
+    "GET /link", "GET /people/{eid}/link", "GET /people/{eid}/move",
     "GET /people/{eid}", "GET /people/{eid}/unlink", "GET /people/{eid}/correct", "POST /why",
     # Questions that the caller sees, and the caller's own work.
     "GET /v1/review-tasks", "GET /v1/review-questions", "GET /v1/review-questions/{question_key}",

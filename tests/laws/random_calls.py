@@ -481,7 +481,8 @@ API_CALLS: Mapping[str, Call] = {
 
 PAGES = (
     "/style.css", "/desk.js", "/icon.svg", "/", "/find", "/people", "/people/{eid}", "/people/{eid}/unlink",
-    "/people/{eid}/correct", "/runs", "/runs/{number}", "/jobs", "/jobs/{number}",
+    "/people/{eid}/correct", "/people/{eid}/link", "/people/{eid}/move", "/link", "/register", "/runs",
+    "/runs/{number}", "/jobs", "/jobs/{number}",
     "/blind", "/practice", "/quality",
     "/accounts",
     "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
@@ -497,7 +498,51 @@ PAGES = (
 FORMS: Mapping[str, tuple[str, ...]] = {
     "/find/key": ("source", "local_id"),
     "/find": ("first_name", "last_name", "birth_date"),
+    "/register": (
+        "do",
+        "source",
+        "local_id",
+        "first_name",
+        "last_name",
+        "birth_date",
+        "whose",
+        "shown",
+        "checked",
+        "reason",
+        "once",
+        "confirm",
+    ),
     "/people/{eid}/unlink": ("etag", "record", "reason", "note", "rest", "confirm"),
+    "/people/{eid}/link": (
+        "do",
+        "other",
+        "first_name",
+        "last_name",
+        "birth_date",
+        "etag",
+        "survivor",
+        "reason",
+        "note",
+        "supersedes",
+        "once",
+        "confirm",
+    ),
+    "/people/{eid}/move": (
+        "do",
+        "record",
+        "to",
+        "other",
+        "first_name",
+        "last_name",
+        "birth_date",
+        "etag",
+        "target_etag",
+        "reason",
+        "note",
+        "supersedes",
+        "once",
+        "confirm",
+    ),
     "/people/{eid}/correct": ("etag", "attribute", "value", "reason", "note"),
     "/why": ("pair", "eid"),
     "/steps/{step}/undo": ("eid", "confirm"),
@@ -583,7 +628,11 @@ _FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
         "pause",
         "holdings",
         "consent",
+        "search",
+        "enter",
+        "check",
     ),
+    "whose": ("new", "new", "other"),
     "client": ("contact", "rescue", "sis"),
     "version": ("1", "1", "2", "x"),
     "verdict": ("same", "different", "unsure"),
@@ -592,7 +641,7 @@ _FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
     "response": ("confirm", "revoke", "approve", "release", "refuse"),
     "answer": tuple(OWNER_ANSWERS),
     "asks": tuple(FIELDS_BY_REQUEST_KIND),
-    "to": ("steward", "sis-steward", "approver", "nobody"),
+    "to": ("steward", "sis-steward", "approver", "nobody", "new", "other", "other"),
     "mention": ("", "steward", "sis-steward", "nobody"),
     "role": tuple(Role),
     "purpose": ("", "data_quality", "school_stability", "system_admin", "emergency_breakglass"),
@@ -627,7 +676,7 @@ _FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
 
 
 _FIELD_CHOICES: Mapping[str, Callable[[Chooser], str]] = {
-    "eid": Chooser.eid,
+    **dict.fromkeys(("eid", "other", "survivor", "shown"), Chooser.eid),
     "key": Chooser.key,
     "local_id": Chooser.local_id,
     "source": Chooser.source,
@@ -637,7 +686,7 @@ _FIELD_CHOICES: Mapping[str, Callable[[Chooser], str]] = {
     **dict.fromkeys(("step", "decision", "supersedes"), lambda c: str(c.number())),
     **{
         name: lambda c, name=name: c.seen(name, "seventeen green kettles")
-        for name in ("etag", "seen", "bulk", "password", "old", "new", "again")
+        for name in ("etag", "target_etag", "seen", "bulk", "password", "old", "new", "again")
     },
 }
 

@@ -175,8 +175,12 @@ def _add_accounts(index):
         ("ada", "Ada Approver", Role.APPROVER, None),
         ("olu", "Olu Owner", Role.SOURCE_OWNER, ("sis",)),
         ("ona", "Ona Operator", Role.OPERATOR, None),
+        ("rae", "Rae Registrar", Role.STEWARD, ("sis",)),
+        ("roy", "Roy Registrar", Role.STEWARD, ("sis",)),
     ):
         add_account(index, make_operator(), NewAccount(name, full_name, role, sources), PASSWORD)
+    for name in ("rae", "roy"):
+        grant_actions(index, make_operator(), name, ["record.write"])
 
 
 def _add_oversight(index, eid):
@@ -194,6 +198,7 @@ def _add_oversight(index, eid):
         sessions[name] = change_password(
             index, sign_in(index, name, PASSWORD), PASSWORD, f"{PASSWORD} {name}"
         )
+    sessions["roy"] = change_password(index, sign_in(index, "roy", PASSWORD), PASSWORD, f"{PASSWORD} roy")
     for name in ("cal", "sia"):
         begin_emergency(
             index,
@@ -309,6 +314,12 @@ def every_page(desk):
     yield "find-wrong", "steward", "/people?eid=nonsense"
     yield "person", "steward", f"/people/{desk.wrong}"
     yield "unlink", "steward", f"/people/{desk.wrong}/unlink"
+    other = crosswalk(desk.index)["sis", "pair-1"]
+    yield "link", "steward", f"/people/{desk.wrong}/link"
+    yield "link-pair", "steward", f"/people/{desk.wrong}/link?other={other}"
+    yield "link-wrong", "steward", f"/people/{desk.wrong}/link?other={desk.wrong}"
+    yield "link-none", "steward", "/link"
+    yield "move", "steward", f"/people/{desk.wrong}/move"
     yield "correct", "steward", f"/people/{desk.wrong}/correct"
     yield "practice", "steward", "/practice"
     yield "blind", "steward", "/blind"
@@ -355,6 +366,7 @@ def every_page(desk):
     yield "activity-wrong", "steward", "/activity?tab=child&eid=nonsense"
     yield "activity-answers", "account:max", "/activity"
     yield "workload", "steward", "/workload"
+    yield "register", "account:roy", "/register"
 
 
 def questions_of(index):

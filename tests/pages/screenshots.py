@@ -35,7 +35,7 @@ LOOKS = {"light": (1280, "light"), "dark": (1280, "dark"), "narrow": (360, "ligh
 _COLOURS = 96
 _MAX_HEIGHT = 1_400
 """Maximum height of a picture in pixels; the rest is cut off."""
-_PAGES_IN_ALL_LOOKS = {"question", "person", "desk"}
+_PAGES_IN_ALL_LOOKS = {"question", "person", "desk", "link", "move"}
 """Pages that are also taken dark and narrow."""
 
 
@@ -135,12 +135,26 @@ def _pages(index, demo: Path) -> Iterator[tuple]:
         with page.expect_navigation():
             page.locator("form[action='/find'] button").click()
 
+    def preview_link(page):
+        with page.expect_navigation():
+            page.locator("#step button").first.click()
+
+    def preview_move(page):
+        page.locator("input[name=record]").first.check()
+        page.locator("input[value=other]").check()
+        page.fill("#other", other)
+        with page.expect_navigation():
+            page.locator("main form button:not(.hidden):not([value=search])").click()
+
     child = f"/people/{story.enterprise_id}"
+    other = _choose_other(index, group_question, story.enterprise_id)
     yield "question", "steward", question_path(group_question), claim
     yield "desk", "steward", "/", None
     yield "queue", "steward", "/queue", None
     yield "person", "steward", child, None
     yield "unlink", "steward", f"{child}/unlink", unlink
+    yield "link", "steward", f"{child}/link?other={other}", preview_link
+    yield "move", "steward", f"{child}/move", preview_move
     yield "find", "steward", "/find", search
     yield "practice", "steward", "/practice", practise
     yield "blind", "steward", "/blind", None
@@ -152,6 +166,12 @@ def _pages(index, demo: Path) -> Iterator[tuple]:
     yield "ledger", "auditor", "/ledger", None
     yield "seals", "privacy-officer", "/seals", None
     yield "agreements", "privacy-officer", "/agreements", None
+
+
+def _choose_other(index, key: str, eid: str) -> str:
+    """Return a child of a question who is not the given one."""
+    cards = load_question_view(index, make_operator(), key).cards
+    return next(card.enterprise_id for card in cards if card.enterprise_id not in (None, eid))
 
 
 def _save(path: Path, png: bytes) -> None:

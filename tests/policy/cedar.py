@@ -11,7 +11,7 @@ from pathlib import Path
 import cedarpy
 
 from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
-from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, PURPOSES, Action, ConsentScope
+from mpi.domain.viewer import ACTIONS_GRANTED_TO_PEOPLE, PURPOSES, Action, ConsentScope
 from mpi.policy.agreement import Agreement, Grant, Party, PartyKind
 from mpi.policy.decision_table import AccessDecision, AccessRequest, BreakGlassState, ScopeKind
 from mpi.policy.role_rules import Condition
@@ -51,7 +51,7 @@ def draw_question(chance: random.Random) -> Question:
         purpose = chance.choice(PURPOSES_BY_ROLE[role])
     elif agreement and chance.random() < 0.6:
         purpose = chance.choice(sorted(agreement.grants[0].purposes))
-    named = frozenset(action for action in sorted(ACTIONS_GRANTED_BY_NAME) if chance.random() < 0.6)
+    named = frozenset(action for action in sorted(ACTIONS_GRANTED_TO_PEOPLE) if chance.random() < 0.6)
     actions = sorted(ACTIONS_BY_ROLE[role] | named if role and chance.random() < 0.8 else Action)
     share = 0.2 if role else 0.8
     granted = named | frozenset(action for action in Action if chance.random() < share)

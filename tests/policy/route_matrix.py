@@ -71,6 +71,8 @@ _FORMS = {
     "POST /why": {"pair": "D01\t1\tD01\t2"},
     "POST /views": {"name": "north"},
     "POST /find/key": {"source": "D01", "local_id": "1"},
+    "POST /people/{eid}/link": {"etag": "x", "reason": "test", "other": "T7K3-M92Q-X0HN"},
+    "POST /people/{eid}/move": {"etag": "x", "reason": "test", "record": "D01\t1", "to": "new"},
     "POST /people/{eid}/unlink": {"etag": "x", "reason": "test", "record": "D01\t1"},
     "POST /people/{eid}/correct": {"etag": "x", "reason": "test", "attribute": "sex", "value": "F"},
     "POST /practice/{number}": {"verdict": "same"},

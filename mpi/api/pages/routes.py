@@ -1,15 +1,15 @@
-"""Router with all pages: the desk, oversight of access, administration."""
+"""Router with all pages: the desk, corrections, oversight of access, administration."""
 
 from fastapi import APIRouter
 
 from mpi.api.pages.activity import activity_list, desk_links, workload
 from mpi.api.pages.administration import account_requests, accounts, clients, freezes, health, loads, sources
 from mpi.api.pages.approvals import jobs, owner_questions, pending_steps, recluster_runs
+from mpi.api.pages.corrections import link, move, registration, unlink, value_correction
 from mpi.api.pages.desk import (
     agreements,
     answers,
     blind_review,
-    correction,
     home,
     person_page,
     practice,
@@ -45,7 +45,11 @@ for module in (
     question,
     answers,
     owner_questions,
-    correction,
+    link,
+    move,
+    registration,
+    unlink,
+    value_correction,
     emergency,
     emergency_review,
     ledger,

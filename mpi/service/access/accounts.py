@@ -14,7 +14,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError, StaleError
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import (
-    ACTIONS_GRANTED_BY_NAME,
+    ACTIONS_GRANTED_TO_PEOPLE,
     RESERVED_NAMES,
     Action,
     Viewer,
@@ -301,6 +301,8 @@ def grant_actions(index: Index, viewer: Viewer, name: str, actions: Collection[s
         require_rights_within(viewer, Role(account.role), account.sources, granted)
         if Action.BREAK_GLASS in granted and Action.PERSON_READ not in ACTIONS_BY_ROLE[Role(account.role)]:
             raise InputError(f"{Action.BREAK_GLASS}: the role {account.role} reads no child")
+        if Action.RECORD_WRITE in granted:
+            _require_entry_by_hand(account)
         unit.ensure_commit()
         unit.accounts.set_granted(account.id, granted)
         unit.sign_ins.end_all_of_account(account.id)
@@ -458,9 +460,21 @@ def _parse_granted(actions: Collection[str]) -> frozenset[Action]:
     Raises:
         InputError: one of them is not among these.
     """
-    if not set(actions) <= ACTIONS_GRANTED_BY_NAME:
-        raise InputError(f"an account is granted by name only {', '.join(sorted(ACTIONS_GRANTED_BY_NAME))}")
+    if not set(actions) <= ACTIONS_GRANTED_TO_PEOPLE:
+        raise InputError(f"an account is granted by name only {', '.join(sorted(ACTIONS_GRANTED_TO_PEOPLE))}")
     return frozenset(Action(action) for action in actions)
+
+
+def _require_entry_by_hand(account: Account) -> None:
+    """Check that an account can register children: it searches first.
+
+    Raises:
+        InputError: the role does not search, or the account is not named for its sources.
+    """
+    if Action.PERSON_SEARCH not in ACTIONS_BY_ROLE[Role(account.role)]:
+        raise InputError(f"{Action.RECORD_WRITE}: the role {account.role} cannot look for an existing child")
+    if account.sources is None:
+        raise InputError(f"{Action.RECORD_WRITE}: name the sources of the account first")
 
 
 def find_account_to_change(unit: WriteUnit, viewer: Viewer, name: str, version: str | None) -> Account:

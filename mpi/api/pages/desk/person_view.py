@@ -11,6 +11,7 @@ from mpi.api.request.refusals import record_denied_call
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.record_ref import RecordRef
+from mpi.domain.survivorship import NAME_PARTS
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.explanations.person_history import HistoryStep, describe_steps
@@ -36,7 +37,10 @@ _SHOWN_ELSEWHERE = frozenset({"flags", "enrollments", "placements"})
 
 @dataclass(frozen=True, slots=True)
 class SourceRecordCard:
-    """Source record of a child, formatted for its page."""
+    """Source record of a child, formatted for its page.
+
+    ``name_parts`` are the parts of its name as the source writes them, by field.
+    """
 
     label: RecordRef
     agency: str
@@ -45,6 +49,7 @@ class SourceRecordCard:
     rows: Mapping[str, str]
     issues: tuple[str, ...]
     url: str | None
+    name_parts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +263,9 @@ def read_record_cards(
                 f"{issue['field']} ({issue['code'].replace('-', ' ')})" for issue in stored["issues"]
             ),
             url=build_record_link(index, label),
+            name_parts={
+                part: str(stored["record"][part]) for part in NAME_PARTS if stored["record"].get(part)
+            },
         )
         for label, stored in stored_records
     )

@@ -295,13 +295,13 @@ def _build_rows(
         for card in ordered
     ]
     values = [
-        _format_values(card) | _describe_ssn(marks, verdicts)
+        _format_values(card) | describe_ssn(marks, verdicts)
         for card, marks in zip(ordered, verdicts, strict=True)
     ]
     return compare_records(values, verdicts)
 
 
-def _describe_ssn(
+def describe_ssn(
     marks: Mapping[str, FieldVerdict] | None, verdicts: Sequence[Mapping[str, FieldVerdict] | None]
 ) -> dict[str, str]:
     """Return how a record's SSN compares, never the number."""
@@ -325,10 +325,10 @@ def name_child(values: Mapping[str, object]) -> str:
 
 def _explain_asked(asked: AskedEvidence) -> ExplainedPair:
     """Return an asked pair with its explanation and chart."""
-    return _draw_explanation(asked.left, asked.right, asked.explanation, asked)
+    return draw_explanation(asked.left, asked.right, asked.explanation, asked)
 
 
-def _draw_explanation(
+def draw_explanation(
     left: RecordRef, right: RecordRef, explanation: Explanation, asked: AskedEvidence | None = None
 ) -> ExplainedPair:
     """Return an explanation with the chart of its evidence."""
@@ -391,7 +391,7 @@ def explain_for_page(index: Index, viewer: Viewer, left: RecordRef, right: Recor
         explanation = explain_pair(index, viewer, left, right)
     except ConflictError:
         return None
-    return _draw_explanation(left, right, explanation)
+    return draw_explanation(left, right, explanation)
 
 
 def format_record_key(label: RecordRef) -> str:

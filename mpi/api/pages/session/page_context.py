@@ -27,6 +27,7 @@ _MENU = (
     ("home", "/", (Action.TASK_WORK,)),
     ("queue", "/queue", (Action.TASK_READ,)),
     ("find", "/find", (Action.PERSON_SEARCH, Action.PERSON_READ)),
+    ("register", "/register", (Action.RECORD_WRITE,)),
     ("waiting", "/waiting", (Action.DECISION_READ, Action.CONSENT)),
     ("activity", "/activity", (Action.TASK_READ,)),
     ("asked", "/asked", (Action.QUESTION_ANSWER,)),

@@ -11,7 +11,7 @@ from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_json, print_note, print_table, show_facts
 from mpi.domain.errors import InputError
 from mpi.domain.roles import Role
-from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME
+from mpi.domain.viewer import ACTIONS_GRANTED_TO_PEOPLE
 
 _NAME = "1 to 64 lower-case letters, digits, '_', '-' or '.'."
 
@@ -141,7 +141,9 @@ def grant(
     name: NameArgument,
     scope: Annotated[
         list[str] | None,
-        typer.Option(metavar="SCOPE", help=f"May be repeated: {', '.join(sorted(ACTIONS_GRANTED_BY_NAME))}."),
+        typer.Option(
+            metavar="SCOPE", help=f"May be repeated: {', '.join(sorted(ACTIONS_GRANTED_TO_PEOPLE))}."
+        ),
     ] = None,
     none: Annotated[bool, typer.Option("--none", help="Take away all that was granted by name.")] = False,
     as_json: JsonFlag = False,

@@ -12,6 +12,9 @@ from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_
 from mpi.cli.record_references import format_group
 
 if TYPE_CHECKING:
+    from mpi.cli.command_session import CommandSession
+    from mpi.service.persons.child_names import ChildNames
+    from mpi.service.review.open_questions import QuestionSummary
     from mpi.service.review.question_view import QuestionView
     from mpi.service.review.queue import QueuePage
 
@@ -46,23 +49,47 @@ def run(
             kind=kind, state=None if state == _ANY else state, source=source, due=due, burst=burst
         )
         page = queue.load_queue_page(session.index, session.viewer, filters, limit, after)
-    if as_json:
+        names = None if as_json else _look_up_names(session, page)
+    if names is None:
         print_json(asdict(page))
         return
-    _show_queue(page)
+    _show_queue(page, names)
 
 
-def _show_queue(page: QueuePage) -> None:
+def _look_up_names(session: CommandSession, page: QueuePage) -> ChildNames:
+    """Look up the children's names; none where the operator may not read them."""
+    from mpi.domain.viewer import Action
+    from mpi.service.persons.child_names import look_up_child_names
+
+    records = {record for summary in page.questions for record in summary.records}
+    return look_up_child_names(session.index, session.viewer, Action.TASK_READ, records)
+
+
+def _format_children(names: ChildNames, summary: QuestionSummary) -> str:
+    """Format the children of a question, each once: name and birth date."""
+    children = dict.fromkeys(
+        names.by_record[record] for record in summary.records if record in names.by_record
+    )
+    texts = (
+        " ".join(filter(None, (child.first_name, child.last_name, child.suffix, child.birth_date)))
+        for child in children
+        if child is not None
+    )
+    return ", ".join(text for text in texts if text)
+
+
+def _show_queue(page: QueuePage, names: ChildNames) -> None:
     """Print a page of the review queue as a table."""
     from mpi.service.review import queue
 
     print_table(
-        ("question", "kind", "why", "records", "bits", "state", "due", "of", "to do"),
+        ("question", "kind", "why", "children", "records", "bits", "state", "due", "of", "to do"),
         [
             (
                 summary.key,
                 summary.kind,
                 summary.reason,
+                _format_children(names, summary),
                 f"stands for {summary.burst:,}" if summary.burst else format_group(summary.records),
                 round(summary.match_weight, 1),
                 summary.state,

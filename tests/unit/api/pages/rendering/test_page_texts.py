@@ -6,7 +6,7 @@ import pytest
 
 import mpi.api
 from mpi.api.pages.rendering.page_texts import format_text, load_words
-from mpi.domain.viewer import ACTIONS_GRANTED_BY_NAME, Action
+from mpi.domain.viewer import ACTIONS_GRANTED_TO_PEOPLE, Action
 
 TEMPLATES = Path(mpi.api.__file__).parent / "templates"
 PAGES = sorted(TEMPLATES.glob("*.html"))
@@ -68,6 +68,6 @@ def test_the_ledger_names_every_action(action):
     assert load_words().ledger.action.maybe(action)
 
 
-@pytest.mark.parametrize("action", sorted(ACTIONS_GRANTED_BY_NAME))
+@pytest.mark.parametrize("action", sorted(ACTIONS_GRANTED_TO_PEOPLE))
 def test_the_page_of_accounts_names_every_action_granted_by_name(action):
     assert load_words().accounts.granted.maybe(action)

@@ -14,6 +14,8 @@ def test_the_queue_is_listed_and_one_question_is_shown(home, mpi, write_csv):
     table = mpi("tasks", "--kind", "pair", "--source", "sis")
     assert question["key"] in table.out
     assert "sis:1" in table.out
+    for child in ("Amara Okonkwo 2014-03-09", "Amarah Okonkwoh 2014-03-09"):
+        assert child in table.out
     assert "1 in all" in table.err
     details = mpi("tasks", question["key"])
     assert "Amarah" in details.out

@@ -1,0 +1,213 @@
+"""Registration of one child by hand, after a look for a child who exists.
+
+The look is a person search: it counts and is limited as any other, and finds what the viewer may see. What
+the viewer decides travels with the record as its source's assertion: ``same_as`` for an existing child,
+``not`` for a new one. The reason of a new child goes on the disclosure ledger.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mpi.domain import clock
+from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.record_ref import RecordRef
+from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.core.undoable_steps import check_reason
+from mpi.service.core.visibility import find_shown_record_numbers
+from mpi.service.persons.persons import look_up_person
+from mpi.service.persons.search import SearchResult, search_persons
+from mpi.service.records.upsert import UpsertResult, read, upsert
+from mpi.service.resolution.source_assertions import NOT, SAME_AS
+from mpi.standardize.fields.scalars import parse_local_id
+from mpi.standardize.record_validation import validate_record
+from mpi.standardize.serialization import record_from_bytes
+from mpi.storage.repositories.sources.sources import Source
+
+ENTRY_FIELDS = (
+    "first_name", "middle_name", "last_name", "suffix", "birth_date", "sex", "address_line1",
+    "address_line2", "city", "state", "postal_code", "phone", "guardian_first_name", "guardian_last_name",
+    "school_id", "grade",
+)  # fmt: skip
+"""Canonical fields that can be entered by hand."""
+REASON_FIELD = "reason:"
+"""Beginning of the name under which the ledger holds the reason of a new child."""
+
+
+@dataclass(frozen=True, slots=True)
+class LikelyChild:
+    """Child that a record to register may be about.
+
+    Args:
+        result: the child with the evidence.
+        own_records: records of the same source that the child has already.
+    """
+
+    result: SearchResult
+    own_records: tuple[RecordRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationChoice:
+    """What the viewer decided after the look for an existing child.
+
+    Args:
+        same_as: enterprise ID of the existing child; None for a new one.
+        shown: enterprise IDs that were shown, and are other children than a new one.
+        reason: reason code of a new child; needed if children were shown.
+    """
+
+    same_as: str | None = None
+    shown: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+def list_entry_sources(index: Index, viewer: Viewer) -> list[Source]:
+    """Return the sources for which a person may enter records by hand.
+
+    The person is granted each by name. Sources whose records are sent to a scope are left out.
+    """
+    require_permission(viewer, Action.RECORD_WRITE)
+    with index.database.read(viewer) as unit:
+        return [
+            source
+            for source in unit.sources.all()
+            if viewer.sources is not None
+            and source.code in viewer.sources
+            and source.scope is None
+            and source.kind != STEWARD_SOURCE_KIND
+            and is_allowed_on(viewer, Action.RECORD_WRITE, source.code)
+        ]
+
+
+def find_likely_children(
+    index: Index, viewer: Viewer, source: str, submitted: Mapping[str, object]
+) -> tuple[LikelyChild, ...]:
+    """Return the children that a record to register may be about, best first.
+
+    Args:
+        index: the open index.
+        viewer: who registers the child.
+        source: code of the record's source.
+        submitted: the record, with its local ID.
+
+    Raises:
+        RecordError: a field is wrong, or there is too little to search by.
+        ConflictError: the source has a record with that local ID.
+        SearchLimitError: the viewer has searched too often.
+        AccessDenied: the viewer may not write this source, or may not search.
+    """
+    require_permission(viewer, Action.RECORD_WRITE, source)
+    _require_unused(index, viewer, source, submitted)
+    results = search_persons(index, viewer, submitted)
+    return tuple(
+        LikelyChild(result, _list_own_records(index, viewer, source, result.enterprise_id))
+        for result in results
+    )
+
+
+def register_child(
+    index: Index, viewer: Viewer, source: str, submitted: Mapping[str, object], choice: RegistrationChoice
+) -> UpsertResult:
+    """Store a new record as one of an existing child, or of a new child.
+
+    Args:
+        index: the open index.
+        viewer: who registers the child.
+        source: code of the record's source.
+        submitted: the record, with its local ID.
+        choice: whose record it is.
+
+    Raises:
+        RecordError: the record is refused; nothing of it is stored.
+        InputError: a reason is missing.
+        ConflictError: the source has a record with that local ID.
+        AccessDenied: the viewer may not write this source.
+    """
+    require_permission(viewer, Action.RECORD_WRITE, source)
+    if not _is_repeated(index, viewer):
+        _require_unused(index, viewer, source, submitted)
+    if choice.same_as is not None:
+        return upsert(index, viewer, source, {**submitted, SAME_AS: choice.same_as})
+    if not choice.shown:
+        return upsert(index, viewer, source, submitted)
+    if choice.reason is None:
+        raise InputError("reason: say why it is none of the children shown")
+    reason = check_reason(choice.reason)
+    stored = upsert(index, viewer, source, {**submitted, NOT: list(choice.shown)})
+    _write_reason(index, viewer, RecordRef(stored.source, stored.local_id), reason)
+    return stored
+
+
+def update_record(
+    index: Index, viewer: Viewer, record: RecordRef, submitted: Mapping[str, object]
+) -> UpsertResult:
+    """Store typed values over those of a record that was entered by hand.
+
+    A record is always sent whole: a value that was not typed stays as it is.
+
+    Args:
+        index: the open index.
+        viewer: who updates the record.
+        record: the record, of a source that the viewer may write.
+        submitted: the typed values, by ``ENTRY_FIELDS``.
+
+    Raises:
+        NotFoundError: there is no such record that the viewer may know of.
+        ConflictError: the record has values that cannot be entered by hand, and would be lost.
+        RecordError: the record is refused; nothing of it is stored.
+        AccessDenied: the viewer may not write or read this source.
+    """
+    require_permission(viewer, Action.RECORD_WRITE, record.source)
+    stored = read(index, viewer, record.source, record.local_id)["record"]
+    entered = {name: stored[name] for name in ENTRY_FIELDS if name in stored}
+    if not _is_entered_by_hand(index, viewer, record, entered):
+        raise ConflictError("this record holds more than can be entered by hand: change it in its own system")
+    return upsert(index, viewer, record.source, {**entered, **submitted, "local_id": record.local_id})
+
+
+def _is_entered_by_hand(index: Index, viewer: Viewer, ref: RecordRef, entered: Mapping[str, object]) -> bool:
+    """Return whether a record would be the same if only some fields were sent."""
+    with index.database.read(viewer) as unit:
+        [number] = find_shown_record_numbers(unit, [ref]) or [None]
+        payload = None if number is None else unit.records.payloads([number]).get(number)
+    if payload is None:
+        return False
+    stored = record_from_bytes(payload[1])
+    sent = {**entered, "local_id": ref.local_id}
+    rebuilt = validate_record(sent, index.keyed_hash, clock.now()).record
+    return rebuilt._replace(as_of=stored.as_of) == stored
+
+
+def _list_own_records(index: Index, viewer: Viewer, source: str, eid: str) -> tuple[RecordRef, ...]:
+    """Return a child's records of one source."""
+    records = look_up_person(index, viewer, eid).records
+    return tuple(record for record in records if record.source == source)
+
+
+def _write_reason(index: Index, viewer: Viewer, ref: RecordRef, reason: str) -> None:
+    """Write to the ledger why a record is of a new child."""
+    with index.database.read(viewer) as unit:
+        numbers = find_shown_record_numbers(unit, [ref])
+    disclose(index, viewer, Action.RECORD_WRITE, numbers, ("enterprise_id", f"{REASON_FIELD}{reason}"))
+
+
+def _require_unused(index: Index, viewer: Viewer, source: str, submitted: Mapping[str, object]) -> None:
+    """Refuse a local ID that a record of the source has already."""
+    local_id = parse_local_id(submitted.get("local_id"))
+    try:
+        read(index, viewer, source, local_id)
+    except NotFoundError:
+        return
+    raise ConflictError(f"source {source!r} has a record with this local ID: give another one")
+
+
+def _is_repeated(index: Index, viewer: Viewer) -> bool:
+    """Return whether the viewer's call was answered before."""
+    call = viewer.idempotent_call
+    if call is None:
+        return False
+    with index.database.read(viewer) as unit:
+        return unit.idempotent_answers.get(viewer.client, call.key) is not None
