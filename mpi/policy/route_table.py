@@ -161,6 +161,7 @@ ROUTES = MappingProxyType({
     "GET /sign-in": _PUBLIC,
     "POST /sign-in": _PUBLIC,
     "POST /sign-out": _SIGNED_IN,
+    "POST /session": _SIGNED_IN,
     "GET /change-password": _SIGNED_IN,
     "POST /change-password": _SIGNED_IN,
     "POST /view-as": _SIGNED_IN,

@@ -587,6 +587,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/asked/{number}": ("answer", "note", "alike"),
     "/sign-in": ("name", "password", "purpose", "next"),
     "/sign-out": (),
+    "/session": (),
     "/change-password": ("old", "new", "again"),
     "/view-as": ("role", "next"),
 }

@@ -298,75 +298,82 @@ def _add_answers(index):
     return {"max": token}
 
 
+_PAGES = (
+    ("sign-in", None, "/sign-in"),
+    ("home", "steward", "/"),
+    ("queue", "steward", "/queue"),
+    ("queue-empty", "steward", "/queue?state=asleep"),
+    ("queue-waiting", "steward", "/queue?state=waiting"),
+    ("find", "steward", "/find"),
+    ("find-wrong", "steward", "/people?eid=nonsense"),
+    ("person", "steward", "/people/{wrong}"),
+    ("unlink", "steward", "/people/{wrong}/unlink"),
+    ("link", "steward", "/people/{wrong}/link"),
+    ("link-pair", "steward", "/people/{wrong}/link?other={other}"),
+    ("link-wrong", "steward", "/people/{wrong}/link?other={wrong}"),
+    ("link-none", "steward", "/link"),
+    ("move", "steward", "/people/{wrong}/move"),
+    ("correct", "steward", "/people/{wrong}/correct"),
+    ("practice", "steward", "/practice"),
+    ("blind", "steward", "/blind"),
+    ("quality", "steward", "/quality"),
+    ("runs", "approver", "/runs"),
+    ("run", "approver", "/runs/1"),
+    ("not-permitted", "steward", "/accounts"),
+    ("account-requests", "approver", "/account-requests"),
+    ("agreements", "operator", "/agreements"),
+    ("agreement", "operator", "/agreements/house"),
+    ("quality-operator", "operator", "/quality"),
+    ("waiting", "steward", "/waiting"),
+    ("asked", "source-owner", "/asked"),
+    ("waiting-owner", "source-owner", "/waiting"),
+    ("jobs", "approver", "/jobs"),
+    ("job-failed", "operator", "/jobs/2"),
+    ("emergency", "account:dee", "/emergency"),
+    ("emergency-open", "account:cal", "/emergency"),
+    ("emergency-child", "account:cal", "/people/{wrong}"),
+    ("emergency-over", "account:sia", "/emergency"),
+    ("emergency-reviews", "privacy-officer", "/emergency/uses"),
+    ("ledger", "auditor", "/ledger"),
+    ("ledger-child", "privacy-officer", "/ledger?eid={wrong}"),
+    ("ledger-none", "privacy-officer", "/ledger?client=nobody"),
+    ("ledger-wrong", "auditor", "/ledger?eid=nonsense"),
+    ("seals", "privacy-officer", "/seals"),
+    ("subpoenas", "account:lex", "/subpoenas"),
+    ("subpoenas-counsel", "account:kim", "/subpoenas"),
+    ("consents", "account:lex", "/consents"),
+    ("activity", "steward", "/activity"),
+    ("activity-team", "approver", "/activity?tab=team"),
+    ("activity-child", "steward", "/activity?tab=child&eid={wrong}"),
+    ("activity-wrong", "steward", "/activity?tab=child&eid=nonsense"),
+    ("activity-answers", "account:max", "/activity"),
+    ("workload", "steward", "/workload"),
+    ("register", "account:roy", "/register"),
+)
+"""Name, role and path of pages whose address follows from the desk."""
+
+
 def every_page(desk):
     """Yield name, role and path of each page with an address.
 
     The role is None when signed out, and ``account:NAME`` for a person who is signed in.
     """
-    yield "sign-in", None, "/sign-in"
-    yield "home", "steward", "/"
-    yield "queue", "steward", "/queue"
-    yield "queue-empty", "steward", "/queue?state=asleep"
-    yield "queue-waiting", "steward", "/queue?state=waiting"
+    places = {"wrong": desk.wrong, "other": crosswalk(desk.index)["sis", "pair-1"], "load": desk.load}
+    for name, role, path in _PAGES:
+        yield name, role, path.format_map(places)
+    for name, path in ADMINISTRATION_PAGES:
+        yield name, "operator", path.format_map(places)
     for shape, key in questions_of(desk.index).items():
         yield f"question-{shape}", "steward", question_path(key)
-    yield "find", "steward", "/find"
-    yield "find-wrong", "steward", "/people?eid=nonsense"
-    yield "person", "steward", f"/people/{desk.wrong}"
-    yield "unlink", "steward", f"/people/{desk.wrong}/unlink"
-    other = crosswalk(desk.index)["sis", "pair-1"]
-    yield "link", "steward", f"/people/{desk.wrong}/link"
-    yield "link-pair", "steward", f"/people/{desk.wrong}/link?other={other}"
-    yield "link-wrong", "steward", f"/people/{desk.wrong}/link?other={desk.wrong}"
-    yield "link-none", "steward", "/link"
-    yield "move", "steward", f"/people/{desk.wrong}/move"
-    yield "correct", "steward", f"/people/{desk.wrong}/correct"
-    yield "practice", "steward", "/practice"
-    yield "blind", "steward", "/blind"
-    yield "quality", "steward", "/quality"
-    yield "runs", "approver", "/runs"
-    yield "run", "approver", "/runs/1"
-    yield "not-permitted", "steward", "/accounts"
-    for name, path in ADMINISTRATION_PAGES:
-        yield name, "operator", path.format(load=desk.load)
-    yield "account-requests", "approver", "/account-requests"
-    yield "agreements", "operator", "/agreements"
-    yield "agreement", "operator", "/agreements/house"
-    yield "quality-operator", "operator", "/quality"
-    yield "waiting", "steward", "/waiting"
-    yield "asked", "source-owner", "/asked"
-    yield "waiting-owner", "source-owner", "/waiting"
     [step] = list_pending_steps(desk.index, make_operator())
     yield "waiting-step", "steward", f"/waiting/{step.step}"
     yield "waiting-step-owner", "source-owner", f"/waiting/{step.step}"
-    yield "jobs", "approver", "/jobs"
     for number, state in ((1, "interrupted"), (3, "running")):
         yield f"job-{state}", "approver", f"/jobs/{number}"
-    yield "job-failed", "operator", "/jobs/2"
-    yield "emergency", "account:dee", "/emergency"
-    yield "emergency-open", "account:cal", "/emergency"
-    yield "emergency-child", "account:cal", f"/people/{desk.wrong}"
-    yield "emergency-over", "account:sia", "/emergency"
-    yield "emergency-reviews", "privacy-officer", "/emergency/uses"
-    yield "ledger", "auditor", "/ledger"
-    yield "ledger-child", "privacy-officer", f"/ledger?eid={desk.wrong}"
-    yield "ledger-none", "privacy-officer", "/ledger?client=nobody"
-    yield "ledger-wrong", "auditor", "/ledger?eid=nonsense"
-    yield "seals", "privacy-officer", "/seals"
-    yield "subpoenas", "account:lex", "/subpoenas"
     for view in list_cases(desk.index, authenticate_session(desk.index, desk.sessions["lex"]).viewer):
         yield f"subpoena-{view.state}", "account:lex", f"/subpoenas/{view.case.code}"
         if view.state is CaseState.OPEN:
             yield "subpoena-counsel", "account:kim", f"/subpoenas/{view.case.code}"
-    yield "subpoenas-counsel", "account:kim", "/subpoenas"
-    yield "consents", "account:lex", "/consents"
-    yield "activity", "steward", "/activity"
-    yield "activity-team", "approver", "/activity?tab=team"
-    yield "activity-child", "steward", f"/activity?tab=child&eid={desk.wrong}"
-    yield "activity-wrong", "steward", "/activity?tab=child&eid=nonsense"
-    yield "activity-answers", "account:max", "/activity"
-    yield "workload", "steward", "/workload"
-    yield "register", "account:roy", "/register"
 
 
 def questions_of(index):

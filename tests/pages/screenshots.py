@@ -31,7 +31,7 @@ from tests.pages.chromium import browsing
 from tests.unit.api.live import serving
 
 RECORDS = 6_000
-LOOKS = {"light": (1280, "light"), "dark": (1280, "dark"), "narrow": (360, "light")}
+LOOKS = {"light": (1440, "light"), "dark": (1440, "dark"), "narrow": (360, "light")}
 _COLOURS = 96
 _MAX_HEIGHT = 1_400
 """Maximum height of a picture in pixels; the rest is cut off."""

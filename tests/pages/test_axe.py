@@ -5,9 +5,9 @@ from tests.pages.axe import RULES
 from tests.pages.desk import enter_as, every_page
 
 LOOKS = {
-    "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
-    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
-    "narrow": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"},
+    f"{width}-{scheme}": {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+    for width in (1440, 360, 320)
+    for scheme in ("light", "dark")
 }
 
 

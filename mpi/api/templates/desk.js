@@ -1,4 +1,4 @@
-// Keyboard shortcuts. Every page does all that it does without this file.
+// Keyboard shortcuts, and the warning before a session ends. Every page does all that it does without this file.
 "use strict";
 
 const KEPT = "mpi-keys";
@@ -41,6 +41,55 @@ function answer(value) {
   if (!option || option.disabled) return false;
   option.checked = true;
   option.focus();
+  tellChange(option);
+  return true;
+}
+
+// A change by a key counts as one by hand.
+function tellChange(field) {
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+// The answer that stands in every pair, or null.
+function commonAnswer() {
+  const values = new Set(pairs.map((pair) => find(":checked", pair)?.value));
+  return values.size === 1 ? [...values][0] ?? null : null;
+}
+
+function answerAll(value) {
+  const options = pairs.map((pair) => find(`input[value="${value}"]`, pair));
+  if (!pairs.length || !options.every((option) => option && !option.disabled)) return false;
+  for (const option of options) option.checked = true;
+  options[current].focus();
+  tellChange(options[current]);
+  return true;
+}
+
+// The reasons that fit the answer have the digits 1 to 9. Without one answer, the first nine have them.
+const reasonList = find("select[data-reasons]");
+
+function numberedReasons() {
+  if (!reasonList) return [];
+  const answered = commonAnswer();
+  const fits = (group) => group === answered || group === "other";
+  const groups = [...reasonList.querySelectorAll("optgroup")];
+  const fitting = answered === null ? groups : groups.filter((group) => fits(group.dataset.for));
+  return fitting.flatMap((group) => [...group.children]).slice(0, 9);
+}
+
+function showReasons() {
+  if (!reasonList) return;
+  for (const option of reasonList.options) option.textContent = option.dataset.text ??= option.textContent;
+  if (!shortcutsOn()) return;
+  numberedReasons().forEach((option, n) => { option.textContent = `${n + 1}  ${option.dataset.text}`; });
+}
+
+function chooseReason(digit) {
+  const option = numberedReasons()[Number(digit) - 1];
+  if (!option) return false;
+  option.selected = true;
+  tellChange(reasonList);
+  find("[data-reason-chosen]").textContent = option.dataset.text;
   return true;
 }
 
@@ -69,7 +118,7 @@ function pickRow() {
   const box = currentRow >= 0 ? find("input[name=key]", rows[currentRow]) : null;
   if (!box) return false;
   box.checked = !box.checked;
-  showPicked();
+  tellChange(box);
   return true;
 }
 
@@ -97,6 +146,7 @@ rows.forEach((row, n) => row.addEventListener("focusin", () => {
 }));
 document.addEventListener("change", (event) => {
   if (event.target.matches("input[name=key]")) showPicked();
+  if (event.target.closest("fieldset[data-pair]")) showReasons();
 });
 
 function submitAnswers(target) {
@@ -107,17 +157,43 @@ function submitAnswers(target) {
   return true;
 }
 
+// As Enter does in a text field: the first button of the form is pressed.
+function send(target) {
+  const form = target.form ?? target.closest("form") ?? find("form[data-answers]");
+  const button = form && find("button:not([type=button])", form);
+  if (!button) return false;
+  form.requestSubmit(button);
+  return true;
+}
+
+function search() {
+  const field = find("[data-search]");
+  if (field) field.focus();
+  else location.assign("/find#search");
+  return true;
+}
+
+// With Shift, a letter is named so, whatever Caps Lock does to it.
+function nameKey(event) {
+  if (event.key.length !== 1 || event.key.toLowerCase() === event.key.toUpperCase()) return event.key;
+  return `${event.shiftKey ? "Shift+" : ""}${event.key.toLowerCase()}`;
+}
+
 function act(key, target) {
   if (key in ANSWERS) return answer(ANSWERS[key]);
+  if (/^[1-9]$/.test(key)) return chooseReason(key);
   switch (key) {
+    case "Shift+s": return answerAll("same");
+    case "Shift+d": return answerAll("different");
+    case "p": return press("button[name=preview]");
     case "j": return pairs.length > 0 ? (show(current + 1, { focus: true }), true) : showRow(currentRow + 1);
     case "k": return pairs.length > 0 ? (show(current - 1, { focus: true }), true) : showRow(currentRow - 1);
     case "x": return pickRow();
-    case "X": return rows.length > 0 && pickAll();
+    case "Shift+x": return rows.length > 0 && pickAll();
     case "c": return press("[data-claim]");
     case "z": return press("[data-undo]");
     case "?": find("#keys").showModal(); return true;
-    case "/": location.assign("/find"); return true;
+    case "/": return search();
     case "g": location.assign("/queue"); return true;
     case "Enter": return submitAnswers(target);
     default: return false;
@@ -129,9 +205,12 @@ function writes(target) {
 }
 
 function onKey(event) {
-  const held = event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat;
-  if (held || !shortcutsOn() || writes(event.target) || find("dialog[open]")) return;
-  if (act(event.key, event.target)) event.preventDefault();
+  if (event.isComposing || event.repeat || event.altKey || !shortcutsOn() || find("dialog[open]")) return;
+  if (event.ctrlKey || event.metaKey) {
+    if (event.key === "Enter" && send(event.target)) event.preventDefault();
+  } else if (!writes(event.target) && act(nameKey(event), event.target)) {
+    event.preventDefault();
+  }
 }
 
 const keys = find("#keys");
@@ -141,7 +220,10 @@ if (keys) {
   opener.hidden = false;
   opener.addEventListener("click", () => keys.showModal());
   box.checked = shortcutsOn();
-  box.addEventListener("change", () => turnShortcuts(box.checked));
+  box.addEventListener("change", () => {
+    turnShortcuts(box.checked);
+    showReasons();
+  });
   document.addEventListener("keydown", onKey);
 }
 
@@ -161,8 +243,32 @@ for (const time of all("time[data-local]")) {
   }
 }
 
-if (pairs.length) show(current, { focus: false });
-find("[data-focus]")?.focus();
+// Where to begin: what the page points at, the search that "/" asked for, or the first answer.
+function begin() {
+  const place = find("[data-focus]") ?? (location.hash === "#search" ? find("[data-search]") : null);
+  const pair = pairs[current];
+  if (pairs.length) show(current, { focus: false });
+  showReasons();
+  if (place) place.focus();
+  else if (pair && !location.hash) {
+    const option = find(":checked", pair) ?? find("input", pair);
+    // Said with the answer, since a message of a page that has just opened is not read aloud.
+    if (find("#done")) option.setAttribute("aria-describedby", "done");
+    option.focus({ preventScroll: true });
+  }
+}
+
+// One folded group of the menu is open at a time, and Escape or a press elsewhere closes it.
+function closeMenus(except) {
+  for (const group of all("nav details[open]")) if (group !== except) group.open = false;
+}
+document.addEventListener("click", (event) => closeMenus(event.target.closest("nav details")));
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const group = event.target.closest("nav details[open]");
+  closeMenus(null);
+  if (group) find("summary", group).focus();
+});
 
 // Pages of long work (/jobs, /runs): what runs is looked at again every few seconds.
 const work = find("[data-work]");
@@ -197,3 +303,6 @@ for (const form of all("form[data-once]")) {
 window.addEventListener("pageshow", (event) => {
   if (event.persisted && find("form[data-once]")) location.reload();
 });
+
+begin();
+{% include "session.js" %}

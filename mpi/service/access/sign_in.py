@@ -6,8 +6,8 @@ are counted before they are checked. No message and no timing reveals whether an
 
 import logging
 import secrets
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from mpi.domain import clock
 from mpi.domain.errors import InputError, NotAuthenticated
@@ -49,6 +49,19 @@ _SESSION_ENDED = "you are not signed in, or were signed out because nothing was 
 
 
 @dataclass(frozen=True, slots=True)
+class SessionEnd:
+    """When a sign-in session ends.
+
+    Args:
+        at: when it ends if no page is requested until then.
+        latest: when it ends whatever is done.
+    """
+
+    at: datetime
+    latest: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SignedInAccount:
     """A user account with a valid sign-in session.
 
@@ -60,6 +73,7 @@ class SignedInAccount:
         csrf: token that each form must carry, so that no other site can send one.
         must_change: whether the person must set a password first; until then the viewer may do nothing else.
         emergency: the emergency access that the person uses in this session; None for none.
+        end: when the session ends; None for a person of the demonstration, who has none.
     """
 
     viewer: Viewer
@@ -69,6 +83,7 @@ class SignedInAccount:
     csrf: str
     must_change: bool = False
     emergency: UseState | None = None
+    end: SessionEnd | None = None
 
 
 def sign_in(
@@ -139,6 +154,7 @@ def authenticate_session(index: Index, token: str | None) -> SignedInAccount:
     if session.seen_at <= clock.format_timestamp(now - LAST_SEEN_INTERVAL):
         with index.database.write(_ANONYMOUS, "seen", Lock.NONE) as unit:
             unit.sign_ins.touch(token_hash, clock.format_timestamp(now))
+        session = replace(session, seen_at=clock.format_timestamp(now))
     return _to_signed_in_account(index, session, token, viewer, emergency)
 
 
@@ -268,6 +284,13 @@ def _is_expired(index: Index, session: SignIn) -> bool:
     ) or session.seen_at <= clock.format_timestamp(now - limits.idle)
 
 
+def _find_session_end(index: Index, session: SignIn) -> SessionEnd:
+    """Return when a session ends by its two limits."""
+    limits = index.settings.sign_in_limits
+    latest = datetime.fromisoformat(session.begun_at) + limits.longest
+    return SessionEnd(min(datetime.fromisoformat(session.seen_at) + limits.idle, latest), latest)
+
+
 def _lasting_purpose(signed_in: SignedInAccount) -> str:
     """Return the purpose of the next session, never that of an emergency."""
     purposes = PURPOSES_BY_ROLE[signed_in.role]
@@ -326,4 +349,5 @@ def _to_signed_in_account(
         csrf=csrf_token(index, token),
         must_change=account.must_change,
         emergency=emergency,
+        end=_find_session_end(index, session),
     )

@@ -10,6 +10,7 @@ from mpi.api.pages.rendering.child_labels import ChildLabel
 from mpi.api.pages.rendering.record_comparison import ComparisonRow, compare_records, list_side_by_side
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed
+from mpi.domain.weight import Thresholds
 from mpi.service.core.index import Index
 from mpi.service.explanations.group_evidence import GroupEvidence, compare_groups
 from mpi.service.explanations.pair_evidence import FieldVerdict
@@ -81,7 +82,7 @@ def build_side_by_side(index: Index, viewer: Viewer, left: Side, right: Side) ->
         return None
     sides = _build_side(left, evidence.left, cards), _build_side(right, evidence.right, cards)
     shown = [card for side in sides for card in side.columns]
-    return SideBySide(sides, _build_rows(shown, evidence), _draw(evidence))
+    return SideBySide(sides, _build_rows(shown, evidence), _draw(evidence, index.matcher.model.thresholds))
 
 
 def _build_side(side: Side, shown: Sequence[RecordRef], cards: Sequence[SourceRecordCard]) -> ComparedSide:
@@ -107,8 +108,8 @@ def _split_name(card: SourceRecordCard) -> dict[str, str]:
     return {**card.name_parts, **{name: value for name, value in card.rows.items() if name != "name"}}
 
 
-def _draw(evidence: GroupEvidence) -> ExplainedPair | None:
+def _draw(evidence: GroupEvidence, thresholds: Thresholds) -> ExplainedPair | None:
     """Return the evidence of the strongest pair with its chart."""
     if evidence.explanation is None:
         return None
-    return draw_explanation(evidence.left[0], evidence.right[0], evidence.explanation)
+    return draw_explanation(evidence.left[0], evidence.right[0], evidence.explanation, thresholds)

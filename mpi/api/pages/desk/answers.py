@@ -1,10 +1,9 @@
 """Form handlers that answer questions, undo answers and ask owners."""
 
 from collections.abc import Callable
-from http import HTTPStatus
 
 from fastapi import APIRouter
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from mpi.api.pages.desk.question import (
     open_next_question,
@@ -99,13 +98,13 @@ def post_undo(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Resp
 
 @router.post("/queue/{key}/ask")
 def post_ask(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Send a steward's question to a record's owner; return to the desk."""
+    """Send a steward's question to a record's owner; open the next question."""
     try:
         record = parse_record_key(form.raw_text("record")) if form.raw_text("record") else None
         ask_owner(index, visit.viewer, key, record, form.raw_text("asks"), note=form.optional_text("note"))
     except (InputError, ConflictError) as error:
         return render_question(index, visit, load_question_view(index, visit.viewer, key), form, error)
-    return RedirectResponse("/?done=asked", HTTPStatus.SEE_OTHER)
+    return open_next_question(index, visit, None, "?done=asked", passed_key=key)
 
 
 def _save_or_preview(

@@ -7,10 +7,10 @@ from starlette.responses import Response
 
 from mpi.api.pages.desk.blind_review import OPTIONS
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.charts import draw_waterfall
 from mpi.api.pages.rendering.record_comparison import ComparisonRow, list_side_by_side
 from mpi.api.pages.rendering.record_values import format_record
 from mpi.api.pages.rendering.render import render_page
+from mpi.api.pages.rendering.waterfall import draw_waterfall
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
@@ -56,7 +56,10 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
     """Save the steward's practice answer; show the truth and its reasons."""
     verdict = form.text("verdict")
     outcome = answer_practice_pair(index, visit.viewer, number, verdict)
-    chart = draw_waterfall([(part.comparison, _describe_part(part), part.bits) for part in outcome.parts])
+    chart = draw_waterfall(
+        [(part.comparison, _describe_part(part), part.bits) for part in outcome.parts],
+        index.matcher.model.thresholds,
+    )
     return render_page(
         "practice.html",
         visit=visit,

@@ -41,12 +41,32 @@ from mpi.service.review.assignments import assign, claim, defer, escalate, relea
 from mpi.service.review.owner_questions import FIELDS_BY_REQUEST_KIND
 from mpi.service.review.question_view import QuestionView, load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
-from mpi.service.review.verdicts import ANSWER_REASONS
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 OPTIONS = (("same", "s"), ("different", "d"), ("unsure", "u"), ("ask", "a"))
 """Verdicts on a pair, with their keyboard shortcuts."""
+_REASONS_BY_ANSWER = (
+    (
+        "same",
+        ("same-child", "typo", "name-change", "adoption", "nickname", "moved", "source-confirmed"),
+    ),
+    (
+        "different",
+        (
+            "different-children",
+            "twin",
+            "sibling",
+            "namesake",
+            "parent-and-child",
+            "wrong-link",
+            "record-of-two",
+            "source-mistake",
+        ),
+    ),
+    ("other", ("not-enough", "other")),
+)
+"""Reason codes by the answer that they fit, in the order of their keys 1 to 9."""
 _BY_PAIR = "pair"
 _MAX_NAMED_MEMBERS = 100
 """Most members of households whose names are read; the others are shown by their IDs."""
@@ -135,9 +155,9 @@ def post_reply(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Res
 def _change_assignment(
     index: Index, visit: Visit, key: str, form: Form, outcome: str, change: Callable[[], object]
 ) -> Response:
-    """Reassign or put off a review question, then show the home page.
+    """Reassign or put off a review question, then open the next one.
 
-    An error is shown on the question's page instead.
+    Then the next question opens. An error is shown on the question's page instead.
 
     Args:
         index: the open index.
@@ -151,10 +171,12 @@ def _change_assignment(
         change()
     except (InputError, ConflictError, NotFoundError) as error:
         return render_question(index, visit, load_question_view(index, visit.viewer, key), form, error)
-    return RedirectResponse(f"/?done={outcome}", HTTPStatus.SEE_OTHER)
+    return open_next_question(index, visit, None, f"?done={outcome}", passed_key=key)
 
 
-def open_next_question(index: Index, visit: Visit, key: str | None, query: str) -> Response:
+def open_next_question(
+    index: Index, visit: Visit, key: str | None, query: str, *, passed_key: str = ""
+) -> Response:
     """Claim and open a review question, or show the home page.
 
     Args:
@@ -162,12 +184,14 @@ def open_next_question(index: Index, visit: Visit, key: str | None, query: str) 
         visit: context of the page request.
         key: the question to claim; None for the most urgent free one.
         query: query string of the next page, which tells what was just done.
+        passed_key: the question that was just put off or given away, which is not opened again.
     """
     candidates = [key] if key is not None else []
     queue_page = (
         load_queue_page(index, visit.viewer, Filters(), limit=_MAX_CLAIM_ATTEMPTS) if key is None else None
     )
-    candidates += [summary.key for summary in queue_page.questions] if queue_page is not None else []
+    if queue_page is not None:
+        candidates += [summary.key for summary in queue_page.questions if summary.key != passed_key]
     for candidate in candidates:
         try:
             claimed_question = claim(index, visit.viewer, candidate)
@@ -215,7 +239,7 @@ def render_question(
         may_answer=may_work and is_own_claim and summary.state != "closed",
         may_see_person=is_allowed(visit.viewer, Action.PERSON_READ),
         options=OPTIONS,
-        reasons=tuple(ANSWER_REASONS),
+        reasons=_REASONS_BY_ANSWER,
         reason=form.raw_text("reason"),
         note=form.raw_text("note"),
         effect=effect,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mpi.api.pages.rendering.charts import ArcDiagram, Waterfall, draw_arcs, draw_waterfall
+from mpi.api.pages.rendering.charts import ArcDiagram, draw_arcs
 from mpi.api.pages.rendering.evidence_texts import describe_strength
 from mpi.api.pages.rendering.page_texts import format_text, load_words
 from mpi.api.pages.rendering.record_comparison import (
@@ -14,10 +14,12 @@ from mpi.api.pages.rendering.record_comparison import (
 )
 from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record
+from mpi.api.pages.rendering.waterfall import Waterfall, draw_waterfall
 from mpi.domain.errors import ConflictError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import NAME_PARTS
 from mpi.domain.viewer import Action, Viewer, is_allowed
+from mpi.domain.weight import Thresholds
 from mpi.service.core.index import Index
 from mpi.service.explanations.evidence_strength import round_odds
 from mpi.service.explanations.pair_evidence import (
@@ -187,7 +189,10 @@ def build_question_page(
         asked=_group_by_children(view, pairs, by_pair=by_pair),
         drawing=None if is_burst or evidence.children else _draw_links(view),
         seen=list_shown_values(view),
-        why=tuple(_explain_asked(asked) for asked in evidence.pairs[: 1 if is_burst else None]),
+        why=tuple(
+            _explain_asked(asked, index.matcher.model.thresholds)
+            for asked in evidence.pairs[: 1 if is_burst else None]
+        ),
         alike=_list_burst_pairs(view, evidence) if is_burst else (),
         decisions=_read_decisions(index, viewer, view),
         systems={code: source.name for code, source in sources.items()},
@@ -323,13 +328,17 @@ def name_child(values: Mapping[str, object]) -> str:
     return format_name(first, None, last, suffix)
 
 
-def _explain_asked(asked: AskedEvidence) -> ExplainedPair:
+def _explain_asked(asked: AskedEvidence, thresholds: Thresholds) -> ExplainedPair:
     """Return an asked pair with its explanation and chart."""
-    return draw_explanation(asked.left, asked.right, asked.explanation, asked)
+    return draw_explanation(asked.left, asked.right, asked.explanation, thresholds, asked)
 
 
 def draw_explanation(
-    left: RecordRef, right: RecordRef, explanation: Explanation, asked: AskedEvidence | None = None
+    left: RecordRef,
+    right: RecordRef,
+    explanation: Explanation,
+    thresholds: Thresholds,
+    asked: AskedEvidence | None = None,
 ) -> ExplainedPair:
     """Return an explanation with the chart of its evidence."""
     caution = find_caution(explanation.evidence)
@@ -337,7 +346,9 @@ def draw_explanation(
         left=left,
         right=right,
         told=explanation,
-        chart=draw_waterfall([(item.comparison, item.phrase, item.bits) for item in explanation.evidence]),
+        chart=draw_waterfall(
+            [(item.comparison, item.phrase, item.bits) for item in explanation.evidence], thresholds
+        ),
         odds=round_odds(explanation.match_weight),
         caution="" if caution is None else caution.phrase,
         asked=asked,
@@ -391,7 +402,7 @@ def explain_for_page(index: Index, viewer: Viewer, left: RecordRef, right: Recor
         explanation = explain_pair(index, viewer, left, right)
     except ConflictError:
         return None
-    return draw_explanation(left, right, explanation)
+    return draw_explanation(left, right, explanation, index.matcher.model.thresholds)
 
 
 def format_record_key(label: RecordRef) -> str:

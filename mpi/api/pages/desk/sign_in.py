@@ -8,13 +8,14 @@ from secrets import token_urlsafe
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, FastAPI, Query, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import (
     CHANGE_PASSWORD,
+    SESSION,
     SIGN_IN,
     SIGN_OUT,
     ForeignFormError,
@@ -31,7 +32,7 @@ from mpi.api.pages.session.cookies import (
     set_sign_in_token,
     set_visit_token,
 )
-from mpi.api.pages.session.page_context import create_visit
+from mpi.api.pages.session.page_context import count_seconds_left, create_visit
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.client_address import get_client_network
 from mpi.api.request.forms import Form, SentFormDep
@@ -69,7 +70,7 @@ def install(app: FastAPI) -> None:
 @router.get(SIGN_IN)
 def show_sign_in_form(request: Request, index: IndexDep, why: str = "", next_path: NextPath = "") -> Response:
     """Show the sign-in form, or redirect a person already signed in."""
-    sign_in_form = _SignInForm(to_local_path(next_path), notice=load_words().sign_in.why.maybe(why))
+    sign_in_form = _SignInForm(to_local_path(next_path), why, notice=load_words().sign_in.why.maybe(why))
     try:
         authenticate_session(index, read_sign_in_token(request))
     except NotAuthenticated:
@@ -80,7 +81,7 @@ def show_sign_in_form(request: Request, index: IndexDep, why: str = "", next_pat
 @router.post(SIGN_IN)
 async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> Response:
     """Check name and password, begin a sign-in, and open the requested page."""
-    sign_in_form = _SignInForm(to_local_path(form.raw_text("next")), form.raw_text("name"))
+    sign_in_form = _SignInForm(to_local_path(form.raw_text("next")), name=form.raw_text("name"))
     attempt = partial(
         sign_in,
         index,
@@ -110,6 +111,17 @@ def post_sign_out(request: Request, index: IndexDep, _signed: SignedDep, _form: 
     answer = RedirectResponse(f"{SIGN_IN}?why=out", HTTPStatus.SEE_OTHER)
     delete_sign_in_token(request, answer)
     return answer
+
+
+@router.post(SESSION)
+def post_session(signed: SignedDep, _form: FormDep) -> Response:
+    """Extend the person's session, as a page request does; return its seconds.
+
+    The script of the pages sends it. A browser without scripts opens or reloads a page instead.
+    """
+    end = signed.end
+    seconds = 0 if end is None else count_seconds_left(end)
+    return JSONResponse({"seconds_left": seconds, "can_extend": end is not None and end.at < end.latest})
 
 
 @router.get(CHANGE_PASSWORD)
@@ -164,9 +176,13 @@ def _check_sign_in_form(request: Request, index: Index, form: Form) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _SignInForm:
-    """Values and messages of the sign-in form."""
+    """Values and messages of the sign-in form.
+
+    ``why`` is the code of the reason for which the form is shown.
+    """
 
     next: str
+    why: str = ""
     name: str = ""
     error: str | None = None
     notice: str | None = None

@@ -1,12 +1,11 @@
-"""Coordinates of charts: match-weight bars, link arcs, line charts."""
+"""Coordinates of charts: link arcs and line charts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mpi.api.pages.rendering.record_values import format_day
 from mpi.domain.record_ref import RecordRef
 
-_BAR_SPACE = 200.0
-_MIN_BAR = 1.0
 _ROW = 28
 _TOP = 16
 _MAX_NODES = 24
@@ -15,64 +14,6 @@ _SERIES_OFFSET = 8
 
 Scale = Callable[[float], float]
 """Function from a value to its vertical position in the chart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """Bar of a chart: one comparison's contribution to the match weight.
-
-    ``sense`` tells whether its bits speak for a link, against one, or for nothing.
-    """
-
-    name: str
-    level: str
-    bits: float
-    x: float
-    width: float
-    sense: str
-
-
-@dataclass(frozen=True, slots=True)
-class Waterfall:
-    """Bar chart of the comparisons that make up a match weight.
-
-    ``zero`` is the zero line's position.
-    """
-
-    bars: tuple[Bar, ...]
-    zero: float
-    total: float
-    total_x: float
-    total_width: float
-
-
-def draw_waterfall(parts: Sequence[tuple[str, str, float]]) -> Waterfall:
-    """Compute a bar chart of the comparisons that make a match weight.
-
-    Args:
-        parts: comparison, level and bits, in order.
-    """
-    total = sum(bits for _, _, bits in parts)
-    ends = [0.0, total, *(bits for _, _, bits in parts)]
-    low, high = min(ends), max(ends)
-    scale = _BAR_SPACE / ((high - low) or 1.0)
-    zero = round(-low * scale, 1)
-
-    def place_bar(bits: float) -> tuple[float, float]:
-        width = max(abs(bits) * scale, _MIN_BAR)
-        return round(zero if bits >= 0 else zero - width, 1), round(width, 1)
-
-    bars = tuple(
-        Bar(name, level, bits, *place_bar(bits), _classify_bits(bits)) for name, level, bits in parts
-    )
-    return Waterfall(bars, zero, total, *place_bar(total))
-
-
-def _classify_bits(bits: float) -> str:
-    """Return whether match-weight bits speak for a link, against or neither."""
-    if round(bits, 1) == 0:
-        return "nothing"
-    return "for" if bits > 0 else "against"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +162,10 @@ def draw_lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) 
     steps = [low + (high - low) * n / 4 for n in range(5)]
     ticks = tuple(Mark(0, y(step), _format_tick(step, percent=percent)) for step in steps)
     label_interval = max(1, (len(months) + 7) // 8)
-    labels = tuple(Mark(x(month), 0, month) for month in months[::label_interval])
+    labels = tuple(Mark(x(month), 0, format_day(month)) for month in months[::label_interval])
     rows = tuple(
-        (month, *(_format_cell(points, month, percent=percent) for _, points in series)) for month in months
+        (format_day(month), *(_format_cell(points, month, percent=percent) for _, points in series))
+        for month in months
     )
     return LineChart(
         lines=series_lines, ticks=ticks, labels=labels, rows=rows, left=left, width=width, height=height

@@ -23,8 +23,10 @@ from mpi.service.access.sign_in import SignedInAccount, authenticate_session
 
 TOKEN_FIELD = "csrf"  # noqa: S105 - a field name, no password
 SIGN_IN, SIGN_OUT, CHANGE_PASSWORD = "/sign-in", "/sign-out", "/change-password"
+SESSION = "/session"
 _MAX_PATH_LENGTH = 2_000
-_READ_METHODS = ("GET", "HEAD")
+READ_METHODS = ("GET", "HEAD")
+"""Methods of requests that change nothing."""
 
 
 class ForeignFormError(InputError):
@@ -110,6 +112,11 @@ def to_local_path(target: str | None) -> str:
     return target
 
 
+def find_page(request: Request) -> str:
+    """Return the path of the requested page, or of the page of the sent form."""
+    return _raw_path(request) if request.method in READ_METHODS else _find_form_page(request)
+
+
 def install(app: FastAPI, *, open_pages: bool) -> None:
     """Make the application answer ``PageRedirect`` errors with redirects."""
     app.state.open_pages = open_pages
@@ -134,7 +141,7 @@ def _is_same_site(request: Request) -> bool:
 
 def _build_sign_in_url(request: Request, *, was_signed_in: bool) -> str:
     """Build the sign-in URL that leads back to the requested page."""
-    is_read = request.method in _READ_METHODS
+    is_read = request.method in READ_METHODS
     target = to_local_path(_requested_path(request) if is_read else _find_form_page(request))
     next_query = f"next={quote(target, safe='/')}" if target != "/" else ""
     reason = ("why=ended" if is_read else "why=lost") if was_signed_in else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from math import ceil
 from typing import Annotated
@@ -11,14 +11,14 @@ from urllib.parse import quote
 from fastapi import Depends, Request
 
 from mpi.api.pages.rendering.page_texts import format_text, load_words
-from mpi.api.pages.session.authentication import SignedDep
+from mpi.api.pages.session.authentication import READ_METHODS, SignedDep, find_page
 from mpi.api.request.authentication import IndexDep
 from mpi.domain import clock
 from mpi.domain.errors import MpiError
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.access.break_glass import UseState
-from mpi.service.access.sign_in import SignedInAccount
+from mpi.service.access.sign_in import SessionEnd, SignedInAccount
 from mpi.service.core.index import Index
 from mpi.service.notices.menu_counts import MAX_COUNTED, MenuCounts, count_for_menu
 from mpi.service.persons.step_effects import StepEffect
@@ -50,6 +50,21 @@ _MENU = (
 )
 """Name, path, and actions of which the viewer needs one, by menu item."""
 
+_MENU_GROUPS = (
+    ("work", ("home", "queue", "find", "register", "waiting", "activity", "asked", "emergency")),
+    ("oversight", ("quality", "runs", "ledger", "seals", "subpoenas", "consents", "emergency_uses")),
+    (
+        "administration",
+        ("agreements", "accounts", "account_requests", "clients", "loads", "freezes", "sources", "health"),
+    ),
+)
+"""Group names with their menu items; an item in no group is in ``more``."""
+_WARNING_TIME = timedelta(minutes=2, seconds=30)
+"""Time before the end of a session at which a page warns; WCAG 2.2.1 asks for 20 seconds."""
+_OTHER_GROUP = "more"
+_MAX_FLAT_ITEMS = 6
+"""Most items of a menu without folded groups."""
+
 
 _COUNTS_BY_ITEM = {"home": "questions", "waiting": "approvals", "activity": "answers"}
 """Field of ``MenuCounts`` that a menu item shows."""
@@ -72,6 +87,26 @@ class MenuItem:
         if self.count > MAX_COUNTED:
             return f"{MAX_COUNTED}+"
         return str(self.count) if self.count else ""
+
+
+@dataclass(frozen=True, slots=True)
+class MenuGroup:
+    """Group of items of the navigation menu.
+
+    Args:
+        name: code of the group.
+        items: its items, which the viewer may open.
+        is_folded: whether the items show only after a press on the group's name.
+    """
+
+    name: str
+    items: tuple[MenuItem, ...]
+    is_folded: bool
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the items."""
+        return frozenset(item.name for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +143,28 @@ class EmergencyBanner:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionClock:
+    """What the script of a page needs to warn of the end of the session.
+
+    Args:
+        seconds_left: seconds until the session ends if nothing is done.
+        warn_before: seconds before the end at which the page warns.
+        can_extend: whether one press can move that end.
+        draft_key: hexadecimal key that only this person's pages hold. The browser keeps what was typed
+            encrypted with it.
+        page: path of the page, or of the page that holds the form which this one answers.
+        answers_form: whether the page answers a form, and may hold what was typed.
+    """
+
+    seconds_left: int
+    warn_before: int
+    can_extend: bool
+    draft_key: str
+    page: str
+    answers_form: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """Context of one page request: viewer, role, CSRF token and message.
 
@@ -121,6 +178,7 @@ class Visit:
         roles: roles that a demonstration lets the user try.
         flash: message about what the user has just done.
         emergency: what is left of the emergency access that the user uses; None for none.
+        session: when the session ends; None for no session.
         count: counts what waits for the user, once for a page.
     """
 
@@ -133,6 +191,7 @@ class Visit:
     roles: tuple[str, ...] = ()
     flash: FlashMessage | None = field(default=None)
     emergency: EmergencyBanner | None = None
+    session: SessionClock | None = None
     count: Callable[[], MenuCounts] = MenuCounts
 
     @property
@@ -145,9 +204,36 @@ class Visit:
             if any(is_allowed(self.viewer, action) for action in actions)
         )
 
+    @property
+    def menu_groups(self) -> tuple[MenuGroup, ...]:
+        """Items of the navigation menu by group.
+
+        The first group is never folded, nor is a group of one item, nor any group of a short menu.
+        """
+        menu = self.menu
+        groups: list[MenuGroup] = []
+        for name, item_names in (*_MENU_GROUPS, (_OTHER_GROUP, None)):
+            items = tuple(item for item in menu if _is_in_group(item.name, item_names))
+            is_folded = bool(groups) and len(items) > 1 and len(menu) > _MAX_FLAT_ITEMS
+            if items:
+                groups.append(MenuGroup(name, items, is_folded))
+        return tuple(groups)
+
+    @property
+    def opened_at(self) -> str:
+        """Present time (ISO, UTC), for the line that only paper shows."""
+        return clock.format_timestamp(clock.now())
+
     def may(self, action: str) -> bool:
         """Check whether the viewer may perform an action."""
         return is_allowed(self.viewer, Action(action))
+
+
+def _is_in_group(item_name: str, item_names: tuple[str, ...] | None) -> bool:
+    """Check whether a menu item is in a group; None is the group of the rest."""
+    if item_names is not None:
+        return item_name in item_names
+    return not any(item_name in names for _, names in _MENU_GROUPS)
 
 
 def create_visit(request: Request, index: Index, signed: SignedInAccount | None) -> Visit:
@@ -170,7 +256,27 @@ def create_visit(request: Request, index: Index, signed: SignedInAccount | None)
         roles=tuple(role.value for role in Role) if request.app.state.open_pages else (),
         flash=_read_flash_message(request),
         emergency=None if signed.emergency is None else _describe_emergency(signed.emergency),
+        session=None if signed.end is None else _read_session_clock(request, index, signed, signed.end),
         count=cache(lambda: _count(index, signed.viewer)),
+    )
+
+
+def count_seconds_left(end: SessionEnd) -> int:
+    """Return the whole seconds until a session ends."""
+    return max(0, int((end.at - clock.now()).total_seconds()))
+
+
+def _read_session_clock(
+    request: Request, index: Index, signed: SignedInAccount, end: SessionEnd
+) -> SessionClock:
+    """Return what a page needs to warn of the end of its reader's session."""
+    return SessionClock(
+        seconds_left=count_seconds_left(end),
+        warn_before=int(min(_WARNING_TIME, index.settings.sign_in_limits.idle / 2).total_seconds()),
+        can_extend=end.at < end.latest,
+        draft_key=index.keyed_hash.to_token("draft", signed.name),
+        page=find_page(request),
+        answers_form=request.method not in READ_METHODS,
     )
 
 
