@@ -23,7 +23,7 @@ from mpi.domain.viewer import (
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.disclosure_consents import read_consents
 from mpi.service.core.index import Index
-from mpi.service.core.minimization import find_populations
+from mpi.service.core.minimization import find_populations_by_child
 from mpi.service.core.visibility import visible_labels
 from mpi.service.persons.attribute_values import ValueOrigin, read_name_and_birth_date
 from mpi.service.statements.correction_records import Correction, find_corrections
@@ -97,8 +97,8 @@ def look_up_child_names(
         return ChildNames()
     with index.database.read(viewer) as unit:
         number_by_ref = _find_numbers(unit, records)
-        persons = [unit.persons.find_by_eid(eids.parse_eid(text)) for text in dict.fromkeys(enterprise_ids)]
-        person_ids = {person.eid: person.id for person in persons if person is not None}
+        persons = unit.persons.find_by_eids({eids.parse_eid(text) for text in enterprise_ids})
+        person_ids = {eid: person.id for eid, person in persons.items()}
         names = load_child_names(
             unit, index, action, number_by_ref.values(), person_ids.values(), in_search=in_search
         )
@@ -244,12 +244,15 @@ class _NameReader:
         for correction in corrections:
             corrections_by_record.setdefault(correction.corrected, []).append(correction.record)
         payloads |= self._read_corrections(corrections, keys)
+        populations = find_populations_by_child(
+            self._unit, {person: members_by_person[person] for person in listed}
+        )
         return {
             person: self._collect(
                 [number for record in records for number in (record, *corrections_by_record.get(record, ()))],
                 payloads,
                 keys,
-                find_populations(self._unit, members_by_person[person]),
+                populations[person],
                 consents,
             )
             for person, records in listed.items()

@@ -52,13 +52,13 @@ UNLINK_REASONS = (
 
 
 @router.get("/people/{eid}")
-def show(index: IndexDep, visit: VisitDep, eid: str, records: int = 1) -> Response:
+def show(index: IndexDep, visit: VisitDep, eid: str, records: int = 1, history: str = "") -> Response:
     """Show the records that each agency holds about one person.
 
-    ``records`` is the page of records, from 1.
+    ``records`` is the page of records, from 1. ``history=all`` lists every change.
     """
     try:
-        card = build_person_page(index, visit.viewer, eid, records)
+        card = build_person_page(index, visit.viewer, eid, records, whole_history=history == "all")
     except (EidError, NotFoundError) as error:
         record_denied_call(index, error)
         return search.render_not_found(index, visit, eid, error)

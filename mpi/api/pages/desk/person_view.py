@@ -7,6 +7,7 @@ from mpi.api.pages.rendering.charts import ArcDiagram, Node, draw_arcs
 from mpi.api.pages.rendering.child_history import ChildHeading, Stay, build_heading, list_stays
 from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record, format_value, is_confidential
+from mpi.api.pages.rendering.school_directory import load_school_directory
 from mpi.api.request.refusals import record_denied_call
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, NotFoundError
@@ -28,6 +29,8 @@ from mpi.storage.repositories.sources.sources import Source
 
 RECORDS_PER_PAGE = 20
 """Most source records on one page of a child."""
+MAX_HISTORY = 50
+"""Most changes of a child that its page lists, unless asked for all."""
 MAX_DRAWN_LINKS = 45
 """Most links that a chart shows; more of them cannot be told apart, so that only the table shows them."""
 _SHOWN_ELSEWHERE = frozenset({"flags", "enrollments", "placements"})
@@ -80,8 +83,9 @@ class RecordPlace:
 class PersonPage:
     """Contents of a person's page: golden record, source records and past steps.
 
-    ``steps`` and ``stays`` are newest first. ``cards`` are those of one page of records. ``places`` tell on
-    which page each record stands, and at which position.
+    ``steps``, ``built`` and ``stays`` are newest first. ``cards`` are those of one page of records, and
+    ``places`` tell on which page each record stands, and at which position. ``changes`` is the number of all
+    changes, of which ``built`` may hold the newest alone.
     """
 
     person: PersonView
@@ -99,9 +103,12 @@ class PersonPage:
     undoable: frozenset[int]
     golden: tuple[GoldenRow, ...]
     built: tuple[HistoryStep, ...]
+    changes: int = 0
 
 
-def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) -> PersonPage:
+def build_person_page(
+    index: Index, viewer: Viewer, text: str, page: int = 1, *, whole_history: bool = False
+) -> PersonPage:
     """Collect what the page of an enterprise ID's person shows.
 
     Args:
@@ -109,6 +116,7 @@ def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) ->
         viewer: who asks.
         text: the enterprise ID as typed.
         page: which page of the person's records, from 1; the nearest that there is.
+        whole_history: whether all changes are listed, instead of the newest ``MAX_HISTORY``.
 
     Raises:
         EidError: the text is not an enterprise ID.
@@ -117,7 +125,7 @@ def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) ->
     """
     view = look_up_person(index, viewer, text)
     golden = _read_golden_values(index, viewer, text) if view.records else ()
-    stays = list_stays(golden, clock.today())
+    stays = list_stays(golden, clock.today(), load_school_directory(index))
     places = {
         record: RecordPlace(position, (position - 1) // RECORDS_PER_PAGE + 1)
         for position, record in enumerate(view.records, 1)
@@ -126,6 +134,9 @@ def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) ->
     page = min(max(page, 1), pages)
     lineage = look_up_lineage(index, viewer, text)
     steps = tuple(reversed(lineage))
+    # An ID from before a split has neither records nor steps of its own.
+    built = describe_steps(text, lineage)[::-1] if is_allowed(viewer, Action.RECORD_READ) else ()
+    shown_changes = None if whole_history else MAX_HISTORY
     person_links = list_links(index, viewer, text) if len(view.records) > 1 else ()
     drawing = (
         draw_arcs(view.records, [(link.left, link.right, link.match_weight) for link in person_links])
@@ -146,11 +157,11 @@ def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) ->
         nodes=()
         if drawing is None
         else tuple((RecordRef(node.source, node.local_id), node) for node in drawing.nodes),
-        steps=steps,
+        steps=steps[:shown_changes],
         undoable=_find_undoable_steps(viewer, steps),
         golden=_format_golden_rows(golden),
-        # An ID from before a split has neither records nor steps of its own.
-        built=describe_steps(text, lineage) if is_allowed(viewer, Action.RECORD_READ) else (),
+        built=built[:shown_changes],
+        changes=len(built),
     )
 
 
@@ -230,6 +241,7 @@ def read_record_cards(
         confidential: whether another record of the person, not among these, withholds its whereabouts.
     """
     sources = {source.code: source for source in list_visible_sources(index, viewer)}
+    schools = load_school_directory(index)
     stored_records = []
     for label, answer in zip(records, read_all(index, viewer, records), strict=True):
         match answer:
@@ -253,7 +265,9 @@ def read_record_cards(
             agency=sources[label.source].agency,
             system=sources[label.source].name,
             as_of=stored["record"].get("as_of", ""),
-            rows=format_record(stored["record"], confidential=confidential, withheld=stored["withheld"]),
+            rows=format_record(
+                schools.add_names(stored["record"]), confidential=confidential, withheld=stored["withheld"]
+            ),
             issues=tuple(
                 f"{issue['field']} ({issue['code'].replace('-', ' ')})" for issue in stored["issues"]
             ),
