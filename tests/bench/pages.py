@@ -35,14 +35,14 @@ from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.owner_consent import set_consent_required
 from mpi.service.stewardship.pending_steps import list_pending_steps
-from tests.accounts import PASSWORD, add_person
+from tests.accounts import add_person
 from tests.agreements import permit_emergencies
 from tests.bench import simulated_index
 from tests.bench.__main__ import machine, step
+from tests.bench.desk_client import SAME_ORIGIN, find_form_token, signed_in_client
 from tests.postgres import start_postgres
 
 LIMIT_MS = 300
-_SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 _SEARCH_FIELDS = ("first_name", "last_name", "birth_date")
 Request = Callable[[], httpx.Response]
 
@@ -141,27 +141,12 @@ def _add_waiting_step(index: Index, source: str) -> int | None:
     return next((step.step for step in waiting), None)
 
 
-def signed_in_client(url: str, name: str) -> httpx.Client:
-    """Return the HTTP client of a person who has signed in."""
-    client = httpx.Client(base_url=url, timeout=120)
-    form = {"csrf": _form_token(client, "/sign-in"), "name": name, "password": PASSWORD}
-    answer = client.post("/sign-in", data=form, headers=_SAME_ORIGIN)
-    assert answer.status_code == httpx.codes.SEE_OTHER, answer.status_code
-    return client
-
-
-def _form_token(client: httpx.Client, path: str) -> str:
-    match = re.search(r'name="csrf" value="(\w+)"', client.get(path).text)
-    assert match, f"no form at {path}"
-    return match[1]
-
-
 def _page_requests(
     clients: dict[str, httpx.Client], keys: list[str], files: Path, sources: tuple[str, ...]
 ) -> dict[str, Request]:
     """Return, by name, requests that the route table does not tell: filters, searches and lists of others."""
     steward = clients["steward"]
-    token = _form_token(steward, "/find")
+    token = find_form_token(steward, "/find")
     some_keys = cycle(keys)
     searches = cycle(_search_terms(files, sources[0]))
 
@@ -170,7 +155,7 @@ def _page_requests(
         return lambda: steward.post(
             name,
             data={"csrf": token} | {f: v for f, v in next(searches).items() if f in fields},
-            headers=_SAME_ORIGIN,
+            headers=SAME_ORIGIN,
         )
 
     pages = {
@@ -184,7 +169,7 @@ def _page_requests(
         "queue, children of a name": lambda: steward.post(
             "/queue",
             data={"csrf": token, "query": "", "child": next(searches)["last_name"]},
-            headers=_SAME_ORIGIN,
+            headers=SAME_ORIGIN,
         ),
         "find by details": found("/find"),
         "find by key": found("/find/key"),
@@ -196,7 +181,7 @@ def _page_requests(
     return pages
 
 
-_NO_PAGES = frozenset({"/people", "/sign-in", "/change-password", "/ledger.csv"})
+NO_PAGES = frozenset({"/people", "/sign-in", "/change-password", "/ledger.csv"})
 """Addresses that redirect, need nobody who is signed in, or return a file."""
 
 
@@ -221,7 +206,7 @@ def _list_other_pages(
     pages: dict[str, Request] = {}
     for path in (route.removeprefix("GET ") for route in ROUTES if route.startswith("GET /")):
         rule = ROUTES[f"GET {path}"]
-        if rule.is_public or path.startswith("/v1") or path in _NO_PAGES or path in measured:
+        if rule.is_public or path.startswith("/v1") or path in NO_PAGES or path in measured:
             continue
         build = _address_builder(path, values)
         client = next((each for each in clients.values() if each.get(build()).is_success), None)

@@ -35,6 +35,8 @@ MAX_RECORDS_OF_CHILD = 50
 """Most records of one child that a list reads, the first by canonical key."""
 _BIRTH_DATE = "birth_date"
 _FIELDS = frozenset((*NAME_PARTS, _BIRTH_DATE))
+_READ_FIELDS = _FIELDS | {"birth_date_quality", "identifiers", "restrictions", "as_of"}
+"""Fields that decide which name and birth date is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +294,7 @@ class _NameReader:
             source = self._sources[source_id]
             origin = ValueOrigin(record_id, keys[record_id], source.code, source.kind)
             carried = self._carried_fields(source.code, populations | consents.get(record_id, frozenset()))
-            record = record_from_bytes(payload)
+            record = record_from_bytes(payload, _READ_FIELDS)
             for attribute, value in read_name_and_birth_date(record, origin, self._verifying):
                 if attribute in carried:
                     values.setdefault(attribute, []).append(value)
@@ -308,7 +310,7 @@ class _NameReader:
         return {
             record
             for record, (source_id, payload) in payloads.items()
-            if is_opted_out(record_from_bytes(payload), self._day)
+            if is_opted_out(record_from_bytes(payload, _READ_FIELDS), self._day)
             and not is_own_source(self._unit.viewer, self._sources[source_id].code)
         }
 

@@ -35,7 +35,7 @@ STATES = (OPEN, CLAIMED, ASLEEP, WAITING, CLOSED)
 """States that a queue filter can ask for."""
 MAX_COUNTED = 1000
 """Most questions that are counted; a total of one more means "more"."""
-_BATCH_SIZE = 100
+_BATCH_SIZE, _LARGE_BATCH_SIZE = 100, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,12 +343,18 @@ def get_item_key(item: OpenQuestion | Burst) -> str:
 def _iterate_questions(
     unit: ReadUnit, search: TaskFilter, filters: Filters, after: QueuePosition | None
 ) -> Iterator[tuple[QueuePosition, OpenQuestion]]:
-    """Yield matching review questions with queue positions, read in batches."""
-    while positions := unit.queue.read_page(search, after, _BATCH_SIZE):
+    """Yield matching review questions with queue positions, read in batches.
+
+    The first batch is enough for a page. Triage reads more, in larger ones.
+    """
+    batch_size = _BATCH_SIZE
+    while positions := unit.queue.read_page(search, after, batch_size):
+        position_by_key = {position[1]: position for position in reversed(positions)}
         for question in _load_at_positions(unit, search, positions):
             if _matches_state(question.state, question.work, filters, unit.viewer):
-                yield next(position for position in positions if position[1] == question.key), question
+                yield position_by_key[question.key], question
         after = positions[-1]
+        batch_size = _LARGE_BATCH_SIZE
 
 
 def _load_at_positions(

@@ -38,6 +38,8 @@ URGENT, NAME, AGE, COUNTY, SYSTEM, OLDEST, NEWEST = (
 SORTS = (URGENT, NAME, AGE, COUNTY, SYSTEM, OLDEST, NEWEST)
 """Orders of the queue: by urgency, by the child, or by the age of the question."""
 _TASK_READ = Action.TASK_READ
+_READ_FIELDS = frozenset({"first_name", "middle_name", "last_name", "birth_date"})
+"""Fields of a record that triage reads in any case."""
 
 
 def needs_triage(filters: Filters) -> bool:
@@ -97,7 +99,8 @@ def sort_and_filter(
     if filters.flag is not None and filters.flag not in list_flags(unit):
         raise InputError("flag: you may not filter by this flag")
     questions = {item.key: item for _, item in items if isinstance(item, OpenQuestion)}
-    facts = _FactReader(unit, filters).read(questions.values())
+    needs_facts = _filters_children(filters) or filters.sort in _SORT_KEYS
+    facts = _FactReader(unit, filters).read(questions.values()) if needs_facts else {}
     matching = [
         (position, item)
         for position, item in items
@@ -156,7 +159,7 @@ class _RecordFacts:
     """What the viewer may see of one record of a question.
 
     Args:
-        words: every word of the name, folded; empty where it is missing or hidden.
+        words: every word of the name, folded; empty where it is missing, hidden or not filtered by.
         birth_date: ``YYYY-MM-DD``; None where it is not whole.
         counties: counties of the child's present addresses.
         populations: populations of the flags in force.
@@ -186,6 +189,8 @@ class _FactReader:
         self._unit = unit
         self._needs_counties = filters.county is not None or filters.sort == COUNTY
         self._needs_flags = filters.flag is not None
+        self._needs_names = filters.child is not None
+        self._read_fields = _READ_FIELDS | ({"addresses"} if self._needs_counties else frozenset())
         self._day = clock.today()
 
     def read(self, questions: Collection[OpenQuestion]) -> dict[str, _Facts]:
@@ -194,7 +199,7 @@ class _FactReader:
         labels = visible_labels(unit, {record for question in questions for record in question.records})
         systems = {source.code: source.name for source in unit.sources.all()}
         records = {
-            number: record_from_bytes(payload)
+            number: record_from_bytes(payload, self._read_fields)
             for number, (_, payload) in unit.records.payloads(labels).items()
         }
         counties = self._read_counties(records)
@@ -229,7 +234,7 @@ class _FactReader:
 
         first, middle, last = read("first_name"), read("middle_name"), read("last_name")
         return _RecordFacts(
-            words=split_words(f"{first} {middle} {last}"),
+            words=split_words(f"{first} {middle} {last}") if self._needs_names else (),
             birth_date=to_birth_day(read("birth_date")),
             counties=counties if carried is None or "addresses" in carried else frozenset(),
             populations=populations,

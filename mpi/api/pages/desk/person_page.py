@@ -7,7 +7,7 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.desk import search
-from mpi.api.pages.desk.person_view import build_person_page, read_record_cards
+from mpi.api.pages.desk.person_view import build_person_page, name_systems, read_record_cards
 from mpi.api.pages.desk.question_view import (
     explain_for_page,
     format_record_key,
@@ -66,6 +66,7 @@ def show(index: IndexDep, visit: VisitDep, eid: str, records: int = 1, history: 
         "person.html",
         visit=visit,
         card=card,
+        systems=card.systems,
         may_decide=is_allowed(visit.viewer, Action.DECIDE),
         links_to=_link_persons,
     )
@@ -123,7 +124,11 @@ def explain(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
         raise ConflictError("one of the records is not active, so it is not compared")
     eid = form.optional_text("eid")
     return render_page(
-        "why.html", visit=visit, why=explanation, eid=eid if eid is not None and _is_eid(eid) else None
+        "why.html",
+        visit=visit,
+        why=explanation,
+        systems=name_systems(index, visit.viewer),
+        eid=eid if eid is not None and _is_eid(eid) else None,
     )
 
 
@@ -134,7 +139,8 @@ def undo(index: IndexDep, visit: VisitDep, step: int, form: FormDep) -> Response
     effect = undo_step(index, visit.viewer, step, preview=not confirmed)
     eid = form.optional_text("eid")
     if not confirmed:
-        return render_page("undo.html", visit=visit, effect=effect, step=step, eid=eid)
+        systems = name_systems(index, visit.viewer)
+        return render_page("undo.html", visit=visit, effect=effect, step=step, eid=eid, systems=systems)
     back = f"/people/{eid}" if eid is not None and _is_eid(eid) else "/"
     return RedirectResponse(
         f"{back}?done={'awaiting' if effect.awaiting else 'undone'}", HTTPStatus.SEE_OTHER
@@ -160,6 +166,7 @@ def _render_unlink_page(
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         eid=view.enterprise_id,
+        systems=name_systems(index, visit.viewer),
         etag=view.etag,
         cards=cards,
         marked=set(form.texts("record")),

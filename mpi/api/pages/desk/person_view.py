@@ -1,6 +1,6 @@
 """Contents of a child's page, collected from the use cases."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.api.pages.rendering.charts import ArcDiagram, Node, draw_arcs
@@ -135,7 +135,8 @@ def build_person_page(
     lineage = look_up_lineage(index, viewer, text)
     steps = tuple(reversed(lineage))
     # An ID from before a split has neither records nor steps of its own.
-    built = describe_steps(text, lineage)[::-1] if is_allowed(viewer, Action.RECORD_READ) else ()
+    systems = name_systems(index, viewer)
+    built = describe_steps(text, lineage, systems)[::-1] if is_allowed(viewer, Action.RECORD_READ) else ()
     shown_changes = None if whole_history else MAX_HISTORY
     person_links = list_links(index, viewer, text) if len(view.records) > 1 else ()
     drawing = (
@@ -150,7 +151,7 @@ def build_person_page(
         page=page,
         pages=pages,
         places=places,
-        systems=_name_systems(index, viewer, {record.source for record in view.records}),
+        systems=systems,
         cards=_read_card_page(index, viewer, view, page),
         links=person_links,
         drawing=drawing,
@@ -171,10 +172,9 @@ def _read_golden_values(index: Index, viewer: Viewer, text: str) -> tuple[Golden
     return look_up_golden_record(index, viewer, text).values if may_read else ()
 
 
-def _name_systems(index: Index, viewer: Viewer, codes: Collection[str]) -> dict[str, str]:
-    """Return the systems' names of visible records, by source code."""
-    sources = list_readable_sources(index, viewer)
-    return {source.code: source.name for source in sources if source.code in codes}
+def name_systems(index: Index, viewer: Viewer) -> dict[str, str]:
+    """Return the names of the systems that the viewer may read, by source code."""
+    return {source.code: source.name for source in list_readable_sources(index, viewer)}
 
 
 def _format_golden_rows(values: Sequence[GoldenValue]) -> tuple[GoldenRow, ...]:
