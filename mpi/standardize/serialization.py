@@ -1,7 +1,7 @@
 """Serialization of records and features to bytes, and content hashes."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -34,13 +34,18 @@ def record_to_bytes(record: CanonicalRecord) -> bytes:
     return orjson.dumps(_to_json_object(record))
 
 
-def record_from_bytes(data: bytes) -> CanonicalRecord:
+def record_from_bytes(data: bytes, fields: Collection[str] | None = None) -> CanonicalRecord:
     """Deserialize a record that ``record_to_bytes`` wrote.
+
+    Args:
+        data: the bytes.
+        fields: names of the fields that the caller reads; the others are missing then. Making a whole record
+            takes five times as long as reading its JSON. None for all.
 
     Raises:
         StoreError: the bytes are no such record.
     """
-    record = _parse_record(data)
+    record = _parse_record(data, fields)
     if record is None:
         raise StoreError("a stored record cannot be read: restore the database from a backup")
     return record
@@ -129,11 +134,14 @@ def _item_to_json_object(item: Any) -> dict[str, Any]:  # noqa: ANN401 - one of 
     return {name: value for name, value in values if value is not None}
 
 
-def _parse_record(data: bytes) -> CanonicalRecord | None:
+def _parse_record(data: bytes, fields: Collection[str] | None = None) -> CanonicalRecord | None:
     """Parse a record's JSON; None where it is no record."""
     # The caller raises, outside the handler: a chained exception would carry the record's text.
     try:
         json_object = orjson.loads(data)
+        if fields is not None:
+            kept = {name: json_object[name] for name in fields if name in json_object}
+            json_object = {**kept, "local_id": json_object["local_id"]}
         for name in SCALAR_LISTS:
             if name in json_object:
                 json_object[name] = tuple(json_object[name])
@@ -141,5 +149,5 @@ def _parse_record(data: bytes) -> CanonicalRecord | None:
             if name in json_object:
                 json_object[name] = tuple([make_item(**item) for item in json_object[name]])
         return CanonicalRecord(**json_object)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, KeyError):
         return None

@@ -16,8 +16,8 @@ from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.accounts import add_person
 from tests.bench.dense import SOURCE
+from tests.bench.desk_client import signed_in_client
 from tests.bench.http_client import summarize
-from tests.bench.pages import signed_in_client
 from tests.bench.simulated_index import BenchIndex, make_empty, serving
 
 RECORDS = 300

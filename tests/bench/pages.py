@@ -13,27 +13,36 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
 import httpx
 
 from mpi.api.pages.rendering.paths import question_path
+from mpi.domain.decision import DecisionKind
 from mpi.domain.roles import Role
-from mpi.domain.viewer import make_operator
+from mpi.domain.viewer import Action, make_operator
+from mpi.policy.route_table import ROUTES
+from mpi.service.access.accounts import grant_actions
 from mpi.service.core.index import Index
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
-from tests.accounts import PASSWORD, add_person
+from mpi.service.stewardship.decisions import DecisionRequest, decide
+from mpi.service.stewardship.owner_consent import set_consent_required
+from mpi.service.stewardship.pending_steps import list_pending_steps
+from tests.accounts import add_person
+from tests.agreements import permit_emergencies
 from tests.bench import simulated_index
+from tests.bench.desk_client import SAME_ORIGIN, find_form_token, signed_in_client
 from tests.bench.environment import machine, step
 from tests.postgres import start_postgres
 
 LIMIT_MS = 300
-_SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 _SEARCH_FIELDS = ("first_name", "last_name", "birth_date")
 Request = Callable[[], httpx.Response]
 
@@ -73,6 +82,7 @@ def measure(bench_index: simulated_index.BenchIndex, files: Path, calls: int) ->
     with bench_index.open() as index:
         draw_blind_sample(index, make_operator())
         account_names = _add_accounts(index, bench_index.sources)
+        waiting_step = _add_waiting_step(index, bench_index.sources[-1])
         keys = [
             question.key for question in load_queue_page(index, make_operator(), Filters(), 200).questions
         ]
@@ -83,7 +93,8 @@ def measure(bench_index: simulated_index.BenchIndex, files: Path, calls: int) ->
     with simulated_index.serving(bench_index, 1) as server:
         processor_ms = _processor_reader(_child_processes() - processes_before)
         clients = {name: signed_in_client(f"http://127.0.0.1:{server.port}", name) for name in account_names}
-        requests = _page_requests(clients, keys, eids, files, bench_index.sources)
+        requests = _page_requests(clients, keys, files, bench_index.sources)
+        requests |= _list_other_pages(clients, requests, keys, eids, waiting_step)
         for name, request in requests.items():
             results[name] = _time_page(request, calls, processor_ms)
             step(f"  {name}: {results[name]}")
@@ -93,43 +104,50 @@ def measure(bench_index: simulated_index.BenchIndex, files: Path, calls: int) ->
 
 
 def _add_accounts(index: Index, sources: tuple[str, ...]) -> list[str]:
+    """Add an account of each role whose pages are measured, and return their names."""
     accounts = {
         "steward": (Role.STEWARD, None),
         "district": (Role.STEWARD, {sources[-1]}),
         "approver": (Role.APPROVER, None),
         "owner": (Role.SOURCE_OWNER, {sources[-1]}),
         "keeper": (Role.OPERATOR, None),
+        "auditor": (Role.AUDITOR, None),
+        "privacy": (Role.PRIVACY_OFFICER, None),
+        "caseworker": (Role.CASEWORKER, {sources[0]}),
     }
     with index.database.read(make_operator()) as unit:
         existing = {name for name in accounts if unit.accounts.find_by_name(name) is not None}
     for name, (role, visible_sources) in accounts.items():
         if name not in existing:
             add_person(index, name, role, visible_sources, f"A {name} of the benchmark")
+    if "caseworker" not in existing:
+        permit_emergencies(index)
+        grant_actions(index, make_operator(), "caseworker", [Action.BREAK_GLASS.value])
     return list(accounts)
 
 
-def signed_in_client(url: str, name: str) -> httpx.Client:
-    """Return the HTTP client of a person who has signed in."""
-    client = httpx.Client(base_url=url, timeout=120)
-    form = {"csrf": _form_token(client, "/sign-in"), "name": name, "password": PASSWORD}
-    answer = client.post("/sign-in", data=form, headers=_SAME_ORIGIN)
-    assert answer.status_code == httpx.codes.SEE_OTHER, answer.status_code
-    return client
-
-
-def _form_token(client: httpx.Client, path: str) -> str:
-    match = re.search(r'name="csrf" value="(\w+)"', client.get(path).text)
-    assert match, f"no form at {path}"
-    return match[1]
+def _add_waiting_step(index: Index, source: str) -> int | None:
+    """Let a decision wait for the owner of a source; return its number, None without a question."""
+    steward = replace(make_operator(), client="steward")
+    waiting = list_pending_steps(index, steward)
+    if not waiting:
+        set_consent_required(index, make_operator(), source, asks=True)
+        questions = load_queue_page(index, steward, Filters(source=source), 50).questions
+        records = next((question.records[:2] for question in questions if len(question.records) > 1), ())
+        if records:
+            groups = [[record] for record in records]
+            decide(index, steward, DecisionRequest(DecisionKind.DIFFERENT, groups, "documents"))
+        waiting = list_pending_steps(index, steward)
+    return next((step.step for step in waiting), None)
 
 
 def _page_requests(
-    clients: dict[str, httpx.Client], keys: list[str], eids: list[str], files: Path, sources: tuple[str, ...]
+    clients: dict[str, httpx.Client], keys: list[str], files: Path, sources: tuple[str, ...]
 ) -> dict[str, Request]:
-    """Return, by page name, the function that requests it."""
+    """Return, by name, requests that the route table does not tell: filters, searches and lists of others."""
     steward = clients["steward"]
-    token = _form_token(steward, "/find")
-    some_keys, some_eids = cycle(keys), cycle(eids)
+    token = find_form_token(steward, "/find")
+    some_keys = cycle(keys)
     searches = cycle(_search_terms(files, sources[0]))
 
     def found(name: str) -> Request:
@@ -137,29 +155,79 @@ def _page_requests(
         return lambda: steward.post(
             name,
             data={"csrf": token} | {f: v for f, v in next(searches).items() if f in fields},
-            headers=_SAME_ORIGIN,
+            headers=SAME_ORIGIN,
         )
 
     pages = {
-        "desk": lambda: steward.get("/"),
-        "queue": lambda: steward.get("/queue"),
         "queue, reader of one source": lambda: clients["district"].get("/queue"),
         "queue of one source": lambda: steward.get("/queue", params={"source": sources[0]}),
-        "question": lambda: steward.get(question_path(next(some_keys))),
-        "person": lambda: steward.get(f"/people/{next(some_eids)}"),
-        "unlink": lambda: steward.get(f"/people/{next(some_eids)}/unlink"),
-        "correct": lambda: steward.get(f"/people/{next(some_eids)}/correct"),
-        "find": lambda: steward.get("/find"),
+        "queue by name": lambda: steward.get("/queue", params={"sort": "name"}),
+        "queue by county and age": lambda: steward.get(
+            "/queue", params={"sort": "county", "min_age": "5", "max_age": "12"}
+        ),
+        "queue of closed questions": lambda: steward.get("/queue", params={"state": "closed"}),
+        "queue, children of a name": lambda: steward.post(
+            "/queue",
+            data={"csrf": token, "query": "", "child": next(searches)["last_name"]},
+            headers=SAME_ORIGIN,
+        ),
         "find by details": found("/find"),
         "find by key": found("/find/key"),
-        "practice": lambda: steward.get("/practice"),
-        "blind": lambda: steward.get("/blind"),
-        "quality": lambda: steward.get("/quality"),
-        "runs": lambda: clients["approver"].get("/runs"),
-        "asked": lambda: clients["owner"].get("/asked"),
-        "accounts": lambda: clients["keeper"].get("/accounts"),
     }
-    return pages if keys else {name: ask for name, ask in pages.items() if name != "question"}
+    if keys:
+        pages["question, pair by pair"] = lambda: steward.get(
+            question_path(next(some_keys)), params={"by": "pair"}
+        )
+    return pages
+
+
+NO_PAGES = frozenset({"/people", "/sign-in", "/change-password", "/ledger.csv"})
+"""Addresses that redirect, need nobody who is signed in, or return a file."""
+
+
+def _list_other_pages(
+    clients: dict[str, httpx.Client],
+    measured: Collection[str],
+    keys: list[str],
+    eids: list[str],
+    waiting_step: int | None,
+) -> dict[str, Request]:
+    """Return a request for every page of the route table, by the first person who may open it.
+
+    So a new page is measured without a line here. One whose address needs what the benchmark does not make,
+    such as a number, is left out, and said so.
+    """
+    values: dict[str, Iterator[str]] = {
+        "/queue/{key}": cycle([question_path(key).rpartition("/")[2] for key in keys] or [""]),
+        "{eid}": cycle(eids),
+        "/waiting/{number}": cycle(["" if waiting_step is None else str(waiting_step)]),
+        "{code}": cycle(["house"]),
+    }
+    pages: dict[str, Request] = {}
+    for path in (route.removeprefix("GET ") for route in ROUTES if route.startswith("GET /")):
+        rule = ROUTES[f"GET {path}"]
+        if rule.is_public or path.startswith("/v1") or path in NO_PAGES or path in measured:
+            continue
+        build = _address_builder(path, values)
+        client = next((each for each in clients.values() if each.get(build()).is_success), None)
+        if client is None:
+            step(f"  {path}: not measured, nobody here may open one")
+            continue
+        pages[path] = partial(_get_page, client, build)
+    return pages
+
+
+def _address_builder(path: str, values: Mapping[str, Iterator[str]]) -> Callable[[], str]:
+    """Return a function that fills a page's address with another value each time."""
+    parameter = re.search(r"\{\w+\}", path)
+    if parameter is None:
+        return lambda: path
+    chosen = values.get(path) or values.get(parameter[0]) or cycle(["0"])
+    return lambda: path.replace(parameter[0], next(chosen))
+
+
+def _get_page(client: httpx.Client, build: Callable[[], str]) -> httpx.Response:
+    return client.get(build())
 
 
 def _search_terms(files: Path, source: str) -> list[dict[str, str]]:

@@ -25,7 +25,7 @@ from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from mpi.storage.repositories.review.task_work import QuestionWork
 from mpi.storage.repositories.review.tasks import Task
 from tests.accounts import add_person
-from tests.bench.pages import signed_in_client
+from tests.bench.desk_client import signed_in_client
 from tests.index import OPERATOR, open_test_index
 from tests.postgres import start_postgres
 from tests.unit.api.live import serving

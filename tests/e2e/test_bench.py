@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from mpi.policy.route_table import ROUTES
+from tests.bench.pages import NO_PAGES
+
 
 @pytest.mark.slow
 def test_the_benchmark_measures_a_small_state_and_splink_on_the_same_records():
@@ -41,3 +44,18 @@ def test_the_benchmark_measures_a_server_and_a_delta_on_a_small_state(store):
     assert all(search_ms > resolve_ms > 0 for resolve_ms, search_ms in rounds)
     assert figures["delta"]["created"] == 1
     assert 0 < figures["delta"]["updated"] < figures["delta"]["rows"]
+
+
+@pytest.mark.slow
+def test_the_benchmark_measures_every_page_of_the_route_table():
+    command = [sys.executable, "-m", "tests.bench.pages", "--records", "2000", "--calls", "1"]
+    process = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
+    measured = json.loads(process.stdout)["pages"]
+    addresses = {
+        route.removeprefix("GET ")
+        for route, rule in ROUTES.items()
+        if route.startswith("GET ") and not rule.is_public
+    }
+    pages = {path for path in addresses if path.startswith("/") and not path.startswith("/v1")}
+    # No re-match is proposed in a new index.
+    assert pages - measured.keys() == {"/runs/{number}", *NO_PAGES}

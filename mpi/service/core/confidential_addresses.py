@@ -36,6 +36,8 @@ WITHHELD_COLUMNS = (
     "placement_homes", "shared_homes", "guardians", "guardian_surnames", "household_ids", "household_system",
 )  # fmt: skip
 """Feature columns that are computed from ``WITHHELD_FIELDS``."""
+_RESTRICTING_FIELDS = frozenset({"addresses", "restrictions"})
+"""Fields that decide whether something of a record is withheld."""
 _NO_CONTACTS = {column: () if column in LIST_COLUMNS else None for column in WITHHELD_COLUMNS}
 
 
@@ -114,7 +116,9 @@ def _find_restricted_records(unit: ReadUnit, record_ids: Collection[int]) -> Res
     members_by_person = unit.persons.members(set(person_by_record.values()))
     member_ids = {record for members in members_by_person.values() for record in members}
     payloads = unit.records.payloads(visible_labels(unit, {*record_ids, *member_ids}))
-    records = {record: record_from_bytes(payload) for record, (_, payload) in payloads.items()}
+    records = {
+        record: record_from_bytes(payload, _RESTRICTING_FIELDS) for record, (_, payload) in payloads.items()
+    }
     day = clock.today()
     confidential = {record for record, content in records.items() if are_whereabouts_withheld(content, day)}
     confidential_persons = {

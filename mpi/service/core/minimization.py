@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from mpi.domain.viewer import Action, RecordAccess, StatedFacts, StatedPopulations, Viewer
-from mpi.service.core.visibility import read_populations
+from mpi.service.core.visibility import read_populations_by_child
 from mpi.storage.unit_of_work.units import ReadUnit
 
 _log = logging.getLogger("mpi.policy")
@@ -35,17 +35,27 @@ _Flag = TypeVar("_Flag", bound=SourcedFlag)
 def find_populations(unit: ReadUnit, record_ids: Collection[int]) -> StatedPopulations:
     """Return a child's populations, by flags in force, with who states them.
 
+    Arguments as for one child of ``find_populations_by_child``.
+    """
+    return find_populations_by_child(unit, {0: record_ids})[0]
+
+
+def find_populations_by_child(
+    unit: ReadUnit, records_by_child: Mapping[int, Collection[int]]
+) -> dict[int, StatedPopulations]:
+    """Return the populations of each child, by flags in force, with who states them.
+
     Flags of records that the viewer may not see count as well: the policy says whose flags count for which
     record. Empty where no decision of the viewer's policy depends on them.
 
     Args:
         unit: the transaction of the viewer.
-        record_ids: all records of the child.
+        records_by_child: all records of each child, by a number of the child.
     """
     rights = unit.viewer.rights
     if rights is None or not rights.needs_populations:
-        return frozenset()
-    return read_populations(unit, record_ids)
+        return dict.fromkeys(records_by_child, frozenset())
+    return read_populations_by_child(unit, records_by_child)
 
 
 def keep_carried_flags(

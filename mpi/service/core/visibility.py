@@ -184,13 +184,31 @@ def _find_uncovered(unit: ReadUnit, source_by_record: Mapping[int, str]) -> set[
 
 def read_populations(unit: ReadUnit, record_ids: Collection[int]) -> StatedPopulations:
     """Return the populations that some records state in flags in force today."""
-    labels = unit.records.labels(record_ids)
+    return read_populations_by_child(unit, {0: record_ids})[0]
+
+
+def read_populations_by_child(
+    unit: ReadUnit, records_by_child: Mapping[int, Collection[int]]
+) -> dict[int, StatedPopulations]:
+    """Return the populations that the records of each child state today.
+
+    The number of queries does not depend on the number of children.
+
+    Args:
+        unit: the transaction.
+        records_by_child: record numbers, by any number that stands for the child.
+    """
+    labels = unit.records.labels({record for records in records_by_child.values() for record in records})
     day = clock.today()
-    return frozenset(
-        (labels[row.record_id].source, row.population)
-        for row in unit.records.flags(labels)
-        if row.value == "Y" and _is_in_force(row, day)
-    )
+    stated: dict[int, set[tuple[str, str]]] = {}
+    for row in unit.records.flags(labels):
+        if row.value == "Y" and _is_in_force(row, day):
+            fact = (labels[row.record_id].source, row.population)
+            stated.setdefault(row.record_id, set()).add(fact)
+    return {
+        child: frozenset(fact for record in records for fact in stated.get(record, ()))
+        for child, records in records_by_child.items()
+    }
 
 
 def read_facts_by_record(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, StatedFacts]:
@@ -202,18 +220,16 @@ def read_facts_by_record(unit: ReadUnit, record_ids: Collection[int]) -> dict[in
         return {}
     consents = read_consents(unit, record_ids)
     person_by_record = unit.persons.current_persons(record_ids)
-    members_by_person = unit.persons.members(set(person_by_record.values()))
-    populations_by_person = {
-        person: read_populations(unit, members) for person, members in members_by_person.items()
+    # A record of no person stands for a child of its own, under its negative number.
+    child_by_record = {record: person_by_record.get(record, -record) for record in record_ids}
+    records_by_child: dict[int, Collection[int]] = {
+        -record: [record] for record in record_ids if record not in person_by_record
     }
+    records_by_child |= unit.persons.members(set(person_by_record.values()))
+    populations = read_populations_by_child(unit, records_by_child)
     return {
-        record: consents.get(record, frozenset())
-        | (
-            populations_by_person[person_by_record[record]]
-            if record in person_by_record
-            else read_populations(unit, [record])
-        )
-        for record in record_ids
+        record: consents.get(record, frozenset()) | populations[child]
+        for record, child in child_by_record.items()
     }
 
 

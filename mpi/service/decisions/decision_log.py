@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from mpi.domain import clock
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.errors import ConflictError, DecisionConflict, NotFoundError
+from mpi.domain.record_ref import RecordRef
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import RecordGroups, visible_labels
 from mpi.service.decisions.contradictions import find_contradiction
 from mpi.service.decisions.evidence import collect_evidence
-from mpi.storage.repositories.steps.consents import ConsentStatus
+from mpi.storage.repositories.steps.consents import ConsentStatus, StoredConsent
 from mpi.storage.repositories.steps.decisions import DecisionStatus, NewDecision, StoredDecision
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
@@ -67,13 +68,50 @@ class DecisionDraft:
 
 def visible_groups(unit: ReadUnit, decision: StoredDecision) -> RecordGroups | None:
     """Return a decision's record groups without hidden records; None if none remain."""
-    record_ids = {record for group in decision.groups for record in group}
-    labels = visible_labels(unit, record_ids)
-    if decision.status in _SHOWN_ONLY_WHOLE or _was_refused_by_owner(unit, decision):
-        return decision.groups if _sees_every_part(unit, decision, labels, decision.step_id) else None
+    return find_visible_groups(unit, [decision])[decision.id]
+
+
+def find_visible_groups(
+    unit: ReadUnit, decisions: Collection[StoredDecision]
+) -> dict[int, RecordGroups | None]:
+    """Return the record groups of decisions without hidden records, by decision.
+
+    The number of queries does not depend on the number of decisions. None stands for a hidden decision.
+    """
+    labels = visible_labels(
+        unit, {record for decision in decisions for group in decision.groups for record in group}
+    )
+    consents = _read_step_consents(unit, decisions)
+    return {
+        decision.id: _keep_visible_groups(unit, decision, labels, consents.get(decision.step_id or 0, ()))
+        for decision in decisions
+    }
+
+
+def _read_step_consents(
+    unit: ReadUnit, decisions: Collection[StoredDecision]
+) -> dict[int, list[StoredConsent]]:
+    """Return the consents on which it depends whether decisions are hidden, by step."""
+    if unit.viewer.sources is None:
+        return {}
+    statuses = _SHOWN_ONLY_WHOLE | {DecisionStatus.REVOKED}
+    steps = {decision.step_id for decision in decisions if decision.status in statuses}
+    return unit.consents.consents_of_steps(steps - {None})  # type: ignore[arg-type]  # no step is None
+
+
+def _keep_visible_groups(
+    unit: ReadUnit,
+    decision: StoredDecision,
+    labels: Mapping[int, RecordRef],
+    consents: Collection[StoredConsent],
+) -> RecordGroups | None:
     groups = tuple(
         tuple(record_id for record_id in group if record_id in labels) for group in decision.groups
     )
+    if decision.status in _SHOWN_ONLY_WHOLE or _was_refused_by_owner(unit, decision, consents):
+        visible = {record_id for group in groups for record_id in group}
+        is_whole = decision.seen.keys() <= visible and _may_see_owners(unit, consents)
+        return decision.groups if is_whole else None
     groups = tuple(group for group in groups if group)
     if decision.kind is DecisionKind.DIFFERENT:
         return groups if len(groups) > 1 else None
@@ -85,35 +123,30 @@ def is_wholly_visible(unit: ReadUnit, decision: StoredDecision, step_id: int | N
 
     If a step is given, the viewer must also see every source whose consent the step asked for.
     """
-    return _sees_every_part(unit, decision, visible_labels(unit, decision.seen), step_id)
-
-
-def _sees_every_part(
-    unit: ReadUnit, decision: StoredDecision, labels: Collection[int], step_id: int | None
-) -> bool:
-    if not decision.seen.keys() <= set(labels):
+    if not decision.seen.keys() <= visible_labels(unit, decision.seen).keys():
         return False
     if unit.viewer.sources is None or step_id is None:
         return True
+    return _may_see_owners(unit, unit.consents.consents_of_steps([step_id]).get(step_id, ()))
+
+
+def _may_see_owners(unit: ReadUnit, consents: Collection[StoredConsent]) -> bool:
+    """Return whether the viewer may see every source that was asked for consent."""
+    if not consents:
+        return True
     codes = {source.id: source.code for source in unit.sources.all()}
-    return all(
-        unit.viewer.may_see(codes[consent.source_id])
-        for consent in unit.consents.consents_of_steps([step_id]).get(step_id, ())
-    )
+    return all(unit.viewer.may_see(codes[consent.source_id]) for consent in consents)
 
 
-def _was_refused_by_owner(unit: ReadUnit, decision: StoredDecision) -> bool:
+def _was_refused_by_owner(
+    unit: ReadUnit, decision: StoredDecision, consents: Collection[StoredConsent]
+) -> bool:
     """Return whether a source's owner refused consent to a decision.
 
     False for viewers of all sources.
     """
-    if (
-        decision.status is not DecisionStatus.REVOKED
-        or decision.step_id is None
-        or unit.viewer.sources is None
-    ):
+    if decision.status is not DecisionStatus.REVOKED or unit.viewer.sources is None:
         return False
-    consents = unit.consents.consents_of_steps([decision.step_id]).get(decision.step_id, ())
     return any(consent.status is ConsentStatus.REFUSED for consent in consents)
 
 
@@ -290,8 +323,10 @@ def find_connected_decisions(unit: ReadUnit, record_ids: Collection[int]) -> lis
             named.decision.id for named in unit.decisions.in_force_about(frontier)
         } - connected.keys()
         next_records: set[int] = set()
-        for decision_id, decision in unit.decisions.by_ids(decision_ids).items():
-            groups = visible_groups(unit, decision)
+        decisions = unit.decisions.by_ids(decision_ids)
+        groups_by_decision = find_visible_groups(unit, decisions.values())
+        for decision_id, decision in decisions.items():
+            groups = groups_by_decision[decision_id]
             if groups is not None and decision.authority is not Authority.HOLD:
                 connected[decision_id] = decision
                 next_records.update(record for group in groups for record in group)
@@ -301,11 +336,11 @@ def find_connected_decisions(unit: ReadUnit, record_ids: Collection[int]) -> lis
 
 def to_visible_decisions(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Decision]:
     """Convert stored decisions to plain decisions over visible records."""
-    groups_of_decisions = ((decision, visible_groups(unit, decision)) for decision in decisions)
+    groups_by_decision = find_visible_groups(unit, decisions)
     return [
         Decision(stored.id, stored.kind, stored.authority, groups)
-        for stored, groups in groups_of_decisions
-        if groups is not None
+        for stored in decisions
+        if (groups := groups_by_decision[stored.id]) is not None
     ]
 
 

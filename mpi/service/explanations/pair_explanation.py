@@ -20,7 +20,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import RecordGroups, find_record_numbers
 from mpi.service.core.visible_features import VisibleFeatures, load_visible_features
-from mpi.service.decisions.decision_log import visible_groups
+from mpi.service.decisions.decision_log import find_visible_groups
 from mpi.service.explanations import wording
 from mpi.service.explanations.evidence_strength import (
     LikelyAnswer,
@@ -283,8 +283,10 @@ def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str,
     persons = unit.persons.current_persons([left, right])
     is_one_person = persons.get(left) == persons.get(right)
     sentences = [f"These records are currently {'one child' if is_one_person else 'two children'}."]
-    for decision in unit.decisions.of_records([left, right]).values():
-        groups = visible_groups(unit, decision)
+    decisions = unit.decisions.of_records([left, right])
+    groups_by_decision = find_visible_groups(unit, decisions.values())
+    for decision in decisions.values():
+        groups = groups_by_decision[decision.id]
         statement = None if groups is None else _describe_decision(decision.kind, groups, left, right)
         if statement is None or decision.status is not DecisionStatus.IN_FORCE:
             continue

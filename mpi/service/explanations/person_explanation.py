@@ -19,7 +19,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
 from mpi.service.core.visible_features import load_visible_features
-from mpi.service.decisions.decision_log import visible_groups
+from mpi.service.decisions.decision_log import find_visible_groups
 from mpi.service.explanations import wording
 from mpi.service.explanations.pair_evidence import collect_evidence
 from mpi.service.explanations.pair_explanation import FIELDS, summarize_evidence
@@ -121,12 +121,13 @@ def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplana
 def _load_same_decisions(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[Pair, StoredDecision]:
     """Load the strongest, then latest, SAME decision for each pair of records."""
     decision_by_pair: dict[Pair, StoredDecision] = {}
-    decisions = unit.decisions.of_records(list(labels)).values()
-    for decision in sorted(decisions, key=lambda stored: (stored.authority, stored.id)):
+    decisions = unit.decisions.of_records(list(labels))
+    groups_by_decision = find_visible_groups(unit, decisions.values())
+    for decision in sorted(decisions.values(), key=lambda stored: (stored.authority, stored.id)):
         # A hold is not a decision of a person: the records that it keeps together show as parts.
         if decision.authority is Authority.HOLD or decision.status is not DecisionStatus.IN_FORCE:
             continue
-        groups = visible_groups(unit, decision)
+        groups = groups_by_decision[decision.id]
         if decision.kind is DecisionKind.SAME and groups is not None:
             for pair in combinations(sorted(record for record in groups[0] if record in labels), 2):
                 decision_by_pair[pair] = decision

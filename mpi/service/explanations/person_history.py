@@ -1,8 +1,10 @@
 """Describe a person's lineage in plain sentences, oldest change first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
+from types import MappingProxyType
 
 from mpi.domain import eid as eids
 from mpi.domain.viewer import Viewer
@@ -10,6 +12,7 @@ from mpi.service.core.index import Index
 from mpi.service.explanations import wording
 from mpi.service.persons.persons import LineageStep, look_up_lineage
 
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 MAX_NAMED_RECORDS = 3
 """Most records named in one sentence; above, the sentence gives their number."""
 
@@ -50,12 +53,15 @@ def describe_history(index: Index, viewer: Viewer, eid_text: str) -> tuple[Histo
     return describe_steps(eid_text, look_up_lineage(index, viewer, eid_text))
 
 
-def describe_steps(eid_text: str, steps: Iterable[LineageStep]) -> tuple[HistoryStep, ...]:
+def describe_steps(
+    eid_text: str, steps: Iterable[LineageStep], systems: Mapping[str, str] = NO_NAMES
+) -> tuple[HistoryStep, ...]:
     """Describe a person's lineage, which a caller has read, oldest change first.
 
     Args:
         eid_text: the enterprise ID.
         steps: the changes, as ``look_up_lineage`` returns them.
+        systems: names of sources by code; a source without one is named by its code.
 
     Raises:
         EidError: the text is not an enterprise ID.
@@ -64,51 +70,51 @@ def describe_steps(eid_text: str, steps: Iterable[LineageStep]) -> tuple[History
     grouped_steps = groupby(steps, key=lambda step: (step.at, step.client, step.cause, step.step))
     history: list[HistoryStep] = []
     for (at, client, cause, step), group in grouped_steps:
-        sentence = _describe_step(own_eid, cause, list(group), is_first=not history)
+        sentence = _describe_step(own_eid, cause, list(group), systems, is_first=not history)
         history.append(HistoryStep(at=at, sentence=sentence, client=client, step=step, cause=cause))
     return tuple(history)
 
 
-def _describe_step(own_eid: str, cause: str, steps: Sequence[LineageStep], *, is_first: bool) -> str:
+def _describe_step(
+    own_eid: str, cause: str, steps: Sequence[LineageStep], systems: Mapping[str, str], *, is_first: bool
+) -> str:
     """Return a sentence on records that join and leave a person together."""
     arrivals = [step for step in steps if step.after == own_eid]
     departures = [step for step in steps if step.before == own_eid]
+    describe = partial(_describe_records, systems=systems)
     phrases = []
     if arrivals:
         new_records = [step for step in arrivals if step.before is None]
         moved_here = [step for step in arrivals if step.before is not None]
         if new_records:
-            phrases.append(
-                f"{_describe_records(new_records)} {'began this person' if is_first else 'joined it'}"
-            )
+            phrases.append(f"{describe(new_records)} {'began this person' if is_first else 'joined it'}")
         if moved_here:
             phrases.append(
-                f"{_describe_records(moved_here)} came from {_join_eids(step.before for step in moved_here)}"
+                f"{describe(moved_here)} came from {_join_eids(step.before for step in moved_here)}"
             )
     withdrawals = [step for step in departures if step.after is None]
     moved_away = [step for step in departures if step.after is not None]
     if withdrawals:
         phrases.append(
-            f"{_describe_records(withdrawals)} left and "
-            f"{'belongs' if len(withdrawals) == 1 else 'belong'} to nobody"
+            f"{describe(withdrawals)} left and {'belongs' if len(withdrawals) == 1 else 'belong'} to nobody"
         )
     if moved_away:
-        phrases.append(
-            f"{_describe_records(moved_away)} went to {_join_eids(step.after for step in moved_away)}"
-        )
+        phrases.append(f"{describe(moved_away)} went to {_join_eids(step.after for step in moved_away)}")
     cause_text = wording.describe_cause(cause)
     return wording.format_sentence(
         f"{cause_text}: {'; '.join(phrases)}" if phrases else f"{cause_text}; no record changed person"
     )
 
 
-def _describe_records(steps: Sequence[LineageStep]) -> str:
+def _describe_records(steps: Sequence[LineageStep], systems: Mapping[str, str]) -> str:
     """Return the records of some lineage changes as a phrase."""
     labels = [step.record for step in steps if step.record is not None]
     if len(labels) > MAX_NAMED_RECORDS:
-        sources = sorted({label.source for label in labels})
+        sources = sorted({systems.get(label.source, label.source) for label in labels})
         return f"{len(labels):,} records of {wording.join_phrases(sources)}"
-    names = wording.join_phrases([f"{label.local_id} of {label.source}" for label in labels])
+    names = wording.join_phrases(
+        [f"{label.local_id} of {systems.get(label.source, label.source)}" for label in labels]
+    )
     return f"{'record' if len(labels) == 1 else 'records'} {names}"
 
 

@@ -23,6 +23,7 @@ from mpi.service.explanations.pair_evidence import (
 )
 from mpi.service.explanations.pair_explanation import FIELDS, Explanation, explain_compared_pair
 from mpi.service.explanations.pair_weights import Pair
+from mpi.service.explanations.past_answers import PastAnswer, find_past_answers
 from mpi.service.explanations.rivals import RIVAL_REASONS, find_rivals
 from mpi.service.persons.child_conditions import require_child_conditions
 from mpi.service.review.open_questions import load_questions
@@ -75,6 +76,7 @@ class AskedEvidence:
         reason: code of a ``ReviewReason``, ``caution`` or ``unsaid``; empty for a closed question.
         rivals: records that also match one of the two.
         is_within: whether the rivals are other records of the two children themselves.
+        past: the latest answer "cannot tell" about the pair, if it is asked about again.
     """
 
     left: RecordRef
@@ -84,6 +86,7 @@ class AskedEvidence:
     reason: str
     rivals: tuple[RecordRef, ...]
     is_within: bool
+    past: PastAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +297,10 @@ def _explain_asked_pairs(
     """Yield the evidence of each asked pair whose records are compared."""
     link_bits = index.matcher.model.thresholds.link
     persons = unit.persons.current_persons(list(labels))
+    explained = {pair: explain_compared_pair(unit, index, visible, pair) for pair in rivals}
+    past_answers = _find_past_answers(unit, index, visible, explained) if reasons else {}
     for pair, found in rivals.items():
-        explanation = explain_compared_pair(unit, index, visible, pair)
+        explanation = explained[pair]
         if explanation is None:
             continue
         caution = find_caution(explanation.evidence)
@@ -312,4 +317,20 @@ def _explain_asked_pairs(
             rivals=tuple(labels[number] for number in found),
             is_within=bool(found)
             and {persons.get(end) for end in found} <= {persons.get(end) for end in pair},
+            past=past_answers.get(pair),
         )
+
+
+def _find_past_answers(
+    unit: ReadUnit, index: Index, visible: VisibleFeatures, explained: Mapping[Pair, Explanation | None]
+) -> dict[Pair, PastAnswer]:
+    """Find earlier answers about pairs that the viewer may compare whole.
+
+    The levels that an answer keeps rest on all fields of both records.
+    """
+    evidence = {
+        pair: explanation.evidence
+        for pair, explanation in explained.items()
+        if explanation is not None and visible.partial.isdisjoint(pair)
+    }
+    return find_past_answers(unit, index, evidence) if evidence else {}

@@ -23,7 +23,7 @@ from mpi.domain.viewer import (
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.disclosure_consents import read_consents
 from mpi.service.core.index import Index
-from mpi.service.core.minimization import find_populations
+from mpi.service.core.minimization import find_populations_by_child
 from mpi.service.core.visibility import visible_labels
 from mpi.service.persons.attribute_values import ValueOrigin, read_name_and_birth_date
 from mpi.service.statements.correction_records import Correction, find_corrections
@@ -35,6 +35,8 @@ MAX_RECORDS_OF_CHILD = 50
 """Most records of one child that a list reads, the first by canonical key."""
 _BIRTH_DATE = "birth_date"
 _FIELDS = frozenset((*NAME_PARTS, _BIRTH_DATE))
+_READ_FIELDS = _FIELDS | {"birth_date_quality", "identifiers", "restrictions", "as_of"}
+"""Fields that decide which name and birth date is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,8 @@ def look_up_child_names(
         return ChildNames()
     with index.database.read(viewer) as unit:
         number_by_ref = _find_numbers(unit, records)
-        persons = [unit.persons.find_by_eid(eids.parse_eid(text)) for text in dict.fromkeys(enterprise_ids)]
-        person_ids = {person.eid: person.id for person in persons if person is not None}
+        persons = unit.persons.find_by_eids({eids.parse_eid(text) for text in enterprise_ids})
+        person_ids = {eid: person.id for eid, person in persons.items()}
         names = load_child_names(
             unit, index, action, number_by_ref.values(), person_ids.values(), in_search=in_search
         )
@@ -244,12 +246,15 @@ class _NameReader:
         for correction in corrections:
             corrections_by_record.setdefault(correction.corrected, []).append(correction.record)
         payloads |= self._read_corrections(corrections, keys)
+        populations = find_populations_by_child(
+            self._unit, {person: members_by_person[person] for person in listed}
+        )
         return {
             person: self._collect(
                 [number for record in records for number in (record, *corrections_by_record.get(record, ()))],
                 payloads,
                 keys,
-                find_populations(self._unit, members_by_person[person]),
+                populations[person],
                 consents,
             )
             for person, records in listed.items()
@@ -289,7 +294,7 @@ class _NameReader:
             source = self._sources[source_id]
             origin = ValueOrigin(record_id, keys[record_id], source.code, source.kind)
             carried = self._carried_fields(source.code, populations | consents.get(record_id, frozenset()))
-            record = record_from_bytes(payload)
+            record = record_from_bytes(payload, _READ_FIELDS)
             for attribute, value in read_name_and_birth_date(record, origin, self._verifying):
                 if attribute in carried:
                     values.setdefault(attribute, []).append(value)
@@ -305,7 +310,7 @@ class _NameReader:
         return {
             record
             for record, (source_id, payload) in payloads.items()
-            if is_opted_out(record_from_bytes(payload), self._day)
+            if is_opted_out(record_from_bytes(payload, _READ_FIELDS), self._day)
             and not is_own_source(self._unit.viewer, self._sources[source_id].code)
         }
 

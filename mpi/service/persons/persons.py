@@ -16,7 +16,7 @@ from mpi.service.core.disclosure_consents import read_consents
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import find_populations, keep_carried_flags
 from mpi.service.core.visibility import find_sealed_at, find_visible_records, is_within, visible_labels
-from mpi.service.decisions.decision_log import visible_groups
+from mpi.service.decisions.decision_log import find_visible_groups
 from mpi.service.persons.child_conditions import UNKNOWN_ID, make_not_found, require_child_conditions
 from mpi.service.persons.etags import compute_etag, hash_etag
 from mpi.service.persons.former_ids import FormerId, find_former_id
@@ -237,19 +237,18 @@ def _visible_client(viewer: Viewer, client: str, *, is_by_step: bool) -> str | N
 
 def _steps_by_commit(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[int, tuple[int, str]]:
     """Return the merges, decisions and other steps done or undone per commit."""
-    decisions = unit.decisions.of_records(labels).values()
+    decisions = unit.decisions.of_records(labels)
+    groups = find_visible_groups(unit, decisions.values())
     step_ids = {
         decision.step_id
-        for decision in decisions
-        if decision.step_id is not None and visible_groups(unit, decision) is not None
+        for decision in decisions.values()
+        if decision.step_id is not None and groups[decision.id] is not None
     }
     steps: dict[int, tuple[int, str]] = {}
-    for step_id in sorted(step_ids):
-        step = unit.steps.get(step_id)
-        if step is not None:
-            steps[step.commit_no] = (step_id, step.kind)
-            if step.undone_commit is not None:
-                steps[step.undone_commit] = (step_id, f"undo {step.kind}")
+    for step_id, step in sorted(unit.steps.by_ids(step_ids).items()):
+        steps[step.commit_no] = (step_id, step.kind)
+        if step.undone_commit is not None:
+            steps[step.undone_commit] = (step_id, f"undo {step.kind}")
     return steps
 
 

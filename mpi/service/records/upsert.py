@@ -1,6 +1,6 @@
 """Upsert, withdraw and read one source record online."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -13,7 +13,14 @@ from mpi.domain.errors import AccessDenied, ConflictError, MpiError, NotFoundErr
 from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.source import Holdings
-from mpi.domain.viewer import Action, StatedPopulations, Viewer, is_own_source, require_permission
+from mpi.domain.viewer import (
+    Action,
+    ConsentScope,
+    StatedPopulations,
+    Viewer,
+    is_own_source,
+    require_permission,
+)
 from mpi.service.agreements.feeds import require_open_feed
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.confidential_addresses import (
@@ -26,7 +33,7 @@ from mpi.service.core.disclosure_consents import read_consents
 from mpi.service.core.group_commit import DeferredAnswer
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.minimization import find_populations, keep_carried_fields, may_tell_of_field
+from mpi.service.core.minimization import find_populations_by_child, keep_carried_fields, may_tell_of_field
 from mpi.service.core.visibility import find_visible_records, may_learn_block_sizes, visible_labels
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.holdings.screening import screen_statements, select_screened
@@ -481,12 +488,10 @@ def read_all(
     answers: list[dict[str, Any] | AccessDenied | NotFoundError] = []
     disclosed: dict[tuple[str, ...], list[int]] = {}
     with index.database.read(viewer) as unit:
-        persons = _PersonReader(unit)
-        for label in records:
+        reader = _RecordReader(unit, list(records))
+        for label in reader.labels:
             try:
-                require_permission(viewer, Action.RECORD_READ, label.source)
-                record = _require_record(unit, label.source, label.local_id)
-                answer = _read_record(unit, persons, label, record)
+                record, answer = reader.read(label)
             except (AccessDenied, NotFoundError) as error:
                 answers.append(error)
                 continue
@@ -495,6 +500,54 @@ def read_all(
     for fields, record_ids in disclosed.items():
         disclose(index, viewer, Action.RECORD_READ, record_ids, fields)
     return answers
+
+
+class _RecordReader:
+    """Reads records for one answer, with one query for all of a kind.
+
+    Args:
+        unit: the transaction of the viewer.
+        labels: source and local ID of each record.
+    """
+
+    def __init__(self, unit: ReadUnit, labels: Sequence[RecordRef]) -> None:
+        self.labels = labels
+        self._unit = unit
+        self._records = self._find_records()
+        record_ids = [record.id for record in self._records.values()]
+        self._versions = unit.records.versions_of_records(record_ids)
+        self._consents = read_consents(unit, record_ids)
+        self._persons = _PersonReader(unit, record_ids)
+
+    def read(self, label: RecordRef) -> tuple[StoredRecord, dict[str, Any]]:
+        """Return a record and the answer about it.
+
+        Raises:
+            NotFoundError: no such source, or no such record that the viewer may know of.
+            AccessDenied: the viewer may not read this source's records.
+        """
+        require_permission(self._unit.viewer, Action.RECORD_READ, label.source)
+        self._unit.sources.get_by_code(label.source)
+        record = self._records.get(label)
+        if record is None:
+            raise make_not_found(self._unit.viewer, _describe_unknown(label.source))
+        person = self._persons.read_person_of(record, label.source)
+        version = _choose_version(record, self._versions.get(record.id, []))
+        consents = self._consents.get(record.id, frozenset())
+        return record, _build_answer(self._unit, label, record, person, version, consents)
+
+    def _find_records(self) -> dict[RecordRef, StoredRecord]:
+        """Return the records that the viewer may see, where it may read their sources."""
+        sources = {source.code: source.id for source in self._unit.sources.all()}
+        local_ids: dict[str, list[str]] = {}
+        for label in self.labels:
+            if label.source in sources:
+                local_ids.setdefault(label.source, []).append(label.local_id)
+        return {
+            RecordRef(code, local_id): record
+            for code, ids in local_ids.items()
+            for local_id, record in find_visible_records(self._unit, sources[code], ids).items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -517,10 +570,18 @@ class _PersonReader:
 
     Args:
         unit: the transaction of the viewer.
+        record_ids: numbers of all records that are read.
     """
 
-    def __init__(self, unit: ReadUnit) -> None:
+    def __init__(self, unit: ReadUnit, record_ids: Collection[int]) -> None:
         self._unit = unit
+        self._person_by_record = unit.persons.current_persons(record_ids)
+        numbers = set(self._person_by_record.values())
+        self._members = unit.persons.members(numbers)
+        self._persons = unit.persons.by_ids(numbers)
+        # A record of no person stands for a child of its own, under its negative number.
+        alone = {-record: [record] for record in record_ids if record not in self._person_by_record}
+        self._populations = find_populations_by_child(unit, {**alone, **self._members})
         self._known: dict[int, _PersonOfRecord] = {}
 
     def read_person_of(self, record: StoredRecord, source_code: str) -> _PersonOfRecord:
@@ -529,30 +590,29 @@ class _PersonReader:
         Raises:
             NotFoundError: a condition of the policy does not hold.
         """
-        unit = self._unit
-        number = unit.persons.current_persons([record.id]).get(record.id)
-        if number is not None and number in self._known:
-            return self._known[number]
-        members = [record.id] if number is None else unit.persons.members([number])[number]
-        require_child_conditions(unit, members, _describe_unknown(source_code))
-        eid = None if number is None else unit.persons.by_ids([number])[number].eid
-        person = _PersonOfRecord(
-            eid, find_populations(unit, members), has_confidential_address(unit, [record.id])
-        )
-        if number is not None:
-            self._known[number] = person
-        return person
+        unit, number = self._unit, self._person_by_record.get(record.id)
+        child = -record.id if number is None else number
+        if child not in self._known:
+            members = [record.id] if number is None else self._members[number]
+            require_child_conditions(unit, members, _describe_unknown(source_code))
+            eid = None if number is None else self._persons[number].eid
+            is_confidential = has_confidential_address(unit, [record.id])
+            self._known[child] = _PersonOfRecord(eid, self._populations[child], is_confidential)
+        return self._known[child]
 
 
-def _read_record(
-    unit: ReadUnit, persons: _PersonReader, label: RecordRef, record: StoredRecord
+def _build_answer(
+    unit: ReadUnit,
+    label: RecordRef,
+    record: StoredRecord,
+    person: _PersonOfRecord,
+    version: StoredVersion,
+    consents: frozenset[ConsentScope],
 ) -> dict[str, Any]:
     """Return the answer about one record that the viewer may see."""
     viewer, source_code = unit.viewer, label.source
-    person = persons.read_person_of(record, source_code)
-    version = _choose_version(unit, record)
     canonical = record_from_bytes(_add_carried(version, record))
-    stated = person.populations | read_consents(unit, [record.id]).get(record.id, frozenset())
+    stated = person.populations | consents
     carried_values = keep_carried_fields(
         viewer, Action.RECORD_READ, source_code, to_canonical_fields(canonical), stated
     )
@@ -604,9 +664,8 @@ def _require_record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRe
     return record
 
 
-def _choose_version(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
+def _choose_version(record: StoredRecord, versions: Sequence[StoredVersion]) -> StoredVersion:
     """Return a record's active version, else its held one."""
-    versions = unit.records.versions(record.id)
     shown = [v for v in versions if v.id == record.version_id] or [v for v in versions if v.state == "held"]
     if not shown:
         # It has no statement left, because its load was undone.

@@ -5,7 +5,7 @@ who may see all of these, judged as for an open question. An entry without notes
 of all sources.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +35,34 @@ def select_known_scope(about: Mapping[str, Any]) -> dict[str, Any]:
     return {"records": records, "decisions": about.get("decisions", {})}
 
 
+class ScopeVisibility:
+    """Tells which of some questions a viewer may see whole.
+
+    The records of all of them are read at once.
+
+    Args:
+        unit: the viewer's transaction.
+        scopes: notes of the questions, as for ``select_known_scope``.
+    """
+
+    def __init__(self, unit: ReadUnit, scopes: Iterable[Mapping[str, Any]]) -> None:
+        self._unit = unit
+        records = {record for scope in scopes for record in scope.get("records") or ()}
+        self._labels = visible_labels(unit, records) if records else {}
+
+    def is_visible(self, about: Mapping[str, Any]) -> bool:
+        """Return whether the viewer may see all that one of the questions covers."""
+        known_scope = select_known_scope(about)
+        if not set(about.get("records") or ()) <= self._labels.keys():
+            return False
+        if not known_scope:
+            return self._unit.viewer.sources is None
+        return all(
+            _is_decision_task_visible(self._unit, task_key, decision_ids)
+            for task_key, decision_ids in known_scope["decisions"].items()
+        )
+
+
 def is_visible(unit: ReadUnit, about: Mapping[str, Any]) -> bool:
     """Return whether the viewer may see all that a question covers.
 
@@ -42,16 +70,7 @@ def is_visible(unit: ReadUnit, about: Mapping[str, Any]) -> bool:
         unit: the viewer's transaction.
         about: notes of the question, as for ``select_known_scope``.
     """
-    known_scope = select_known_scope(about)
-    records = set(about.get("records") or ())
-    if not records <= visible_labels(unit, records).keys():
-        return False
-    if not known_scope:
-        return unit.viewer.sources is None
-    return all(
-        _is_decision_task_visible(unit, task_key, decision_ids)
-        for task_key, decision_ids in known_scope["decisions"].items()
-    )
+    return ScopeVisibility(unit, [about]).is_visible(about)
 
 
 def keep_assignment_scopes(work: QuestionWork) -> dict[str, Any]:
@@ -72,12 +91,27 @@ def redact_work(unit: ReadUnit, work: QuestionWork) -> QuestionWork:
 
     Whoever claims a question claims all of it (ADR 0028): that somebody holds it is not hidden.
     """
+    return redact_works(unit, [work])[work.question]
+
+
+def redact_works(unit: ReadUnit, works: Sequence[QuestionWork]) -> dict[str, QuestionWork]:
+    """Return the work states of questions as ``redact_work`` does, by question."""
+    noted = [
+        about
+        for work in works
+        for about in (work.about, work.about.get(ASSIGNED, {}), work.about.get(DATED, {}))
+    ]
+    scopes = ScopeVisibility(unit, noted)
+    return {work.question: _redact(unit, work, scopes) for work in works}
+
+
+def _redact(unit: ReadUnit, work: QuestionWork, scopes: ScopeVisibility) -> QuestionWork:
     own_or_nobody = {None, unit.viewer.client}
-    if work.claimed_by not in own_or_nobody and not is_visible(unit, work.about):
+    if work.claimed_by not in own_or_nobody and not scopes.is_visible(work.about):
         work = replace(work, claimed_by=None, lease_until=None)
-    if work.assigned_to not in own_or_nobody and not is_visible(unit, work.about.get(ASSIGNED, work.about)):
+    if work.assigned_to not in own_or_nobody and not scopes.is_visible(work.about.get(ASSIGNED, work.about)):
         work = replace(work, assigned_to=None)
-    if work.due_on is not None and not is_visible(unit, work.about.get(DATED, work.about)):
+    if work.due_on is not None and not scopes.is_visible(work.about.get(DATED, work.about)):
         work = replace(work, due_on=None)
     return work
 

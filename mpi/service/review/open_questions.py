@@ -5,7 +5,7 @@ neither the rest nor its existence is disclosed.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,10 +16,18 @@ from mpi.service.core.index import Index
 from mpi.service.core.minimization import sees_all_flags
 from mpi.service.core.visibility import visible_source_ids
 from mpi.service.core.visible_features import find_partial_records
-from mpi.service.decisions.decision_log import find_conflict_chain, is_wholly_visible, visible_groups
+from mpi.service.decisions.decision_log import (
+    find_conflict_chain,
+    find_visible_groups,
+    is_wholly_visible,
+)
 from mpi.service.gates.own_reports import find_reporters
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, PAIR, may_be_asked
-from mpi.service.resolution.work_log_visibility import is_visible, keep_assignment_scopes, redact_work
+from mpi.service.resolution.work_log_visibility import (
+    ScopeVisibility,
+    keep_assignment_scopes,
+    redact_works,
+)
 from mpi.service.review.due_dates import compute_due_date
 from mpi.service.review.visible_weights import load_visible_weights
 from mpi.storage.driver.chunks import MAX_BIGINT
@@ -187,9 +195,9 @@ def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuest
     """
     sources = visible_source_ids(unit)
     tasks_by_question = unit.queue.tasks_by_question(keys, sources)
-    decisions_by_task = {
-        task.key: find_task_decisions(unit, task) for tasks in tasks_by_question.values() for task in tasks
-    }
+    decisions_by_task = find_decisions_of_tasks(
+        unit, [task for tasks in tasks_by_question.values() for task in tasks]
+    )
     work_by_question = unit.task_work.get(tasks_by_question)
     now = clock.format_timestamp(clock.now())
     questions = {}
@@ -217,17 +225,26 @@ def is_own_report(unit: ReadUnit, question: OpenQuestion) -> bool:
     return all(unit.viewer.client in find_reporters(unit, report) for report in reports.values())
 
 
-def find_task_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
-    """Return the decisions that a review task is about.
+def find_decisions_of_tasks(unit: ReadUnit, tasks: Collection[Task]) -> dict[str, tuple[int, ...] | None]:
+    """Return the decisions that review tasks are about, by key of the task.
 
     Returns:
-        Decision numbers, empty for a task about a pair; None if the task is hidden from the viewer.
+        Decision numbers, empty for a task about a pair; None for a task that is hidden from the viewer.
     """
-    if task.decision_id is None:
-        return ()
-    decision = unit.decisions.by_ids([task.decision_id]).get(task.decision_id)
-    if decision is None or visible_groups(unit, decision) is None:
-        return None
+    decisions = unit.decisions.by_ids({task.decision_id for task in tasks if task.decision_id is not None})
+    groups = find_visible_groups(unit, decisions.values()) if decisions else {}
+    return {
+        task.key: ()
+        if task.decision_id is None
+        else _find_task_decisions(unit, task, decisions[task.decision_id])
+        if groups.get(task.decision_id) is not None
+        else None
+        for task in tasks
+    }
+
+
+def _find_task_decisions(unit: ReadUnit, task: Task, decision: StoredDecision) -> tuple[int, ...] | None:
+    """Return the decisions of a task about a visible decision, or None."""
     if task.kind == APPROVAL and not _can_see_approval(unit, decision):
         return None
     if task.kind != CONFLICT:
@@ -259,11 +276,7 @@ def summarize_questions(
     weights = load_visible_weights(unit, index, (task for each in question_list for task in each.tasks))
     labels = unit.records.labels({record for question in question_list for record in question.records})
     times = unit.commit_info({task.opened_commit for question in question_list for task in question.tasks})
-    work_by_key = {
-        question.key: redact_work(unit, question.work)
-        for question in question_list
-        if question.work is not None
-    }
+    work_by_key = redact_works(unit, [each.work for each in question_list if each.work is not None])
     return [
         _summarize_question(question, work_by_key.get(question.key), labels, times, weights)
         for question in question_list
@@ -360,21 +373,46 @@ def summarize_closed_question(unit: ReadUnit, work: QuestionWork) -> QuestionSum
     Returns:
         None if the viewer may not see every record and decision of the question, or might not be asked it.
     """
+    return summarize_closed_questions(unit, [work])[0]
+
+
+def summarize_closed_questions(unit: ReadUnit, works: Sequence[QuestionWork]) -> list[QuestionSummary | None]:
+    """Return the queue summary of each closed review question; None if hidden."""
+    scopes = ScopeVisibility(unit, [work.about for work in works])
+    visible_works = [work for work in works if _may_see_closed(unit, work, scopes)]
+    redacted = redact_works(unit, visible_works)
+    records = {record for work in visible_works for record in work.about.get("records", ())}
+    labels = unit.records.labels(records)
+    partial = find_partial_records(unit, records)
+    return [
+        _summarize_closed_question(redacted[work.question], labels, partial)
+        if work.question in redacted
+        else None
+        for work in works
+    ]
+
+
+def _may_see_closed(unit: ReadUnit, work: QuestionWork, scopes: ScopeVisibility) -> bool:
+    """Return whether the viewer may see a closed question."""
     if work.about.get("kind") == APPROVAL and unit.viewer.sources is not None:
         # The stored records are only some of the decision's; the wait would disclose the others.
-        return None
+        return False
     is_asked = may_be_asked(unit.viewer, work.about.get("kind", ""), work.about.get("reason", ""))
-    if not is_asked or not is_visible(unit, work.about):
-        return None
-    visible_work = redact_work(unit, work)
+    return is_asked and scopes.is_visible(work.about)
+
+
+def _summarize_closed_question(
+    work: QuestionWork, labels: Mapping[int, RecordRef], partial: Collection[int]
+) -> QuestionSummary:
     records = work.about.get("records", [])
-    labels = unit.records.labels(records)
     subject = work.about.get("subject")
+    kind = work.about.get("kind", "")
     # The stored weights may rest on what the viewer may not compare.
-    weights = () if find_partial_records(unit, records) else work.about.get("tasks", {}).values()
+    is_partial = any(record in partial for record in records)
+    weights = () if is_partial else work.about.get("tasks", {}).values()
     return QuestionSummary(
         key=work.question,
-        kind=work.about.get("kind", ""),
+        kind=kind,
         reason=work.about.get("reason", ""),
         subject=None if subject is None else labels[subject],
         records=tuple(labels[record] for record in records),
@@ -382,8 +420,8 @@ def summarize_closed_question(unit: ReadUnit, work: QuestionWork) -> QuestionSum
         state=CLOSED,
         claimed_by=None,
         lease_until=None,
-        assigned_to=visible_work.assigned_to,
-        due_on=visible_work.due_on,
+        assigned_to=work.assigned_to,
+        due_on=work.due_on,
         opened_at=work.opened_at,
         burst=0,
         asleep_until=None,

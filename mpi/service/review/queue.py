@@ -23,7 +23,7 @@ from mpi.service.core.visibility import find_shown_record_numbers
 from mpi.service.review.open_questions import (
     OpenQuestion,
     QuestionSummary,
-    summarize_closed_question,
+    summarize_closed_questions,
     summarize_questions,
 )
 from mpi.service.review.queue_search import (
@@ -47,6 +47,7 @@ from mpi.service.review.queue_triage import (
     needs_triage,
     sort_and_filter,
 )
+from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.review.owner_questions import OPEN as UNANSWERED
 from mpi.storage.repositories.review.task_queue import Burst, QueuePosition, TaskFilter
 from mpi.storage.repositories.review.task_work import CLOSED, TASKS_GONE, QuestionWork
@@ -210,7 +211,7 @@ def _load_triaged_page(
     """Load one page of urgent questions, filtered and sorted by child."""
     offset = 0 if after is None else _decode_offset(after)
     urgent_items = list(islice(iterate_queue(unit, search, filters, None), MAX_TRIAGED + 1))
-    items = sort_and_filter(unit, urgent_items[:MAX_TRIAGED], filters)
+    items = sort_and_filter(unit, index, urgent_items[:MAX_TRIAGED], filters)
     end = offset + limit
     return QueuePage(
         tuple(_summarize_items(unit, index, items[offset:end])),
@@ -255,9 +256,14 @@ def _list_closed_automatically(unit: ReadUnit, since: str) -> tuple[QuestionSumm
         work for work in unit.task_work.closed_work(since, MAX_COUNTED) if work.closed_because == TASKS_GONE
     ]
     own_keys = unit.task_work.questions_acted_on(unit.viewer.client, [work.question for work in closed_works])
-    summaries = (summarize_closed_question(unit, work) for work in closed_works if work.question in own_keys)
-    visible_summaries = [summary for summary in summaries if summary is not None]
-    return tuple(visible_summaries[:MAX_LANDING_QUESTIONS])
+    own_works = [work for work in closed_works if work.question in own_keys]
+    summaries: list[QuestionSummary] = []
+    # Read in parts: of many closed questions only the first few that are visible are shown.
+    for part in iter_chunks(own_works, MAX_LANDING_QUESTIONS):
+        summaries += [each for each in summarize_closed_questions(unit, part) if each is not None]
+        if len(summaries) >= MAX_LANDING_QUESTIONS:
+            break
+    return tuple(summaries[:MAX_LANDING_QUESTIONS])
 
 
 def _list_overdue(unit: ReadUnit, today: str) -> tuple[OverdueOwnerQuestion, ...]:
@@ -289,9 +295,8 @@ def _load_closed_page(unit: ReadUnit, limit: int, after: str | None) -> QueuePag
     summaries: list[QuestionSummary] = []
     last_work: QuestionWork | None = None
     while works := unit.task_work.closed_work(since, limit + 1, position):
-        for work in works:
+        for work, summary in zip(works, summarize_closed_questions(unit, works), strict=True):
             position = (work.closed_at or "", work.question)
-            summary = summarize_closed_question(unit, work)
             if summary is not None and len(summaries) == limit:
                 return QueuePage(
                     tuple(summaries),

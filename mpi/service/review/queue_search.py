@@ -13,14 +13,14 @@ from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.minimization import sees_all_flags
 from mpi.service.core.visibility import find_visible_records, visible_source_ids
 from mpi.service.core.visible_features import limits_comparisons
-from mpi.service.resolution.work_log_visibility import redact_work
+from mpi.service.resolution.work_log_visibility import redact_work, redact_works
 from mpi.service.review.due_dates import compute_due_cutoffs, compute_due_date
 from mpi.service.review.open_questions import (
     CLAIMED,
     MIN_BURST_QUESTIONS,
     OpenQuestion,
     QuestionSummary,
-    find_task_decisions,
+    find_decisions_of_tasks,
     is_burst_key,
     is_own_report,
     load_questions,
@@ -36,7 +36,7 @@ STATES = (OPEN, CLAIMED, ASLEEP, WAITING, CLOSED)
 """States that a queue filter can ask for."""
 MAX_COUNTED = 1000
 """Most questions that are counted; a total of one more means "more"."""
-_BATCH_SIZE = 100
+_BATCH_SIZE, _LARGE_BATCH_SIZE = 100, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +215,8 @@ def count_items(unit: ReadUnit, search: TaskFilter, filters: Filters, burst_coun
         )
     # Counting hidden questions about decisions would disclose that they exist.
     decision_tasks = unit.queue.decision_tasks(search, max_count)
-    visible_questions = {
-        task.question for task in decision_tasks if find_task_decisions(unit, task) is not None
-    }
+    decisions = find_decisions_of_tasks(unit, decision_tasks)
+    visible_questions = {task.question for task in decision_tasks if decisions[task.key] is not None}
     return min(
         unit.queue.count_questions(search, max_count, awake_only=awake_only, with_decisions=False)
         + len(visible_questions)
@@ -345,12 +344,18 @@ def get_item_key(item: OpenQuestion | Burst) -> str:
 def _iterate_questions(
     unit: ReadUnit, search: TaskFilter, filters: Filters, after: QueuePosition | None
 ) -> Iterator[tuple[QueuePosition, OpenQuestion]]:
-    """Yield matching review questions with queue positions, read in batches."""
-    while positions := unit.queue.read_page(search, after, _BATCH_SIZE):
+    """Yield matching review questions with queue positions, read in batches.
+
+    The first batch is enough for a page. Triage reads more, in larger ones.
+    """
+    batch_size = _BATCH_SIZE
+    while positions := unit.queue.read_page(search, after, batch_size):
+        position_by_key = {position[1]: position for position in reversed(positions)}
         for question in _load_at_positions(unit, search, positions):
             if _matches_state(question.state, question.work, filters, unit.viewer):
-                yield next(position for position in positions if position[1] == question.key), question
+                yield position_by_key[question.key], question
         after = positions[-1]
+        batch_size = _LARGE_BATCH_SIZE
 
 
 def _load_at_positions(
@@ -401,14 +406,14 @@ def _find_own_keys(unit: ReadUnit) -> set[str]:
     own_works = [work for work in works if work.escalated_by != unit.viewer.client]
     if unit.viewer.sources is None:
         return {work.question for work in own_works}
-    visible_works = (redact_work(unit, work) for work in own_works)
+    visible_works = redact_works(unit, own_works).values()
     return {work.question for work in visible_works if {work.claimed_by, work.assigned_to} & set(names)}
 
 
 def _find_assigned_keys(unit: ReadUnit, name: str) -> set[str]:
     """Return keys of questions visibly assigned to an account."""
-    works = unit.task_work.get(unit.task_work.questions_held_by([name])).values()
-    return {work.question for work in works if redact_work(unit, work).assigned_to == name}
+    works = list(unit.task_work.get(unit.task_work.questions_held_by([name])).values())
+    return {key for key, work in redact_works(unit, works).items() if work.assigned_to == name}
 
 
 def _load_given_due_dates(unit: ReadUnit) -> dict[str, str]:
@@ -420,7 +425,7 @@ def _load_given_due_dates(unit: ReadUnit) -> dict[str, str]:
     dated_keys = unit.task_work.due_dates()
     if unit.viewer.sources is None:
         return dated_keys
-    visible_works = (redact_work(unit, work) for work in unit.task_work.get(dated_keys).values())
+    visible_works = redact_works(unit, list(unit.task_work.get(dated_keys).values())).values()
     return {work.question: work.due_on for work in visible_works if work.due_on is not None}
 
 

@@ -2,7 +2,8 @@
 
 Names, birth dates, counties and flags are no columns of the task table: they stand in the records, and depend
 on what the viewer may see. So triage reads the most urgent questions, at most ``MAX_TRIAGED``, as the viewer
-may see them, and filters and sorts these. A value that the viewer may not see takes no part (law 7).
+may see them, and filters and sorts these. A value that the viewer may not see takes no part (law 7). The
+order by name is that of the names that the queue shows.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,8 +16,10 @@ from mpi.domain.errors import InputError
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.viewer import NAMED_POPULATIONS, Action
 from mpi.service.core.confidential_addresses import find_withheld_records
+from mpi.service.core.index import Index
 from mpi.service.core.minimization import keep_carried_populations
 from mpi.service.core.visibility import visible_labels
+from mpi.service.persons.child_names import load_child_names
 from mpi.service.review.open_questions import OpenQuestion
 from mpi.service.review.queue_search import Filters, QueueItem
 from mpi.standardize.fields.dates import to_birth_day
@@ -35,6 +38,8 @@ URGENT, NAME, AGE, COUNTY, SYSTEM, OLDEST, NEWEST = (
 SORTS = (URGENT, NAME, AGE, COUNTY, SYSTEM, OLDEST, NEWEST)
 """Orders of the queue: by urgency, by the child, or by the age of the question."""
 _TASK_READ = Action.TASK_READ
+_READ_FIELDS = frozenset({"first_name", "middle_name", "last_name", "birth_date"})
+"""Fields of a record that triage reads in any case."""
 
 
 def needs_triage(filters: Filters) -> bool:
@@ -75,13 +80,16 @@ def list_flags(unit: ReadUnit) -> tuple[str, ...]:
     )
 
 
-def sort_and_filter(unit: ReadUnit, items: Sequence[QueueItem], filters: Filters) -> list[QueueItem]:
+def sort_and_filter(
+    unit: ReadUnit, index: Index, items: Sequence[QueueItem], filters: Filters
+) -> list[QueueItem]:
     """Return the matching queue items, in the order asked for.
 
     A burst stands for many children: it matches no filter by child, and comes last in an order by child.
 
     Args:
         unit: the transaction of the viewer.
+        index: the open index, for its rules of survivorship.
         items: questions and bursts, most urgent first.
         filters: the filters.
 
@@ -91,7 +99,8 @@ def sort_and_filter(unit: ReadUnit, items: Sequence[QueueItem], filters: Filters
     if filters.flag is not None and filters.flag not in list_flags(unit):
         raise InputError("flag: you may not filter by this flag")
     questions = {item.key: item for _, item in items if isinstance(item, OpenQuestion)}
-    facts = _FactReader(unit, filters).read(questions.values())
+    needs_facts = _filters_children(filters) or filters.sort in _SORT_KEYS
+    facts = _FactReader(unit, filters).read(questions.values()) if needs_facts else {}
     matching = [
         (position, item)
         for position, item in items
@@ -102,16 +111,47 @@ def sort_and_filter(unit: ReadUnit, items: Sequence[QueueItem], filters: Filters
         return matching
     if filters.sort in {OLDEST, NEWEST}:
         return sorted(matching, key=lambda entry: _opening_commit(entry[1]), reverse=filters.sort == NEWEST)
-    sort_key = _SORT_KEYS[filters.sort]
+    if filters.sort == NAME:
+        matching_questions = [item for _, item in matching if isinstance(item, OpenQuestion)]
+        keys: Mapping[str, Any] = _read_name_keys(unit, index, matching_questions)
+    else:
+        keys = {key: _SORT_KEYS[filters.sort](found) for key, found in facts.items()}
+    known = [entry for entry in matching if _sort_value(entry, keys) is not None]
+    unknown = [entry for entry in matching if _sort_value(entry, keys) is None]
+    return [*sorted(known, key=lambda entry: _sort_value(entry, keys)), *unknown]
 
-    def order(entry: QueueItem) -> tuple[bool, Any]:
-        item = entry[1]
-        value = sort_key(facts[item.key]) if isinstance(item, OpenQuestion) else None
-        return value is None, value if value is not None else ""
 
-    known = [entry for entry in matching if not order(entry)[0]]
-    unknown = [entry for entry in matching if order(entry)[0]]
-    return [*sorted(known, key=order), *unknown]
+def _sort_value(entry: QueueItem, keys: Mapping[str, Any]) -> Any:  # noqa: ANN401 - text or a pair of texts
+    """Return what a queue item is sorted by; None for a burst, and where nothing is known."""
+    item = entry[1]
+    return keys.get(item.key) if isinstance(item, OpenQuestion) else None
+
+
+def _read_name_keys(
+    unit: ReadUnit, index: Index, questions: Collection[OpenQuestion]
+) -> dict[str, tuple[str, str]]:
+    """Return last and first name of each question's first child, as the queue shows them.
+
+    A child without a last name is sorted by the first.
+    A child without a name that may be shown is skipped, so that the next child gives the name.
+    """
+    keys: dict[str, tuple[str, str]] = {}
+    positions = range(max((len(question.records) for question in questions), default=0))
+    for position in positions:
+        records = {
+            question.key: question.records[position]
+            for question in questions
+            if question.key not in keys and position < len(question.records)
+        }
+        if not records:
+            break
+        names = load_child_names(unit, index, _TASK_READ, set(records.values())).by_record
+        for key, record in records.items():
+            child = names.get(record)
+            if child is not None and (child.last_name or child.first_name):
+                first, last = (squeeze(name or "") for name in (child.first_name, child.last_name))
+                keys[key] = last or first, first
+    return keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +159,13 @@ class _RecordFacts:
     """What the viewer may see of one record of a question.
 
     Args:
-        last_name: folded, like the other texts; empty where missing or hidden.
-        first_name: first name.
-        words: every word of the name.
+        words: every word of the name, folded; empty where it is missing, hidden or not filtered by.
         birth_date: ``YYYY-MM-DD``; None where it is not whole.
         counties: counties of the child's present addresses.
         populations: populations of the flags in force.
         system: name of the record's source.
     """
 
-    last_name: str
-    first_name: str
     words: tuple[str, ...]
     birth_date: str | None
     counties: frozenset[str]
@@ -153,6 +189,8 @@ class _FactReader:
         self._unit = unit
         self._needs_counties = filters.county is not None or filters.sort == COUNTY
         self._needs_flags = filters.flag is not None
+        self._needs_names = filters.child is not None
+        self._read_fields = _READ_FIELDS | ({"addresses"} if self._needs_counties else frozenset())
         self._day = clock.today()
 
     def read(self, questions: Collection[OpenQuestion]) -> dict[str, _Facts]:
@@ -161,7 +199,7 @@ class _FactReader:
         labels = visible_labels(unit, {record for question in questions for record in question.records})
         systems = {source.code: source.name for source in unit.sources.all()}
         records = {
-            number: record_from_bytes(payload)
+            number: record_from_bytes(payload, self._read_fields)
             for number, (_, payload) in unit.records.payloads(labels).items()
         }
         counties = self._read_counties(records)
@@ -196,9 +234,7 @@ class _FactReader:
 
         first, middle, last = read("first_name"), read("middle_name"), read("last_name")
         return _RecordFacts(
-            last_name=squeeze(last),
-            first_name=squeeze(first),
-            words=split_words(f"{first} {middle} {last}"),
+            words=split_words(f"{first} {middle} {last}") if self._needs_names else (),
             birth_date=to_birth_day(read("birth_date")),
             counties=counties if carried is None or "addresses" in carried else frozenset(),
             populations=populations,
@@ -289,10 +325,6 @@ def _opening_commit(item: Any) -> int:  # noqa: ANN401 - a question or a burst
     return int(item.opened_commit)
 
 
-def _name_key(facts: _Facts) -> tuple[str, str] | None:
-    return next(((each.last_name, each.first_name) for each in facts if each.words), None)
-
-
 def _age_key(facts: _Facts) -> str | None:
     """Return a key that puts the youngest child first."""
     born = next((each.birth_date for each in facts if each.birth_date), None)
@@ -308,5 +340,5 @@ def _system_key(facts: _Facts) -> str | None:
 
 
 _SORT_KEYS: Mapping[str, Callable[[_Facts], Any]] = {
-    NAME: _name_key, AGE: _age_key, COUNTY: _county_key, SYSTEM: _system_key,
+    AGE: _age_key, COUNTY: _county_key, SYSTEM: _system_key,
 }  # fmt: skip

@@ -1,18 +1,41 @@
-"""Saved filters of the review queue, kept per account or client."""
+"""Saved filters of the review queue, kept per account or client, and shared ones.
+
+A shared view names a source and an account. So only those are shown it who see every source that its author
+sees, and who may filter by its flag.
+"""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.review.queue_search import Filters, check_filters
+from mpi.service.review.queue_triage import list_flags
 from mpi.storage.unit_of_work.database import Lock
 
 MAX_NAME_LENGTH = 64
 """Most characters in the name of a saved view."""
 MAX_VIEWS = 50
 """Most saved views of one account or client."""
+MAX_SHARED = 200
+"""Most shared views that are read, the first by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedView:
+    """A view that another person shares.
+
+    Args:
+        name: its name.
+        owner: account or client of the person.
+        filters: its filters.
+    """
+
+    name: str
+    owner: str
+    filters: Filters
 
 
 def list_saved_views(index: Index, viewer: Viewer) -> Mapping[str, Filters]:
@@ -24,19 +47,49 @@ def list_saved_views(index: Index, viewer: Viewer) -> Mapping[str, Filters]:
     require_permission(viewer, Action.TASK_READ)
     with index.database.read(viewer) as unit:
         filters_by_name = unit.saved_views.views_of(viewer.client)
-    field_names = {field.name for field in fields(Filters)}
-    return {
-        name: Filters(
-            **{field_name: value for field_name, value in filters.items() if field_name in field_names}
-        )
-        for name, filters in filters_by_name.items()
-    }
+    return {name: _to_filters(filters) for name, filters in filters_by_name.items()}
 
 
-def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None:
+def list_shared_views(index: Index, viewer: Viewer) -> list[SharedView]:
+    """List the views that other people share with the viewer, by name.
+
+    Raises:
+        AccessDenied: the viewer may not read tasks.
+    """
+    require_permission(viewer, Action.TASK_READ)
+    with index.database.read(viewer) as unit:
+        stored = unit.saved_views.shared_views(MAX_SHARED)
+        flags = {None, *list_flags(unit)} if stored else {None}
+    views = [
+        SharedView(view.name, view.actor, _to_filters(view.filters))
+        for view in stored
+        if view.actor != viewer.client and _sees_sources(viewer, view.sources)
+    ]
+    return [view for view in views if view.filters.flag in flags]
+
+
+def _to_filters(stored: Mapping[str, Any]) -> Filters:
+    """Return stored filters, without those of another version."""
+    names = {field.name for field in fields(Filters)}
+    return Filters(**{name: value for name, value in stored.items() if name in names})
+
+
+def _sees_sources(viewer: Viewer, sources: frozenset[str] | None) -> bool:
+    """Return whether a viewer may see some sources; None stands for all."""
+    return viewer.sources is None or (sources is not None and sources <= viewer.sources)
+
+
+def save_view(index: Index, viewer: Viewer, name: str, filters: Filters, *, shared: bool = False) -> None:
     """Store a review-queue filter under a name, replacing one of that name.
 
     A local ID or a child's name in the filter is not stored.
+
+    Args:
+        index: the open index.
+        viewer: whose view it is.
+        name: name of the view.
+        filters: the filter.
+        shared: whether those see it who see all sources that the viewer sees.
 
     Raises:
         InputError: the name is empty, too long or not one line; the viewer has ``MAX_VIEWS`` views already;
@@ -52,7 +105,8 @@ def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None
         if name not in saved and len(saved) >= MAX_VIEWS:
             raise InputError(f"name: at most {MAX_VIEWS} views; delete one first")
         # Local ID and name are personal data, and a saved view is not about one person.
-        unit.saved_views.save(viewer.client, name, {**asdict(filters), "text": None, "child": None})
+        stored = {**asdict(filters), "text": None, "child": None}
+        unit.saved_views.save(viewer.client, name, stored, viewer.sources if shared else ())
 
 
 def delete_view(index: Index, viewer: Viewer, name: str) -> None:

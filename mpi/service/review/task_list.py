@@ -13,7 +13,7 @@ from mpi.service.core.index import Index
 from mpi.service.review.open_questions import (
     OpenQuestion,
     QuestionSummary,
-    find_task_decisions,
+    find_decisions_of_tasks,
     summarize_questions,
 )
 from mpi.service.review.queue import FIELDS
@@ -105,6 +105,7 @@ def _build_task_views(
 ) -> list[TaskView]:
     """Build one view for each open task of a review question."""
     labels = unit.records.labels(question.records)
+    decisions = find_decisions_of_tasks(unit, question.asked_tasks)
     return [
         TaskView(
             key=task.key,
@@ -112,7 +113,7 @@ def _build_task_views(
             reason=task.reason,
             match_weight=weights[task.key],
             records=tuple(labels[record_id] for record_id in sorted({task.lo, task.hi})),
-            decisions=find_task_decisions(unit, task) or (),
+            decisions=decisions[task.key] or (),
             question=summary.key,
             state=summary.state,
             claimed_by=summary.claimed_by,

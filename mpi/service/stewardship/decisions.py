@@ -24,6 +24,7 @@ from mpi.service.decisions.decision_log import (
     DecisionDraft,
     add_decision,
     find_conflict_chain,
+    find_visible_groups,
     may_undo,
     require_decision,
     visible_groups,
@@ -240,12 +241,9 @@ def list_decisions(
         listed: list[DecisionView] = []
         while len(listed) < max_count and (page := unit.decisions.latest(before, max_count)):
             before = page[-1].id
-            visible_decisions = [
-                decision
-                for decision in page
-                if decision.authority.name != "HOLD" and visible_groups(unit, decision) is not None
-            ]
-            listed += build_decision_views(unit, visible_decisions)
+            listed += build_decision_views(
+                unit, [decision for decision in page if decision.authority.name != "HOLD"]
+            )
         listed = listed[:max_count]
         shown_records = _list_shown_records(unit, listed)
     disclose(index, viewer, Action.DECISION_READ, shown_records, FIELDS)
@@ -267,12 +265,16 @@ def build_decision_views(unit: ReadUnit, decisions: Sequence[StoredDecision]) ->
     consents_by_step = unit.consents.consents_of_steps(
         {decision.step_id for decision in decisions if decision.step_id is not None}
     )
+    groups_by_decision = find_visible_groups(unit, decisions)
+    all_labels = visible_labels(
+        unit, {record for groups in groups_by_decision.values() for group in groups or () for record in group}
+    )
     views = []
     for decision in decisions:
-        groups = visible_groups(unit, decision)
+        groups = groups_by_decision[decision.id]
         if groups is None:
             continue
-        labels = visible_labels(unit, {record for group in groups for record in group})
+        labels = {record: all_labels[record] for group in groups for record in group}
         made_at, made_by, _ = commits[decision.commit_no]
         end_commit = None if decision.ended_commit is None else commits[decision.ended_commit]
         views.append(

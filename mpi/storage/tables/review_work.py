@@ -91,12 +91,17 @@ class OwnerQuestionRow(SQLModel, table=True):
 
 
 class SavedViewRow(SQLModel, table=True):
-    """A named filter of the review queue."""
+    """A named filter of the review queue.
+
+    ``shared_with`` is null for a view of its author alone. Else it tells which sources a reader must see: a
+    JSON list of codes, or ``"*"`` for all.
+    """
 
     __tablename__ = "saved_view"
     actor: str = text(primary_key=True)
     name: str = text(primary_key=True)
     filters: str = text()
+    shared_with: str | None = text(default=None)
 
 
 class BlindPairRow(SQLModel, table=True):

@@ -72,6 +72,15 @@ def test_a_record_survives_its_payload_unchanged(record):
     assert record_from_bytes(record_to_bytes(record)) == record
 
 
+@given(record=records(), fields=st.sets(st.sampled_from(CanonicalRecord._fields)))
+def test_a_part_of_a_record_is_that_of_the_whole(record, fields):
+    part = record_from_bytes(record_to_bytes(record), fields)
+    missing = CanonicalRecord(record.local_id)
+    for name in CanonicalRecord._fields:
+        is_read = name in fields or name == "local_id"
+        assert getattr(part, name) == getattr(record if is_read else missing, name)
+
+
 def test_a_payload_is_compact_sorted_and_omits_missing_values():
     record = CanonicalRecord("r1", last_name="Ruiz", birth_date="2012-03-04")
     assert record_to_bytes(record) == b'{"birth_date":"2012-03-04","last_name":"Ruiz","local_id":"r1"}'

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from mpi.api.pages.desk.person_view import name_systems
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.record_comparison import list_side_by_side
 from mpi.api.pages.rendering.record_values import format_record
@@ -25,7 +26,10 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
         return render_page("blind.html", visit=visit, view=None, told=None)
     # The use case left confidential values out.
     rows = list_side_by_side([format_record(record.values, confidential=False) for record in view.records])
-    return render_page("blind.html", visit=visit, view=view, told=None, rows=rows, options=OPTIONS)
+    systems = name_systems(index, visit.viewer)
+    return render_page(
+        "blind.html", visit=visit, view=view, told=None, rows=rows, options=OPTIONS, systems=systems
+    )
 
 
 @router.post("/blind/{number}")

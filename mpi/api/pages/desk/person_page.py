@@ -7,7 +7,7 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.desk import search
-from mpi.api.pages.desk.person_view import build_person_page
+from mpi.api.pages.desk.person_view import build_person_page, name_systems
 from mpi.api.pages.desk.question_view import explain_for_page, parse_pair_key
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.effect_labels import label_effect
@@ -25,13 +25,13 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @router.get("/people/{eid}")
-def show(index: IndexDep, visit: VisitDep, eid: str, records: int = 1) -> Response:
+def show(index: IndexDep, visit: VisitDep, eid: str, records: int = 1, history: str = "") -> Response:
     """Show the records that each agency holds about one person.
 
-    ``records`` is the page of records, from 1.
+    ``records`` is the page of records, from 1. ``history=all`` lists every change.
     """
     try:
-        card = build_person_page(index, visit.viewer, eid, records)
+        card = build_person_page(index, visit.viewer, eid, records, whole_history=history == "all")
     except (EidError, NotFoundError) as error:
         record_denied_call(index, error)
         return search.render_not_found(index, visit, eid, error)
@@ -39,6 +39,7 @@ def show(index: IndexDep, visit: VisitDep, eid: str, records: int = 1) -> Respon
         "person.html",
         visit=visit,
         card=card,
+        systems=card.systems,
         may_decide=is_allowed(visit.viewer, Action.DECIDE),
         links_to=_link_persons,
     )
@@ -58,7 +59,11 @@ def explain(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
         raise ConflictError("one of the records is not active, so it is not compared")
     eid = form.optional_text("eid")
     return render_page(
-        "why.html", visit=visit, why=explanation, eid=eid if eid is not None and _is_eid(eid) else None
+        "why.html",
+        visit=visit,
+        why=explanation,
+        systems=name_systems(index, visit.viewer),
+        eid=eid if eid is not None and _is_eid(eid) else None,
     )
 
 
@@ -69,8 +74,15 @@ def undo(index: IndexDep, visit: VisitDep, step: int, form: FormDep) -> Response
     effect = undo_step(index, visit.viewer, step, preview=not confirmed)
     eid = form.optional_text("eid")
     if not confirmed:
-        labels = label_effect(index, visit.viewer, effect)
-        return render_page("undo.html", visit=visit, effect=effect, effect_labels=labels, step=step, eid=eid)
+        return render_page(
+            "undo.html",
+            visit=visit,
+            effect=effect,
+            effect_labels=label_effect(index, visit.viewer, effect),
+            step=step,
+            eid=eid,
+            systems=name_systems(index, visit.viewer),
+        )
     back = f"/people/{eid}" if eid is not None and _is_eid(eid) else "/"
     return RedirectResponse(
         f"{back}?done={'awaiting' if effect.awaiting else 'undone'}", HTTPStatus.SEE_OTHER

@@ -1,12 +1,13 @@
 """Contents of a child's page, collected from the use cases."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.api.pages.rendering.charts import ArcDiagram, Node, draw_arcs
 from mpi.api.pages.rendering.child_history import ChildHeading, Stay, build_heading, list_stays
 from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record, format_value, is_confidential
+from mpi.api.pages.rendering.school_directory import load_school_directory
 from mpi.api.request.refusals import record_denied_call
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, NotFoundError
@@ -29,6 +30,8 @@ from mpi.storage.repositories.sources.sources import Source
 
 RECORDS_PER_PAGE = 20
 """Most source records on one page of a child."""
+MAX_HISTORY = 50
+"""Most changes of a child that its page lists, unless asked for all."""
 MAX_DRAWN_LINKS = 45
 """Most links that a chart shows; more of them cannot be told apart, so that only the table shows them."""
 _SHOWN_ELSEWHERE = frozenset({"flags", "enrollments", "placements"})
@@ -85,8 +88,9 @@ class RecordPlace:
 class PersonPage:
     """Contents of a person's page: golden record, source records and past steps.
 
-    ``steps`` and ``stays`` are newest first. ``cards`` are those of one page of records. ``places`` tell on
-    which page each record stands, and at which position.
+    ``steps``, ``built`` and ``stays`` are newest first. ``cards`` are those of one page of records, and
+    ``places`` tell on which page each record stands, and at which position. ``changes`` is the number of all
+    changes, of which ``built`` may hold the newest alone.
     """
 
     person: PersonView
@@ -104,9 +108,12 @@ class PersonPage:
     undoable: frozenset[int]
     golden: tuple[GoldenRow, ...]
     built: tuple[HistoryStep, ...]
+    changes: int = 0
 
 
-def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) -> PersonPage:
+def build_person_page(
+    index: Index, viewer: Viewer, text: str, page: int = 1, *, whole_history: bool = False
+) -> PersonPage:
     """Collect what the page of an enterprise ID's person shows.
 
     Args:
@@ -114,6 +121,7 @@ def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) ->
         viewer: who asks.
         text: the enterprise ID as typed.
         page: which page of the person's records, from 1; the nearest that there is.
+        whole_history: whether all changes are listed, instead of the newest ``MAX_HISTORY``.
 
     Raises:
         EidError: the text is not an enterprise ID.
@@ -122,7 +130,7 @@ def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) ->
     """
     view = look_up_person(index, viewer, text)
     golden = _read_golden_values(index, viewer, text) if view.records else ()
-    stays = list_stays(golden, clock.today())
+    stays = list_stays(golden, clock.today(), load_school_directory(index))
     places = {
         record: RecordPlace(position, (position - 1) // RECORDS_PER_PAGE + 1)
         for position, record in enumerate(view.records, 1)
@@ -131,6 +139,10 @@ def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) ->
     page = min(max(page, 1), pages)
     lineage = look_up_lineage(index, viewer, text)
     steps = tuple(reversed(lineage))
+    # An ID from before a split has neither records nor steps of its own.
+    systems = name_systems(index, viewer)
+    built = describe_steps(text, lineage, systems)[::-1] if is_allowed(viewer, Action.RECORD_READ) else ()
+    shown_changes = None if whole_history else MAX_HISTORY
     person_links = list_links(index, viewer, text) if len(view.records) > 1 else ()
     drawing = (
         draw_arcs(view.records, [(link.left, link.right, link.match_weight) for link in person_links])
@@ -144,18 +156,18 @@ def build_person_page(index: Index, viewer: Viewer, text: str, page: int = 1) ->
         page=page,
         pages=pages,
         places=places,
-        systems=_name_systems(index, viewer, {record.source for record in view.records}),
+        systems=systems,
         cards=_read_card_page(index, viewer, view, page),
         links=person_links,
         drawing=drawing,
         nodes=()
         if drawing is None
         else tuple((RecordRef(node.source, node.local_id), node) for node in drawing.nodes),
-        steps=steps,
+        steps=steps[:shown_changes],
         undoable=_find_undoable_steps(viewer, steps),
         golden=_format_golden_rows(golden),
-        # An ID from before a split has neither records nor steps of its own.
-        built=describe_steps(text, lineage) if is_allowed(viewer, Action.RECORD_READ) else (),
+        built=built[:shown_changes],
+        changes=len(built),
     )
 
 
@@ -165,10 +177,9 @@ def _read_golden_values(index: Index, viewer: Viewer, text: str) -> tuple[Golden
     return look_up_golden_record(index, viewer, text).values if may_read else ()
 
 
-def _name_systems(index: Index, viewer: Viewer, codes: Collection[str]) -> dict[str, str]:
-    """Return the systems' names of visible records, by source code."""
-    sources = list_readable_sources(index, viewer)
-    return {source.code: source.name for source in sources if source.code in codes}
+def name_systems(index: Index, viewer: Viewer) -> dict[str, str]:
+    """Return the names of the systems that the viewer may read, by source code."""
+    return {source.code: source.name for source in list_readable_sources(index, viewer)}
 
 
 def _format_golden_rows(values: Sequence[GoldenValue]) -> tuple[GoldenRow, ...]:
@@ -235,6 +246,7 @@ def read_record_cards(
         confidential: whether another record of the person, not among these, withholds its whereabouts.
     """
     sources = {source.code: source for source in list_visible_sources(index, viewer)}
+    schools = load_school_directory(index)
     stored_records = []
     for label, answer in zip(records, read_all(index, viewer, records), strict=True):
         match answer:
@@ -258,7 +270,9 @@ def read_record_cards(
             agency=sources[label.source].agency,
             system=sources[label.source].name,
             as_of=stored["record"].get("as_of", ""),
-            rows=format_record(stored["record"], confidential=confidential, withheld=stored["withheld"]),
+            rows=format_record(
+                schools.add_names(stored["record"]), confidential=confidential, withheld=stored["withheld"]
+            ),
             issues=tuple(
                 f"{issue['field']} ({issue['code'].replace('-', ' ')})" for issue in stored["issues"]
             ),

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from mpi.api.pages.activity.people_options import list_assignee_options, list_mention_options
 from mpi.api.pages.desk.question_view import build_question_page, describe_changes
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.answer_groups import AnswerLevel, read_group_verdict
 from mpi.api.pages.rendering.child_labels import ChildLabel, label_children
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.paths import question_path
@@ -67,7 +68,6 @@ _REASONS_BY_ANSWER = (
     ("other", ("not-enough", "other")),
 )
 """Reason codes by the answer that they fit, in the order of their keys 1 to 9."""
-_BY_PAIR = "pair"
 _MAX_NAMED_MEMBERS = 100
 """Most members of households whose names are read; the others are shown by their IDs."""
 _MAX_CLAIM_ATTEMPTS = 20
@@ -78,7 +78,7 @@ _MAX_CLAIM_ATTEMPTS = 20
 def show(index: IndexDep, visit: VisitDep, key: str, by: str = "") -> Response:
     """Show the page of one clerical-review question.
 
-    ``by=pair`` asks about each pair, even if all pairs are about two children.
+    ``by=child`` asks about each two children by themselves, and ``by=pair`` about each pair of records.
     """
     form = Form({"by": [by]})
     return render_question(index, visit, load_question_view(index, visit.viewer, key), form)
@@ -217,8 +217,8 @@ def render_question(
 ) -> Response:
     """Render a review question's page with the form's inputs and errors."""
     chosen = read_chosen_verdicts(form)
-    by_pair = form.raw_text("by") == _BY_PAIR
-    question_page = build_question_page(index, visit.viewer, view, chosen, by_pair=by_pair)
+    level = _read_level(form)
+    question_page = build_question_page(index, visit.viewer, view, chosen, level)
     summary = view.summary
     may_work = is_allowed(visit.viewer, Action.TASK_WORK)
     is_own_claim = summary.claimed_by == visit.viewer.client
@@ -232,7 +232,7 @@ def render_question(
         view=view,
         page=question_page,
         systems=question_page.systems,
-        by_pair=by_pair,
+        level=level.value,
         path=question_path(summary.key),
         mine=is_own_claim,
         may_work=may_work,
@@ -274,13 +274,23 @@ def _name_households(
 def read_chosen_verdicts(form: Form) -> Mapping[str, str]:
     """Read the verdicts that the form holds for each record pair.
 
-    A pair about the same two children as another has the verdict of that one: ``as-`` names its number.
+    A pair that is answered with another has the verdict of that one: ``as-`` names its number. One answer
+    for three or more children may tell that one alone is the same: ``group-`` names the child's first pair.
     """
     pairs = form.texts("pair")
     verdicts = {
-        pair: form.raw_text(f"verdict-{form.raw_text(f'as-{no}') or no}") for no, pair in enumerate(pairs)
+        pair: read_group_verdict(
+            form.raw_text(f"verdict-{form.raw_text(f'as-{no}') or no}"), form.raw_text(f"group-{no}")
+        )
+        for no, pair in enumerate(pairs)
     }
     return {pair: verdict for pair, verdict in verdicts.items() if verdict}
+
+
+def _read_level(form: Form) -> AnswerLevel:
+    """Read what one answer of the form is about."""
+    text = form.raw_text("by")
+    return AnswerLevel(text) if text in set(AnswerLevel) else AnswerLevel.QUESTION
 
 
 def read_superseded(form: Form) -> tuple[int, ...]:

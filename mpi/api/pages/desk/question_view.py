@@ -3,6 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mpi.api.pages.rendering.answer_groups import (
+    AnswerLevel,
+    AskedChildren,
+    AskedPair,
+    group_by_children,
+    join_groups,
+)
 from mpi.api.pages.rendering.charts import ArcDiagram, draw_arcs
 from mpi.api.pages.rendering.evidence_texts import describe_strength
 from mpi.api.pages.rendering.page_texts import format_text, load_words
@@ -14,6 +21,7 @@ from mpi.api.pages.rendering.record_comparison import (
 )
 from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record
+from mpi.api.pages.rendering.school_directory import SchoolDirectory, load_school_directory
 from mpi.api.pages.rendering.waterfall import Waterfall, draw_waterfall
 from mpi.domain.errors import ConflictError
 from mpi.domain.record_ref import RecordRef
@@ -79,34 +87,6 @@ class ChildColumns:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedPair:
-    """Record pair that a review question asks about.
-
-    ``verdict`` is the saved answer, ``chosen`` one entered in the form but not saved.
-    """
-
-    no: int
-    key: str
-    left: RecordRef
-    right: RecordRef
-    match_weight: float
-    verdict: str | None
-    chosen: str
-
-
-@dataclass(frozen=True, slots=True)
-class AskedChildren:
-    """Pairs of a question about the same two children, answered once.
-
-    ``left`` and ``right`` are the enterprise IDs; None where a record has none, or both have the same.
-    """
-
-    pairs: tuple[AskedPair, ...]
-    left: str | None
-    right: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class BurstPair:
     """Record pair of a burst question, with only the fields that differ.
 
@@ -164,7 +144,11 @@ class QuestionPage:
 
 
 def build_question_page(
-    index: Index, viewer: Viewer, view: QuestionView, chosen: Mapping[str, str], *, by_pair: bool = False
+    index: Index,
+    viewer: Viewer,
+    view: QuestionView,
+    chosen: Mapping[str, str],
+    level: AnswerLevel = AnswerLevel.QUESTION,
 ) -> QuestionPage:
     """Collect what the page of a review question shows.
 
@@ -173,9 +157,10 @@ def build_question_page(
         viewer: the steward who looks at the page.
         view: the question.
         chosen: verdicts typed so far, by pair.
-        by_pair: whether each pair gets an answer of its own, even if all are about two children.
+        level: what one answer is about.
     """
     sources = {source.code: source for source in list_visible_sources(index, viewer)}
+    schools = load_school_directory(index)
     evidence = load_question_evidence(index, viewer, view)
     is_burst = view.shape == BURST
     columns = _build_columns(index, view, evidence, sources)
@@ -184,16 +169,16 @@ def build_question_page(
         view=view,
         columns=columns,
         heads=_build_heads(columns, evidence),
-        rows=() if is_burst else _build_rows(view, evidence, columns),
+        rows=() if is_burst else _build_rows(view, evidence, columns, schools),
         pairs=pairs,
-        asked=_group_by_children(view, pairs, by_pair=by_pair),
+        asked=_group_pairs(view, pairs, columns, level),
         drawing=None if is_burst or evidence.children else _draw_links(view),
         seen=list_shown_values(view),
         why=tuple(
             _explain_asked(asked, index.matcher.model.thresholds)
             for asked in evidence.pairs[: 1 if is_burst else None]
         ),
-        alike=_list_burst_pairs(view, evidence) if is_burst else (),
+        alike=_list_burst_pairs(view, evidence, schools) if is_burst else (),
         decisions=_read_decisions(index, viewer, view),
         systems={code: source.name for code, source in sources.items()},
     )
@@ -215,20 +200,16 @@ def _list_asked_pairs(view: QuestionView, chosen: Mapping[str, str]) -> tuple[As
     )
 
 
-def _group_by_children(
-    view: QuestionView, pairs: Sequence[AskedPair], *, by_pair: bool
+def _group_pairs(
+    view: QuestionView, pairs: Sequence[AskedPair], columns: Sequence[RecordColumn], level: AnswerLevel
 ) -> tuple[AskedChildren, ...]:
-    """Group pairs about the same two children, or keep each alone."""
+    """Group the asked pairs by what one answer is about."""
     child_of = {card.label: card.enterprise_id for card in view.cards}
-    groups: dict[object, list[AskedPair]] = {}
-    for pair in pairs:
-        children = frozenset((child_of.get(pair.left), child_of.get(pair.right)))
-        is_about_two = len(children) > 1 and None not in children
-        groups.setdefault(children if is_about_two and not by_pair else pair.no, []).append(pair)
-    return tuple(
-        AskedChildren(tuple(group), child_of.get(group[0].left), child_of.get(group[0].right))
-        for group in groups.values()
-    )
+    groups = group_by_children(pairs, child_of, by_pair=level is AnswerLevel.PAIR)
+    if level is not AnswerLevel.QUESTION:
+        return groups
+    name_of = {column.label: column.name for column in columns}
+    return join_groups(groups, child_of, name_of, view.summary.subject)
 
 
 def _order_cards(view: QuestionView, evidence: QuestionEvidence) -> list[tuple[str, RecordCard]]:
@@ -287,20 +268,23 @@ def _build_heads(columns: Sequence[RecordColumn], evidence: QuestionEvidence) ->
 
 
 def _build_rows(
-    view: QuestionView, evidence: QuestionEvidence, columns: Sequence[RecordColumn]
+    view: QuestionView,
+    evidence: QuestionEvidence,
+    columns: Sequence[RecordColumn],
+    schools: SchoolDirectory,
 ) -> tuple[ComparisonRow, ...]:
     """Build the table of all shown records."""
     if not columns:
         return ()
     ordered = [card for _, card in _order_cards(view, evidence)]
     if evidence.reference is None or not evidence.verdicts:
-        return list_side_by_side([_format_values(card) for card in ordered])
+        return list_side_by_side([_format_values(card, schools) for card in ordered])
     verdicts = [
         None if card.label == evidence.reference else evidence.verdicts.get(card.label, {})
         for card in ordered
     ]
     values = [
-        _format_values(card) | describe_ssn(marks, verdicts)
+        _format_values(card, schools) | describe_ssn(marks, verdicts)
         for card, marks in zip(ordered, verdicts, strict=True)
     ]
     return compare_records(values, verdicts)
@@ -368,12 +352,14 @@ def _draw_links(view: QuestionView) -> ArcDiagram | None:
     return draw_arcs([card.label for card in view.cards], edges)
 
 
-def _list_burst_pairs(view: QuestionView, evidence: QuestionEvidence) -> tuple[BurstPair, ...]:
+def _list_burst_pairs(
+    view: QuestionView, evidence: QuestionEvidence, schools: SchoolDirectory
+) -> tuple[BurstPair, ...]:
     """Return the pairs of a burst question, each with its differing fields.
 
     A burst is many alike pairs of one load, asked about together.
     """
-    values = {card.label: _format_values(card) for card in view.cards}
+    values = {card.label: _format_values(card, schools) for card in view.cards}
     burst_pairs = []
     for asked in evidence.pairs:
         verdicts = collect_field_verdicts(asked.explanation.evidence)
@@ -503,12 +489,12 @@ def _parse_shown_values(seen: Sequence[str]) -> dict[tuple[str, ...], tuple[str,
     return shown_values
 
 
-def _format_values(card: RecordCard) -> dict[str, str]:
+def _format_values(card: RecordCard, schools: SchoolDirectory) -> dict[str, str]:
     """Format the values of a source record for comparison on a page.
 
     Each part of the name has a row of its own, as the model compares it by itself.
     """
-    values = format_record(card.values, confidential=False, withheld=card.withheld)
+    values = format_record(schools.add_names(card.values), confidential=False, withheld=card.withheld)
     values.pop("name", None)
     parts = {name: str(card.values[name]) for name in NAME_PARTS if card.values.get(name)}
     return parts | values

@@ -31,7 +31,7 @@ from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.review.bulk_actions import BulkResult, assign_questions, snooze_questions, undo_bulk
 from mpi.service.review.queue import MAX_COUNTED, STATES, Filters, QuestionSummary, load_queue_page
 from mpi.service.review.queue_triage import MAX_AGE, MAX_TRIAGED, SORTS
-from mpi.service.review.saved_views import delete_view, list_saved_views, save_view
+from mpi.service.review.saved_views import delete_view, list_saved_views, list_shared_views, save_view
 from mpi.service.statements.sources import list_readable_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -39,10 +39,14 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class SavedViewLink:
-    """Saved filters of the review queue, with the query string for them."""
+    """Saved filters of the review queue, with the query string for them.
+
+    ``owner`` is who shares them; empty for the viewer's own.
+    """
 
     name: str
     query: str
+    owner: str = ""
 
 
 KINDS = ("pair", "multiple", "overlay", "conflict", "recheck", "claim", "approval")
@@ -125,6 +129,10 @@ def _render_queue(
         SavedViewLink(name, format_query(saved_filters))
         for name, saved_filters in list_saved_views(index, visit.viewer).items()
     ]
+    shared = [
+        SavedViewLink(view.name, format_query(view.filters), view.owner)
+        for view in list_shared_views(index, visit.viewer)
+    ]
     tomorrow = date.fromisoformat(clock.today()) + timedelta(days=1)
     return render_page(
         "queue.html",
@@ -147,7 +155,7 @@ def _render_queue(
         question_path=question_path,
         today=clock.today(),
         most=MAX_COUNTED,
-        views=views,
+        views=[*views, *shared],
         people=list_worker_options(index, visit),
         saved=next((view.name for view in views if view.query == format_query(filters)), None),
         can_save=is_allowed(visit.viewer, Action.TASK_WORK),
@@ -231,7 +239,7 @@ def _apply_in_bulk(index: Index, visit: Visit, form: Form, keys: Sequence[str]) 
             raise InputError("do: defer or assign")
 
 
-_FORM_FIELDS = frozenset({"csrf", "name", "query"})
+_FORM_FIELDS = frozenset({"csrf", "name", "query", "shared"})
 """Fields of the form of a saved view that are no filters."""
 
 
@@ -244,7 +252,7 @@ def post_view(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
         return RedirectResponse("/queue", HTTPStatus.SEE_OTHER)
     stated = {name: form.raw_text(name) for name in form.names() if name not in _FORM_FIELDS}
     filters = parse_filters({**_parse_query(form), **stated})
-    save_view(index, visit.viewer, form.text("name"), filters)
+    save_view(index, visit.viewer, form.text("name"), filters, shared=form.is_checked("shared"))
     return RedirectResponse(f"/queue{format_query(filters)}", HTTPStatus.SEE_OTHER)
 
 

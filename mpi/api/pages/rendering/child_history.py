@@ -11,6 +11,7 @@ from typing import Any
 from mpi.api.pages.rendering.dates import format_age
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.record_values import format_day
+from mpi.api.pages.rendering.school_directory import NO_SCHOOLS, SchoolDirectory
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import NAME_PARTS
 from mpi.service.persons.golden_record import GoldenValue
@@ -87,13 +88,20 @@ def build_heading(values: Sequence[GoldenValue], stays: Iterable[Stay], today: s
     )
 
 
-def list_stays(values: Iterable[GoldenValue], today: str) -> tuple[Stay, ...]:
+def list_stays(
+    values: Iterable[GoldenValue], today: str, schools: SchoolDirectory = NO_SCHOOLS
+) -> tuple[Stay, ...]:
     """Return a child's schools and placements, latest first.
 
     A school may never tell the end of an enrollment. So of several that are open, only the latest is current.
+
+    Args:
+        values: the golden record.
+        today: ``YYYY-MM-DD``.
+        schools: names of schools and districts.
     """
     dated = sorted(
-        (_read_stay(value, today) for value in values if value.attribute in _KINDS),
+        (_read_stay(value, today, schools) for value in values if value.attribute in _KINDS),
         key=lambda entry: entry[0],
         reverse=True,
     )
@@ -106,13 +114,15 @@ def list_stays(values: Iterable[GoldenValue], today: str) -> tuple[Stay, ...]:
     )
 
 
-def _read_stay(value: GoldenValue, today: str) -> tuple[str, Stay]:
+def _read_stay(value: GoldenValue, today: str, schools: SchoolDirectory) -> tuple[str, Stay]:
     """Return the first day of an enrollment or placement, and its row."""
     kind = _KINDS[value.attribute]
     begin, end = (to_iso_day(value.value.get(name)) for name in _BEGINS[kind])
     stay = Stay(
         kind=kind,
-        place=_describe_school(value.value) if kind == SCHOOL else _describe_placement(value.value),
+        place=_describe_school(schools.add_names(value.value))
+        if kind == SCHOOL
+        else _describe_placement(value.value),
         begin=format_day(begin or ""),
         end=format_day(end or ""),
         is_open=(begin is None or begin <= today) and (end is None or today < end),

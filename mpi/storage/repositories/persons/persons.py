@@ -134,6 +134,7 @@ _MEMBERSHIP = select(*_MEMBERSHIP_COLUMNS).where(_member.c.scope == SCOPE)
 # Module constants: composing a statement costs more than SQLite takes to run it.
 _PERSONS = _PERSON.where(is_in(_person.c.id, "ids"))
 _BY_EID = _PERSON.where(_person.c.eid == bindparam("eid"))
+_BY_EIDS = _PERSON.where(is_in(_person.c.eid, "eids"))
 _IS_CURRENT = _member.c.to_commit.is_(None)
 _IS_IN_FORCE_AT = and_(
     _member.c.from_commit <= bindparam("at"),
@@ -287,6 +288,14 @@ class Persons:
         """Return the person with an enterprise ID, of any status, or None."""
         row = self._connection.execute(_BY_EID, {"eid": eid}).first()
         return None if row is None else Person(*row)
+
+    def find_by_eids(self, eids: Collection[str]) -> dict[str, Person]:
+        """Return the persons of any status that enterprise IDs name, by ID."""
+        persons: dict[str, Person] = {}
+        for chunk in iter_chunks(eids):
+            rows = self._connection.execute(_BY_EIDS, {"eids": chunk})
+            persons.update({row.eid: Person(*row) for row in rows})
+        return persons
 
     def all(self) -> list[Person]:
         """Return every person ever minted, oldest first."""

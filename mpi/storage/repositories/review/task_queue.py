@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, or_, select, tuple_
 
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
@@ -320,9 +320,13 @@ def _filter_conditions(task_filter: TaskFilter, *, by_claims: bool) -> list[Colu
         is_free = (_work.c.claimed_by.is_(None), _work.c.claimed_by == task_filter.actor)
         conditions.append(or_(*is_free, _work.c.lease_until <= task_filter.now))
         conditions.append(or_(_work.c.escalated_by.is_(None), _work.c.escalated_by != task_filter.actor))
+    patterns_by_load: dict[int, list[str]] = {}
     for batch_id, pattern in task_filter.without:
+        patterns_by_load.setdefault(batch_id, []).append(pattern)
+    for batch_id, patterns in patterns_by_load.items():
         is_of_other_load = or_(_task.c.batch_id.is_(None), _task.c.batch_id != batch_id)
-        conditions.append(or_(is_of_other_load, _task.c.pattern.is_(None), _task.c.pattern != pattern))
+        has_other_pattern = or_(_task.c.pattern.is_(None), not_(is_in(_task.c.pattern, patterns)))
+        conditions.append(or_(is_of_other_load, has_other_pattern))
     if task_filter.due is not None:
         conditions.append(_is_due(task_filter, task_filter.due))
     return conditions

@@ -231,6 +231,11 @@ _VERSIONS_OF_RECORD = (
     .where(_version.c.record_id == bindparam("record"))
     .order_by(_version.c.as_of, _version.c.received_commit, _version.c.id)
 )
+_VERSIONS_OF_RECORDS = (
+    select(_version)
+    .where(is_in(_version.c.record_id, "ids"))
+    .order_by(_version.c.record_id, _version.c.as_of, _version.c.received_commit, _version.c.id)
+)
 _SET_ACTIVE_VERSION = (
     update(_record)
     .where(_record.c.id == bindparam("record_id"))
@@ -306,6 +311,18 @@ def add_restrictions(payload: bytes, carried_restrictions: str | None) -> bytes:
 
 def _record_from_row(row: Iterable[Any]) -> StoredRecord:
     return StoredRecord(*row)
+
+
+def _to_version(row: AnyRow) -> StoredVersion:
+    return StoredVersion(
+        id=row.id,
+        record_id=row.record_id,
+        as_of=row.as_of,
+        received_commit=row.received_commit,
+        state=row.state,
+        payload=row.payload,
+        issues=row.issues,
+    )
 
 
 class Records:
@@ -533,19 +550,15 @@ class Records:
 
     def versions(self, record_id: int) -> list[StoredVersion]:
         """Return every version of a record, oldest as-of date first."""
-        rows = self._connection.execute(_VERSIONS_OF_RECORD, {"record": record_id})
-        return [
-            StoredVersion(
-                id=row.id,
-                record_id=row.record_id,
-                as_of=row.as_of,
-                received_commit=row.received_commit,
-                state=row.state,
-                payload=row.payload,
-                issues=row.issues,
-            )
-            for row in rows
-        ]
+        return list(map(_to_version, self._connection.execute(_VERSIONS_OF_RECORD, {"record": record_id})))
+
+    def versions_of_records(self, record_ids: Collection[int]) -> dict[int, list[StoredVersion]]:
+        """Return every version of each record, oldest as-of date first."""
+        versions: dict[int, list[StoredVersion]] = {}
+        for chunk in iter_chunks(record_ids):
+            for row in self._connection.execute(_VERSIONS_OF_RECORDS, {"ids": chunk}):
+                versions.setdefault(row.record_id, []).append(_to_version(row))
+        return versions
 
     def find_version(self, record_id: int, as_of: str, content_hash: str) -> int | None:
         """Return a record's version with given content and as-of date, or None."""

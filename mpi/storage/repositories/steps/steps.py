@@ -64,6 +64,14 @@ class Steps:
         row = self._connection.execute(select(_step).where(_step.c.id == number)).first()
         return None if row is None else _step_from_row(row)
 
+    def by_ids(self, numbers: Collection[int]) -> dict[int, Step]:
+        """Return undoable acts (steps) by number."""
+        steps: dict[int, Step] = {}
+        for chunk in iter_chunks(numbers):
+            rows = self._connection.execute(select(_step).where(is_in(_step.c.id, chunk)))
+            steps.update({row.id: _step_from_row(row) for row in rows})
+        return steps
+
     def steps_in_commits(self, commits: Collection[int]) -> list[Step]:
         """Return undoable acts (steps) done or undone in given commits."""
         steps: dict[int, Step] = {}

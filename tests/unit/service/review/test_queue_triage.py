@@ -7,15 +7,20 @@ import pytest
 
 from mpi.domain import clock
 from mpi.domain.errors import InputError
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
+from mpi.domain.viewer import Action
 from mpi.policy.agreement import ALL
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.house import build_house_agreement
+from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.records.upsert import upsert
 from mpi.service.review.answers import assign
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.review.queue_triage import MAX_TRIAGED, SORTS
 from mpi.service.review.saved_views import list_saved_views, save_view
+from mpi.service.stewardship.corrections import correct_value
+from mpi.service.stewardship.merge_split_move import StepOptions
 from tests.desk import ANN, BEN, SIS_STEWARD, load_doubtful_pairs, question_keys
 from tests.index import OPERATOR, load_rows, make_child, many_children
 from tests.unit.service.review.test_queue import add_tasks, make_task
@@ -81,15 +86,26 @@ def steward_under(*output_fields):
     ("sort", "keys"),
     [
         ("urgent", ["q0", "q1", "q2", "q3"]),
-        ("name", ["q1", "q2", "q3", "q0"]),
+        ("name", ["q1", "q3", "q2", "q0"]),
         ("age", ["q0", "q2", "q1", "q3"]),
         ("county", ["q1", "q0", "q2", "q3"]),
         ("system", ["q0", "q1", "q2", "q3"]),
     ],
 )
 def test_questions_are_sorted_by_what_is_shown_of_the_child(queue, sort, keys):
-    # Dot has no whole birth date; Cyd has no county that may be shown.
+    # Dot has no last name but a placeholder, and no whole birth date; Cyd has no county that may be shown.
     assert question_keys(queue, sort=sort) == keys
+
+
+def test_names_are_sorted_as_the_queue_shows_them(queue):
+    # Bea Zimmer is shown as Bea Aaron since a steward has corrected her last name.
+    [zimmer] = look_up_child_names(queue, ANN, Action.TASK_READ, [RecordRef("sis", "0")]).by_record.values()
+    options = StepOptions(reason="typo", note="birth certificate seen")
+    correct_value(queue, OPERATOR, zimmer.enterprise_id, "last_name", "Aaron", options)
+    with queue.database.read(OPERATOR) as unit:
+        record = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["0"])["0"].id
+    add_tasks(queue, make_task(record, record, 100, "q0"))
+    assert question_keys(queue, sort="name") == ["q0", "q1", "q3", "q2"]
 
 
 def test_the_age_of_a_question_orders_them_both_ways(index):
@@ -142,7 +158,7 @@ def test_a_reader_of_one_source_gets_the_order_of_an_index_without_the_others(qu
     add_tasks(queue, make_task(hidden, hidden, 1, "hidden"))
     for sort in SORTS:
         assert "hidden" not in question_keys(queue, SIS_STEWARD, sort=sort)
-    assert question_keys(queue, SIS_STEWARD, sort="name") == ["q1", "q2", "q3", "q0"]
+    assert question_keys(queue, SIS_STEWARD, sort="name") == ["q1", "q3", "q2", "q0"]
     assert question_keys(queue, SIS_STEWARD, child="aab") == []
 
 
@@ -156,7 +172,7 @@ def test_pages_of_a_sorted_queue_follow_each_other(queue):
     filters = Filters(sort="name")
     first = load_queue_page(queue, ANN, filters, limit=3)
     second = load_queue_page(queue, ANN, filters, limit=3, after=first.after)
-    assert [question.key for question in (*first.questions, *second.questions)] == ["q1", "q2", "q3", "q0"]
+    assert [question.key for question in (*first.questions, *second.questions)] == ["q1", "q3", "q2", "q0"]
     assert (first.total, second.after, first.is_partial) == (4, None, False)
     with pytest.raises(InputError, match="after"):
         load_queue_page(queue, ANN, filters, after=load_queue_page(queue, ANN, Filters(), limit=1).after)
