@@ -162,7 +162,8 @@ def _pages(index, demo: Path) -> Iterator[tuple]:
     yield "runs", "approver", "/runs", None
     yield "run", "approver", "/runs/1", None
     yield "asked", "source-owner", "/asked", None
-    yield "accounts", "operator", "/accounts", None
+    for name in ("accounts", "clients", "loads", "freezes", "sources", "health"):
+        yield name, "operator", f"/{name}", None
     yield "ledger", "auditor", "/ledger", None
     yield "seals", "privacy-officer", "/seals", None
     yield "agreements", "privacy-officer", "/agreements", None
