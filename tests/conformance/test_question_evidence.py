@@ -6,6 +6,7 @@ import pytest
 
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
+from mpi.domain.viewer import Action, Viewer
 from mpi.service.explanations.pair_evidence import FieldVerdict
 from mpi.service.explanations.question_evidence import load_question_evidence
 from mpi.service.records.upsert import upsert
@@ -94,3 +95,10 @@ def test_the_marks_of_a_record_are_the_verdicts_of_its_pair(index):
     assert evidence.verdicts[other]["first_name"] is FieldVerdict.DIFFERENT
     assert evidence.verdicts[other]["ssn"] is FieldVerdict.SAME
     assert "SSN: same." in asked.explanation.supports
+
+
+def test_the_answer_to_a_sender_of_some_sources_names_no_task_that_a_hidden_record_may_bring_up(index):
+    feed = Viewer("feed", None, frozenset({Action.RECORD_WRITE}), frozenset({"sis", "ccwis"}))
+    assert upsert(index, OPERATOR, "sis", make_child("1", ssn=SSN, middle_name="Ruth")).tasks
+    assert upsert(index, feed, "sis", make_child("1", ssn=SSN, middle_name="Rose")).tasks == ()
+    assert list_review_tasks(index, ANN)
