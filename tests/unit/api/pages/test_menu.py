@@ -34,3 +34,13 @@ def test_every_item_of_the_menu_is_in_one_group(actions):
     visit = visit_with(*actions)
     grouped = [item for group in visit.menu_groups for item in group.items]
     assert sorted(item.name for item in grouped) == sorted(item.name for item in visit.menu)
+
+
+def test_a_group_of_one_item_is_not_folded_in_a_long_menu():
+    work = (
+        Action.TASK_WORK, Action.TASK_READ, Action.PERSON_READ, Action.DECISION_READ,
+        Action.QUESTION_ANSWER, Action.BREAK_GLASS,
+    )  # fmt: skip
+    visit = visit_with(*work, Action.QUALITY_READ)
+    assert len(visit.menu) == 7
+    assert names_of(visit)[1:] == [("oversight", ["quality"], False)]
