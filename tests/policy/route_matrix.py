@@ -84,6 +84,8 @@ _CHOICE_FORMS = {
     ("POST /agreements/{code}", Action.APPROVE): {"do": "approve", "version": "1"},
     ("POST /waiting/{number}", Action.APPROVE): {"word": "approve"},
     ("POST /waiting/{number}", Action.CONSENT): {"word": "consent"},
+    ("POST /jobs/{number}", Action.RECLUSTER): {},
+    ("POST /jobs/{number}", Action.LOAD): {},
     ("POST /seals", Action.RECORD_SEAL): {"kind": "unseal", "do": "refuse"},
     ("POST /seals", Action.RECORD_EXPUNGE): {"kind": "expunge", "do": "refuse"},
     ("POST /queue/{key}/respond", Action.DECIDE): {"etag": "x", "response": "confirm"},

@@ -1,5 +1,7 @@
 """Test refused steps, escalations and own reports: work comes back to the right person."""
 
+from dataclasses import replace
+
 import pytest
 
 from mpi.domain.decision import DecisionKind
@@ -127,6 +129,22 @@ def test_approver_sends_a_step_back_with_a_reason(approval_index):
     with pytest.raises(ConflictError, match="does not wait"):
         send_back(approval_index, CLEO, result.step)
     assert verify(approval_index, OPERATOR) == []
+
+
+def test_note_of_a_refusal_is_read_by_its_addressee_of_one_source_and_by_no_other(index):
+    careful = with_settings(index, second_approver=SecondApprover.ALWAYS)
+    upsert(careful, OPERATOR, "sis", make_child("1"))
+    upsert(
+        careful, OPERATOR, "sis", make_child("2", first_name="Amarah", last_name="Okonkwoh", postal_code=None)
+    )
+    key = only_question(careful, SIS_STEWARD).key
+    result = answer(careful, SIS_STEWARD, "same", key)
+    send_back(careful, CLEO, result.step, note="ask the school")
+    notes = [
+        load_question_view(careful, viewer, key).history[-1].note
+        for viewer in (SIS_STEWARD, replace(SIS_STEWARD, client="another"))
+    ]
+    assert notes == ["ask the school", None]
 
 
 def test_revoking_a_step_from_the_queue_tells_its_maker_too(approval_index):
