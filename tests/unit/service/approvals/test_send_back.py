@@ -38,6 +38,7 @@ from tests.desk import (
     add_doubtful_pair,
     at,
     later,
+    load_doubtful_pairs,
     only_question,
     question_keys,
 )
@@ -201,6 +202,14 @@ def test_escalated_question_is_not_offered_to_who_passed_it_on(index):
     [returned] = list_returned_work(index, CLEO)
     assert (returned.action, returned.by, returned.question) == ("escalation-answered", "dora", key)
     assert list_returned_work(index, DORA) == ()
+
+
+def test_escalated_burst_is_not_offered_to_who_passed_it_on(sqlite_index):
+    load_doubtful_pairs(sqlite_index, 21)
+    [key] = [key for key in question_keys(sqlite_index, CLEO) if key.startswith("burst:")]
+    escalate(sqlite_index, CLEO, key)
+    assert key not in question_keys(sqlite_index, CLEO)
+    assert key in question_keys(sqlite_index, DORA)
 
 
 def test_only_approver_cannot_pass_a_question_on_to_nobody(index):
