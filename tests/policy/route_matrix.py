@@ -101,6 +101,8 @@ _CHOICE_FORMS = {
         "counsel": "x",
         "reason": "x",
     },
+    ("POST /jobs/{number}", Action.RECLUSTER): {},
+    ("POST /jobs/{number}", Action.LOAD): {},
     ("POST /seals", Action.RECORD_SEAL): {"kind": "unseal", "do": "refuse"},
     ("POST /seals", Action.RECORD_EXPUNGE): {"kind": "expunge", "do": "refuse"},
     ("POST /queue/{key}/respond", Action.DECIDE): {"etag": "x", "response": "confirm"},

@@ -1,5 +1,7 @@
 """Test refused steps, escalations and own reports: work comes back to the right person."""
 
+from dataclasses import replace
+
 import pytest
 
 from mpi.domain.decision import DecisionKind
@@ -36,6 +38,7 @@ from tests.desk import (
     add_doubtful_pair,
     at,
     later,
+    load_doubtful_pairs,
     only_question,
     question_keys,
 )
@@ -129,6 +132,22 @@ def test_approver_sends_a_step_back_with_a_reason(approval_index):
     assert verify(approval_index, OPERATOR) == []
 
 
+def test_note_of_a_refusal_is_read_by_its_addressee_of_one_source_and_by_no_other(index):
+    careful = with_settings(index, second_approver=SecondApprover.ALWAYS)
+    upsert(careful, OPERATOR, "sis", make_child("1"))
+    upsert(
+        careful, OPERATOR, "sis", make_child("2", first_name="Amarah", last_name="Okonkwoh", postal_code=None)
+    )
+    key = only_question(careful, SIS_STEWARD).key
+    result = answer(careful, SIS_STEWARD, "same", key)
+    send_back(careful, CLEO, result.step, note="ask the school")
+    notes = [
+        load_question_view(careful, viewer, key).history[-1].note
+        for viewer in (SIS_STEWARD, replace(SIS_STEWARD, client="another"))
+    ]
+    assert notes == ["ask the school", None]
+
+
 def test_revoking_a_step_from_the_queue_tells_its_maker_too(approval_index):
     key = only_question(approval_index).key
     answer(approval_index, ANN, "same")
@@ -183,6 +202,14 @@ def test_escalated_question_is_not_offered_to_who_passed_it_on(index):
     [returned] = list_returned_work(index, CLEO)
     assert (returned.action, returned.by, returned.question) == ("escalation-answered", "dora", key)
     assert list_returned_work(index, DORA) == ()
+
+
+def test_escalated_burst_is_not_offered_to_who_passed_it_on(sqlite_index):
+    load_doubtful_pairs(sqlite_index, 21)
+    [key] = [key for key in question_keys(sqlite_index, CLEO) if key.startswith("burst:")]
+    escalate(sqlite_index, CLEO, key)
+    assert key not in question_keys(sqlite_index, CLEO)
+    assert key in question_keys(sqlite_index, DORA)
 
 
 def test_only_approver_cannot_pass_a_question_on_to_nobody(index):
