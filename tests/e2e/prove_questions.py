@@ -50,6 +50,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/prove-questions", description=__doc__)
     parser.add_argument("--sets", nargs="+", choices=("demo", STATE_SET), default=["demo", STATE_SET])
     parser.add_argument("--records", type=int, default=DEMO_RECORDS, help="records of the demo")
+    parser.add_argument(
+        "--households", type=int, default=1, help="of the public set, one household in so many"
+    )
     parser.add_argument("--keep", type=Path, help="folder of the indexes: made there, or taken from there")
     arguments = parser.parse_args()
     report = {}
@@ -57,7 +60,10 @@ def main() -> int:
         folder = arguments.keep or Path(name)
         for each in arguments.sets:
             home = folder / each
-            with open_demo(home, arguments.records) if each == "demo" else open_state(home) as opened:
+            is_demo = each == "demo"
+            with (
+                open_demo(home, arguments.records) if is_demo else open_state(home, arguments.households)
+            ) as opened:
                 report[each] = check_index(*opened)
     print(json.dumps(report, indent=2))
     is_bad = any(figures["faults"] or figures["answers"] > MAX_ANSWERS for figures in report.values())
@@ -75,8 +81,13 @@ def open_demo(folder: Path, records: int) -> Iterator[tuple[Index, _PersonOf]]:
 
 
 @contextmanager
-def open_state(folder: Path) -> Iterator[tuple[Index, _PersonOf]]:
-    """Open an index of the public set with the true person of each record."""
+def open_state(folder: Path, households: int) -> Iterator[tuple[Index, _PersonOf]]:
+    """Open an index of the public set with the true person of each record.
+
+    Args:
+        folder: folder of the index; one that is loaded is taken as it is.
+        households: one household in so many is loaded.
+    """
     path = DATA / "eval" / f"{STATE_SET}.parquet"
     [described] = [each for each in DEVELOPMENT_SETS if each.name == STATE_SET]
     rows = pq.read_table(path).to_pylist()
@@ -99,7 +110,7 @@ def open_state(folder: Path) -> Iterator[tuple[Index, _PersonOf]]:
                     | {name: value for name, value in described.to_canonical(row).items() if value},
                 )
                 for number, row in enumerate(rows, 1)
-                if row["source"] == source
+                if row["source"] == source and row["household_true"] % households == 0
             ]
             load(index, make_operator(), source, records, LoadOptions(Snapshot.FULL))
         complete.touch()

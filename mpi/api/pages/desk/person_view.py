@@ -140,7 +140,10 @@ def build_person_page(
     lineage = look_up_lineage(index, viewer, text)
     steps = tuple(reversed(lineage))
     # An ID from before a split has neither records nor steps of its own.
-    systems = name_systems(index, viewer)
+    named = {*view.records, *(step.record for step in lineage if step.record is not None)}
+    # Not even the name of a system is kept that no record of the page comes from.
+    codes = {record.source for record in named}
+    systems = {code: name for code, name in name_systems(index, viewer).items() if code in codes}
     built = describe_steps(text, lineage, systems)[::-1] if is_allowed(viewer, Action.RECORD_READ) else ()
     shown_changes = None if whole_history else MAX_HISTORY
     person_links = list_links(index, viewer, text) if len(view.records) > 1 else ()
