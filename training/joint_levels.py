@@ -38,8 +38,8 @@ def measure_joint_bits(
         Bits by combination; 0 for one with a level that is not learned.
     """
     is_learned = [bool(np.isfinite(shares).any()) for shares in rates]
-    columns = np.flatnonzero(is_learned)
-    if not len(columns):
+    columns = [column for column, is_used in enumerate(is_learned) if is_used]
+    if not columns:
         return np.zeros(len(patterns))
     learned, group_of = np.unique(patterns[:, columns], axis=0, return_inverse=True)
     group_of = group_of.reshape(-1)
