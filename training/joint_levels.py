@@ -45,7 +45,7 @@ def measure_joint_bits(
     group_of = group_of.reshape(-1)
     observed = np.bincount(group_of, weights=matches, minlength=len(learned)).astype(np.float64)
     product = np.ones(len(learned))
-    for place, column in enumerate(columns.tolist()):
+    for place, column in enumerate(columns):
         product *= np.append(rates[column], 1.0)[learned[:, place]]  # the null level is last
     usable = np.isfinite(product)
     _, mask_of = np.unique(learned == NULL_LEVEL, axis=0, return_inverse=True)

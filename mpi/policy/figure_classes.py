@@ -107,7 +107,7 @@ _NAMED: tuple[str, ...] = (
     "GET /seals", "POST /seals",
     "GET /subpoenas", "POST /subpoenas", "GET /subpoenas/{code}", "POST /subpoenas/{code}",
     "GET /consents", "POST /consents",
-    "GET /seals", "POST /seals", "GET /activity", "POST /activity", "GET /workload",
+    "GET /activity", "POST /activity", "GET /workload",
     "GET /emergency", "POST /emergency", "GET /emergency/uses", "POST /emergency/uses",
     "GET /waiting", "GET /waiting/{number}", "POST /waiting/{number}", "GET /asked", "POST /asked/{number}",
     "GET /blind", "POST /blind/{number}", "GET /practice", "POST /practice/{number}",

@@ -12,7 +12,6 @@ from email.message import EmailMessage
 from enum import StrEnum
 from pathlib import Path
 
-from mpi.domain.errors import MpiError
 
 _TIMEOUT_S = 30
 _FIRST_PERMANENT_CODE = 500
@@ -52,25 +51,23 @@ class MailServer:
     ca_file: Path | None = None
 
 
-class MailError(MpiError):
+class MailError(Exception):
     """The mail server did not take a mail, which was certainly not sent.
+
+    The digest reports it with the person's name; it never reaches a client.
 
     Args:
         message: what was wrong.
         is_permanent: whether the server refused it for good.
     """
 
-    code = "mail-error"
-
     def __init__(self, message: str, *, is_permanent: bool = False) -> None:
         super().__init__(message)
         self.is_permanent = is_permanent
 
 
-class MailUncertainError(MpiError):
+class MailUncertainError(Exception):
     """The connection broke while a mail was handed over: it may have been sent."""
-
-    code = "mail-uncertain"
 
 
 def send_mail(server: MailServer, message: EmailMessage) -> None:

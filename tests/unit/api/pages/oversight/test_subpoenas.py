@@ -188,7 +188,8 @@ def test_a_case_of_another_agency_is_answered_like_one_that_does_not_exist(peopl
     path = open_path(clerk)
     other = people["eve"]
     assert other.get(path).status_code == 404
-    assert other.get(path).text == other.get("/subpoenas/nothing").text
+    nothing = path.rpartition("/")[0] + "/nothing"
+    assert other.get(path).text.replace(path, nothing) == other.get(nothing).text
     assert "26-JV-0412" not in other.get("/subpoenas").text
     for form in ({"do": "notify", "day": clock.today()}, {"do": "release", "reference": "26-JV-0412"}):
         assert send(other, path, page="/subpoenas", **form).status_code == 404
