@@ -12,7 +12,6 @@ from email.message import EmailMessage
 from enum import StrEnum
 from pathlib import Path
 
-
 _TIMEOUT_S = 30
 _FIRST_PERMANENT_CODE = 500
 
