@@ -184,10 +184,14 @@ def test_an_id_without_records_offers_no_link(steward):
 def test_whereabouts_that_one_child_withholds_are_shown_of_neither(steward):
     secret = {"address_line1": "1 Hidden Lane", "city": "Nowhere"}
     restriction = {"kind": "address_confidential", "begin": "2020-01-01"}
-    put(steward.index, "D01", "lina-1", **LINA, **secret, restrictions=[restriction])
+    # More records than are shown: the one that withholds is not among them.
+    for local_id in ("lina-3", "lina-4", "lina-5"):
+        put(steward.index, "D01", local_id, **LINA)
+    put(steward.index, "D01", "lina-6", **LINA, **secret, restrictions=[restriction])
     put(steward.index, "CCWIS", "marlon-1", **{**MARLON, **secret})
     lina, marlon = eids_of(steward)
     page = steward.get(f"/people/{lina}/link?other={marlon}")
+    assert "lina-6" not in page.text
     assert "Hidden Lane" not in page.text
 
 
