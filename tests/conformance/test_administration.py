@@ -14,6 +14,7 @@ from mpi.domain.errors import (
     StaleError,
 )
 from mpi.domain.roles import Role
+from mpi.domain.viewer import Action, Viewer
 from mpi.service.access.account_requests import (
     RequestKind,
     confirm_request,
@@ -159,6 +160,16 @@ def test_nobody_confirms_what_is_about_themselves(index, ona, ada):
     assert not request.may_answer
     with pytest.raises(ConflictError, match="your own"):
         confirm_request(index, ada, request.number)
+
+
+def test_nobody_confirms_their_own_request_or_more_than_they_have(index, ona):
+    own = ask_for_steward(index, OPERATOR)
+    with pytest.raises(ConflictError, match="your own"):
+        confirm_request(index, OPERATOR, own)
+    less = Viewer("bob", None, frozenset({Action.APPROVE}), None)
+    with pytest.raises(AccessDenied, match="may do all that it may"):
+        confirm_request(index, less, own)
+    assert "sam" not in {account.name for account in list_accounts(index, ona)}
 
 
 def test_an_account_with_rights_by_name_is_not_asked_for(index, ona):
