@@ -17,7 +17,7 @@ from mpi.service.explanations.evidence_strength import find_likely_answer, grade
 from mpi.service.explanations.pair_evidence import FieldVerdict
 from mpi.service.explanations.rivals import RIVAL_REASONS
 from mpi.service.review.question_view import BURST, load_question_view
-from mpi.service.review.queue import Filters, load_queue_page
+from mpi.service.review.queue import Filters, QuestionSummary, load_queue_page
 
 MARKS_OF_VERDICT = {
     FieldVerdict.SAME: {"equal", "nothing"},
@@ -44,14 +44,25 @@ class Fault:
 
 
 def list_question_keys(index: Index, viewer: Viewer) -> list[str]:
-    """Return the keys of all open questions, those of bursts one by one."""
-    keys, after = [], None
+    """Return the keys of all open questions: bursts, and the questions of each."""
+    questions = list(_list_questions(index, viewer, Filters(state=None)))
+    bursts = [question.key for question in questions if question.burst]
+    keys = [question.key for question in questions]
+    for burst in bursts:
+        found = _list_questions(index, viewer, Filters(state=None, burst=burst))
+        keys += [question.key for question in found]
+    return keys
+
+
+def _list_questions(index: Index, viewer: Viewer, filters: Filters) -> Iterator[QuestionSummary]:
+    """Yield all questions of the queue that match filters."""
+    after = None
     while True:
-        page = load_queue_page(index, viewer, Filters(state=None), 200, after)
-        keys += [question.key for question in page.questions]
+        page = load_queue_page(index, viewer, filters, 200, after)
+        yield from page.questions
         after = page.after
         if after is None:
-            return keys
+            return
 
 
 def build_pages(index: Index, viewer: Viewer) -> Iterator[QuestionPage]:
@@ -194,8 +205,11 @@ def check_html(key: str, text: str) -> list[Fault]:
 def count_answers(page: QuestionPage, person_of: Mapping[RecordRef, Hashable]) -> int:
     """Return how many answers a steward gives who knows whose record is whose.
 
-    One answer is enough if one of its choices is the truth. Else each two children are answered.
+    One answer is enough if one of its choices is the truth. Else each two children are answered. A burst is
+    opened question by question, and takes none.
     """
+    if page.view.shape == BURST:
+        return 0
     truth = {
         pair.no: "same" if person_of[pair.left] == person_of[pair.right] else "different"
         for pair in page.pairs

@@ -29,6 +29,7 @@ from mpi.domain.viewer import make_operator
 from mpi.intake.rows import CanonicalRow
 from mpi.service.core.index import Index
 from mpi.service.loads.load import LoadOptions, load
+from mpi.service.review.question_view import BURST
 from mpi.service.statements.sources import NewSource, add_source
 from tests.e2e.public_set import DATA
 from tests.question_checks import CHECKS, build_pages, check_html, check_page, count_answers
@@ -123,11 +124,12 @@ def check_index(index: Index, person_of: _PersonOf) -> dict[str, object]:
     """Return figures of all questions of an index, and the first faults."""
     started = time.perf_counter()
     faults, strengths, reasons = [], Counter(), Counter()
-    questions = answers = pairs = 0
+    questions = bursts = answers = pairs = 0
     with calling(create_app(index, open_pages=True), None) as client:
         client.cookies.set("mpi-acting-as", "steward")
         for page in build_pages(index, make_operator()):
-            questions += 1
+            questions += page.view.shape != BURST
+            bursts += page.view.shape == BURST
             pairs += len(page.pairs)
             answers += count_answers(page, person_of)
             strengths.update(str(pair.told.strength) for pair in page.why)
@@ -138,6 +140,7 @@ def check_index(index: Index, person_of: _PersonOf) -> dict[str, object]:
             faults += check_html(page.view.summary.key, answer.text)
     return {
         "questions": questions,
+        "bursts": bursts,
         "pairs": pairs,
         "answers": round(answers / max(questions, 1), 3),
         "strengths": dict(strengths),

@@ -36,7 +36,7 @@ def demo(tmp_path_factory):
 @pytest.fixture(scope="module")
 def person_of(demo):
     """The true person of each record of the demo."""
-    return {RecordRef(*record): person for record, person in read_truth(demo.home).person.items()}
+    return {RecordRef(*record): person for record, person in read_truth(demo.home.parent).person.items()}
 
 
 @pytest.fixture(scope="module")
