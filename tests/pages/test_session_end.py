@@ -54,18 +54,18 @@ def let_session_end(ida):
 @SLOW
 def test_the_page_warns_two_minutes_before_and_one_press_extends(ida):
     warning = ida.page.locator("dialog#session")
-    with later(timedelta(minutes=27)):
-        ida.page.clock.fast_forward("27:00")
+    with later(timedelta(minutes=26)):
+        ida.page.clock.fast_forward("26:00")
         assert warning.is_hidden()
-    with later(timedelta(minutes=27, seconds=40)):
-        ida.page.clock.fast_forward("00:40")
+    with later(timedelta(minutes=27)):
+        ida.page.clock.fast_forward("01:00")
         warning.wait_for()
         assert ida.has_no_violations()
         assert ida.page.evaluate("document.activeElement.matches('[data-extend]')")
         ida.page.keyboard.press("Enter")
         warning.wait_for(state="hidden")
-    with later(timedelta(minutes=55)):
-        ida.page.clock.fast_forward("27:00")
+    with later(timedelta(minutes=53)):
+        ida.page.clock.fast_forward("26:00")
         assert warning.is_hidden()
         ida.page.goto("/queue")
         assert ida.shows("Queue"), "the session goes on"

@@ -12,6 +12,8 @@ const SKIPPED = "[type=hidden], [type=password], [type=file], [type=submit], but
 
 const session = document.body.dataset;
 const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("mpi-session") : null;
+// The server rounds up to a minute: the session ends within the minute before.
+const ROUNDING_MS = 60_000;
 let endsAt = Date.now() + Number(session.endsIn) * 1000;
 let warned = 0;
 
@@ -158,15 +160,15 @@ function leave(reason) {
 const warning = find("#session");
 
 function warn() {
-  const time = new Date(endsAt).toLocaleTimeString("en-US", { hour: "numeric", minute: "2-digit" });
+  const time = new Date(endsAt - ROUNDING_MS).toLocaleTimeString("en-US", { hour: "numeric", minute: "2-digit" });
   for (const place of all("[data-session-end]")) place.textContent = time;
   if (find("dialog[open]")) find("dialog[open]").close();
   warning.showModal();
 }
 
 function checkSession() {
-  const left = endsAt - Date.now();
-  if (left <= 0) {
+  const left = endsAt - ROUNDING_MS - Date.now();
+  if (left < -ROUNDING_MS - 1_000) {
     keepDrafts();
     leave("ended");
   } else if ((left <= Number(session.warnBefore) * 1000 && warned < 1) || (left <= LAST_WARNING_MS && warned < 2)) {

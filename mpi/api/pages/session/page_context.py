@@ -147,7 +147,7 @@ class SessionClock:
     """What the script of a page needs to warn of the end of the session.
 
     Args:
-        seconds_left: seconds until the session ends if nothing is done.
+        seconds_left: seconds until the session ends if nothing is done, up to a minute too many.
         warn_before: seconds before the end at which the page warns.
         can_extend: whether one press can move that end.
         draft_key: hexadecimal key that only this person's pages hold. The browser keeps what was typed
@@ -221,7 +221,7 @@ class Visit:
 
     @property
     def opened_at(self) -> str:
-        """Present time (ISO, UTC), for the line that only paper shows."""
+        """Present time (ISO, UTC); only paper shows its day."""
         return clock.format_timestamp(clock.now())
 
     def may(self, action: str) -> bool:
@@ -262,8 +262,11 @@ def create_visit(request: Request, index: Index, signed: SignedInAccount | None)
 
 
 def count_seconds_left(end: SessionEnd) -> int:
-    """Return the whole seconds until a session ends."""
-    return max(0, int((end.at - clock.now()).total_seconds()))
+    """Return the seconds until a session ends, in whole minutes rounded up.
+
+    So equal pages stay equal while no minute of activity passes, and the script leaves no session early.
+    """
+    return max(0, 60 * ceil((end.at - clock.now()).total_seconds() / 60))
 
 
 def _read_session_clock(

@@ -51,7 +51,7 @@ def test_a_page_tells_how_long_its_session_lasts(ada):
         page = read_page(ada)
     assert (page["ends-in"], page["warn-before"], page["page"]) == ("1800", "150", "/change-password")
     with at(0.5):
-        assert read_page(ada)["ends-in"] == "1770", "activity counts by the minute"
+        assert read_page(ada)["ends-in"] == "1800", "rounded up to a minute"
     with at(10):
         assert read_page(ada)["ends-in"] == "1800"
 
