@@ -37,6 +37,8 @@ CLEARANCE = 0.001
 Engines then agree on the band of each pair.
 """
 _STEP = 2.5 * CLEARANCE
+_MOST_CLEARED = 0.1
+"""Most bits by which a threshold moves to be clear of weights."""
 LINK_BITS = math.ceil(math.log2(FALSE_LINK_COST) * 100) / 100
 """Link threshold for enterprise IDs in bits that the cost of a false link gives."""
 
@@ -76,8 +78,10 @@ def get_caution_bits(operational: Thresholds) -> float:
     budget asks for more than the cost, it comes closer to a link: whatever weighs more is asked about.
     """
     half, lowest = operational.margin / 2, operational.margin / 10
-    gap = max(lowest, half - abs(operational.link - LINK_BITS))
-    return round(operational.link - gap, 4)
+    excess = operational.link - LINK_BITS - _MOST_CLEARED
+    if excess > 0:
+        return round(operational.link - max(lowest, half - excess), 4)
+    return round(max(operational.link - half, min(LINK_BITS - half, operational.link - lowest)), 4)
 
 
 def choose_thresholds(

@@ -225,7 +225,7 @@ def test_research_links_more_where_matches_are_never_compared():
 
 
 @pytest.mark.parametrize(
-    ("link", "expected"), [(4.0, 2.75), (3.5, 2.75), (3.0, 2.75), (4.5, 3.75), (14.0, 13.75)]
+    ("link", "expected"), [(4.0, 2.75), (3.5, 2.75), (3.0, 2.75), (4.1, 2.85), (4.5, 3.65), (14.0, 13.75)]
 )
 def test_a_cautioned_pair_weighs_less_than_a_link_whatever_the_budget(link, expected):
     operational = choose_thresholds(np.empty(0), link_bits=link).operational
