@@ -111,6 +111,29 @@ def require_other_operator(unit: ReadUnit, viewer: Viewer, account: Account) -> 
         )
 
 
+def find_unfit_grants(
+    role: Role, sources: frozenset[str] | None, granted: frozenset[Action]
+) -> dict[Action, str]:
+    """Return which actions granted by name a role cannot have, and why.
+
+    Emergency access reads children. Whoever registers a child looks for it first, in sources named for it.
+
+    Args:
+        role: role of the account.
+        sources: codes of the sources that it may see; None for all.
+        granted: actions granted by name.
+    """
+    of_role = ACTIONS_BY_ROLE[role]
+    obstacles = {}
+    if Action.PERSON_READ not in of_role:
+        obstacles[Action.BREAK_GLASS] = f"the role {role} reads no child"
+    if Action.PERSON_SEARCH not in of_role:
+        obstacles[Action.RECORD_WRITE] = f"the role {role} cannot look for an existing child"
+    elif sources is None:
+        obstacles[Action.RECORD_WRITE] = "name the sources of the account first"
+    return {action: reason for action, reason in obstacles.items() if action in granted}
+
+
 def make_version(account: Account) -> str:
     """Return a text that changes with an account's rights and password."""
     sources = None if account.sources is None else sorted(account.sources)

@@ -25,6 +25,7 @@ from mpi.service.access.account_rules import (
     AccountState,
     covers,
     find_account_state,
+    find_unfit_grants,
     has_rights,
     is_locked,
     make_version,
@@ -250,6 +251,8 @@ def change_account(
 ) -> None:
     """Change the role and sources of a user account; end its sessions.
 
+    It loses what it was granted by name and could not be granted with the new role and sources.
+
     Args:
         index: the open index.
         viewer: who changes it.
@@ -299,14 +302,11 @@ def grant_actions(index: Index, viewer: Viewer, name: str, actions: Collection[s
         account = _find_open_account(unit, name)
         require_rights_of(viewer, account)
         require_rights_within(viewer, Role(account.role), account.sources, granted)
-        if Action.BREAK_GLASS in granted and Action.PERSON_READ not in ACTIONS_BY_ROLE[Role(account.role)]:
-            raise InputError(f"{Action.BREAK_GLASS}: the role {account.role} reads no child")
-        if Action.RECORD_WRITE in granted:
-            _require_entry_by_hand(account)
+        for action, reason in find_unfit_grants(Role(account.role), account.sources, granted).items():
+            raise InputError(f"{action}: {reason}")
         unit.ensure_commit()
-        unit.accounts.set_granted(account.id, granted)
+        _write_granted(unit, account, granted)
         unit.sign_ins.end_all_of_account(account.id)
-        log_change(unit, Subject.ACCOUNT, name, "grant", granted=sorted(granted))
 
 
 def bind_account(index: Index, viewer: Viewer, name: str, agreement: str, party: str | None = None) -> None:
@@ -376,10 +376,21 @@ def set_password(
 
 
 def write_rights(unit: WriteUnit, account: Account, role: Role, sources: frozenset[str] | None) -> None:
-    """Set an account's role and sources, and end its sessions."""
+    """Set an account's role and sources, and end its sessions.
+
+    An action that the account was granted by name, and could not be granted now, is taken away.
+    """
     unit.ensure_commit()
     unit.accounts.set_rights(account.id, role, sources)
+    if unfit := find_unfit_grants(role, sources, account.granted):
+        _write_granted(unit, account, account.granted - unfit.keys())
     unit.sign_ins.end_all_of_account(account.id)
+
+
+def _write_granted(unit: WriteUnit, account: Account, granted: frozenset[Action]) -> None:
+    """Set which actions an account is granted by name, and note it in its log."""
+    unit.accounts.set_granted(account.id, granted)
+    log_change(unit, Subject.ACCOUNT, account.name, "grant", granted=sorted(granted))
 
 
 def write_password(unit: WriteUnit, account: Account, password_hash: str) -> None:
@@ -463,18 +474,6 @@ def _parse_granted(actions: Collection[str]) -> frozenset[Action]:
     if not set(actions) <= ACTIONS_GRANTED_TO_PEOPLE:
         raise InputError(f"an account is granted by name only {', '.join(sorted(ACTIONS_GRANTED_TO_PEOPLE))}")
     return frozenset(Action(action) for action in actions)
-
-
-def _require_entry_by_hand(account: Account) -> None:
-    """Check that an account can register children: it searches first.
-
-    Raises:
-        InputError: the role does not search, or the account is not named for its sources.
-    """
-    if Action.PERSON_SEARCH not in ACTIONS_BY_ROLE[Role(account.role)]:
-        raise InputError(f"{Action.RECORD_WRITE}: the role {account.role} cannot look for an existing child")
-    if account.sources is None:
-        raise InputError(f"{Action.RECORD_WRITE}: name the sources of the account first")
 
 
 def find_account_to_change(unit: WriteUnit, viewer: Viewer, name: str, version: str | None) -> Account:

@@ -2,12 +2,14 @@
 
 import pytest
 
-from mpi.domain.errors import ConflictError, StaleError
+from mpi.domain.errors import ConflictError, InputError, StaleError
 from mpi.domain.roles import Role
+from mpi.domain.viewer import Action
 from mpi.service.access.accounts import (
     change_account,
     end_account,
     find_account,
+    grant_actions,
     list_accounts,
     set_password,
     unlock_account,
@@ -110,3 +112,31 @@ def test_each_change_is_logged_with_its_maker_and_without_a_password(sqlite_inde
     ]  # fmt: skip
     assert changes[1].facts == {"role": "analyst", "sources": ["sis"]}
     assert password not in repr(changes)
+
+
+EMERGENCY, ENTRY, CONSENT = Action.BREAK_GLASS, Action.RECORD_WRITE, Action.CONSENT_RECORD
+ALL_THREE = frozenset({EMERGENCY, ENTRY, CONSENT})
+
+
+@pytest.mark.parametrize(
+    ("role", "sources", "kept"),
+    [
+        (Role.APPROVER, ["sis", "ccwis"], ALL_THREE),
+        (Role.STEWARD, None, {EMERGENCY, CONSENT}),
+        (Role.OPERATOR, ["sis"], {CONSENT}),
+        (Role.SOURCE_OWNER, ["sis"], {CONSENT}),
+    ],
+)
+def test_a_change_of_role_or_sources_takes_away_what_could_not_be_granted_now(index, role, sources, kept):
+    add_person(index, "ana", Role.STEWARD, frozenset({"sis"}))
+    grant_actions(index, OPERATOR, "ana", ALL_THREE)
+    change_account(index, OPERATOR, "ana", role, sources)
+    detail = find_account(index, OPERATOR, "ana")
+    assert set(detail.account.granted) == kept
+    assert act_as(index, "ana").actions & ALL_THREE == kept
+    assert [change.act for change in detail.changes].count("grant") == (1 if kept == ALL_THREE else 2)
+    for action in ALL_THREE - kept:
+        with pytest.raises(InputError, match=action):
+            grant_actions(index, OPERATOR, "ana", [*kept, action])
+    change_account(index, OPERATOR, "ana", Role.STEWARD, ["sis"])
+    assert set(find_account(index, OPERATOR, "ana").account.granted) == kept
