@@ -15,6 +15,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
+from mpi.service.gates.sent_back import ADDRESSED, ADDRESSEE
 from mpi.service.notices.colleagues import find_team, load_full_names
 from mpi.service.notices.visible_steps import find_visible_steps
 from mpi.service.resolution.work_log_visibility import is_visible
@@ -27,8 +28,6 @@ MAX_ROUNDS = 5
 """Most reads for one page, where many entries are hidden."""
 MAX_CHILD_RECORDS = 300
 """Most records of a child whose activity is read."""
-_ADDRESSED = frozenset({"sent-back", "reply"})
-"""Acts whose note is for the person that they name."""
 _SEPARATOR = "~"
 _MAX_CURSOR_LENGTH = 80
 _CURSOR_PARTS = 3
@@ -221,7 +220,7 @@ def _build_entry(
 
     Others' notes are for viewers of all sources, and for the person to whom they were written.
     """
-    is_addressed = line.act in _ADDRESSED and line.detail.get("to") == viewer.client
+    is_addressed = line.act in ADDRESSED and line.detail.get(ADDRESSEE) == viewer.client
     is_own = line.actor == viewer.client
     is_note_visible = viewer.sources is None or is_own or is_addressed or line.act == "answered"
     outcome = line.detail.get("response") or line.detail.get("answer")

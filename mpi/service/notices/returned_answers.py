@@ -15,11 +15,14 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import find_shown_record_numbers, visible_labels
+from mpi.service.gates.sent_back import ADDRESSED, ADDRESSEE, REPLY, format_step_key
+from mpi.service.gates.sent_back import SENT_BACK as SENT_BACK_ACTION
 from mpi.service.notices.visible_steps import find_visible_steps
 from mpi.service.resolution.work_log_visibility import is_visible
 from mpi.service.stewardship.apply_step import AWAITING
 from mpi.storage.repositories.notices.returned_answers import ReturnKey, ReturnKind, ReturnLine
 from mpi.storage.repositories.review.task_work import QuestionAction
+from mpi.storage.repositories.steps.consents import ConsentStatus
 from mpi.storage.unit_of_work.database import Lock
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -32,14 +35,10 @@ UNREAD_PERIOD = timedelta(days=90)
 """Time after which an unread answer is no longer shown."""
 SENT_BACK = "sent_back"
 """Outcome of a step that somebody sent back before it took effect."""
-REFUSED_STEP_ACTION = "sent-back"
-"""Name in a question's history of a refused step, with its reason and a note for the maker."""
-STEP_KEY_PREFIX = "step:"
-"""Beginning of the key of the history of a step that answered no question."""
-APPROVED, UNDONE = "approved", "undone"
-"""Outcomes of a step that was approved, and of one that was undone."""
-_WRITTEN_FOR_VIEWER = frozenset({"reply"})
-"""Actions whose note is for the person who escalated the question."""
+UNDONE = "undone"
+"""Outcome of a step that was undone."""
+_REFUSALS = frozenset({ConsentStatus.REFUSED.value, UNDONE})
+"""Outcomes of a step that its history gives a reason and a note for."""
 _KEY_PARTS = 3
 _MAX_DIGITS = 18
 
@@ -78,7 +77,9 @@ def find_returned_answers(unit: ReadUnit) -> list[ReturnedAnswer]:
     Left out is what the viewer may not see whole now, and what is older than ``UNREAD_PERIOD``.
     """
     since = clock.format_timestamp(clock.now() - UNREAD_PERIOD)
-    lines = unit.returned_answers.unread(unit.viewer.client, unit.commit_at(since), since, MAX_UNREAD)
+    reader = unit.viewer.client
+    unread = unit.returned_answers.unread(reader, unit.commit_at(since), since, MAX_UNREAD)
+    lines = [line for line in unread if line.outcome != REPLY or line.detail.get(ADDRESSEE) == reader]
     if not lines:
         return []
     steps = {line.step for line in lines if line.step is not None}
@@ -95,7 +96,7 @@ def find_returned_answers(unit: ReadUnit) -> list[ReturnedAnswer]:
             line,
             line.question or questions.get(line.step or 0),
             tuple(labels[record] for record in sorted(records)),
-            refusals.get(line.step or 0),
+            refusals.get(line.step or 0) if line.outcome in _REFUSALS else None,
         )
         for line in lines
         if (records := records_by_key[line.key]) is not None and records <= labels.keys()
@@ -168,12 +169,12 @@ def _find_refusals(
 
     It is in the history of the step's question, or in one of its own.
     """
-    steps = {line.step for line in lines if line.step is not None and line.outcome != APPROVED}
+    steps = {line.step for line in lines if line.step is not None and line.outcome in _REFUSALS}
     refusals = {}
     for step in steps:
-        keys = {questions.get(step), f"{STEP_KEY_PREFIX}{step}"} - {None}
+        keys = {questions.get(step), format_step_key(step)} - {None}
         for action in (action for key in keys for action in unit.task_work.actions_on(str(key))):
-            if action.action == REFUSED_STEP_ACTION and action.detail.get("sent_back") == step:
+            if action.action == SENT_BACK_ACTION and action.detail.get("sent_back") == step:
                 refusals[step] = action
     return refusals
 
@@ -192,8 +193,8 @@ def _build_answer(
     written for the viewer.
     """
     was_waiting = line.key.kind is ReturnKind.UNDONE and line.detail.get(AWAITING) is True
-    is_reply = line.outcome in _WRITTEN_FOR_VIEWER
-    is_note_hidden = viewer.sources is not None and line.key.kind is ReturnKind.ESCALATION and not is_reply
+    is_for_viewer = line.outcome in ADDRESSED or line.key.kind is not ReturnKind.ESCALATION
+    is_note_hidden = viewer.sources is not None and not is_for_viewer
     reason = None if refusal is None else refusal.detail.get("reason")
     return ReturnedAnswer(
         key=line.key,

@@ -22,10 +22,10 @@ from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed, require_permission
 from mpi.service.core.index import Index
+from mpi.service.gates.sent_back import parse_step_key
 from mpi.service.notices.activity import ActivityPage, ActivityScope, list_activity
 from mpi.service.notices.digest import find_address, turn_off, turn_on
 from mpi.service.notices.returned_answers import (
-    STEP_KEY_PREFIX,
     ReturnedAnswer,
     ReturnKey,
     ReturnKind,
@@ -196,4 +196,4 @@ def _name_children(index: Index, visit: Visit, records: Iterable[RecordRef]) -> 
 
 def _is_open_page(question: str | None) -> bool:
     """Return whether a question has a page; the history of a step alone has none."""
-    return question is not None and not question.startswith(STEP_KEY_PREFIX)
+    return question is not None and parse_step_key(question) is None

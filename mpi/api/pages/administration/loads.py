@@ -5,9 +5,10 @@ from http import HTTPStatus
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from mpi.api.pages.administration.source_choice import list_choices
+from mpi.api.pages.approvals.jobs import redirect_to_work, start_work
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.csv_file import render_csv
 from mpi.api.pages.rendering.render import render_page
@@ -17,10 +18,11 @@ from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
 from mpi.api.schemas.parameters import NumberDep
-from mpi.domain.errors import ConflictError, InputError, MpiError
+from mpi.domain.errors import ConflictError, InputError, ModelMovedError, MpiError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
-from mpi.service.core.undoable_steps import MAX_REASON_LENGTH
+from mpi.service.core.undoable_steps import MAX_REASON_LENGTH, check_reason
+from mpi.service.jobs.job_state import JobKind
 from mpi.service.loads.load_log import (
     MAX_LISTED_REJECTS,
     PAGE_SIZE,
@@ -28,7 +30,6 @@ from mpi.service.loads.load_log import (
     list_loads,
     read_rejects,
 )
-from mpi.service.loads.load_undo import undo_load
 from mpi.storage.repositories.sources.batches import StoredReject
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -98,8 +99,10 @@ def confirm_undo(index: IndexDep, visit: VisitDep, number: NumberDep) -> Respons
 
 
 @router.post("/loads/{number}/undo")
-def undo(index: IndexDep, visit: VisitDep, number: NumberDep, form: FormDep) -> Response:
+def undo(request: Request, index: IndexDep, visit: VisitDep, number: NumberDep, form: FormDep) -> Response:
     """Undo a load with a reason, once it is confirmed.
+
+    On a large index the undo runs in the background, and its page shows how far it is.
 
     Raises:
         NotFoundError: there is no such load that the viewer may know of.
@@ -107,10 +110,12 @@ def undo(index: IndexDep, visit: VisitDep, number: NumberDep, form: FormDep) -> 
     require_permission(visit.viewer, Action.LOAD)
     try:
         _require_confirmation(form)
-        _start_undo(index, visit.viewer, number, form.text("reason"))
+        job, result = _start_undo(request, index, visit.viewer, number, form.text("reason"))
+    except ModelMovedError:
+        raise  # the route loads the model in force, and tries again
     except (InputError, ConflictError) as error:
         return _render_undo(index, visit, number, error, form.raw_text("reason"))
-    return RedirectResponse(f"/loads/{number}?done=load_undone", HTTPStatus.SEE_OTHER)
+    return redirect_to_work(JobKind.UNDO_LOAD, job, result)
 
 
 def _require_confirmation(form: Form) -> None:
@@ -123,9 +128,23 @@ def _require_confirmation(form: Form) -> None:
         raise InputError("confirm that the load is undone")
 
 
-def _start_undo(index: Index, viewer: Viewer, number: int, reason: str) -> None:
-    """Undo a load; the page shows nothing of the changed persons."""
-    undo_load(index, viewer, number, reason)
+def _start_undo(
+    request: Request, index: Index, viewer: Viewer, number: int, reason: str
+) -> tuple[int, int | None]:
+    """Begin the undo of a load as a job; return its number, and the load if it is done.
+
+    The page shows nothing of the changed persons.
+
+    Raises:
+        InputError: the reason is invalid.
+        NotFoundError: there is no such load that the viewer may know of.
+        ConflictError: there is nothing to undo, or the undo is under way.
+    """
+    code = check_reason(reason)
+    load = find_load(index, viewer, number).entry
+    if not load.may_undo:
+        raise ConflictError(f"load {number} is {load.status}: there is nothing to undo")
+    return start_work(request, index, viewer, JobKind.UNDO_LOAD, number, reason=code)
 
 
 def _read_number(query: Mapping[str, str], name: str) -> int | None:

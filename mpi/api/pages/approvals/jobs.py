@@ -19,6 +19,13 @@ from mpi.service.jobs.job_state import JobKind, get_job, get_options, list_jobs
 from mpi.service.recluster import proposals
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
+_RESULT_PATHS = {
+    JobKind.PROPOSE: "/runs/{}?done=proposed",
+    JobKind.APPLY: "/runs/{}?done=applied",
+    JobKind.ROLL_BACK: "/runs/{}?done=rolled_back",
+    JobKind.UNDO_LOAD: "/loads/{}?done=load_undone",
+}
+"""Path of the page of what long work made, by kind."""
 
 
 @router.get("/jobs")
@@ -57,7 +64,5 @@ def start_work(
 
 def redirect_to_work(kind: JobKind, job: int, result: int | None) -> Response:
     """Redirect to the result of long work, or to its page while it runs."""
-    done = {JobKind.PROPOSE: "proposed", JobKind.APPLY: "applied", JobKind.ROLL_BACK: "rolled_back"}
-    if result is None or kind not in done:
-        return RedirectResponse(f"/jobs/{job}", HTTPStatus.SEE_OTHER)
-    return RedirectResponse(f"/runs/{result}?done={done[kind]}", HTTPStatus.SEE_OTHER)
+    path = f"/jobs/{job}" if result is None else _RESULT_PATHS[kind].format(result)
+    return RedirectResponse(path, HTTPStatus.SEE_OTHER)

@@ -11,7 +11,6 @@ from mpi.api.pages.desk.question_view import build_question_page
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.child_labels import ChildLabel, label_children
 from mpi.api.pages.rendering.page_texts import load_words
-from mpi.api.pages.rendering.paths import question_path
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
@@ -21,7 +20,6 @@ from mpi.api.request.problems import find_status
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
-from mpi.service.approvals.returned_work import ReturnedWork, list_returned_work
 from mpi.service.approvals.step_question import load_step_question
 from mpi.service.core.index import Index
 from mpi.service.persons.child_names import look_up_child_names
@@ -41,18 +39,15 @@ _ChildrenOf = Callable[[Sequence[RecordRef]], tuple[ChildLabel, ...]]
 
 @router.get("/waiting")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
-    """Show the steps that await approval or consent, and what came back."""
+    """Show the steps that await approval or consent."""
     steps = list_pending_steps(index, visit.viewer)
-    returned = list_returned_work(index, visit.viewer) if is_allowed(visit.viewer, Action.TASK_READ) else ()
-    children_of, systems = _name_children(index, visit, [*steps, *returned])
+    children_of, systems = _name_children(index, visit, steps)
     return render_page(
         "waiting.html",
         visit=visit,
         steps=steps,
-        returned=returned,
         children_of=children_of,
         systems=systems,
-        question_path=question_path,
     )
 
 
@@ -147,12 +142,12 @@ def _preview(index: Index, visit: Visit, step: PendingStep) -> tuple[StepEffect 
 
 
 def _name_children(
-    index: Index, visit: Visit, entries: Sequence[PendingStep | ReturnedWork]
+    index: Index, visit: Visit, steps: Sequence[PendingStep]
 ) -> tuple[_ChildrenOf, dict[str, str]]:
     """Return a labeler of records' children, and the systems' names."""
     viewer = visit.viewer
     action = Action.DECISION_READ if is_allowed(viewer, Action.DECISION_READ) else Action.CONSENT
-    records = {record for entry in entries for record in entry.records}
+    records = {record for step in steps for record in step.records}
     names = look_up_child_names(index, viewer, action, records)
     sources = list_readable_sources(index, viewer)
     return partial(label_children, names), {source.code: source.name for source in sources}

@@ -304,12 +304,11 @@ def _select_escalations(person: str, since: str) -> Select[Any]:
             asked.c.id < _action.c.id,
         )
     )
-    own_questions = select(asked.c.question).where(
-        asked.c.actor == person, asked.c.action == ESCALATE, asked.c.at > since
-    )
+    own_questions = select(asked.c.question).where(asked.c.actor == person, asked.c.action == ESCALATE)
     condition = and_(
         _action.c.question.in_(own_questions),
         was_escalated,
+        _action.c.at > since,
         _action.c.actor != person,
         _action.c.action.in_(ESCALATION_ANSWERS),
     )

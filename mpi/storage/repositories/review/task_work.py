@@ -185,20 +185,6 @@ class TaskWork:
         )
         return [_action_from_row(row) for row in rows]
 
-    def actions_named(self, names: Collection[str], since: str) -> list[QuestionAction]:
-        """Return the actions of some names since a moment, latest first.
-
-        Args:
-            names: names of actions.
-            since: moment (ISO, UTC).
-        """
-        rows = self._connection.execute(
-            select(_action)
-            .where(_action.c.at >= since, _action.c.action.in_(names))
-            .order_by(_action.c.id.desc())
-        )
-        return [_action_from_row(row) for row in rows]
-
     def latest_actions_by(self, actor: str, limit: int) -> list[QuestionAction]:
         """Return a user's actions among the latest actions of all, latest first.
 

@@ -9,8 +9,8 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, APPROVER_ASSIGNEE, Role
 from mpi.domain.viewer import SecondApprover, Viewer
-from mpi.service.approvals.returned_work import list_returned_work
 from mpi.service.maintenance.verify import verify
+from mpi.service.notices.returned_answers import dismiss_all, dismiss_answers, list_returned_answers
 from mpi.service.records.upsert import upsert
 from mpi.service.review.answers import (
     PairVerdict,
@@ -24,11 +24,12 @@ from mpi.service.review.answers import (
 )
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import load_landing
-from mpi.service.stewardship.approvals import send_back
+from mpi.service.stewardship.approvals import approve, send_back
 from mpi.service.stewardship.decisions import DecisionRequest, decide, report_link
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.service.stewardship.owner_consent import give_consent, refuse_consent, set_consent_required
 from mpi.service.stewardship.pending_steps import list_pending_steps
+from mpi.service.stewardship.undo import undo_step
 from tests.accounts import add_person, cheap_password_hashing
 from tests.desk import (
     ANN,
@@ -80,12 +81,13 @@ def test_refusal_reopens_the_question_at_once_on_the_desk_of_who_asked(asking_in
     )
     assert refusal.detail["reason"] == "not-our-child"
     assert [question.key for question in load_landing(asking_index, ANN).mine] == [key]
-    [returned] = list_returned_work(asking_index, ANN)
-    assert (returned.action, returned.question, returned.note) == ("sent-back", key, refusal.note)
-    assert list_returned_work(asking_index, BEN) == ()
+    [returned] = list_returned_answers(asking_index, ANN)
+    assert (returned.outcome, returned.question, returned.note) == ("refused", key, refusal.note)
+    assert returned.reason == "not-our-child"
+    assert list_returned_answers(asking_index, BEN) == []
     assert verify(asking_index, OPERATOR) == []
-    answer(asking_index, ANN, "unsure", key)
-    assert list_returned_work(asking_index, ANN) == ()
+    dismiss_answers(asking_index, ANN, [returned.key])
+    assert list_returned_answers(asking_index, ANN) == []
 
 
 def test_preview_of_a_refusal_reopens_nothing(asking_index):
@@ -93,7 +95,7 @@ def test_preview_of_a_refusal_reopens_nothing(asking_index):
     result = answer(asking_index, ANN, "same")
     refuse_consent(asking_index, CCWIS_OWNER, result.step, preview=True)
     assert load_question_view(asking_index, ANN, key).summary.state == "waiting"
-    assert list_returned_work(asking_index, ANN) == ()
+    assert list_returned_answers(asking_index, ANN) == []
 
 
 def test_steward_of_one_source_learns_nothing_of_a_refusal_by_another(asking_index):
@@ -103,9 +105,7 @@ def test_steward_of_one_source_learns_nothing_of_a_refusal_by_another(asking_ind
     refuse_consent(asking_index, CCWIS_OWNER, result.step, note="ccwis says no")
     with pytest.raises(NotFoundError):
         load_question_view(asking_index, SIS_STEWARD, key)
-    assert (
-        list_returned_work(asking_index, Viewer("ann", None, SIS_STEWARD.actions, frozenset({"sis"}))) == ()
-    )
+    assert list_returned_answers(asking_index, replace(SIS_STEWARD, client="ann")) == []
 
 
 @pytest.fixture
@@ -141,6 +141,8 @@ def test_note_of_a_refusal_is_read_by_its_addressee_of_one_source_and_by_no_othe
     key = only_question(careful, SIS_STEWARD).key
     result = answer(careful, SIS_STEWARD, "same", key)
     send_back(careful, CLEO, result.step, note="ask the school")
+    [returned] = list_returned_answers(careful, SIS_STEWARD)
+    assert (returned.outcome, returned.note) == ("sent_back", "ask the school")
     notes = [
         load_question_view(careful, viewer, key).history[-1].note
         for viewer in (SIS_STEWARD, replace(SIS_STEWARD, client="another"))
@@ -154,18 +156,37 @@ def test_revoking_a_step_from_the_queue_tells_its_maker_too(approval_index):
     approval_key = only_question(approval_index, CLEO, kind="approval").key
     respond_to_question(approval_index, CLEO, approval_key, "revoke", ResponseOptions("other", "not so"))
     assert load_question_view(approval_index, ANN, key).summary.assigned_to == "ann"
-    [returned] = list_returned_work(approval_index, ANN)
-    assert (returned.by, returned.note) == ("cleo", "not so")
+    [returned] = list_returned_answers(approval_index, ANN)
+    assert (returned.outcome, returned.actor, returned.note) == ("sent_back", "cleo", "not so")
 
 
 def test_step_that_answered_no_question_comes_back_by_its_number(approval_index):
     links = crosswalk(approval_index)
     effect = merge(approval_index, ANN, [links["sis", "1"], links["ccwis", "2"]], StepOptions("x"))
     send_back(approval_index, CLEO, effect.step, note="two children")
-    [returned] = list_returned_work(approval_index, ANN)
+    [returned] = list_returned_answers(approval_index, ANN)
     assert (returned.question, returned.step, returned.note) == (None, effect.step, "two children")
-    with at(later(days=15)):
-        assert list_returned_work(approval_index, ANN) == ()
+
+
+def test_an_undo_that_was_sent_back_comes_back_with_its_reason(approval_index):
+    merged = merge(approval_index, ANN, list(crosswalk(approval_index).values()), StepOptions("x"))
+    approve(approval_index, CLEO, merged.step)
+    dismiss_all(approval_index, ANN)
+    undone = undo_step(approval_index, ANN, merged.step)
+    assert undone.awaiting
+    send_back(approval_index, CLEO, undone.step, "not-two-children", "it was right")
+    [returned] = list_returned_answers(approval_index, ANN)
+    assert (returned.outcome, returned.step, returned.note) == ("sent_back", undone.step, "it was right")
+    assert returned.reason == "not-two-children"
+
+
+def test_a_consent_does_not_carry_the_reason_of_a_later_refusal(asking_index):
+    careful = with_settings(asking_index, second_approver=SecondApprover.ALWAYS)
+    result = answer(careful, ANN, "same")
+    give_consent(careful, CCWIS_OWNER, result.step)
+    send_back(careful, CLEO, result.step, "not-one-child", "cousins")
+    told = {each.outcome: (each.actor, each.note) for each in list_returned_answers(careful, ANN)}
+    assert told == {"given": ("ccwis-owner", None), "sent_back": ("cleo", "cousins")}
 
 
 def test_cannot_tell_needs_neither_consent_nor_approval(asking_index):
@@ -199,9 +220,9 @@ def test_escalated_question_is_not_offered_to_who_passed_it_on(index):
     assert question_keys(index, DORA) == [key]
     claim(index, DORA, key)
     answer(index, DORA, "same", key)
-    [returned] = list_returned_work(index, CLEO)
-    assert (returned.action, returned.by, returned.question) == ("escalation-answered", "dora", key)
-    assert list_returned_work(index, DORA) == ()
+    [returned] = list_returned_answers(index, CLEO)
+    assert (returned.outcome, returned.actor, returned.question) == ("answer", "dora", key)
+    assert list_returned_answers(index, DORA) == []
 
 
 def test_escalated_burst_is_not_offered_to_who_passed_it_on(sqlite_index):
@@ -237,9 +258,32 @@ def test_reply_brings_the_question_back_to_who_passed_it_on(index):
     with pytest.raises(ConflictError, match="nobody else"):
         reply(index, ANN, key, "to myself")
     assert reply(index, CLEO, key, "ask the school").assigned_to == "ann"
-    [returned] = list_returned_work(index, ANN)
-    assert (returned.action, returned.note) == ("reply", "ask the school")
+    [returned] = list_returned_answers(index, ANN)
+    assert (returned.outcome, returned.actor, returned.note) == ("reply", "cleo", "ask the school")
     assert question_keys(index, ANN) == [key]
+
+
+def test_a_reply_comes_back_to_its_addressee_and_not_to_who_escalated_before(index):
+    add_doubtful_pair(index)
+    key = only_question(index).key
+    escalate(index, ANN, key)
+    claim(index, ANN, key)
+    release(index, ANN, key)
+    escalate(index, BEN, key)
+    reply(index, CLEO, key, "for ben alone")
+    assert list_returned_answers(index, ANN) == []
+    assert [returned.note for returned in list_returned_answers(index, BEN)] == ["for ben alone"]
+
+
+def test_a_reply_comes_back_however_long_ago_the_question_was_escalated(index):
+    add_doubtful_pair(index)
+    key = only_question(index).key
+    escalate(index, ANN, key)
+    with at(later(days=100)):
+        reply(index, CLEO, key, "at last")
+        assert [returned.outcome for returned in list_returned_answers(index, ANN)] == ["reply"]
+    with at(later(days=191)):
+        assert list_returned_answers(index, ANN) == []
 
 
 def test_who_passed_a_question_on_takes_it_back_with_a_claim(index):

@@ -22,11 +22,10 @@ from mpi.service.records.upsert import upsert
 from mpi.service.review.answers import PairVerdict, answer_question, claim, escalate, release
 from mpi.service.review.owner_questions import answer_owner_question, ask_owner
 from mpi.service.review.question_view import load_question_view
-from mpi.service.stewardship.approvals import approve
+from mpi.service.stewardship.approvals import approve, send_back
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.owner_consent import give_consent, refuse_consent, set_consent_required
 from mpi.service.stewardship.undo import undo_step
-from mpi.storage.repositories.review.task_work import QuestionAction
 from tests.desk import ANN, BEN, CCWIS_OWNER, SIS_OWNER, add_doubtful_pair, only_question
 from tests.index import OPERATOR, make_child, with_settings
 from tests.unit.service.stewardship.test_decisions import record_refs, upsert_record
@@ -76,18 +75,10 @@ def test_a_step_that_was_sent_back_comes_back_with_its_reason(approving):
 
 
 def test_the_history_tells_why_a_step_was_refused(approving):
-    """As approvals record it: in the history of the question, or of the step alone."""
     step = link(approving)
-    undo_step(approving, APPROVER, step)
-    with approving.database.write(APPROVER, "test") as unit:
-        detail = {"to": "ann", "reason": "other-child", "sent_back": step, "records": [1, 2], "decisions": {}}
-        record = QuestionAction(
-            unit.counters.take("task_action"), f"step:{step}", "2026-01-01T00:00:00.000000Z", "ada",
-            "sent-back", detail, note="Another school.",
-        )  # fmt: skip
-        unit.task_work.add_action(record)
+    send_back(approving, APPROVER, step, "other-child", "Another school.")
     [answer] = list_returned_answers(approving, ANN)
-    assert (answer.outcome, answer.note) == ("sent_back", "Another school.")
+    assert (answer.outcome, answer.reason, answer.note) == ("sent_back", "other-child", "Another school.")
 
 
 def test_a_decision_that_somebody_undid_comes_back_and_ones_own_undo_does_not(index):

@@ -9,10 +9,13 @@ import pytest
 from mpi.api.app import create_app
 from mpi.bootstrap import open_matcher
 from mpi.service.gates.holds import list_holds, refuse_hold, release_hold
+from mpi.service.jobs.job_recorder import end_job
 from mpi.service.jobs.job_state import JobKind, begin_job, get_job, list_jobs
+from mpi.service.loads.load_log import list_loads
 from mpi.service.recluster.proposals import apply_proposal, propose
 from mpi.service.records.upsert import upsert
-from tests.index import OPERATOR, make_child, make_tuning, open_test_index
+from mpi.storage.repositories.steps.jobs import JobState
+from tests.index import OPERATOR, load_rows, make_child, make_tuning, open_test_index
 from tests.models import tiny_model
 from tests.unit.api.live import calling
 from tests.unit.api.pages.desk.test_sign_in import SAME
@@ -44,8 +47,15 @@ def approver(index):
         yield client
 
 
-def send(client, path, **fields):
-    token = re.search(r'name="csrf" value="(\w+)"', client.get("/find").text)[1]
+@pytest.fixture
+def operator(index):
+    with calling(create_app(index, open_pages=True), None) as client:
+        client.cookies.set("mpi-acting-as", "operator")
+        yield client
+
+
+def send(client, path, page="/find", **fields):
+    token = re.search(r'name="csrf" value="(\w+)"', client.get(page).text)[1]
     return client.post(path, data={"csrf": token, **fields}, headers=SAME)
 
 
@@ -131,6 +141,56 @@ def test_people_without_the_right_see_no_work(index, approver):
     approver.cookies.set("mpi-acting-as", "operator")
     assert approver.get(f"/jobs/{job.id}").status_code == 404
     assert "Make a proposal" not in approver.get("/jobs").text
+
+
+def undo(client, number: int, **fields):
+    """Send the form that undoes a load."""
+    page = f"/loads/{number}/undo"
+    return send(client, page, page="/health", **{"reason": "bad-file", "confirm": "1", **fields})
+
+
+def test_undo_of_a_load_on_a_small_index_is_a_job_that_is_done_at_once(index, operator):
+    load_rows(index, "D01", make_child("loaded", first_name="Loaded"))
+    assert undo(operator, 1).headers["location"] == "/loads/1?done=load_undone"
+    [job] = list_jobs(index, OPERATOR)
+    assert (job.kind, job.target, job.state, job.by) == ("undo-load", 1, "done", "demo-operator")
+    page = operator.get(f"/jobs/{job.id}").text
+    assert 'href="/loads/1"' in page
+    assert 'href="/runs/1"' not in page
+    assert undo(operator, 1).status_code == 409
+    assert undo(operator, 99).status_code == 404
+    assert len(list_jobs(index, OPERATOR)) == 1
+
+
+def test_undo_of_a_load_with_faults_begins_no_job(index, operator):
+    load_rows(index, "D01", make_child("loaded", first_name="Loaded"))
+    for reason in ("", "x" * 5_000):
+        assert undo(operator, 1, reason=reason).status_code == 400
+    assert send(operator, "/loads/1/undo", page="/health", reason="bad-file").status_code == 400
+    assert list_jobs(index, OPERATOR) == []
+
+
+def test_undo_of_a_load_is_not_begun_twice_and_is_carried_on(index, operator):
+    load_rows(index, "D01", make_child("loaded", first_name="Loaded"))
+    job = begin_job(index, OPERATOR, JobKind.UNDO_LOAD, 1, reason="bad-file")
+    answer = undo(operator, 1)
+    assert (answer.status_code, f"job {job.id} is under way" in answer.text) == (409, True)
+    end_job(index, OPERATOR, job.id, JobState.FAILED, error="x")
+    carried_on = send(operator, f"/jobs/{job.id}", page=f"/jobs/{job.id}")
+    assert carried_on.headers["location"] == "/loads/1?done=load_undone"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process_records", [1])
+def test_undo_of_a_load_on_a_large_index_answers_at_once_with_its_progress(index, operator):
+    load_rows(index, "D01", make_child("loaded", first_name="Loaded"))
+    path = undo(operator, 1).headers["location"]
+    assert path.startswith("/jobs/")
+    assert "Undo load 1" in operator.get(path).text
+    ended = wait_for_end(index, int(path.removeprefix("/jobs/")))
+    assert (ended.state, ended.result, ended.error) == ("done", 1, None)
+    assert 'href="/loads/1"' in operator.get(path).text
+    assert list_loads(index, OPERATOR)[0].status == "undone"
 
 
 @pytest.mark.slow
