@@ -68,8 +68,9 @@ def send(client, **form):
 
 
 def read_main(page) -> str:
-    """Return what a page says, without the seconds that its session has left."""
-    return re.search(r"<main.*</main>", page.text, re.DOTALL)[0]
+    """Return what a page says, without the time of day."""
+    main = re.search(r"<main.*</main>", page.text, re.DOTALL)[0]
+    return re.sub(r"(?s)<time.*?</time>", "", main)
 
 
 def record(client, **changes):
