@@ -4,12 +4,13 @@ The party that owns a record's source records a consent, never the party that is
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed, is_allowed_on, require_permission
 from mpi.policy.agreement import ALL, OUTPUT_FIELDS, Agreement, AgreementState, Grant, choose_terms
 from mpi.policy.consent import Consent, Signer, check_consent
@@ -25,6 +26,7 @@ from mpi.storage.repositories.access.disclosure_consents import StoredConsent
 from mpi.storage.unit_of_work.units import ReadUnit
 
 _CODE_LENGTH = 12
+_NO_SUCH_CONSENT = "there is no such consent about a record of yours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ def _list_permitted_fields(grants: Collection[Grant]) -> tuple[str, ...]:
 def record_consent(index: Index, viewer: Viewer, source: str, local_id: str, consent: Consent) -> str:
     """Record a consent to disclose a record of the viewer's own party.
 
+    The same signed paper is recorded once, until it is revoked.
+
     Args:
         index: the open index.
         viewer: who records it.
@@ -123,7 +127,7 @@ def record_consent(index: Index, viewer: Viewer, source: str, local_id: str, con
         consent: the consent as it was signed.
 
     Returns:
-        The code of the consent.
+        The code of the consent; of the one in force if the same was recorded before.
 
     Raises:
         InputError: the reference has not the form of one, a day is wrong, or no grant on the basis of
@@ -139,24 +143,36 @@ def record_consent(index: Index, viewer: Viewer, source: str, local_id: str, con
             return str(stored_answer["code"])
         record_id = _find_record(unit, source, local_id)
         check_consent(consent, find_terms(unit, consent.agreement, today), source, today)
+        signed = _build_stored(record_id, consent, reference)
+        if (code := _find_same(unit, signed)) is not None:
+            return code
         code = index.keyed_hash.to_token("disclosure-consent", str(unit.commit_no))[:_CODE_LENGTH]
-        unit.disclosure_consents.add(
-            StoredConsent(
-                code=code,
-                record_id=record_id,
-                agreement=consent.agreement,
-                recipient=consent.recipient,
-                purposes=tuple(sorted(consent.purposes)),
-                fields=tuple(sorted(consent.fields)),
-                signer=consent.signer.value,
-                signed=consent.signed.isoformat(),
-                ends=consent.ends.isoformat(),
-                reference=reference,
-                recorded_commit=unit.commit_no,
-            )
-        )
+        unit.disclosure_consents.add(replace(signed, code=code, recorded_commit=unit.commit_no))
         store_answer(unit, index, {"code": code}, ())
     return code
+
+
+def _build_stored(record_id: int, consent: Consent, reference: str) -> StoredConsent:
+    """Return a consent as it is stored, without its code and commit."""
+    return StoredConsent(
+        code="",
+        record_id=record_id,
+        agreement=consent.agreement,
+        recipient=consent.recipient,
+        purposes=tuple(sorted(consent.purposes)),
+        fields=tuple(sorted(consent.fields)),
+        signer=consent.signer.value,
+        signed=consent.signed.isoformat(),
+        ends=consent.ends.isoformat(),
+        reference=reference,
+        recorded_commit=0,
+    )
+
+
+def _find_same(unit: ReadUnit, signed: StoredConsent) -> str | None:
+    """Return the code of a consent that is the same and not revoked."""
+    recorded = unit.disclosure_consents.of_record(signed.record_id)
+    return next((each.code for each in recorded if replace(each, code="", recorded_commit=0) == signed), None)
 
 
 def revoke_consent(index: Index, viewer: Viewer, code: str, reference: str | None = None) -> None:
@@ -204,6 +220,23 @@ def list_consents(index: Index, viewer: Viewer, source: str, local_id: str) -> l
     return [_to_view(each, commits) for each in stored]
 
 
+def find_consent_record(index: Index, viewer: Viewer, code: str) -> RecordRef:
+    """Return the record that a consent is about.
+
+    Raises:
+        NotFoundError: there is no such consent about a record that the viewer may name.
+        AccessDenied: the viewer may not record consents.
+    """
+    require_permission(viewer, Action.CONSENT_RECORD)
+    with index.database.read(viewer) as unit:
+        record_id = _get_own(unit, code).record_id
+        record = unit.records.get([record_id])[record_id]
+        if not find_nameable_records(unit, record.source_id, [record.local_id]):
+            raise NotFoundError(_NO_SUCH_CONSENT)
+        source = next(source.code for source in unit.sources.all() if source.id == record.source_id)
+    return RecordRef(source, record.local_id)
+
+
 def show_consent(index: Index, viewer: Viewer, code: str) -> ConsentView:
     """Return one consent about a record of the viewer's party.
 
@@ -249,7 +282,7 @@ def _find_record(unit: ReadUnit, source_code: str, local_id: str) -> int:
 def _get_own(unit: ReadUnit, code: str) -> StoredConsent:
     consent = unit.disclosure_consents.find(code)
     if consent is None or not _is_own(unit, consent):
-        raise NotFoundError("there is no such consent about a record of yours")
+        raise NotFoundError(_NO_SUCH_CONSENT)
     return consent
 
 

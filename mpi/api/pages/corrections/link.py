@@ -22,6 +22,7 @@ from mpi.api.pages.corrections.step_form import (
     make_repeatable,
     read_options,
 )
+from mpi.api.pages.desk.person_view import name_systems
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.effect_labels import label_effect
 from mpi.api.pages.rendering.page_texts import load_words
@@ -154,6 +155,7 @@ def _render_pair(
         problems=[] if error is None else [_describe_error(error)],
         effect=effect,
         effect_labels=label_effect(index, viewer, effect),
+        systems=name_systems(index, viewer),
         once=make_form_key(),
     )
 

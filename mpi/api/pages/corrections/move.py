@@ -23,7 +23,7 @@ from mpi.api.pages.corrections.step_form import (
     read_options,
 )
 from mpi.api.pages.corrections.unlink import UNLINK_REASONS
-from mpi.api.pages.desk.person_view import read_record_cards
+from mpi.api.pages.desk.person_view import name_systems, read_record_cards
 from mpi.api.pages.desk.question_view import format_record_key
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.effect_labels import label_effect
@@ -165,6 +165,7 @@ def _render(
         problems=problems,
         effect=effect,
         effect_labels=label_effect(index, viewer, effect),
+        systems=name_systems(index, viewer),
         once=make_form_key(),
     )
     response.headers.update({} if shown_error is None else headers_of_error(shown_error))

@@ -12,7 +12,7 @@ from mpi.api.pages.corrections.step_form import (
     parse_records,
     read_options,
 )
-from mpi.api.pages.desk.person_view import read_record_cards
+from mpi.api.pages.desk.person_view import name_systems, read_record_cards
 from mpi.api.pages.desk.question_view import format_record_key
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.effect_labels import label_effect
@@ -111,5 +111,6 @@ def _render_unlink_page(
         problems=[] if error is None else [("first-record", str(error))],
         effect=effect,
         effect_labels=label_effect(index, visit.viewer, effect),
+        systems=name_systems(index, visit.viewer),
         once=make_form_key(),
     )

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from mpi.api.pages.desk.person_view import name_systems
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.record_values import format_value
 from mpi.api.pages.rendering.render import render_page
@@ -66,6 +67,7 @@ def _render_form(index: Index, visit: Visit, eid: str, form: Form, error: MpiErr
         attribute=form.raw_text("attribute"),
         value=form.raw_text("value"),
         stands=current_values,
+        systems=name_systems(index, visit.viewer),
         reasons=REASONS,
         reason=form.raw_text("reason"),
         note=form.raw_text("note"),

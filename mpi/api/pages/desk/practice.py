@@ -48,6 +48,7 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
         options=OPTIONS,
         rows=_compare_practice_records(view.records),
         columns=_list_columns(view.records),
+        systems={},
     )
 
 
@@ -71,6 +72,7 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
         options=OPTIONS,
         rows=_compare_practice_records(load_practice_pairs()[number].records),
         columns=_list_columns(load_practice_pairs()[number].records),
+        systems={},
     )
 
 

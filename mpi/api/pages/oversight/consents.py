@@ -1,17 +1,18 @@
 """Page of consents to disclose single records: record, revoke and list them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import quote
 
-from fastapi import APIRouter
-from starlette.responses import Response
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.child_labels import label_child
 from mpi.api.pages.rendering.page_texts import load_words, title_field, title_fields
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
-from mpi.api.pages.session.page_context import FlashMessage, Visit, VisitDep
+from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
@@ -23,6 +24,7 @@ from mpi.policy.consent import Consent, Signer
 from mpi.service.core.index import Index
 from mpi.service.legal.disclosure_consents import (
     ConsentView,
+    find_consent_record,
     list_consent_choices,
     list_consents,
     record_consent,
@@ -54,46 +56,49 @@ _TYPED = ("source", "local_id", "agreement", "recipient", "signer", "signed", "e
 
 
 @router.get("/consents")
-def show(index: IndexDep, visit: VisitDep) -> Response:
-    """Show the form that finds a record, and the forms of consents."""
+def show(request: Request, index: IndexDep, visit: VisitDep) -> Response:
+    """Show the forms of consents, and the record of a named consent."""
     require_permission(visit.viewer, Action.CONSENT_RECORD)
-    return _render(index, visit)
+    code = request.query_params.get("code")
+    if not code:
+        return _render(index, visit)
+    return _render_consents(index, visit, find_consent_record(index, visit.viewer, code))
 
 
 @router.post("/consents")
 def act(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Show the consents about a record, record one, or revoke one.
 
-    The record's local ID comes in the request body, because it belongs in no address. So the answer is the
-    page itself, and no redirect.
+    The record's local ID comes in the request body, because it belongs in no address. What is recorded or
+    revoked is shown by the code of the consent, so a reload does nothing again.
     """
     require_permission(visit.viewer, Action.CONSENT_RECORD)
     record = None
     try:
         record = RecordRef(form.text("source"), form.text("local_id"))
-        done = _apply(index, visit, form, record)
-        consents = list_consents(index, visit.viewer, record.source, record.local_id)
+        if form.text("do") == "find":
+            return _render_consents(index, visit, record)
+        code, done = _apply(index, visit, form, record)
     except (InputError, ConflictError, NotFoundError) as error:
         return _render(index, visit, _ShownRecord(record, None), error, form)
-    flash = None if done is None else FlashMessage(load_words().done[done])
-    return _render(index, replace(visit, flash=flash), _ShownRecord(record, consents))
+    return RedirectResponse(f"/consents?code={quote(code, safe='')}&done={done}", HTTPStatus.SEE_OTHER)
 
 
-def _apply(index: Index, visit: Visit, form: Form, record: RecordRef) -> str | None:
-    """Do what a form asks for; return the code of the message.
+def _apply(index: Index, visit: Visit, form: Form, record: RecordRef) -> tuple[str, str]:
+    """Record or revoke a consent; return its code and that of the message.
 
     Raises:
         InputError: the form names no action, or what it states is wrong.
     """
     match form.text("do"):
-        case "find":
-            return None
         case "record":
-            record_consent(index, visit.viewer, record.source, record.local_id, _read_consent(form))
-            return "consent_recorded"
+            signed = _read_consent(form)
+            code = record_consent(index, visit.viewer, record.source, record.local_id, signed)
+            return code, "consent_recorded"
         case "revoke":
-            revoke_consent(index, visit.viewer, form.text("code"), form.text("reference"))
-            return "consent_revoked"
+            code = form.text("code")
+            revoke_consent(index, visit.viewer, code, form.text("reference"))
+            return code, "consent_revoked"
         case _:
             raise InputError("do: find, record or revoke")
 
@@ -117,6 +122,16 @@ def _read_consent(form: Form) -> Consent:
         ends=form.day("ends"),
         reference=form.text("reference"),
     )
+
+
+def _render_consents(index: Index, visit: Visit, record: RecordRef) -> Response:
+    """Render the consents about a record.
+
+    Raises:
+        NotFoundError: the record does not exist for the viewer.
+    """
+    consents = list_consents(index, visit.viewer, record.source, record.local_id)
+    return _render(index, visit, _ShownRecord(record, consents))
 
 
 def _render(

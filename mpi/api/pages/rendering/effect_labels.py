@@ -11,7 +11,6 @@ from mpi.service.core.index import Index
 from mpi.service.persons.child_names import ChildName, look_up_child_names
 from mpi.service.persons.step_effects import StepEffect
 from mpi.service.records.upsert import read_all
-from mpi.service.statements.sources import list_readable_sources
 
 MAX_NAMED_RECORDS = 50
 """Most records of one effect that are shown with a name; more are shown by ID."""
@@ -25,12 +24,10 @@ class EffectLabels:
     Args:
         children: label of each child by enterprise ID.
         records: label of each record, by its own name: children may be about to part.
-        systems: name of each source that the reader may see, by code.
     """
 
     children: Mapping[str, ChildLabel] = field(default_factory=dict)
     records: Mapping[RecordRef, ChildLabel] = field(default_factory=dict)
-    systems: Mapping[str, str] = field(default_factory=dict)
 
 
 def label_effect(index: Index, viewer: Viewer, effect: StepEffect | None) -> EffectLabels:
@@ -51,7 +48,6 @@ def label_effect(index: Index, viewer: Viewer, effect: StepEffect | None) -> Eff
     return EffectLabels(
         children={eid: label_child(name) for eid, name in names.items()},
         records=label_records(index, viewer, list(records)[:MAX_NAMED_RECORDS]),
-        systems={source.code: source.name for source in list_readable_sources(index, viewer)},
     )
 
 

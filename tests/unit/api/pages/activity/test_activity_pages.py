@@ -25,6 +25,7 @@ from tests.unit.api.pages.desk.test_sign_in import SAME
 
 APPROVER = Viewer("ada", None, ACTIONS_BY_ROLE[Role.APPROVER], None)
 BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "postal_code": "44444"}
+TOLD = '<a href="/activity">Answers came back to you. Read them under Activity.</a>'
 
 
 @contextmanager
@@ -95,11 +96,13 @@ def test_an_approval_is_opened_or_dismissed(staffed, site):
         page = client.get("/activity").text
         assert ", 2 answers unread" in page
         assert page.count("approved your decision") == 2
+        assert TOLD in client.get("/waiting").text
         items = re.findall(r'name="item" value="([^"]+)"', page)
         opened = send(client, "/activity", do="open", item=items[0])
         assert re.fullmatch(r"/people/[0-9A-Z-]{14}", opened.url.path)
         assert "Marked as read" in send(client, "/activity", do="dismiss", item=items[1]).text
         assert "Nothing unread" in client.get("/activity").text
+        assert TOLD not in client.get("/waiting").text
         for fields in ({"do": "dismiss", "item": "x"}, {"do": "gift"}, {}):
             assert send(client, "/activity", **fields).status_code == 400
 

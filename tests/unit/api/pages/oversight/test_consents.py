@@ -14,6 +14,7 @@ from mpi.policy.parties import Party, PartyKind
 from mpi.service.access.accounts import NewAccount, add_account, grant_actions
 from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.agreements.register import approve_version, propose_version, suspend_agreement
+from mpi.service.legal.disclosure_consents import list_consents
 from mpi.service.records.upsert import upsert
 from tests.agreements import change_grant
 from tests.index import OPERATOR, SECOND_PERSON, make_child
@@ -66,6 +67,12 @@ def send(client, **form):
     return client.post("/consents", data=form, headers=SAME)
 
 
+def read_main(page) -> str:
+    """Return what a page says, without the time of day."""
+    main = re.search(r"<main.*</main>", page.text, re.DOTALL)[0]
+    return re.sub(r"(?s)<time.*?</time>", "", main)
+
+
 def record(client, **changes):
     form = {
         "do": "record", "agreement": "dsa-1", "recipient": "agency", "purpose": ["transport"],
@@ -78,8 +85,10 @@ def record(client, **changes):
 def test_a_consent_is_recorded_listed_and_revoked(enter):
     clerk = enter("max")
     assert "There is no consent about this record." in send(clerk, do="find").text
-    page = record(clerk)
-    assert page.status_code == 200
+    done = record(clerk)
+    assert done.status_code == 303
+    assert "case-17" not in done.headers["location"]
+    page = clerk.get(done.headers["location"])
     for text in (
         "The consent is recorded.",
         "CF-2026-0417",
@@ -91,10 +100,35 @@ def test_a_consent_is_recorded_listed_and_revoked(enter):
     code = re.search(r'name="code" value="(\w+)"', page.text)[1]
     wrong = send(clerk, do="revoke", code=code, reference="CF-1")
     assert (wrong.status_code, "another paper" in wrong.text) == (400, True)
-    revoked = send(clerk, do="revoke", code=code, reference="CF-2026-0417").text
+    done = send(clerk, do="revoke", code=code, reference="CF-2026-0417")
+    assert done.status_code == 303
+    revoked = clerk.get(done.headers["location"]).text
     assert "The consent is revoked." in revoked
     assert 'name="code"' not in revoked
     assert send(clerk, do="revoke", code=code, reference="CF-2026-0417").status_code == 409
+
+
+def test_a_consent_that_is_sent_twice_is_recorded_once_until_it_is_revoked(enter, index):
+    clerk = enter("max")
+    first, again = record(clerk), record(clerk)
+    assert first.headers["location"] == again.headers["location"]
+    assert len(list_consents(index, OPERATOR, "D01", "case-17")) == 1
+    assert record(clerk, signer="student").headers["location"] != first.headers["location"]
+    code = re.search(r"code=(\w+)", first.headers["location"])[1]
+    send(clerk, do="revoke", code=code, reference="CF-2026-0417")
+    assert record(clerk).headers["location"] != first.headers["location"]
+    assert len(list_consents(index, OPERATOR, "D01", "case-17")) == 3
+
+
+def test_the_code_of_a_consent_shows_nothing_of_a_sealed_record(enter, index):
+    clerk = enter("max")
+    path = record(clerk).headers["location"]
+    code = re.search(r"code=(\w+)", path)[1]
+    upsert(index, OPERATOR, "D01", {**CHILD, "restrictions": [{"kind": "sealed"}]})
+    hidden, unknown = clerk.get(f"/consents?code={code}"), clerk.get("/consents?code=0123456789ab")
+    assert (hidden.status_code, unknown.status_code) == (404, 404)
+    assert read_main(hidden) == read_main(unknown)
+    assert "CF-2026-0417" not in hidden.text
 
 
 def test_the_form_offers_what_an_agreement_rests_on_consent_for(enter, index):
@@ -126,7 +160,7 @@ def test_a_sealed_record_is_answered_like_one_that_does_not_exist(enter, index):
     upsert(index, OPERATOR, "D01", {**CHILD, "restrictions": [{"kind": "sealed"}]})
     hidden, unknown = send(clerk, do="find"), send(clerk, do="find", local_id="nobody-1")
     assert (hidden.status_code, unknown.status_code) == (404, 404)
-    assert hidden.text.replace("case-17", "nobody-1") == unknown.text
+    assert read_main(hidden).replace("case-17", "nobody-1") == read_main(unknown)
     assert "CF-2026-0417" not in hidden.text
 
 
