@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mpi.domain import clock
-from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
@@ -19,12 +19,15 @@ from mpi.service.core.undoable_steps import check_reason
 from mpi.service.core.visibility import find_shown_record_numbers
 from mpi.service.persons.persons import look_up_person
 from mpi.service.persons.search import SearchResult, search_persons
-from mpi.service.records.upsert import UpsertResult, read, upsert
+from mpi.service.records.upsert import Outcome, UpsertResult, read, upsert
 from mpi.service.resolution.source_assertions import NOT, SAME_AS
+from mpi.service.statements.tombstones import find_buried_records
 from mpi.standardize.fields.scalars import parse_local_id
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.serialization import record_from_bytes
+from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.units import ReadUnit
 
 ENTRY_FIELDS = (
     "first_name", "middle_name", "last_name", "suffix", "birth_date", "sex", "address_line1",
@@ -34,6 +37,7 @@ ENTRY_FIELDS = (
 """Canonical fields that can be entered by hand."""
 REASON_FIELD = "reason:"
 """Beginning of the name under which the ledger holds the reason of a new child."""
+_NOT_STORED = frozenset({Outcome.REFUSED, Outcome.DROPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +127,20 @@ def register_child(
     Raises:
         RecordError: the record is refused; nothing of it is stored.
         InputError: a reason is missing.
-        ConflictError: the source has a record with that local ID.
+        ConflictError: the source has a record with that local ID, or did not keep this one.
         AccessDenied: the viewer may not write this source.
     """
     require_permission(viewer, Action.RECORD_WRITE, source)
     if not _is_repeated(index, viewer):
         _require_unused(index, viewer, source, submitted)
     if choice.same_as is not None:
-        return upsert(index, viewer, source, {**submitted, SAME_AS: choice.same_as})
+        return _store(index, viewer, source, {**submitted, SAME_AS: choice.same_as})
     if not choice.shown:
-        return upsert(index, viewer, source, submitted)
+        return _store(index, viewer, source, submitted)
     if choice.reason is None:
         raise InputError("reason: say why it is none of the children shown")
     reason = check_reason(choice.reason)
-    stored = upsert(index, viewer, source, {**submitted, NOT: list(choice.shown)})
+    stored = _store(index, viewer, source, {**submitted, NOT: list(choice.shown)})
     _write_reason(index, viewer, RecordRef(stored.source, stored.local_id), reason)
     return stored
 
@@ -165,7 +169,7 @@ def update_record(
     entered = {name: stored[name] for name in ENTRY_FIELDS if name in stored}
     if not _is_entered_by_hand(index, viewer, record, entered):
         raise ConflictError("this record holds more than can be entered by hand: change it in its own system")
-    return upsert(index, viewer, record.source, {**entered, **submitted, "local_id": record.local_id})
+    return _store(index, viewer, record.source, {**entered, **submitted, "local_id": record.local_id})
 
 
 def _is_entered_by_hand(index: Index, viewer: Viewer, ref: RecordRef, entered: Mapping[str, object]) -> bool:
@@ -194,14 +198,40 @@ def _write_reason(index: Index, viewer: Viewer, ref: RecordRef, reason: str) -> 
     disclose(index, viewer, Action.RECORD_WRITE, numbers, ("enterprise_id", f"{REASON_FIELD}{reason}"))
 
 
+def _store(index: Index, viewer: Viewer, source: str, sent: Mapping[str, object]) -> UpsertResult:
+    """Store a record; refuse it in the words of a local ID in use.
+
+    The stored record is sealed, or the source's holdings leave this one out. Other words would tell it.
+    """
+    stored = upsert(index, viewer, source, sent)
+    if stored.outcome in _NOT_STORED:
+        raise _make_refusal(source)
+    return stored
+
+
 def _require_unused(index: Index, viewer: Viewer, source: str, submitted: Mapping[str, object]) -> None:
-    """Refuse a local ID that a record of the source has already."""
+    """Refuse a local ID that any record of the source has, sealed or not."""
     local_id = parse_local_id(submitted.get("local_id"))
-    try:
-        read(index, viewer, source, local_id)
-    except NotFoundError:
-        return
-    raise ConflictError(f"source {source!r} has a record with this local ID: give another one")
+    with index.database.read(viewer) as unit:
+        number = unit.sources.get_by_code(source).id
+        is_buried = bool(find_buried_records(unit, index, (number, source), [local_id]))
+        record = unit.records.find_by_local_ids(number, [local_id]).get(local_id)
+        is_used = is_buried or (record is not None and _is_in_use(unit, record))
+    if is_used:
+        raise _make_refusal(source)
+
+
+def _is_in_use(unit: ReadUnit, record: StoredRecord) -> bool:
+    """Return whether a record is sealed, or has a statement left."""
+    versions = unit.records.versions_of_records([record.id]).get(record.id, [])
+    is_stated = any(version.id == record.version_id or version.state == "held" for version in versions)
+    return is_stated or record.state == RecordState.SEALED
+
+
+def _make_refusal(source: str) -> ConflictError:
+    return ConflictError(
+        f"nothing was saved: source {source!r} has a record with this local ID. Give another one"
+    )
 
 
 def _is_repeated(index: Index, viewer: Viewer) -> bool:

@@ -7,9 +7,10 @@ import pytest
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, RecordError, SearchLimitError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
-from mpi.domain.source import SourceKind
+from mpi.domain.source import Holdings, SourceKind
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.index import SearchLimits
+from mpi.service.holdings.settings import set_holdings
 from mpi.service.records.registration import (
     ENTRY_FIELDS,
     RegistrationChoice,
@@ -20,7 +21,8 @@ from mpi.service.records.registration import (
 )
 from mpi.service.records.upsert import read, upsert
 from mpi.service.statements.sources import NewSource, add_source
-from tests.index import OPERATOR, crosswalk, make_child, with_settings
+from mpi.service.stewardship.expunge_requests import approve_expunges
+from tests.index import OPERATOR, SECOND_PERSON, crosswalk, make_child, with_settings
 
 REGISTRAR = Viewer(
     "registrar", "data_quality", ACTIONS_BY_ROLE[Role.STEWARD] | {Action.RECORD_WRITE}, frozenset({"sis"})
@@ -95,6 +97,29 @@ def test_a_local_id_in_use_is_refused(index):
             call(index)
     with pytest.raises(RecordError):
         check(index, local_id="")
+
+
+def test_a_sealed_and_a_destroyed_local_id_are_refused_like_one_in_use(index):
+    upsert(index, OPERATOR, "sis", make_child("used"))
+    upsert(index, OPERATOR, "sis", make_child("sealed", restrictions=[{"kind": "sealed"}]))
+    upsert(index, OPERATOR, "sis", make_child("gone", restrictions=[{"kind": "expunged"}]))
+    approve_expunges(index, SECOND_PERSON, "sis", ["gone"])
+    answers = set()
+    for local_id in ("used", "sealed", "gone"):
+        for call in (lambda name: check(index, local_id=name), lambda name: register(index, local_id=name)):
+            with pytest.raises(ConflictError) as refused:
+                call(local_id)
+            answers.add(str(refused.value))
+    assert len(answers) == 1
+
+
+def test_a_record_that_the_source_does_not_keep_is_refused_too(index):
+    add_source(index, OPERATOR, NewSource("welfare", kind=SourceKind.CCWIS))
+    add_source(index, OPERATOR, NewSource("intake", kind=SourceKind.SIS))
+    set_holdings(index, OPERATOR, "intake", Holdings.LINKED)
+    viewer = replace(REGISTRAR, sources=frozenset({"intake"}))
+    with pytest.raises(ConflictError, match="nothing was saved"):
+        register_child(index, viewer, "intake", {"local_id": "new", **AMARA}, UNSEEN)
 
 
 def test_an_update_keeps_what_was_not_typed(index):

@@ -99,6 +99,19 @@ def test_a_form_sent_twice_registers_once(fresh_index, registrar):
     assert "has a record with this local ID" in other.text
 
 
+def test_a_sealed_local_id_is_refused_on_the_form_like_one_in_use(fresh_index, registrar):
+    put(fresh_index, "D01", "used", **MARLON)
+    put(fresh_index, "D01", "sealed", **MARLON, restrictions=[{"kind": "sealed"}])
+    _, save = check(registrar)
+    put(fresh_index, "D01", "desk-1", **MARLON, restrictions=[{"kind": "sealed"}])
+    checked = [check(registrar, local_id=local_id)[0] for local_id in ("used", "sealed")]
+    pages = [*checked, send(registrar, **save)]
+    for page in pages:
+        assert page.status_code == 409
+        assert "nothing was saved" in page.text
+    assert pages[0].text.replace("used", "sealed") == pages[1].text
+
+
 def test_the_page_is_the_same_whether_or_not_another_agency_holds_the_child(fresh_index, registrar):
     before, _ = check(registrar, **MARLON)
     put(fresh_index, "CCWIS", "marlon-1", **MARLON)
