@@ -182,11 +182,6 @@ def _find_uncovered(unit: ReadUnit, source_by_record: Mapping[int, str]) -> set[
     }
 
 
-def read_populations(unit: ReadUnit, record_ids: Collection[int]) -> StatedPopulations:
-    """Return the populations that some records state in flags in force today."""
-    return read_populations_by_child(unit, {0: record_ids})[0]
-
-
 def read_populations_by_child(
     unit: ReadUnit, records_by_child: Mapping[int, Collection[int]]
 ) -> dict[int, StatedPopulations]:

@@ -217,7 +217,9 @@ def test_approved_decision_waits_for_the_window_of_another_record_of_its_person(
         limited_step = decide(
             approval_index,
             welfare_viewer,
-            DecisionRequest(DecisionKind.DIFFERENT, (record_refs("ccwis:3", "ccwis:1"),), "namesake"),
+            DecisionRequest(
+                DecisionKind.DIFFERENT, (record_refs("ccwis:3"), record_refs("ccwis:1")), "namesake"
+            ),
         )
     with clock_at("2030-03-04"):
         approve(approval_index, SECOND, waiting.step)
