@@ -2,8 +2,8 @@
 
 An operator administers accounts, and reads no record. An approver reads records, and administers no account.
 To give somebody the right to read records takes both: the operator asks, and an approver, who has every right
-of the account, confirms. So nobody alone gives more than they have, and the one-time password is shown to
-somebody to whom it opens nothing new.
+of the account, confirms. So nobody alone gives more than they have. The one-time password is shown
+to the approver, who is no second person for later steps of that account (``mpi.service.core.second_person``).
 """
 
 from collections.abc import Collection

@@ -13,6 +13,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
+from mpi.service.core.second_person import find_obstacle
 from mpi.service.core.undoable_steps import check_note, check_reason, step_transaction
 from mpi.service.decisions.decision_log import (
     bring_into_force,
@@ -132,7 +133,7 @@ def _require_awaiting_step(unit: ReadUnit, step_id: int) -> tuple[Step, list[Sto
 
     Raises:
         NotFoundError: there is no such step, or the viewer may not see all of it.
-        ConflictError: the step does not wait for an approval, or is the viewer's own.
+        ConflictError: the step does not wait for an approval, or the viewer is no second person for it.
     """
     step = unit.steps.get(step_id)
     decisions = load_step_decisions(unit, step)
@@ -144,8 +145,8 @@ def _require_awaiting_step(unit: ReadUnit, step_id: int) -> tuple[Step, list[Sto
         raise NotFoundError(f"there is no step {step_id}")
     if not step.detail.get(AWAITING) or step.undone_commit is not None:
         raise ConflictError(f"step {step_id} does not wait for an approval")
-    if unit.commit_info({step.commit_no})[step.commit_no][1] == unit.viewer.client:
-        raise ConflictError(f"step {step_id} is your own: somebody else has to approve it")
+    if obstacle := find_obstacle(unit, step.commit_no):
+        raise ConflictError(f"step {step_id} is {obstacle}: somebody else has to approve it")
     return step, decisions
 
 

@@ -13,6 +13,7 @@ from mpi.domain.viewer import Action, Viewer, is_source_owner, require_permissio
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
+from mpi.service.core.second_person import find_obstacle
 from mpi.service.core.undoable_steps import add_step, check_note, check_reason, step_transaction
 from mpi.service.decisions.decision_log import is_wholly_visible
 from mpi.service.gates.sent_back import return_to_maker
@@ -157,8 +158,8 @@ def _require_open_request(unit: ReadUnit, step_id: int) -> tuple[Step, list[int]
     own_requests = [request for request in requests if is_source_owner(unit.viewer, codes[request.source_id])]
     if step is None or not own_requests:
         raise NotFoundError(f"there is no step {step_id} that your sources were asked about")
-    if unit.commit_info({step.commit_no})[step.commit_no][1] == unit.viewer.client:
-        raise ConflictError(f"step {step_id} is your own: another owner has to consent")
+    if obstacle := find_obstacle(unit, step.commit_no):
+        raise ConflictError(f"step {step_id} is {obstacle}: another owner has to consent")
     unanswered = [request.source_id for request in own_requests if request.status is ConsentStatus.ASKED]
     if not unanswered or not unit.pending_approvals.all_of_step(step_id):
         raise ConflictError(f"step {step_id} does not wait for your consent")

@@ -8,6 +8,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed, is_source_owner, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
+from mpi.service.core.second_person import find_obstacle
 from mpi.service.core.visibility import visible_labels
 from mpi.service.decisions.decision_log import is_wholly_visible
 from mpi.service.gates.consents import ConsentView, build_consent_views, find_person_records
@@ -133,8 +134,10 @@ def _build_view(
         for consent in stored_consents
         if consent.source_id in owned_sources and consent.status is ConsentStatus.ASKED
     ]
-    is_own = made_by == unit.viewer.client
-    may_consent = () if is_own else tuple(sorted(codes[consent.source_id] for consent in unanswered_consents))
+    is_second = find_obstacle(unit, step.commit_no) is None
+    may_consent = (
+        tuple(sorted(codes[consent.source_id] for consent in unanswered_consents)) if is_second else ()
+    )
     consents = build_consent_views(unit, stored_consents)
     if not is_whole:
         return _build_redacted_view(unit, step_id, consents, records, may_consent), set(records)
@@ -148,7 +151,7 @@ def _build_view(
         approval=needs_approval,
         consents=consents,
         records=_sort_labels(records),
-        may_approve=needs_approval and not is_own and is_allowed(unit.viewer, Action.APPROVE),
+        may_approve=needs_approval and is_second and is_allowed(unit.viewer, Action.APPROVE),
         may_consent=may_consent,
     )
     return view, set(records)
