@@ -70,14 +70,15 @@ def _measure(options: argparse.Namespace, folder: Path, server) -> dict[str, obj
     figures: dict[str, object] = {"machine": machine()}
     step("one index for all sources")
     one = make(state, folder / "one", new_url(), options.model)
+    secret = one.home / "secret.key"
     figures["one_index"] = _describe_load(one)
     if "follow" in options.parts:
         step("both scopes at once, while the shared index follows")
-        site = Site.make(folder / "followed", new_url(), options.model)
+        site = Site.make(folder / "followed", new_url(), options.model, secret)
         figures["scopes_at_once"] = site.load_at_once(state)
         shutil.rmtree(folder / "followed")
     step("one scope after the other, then a sync")
-    site = Site.make(folder / "scoped", new_url(), options.model)
+    site = Site.make(folder / "scoped", new_url(), options.model, secret)
     figures["scopes_in_turn"] = site.load_in_turn(state)
     figures["same_partition"] = _partition(one) == _partition(site.shared)
     if "online" in options.parts:
@@ -106,8 +107,13 @@ class Site:
     scopes: dict[str, BenchIndex]
 
     @classmethod
-    def make(cls, home: Path, url: str | None, model: Path | None) -> "Site":
-        """Make a shared index with empty scopes."""
+    def make(cls, home: Path, url: str | None, model: Path | None, secret: Path) -> "Site":
+        """Make a shared index with empty scopes.
+
+        Equal weights are ranked by keyed hashes, so only indexes of one secret have the same partition.
+        """
+        home.mkdir(parents=True)
+        shutil.copy(secret, home)
         shared = make_empty(BenchIndex(home, url, ""), ("init", "--test"), model)
         return cls(
             shared,
