@@ -420,6 +420,8 @@ def unlock_account(index: Index, viewer: Viewer, name: str) -> None:
 def end_account(index: Index, viewer: Viewer, name: str, version: str | None = None) -> None:
     """Close a user account for good and end its sessions at once.
 
+    The questions that it claimed or was assigned go back to the queue.
+
     Args:
         index: the open index.
         viewer: who ends it.
@@ -439,6 +441,7 @@ def end_account(index: Index, viewer: Viewer, name: str, version: str | None = N
         require_other_operator(unit, viewer, account)
         unit.accounts.close(account.id, unit.commit_no)
         unit.sign_ins.end_all_of_account(account.id)
+        unit.task_work.release_all_of(name)
         log_change(unit, Subject.ACCOUNT, name, "end")
 
 

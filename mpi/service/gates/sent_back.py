@@ -1,14 +1,16 @@
 """Return of a refused step to the person who made it.
 
 An approver or a source owner may send a step back. The question that the step answered is asked again at
-once, assigned to the maker of the step, with the reason in its history. A step that answered no question,
-such as a merge on a child's page, has a history of its own.
+once, with the reason in its history. It is assigned to the maker of the step, if the maker may still work on
+it. A step that answered no question, such as a merge on a child's page, has a history of its own.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from mpi.domain import clock
+from mpi.service.access.colleague_rights import may_take_back
+from mpi.service.core.index import Index
 from mpi.service.gates.consents import find_person_records
 from mpi.service.resolution.work_log_visibility import ASSIGNED, select_known_scope
 from mpi.storage.repositories.review.task_work import OPEN, QuestionAction, QuestionWork
@@ -30,12 +32,20 @@ _DAY_LENGTH = len("2026-01-01")
 
 
 def return_to_maker(
-    unit: WriteUnit, step: Step, decisions: Sequence[StoredDecision], reason: str, note: str | None
+    unit: WriteUnit,
+    index: Index,
+    step: Step,
+    decisions: Sequence[StoredDecision],
+    reason: str,
+    note: str | None,
 ) -> None:
     """Ask the question of a refused step again, on its maker's desk.
 
+    It is open to all where the maker may no longer work on it.
+
     Args:
         unit: the transaction that ends the step.
+        index: the open index.
         step: the refused step.
         decisions: its decisions; of an undo, those that it would have revoked.
         reason: reason code of the refusal.
@@ -44,7 +54,7 @@ def return_to_maker(
     made_at, maker, _ = unit.commit_info({step.commit_no})[step.commit_no]
     acts = unit.task_work.actions_of_step(step.id, made_at[:_DAY_LENGTH])
     keys = dict.fromkeys(key for act in acts for key in (act.question, *act.detail.get("rest", ())))
-    reopened = _reopen_questions(unit, keys, maker)
+    reopened = _reopen_questions(unit, index, keys, maker)
     key = next(iter([*reopened, *keys]), format_step_key(step.id))
     work = unit.task_work.get([key]).get(key)
     unit.task_work.add_action(
@@ -77,18 +87,20 @@ def parse_step_key(key: str) -> int | None:
     return int(number) if prefix == _STEP_PREFIX and number.isdigit() else None
 
 
-def _reopen_questions(unit: WriteUnit, keys: Collection[str], maker: str) -> list[str]:
+def _reopen_questions(unit: WriteUnit, index: Index, keys: Collection[str], maker: str) -> list[str]:
     """Reopen those questions that are still asked; return their keys."""
     asked_keys = unit.queue.tasks_by_question(keys, None).keys()
     work_by_key = unit.task_work.get(asked_keys)
     reopened = [key for key in keys if key in asked_keys and key in work_by_key]
     for key in reopened:
-        unit.task_work.save(_assign_to_maker(work_by_key[key], maker))
+        work = work_by_key[key]
+        assignee = maker if may_take_back(index, unit, maker, work.about) else None
+        unit.task_work.save(_reopen(work, assignee))
     return reopened
 
 
-def _assign_to_maker(work: QuestionWork, maker: str) -> QuestionWork:
-    """Return a question's work state as open and assigned to a step's maker.
+def _reopen(work: QuestionWork, assignee: str | None) -> QuestionWork:
+    """Return a question's work state as open, and assigned to a step's maker.
 
     The notes of the question are those that the maker saw, so nobody else learns of the assignment.
     """
@@ -98,7 +110,7 @@ def _assign_to_maker(work: QuestionWork, maker: str) -> QuestionWork:
         asleep_until=None,
         closed_at=None,
         closed_because=None,
-        assigned_to=maker,
+        assigned_to=assignee,
         about={**work.about, ASSIGNED: select_known_scope(work.about)},
     )
 

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mpi.domain.roles import PURPOSES_BY_ROLE, Role
+from mpi.domain.roles import Role
 from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, is_allowed, require_permission
-from mpi.service.access.sign_in import viewer_from_account
+from mpi.service.access.colleague_rights import may_see, view_as
 from mpi.service.core.index import Index
-from mpi.service.resolution.work_log_visibility import is_visible
 from mpi.service.review.assignments import load_target
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -45,7 +44,7 @@ def list_workers(index: Index, viewer: Viewer) -> tuple[Colleague, ...]:
     with index.database.read(viewer) as unit:
         accounts = [account for account in _list_active(unit) if _shares_sources(viewer, account)]
         return _sort_colleagues(
-            account for account in accounts if is_allowed(_view_as(index, unit, account), Action.TASK_WORK)
+            account for account in accounts if is_allowed(view_as(index, unit, account), Action.TASK_WORK)
         )
 
 
@@ -83,10 +82,7 @@ def find_colleagues(
         # People of the same rights see the same.
         rights = (account.role, account.sources, account.agreement, account.party, account.granted)
         if rights not in sight:
-            person = _view_as(index, unit, account)
-            sight[rights] = is_allowed(person, action) and is_visible(
-                ReadUnit(unit.connection, person), about
-            )
+            sight[rights] = may_see(index, unit, account, action, about)
         if sight[rights]:
             seeing.append(account)
     return _sort_colleagues(seeing)
@@ -126,11 +122,6 @@ def _list_active(unit: ReadUnit) -> list[Account]:
 def _shares_sources(viewer: Viewer, account: Account) -> bool:
     """Return whether an account sees a source that the viewer sees."""
     return viewer.sources is None or account.sources is None or bool(viewer.sources & account.sources)
-
-
-def _view_as(index: Index, unit: ReadUnit, account: Account) -> Viewer:
-    """Return a person's rights for the first purpose of the role."""
-    return viewer_from_account(index, unit, account, PURPOSES_BY_ROLE[Role(account.role)][0])
 
 
 def _sort_colleagues(accounts: Iterable[Account]) -> tuple[Colleague, ...]:

@@ -524,7 +524,7 @@ def _end_awaited_step(
     decisions = load_step_decisions(unit, step)
     outcome = undo_any_step(unit, index, step_id, options.reason, preview=options.preview)
     if step is not None and unit.commit_info({step.commit_no})[step.commit_no][1] != unit.viewer.client:
-        return_to_maker(unit, step, decisions, options.reason, options.note)
+        return_to_maker(unit, index, step, decisions, options.reason, options.note)
     return outcome
 
 

@@ -13,6 +13,7 @@ from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ClaimedError, ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.roles import ACTIONS_BY_ROLE, APPROVER_ASSIGNEE, Role
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
+from mpi.service.access.colleague_rights import may_take_back
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import check_note
@@ -475,10 +476,20 @@ def _perform_action(index: Index, viewer: Viewer, key: str, action: _QueueAction
         detail = {**action.detail, **_describe_bulk(action, target.work)}
         if action.name == REPLY:
             detail[ADDRESSEE] = target.work.escalated_by
+            work = _leave_open_without(unit, index, work, target.work)
         save_work(unit, work, action=action.name, records=target.records, note=clean_note, detail=detail)
         summary = _summarize_target(unit, index, target)
     disclose(index, viewer, Action.TASK_WORK, target.records, FIELDS)
     return summary
+
+
+def _leave_open_without(
+    unit: ReadUnit, index: Index, work: QuestionWork, before: QuestionWork
+) -> QuestionWork:
+    """Return a question unassigned, if its assignee may no longer work on it."""
+    seen = before.about.get(ASSIGNED, before.about)
+    is_able = work.assigned_to is None or may_take_back(index, unit, work.assigned_to, seen)
+    return work if is_able else replace(work, assigned_to=None)
 
 
 def _describe_bulk(action: _QueueAction, work: QuestionWork) -> dict[str, object]:
@@ -543,10 +554,12 @@ def _require_assignable(unit: WriteUnit, target: WorkTarget, assignee: str) -> N
     """Refuse an assignee who is unknown or may not see the question.
 
     Raises:
-        NotFoundError: there is no such account or client.
+        NotFoundError: there is no such account or client, or the account has ended.
         ConflictError: the assignee may not see every record of the question.
     """
     account = unit.accounts.find_by_name(assignee)
+    if account is not None and account.ended_commit is not None:
+        raise NotFoundError("to: there is no account or client of this name")
     clients = {client.name: client for client in unit.clients.active()}
     if assignee == unit.viewer.client:
         return

@@ -104,7 +104,7 @@ def send_back(
             return effect_from_answer(stored_answer, viewer)
         step, decisions = _require_awaiting_step(unit, step_id)
         effect = end_step(unit, index, step, decisions, preview=False)
-        return_to_maker(unit, step, decisions, code, clean_note)
+        return_to_maker(unit, index, step, decisions, code, clean_note)
         store_answer(unit, index, effect.as_dict(), ())
     disclose(index, viewer, Action.APPROVE, (), effect_fields(effect))
     return effect

@@ -139,7 +139,7 @@ def _answer_consent(
             effect, shown_records = apply_if_approved(unit, index, step, decisions, preview=preview)
         else:
             effect, shown_records = end_step(unit, index, step, decisions, preview=preview), frozenset()
-            return_to_maker(unit, step, decisions, reason_code, clean_note)
+            return_to_maker(unit, index, step, decisions, reason_code, clean_note)
         if not all(is_wholly_visible(unit, decision, step_id) for decision in decisions):
             # Kind and number of decisions would reveal hidden records.
             effect = replace(

@@ -20,6 +20,7 @@ from mpi.api.request.problems import find_status
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
+from mpi.service.approvals.own_answers import has_answered
 from mpi.service.approvals.step_question import load_step_question
 from mpi.service.core.index import Index
 from mpi.service.persons.child_names import look_up_child_names
@@ -62,9 +63,18 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
     """Approve a waiting step, consent to it, or send it back."""
     try:
         outcome = _answer_step(index, visit, number, form)
-    except (InputError, ConflictError) as error:
+    except (InputError, ConflictError, NotFoundError) as error:
+        if not isinstance(error, InputError) and _is_answered(index, visit, number):
+            return RedirectResponse("/waiting", HTTPStatus.SEE_OTHER)
         return _render_step(index, visit, _require_step(index, visit, number), error, form.raw_text("note"))
     return RedirectResponse(f"/waiting?done={outcome}", HTTPStatus.SEE_OTHER)
+
+
+def _is_answered(index: Index, visit: Visit, number: int) -> bool:
+    """Return whether the reader has answered a step, and has no answer left, as after a double click."""
+    steps = list_pending_steps(index, visit.viewer)
+    is_open = any(each.step == number and (each.may_approve or each.may_consent) for each in steps)
+    return not is_open and has_answered(index, visit.viewer, number)
 
 
 def _answer_step(index: Index, visit: Visit, number: int, form: Form) -> str:

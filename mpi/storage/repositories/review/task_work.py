@@ -228,6 +228,13 @@ class TaskWork:
         rows = self._connection.execute(select(_work.c.question).where(is_held, _work.c.state != CLOSED))
         return set(rows.scalars())
 
+    def release_all_of(self, name: str) -> None:
+        """Unassign all review questions of a person, and end their claims."""
+        self._connection.execute(update(_work).where(_work.c.assigned_to == name).values(assigned_to=None))
+        self._connection.execute(
+            update(_work).where(_work.c.claimed_by == name).values(claimed_by=None, lease_until=None)
+        )
+
     def claimed_questions(self, now: str) -> set[str]:
         """Return review questions that somebody has claimed at this moment."""
         is_claimed = and_(_work.c.claimed_by.is_not(None), _work.c.lease_until > now)

@@ -113,5 +113,12 @@ def test_the_page_lists_waiting_steps_and_takes_the_owners_answer(
         answer = desk.post(f"/waiting/{effect['step']}", data=form, headers=SAME)
         assert (answer.status_code, answer.headers["location"]) == (303, f"/waiting?done={done}")
         assert "Nothing is waiting." in desk.get(f"/waiting?done={done}").text
+        # A double click is no error to who has answered; to others the step does not exist.
+        again = desk.post(f"/waiting/{effect['step']}", data=form, headers=SAME)
+        assert (again.status_code, again.headers["location"]) == (303, "/waiting")
+        assert own_page.count("data-once") == 2
+        desk.cookies.set("mpi-acting-as", "approver")
+        assert desk.post(f"/waiting/{effect['step']}", data=form, headers=SAME).status_code in {403, 404}
+        desk.cookies.set("mpi-acting-as", "source-owner")
         assert desk.get(f"/waiting/{effect['step']}").status_code == 404
     assert (len(set(eids(steward))) == 1) is is_merged

@@ -9,6 +9,7 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, APPROVER_ASSIGNEE, Role
 from mpi.domain.viewer import SecondApprover, Viewer
+from mpi.service.access.accounts import change_account, end_account
 from mpi.service.maintenance.verify import verify
 from mpi.service.notices.returned_answers import dismiss_all, dismiss_answers, list_returned_answers
 from mpi.service.records.upsert import upsert
@@ -16,6 +17,7 @@ from mpi.service.review.answers import (
     PairVerdict,
     ResponseOptions,
     answer_question,
+    assign,
     claim,
     escalate,
     release,
@@ -309,3 +311,60 @@ def test_nobody_confirms_their_own_report(index):
     claim(index, BEN, key)
     respond_to_question(index, BEN, key, "confirm", ResponseOptions("other"))
     assert len(set(crosswalk(index).values())) == 2
+
+
+def leave(index):
+    end_account(index, OPERATOR, "ann")
+
+
+def change_to_auditor(index):
+    change_account(index, OPERATOR, "ann", Role.AUDITOR, None)
+
+
+@pytest.fixture
+def ann_signs_in(index):
+    """An account of Ann, who else acts without one."""
+    with cheap_password_hashing():
+        add_person(index, "ann", Role.STEWARD)
+
+
+@pytest.mark.parametrize("change", [leave, change_to_auditor])
+def test_a_step_of_somebody_who_may_not_work_any_more_comes_back_to_all(approval_index, ann_signs_in, change):
+    key = only_question(approval_index).key
+    result = answer(approval_index, ANN, "same")
+    change(approval_index)
+    send_back(approval_index, CLEO, result.step, note="two children")
+    summary = load_question_view(approval_index, BEN, key).summary
+    assert (summary.state, summary.assigned_to) == ("open", None)
+    assert question_keys(approval_index, BEN) == [key]
+
+
+def test_a_step_of_somebody_who_may_work_comes_back_to_them(approval_index, ann_signs_in):
+    key = only_question(approval_index).key
+    send_back(approval_index, CLEO, answer(approval_index, ANN, "same").step, note="two children")
+    assert load_question_view(approval_index, BEN, key).summary.assigned_to == "ann"
+
+
+@pytest.mark.parametrize(("change", "assignee"), [(leave, None), (change_to_auditor, None), (len, "ann")])
+def test_a_reply_goes_to_who_may_work_on_it_or_to_all(sqlite_index, change, assignee):
+    index = sqlite_index
+    with cheap_password_hashing():
+        add_person(index, "ann", Role.STEWARD)
+    add_doubtful_pair(index)
+    key = only_question(index).key
+    escalate(index, ANN, key)
+    if change is not len:
+        change(index)
+    assert reply(index, CLEO, key, "ask the school").assigned_to == assignee
+
+
+def test_the_end_of_an_account_returns_its_questions_and_it_is_assigned_no_more(index, ann_signs_in):
+    add_doubtful_pair(index)
+    key = only_question(index).key
+    assert assign(index, BEN, key, "ann").assigned_to == "ann"
+    claim(index, ANN, key)
+    leave(index)
+    summary = load_question_view(index, BEN, key).summary
+    assert (summary.assigned_to, summary.claimed_by) == (None, None)
+    with pytest.raises(NotFoundError, match="no account"):
+        assign(index, BEN, key, "ann")
