@@ -11,7 +11,7 @@ from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, is_allowed, require_permission
 from mpi.service.access.sign_in import viewer_from_account
 from mpi.service.core.index import Index
-from mpi.service.resolution.work_log_visibility import is_visible
+from mpi.service.resolution.work_log_visibility import sees_question
 from mpi.service.review.assignments import load_target
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -84,9 +84,7 @@ def find_colleagues(
         rights = (account.role, account.sources, account.agreement, account.party, account.granted)
         if rights not in sight:
             person = _view_as(index, unit, account)
-            sight[rights] = is_allowed(person, action) and is_visible(
-                ReadUnit(unit.connection, person), about
-            )
+            sight[rights] = is_allowed(person, action) and sees_question(unit, person, about)
         if sight[rights]:
             seeing.append(account)
     return _sort_colleagues(seeing)
