@@ -2,9 +2,11 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+import mpi.api
 from mpi.api.app import create_app
 from mpi.domain import clock
 from tests.accounts import add_person, cheap_password_hashing
@@ -131,3 +133,11 @@ def test_a_form_with_the_mark_of_a_look_is_an_act_of_the_person(ada):
         assert ada.post("/session", data={"csrf": token}, headers={**SAME, "x-mpi-look": "1"}).is_success
     with at(69):
         assert ada.get("/change-password").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["register", "link", "move", "consents", "subpoenas", "find"])
+def test_forms_that_search_or_hold_local_ids_are_kept_in_no_draft(name):
+    template = (Path(mpi.api.__file__).parent / "templates" / f"{name}.html").read_text("utf-8")
+    forms = re.findall(r'<form [^>]*method="post"(?:[^>"]|"[^"]*")*>', template)
+    assert forms
+    assert [form for form in forms if "data-no-draft" not in form] == []
