@@ -124,6 +124,7 @@ def test_the_browser_keeps_no_readable_text_and_another_person_gets_none(ida, de
     type_note(ida)
     path = ida.page.evaluate("location.pathname")
     assert "school" not in stored(ida)
+    assert path not in stored(ida), "an address may hold an enterprise ID"
     with later(timedelta(minutes=31)):
         let_session_end(ida)
         assert "school" not in stored(ida)

@@ -271,11 +271,15 @@ document.addEventListener("keydown", (event) => {
 });
 
 // Pages of long work (/jobs, /runs): what runs is looked at again every few seconds.
+// Such a look is marked, so that the server does not take it for the person: the session ends all the same.
 const work = find("[data-work]");
 async function lookAgain() {
+  if (Date.now() > endsAt) return;
   try {
-    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-    if (answer.ok && !answer.redirected) {
+    const headers = { accept: "text/html", "x-mpi-look": "1" };
+    const answer = await fetch(location.href, { headers, redirect: "manual" });
+    if (answer.type === "opaqueredirect") return;
+    if (answer.ok) {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.querySelector("[data-work]");
       if (fresh) {

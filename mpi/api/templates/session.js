@@ -60,7 +60,7 @@ async function decrypt(key, kept) {
   }
 }
 
-// Forms that search hold names of children, and are marked: they are not kept. Nor are passwords.
+// Forms that search hold names of children or local IDs, and are marked: they are not kept. Nor are passwords.
 function keptForms() {
   return all("main form[method=post]").filter((form) =>
     !("noDraft" in form.dataset) && !find("[type=password]", form)
@@ -99,7 +99,11 @@ function fillForm(form, values) {
   return filled;
 }
 
-const nameDraft = (form) => `${DRAFT}${session.page} ${new URL(form.action).pathname}`;
+// An address may hold an enterprise ID: the name of a draft is a hash that only the person's pages can compute.
+async function nameDraft(form) {
+  const place = `${session.draftKey} ${session.page} ${new URL(form.action).pathname}`;
+  return DRAFT + textOf(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(place)));
+}
 
 function offerToClear(forms) {
   const notice = find("#draft-notice").content.firstElementChild.cloneNode(true);
@@ -115,7 +119,7 @@ function offerToClear(forms) {
 async function restoreDrafts(key) {
   const restored = [];
   for (const form of keptForms()) {
-    const name = nameDraft(form);
+    const name = await nameDraft(form);
     const draft = store.read(name) && await decrypt(key, store.read(name));
     if (draft && fillForm(form, draft.values)) restored.push(form);
   }
@@ -130,9 +134,10 @@ async function watchDrafts() {
   if (!globalThis.crypto?.subtle || !session.draftKey) return;
   const key = await importKey();
   const save = async (form) => {
+    const name = await nameDraft(form);
     const values = readForm(form);
-    if (values.length) store.write(nameDraft(form), await encrypt(key, { at: Date.now(), values }));
-    else store.remove(nameDraft(form));
+    if (values.length) store.write(name, await encrypt(key, { at: Date.now(), values }));
+    else store.remove(name);
   };
   if (find("[data-refused]")) keepDrafts();
   const readable = await Promise.all(store.names().filter((name) => name.startsWith(DRAFT)).map((name) => decrypt(key, store.read(name))));

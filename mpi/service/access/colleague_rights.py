@@ -7,7 +7,7 @@ from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.access.sign_in import viewer_from_account
 from mpi.service.core.index import Index
-from mpi.service.resolution.work_log_visibility import is_visible
+from mpi.service.resolution.work_log_visibility import sees_question
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -28,7 +28,7 @@ def may_see(index: Index, unit: ReadUnit, account: Account, action: Action, abou
         about: notes of the question: its records and decisions.
     """
     person = view_as(index, unit, account)
-    return is_allowed(person, action) and is_visible(ReadUnit(unit.connection, person), about)
+    return is_allowed(person, action) and sees_question(unit, person, about)
 
 
 def may_take_back(index: Index, unit: ReadUnit, name: str, about: Mapping[str, Any]) -> bool:

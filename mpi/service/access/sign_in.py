@@ -128,10 +128,16 @@ def sign_in(
     return token
 
 
-def authenticate_session(index: Index, token: str | None) -> SignedInAccount:
+def authenticate_session(index: Index, token: str | None, *, is_activity: bool = True) -> SignedInAccount:
     """Return the user account that a session token stands for.
 
     Every page calls it, so that ending a session takes effect at once.
+
+    Args:
+        index: the open index.
+        token: the session's token.
+        is_activity: whether a person makes the request, which restarts the idle limit. A page that looks
+            again by itself does not.
 
     Raises:
         NotAuthenticated: the token is unknown, expired or ended.
@@ -151,7 +157,7 @@ def authenticate_session(index: Index, token: str | None) -> SignedInAccount:
         or _is_expired(index, session)
     ):
         raise NotAuthenticated(_SESSION_ENDED)
-    if session.seen_at <= clock.format_timestamp(now - LAST_SEEN_INTERVAL):
+    if is_activity and session.seen_at <= clock.format_timestamp(now - LAST_SEEN_INTERVAL):
         with index.database.write(_ANONYMOUS, "seen", Lock.NONE) as unit:
             unit.sign_ins.touch(token_hash, clock.format_timestamp(now))
         session = replace(session, seen_at=clock.format_timestamp(now))

@@ -12,7 +12,7 @@ from mpi.domain import clock
 from mpi.service.access.colleague_rights import may_take_back
 from mpi.service.core.index import Index
 from mpi.service.gates.consents import find_person_records
-from mpi.service.resolution.work_log_visibility import ASSIGNED, select_known_scope
+from mpi.service.resolution.work_log_visibility import ASSIGNED, DOUBTS, select_doubts, select_known_scope
 from mpi.storage.repositories.review.task_work import OPEN, QuestionAction, QuestionWork
 from mpi.storage.repositories.steps.consents import ConsentStatus
 from mpi.storage.repositories.steps.decisions import StoredDecision
@@ -70,6 +70,7 @@ def return_to_maker(
                 "sent_back": step.id,
                 "records": sorted(_find_concerned_records(unit, step, decisions)),
                 "decisions": {} if work is None else work.about.get("decisions", {}),
+                **({DOUBTS: []} if work is None else select_doubts(work.about)),
             },
             note=note,
         )

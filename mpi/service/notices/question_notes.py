@@ -61,8 +61,7 @@ def add_note(index: Index, viewer: Viewer, key: str, text: str) -> tuple[str, ..
         target = load_target(unit, key)
         names = {person.name for person in find_colleagues(unit, index, Action.TASK_READ, target.snapshot)}
         people = find_mentions(note, names)
-        decisions = target.snapshot.get("decisions", {})
-        number = record_action(unit, target.key, NOTE_ACTION, target.records, decisions, note=note)
+        number = record_action(unit, target.key, NOTE_ACTION, target.records, target.snapshot, note=note)
         unit.notice_marks.mention(number, people)
     disclose(index, viewer, Action.TASK_WORK, target.records, ("source", "local_id"))
     return people

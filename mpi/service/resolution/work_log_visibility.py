@@ -1,38 +1,53 @@
 """Visibility of a question's work log to other viewers.
 
-The work log of a question notes its records and decisions as the worker saw them. A viewer may see an entry
-who may see all of these, judged as for an open question. An entry without notes is visible only to viewers
-of all sources.
+The work log of a question notes its records, decisions and doubts as the worker saw them. A viewer may see an
+entry who may see all of these and may be asked all doubts, judged as for an open question. An entry without
+notes is visible only to viewers of all sources.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mpi.domain.viewer import Viewer
 from mpi.service.core.visibility import visible_labels
 from mpi.service.decisions.contradictions import find_contradiction
 from mpi.service.decisions.decision_log import is_wholly_visible, to_visible_decisions, visible_groups
-from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, RECHECK
+from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, RECHECK, may_be_asked
 from mpi.storage.repositories.review.task_work import QuestionWork
 from mpi.storage.unit_of_work.units import ReadUnit
 
 ASSIGNED, DATED = "given", "dated"
 """Members of stored notes: a question's content when assigned, or snoozed."""
+DOUBTS = "doubts"
+"""Member of stored notes: kind and reason of each task of the question."""
 _ABOUT_DECISIONS = frozenset({APPROVAL, CLAIM, CONFLICT, RECHECK})
 
 
 def select_known_scope(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the records and decisions noted for a question; empty if incomplete.
+    """Return what is noted of a question; empty without records or decisions.
 
     Args:
         about: notes of a question. ``records``: record numbers. ``decisions``: decision numbers by task key;
-            without it no task is about decisions. ``tasks``: task keys.
+            without it no task is about decisions. ``tasks``: task keys. ``doubts``: kind and reason of each
+            task; without it, ``kind`` and ``reason`` of a question's own notes are taken.
     """
     records = about.get("records")
     has_decision_task = any(_parse_kind(key) in _ABOUT_DECISIONS for key in about.get("tasks", ()))
     if not records or ("decisions" not in about and (has_decision_task or "decision" in about)):
         return {}
-    return {"records": records, "decisions": about.get("decisions", {})}
+    return {"records": records, "decisions": about.get("decisions", {}), **select_doubts(about)}
+
+
+def select_doubts(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the doubts noted for a question, as a member of notes.
+
+    It is empty if none are noted.
+    """
+    if DOUBTS in about:
+        return {DOUBTS: about[DOUBTS]}
+    # The detail of an act may have a reason of its own; only notes of a question name its tasks.
+    return {DOUBTS: [[about["kind"], about.get("reason", "")]]} if {"kind", "tasks"} <= about.keys() else {}
 
 
 class ScopeVisibility:
@@ -55,11 +70,13 @@ class ScopeVisibility:
         known_scope = select_known_scope(about)
         if not set(about.get("records") or ()) <= self._labels.keys():
             return False
-        if not known_scope:
-            return self._unit.viewer.sources is None
+        if DOUBTS not in known_scope and self._unit.viewer.sources is not None:
+            return False
+        if not all(may_be_asked(self._unit.viewer, *doubt) for doubt in known_scope.get(DOUBTS, ())):
+            return False
         return all(
             _is_decision_task_visible(self._unit, task_key, decision_ids)
-            for task_key, decision_ids in known_scope["decisions"].items()
+            for task_key, decision_ids in known_scope.get("decisions", {}).items()
         )
 
 
@@ -71,6 +88,17 @@ def is_visible(unit: ReadUnit, about: Mapping[str, Any]) -> bool:
         about: notes of the question, as for ``select_known_scope``.
     """
     return ScopeVisibility(unit, [about]).is_visible(about)
+
+
+def sees_question(unit: ReadUnit, person: Viewer, about: Mapping[str, Any]) -> bool:
+    """Return whether another person may see all that a question covers.
+
+    Args:
+        unit: a transaction of anybody.
+        person: the other person's rights.
+        about: notes of the question, as for ``select_known_scope``.
+    """
+    return is_visible(ReadUnit(unit.connection, person), about)
 
 
 def keep_assignment_scopes(work: QuestionWork) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def tell_escalator(unit: WriteUnit, question: OpenQuestion, step: int | None) ->
     if escalator is not None:
         detail = {ADDRESSEE: escalator}
         record_action(
-            unit, question.key, ESCALATION_ANSWERED, question.records, question.decisions, step, **detail
+            unit, question.key, ESCALATION_ANSWERED, question.records, question.to_snapshot(), step, **detail
         )
 
 
@@ -87,7 +87,7 @@ def save_outcome(
                 key,
                 "claim",
                 remaining_question.records,
-                remaining_question.decisions,
+                remaining_question.to_snapshot(),
                 rest_of=question.key,
             )
         unit.task_work.save(_compute_remaining_work(unit, remaining_question, effect))

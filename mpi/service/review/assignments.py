@@ -24,6 +24,8 @@ from mpi.service.resolution.work_log_visibility import (
     find_escalator,
     keep_assignment_scopes,
     redact_work,
+    sees_question,
+    select_doubts,
     select_known_scope,
 )
 from mpi.service.review.open_questions import (
@@ -373,7 +375,7 @@ def save_work(
     now = clock.format_timestamp(clock.now())
     if not unit.task_work.save(work, unit.viewer.client, now):
         raise make_claimed_error(unit, unit.task_work.get([work.question])[work.question])
-    record_action(unit, work.question, action, records, work.about.get("decisions", {}), note=note, **detail)
+    record_action(unit, work.question, action, records, work.about, note=note, **detail)
 
 
 def record_action(
@@ -381,7 +383,7 @@ def record_action(
     key: str,
     action: str,
     records: Sequence[int],
-    decisions: Mapping[str, Sequence[int]],
+    about: Mapping[str, Any],
     step: int | None = None,
     note: str | None = None,
     **detail: object,
@@ -393,12 +395,17 @@ def record_action(
         key: key of the question.
         action: name of the act.
         records: numbers of the question's records that its maker saw.
-        decisions: decision numbers by task key, as its maker saw them.
+        about: notes of the question as its maker saw it, with its decisions and doubts.
         step: number of the step that the act made, if any.
         note: free text.
         detail: codes and numbers.
     """
-    stored_detail: dict[str, object] = {**detail, "records": sorted(records), "decisions": decisions}
+    stored_detail: dict[str, object] = {
+        **detail,
+        "records": sorted(records),
+        "decisions": about.get("decisions", {}),
+        **select_doubts(about),
+    }
     number = unit.counters.take("task_action")
     now = clock.format_timestamp(clock.now())
     unit.task_work.add_action(
@@ -569,6 +576,5 @@ def _require_assignable(unit: WriteUnit, target: WorkTarget, assignee: str) -> N
         sources = clients[assignee].sources
     else:
         raise NotFoundError("to: there is no account or client of this name")
-    labels = unit.records.labels(target.records)
-    if sources is not None and any(label.source not in sources for label in labels.values()):
+    if not sees_question(unit, Viewer(assignee, None, unit.viewer.actions, sources), target.snapshot):
         raise ConflictError("to: this account or client may not see every record of the question")

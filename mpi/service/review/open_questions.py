@@ -24,6 +24,7 @@ from mpi.service.decisions.decision_log import (
 from mpi.service.gates.own_reports import find_reporters
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, PAIR, may_be_asked
 from mpi.service.resolution.work_log_visibility import (
+    DOUBTS,
     ScopeVisibility,
     keep_assignment_scopes,
     redact_works,
@@ -175,6 +176,7 @@ class OpenQuestion:
             "records": list(self.records),
             "decisions": self.decisions,
             "tasks": {task.key: round(task.bits * MICROBITS) for task in self.tasks},
+            DOUBTS: [list(doubt) for doubt in sorted({(task.kind, task.reason) for task in self.tasks})],
             **({} if self.work is None else keep_assignment_scopes(self.work)),
         }
 

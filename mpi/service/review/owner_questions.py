@@ -17,6 +17,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import check_note
 from mpi.service.core.visibility import find_record_numbers
+from mpi.service.resolution.work_log_visibility import select_doubts
 from mpi.service.review.assignments import load_target, parse_future_day, record_action, save_work
 from mpi.service.review.open_questions import is_burst_key
 from mpi.service.review.queue_search import Filters, list_single_questions
@@ -205,7 +206,9 @@ def answer_owner_question(
             unit.owner_questions.answer(each_question.id, answer, viewer.client, now, clean_note)
         records = [each_question.record_id for each_question in answered_questions]
         detail = {"asks": question.asks, "answer": answer, "record": question.record_id}
-        record_action(unit, question.question, "answered", records, {}, None, clean_note, **detail)
+        work = unit.task_work.get([question.question]).get(question.question)
+        doubts = {} if work is None else select_doubts(work.about)
+        record_action(unit, question.question, "answered", records, doubts, None, clean_note, **detail)
         _reopen_question(unit, question.question, question.asked_by)
     disclose(index, viewer, Action.QUESTION_ANSWER, records, ("source", "local_id"))
     return tuple(each_question.id for each_question in answered_questions)

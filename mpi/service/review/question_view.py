@@ -22,7 +22,7 @@ from mpi.service.core.visibility import find_shown_record_numbers, visible_label
 from mpi.service.gates.sent_back import ADDRESSED, ADDRESSEE
 from mpi.service.persons.etags import compute_etag
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, OVERLAY_TASK, RECHECK
-from mpi.service.resolution.work_log_visibility import is_visible
+from mpi.service.resolution.work_log_visibility import DOUBTS, is_visible
 from mpi.service.review.households import find_household_members
 from mpi.service.review.open_questions import (
     OpenQuestion,
@@ -524,7 +524,7 @@ def _build_action(unit: ReadUnit, act: QuestionAction, labels: Mapping[int, Reco
 
 
 _INTERNAL_KEYS = frozenset(
-    {"records", "decisions", "verdicts", "record", "claims", "asked", "rest", "bulk", "before"}
+    {"records", "decisions", DOUBTS, "verdicts", "record", "claims", "asked", "rest", "bulk", "before"}
 )
 """Keys of a history line's detail that are not shown.
 

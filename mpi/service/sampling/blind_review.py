@@ -29,7 +29,7 @@ from mpi.service.decisions.decision_log import DecisionDraft, add_decision
 from mpi.service.gates.own_reports import JUDGES
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import CLAIM
-from mpi.service.resolution.work_log_visibility import ASSIGNED
+from mpi.service.resolution.work_log_visibility import ASSIGNED, DOUBTS
 from mpi.service.sampling.blind_sample import Stratum
 from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
@@ -338,7 +338,11 @@ def _escalate(unit: WriteUnit, claim_id: int, pair: BlindPair) -> None:
     if question_key is None:
         return
     moment = clock.format_timestamp(clock.now())
-    about = {"records": sorted((pair.lo, pair.hi)), "decisions": {task_key: [claim_id]}}
+    about = {
+        "records": sorted((pair.lo, pair.hi)),
+        "decisions": {task_key: [claim_id]},
+        DOUBTS: [[CLAIM, "unconfirmed"]],
+    }
     work = unit.task_work.get([question_key]).get(question_key) or QuestionWork(
         question_key, OPEN, moment, about=about
     )

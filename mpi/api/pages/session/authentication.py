@@ -27,6 +27,8 @@ SESSION = "/session"
 _MAX_PATH_LENGTH = 2_000
 READ_METHODS = ("GET", "HEAD")
 """Methods of requests that change nothing."""
+LOOK_HEADER = "x-mpi-look"
+"""Header of a page that reads itself again; such a read never lengthens a session."""
 
 
 class ForeignFormError(InputError):
@@ -57,13 +59,18 @@ def require_signed_in(request: Request, index: IndexDep) -> SignedInAccount:
         return create_demo_person(index, read_demo_role(request))
     token = read_sign_in_token(request)
     try:
-        signed = authenticate_session(index, token)
+        signed = authenticate_session(index, token, is_activity=not _is_look(request))
     except NotAuthenticated:
         # A browser with a token was signed in before; the form that it sends now is lost.
         raise PageRedirect(_build_sign_in_url(request, was_signed_in=token is not None)) from None
     if signed.must_change and request.url.path not in (CHANGE_PASSWORD, SIGN_OUT):
         raise PageRedirect(CHANGE_PASSWORD)
     return signed
+
+
+def _is_look(request: Request) -> bool:
+    """Return whether a page reads itself again, without its person."""
+    return request.method == "GET" and LOOK_HEADER in request.headers
 
 
 SignedDep = Annotated[SignedInAccount, Depends(require_signed_in)]

@@ -2,9 +2,11 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+import mpi.api
 from mpi.api.app import create_app
 from mpi.domain import clock
 from tests.accounts import add_person, cheap_password_hashing
@@ -112,3 +114,30 @@ def test_pages_without_sign_in_have_no_end(index):
     with serving(create_app(index, open_pages=True)) as url, Browser(url) as browser:
         assert "data-ends-in" not in browser.get("/").text
         assert browser.post("/session").status_code == 404
+
+
+def test_a_page_that_looks_again_by_itself_does_not_lengthen_the_session(ada):
+    look = {"x-mpi-look": "1"}
+    for minutes in (5, 15, 25):
+        with at(minutes):
+            assert ada.get("/change-password", headers=look).status_code == 200
+    with at(31):
+        assert ada.get("/change-password", headers=look).status_code == 303
+        assert ada.get("/change-password").status_code == 303
+
+
+def test_a_form_with_the_mark_of_a_look_is_an_act_of_the_person(ada):
+    with at(20):
+        token = re.search(r'name="csrf" value="([^"]+)"', ada.get("/change-password").text)[1]
+    with at(40):
+        assert ada.post("/session", data={"csrf": token}, headers={**SAME, "x-mpi-look": "1"}).is_success
+    with at(69):
+        assert ada.get("/change-password").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["register", "link", "move", "consents", "subpoenas", "find"])
+def test_forms_that_search_or_hold_local_ids_are_kept_in_no_draft(name):
+    template = (Path(mpi.api.__file__).parent / "templates" / f"{name}.html").read_text("utf-8")
+    forms = re.findall(r'<form [^>]*method="post"(?:[^>"]|"[^"]*")*>', template)
+    assert forms
+    assert [form for form in forms if "data-no-draft" not in form] == []
