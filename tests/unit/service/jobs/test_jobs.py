@@ -1,14 +1,16 @@
 """Test jobs: long work is watched, not begun twice, and survives the end of its process."""
 
 import os
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import pytest
 
-from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
+from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError, StoreError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.access.clients import add_client, authenticate
 from mpi.service.agreements.register import approve_version, propose_version
+from mpi.service.core.index import Index
 from mpi.service.jobs.job_recorder import JobRecorder, end_job
 from mpi.service.jobs.job_runner import CARRIED_ON, run_job
 from mpi.service.jobs.job_state import (
@@ -124,6 +126,36 @@ def test_jobs_of_others_neither_fill_the_list_nor_tell_how_long_they_took(loaded
     assert (listed.id, listed.previous_s) == (first.id, None)
     assert get_job(loaded_index, LOADER, first.id).previous_s is None
     assert get_job(loaded_index, OPERATOR, first.id).previous_s is not None
+
+
+@dataclass
+class BusyStore:
+    """Store of an index whose next writes fail."""
+
+    index: Index
+    failures: int = 0
+
+    @property
+    def database(self):
+        return self
+
+    @contextmanager
+    def write(self, *args):
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("busy")
+        with self.index.database.write(*args) as unit:
+            yield unit
+
+
+def test_end_of_a_job_is_stored_once_a_busy_store_is_free(loaded_index):
+    job = begin_job(loaded_index, OPERATOR, JobKind.PROPOSE)
+    store = BusyStore(loaded_index)
+    with JobRecorder(replace(loaded_index, store=store), OPERATOR, job) as recorder:
+        recorder.result = 7
+        store.failures = 2
+    view = get_job(loaded_index, OPERATOR, job.id)
+    assert (view.state, view.result) == ("done", 7)
 
 
 def test_running_work_is_not_begun_twice_and_another_process_watches_it(loaded_index):
