@@ -5,6 +5,7 @@ transaction of its own that leaves no commit: the work may hold a transaction wh
 """
 
 import threading
+import time
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,8 @@ from mpi.storage.unit_of_work.database import Lock
 
 RECORD_INTERVAL_S = 2.0
 """Seconds between two stored reports."""
+_END_PAUSES_S = (0.1, 1.0, 5.0)
+"""Seconds before each further attempt to store that a job has ended."""
 _COMMIT_KIND = "job"
 _UNEXPECTED = "the work failed for a reason that the log of the server names: look there, then begin again"
 
@@ -36,6 +39,7 @@ class JobRecorder:
 
     Raises:
         ConflictError: on entry, another process does the job.
+        StoreError: on exit, the store takes no more: the job is ``interrupted`` once this process is gone.
     """
 
     def __init__(self, index: Index, viewer: Viewer, job: StoredJob) -> None:
@@ -61,8 +65,8 @@ class JobRecorder:
         self._ticker.join()
         text = None if error is None else str(error) if isinstance(error, MpiError) else _UNEXPECTED
         state = JobState.DONE if error is None else JobState.FAILED
-        self._store()
-        end_job(self._index, self._viewer, self._job.id, state, result=self.result, error=text)
+        self._try_to_store()
+        self._end(state, text)
 
     def report(self, stage: str, done: int, total: int) -> None:
         """Note how far the job is.
@@ -79,9 +83,22 @@ class JobRecorder:
     def _tick(self) -> None:
         """Store the latest report at intervals, until the job ends."""
         while not self._ending.wait(RECORD_INTERVAL_S):
-            # A busy store is tried again; the work itself reports a failing one.
+            self._try_to_store()
+
+    def _try_to_store(self) -> None:
+        """Store the latest report, unless the store is busy."""
+        # A busy store is tried again; the work itself reports a failing one.
+        with suppress(StoreError):
+            self._store()
+
+    def _end(self, state: JobState, error: str | None) -> None:
+        """Store that the job has ended; try again while the store is busy."""
+        for pause_s in _END_PAUSES_S:
             with suppress(StoreError):
-                self._store()
+                end_job(self._index, self._viewer, self._job.id, state, result=self.result, error=error)
+                return
+            time.sleep(pause_s)
+        end_job(self._index, self._viewer, self._job.id, state, result=self.result, error=error)
 
     def _store(self) -> None:
         """Store a heartbeat and the latest report."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
-from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
+from mpi.domain.viewer import Action, Viewer, is_allowed, is_allowed_on, require_permission
 from mpi.service.core.index import Index
 from mpi.service.gates.holds import require_whole_index
 from mpi.service.processes.worker_liveness import is_worker_alive, worker_name
@@ -53,7 +53,7 @@ class JobView:
         done: items of the step that are done.
         total: all items of the step; 0 if unknown.
         seconds_left: estimate of the time that the step still takes; None if too early to tell.
-        previous_s: how long the last job of this kind took, in seconds.
+        previous_s: how long the last job of this kind took that the viewer may watch, in seconds.
         result: number of what it made, if anything.
         error: why it failed.
     """
@@ -136,7 +136,7 @@ def get_job(index: Index, viewer: Viewer, number: int) -> JobView:
         job = unit.jobs.get(number)
         if job is None or not _may_watch(unit, job):
             raise NotFoundError(f"there is no job {number}")
-        return _view(job, unit.jobs.latest(MAX_LISTED))
+        return _view(job, _read_latest(unit))
 
 
 def list_jobs(index: Index, viewer: Viewer) -> list[JobView]:
@@ -147,8 +147,8 @@ def list_jobs(index: Index, viewer: Viewer) -> list[JobView]:
     """
     _require_watcher(viewer)
     with index.database.read(viewer) as unit:
-        jobs = unit.jobs.latest(MAX_LISTED)
-        return [_view(job, jobs) for job in jobs if _may_watch(unit, job)]
+        jobs = _read_latest(unit)
+        return [_view(job, jobs) for job in jobs]
 
 
 def get_options(index: Index, viewer: Viewer, number: int) -> tuple[JobKind, int | None, dict[str, Any]]:
@@ -186,16 +186,29 @@ def _require_watcher(viewer: Viewer) -> None:
 def _require_known_load(unit: ReadUnit, number: int) -> None:
     """Refuse a load that the viewer may not know of."""
     batch = unit.batches.get(number)
-    if batch is None or not unit.viewer.may_see(batch.source):
+    if batch is None or not is_allowed_on(unit.viewer, Action.LOAD, batch.source):
         raise NotFoundError(f"there is no load {number}")
 
 
 def _may_watch(unit: ReadUnit, job: StoredJob) -> bool:
     """Return whether the viewer may know of a job."""
     if job.kind in _RECLUSTER_KINDS:
-        return unit.viewer.sources is None and is_allowed(unit.viewer, Action.RECLUSTER)
+        return _may_watch_reclusters(unit.viewer)
     batch = unit.batches.get(job.target or 0)
-    return batch is not None and unit.viewer.may_see(batch.source) and is_allowed(unit.viewer, Action.LOAD)
+    return batch is not None and is_allowed_on(unit.viewer, Action.LOAD, batch.source)
+
+
+def _may_watch_reclusters(viewer: Viewer) -> bool:
+    return viewer.sources is None and is_allowed(viewer, Action.RECLUSTER)
+
+
+def _read_latest(unit: ReadUnit) -> list[StoredJob]:
+    """Return the latest jobs that the viewer may know of, newest first."""
+    kinds = _RECLUSTER_KINDS if _may_watch_reclusters(unit.viewer) else frozenset[JobKind]()
+    sources = [
+        source.id for source in unit.sources.all() if is_allowed_on(unit.viewer, Action.LOAD, source.code)
+    ]
+    return unit.jobs.latest(MAX_LISTED, kinds, JobKind.UNDO_LOAD, sources)
 
 
 def _is_same_work(job: StoredJob, kind: JobKind, target: int | None) -> bool:

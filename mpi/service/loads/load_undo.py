@@ -15,7 +15,7 @@ from typing import Any
 from mpi.clustering.union_find import UnionFind
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, MpiError, NotFoundError
-from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
@@ -445,7 +445,7 @@ def _count_changes(persons: Iterable[PersonEffect]) -> dict[str, int]:
 def _require_loaded_batch(unit: ReadUnit, number: int) -> Batch:
     """Return a batch's load; refuse one that cannot be undone."""
     batch = unit.batches.get(number)
-    if batch is None or not unit.viewer.may_see(batch.source):
+    if batch is None or not is_allowed_on(unit.viewer, Action.LOAD, batch.source):
         raise NotFoundError(f"there is no load {number}")
     if batch.status not in (LOADED, LOADING, UNDOING):
         raise ConflictError(f"load {number} is {batch.status}: there is nothing to undo")

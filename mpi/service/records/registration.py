@@ -5,21 +5,22 @@ the viewer decides travels with the record as its source's assertion: ``same_as`
 ``not`` for a new one. The reason of a new child goes on the disclosure ledger.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.domain import clock
-from mpi.domain.errors import ConflictError, InputError
+from mpi.domain.errors import ConflictError, InputError, NotFoundError, StaleError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import check_reason
-from mpi.service.core.visibility import find_shown_record_numbers
+from mpi.service.core.visibility import find_shown_record_numbers, find_visible_records
 from mpi.service.persons.persons import look_up_person
 from mpi.service.persons.search import SearchResult, search_persons
 from mpi.service.records.upsert import Outcome, UpsertResult, read, upsert
+from mpi.service.records.version_tag import CHANGED, make_version_tag
 from mpi.service.resolution.source_assertions import NOT, SAME_AS
 from mpi.service.statements.tombstones import find_buried_records
 from mpi.standardize.fields.scalars import parse_local_id
@@ -47,10 +48,12 @@ class LikelyChild:
     Args:
         result: the child with the evidence.
         own_records: records of the same source that the child has already.
+        tags: tag of the versions of each of these records.
     """
 
     result: SearchResult
     own_records: tuple[RecordRef, ...]
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +108,30 @@ def find_likely_children(
     """
     require_permission(viewer, Action.RECORD_WRITE, source)
     _require_unused(index, viewer, source, submitted)
-    results = search_persons(index, viewer, submitted)
-    return tuple(
-        LikelyChild(result, _list_own_records(index, viewer, source, result.enterprise_id))
-        for result in results
-    )
+    return add_own_records(index, viewer, source, search_persons(index, viewer, submitted))
+
+
+def add_own_records(
+    index: Index, viewer: Viewer, source: str, results: Sequence[SearchResult]
+) -> tuple[LikelyChild, ...]:
+    """Return found children with their records of one source.
+
+    A child who has been sealed since the search is left out.
+
+    Args:
+        index: the open index.
+        viewer: who searched.
+        source: code of the source.
+        results: the children that the search found.
+    """
+    likely = []
+    for result in results:
+        try:
+            tags = _tag_own_records(index, viewer, source, result.enterprise_id)
+        except NotFoundError:
+            continue
+        likely.append(LikelyChild(result, tuple(tags), tuple(tags.values())))
+    return tuple(likely)
 
 
 def register_child(
@@ -146,7 +168,7 @@ def register_child(
 
 
 def update_record(
-    index: Index, viewer: Viewer, record: RecordRef, submitted: Mapping[str, object]
+    index: Index, viewer: Viewer, record: RecordRef, submitted: Mapping[str, object], tag: str
 ) -> UpsertResult:
     """Store typed values over those of a record that was entered by hand.
 
@@ -157,19 +179,24 @@ def update_record(
         viewer: who updates the record.
         record: the record, of a source that the viewer may write.
         submitted: the typed values, by ``ENTRY_FIELDS``.
+        tag: tag of the record as ``find_likely_children`` returned it.
 
     Raises:
-        NotFoundError: there is no such record that the viewer may know of.
+        StaleError: the record has changed since, or the viewer may no longer know of it.
         ConflictError: the record has values that cannot be entered by hand, and would be lost.
         RecordError: the record is refused; nothing of it is stored.
         AccessDenied: the viewer may not write or read this source.
     """
     require_permission(viewer, Action.RECORD_WRITE, record.source)
-    stored = read(index, viewer, record.source, record.local_id)["record"]
+    try:
+        stored = read(index, viewer, record.source, record.local_id)["record"]
+    except NotFoundError:
+        raise StaleError(CHANGED) from None
     entered = {name: stored[name] for name in ENTRY_FIELDS if name in stored}
     if not _is_entered_by_hand(index, viewer, record, entered):
         raise ConflictError("this record holds more than can be entered by hand: change it in its own system")
-    return _store(index, viewer, record.source, {**entered, **submitted, "local_id": record.local_id})
+    sent = {**entered, **submitted, "local_id": record.local_id}
+    return _store(index, viewer, record.source, sent, tag)
 
 
 def _is_entered_by_hand(index: Index, viewer: Viewer, ref: RecordRef, entered: Mapping[str, object]) -> bool:
@@ -185,10 +212,15 @@ def _is_entered_by_hand(index: Index, viewer: Viewer, ref: RecordRef, entered: M
     return rebuilt._replace(as_of=stored.as_of) == stored
 
 
-def _list_own_records(index: Index, viewer: Viewer, source: str, eid: str) -> tuple[RecordRef, ...]:
-    """Return a child's records of one source."""
-    records = look_up_person(index, viewer, eid).records
-    return tuple(record for record in records if record.source == source)
+def _tag_own_records(index: Index, viewer: Viewer, source: str, eid: str) -> dict[RecordRef, str]:
+    """Return the tags of a child's records of one source."""
+    refs = [record for record in look_up_person(index, viewer, eid).records if record.source == source]
+    with index.database.read(viewer) as unit:
+        number = unit.sources.get_by_code(source).id
+        stored = find_visible_records(unit, number, [ref.local_id for ref in refs])
+        return {
+            ref: make_version_tag(unit, index, stored[ref.local_id]) for ref in refs if ref.local_id in stored
+        }
 
 
 def _write_reason(index: Index, viewer: Viewer, ref: RecordRef, reason: str) -> None:
@@ -198,12 +230,14 @@ def _write_reason(index: Index, viewer: Viewer, ref: RecordRef, reason: str) -> 
     disclose(index, viewer, Action.RECORD_WRITE, numbers, ("enterprise_id", f"{REASON_FIELD}{reason}"))
 
 
-def _store(index: Index, viewer: Viewer, source: str, sent: Mapping[str, object]) -> UpsertResult:
+def _store(
+    index: Index, viewer: Viewer, source: str, sent: Mapping[str, object], expected_tag: str | None = None
+) -> UpsertResult:
     """Store a record; refuse it in the words of a local ID in use.
 
     The stored record is sealed, or the source's holdings leave this one out. Other words would tell it.
     """
-    stored = upsert(index, viewer, source, sent)
+    stored = upsert(index, viewer, source, sent, expected_tag)
     if stored.outcome in _NOT_STORED:
         raise _make_refusal(source)
     return stored

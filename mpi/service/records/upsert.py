@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from mpi.domain import clock
-from mpi.domain.errors import AccessDenied, ConflictError, MpiError, NotFoundError
+from mpi.domain.errors import AccessDenied, ConflictError, MpiError, NotFoundError, StaleError
 from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.source import Holdings
@@ -46,6 +46,7 @@ from mpi.service.records.candidates import keys_from_bytes
 from mpi.service.records.optimistic_candidates import OptimisticPairs, find_optimistic_pairs
 from mpi.service.records.pipelined_candidates import PipelinedSearch, start_pipelined_search
 from mpi.service.records.seal_allowance import require_seal_allowance
+from mpi.service.records.version_tag import CHANGED, make_version_tag
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
 from mpi.service.resolution.review_tasks import CLAIM, OVERLAY_TASK, PAIR, may_be_asked
 from mpi.service.resolution.source_assertions import PersonAssertions, extract_assertions, record_assertions
@@ -143,7 +144,13 @@ class WithdrawalResult(UpsertResult):
     disclosures: tuple[PastDisclosure, ...] = ()
 
 
-def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, object]) -> UpsertResult:
+def upsert(
+    index: Index,
+    viewer: Viewer,
+    source_code: str,
+    sent: Mapping[str, object],
+    expected_tag: str | None = None,
+) -> UpsertResult:
     """Store one whole record and return its enterprise ID, durably.
 
     Args:
@@ -151,8 +158,10 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         viewer: who sends it.
         source_code: its source.
         sent: a canonical record as sent; with ``same_as`` and ``not`` its source also asserts whose it is.
+        expected_tag: tag of the stored versions that the record was made from; None for whatever is stored.
 
     Raises:
+        StaleError: the stored record is no longer that of the tag.
         RecordError: the record is refused; nothing of it is stored.
         InputError: ``same_as`` or ``not`` is malformed.
         NotFoundError: no such source.
@@ -176,6 +185,7 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         statement=prepared,
         assertions=assertions,
         optimistic_pairs=optimistic_pairs,
+        expected_tag=expected_tag,
     )
     try:
         return index.store.group_commit.write(index.database, viewer, "upsert", prepared_upsert.execute)
@@ -200,6 +210,7 @@ class _PreparedUpsert:
         assertions: what the source asserts of whose record it is.
         optimistic_pairs: pairs scored before the transaction; None if the transaction searches.
         large_blocks: set if the record is stored with its search deferred.
+        expected_tag: tag of the stored versions that the record was made from; None for any.
     """
 
     index: Index
@@ -210,6 +221,7 @@ class _PreparedUpsert:
     assertions: PersonAssertions
     optimistic_pairs: OptimisticPairs | None = None
     large_blocks: BlockTooLargeError | None = None
+    expected_tag: str | None = None
 
     def execute(self, unit: WriteUnit) -> UpsertResult | DeferredAnswer[UpsertResult]:
         """Store the prepared record in a transaction, which other records may share."""
@@ -221,6 +233,7 @@ class _PreparedUpsert:
         refreshed_pairs = (
             None if self.optimistic_pairs is None else self.optimistic_pairs.refresh(unit, index)
         )
+        self._require_unchanged(unit, existing.get(local_id))
         if self._is_dropped(unit, source, existing):
             return self._answer_dropped()
         dated = self._date_statement(existing.get(local_id))
@@ -266,6 +279,13 @@ class _PreparedUpsert:
         return (
             result if index.database.is_postgresql and unit.viewer.idempotent_call is None else result.read()
         )
+
+    def _require_unchanged(self, unit: WriteUnit, stored: StoredRecord | None) -> None:
+        """Refuse to store over another record than the caller has read."""
+        if self.expected_tag is None:
+            return
+        if stored is None or make_version_tag(unit, self.index, stored) != self.expected_tag:
+            raise StaleError(CHANGED)
 
     def _note_due_check(self, unit: WriteUnit, record_id: int, changed: Mapping[int, ChangedRecord]) -> None:
         """Mark the record's ID as provisional if its blocks await a check."""

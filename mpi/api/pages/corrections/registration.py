@@ -18,7 +18,7 @@ from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status, headers_of_error
-from mpi.domain.errors import ConflictError, InputError, MpiError, RecordError, SearchLimitError
+from mpi.domain.errors import ConflictError, InputError, MpiError, RecordError, SearchLimitError, StaleError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.records.registration import (
@@ -31,6 +31,7 @@ from mpi.service.records.registration import (
     update_record,
 )
 from mpi.service.records.upsert import UpsertResult
+from mpi.service.records.version_tag import CHANGED
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -57,7 +58,8 @@ def register(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     except MpiError as error:
         if not is_shown_on_form(error) and not isinstance(error, SearchLimitError):
             raise
-        return _render(index, visit, form, error=error)
+        likely = _check_again(index, visit.viewer, form) if isinstance(error, StaleError) else None
+        return _render(index, visit, form, likely, error)
     if stored.enterprise_id is None:
         return RedirectResponse("/register?done=registered_later", HTTPStatus.SEE_OTHER)
     return RedirectResponse(f"/people/{stored.enterprise_id}?done=registered", HTTPStatus.SEE_OTHER)
@@ -68,18 +70,28 @@ def _check(index: Index, viewer: Viewer, form: Form) -> tuple[LikelyChild, ...]:
     return find_likely_children(index, viewer, form.text("source"), _read_record(form))
 
 
+def _check_again(index: Index, viewer: Viewer, form: Form) -> tuple[LikelyChild, ...] | None:
+    """Check a record whose likely children changed; None if it is refused."""
+    try:
+        return _check(index, viewer, form)
+    except (ConflictError, InputError):
+        return None
+
+
 def _save(index: Index, viewer: Viewer, form: Form) -> UpsertResult:
     """Save the record of a form as what was chosen.
 
     Raises:
         InputError: nothing is chosen, or the record is not the one that was checked.
         RecordError: the record is refused.
+        ConflictError: the local ID is in use.
+        StaleError: the record to update was not offered, or has changed since.
     """
     texts = load_words().register
     source, record = form.text("source"), _read_record(form)
-    if form.raw_text("checked") != _hash_record(index, form):
+    shown, offered = form.texts("shown"), form.texts("offered")
+    if form.raw_text("checked") != _hash_record(index, form, shown, offered):
         raise InputError(texts.changed)
-    shown = form.texts("shown")
     whose = form.optional_text("whose") or ("" if shown else NEW)
     if whose == NEW:
         choice = RegistrationChoice(shown=shown, reason=form.optional_text("reason"))
@@ -89,8 +101,11 @@ def _save(index: Index, viewer: Viewer, form: Form) -> UpsertResult:
     existing = parse_record_key(whose)
     if existing is None or existing.source != source:
         raise InputError(texts.nothing_chosen)
+    tags = {key: tag for tag, _, key in (value.partition(" ") for value in offered)}
+    if whose not in tags:
+        raise StaleError(CHANGED)
     typed = {name: value for name, value in record.items() if name != "local_id"}
-    return update_record(index, viewer, existing, typed)
+    return update_record(index, viewer, existing, typed, tags[whose])
 
 
 def _read_record(form: Form) -> dict[str, object]:
@@ -99,10 +114,19 @@ def _read_record(form: Form) -> dict[str, object]:
     return {**typed, "local_id": form.text("local_id")}
 
 
-def _hash_record(index: Index, form: Form) -> str:
-    """Return a keyed hash of the typed record, to notice that it was changed after the check."""
+def _hash_record(index: Index, form: Form, shown: Sequence[str], offered: Sequence[str]) -> str:
+    """Return a keyed hash of a record and what its check offered.
+
+    By it a form that was changed after the check is noticed.
+
+    Args:
+        index: the open index.
+        form: the form with the record.
+        shown: enterprise IDs of the children shown.
+        offered: tag and key of each record that was offered for an update.
+    """
     fields = [[name, form.optional_text(name)] for name in ("source", "local_id", *ENTRY_FIELDS)]
-    return index.keyed_hash.to_token("registration", orjson.dumps(fields).decode())
+    return index.keyed_hash.to_token("registration", orjson.dumps([fields, shown, offered]).decode())
 
 
 def _render(
@@ -115,6 +139,11 @@ def _render(
     """Render the form of a record with its errors or the check's result."""
     viewer = visit.viewer
     found = label_results(index, viewer, [child.result for child in likely or ()])
+    shown = [one.result.enterprise_id for one in found]
+    offered = [value for child in likely or () for value in _list_offered(child)]
+    field = "" if error is None else _find_error_field(error)
+    if isinstance(error, StaleError) and likely is not None:
+        field = "likely"
     response = render_page(
         "register.html",
         HTTPStatus.OK if error is None else find_status(error)[0],
@@ -123,14 +152,21 @@ def _render(
         fields=("local_id", *ENTRY_FIELDS),
         values={name: form.raw_text(name) for name in ("source", "local_id", *ENTRY_FIELDS)},
         found=None if likely is None else _pair_up(found, likely),
-        checked=_hash_record(index, form),
+        checked=_hash_record(index, form, shown, offered),
+        offered=offered,
         reasons=NEW_REASONS,
         once=make_form_key(),
-        problems=[] if error is None else [(_find_error_field(error), str(error))],
-        wrong=_find_error_field(error) if error is not None else "",
+        problems=[] if error is None else [(field, str(error))],
+        wrong=field,
     )
     response.headers.update({} if error is None else headers_of_error(error))
     return response
+
+
+def _list_offered(child: LikelyChild) -> list[str]:
+    """Return tag and form value of each record that can be updated."""
+    pairs = zip(child.own_records, child.tags, strict=True)
+    return [f"{tag} {format_record_key(record)}" for record, tag in pairs]
 
 
 def _pair_up(

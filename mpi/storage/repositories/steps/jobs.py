@@ -1,16 +1,17 @@
 """Repository of jobs: long work in the background, and its progress."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from mpi.storage.driver.chunks import MAX_BIGINT
-from mpi.storage.tables import AnyRow, JobRow, table_of
+from mpi.storage.tables import AnyRow, BatchRow, JobRow, table_of
 
-_job = table_of(JobRow)
+_batch, _job = table_of(BatchRow), table_of(JobRow)
 
 
 class JobState(StrEnum):
@@ -82,9 +83,23 @@ class Jobs:
         row = self._connection.execute(select(_job).where(_job.c.id == number)).first()
         return None if row is None else _job_from_row(row)
 
-    def latest(self, limit: int) -> list[StoredJob]:
-        """Return the latest jobs, newest first."""
-        rows = self._connection.execute(select(_job).order_by(_job.c.id.desc()).limit(limit))
+    def latest(
+        self, limit: int, kinds: Collection[str], load_kind: str, source_ids: Collection[int]
+    ) -> list[StoredJob]:
+        """Return the latest jobs of some kinds or about some sources' loads.
+
+        Args:
+            limit: most jobs to return.
+            kinds: kinds of jobs that are returned whatever they are about.
+            load_kind: kind of jobs that are about a load.
+            source_ids: numbers of the sources whose loads count.
+
+        Returns:
+            The jobs, newest first.
+        """
+        loads = select(_batch.c.id).where(_batch.c.source_id.in_(source_ids))
+        is_wanted = or_(_job.c.kind.in_(kinds), and_(_job.c.kind == load_kind, _job.c.target.in_(loads)))
+        rows = self._connection.execute(select(_job).where(is_wanted).order_by(_job.c.id.desc()).limit(limit))
         return [_job_from_row(row) for row in rows]
 
     def running(self) -> list[StoredJob]:

@@ -1,15 +1,20 @@
 """Test jobs: long work is watched, not begun twice, and survives the end of its process."""
 
 import os
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import pytest
 
-from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
+from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError, StoreError
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.jobs.job_recorder import JobRecorder
+from mpi.service.access.clients import add_client, authenticate
+from mpi.service.agreements.register import approve_version, propose_version
+from mpi.service.core.index import Index
+from mpi.service.jobs.job_recorder import JobRecorder, end_job
 from mpi.service.jobs.job_runner import CARRIED_ON, run_job
 from mpi.service.jobs.job_state import (
+    MAX_LISTED,
     JobKind,
     begin_job,
     estimate_seconds_left,
@@ -17,11 +22,13 @@ from mpi.service.jobs.job_state import (
     get_options,
     list_jobs,
 )
+from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose
-from mpi.storage.repositories.steps.jobs import StoredJob
+from mpi.storage.repositories.steps.jobs import JobState, StoredJob
+from tests.agreements import make_dsa
 from tests.desk import similar_child
-from tests.index import OPERATOR, load_rows, many_children, reopen_database
+from tests.index import OPERATOR, SECOND_PERSON, load_rows, many_children, reopen_database
 
 SIS = Viewer("sis", None, frozenset(Action), frozenset({"sis"}))
 LOADER = Viewer("loader", None, frozenset({Action.LOAD}), frozenset({"sis"}))
@@ -88,6 +95,67 @@ def test_load_is_undone_by_a_job_that_only_its_sources_may_watch(loaded_index):
         list_jobs(loaded_index, READER)
     with pytest.raises(AccessDenied):
         begin_job(loaded_index, SIS, JobKind.PROPOSE)
+
+
+def test_load_of_a_source_that_the_agreement_leaves_out_is_not_known(loaded_index):
+    propose_version(loaded_index, OPERATOR, make_dsa())
+    approve_version(loaded_index, SECOND_PERSON, "dsa-1")
+    key = add_client(
+        loaded_index, OPERATOR, "x", ["load", "record.read"], ["sis", "ccwis"], "dsa-1", "district"
+    )
+    viewer = authenticate(loaded_index, key, "school_stability")
+    assert viewer.may_see("ccwis")
+    job = begin_job(loaded_index, OPERATOR, JobKind.UNDO_LOAD, 2)
+    with pytest.raises(NotFoundError, match="no load 2"):
+        undo_load(loaded_index, viewer, 2)
+    with pytest.raises(NotFoundError, match="no load 2"):
+        begin_job(loaded_index, viewer, JobKind.UNDO_LOAD, 2)
+    with pytest.raises(NotFoundError, match=f"no job {job.id}"):
+        get_job(loaded_index, viewer, job.id)
+    assert list_jobs(loaded_index, viewer) == []
+    own = begin_job(loaded_index, viewer, JobKind.UNDO_LOAD, 1)
+    assert [each.id for each in list_jobs(loaded_index, viewer)] == [own.id]
+
+
+def test_jobs_of_others_neither_fill_the_list_nor_tell_how_long_they_took(loaded_index):
+    first = begin_job(loaded_index, LOADER, JobKind.UNDO_LOAD, 1)
+    for _ in range(MAX_LISTED):
+        other = begin_job(loaded_index, OPERATOR, JobKind.UNDO_LOAD, 2)
+        end_job(loaded_index, OPERATOR, other.id, JobState.DONE)
+    [listed] = list_jobs(loaded_index, LOADER)
+    assert (listed.id, listed.previous_s) == (first.id, None)
+    assert get_job(loaded_index, LOADER, first.id).previous_s is None
+    assert get_job(loaded_index, OPERATOR, first.id).previous_s is not None
+
+
+@dataclass
+class BusyStore:
+    """Store of an index whose next writes fail."""
+
+    index: Index
+    failures: int = 0
+
+    @property
+    def database(self):
+        return self
+
+    @contextmanager
+    def write(self, *args):
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("busy")
+        with self.index.database.write(*args) as unit:
+            yield unit
+
+
+def test_end_of_a_job_is_stored_once_a_busy_store_is_free(loaded_index):
+    job = begin_job(loaded_index, OPERATOR, JobKind.PROPOSE)
+    store = BusyStore(loaded_index)
+    with JobRecorder(replace(loaded_index, store=store), OPERATOR, job) as recorder:
+        recorder.result = 7
+        store.failures = 2
+    view = get_job(loaded_index, OPERATOR, job.id)
+    assert (view.state, view.result) == ("done", 7)
 
 
 def test_running_work_is_not_begun_twice_and_another_process_watches_it(loaded_index):

@@ -4,16 +4,25 @@ from dataclasses import replace
 
 import pytest
 
-from mpi.domain.errors import AccessDenied, ConflictError, InputError, RecordError, SearchLimitError
+from mpi.domain.errors import (
+    AccessDenied,
+    ConflictError,
+    InputError,
+    RecordError,
+    SearchLimitError,
+    StaleError,
+)
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.source import Holdings, SourceKind
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.index import SearchLimits
 from mpi.service.holdings.settings import set_holdings
+from mpi.service.persons.search import search_persons
 from mpi.service.records.registration import (
     ENTRY_FIELDS,
     RegistrationChoice,
+    add_own_records,
     find_likely_children,
     list_entry_sources,
     register_child,
@@ -122,9 +131,40 @@ def test_a_record_that_the_source_does_not_keep_is_refused_too(index):
         register_child(index, viewer, "intake", {"local_id": "new", **AMARA}, UNSEEN)
 
 
+def read_tag(index):
+    """Return the tag of the one record that a check offers for an update."""
+    [likely] = check(index, local_id="other")
+    [tag] = likely.tags
+    return tag
+
+
+@pytest.mark.parametrize("change", [{"city": "Dayton"}, {"restrictions": [{"kind": "sealed"}]}], ids=str)
+def test_an_update_of_a_record_that_changed_since_the_check_is_refused(index, change):
+    register(index)
+    tag = read_tag(index)
+    upsert(index, OPERATOR, "sis", make_child("new", **change))
+    with pytest.raises(StaleError, match="has changed"):
+        update_record(index, REGISTRAR, RecordRef("sis", "new"), {"last_name": "Okoro"}, tag)
+
+
+def test_a_child_that_is_sealed_after_the_search_is_left_out(index):
+    upsert(index, OPERATOR, "sis", make_child("1"))
+    other = upsert(index, OPERATOR, "sis", make_child("2", first_name="Bruno", last_name="Winter"))
+    results = [
+        result
+        for name in ({}, {"first_name": "Bruno", "last_name": "Winter"})
+        for result in search_persons(index, REGISTRAR, {**AMARA, **name})
+    ]
+    upsert(index, OPERATOR, "sis", make_child("1", restrictions=[{"kind": "sealed"}]))
+    likely = add_own_records(index, REGISTRAR, "sis", results)
+    assert {child.result.enterprise_id for child in likely} == {other.enterprise_id}
+
+
 def test_an_update_keeps_what_was_not_typed(index):
     register(index, city="Dayton", middle_name="Ann", sex="F")
-    updated = update_record(index, REGISTRAR, RecordRef("sis", "new"), {"last_name": "Okoro"})
+    updated = update_record(
+        index, REGISTRAR, RecordRef("sis", "new"), {"last_name": "Okoro"}, read_tag(index)
+    )
     assert updated.record == "updated"
     record = read(index, REGISTRAR, "sis", "new")["record"]
     stated = {name: record.get(name) for name in ("first_name", "last_name", "middle_name", "city", "sex")}
@@ -137,7 +177,7 @@ def test_an_update_keeps_what_was_not_typed(index):
 def test_an_update_that_would_lose_a_value_is_refused(index, more):
     upsert(index, OPERATOR, "sis", make_child("1", **more))
     with pytest.raises(ConflictError, match="more than can be entered by hand"):
-        update_record(index, REGISTRAR, RecordRef("sis", "1"), {"last_name": "Okoro"})
+        update_record(index, REGISTRAR, RecordRef("sis", "1"), {"last_name": "Okoro"}, read_tag(index))
     assert read(index, REGISTRAR, "sis", "1")["record"]["last_name"] == "Okonkwo"
 
 

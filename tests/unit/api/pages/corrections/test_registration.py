@@ -82,6 +82,29 @@ def test_a_registered_record_is_updated_instead(fresh_index, registrar):
     assert "Rosamund" in registrar.get(f"/people/{eid}").text
 
 
+def test_two_registrars_do_not_overwrite_each_other(fresh_index, registrar):
+    put(fresh_index, "D01", "lina-1", **LINA)
+    _, first = check(registrar, middle_name="Rosamund")
+    _, second = check(registrar, middle_name="Philippa")
+    assert send(registrar, **first, whose="D01\tlina-1").status_code == 303
+    stale = send(registrar, **second, whose="D01\tlina-1")
+    assert stale.status_code == 412
+    assert "has changed since it was read" in stale.text
+    assert "Already registered: update record lina-1" in stale.text
+    again = {**second, **read_hidden_fields(stale.text)}
+    assert send(registrar, **again, whose="D01\tlina-1").status_code == 303
+
+
+def test_only_an_offered_record_is_updated(fresh_index, registrar):
+    put(fresh_index, "D01", "lina-1", **LINA)
+    put(fresh_index, "D01", "marlon-1", **MARLON)
+    _, save = check(registrar)
+    assert send(registrar, **save, whose="D01\tmarlon-1").status_code == 412
+    [offered] = save["offered"]
+    forged = {**save, "offered": [offered.replace("lina-1", "marlon-1")]}
+    assert send(registrar, **forged, whose="D01\tmarlon-1").status_code == 400
+
+
 def test_a_record_that_was_changed_after_the_check_is_checked_again(fresh_index, registrar):
     _, save = check(registrar)
     answer = send(registrar, **{**save, "last_name": "Overbrook"})
