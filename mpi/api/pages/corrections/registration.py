@@ -1,4 +1,7 @@
-"""Page that registers one child by hand, after a check for an existing one."""
+"""Page that registers one child by hand.
+
+It checks for an existing child first.
+"""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -100,7 +103,10 @@ def _read_record(form: Form) -> dict[str, object]:
 
 
 def _hash_record(index: Index, form: Form) -> str:
-    """Return a keyed hash of the typed record, to notice that it was changed after the check."""
+    """Return a keyed hash of the typed record.
+
+    The hash shows whether the record was changed after the check.
+    """
     fields = [[name, form.optional_text(name)] for name in ("source", "local_id", *ENTRY_FIELDS)]
     return index.keyed_hash.to_token("registration", orjson.dumps(fields).decode())
 
@@ -112,7 +118,7 @@ def _render(
     likely: Sequence[LikelyChild] | None = None,
     error: MpiError | None = None,
 ) -> Response:
-    """Render the form of a record with its errors or the check's result."""
+    """Render a record's form with its errors or the check's result."""
     viewer = visit.viewer
     found = label_results(index, viewer, [child.result for child in likely or ()])
     response = render_page(
@@ -136,7 +142,10 @@ def _render(
 def _pair_up(
     found: Sequence[FoundChild], likely: Sequence[LikelyChild]
 ) -> list[tuple[FoundChild, list[tuple[str, str]]]]:
-    """Return each found child with form value and local ID of its own records."""
+    """Return each found child with its own records.
+
+    A record is given by its form value and local ID.
+    """
     return [
         (one, [(format_record_key(record), record.local_id) for record in child.own_records])
         for one, child in zip(found, likely, strict=True)
