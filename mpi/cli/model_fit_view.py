@@ -48,7 +48,7 @@ def show_differences(differences: Sequence[ProfileDifference], model: str, recor
 
 
 def show_budget(model: MatchModel) -> None:
-    """Print the budget of false links, the link threshold and what is expected.
+    """Print the link threshold, and the budgeted and expected false links.
 
     Args:
         model: the model of the index.

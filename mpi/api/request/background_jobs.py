@@ -1,4 +1,6 @@
-"""Start of jobs from a request: in a child process for a large index.
+"""Start of jobs from a request.
+
+A job on a large index runs in a child process.
 
 The request is answered at once, and the job is watched on its page. On a small index the work takes less time
 than the start of a process, so the request does it and waits.
@@ -36,7 +38,7 @@ def start_job(
     load_matcher: Callable[[], Matcher] | None = None,
     **detail: object,
 ) -> tuple[int, int | None]:
-    """Begin long work; return the job's number, and its result if it is done.
+    """Start a job; return its number, and its result if done.
 
     Args:
         app: the application.
@@ -68,7 +70,7 @@ def start_job(
 
 
 def _is_small(index: Index) -> bool:
-    """Return whether work on the whole index is quicker than the start of a process."""
+    """Return whether whole-index work is quicker than a process start."""
     with index.database.read(make_operator()) as unit:
         record_count = unit.keys.max_record_id(index.config_id(unit))
     return record_count < index.tuning.request.process_records
@@ -77,7 +79,10 @@ def _is_small(index: Index) -> bool:
 def _work_and_log(
     app: FastAPI, index: Index, viewer: Viewer, job: StoredJob, load_matcher: Callable[[], Matcher] | None
 ) -> None:
-    """Do a job in a child process; log why it failed, of no person."""
+    """Do a job in a child process; log why it failed.
+
+    The log names no person.
+    """
 
     def run_in_child(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> int | None:
         return run_with_index_in_child_process(index, run_job, viewer, matcher, number)
@@ -98,7 +103,7 @@ def _work(
     load_matcher: Callable[[], Matcher] | None,
     run: Callable[[Index, Viewer, Matcher, int], int | None],
 ) -> int | None:
-    """Do a job, and serve with the model that it has put in force."""
+    """Do a job, and serve with the model that it activates."""
     try:
         matcher = index.matcher if load_matcher is None else load_matcher()
         cache_model(app, matcher)

@@ -49,7 +49,7 @@ _Route = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def _post(path: str, action: Action, summary: str, body: type[JsonBody], answer: type[BaseModel]) -> _Route:
-    """Return the decorator of a route that changes a case or a consent."""
+    """Return the decorator of a route that changes a case or consent."""
     is_step = ":" in path
     return router.post(
         path,

@@ -122,7 +122,7 @@ def request_account(index: Index, viewer: Viewer, new_account: NewAccount) -> No
 def request_change(
     index: Index, viewer: Viewer, name: str, role: Role, sources: Collection[str] | None, version: str | None
 ) -> None:
-    """Ask a second person to change the role and sources of an account.
+    """Ask a second person to change an account's role and sources.
 
     Raises:
         NotFoundError: the account or a source does not exist, or the account has ended.
@@ -198,7 +198,9 @@ def confirm_request(index: Index, viewer: Viewer, number: int) -> ConfirmedAccou
 
 
 def refuse_request(index: Index, viewer: Viewer, number: int) -> None:
-    """Refuse a request about an account, or withdraw it as who administers accounts.
+    """Refuse a request about an account, or withdraw it.
+
+    An administrator of accounts withdraws it; an approver refuses it.
 
     Raises:
         NotFoundError: there is no such request that the viewer may know of.
@@ -217,7 +219,9 @@ def refuse_request(index: Index, viewer: Viewer, number: int) -> None:
 
 
 def _require_confirmable(viewer: Viewer, role: Role, sources: frozenset[str] | None) -> None:
-    """Refuse what no approver can confirm, or what the viewer's sources do not cover.
+    """Refuse a request that no approver can confirm.
+
+    Refuse it also if the viewer's sources do not cover its sources.
 
     Raises:
         AccessDenied: it is so.
@@ -251,7 +255,7 @@ def _build(
 
 
 def _about(account: Account, request: StoredAccountRequest) -> StoredAccountRequest:
-    """Return a request with the present state of the account that it is about.
+    """Return a request with the present state of its account.
 
     Raises:
         AccessDenied: the account has rights that no approver has.
@@ -269,7 +273,7 @@ def _store(unit: WriteUnit, request: StoredAccountRequest) -> None:
 
 
 def _require_waiting(unit: ReadUnit, number: int) -> StoredAccountRequest:
-    """Return a request that waits, as far as the viewer may know of it."""
+    """Return a waiting request that the viewer may know of."""
     request = unit.account_requests.get(number)
     if request is None or not covers(unit.viewer.sources, request.sources):
         raise NotFoundError("there is no such request")
@@ -279,7 +283,7 @@ def _require_waiting(unit: ReadUnit, number: int) -> StoredAccountRequest:
 
 
 def _require_second_person(unit: ReadUnit, viewer: Viewer, request: StoredAccountRequest) -> str:
-    """Return who asked, who is neither the viewer nor has the viewer's own account in mind.
+    """Return who asked; refuse a request by or about the viewer.
 
     Raises:
         ConflictError: the viewer asked, or the account is the viewer's own.

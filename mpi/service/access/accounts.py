@@ -388,7 +388,7 @@ def write_rights(unit: WriteUnit, account: Account, role: Role, sources: frozens
 
 
 def _write_granted(unit: WriteUnit, account: Account, granted: frozenset[Action]) -> None:
-    """Set which actions an account is granted by name, and note it in its log."""
+    """Set and log the actions that an account is granted by name."""
     unit.accounts.set_granted(account.id, granted)
     log_change(unit, Subject.ACCOUNT, account.name, "grant", granted=sorted(granted))
 

@@ -155,7 +155,10 @@ class ClientView:
 
     @property
     def days_left(self) -> int | None:
-        """Days until the key expires, 0 or less once it has; None for no expiry."""
+        """Days until the key expires; None for no expiry.
+
+        The number is 0 or less once the key has expired.
+        """
         if self.expires_on is None or self.revoked is not None:
             return None
         return (date.fromisoformat(self.expires_on) - clock.now().date()).days
@@ -338,10 +341,10 @@ def _version(record: ClientRecord) -> str:
 
 
 def _require_rights_of(viewer: Viewer, client: Client) -> None:
-    """Refuse to show a key that gives more rights than the viewer has.
+    """Refuse to show a key that exceeds the viewer's rights.
 
     Raises:
-        AccessDenied: it would.
+        AccessDenied: the key exceeds them.
     """
     if not _has_rights_of(viewer, client):
         raise AccessDenied("a client's key can be rotated by somebody who may do all that the client may")

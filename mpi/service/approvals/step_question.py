@@ -1,4 +1,4 @@
-"""Question of a waiting step, as an approver or a source owner sees it.
+"""Question of a waiting step, for an approver or source owner.
 
 It has the same cards and evidence as the page of the question that the step answered, as far as the viewer
 may see the records. An owner who may not see all of the step gets the cards of the own records alone.
@@ -36,7 +36,7 @@ _RecordPair = tuple[RecordRef, RecordRef]
 
 
 def load_step_question(index: Index, viewer: Viewer, step: PendingStep) -> QuestionView:
-    """Load the question of a waiting step, as far as the viewer may see it.
+    """Load a waiting step's question, within what the viewer may see.
 
     Args:
         index: the open index.
@@ -73,7 +73,10 @@ def load_step_question(index: Index, viewer: Viewer, step: PendingStep) -> Quest
 
 
 def _read_question(unit: ReadUnit, step: PendingStep) -> tuple[str, tuple[ActionView, ...]]:
-    """Return key and history of the question that a step answered, if the viewer may know."""
+    """Return the key and history of the question that a step answered.
+
+    Both are empty if the viewer may not know the question.
+    """
     if step.kind == REDACTED_KIND or not is_allowed(unit.viewer, Action.TASK_READ):
         return "", ()
     acts = unit.task_work.actions_of_step(step.step, step.at[: len("2026-01-01")])
@@ -100,7 +103,10 @@ def _summarize(step: PendingStep, key: str) -> QuestionSummary:
 
 
 def _order_cards(step: PendingStep, cards: Sequence[RecordCard]) -> tuple[RecordCard, ...]:
-    """Return cards with the records of the step's decisions first, group by group."""
+    """Return cards with the records of the step's decisions first.
+
+    The cards of those records are ordered by group.
+    """
     named = [label for decision in step.decisions for group in decision.groups for label in group]
     position = {label: place for place, label in enumerate(dict.fromkeys(named))}
     return tuple(sorted(cards, key=lambda card: position.get(card.label, len(position))))

@@ -43,10 +43,11 @@ def find_populations(unit: ReadUnit, record_ids: Collection[int]) -> StatedPopul
 def find_populations_by_child(
     unit: ReadUnit, records_by_child: Mapping[int, Collection[int]]
 ) -> dict[int, StatedPopulations]:
-    """Return the populations of each child, by flags in force, with who states them.
+    """Return the populations of each child, with who states them.
 
-    Flags of records that the viewer may not see count as well: the policy says whose flags count for which
-    record. Empty where no decision of the viewer's policy depends on them.
+    The populations come from the flags in force. Flags of records that the viewer may not see count as well:
+    the policy says whose flags count for which record. Empty where no decision of the viewer's policy depends
+    on them.
 
     Args:
         unit: the transaction of the viewer.

@@ -1,4 +1,6 @@
-"""Whether a viewer is a second person for what somebody else has made.
+"""Rule that decides whether a viewer is a second person.
+
+A second person judges what somebody else has made.
 
 Who confirmed a request for an account or a password was shown the one-time password of that account. They can
 have signed in with it, so that two names are one person.
@@ -8,7 +10,9 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def find_obstacle(unit: ReadUnit, made_commit: int) -> str | None:
-    """Return why the viewer is no second person for a commit, or None.
+    """Return why the viewer is no second person for a commit.
+
+    The result is None if the viewer is one.
 
     A later password, which somebody else confirmed, ends what an earlier one opened.
 
@@ -26,7 +30,7 @@ def find_obstacle(unit: ReadUnit, made_commit: int) -> str | None:
 
 
 def _saw_password(unit: ReadUnit, name: str, account: str, before: int | None) -> bool:
-    """Return whether a person was shown the last one-time password of an account.
+    """Return whether a person saw an account's last one-time password.
 
     Args:
         unit: the transaction.

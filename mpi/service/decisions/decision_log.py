@@ -91,7 +91,7 @@ def find_visible_groups(
 def _read_step_consents(
     unit: ReadUnit, decisions: Collection[StoredDecision]
 ) -> dict[int, list[StoredConsent]]:
-    """Return the consents on which it depends whether decisions are hidden, by step."""
+    """Return the consents that decide whether decisions are hidden, by step."""
     if unit.viewer.sources is None:
         return {}
     statuses = _SHOWN_ONLY_WHOLE | {DecisionStatus.REVOKED}
@@ -131,7 +131,7 @@ def is_wholly_visible(unit: ReadUnit, decision: StoredDecision, step_id: int | N
 
 
 def _may_see_owners(unit: ReadUnit, consents: Collection[StoredConsent]) -> bool:
-    """Return whether the viewer may see every source that was asked for consent."""
+    """Return whether the viewer may see every source asked for consent."""
     if not consents:
         return True
     codes = {source.id: source.code for source in unit.sources.all()}

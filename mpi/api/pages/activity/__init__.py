@@ -1,4 +1,4 @@
-"""Pages of who did what, what came back for the reader, and who works on what.
+"""Pages of the activity list, answers for the reader, and workload.
 
 Page requests and forms of signed-in people enter. The pages call use cases of ``mpi.service.notices``. HTML
 with escaped values and redirects leave.

@@ -1,4 +1,4 @@
-"""Page of the activity list, with the answers that came back for the reader."""
+"""Page of the activity list and of the answers for the reader."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ def show(request: Request, index: IndexDep, visit: VisitDep) -> Response:
 
 @router.post("/activity")
 def answer(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
-    """Open or dismiss what came back, or turn the daily mail on or off."""
+    """Open or dismiss answers, or switch the daily mail on or off."""
     require_permission(visit.viewer, Action.TASK_READ)
     try:
         return _answer(index, visit, form)
@@ -190,10 +190,13 @@ def _list_items(index: Index, visit: Visit, answers: Sequence[ReturnedAnswer]) -
 
 
 def _name_children(index: Index, visit: Visit, records: Iterable[RecordRef]) -> ChildNames:
-    """Return the names of the children of some records, as the reader may see them."""
+    """Return the children's names by record, as the reader may see them."""
     return look_up_child_names(index, visit.viewer, Action.TASK_READ, dict.fromkeys(records))
 
 
 def _is_open_page(question: str | None) -> bool:
-    """Return whether a question has a page; the history of a step alone has none."""
+    """Return whether a question has a page.
+
+    The history of a step alone has no page.
+    """
     return question is not None and parse_step_key(question) is None

@@ -16,7 +16,10 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/go/{code}")
 def follow(index: IndexDep, visit: VisitDep, code: str) -> Response:
-    """Open the page that a link stands for; it is always one of this site."""
+    """Open the page that a link stands for.
+
+    It is always a page of this site.
+    """
     target = open_link(index, visit.viewer, code)
     if target.question is not None:
         return RedirectResponse(question_path(target.question), HTTPStatus.SEE_OTHER)

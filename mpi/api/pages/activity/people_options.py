@@ -15,14 +15,17 @@ from mpi.service.review.open_questions import QuestionSummary
 
 @dataclass(frozen=True, slots=True)
 class PersonOption:
-    """Person in a list: name of the account, and the text that names the person."""
+    """Person in a list: account name and text that names the person."""
 
     name: str
     text: str
 
 
 def list_worker_options(index: Index, visit: Visit) -> tuple[PersonOption, ...]:
-    """Return the people to filter a queue by: oneself, approvers, and who answers questions."""
+    """Return the people by whom a queue can be filtered.
+
+    They are the viewer, the approvers, and the people who answer questions.
+    """
     approvers = PersonOption(APPROVER_ASSIGNEE, load_words().workload.approvers)
     return (_name_oneself(visit), approvers, *_to_options(visit, list_workers(index, visit.viewer)))
 

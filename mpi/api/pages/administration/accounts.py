@@ -54,7 +54,10 @@ def list_page(index: IndexDep, visit: VisitDep) -> Response:
 
 @router.post("/accounts")
 def add(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
-    """Add a user account and show its one-time password once, or ask an approver."""
+    """Add a user account, or ask an approver to add it.
+
+    The one-time password of an added account is shown once.
+    """
     require_permission(visit.viewer, Action.ACCOUNT_ADMIN)
     try:
         name = form.text("name")
@@ -112,7 +115,7 @@ def change(index: IndexDep, visit: VisitDep, name: str, form: FormDep) -> Respon
 
 
 def _change(index: Index, viewer: Viewer, name: str, action: str, form: Form, *, is_within: bool) -> str:
-    """Do one action on an account, or ask for it; return the code of the message."""
+    """Do or request one action on an account; return the message's code."""
     match action:
         case "password":
             request_password(index, viewer, name, form.text("version"))

@@ -1,4 +1,4 @@
-"""Pages of API clients: list them, rotate keys, set expiry and end them."""
+"""Pages that list API clients, rotate keys, set expiry and end clients."""
 
 from http import HTTPStatus
 from urllib.parse import quote

@@ -1,4 +1,7 @@
-"""Page of freeze windows and paused sources: who set them, and how to lift."""
+"""Page of freeze windows and paused sources.
+
+It shows who set each one and how to lift it.
+"""
 
 from http import HTTPStatus
 

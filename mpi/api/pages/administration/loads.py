@@ -73,7 +73,9 @@ def show_load(index: IndexDep, visit: VisitDep, number: NumberDep) -> Response:
 
 @router.get("/loads/{number}/rejects.csv")
 def download_rejects(index: IndexDep, visit: VisitDep, number: NumberDep) -> Response:
-    """Download the rejected rows of a load: where and why, without their text.
+    """Download where and why the rows of a load were rejected.
+
+    The download does not hold the text of the rows.
 
     Raises:
         NotFoundError: there is no such load that the viewer may know of.
@@ -131,7 +133,9 @@ def _require_confirmation(form: Form) -> None:
 def _start_undo(
     request: Request, index: Index, viewer: Viewer, number: int, reason: str
 ) -> tuple[int, int | None]:
-    """Begin the undo of a load as a job; return its number, and the load if it is done.
+    """Start the undo of a load; return the number of the job.
+
+    The number of the load comes second if the undo is done, otherwise None.
 
     The page shows nothing of the changed persons.
 

@@ -1,4 +1,4 @@
-"""Choice of sources in a form: all of them, or some by name."""
+"""Choice of sources in a form: all, or some by name."""
 
 from mpi.api.request.forms import Form
 from mpi.domain.errors import InputError

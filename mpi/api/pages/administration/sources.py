@@ -159,10 +159,10 @@ def _render_source(index: Index, visit: Visit, code: str, error: MpiError | None
 
 
 def _require_permissions(viewer: Viewer) -> None:
-    """Refuse a viewer who may not administer sources, or not read their figures.
+    """Require the permissions to administer sources and to read their figures.
 
     Raises:
-        AccessDenied: the viewer may not.
+        AccessDenied: the viewer lacks one of them.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
     require_permission(viewer, Action.REPORT)
@@ -175,19 +175,28 @@ def _list_own(index: Index, viewer: Viewer) -> list[Source]:
 
 
 def _count_records(report: Report) -> Mapping[str, object]:
-    """Return the published number of active records by source; None where it is not shown."""
+    """Return the published number of active records by source.
+
+    The number is None where it is not shown.
+    """
     return {str(row[0]): row[3] for row in report.rows}
 
 
 def _find_loads(index: Index, viewer: Viewer) -> Mapping[str, LoadEntry]:
-    """Return the latest load of each source, if the viewer may know of loads."""
+    """Return the latest load of each source.
+
+    The result is empty if the viewer may not know of loads.
+    """
     return list_latest_loads(index, viewer) if is_allowed(viewer, Action.LOAD) else {}
 
 
 def _find_agreements(
     index: Index, viewer: Viewer, sources: Iterable[Source]
 ) -> dict[str, list[AgreementView]]:
-    """Return by source code the agreements under which it is a party's own, by name if any are."""
+    """Return the agreements in which a party owns each source.
+
+    The keys are source codes. If some of the agreements name the source, only those are returned for it.
+    """
     views = list_agreements(index, viewer) if is_allowed(viewer, Action.AGREEMENT_READ) else []
     found = {}
     for source in sources:

@@ -1,4 +1,7 @@
-"""Pages of long work: what runs, how far it is, and what to do if it stopped."""
+"""Pages of long work.
+
+They show what runs, how far it is, and what to do if it stopped.
+"""
 
 from http import HTTPStatus
 
@@ -63,6 +66,9 @@ def start_work(
 
 
 def redirect_to_work(kind: JobKind, job: int, result: int | None) -> Response:
-    """Redirect to the result of long work, or to its page while it runs."""
+    """Redirect to the result of long work.
+
+    While the work runs, redirect to its page.
+    """
     path = f"/jobs/{job}" if result is None else _RESULT_PATHS[kind].format(result)
     return RedirectResponse(path, HTTPStatus.SEE_OTHER)

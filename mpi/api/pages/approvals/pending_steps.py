@@ -1,4 +1,7 @@
-"""Pages of steps that wait for an approver or an owner, with their question."""
+"""Pages of steps that wait for an approver or a source owner.
+
+The page of a step shows its question.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -54,7 +57,10 @@ def list_page(index: IndexDep, visit: VisitDep) -> Response:
 
 @router.get("/waiting/{number}")
 def show(index: IndexDep, visit: VisitDep, number: int) -> Response:
-    """Show a waiting step with its question and effect to approver or owner."""
+    """Show a waiting step with its question and effect.
+
+    The page is for approvers and source owners.
+    """
     return _render_step(index, visit, _require_step(index, visit, number))
 
 
@@ -140,7 +146,7 @@ def _render_step(
 
 
 def _preview(index: Index, visit: Visit, step: PendingStep) -> tuple[StepEffect | None, MpiError | None]:
-    """Return what a step will change, or why it cannot take effect now."""
+    """Return a step's changes, or why it cannot take effect now."""
     try:
         if step.may_consent:
             return give_consent(index, visit.viewer, step.step, preview=True), None

@@ -80,7 +80,7 @@ def act(request: Request, index: IndexDep, visit: VisitDep, number: int, form: F
 
 
 def _apply_action(request: Request, index: Index, visit: Visit, number: int, form: Form) -> Response:
-    """Apply, reject or roll back a proposal; redirect to what came of it."""
+    """Apply, reject or roll back a proposal; redirect to the result."""
     match form.text("do"):
         case "apply" | "apply-all" as how:
             approved = None if how == "apply-all" else _read_items(form)

@@ -1,4 +1,4 @@
-"""Choice of another child on a correction's form: by search or by ID."""
+"""Choice of another child on a correction's form, by search or ID."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _ACTIVE = "active"
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A child that a correction is about, as its reader may see it."""
+    """Child that a correction is about, as the reader may see it."""
 
     person: PersonView
     label: ChildLabel
@@ -74,7 +74,9 @@ def load_child(index: Index, viewer: Viewer, text: str) -> Child:
 
 
 def load_other(index: Index, viewer: Viewer, text: str, child: Child) -> Child:
-    """Return the other child, which must be an active one that is not the first.
+    """Return the other child of a correction.
+
+    It must be active, and must not be the first child.
 
     Raises:
         InputError: the text is no such child's ID; the message is for the form.
@@ -99,7 +101,10 @@ def is_active(child: Child) -> bool:
 
 
 def suggest_search(index: Index, viewer: Viewer, child: Child) -> ChildSearch:
-    """Return an empty search with the name and birth date of a child."""
+    """Return a search prefilled with a child's name and birth date.
+
+    The search has not run.
+    """
     names = look_up_child_names(index, viewer, Action.PERSON_READ, enterprise_ids=[child.eid])
     name = names.by_id.get(child.eid)
     if name is None:

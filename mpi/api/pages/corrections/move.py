@@ -1,4 +1,4 @@
-"""Page that moves records of a child to another child, or to a new one."""
+"""Page that moves records to another child, or to a new one."""
 
 from http import HTTPStatus
 
@@ -51,7 +51,7 @@ _MOVED, _REST = 0, 1
 
 @router.get("/people/{eid}/move")
 def show_move_form(index: IndexDep, visit: VisitDep, eid: str) -> Response:
-    """Show the form on which records are marked and their new child is chosen."""
+    """Show the form that marks records and chooses their new child."""
     require_permission(visit.viewer, Action.DECIDE)
     child = load_child(index, visit.viewer, eid)
     return _render(index, visit, child, Form({}), suggest_search(index, visit.viewer, child))

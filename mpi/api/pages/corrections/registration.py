@@ -1,4 +1,7 @@
-"""Page that registers one child by hand, after a check for an existing one."""
+"""Page that registers one child by hand.
+
+It checks for an existing child first.
+"""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -136,7 +139,7 @@ def _render(
     likely: Sequence[LikelyChild] | None = None,
     error: MpiError | None = None,
 ) -> Response:
-    """Render the form of a record with its errors or the check's result."""
+    """Render a record's form with its errors or the check's result."""
     viewer = visit.viewer
     found = label_results(index, viewer, [child.result for child in likely or ()])
     shown = [one.result.enterprise_id for one in found]
@@ -172,7 +175,10 @@ def _list_offered(child: LikelyChild) -> list[str]:
 def _pair_up(
     found: Sequence[FoundChild], likely: Sequence[LikelyChild]
 ) -> list[tuple[FoundChild, list[tuple[str, str]]]]:
-    """Return each found child with form value and local ID of its own records."""
+    """Return each found child with its own records.
+
+    A record is given by its form value and local ID.
+    """
     return [
         (one, [(format_record_key(record), record.local_id) for record in child.own_records])
         for one, child in zip(found, likely, strict=True)

@@ -65,7 +65,7 @@ def make_side(child: Child, records: Sequence[RecordRef] | None = None) -> Side:
 
 
 def build_side_by_side(index: Index, viewer: Viewer, left: Side, right: Side) -> SideBySide | None:
-    """Compare two sides, as far as the viewer may see and compare them.
+    """Compare two sides, within what the viewer may see and compare.
 
     Whereabouts that one of the children withholds are shown of neither: the record of the other could tell
     them.
@@ -104,7 +104,10 @@ def _build_rows(cards: Sequence[SourceRecordCard], evidence: GroupEvidence) -> t
 
 
 def _split_name(card: SourceRecordCard) -> dict[str, str]:
-    """Return a card's values; the model compares each part of a name by itself."""
+    """Return a card's values with each part of a name separate.
+
+    The model compares each part of a name by itself.
+    """
     return {**card.name_parts, **{name: value for name, value in card.rows.items() if name != "name"}}
 
 

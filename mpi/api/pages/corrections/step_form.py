@@ -1,4 +1,7 @@
-"""Fields that the forms of all corrections share: reason, decisions to replace, repeat."""
+"""Fields that the forms of all corrections share.
+
+They are the reason, the decisions to replace, and the key that detects a repeated form.
+"""
 
 import hashlib
 from collections.abc import Collection
@@ -37,7 +40,7 @@ def read_options(form: Form, etags: Collection[str]) -> StepOptions:
 
 
 def make_form_key() -> str:
-    """Return the key by which a form that is sent twice counts once.
+    """Return the key that makes a form sent twice count once.
 
     It is the time at which the page is made: the same form of a page made later is a new step.
     """

@@ -72,7 +72,7 @@ def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Respons
 
 
 def _explain(error: MpiError, view: PersonView, form: Form) -> MpiError:
-    """Return the error in the words of the page, where it has some."""
+    """Return the error with the page's text, if the page has one."""
     if not isinstance(error, DecisionConflict) and form.raw_text("etag") != view.etag:
         return StaleError(load_words().unlink.changed)
     if len(set(form.texts("record"))) >= len(view.records):

@@ -181,7 +181,7 @@ def _read_golden_values(index: Index, viewer: Viewer, text: str) -> tuple[Golden
 
 
 def name_systems(index: Index, viewer: Viewer) -> dict[str, str]:
-    """Return the names of the systems that the viewer may read, by source code."""
+    """Return the names of systems the viewer may read, by source code."""
     return {source.code: source.name for source in list_readable_sources(index, viewer)}
 
 

@@ -121,7 +121,7 @@ def post_assign(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
 
 @router.post("/queue/{key}/note")
 def post_note(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Add a note to a question, and tell the people whom it mentions.
+    """Add a note to a question, and notify the people it mentions.
 
     A person who is chosen from the list is mentioned in the note.
     """
@@ -313,7 +313,10 @@ def _find_undoable_steps(view: QuestionView) -> frozenset[int]:
 
 
 def _find_escalator(view: QuestionView, reader: str) -> str | None:
-    """Return who else waits for the answer to an escalation, from the history."""
+    """Return who else waits for the answer to an escalation.
+
+    The history of the question names the person.
+    """
     for act in reversed(view.history):
         if act.action == "escalate":
             return None if act.actor == reader else act.actor

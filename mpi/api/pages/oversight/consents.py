@@ -85,7 +85,7 @@ def act(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
 
 
 def _apply(index: Index, visit: Visit, form: Form, record: RecordRef) -> tuple[str, str]:
-    """Record or revoke a consent; return its code and that of the message.
+    """Record or revoke a consent; return its code and the message code.
 
     Raises:
         InputError: the form names no action, or what it states is wrong.
@@ -174,7 +174,10 @@ def _render(
 
 
 def _find_child_name(index: Index, visit: Visit, shown: _ShownRecord) -> str:
-    """Return the name of a record's child, as far as the viewer reads records."""
+    """Return the name of a record's child.
+
+    The name is known as far as the viewer may read records.
+    """
     if shown.ref is None or shown.consents is None:
         return ""
     names = look_up_child_names(index, visit.viewer, Action.RECORD_READ, [shown.ref])

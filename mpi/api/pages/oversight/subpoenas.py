@@ -113,7 +113,7 @@ def act(index: IndexDep, visit: VisitDep, code: str, form: FormDep) -> Response:
 
 
 def _apply(index: Index, visit: Visit, code: str, form: Form) -> str | SubpoenaRelease:
-    """Do what a form asks for; return the code of the message, or the release.
+    """Do a form's action; return the message code or the release.
 
     Raises:
         InputError: the form names no action, or what it states is wrong.
@@ -230,7 +230,10 @@ def _find_name(index: Index, visit: Visit, source: str) -> str:
 
 
 def _find_child_names(index: Index, visit: Visit, view: SubpoenaView) -> dict[str, str]:
-    """Return children's names by local ID, as far as the viewer reads records."""
+    """Return children's names by local ID.
+
+    The names are known as far as the viewer may read records.
+    """
     refs = {local_id: RecordRef(view.case.subpoena.source, local_id) for local_id in view.local_ids}
     names = look_up_child_names(index, visit.viewer, Action.RECORD_READ, refs.values())
     return {local_id: label_child(names.by_record.get(ref)).name for local_id, ref in refs.items()}

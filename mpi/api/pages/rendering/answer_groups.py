@@ -1,4 +1,6 @@
-"""Answers that the page of a question asks for: one for all, or one for each pair.
+"""Answers that the page of a question asks for.
+
+The page asks for one answer for all children, or for one answer for each pair.
 
 A question about two children has one answer. So has a question about three or more: that all are one child,
 that only one of them is the child in question, or that none is. An answer for each two children, or for each
@@ -44,7 +46,7 @@ class AskedPair:
 
 @dataclass(frozen=True, slots=True)
 class AnswerSide:
-    """One child of a question: a record that stands for it, and its name."""
+    """One child of a question, with a representative record and a name."""
 
     record: RecordRef
     name: str
@@ -112,7 +114,9 @@ def join_groups(
     name_of: Mapping[RecordRef, str],
     subject: RecordRef | None,
 ) -> tuple[AskedChildren, ...]:
-    """Join the groups of a question about three or more children into one answer.
+    """Join the groups of a question into one answer.
+
+    Only a question about three or more children has its groups joined.
 
     Args:
         groups: the asked pairs, by children.
@@ -134,7 +138,7 @@ def join_groups(
 
 
 def read_group_verdict(verdict: str, group: str) -> str:
-    """Return the verdict on a pair from an answer for all children of a question.
+    """Return a pair's verdict from the answer for all children.
 
     Args:
         verdict: the form's value.
@@ -191,7 +195,10 @@ def _list_choices(
 
 
 def _describe_side(side: AnswerSide | None) -> str:
-    """Return a side's name with its local ID, which tells children of one name apart."""
+    """Return a side's name with its local ID.
+
+    The local ID tells children of one name apart.
+    """
     if side is None:
         return ""
     name = side.name or load_words().question.no_name
@@ -199,7 +206,10 @@ def _describe_side(side: AnswerSide | None) -> str:
 
 
 def _find_choice(groups: Sequence[AskedChildren], choices: Collection[AnswerChoice]) -> str:
-    """Return the choice that stands for the verdicts entered so far; empty for none."""
+    """Return the choice that stands for the verdicts entered so far.
+
+    The result is empty if no choice stands for them.
+    """
     verdicts = {group.pairs[0].no: {pair.chosen for pair in group.pairs} for group in groups}
     entered = set().union(*verdicts.values())
     if len(entered) == 1:

@@ -52,7 +52,7 @@ def label_effect(index: Index, viewer: Viewer, effect: StepEffect | None) -> Eff
 
 
 def label_records(index: Index, viewer: Viewer, records: Iterable[RecordRef]) -> dict[RecordRef, ChildLabel]:
-    """Return the label of each record by the name that it states itself.
+    """Return each record's label, from the name that it states itself.
 
     A record without a name that the viewer may see has no entry.
     """

@@ -100,7 +100,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ColumnChart:
-    """Columns by day, side by side for each series, with the same as a table."""
+    """Columns by day, side by side for each series, with a table.
+
+    The table holds the same values as the columns.
+    """
 
     columns: tuple[Column, ...]
     ticks: tuple[Mark, ...]
@@ -158,7 +161,10 @@ def draw_columns(names: Sequence[str], days: Sequence[tuple[str, Sequence[int]]]
 
 
 def _choose_step(most: int) -> int:
-    """Return the distance of an axis's marks, so that at most five are needed."""
+    """Return the distance between the marks of an axis.
+
+    With this distance, the axis needs at most five marks.
+    """
     step = 1
     while step * 4 < most:
         step = step * 2 if str(step)[0] in "15" else step * 5 // 2

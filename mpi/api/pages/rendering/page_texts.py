@@ -81,7 +81,7 @@ def title_field(field: str) -> str:
 
 
 def title_fields(fields: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of several fields, each of which tells the field apart."""
+    """Return a distinct name for each of several fields."""
     titles = {field: title_field(field) for field in fields}
     counts = Counter(titles.values())
     return tuple(

@@ -35,7 +35,7 @@ class SchoolDirectory:
     districts: Mapping[str, str] = field(default_factory=dict)
 
     def add_names(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a record, or one enrollment, with names before the IDs of schools.
+        """Return a record or enrollment with names before its school IDs.
 
         Args:
             values: values by canonical field name.
@@ -101,7 +101,10 @@ def _read_file(path: Path, _changed: int) -> SchoolDirectory:
 
 
 def _build_directory(rows: Iterable[Mapping[str, str | None]]) -> SchoolDirectory:
-    """Return the names that the rows of a file give, the last row of an ID first."""
+    """Return the names that the rows of a file give.
+
+    If rows share an ID, the last row counts.
+    """
     schools: dict[tuple[str, str], str] = {}
     districts: dict[str, str] = {}
     for row in rows:

@@ -120,7 +120,10 @@ def to_local_path(target: str | None) -> str:
 
 
 def find_page(request: Request) -> str:
-    """Return the path of the requested page, or of the page of the sent form."""
+    """Return the path of the requested page.
+
+    For a sent form, return the path of the page of the form.
+    """
     return _raw_path(request) if request.method in READ_METHODS else _find_form_page(request)
 
 

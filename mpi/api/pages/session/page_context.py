@@ -144,7 +144,7 @@ class EmergencyBanner:
 
 @dataclass(frozen=True, slots=True)
 class SessionClock:
-    """What the script of a page needs to warn of the end of the session.
+    """Values by which a page's script warns of the session's end.
 
     Args:
         seconds_left: seconds until the session ends if nothing is done, up to a minute too many.
@@ -230,7 +230,10 @@ class Visit:
 
 
 def _is_in_group(item_name: str, item_names: tuple[str, ...] | None) -> bool:
-    """Check whether a menu item is in a group; None is the group of the rest."""
+    """Check whether a menu item is in a group.
+
+    The group None holds the items of no other group.
+    """
     if item_names is not None:
         return item_name in item_names
     return not any(item_name in names for _, names in _MENU_GROUPS)
@@ -272,7 +275,7 @@ def count_seconds_left(end: SessionEnd) -> int:
 def _read_session_clock(
     request: Request, index: Index, signed: SignedInAccount, end: SessionEnd
 ) -> SessionClock:
-    """Return what a page needs to warn of the end of its reader's session."""
+    """Return the values by which a page warns of the session's end."""
     return SessionClock(
         seconds_left=count_seconds_left(end),
         warn_before=int(min(_WARNING_TIME, index.settings.sign_in_limits.idle / 2).total_seconds()),
@@ -284,7 +287,10 @@ def _read_session_clock(
 
 
 def _count(index: Index, viewer: Viewer) -> MenuCounts:
-    """Count what waits for the viewer; a page is shown even if that fails."""
+    """Count the items that wait for the viewer.
+
+    The page is shown even if the count fails.
+    """
     try:
         return count_for_menu(index, viewer)
     except MpiError:

@@ -32,10 +32,10 @@ def post_link(
     _: NoQueryDep,
     body: Annotated[LinkBody, Depends(LinkBody.read)],
 ) -> DeskLink:
-    """Make a link that opens the page of a child or question after the sign-in.
+    """Make a link to the page of a child or question.
 
-    The link names nobody. It works for 15 minutes, and only for a person who may see the page. Name a record
-    of the child by `source` and `local_id`, or a question by `question`.
+    The link opens the page after the sign-in. It names nobody. It works for 15 minutes, and only for a person
+    who may see the page. Name a record of the child by `source` and `local_id`, or a question by `question`.
     """
     if body.question is not None and body.source is None and body.local_id is None:
         return link_question(index, viewer, body.question)

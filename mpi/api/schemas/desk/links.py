@@ -11,7 +11,7 @@ _OUT: dict[str, Any] = {"path": _PATH, "expires_at": "2026-11-29T18:15:00.000000
 
 
 class LinkBody(JsonBody, json_schema_extra={"example": {"source": "D01-SIS", "local_id": "12345"}}):
-    """What a link leads to: the child of a record, or a question."""
+    """Target of a link: the child of a record, or a question."""
 
     source: str | None = Field(default=None, description="Code of the record's source.")
     local_id: str | None = Field(default=None, description="The record's local ID.")

@@ -57,7 +57,7 @@ def run(
 
 
 def _look_up_names(session: CommandSession, page: QueuePage) -> ChildNames:
-    """Look up the children's names; none where the operator may not read them."""
+    """Look up the children's names, where the operator may read them."""
     from mpi.domain.viewer import Action
     from mpi.service.persons.child_names import look_up_child_names
 
