@@ -1,10 +1,11 @@
-"""How much more often the levels of a match go together than independent ones would.
+"""Dependence between the comparison levels of a match.
 
-A model weighs each comparison by itself. Errors are not independent: where a clerk's copy has one slip, two
-are rarer than chance, and where a form was filled in by another person, everything differs at once. So the
-share of matches with a combination of levels is not the product of the shares of each level. Strangers are
-near enough to independent. The observed share over the product is a factor of the odds that the pairs are one
-person. It corrects the expected number of false links; weights stay as they are.
+It tells how much more often the levels go together than independent ones would. A model weighs each
+comparison by itself. Errors are not independent: where a clerk's copy has one slip, two are rarer than
+chance, and where a form was filled in by another person, everything differs at once. So the share of matches
+with a combination of levels is not the product of the shares of each level. Strangers are near enough to
+independent. The observed share over the product is a factor of the odds that the pairs are one person. It
+corrects the expected number of false links; weights stay as they are.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,9 @@
-"""Budget of false links for enterprise IDs, and the link threshold that keeps it.
+"""Budget of false links for enterprise IDs, and its link threshold.
 
-The fit joins its own candidate pairs as the index would, strongest first: none that a caution holds, and none
-that a rival contests. A link of two people makes every pair of records false that it joins: three records of
-one person and two of another make six. So one pass tells the expected false links of every threshold.
+The threshold keeps the expected false links within the budget. The fit joins its own candidate pairs as the
+index would, strongest first: none that a caution holds, and none that a rival contests. A link of two people
+makes every pair of records false that it joins: three records of one person and two of another make six. So
+one pass tells the expected false links of every threshold.
 """
 
 import math

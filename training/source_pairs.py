@@ -56,7 +56,7 @@ class PairClasses:
     def compute_unmatched_bits(
         self, matches: npt.NDArray[np.float64], exclusiveness: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
-        """Return by class the bits of the share of records that match nobody.
+        """Return by class the bits of the share of unmatched records.
 
         Args:
             matches: expected matches of each class among the candidates.

@@ -104,7 +104,10 @@ def _compare(
 def _find_strongest(
     index: Index, visible: VisibleFeatures, left: Sequence[int], right: Sequence[int]
 ) -> tuple[int, int] | None:
-    """Return the pair with the highest match weight; None if nothing is compared."""
+    """Return the pair with the highest match weight.
+
+    The result is None if no pair is compared.
+    """
     features = visible.by_record
     weigh = index.matcher.scorer.weigh
     weights = {

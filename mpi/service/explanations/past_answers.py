@@ -53,7 +53,9 @@ class PastAnswer:
 def find_past_answers(
     unit: ReadUnit, index: Index, evidence: Mapping[Pair, Sequence[ComparisonEvidence]]
 ) -> dict[Pair, PastAnswer]:
-    """Find the latest answer "cannot tell" about each pair, with what changed since.
+    """Find the latest answer "cannot tell" about each pair.
+
+    Each answer says what has changed since it was given.
 
     Args:
         unit: the transaction of the viewer.

@@ -187,7 +187,7 @@ def _collect(unit: ReadUnit, index: Index, view: QuestionView) -> tuple[Question
 def _build_other_cards(
     unit: ReadUnit, index: Index, asked: Sequence[int], others: Sequence[int]
 ) -> tuple[RecordCard, ...]:
-    """Return the cards of the records that are shown besides the asked ones.
+    """Return the cards of the records shown besides the asked ones.
 
     What is withheld of one record on the page is withheld of all: another record could tell it.
     """

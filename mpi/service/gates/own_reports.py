@@ -17,7 +17,7 @@ def find_reporters(unit: ReadUnit, report: StoredDecision) -> frozenset[str]:
 
 
 def require_not_own_report(unit: ReadUnit, report: StoredDecision, kind: DecisionKind) -> None:
-    """Refuse a verdict by which the viewer confirms a report of their own.
+    """Refuse a verdict that confirms the viewer's own report.
 
     Args:
         unit: the transaction.

@@ -78,12 +78,15 @@ def return_to_maker(
 
 
 def format_step_key(step_id: int) -> str:
-    """Return the key of the history of a step that answered no question."""
+    """Return the history key of a step that answered no question."""
     return f"{_STEP_PREFIX}{step_id}"
 
 
 def parse_step_key(key: str) -> int | None:
-    """Return the number of the step whose history a key names, or None."""
+    """Return the number of the step that a history key names.
+
+    The result is None if the key names no step.
+    """
     prefix, number = key[: len(_STEP_PREFIX)], key[len(_STEP_PREFIX) :]
     return int(number) if prefix == _STEP_PREFIX and number.isdigit() else None
 
@@ -101,7 +104,7 @@ def _reopen_questions(unit: WriteUnit, index: Index, keys: Collection[str], make
 
 
 def _reopen(work: QuestionWork, assignee: str | None) -> QuestionWork:
-    """Return a question's work state as open, and assigned to a step's maker.
+    """Return a question's work state, open and assigned to a maker.
 
     The notes of the question are those that the maker saw, so nobody else learns of the assignment.
     """
@@ -117,9 +120,10 @@ def _reopen(work: QuestionWork, assignee: str | None) -> QuestionWork:
 
 
 def _find_concerned_records(unit: ReadUnit, step: Step, decisions: Sequence[StoredDecision]) -> set[int]:
-    """Return the records of a step, and those for which an owner refused.
+    """Return the records of a step and of its refusing owners.
 
-    Who may not see the refusing owner's record must not learn of the refusal.
+    The records of a refusing owner are the persons' records in that owner's source. Who may not see the
+    refusing owner's record must not learn of the refusal.
     """
     named_records = {record for decision in decisions for record in decision.seen}
     consents = unit.consents.consents_of_steps([step.id]).get(step.id, ())

@@ -18,7 +18,7 @@ CARRIED_ON = "carried_on"
 
 
 def run_job(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> int | None:
-    """Do the work of a job that was begun, and store its progress.
+    """Do the work of a begun job and store its progress.
 
     Args:
         index: the open index.
@@ -63,7 +63,10 @@ def _roll_back(index: Index, viewer: Viewer, matcher: Matcher, job: StoredJob, p
 
 
 def _was_finished_meanwhile(index: Index, viewer: Viewer, job: StoredJob, status: ProposalStatus) -> bool:
-    """Return whether a service has finished the interrupted work that a job carries on."""
+    """Return whether a service finished the work that a job resumes.
+
+    The work was interrupted before the job began.
+    """
     if not job.detail.get(CARRIED_ON):
         return False
     with index.database.read(viewer) as unit:

@@ -82,7 +82,9 @@ class JobView:
 def begin_job(
     index: Index, viewer: Viewer, kind: JobKind, target: int | None = None, **detail: object
 ) -> StoredJob:
-    """Store a job as begun by this process, unless the same work runs already.
+    """Store a job as begun, unless the same work runs already.
+
+    This process is the worker of the job.
 
     Args:
         index: the open index.
@@ -253,7 +255,10 @@ def estimate_seconds_left(job: StoredJob) -> int | None:
 
 
 def _find_previous_duration(job: StoredJob, latest: list[StoredJob]) -> int | None:
-    """Return how long the last finished job of the same kind took, in seconds."""
+    """Return the duration of the previous job of the same kind.
+
+    The previous job is the last finished one. The duration is in seconds, or None without such a job.
+    """
     for other in latest:
         if other.kind == job.kind and other.id != job.id and other.state == JobState.DONE and other.ended_at:
             return round(_count_seconds(other.begun_at, other.ended_at))

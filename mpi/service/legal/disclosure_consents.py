@@ -170,7 +170,7 @@ def _build_stored(record_id: int, consent: Consent, reference: str) -> StoredCon
 
 
 def _find_same(unit: ReadUnit, signed: StoredConsent) -> str | None:
-    """Return the code of a consent that is the same and not revoked."""
+    """Return the code of an equal consent that is not revoked."""
     recorded = unit.disclosure_consents.of_record(signed.record_id)
     return next((each.code for each in recorded if replace(each, code="", recorded_commit=0) == signed), None)
 

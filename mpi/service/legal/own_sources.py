@@ -6,7 +6,7 @@ from mpi.storage.repositories.sources.sources import Source
 
 
 def list_own_sources(index: Index, viewer: Viewer, *actions: Action) -> list[Source]:
-    """Return the sources on which a viewer may perform one of the actions.
+    """Return the sources where a viewer may perform one of the actions.
 
     Args:
         index: the open index.

@@ -200,7 +200,7 @@ def _check_holdings(unit: ReadUnit) -> Check:
 
 
 def _check_access(index: Index, viewer: Viewer) -> Iterator[Check]:
-    """Check keys that expire and operators, as far as the viewer may know."""
+    """Check expiring keys and operators, as far as the viewer may know."""
     if Action.CLIENT_ADMIN in viewer.actions:
         is_expiring = any(client.is_expiring for client in list_clients(index, viewer))
         yield _check(CheckName.KEYS, is_good=not is_expiring, page="/clients")

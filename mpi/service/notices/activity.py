@@ -89,7 +89,9 @@ def list_activity(
     enterprise_id: str | None = None,
     before: str | None = None,
 ) -> ActivityPage:
-    """Return a page of what the viewer, a team, or anybody with a child did.
+    """Return a page of the activity of one scope.
+
+    The scope is the viewer, a team, or anybody who did something with a child.
 
     Args:
         index: the open index.
@@ -165,7 +167,7 @@ def _read_child_lines(unit: ReadUnit, records: Collection[int]) -> list[LogLine]
 def _fill_page(
     unit: ReadUnit, read: _Reader, position: LogPosition | None
 ) -> tuple[list[_Shown], LogPosition | None]:
-    """Return the visible lines of a page, and the place of the next page."""
+    """Return a page's visible lines and the position of the next page."""
     shown: list[_Shown] = []
     for _ in range(MAX_ROUNDS):
         lines = read(position, PAGE_SIZE + 1)
@@ -197,7 +199,10 @@ def _keep_visible(unit: ReadUnit, lines: Sequence[LogLine]) -> list[_Shown]:
 
 
 def _is_visible_action(unit: ReadUnit, line: LogLine) -> bool:
-    """Return whether the viewer may see an action, as in the history of its question."""
+    """Return whether the viewer may see an action.
+
+    The rule is that of the history of its question.
+    """
     is_own = line.actor == unit.viewer.client and not line.detail.get("records")
     return is_own or is_visible(unit, line.detail)
 

@@ -1,4 +1,4 @@
-"""People whom a question can be assigned to, or a note can mention.
+"""Colleagues who can be assigned a question or mentioned in a note.
 
 Whether a person may see a question is asked of the policy, with the person's own rights.
 """
@@ -68,7 +68,9 @@ def list_assignees(index: Index, viewer: Viewer, key: str) -> tuple[Colleague, .
 def find_colleagues(
     unit: ReadUnit, index: Index, action: Action, about: Mapping[str, Any]
 ) -> tuple[Colleague, ...]:
-    """Return the people who may do something and see all of a question.
+    """Return the people who may perform an action on a question.
+
+    Each of them may see all of the question.
 
     Args:
         unit: the transaction of the viewer.
@@ -110,7 +112,10 @@ def find_team(unit: ReadUnit) -> tuple[str, ...]:
 
 
 def load_full_names(unit: ReadUnit, names: Iterable[str]) -> dict[str, str]:
-    """Return the full names of those who have an account, by its name."""
+    """Return the full names of account holders, by account name.
+
+    Names without an account are left out.
+    """
     wanted = set(names)
     return {account.name: account.full_name for account in unit.accounts.all() if account.name in wanted}
 

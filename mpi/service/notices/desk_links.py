@@ -1,7 +1,8 @@
-"""Short-lived links into the pages, which name neither a child nor a record.
+"""Short-lived links into the pages.
 
-A source's client makes one, for example for a button of the student information system. Whoever opens it
-signs in first, and then sees what that person may see, and nothing else.
+A link names neither a child nor a record. A source's client makes one, for example for a button of the
+student information system. Whoever opens it signs in first, and then sees what that person may see, and
+nothing else.
 """
 
 import secrets
@@ -101,7 +102,10 @@ def open_link(index: Index, viewer: Viewer, token: str) -> LinkTarget:
 
 
 def _find_target(unit: ReadUnit, link: StoredLink) -> LinkTarget | None:
-    """Return the page of a link, None if the viewer may not see it."""
+    """Return the page that a link leads to.
+
+    The result is None if the viewer may not see the page.
+    """
     if link.question is not None:
         may_read = is_allowed(unit.viewer, Action.TASK_READ)
         is_visible = may_read and bool(load_questions(unit, [link.question]))
@@ -115,7 +119,10 @@ def _find_target(unit: ReadUnit, link: StoredLink) -> LinkTarget | None:
 
 
 def _store(index: Index, viewer: Viewer, *, record_id: int | None, question: str | None) -> DeskLink:
-    """Store a new link, of which only a hash is kept; drop those that expired."""
+    """Store a new link and delete the expired ones.
+
+    Only a hash of the link's token is stored.
+    """
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     now = clock.now()
     expires_at = clock.format_timestamp(now + LIFETIME)

@@ -1,7 +1,8 @@
-"""Daily mail with counts: what waits for a person, and a link, and nothing else.
+"""Daily mail with counts of what waits for a person.
 
-The mail names no child, no record, no question and no colleague. A person gets it only for an address of
-their own choice, at most once a day, and only if something waits.
+It holds the counts and a link, and nothing else. The mail names no child, no record, no question and no
+colleague. A person gets it only for an address of their own choice, at most once a day, and only if something
+waits.
 """
 
 import logging
@@ -73,7 +74,10 @@ class DigestSender:
 
 
 def find_address(index: Index, viewer: Viewer) -> str | None:
-    """Return the viewer's own address for the daily mail; None if it is off."""
+    """Return the viewer's own address for the daily mail.
+
+    The result is None if the mail is off.
+    """
     with index.database.read(viewer) as unit:
         digest = unit.digests.find(viewer.client)
     return None if digest is None else digest.address
@@ -101,10 +105,10 @@ def turn_off(index: Index, viewer: Viewer) -> None:
 
 
 def send_digests(index: Index, sender: DigestSender) -> DigestResult:
-    """Mail everybody who wants it and for whom something waits, once a day.
+    """Send the daily mail to people for whom something waits.
 
-    A person's day is marked before the mail is handed over. So a run that was interrupted, or another that
-    runs at the same time, mails nobody twice.
+    Only people who want the mail get it, at most once a day. A person's day is marked before the mail is
+    handed over. So a run that was interrupted, or another that runs at the same time, mails nobody twice.
 
     Raises:
         StoreError: the database cannot be read or written.

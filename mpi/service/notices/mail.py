@@ -51,9 +51,10 @@ class MailServer:
 
 
 class MailError(Exception):
-    """The mail server did not take a mail, which was certainly not sent.
+    """Failure of a mail that is known to be unsent.
 
-    The digest reports it with the person's name; it never reaches a client.
+    The mail server did not take the mail. The digest reports it with the person's name; it never reaches a
+    client.
 
     Args:
         message: what was wrong.
@@ -66,7 +67,10 @@ class MailError(Exception):
 
 
 class MailUncertainError(Exception):
-    """The connection broke while a mail was handed over: it may have been sent."""
+    """Failure of a mail that may have been sent.
+
+    The connection broke while the mail was handed over.
+    """
 
 
 def send_mail(server: MailServer, message: EmailMessage) -> None:

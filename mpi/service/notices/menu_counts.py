@@ -1,4 +1,7 @@
-"""Counts of the menu: what waits for the viewer, at most ``MAX_COUNTED`` and one more."""
+"""Counts in the menu of what waits for the viewer.
+
+A count is at most ``MAX_COUNTED`` and one more.
+"""
 
 from dataclasses import dataclass
 
@@ -52,7 +55,10 @@ def _count_questions(unit: ReadUnit) -> int:
 
 
 def _count_approvals(unit: ReadUnit) -> int:
-    """Count steps that wait for the viewer, as the page of waiting steps lists them."""
+    """Count the steps that wait for the viewer.
+
+    The page of waiting steps lists the same steps.
+    """
     viewer, limit = unit.viewer, MAX_COUNTED + 1
     steps: set[int] = set()
     if is_allowed(viewer, Action.APPROVE):

@@ -37,7 +37,7 @@ def list_mentionable(index: Index, viewer: Viewer, key: str) -> tuple[Colleague,
 
 
 def add_note(index: Index, viewer: Viewer, key: str, text: str) -> tuple[str, ...]:
-    """Add a note to an open question, and tell the people whom it mentions.
+    """Add a note to an open question and tell the mentioned people.
 
     Args:
         index: the open index.

@@ -1,7 +1,8 @@
-"""What came back for a person: answers of others, unread until read or dismissed.
+"""Answers and mentions that are addressed to a person.
 
-``find_returned_answers`` is the one function that tells what came back for whom. It reads the histories of
-steps, consents, questions and notes; whoever adds a way to answer adds it there.
+Each is unread until the person reads or dismisses it. ``find_returned_answers`` is the one function that
+tells what came back for whom. It reads the histories of steps, consents, questions and notes; whoever adds a
+way to answer adds it there.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -45,7 +46,9 @@ _MAX_DIGITS = 18
 
 @dataclass(frozen=True, slots=True)
 class ReturnedAnswer:
-    """One thing that came back for the viewer, who may see all that it is about.
+    """Answer or mention that others addressed to the viewer.
+
+    The viewer may see all that it is about.
 
     Args:
         key: its identity, with which it is dismissed.
@@ -104,7 +107,7 @@ def find_returned_answers(unit: ReadUnit) -> list[ReturnedAnswer]:
 
 
 def list_returned_answers(index: Index, viewer: Viewer) -> list[ReturnedAnswer]:
-    """Return what came back for the viewer, and write it to the ledger.
+    """Return the viewer's unread answers and write them to the ledger.
 
     Raises:
         StoreError: the ledger cannot be written; the answers must not leave.
@@ -119,9 +122,9 @@ def list_returned_answers(index: Index, viewer: Viewer) -> list[ReturnedAnswer]:
 
 
 def dismiss_answers(index: Index, viewer: Viewer, keys: Collection[ReturnKey]) -> None:
-    """Mark what came back for the viewer as read; a repeat changes nothing.
+    """Mark answers to the viewer as read.
 
-    A key of something that did not come back for the viewer is not stored.
+    A repeat changes nothing. A key of something that did not come back for the viewer is not stored.
     """
     with index.database.write(viewer, "notice", Lock.NONE) as unit:
         unread = {answer.key for answer in find_returned_answers(unit)}
@@ -152,7 +155,10 @@ def parse_key(text: str) -> ReturnKey:
 def _find_records(
     unit: ReadUnit, line: ReturnLine, records_by_step: Mapping[int, frozenset[int]]
 ) -> frozenset[int] | None:
-    """Return the records that a line is about, None if it is hidden."""
+    """Return the records that a line is about.
+
+    The result is None if the line is hidden from the viewer.
+    """
     match line.key.kind:
         case ReturnKind.OWNER_ANSWER:
             return frozenset({line.key.part})

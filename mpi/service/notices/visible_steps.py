@@ -8,11 +8,11 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def find_visible_steps(unit: ReadUnit, step_ids: Collection[int]) -> Mapping[int, frozenset[int]]:
-    """Return the records of steps that the viewer may see whole, by step.
+    """Return the records of steps that the viewer may see whole.
 
-    A step is seen whole as on the page of waiting steps: every record of its decisions is visible, and every
-    source whose owner was asked. Another step tells nothing, because its fate may follow from hidden
-    records. A step without a decision, such as a setting, is left out.
+    The result is keyed by step. A step is seen whole as on the page of waiting steps: every record of its
+    decisions is visible, and every source whose owner was asked. Another step tells nothing, because its fate
+    may follow from hidden records. A step without a decision, such as a setting, is left out.
     """
     ids_by_step = unit.activity_log.decisions_of_steps(step_ids)
     decisions = unit.decisions.by_ids({number for numbers in ids_by_step.values() for number in numbers})

@@ -1,4 +1,4 @@
-"""Workload at a glance: open questions of each person, and the oldest of them."""
+"""Workload: open questions of each person, and the oldest of them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,10 @@ def load_workload(index: Index, viewer: Viewer) -> tuple[PersonLoad, ...]:
 
 
 def _list_visible_works(unit: ReadUnit, names: Collection[str]) -> list[QuestionWork]:
-    """Return the work states that some people hold, as the viewer may see them."""
+    """Return the visible work states of some people's questions.
+
+    Each state is redacted to what the viewer may see.
+    """
     works = unit.task_work.get(unit.task_work.questions_held_by(names))
     if unit.viewer.sources is None:
         return list(works.values())

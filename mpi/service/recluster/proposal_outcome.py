@@ -1,4 +1,4 @@
-"""What became of a proposal: what was applied, and what waits for whom.
+"""Outcome of a proposal: the changes applied and the changes on hold.
 
 A proposal whose run has ended is stored as applied, although its changes may all be held. The holds tell what
 waits: a change that nobody approved, one that has changed since it was read, or one that a freeze window
@@ -102,7 +102,10 @@ def _describe(unit: ReadUnit, items: Iterable[ProposalItem], holds: Iterable[Hol
 
 
 def _find_status(item: ProposalItem, hold: Hold | None) -> str:
-    """Return the status of a proposal's item now, after its hold has ended."""
+    """Return the present status of a proposal's item.
+
+    Once the item's hold has ended, the status of the hold counts.
+    """
     if hold is None or hold.status == _OPEN:
         return item.status
     return hold.status

@@ -1,4 +1,4 @@
-"""Registration of one child by hand, after a look for a child who exists.
+"""Registration of one child by hand, after a look for existing children.
 
 The look is a person search: it counts and is limited as any other, and finds what the viewer may see. What
 the viewer decides travels with the record as its source's assertion: ``same_as`` for an existing child,
@@ -92,7 +92,9 @@ def list_entry_sources(index: Index, viewer: Viewer) -> list[Source]:
 def find_likely_children(
     index: Index, viewer: Viewer, source: str, submitted: Mapping[str, object]
 ) -> tuple[LikelyChild, ...]:
-    """Return the children that a record to register may be about, best first.
+    """Return the children that a record to register may be about.
+
+    The best match comes first.
 
     Args:
         index: the open index.
@@ -137,7 +139,7 @@ def add_own_records(
 def register_child(
     index: Index, viewer: Viewer, source: str, submitted: Mapping[str, object], choice: RegistrationChoice
 ) -> UpsertResult:
-    """Store a new record as one of an existing child, or of a new child.
+    """Store a new record for an existing or a new child.
 
     Args:
         index: the open index.
@@ -170,7 +172,7 @@ def register_child(
 def update_record(
     index: Index, viewer: Viewer, record: RecordRef, submitted: Mapping[str, object], tag: str
 ) -> UpsertResult:
-    """Store typed values over those of a record that was entered by hand.
+    """Store typed values over those of a record entered by hand.
 
     A record is always sent whole: a value that was not typed stays as it is.
 
@@ -200,7 +202,7 @@ def update_record(
 
 
 def _is_entered_by_hand(index: Index, viewer: Viewer, ref: RecordRef, entered: Mapping[str, object]) -> bool:
-    """Return whether a record would be the same if only some fields were sent."""
+    """Return whether sending only some fields would keep a record unchanged."""
     with index.database.read(viewer) as unit:
         [number] = find_shown_record_numbers(unit, [ref]) or [None]
         payload = None if number is None else unit.records.payloads([number]).get(number)
@@ -233,9 +235,10 @@ def _write_reason(index: Index, viewer: Viewer, ref: RecordRef, reason: str) -> 
 def _store(
     index: Index, viewer: Viewer, source: str, sent: Mapping[str, object], expected_tag: str | None = None
 ) -> UpsertResult:
-    """Store a record; refuse it in the words of a local ID in use.
+    """Store a record, or refuse its local ID as in use.
 
-    The stored record is sealed, or the source's holdings leave this one out. Other words would tell it.
+    The refusal has the words of a local ID in use. The stored record is sealed, or the source's holdings
+    leave this one out. Other words would tell it.
     """
     stored = upsert(index, viewer, source, sent, expected_tag)
     if stored.outcome in _NOT_STORED:
@@ -244,7 +247,10 @@ def _store(
 
 
 def _require_unused(index: Index, viewer: Viewer, source: str, submitted: Mapping[str, object]) -> None:
-    """Refuse a local ID that any record of the source has, sealed or not."""
+    """Refuse a local ID that a record of the source has.
+
+    A sealed record counts like any other.
+    """
     local_id = parse_local_id(submitted.get("local_id"))
     with index.database.read(viewer) as unit:
         number = unit.sources.get_by_code(source).id

@@ -523,7 +523,9 @@ def read_all(
 
 
 class _RecordReader:
-    """Reads records for one answer, with one query for all of a kind.
+    """Reader of the records of one answer.
+
+    It reads all data of one kind with one query.
 
     Args:
         unit: the transaction of the viewer.
@@ -557,7 +559,10 @@ class _RecordReader:
         return record, _build_answer(self._unit, label, record, person, version, consents)
 
     def _find_records(self) -> dict[RecordRef, StoredRecord]:
-        """Return the records that the viewer may see, where it may read their sources."""
+        """Return the records that the viewer may see.
+
+        The viewer must also be permitted to read their sources, which ``read`` checks.
+        """
         sources = {source.code: source.id for source in self._unit.sources.all()}
         local_ids: dict[str, list[str]] = {}
         for label in self.labels:

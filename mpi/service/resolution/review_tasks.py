@@ -289,11 +289,11 @@ def _derive_pair_tasks(
 
 
 def may_be_asked(viewer: Viewer, kind: str, reason: str) -> bool:
-    """Return whether a viewer who sees its records may be asked a task.
+    """Return whether a viewer may be asked a task.
 
-    A pair that weighs enough to link may be held by a record that a viewer of some sources does not see. So
-    such a viewer is asked only about pairs whose weight alone leaves them in doubt. The queue's queries have
-    the same rule.
+    The viewer sees the records of the task. A pair that weighs enough to link may be held by a record that a
+    viewer of some sources does not see. So such a viewer is asked only about pairs whose weight alone leaves
+    them in doubt. The queue's queries have the same rule.
     """
     return viewer.sources is None or kind != PAIR or reason in {ReviewReason.BAND.value, ""}
 

@@ -66,7 +66,10 @@ class ScopeVisibility:
         self._labels = visible_labels(unit, records) if records else {}
 
     def is_visible(self, about: Mapping[str, Any]) -> bool:
-        """Return whether the viewer may see all that one of the questions covers."""
+        """Return whether the viewer may see all that a question covers.
+
+        The question is one of those whose notes are the ``scopes`` of the class.
+        """
         known_scope = select_known_scope(about)
         if not set(about.get("records") or ()) <= self._labels.keys():
             return False
@@ -145,7 +148,7 @@ def _redact(unit: ReadUnit, work: QuestionWork, scopes: ScopeVisibility) -> Ques
 
 
 def find_escalator(unit: ReadUnit, work: QuestionWork) -> str | None:
-    """Return who else has passed a question on, as far as the viewer may know."""
+    """Return who else has escalated a question, if the viewer may know."""
     if work.escalated_by in {None, unit.viewer.client}:
         return None
     return work.escalated_by if is_visible(unit, work.about.get(ASSIGNED, work.about)) else None

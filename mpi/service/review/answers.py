@@ -519,7 +519,10 @@ def _apply_response(
 def _end_awaited_step(
     unit: WriteUnit, index: Index, step_id: int, options: ResponseOptions
 ) -> tuple[StepEffect, frozenset[int]]:
-    """End a step that waits for approval; tell its maker if another ended it."""
+    """End a step that waits for approval.
+
+    The maker of the step is told if somebody else ends it.
+    """
     step = unit.steps.get(step_id)
     decisions = load_step_decisions(unit, step)
     outcome = undo_any_step(unit, index, step_id, options.reason, preview=options.preview)

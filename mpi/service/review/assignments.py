@@ -260,7 +260,9 @@ def escalate(index: Index, viewer: Viewer, key: str, note: str | None = None) ->
 
 
 def reply(index: Index, viewer: Viewer, key: str, note: str) -> QuestionSummary:
-    """Reply to an escalation: the question goes back to who passed it on.
+    """Reply to an escalation.
+
+    The question goes back to the person who passed it on.
 
     Args:
         index: the open index.
@@ -516,7 +518,7 @@ def _summarize_target(unit: ReadUnit, index: Index, target: WorkTarget) -> Quest
 
 
 def _require_not_own_report(unit: ReadUnit, target: WorkTarget) -> None:
-    """Refuse to claim a question that the viewer has raised by a report.
+    """Refuse to claim a question that the viewer's own report raised.
 
     Raises:
         ConflictError: the viewer reported the pair.
@@ -536,7 +538,9 @@ def _require_others_escalation(unit: ReadUnit, target: WorkTarget) -> None:
 
 
 def _require_other_approver(unit: ReadUnit, target: WorkTarget) -> None:
-    """Refuse the escalation of an approver who signs in, if there is no other.
+    """Refuse an approver's escalation if there is no other approver.
+
+    Only an approver who signs in is refused, not an API client.
 
     Raises:
         ConflictError: nobody else who signs in may approve and see every record of the question.

@@ -228,7 +228,7 @@ def is_own_report(unit: ReadUnit, question: OpenQuestion) -> bool:
 
 
 def find_decisions_of_tasks(unit: ReadUnit, tasks: Collection[Task]) -> dict[str, tuple[int, ...] | None]:
-    """Return the decisions that review tasks are about, by key of the task.
+    """Return the decisions of review tasks, by key of the task.
 
     Returns:
         Decision numbers, empty for a task about a pair; None for a task that is hidden from the viewer.

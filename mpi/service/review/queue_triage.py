@@ -122,7 +122,10 @@ def sort_and_filter(
 
 
 def _sort_value(entry: QueueItem, keys: Mapping[str, Any]) -> Any:  # noqa: ANN401 - text or a pair of texts
-    """Return what a queue item is sorted by; None for a burst, and where nothing is known."""
+    """Return the sort value of a queue item.
+
+    The result is None for a burst, and for a question of which nothing is known.
+    """
     item = entry[1]
     return keys.get(item.key) if isinstance(item, OpenQuestion) else None
 
@@ -130,10 +133,10 @@ def _sort_value(entry: QueueItem, keys: Mapping[str, Any]) -> Any:  # noqa: ANN4
 def _read_name_keys(
     unit: ReadUnit, index: Index, questions: Collection[OpenQuestion]
 ) -> dict[str, tuple[str, str]]:
-    """Return last and first name of each question's first child, as the queue shows them.
+    """Return last and first name of each question's first child.
 
-    A child without a last name is sorted by the first.
-    A child without a name that may be shown is skipped, so that the next child gives the name.
+    The queue shows the same names. A child without a last name is sorted by the first. A child without a name
+    that may be shown is skipped, so that the next child gives the name.
     """
     keys: dict[str, tuple[str, str]] = {}
     positions = range(max((len(question.records) for question in questions), default=0))

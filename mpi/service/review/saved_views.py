@@ -1,7 +1,7 @@
-"""Saved filters of the review queue, kept per account or client, and shared ones.
+"""Saved filters of the review queue, personal or shared.
 
-A shared view names a source and an account. So only those are shown it who see every source that its author
-sees, and who may filter by its flag.
+A personal filter belongs to an account or client. A shared view names a source and an account. So only those
+are shown it who see every source that its author sees, and who may filter by its flag.
 """
 
 from collections.abc import Mapping

@@ -80,9 +80,10 @@ def approve(index: Index, viewer: Viewer, step_id: int, *, preview: bool = False
 def send_back(
     index: Index, viewer: Viewer, step_id: int, reason: str = "sent-back", note: str | None = None
 ) -> StepEffect:
-    """Send a waiting step back to its maker, which ends it without effect.
+    """Send a waiting step back to its maker.
 
-    The question that the step answered is asked again at once, on the maker's desk.
+    The step ends without effect. The question that the step answered is asked again at once, on the maker's
+    desk.
 
     Args:
         index: the open index.

@@ -109,7 +109,10 @@ def _capitalize_letters(letters: re.Match[str]) -> str:
 
 
 def _to_capital(letter: str) -> str:
-    """Return the capital of a letter, or the letter if it has none."""
+    """Return the capital of a letter, if it has one.
+
+    Another letter is returned as it is.
+    """
     capital = letter.upper()
     return capital if capital.lower() == letter else letter
 

@@ -167,7 +167,10 @@ class LargeBlockRepository:
         return list(rows.scalars())
 
     def find_oldest_waiting(self) -> int | None:
-        """Return the commit since which the oldest search or check waits, or None."""
+        """Return the commit since which the oldest pending work waits.
+
+        The work is a candidate search or a block check. The result is None if none waits.
+        """
         return self._connection.execute(select(func.min(_pending.c.since_commit))).scalar()
 
     def count_pending(self) -> int:

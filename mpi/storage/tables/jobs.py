@@ -7,7 +7,7 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class JobRow(SQLModel, table=True):
-    """One piece of long work that a person began, and how far it is.
+    """Long work that a person began, and its progress.
 
     ``kind`` says what it does, and ``target`` is the proposal or load that it is about. ``state`` is
     ``running``, ``done``, ``failed`` or ``interrupted``. ``worker`` is the process that does it, and ``beat``

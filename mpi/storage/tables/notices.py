@@ -1,4 +1,4 @@
-"""Tables of what people have read, were mentioned in and are mailed, and of links."""
+"""Tables of read marks, mentions, daily mails and short-lived links."""
 
 from sqlalchemy import Index
 from sqlmodel import SQLModel
@@ -31,7 +31,7 @@ class MentionRow(SQLModel, table=True):
 
 
 class DigestRow(SQLModel, table=True):
-    """Where a person is mailed counts, and on which day that was done last.
+    """Daily mail of a person: its address and its last day.
 
     ``state`` is ``sending`` from before the mail is handed over until its outcome is known, so that nobody is
     mailed twice for one day; then ``sent`` or ``failed``.
@@ -45,9 +45,9 @@ class DigestRow(SQLModel, table=True):
 
 
 class DeskLinkRow(SQLModel, table=True):
-    """A short-lived link into the pages, to the child of a record or to a question.
+    """Short-lived link to the page of a child or question.
 
-    Only a hash of its token is stored.
+    A link to a child stores a record of the child. Only a hash of its token is stored.
     """
 
     __tablename__ = "desk_link"

@@ -1,4 +1,4 @@
-"""Store what people have read, were mentioned in and are mailed, and links."""
+"""Store read marks, mentions, daily mails and short-lived links."""
 
 import sqlalchemy as sa
 from alembic import op

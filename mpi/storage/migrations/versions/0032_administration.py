@@ -1,4 +1,4 @@
-"""Store expiry and former keys of clients, issues of loads, and account requests."""
+"""Store client expiry, former client keys, load issues and account requests."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -67,7 +67,7 @@ class AccountRequests:
         return [_request_of(row) for row in self._connection.execute(query)]
 
     def last_password_commit(self, name: str, before: int | None) -> int | None:
-        """Return the commit that last confirmed a password of an account, or None.
+        """Return the commit that last confirmed an account's password, or None.
 
         Args:
             name: name of the account.

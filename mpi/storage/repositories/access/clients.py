@@ -120,7 +120,7 @@ class Clients:
         return None if row is None else client_of(row)
 
     def find_by_former_key(self, key_hash: str, now: str) -> Client | None:
-        """Return the API client whose key was rotated and still works, or None.
+        """Return the API client whose rotated key still works, or None.
 
         Args:
             key_hash: hash of the key before the rotation.
@@ -135,7 +135,10 @@ class Clients:
         return None if row is None else _record_of(row)
 
     def records(self) -> list[ClientRecord]:
-        """Return every API client ever added, with the history of its key, by name."""
+        """Return every API client ever added, with its key history.
+
+        The clients are sorted by name.
+        """
         return [_record_of(row) for row in self._connection.execute(_RECORDS.order_by(_client.c.name))]
 
     def set_key(self, name: str, key_hash: str, former_until: str | None) -> None:

@@ -107,7 +107,10 @@ class DisclosureConsents:
         return {record: frozenset(group) for record, group in scopes.items()}
 
     def sources_in_force(self, day: str) -> set[int]:
-        """Return the numbers of sources with a consent not ended by a day."""
+        """Return the numbers of sources with a consent in force.
+
+        The consent has not ended by the given day and is not revoked.
+        """
         query = (
             select(_record.c.source_id)
             .distinct()

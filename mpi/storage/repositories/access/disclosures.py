@@ -235,7 +235,9 @@ class Disclosures:
         return [_disclosure_of(row) for row in rows]
 
     def lines_of_client(self, client: str, actions: Collection[str], since: str) -> list[Disclosure]:
-        """Return a client's lines of some kinds from a moment on, oldest first.
+        """Return a client's lines of some kinds since a moment.
+
+        The oldest line comes first.
 
         Args:
             client: name of the client or account.

@@ -89,7 +89,10 @@ class ActivityLog:
         self._connection = connection
 
     def lines_by(self, actors: Collection[str], before: LogPosition | None, limit: int) -> list[LogLine]:
-        """Return what some people did before a place in the log, newest first."""
+        """Return the log lines of some people, newest first.
+
+        Only lines before the given position are returned.
+        """
         streams = (
             self._actions(_action.c.actor.in_(actors), before, limit),
             self._steps(actors, before, limit),
@@ -148,7 +151,7 @@ class ActivityLog:
         return list(self._connection.execute(statement).scalars())
 
     def steps_for_owner(self, reader: str, source_ids: Collection[int], limit: int) -> list[int]:
-        """Return steps of others that wait for the consent of some sources' owner."""
+        """Return others' steps that await the consent of some sources' owner."""
         is_asked = exists(
             select(1).where(
                 _consent.c.step_id == _awaited.c.step_id,
@@ -259,7 +262,7 @@ def _place(
 def _is_before(
     at: ColumnElement[str], number: ColumnElement[int], stream: Stream, before: LogPosition
 ) -> ColumnElement[bool]:
-    """Return the condition that a line of a stream is before a place."""
+    """Return the condition that a stream's line is before a position."""
     same_moment: ColumnElement[bool] = at == before.at
     if stream == before.stream:
         same_moment = and_(same_moment, number < before.id)

@@ -1,4 +1,4 @@
-"""Repository of short-lived links into the pages, keyed by the hash of their token."""
+"""Repository of short-lived links into the pages, keyed by token hash."""
 
 from dataclasses import asdict, dataclass
 

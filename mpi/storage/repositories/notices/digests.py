@@ -46,7 +46,7 @@ class Digests:
         return None if row is None else Digest(row.person, row.address, row.mailed_on, row.state)
 
     def save_address(self, person: str, address: str) -> None:
-        """Store where a person wants mail, keeping the day of the last one."""
+        """Store a person's mail address and keep the last mail's day."""
         insertion = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
         statement = insertion(_digest).values(person=person, address=address)
         self._connection.execute(
@@ -58,7 +58,9 @@ class Digests:
         self._connection.execute(delete(_digest).where(_digest.c.person == person))
 
     def begin(self, person: str, day: str) -> bool:
-        """Mark a person's mail of a day as begun, before it is sent.
+        """Mark a person's mail of a day as begun.
+
+        The mark is set before the mail is sent.
 
         Returns:
             False if it was begun before and did not certainly fail. Of two runs at once, one gets true.

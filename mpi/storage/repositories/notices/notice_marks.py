@@ -19,7 +19,10 @@ class NoticeMarks:
         self._connection = connection
 
     def mark_read(self, person: str, keys: Collection[ReturnKey], now: str) -> None:
-        """Mark what came back for a person as read; a repeat changes nothing."""
+        """Mark answers to a person as read.
+
+        A repeat changes nothing.
+        """
         insertion = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
         rows = [
             {"person": person, "kind": key.kind.value, "number": key.number, "part": key.part, "at": now}

@@ -1,4 +1,7 @@
-"""Repository of what came back for a person: answers of others to what the person asked."""
+"""Repository of answers and mentions that are addressed to a person.
+
+An answer is that of another person to something that the person asked.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

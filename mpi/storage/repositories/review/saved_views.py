@@ -83,5 +83,8 @@ class SavedViews:
 
 
 def _read_sources(shared_with: str) -> frozenset[str] | None:
-    """Return the sources that a reader of a shared view must see; None for all."""
+    """Return the sources that a reader of a shared view must see.
+
+    None stands for all sources.
+    """
     return None if shared_with == "*" else frozenset(orjson.loads(shared_with))

@@ -64,7 +64,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class StoredReject:
-    """One rejected row of a loaded file: where and why, without its text."""
+    """Rejected row of a loaded file, without its text.
+
+    It says where the row is and why it was rejected.
+    """
 
     line: int
     offset: int | None
@@ -180,7 +183,7 @@ class Batches:
         self._connection.execute(update(_batch).where(_batch.c.id == number).values(**values))
 
     def rejects(self, number: int, limit: int, offset: int = 0) -> list[StoredReject]:
-        """Return rejected rows of a file load, in the order of the file."""
+        """Return rejected rows of a file load, in file order."""
         columns = (_reject.c.line, _reject.c.offset, _reject.c.field, _reject.c.reason, _reject.c.detail)
         query = select(*columns).where(_reject.c.batch_id == number).order_by(_reject.c.seq)
         rows = self._connection.execute(query.limit(limit).offset(offset))

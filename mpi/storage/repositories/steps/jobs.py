@@ -110,7 +110,10 @@ class Jobs:
         return [_job_from_row(row) for row in rows]
 
     def take_over(self, number: int, old_worker: str, worker: str, moment: str) -> bool:
-        """Give a running job to another process; return whether it was still the old one's."""
+        """Give a running job to another process.
+
+        The result says whether the job still belonged to the old process.
+        """
         result = self._connection.execute(
             update(_job)
             .where(_job.c.id == number, _job.c.worker == old_worker, _job.c.state == JobState.RUNNING.value)
@@ -121,7 +124,10 @@ class Jobs:
     def record_progress(
         self, number: int, worker: str, moment: str, stage: str, stage_at: str, done: int, total: int
     ) -> None:
-        """Store a heartbeat and the progress of a job, if it is still the worker's."""
+        """Store a heartbeat and the progress of a job.
+
+        Nothing is stored if the job has ended or belongs to another worker.
+        """
         self._connection.execute(
             update(_job)
             .where(_job.c.id == number, _job.c.worker == worker, _job.c.state == JobState.RUNNING.value)
