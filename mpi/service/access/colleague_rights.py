@@ -1,4 +1,4 @@
-"""Whether another person may work on a question, asked of the policy with that person's own rights."""
+"""Rights of another person to a question, by the policy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ def view_as(index: Index, unit: ReadUnit, account: Account) -> Viewer:
 
 
 def may_see(index: Index, unit: ReadUnit, account: Account, action: Action, about: Mapping[str, Any]) -> bool:
-    """Return whether a person may do something and see all of a question.
+    """Return whether a person may act on a question and see it.
 
     Args:
         index: the open index.
@@ -32,14 +32,14 @@ def may_see(index: Index, unit: ReadUnit, account: Account, action: Action, abou
 
 
 def may_take_back(index: Index, unit: ReadUnit, name: str, about: Mapping[str, Any]) -> bool:
-    """Return whether a question can come back to somebody who worked on it.
+    """Return whether a question can return to a person.
 
     A name without an account is a client's or a demonstration's, whose calls the policy judges.
 
     Args:
         index: the open index.
         unit: the transaction.
-        name: who worked on the question.
+        name: the person, who worked on the question.
         about: notes of the question as that person saw it.
     """
     account = unit.accounts.find_by_name(name)

@@ -1,4 +1,4 @@
-"""Whether a viewer has answered a step that waited for an approver or an owner."""
+"""Answers of a viewer to a step that waited for agreement."""
 
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
@@ -10,7 +10,7 @@ _LATEST_ACTIONS = 1_000
 
 
 def has_answered(index: Index, viewer: Viewer, step_id: int) -> bool:
-    """Return whether the viewer approved a step, consented to it, or sent it back.
+    """Return whether the viewer approved, consented to or refused a step.
 
     It tells of the viewer's own acts only.
     """
@@ -24,7 +24,7 @@ def has_answered(index: Index, viewer: Viewer, step_id: int) -> bool:
 
 
 def _list_answer_commits(unit: ReadUnit, step_id: int) -> set[int]:
-    """Return the commits of the approvals of a step and of its owners' answers."""
+    """Return the commits of a step's approvals and owners' answers."""
     step = unit.steps.get(step_id)
     if step is None:
         return set()

@@ -495,7 +495,7 @@ def _perform_action(index: Index, viewer: Viewer, key: str, action: _QueueAction
 def _leave_open_without(
     unit: ReadUnit, index: Index, work: QuestionWork, before: QuestionWork
 ) -> QuestionWork:
-    """Return a question unassigned, if its assignee may no longer work on it."""
+    """Return a question unassigned if its assignee lost the right."""
     seen = before.about.get(ASSIGNED, before.about)
     is_able = work.assigned_to is None or may_take_back(index, unit, work.assigned_to, seen)
     return work if is_able else replace(work, assigned_to=None)
