@@ -79,7 +79,8 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
 def _is_answered(index: Index, visit: Visit, number: int) -> bool:
     """Return whether the reader has answered a step already.
 
-    So it is after a double click: the reader has no answer left."""
+    So it is after a double click: the reader has no answer left.
+    """
     steps = list_pending_steps(index, visit.viewer)
     is_open = any(each.step == number and (each.may_approve or each.may_consent) for each in steps)
     return not is_open and has_answered(index, visit.viewer, number)
