@@ -570,7 +570,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/queue/bulk": ("query", "key", "key", "until", "to", "do"),
     "/queue/bulk/undo": ("bulk",),
     "/views": ("name", "state", "kind", "source", "forget"),
-    "/waiting/{number}": ("word", "reason", "note"),
+    "/waiting/{number}": ("word", "shown", "reason", "note"),
     "/jobs/{number}": (),
     "/queue/next": (),
     "/queue/{key}/claim": (),

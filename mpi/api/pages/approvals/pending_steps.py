@@ -4,6 +4,7 @@ The page of a step shows its question.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 
@@ -20,7 +21,7 @@ from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
-from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
+from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError, StaleError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.approvals.own_answers import has_answered
@@ -89,7 +90,10 @@ def _is_answered(index: Index, visit: Visit, number: int) -> bool:
 def _answer_step(index: Index, visit: Visit, number: int, form: Form) -> str:
     """Apply the answer of a form; return the code of the message."""
     reason, note = form.optional_text("reason") or "other", form.optional_text("note")
-    match form.text("word"):
+    word = form.text("word")
+    if word in {"approve", "consent"}:
+        _require_shown(index, visit, number, form.optional_text("shown") or "")
+    match word:
         case "approve":
             effect = approve(index, visit.viewer, number)
         case "consent":
@@ -103,6 +107,28 @@ def _answer_step(index: Index, visit: Visit, number: int, form: Form) -> str:
         case _:
             raise InputError("word: one of approve, consent, refuse, send-back")
     return "awaiting" if effect.awaiting else "approved"
+
+
+def _require_shown(index: Index, visit: Visit, number: int, shown: str) -> None:
+    """Refuse an answer to another effect than the one that the page showed.
+
+    Raises:
+        NotFoundError: there is no such step.
+        ConflictError: the step cannot take effect now.
+        StaleError: its effect has changed since.
+    """
+    effect, obstacle = _preview(index, visit, _require_step(index, visit, number))
+    if obstacle is not None:
+        raise obstacle
+    if effect is not None and _tag(index, effect) != shown:
+        raise StaleError("what this step changes is another than you were shown: read it again below")
+
+
+def _tag(index: Index, effect: StepEffect) -> str:
+    """Return a tag of what a step would change; past answers to clients do not count."""
+    return index.keyed_hash.to_token(
+        "step-effect", repr(replace(effect, etag=None, disclosed=None, disclosures=()))
+    )
 
 
 def _require_step(index: Index, visit: Visit, number: int) -> PendingStep:
@@ -136,6 +162,7 @@ def _render_step(
         view=view,
         page=page,
         effect=effect,
+        shown="" if effect is None else _tag(index, effect),
         note=note,
         problems=[] if shown_error is None else [("", str(shown_error))],
         problem_title=load_words().waiting.obstacle,

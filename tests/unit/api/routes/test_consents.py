@@ -109,7 +109,14 @@ def test_the_page_lists_waiting_steps_and_takes_the_owners_answer(
         assert "Do you agree to a change of your records?" in own_page
         assert "D01" not in own_page
         token = re.search(r'name="csrf" value="(\w+)"', own_page)[1]
-        form = {"csrf": token, "word": answer_kind, "reason": "wrong-record", "note": "not ours"}
+        shown = re.search(r'name="shown" value="(\w+)"', own_page)[1]
+        form = {
+            "csrf": token,
+            "word": answer_kind,
+            "shown": shown,
+            "reason": "wrong-record",
+            "note": "not ours",
+        }
         answer = desk.post(f"/waiting/{effect['step']}", data=form, headers=SAME)
         assert (answer.status_code, answer.headers["location"]) == (303, f"/waiting?done={done}")
         assert "Nothing is waiting." in desk.get(f"/waiting?done={done}").text
@@ -122,3 +129,25 @@ def test_the_page_lists_waiting_steps_and_takes_the_owners_answer(
         desk.cookies.set("mpi-acting-as", "source-owner")
         assert desk.get(f"/waiting/{effect['step']}").status_code == 404
     assert (len(set(eids(steward))) == 1) is is_merged
+
+
+def test_the_page_refuses_an_answer_to_another_effect_than_it_showed(steward, fresh_index):
+    effect = merge(steward)
+    path = f"/waiting/{effect['step']}"
+    with calling(create_app(fresh_index, open_pages=True), None) as desk:
+        desk.cookies.set("mpi-acting-as", "source-owner")
+        page = desk.get(path).text
+        form = dict(re.findall(r'name="(csrf|shown)" value="(\w+)"', page)) | {"word": "consent"}
+        assert f'name="shown" value="{form["shown"]}"' in desk.get(path).text
+        for stale in ("", "0" * 32):
+            answer = desk.post(path, data=form | {"shown": stale}, headers=SAME)
+            assert answer.status_code == 412
+            assert "another than you were shown" in answer.text
+            assert f'name="shown" value="{form["shown"]}"' in answer.text
+        assert len(set(eids(steward))) == 2
+        # Another record of the child would now move too.
+        assert steward.put("/v1/sources/CCWIS/records/2", json=make_child(None, **BO)).status_code == 200
+        assert desk.post(path, data=form, headers=SAME).status_code == 412
+        form["shown"] = re.search(r'name="shown" value="(\w+)"', desk.get(path).text)[1]
+        assert desk.post(path, data=form, headers=SAME).status_code == 303
+    assert len(set(eids(steward))) == 1
