@@ -24,8 +24,6 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 PAGE_SIZE = 50
 """Entries on a page."""
-MAX_ROUNDS = 5
-"""Most reads for one page, where many entries are hidden."""
 MAX_CHILD_RECORDS = 300
 """Most records of a child whose activity is read."""
 _SEPARATOR = "~"
@@ -167,20 +165,19 @@ def _read_child_lines(unit: ReadUnit, records: Collection[int]) -> list[LogLine]
 def _fill_page(
     unit: ReadUnit, read: _Reader, position: LogPosition | None
 ) -> tuple[list[_Shown], LogPosition | None]:
-    """Return a page's visible lines and the position of the next page."""
+    """Return a page's visible lines and the position of the next page.
+
+    One more visible line is sought, so that no page is empty and no place is that of a hidden line.
+    """
     shown: list[_Shown] = []
-    for _ in range(MAX_ROUNDS):
+    while True:
         lines = read(position, PAGE_SIZE + 1)
-        visible = _keep_visible(unit, lines[:PAGE_SIZE])
-        for entry in visible:
-            shown.append(entry)
-            if len(shown) == PAGE_SIZE:
-                has_more = entry[0] is not lines[-1]
-                return shown, entry[0].position if has_more else None
+        shown += _keep_visible(unit, lines)
+        if len(shown) > PAGE_SIZE:
+            return shown[:PAGE_SIZE], shown[PAGE_SIZE - 1][0].position
         if len(lines) <= PAGE_SIZE:
             return shown, None
-        position = lines[PAGE_SIZE - 1].position
-    return shown, position
+        position = lines[-1].position
 
 
 def _keep_visible(unit: ReadUnit, lines: Sequence[LogLine]) -> list[_Shown]:

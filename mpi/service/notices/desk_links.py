@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mpi.domain import clock
-from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.access.setup import hash_token
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import find_record_numbers, visible_labels
+from mpi.service.persons.child_conditions import make_not_found, require_child_conditions
 from mpi.service.review.open_questions import load_questions
 from mpi.service.review.question_view import require_question
 from mpi.storage.repositories.notices.desk_links import StoredLink
@@ -91,13 +91,17 @@ def open_link(index: Index, viewer: Viewer, token: str) -> LinkTarget:
     Raises:
         NotFoundError: there is no such link, it has expired, or the viewer may not see the page. The message
             does not tell which.
+        UnmetConditionError: the same, for a viewer whose policy has conditions on the child.
+        StoreError: the ledger cannot be written; the page must not open.
     """
     token_hash = hash_token(token) if token.isascii() and len(token) <= _MAX_TOKEN_LENGTH else ""
     with index.database.read(viewer) as unit:
         link = unit.desk_links.find(token_hash, clock.format_timestamp(clock.now()))
         target = None if link is None else _find_target(unit, link)
-    if target is None:
-        raise NotFoundError(_UNKNOWN)
+    if link is None or target is None:
+        raise make_not_found(viewer, _UNKNOWN)
+    if link.record_id is not None:
+        disclose(index, viewer, Action.CROSSWALK_READ, [link.record_id], ("enterprise_id",))
     return target
 
 
@@ -105,6 +109,9 @@ def _find_target(unit: ReadUnit, link: StoredLink) -> LinkTarget | None:
     """Return the page that a link leads to.
 
     The result is None if the viewer may not see the page.
+
+    Raises:
+        UnmetConditionError: a condition of the viewer's policy does not hold for the child.
     """
     if link.question is not None:
         may_read = is_allowed(unit.viewer, Action.TASK_READ)
@@ -114,8 +121,11 @@ def _find_target(unit: ReadUnit, link: StoredLink) -> LinkTarget | None:
     if not is_allowed(unit.viewer, Action.PERSON_READ) or record not in visible_labels(unit, [record]):
         return None
     person_by_record = unit.persons.current_persons([record])
-    persons = unit.persons.by_ids(person_by_record.values())
-    return next((LinkTarget(person.eid, None) for person in persons.values()), None)
+    if record not in person_by_record:
+        return None
+    person = person_by_record[record]
+    require_child_conditions(unit, unit.persons.members([person])[person], _UNKNOWN)
+    return LinkTarget(unit.persons.by_ids([person])[person].eid, None)
 
 
 def _store(index: Index, viewer: Viewer, *, record_id: int | None, question: str | None) -> DeskLink:

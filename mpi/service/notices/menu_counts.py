@@ -4,6 +4,7 @@ A count is at most ``MAX_COUNTED`` and one more.
 """
 
 from dataclasses import dataclass
+from itertools import count
 
 from mpi.domain.viewer import Action, Viewer, is_allowed, is_source_owner
 from mpi.service.core.index import Index
@@ -34,7 +35,7 @@ class MenuCounts:
 def count_for_menu(index: Index, viewer: Viewer) -> MenuCounts:
     """Count what waits for the viewer.
 
-    Nothing that is hidden from the viewer is counted. Each count reads a bounded number of rows.
+    Nothing that is hidden from the viewer is counted, and nothing hidden takes the place of what is seen.
     """
     reads_questions = is_allowed(viewer, Action.TASK_READ)
     if not reads_questions and not is_allowed(viewer, Action.CONSENT):
@@ -62,8 +63,22 @@ def _count_approvals(unit: ReadUnit) -> int:
     viewer, limit = unit.viewer, MAX_COUNTED + 1
     steps: set[int] = set()
     if is_allowed(viewer, Action.APPROVE):
-        steps.update(find_visible_steps(unit, unit.activity_log.steps_for_approver(viewer.client, limit)))
+        steps.update(_find_approvals(unit, limit))
     if is_allowed(viewer, Action.CONSENT):
         owned = {source.id for source in unit.sources.all() if is_source_owner(viewer, source.code)}
         steps.update(unit.activity_log.steps_for_owner(viewer.client, owned, limit) if owned else ())
     return min(len(steps), limit)
+
+
+def _find_approvals(unit: ReadUnit, limit: int) -> set[int]:
+    """Return steps that wait for the viewer's approval and are visible.
+
+    Steps that the viewer may not see take no place among the first ones.
+    """
+    visible: set[int] = set()
+    for offset in count(0, limit):
+        steps = unit.activity_log.steps_for_approver(unit.viewer.client, limit, offset)
+        visible.update(find_visible_steps(unit, steps))
+        if len(steps) < limit or len(visible) >= limit:
+            break
+    return visible

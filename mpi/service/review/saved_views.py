@@ -4,8 +4,9 @@ A personal filter belongs to an account or client. A shared view names a source 
 are shown it who see every source that its author sees, and who may filter by its flag.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import count
 from typing import Any
 
 from mpi.domain.errors import InputError, NotFoundError
@@ -13,6 +14,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.review.queue_search import Filters, check_filters
 from mpi.service.review.queue_triage import list_flags
+from mpi.storage.repositories.review.saved_views import StoredView
 from mpi.storage.unit_of_work.database import Lock
 
 MAX_NAME_LENGTH = 64
@@ -20,7 +22,7 @@ MAX_NAME_LENGTH = 64
 MAX_VIEWS = 50
 """Most saved views of one account or client."""
 MAX_SHARED = 200
-"""Most shared views that are read, the first by name."""
+"""Most shared views that are listed, the first by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,22 @@ def list_shared_views(index: Index, viewer: Viewer) -> list[SharedView]:
     """
     require_permission(viewer, Action.TASK_READ)
     with index.database.read(viewer) as unit:
-        stored = unit.saved_views.shared_views(MAX_SHARED)
-        flags = {None, *list_flags(unit)} if stored else {None}
-    views = [
-        SharedView(view.name, view.actor, _to_filters(view.filters))
-        for view in stored
-        if view.actor != viewer.client and _sees_sources(viewer, view.sources)
-    ]
-    return [view for view in views if view.filters.flag in flags]
+        views: list[SharedView] = []
+        flags: set[str | None] = set()
+        for offset in count(0, MAX_SHARED):
+            stored = unit.saved_views.shared_views(MAX_SHARED, offset)
+            flags = flags or ({None, *list_flags(unit)} if stored else set())
+            views += [view for view in _select_seen(viewer, stored) if view.filters.flag in flags]
+            if len(stored) < MAX_SHARED or len(views) >= MAX_SHARED:
+                break
+    return views[:MAX_SHARED]
+
+
+def _select_seen(viewer: Viewer, stored: Iterable[StoredView]) -> Iterator[SharedView]:
+    """Yield the views of others whose sources a viewer sees."""
+    for view in stored:
+        if view.actor != viewer.client and _sees_sources(viewer, view.sources):
+            yield SharedView(view.name, view.actor, _to_filters(view.filters))
 
 
 def _to_filters(stored: Mapping[str, Any]) -> Filters:

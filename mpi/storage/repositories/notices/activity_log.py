@@ -145,9 +145,9 @@ class ActivityLog:
                 decisions.setdefault(row.id, set()).update(orjson.loads(row.detail).get("decisions", ()))
         return decisions
 
-    def steps_for_approver(self, reader: str, limit: int) -> list[int]:
+    def steps_for_approver(self, reader: str, limit: int, offset: int = 0) -> list[int]:
         """Return steps of others that wait for a second approver, oldest first."""
-        statement = _awaited_steps(reader).where(_awaited.c.second).limit(limit)
+        statement = _awaited_steps(reader).where(_awaited.c.second).limit(limit).offset(offset)
         return list(self._connection.execute(statement).scalars())
 
     def steps_for_owner(self, reader: str, source_ids: Collection[int], limit: int) -> list[int]:

@@ -40,13 +40,14 @@ class SavedViews:
         rows = self._connection.execute(select(_view).where(_view.c.actor == actor).order_by(_view.c.name))
         return {row.name: orjson.loads(row.filters) for row in rows}
 
-    def shared_views(self, limit: int) -> list[StoredView]:
+    def shared_views(self, limit: int, offset: int = 0) -> list[StoredView]:
         """Return the shared review-queue filters of all people, in order of names."""
         statement = (
             select(_view)
             .where(_view.c.shared_with.is_not(None))
             .order_by(_view.c.name, _view.c.actor)
             .limit(limit)
+            .offset(offset)
         )
         return [
             StoredView(row.actor, row.name, orjson.loads(row.filters), _read_sources(row.shared_with))

@@ -150,3 +150,18 @@ def test_an_invalid_cursor_is_refused(index, cursor):
 def test_who_may_not_read_questions_sees_no_activity(index):
     with pytest.raises(AccessDenied):
         list_activity(index, NOBODY, ActivityScope.MINE)
+
+
+def test_older_is_offered_only_where_another_visible_entry_follows(index):
+    upsert_record(index, "sis:8", **BO)
+    upsert_record(index, "sis:9", **{**BO, "first_name": "Ole"})
+    upsert_record(index, "ccwis:9", **{**BO, "first_name": "Ida"})
+    for _ in range(3):
+        link(index, ANN, "sis:8", "ccwis:9")
+    for _ in range(PAGE_SIZE):
+        link(index, ANN, "sis:8", "sis:9")
+    own = Viewer("ann", None, SIS_STEWARD.actions, frozenset({"sis"}))
+    page = list_activity(index, own, ActivityScope.MINE)
+    assert len(page.entries) == PAGE_SIZE
+    assert page.before is None
+    assert list_activity(index, ANN, ActivityScope.MINE).before is not None

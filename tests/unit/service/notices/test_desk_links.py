@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 
 from mpi.domain import clock
-from mpi.domain.errors import AccessDenied, NotFoundError
+from mpi.domain.errors import AccessDenied, NotFoundError, UnmetConditionError
 from mpi.domain.record_ref import RecordRef
+from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
+from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.notices.desk_links import LIFETIME, LinkTarget, link_child, link_question, open_link
 from mpi.service.records.upsert import upsert, withdraw
 from tests.desk import ANN, SIS_STEWARD, add_doubtful_pair, only_question
@@ -79,3 +81,28 @@ def test_a_question_opens_only_for_who_sees_it(index):
     assert open_link(index, ANN, token(link)) == LinkTarget(None, key)
     with pytest.raises(NotFoundError):
         open_link(index, SIS_STEWARD, token(link))
+
+
+def test_a_child_outside_the_viewers_conditions_is_as_unknown_as_a_link_that_never_was(index):
+    upsert_record(index, "sis:1")
+    link = link_child(index, SIS, RecordRef("sis", "1"))
+    caller = Caller("caseworker", frozenset(), frozenset({"sis"}), None, None, Role.CASEWORKER)
+    caseworker = build_viewer(caller, "case_planning", None, clock.now().date())
+    assert caseworker.rights.conditions
+    answers = []
+    for text in (token(link), "x" * 43):
+        with pytest.raises(UnmetConditionError) as refused:
+            open_link(index, caseworker, text)
+        answers.append((str(refused.value), refused.value.call))
+    assert answers[0] == answers[1]
+
+
+def test_opening_a_child_is_on_the_ledger(index):
+    upsert_record(index, "sis:1")
+    link = link_child(index, SIS, RecordRef("sis", "1"))
+    open_link(index, ANN, token(link))
+    with index.database.read(OPERATOR) as unit:
+        [line] = [line for line in unit.disclosures.all() if line.client == "ann"]
+        [label] = unit.records.labels(line.record_ids).values()
+    assert (line.action, line.fields) == (Action.CROSSWALK_READ, ("enterprise_id",))
+    assert (label.source, label.local_id) == ("sis", "1")

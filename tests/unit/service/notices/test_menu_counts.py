@@ -1,5 +1,7 @@
 """Counts of the menu: only what the viewer may see, and never more than 100 rows."""
 
+from sqlalchemy import insert, select
+
 from mpi.domain.decision import DecisionKind
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import SecondApprover, Viewer
@@ -9,6 +11,7 @@ from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.owner_consent import set_consent_required
 from mpi.service.stewardship.pending_steps import list_pending_steps
+from mpi.storage.tables import AwaitedRow, DecisionRow, StepRow, table_of
 from tests.desk import (
     ANN,
     BEN,
@@ -106,3 +109,21 @@ def test_counting_is_bounded_whatever_waits(index):
             DecisionRequest(DecisionKind.DIFFERENT, [record_refs("sis:1"), record_refs(f"sis:{n}")], "x"),
         )  # fmt: skip
     assert count_for_menu(approving, APPROVER).approvals == 3
+
+
+def test_hidden_steps_take_no_place_among_the_approvals(index):
+    upsert_record(index, "sis:1")
+    upsert_record(index, "sis:2", **BO)
+    step = link(with_settings(index, second_approver=SecondApprover.ALWAYS), ANN, "sis:1", "sis:2")
+    numbers = range(-MAX_COUNTED - 1, 0)
+    with index.database.write(OPERATOR, "test") as unit:
+        for row, names in (
+            (StepRow, ("id",)),
+            (DecisionRow, ("id", "step_id")),
+            (AwaitedRow, ("decision_id", "step_id")),
+        ):
+            table = table_of(row)
+            stored = unit.connection.execute(select(table).where(table.c[names[-1]] == step)).mappings().one()
+            rows = [{**stored, **dict.fromkeys(names, number)} for number in numbers]
+            unit.connection.execute(insert(table), rows)
+    assert count_for_menu(index, APPROVER).approvals == 1

@@ -8,6 +8,7 @@ from mpi.domain.errors import AccessDenied, InputError, NotFoundError
 from mpi.service.review.queue import Filters
 from mpi.service.review.saved_views import (
     MAX_NAME_LENGTH,
+    MAX_SHARED,
     MAX_VIEWS,
     SharedView,
     delete_view,
@@ -15,6 +16,7 @@ from mpi.service.review.saved_views import (
     list_shared_views,
     save_view,
 )
+from mpi.storage.unit_of_work.database import Lock
 from tests.desk import ANN, BEN, NOBODY, SIS_STEWARD
 from tests.unit.service.review.test_queue_triage import steward_under
 
@@ -79,3 +81,12 @@ def test_a_view_by_a_flag_is_shared_with_those_who_may_filter_by_it(index):
     assert [view.name for view in list_shared_views(index, ANN)] == ["in care"]
     assert [view.name for view in list_shared_views(index, steward_under("flags.foster_care"))] == ["in care"]
     assert list_shared_views(index, steward_under("first_name")) == []
+
+
+def test_views_of_hidden_sources_take_no_place_among_the_first(index):
+    with index.database.write(ANN, "saved-view", Lock.NONE) as unit:
+        for number in range(MAX_SHARED):
+            unit.saved_views.save("ann", f"a{number}", {}, None)
+    save_view(index, SIS_STEWARD, "schools", Filters(source="sis"), shared=True)
+    colleague = replace(SIS_STEWARD, client="colleague")
+    assert [view.name for view in list_shared_views(index, colleague)] == ["schools"]
