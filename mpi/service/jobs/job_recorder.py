@@ -92,7 +92,7 @@ class JobRecorder:
             self._store()
 
     def _end(self, state: JobState, error: str | None) -> None:
-        """Store that the job has ended; try again while the store is busy."""
+        """Store that the job has ended, if need be again."""
         for pause_s in _END_PAUSES_S:
             with suppress(StoreError):
                 end_job(self._index, self._viewer, self._job.id, state, result=self.result, error=error)

@@ -233,7 +233,7 @@ def _write_reason(index: Index, viewer: Viewer, ref: RecordRef, reason: str) -> 
 def _store(
     index: Index, viewer: Viewer, source: str, sent: Mapping[str, object], expected_tag: str | None = None
 ) -> UpsertResult:
-    """Store a record; refuse it in the words of a local ID in use.
+    """Store a record; refuse one like a local ID in use.
 
     The stored record is sealed, or the source's holdings leave this one out. Other words would tell it.
     """
@@ -244,7 +244,7 @@ def _store(
 
 
 def _require_unused(index: Index, viewer: Viewer, source: str, submitted: Mapping[str, object]) -> None:
-    """Refuse a local ID that any record of the source has, sealed or not."""
+    """Refuse a local ID of any record, sealed or not."""
     local_id = parse_local_id(submitted.get("local_id"))
     with index.database.read(viewer) as unit:
         number = unit.sources.get_by_code(source).id

@@ -1,4 +1,4 @@
-"""Tag of a record's versions, by which a writer notices another one's change."""
+"""Tag of a record's versions, to notice another writer's change."""
 
 from mpi.service.core.index import Index
 from mpi.storage.repositories.sources.records import StoredRecord
@@ -9,7 +9,7 @@ CHANGED = "the record has changed since it was read: look at it again"
 
 
 def make_version_tag(unit: ReadUnit, index: Index, record: StoredRecord) -> str:
-    """Return a tag that changes with each new version or state of a record.
+    """Return a tag that changes with each version or state.
 
     It is a keyed hash: the numbers of versions would tell how much others write.
     """
