@@ -110,7 +110,7 @@ def _answer_step(index: Index, visit: Visit, number: int, form: Form) -> str:
 
 
 def _require_shown(index: Index, visit: Visit, number: int, shown: str) -> None:
-    """Refuse an answer to another effect than the one that the page showed.
+    """Refuse an answer to an effect that the page did not show.
 
     Raises:
         NotFoundError: there is no such step.
@@ -125,7 +125,10 @@ def _require_shown(index: Index, visit: Visit, number: int, shown: str) -> None:
 
 
 def _tag(index: Index, effect: StepEffect) -> str:
-    """Return a tag of what a step would change; past answers to clients do not count."""
+    """Return a tag of what a step would change.
+
+    Past answers to clients do not count.
+    """
     return index.keyed_hash.to_token(
         "step-effect", repr(replace(effect, etag=None, disclosed=None, disclosures=()))
     )
