@@ -167,6 +167,12 @@ class CsvTable:
             outcome: list[str] | str
             try:
                 outcome = next(reader)
+                # Other code of the process may have raised the limit of the csv module.
+                if (
+                    lines.row_bytes > MAX_FIELD_CHARACTERS
+                    and max(map(len, outcome), default=0) > MAX_FIELD_CHARACTERS
+                ):
+                    outcome = "field-too-large"
             except StopIteration:
                 return
             except _BadLineError as error:

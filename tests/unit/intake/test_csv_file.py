@@ -1,3 +1,4 @@
+import csv
 import tracemalloc
 from pathlib import Path
 
@@ -173,6 +174,16 @@ def test_a_field_of_10_mb_rejects_its_row_and_uses_little_memory(open_content, q
 
 def test_a_field_over_the_limit_is_rejected_even_in_a_row_under_it(read_content):
     rows = read_content(HEADER + f"1,{'x' * 200_000},Ek\n2,Bo,Ek\n")
+    assert reject_reasons(rows) == [(2, "field-too-large")]
+    assert local_ids(rows) == ["2"]
+
+
+def test_a_field_over_the_limit_is_rejected_whatever_other_code_permits(read_content):
+    permitted = csv.field_size_limit(1_000_000)
+    try:
+        rows = read_content(HEADER + f"1,{'x' * 200_000},Ek\n2,Bo,Ek\n")
+    finally:
+        csv.field_size_limit(permitted)
     assert reject_reasons(rows) == [(2, "field-too-large")]
     assert local_ids(rows) == ["2"]
 

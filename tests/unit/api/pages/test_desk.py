@@ -335,7 +335,7 @@ def test_a_steward_of_certain_sources_sees_no_trace_of_the_others(index, call):
     assert [record_card.label.local_id for record_card in card.cards] == ["narrow-1"]
     assert card.links == ()
     page = render_page(
-        "person.html", visit=Visit(viewer), card=card, may_decide=True, links_to=str
+        "person.html", visit=Visit(viewer), card=card, systems=card.systems, may_decide=True, links_to=str
     ).body.decode()
     assert "Narrowa" in page
     for trace in ("narrow-2", "CCWIS", "0123", "2 records"):
