@@ -14,6 +14,8 @@ MAX_FORM_BYTES = 100_000
 """Largest form body, in bytes."""
 MAX_FORM_FIELDS = 1_000
 """Most fields of one form."""
+_MAX_DIGITS = 18
+"""Most digits of a number, which the store can hold."""
 _FORM = "mpi.form"
 """Key of a request's parsed form in its scope."""
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
@@ -125,3 +127,18 @@ def parse_form(data: bytes) -> Form:
 
 
 SentFormDep = Annotated[Form, Depends(read_form)]
+
+
+def parse_number(text: str, field: str) -> int:
+    """Return a number of at most 18 digits.
+
+    Args:
+        text: what was sent.
+        field: name of the field, for the error.
+
+    Raises:
+        InputError: it is no such number.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise InputError(f"{field}: is no number")
+    return int(text)

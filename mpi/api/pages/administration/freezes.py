@@ -14,7 +14,7 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form
+from mpi.api.request.forms import Form, parse_number
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
@@ -24,7 +24,6 @@ from mpi.service.records.source_pause import list_paused, pause, resume
 from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window, list_freeze_windows
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
-_MAX_DIGITS = 18
 
 
 @router.get("/freezes")
@@ -56,7 +55,9 @@ def _change(index: Index, viewer: Viewer, form: Form) -> str:
             add_freeze_window(index, viewer, form.text("source"), *days, form.text("reason"))
             return "freeze_added"
         case "lift":
-            lift_freeze_window(index, viewer, _read_number(form), form.text("reason"))
+            lift_freeze_window(
+                index, viewer, parse_number(form.text("window"), "window"), form.text("reason")
+            )
             return "freeze_lifted"
         case "pause":
             pause(index, viewer, form.text("source"), form.text("reason"))
@@ -66,18 +67,6 @@ def _change(index: Index, viewer: Viewer, form: Form) -> str:
             return "source_resumed"
         case _:
             raise InputError("do: freeze, lift, pause or resume")
-
-
-def _read_number(form: Form) -> int:
-    """Return the number of the freeze window in a form.
-
-    Raises:
-        InputError: it is no number.
-    """
-    text = form.text("window")
-    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
-        raise InputError("window: is no number")
-    return int(text)
 
 
 def _render(index: Index, visit: Visit, error: MpiError | None = None, form: Form | None = None) -> Response:

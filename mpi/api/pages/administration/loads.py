@@ -15,7 +15,7 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form
+from mpi.api.request.forms import Form, parse_number
 from mpi.api.request.problems import find_status
 from mpi.api.schemas.parameters import NumberDep
 from mpi.domain.errors import ConflictError, InputError, ModelMovedError, MpiError
@@ -39,7 +39,6 @@ COUNTS = (
     "dropped",
 )  # fmt: skip
 """Outcomes of a load's rows, in the order of the page."""
-_MAX_DIGITS = 18
 
 
 @router.get("/loads")
@@ -158,11 +157,7 @@ def _read_number(query: Mapping[str, str], name: str) -> int | None:
         InputError: it is no number.
     """
     text = query.get(name, "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
-        raise InputError(f"{name}: is no number")
-    return int(text)
+    return parse_number(text, name) if text else None
 
 
 def _render_load(index: Index, visit: Visit, number: int) -> Response:
