@@ -183,6 +183,13 @@ def _page_requests(
 
 NO_PAGES = frozenset({"/people", "/sign-in", "/change-password", "/ledger.csv"})
 """Addresses that redirect, need nobody who is signed in, or return a file."""
+NOT_MADE = frozenset({
+    "/register", "/link", "/runs/{number}", "/jobs/{number}", "/seals", "/subpoenas", "/subpoenas/{code}",
+    "/consents",
+    "/accounts/{name}", "/accounts/{name}/end", "/clients/{name}", "/clients/{name}/end", "/loads/{number}",
+    "/loads/{number}/rejects.csv", "/loads/{number}/undo", "/sources/{source}", "/go/{code}",
+})  # fmt: skip
+"""Pages that are not measured: the benchmark makes neither what they show nor a person who may open them."""
 
 
 def _list_other_pages(

@@ -41,7 +41,7 @@ def find_state(index, name):
 @SLOW
 def test_an_operator_adds_and_ends_an_account_by_keyboard(desk, ona):
     ona.page.goto("/accounts")
-    ona.tab_to("details summary")
+    ona.tab_to("main details summary")
     ona.page.keyboard.press("Enter")
     ona.tab_to("#name")
     ona.page.keyboard.type("oto.next")

@@ -31,7 +31,7 @@ function show(place, { focus }) {
   current = Math.min(Math.max(place, 0), pairs.length - 1);
   pairs.forEach((pair, n) => pair.toggleAttribute("data-current", n === current));
   if (focus) {
-    (find(":checked", pairs[current]) ?? find("input", pairs[current])).focus();
+    (find(":checked", pairs[current]) ?? find("input[type=radio]", pairs[current])).focus();
     pairs[current].scrollIntoView({ block: "nearest" });
   }
 }
@@ -251,7 +251,7 @@ function begin() {
   showReasons();
   if (place) place.focus();
   else if (pair && !location.hash) {
-    const option = find(":checked", pair) ?? find("input", pair);
+    const option = find(":checked", pair) ?? find("input[type=radio]", pair);
     // Said with the answer, since a message of a page that has just opened is not read aloud.
     if (find("#done")) option.setAttribute("aria-describedby", "done");
     option.focus({ preventScroll: true });
