@@ -57,4 +57,4 @@ def test_the_benchmark_measures_every_page_of_the_route_table():
         if route.startswith("GET ") and not rule.is_public
     }
     pages = {path for path in addresses if path.startswith("/") and not path.startswith("/v1")}
-    assert pages - measured.keys() == NOT_MADE | NO_PAGES
+    assert pages - measured.keys() == (NOT_MADE | NO_PAGES) & pages
