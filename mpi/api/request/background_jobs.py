@@ -108,7 +108,7 @@ def _work(
         matcher = index.matcher if load_matcher is None else load_matcher()
         cache_model(app, matcher)
         result = run(index, viewer, matcher, job.id)
-    except BaseException as error:
+    except BaseException as error:  # a job that an interrupt ends must not look as if it ran on
         _end_unless_taken_over(index, viewer, job, error)
         raise
     if job.kind in _ACTIVATING:

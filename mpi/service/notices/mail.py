@@ -140,7 +140,7 @@ def _open(server: MailServer) -> smtplib.SMTP:
             connection.starttls(context=context)
         if server.user is not None:
             connection.login(server.user, server.password or "")
-    except BaseException:
+    except BaseException:  # an interrupt too must not leave the connection open
         connection.close()
         raise
     return connection
