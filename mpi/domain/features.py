@@ -55,6 +55,12 @@ class Features:
         guardian_surnames: last names of ``guardians``, sorted.
         household_system: the source that issued ``household_ids``; None where it gave none.
         source: code of the record's source; only conditions that can lower a band may read it.
+        tokens_initial: keyed hashes of linkage tokens of rule T1: last name, first letter, sex, birth date.
+        tokens_place: the same of rule T2: names, birth date, first digits of the ZIP code.
+        tokens_name: the same of rule T3: names, sex, birth date.
+        tokens_number: the same of rule T4: SSN, sex, birth date.
+        tokens_short: the same of rule T5: last name, first three letters, sex.
+        token_exchanges: keyed hashes of the exchanges of its tokens of rules T1, T3 and T5.
     """
 
     given: str | None = None
@@ -94,6 +100,12 @@ class Features:
     guardian_surnames: tuple[str, ...] = ()
     household_system: str | None = None
     source: str | None = None
+    tokens_initial: tuple[str, ...] = ()
+    tokens_place: tuple[str, ...] = ()
+    tokens_name: tuple[str, ...] = ()
+    tokens_number: tuple[str, ...] = ()
+    tokens_short: tuple[str, ...] = ()
+    token_exchanges: tuple[str, ...] = ()
 
 
 FEATURE_COLUMNS = tuple(field.name for field in fields(Features))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 SENT_FIELDS = (
     "local_id", "first_name", "middle_name", "last_name", "suffix", "preferred_name", "other_names",
     "birth_date", "birth_date_quality", "previous_birth_dates", "sex", "ssn", "ssn_last4", "identifiers",
+    "linkage_tokens",
     "address_line1", "address_line2", "city", "state", "postal_code", "county", "addresses",
     "phone", "email", "guardian_first_name", "guardian_last_name", "guardian_relationship", "guardians",
     "household_ids", "birth_city", "birth_state", "birth_country", "multiple_birth",
@@ -33,6 +34,20 @@ class Identifier(NamedTuple):
     value: str
     begin: str | None = None
     end: str | None = None
+
+
+class LinkageToken(NamedTuple):
+    """A token that stands for values which the source may not share.
+
+    Args:
+        exchange: code of the exchange under whose secret it was made.
+        rule: ``T1`` to ``T5`` of Open Link Token.
+        token: the token, 32 bytes in base64.
+    """
+
+    exchange: str
+    rule: str
+    token: str
 
 
 class OtherName(NamedTuple):
@@ -129,8 +144,8 @@ class CanonicalRecord(NamedTuple):
     and ``enrollments`` hold the flat columns as their first entry.
 
     Args:
-        ssn_token: keyed token of a plausible SSN; None where missing or never issued.
-        ssn_last4_token: keyed token of the last four digits of the SSN.
+        ssn_token: kept tokens of a plausible SSN; None where missing or never issued.
+        ssn_last4_token: kept tokens of the last four digits of the SSN.
         as_of: time at which the statement was true at its source, ISO 8601 UTC
             (``mpi.domain.clock.format_timestamp``).
     """
@@ -149,6 +164,7 @@ class CanonicalRecord(NamedTuple):
     ssn_token: str | None = None
     ssn_last4_token: str | None = None
     identifiers: tuple[Identifier, ...] = ()
+    linkage_tokens: tuple[LinkageToken, ...] = ()
     addresses: tuple[Address, ...] = ()
     phone: str | None = None
     email: str | None = None

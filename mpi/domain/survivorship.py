@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
+from mpi.domain.documents.bounded_toml import parse_toml
 from mpi.domain.errors import SurvivorshipError
 
 STEWARD_SOURCE_KIND = "steward"
@@ -427,7 +428,7 @@ class _SurvivorshipParser:
     def parse(self) -> tuple[dict[str, AttributeRule], frozenset[str]]:
         """Return every attribute's rule, and the systems that verify identity."""
         try:
-            document = tomllib.loads(self._text)
+            document = parse_toml(self._text)
         except tomllib.TOMLDecodeError as error:
             raise SurvivorshipError(f"{self._name}: not TOML: {error}") from None
         self._require_known_keys(document, ("default", "verifying", "trust", "attributes"), ())

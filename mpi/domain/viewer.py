@@ -1,6 +1,6 @@
 """Viewers, and the access policy that decides what each may do."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -55,13 +55,17 @@ class Action(StrEnum):
     """Open subpoena cases, and release what counsel decided."""
     SUBPOENA_DECIDE = "subpoena.decide"
     """Decide, as counsel, what a subpoena case releases."""
+    RIGHTS_MANAGE = "rights.manage"
+    """Open rights cases, place legal holds, and plan what is destroyed."""
+    RIGHTS_DECIDE = "rights.decide"
+    """Decide, as the second person, about rights cases, holds and destruction."""
 
 
 ACTIONS_GRANTED_BY_NAME = frozenset({
     Action.RECORD_SEAL, Action.RECORD_EXPUNGE, Action.BREAK_GLASS, Action.SUBPOENA_MANAGE,
-    Action.SUBPOENA_DECIDE, Action.CONSENT_RECORD,
+    Action.SUBPOENA_DECIDE, Action.CONSENT_RECORD, Action.RIGHTS_MANAGE, Action.RIGHTS_DECIDE,
 })  # fmt: skip
-"""Actions that hide, destroy or open records: seals, emergencies, subpoenas and consents.
+"""Actions that hide, destroy or open records, such as seals, subpoenas and rights cases.
 
 No role and no client holds one that was not granted it by name; the first client does not either.
 """
@@ -69,8 +73,13 @@ No role and no client holds one that was not granted it by name; the first clien
 ACTIONS_GRANTED_TO_PEOPLE = ACTIONS_GRANTED_BY_NAME | {Action.RECORD_WRITE}
 """Actions that an account can be granted by name: also to enter records by hand."""
 
+SINGLE_SIGN_ON = "single-sign-on"
+"""Name on commits that a sign-in with an identity provider makes."""
+FIRST_START = "first-start"
+"""Name on the commit that makes the first administrator's account."""
 RESERVED_NAMES = frozenset({
-    "operator", "nobody", "index", "demo-steward", "demo-approver", "demo-source-owner", "demo-operator",
+    SINGLE_SIGN_ON, FIRST_START, "operator", "nobody", "index", "demo-steward", "demo-approver",
+    "demo-source-owner", "demo-operator",
     "demo-caseworker", "demo-point-of-contact", "demo-homeless-liaison", "demo-analyst", "demo-auditor",
     "demo-privacy-officer",
 })  # fmt: skip
@@ -319,6 +328,20 @@ def require_permission(viewer: Viewer, action: Action, source: str | None = None
     refusal = None if viewer.rights is None else viewer.rights.find_refusal(action, source)
     if refusal is not None or not viewer.may_see(source):
         raise _make_refusal(viewer, action, f"client {viewer.client!r} has no access to this source", refusal)
+
+
+def require_any_permission(viewer: Viewer, actions: Sequence[Action]) -> None:
+    """Raise unless the caller was granted one of several actions.
+
+    Args:
+        viewer: the caller.
+        actions: the actions; the refusal names the first.
+
+    Raises:
+        AccessDenied: the client was granted none of them.
+    """
+    if not any(is_allowed(viewer, action) for action in actions):
+        require_permission(viewer, actions[0])
 
 
 def _make_refusal(

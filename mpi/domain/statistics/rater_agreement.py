@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mpi.domain.sampling import NORMAL_DEVIATE_95, Estimate, estimate_share
+from mpi.domain.statistics.sampling import NORMAL_DEVIATE_95, Estimate, estimate_share
 
 VerdictPair = tuple[str, str]
 """Verdicts of the first and second rater about one pair of records."""
