@@ -24,7 +24,7 @@ class AnswerClass(StrEnum):
     ADMINISTRATION = "administration"
     """Settings, clients and accounts, no person."""
     LEGAL = "legal"
-    """A subpoena case about the party's own records, and what counsel decided to release."""
+    """A case about the party's own records: a subpoena, or a right of the person."""
 
 
 ACTION_CLASSES = MappingProxyType({
@@ -59,6 +59,8 @@ ACTION_CLASSES = MappingProxyType({
     Action.CONSENT_RECORD: AnswerClass.OWN,
     Action.SUBPOENA_MANAGE: AnswerClass.LEGAL,
     Action.SUBPOENA_DECIDE: AnswerClass.LEGAL,
+    Action.RIGHTS_MANAGE: AnswerClass.LEGAL,
+    Action.RIGHTS_DECIDE: AnswerClass.LEGAL,
 })  # fmt: skip
 """Class of each action's answer. An action without a row is refused."""
 

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from mpi.domain.errors import InputError
 from mpi.domain.record import SENT_FIELDS
-from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT
+from mpi.domain.statistics.small_cells import SMALLEST_SHOWN_COUNT
 from mpi.policy.legal_bases import LegalBasis, known_populations
 from mpi.policy.parties import ALL, Party, PartyKind
 from mpi.policy.purposes import Purpose
@@ -29,11 +29,11 @@ NOTICE_DAYS = (90, 30, 7)
 FLAG_PREFIX = "flags."
 """Beginning of the name of the flags of one population, such as ``flags.foster_care``."""
 
-OUTPUT_FIELDS = frozenset(SENT_FIELDS) - {"ssn", "ssn_last4"}
+OUTPUT_FIELDS = frozenset(SENT_FIELDS) - {"ssn", "ssn_last4", "linkage_tokens"}
 """Fields of the canonical record that an agreement may permit in an answer.
 
 A name that starts with ``FLAG_PREFIX`` permits the flags of one population. Numbers of Social Security are
-never in an answer.
+never in an answer, and nor are linkage tokens.
 """
 
 MATCHING_FIELDS = frozenset(SENT_FIELDS) - {

@@ -56,7 +56,7 @@ def find_destruction(agreement: Agreement, party: str, received: Iterable[date])
     Args:
         agreement: the terms.
         party: code of the party.
-        received: days of answers whose copies it has not attested to be destroyed.
+        received: days of answers whose copies it has not attested to be destroyed, the first among them.
     """
     first = min(received, default=None)
     if first is None or agreement.retention_days is None:

@@ -29,6 +29,8 @@ _NONE: tuple[str, ...] = (
     "POST /v1/sources/{source}:pause", "POST /v1/persons:search", "GET /v1/persons/{eid}/lineage",
     "GET /v1/persons/{eid}/golden", "POST /v1/persons/{eid}/corrections", "POST /v1/link-reports",
     "GET /v1/decisions", "GET /v1/decisions/{number}", "GET /v1/holds", "GET /v1/events",
+    "GET /v1/corrections", "POST /v1/corrections/{code}:acknowledge", "GET /corrections",
+    "POST /corrections/{code}",
     "POST /v1/blind-pairs/{number}:answer", "GET /v1/owner-questions",
     "POST /v1/owner-questions/{number}:answer", "POST /v1/sources/{source}:freeze", "GET /v1/freeze-windows",
     "POST /v1/freeze-windows/{number}:lift", "POST /v1/sources/{source}:ask-consent",
@@ -39,17 +41,24 @@ _NONE: tuple[str, ...] = (
     "GET /accounts/{name}", "GET /accounts/{name}/end", "POST /accounts/{name}", "GET /account-requests",
     "POST /account-requests/{number}", "GET /clients", "GET /clients/{name}", "GET /clients/{name}/end",
     "POST /clients/{name}", "GET /freezes", "POST /freezes",
+    "GET /sign-in/provider", "GET /sign-in/answer", "mpi account link",
     "GET /sign-in", "POST /sign-in", "POST /sign-out", "POST /session",
+    "GET /sessions", "POST /sessions", "GET /second-factor", "POST /second-factor",
+    "GET /first-account/{token}", "POST /first-account/{token}",
     "GET /change-password", "POST /change-password",
     "mpi init", "mpi source add", "mpi source list", "mpi source pause", "mpi source consent",
     "mpi scope add", "mpi scope list", "mpi freeze add", "mpi freeze list", "mpi freeze lift",
     "mpi client add", "mpi client list", "mpi client rotate", "mpi client expire",
+    "mpi client subject", "POST /oauth/token",
     "mpi client revoke", "mpi account add", "mpi account list",
-    "mpi account change", "mpi account password", "mpi account unlock", "mpi account end", "mpi resolve",
+    "mpi account change", "mpi account password", "mpi account unlock",
+    "mpi account reset-second-factor", "mpi account end", "mpi resolve",
     "mpi search", "mpi person", "mpi lineage", "mpi golden", "mpi correct", "mpi crosswalk", "mpi decisions",
     "mpi hold list", "mpi waiting", "mpi expunge list", "mpi publish", "mpi serve", "mpi db upgrade",
-    "mpi db check", "mpi db restored",
+    "mpi db check", "mpi db restored", "mpi db grants", "mpi keys encrypt", "mpi keys rotate",
+    "mpi keys drop", "mpi keys status", "mpi tokens make", "mpi audit key", "mpi audit sign",
     # Agreements, purposes, orders, requests and rights.
+    "GET /sources/{source}/rule", "POST /sources/{source}/rule",
     "GET /agreements", "GET /agreements/{code}", "POST /agreements/{code}", "GET /v1/agreements",
     "GET /v1/agreements/{code}", "GET /v1/agreements/{code}/history", "POST /v1/agreements",
     "POST /v1/agreements/{code}:approve", "POST /v1/agreements/{code}:end",
@@ -59,7 +68,8 @@ _NONE: tuple[str, ...] = (
     "mpi agreement add", "mpi agreement approve", "mpi agreement end", "mpi agreement history",
     "mpi agreement list", "mpi agreement resume", "mpi agreement show", "mpi agreement suspend",
     "mpi break-glass list", "mpi break-glass review", "mpi client bind", "mpi expunge certificate",
-    "mpi policy explain", "mpi purpose add", "mpi purpose list", "mpi source set", "mpi unseal list",
+    "mpi policy explain", "mpi policy papers", "GET /papers", "GET /transparency",
+    "mpi purpose add", "mpi purpose list", "mpi source set", "mpi unseal list",
     "mpi unseal request",
     # Links into the pages.
     "POST /v1/links", "GET /go/{code}",
@@ -73,6 +83,17 @@ _NONE: tuple[str, ...] = (
     "POST /v1/disclosure-consents/{code}:revoke", "mpi disclosure-consent add", "mpi disclosure-consent list",
     "mpi disclosure-consent revoke", "mpi subpoena list", "mpi subpoena notify", "mpi subpoena decide",
     "mpi subpoena release",
+    # Rights of the person, legal holds and research projects.
+    "GET /v1/rights-cases", "POST /v1/rights-cases", "POST /v1/rights-cases/{code}:release",
+    "POST /v1/rights-cases/{code}:refuse", "POST /v1/rights-cases/{code}:grant",
+    "POST /v1/rights-cases/{code}:ask-hearing", "POST /v1/rights-cases/{code}:decide-hearing",
+    "POST /v1/rights-cases/{code}:attach-statement", "GET /v1/legal-holds", "POST /v1/legal-holds",
+    "POST /v1/legal-holds/{code}:lift", "GET /v1/research-projects", "POST /v1/research-projects",
+    "POST /v1/research-projects/{code}:end", "GET /research", "POST /research",
+    "mpi rights open", "mpi rights list", "mpi rights release",
+    "mpi rights refuse", "mpi rights grant", "mpi rights ask-hearing", "mpi rights hear",
+    "mpi rights attach", "mpi rights rule", "mpi legal-hold place", "mpi legal-hold list",
+    "mpi legal-hold lift", "mpi research add", "mpi research list", "mpi research end",
 )  # fmt: skip
 
 _NAMED: tuple[str, ...] = (
@@ -107,6 +128,13 @@ _NAMED: tuple[str, ...] = (
     "GET /seals", "POST /seals",
     "GET /subpoenas", "POST /subpoenas", "GET /subpoenas/{code}", "POST /subpoenas/{code}",
     "GET /consents", "POST /consents",
+    # Records of the party's own sources whose retention has ended.
+    "GET /v1/retention", "GET /v1/destruction-runs", "POST /v1/destruction-runs",
+    "POST /v1/destruction-runs/{number}:approve", "POST /v1/destruction-runs/{number}:execute",
+    "GET /v1/destruction-runs/{number}/certificate", "mpi destruction due", "mpi destruction plan",
+    "mpi destruction approve", "mpi destruction run", "mpi destruction list",
+    "mpi destruction certificate", "mpi research export", "GET /rights", "POST /rights",
+    "GET /rights/{code}", "POST /rights/{code}", "GET /retention", "POST /retention",
     "GET /activity", "POST /activity", "GET /workload",
     "GET /emergency", "POST /emergency", "GET /emergency/uses", "POST /emergency/uses",
     "GET /waiting", "GET /waiting/{number}", "POST /waiting/{number}", "GET /asked", "POST /asked/{number}",
@@ -117,7 +145,7 @@ _NAMED: tuple[str, ...] = (
     "POST /v1/recluster-runs/{number}:rollback", "POST /v1/recluster-runs:simulate",
     "POST /v1/holds/{number}:release", "POST /v1/holds/{number}:refuse", "POST /v1/blind-pairs:draw",
     "GET /runs", "POST /runs", "GET /runs/{number}", "POST /runs/{number}",
-    "GET /jobs", "GET /jobs/{number}", "POST /jobs/{number}",
+    "GET /v1/jobs", "GET /v1/jobs/{number}", "GET /jobs", "GET /jobs/{number}", "POST /jobs/{number}",
     # Commands of the operator, who holds the database and may read every record.
     "mpi demo", "mpi source resume", "mpi scope sync", "mpi ingest", "mpi load undo", "mpi import crosswalk",
     "mpi rekey", "mpi recluster", "mpi simulate", "mpi proposal make", "mpi proposal show",
@@ -128,6 +156,8 @@ _NAMED: tuple[str, ...] = (
     "mpi holdings approve", "mpi holdings ask", "mpi holdings list", "mpi db orders",
     "mpi export crosswalk", "mpi export labels", "mpi sample", "mpi blocks", "mpi verify", "mpi rebuild",
     "mpi quality --current", "mpi report --current", "mpi calibration", "mpi digest send",
+    "mpi audit export", "mpi audit lines", "mpi audit link", "mpi audit prove", "mpi audit students",
+    "mpi audit verify",
     # What a source's own files held.
     "report loads", "GET /loads", "GET /loads/{number}", "GET /loads/{number}/rejects.csv",
     "GET /loads/{number}/undo", "POST /loads/{number}/undo",
@@ -148,6 +178,12 @@ _PUBLISHED_AND_NAMED: tuple[str, ...] = (
 )  # fmt: skip
 
 _SERVICE: tuple[str, ...] = (
+    # Answers that left because of a wrong link, for who reads the ledger.
+    "GET /v1/ledger", "POST /v1/ledger/link-disclosures", "GET /v1/incidents", "GET /v1/incidents/{code}",
+    "POST /v1/incidents/{code}:send", "POST /v1/incidents/{code}:acknowledge",
+    "POST /v1/incidents/{code}:close", "GET /incidents", "GET /incidents/{code}", "POST /incidents/{code}",
+    "mpi incident list", "mpi incident show", "mpi incident send", "mpi incident acknowledge",
+    "mpi incident close", "GET /ledger/link", "POST /ledger/link",
     "mpi agreement refusals", "GET /ledger", "GET /ledger.csv", "GET /metrics", "metric mpi_http_requests",
     "metric mpi_http_request_duration_seconds",
 )  # fmt: skip

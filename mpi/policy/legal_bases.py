@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from mpi.domain.documents.bounded_toml import parse_toml
 from mpi.domain.errors import InputError
 from mpi.policy.parties import ALL, Party, PartyKind
 
@@ -93,7 +94,7 @@ def parse_legal_bases(text: str, name: str = "legal_bases.toml") -> dict[str, Le
         InputError: no TOML, or a key is missing or wrong; names basis and key.
     """
     try:
-        document = tomllib.loads(text)
+        document = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name}: not TOML: {error}") from None
     if not document:

@@ -59,3 +59,8 @@ def refuse_never_ingested(field: str, code: str) -> None:
         raise RecordError(
             field, REASON, f"tells of {topic}, which this index never stores: leave the entry out"
         )
+
+
+def list_never_ingested_topics() -> tuple[str, ...]:
+    """Return the topics of which no record may tell, for people."""
+    return tuple(_TOPICS)

@@ -73,8 +73,8 @@ _DEMOGRAPHIC_FIELDS = frozenset({
 })  # fmt: skip
 _PROGRAM_FIELDS = frozenset({"identifiers", "household_ids"})
 _SENSITIVE_FIELDS = frozenset({"placements"})
-_UNCARRIED_FIELDS = frozenset({"ssn", "ssn_last4"})
-"""No record holds an SSN's digits."""
+_UNCARRIED_FIELDS = frozenset({"ssn", "ssn_last4", "linkage_tokens"})
+"""No record holds an SSN's digits, and no answer holds a linkage token."""
 
 OWN_FIELDS = frozenset({"restrictions"})
 """Fields that a source reads of its own records under each purpose, and nobody else reads.

@@ -106,6 +106,7 @@ class SubpoenaCase:
         subpoena: what was served.
         asked: records and fields that it asks for.
         opened_by: who opened the case.
+        opened_commit: number of the commit that opened it.
         notified: day on which the parents were notified, or an effort to do so was made.
         decision: counsel's decision; None while the case is open.
         is_released: whether records were released.
@@ -115,6 +116,7 @@ class SubpoenaCase:
     subpoena: Subpoena
     asked: CaseScope
     opened_by: str
+    opened_commit: int
     notified: date | None = None
     decision: CounselDecision | None = None
     is_released: bool = False
