@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
+from mpi.domain.documents.bounded_toml import parse_toml
 from mpi.domain.errors import MappingError
 from mpi.domain.record import SENT_FIELDS
 from mpi.intake.cell_conversion import DateFormat
@@ -43,6 +44,7 @@ _VALUE_KEYS = (
 )  # fmt: skip
 _CONSTANT_KEYS = {
     "identifiers": ("system", "assigner"),
+    "linkage_tokens": ("exchange", "rule"),
     "flags": ("population", "definition", "asserted_by"),
     "restrictions": ("kind",),
     "other_names": ("type",),
@@ -79,7 +81,7 @@ def load_mapping(source: Path | str) -> FileMapping:
             resource = files("mpi.intake") / "mappings" / f"{source}.toml"
             document = tomllib.loads(resource.read_text(encoding="utf-8"))
         else:
-            document = tomllib.loads(path.read_bytes().decode())
+            document = parse_toml(path.read_bytes().decode())
     except OSError as error:
         raise MappingError(
             f"mapping {path.name}: cannot be opened: {error.strerror}; shipped mappings: "

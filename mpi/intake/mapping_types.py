@@ -19,6 +19,7 @@ from mpi.domain.record import (
     Flag,
     Guardian,
     Identifier,
+    LinkageToken,
     OtherName,
     Placement,
     Restriction,
@@ -30,6 +31,7 @@ PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 LIST_OBJECTS: dict[str, type[NamedTuple]] = {
     "identifiers": Identifier,
+    "linkage_tokens": LinkageToken,
     "other_names": OtherName,
     "addresses": Address,
     "guardians": Guardian,

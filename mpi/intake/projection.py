@@ -136,7 +136,7 @@ class Projection:
         return entry.name, make
 
 
-_REQUIRED_KEYS = {"identifiers": "value", "flags": "value", "restrictions": "kind"}
+_REQUIRED_KEYS = {"identifiers": "value", "linkage_tokens": "token", "flags": "value", "restrictions": "kind"}
 """The key without which an object of the list says nothing."""
 
 

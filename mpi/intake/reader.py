@@ -15,12 +15,13 @@ from mpi.intake.parquet_file import ParquetTable
 from mpi.intake.projection import Projection
 from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.intake.tabular_file import TabularFile, open_binary
+from mpi.intake.token_file import TokenFile
 from mpi.intake.xml_stream import XmlFile
 
-FORMATS = ("csv", "parquet", "ndjson", "edfi", "afcars")
+FORMATS = ("csv", "parquet", "ndjson", "edfi", "afcars", "openlinktoken")
 """File formats that ``open_file`` reads."""
 
-_XML_FORMATS = ("edfi", "afcars")
+_UNMAPPED_FORMATS = ("edfi", "afcars", "openlinktoken")
 _FORMAT_OF_SUFFIX = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet",
     ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson",
@@ -107,8 +108,8 @@ def open_file(path: Path, mapping: FileMapping | None, file_format: str | None) 
 
     Args:
         path: a file; for Ed-Fi also a folder of interchange files.
-        mapping: how its columns become canonical fields; None where they are canonical already. The XML
-            formats take none.
+        mapping: how its columns become canonical fields; None where they are canonical already. Formats of
+            one meaning (XML, Open Link Token) take none.
         file_format: one of FORMATS; None to tell it from the mapping or the file's name.
 
     Raises:
@@ -118,14 +119,17 @@ def open_file(path: Path, mapping: FileMapping | None, file_format: str | None) 
     chosen_format = file_format or (mapping.format if mapping else None) or _detect_format(path)
     if chosen_format not in FORMATS:
         raise FileError(f"{chosen_format!r} is no format; there are {', '.join(FORMATS)}")
-    if chosen_format in _XML_FORMATS:
-        return _open_xml(path, chosen_format, mapping)
+    if chosen_format in _UNMAPPED_FORMATS:
+        return _open_unmapped(path, chosen_format, mapping)
     return _open_table(path, chosen_format, mapping or make_canonical_mapping())
 
 
-def _open_xml(path: Path, file_format: str, mapping: FileMapping | None) -> FileRows:
+def _open_unmapped(path: Path, file_format: str, mapping: FileMapping | None) -> FileRows:
     if mapping is not None:
         raise MappingError(f"{path.name}: {file_format} files take no mapping; leave it out")
+    if file_format == "openlinktoken":
+        tokens = TokenFile(path)
+        return FileRows(path, file_format, tokens.columns, tokens.rows, lambda: tokens.position)
     file = EdfiFile(path) if file_format == "edfi" else AfcarsFile(path)
     return FileRows(path, file_format, (), file.rows, lambda: file.position)
 

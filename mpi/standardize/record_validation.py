@@ -4,7 +4,7 @@ A bad record is refused with its field and reason. No validated record holds an 
 field, or text that a database cannot store.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -24,15 +24,17 @@ from mpi.domain.record import (
 from mpi.standardize.data_quality import find_quality_issues
 from mpi.standardize.fields import list_items
 from mpi.standardize.fields.codes import is_yes_no_code, parse_yes_no
+from mpi.standardize.fields.invisible_characters import holds_invisible_characters
 from mpi.standardize.fields.lists import make_unknown_field_error, parse_scalars
-from mpi.standardize.fields.scalars import parse_local_id, parse_text, parse_texts
+from mpi.standardize.fields.scalars import parse_local_id, parse_text, parse_texts, require_visible
 from mpi.standardize.missing_values import (
     PLACEHOLDER_VALUE,
     has_lost_digits,
     is_missing_marker,
     name_fault,
 )
-from mpi.standardize.ssn import tokenize_ssn
+from mpi.standardize.ssn import has_ssn_form, tokenize_ssn
+from mpi.standardize.tokens.sent_tokens import build_linkage_tokens
 
 _FIELD_NAMES = frozenset(SENT_FIELDS)
 
@@ -77,17 +79,7 @@ def validate_record(
         raise make_unknown_field_error(
             "record", next(name for name in raw_record if name not in _FIELD_NAMES), _FIELD_NAMES
         )
-    local_id = parse_local_id(raw_record.get("local_id"))
-    if has_lost_digits(local_id):
-        raise RecordError(
-            "local_id",
-            "inexact-number",
-            "a number in scientific notation, without its last digits; export it as text",
-        )
-    if is_missing_marker(local_id):
-        raise RecordError(
-            "local_id", PLACEHOLDER_VALUE, "a text for no value; every record needs its source's local ID"
-        )
+    local_id = _read_local_id(raw_record)
     as_of = parse_as_of(raw_record.get("as_of"), received_at)
     identifiers, ssns = list_items.build_identifiers(raw_record.get("identifiers"))
     ssn_tokens = tokenize_ssn(
@@ -95,6 +87,9 @@ def validate_record(
         parse_text("ssn_last4", raw_record.get("ssn_last4")),
         ssns,
         keyed_hash,
+    )
+    linkage_tokens, token_issues = build_linkage_tokens(
+        raw_record.get("linkage_tokens"), keyed_hash.exchanges
     )
     multiple_birth, multiple_birth_issues = parse_multiple_birth(raw_record.get("multiple_birth"))
     flags, flag_issues = list_items.build_flags(raw_record.get("flags"))
@@ -106,6 +101,7 @@ def validate_record(
         ssn_token=ssn_tokens.full_token,
         ssn_last4_token=ssn_tokens.last4_token,
         identifiers=identifiers,
+        linkage_tokens=linkage_tokens,
         addresses=list_items.build_dated_items("addresses", Address, raw_record),
         guardians=list_items.build_dated_items("guardians", Guardian, raw_record),
         household_ids=parse_scalars("household_ids", raw_record.get("household_ids")),
@@ -117,8 +113,71 @@ def validate_record(
         restrictions=list_items.build_restrictions(raw_record.get("restrictions")),
         as_of=as_of,
     )
-    issues = (*ssn_tokens.issues, *multiple_birth_issues, *flag_issues, *find_quality_issues(record))
+    _refuse_misplaced_ssns(record)
+    issues = (
+        *ssn_tokens.issues,
+        *token_issues,
+        *multiple_birth_issues,
+        *flag_issues,
+        *_find_invisible_characters(raw_record),
+        *find_quality_issues(record),
+    )
     return ValidatedRecord(record, tuple(dict.fromkeys(issues)))
+
+
+def _read_local_id(raw_record: Mapping[str, object]) -> str:
+    """Return the local ID, and refuse one that names no record."""
+    local_id = parse_local_id(raw_record.get("local_id"))
+    require_visible(local_id)
+    if has_lost_digits(local_id):
+        raise RecordError(
+            "local_id",
+            "inexact-number",
+            "a number in scientific notation, without its last digits; export it as text",
+        )
+    if is_missing_marker(local_id):
+        raise RecordError(
+            "local_id", PLACEHOLDER_VALUE, "a text for no value; every record needs its source's local ID"
+        )
+    refuse_ssn("local_id", local_id)
+    return local_id
+
+
+def _refuse_misplaced_ssns(record: CanonicalRecord) -> None:
+    """Refuse a record that has an SSN where the index would store it readable."""
+    refuse_ssn("subject", record.subject)
+    refuse_ssn("middle_name", record.middle_name)
+    refuse_ssn("merged_into", record.merged_into)
+    for household_id in record.household_ids:
+        refuse_ssn("household_ids", household_id)
+
+
+def refuse_ssn(field: str, text: str | None) -> None:
+    """Refuse a text that is written as an SSN.
+
+    Raises:
+        RecordError: it is; the message does not show it.
+    """
+    if text is not None and has_ssn_form(text):
+        raise RecordError(
+            field,
+            "misplaced-ssn",
+            "has the form of a Social Security number; send that as ssn, and leave it out",
+        )
+
+
+def _find_invisible_characters(raw_record: Mapping[str, object]) -> Iterator[QualityIssue]:
+    """Yield an issue for each field from which characters were removed."""
+    for field, value in raw_record.items():
+        if any(holds_invisible_characters(text) for text in _iterate_texts(value)):
+            yield QualityIssue(field, "invisible-character")
+
+
+def _iterate_texts(value: object) -> Iterator[str]:
+    """Yield the texts of a value, and of the entries of a list."""
+    for entry in value if isinstance(value, list | tuple) else (value,):
+        texts = entry.values() if isinstance(entry, dict) else (entry,)
+        yield from (text for text in texts if isinstance(text, str))
 
 
 def parse_multiple_birth(value: object) -> tuple[bool | None, tuple[QualityIssue, ...]]:

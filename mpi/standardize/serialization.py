@@ -12,7 +12,7 @@ from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
 from mpi.domain.record import CanonicalRecord
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS, ITEM_COLUMNS, ITEM_KINDS, SCALAR_LISTS
 
-_TOKEN_FIELDS = frozenset(("ssn_token", "ssn_last4_token"))
+_TOKEN_FIELDS = frozenset(("ssn_token", "ssn_last4_token", "linkage_tokens"))
 _RECORD_COLUMNS = tuple(sorted(CanonicalRecord._fields))
 _ITEM_COLUMNS = {kind: tuple(sorted(ITEM_COLUMNS[field])) for field, kind in ITEM_KINDS.items()}
 # Thrice as quick as one attribute after another, and each record has 33.
@@ -74,7 +74,8 @@ def to_payload_and_hash(record: CanonicalRecord) -> tuple[bytes, str]:
 def to_canonical_fields(record: CanonicalRecord) -> dict[str, object]:
     """Return a record's canonical fields as readers see them, without tokens.
 
-    The flat columns are filled from the lists. Sent again, it is the same record but for the SSN.
+    The flat columns are filled from the lists. Sent again, it is the same record but for the SSN and the
+    linkage tokens.
     """
     fields = {name: value for name, value in _to_json_object(record).items() if name not in _TOKEN_FIELDS}
     for name, columns in FLAT_COLUMNS.items():

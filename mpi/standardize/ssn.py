@@ -29,8 +29,8 @@ class SsnTokens:
     """Keyed tokens of an SSN.
 
     Args:
-        full_token: token of the nine digits.
-        last4_token: token of the last four.
+        full_token: kept tokens of the nine digits.
+        last4_token: kept tokens of the last four.
         issues: faults of the number as sent.
     """
 
@@ -40,6 +40,17 @@ class SsnTokens:
 
 
 NO_SSN = SsnTokens(None, None)
+_WRITTEN_FORM = re.compile(r"([0-9]{3})([- ])([0-9]{2})\2([0-9]{4})\Z")
+_INVALID_AREAS = frozenset(("000", "666"))
+
+
+def has_ssn_form(text: str) -> bool:
+    """Return whether a text is written as an SSN is: ``123-45-6789``, or with spaces.
+
+    Nine digits alone are no such form: many systems number students so.
+    """
+    match = _WRITTEN_FORM.match(text.strip())
+    return match is not None and match[1] not in _INVALID_AREAS and match[1] < "900"
 
 
 @lru_cache
@@ -89,10 +100,19 @@ def tokenize_ssn(
         issues.append(QualityIssue("ssn_last4", "conflicting-ssn"))
     last_digits = full_numbers[0][-4:] if full_numbers else last4_numbers[0] if last4_numbers else None
     return SsnTokens(
-        keyed_hash.to_token("ssn", full_numbers[0]) if full_numbers else None,
-        keyed_hash.to_token("ssn4", last_digits) if last_digits else None,
+        keyed_hash.make_kept_tokens("ssn", full_numbers[0]) if full_numbers else None,
+        keyed_hash.make_kept_tokens("ssn4", last_digits) if last_digits else None,
         tuple(issues),
     )
+
+
+def find_valid_ssn(text: str | None) -> str | None:
+    """Return the nine digits of an SSN that can have been issued, or None.
+
+    Only a maker of linkage tokens calls this: no index keeps the digits.
+    """
+    digits = _check_nine_digits("ssn", text)
+    return digits if isinstance(digits, str) else None
 
 
 def _check_nine_digits(field: str, text: str | None) -> str | QualityIssue | None:

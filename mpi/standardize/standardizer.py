@@ -14,6 +14,7 @@ from mpi.standardize.identifiers import normalize_household_ids, tokenize_identi
 from mpi.standardize.name.guardians import build_guardian_names, extract_surnames
 from mpi.standardize.name.person_names import PersonNames, parse_person_names
 from mpi.standardize.phones import parse_email, parse_phones
+from mpi.standardize.tokens.record_tokens import compare_by_tokens
 
 
 def standardize(record: CanonicalRecord, source: str, keyed_hash: KeyedHash) -> Features:
@@ -25,7 +26,7 @@ def standardize(record: CanonicalRecord, source: str, keyed_hash: KeyedHash) -> 
     Args:
         record: a validated record.
         source: code of its source, which also prefixes its household identifiers.
-        keyed_hash: the keyed hash of the index, for identifiers.
+        keyed_hash: the keyed hash of the index, for identifiers, with its exchanges of linkage tokens.
     """
     names: PersonNames = parse_person_names(record)
     birth_dates: BirthDates = parse_birth_dates(record)
@@ -34,7 +35,7 @@ def standardize(record: CanonicalRecord, source: str, keyed_hash: KeyedHash) -> 
     first_home = homes[0] if homes else NO_ADDRESS
     guardians = build_guardian_names(record.guardians)
     households = normalize_household_ids(record.household_ids, source)
-    return Features(
+    features = Features(
         given=names.given,
         given_forms=names.given_forms,
         given_roots=names.given_roots,
@@ -49,8 +50,8 @@ def standardize(record: CanonicalRecord, source: str, keyed_hash: KeyedHash) -> 
         birth_dates=birth_dates.days,
         birth_year=birth_dates.year,
         sex=codes.parse_sex(record.sex),
-        ssn=record.ssn_token,
-        ssn_last4=record.ssn_last4_token,
+        ssn=keyed_hash.read_kept_token("ssn", record.ssn_token),
+        ssn_last4=keyed_hash.read_kept_token("ssn4", record.ssn_last4_token),
         identifiers=identifier_tokens.tokens,
         identifiers_near=identifier_tokens.near,
         identifier_systems=identifier_tokens.systems,
@@ -72,6 +73,7 @@ def standardize(record: CanonicalRecord, source: str, keyed_hash: KeyedHash) -> 
         household_system=source if households else None,
         source=source,
     )
+    return compare_by_tokens(features, record, keyed_hash) if keyed_hash.exchanges else features
 
 
 def format_birth_place(record: CanonicalRecord) -> str | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from mpi.domain.sampling import (
+from mpi.domain.statistics.sampling import (
     NORMAL_DEVIATE_95,
     Estimate,
     JudgedStratum,

@@ -34,6 +34,9 @@ COLUMNS_OF_SUBJECT: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Attributes that can be varied, with their feature columns."""
 
+_TOKEN_SUBJECTS = frozenset({"given", "surname", "birth_date"})
+"""Attributes that cannot vary apart from the tokens that stand for them."""
+
 SAME, MISSING, DIFFERENT = "same", "missing", "different"
 _MIN_MISSPELLED_LETTERS = 4
 """Letters of a name from which one can be left out and it stays similar."""
@@ -93,8 +96,9 @@ class PairVariation:
 
 def generate_variations(left: Features, right: Features) -> Iterator[PairVariation]:
     """Yield copies of a pair, each with one attribute changed."""
+    fixed_subjects = _TOKEN_SUBJECTS if _is_compared_by_tokens(left, right) else ()
     for subject, columns in COLUMNS_OF_SUBJECT.items():
-        if subject == "multiple_birth":
+        if subject == "multiple_birth" or subject in fixed_subjects:
             continue
         yield from _vary_to_same(subject, columns, left, right)
         if _has_value(left, columns) and _has_value(right, columns):
@@ -111,6 +115,11 @@ def generate_variations(left: Features, right: Features) -> Iterator[PairVariati
         yield PairVariation(
             "multiple_birth", "no", replace(left, multiple_birth=None), replace(right, multiple_birth=None)
         )
+
+
+def _is_compared_by_tokens(left: Features, right: Features) -> bool:
+    """Return whether tokens stand for the names of a record of the pair."""
+    return any(not each.surname and (each.token_exchanges or each.tokens_place) for each in (left, right))
 
 
 def _has_value(features: Features, columns: tuple[str, ...]) -> bool:

@@ -270,6 +270,24 @@ def compute_finer_keys(
     return sorted(finer_keys - blocking.stopped)
 
 
+def compute_named_keys(
+    features: Features, blocking: BlockingSpec, keyed_hash: KeyedHash
+) -> set[tuple[str, int]]:
+    """Return every key and finer key of a record, with its domain.
+
+    Stopped keys are among them.
+    """
+    values = {part: read(features) for part, read in zip(blocking.parts, blocking.readers, strict=True)}
+    named_keys: set[tuple[str, int]] = set()
+    for rule in blocking.rules:
+        for combination in product(*(values[part] for part in rule.parts)):
+            text = _SEPARATOR.join(combination)
+            named_keys.add((_name_domain(rule), keyed_hash.to_int64(_name_domain(rule), text)))
+            finer_keys = _refine(rule, text, values, keyed_hash)
+            named_keys.update((_REFINED_DOMAIN + rule.name, key) for _, key in finer_keys)
+    return named_keys
+
+
 def _refine(
     rule: BlockingRule, text: str, values: Mapping[BlockingPart, tuple[str, ...]], keyed_hash: KeyedHash
 ) -> Iterator[tuple[str, int]]:

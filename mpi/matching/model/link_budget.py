@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mpi.domain.sampling import NORMAL_DEVIATE_95
+from mpi.domain.statistics.sampling import NORMAL_DEVIATE_95
 
 LINKS = 10_000.0
 """Links to which a budget refers."""

@@ -26,7 +26,7 @@ from mpi.matching.model.cautions import NO_CAUTIONS, Cautions
 from mpi.matching.model.data_profile import DataProfile, read_profile
 from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.link_budget import LinkBudget, read_budget
-from mpi.standardize.version import MODEL_VERSIONS, STANDARDIZER_VERSION
+from mpi.standardize.version import MODEL_VERSIONS, STANDARDIZER_VERSION, split_version
 
 MODEL_FILES = ("settings.json", "frequencies.csv", "card.md", "metrics.json")
 """Files that ``model.toml`` lists with their SHA-256."""
@@ -162,7 +162,7 @@ def require_standardizer(model: MatchModel) -> None:
     Raises:
         ModelError: it was fitted on another version of the standardizer.
     """
-    if model.standardizer != STANDARDIZER_VERSION:
+    if split_version(model.standardizer)[0] != STANDARDIZER_VERSION:
         raise ModelError(
             f"model {model.ref} was fitted on standardizer {model.standardizer}, this is "
             f"{STANDARDIZER_VERSION}: fit it anew with `python -m training fit`; "

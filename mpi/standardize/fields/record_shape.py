@@ -9,6 +9,7 @@ from mpi.domain.record import (
     Flag,
     Guardian,
     Identifier,
+    LinkageToken,
     OtherName,
     Placement,
     Restriction,
@@ -17,6 +18,7 @@ from mpi.domain.record import (
 ITEM_KINDS: Mapping[str, type[NamedTuple]] = {
     "other_names": OtherName,
     "identifiers": Identifier,
+    "linkage_tokens": LinkageToken,
     "addresses": Address,
     "guardians": Guardian,
     "enrollments": Enrollment,

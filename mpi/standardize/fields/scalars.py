@@ -11,6 +11,10 @@ from datetime import date
 from decimal import Decimal
 
 from mpi.domain.errors import RecordError
+from mpi.standardize.fields.invisible_characters import (
+    holds_invisible_characters,
+    remove_invisible_characters,
+)
 
 MAX_VALUE_CHARACTERS = 10_000
 """Most characters of a value."""
@@ -29,6 +33,7 @@ def parse_text(field: str, value: object, column: str | None = None) -> str | No
 
     Whole numbers and dates are read as their text, because JSON and Parquet send identifiers and
     postal codes so. A number that may have lost digits is refused, as two children's IDs would be one.
+    Characters that cannot be seen are removed.
 
     Args:
         field: the canonical field that an error names.
@@ -39,6 +44,12 @@ def parse_text(field: str, value: object, column: str | None = None) -> str | No
         RecordError: not text, too long, a number that may have lost digits, or holding what a database
             cannot store.
     """
+    text = _read_text(field, value, column)
+    return None if text is None else remove_invisible_characters(text).strip() or None
+
+
+def _read_text(field: str, value: object, column: str | None = None) -> str | None:
+    """Return a value's text as it was sent, bounded and storable."""
     if value is None:
         return None
     text = value if isinstance(value, str) else _format_value(field, value, column or field)
@@ -50,7 +61,7 @@ def parse_text(field: str, value: object, column: str | None = None) -> str | No
         raise RecordError(field, "nul-character", "holds a NUL character; remove it")
     if not text.isascii() and _LONE_SURROGATE.search(text):
         raise RecordError(field, "not-unicode", "holds half of a character; send valid UTF-8")
-    return text.strip() or None
+    return text
 
 
 def parse_texts(raw_record: Mapping[str, object], names: Iterable[str]) -> dict[str, str]:
@@ -72,8 +83,9 @@ def parse_local_id(value: object) -> str:
     Raises:
         RecordError: missing, too long, or not such text.
     """
-    text = parse_text("local_id", value)
-    if text is None:
+    # Two local IDs that look alike stay two: nothing is removed from them but spaces around.
+    text = (_read_text("local_id", value) or "").strip()
+    if not text:
         raise RecordError("local_id", "missing", "every record needs its source's local ID")
     if len(text) > MAX_LOCAL_ID_CHARACTERS:
         raise RecordError("local_id", "too-long", f"longer than {MAX_LOCAL_ID_CHARACTERS} characters")
@@ -81,6 +93,22 @@ def parse_local_id(value: object) -> str:
     if not text.isprintable() and any(unicodedata.category(character) == "Cc" for character in text):
         raise RecordError("local_id", "control-character", "holds a control character; remove it")
     return text
+
+
+def require_visible(local_id: str) -> None:
+    """Refuse a new local ID that holds characters which cannot be seen.
+
+    Records that were stored under such an ID before can still be read, renamed and withdrawn.
+
+    Raises:
+        RecordError: it holds such a character.
+    """
+    if holds_invisible_characters(local_id):
+        raise RecordError(
+            "local_id",
+            "invisible-character",
+            "holds a zero-width character, or one that turns the direction of text; remove it",
+        )
 
 
 def to_whole_number(value: float | Decimal) -> int | None:
