@@ -14,12 +14,13 @@ from sqlalchemy import Connection, inspect, text
 
 from mpi.domain.errors import StoreError
 from mpi.storage.backends import ledger_file, postgresql
+from mpi.storage.backends.ledger_hashes import hash_former_lines
 from mpi.storage.unit_of_work.database import Database, translate_errors
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA_REVISION = "0033"
+SCHEMA_REVISION = "0042"
 """Schema revision of this program version: that of the latest migration."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -71,6 +72,11 @@ def upgrade(database: Database) -> SchemaState:
                     ledger_file.require_empty(ledger, ledger_path)
                 config.attributes["take_over"] = lambda holder: ledger_file.copy_ledger(holder, ledger)
             command.upgrade(config, "head")
+            if ledger_path is None:
+                hash_former_lines(connection)
+            else:
+                with database.ledger.engine.begin() as ledger_connection:
+                    hash_former_lines(ledger_connection)
             if database.is_postgresql:
                 postgresql.use_byte_collation(connection)
     return old_state

@@ -302,11 +302,14 @@ def _maker(
         kind.dialect_impl(dialect).result_processor(dialect, column[1])
         for kind, column in zip(types, description, strict=False)
     ]
-    if not any(processors):
+    readers = [(place, processor) for place, processor in enumerate(processors) if processor is not None]
+    if not readers:
         return shape._make
-    readers = [processor or _as_it_is for processor in processors]
-    return lambda row: shape._make([read(value) for read, value in zip(readers, row, strict=True)])
 
+    def make(row: Sequence[Any]) -> Any:  # noqa: ANN401 - a row
+        values = list(row)
+        for place, read in readers:
+            values[place] = read(values[place])
+        return shape._make(values)
 
-def _as_it_is(value: Any) -> Any:  # noqa: ANN401
-    return value
+    return make

@@ -10,7 +10,16 @@ from typing import Any
 from sqlalchemy import Row
 from sqlmodel import SQLModel
 
-from mpi.storage.tables.accounts import AccountRequestRow, AccountRow, SignInRow
+from mpi.storage.tables.accounts import (
+    AccountRequestRow,
+    AccountRow,
+    FirstLinkRow,
+    PastPasswordsRow,
+    SecondFactorRow,
+    SignInNetworkRow,
+    SignInRow,
+    UsedFlowRow,
+)
 from mpi.storage.tables.agreements import (
     AgreementClockRow,
     AgreementStepRow,
@@ -26,6 +35,7 @@ from mpi.storage.tables.boundaries import (
     UnsealRequestRow,
 )
 from mpi.storage.tables.commits_and_disclosures import (
+    AccessTokenRow,
     ClientRow,
     CommitRow,
     CounterRow,
@@ -33,6 +43,10 @@ from mpi.storage.tables.commits_and_disclosures import (
     DisclosureRow,
     IndexRow,
     KeptAnswerRow,
+    LedgerNodeRow,
+    LedgerRootRow,
+    PayloadKeyRow,
+    TokenKeyRow,
 )
 from mpi.storage.tables.decisions import (
     ApprovalRow,
@@ -68,7 +82,22 @@ from mpi.storage.tables.identity import (
 )
 from mpi.storage.tables.jobs import JobRow
 from mpi.storage.tables.large_blocks import LargeBlockRow, PendingRow, PurgedBlockRow
-from mpi.storage.tables.legal import DisclosureConsentRow, SubpoenaCaseRow, SubpoenaStepRow
+from mpi.storage.tables.legal import (
+    CorrectionRow,
+    DestructionItemRow,
+    DestructionRunRow,
+    DisclosureConsentRow,
+    IncidentRecordRow,
+    IncidentRow,
+    LegalHoldRow,
+    ResearchProjectRow,
+    RightsCaseRow,
+    RightsStepRow,
+    RightsTextRow,
+    SourceRuleRow,
+    SubpoenaCaseRow,
+    SubpoenaStepRow,
+)
 from mpi.storage.tables.notices import DeskLinkRow, DigestRow, MentionRow, NoticeMarkRow
 from mpi.storage.tables.published_reports import PublishedReportRow
 from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
@@ -98,6 +127,7 @@ from mpi.storage.tables.sources import (
 from mpi.storage.tables.splits import FormerIdRow, IdMapRow, MovedLoginRow, SplitRow
 
 __all__ = [
+    "AccessTokenRow",
     "AccountRequestRow",
     "AccountRow",
     "AgencyRow",
@@ -118,12 +148,15 @@ __all__ = [
     "ConfigRow",
     "ConsentRow",
     "CopyRow",
+    "CorrectionRow",
     "CounterRow",
     "DecisionMemberRow",
     "DecisionRow",
     "DecisionSupersedesRow",
     "DeskLinkRow",
+    "DestructionItemRow",
     "DestructionRow",
+    "DestructionRunRow",
     "DigestRow",
     "DisclosedRecordRow",
     "DisclosureConsentRow",
@@ -132,6 +165,7 @@ __all__ = [
     "EpochRow",
     "ExpungeCertificateRow",
     "FeatureRow",
+    "FirstLinkRow",
     "FlagRow",
     "FormerIdRow",
     "FreezeWindowRow",
@@ -140,18 +174,25 @@ __all__ = [
     "HoldingsRunRow",
     "IdMapRow",
     "IdentityEventRow",
+    "IncidentRecordRow",
+    "IncidentRow",
     "IndexRow",
     "JobRow",
     "KeptAnswerRow",
     "KeyMergeRow",
     "KeyRunRow",
     "LargeBlockRow",
+    "LedgerNodeRow",
+    "LedgerRootRow",
+    "LegalHoldRow",
     "MembershipRow",
     "MentionRow",
     "MovedLoginRow",
     "NoteRow",
     "NoticeMarkRow",
     "OwnerQuestionRow",
+    "PastPasswordsRow",
+    "PayloadKeyRow",
     "PendingRow",
     "PersonRow",
     "PracticeAnswerRow",
@@ -168,13 +209,20 @@ __all__ = [
     "RefusalRow",
     "RejectRow",
     "RenamedRow",
+    "ResearchProjectRow",
+    "RightsCaseRow",
+    "RightsStepRow",
+    "RightsTextRow",
     "RunChangeRow",
     "RunRow",
     "SavedViewRow",
     "ScopeRow",
+    "SecondFactorRow",
     "SightingRow",
+    "SignInNetworkRow",
     "SignInRow",
     "SourceRow",
+    "SourceRuleRow",
     "SplitRow",
     "StepRow",
     "SubpoenaCaseRow",
@@ -183,8 +231,10 @@ __all__ = [
     "TaskActionRow",
     "TaskRow",
     "TaskWorkRow",
+    "TokenKeyRow",
     "TombstoneRow",
     "UnsealRequestRow",
+    "UsedFlowRow",
     "table_of",
 ]  # fmt: skip
 

@@ -62,7 +62,7 @@ class StepRow(SQLModel, table=True):
 
     __tablename__ = "step"
     id: int = primary_key()
-    kind: str = text()
+    kind: str = text(index=True)
     commit_no: int = bigint(index=True)
     undone_commit: int | None = bigint(default=None, index=True)
     reason: str = text()

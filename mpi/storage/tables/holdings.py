@@ -34,7 +34,8 @@ class PupilTokensRow(SQLModel, table=True):
     """Keyed tokens of a dropped row.
 
     ``pupil`` is a keyed hash of source and local ID. ``tokens`` are keyed hashes of name with birth date and
-    of numbers, as ascending little-endian 64-bit integers.
+    of numbers, as ascending little-endian 64-bit integers. ``token_keys`` are the numbers of the token keys
+    that were in force then; after a semicolon, each key under which the tokens were hashed again.
     """
 
     __tablename__ = "pupil_tokens"
@@ -42,3 +43,4 @@ class PupilTokensRow(SQLModel, table=True):
     source_id: int = primary_key(foreign_key="source.id")
     pupil: int = primary_key()
     tokens: bytes = Field(sa_type=LargeBinary)
+    token_keys: str = text(default="1", sa_column_kwargs={"server_default": "1"})

@@ -9,7 +9,8 @@ from mpi.storage.columns import bigint, primary_key, text
 class ConfigRow(SQLModel, table=True):
     """A matching configuration: model, standardizer, thresholds and value statistics.
 
-    Together with records and decisions it determines which records are one person.
+    Together with records and decisions it determines which records are one person. ``token_keys`` are the
+    numbers of the token keys that make its tokens and blocking keys.
     """
 
     __tablename__ = "config"
@@ -22,6 +23,7 @@ class ConfigRow(SQLModel, table=True):
     thresholds: str = text()
     lists: str = text(default="{}")
     source_settings: str = text(default="{}")
+    token_keys: str = text(default="1", sa_column_kwargs={"server_default": "1"})
     created_commit: int = bigint()
 
 

@@ -1,4 +1,4 @@
-"""Tables of subpoena cases, and of consents to disclose records."""
+"""Tables of legal cases and consents, and of rights, holds, destruction and research."""
 
 from sqlmodel import SQLModel
 
@@ -65,3 +65,175 @@ class DisclosureConsentRow(SQLModel, table=True):
     reference: str = text()
     recorded_commit: int = bigint()
     revoked_commit: int | None = bigint(default=None)
+
+
+class RightsCaseRow(SQLModel, table=True):
+    """A request by a person to inspect or to amend a child's record.
+
+    ``details`` is a JSON object without any value of the record. The record is named by number, so that the
+    row tells nothing of a record that is destroyed later.
+    """
+
+    __tablename__ = "rights_case"
+    code: str = text(primary_key=True)
+    kind: str = text()
+    source_id: int = bigint(foreign_key="source.id")
+    record_id: int = bigint(foreign_key="record.id", index=True)
+    received: str = text()
+    details: str = text()
+    opened_commit: int = bigint()
+
+
+class RightsStepRow(SQLModel, table=True):
+    """What a person did with a rights case. Rows are only added."""
+
+    __tablename__ = "rights_step"
+    code: str = text(primary_key=True)
+    commit_no: int = primary_key()
+    kind: str = text()
+    details: str = text()
+
+
+class RightsTextRow(SQLModel, table=True):
+    """What a person wrote about a record: the change asked for, or a statement.
+
+    It may hold personal data, and is deleted when its record is destroyed.
+    """
+
+    __tablename__ = "rights_text"
+    code: str = text(primary_key=True)
+    kind: str = text(primary_key=True)
+    record_id: int = bigint(foreign_key="record.id", index=True)
+    text: str = text()
+    commit_no: int = bigint()
+
+
+class SourceRuleRow(SQLModel, table=True):
+    """A source's rule of inspection and retention.
+
+    Rows are only added; the latest counts. ``details`` is a JSON object.
+    """
+
+    __tablename__ = "source_rule"
+    source_id: int = bigint(primary_key=True, foreign_key="source.id")
+    commit_no: int = primary_key()
+    details: str = text()
+
+
+class LegalHoldRow(SQLModel, table=True):
+    """A legal hold on the records of a child, a source or an agreement.
+
+    ``sources`` is a JSON list of the sources that it reaches; null for all.
+    """
+
+    __tablename__ = "legal_hold"
+    code: str = text(primary_key=True)
+    target: str = text()
+    record_id: int | None = bigint(default=None, foreign_key="record.id")
+    source_id: int | None = bigint(default=None, foreign_key="source.id")
+    agreement: str | None = text(default=None)
+    sources: str | None = text(default=None)
+    reference: str = text()
+    reason: str = text()
+    placed_by: str = text()
+    placed_commit: int = bigint()
+    lifted_by: str | None = text(default=None)
+    lift_reason: str | None = text(default=None)
+    lifted_commit: int | None = bigint(default=None)
+
+
+class DestructionRunRow(SQLModel, table=True):
+    """A plan to destroy records whose retention has ended, and what became of it."""
+
+    __tablename__ = "destruction_run"
+    number: int = primary_key()
+    source_id: int = bigint(foreign_key="source.id")
+    rule: str = text()
+    records: int = bigint()
+    planned_commit: int = bigint()
+    approved_by: str | None = text(default=None)
+    approved_commit: int | None = bigint(default=None)
+    destroyed: int = bigint(default=0)
+    spared: int = bigint(default=0)
+    certificate: str | None = text(default=None)
+    signature: str | None = text(default=None)
+    finished_commit: int | None = bigint(default=None)
+
+
+class DestructionItemRow(SQLModel, table=True):
+    """A record that a run still has to destroy.
+
+    The row goes with the record.
+    """
+
+    __tablename__ = "destruction_item"
+    number: int = bigint(primary_key=True, foreign_key="destruction_run.number")
+    record_id: int = bigint(primary_key=True, foreign_key="record.id")
+
+
+class ResearchProjectRow(SQLModel, table=True):
+    """A research project with the salt of its IDs.
+
+    It has no salt once it has ended.
+    """
+
+    __tablename__ = "research_project"
+    code: str = text(primary_key=True)
+    title: str = text()
+    salt: str | None = text(default=None)
+    opened_by: str = text()
+    opened_commit: int = bigint()
+    ended_by: str | None = text(default=None)
+    ended_commit: int | None = bigint(default=None)
+
+
+class IncidentRow(SQLModel, table=True):
+    """A wrong link that was found: the step that parted records of one person.
+
+    ``kind`` is the kind of the step. ``due`` is the last day (ISO) of the clock for notices of breaches; None
+    where no agreement of a recipient has one. The row changes when corrections are sent and when a person
+    closes the incident, with a note that names no child.
+    """
+
+    __tablename__ = "incident"
+    code: str = text(primary_key=True)
+    kind: str = text()
+    opened_commit: int = bigint()
+    sent_commit: int | None = bigint(default=None)
+    due: str | None = text(default=None)
+    closed_commit: int | None = bigint(default=None)
+    closed_by: str | None = text(default=None)
+    note: str | None = text(default=None)
+
+
+class IncidentRecordRow(SQLModel, table=True):
+    """Record of an incident, with its person before and now.
+
+    Records of one person and of different parts were linked wrongly.
+    """
+
+    __tablename__ = "incident_record"
+    code: str = text(primary_key=True)
+    record_id: int = primary_key()
+    person_id: int = bigint()
+    part: int = bigint()
+
+
+class CorrectionRow(SQLModel, table=True):
+    """A correction sent to who had received answers because of a wrong link.
+
+    ``record_ids`` is a JSON list of the records that the recipient was told of. ``since`` and ``until`` are
+    when it was told first and last. ``acknowledged_by`` is the person or client that acknowledged it.
+    """
+
+    __tablename__ = "correction"
+    code: str = text(primary_key=True)
+    client: str = text(primary_key=True, index=True)
+    agreement: str | None = text(default=None)
+    record_ids: str = text()
+    since: str = text()
+    until: str = text()
+    answers: int = bigint()
+    sent_commit: int = bigint()
+    acknowledged_commit: int | None = bigint(default=None)
+    acknowledged_by: str | None = text(default=None)

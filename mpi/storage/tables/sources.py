@@ -101,6 +101,7 @@ class RecordRow(SQLModel, table=True):
     ``last_seen`` is the latest as-of date at which the source confirmed the active version.
     ``carried_restrictions`` is JSON of the restrictions that earlier versions state and the active one leaves
     out, without any that has ended; they stay in force.
+    ``data_key`` is its data key, encrypted under a payload key; None where nothing of it is encrypted.
     """
 
     __tablename__ = "record"
@@ -123,6 +124,7 @@ class RecordRow(SQLModel, table=True):
     version_id: int | None = bigint(default=None)
     last_seen: str = text()
     carried_restrictions: str | None = text(default=None)
+    data_key: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 
 class RecordAliasRow(SQLModel, table=True):
@@ -153,7 +155,8 @@ class RecordVersionRow(SQLModel, table=True):
 
     ``state`` is ``active``, ``superseded`` (a newer one came), ``history`` (it arrived late), ``held``
     (its source is paused), ``overlay`` (it would make the record another child, and waits for a person),
-    ``refused`` (a person refused it) or ``undone`` (its load was undone).
+    ``refused`` (a person refused it) or ``undone`` (its load was undone). ``payload`` is encrypted under the
+    record's data key, if the index has payload keys.
     """
 
     __tablename__ = "record_version"

@@ -19,6 +19,7 @@ from mpi.storage.backends import ledger_file, postgresql, sqlite
 from mpi.storage.backends.checkpoint_thread import Checkpointer
 from mpi.storage.backends.scope_location import is_scope_location
 from mpi.storage.driver.pipeline import NotDurableError
+from mpi.storage.encryption.key_ring import KeyRing
 from mpi.storage.unit_of_work.session_pool import DatabaseSession, SessionPool
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit, WriteUnits
 
@@ -51,6 +52,7 @@ class Database:
         url: SQLAlchemy URL, ``sqlite:///path`` or ``postgresql+psycopg://…``.
         is_ledger: whether this is only the ledger file of an index on SQLite.
         tuning: waits, connections, pages and checkpoints.
+        key_ring: payload keys that encrypt stored content; None where the process has none.
 
     Attributes:
         ledger: database of the disclosure ledger; on PostgreSQL this database.
@@ -68,8 +70,10 @@ class Database:
         *,
         is_ledger: bool = False,
         tuning: StorageTuning = DEFAULT_TUNING.storage,
+        key_ring: KeyRing | None = None,
     ) -> None:
         self.url = url
+        self.key_ring = key_ring
         self._keeps_changes = is_scope_location(url)
         self.tuning = tuning
         parsed = _parse_url(url)
@@ -81,7 +85,7 @@ class Database:
         path = sqlite_path(url)
         self.ledger_path = None if path is None or is_ledger else ledger_file.ledger_path_of(path)
         self.ledger = self if self.ledger_path is None else _open_ledger(self.ledger_path, tuning)
-        self._sessions = _open_session_pool(self.engine, self.ledger_path, tuning)
+        self._sessions = _open_session_pool(self.engine, self.ledger_path, tuning, key_ring)
         self._checkpointer = None if path is None else Checkpointer(path, tuning)
 
     @contextmanager
@@ -265,6 +269,7 @@ def _parse_url(url: str) -> URL:
     return parsed
 
 
+# pragma: allowlist nextline secret - only the form
 _INVALID_URL = "MPI_DATABASE_URL: not sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE"
 
 
@@ -283,7 +288,9 @@ def _open_ledger(path: Path, tuning: StorageTuning) -> Database:
     return Database(url, is_ledger=True, tuning=tuning)
 
 
-def _open_session_pool(engine: Engine, ledger: Path | None, tuning: StorageTuning) -> SessionPool:
+def _open_session_pool(
+    engine: Engine, ledger: Path | None, tuning: StorageTuning, key_ring: KeyRing | None
+) -> SessionPool:
     is_postgresql = engine.dialect.name == "postgresql"
     backend = postgresql if is_postgresql else sqlite
 
@@ -299,6 +306,7 @@ def _open_session_pool(engine: Engine, ledger: Path | None, tuning: StorageTunin
         is_alive=backend.is_alive,
         is_reusable=backend.is_reusable,
         tuning=tuning,
+        key_ring=key_ring,
     )
 
 

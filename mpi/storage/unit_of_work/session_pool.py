@@ -13,6 +13,7 @@ from mpi.domain.tuning import StorageTuning
 from mpi.storage.backends.sqlite import BUSY
 from mpi.storage.driver.compiled_statements import Parameters, Rows, Statements, get_shared_statements
 from mpi.storage.driver.pipeline import Pipeline
+from mpi.storage.encryption.key_ring import KeyRing
 
 _SentQuery = tuple[Executable, Parameters, Rows]
 
@@ -29,6 +30,7 @@ class DatabaseSession(Connection):
         immutable_cache: data that repositories keep in memory between transactions, by table. It must
             never change.
         tuning: sizes of the pages that repositories read.
+        key_ring: payload keys that encrypt stored content; None where there are none.
     """
 
     def __init__(
@@ -37,9 +39,11 @@ class DatabaseSession(Connection):
         statements: Statements,
         immutable_cache: dict[str, Any],
         tuning: StorageTuning,
+        key_ring: KeyRing | None = None,
     ) -> None:
         super().__init__(engine)
         self.tuning = tuning
+        self.key_ring = key_ring
         self._statements = statements
         self.immutable_cache = immutable_cache
         self._execution_options = self._execution_options.union({"mpi_unit": True})
@@ -145,9 +149,10 @@ class SessionPool:
         is_alive: whether an idle session can be used again.
         is_reusable: whether a returned session can be lent again.
         tuning: sizes of the pages that repositories read.
+        key_ring: payload keys that encrypt stored content; None where there are none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as above
         self,
         engine: Engine,
         max_sessions: int,
@@ -156,8 +161,11 @@ class SessionPool:
         is_alive: Callable[[DatabaseSession], bool],
         is_reusable: Callable[[DatabaseSession], bool],
         tuning: StorageTuning,
+        *,
+        key_ring: KeyRing | None = None,
     ) -> None:
         self._engine = engine
+        self._key_ring = key_ring
         self._tuning = tuning
         self._statements = get_shared_statements(engine.dialect)
         self._immutable_cache: dict[str, Any] = {}
@@ -199,7 +207,9 @@ class SessionPool:
             if self._is_alive(session):
                 return session
             _discard(session)
-        session = DatabaseSession(self._engine, self._statements, self._immutable_cache, self._tuning)
+        session = DatabaseSession(
+            self._engine, self._statements, self._immutable_cache, self._tuning, self._key_ring
+        )
         self._on_open(session)
         return session
 

@@ -14,16 +14,24 @@ from mpi.storage.driver.in_list import is_in
 from mpi.storage.key_index.blocking_keys import BlockingKeys
 from mpi.storage.key_index.candidate_query import CandidateQuery
 from mpi.storage.key_index.large_blocks import LargeBlockRepository
+from mpi.storage.repositories.access.access_tokens import AccessTokens
 from mpi.storage.repositories.access.account_requests import AccountRequests
 from mpi.storage.repositories.access.accounts import Accounts
 from mpi.storage.repositories.access.agreement_duties import AgreementDuties
 from mpi.storage.repositories.access.agreements import Agreements
 from mpi.storage.repositories.access.clients import Clients
+from mpi.storage.repositories.access.destruction_runs import DestructionRuns
 from mpi.storage.repositories.access.disclosure_consents import DisclosureConsents
-from mpi.storage.repositories.access.disclosures import Disclosures
+from mpi.storage.repositories.access.disclosures import Disclosure, Disclosures
+from mpi.storage.repositories.access.incidents import Incidents
+from mpi.storage.repositories.access.ledger_tree import LedgerTree
+from mpi.storage.repositories.access.legal_holds import LegalHolds
 from mpi.storage.repositories.access.refusals import Refusals
+from mpi.storage.repositories.access.research_projects import ResearchProjects
+from mpi.storage.repositories.access.rights_cases import RightsCases
 from mpi.storage.repositories.access.sign_ins import SignIns
 from mpi.storage.repositories.access.subpoenas import Subpoenas
+from mpi.storage.repositories.access.used_flows import UsedFlows
 from mpi.storage.repositories.derived.configs import Configs
 from mpi.storage.repositories.derived.features_and_edges import DerivedRepository
 from mpi.storage.repositories.derived.proposals import Proposals
@@ -33,6 +41,7 @@ from mpi.storage.repositories.notices.desk_links import DeskLinks
 from mpi.storage.repositories.notices.digests import Digests
 from mpi.storage.repositories.notices.notice_marks import NoticeMarks
 from mpi.storage.repositories.notices.returned_answers import ReturnedAnswers
+from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.repositories.persons.fast_look_up import FastLookUps
 from mpi.storage.repositories.persons.persons import Persons
 from mpi.storage.repositories.review.blind_pairs import BlindPairs
@@ -44,6 +53,10 @@ from mpi.storage.repositories.review.saved_views import SavedViews
 from mpi.storage.repositories.review.task_queue import TaskQueue
 from mpi.storage.repositories.review.task_work import TaskWork
 from mpi.storage.repositories.review.tasks import Tasks
+from mpi.storage.repositories.sign_in.first_links import FirstLinks
+from mpi.storage.repositories.sign_in.networks import SignInNetworks
+from mpi.storage.repositories.sign_in.past_passwords import PastPasswords
+from mpi.storage.repositories.sign_in.second_factors import SecondFactors
 from mpi.storage.repositories.sources.batches import Batches
 from mpi.storage.repositories.sources.boundary_orders import BoundaryOrders
 from mpi.storage.repositories.sources.holdings_runs import HoldingsRuns
@@ -63,7 +76,9 @@ from mpi.storage.repositories.steps.freeze_windows import FreezeWindows
 from mpi.storage.repositories.steps.idempotent_answers import IdempotentAnswers
 from mpi.storage.repositories.steps.jobs import Jobs
 from mpi.storage.repositories.steps.pending_approvals import PendingApprovals
+from mpi.storage.repositories.steps.shown_secrets import ShownSecrets
 from mpi.storage.repositories.steps.steps import Steps
+from mpi.storage.repositories.stored_content import StoredContent
 from mpi.storage.tables import CommitRow, table_of
 from mpi.storage.unit_of_work.session_pool import DatabaseSession
 
@@ -122,7 +137,9 @@ class ReadUnit:
     """
 
     sources = _LazyRepository(Sources)
-    records = _LazyRepository(Records)
+    payload_keys = _LazyRepository(PayloadKeys)
+    records = _LazyRepository(Records, "payload_keys")
+    stored_content = _LazyRepository(StoredContent, "payload_keys")
     keys = _LazyRepository(BlockingKeys)
     candidates = _LazyRepository(CandidateQuery)
     derived_data = _LazyRepository(DerivedRepository, "keys")
@@ -132,10 +149,10 @@ class ReadUnit:
     batches = _LazyRepository(Batches)
     tasks = _LazyRepository(Tasks)
     queue = _LazyRepository(TaskQueue)
-    task_work = _LazyRepository(TaskWork)
-    owner_questions = _LazyRepository(OwnerQuestions)
-    activity_log = _LazyRepository(ActivityLog)
-    returned_answers = _LazyRepository(ReturnedAnswers)
+    task_work = _LazyRepository(TaskWork, "payload_keys")
+    owner_questions = _LazyRepository(OwnerQuestions, "payload_keys")
+    activity_log = _LazyRepository(ActivityLog, "payload_keys")
+    returned_answers = _LazyRepository(ReturnedAnswers, "payload_keys")
     notice_marks = _LazyRepository(NoticeMarks)
     digests = _LazyRepository(Digests)
     desk_links = _LazyRepository(DeskLinks)
@@ -144,12 +161,15 @@ class ReadUnit:
     clients = _LazyRepository(Clients)
     fast_look_ups = _LazyRepository(FastLookUps)
     disclosures = _LazyRepository(Disclosures)
+    ledger_tree = _LazyRepository(LedgerTree)
+    incidents = _LazyRepository(Incidents)
     proposals = _LazyRepository(Proposals)
     runs = _LazyRepository(ReclusterRuns)
     freezes = _LazyRepository(FreezeWindows)
     record_assertions = _LazyRepository(RecordAssertions)
-    steps = _LazyRepository(Steps)
-    idempotent_answers = _LazyRepository(IdempotentAnswers)
+    steps = _LazyRepository(Steps, "payload_keys")
+    shown_secrets = _LazyRepository(ShownSecrets)
+    idempotent_answers = _LazyRepository(IdempotentAnswers, "payload_keys")
     blind_pairs = _LazyRepository(BlindPairs)
     practice_answers = _LazyRepository(PracticeAnswers)
     figures = _LazyRepository(DeskFigures)
@@ -157,16 +177,26 @@ class ReadUnit:
     accounts = _LazyRepository(Accounts)
     account_requests = _LazyRepository(AccountRequests)
     sign_ins = _LazyRepository(SignIns)
+    second_factors = _LazyRepository(SecondFactors, "payload_keys")
+    first_links = _LazyRepository(FirstLinks)
+    sign_in_networks = _LazyRepository(SignInNetworks)
+    past_passwords = _LazyRepository(PastPasswords)
+    access_tokens = _LazyRepository(AccessTokens)
+    used_flows = _LazyRepository(UsedFlows)
     pending_approvals = _LazyRepository(PendingApprovals)
     consents = _LazyRepository(Consents)
     renames = _LazyRepository(Renames)
     scopes = _LazyRepository(Scopes)
     splits = _LazyRepository(Splits)
-    record_rows = _LazyRepository(RecordRows)
+    record_rows = _LazyRepository(RecordRows, "payload_keys")
     agreements = _LazyRepository(Agreements)
     agreement_duties = _LazyRepository(AgreementDuties)
     refusals = _LazyRepository(Refusals)
     subpoenas = _LazyRepository(Subpoenas)
+    rights_cases = _LazyRepository(RightsCases, "payload_keys")
+    legal_holds = _LazyRepository(LegalHolds)
+    destruction_runs = _LazyRepository(DestructionRuns)
+    research_projects = _LazyRepository(ResearchProjects, "payload_keys")
     disclosure_consents = _LazyRepository(DisclosureConsents)
     holdings_runs = _LazyRepository(HoldingsRuns)
     pupil_tokens = _LazyRepository(PupilTokens)
@@ -239,6 +269,8 @@ class WriteUnit(ReadUnit):
     Attributes:
         before_commit: functions by name that run once, as the last act of the transaction before its commit.
             If one raises, the transaction is rolled back.
+        ledger_lines: lines of the disclosure ledger that are written with the transaction, at its very end.
+            Only PostgreSQL supports this: on SQLite the ledger has a file of its own.
     """
 
     def __init__(
@@ -259,8 +291,12 @@ class WriteUnit(ReadUnit):
         self.before_commit: dict[str, Callable[[WriteUnit], None]] = (
             {} if previous is None else previous.before_commit
         )
+        self.ledger_lines: list[Disclosure] = [] if previous is None else previous.ledger_lines
         if previous is not None:
             self.sources, self.configs = previous.sources, previous.configs
+            self.payload_keys = previous.payload_keys
+        else:
+            self.payload_keys.locks_rows = not is_only_writer
         self._kind = kind
         self._commit_no: int | None = None
 
@@ -271,6 +307,7 @@ class WriteUnit(ReadUnit):
         A transaction that never reads it leaves no commit.
         """
         if self._commit_no is None:
+            self.payload_keys.take_prefetched()
             self._commit_no = self.counters.take("commit")
             self.connection.execute(
                 _COMMIT,
@@ -292,10 +329,11 @@ class WriteUnit(ReadUnit):
     def prefetch(self) -> None:
         """Send the queries that every writer needs, in one round trip.
 
-        They read sources, the configuration in force, counters and key segments.
+        They read sources, the configuration in force, payload keys, counters and key segments.
         """
         self.sources.prefetch()
         self.configs.prefetch()
+        self.payload_keys.prefetch()
         self.counters.prefetch()
         self.keys.segments.prefetch()
 
@@ -319,6 +357,9 @@ class WriteUnit(ReadUnit):
         self.counters.flush()
         for act in self.before_commit.values():
             act(self)
+        # The last statement, since it locks the counter of lines, which every answer needs, until the commit.
+        if self.ledger_lines:
+            self.disclosures.add_in_one_statement(self.ledger_lines)
 
     def write_changes(self) -> None:
         """Record which records and decisions this unit changed, if another index follows."""

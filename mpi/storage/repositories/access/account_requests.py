@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from mpi.storage.driver.chunks import MAX_BIGINT
 from mpi.storage.tables import AccountRequestRow, AnyRow, table_of
 
 _request = table_of(AccountRequestRow)
-_KINDS_WITH_PASSWORD = ("add", "password")
-_APPROVED = "approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +63,6 @@ class AccountRequests:
         """Return the requests that wait for an answer, oldest first."""
         query = select(_request).where(_request.c.answer.is_(None)).order_by(_request.c.id)
         return [_request_of(row) for row in self._connection.execute(query)]
-
-    def last_password_commit(self, name: str, before: int | None) -> int | None:
-        """Return the commit that last confirmed an account's password, or None.
-
-        Args:
-            name: name of the account.
-            before: only earlier commits count; None for all.
-        """
-        query = select(func.max(_request.c.answered_commit)).where(
-            _request.c.name == name,
-            _request.c.kind.in_(_KINDS_WITH_PASSWORD),
-            _request.c.answer == _APPROVED,
-        )
-        if before is not None:
-            query = query.where(_request.c.answered_commit < before)
-        return self._connection.execute(query).scalar()
 
     def answer(self, number: int, answer: str, commit_no: int) -> None:
         """Record the answer to a request."""

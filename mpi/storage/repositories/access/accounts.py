@@ -27,12 +27,13 @@ class Account:
         password_set_at: when the password was set (ISO, UTC).
         must_change: whether somebody else knows the password, so that it only serves to set another.
         failed: attempts since the last right password.
-        locked_until: moment (ISO, UTC) until which no password is accepted.
+        locked_until: moment (ISO, UTC) until which no password is accepted from the network that failed last.
         created_commit: commit number of its creation.
         ended_commit: commit number of its end; None while the person may sign in.
         agreement: code of the agreement that the person acts under; None for none.
         party: code of the agreement's party for which the person acts; None where the sources name it.
         granted: actions granted by name, beyond those of the role.
+        external_id: the person's subject at the identity provider; None for none.
     """
 
     id: int
@@ -50,6 +51,7 @@ class Account:
     agreement: str | None = None
     party: str | None = None
     granted: frozenset[Action] = frozenset()
+    external_id: str | None = None
 
 
 class Accounts:
@@ -85,39 +87,45 @@ class Accounts:
         row = self._connection.execute(select(_account).where(_account.c.name == name)).first()
         return None if row is None else account_of(row)
 
+    def find_by_external_id(self, subject: str) -> Account | None:
+        """Return the open account of a person at the identity provider, or None."""
+        row = self._connection.execute(
+            select(_account).where(_account.c.external_id == subject, _account.c.ended_commit.is_(None))
+        ).first()
+        return None if row is None else account_of(row)
+
+    def set_external_id(self, number: int, subject: str | None) -> None:
+        """Set whom an account stands for at the identity provider."""
+        self._connection.execute(update(_account).where(_account.c.id == number).values(external_id=subject))
+
     def all(self) -> list[Account]:
         """Return every account ever added, by name."""
         return [
             account_of(row) for row in self._connection.execute(select(_account).order_by(_account.c.name))
         ]
 
-    def count_attempt(self, name: str, now: str) -> Account | None:
-        """Count a sign-in attempt and return the account that it targets.
-
-        The attempt is counted before the password is compared, in one statement. So concurrent attempts
-        cannot exceed the limit.
-
-        Args:
-            name: sign-in name.
-            now: present moment (ISO, UTC).
-
-        Returns:
-            The account after counting; None if nobody of that name may sign in now.
-        """
+    def hold_open(self, name: str) -> Account | None:
+        """Return and lock the open account with a sign-in name."""
         row = self._connection.execute(
             update(_account)
-            .where(
-                _account.c.name == name,
-                _account.c.ended_commit.is_(None),
-                _account.c.locked_until.is_(None) | (_account.c.locked_until <= now),
-            )
-            .values(failed=_account.c.failed + 1, locked_until=None)
+            .where(_account.c.name == name, _account.c.ended_commit.is_(None))
+            .values(failed=_account.c.failed)
+            .returning(*_account.c)
+        ).first()
+        return None if row is None else account_of(row)
+
+    def count_attempt(self, number: int) -> Account | None:
+        """Count a sign-in attempt on an account, and return the account after it."""
+        row = self._connection.execute(
+            update(_account)
+            .where(_account.c.id == number)
+            .values(failed=_account.c.failed + 1)
             .returning(*_account.c)
         ).first()
         return None if row is None else account_of(row)
 
     def lock(self, number: int, until: str) -> None:
-        """Lock a person's account until a moment (ISO, UTC)."""
+        """Store until when (ISO, UTC) a network is locked out."""
         self._connection.execute(update(_account).where(_account.c.id == number).values(locked_until=until))
 
     def unlock(self, number: int) -> None:
@@ -132,6 +140,18 @@ class Accounts:
         Returns:
             False if the account was ended, or its password changed, since it was read.
         """
+        return self._update_unchanged(account, failed=0, locked_until=None, password_hash=password_hash)
+
+    def hold_unchanged(self, account: Account) -> bool:
+        """Hold an account until the transaction ends, and keep its failed attempts.
+
+        Returns:
+            False if the account was ended, or its password changed, since it was read.
+        """
+        return self._update_unchanged(account, failed=_account.c.failed)
+
+    def _update_unchanged(self, account: Account, **values: object) -> bool:
+        """Update an open account whose password is as it was read."""
         result = self._connection.execute(
             update(_account)
             .where(
@@ -139,7 +159,7 @@ class Accounts:
                 _account.c.password_hash == account.password_hash,
                 _account.c.ended_commit.is_(None),
             )
-            .values(failed=0, locked_until=None, password_hash=password_hash)
+            .values(**values)
         )
         return result.rowcount == 1
 

@@ -1,6 +1,6 @@
 """Repository of API clients and the hashes of their keys."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import orjson
@@ -35,11 +35,15 @@ _RECORDS = select(
     _client.c.revoked_commit,
     _client.c.key_hash,
     _client.c.former_key_until,
+    _client.c.token_subject,
 )
 
 # A module constant, since every call runs it.
 _BY_KEY = select(*CLIENT_COLUMNS).where(
     _client.c.key_hash == bindparam("key_hash"), _client.c.revoked_commit.is_(None)
+)
+_BY_SUBJECT = select(*CLIENT_COLUMNS).where(
+    _client.c.token_subject == bindparam("subject"), _client.c.revoked_commit.is_(None)
 )
 _BY_FORMER_KEY = select(*CLIENT_COLUMNS).where(
     _client.c.former_key_hash == bindparam("key_hash"),
@@ -83,6 +87,7 @@ class ClientRecord:
         key_hash: hash of its key, which names the key's version.
         former_key_until: until when the key before the last rotation opens the index (ISO, UTC); None where
             there is none.
+        token_subject: its name at the trusted token issuer; None for none.
     """
 
     client: Client
@@ -90,6 +95,7 @@ class ClientRecord:
     revoked_commit: int | None
     key_hash: str
     former_key_until: str | None
+    token_subject: str | None = None
 
 
 class Clients:
@@ -128,6 +134,15 @@ class Clients:
         """
         row = self._connection.execute(_BY_FORMER_KEY, {"key_hash": key_hash, "now": now}).first()
         return None if row is None else client_of(row)
+
+    def find_by_subject(self, subject: str) -> Client | None:
+        """Return the unrevoked client of a name at the token issuer, or None."""
+        row = self._connection.execute(_BY_SUBJECT, {"subject": subject}).first()
+        return None if row is None else client_of(row)
+
+    def set_subject(self, name: str, subject: str | None) -> None:
+        """Set an API client's name at the token issuer; None for none."""
+        self._connection.execute(update(_client).where(_client.c.name == name).values(token_subject=subject))
 
     def find_by_name(self, name: str) -> ClientRecord | None:
         """Return the API client of a name, revoked or not, or None."""
@@ -203,10 +218,20 @@ def client_of(row: AnyRow) -> Client:
     )
 
 
+def narrow_client(client: Client, actions: frozenset[Action]) -> Client:
+    """Return a client with only those of its actions that are named."""
+    return replace(client, actions=client.actions & actions)
+
+
 def _record_of(row: AnyRow) -> ClientRecord:
     """Build an API client with its history from a row of ``_RECORDS``."""
     return ClientRecord(
-        client_of(row), row.created_commit, row.revoked_commit, row.key_hash, row.former_key_until
+        client_of(row),
+        row.created_commit,
+        row.revoked_commit,
+        row.key_hash,
+        row.former_key_until,
+        row.token_subject,
     )
 
 

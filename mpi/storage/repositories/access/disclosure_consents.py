@@ -33,7 +33,7 @@ class StoredConsent:
         recipient: code of the party that may receive it.
         purposes: codes of the purposes, in order.
         fields: fields that an answer may hold, in order.
-        signer: who signed: a code of ``mpi.policy.consent.Signer``.
+        signer: who signed: a code of ``mpi.policy.cases.consent.Signer``.
         signed: day of the signature (ISO), from which it is in force.
         ends: last day (ISO).
         reference: number under which the signed paper is filed.

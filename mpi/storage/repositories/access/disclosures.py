@@ -5,7 +5,7 @@ The ledger never holds personal values.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -13,17 +13,28 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    LargeBinary,
     Row,
     Text,
     and_,
     bindparam,
     func,
+    or_,
     select,
     text,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from mpi.domain.ledger.line_hash import (
+    EMPTY_LIST,
+    REDACT_ACTION,
+    PersonalPart,
+    PublicPart,
+    commit_to,
+    draw_nonce,
+    hash_line,
+)
 from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
@@ -48,6 +59,7 @@ class Disclosure:
         fields: names of the fields in the answer.
         handle: name of the set of records, such as ``all@12`` as of commit 12, if too many to list.
         agreement: code of the agreement that the client acted under.
+        lost_records: whether the answer named a record too that was destroyed since.
     """
 
     at: str
@@ -58,6 +70,7 @@ class Disclosure:
     fields: tuple[str, ...]
     handle: str | None = None
     agreement: str | None = None
+    lost_records: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,8 @@ class DisclosureFilter:
 _CHUNK_SIZE = 200
 """Lines that one query of the filtered ledger returns."""
 _SCALAR_COLUMNS = ("at", "client", "purpose", "agreement", "action", "handle")
-_ARRAY_COLUMNS = (*_SCALAR_COLUMNS, "record_ids", "fields")
+_HASH_COLUMNS = ("nonce", "leaf")
+_ARRAY_COLUMNS = (*_SCALAR_COLUMNS, "record_ids", "fields", *_HASH_COLUMNS)
 _NUMBER_AND_INSERT = text(
     "WITH taken AS ("
     "INSERT INTO counter (name, next) VALUES ('disclosure', 1 + :count) "
@@ -100,7 +114,8 @@ _NUMBER_AND_INSERT = text(
     "FROM taken, unnest(:named, :places) AS about(record, place)"
 ).bindparams(
     bindparam("count", type_=BigInteger()),
-    *(bindparam(name, type_=ARRAY(Text())) for name in _ARRAY_COLUMNS),
+    *(bindparam(name, type_=ARRAY(Text())) for name in _ARRAY_COLUMNS if name not in _HASH_COLUMNS),
+    *(bindparam(name, type_=ARRAY(LargeBinary())) for name in _HASH_COLUMNS),
     *(bindparam(name, type_=ARRAY(BigInteger())) for name in ("named", "places")),
 )
 """One PostgreSQL statement that numbers and inserts ledger lines.
@@ -119,6 +134,15 @@ _ANSWERS_ABOUT_RECORDS = (
     select(_disclosed.c.record_id, _disclosure.c.id, _disclosure.c.at)
     .select_from(_disclosed.join(_disclosure, _disclosed.c.disclosure_id == _disclosure.c.id))
     .where(is_in(_disclosed.c.record_id, "ids"), _IS_ANSWER)
+)
+_OF_AGREEMENT = _disclosure.c.agreement == bindparam("agreement")
+_FIRST_RECIPIENT = select(func.min(_disclosure.c.client).label("client")).where(_OF_AGREEMENT)
+_RECIPIENT = _FIRST_RECIPIENT.cte("recipient", recursive=True)
+_NEXT_RECIPIENT = _FIRST_RECIPIENT.where(_disclosure.c.client > _RECIPIENT.c.client).scalar_subquery()
+_EACH_RECIPIENT = _RECIPIENT.union_all(select(_NEXT_RECIPIENT).where(_RECIPIENT.c.client.is_not(None)))
+_RECIPIENTS = select(_EACH_RECIPIENT.c.client).where(_EACH_RECIPIENT.c.client.is_not(None))
+_FIRST_ANSWER = select(func.min(_disclosure.c.at)).where(
+    _OF_AGREEMENT, _disclosure.c.client == bindparam("client"), _disclosure.c.at >= bindparam("since")
 )
 _LOCK_CLIENT = text(
     "SELECT pg_advisory_xact_lock(CAST(:kind AS integer), "
@@ -148,20 +172,7 @@ class Disclosures:
         insert_rows(
             self._connection,
             _disclosure,
-            [
-                {
-                    "id": number,
-                    "at": disclosure.at,
-                    "client": disclosure.client,
-                    "purpose": disclosure.purpose,
-                    "agreement": disclosure.agreement,
-                    "action": disclosure.action,
-                    "record_ids": orjson.dumps(disclosure.record_ids).decode(),
-                    "fields": orjson.dumps(disclosure.fields).decode(),
-                    "handle": disclosure.handle,
-                }
-                for number, disclosure in numbered
-            ],
+            [{"id": number, **_to_columns(disclosure)} for number, disclosure in numbered],
         )
         insert_rows(
             self._connection,
@@ -178,13 +189,8 @@ class Disclosures:
 
         Only PostgreSQL supports this.
         """
-        scalars: dict[str, list[Any]] = {
-            name: [getattr(disclosure, name) for disclosure in disclosures] for name in _SCALAR_COLUMNS
-        }
-        arrays = {
-            "record_ids": [orjson.dumps(disclosure.record_ids).decode() for disclosure in disclosures],
-            "fields": [orjson.dumps(disclosure.fields).decode() for disclosure in disclosures],
-        }
+        rows = [_to_columns(disclosure) for disclosure in disclosures]
+        arrays = {name: [row[name] for row in rows] for name in _ARRAY_COLUMNS}
         record_places = [
             (record, place)
             for place, disclosure in enumerate(disclosures)
@@ -194,9 +200,7 @@ class Disclosures:
             "named": [record for record, _ in record_places],
             "places": [place for _, place in record_places],
         }
-        self._connection.execute(
-            _NUMBER_AND_INSERT, {"count": len(disclosures), **scalars, **arrays, **record_arrays}
-        )
+        self._connection.execute(_NUMBER_AND_INSERT, {"count": len(disclosures), **arrays, **record_arrays})
 
     def all(self) -> list[Disclosure]:
         """Return every line of the disclosure ledger, oldest first."""
@@ -253,18 +257,24 @@ class Disclosures:
         )
         return [_disclosure_of(row) for row in rows]
 
-    def days_of_agreement(self, agreement: str) -> list[tuple[str, date]]:
-        """Return who was answered under an agreement on which days, each once.
+    def recipients(self, agreement: str) -> list[str]:
+        """Return the clients that were answered under an agreement, by name.
 
-        Every line of the ledger is read.
+        Each is found by one search of an index, however many lines it has.
         """
-        day = func.substr(_disclosure.c.at, 1, len("2026-11-29"))
-        rows = self._connection.execute(
-            select(_disclosure.c.client, day.label("day"))
-            .where(_disclosure.c.agreement == agreement)
-            .distinct()
-        )
-        return [(row.client, date.fromisoformat(row.day)) for row in rows]
+        rows = self._connection.execute(_RECIPIENTS, {"agreement": agreement})
+        return [row.client for row in rows]
+
+    def first_answer(self, agreement: str, client: str, since: str) -> str | None:
+        """Return a client's first answer under an agreement since a moment.
+
+        Args:
+            agreement: code of the agreement.
+            client: name of the client or account.
+            since: moment (ISO, UTC; a date is its first instant).
+        """
+        bound = {"agreement": agreement, "client": client, "since": since}
+        return self._connection.execute(_FIRST_ANSWER, bound).scalar()
 
     def times_of_answers(self, client: str, action: str, since: str) -> list[str]:
         """Return when a client was answered after a moment, ascending.
@@ -319,6 +329,9 @@ class Disclosures:
 
     def iterate_filtered(self, wanted: DisclosureFilter) -> Iterator[list[Disclosure]]:
         """Yield the wanted lines in chunks, newest first."""
+        if wanted.record_ids is not None:
+            yield from self._iterate_about(wanted, wanted.record_ids)
+            return
         conditions = list(_filter_conditions(wanted))
         while True:
             rows = self._connection.execute(
@@ -332,6 +345,61 @@ class Disclosures:
             yield [_disclosure_of(row) for row in rows]
             conditions = list(_filter_conditions(wanted, rows[-1]))
 
+    def _iterate_about(
+        self, wanted: DisclosureFilter, record_ids: Collection[int]
+    ) -> Iterator[list[Disclosure]]:
+        """Yield the wanted lines that may concern records, newest first.
+
+        The index by record leads to their numbers, and the numbers to the lines. The time depends on how many
+        there are, and not on the size of the ledger: a join would leave the choice to the planner.
+        """
+        conditions = list(_filter_conditions(wanted))
+        found = [
+            (row.at, row.id)
+            for chunk in iter_chunks(self._line_numbers([_HANDLE_RECORD_ID, *record_ids]))
+            for row in self._connection.execute(
+                select(_disclosure.c.at, _disclosure.c.id).where(is_in(_disclosure.c.id, chunk), *conditions)
+            )
+        ]
+        for chunk in iter_chunks([number for _, number in sorted(found, reverse=True)], _CHUNK_SIZE):
+            lines = {
+                row.id: _disclosure_of(row)
+                for row in self._connection.execute(select(_disclosure).where(is_in(_disclosure.c.id, chunk)))
+            }
+            # What a redaction has taken out meanwhile is gone.
+            yield [lines[number] for number in chunk if number in lines]
+
+    def _line_numbers(self, record_ids: Collection[int]) -> list[int]:
+        """Return the numbers of the lines that name one of some records, ascending."""
+        numbers: set[int] = set()
+        for chunk in iter_chunks(record_ids):
+            rows = self._connection.execute(
+                select(_disclosed.c.disclosure_id).where(is_in(_disclosed.c.record_id, chunk))
+            )
+            numbers.update(row.disclosure_id for row in rows)
+        return sorted(numbers)
+
+    def iterate_by_record(
+        self, record_ids: Collection[int], since: str, until: str
+    ) -> Iterator[tuple[int, Disclosure]]:
+        """Yield each record's lines that name it, oldest first.
+
+        Args:
+            record_ids: the records; lines that name a set of records by a handle are left out.
+            since: first moment (ISO, UTC).
+            until: moment before which the lines were written.
+        """
+        for chunk in iter_chunks(record_ids, _CHUNK_SIZE):
+            rows = self._connection.execute(
+                select(_disclosed.c.record_id, _disclosure)
+                .select_from(_disclosed.join(_disclosure, _disclosed.c.disclosure_id == _disclosure.c.id))
+                .where(
+                    is_in(_disclosed.c.record_id, chunk), _disclosure.c.at >= since, _disclosure.c.at < until
+                )
+                .order_by(_disclosed.c.record_id, _disclosure.c.id)
+            ).all()
+            yield from ((row.record_id, _disclosure_of(row)) for row in rows)
+
     def about_records(self, moment: str, record_ids: Collection[int]) -> list[Disclosure]:
         """Return disclosure-ledger lines since a moment that may concern records.
 
@@ -340,15 +408,37 @@ class Disclosures:
             record_ids: the records. Lines that name a set of records by a handle may concern them too, so all
                 of those are included.
         """
-        disclosures: dict[int, Disclosure] = {}
-        for chunk in iter_chunks([_HANDLE_RECORD_ID, *record_ids]):
-            rows = self._connection.execute(
-                select(_disclosure)
-                .join(_disclosed, _disclosed.c.disclosure_id == _disclosure.c.id)
-                .where(is_in(_disclosed.c.record_id, chunk), _disclosure.c.at >= moment)
+        disclosures = [
+            (row.id, _disclosure_of(row))
+            for chunk in iter_chunks(self._line_numbers([_HANDLE_RECORD_ID, *record_ids]))
+            for row in self._connection.execute(
+                select(_disclosure).where(is_in(_disclosure.c.id, chunk), _disclosure.c.at >= moment)
             )
-            disclosures.update({row.id: _disclosure_of(row) for row in rows})
-        return [disclosures[number] for number in sorted(disclosures)]
+        ]
+        return [disclosure for _, disclosure in sorted(disclosures, key=itemgetter(0))]
+
+
+def _to_columns(disclosure: Disclosure) -> dict[str, Any]:
+    """Return the columns of a line, with its hash in the tree."""
+    record_ids = orjson.dumps(disclosure.record_ids).decode()
+    fields = orjson.dumps(disclosure.fields).decode()
+    nonce = draw_nonce()
+    public = PublicPart(
+        disclosure.at, disclosure.client, disclosure.purpose, disclosure.agreement, str(disclosure.action)
+    )
+    commitment = commit_to(nonce, PersonalPart(record_ids, fields, disclosure.handle))
+    return {
+        "at": disclosure.at,
+        "client": disclosure.client,
+        "purpose": disclosure.purpose,
+        "agreement": disclosure.agreement,
+        "action": disclosure.action,
+        "handle": disclosure.handle,
+        "record_ids": record_ids,
+        "fields": fields,
+        "nonce": nonce,
+        "leaf": hash_line(public, commitment),
+    }
 
 
 def _filter_conditions(
@@ -356,6 +446,9 @@ def _filter_conditions(
 ) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions of the wanted lines after the last one."""
     yield _disclosure.c.at >= wanted.since
+    # What is about destroyed records alone is shown to nobody.
+    yield _disclosure.c.action != REDACT_ACTION
+    yield or_(_disclosure.c.commitment.is_(None), _disclosure.c.record_ids != EMPTY_LIST)
     if last is None:
         yield _disclosure.c.at < wanted.until
     else:
@@ -369,10 +462,6 @@ def _filter_conditions(
     ):
         if value is not None:
             yield column == value
-    if wanted.record_ids is not None:
-        ids = [_HANDLE_RECORD_ID, *sorted(wanted.record_ids)]
-        lines = select(_disclosed.c.disclosure_id).where(is_in(_disclosed.c.record_id, ids))
-        yield _disclosure.c.id.in_(lines)
 
 
 def _indexed_record_ids(disclosure: Disclosure) -> list[int]:
@@ -390,4 +479,5 @@ def _disclosure_of(row: Row[Any]) -> Disclosure:
         fields=tuple(orjson.loads(row.fields)),
         handle=row.handle,
         agreement=row.agreement,
+        lost_records=row.commitment is not None,
     )

@@ -1,17 +1,20 @@
 """Repository of configurations, when each was in force (epochs), and index description."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
 
+from mpi.domain.keyed_hash import FIRST_TOKEN_KEYS
 from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.repositories.derived.recluster_runs import DERIVING_RUN, RELEASING_RUN
-from mpi.storage.tables import ConfigRow, EpochRow, IndexRow, table_of
+from mpi.storage.tables import ConfigRow, EpochRow, IndexRow, TokenKeyRow, table_of
 
 _config = table_of(ConfigRow)
 _epoch = table_of(EpochRow)
 _index = table_of(IndexRow)
+_token_key = table_of(TokenKeyRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class IndexInfo:
         is_test: whether it holds test data.
         secret_check: token of a fixed text, made with the index's secret; with another secret it differs.
         scope: code of the scope whose records it holds; ``shared`` for the index that holds all.
+        token_check: such a token under the token key; None if the secret makes the tokens.
+        second_approver: which steps wait for a second approver where no setting says it; None for none.
     """
 
     generation: str
@@ -31,6 +36,8 @@ class IndexInfo:
     is_test: bool
     secret_check: str
     scope: str
+    token_check: str | None = None
+    second_approver: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,7 @@ class ActiveConfig:
         standardizer: version of the standardizer.
         deriving: number of the re-cluster run that computes features, keys and edges now.
         releasing: number of the re-cluster run that applies its changes to persons now.
+        token_keys: numbers of the token keys in force, ascending.
     """
 
     id: int
@@ -56,6 +64,7 @@ class ActiveConfig:
     standardizer: str
     deriving: int | None = None
     releasing: int | None = None
+    token_keys: tuple[int, ...] = FIRST_TOKEN_KEYS
 
     @property
     def model(self) -> str:
@@ -73,10 +82,21 @@ _ACTIVE_CONFIG = (
         _config.c.standardizer,
         DERIVING_RUN,
         RELEASING_RUN,
+        _config.c.token_keys,
     )
     .join(_epoch, _epoch.c.config_id == _config.c.id)
     .where(_epoch.c.to_commit.is_(None))
 )
+
+
+def parse_token_keys(text: str) -> tuple[int, ...]:
+    """Return the numbers of token keys from their stored form."""
+    return tuple(map(int, text.split(",")))
+
+
+def format_token_keys(numbers: Iterable[int]) -> str:
+    """Return numbers of token keys as they are stored."""
+    return ",".join(map(str, numbers))
 
 
 class Configs:
@@ -91,7 +111,15 @@ class Configs:
         row = self._connection.execute(select(_index)).first()
         if row is None:
             return None
-        return IndexInfo(row.generation, row.created_at, row.is_test, row.secret_check, row.scope)
+        return IndexInfo(
+            row.generation,
+            row.created_at,
+            row.is_test,
+            row.secret_check,
+            row.scope,
+            row.token_check,
+            row.second_approver,
+        )
 
     def create_index(self, info: IndexInfo) -> None:
         """Store the description of this index, once."""
@@ -103,8 +131,19 @@ class Configs:
                 is_test=info.is_test,
                 secret_check=info.secret_check,
                 scope=info.scope,
+                token_check=info.token_check,
+                second_approver=info.second_approver,
             )
         )
+
+    def token_checks(self) -> dict[int, str]:
+        """Return the check of each token key after the first, by number."""
+        rows = self._connection.execute(select(_token_key.c.number, _token_key.c.key_check))
+        return {row.number: row.key_check for row in rows}
+
+    def add_token_check(self, number: int, check: str) -> None:
+        """Store the check of a token key, once."""
+        self._connection.execute(insert(_token_key).values(number=number, key_check=check))
 
     def set_generation(self, generation: str) -> None:
         """Store a new generation identifier of the change feed.
@@ -117,7 +156,7 @@ class Configs:
         """Return the matching configuration in force, cached for the transaction."""
         if self._active is None:
             row = self._connection.execute(_ACTIVE_CONFIG).first()
-            self._active = None if row is None else ActiveConfig(*row)
+            self._active = None if row is None else ActiveConfig(*row[:-1], parse_token_keys(row[-1]))
         return self._active
 
     def prefetch(self) -> None:
@@ -139,6 +178,11 @@ class Configs:
         """Return the value statistics of a matching configuration, as JSON."""
         rows = self._connection.execute(select(_config.c.lists).where(_config.c.id == config_id))
         return str(rows.scalar_one())
+
+    def token_keys(self, config_id: int) -> tuple[int, ...]:
+        """Return the numbers of the token keys of a matching configuration."""
+        rows = self._connection.execute(select(_config.c.token_keys).where(_config.c.id == config_id))
+        return parse_token_keys(rows.scalar_one())
 
     def digest(self, number: int) -> str | None:
         """Return the digest of a matching configuration, or None if unknown."""

@@ -10,6 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, li
 
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
+from mpi.storage.repositories.payload_keys import PayloadKeys
+from mpi.storage.repositories.review.task_work import action_note_place
 from mpi.storage.repositories.steps.consents import ConsentStatus
 from mpi.storage.tables import (
     AnyRow,
@@ -85,8 +87,9 @@ class LogLine:
 class ActivityLog:
     """Repository that reads what people did, newest first."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, payload_keys: PayloadKeys) -> None:
         self._connection = connection
+        self._keys = payload_keys
 
     def lines_by(self, actors: Collection[str], before: LogPosition | None, limit: int) -> list[LogLine]:
         """Return the log lines of some people, newest first.
@@ -176,7 +179,7 @@ class ActivityLog:
                 question=row.question,
                 step=row.step_id,
                 detail=orjson.loads(row.detail),
-                note=row.note,
+                note=self._keys.decrypt_optional_text(action_note_place(row.id), row.note),
             )
             for row in self._connection.execute(placed.limit(limit))
         ]

@@ -3,7 +3,7 @@
 An answer is that of another person to something that the person asked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -24,9 +24,12 @@ from sqlalchemy import (
     union_all,
 )
 
-from mpi.storage.repositories.review.owner_questions import ANSWERED
+from mpi.storage.repositories.payload_keys import PayloadKeys
+from mpi.storage.repositories.review.owner_questions import ANSWERED, note_place
+from mpi.storage.repositories.review.task_work import action_note_place
 from mpi.storage.repositories.steps.consents import ConsentStatus
 from mpi.storage.tables import (
+    AnyRow,
     ApprovalRow,
     CommitRow,
     ConsentRow,
@@ -114,11 +117,20 @@ class ReturnLine:
     note: str | None
 
 
+_NOTE_PLACES: Mapping[ReturnKind, Callable[[int], str]] = {
+    ReturnKind.OWNER_ANSWER: note_place,
+    ReturnKind.ESCALATION: action_note_place,
+    ReturnKind.MENTION: action_note_place,
+}
+"""Places of the notes, to which their encryption is bound."""
+
+
 class ReturnedAnswers:
     """Repository of what came back for one person and is unread."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, payload_keys: PayloadKeys) -> None:
         self._connection = connection
+        self._keys = payload_keys
 
     def unread(self, person: str, since_commit: int, since: str, limit: int) -> list[ReturnLine]:
         """Return what came back for a person and is unread, newest first.
@@ -152,10 +164,15 @@ class ReturnedAnswers:
                 step=row.step,
                 reason=row.reason,
                 detail=orjson.loads(row.detail),
-                note=row.note,
+                note=self._read_note(row),
             )
             for row in rows
         ]
+
+    def _read_note(self, row: AnyRow) -> str | None:
+        if row.note is None:
+            return None
+        return self._keys.decrypt_text(_NOTE_PLACES[ReturnKind(row.kind)](row.number), row.note)
 
 
 def _columns(  # noqa: PLR0913 - one argument for each column of the union

@@ -1,13 +1,14 @@
 """Repository of stewards' questions to the owners of records."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
 from mpi.storage.driver.in_list import is_in
+from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.tables import AnyRow, OwnerQuestionRow, table_of
 
 _owner_question = table_of(OwnerQuestionRow)
@@ -53,19 +54,20 @@ class StoredOwnerQuestion:
 class OwnerQuestions:
     """Repository of stewards' questions to source owners about records."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, payload_keys: PayloadKeys) -> None:
         self._connection = connection
+        self._keys = payload_keys
 
     def add(self, question: StoredOwnerQuestion) -> None:
         """Add a steward's question to the owner of a record."""
-        self._connection.execute(insert(_owner_question).values(**asdict(question)))
+        self._connection.execute(insert(_owner_question).values(**asdict(self._encrypt(question))))
 
     def get(self, number: int) -> StoredOwnerQuestion | None:
         """Return a steward's question to a source owner by number, or None."""
         if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_owner_question).where(_owner_question.c.id == number)).first()
-        return None if row is None else _question_from_row(row)
+        return None if row is None else self._to_question(row)
 
     def all_of_questions(self, questions: Collection[str]) -> list[StoredOwnerQuestion]:
         """Return questions to source owners asked for given review questions.
@@ -79,7 +81,7 @@ class OwnerQuestions:
                 .where(is_in(_owner_question.c.question, chunk))
                 .order_by(_owner_question.c.id)
             )
-            owner_questions += map(_question_from_row, rows)
+            owner_questions += map(self._to_question, rows)
         return owner_questions
 
     def all_of_sources(self, source_ids: Collection[int], *states: str) -> list[StoredOwnerQuestion]:
@@ -91,13 +93,14 @@ class OwnerQuestions:
                     is_in(_owner_question.c.source_id, chunk), _owner_question.c.state.in_(states)
                 )
             )
-            owner_questions += map(_question_from_row, rows)
+            owner_questions += map(self._to_question, rows)
         return sorted(owner_questions, key=lambda question: (question.due_on, question.id))
 
     def answer(self, number: int, answer: str, answered_by: str, moment: str, note: str | None) -> None:
         """Store a source owner's answer to a steward's question about a record."""
+        stored = self._keys.encrypt_optional_text(note_place(number), note)
         self._set(
-            number, state=ANSWERED, answer=answer, answered_by=answered_by, answered_at=moment, note=note
+            number, state=ANSWERED, answer=answer, answered_by=answered_by, answered_at=moment, note=stored
         )
 
     def withdraw(self, number: int) -> None:
@@ -120,6 +123,18 @@ class OwnerQuestions:
             update(_owner_question).where(_owner_question.c.id == number).values(**values)
         )
 
+    def _encrypt(self, question: StoredOwnerQuestion) -> StoredOwnerQuestion:
+        return replace(
+            question, note=self._keys.encrypt_optional_text(note_place(question.id), question.note)
+        )
 
-def _question_from_row(row: AnyRow) -> StoredOwnerQuestion:
-    return StoredOwnerQuestion(**row._mapping)  # noqa: SLF001 - SQLAlchemy's own name for it
+    def _to_question(self, row: AnyRow) -> StoredOwnerQuestion:
+        question = StoredOwnerQuestion(**row._mapping)  # noqa: SLF001 - SQLAlchemy's own name for it
+        return replace(
+            question, note=self._keys.decrypt_optional_text(note_place(question.id), question.note)
+        )
+
+
+def note_place(number: int) -> str:
+    """Return the place of an owner's note, to which its encryption is bound."""
+    return f"owner_question.note|{number}"

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
+from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.tables import AnyRow, TaskActionRow, TaskRow, TaskWorkRow, table_of
 
 _work = table_of(TaskWorkRow)
@@ -110,8 +111,9 @@ _REOPEN = (
 class TaskWork:
     """Repository of stewards' work on review questions, with all actions."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, payload_keys: PayloadKeys) -> None:
         self._connection = connection
+        self._keys = payload_keys
 
     def get(self, questions: Collection[str]) -> dict[str, QuestionWork]:
         """Return the state of work on review questions, by question.
@@ -162,7 +164,7 @@ class TaskWork:
                 action=action.action,
                 detail=orjson.dumps(action.detail).decode(),
                 step_id=action.step,
-                note=action.note,
+                note=self._keys.encrypt_optional_text(action_note_place(action.id), action.note),
             )
         )
 
@@ -171,7 +173,7 @@ class TaskWork:
         rows = self._connection.execute(
             select(_action).where(_action.c.question == question).order_by(_action.c.id)
         )
-        return [_action_from_row(row) for row in rows]
+        return [self._to_action(row) for row in rows]
 
     def actions_of_step(self, step: int, since: str) -> list[QuestionAction]:
         """Return the actions that made a step, oldest first.
@@ -183,7 +185,7 @@ class TaskWork:
         rows = self._connection.execute(
             select(_action).where(_action.c.at >= since, _action.c.step_id == step).order_by(_action.c.id)
         )
-        return [_action_from_row(row) for row in rows]
+        return [self._to_action(row) for row in rows]
 
     def latest_actions_by(self, actor: str, limit: int) -> list[QuestionAction]:
         """Return a user's actions among the latest actions of all, latest first.
@@ -198,7 +200,7 @@ class TaskWork:
             .where(_action.c.id > latest - limit, _action.c.actor == actor)
             .order_by(_action.c.id.desc())
         )
-        return [_action_from_row(row) for row in rows]
+        return [self._to_action(row) for row in rows]
 
     def close_without_tasks(self, questions: Collection[str], moment: str) -> list[str]:
         """Close those of the review questions that no task supports any more.
@@ -227,6 +229,19 @@ class TaskWork:
         is_held = or_(_work.c.claimed_by.in_(names), _work.c.assigned_to.in_(names))
         rows = self._connection.execute(select(_work.c.question).where(is_held, _work.c.state != CLOSED))
         return set(rows.scalars())
+
+    def release(self, name: str, questions: Collection[str]) -> None:
+        """Unassign some review questions of a person, and end the person's claims on them."""
+        for chunk in iter_chunks(questions):
+            is_chosen = _work.c.question.in_(chunk)
+            self._connection.execute(
+                update(_work).where(is_chosen, _work.c.assigned_to == name).values(assigned_to=None)
+            )
+            self._connection.execute(
+                update(_work)
+                .where(is_chosen, _work.c.claimed_by == name)
+                .values(claimed_by=None, lease_until=None)
+            )
 
     def release_all_of(self, name: str) -> None:
         """Unassign all review questions of a person, and end their claims."""
@@ -284,6 +299,9 @@ class TaskWork:
             acted_on.update(rows.scalars())
         return acted_on
 
+    def _to_action(self, row: AnyRow) -> QuestionAction:
+        return _action_from_row(row, self._keys.decrypt_optional_text(action_note_place(row.id), row.note))
+
     def erase_notes(self, record_id: int) -> None:
         """Destroy the notes of all actions on review questions about a record."""
         rows = self._connection.execute(select(_action).where(_action.c.note.is_not(None)))
@@ -300,7 +318,12 @@ def _work_from_row(row: AnyRow) -> QuestionWork:
     return QuestionWork(**{**row._mapping, "about": orjson.loads(row.about)})  # noqa: SLF001 - SQLAlchemy's own name for it
 
 
-def _action_from_row(row: AnyRow) -> QuestionAction:
+def action_note_place(number: int) -> str:
+    """Return the place of an action's note, to which its encryption is bound."""
+    return f"task_action.note|{number}"
+
+
+def _action_from_row(row: AnyRow, note: str | None) -> QuestionAction:
     return QuestionAction(
         id=row.id,
         question=row.question,
@@ -309,5 +332,5 @@ def _action_from_row(row: AnyRow) -> QuestionAction:
         action=row.action,
         detail=orjson.loads(row.detail),
         step=row.step_id,
-        note=row.note,
+        note=note,
     )

@@ -16,6 +16,7 @@ from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import fetch_all
+from mpi.storage.repositories.payload_keys import PayloadKeys, RecordCipher
 from mpi.storage.tables import (
     BatchRow,
     CommitRow,
@@ -113,10 +114,18 @@ class RecordRowSet:
 
 
 class RecordRows:
-    """Repository of complete record rows, to copy them into another index."""
+    """Repository of complete record rows, to copy them into another index.
 
-    def __init__(self, connection: Connection) -> None:
+    Rows that were read hold readable payloads and no data keys: each index has data keys of its own.
+
+    Args:
+        connection: connection with an open transaction.
+        payload_keys: payload keys in use.
+    """
+
+    def __init__(self, connection: Connection, payload_keys: PayloadKeys) -> None:
         self._connection = connection
+        self._cipher = RecordCipher(payload_keys)
 
     def numbers_of(self, source_ids: Collection[int], further_commits: Collection[int]) -> CopiedNumbers:
         """Return the numbers of everything that sources hold.
@@ -162,6 +171,10 @@ class RecordRows:
         """Return the complete rows of records."""
         records = self._rows(_record, _record.c.id, record_ids)
         versions = self._rows(_version, _version.c.record_id, record_ids)
+        data_keys = {row["id"]: row.pop("data_key") for row in records}
+        for row in versions:
+            record_id = row["record_id"]
+            row["payload"] = self._cipher.decrypt(record_id, row["id"], data_keys[record_id], row["payload"])
         return RecordRowSet(
             records=records,
             versions=versions,
@@ -212,15 +225,25 @@ class RecordRows:
             numbers: the numbers of the copies.
             source_ids: the number of each source here, by its number there.
         """
-        tables = {
-            _record: (_copy_record(row, numbers, source_ids) for row in rows.records),
-            _version: (_copy_version(row, numbers) for row in rows.versions),
+        records = [self._add_data_key(_copy_record(row, numbers, source_ids)) for row in rows.records]
+        tables: dict[Table, Iterable[Row]] = {
+            _record: records,
+            _version: (self._encrypt_version(_copy_version(row, numbers)) for row in rows.versions),
             _flag: ({**row, "version_id": numbers.versions.copy_of(row["version_id"])} for row in rows.flags),
             _sighting: (_copy_sighting(row, numbers) for row in rows.sightings),
             _alias: (_copy_alias(row, numbers, source_ids) for row in rows.aliases),
         }
         for table, copies in tables.items():
             insert_rows(self._connection, table, list(copies))
+
+    def _add_data_key(self, record: Row) -> Row:
+        return {**record, "data_key": self._cipher.make_key(record["id"])}
+
+    def _encrypt_version(self, version: Row) -> Row:
+        if not self._cipher.encrypts:
+            return version
+        payload = self._cipher.encrypt(version["record_id"], version["id"], version["payload"])
+        return {**version, "payload": payload}
 
     def write_commits(self, rows: Iterable[Row], numbers: CopiedNumbers, at: str | None = None) -> None:
         """Write copies of commits, with numbers of their own.

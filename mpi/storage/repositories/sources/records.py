@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import (
@@ -27,6 +27,7 @@ from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import fetch_all, prefetch
+from mpi.storage.repositories.payload_keys import PayloadKeys, RecordCipher
 from mpi.storage.tables import (
     AnyRow,
     CommitRow,
@@ -63,12 +64,12 @@ class RecordState(StrEnum):
     ASIDE = "aside"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
+class StoredRecord(NamedTuple):
     """A stored source record with the hash of its active version's content.
 
     ``overlaid`` tells that it has an overlay: a version that would make it another child, which nobody has
     answered. ``carried_restrictions`` is JSON of restrictions of earlier versions that stay in force.
+    ``data_key`` is the record's data key, encrypted under a payload key.
     """
 
     id: int
@@ -82,6 +83,12 @@ class StoredRecord:
     content_hash: str | None
     overlaid: bool = False
     carried_restrictions: str | None = None
+    data_key: bytes | None = None
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether retention or minimum holdings destroyed it (see ``Records.anonymize``)."""
+        return self.state == RecordState.SEALED and self.version_id is None and not self.last_seen
 
     @property
     def may_be_expunged(self) -> bool:
@@ -121,8 +128,7 @@ class StoredVersion:
     issues: str = "[]"
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveVersion:
+class ActiveVersion(NamedTuple):
     """The content of a record now, with its as-of date and load."""
 
     record_id: int
@@ -155,6 +161,7 @@ _RECORD_COLUMNS = (
     _version.c.content_hash,
     _HAS_OPEN_OVERLAY.label("overlaid"),
     _record.c.carried_restrictions,
+    _record.c.data_key,
 )
 _ALL_OVERLAYS = select(_version.c.record_id, _version.c.id).where(
     _version.c.state == literal_column("'overlay'")
@@ -208,7 +215,19 @@ _LABELS = (
     .where(is_in(_record.c.id, "ids"), _record.c.state != RecordState.SEALED)
 )
 _PAYLOADS = (
-    select(_record.c.id, _record.c.source_id, _version.c.payload, _record.c.carried_restrictions)
+    select(
+        _record.c.id,
+        _record.c.source_id,
+        _version.c.id.label("version_id"),
+        _version.c.payload,
+        _record.c.carried_restrictions,
+        _record.c.data_key,
+    )
+    .join(_version, _version.c.id == _record.c.version_id)
+    .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
+)
+_WITH_VERSION = (
+    select(_record.c.id)
     .join(_version, _version.c.id == _record.c.version_id)
     .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
 )
@@ -220,21 +239,29 @@ _ACTIVE_VERSIONS = (
         _version.c.received_commit,
         _version.c.batch_id,
         _version.c.issues,
+        _version.c.id.label("version_id"),
         _version.c.payload,
         _record.c.carried_restrictions,
+        _record.c.data_key,
     )
     .join(_version, _version.c.id == _record.c.version_id)
     .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
 )
-_VERSIONS_OF_RECORD = (
-    select(_version)
-    .where(_version.c.record_id == bindparam("record"))
-    .order_by(_version.c.as_of, _version.c.received_commit, _version.c.id)
+_VERSIONS_WITH_KEY = select(_version, _record.c.data_key).join(_record, _record.c.id == _version.c.record_id)
+_VERSIONS_OF_RECORD = _VERSIONS_WITH_KEY.where(_version.c.record_id == bindparam("record")).order_by(
+    _version.c.as_of, _version.c.received_commit, _version.c.id
 )
-_VERSIONS_OF_RECORDS = (
-    select(_version)
-    .where(is_in(_version.c.record_id, "ids"))
-    .order_by(_version.c.record_id, _version.c.as_of, _version.c.received_commit, _version.c.id)
+_VERSIONS_OF_RECORDS = _VERSIONS_WITH_KEY.where(is_in(_version.c.record_id, "ids")).order_by(
+    _version.c.record_id, _version.c.as_of, _version.c.received_commit, _version.c.id
+)
+_PAYLOADS_OF_VERSIONS = (
+    select(_version.c.id, _version.c.record_id, _version.c.payload, _record.c.data_key)
+    .join(_record, _record.c.id == _version.c.record_id)
+    .where(is_in(_version.c.id, "ids"))
+)
+_DATA_KEYS = select(_record.c.id, _record.c.data_key).where(is_in(_record.c.id, "ids"))
+_SET_DATA_KEY = (
+    update(_record).where(_record.c.id == bindparam("record")).values(data_key=bindparam("wrapped"))
 )
 _SET_ACTIVE_VERSION = (
     update(_record)
@@ -288,6 +315,7 @@ _ANONYMIZE = (
         version_id=None,
         last_seen="",
         carried_restrictions=None,
+        data_key=None,
         state=RecordState.SEALED.value,
     )
 )
@@ -309,31 +337,22 @@ def add_restrictions(payload: bytes, carried_restrictions: str | None) -> bytes:
     return orjson.dumps(members, option=orjson.OPT_SORT_KEYS)
 
 
-def _record_from_row(row: Iterable[Any]) -> StoredRecord:
-    return StoredRecord(*row)
-
-
-def _to_version(row: AnyRow) -> StoredVersion:
-    return StoredVersion(
-        id=row.id,
-        record_id=row.record_id,
-        as_of=row.as_of,
-        received_commit=row.received_commit,
-        state=row.state,
-        payload=row.payload,
-        issues=row.issues,
-    )
-
-
 class Records:
     """Repository of source records and their versions.
+
+    Payloads are encrypted on the way into the database and decrypted on the way out.
+
+    Args:
+        connection: connection with an open transaction.
+        payload_keys: payload keys in use.
 
     Attributes:
         changed_ids: records whose content, state or local ID this transaction changed.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, payload_keys: PayloadKeys) -> None:
         self._connection = connection
+        self._cipher = RecordCipher(payload_keys)
         self.changed_ids: set[int] = set()
 
     def find_by_local_ids(self, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
@@ -346,7 +365,7 @@ class Records:
             rows = self._connection.execute(_BY_ANY_LOCAL_ID, {"source": source_id, "local_ids": chunk})
             # A present local ID, which is unique, takes precedence over a former one.
             for row in sorted(rows, key=lambda row: row.known_as == row.local_id):
-                records[row.known_as] = _record_from_row(row[1:])
+                records[row.known_as] = self._to_record(row[1:])
         return records
 
     def prefetch_by_local_ids(self, source_id: int, local_ids: Collection[str]) -> None:
@@ -369,8 +388,8 @@ class Records:
         """
         sealed = self._connection.execute(_SEALED_BY_FORMER_LOCAL_ID, {"source": source_id})
         rows = self._connection.execute(_RECORDS_WITH_HASH.where(_record.c.source_id == source_id))
-        by_old_name = {row.known_as: _record_from_row(row[1:]) for row in sealed}
-        return by_old_name | {row.local_id: _record_from_row(row) for row in rows}
+        by_old_name = {row.known_as: self._to_record(row[1:]) for row in sealed}
+        return by_old_name | {row.local_id: self._to_record(row) for row in rows}
 
     def iterate_changed(
         self, source_id: int, new_hash_of: Callable[[str], str | None]
@@ -411,7 +430,7 @@ class Records:
         records = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_RECORDS_BY_ID, {"ids": chunk})
-            records.update({row.id: _record_from_row(row) for row in rows})
+            records.update({row.id: self._to_record(row) for row in rows})
         return records
 
     def source_ids_of(self, record_ids: Collection[int]) -> dict[int, int]:
@@ -505,9 +524,17 @@ class Records:
         payloads = {}
         for chunk in iter_chunks(record_ids):
             for row in self._connection.execute(_PAYLOADS, {"ids": chunk}):
-                content = add_restrictions(row.payload, row.carried_restrictions)
+                payload = self._cipher.decrypt(row.id, row.version_id, row.data_key, row.payload)
+                content = add_restrictions(payload, row.carried_restrictions)
                 payloads[row.id] = (row.source_id, content)
         return payloads
+
+    def with_version(self, record_ids: Collection[int]) -> set[int]:
+        """Return those of the records that are active and have a version."""
+        numbers: set[int] = set()
+        for chunk in iter_chunks(record_ids):
+            numbers.update(row.id for row in self._connection.execute(_WITH_VERSION, {"ids": chunk}))
+        return numbers
 
     def active_versions(self, record_ids: Collection[int]) -> dict[int, ActiveVersion]:
         """Return the present content of active records among those given.
@@ -517,6 +544,7 @@ class Records:
         versions = {}
         for chunk in iter_chunks(record_ids):
             for row in self._connection.execute(_ACTIVE_VERSIONS, {"ids": chunk}):
+                payload = self._cipher.decrypt(row.id, row.version_id, row.data_key, row.payload)
                 versions[row.id] = ActiveVersion(
                     record_id=row.id,
                     source_id=row.source_id,
@@ -524,7 +552,7 @@ class Records:
                     received_commit=row.received_commit,
                     batch_id=row.batch_id,
                     issues=row.issues,
-                    payload=add_restrictions(row.payload, row.carried_restrictions),
+                    payload=add_restrictions(payload, row.carried_restrictions),
                 )
         return versions
 
@@ -542,22 +570,21 @@ class Records:
         """Return the serialized content of record versions."""
         payloads = {}
         for chunk in iter_chunks(version_ids):
-            rows = self._connection.execute(
-                select(_version.c.id, _version.c.payload).where(is_in(_version.c.id, chunk))
-            )
-            payloads.update({row.id: row.payload for row in rows})
+            for row in self._connection.execute(_PAYLOADS_OF_VERSIONS, {"ids": chunk}):
+                payloads[row.id] = self._cipher.decrypt(row.record_id, row.id, row.data_key, row.payload)
         return payloads
 
     def versions(self, record_id: int) -> list[StoredVersion]:
         """Return every version of a record, oldest as-of date first."""
-        return list(map(_to_version, self._connection.execute(_VERSIONS_OF_RECORD, {"record": record_id})))
+        rows = self._connection.execute(_VERSIONS_OF_RECORD, {"record": record_id})
+        return [self._to_version(row) for row in rows]
 
     def versions_of_records(self, record_ids: Collection[int]) -> dict[int, list[StoredVersion]]:
         """Return every version of each record, oldest as-of date first."""
         versions: dict[int, list[StoredVersion]] = {}
         for chunk in iter_chunks(record_ids):
             for row in self._connection.execute(_VERSIONS_OF_RECORDS, {"ids": chunk}):
-                versions.setdefault(row.record_id, []).append(_to_version(row))
+                versions.setdefault(row.record_id, []).append(self._to_version(row))
         return versions
 
     def find_version(self, record_id: int, as_of: str, content_hash: str) -> int | None:
@@ -636,11 +663,30 @@ class Records:
     def insert(self, rows: list[dict[str, Any]]) -> None:
         """Add source records."""
         self.changed_ids.update(row["id"] for row in rows)
+        if rows and self._cipher.encrypts:
+            rows = [{**row, "data_key": self._cipher.make_key(row["id"])} for row in rows]
         insert_rows(self._connection, _record, rows)
 
     def insert_versions(self, rows: list[dict[str, Any]]) -> None:
-        """Add versions of source records."""
+        """Add versions of source records, whose records are stored already."""
+        if rows and self._cipher.encrypts:
+            self._ensure_data_keys({row["record_id"] for row in rows})
+            encrypt = self._cipher.encrypt
+            rows = [{**row, "payload": encrypt(row["record_id"], row["id"], row["payload"])} for row in rows]
         insert_rows(self._connection, _version, rows)
+
+    def _ensure_data_keys(self, record_ids: Collection[int]) -> None:
+        """Read the data keys of records, and make those that are missing."""
+        for chunk in iter_chunks(self._cipher.unknown(record_ids)):
+            for row in self._connection.execute(_DATA_KEYS, {"ids": chunk}):
+                self._cipher.remember(row.id, row.data_key)
+        self._many(
+            _SET_DATA_KEY,
+            [
+                {"record": record_id, "wrapped": self._cipher.make_key(record_id)}
+                for record_id in self._cipher.without_key(record_ids)
+            ],
+        )
 
     def insert_flags(self, rows: list[dict[str, Any]]) -> None:
         """Add special-population flags of new record versions."""
@@ -815,14 +861,17 @@ class Records:
         }
 
     def erase(self, record_id: int) -> None:
-        """Destroy the content of every version of a record.
+        """Destroy the content of every version of a record, and its data key.
 
         The record itself stays as an empty row, whose local ID ``forget_local_ids`` destroys.
         """
         self.changed_ids.add(record_id)
         self._connection.execute(
-            update(_record).where(_record.c.id == record_id).values(subject=None, carried_restrictions=None)
+            update(_record)
+            .where(_record.c.id == record_id)
+            .values(subject=None, carried_restrictions=None, data_key=None)
         )
+        self._cipher.forget([record_id])
         version_query = select(_version.c.id).where(_version.c.record_id == record_id)
         self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(version_query)))
         self._connection.execute(
@@ -838,6 +887,7 @@ class Records:
         random canonical key, so it cannot be told whose it was.
         """
         self.changed_ids.update(record_ids)
+        self._cipher.forget(record_ids)
         for chunk in iter_chunks(record_ids):
             versions = select(_version.c.id).where(is_in(_version.c.record_id, chunk))
             self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(versions)))
@@ -860,6 +910,22 @@ class Records:
         names = [state.value for state in states]
         query = select(_record.c.id).where(_record.c.source_id == source_id, _record.c.state.in_(names))
         return list(self._connection.execute(query.order_by(_record.c.id)).scalars())
+
+    def _to_record(self, row: Iterable[Any]) -> StoredRecord:
+        record = StoredRecord._make(row)
+        self._cipher.remember(record.id, record.data_key)
+        return record
+
+    def _to_version(self, row: AnyRow) -> StoredVersion:
+        return StoredVersion(
+            id=row.id,
+            record_id=row.record_id,
+            as_of=row.as_of,
+            received_commit=row.received_commit,
+            state=row.state,
+            payload=self._cipher.decrypt(row.record_id, row.id, row.data_key, row.payload),
+            issues=row.issues,
+        )
 
     def _many(self, statement: Executable, rows: list[dict[str, Any]]) -> None:
         if rows:

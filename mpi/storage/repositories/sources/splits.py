@@ -36,7 +36,7 @@ _KEPT_TABLES = frozenset(
     {
         "index_info", "counter", "commit_log", "config", "epoch", "agency", "source", "split",
         "client", "account", "agreement_version", "agreement_step", "purpose", "refusal",
-        "disclosure", "disclosed_record",
+        "disclosure", "disclosed_record", "ledger_node", "ledger_root", "payload_key", "token_key",
     }
 )  # fmt: skip
 """Tables that a scope keeps when its split is undone. They tell who read there, and hold no record."""

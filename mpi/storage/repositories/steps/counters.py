@@ -20,7 +20,7 @@ _WRITE_COUNTERS = text(
     f"INSERT INTO counter (name, next) SELECT * FROM unnest(:names, :nexts){_OVERWRITE}"
 ).bindparams(bindparam("names", type_=ARRAY(Text())), bindparam("nexts", type_=ARRAY(BigInteger())))
 
-CONCURRENT_COUNTERS = frozenset(("disclosure", "task_action"))
+CONCURRENT_COUNTERS = frozenset(("disclosure", "task_action", "ledger_root"))
 """Counters that transactions without the index lock take numbers from."""
 
 

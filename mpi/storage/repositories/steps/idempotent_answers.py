@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import orjson
 from sqlalchemy import Connection, delete, insert, select
 
+from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.tables import KeptAnswerRow, table_of
 
 _answer = table_of(KeptAnswerRow)
@@ -25,11 +26,17 @@ class StoredAnswer:
     answer: bytes
 
 
+def answer_place(client: str, key: str) -> str:
+    """Return the place of a stored answer, to which its encryption is bound."""
+    return f"kept_answer.answer|{len(client)}|{client}|{key}"
+
+
 class IdempotentAnswers:
     """Repository of API answers, by client and idempotency key."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, payload_keys: PayloadKeys) -> None:
         self._connection = connection
+        self._keys = payload_keys
 
     def get(self, client: str, key: str) -> StoredAnswer | None:
         """Return the stored answer for a client's idempotency key, or None."""
@@ -38,7 +45,8 @@ class IdempotentAnswers:
         ).first()
         if row is None:
             return None
-        return StoredAnswer(row.digest, tuple(orjson.loads(row.record_ids)), row.answer.encode())
+        answer = self._keys.decrypt_text(answer_place(client, key), row.answer)
+        return StoredAnswer(row.digest, tuple(orjson.loads(row.record_ids)), answer.encode())
 
     def save(self, client: str, key: str, moment: str, answer: StoredAnswer) -> None:
         """Store the answer to an API call under its idempotency key."""
@@ -49,7 +57,7 @@ class IdempotentAnswers:
                 digest=answer.digest,
                 at=moment,
                 record_ids=orjson.dumps(answer.record_ids).decode(),
-                answer=answer.answer.decode(),
+                answer=self._keys.encrypt_text(answer_place(client, key), answer.answer.decode()),
             )
         )
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
 from mpi.storage.driver.in_list import is_in
+from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.tables import AnyRow, ApprovalRow, DecisionMemberRow, NoteRow, StepRow, table_of
 
 _step = table_of(StepRow)
@@ -41,8 +42,9 @@ class Step:
 class Steps:
     """Repository of undoable acts (steps), with their notes and approvals."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, payload_keys: PayloadKeys) -> None:
         self._connection = connection
+        self._keys = payload_keys
 
     def add(self, step: Step) -> None:
         """Add a step: an undoable act of a person."""
@@ -129,8 +131,9 @@ class Steps:
 
     def add_note(self, number: int, decision_id: int, commit_no: int, body: str) -> None:
         """Add a free-text note to a decision; it can be expunged alone."""
+        stored = self._keys.encrypt_text(decision_note_place(number), body)
         self._connection.execute(
-            insert(_note).values(id=number, decision_id=decision_id, commit_no=commit_no, body=body)
+            insert(_note).values(id=number, decision_id=decision_id, commit_no=commit_no, body=stored)
         )
 
     def steps_in_force_after(self, kind: str, step_id: int) -> list[Step]:
@@ -155,8 +158,15 @@ class Steps:
                 select(_note).where(is_in(_note.c.decision_id, chunk)).order_by(_note.c.id)
             )
             for row in rows:
-                notes.setdefault(row.decision_id, []).append(row.body)
+                notes.setdefault(row.decision_id, []).append(
+                    self._keys.decrypt_text(decision_note_place(row.id), row.body)
+                )
         return notes
+
+
+def decision_note_place(number: int) -> str:
+    """Return the place of a decision's note, to which its encryption is bound."""
+    return f"note.body|{number}"
 
 
 def _step_from_row(row: AnyRow) -> Step:
