@@ -29,11 +29,13 @@ from mpi.service.access.accounts import (
     insert_account,
     require_free_name,
     require_sources,
+    write_factor_reset,
     write_password,
     write_rights,
 )
 from mpi.service.access.administration_log import Subject, log_change
 from mpi.service.core.index import Index
+from mpi.service.core.second_person import find_obstacle
 from mpi.storage.repositories.access.account_requests import StoredAccountRequest
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
@@ -48,6 +50,8 @@ class RequestKind(StrEnum):
     ADD = "add"
     CHANGE = "change"
     PASSWORD = "password"  # noqa: S105 - a kind, no password
+    FACTOR = "factor-removed"
+    """Remove the one-time codes of somebody who lost them."""
 
 
 class RequestAnswer(StrEnum):
@@ -156,6 +160,25 @@ def request_password(index: Index, viewer: Viewer, name: str, version: str | Non
         _store(unit, _about(account, _build(unit, RequestKind.PASSWORD, name, role, account.sources)))
 
 
+def request_factor_reset(index: Index, viewer: Viewer, name: str, version: str | None) -> None:
+    """Ask a second person to remove the one-time codes of an account.
+
+    Raises:
+        NotFoundError: the account does not exist or has ended.
+        ConflictError: the account is the viewer's own or has no such codes, or a request about it waits.
+        StaleError: the account has changed since the viewer read it.
+        AccessDenied: as for ``request_account``.
+    """
+    require_permission(viewer, Action.ACCOUNT_ADMIN)
+    with index.database.write(viewer, "account-ask") as unit:
+        account = find_account_to_change(unit, viewer, name, version)
+        if not unit.second_factors.exists(account.id):
+            raise ConflictError(f"the account {name!r} has no one-time codes")
+        role = Role(account.role)
+        _require_confirmable(viewer, role, account.sources)
+        _store(unit, _about(account, _build(unit, RequestKind.FACTOR, name, role, account.sources)))
+
+
 def list_account_requests(index: Index, viewer: Viewer) -> list[AccountRequest]:
     """Return the requests about accounts that wait, oldest first.
 
@@ -167,7 +190,7 @@ def list_account_requests(index: Index, viewer: Viewer) -> list[AccountRequest]:
     with index.database.read(viewer) as unit:
         stored = [each for each in unit.account_requests.waiting() if covers(viewer.sources, each.sources)]
         commits = unit.commit_info({each.asked_commit for each in stored})
-        return [_build_view(viewer, each, commits[each.asked_commit]) for each in stored]
+        return [_build_view(unit, each, commits[each.asked_commit]) for each in stored]
 
 
 def confirm_request(index: Index, viewer: Viewer, number: int) -> ConfirmedAccount:
@@ -185,16 +208,17 @@ def confirm_request(index: Index, viewer: Viewer, number: int) -> ConfirmedAccou
     password_hash = passwords.hash_password(password)
     with index.database.write(viewer, "account-confirm") as unit:
         request = _require_waiting(unit, number)
-        asked_by = _require_second_person(unit, viewer, request)
+        asked_by = _require_second_person(unit, request)
         require_rights_within(viewer, Role(request.role), request.sources)
         unit.ensure_commit()
-        _apply(unit, viewer, request, password_hash)
+        _apply(index, unit, viewer, request, password_hash)
         unit.account_requests.answer(number, RequestAnswer.APPROVED, unit.commit_no)
         facts: dict[str, object] = {"asked_by": asked_by}
-        if request.kind != RequestKind.PASSWORD:
+        if request.kind in (RequestKind.ADD, RequestKind.CHANGE):
             facts |= {"role": request.role, "sources": _sort(request.sources)}
         log_change(unit, Subject.ACCOUNT, request.name, request.kind, **facts)
-    return ConfirmedAccount(request.name, None if request.kind == RequestKind.CHANGE else password)
+    has_password = request.kind in (RequestKind.ADD, RequestKind.PASSWORD)
+    return ConfirmedAccount(request.name, password if has_password else None)
 
 
 def refuse_request(index: Index, viewer: Viewer, number: int) -> None:
@@ -282,19 +306,28 @@ def _require_waiting(unit: ReadUnit, number: int) -> StoredAccountRequest:
     return request
 
 
-def _require_second_person(unit: ReadUnit, viewer: Viewer, request: StoredAccountRequest) -> str:
+def _require_second_person(unit: ReadUnit, request: StoredAccountRequest) -> str:
     """Return who asked; refuse a request by or about the viewer.
 
     Raises:
-        ConflictError: the viewer asked, or the account is the viewer's own.
+        ConflictError: the viewer is no second person, or the account is the viewer's own.
     """
-    asked_by = unit.commit_info({request.asked_commit})[request.asked_commit][1]
-    if viewer.client in (asked_by, request.name):
-        raise ConflictError("this request is your own: somebody else has to answer it")
-    return asked_by
+    obstacle = _find_obstacle(unit, request)
+    if obstacle is not None:
+        raise ConflictError(f"this request is {obstacle}: somebody else has to answer it")
+    return unit.commit_info({request.asked_commit})[request.asked_commit][1]
 
 
-def _apply(unit: WriteUnit, viewer: Viewer, request: StoredAccountRequest, password_hash: str) -> None:
+def _find_obstacle(unit: ReadUnit, request: StoredAccountRequest) -> str | None:
+    """Return why the viewer is no second person for a request, or None."""
+    if unit.viewer.client == request.name:
+        return "about your own account"
+    return find_obstacle(unit, request.asked_commit)
+
+
+def _apply(
+    index: Index, unit: WriteUnit, viewer: Viewer, request: StoredAccountRequest, password_hash: str
+) -> None:
     """Do what a confirmed request asks for."""
     role = Role(request.role)
     if request.kind == RequestKind.ADD:
@@ -309,14 +342,16 @@ def _apply(unit: WriteUnit, viewer: Viewer, request: StoredAccountRequest, passw
     if request.kind == RequestKind.PASSWORD:
         write_password(unit, account, password_hash)
         return
+    if request.kind == RequestKind.FACTOR:
+        write_factor_reset(unit, account)
+        return
     require_other_operator(unit, viewer, account)
-    write_rights(unit, account, role, request.sources)
+    write_rights(index, unit, account, role, request.sources)
 
 
-def _build_view(viewer: Viewer, request: StoredAccountRequest, asked: tuple[str, str, str]) -> AccountRequest:
+def _build_view(unit: ReadUnit, request: StoredAccountRequest, asked: tuple[str, str, str]) -> AccountRequest:
     """Build the view of a request that waits."""
     role = Role(request.role)
-    is_second = viewer.client not in (asked[1], request.name)
     return AccountRequest(
         number=request.id,
         kind=RequestKind(request.kind),
@@ -326,9 +361,9 @@ def _build_view(viewer: Viewer, request: StoredAccountRequest, asked: tuple[str,
         sources=None if request.sources is None else tuple(sorted(request.sources)),
         asked_by=asked[1],
         asked_at=asked[0],
-        may_answer=is_second
-        and is_allowed(viewer, Action.APPROVE)
-        and has_rights(viewer, role, request.sources),
+        may_answer=is_allowed(unit.viewer, Action.APPROVE)
+        and has_rights(unit.viewer, role, request.sources)
+        and _find_obstacle(unit, request) is None,
     )
 
 

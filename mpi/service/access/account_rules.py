@@ -1,6 +1,7 @@
 """Rules about who may change which user account."""
 
 from enum import StrEnum
+from string import ascii_lowercase, digits
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError, InputError
@@ -9,6 +10,9 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.access.setup import hash_token
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.unit_of_work.units import ReadUnit
+
+MAX_NAME_LENGTH = 64
+_NAME_CHARACTERS = frozenset(f"{ascii_lowercase}{digits}_-.")
 
 _VERSION_LENGTH = 16
 
@@ -20,6 +24,7 @@ class AccountState(StrEnum):
     NEW = "new"
     """The account's person has not set a password yet."""
     LOCKED = "locked"
+    """A network is locked out after wrong passwords; the person may sign in from another."""
     ENDED = "ended"
 
 
@@ -33,7 +38,7 @@ def find_account_state(account: Account, now: str) -> AccountState:
 
 
 def is_locked(account: Account, now: str) -> bool:
-    """Return whether every password is refused at a moment (ISO, UTC)."""
+    """Return whether a network is locked out at a moment (ISO, UTC)."""
     return account.locked_until is not None and account.locked_until > now
 
 
@@ -139,3 +144,8 @@ def make_version(account: Account) -> str:
     sources = None if account.sources is None else sorted(account.sources)
     state = (account.role, sources, sorted(account.granted), account.password_set_at, account.ended_commit)
     return hash_token(repr(state))[:_VERSION_LENGTH]
+
+
+def is_valid_name(name: str) -> bool:
+    """Return whether a text can be the name of a user account."""
+    return 1 <= len(name) <= MAX_NAME_LENGTH and set(name) <= _NAME_CHARACTERS

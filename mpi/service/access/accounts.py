@@ -8,7 +8,6 @@ of its maker.
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from string import ascii_lowercase, digits
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError, StaleError
@@ -22,18 +21,21 @@ from mpi.domain.viewer import (
 )
 from mpi.service.access import passwords
 from mpi.service.access.account_rules import (
+    MAX_NAME_LENGTH,
     AccountState,
     covers,
     find_account_state,
     find_unfit_grants,
     has_rights,
     is_locked,
+    is_valid_name,
     make_version,
     require_other_operator,
     require_rights_of,
     require_rights_within,
 )
 from mpi.service.access.administration_log import Change, Subject, list_changes, log_change
+from mpi.service.access.own_account.new_password import remember_password, require_unbreached
 from mpi.service.agreements.register import choose_agreement, choose_party
 from mpi.service.core.index import Index
 from mpi.service.holdings.settings import require_whole_view
@@ -41,9 +43,7 @@ from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.repositories.sources.splits import ACCOUNT
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
-MAX_NAME_LENGTH = 64
 MAX_FULL_NAME_LENGTH = 200
-_NAME_CHARACTERS = frozenset(f"{ascii_lowercase}{digits}_-.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,12 @@ class AccountView:
         sources: codes of the sources that the person may see; None for all.
         state: whether the account can sign in.
         since: when the account was added.
-        locked_until: until when every password is refused; None where the account is not locked.
+        locked_until: until when a network is locked out of the account; None where none is.
         ended: when the account was ended.
         agreement: code of the agreement that the person acts under; None for none.
         party: code of the agreement's party for which the person acts; None where the sources name it.
         granted: names of the actions granted by name, beyond those of the role.
+        has_second_factor: whether the person has set up one-time codes.
     """
 
     name: str
@@ -96,6 +97,7 @@ class AccountView:
     agreement: str | None
     party: str | None
     granted: tuple[str, ...]
+    has_second_factor: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password:
     check_names(new_account)
     sources = None if new_account.sources is None else frozenset(new_account.sources)
     require_rights_within(viewer, new_account.role, sources)
-    one_time_password = _choose_password(password, new_account.name, new_account.full_name)
+    one_time_password = _choose_password(index, password, new_account.name, new_account.full_name)
     password_hash = passwords.hash_password(one_time_password)
     with index.database.write(viewer, "account-add") as unit:
         insert_account(unit, viewer, new_account, password_hash)
@@ -149,8 +151,17 @@ def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password:
     return one_time_password
 
 
-def insert_account(unit: WriteUnit, viewer: Viewer, new_account: NewAccount, password_hash: str) -> None:
+def insert_account(
+    unit: WriteUnit, viewer: Viewer, new_account: NewAccount, password_hash: str, *, must_change: bool = True
+) -> None:
     """Add a user account in a transaction, after its rights were checked.
+
+    Args:
+        unit: the transaction.
+        viewer: who adds it.
+        new_account: the account.
+        password_hash: hash of its password.
+        must_change: whether the password serves only to set another.
 
     Raises:
         InputError: the shared index of several scopes needs an agreement.
@@ -171,7 +182,7 @@ def insert_account(unit: WriteUnit, viewer: Viewer, new_account: NewAccount, pas
             sources=sources,
             password_hash=password_hash,
             password_set_at=clock.format_timestamp(clock.now()),
-            must_change=True,
+            must_change=must_change,
             failed=0,
             locked_until=None,
             created_commit=unit.commit_no,
@@ -209,8 +220,9 @@ def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
             if commit
         }
         times = unit.commit_info(commits)
+        with_factor = unit.second_factors.account_ids()
     now = clock.format_timestamp(clock.now())
-    return [_build_view(account, times, now) for account in accounts]
+    return [_build_view(account, times, now, with_factor) for account in accounts]
 
 
 def find_account(index: Index, viewer: Viewer, name: str) -> AccountDetail:
@@ -228,7 +240,7 @@ def find_account(index: Index, viewer: Viewer, name: str) -> AccountDetail:
             raise NotFoundError("there is no account of this name")
         commits = {commit for commit in (account.created_commit, account.ended_commit) if commit}
         return AccountDetail(
-            account=_build_view(account, unit.commit_info(commits), now),
+            account=_build_view(account, unit.commit_info(commits), now, unit.second_factors.account_ids()),
             version=make_version(account),
             is_own=viewer.client == account.name,
             is_within_rights=has_rights(viewer, Role(account.role), account.sources, account.granted),
@@ -251,7 +263,8 @@ def change_account(
 ) -> None:
     """Change the role and sources of a user account; end its sessions.
 
-    It loses what it was granted by name and could not be granted with the new role and sources.
+    It loses what it was granted by name and could not be granted with the new role and sources, and the
+    questions that it may not answer any more.
 
     Args:
         index: the open index.
@@ -278,7 +291,7 @@ def change_account(
         keeps_rights = role is Role.OPERATOR and covers(granted_codes, account.sources)
         if not keeps_rights:
             require_other_operator(unit, viewer, account)
-        write_rights(unit, account, role, granted_codes)
+        write_rights(index, unit, account, role, granted_codes)
         log_rights(unit, name, "change", role, granted_codes)
 
 
@@ -299,7 +312,7 @@ def grant_actions(index: Index, viewer: Viewer, name: str, actions: Collection[s
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     granted = _parse_granted(actions)
     with index.database.write(viewer, "account-grant") as unit:
-        account = _find_open_account(unit, name)
+        account = find_open_account(unit, name)
         require_rights_of(viewer, account)
         require_rights_within(viewer, Role(account.role), account.sources, granted)
         for action, reason in find_unfit_grants(Role(account.role), account.sources, granted).items():
@@ -327,7 +340,7 @@ def bind_account(index: Index, viewer: Viewer, name: str, agreement: str, party:
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     require_permission(viewer, Action.AGREEMENT_ADMIN)
     with index.database.write(viewer, "account-bind") as unit:
-        account = _find_open_account(unit, name)
+        account = find_open_account(unit, name)
         code = choose_agreement(unit, viewer, agreement)
         unit.ensure_commit()
         role = Role(account.role)
@@ -363,9 +376,9 @@ def set_password(
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.read(viewer) as unit:
-        account = _find_open_account(unit, name)
+        account = find_open_account(unit, name)
     require_rights_of(viewer, account)
-    one_time_password = _choose_password(password, account.name, account.full_name)
+    one_time_password = _choose_password(index, password, account.name, account.full_name)
     password_hash = passwords.hash_password(one_time_password)
     with index.database.write(viewer, "account-password") as unit:
         account = find_account_to_change(unit, viewer, name, version)
@@ -375,16 +388,23 @@ def set_password(
     return one_time_password
 
 
-def write_rights(unit: WriteUnit, account: Account, role: Role, sources: frozenset[str] | None) -> None:
+def write_rights(
+    index: Index, unit: WriteUnit, account: Account, role: Role, sources: frozenset[str] | None
+) -> None:
     """Set an account's role and sources, and end its sessions.
 
-    An action that the account was granted by name, and could not be granted now, is taken away.
+    An action that the account was granted by name, and could not be granted now, is taken away. So are the
+    questions that it may not answer any more: they go back to the queue.
     """
     unit.ensure_commit()
     unit.accounts.set_rights(account.id, role, sources)
     if unfit := find_unfit_grants(role, sources, account.granted):
         _write_granted(unit, account, account.granted - unfit.keys())
     unit.sign_ins.end_all_of_account(account.id)
+    # It imports the engines, which a list of accounts does without.
+    from mpi.service.access.assigned_questions import release_questions  # noqa: PLC0415
+
+    release_questions(index, unit, account.name)
 
 
 def _write_granted(unit: WriteUnit, account: Account, granted: frozenset[Action]) -> None:
@@ -396,9 +416,11 @@ def _write_granted(unit: WriteUnit, account: Account, granted: frozenset[Action]
 def write_password(unit: WriteUnit, account: Account, password_hash: str) -> None:
     """Set an account's one-time password, and end its sessions and lock."""
     unit.ensure_commit()
+    remember_password(unit, account)
     unit.accounts.set_password(
         account.id, password_hash, clock.format_timestamp(clock.now()), must_change=True
     )
+    unit.sign_in_networks.unlock(account.id)
     unit.sign_ins.end_all_of_account(account.id)
 
 
@@ -411,10 +433,47 @@ def unlock_account(index: Index, viewer: Viewer, name: str) -> None:
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.write(viewer, "account-unlock") as unit:
-        account = _find_open_account(unit, name)
+        account = find_open_account(unit, name)
         unit.ensure_commit()
         unit.accounts.unlock(account.id)
+        unit.sign_in_networks.unlock(account.id)
         log_change(unit, Subject.ACCOUNT, name, "unlock")
+
+
+def reset_second_factor(index: Index, viewer: Viewer, name: str, version: str | None = None) -> None:
+    """Remove the one-time codes of somebody who lost them; end their sessions.
+
+    Args:
+        index: the open index.
+        viewer: who removes them.
+        name: name of the account.
+        version: state of the account that the viewer read; None for any.
+
+    Raises:
+        NotFoundError: the account does not exist or has ended.
+        ConflictError: it is the viewer's own account, or has no one-time codes.
+        StaleError: the account has changed since the viewer read it.
+        AccessDenied: the viewer may not administer accounts, or has less than the account has.
+    """
+    require_permission(viewer, Action.ACCOUNT_ADMIN)
+    with index.database.write(viewer, "second-factor") as unit:
+        account = find_account_to_change(unit, viewer, name, version)
+        require_rights_of(viewer, account)
+        write_factor_reset(unit, account)
+        log_change(unit, Subject.ACCOUNT, name, "factor-removed")
+
+
+def write_factor_reset(unit: WriteUnit, account: Account) -> None:
+    """Remove an account's second factor, and end its sessions.
+
+    Raises:
+        ConflictError: it has none.
+    """
+    if not unit.second_factors.exists(account.id):
+        raise ConflictError(f"the account {account.name!r} has no one-time codes")
+    unit.ensure_commit()
+    unit.second_factors.delete(account.id)
+    unit.sign_ins.end_all_of_account(account.id)
 
 
 def end_account(index: Index, viewer: Viewer, name: str, version: str | None = None) -> None:
@@ -440,14 +499,12 @@ def end_account(index: Index, viewer: Viewer, name: str, version: str | None = N
         account = find_account_to_change(unit, viewer, name, version)
         require_other_operator(unit, viewer, account)
         unit.accounts.close(account.id, unit.commit_no)
+        unit.past_passwords.delete(account.id)
+        unit.second_factors.delete(account.id)
+        unit.sign_in_networks.delete(account.id)
         unit.sign_ins.end_all_of_account(account.id)
         unit.task_work.release_all_of(name)
         log_change(unit, Subject.ACCOUNT, name, "end")
-
-
-def is_valid_name(name: str) -> bool:
-    """Return whether a text can be the name of a user account."""
-    return 1 <= len(name) <= MAX_NAME_LENGTH and set(name) <= _NAME_CHARACTERS
 
 
 def check_names(new_account: NewAccount) -> None:
@@ -489,7 +546,7 @@ def find_account_to_change(unit: WriteUnit, viewer: Viewer, name: str, version: 
     """
     if viewer.client == name:
         raise ConflictError("this is your own account: another operator has to change it")
-    account = _find_open_account(unit, name)
+    account = find_open_account(unit, name)
     if version is not None and version != make_version(account):
         raise StaleError("somebody has changed this account since you opened the page: nothing was done")
     return account
@@ -501,7 +558,9 @@ def log_rights(unit: WriteUnit, name: str, act: str, role: Role, sources: frozen
     log_change(unit, Subject.ACCOUNT, name, act, role=role, sources=codes)
 
 
-def _build_view(account: Account, times: Mapping[int, tuple[str, str, str]], now: str) -> AccountView:
+def _build_view(
+    account: Account, times: Mapping[int, tuple[str, str, str]], now: str, with_factor: Collection[int]
+) -> AccountView:
     """Build the view of an account from the times of its commits."""
     return AccountView(
         name=account.name,
@@ -515,6 +574,7 @@ def _build_view(account: Account, times: Mapping[int, tuple[str, str, str]], now
         agreement=account.agreement,
         party=account.party,
         granted=tuple(sorted(account.granted)),
+        has_second_factor=account.id in with_factor,
     )
 
 
@@ -530,14 +590,15 @@ def require_sources(unit: ReadUnit, sources: frozenset[str] | None) -> None:
     require_whole_view(unit, sources)
 
 
-def _choose_password(password: str | None, name: str, full_name: str) -> str:
+def _choose_password(index: Index, password: str | None, name: str, full_name: str) -> str:
     if password is None:
         return passwords.generate_one_time_password()
     passwords.check_password(password, name, full_name)
+    require_unbreached(index, password)
     return password
 
 
-def _find_open_account(unit: ReadUnit | WriteUnit, name: str) -> Account:
+def find_open_account(unit: ReadUnit | WriteUnit, name: str) -> Account:
     """Return the account of a name, to change it.
 
     Raises:

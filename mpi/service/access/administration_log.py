@@ -5,12 +5,12 @@ from enum import StrEnum
 from typing import Any
 
 from mpi.service.core.undoable_steps import add_step
+from mpi.storage.repositories.steps.shown_secrets import NAME
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MAX_SHOWN = 50
 """Most changes that are listed of one account or client."""
 _MAX_READ = 10_000
-_NAME = "name"
 
 
 class Subject(StrEnum):
@@ -47,21 +47,21 @@ def log_change(unit: WriteUnit, subject: Subject, name: str, act: str, **facts: 
         act: what was done.
         facts: what it became; never a password or key.
     """
-    add_step(unit, subject, act, {_NAME: name, **facts})
+    add_step(unit, subject, act, {NAME: name, **facts})
 
 
 def list_changes(unit: ReadUnit, subject: Subject, name: str) -> tuple[Change, ...]:
     """Return the latest changes of an account or client, newest first."""
-    steps = [
-        step for step in unit.steps.latest_of_kinds((subject,), _MAX_READ) if step.detail[_NAME] == name
-    ][:MAX_SHOWN]
+    steps = [step for step in unit.steps.latest_of_kinds((subject,), _MAX_READ) if step.detail[NAME] == name][
+        :MAX_SHOWN
+    ]
     commits = unit.commit_info({step.commit_no for step in steps})
     return tuple(
         Change(
             act=step.reason,
             at=commits[step.commit_no][0],
             by=commits[step.commit_no][1],
-            facts={key: value for key, value in step.detail.items() if key != _NAME},
+            facts={key: value for key, value in step.detail.items() if key != NAME},
         )
         for step in steps
     )

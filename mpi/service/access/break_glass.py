@@ -18,6 +18,7 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.policy.decision_table import BREAK_GLASS, BreakGlassState
 from mpi.service.core.index import Index
+from mpi.service.core.second_person import find_obstacle_to_person
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -223,16 +224,17 @@ def review_use(index: Index, viewer: Viewer, client: str, note: str, begun_at: s
     Raises:
         InputError: the note is empty or too long.
         NotFoundError: the client has no open use.
-        ConflictError: the reviewer is the client, or has read another use.
+        ConflictError: the reviewer is no second person for the client, or has read another use.
         AccessDenied: the viewer may not administer agreements.
     """
     require_permission(viewer, Action.AGREEMENT_ADMIN)
     if not _is_reason(note):
         raise InputError(f"note: 1 to {MAX_REASON_LENGTH} characters that can be seen, in one line")
-    if viewer.client == client:
-        raise ConflictError("you used this emergency access: somebody else has to review it")
     with index.database.read(viewer) as unit:
+        obstacle = find_obstacle_to_person(unit, client)
         open_use = _find_open_use(unit, client)
+    if obstacle is not None:
+        raise ConflictError(f"this emergency access is {obstacle}: somebody else has to review it")
     if open_use is None:
         raise NotFoundError(f"{client!r} has no emergency access that waits for review")
     if begun_at not in (None, open_use):

@@ -1,8 +1,8 @@
-"""API clients: their keys, and who may administer them."""
+"""Administration of API clients: add, rotate, bind, expire, revoke."""
 
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from mpi.domain import clock
@@ -10,121 +10,29 @@ from mpi.domain.errors import (
     AccessDenied,
     ConflictError,
     InputError,
-    NotAuthenticated,
     NotFoundError,
     StaleError,
 )
 from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, require_permission
-from mpi.policy.decision_table import BREAK_GLASS
 from mpi.service.access.administration_log import Change, Subject, list_changes, log_change
-from mpi.service.access.break_glass import begin_use, find_break_glass_state
 from mpi.service.access.setup import hash_token
-from mpi.service.access.viewers import Caller, make_viewer
 from mpi.service.agreements.register import choose_agreement, choose_party
 from mpi.service.core.index import Index
 from mpi.service.holdings.settings import require_whole_view
 from mpi.storage.repositories.access.clients import Client, ClientRecord
 from mpi.storage.repositories.sources.splits import CLIENT
+from mpi.storage.repositories.steps.shown_secrets import FORMER_UNTIL
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MAX_NAME_LENGTH = 64
+MAX_SUBJECT_LENGTH = 255
+"""Longest name of a client at the token issuer (OpenID Connect Core, section 2)."""
 MAX_OVERLAP_DAYS = 30
 """Most days for which the key before a rotation still works."""
 EXPIRY_WARNING = timedelta(days=30)
 """How long before its expiry a key is warned of."""
 MAX_EXPIRY_YEARS = 10
 _VERSION_LENGTH = 16
-
-_ANONYMOUS = Viewer("nobody")
-_NO_KEY = "send an API key: Authorization: Bearer <key>, or X-API-Key: <key>"
-
-
-def authenticate(
-    index: Index, key: str | None, purpose: str | None, break_glass_reason: str | None = None
-) -> Viewer:
-    """Return the viewer that an API key stands for.
-
-    The key and the last step of the client's agreement are read on each call, so that a revoked key or a
-    suspended agreement ends at once.
-
-    Args:
-        index: the open index.
-        key: the API key as sent, if any.
-        purpose: the purpose of use as sent, if any.
-        break_glass_reason: reason of an emergency access as sent, if any.
-
-    Raises:
-        NotAuthenticated: the key is missing, unknown or revoked.
-        StoreError: a use of emergency access cannot be written to the ledger.
-    """
-    if not key:
-        raise NotAuthenticated(_NO_KEY)
-    if purpose == BREAK_GLASS:
-        return _authenticate_emergency(index, key, break_glass_reason)
-    with index.database.read_autocommit(_ANONYMOUS) as unit:
-        return authenticate_in(index, unit, key, purpose)
-
-
-def _authenticate_emergency(index: Index, key: str, reason: str | None) -> Viewer:
-    """Return the viewer of an emergency access, once its beginning is recorded."""
-    with index.database.read(_ANONYMOUS) as unit:
-        client = _find_client(unit, key)
-        state = find_break_glass_state(index, unit, client.name, reason)
-        viewer = make_viewer(index, unit, replace(_caller_of(client), break_glass=state), BREAK_GLASS)
-    if viewer.actions and reason is not None:
-        begin_use(index, viewer, reason)
-    return viewer
-
-
-def authenticate_in(index: Index, unit: ReadUnit, key: str | None, purpose: str | None) -> Viewer:
-    """Return the viewer that an API key stands for, within a transaction.
-
-    Raises:
-        NotAuthenticated: the key is missing, unknown or revoked.
-    """
-    if not key:
-        raise NotAuthenticated(_NO_KEY)
-    return viewer_from_client(index, unit, _find_client(unit, key), purpose)
-
-
-def _find_client(unit: ReadUnit, key: str) -> Client:
-    key_hash = hash_token(key)
-    client = unit.clients.find_by_key(key_hash)
-    if client is None:
-        client = unit.clients.find_by_former_key(key_hash, clock.format_timestamp(clock.now()))
-    if client is None:
-        scope = unit.splits.scope_of_key(key_hash)
-        if scope is not None:
-            raise NotAuthenticated(f"this API key opens the index of the scope {scope}, and not this one")
-        raise NotAuthenticated("this API key is not known here, or was revoked")
-    _require_unexpired(client)
-    return client
-
-
-def _require_unexpired(client: Client) -> None:
-    """Refuse a client whose key has expired.
-
-    Raises:
-        NotAuthenticated: it has.
-    """
-    if client.expires_on is not None and client.expires_on <= clock.today():
-        raise NotAuthenticated("this API key has expired: ask the operator for a later expiry or another key")
-
-
-def viewer_from_client(index: Index, unit: ReadUnit, client: Client, purpose: str | None) -> Viewer:
-    """Return the viewer (access rights) of an API client and its purpose.
-
-    Raises:
-        NotAuthenticated: the client's key has expired.
-    """
-    _require_unexpired(client)
-    return make_viewer(index, unit, _caller_of(client), purpose)
-
-
-def _caller_of(client: Client) -> Caller:
-    return Caller(
-        client.name, client.actions, client.sources, client.agreement, client.terms_no, party=client.party
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +49,7 @@ class ClientView:
         party: code of the agreement's party for which it acts; None where its sources name it.
         expires_on: first day (ISO) on which its key opens nothing; None for no such day.
         former_key_until: until when the key before a rotation still works (ISO, UTC); None if it does not.
+        token_subject: the client's name at the trusted token issuer; None for none.
     """
 
     name: str
@@ -152,6 +61,7 @@ class ClientView:
     party: str | None = None
     expires_on: str | None = None
     former_key_until: str | None = None
+    token_subject: str | None = None
 
     @property
     def days_left(self) -> int | None:
@@ -278,7 +188,8 @@ def rotate_key(
         until = clock.format_timestamp(clock.now() + timedelta(days=overlap_days)) if overlap_days else None
         unit.ensure_commit()
         unit.clients.set_key(name, hash_token(key), until)
-        log_change(unit, Subject.CLIENT, name, "rotate")
+        kept = {} if until is None else {FORMER_UNTIL: until}
+        log_change(unit, Subject.CLIENT, name, "rotate", **kept)
     return key
 
 
@@ -307,6 +218,36 @@ def set_expiry(
         unit.ensure_commit()
         unit.clients.set_expiry(name, day)
         log_change(unit, Subject.CLIENT, name, "expire", expires_on=day)
+
+
+def set_token_subject(index: Index, viewer: Viewer, name: str, subject: str | None) -> None:
+    """Set the name that a client has at the trusted token issuer.
+
+    A signed token of the issuer that carries this name then stands for the client.
+
+    Args:
+        index: the open index.
+        viewer: who sets it, and has every right of the client: such a token gives them.
+        name: name of the client.
+        subject: its name at the issuer; None to accept no token for it.
+
+    Raises:
+        InputError: the name at the issuer is invalid.
+        NotFoundError: the client does not exist, or its key was revoked.
+        ConflictError: another client has that name at the issuer.
+        AccessDenied: the viewer may not administer clients, or has less than the client.
+    """
+    require_permission(viewer, Action.CLIENT_ADMIN)
+    if subject is not None and not (subject.isprintable() and 0 < len(subject) <= MAX_SUBJECT_LENGTH):
+        raise InputError(f"a name at the issuer has 1 to {MAX_SUBJECT_LENGTH} printable characters")
+    with index.database.write(viewer, "client-subject") as unit:
+        _require_rights_of(viewer, _find_open_client(unit, name, None).client)
+        other = None if subject is None else unit.clients.find_by_subject(subject)
+        if other is not None and other.name != name:
+            raise ConflictError(f"the client {other.name!r} has that name at the issuer")
+        unit.ensure_commit()
+        unit.clients.set_subject(name, subject)
+        log_change(unit, Subject.CLIENT, name, "subject", token_subject=subject)
 
 
 def _check_expiry(text: str) -> str:
@@ -446,6 +387,7 @@ def _build_views(unit: ReadUnit, records: Collection[ClientRecord]) -> list[Clie
             party=each.client.party,
             expires_on=each.client.expires_on,
             former_key_until=each.former_key_until if (each.former_key_until or "") > now else None,
+            token_subject=each.token_subject,
         )
         for each in records
     ]

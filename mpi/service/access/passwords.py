@@ -2,7 +2,8 @@
 
 Passwords are stored as argon2id with the second recommended option of RFC 9106, section 4: 64 MiB, 3 passes,
 4 lanes. New passwords follow NIST SP 800-63B-4, section 3.1.1: at least 15 characters where the password is
-the only factor, none of the commonly used or expected ones, and no rule on the kinds of characters.
+the only factor, none of the commonly used or expected ones, and no rule on the kinds of characters. zxcvbn
+finds common passwords, words, dates and rows of keys in it, and estimates the guesses that they cost.
 """
 
 import re
@@ -24,6 +25,9 @@ MAX_LENGTH = 200
 
 HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 
+NO_PASSWORD = "!"  # noqa: S105 - no password has this hash
+"""Hash of an account without a password, whose person signs in with an identity provider alone."""
+
 _COMMON_WORDS = """
 password passphrase passwort passw0rd pass letmein welcome changeme secret admin administrator login access
 qwerty qwertyuiop asdf asdfgh asdfghjkl zxcvbn zxcvbnm qazwsx 1qaz2wsx 1q2w3e4r 1q2w3e4r5t azerty
@@ -38,10 +42,27 @@ children child foster family welfare care services department agency
 
 Common passwords and their pieces, rows of keys, seasons, months, days, and words of this index and its users.
 """
+_PHRASES = """
+allyouneedislove changemepleasenow correcthorsebatterystaple dontforgetthepassword fourscoreandsevenyearsago
+godblessamerica happybirthdaytoyou homesweethome iforgotmypassword iloveyouforever iloveyousomuch
+ingodwetrust letmeinplease livelaughlove livelaughloveforever maryhadalittlelamb maytheforcebewithyou
+merrychristmaseveryone
+mypasswordispassword nevergonnagiveyouup newpasswordforwork onceuponatime onetwothreefourfive opensesameplease
+passwordispassword pleaseletmein secretpassword supersecretpassword thepasswordissecret thequickbrownfox
+thequickbrownfoxjumps thequickbrownfoxjumpsoverthelazydog thisisapassword thisismypassword tobeornottobe
+tobeornottobethatisthequestion twinkletwinklelittlestar verylongpassword averylongpassword
+wethepeopleoftheunitedstates welcometomyworld whatismypassword youshallnotpass
+"""
+"""Phrases that people take for long passwords, without spaces and signs."""
+_COMMON_PHRASES = frozenset(_PHRASES.split())
 _EXPECTED_WORDS = tuple(sorted(_COMMON_WORDS.split(), key=len, reverse=True))
 """Common words, longest first, so that none remains in part."""
 _MIN_DISTINCT_CHARACTERS = 6
 """Fewest distinct characters, and fewest characters outside common words."""
+_MIN_GUESSES = 10**8
+"""Fewest guesses, as zxcvbn estimates them; an account permits 100 in a row."""
+_ESTIMATED_LENGTH = 72
+"""Most characters that are estimated; the time grows with their square."""
 _MIN_WORD_LENGTH = 3
 """Fewest characters of a word that counts: shorter ones occur by chance."""
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -59,10 +80,10 @@ def is_correct(password_hash: str | None, password: str) -> bool:
 
     Without a stored hash the answer is no, and takes as long: timing must not reveal which accounts exist.
     """
+    is_usable = password_hash is not None and password_hash != NO_PASSWORD
     try:
-        return (
-            HASHER.verify(password_hash or _dummy_hash(), _normalize(password)) and password_hash is not None
-        )
+        stored = password_hash if is_usable and password_hash is not None else _dummy_hash()
+        return HASHER.verify(stored, _normalize(password)) and is_usable
     except (VerificationError, InvalidHashError):
         return False
 
@@ -103,6 +124,8 @@ def check_password(password: str, *names: str) -> None:
     remaining = _YEAR.sub("", remaining)
     if len(remaining) < _MIN_DISTINCT_CHARACTERS:
         raise InputError("this password is made of a name or a common word: take one that nobody would try")
+    if _is_common(_alphanumeric(normalized)):
+        raise InputError("this password is among the first that attackers try: take another")
 
 
 def generate_one_time_password() -> str:
@@ -110,6 +133,15 @@ def generate_one_time_password() -> str:
     return "-".join(
         "".join(secrets.choice(_ALPHABET) for _ in range(_GROUP_LENGTH)) for _ in range(_GROUP_COUNT)
     )
+
+
+def _is_common(letters: str) -> bool:
+    """Return whether a password is a known phrase or cheap to guess."""
+    # It reads lists of words, which only a new password needs.
+    from zxcvbn import zxcvbn  # noqa: PLC0415
+
+    estimate = zxcvbn(letters[:_ESTIMATED_LENGTH])
+    return letters in _COMMON_PHRASES or estimate["guesses"] < _MIN_GUESSES
 
 
 def _is_sequence(text: str) -> bool:

@@ -13,8 +13,9 @@ from typing import Annotated
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 
+from mpi.domain.documents.bounded_toml import parse_toml
 from mpi.domain.errors import InputError
-from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT
+from mpi.domain.statistics.small_cells import SMALLEST_SHOWN_COUNT
 from mpi.policy.agreement import Agreement, Clock, Grant, Owner
 from mpi.policy.parties import Party, PartyKind
 
@@ -118,11 +119,9 @@ def parse_agreement_file(text: str, name: str) -> Agreement:
         InputError: no TOML, or a key is missing, unknown or of the wrong kind; names the key.
     """
     try:
-        document = tomllib.loads(text)
+        document = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name}: not TOML: {error}") from None
-    except RecursionError:
-        raise InputError(f"{name}: lists or tables are nested too deeply") from None
     try:
         return to_agreement(AgreementDocument.model_validate(document), 0)
     except ValidationError as error:

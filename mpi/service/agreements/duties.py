@@ -23,7 +23,6 @@ from mpi.storage.repositories.access.agreement_duties import StoredClock, Stored
 from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_TEXT_LENGTH = 200
-_CODE_LENGTH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def begin_clock(
         if days is None:
             raise InputError(f"clock: the agreement has none of this name; it has {_list_clocks(terms)}")
         _require_party(terms, party)
-        clock_code = index.keyed_hash.to_token("agreement-clock", str(unit.commit_no))[:_CODE_LENGTH]
+        clock_code = index.keyed_hash.to_case_code("agreement-clock", unit.commit_no)
         due = begun + timedelta(days=days)
         unit.agreement_duties.begin(
             StoredClock(
@@ -187,8 +186,8 @@ def list_attestations(index: Index, viewer: Viewer) -> list[Attestation]:
 def list_duties(index: Index, viewer: Viewer) -> list[Duty]:
     """Return what parties have to do, the earliest due day first.
 
-    Copies to destroy are found by reading the lines of the disclosure ledger under each agreement with a
-    retention, which takes time where there are many.
+    Copies to destroy follow from the first line of the disclosure ledger for each recipient under each
+    agreement with a retention. An index finds it, however long the ledger is.
 
     Raises:
         AccessDenied: the viewer may not administer agreements.
@@ -251,12 +250,22 @@ def _find_destructions(unit: ReadUnit, today: date) -> list[Duty]:
         if terms is None or terms.retention_days is None:
             continue
         received: dict[str, list[date]] = {}
-        for name, day in unit.disclosures.days_of_agreement(terms.code):
+        for name in unit.disclosures.recipients(terms.code):
             party = _find_recipient(terms, callers.get(name))
-            if party is not None and day > attested.get((terms.code, party), date.min):
+            if party is None:
+                continue
+            day = _find_first_day(unit, terms.code, name, attested.get((terms.code, party)))
+            if day is not None:
                 received.setdefault(party, []).append(day)
         duties += [find_destruction(terms, party, days) for party, days in received.items()]
     return [duty for duty in duties if duty is not None]
+
+
+def _find_first_day(unit: ReadUnit, agreement: str, name: str, attested: date | None) -> date | None:
+    """Return the first day of an answer not attested as destroyed, or None."""
+    since = "" if attested is None else (attested + timedelta(days=1)).isoformat()
+    at = unit.disclosures.first_answer(agreement, name, since)
+    return None if at is None else date.fromisoformat(at[: len("2026-11-29")])
 
 
 _Caller = tuple[Role | None, frozenset[str] | None, str | None]

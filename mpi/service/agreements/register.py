@@ -17,6 +17,7 @@ from mpi.service.agreements.purposes import read_purposes
 from mpi.service.agreements.terms import build_versions
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
+from mpi.service.core.second_person import find_obstacle
 from mpi.storage.repositories.access.agreements import (
     AgreementHistory,
     AgreementStep,
@@ -78,8 +79,8 @@ def approve_version(
 
     Raises:
         NotFoundError: there is no such agreement or version.
-        ConflictError: the viewer proposed it, it is approved already, a later version exists, the agreement
-            has ended, or its last day has passed.
+        ConflictError: the viewer is no second person for it, it is approved already, a later
+            version exists, the agreement has ended, or its last day has passed.
         InputError: the legal bases, purposes or sources have changed so that it cannot be put in force.
         AccessDenied: the viewer may not approve agreements.
     """
@@ -92,11 +93,11 @@ def approve_version(
         _require_open(history)
         latest = build_versions(history)[-1]
         _require_approvable(latest, version, today)
-        is_second = _find_proposer(unit, history) != viewer.client
-        if not is_second and not alone:
-            raise ConflictError("you proposed this version: somebody else has to approve it")
+        obstacle = find_obstacle(unit, history.versions[-1].created_commit)
+        if obstacle is not None and not alone:
+            raise ConflictError(f"this version is {obstacle}: somebody else has to approve it")
         _check(unit, index, latest)
-        _add_step(unit, latest, StepKind.APPROVE, today, None if is_second else ALONE)
+        _add_step(unit, latest, StepKind.APPROVE, today, None if obstacle is None else ALONE)
         store_answer(unit, index, {"version": latest.version}, ())
     return latest.version
 
@@ -285,12 +286,6 @@ def _require_approvable(latest: Agreement, version: int | None, today: date) -> 
         raise ConflictError(f"version {latest.version} of {latest.code!r} is approved already")
     if latest.ends is not None and latest.ends < today:
         raise ConflictError("its last day has passed: propose a version that ends later")
-
-
-def _find_proposer(unit: ReadUnit, history: AgreementHistory) -> str:
-    """Return who proposed the latest version of an agreement."""
-    commit_no = history.versions[-1].created_commit
-    return unit.commit_info({commit_no})[commit_no][1]
 
 
 def _require_pausable(terms: Agreement, kind: StepKind) -> None:

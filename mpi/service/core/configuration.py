@@ -4,8 +4,10 @@ from typing import Any
 
 import orjson
 
+from mpi.domain.keyed_hash import FIRST_TOKEN_KEYS
 from mpi.service.core.index import Index, Matcher
 from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues
+from mpi.storage.repositories.derived.configs import format_token_keys
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 
@@ -38,19 +40,24 @@ def read_shared_values(
     return in_force, in_force if keep else None
 
 
-def find_or_add_config(unit: WriteUnit, matcher: Matcher, shared: SharedValues = NO_SHARED_VALUES) -> int:
+def find_or_add_config(
+    unit: WriteUnit,
+    matcher: Matcher,
+    shared: SharedValues = NO_SHARED_VALUES,
+    token_keys: tuple[int, ...] = FIRST_TOKEN_KEYS,
+) -> int:
     """Return the number of a match configuration, added if new.
 
     The configuration is not put in force.
     """
     active = unit.configs.active_config()
-    digest = matcher.digest(shared)
+    digest = matcher.digest(shared, token_keys)
     if active is not None and active.digest == digest:
         return active.id
     config_id = unit.configs.find_by_digest(digest)
     if config_id is None:
         config_id = unit.counters.take("config")
-        unit.configs.add(_config_row(config_id, matcher, shared, unit.commit_no))
+        unit.configs.add(_config_row(config_id, matcher, shared, token_keys, unit.commit_no))
     return config_id
 
 
@@ -61,11 +68,13 @@ def activate_config(unit: WriteUnit, config_id: int) -> None:
         unit.configs.activate(unit.counters.take("epoch"), config_id, unit.commit_no)
 
 
-def _config_row(config_id: int, matcher: Matcher, shared: SharedValues, commit_no: int) -> dict[str, Any]:
+def _config_row(
+    config_id: int, matcher: Matcher, shared: SharedValues, token_keys: tuple[int, ...], commit_no: int
+) -> dict[str, Any]:
     thresholds = matcher.model.thresholds
     return {
         "id": config_id,
-        "digest": matcher.digest(shared),
+        "digest": matcher.digest(shared, token_keys),
         "model_name": matcher.model.name,
         "model_version": matcher.model.version,
         "model_digest": matcher.model.digest,
@@ -79,5 +88,6 @@ def _config_row(config_id: int, matcher: Matcher, shared: SharedValues, commit_n
             }
         ).decode(),
         "lists": shared.to_text(),
+        "token_keys": format_token_keys(token_keys),
         "created_commit": commit_no,
     }

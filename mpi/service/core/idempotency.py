@@ -20,10 +20,12 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 RETENTION = timedelta(days=7)
 MAX_KEY_LENGTH = 200
+_FURTHER_FIELDS = ("tasks", "disclosures")
+"""Fields of the ledger's line of a repeated answer that has them."""
 
 
 def find_stored_answer(
-    unit: WriteUnit, index: Index, shown_fields: tuple[str, ...] = ()
+    unit: WriteUnit, index: Index, shown_fields: tuple[str, ...] = (), action: Action = Action.DECIDE
 ) -> dict[str, Any] | None:
     """Return the stored answer of a repeated call with an idempotency key.
 
@@ -32,6 +34,7 @@ def find_stored_answer(
         index: the open index.
         shown_fields: fields of the answer for the ledger; empty where the answer shows only what the call
             sent.
+        action: kind of request, for the ledger.
 
     Returns:
         The answer; None where the call is new or has no idempotency key.
@@ -56,11 +59,14 @@ def find_stored_answer(
         record_id not in labels or not unit.viewer.may_see(labels[record_id].source)
         for record_id in stored.record_ids
     ):
+        if shown_fields:
+            # It tells that a record was sealed or destroyed since.
+            disclose(index, unit.viewer, action, stored.record_ids, ("outcome",))
         raise ConflictError("it was done before, and what it was answered can no longer be shown")
     answer = cast("dict[str, Any]", orjson.loads(stored.answer))
     if shown_fields:
-        fields = (*shown_fields, "disclosures") if answer.get("disclosures") else shown_fields
-        disclose(index, unit.viewer, Action.DECIDE, stored.record_ids, fields)
+        fields = (*shown_fields, *(name for name in _FURTHER_FIELDS if answer.get(name)))
+        disclose(index, unit.viewer, action, stored.record_ids, fields)
     return answer
 
 

@@ -2,15 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mpi.domain.errors import ModelMovedError
+from mpi.domain.errors import ModelMovedError, StoreError
 from mpi.domain.features import Features
-from mpi.domain.keyed_hash import KeyedHash
+from mpi.domain.keyed_hash import FIRST_TOKEN_KEYS, KeyedHash
 from mpi.domain.quality_rules import PublicationRules, QualityRules
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.source import SHARED_SCOPE
@@ -25,6 +25,7 @@ from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.disclosure_ledger import DisclosureLedger
 from mpi.service.core.group_commit import GroupCommit
 from mpi.standardize.shared_values import SharedValues, drop_shared_values
+from mpi.storage.encryption.token_keys import TokenKeyRing
 from mpi.storage.repositories.derived.configs import ActiveConfig
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.database import Database
@@ -32,6 +33,10 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 if TYPE_CHECKING:
     from mpi.matching.compiler.online_scorer import OnlineScorer
+    from mpi.service.identity.breached_passwords import BreachedPasswordFile
+    from mpi.service.identity.group_roles import GroupRoles
+    from mpi.service.identity.oidc_provider import OidcProvider
+    from mpi.service.identity.token_rules import TrustedIssuer
 
 
 @dataclass(frozen=True)
@@ -67,16 +72,20 @@ class Matcher:
         """Pickle only the match model, which the receiving process compiles again."""
         return compile_matcher, (self.model,)
 
-    def digest(self, shared: SharedValues) -> str:
-        """Return the digest that identifies this model with given shared-value lists.
+    def digest(self, shared: SharedValues, token_keys: tuple[int, ...]) -> str:
+        """Return the digest that identifies this model with given lists and token keys.
 
         Args:
             shared: the lists of shared values of the configuration.
+            token_keys: numbers of the token keys in force.
 
         Returns:
-            SHA-256 in hexadecimal over everything of the model and the lists that affects the partition.
+            SHA-256 in hexadecimal over everything of the model and the lists that affects the partition, and
+            over the token keys, which affect derived data.
         """
         parts = [self.model.digest, self.model.standardizer, *([shared.digest] if shared else [])]
+        if token_keys != FIRST_TOKEN_KEYS:
+            parts.append(f"token keys {token_keys}")
         return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
     def runs(self, config: ActiveConfig) -> bool:
@@ -123,6 +132,21 @@ class SearchLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class GuessLimits:
+    """Most misses of a caller within a minute, in one process.
+
+    Args:
+        of_program: answers that there is no such thing, to one API key.
+        of_person: the same, to one signed-in person.
+        of_address: refused keys, from one network address.
+    """
+
+    of_program: int = 600
+    of_person: int = 120
+    of_address: int = 600
+
+
+@dataclass(frozen=True, slots=True)
 class IndexSettings:
     """Settings of an open person index, fixed while the process runs.
 
@@ -133,8 +157,18 @@ class IndexSettings:
         second_approver: which steps of a steward need a second approver.
         quality_rules: shares and thresholds of second reviews and practice.
         sign_in_limits: time limits of a sign-in session.
+        access_token_lifetime: how long an access token of a client is valid.
+        token_issuer: issuer whose signed tokens clients may send; None for none.
+        oidc_provider: provider that people may sign in with; None for none.
+        group_roles: roles that its groups give; None to keep those of the operator.
+        second_factor_roles: roles that need one-time codes beside a password.
+        has_local_sign_in: whether people may sign in with a password of this index.
+        breached_passwords: file of breached passwords that are refused; None for none.
         block_limits: alarm size and hard limit of a block.
         search_limits: most person searches of a client.
+        guess_limits: most answers for what does not exist.
+        host_names: names, besides those of this machine's loopback, that the server answers to.
+        min_free_bytes: free bytes on the disk of the index below which a server is not ready.
         publication_rules: how exact published figures are, and how late.
         request_timeout_s: seconds for the headers of a request, and for each next part of its body.
         seals_per_day: most records that a client may seal or ask to expunge within 24 hours, outside loads.
@@ -152,8 +186,18 @@ class IndexSettings:
     second_approver: SecondApprover = SecondApprover.NEVER
     quality_rules: QualityRules = field(default_factory=QualityRules)
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
+    access_token_lifetime: timedelta = timedelta(minutes=15)
+    token_issuer: "TrustedIssuer | None" = None
+    oidc_provider: "OidcProvider | None" = None
+    group_roles: "GroupRoles | None" = None
+    second_factor_roles: frozenset[str] = frozenset()
+    has_local_sign_in: bool = True
+    breached_passwords: "BreachedPasswordFile | None" = None
     block_limits: BlockLimits = field(default_factory=BlockLimits)
     search_limits: SearchLimits = field(default_factory=SearchLimits)
+    guess_limits: GuessLimits = field(default_factory=GuessLimits)
+    host_names: frozenset[str] = frozenset()
+    min_free_bytes: int = 0
     publication_rules: PublicationRules = field(default_factory=PublicationRules)
     request_timeout_s: float = 10
     seals_per_day: int = 20
@@ -226,6 +270,7 @@ class Index:
         keyed_hash: keyed hashes under the secret of the index.
         home: folder for spill files and reject files, readable by this user only.
         settings: settings of the index.
+        token_ring: the token keys themselves, read after a rotation; None in tests without key files.
         caches: values that this process remembers between calls.
     """
 
@@ -234,6 +279,7 @@ class Index:
     keyed_hash: KeyedHash
     home: Path
     settings: IndexSettings
+    token_ring: TokenKeyRing | None = field(default=None, repr=False, compare=False)
     caches: Caches = field(default_factory=Caches, repr=False, compare=False)
 
     @property
@@ -253,13 +299,38 @@ class Index:
             unit: the caller's transaction.
 
         Raises:
-            ModelMovedError: another process has moved the index to another model.
+            ModelMovedError: another process has moved the index to another model or token key.
         """
         active = unit.configs.active_config()
         if active is None or not self.matcher.runs(active):
             raise ModelMovedError("the index has moved to another model: start this process again")
+        if active.token_keys != self.keyed_hash.token_keys:
+            raise ModelMovedError("the token key of the index was rotated: start this process again")
         self.caches.active_config_ids[self.matcher.model.digest] = active.id
         return active.id
+
+    def runs(self, config: ActiveConfig) -> bool:
+        """Return whether a stored configuration uses this model and these token keys."""
+        return self.matcher.runs(config) and config.token_keys == self.keyed_hash.token_keys
+
+    def with_token_keys(self, numbers: tuple[int, ...]) -> "Index":
+        """Return this index with the token keys of a configuration.
+
+        Args:
+            numbers: numbers of the token keys, ascending.
+
+        Raises:
+            StoreError: a key is missing or cannot be read.
+        """
+        if numbers == self.keyed_hash.token_keys:
+            return self
+        if self.token_ring is None:
+            raise StoreError("this process was given no token keys: start it again")
+        return replace(self, keyed_hash=self.token_ring.make_keyed_hash(numbers))
+
+    def digest(self, shared: SharedValues) -> str:
+        """Return the digest of this model and these token keys with given lists."""
+        return self.matcher.digest(shared, self.keyed_hash.token_keys)
 
     @property
     def last_config_id(self) -> int:

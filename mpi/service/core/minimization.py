@@ -8,12 +8,21 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from mpi.domain.viewer import Action, RecordAccess, StatedFacts, StatedPopulations, Viewer
+from mpi.domain.viewer import (
+    NAMED_POPULATIONS,
+    OTHER_POPULATIONS,
+    Action,
+    RecordAccess,
+    StatedFacts,
+    StatedPopulations,
+    Viewer,
+)
 from mpi.service.core.visibility import read_populations_by_child
 from mpi.storage.unit_of_work.units import ReadUnit
 
 _log = logging.getLogger("mpi.policy")
 _FLAGS = "flags"
+_FLAG_PREFIX = f"{_FLAGS}."
 _Value = TypeVar("_Value")
 
 
@@ -71,7 +80,9 @@ def keep_carried_flags(
         flag for flag in flags if rights.carried(action, flag.source, populations).has_flag(flag.population)
     )
     if len(kept) < len(flags):
-        _log_stripped(viewer, action, {f"{_FLAGS}.{flag.population}" for flag in flags if flag not in kept})
+        _log_stripped(
+            viewer, action, {f"{_FLAG_PREFIX}{flag.population}" for flag in flags if flag not in kept}
+        )
     return kept
 
 
@@ -159,5 +170,21 @@ def sees_all_flags(viewer: Viewer) -> bool:
 
 
 def _log_stripped(viewer: Viewer, action: Action, names: Iterable[str]) -> None:
+    """Log which fields and flags an answer leaves out.
+
+    Names are the program's own.
+    """
     purpose = viewer.purpose or "no purpose"
-    _log.info("%s for %s (%s): left out %s", action, viewer.client, purpose, ", ".join(sorted(names)))
+    logged = sorted({_hide_sent_code(name) for name in names})
+    _log.info("%s for %s (%s): left out %s", action, viewer.client, purpose, ", ".join(logged))
+
+
+def _hide_sent_code(name: str) -> str:
+    """Return a name for the log.
+
+    A population's code that a source made up may tell of a child.
+    """
+    population = name.removeprefix(_FLAG_PREFIX)
+    if population == name or population in NAMED_POPULATIONS:
+        return name
+    return f"{_FLAG_PREFIX}{OTHER_POPULATIONS}"

@@ -20,6 +20,8 @@ from mpi.standardize.fields.kept_fields import keep_fields
 from mpi.standardize.serialization import record_from_bytes
 from mpi.standardize.shared_values import drop_shared_values
 from mpi.standardize.standardizer import standardize
+from mpi.standardize.tokens.record_tokens import carry_tokens
+from mpi.standardize.tokens.sent_tokens import FIELD as TOKEN_FIELD
 from mpi.storage.unit_of_work.units import ReadUnit
 
 
@@ -84,8 +86,10 @@ def limit_features(unit: ReadUnit, index: Index, features: Mapping[int, Features
     source_codes = {source.id: source.code for source in unit.sources.all()}
     limited = {}
     for record, (source_id, payload) in unit.records.payloads(comparable).items():
-        kept = keep_fields(record_from_bytes(payload), comparable[record])
-        kept_features = standardize(kept, source_codes[source_id], index.keyed_hash)
+        whole, source = record_from_bytes(payload), source_codes[source_id]
+        kept_features = standardize(keep_fields(whole, comparable[record]), source, index.keyed_hash)
+        if TOKEN_FIELD in comparable[record] and index.keyed_hash.exchanges:
+            kept_features = carry_tokens(kept_features, standardize(whole, source, index.keyed_hash))
         limited[record] = drop_shared_values(kept_features, shared_values, index.keyed_hash)
     return limited
 

@@ -10,7 +10,7 @@ from mpi.domain import eid as eids
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.explanations import wording
-from mpi.service.persons.persons import LineageStep, look_up_lineage
+from mpi.service.persons.lineage import LineageStep, look_up_lineage
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 MAX_NAMED_RECORDS = 3
@@ -87,7 +87,8 @@ def _describe_step(
         new_records = [step for step in arrivals if step.before is None]
         moved_here = [step for step in arrivals if step.before is not None]
         if new_records:
-            phrases.append(f"{describe(new_records)} {'began this person' if is_first else 'joined it'}")
+            added = "was added" if len(new_records) == 1 else "were added"
+            phrases.append(f"{describe(new_records)} {'became a new child' if is_first else added}")
         if moved_here:
             phrases.append(
                 f"{describe(moved_here)} came from {_join_eids(step.before for step in moved_here)}"
@@ -102,7 +103,7 @@ def _describe_step(
         phrases.append(f"{describe(moved_away)} went to {_join_eids(step.after for step in moved_away)}")
     cause_text = wording.describe_cause(cause)
     return wording.format_sentence(
-        f"{cause_text}: {'; '.join(phrases)}" if phrases else f"{cause_text}; no record changed person"
+        f"{cause_text}: {'; '.join(phrases)}" if phrases else f"{cause_text}; no record moved"
     )
 
 

@@ -19,6 +19,8 @@ from mpi.storage.repositories.steps.decisions import StoredDecision
 from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
+SEND_BACK_REASONS = ("not-one-child", "not-two-children", "not-enough", "wrong-record", "other")
+"""Reason codes that the desk offers for a step that is sent back."""
 SENT_BACK = "sent-back"
 """Name in a question's history of a step that was sent back."""
 REPLY = "reply"

@@ -13,6 +13,7 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.source import Holdings
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
+from mpi.service.core.second_person import find_obstacle
 from mpi.service.holdings.destruction import drop_records
 from mpi.service.holdings.surplus import find_all_surplus, find_surplus, list_judged_records
 from mpi.service.holdings.tokens import keep_tokens_of_stored
@@ -137,8 +138,8 @@ def approve_run(
 
     Raises:
         NotFoundError: no such source, or no run of it waits.
-        ConflictError: the viewer asked for the run, or more records would be dropped than were when it was
-            asked for.
+        ConflictError: the viewer is no second person for the run, or more records would be dropped
+            than were when it was asked for.
         AccessDenied: the viewer may not expunge records of this source.
     """
     require_permission(viewer, Action.RECORD_EXPUNGE, source_code)
@@ -149,8 +150,8 @@ def approve_run(
         run = unit.holdings_runs.find_open(source.id)
         if run is None or run.status is not HoldingsRunStatus.WAITING:
             raise NotFoundError(f"nothing of source {source_code!r} waits to be dropped")
-        if unit.commit_info({run.requested_commit})[run.requested_commit][1] == viewer.client:
-            raise ConflictError("you asked for this: somebody else has to approve")
+        if obstacle := find_obstacle(unit, run.requested_commit):
+            raise ConflictError(f"this request is {obstacle}: somebody else has to approve")
         if surplus > run.surplus:
             raise ConflictError(
                 f"{surplus:,} records would be dropped, and {run.surplus:,} when it was asked for: "

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from mpi.domain.decision import Authority
 from mpi.domain.source import Holdings
 from mpi.service.core.index import Index
+from mpi.service.core.legal_holds import find_kept_records
 from mpi.service.holdings.care import find_persons_in_care, find_records_in_care, find_related
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.records import RecordState
@@ -33,8 +34,8 @@ def find_surplus(unit: ReadUnit, index: Index, records: Collection[int]) -> set[
 
     A record is held if its person is a child in care; if it makes a stored pair with a record of a child in
     care, so that it is in review; if it is a rival of such a pair (see ``Related``); if a steward ever
-    decided about it; and while a version of it or its search for candidates waits. A withdrawn record is held
-    if the person that it was of is in care.
+    decided about it; while a legal hold or an open request keeps it; and while a version of it or its search
+    for candidates waits. A withdrawn record is held if the person that it was of is in care.
 
     Args:
         unit: the transaction.
@@ -52,7 +53,8 @@ def find_surplus(unit: ReadUnit, index: Index, records: Collection[int]) -> set[
     if unit.large_blocks.count_pending():
         surplus -= {number for number in surplus if unit.large_blocks.is_pending(number)}
     surplus -= _find_unpaired(unit, index, surplus)
-    return surplus - _find_decided(unit, surplus)
+    surplus -= _find_decided(unit, surplus)
+    return surplus - find_kept_records(unit, surplus)
 
 
 def _find_unpaired(unit: ReadUnit, index: Index, records: Collection[int]) -> set[int]:

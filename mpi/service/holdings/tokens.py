@@ -19,7 +19,11 @@ from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.statements.boundary_orders import make_record_token
 from mpi.service.statements.pupil_keys import make_pupil_key
+from mpi.standardize.serialization import record_from_bytes
+from mpi.standardize.shared_values import drop_shared_values
+from mpi.standardize.standardizer import standardize
 from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.repositories.derived.configs import format_token_keys, parse_token_keys
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
@@ -73,15 +77,20 @@ def keep_tokens(
         source: the source; nothing is kept unless it keeps tokens.
         dropped: standardized dropped rows, by local ID.
         held: local IDs of rows that are held.
+
+    Raises:
+        ModelMovedError: another process has moved the index to another model or token key.
     """
     if source.holdings is not Holdings.TOKENS:
         return
+    index.config_id(unit)  # refuses a process that missed a change of token keys
     unit.pupil_tokens.replace(
         source.id,
         {
             pupil_key(index, source, local_id): _pack_tokens(unpack_features(record), index.keyed_hash)
             for local_id, record in dropped.items()
         },
+        make_label(index.keyed_hash.token_keys),
     )
     unit.pupil_tokens.delete(source.id, [pupil_key(index, source, local_id) for local_id in held])
 
@@ -98,6 +107,7 @@ def keep_tokens_of_stored(unit: WriteUnit, index: Index, source: Source, records
             pupil_key(index, source, labels[record].local_id): _pack_tokens(own, index.keyed_hash)
             for record, own in features.items()
         },
+        make_label(index.keyed_hash.token_keys),
     )
 
 
@@ -112,7 +122,7 @@ def delete_other_tokens(unit: WriteUnit, index: Index, source: Source, local_ids
     """
     named = {pupil_key(index, source, local_id) for local_id in local_ids}
     pages = unit.pupil_tokens.iterate(source.id)
-    unit.pupil_tokens.delete(source.id, [pupil for page in pages for pupil, _ in page if pupil not in named])
+    unit.pupil_tokens.delete(source.id, [pupil for page in pages for pupil, *_ in page if pupil not in named])
 
 
 def count_tokens_of_held(unit: ReadUnit, index: Index) -> dict[str, int]:
@@ -143,7 +153,7 @@ def count_tokens_of_buried(unit: ReadUnit, index: Index) -> dict[str, int]:
 
 def _list_pupils(unit: ReadUnit, source: Source) -> set[int]:
     """Return the keys of a source's pupils of whom tokens are kept."""
-    return {pupil for page in unit.pupil_tokens.iterate(source.id) for pupil, _ in page}
+    return {pupil for page in unit.pupil_tokens.iterate(source.id) for pupil, *_ in page}
 
 
 def pupil_key(index: Index, source: Source, local_id: str) -> int:
@@ -164,7 +174,7 @@ def count_rows_to_ask(index: Index, viewer: Viewer) -> list[RowsToAsk]:
             for source in unit.sources.all()
             if source.holdings is Holdings.TOKENS and viewer.may_see(source.code)
         ]
-        care_tokens = _list_care_tokens(unit, index) if sources else np.empty(0, _DTYPE)
+        care_tokens = _CareTokens(unit, index)
         return [
             RowsToAsk(
                 source.code,
@@ -175,30 +185,88 @@ def count_rows_to_ask(index: Index, viewer: Viewer) -> list[RowsToAsk]:
         ]
 
 
-def _list_care_tokens(unit: ReadUnit, index: Index) -> np.ndarray:
-    """Return the tokens of all active records of child welfare."""
-    tokens = {
-        token
-        for features in _each_care_features(unit, index)
-        for token in compute_tokens(features, index.keyed_hash)
-    }
-    return np.fromiter(tokens, _DTYPE, len(tokens))
+class _CareTokens:
+    """Tokens of all active records of child welfare, under the keys of a label.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+    """
+
+    def __init__(self, unit: ReadUnit, index: Index) -> None:
+        self._unit = unit
+        self._index = index
+        self._by_label: dict[str, np.ndarray] = {}
+
+    def get(self, label: str) -> np.ndarray:
+        """Return the tokens as they are made under the keys of a label."""
+        if label not in self._by_label:
+            made, again = parse_label(label)
+            keyed_hash = self._index.with_token_keys(made).keyed_hash
+            tokens = {
+                token
+                for features in _each_care_features(self._unit, self._index, keyed_hash)
+                for token in compute_tokens(features, keyed_hash)
+            }
+            packed = np.fromiter(tokens, _DTYPE, len(tokens)).tobytes()
+            for number in again:
+                packed = hash_tokens_again(packed, self._index.with_token_keys((number,)).keyed_hash)
+            self._by_label[label] = np.frombuffer(packed, _DTYPE)
+        return self._by_label[label]
 
 
-def _each_care_features(unit: ReadUnit, index: Index) -> Iterator[Features]:
+def make_label(token_keys: tuple[int, ...], again: Collection[int] = ()) -> str:
+    """Return the label of the keys that made tokens of dropped rows.
+
+    Args:
+        token_keys: the token keys that were in force.
+        again: keys under which the tokens were hashed again, in this order.
+    """
+    return ";".join([format_token_keys(token_keys), *map(str, again)])
+
+
+def parse_label(label: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the two parts that ``make_label`` wrote."""
+    made, *again = label.split(";")
+    return parse_token_keys(made), tuple(map(int, again))
+
+
+def hash_tokens_again(tokens: bytes, keyed_hash: KeyedHash) -> bytes:
+    """Return tokens of dropped rows, hashed once more under the newest token key.
+
+    Args:
+        tokens: packed tokens of one pupil.
+        keyed_hash: hash function with the key.
+    """
+    texts = map(str, np.frombuffer(tokens, _DTYPE).tolist())
+    return np.array(sorted(keyed_hash.to_int64s([("pupil again", texts)])), _DTYPE).tobytes()
+
+
+def _each_care_features(unit: ReadUnit, index: Index, keyed_hash: KeyedHash) -> Iterator[Features]:
+    """Yield the features of child welfare's records, as token keys make them."""
     config_id = index.config_id(unit)
+    shared = index.shared_values_of(unit, config_id)
     for source in unit.sources.all():
-        if source.kind in CARE_KINDS:
-            for records in iter_chunks(unit.records.ids_of_source(source.id, (RecordState.ACTIVE,))):
+        if source.kind not in CARE_KINDS:
+            continue
+        for records in iter_chunks(unit.records.ids_of_source(source.id, (RecordState.ACTIVE,))):
+            if keyed_hash.token_keys == index.keyed_hash.token_keys:
                 yield from load_features(unit, config_id, records).values()
+                continue
+            for _, payload in unit.records.payloads(records).values():
+                features = standardize(record_from_bytes(payload), source.code, keyed_hash)
+                yield drop_shared_values(features, shared, index.keyed_hash)
 
 
-def _count_meeting(page: list[tuple[int, bytes]], care_tokens: np.ndarray) -> int:
+def _count_meeting(page: list[tuple[int, bytes, str]], care_tokens: _CareTokens) -> int:
     """Count a page's pupils with a token of a child in care."""
-    counts = [len(tokens) // _DTYPE.itemsize for _, tokens in page]
-    owners = np.repeat(np.arange(len(page)), counts)
-    tokens = np.frombuffer(b"".join(tokens for _, tokens in page), _DTYPE)
-    return len(np.unique(owners[np.isin(tokens, care_tokens)]))
+    counts = 0
+    for label in {label for *_, label in page}:
+        packed = [tokens for _, tokens, own_label in page if own_label == label]
+        owners = np.repeat(np.arange(len(packed)), [len(tokens) // _DTYPE.itemsize for tokens in packed])
+        tokens = np.frombuffer(b"".join(packed), _DTYPE)
+        counts += len(np.unique(owners[np.isin(tokens, care_tokens.get(label))]))
+    return counts
 
 
 def _pack_tokens(features: Features, keyed_hash: KeyedHash) -> bytes:

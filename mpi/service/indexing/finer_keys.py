@@ -12,11 +12,12 @@ from itertools import chain
 import numpy as np
 
 from mpi.matching.model.blocking_keys import compute_finer_keys
+from mpi.matching.scoring.block_purging import are_among
 from mpi.service.core.comparable_record import ComparableRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features, split_into_batches
 from mpi.storage.key_index.blocking_keys import PackedKeys
-from mpi.storage.key_index.segment_arrays import STORED_DTYPE
+from mpi.storage.key_index.segment_arrays import STORED_DTYPE, sort_distinct
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 _MANY_KEYS = 5_000
@@ -53,6 +54,37 @@ def find_finer_keys(
         if not purged.isdisjoint(keys)
     }
     return {record: keys for record, keys in finer_keys.items() if keys}
+
+
+def find_finer_keys_of_holders(
+    unit: ReadUnit,
+    index: Index,
+    config_id: int,
+    records: Mapping[int, ComparableRecord],
+    packed: Mapping[int, bytes],
+    purged_keys: Collection[int],
+) -> dict[int, list[int]]:
+    """Return finer keys as ``find_finer_keys`` does, where purged keys are known.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        config_id: the configuration.
+        records: the standardized records.
+        packed: blocking keys of each record as bytes, without finer ones.
+        purged_keys: those of these keys that bring no pairs.
+    """
+    if not purged_keys:
+        return {}
+    counts = [len(keys) // STORED_DTYPE.itemsize for keys in packed.values()]
+    owners = np.repeat(np.fromiter(packed, np.int64, len(packed)), counts)
+    purged = np.sort(np.fromiter(purged_keys, np.int64, len(purged_keys)))
+    is_purged = are_among(np.frombuffer(b"".join(packed.values()), STORED_DTYPE), purged)
+    own_keys = {
+        record: np.frombuffer(packed[record], STORED_DTYPE).tolist()
+        for record in sort_distinct(owners[is_purged]).tolist()
+    }
+    return find_finer_keys(unit, index, config_id, records, own_keys, purged_keys)
 
 
 def _select_purged(unit: ReadUnit, config_id: int, own_keys: Mapping[int, Collection[int]]) -> set[int]:

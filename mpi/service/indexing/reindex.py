@@ -17,7 +17,7 @@ from mpi.matching.scoring.block_purging import are_among
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
-from mpi.service.indexing.finer_keys import find_finer_keys, merge_keys
+from mpi.service.indexing.finer_keys import find_finer_keys, find_finer_keys_of_holders, merge_keys
 from mpi.service.indexing.pair_scorer import (
     DUCKDB_MEMORY,
     NO_LARGE_BLOCKS,
@@ -298,10 +298,11 @@ def _find_finer_keys(
     known_pairs: KnownPairs,
 ) -> dict[int, list[int]]:
     """Return the finer keys of changed records that hold purged keys."""
-    purged_keys = known_pairs.purged_keys if changed.keys() <= known_pairs.records else None
-    own_keys = {record_id: array("q", keys).tolist() for record_id, keys in packed.items()}
     comparable = {record_id: change.comparable for record_id, change in changed.items()}
-    return find_finer_keys(unit, index, config_id, comparable, own_keys, purged_keys)
+    if known_pairs.purged_keys is not None and changed.keys() <= known_pairs.records:
+        return find_finer_keys_of_holders(unit, index, config_id, comparable, packed, known_pairs.purged_keys)
+    own_keys = {record_id: array("q", keys).tolist() for record_id, keys in packed.items()}
+    return find_finer_keys(unit, index, config_id, comparable, own_keys)
 
 
 def _purge_known_blocks(

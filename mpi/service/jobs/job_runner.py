@@ -42,9 +42,16 @@ def run_job(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> int 
     return recorder.result
 
 
-def _propose(index: Index, viewer: Viewer, matcher: Matcher, _job: StoredJob, progress: Progress) -> int:
+def _propose(index: Index, viewer: Viewer, matcher: Matcher, job: StoredJob, progress: Progress) -> int:
     """Make a proposal; return its number."""
-    return propose(index, viewer, matcher, progress=progress).id
+    return propose(
+        index,
+        viewer,
+        matcher,
+        refresh_lists=bool(job.detail.get("refresh_lists")),
+        reason=job.detail.get("reason") or "recluster",
+        progress=progress,
+    ).id
 
 
 def _apply(index: Index, viewer: Viewer, matcher: Matcher, job: StoredJob, progress: Progress) -> int:

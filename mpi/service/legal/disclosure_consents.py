@@ -13,7 +13,7 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed, is_allowed_on, require_permission
 from mpi.policy.agreement import ALL, OUTPUT_FIELDS, Agreement, AgreementState, Grant, choose_terms
-from mpi.policy.consent import Consent, Signer, check_consent
+from mpi.policy.cases.consent import Consent, Signer, check_consent
 from mpi.policy.tiers import OWN_FIELDS
 from mpi.service.agreements.terms import build_versions, find_terms
 from mpi.service.core.disclosure import disclose
@@ -25,7 +25,6 @@ from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.access.disclosure_consents import StoredConsent
 from mpi.storage.unit_of_work.units import ReadUnit
 
-_CODE_LENGTH = 12
 _NO_SUCH_CONSENT = "there is no such consent about a record of yours"
 
 
@@ -146,7 +145,7 @@ def record_consent(index: Index, viewer: Viewer, source: str, local_id: str, con
         signed = _build_stored(record_id, consent, reference)
         if (code := _find_same(unit, signed)) is not None:
             return code
-        code = index.keyed_hash.to_token("disclosure-consent", str(unit.commit_no))[:_CODE_LENGTH]
+        code = index.keyed_hash.to_case_code("disclosure-consent", unit.commit_no)
         unit.disclosure_consents.add(replace(signed, code=code, recorded_commit=unit.commit_no))
         store_answer(unit, index, {"code": code}, ())
     return code

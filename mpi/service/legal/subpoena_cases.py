@@ -12,7 +12,7 @@ from typing import Any
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
-from mpi.policy.subpoena import (
+from mpi.policy.cases.subpoena import (
     MAX_RECORDS,
     CaseScope,
     CaseState,
@@ -28,6 +28,7 @@ from mpi.policy.subpoena import (
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
+from mpi.service.core.second_person import find_obstacle
 from mpi.service.core.visibility import find_nameable_records, visible_labels
 from mpi.service.legal.references import check_reference
 from mpi.standardize.fields.scalars import parse_local_id
@@ -40,7 +41,6 @@ from mpi.storage.repositories.access.subpoenas import (
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 _ACTIONS = (Action.SUBPOENA_MANAGE, Action.SUBPOENA_DECIDE)
-_CODE_LENGTH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class SubpoenaView:
         local_ids: local IDs of the records that it asks for, without sealed ones.
         released_local_ids: those that counsel permits to release.
         obstacle: why nothing may be released yet.
+        is_own: whether the viewer is no second person, and somebody else has to decide.
     """
 
     case: SubpoenaCase
@@ -60,6 +61,7 @@ class SubpoenaView:
     local_ids: tuple[str, ...]
     released_local_ids: tuple[str, ...]
     obstacle: str | None
+    is_own: bool
 
 
 def open_case(
@@ -91,8 +93,7 @@ def open_case(
         if (stored_answer := find_stored_answer(unit, index)) is not None:
             return str(stored_answer["code"])
         record_ids = _find_records(unit, subpoena.source, local_ids)
-        # A running number would tell one agency how many cases others have.
-        code = index.keyed_hash.to_token("subpoena", str(unit.commit_no))[:_CODE_LENGTH]
+        code = index.keyed_hash.to_case_code("subpoena", unit.commit_no)
         unit.subpoenas.add(
             StoredSubpoena(
                 code=code,
@@ -160,7 +161,7 @@ def decide_case(
 
     Raises:
         NotFoundError: there is no such case that the viewer may handle.
-        ConflictError: the viewer opened the case, or it is decided already.
+        ConflictError: the viewer is no second person for the case, or it is decided already.
         InputError: a text is wrong, or records or fields are not some of those asked for.
         AccessDenied: the viewer may not decide cases.
     """
@@ -171,8 +172,8 @@ def decide_case(
         if find_stored_answer(unit, index) is not None:
             return
         case = get_case(unit, Action.SUBPOENA_DECIDE, code)
-        if case.opened_by == viewer.client:
-            raise ConflictError("you opened this case: somebody else, who is counsel, has to decide")
+        if obstacle := find_obstacle(unit, case.opened_commit):
+            raise ConflictError(f"this case is {obstacle}: somebody else, who is counsel, has to decide")
         if case.decision is not None:
             raise ConflictError("counsel has decided about this case already: open another one")
         kept = _find_asked_records(unit, case, local_ids)
@@ -311,6 +312,7 @@ def _to_case(history: SubpoenaHistory, source: str, opened_by: str) -> SubpoenaC
         ),
         asked=CaseScope(frozenset(stored.record_ids), frozenset(stored.fields)),
         opened_by=opened_by,
+        opened_commit=stored.opened_commit,
         notified=date.fromisoformat(notices[0]) if notices and notices[0] is not None else None,
         decision=_build_decision(decisions[0]) if decisions else None,
         is_released=any(step.kind is SubpoenaStepKind.RELEASE for step in history.steps),
@@ -345,6 +347,7 @@ def _build_views(unit: ReadUnit, cases: Collection[SubpoenaCase]) -> tuple[list[
             local_ids=name(case.asked),
             released_local_ids=name(None if case.decision is None else case.decision.scope),
             obstacle=case.find_obstacle(),
+            is_own=find_obstacle(unit, case.opened_commit) is not None,
         )
         for case in cases
     ]

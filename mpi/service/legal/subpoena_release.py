@@ -11,7 +11,7 @@ from typing import Any
 from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.policy.subpoena import CaseScope
+from mpi.policy.cases.subpoena import CaseScope
 from mpi.policy.tiers import FLAGS_FIELD, POPULATION_TIERS, Tier
 from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
 from mpi.service.core.idempotency import find_stored_answer, store_answer

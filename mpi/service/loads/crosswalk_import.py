@@ -7,7 +7,7 @@ weaker than any source's assertion. If the model takes two old IDs for one perso
 force and the difference is held, for a person to release or refuse.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,9 @@ from mpi.service.statements.placeholders import add_placeholders
 from mpi.service.statements.sources import require_data_source
 from mpi.service.statements.tombstones import merge_buried_records
 from mpi.standardize.fields.scalars import parse_local_id
+from mpi.standardize.record_validation import refuse_ssn
 from mpi.storage.repositories.derived.proposals import ProposalItem
+from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.repositories.steps.decisions import DecisionStatus, NewDecision
 from mpi.storage.unit_of_work.units import WriteUnit
 
@@ -88,27 +90,21 @@ def import_crosswalk(
 
     Raises:
         NotFoundError: no such source.
-        RecordError: an old ID is no valid local ID.
+        RecordError: an old ID is no valid local ID, or is written as an SSN.
         ConflictError: the source is that of stewards' corrections.
         AccessDenied: the viewer may not load, or may not see every source.
     """
     require_permission(viewer, Action.LOAD, source_code)
     require_whole_index(viewer)
     code = check_reason(reason)
-    lines_by_old_id: dict[str, list[OldCrosswalkLine]] = {}
-    for line in lines:
-        lines_by_old_id.setdefault(line.old_id, []).append(line)
+    lines_by_old_id = _group_by_old_id(lines)
     local_id_of_old = {old_id: parse_local_id(old_id) for old_id in lines_by_old_id}
+    for local_id in local_id_of_old.values():
+        refuse_ssn("local_id", local_id)
     with index.database.write(viewer, ORIGIN) as unit:
         source = unit.sources.get_by_code(source_code)
         require_data_source(source)
-        present = unit.records.find_by_local_ids(source.id, local_id_of_old.values())
-        known = merge_buried_records(unit, index, (source.id, source.code), local_id_of_old.values(), present)
-        old_id_records = {name: record.id for name, record in known.items()}
-        new_local_ids = [local_id for local_id in local_id_of_old.values() if local_id not in old_id_records]
-        old_id_records |= add_placeholders(
-            unit, index, (source.id, source.code, source.group_id), new_local_ids
-        )
+        old_id_records = _store_old_ids(unit, index, source, local_id_of_old.values())
         progress("old IDs", len(local_id_of_old), len(local_id_of_old))
         members, unknown_count = _find_linked_records(unit, lines_by_old_id)
         step_id = add_step(unit, ORIGIN, code, {"source": source.id})
@@ -121,31 +117,57 @@ def import_crosswalk(
             if len(group) > 1:
                 _add_same_decision(unit, index, step_id, group)
         affected_records = {record for group in groups.values() for record in group}
-        differences = list(_find_differences(plan_settlement(unit, index, affected_records), groups))
-        for number, item in enumerate(differences, 1):
-            add_hold(
-                unit,
-                None,
-                ProposalItem(
-                    no=number, fingerprint="", kind="merge", status="held", detail={**item, "step": step_id}
-                ),
-            )
-        settlement, adopted_count = plan_settlement(unit, index, affected_records), 0
+        settlement = plan_settlement(unit, index, affected_records)
+        differences = list(_find_differences(settlement, groups))
+        if differences:
+            _hold_differences(unit, step_id, differences)
+            settlement = plan_settlement(unit, index, affected_records)
+        adopted_count = 0
         if adopt_ids:
             settlement, adopted_count = adopt_old_ids(unit, settlement, members, test=index.settings.is_test)
         publish(unit, settlement, ORIGIN, test=index.settings.is_test)
-        persons_after = unit.persons.current_persons(settlement.persons_before)
         return CrosswalkImportResult(
             step=step_id,
             old_ids=len(groups),
             records=sum(len(group) - 1 for group in groups.values()),
             unknown=unknown_count,
             held=len(differences),
-            moved=sum(
-                person != persons_after.get(record) for record, person in settlement.persons_before.items()
-            ),
+            moved=_count_moved_records(unit, settlement),
             adopted=adopted_count,
         )
+
+
+def _group_by_old_id(lines: Iterable[OldCrosswalkLine]) -> dict[str, list[OldCrosswalkLine]]:
+    lines_by_old_id: dict[str, list[OldCrosswalkLine]] = {}
+    for line in lines:
+        lines_by_old_id.setdefault(line.old_id, []).append(line)
+    return lines_by_old_id
+
+
+def _store_old_ids(
+    unit: WriteUnit, index: Index, source: Source, local_ids: Collection[str]
+) -> dict[str, int]:
+    """Return the record that stands for each old ID; new ones are added."""
+    present = unit.records.find_by_local_ids(source.id, local_ids)
+    known = merge_buried_records(unit, index, (source.id, source.code), local_ids, present)
+    new_local_ids = [local_id for local_id in local_ids if local_id not in known]
+    added = add_placeholders(unit, index, (source.id, source.code, source.group_id), new_local_ids)
+    return {local_id: record.id for local_id, record in known.items()} | added
+
+
+def _hold_differences(unit: WriteUnit, step_id: int, differences: Iterable[Mapping[str, Any]]) -> None:
+    """Hold the persons that the old crosswalk splits, for approval."""
+    for number, difference in enumerate(differences, 1):
+        item = ProposalItem(
+            no=number, fingerprint="", kind="merge", status="held", detail={**difference, "step": step_id}
+        )
+        add_hold(unit, None, item)
+
+
+def _count_moved_records(unit: WriteUnit, settlement: Settlement) -> int:
+    """Return how many records changed their person."""
+    after = unit.persons.current_persons(settlement.persons_before)
+    return sum(person != after.get(record) for record, person in settlement.persons_before.items())
 
 
 def _find_linked_records(

@@ -79,44 +79,20 @@ def load(
         AgreementLapsed: no agreement that covers the source is in force; nothing was written.
     """
     require_permission(viewer, Action.LOAD, source_code)
-    is_full = options.snapshot is Snapshot.FULL
-    with record_lapse(index), index.database.read(viewer) as unit:
-        source = unit.sources.get_by_code(source_code)
-        require_own_source(source)
-        require_open_feed(unit, index, source_code, Action.LOAD)
-        last_moment = unit.last_commit_time()
-        interrupted = _find_interrupted_load(unit, source, options)
-        open_batches = set(unit.batches.unfinished_ids(source.id)) - (
-            {interrupted.id} if interrupted else set()
-        )
-    # If the clock was set back, this load must still be later than the one before.
-    moment = options.as_of or max(clock.now(), last_moment)
-    if interrupted is not None and interrupted.as_of is not None:
-        moment = datetime.fromisoformat(interrupted.as_of)
+    state = _read_load_state(index, viewer, source_code, options)
+    moment = _choose_moment(state, options)
     with (
         disable_garbage_collection(),
         reserve_core(index.database, viewer, index.tuning.pacing) as reservation,
         closing(receive_rows(index, viewer, source_code, rows, moment)) as file_rows,
     ):
-        as_of = (
-            clock.format_timestamp(moment)
-            if interrupted is not None
-            else choose_file_as_of(file_rows, moment, options)
-        )
-        file = LoadFile(
-            source=source,
-            rows=file_rows,
-            as_of=as_of,
-            digest=options.digest,
-            snapshot=options.snapshot.value,
-            full=is_full,
-        )
+        file = _describe_file(state, file_rows, moment, options)
         hold_reason = None
-        if interrupted is None and not options.confirm:
-            with index.database.read(viewer) as unit:
-                impact = assess_file(unit, source.id, file_rows, as_of, full=is_full)
-                hold_reason = find_hold_reason(impact.to_effect(as_of))
-        dropped = 0 if hold_reason else screen_rows(index, viewer, source, file_rows, progress, full=is_full)
+        if state.interrupted is None and not options.confirm:
+            hold_reason = _assess_load(index, viewer, file)
+        dropped = 0
+        if hold_reason is None:
+            dropped = screen_rows(index, viewer, state.source, file_rows, progress, full=file.full)
         writer = ChunkWriter(
             index=index,
             viewer=viewer,
@@ -125,16 +101,81 @@ def load(
             reservation=reservation,
             progress=progress,
         )
-        writer.receipt.unfinished = tuple(sorted(open_batches))
+        writer.receipt.unfinished = state.other_batches
         writer.receipt.dropped = dropped
-        if interrupted is not None:
-            writer.resume(interrupted)
+        if state.interrupted is not None:
+            writer.resume(state.interrupted)
         if hold_reason is None:
             writer.write()
-            _complete_holdings(index, viewer, source, writer.receipt, progress)
+            _complete_holdings(index, viewer, state.source, writer.receipt, progress)
         else:
             writer.hold(hold_reason)
     return writer.receipt
+
+
+@dataclass(frozen=True, slots=True)
+class _LoadState:
+    """What the index knows of a source before a load.
+
+    Args:
+        source: the source.
+        interrupted: the load of this file that was interrupted, if one was.
+        other_batches: numbers of the source's other loads that are not complete, in order.
+        last_moment: time of the last commit.
+    """
+
+    source: Source
+    interrupted: Batch | None
+    other_batches: tuple[int, ...]
+    last_moment: datetime
+
+
+def _read_load_state(index: Index, viewer: Viewer, source_code: str, options: LoadOptions) -> _LoadState:
+    """Read a source's state, and refuse a load that may not begin."""
+    with record_lapse(index), index.database.read(viewer) as unit:
+        source = unit.sources.get_by_code(source_code)
+        require_own_source(source)
+        require_open_feed(unit, index, source_code, Action.LOAD)
+        interrupted = _find_interrupted_load(unit, source, options)
+        own_batch = set() if interrupted is None else {interrupted.id}
+        other_batches = set(unit.batches.unfinished_ids(source.id)) - own_batch
+        return _LoadState(source, interrupted, tuple(sorted(other_batches)), unit.last_commit_time())
+
+
+def _choose_moment(state: _LoadState, options: LoadOptions) -> datetime:
+    """Return the time of a load, or of the interrupted one.
+
+    If the clock was set back, the load is still later than the last commit.
+    """
+    if state.interrupted is not None and state.interrupted.as_of is not None:
+        return datetime.fromisoformat(state.interrupted.as_of)
+    return options.as_of or max(clock.now(), state.last_moment)
+
+
+def _describe_file(
+    state: _LoadState, file_rows: ValidatedFile, moment: datetime, options: LoadOptions
+) -> LoadFile:
+    """Return the file of a load with its as-of time."""
+    as_of = (
+        choose_file_as_of(file_rows, moment, options)
+        if state.interrupted is None
+        else clock.format_timestamp(moment)
+    )
+    return LoadFile(
+        source=state.source,
+        rows=file_rows,
+        as_of=as_of,
+        digest=options.digest,
+        snapshot=options.snapshot.value,
+        full=options.snapshot is Snapshot.FULL,
+    )
+
+
+def _assess_load(index: Index, viewer: Viewer, file: LoadFile) -> str | None:
+    """Return why a load waits for a confirmation; None if it need not."""
+    with index.database.read(viewer) as unit:
+        impact = assess_file(unit, file.source.id, file.rows, file.as_of, full=file.full)
+        return find_hold_reason(impact.to_effect(file.as_of))
 
 
 def _complete_holdings(
@@ -205,7 +246,7 @@ def receive_rows(
         source = unit.sources.get_by_code(source_code)
         config_id = index.config_id(unit)
         lists, blocking = index.shared_values_of(unit, config_id), index.blocking_of(unit, config_id)
-    config_digest = index.matcher.digest(lists)
+    config_digest = index.digest(lists)
     validator = RowValidator(
         keyed_hash=index.keyed_hash,
         default_as_of=default_as_of,

@@ -406,7 +406,7 @@ def _standardize_effective(
     config_id = index.config_id(unit)
     blocking, config = (
         index.blocking_of(unit, config_id),
-        index.matcher.digest(index.shared_values_of(unit, config_id)),
+        index.digest(index.shared_values_of(unit, config_id)),
     )
     packed = {
         position: pack_record(standardized[local_id], blocking, index.keyed_hash, config)

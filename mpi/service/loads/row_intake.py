@@ -140,15 +140,7 @@ class RowValidator:
                 received = validate_record(row.fields, self.keyed_hash, self.default_as_of)
                 refuse_forbidden_seals(received.record, self.forbidden_seals)
             except RecordError as error:
-                block.rejects.append(
-                    Reject(
-                        line=row.line,
-                        offset=row.offset,
-                        reason=error.reason,
-                        detail=error.detail,
-                        field=error.field,
-                    )
-                )
+                block.rejects.append(Reject(row.line, row.offset, error.reason, error.detail, error.field))
                 if error.field == "local_id":
                     nameless_count += 1
                 else:
@@ -159,22 +151,19 @@ class RowValidator:
                 name = f"{issue.field}: {issue.code}"
                 block.issues[name] = block.issues.get(name, 0) + 1
             prepared = build_statement(received.record, issues, row.line)
-            identity = None if stored_hash in (None, prepared.content_hash) else identity_key(received.record)
             is_new = stored_hash != prepared.content_hash
             heading = StatementHeading(
                 as_of=prepared.as_of,
                 content_hash=prepared.content_hash,
                 seal_kind=prepared.seal_kind,
-                identity_key=identity,
+                identity_key=identity_key(received.record) if is_new and stored_hash is not None else None,
                 row_number=len(statements),
                 needs_standardizing=is_new and not row_block.is_eager,
             )
             block.headings.append((prepared.local_id, heading))
-            statements.append(
-                prepared._replace(comparable=self.pack_record(received.record))
-                if is_new and row_block.is_eager
-                else prepared
-            )
+            if is_new and row_block.is_eager:
+                prepared = prepared._replace(comparable=self.pack_record(received.record))
+            statements.append(prepared)
         return block._replace(
             pickled=pickle.dumps(statements, pickle.HIGHEST_PROTOCOL), nameless_count=nameless_count
         )

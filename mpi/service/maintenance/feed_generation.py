@@ -29,6 +29,7 @@ def begin_generation_after_restore(database: Database, viewer: Viewer) -> str:
         generation = secrets.token_hex(8)
         unit.configs.set_generation(generation)
         unit.sign_ins.end_all()
+        unit.access_tokens.end_all()
         unit.counters.reserve_up_to("record", unit.disclosures.max_record_id())
         unit.ensure_commit()
         return generation

@@ -21,7 +21,11 @@ from mpi.storage.repositories.persons.persons import PersonStatus
 from mpi.storage.repositories.sources.boundary_orders import OrderKind
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.decisions import DecisionStatus
+from mpi.storage.repositories.stored_content import TEXT_COLUMNS
 from mpi.storage.unit_of_work.units import ReadUnit
+
+_CONTENT_PAGE = 1_000
+"""Rows of stored content that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ def verify(
     search. Law 2: every ID is well formed, no record has two persons, the status of each ID fits its records.
     Law 3: no decision that waits for approvals is in force.
     Law 5: no record has a stopped blocking key, and records are found by the keys that they have.
-    Law 6: every active record has a version and a person.
+    Law 6: every active record has a version and a person; and no encrypted content was altered or moved.
     Law 7: no line of the ledger is missing; every client and account acts under an agreement that exists; no
     record is held that a run should have dropped; and no record takes part that an order has sealed.
 
@@ -53,13 +57,15 @@ def verify(
         engine: scores the pairs of the re-cluster.
 
     Returns:
-        The breaches; empty if the index is sound.
+        The breaches; empty if the index is sound. Where content was altered, the other laws are not checked.
 
     Raises:
         AccessDenied: the viewer may not read reports.
     """
     require_permission(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
+        if altered := list(_check_content(unit)):
+            return altered
         findings = [
             *_check_ids(unit),
             *_check_memberships(unit),
@@ -158,7 +164,7 @@ def _check_records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
         yield Finding(6, f"active record {record} has no person")
     for record in sorted(set(current) - set(active)):
         yield Finding(2, f"record {record} takes no part and still has a person")
-    for record in sorted(set(active) - set(unit.records.payloads(active))):
+    for record in sorted(set(active) - unit.records.with_version(active)):
         yield Finding(6, f"active record {record} has no active version")
     for record, label in labels.items():
         if active[record] != canonical_key(index.keyed_hash, label.source, label.local_id):
@@ -204,6 +210,25 @@ def _check_orders(unit: ReadUnit) -> Iterator[Finding]:
         is_released = order.kind is OrderKind.UNSEAL and record.source_id in own_source_ids
         if is_released and record.state == RecordState.SEALED and not is_buried(record):
             yield Finding(7, f"record {record.id} is sealed, although order {order.no} lifted its seal")
+
+
+def _check_content(unit: ReadUnit) -> Iterator[Finding]:
+    """Check that encrypted content is what the index stored, and where it stored it."""
+    if not unit.payload_keys.all():
+        return
+    after: int | None = 0
+    while after is not None:
+        after, altered = unit.stored_content.find_altered_payloads(after, _CONTENT_PAGE)
+        for version in altered:
+            yield Finding(
+                6, f"the content of version {version.version_id} of record {version.record_id} was altered"
+            )
+    for name in TEXT_COLUMNS:
+        last, count = None, 0
+        while (page := unit.stored_content.count_altered_texts(name, last, _CONTENT_PAGE)).last is not None:
+            last, count = page.last, count + page.written
+        if count:
+            yield Finding(6, f"{count} values of {name} were altered")
 
 
 def _check_ledger(unit: ReadUnit) -> Iterator[Finding]:

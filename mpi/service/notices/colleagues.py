@@ -111,6 +111,18 @@ def find_team(unit: ReadUnit) -> tuple[str, ...]:
     )
 
 
+def look_up_full_names(index: Index, viewer: Viewer, names: Iterable[str | None]) -> dict[str, str]:
+    """Return the full names of persons whom a page names.
+
+    Names without an account, such as those of clients, are left out.
+    """
+    wanted = {name for name in names if name}
+    if not wanted:
+        return {}
+    with index.database.read(viewer) as unit:
+        return load_full_names(unit, wanted)
+
+
 def load_full_names(unit: ReadUnit, names: Iterable[str]) -> dict[str, str]:
     """Return the full names of account holders, by account name.
 

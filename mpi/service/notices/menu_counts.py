@@ -9,6 +9,7 @@ from itertools import count
 from mpi.domain.viewer import Action, Viewer, is_allowed, is_source_owner
 from mpi.service.core.index import Index
 from mpi.service.notices.returned_answers import find_returned_answers
+from mpi.service.notices.sent_corrections import RECIPIENT_ACTIONS, find_readable_corrections
 from mpi.service.notices.visible_steps import find_visible_steps
 from mpi.service.review.queue_search import Filters, build_task_filter, count_items
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -25,11 +26,13 @@ class MenuCounts:
         questions: open questions that the viewer has claimed or is assigned.
         approvals: steps of others that wait for the viewer's approval or consent.
         answers: answers that came back and are unread.
+        corrections: corrections of wrong links that the viewer has not acknowledged.
     """
 
     questions: int = 0
     approvals: int = 0
     answers: int = 0
+    corrections: int = 0
 
 
 def count_for_menu(index: Index, viewer: Viewer) -> MenuCounts:
@@ -38,13 +41,15 @@ def count_for_menu(index: Index, viewer: Viewer) -> MenuCounts:
     Nothing that is hidden from the viewer is counted, and nothing hidden takes the place of what is seen.
     """
     reads_questions = is_allowed(viewer, Action.TASK_READ)
-    if not reads_questions and not is_allowed(viewer, Action.CONSENT):
+    is_recipient = any(is_allowed(viewer, action) for action in RECIPIENT_ACTIONS)
+    if not reads_questions and not is_recipient and not is_allowed(viewer, Action.CONSENT):
         return MenuCounts()
     with index.database.read(viewer) as unit:
         return MenuCounts(
             questions=_count_questions(unit) if reads_questions else 0,
             approvals=_count_approvals(unit),
             answers=len(find_returned_answers(unit)) if reads_questions else 0,
+            corrections=_count_corrections(unit) if is_recipient else 0,
         )
 
 
@@ -53,6 +58,14 @@ def _count_questions(unit: ReadUnit) -> int:
     filters = Filters(state=None, mine=True)
     search = build_task_filter(unit, filters)
     return 0 if search is None else min(count_items(unit, search, filters, 0), MAX_COUNTED + 1)
+
+
+def _count_corrections(unit: ReadUnit) -> int:
+    """Count the corrections that the viewer may read and has not acknowledged."""
+    if not unit.incidents.count_waiting(unit.viewer.client):
+        return 0
+    waiting = [each for each in find_readable_corrections(unit) if each.sent.acknowledged_commit is None]
+    return min(len(waiting), MAX_COUNTED + 1)
 
 
 def _count_approvals(unit: ReadUnit) -> int:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.disclosure import NO_REDISCLOSURE
+from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
+from mpi.service.persons.incident_opening import open_incident
 from mpi.service.persons.step_effects import PastDisclosure, StepEffect
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.persons.persons import Membership
@@ -41,14 +43,20 @@ class DisclosureRecipients:
     record_ids: frozenset[int] = frozenset()
 
 
-def add_recipients(unit: WriteUnit, effect: StepEffect, before: Mapping[int, int]) -> StepEffect:
+def add_recipients(
+    unit: WriteUnit, index: Index, effect: StepEffect, before: Mapping[int, int]
+) -> StepEffect:
     """Add to a step's effect who received answers based on parted links.
+
+    A step that parts records opens an incident.
 
     Args:
         unit: the transaction, after publishing.
+        index: the open index.
         effect: the effect of the step, or of its preview.
         before: person of each resolved record before the step.
     """
+    open_incident(unit, index, effect.kind, before)
     recipients = find_recipients(unit, before)
     return replace(effect, disclosed=recipients.answer_count, disclosures=recipients.latest)
 

@@ -11,7 +11,9 @@ or else of the first.
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from mpi.domain import eid as eids
 from mpi.service.core.visibility import visible_labels
+from mpi.service.persons.child_conditions import UNKNOWN_ID, make_not_found
 from mpi.storage.repositories.sources.splits import SplitState
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -89,3 +91,20 @@ def find_move(unit: ReadUnit, sources: Collection[str] | None) -> Move | None:
             return Move(split.planned_commit, additions[split.id], frozenset())
     added = frozenset(source for moved in additions.values() for source in moved)
     return next((Move(split.planned_commit, None, added) for split in splits if not split.is_addition), None)
+
+
+def require_former_id(unit: ReadUnit, text: str, at_moment: str | None = None) -> FormerId:
+    """Return an ID that records of this scope had before a split.
+
+    Args:
+        unit: the transaction.
+        text: the enterprise ID, which this index never gave out.
+        at_moment: the time asked for; a former ID is known now only.
+
+    Raises:
+        NotFoundError: no visible record had it.
+    """
+    former = find_former_id(unit, eids.parse_eid(text)) if at_moment is None else None
+    if former is None:
+        raise make_not_found(unit.viewer, UNKNOWN_ID)
+    return former

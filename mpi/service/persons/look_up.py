@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mpi.domain.viewer import PURPOSES, Viewer
-from mpi.service.access.clients import authenticate_in, viewer_from_client
+from mpi.service.access.client_authentication import authenticate_in, viewer_from_client
+from mpi.service.access.credentials import read_credential
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.clients import Client
@@ -89,7 +90,8 @@ def look_up_in_full(
     index: Index, key: str | None, purpose: str | None, query: LookUpQuery[Answer]
 ) -> tuple[Answer, Disclosure, Viewer]:
     """Answer a client's look-up by several statements in one snapshot."""
+    credential = read_credential(index, key)
     with index.database.read(_ANONYMOUS) as unit:
-        unit.viewer = authenticate_in(index, unit, key, purpose)
+        unit.viewer = authenticate_in(index, unit, credential, purpose)
         answer, entry = query.full(unit)
         return answer, entry, unit.viewer

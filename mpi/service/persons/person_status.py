@@ -8,7 +8,7 @@ other sources from a viewer of some sources.
 from dataclasses import dataclass
 
 from mpi.service.core.visibility import visible_labels
-from mpi.service.persons.child_conditions import require_child_conditions
+from mpi.service.persons.child_conditions import UNKNOWN_ID, make_not_found, require_child_conditions
 from mpi.storage.repositories.persons.persons import IdentityEvent, Person, PersonStatus
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -52,6 +52,19 @@ def find_visible_status(unit: ReadUnit, person: Person) -> VisibleStatus | None:
     if holders or joined_another:
         return VisibleStatus(PersonStatus.RETIRED, holders, since_commit)
     return VisibleStatus(PersonStatus.EMPTY, frozenset((person.id,)), since_commit)
+
+
+def require_visible_status(unit: ReadUnit, person: Person) -> VisibleStatus:
+    """Return a person's status for the viewer.
+
+    Raises:
+        NotFoundError: the viewer may see nothing of the person.
+        UnmetConditionError: a condition of the viewer's policy does not hold for the child.
+    """
+    visible_status = find_visible_status(unit, person)
+    if visible_status is None:
+        raise make_not_found(unit.viewer, UNKNOWN_ID)
+    return visible_status
 
 
 def _current_holders(unit: ReadUnit, person: Person) -> frozenset[int]:

@@ -1,4 +1,4 @@
-"""Look-up of persons by enterprise or local ID, and of their lineage."""
+"""Look-up of persons by enterprise or local ID."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -15,12 +15,11 @@ from mpi.service.core.disclosure import build_disclosure, disclose
 from mpi.service.core.disclosure_consents import read_consents
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import find_populations, keep_carried_flags
-from mpi.service.core.visibility import find_sealed_at, find_visible_records, is_within, visible_labels
-from mpi.service.decisions.decision_log import find_visible_groups
-from mpi.service.persons.child_conditions import UNKNOWN_ID, make_not_found, require_child_conditions
+from mpi.service.core.visibility import find_sealed_at, find_visible_records, visible_labels
+from mpi.service.persons.child_conditions import make_not_found, require_child_conditions
 from mpi.service.persons.etags import compute_etag, hash_etag
-from mpi.service.persons.former_ids import FormerId, find_former_id
-from mpi.service.persons.person_status import VisibleStatus, find_visible_status
+from mpi.service.persons.former_ids import FormerId, require_former_id
+from mpi.service.persons.person_status import require_visible_status
 from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
@@ -71,23 +70,6 @@ class PersonView:
     etag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LineageStep:
-    """One change of which person a record belongs to, with its cause.
-
-    A decision or undo that changed nothing is included without a record. ``client`` is None where it would
-    reveal a hidden record.
-    """
-
-    at: str
-    client: str | None
-    cause: str
-    record: RecordRef | None
-    before: str | None
-    after: str | None
-    step: int | None = None
-
-
 def look_up_person(index: Index, viewer: Viewer, text: str, as_of: str | None = None) -> PersonView:
     """Return the person of an enterprise ID.
 
@@ -124,9 +106,9 @@ def read_person(
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
     person = unit.persons.find_by_eid(eids.parse_eid(text))
     if person is None:
-        return _build_former_view(unit, index, _require_former_id(unit, text, at_moment))
+        return _build_former_view(unit, index, require_former_id(unit, text, at_moment))
     commit_no = None if at_moment is None else unit.commit_at(at_moment)
-    visible_status = _require_visible_status(unit, person)
+    visible_status = require_visible_status(unit, person)
     if commit_no is not None and visible_status.since_commit > commit_no:
         raise NotFoundError("there was no such enterprise ID at that time")
     members = _members_at(unit, person, commit_no)
@@ -146,110 +128,6 @@ def read_person(
     )
     fields = ("now", "records", *(("flags",) if view.flags else ()))
     return view, build_disclosure(unit.viewer, Action.PERSON_READ, labels, fields)
-
-
-def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
-    """Return every change of an enterprise ID's records, oldest first.
-
-    Decisions, merges, splits and moves about its records are included, and their undos, even where they
-    changed nothing because the model or another decision agrees.
-
-    Raises:
-        EidError: the text is not an enterprise ID.
-        NotFoundError: the ID was never minted here, or holds nothing that the viewer may see.
-        AccessDenied: the viewer may not read persons.
-    """
-    require_permission(viewer, Action.PERSON_READ)
-    with index.database.read(viewer) as unit:
-        person = unit.persons.find_by_eid(eids.parse_eid(text))
-        if person is None:
-            _require_former_id(unit, text)
-            return ()
-        _require_visible_status(unit, person)
-        events = unit.persons.events_of([person.id])
-        labels = visible_labels(unit, {event.record_id for event in events})
-        person_ids = {
-            person_id
-            for event in events
-            for person_id in (event.before, event.after)
-            if person_id is not None
-        }
-        eid_by_person = {
-            person_id: holder.eid for person_id, holder in unit.persons.by_ids(person_ids).items()
-        }
-        # Sealed records have no label, so their changes are hidden; so is a seal that was lifted.
-        lifted_seals = unit.boundary_orders.lifted_seals(labels)
-        visible_events = [
-            event
-            for event in events
-            if event.record_id in labels
-            and not is_within(lifted_seals.get(event.record_id, ()), event.commit_no)
-        ]
-        named_steps = _steps_by_commit(unit, labels)
-        steps_without_events = {
-            commit: named_step
-            for commit, named_step in named_steps.items()
-            if commit not in {event.commit_no for event in visible_events}
-        }
-        commits = unit.commit_info(
-            {event.commit_no for event in visible_events} | steps_without_events.keys()
-        )
-        numbered_steps = [
-            (
-                event.commit_no,
-                LineageStep(
-                    at=commits[event.commit_no][0],
-                    client=_visible_client(
-                        viewer, commits[event.commit_no][1], is_by_step=event.commit_no in named_steps
-                    ),
-                    cause=event.cause,
-                    record=labels[event.record_id],
-                    before=None if event.before is None else eid_by_person[event.before],
-                    after=None if event.after is None else eid_by_person[event.after],
-                    step=named_steps[event.commit_no][0] if event.commit_no in named_steps else None,
-                ),
-            )
-            for event in visible_events
-        ] + [
-            (
-                commit,
-                LineageStep(
-                    *commits[commit][:2], cause=cause, record=None, before=None, after=None, step=step
-                ),
-            )
-            for commit, (step, cause) in steps_without_events.items()
-        ]
-        steps = tuple(
-            numbered_step
-            for _, numbered_step in sorted(numbered_steps, key=lambda numbered_step: numbered_step[0])
-        )
-    disclose(index, viewer, Action.PERSON_READ, labels, ("before", "after", "cause"))
-    return steps
-
-
-def _visible_client(viewer: Viewer, client: str, *, is_by_step: bool) -> str | None:
-    """Return the client that made a change, or None if hidden.
-
-    The maker is hidden where the name would reveal another source's record.
-    """
-    return client if viewer.sources is None or is_by_step or client == viewer.client else None
-
-
-def _steps_by_commit(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[int, tuple[int, str]]:
-    """Return the merges, decisions and other steps done or undone per commit."""
-    decisions = unit.decisions.of_records(labels)
-    groups = find_visible_groups(unit, decisions.values())
-    step_ids = {
-        decision.step_id
-        for decision in decisions.values()
-        if decision.step_id is not None and groups[decision.id] is not None
-    }
-    steps: dict[int, tuple[int, str]] = {}
-    for step_id, step in sorted(unit.steps.by_ids(step_ids).items()):
-        steps[step.commit_no] = (step_id, step.kind)
-        if step.undone_commit is not None:
-            steps[step.undone_commit] = (step_id, f"undo {step.kind}")
-    return steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,29 +241,12 @@ def look_up_records(index: Index, viewer: Viewer, text: str, as_of: str | None =
     with index.database.read(viewer) as unit:
         person = unit.persons.find_by_eid(eids.parse_eid(text))
         if person is None:
-            return PersonRecords(_require_former_id(unit, text, at_moment).eid, ())
-        _require_visible_status(unit, person)
+            return PersonRecords(require_former_id(unit, text, at_moment).eid, ())
+        require_visible_status(unit, person)
         members = _members_at(unit, person, None if at_moment is None else unit.commit_at(at_moment))
         labels = visible_labels(unit, members)
     disclose(index, viewer, Action.CROSSWALK_READ, labels, ("source", "local_id"))
     return PersonRecords(person.eid, tuple(labels[record_id] for record_id in members if record_id in labels))
-
-
-def _require_former_id(unit: ReadUnit, text: str, at_moment: str | None = None) -> FormerId:
-    """Return an ID that records of this scope had before a split.
-
-    Args:
-        unit: the transaction.
-        text: the enterprise ID, which this index never gave out.
-        at_moment: the time asked for; a former ID is known now only.
-
-    Raises:
-        NotFoundError: no visible record had it.
-    """
-    former = find_former_id(unit, eids.parse_eid(text)) if at_moment is None else None
-    if former is None:
-        raise make_not_found(unit.viewer, UNKNOWN_ID)
-    return former
 
 
 def _build_former_view(unit: ReadUnit, index: Index, former: FormerId) -> tuple[PersonView, Disclosure]:
@@ -406,13 +267,6 @@ def _current_ids(unit: ReadUnit, person: Person, holders: Collection[int]) -> tu
     other_holders = unit.persons.by_ids([person_id for person_id in holders if person_id != person.id])
     own_ids = [person.eid] if person.id in holders else []
     return tuple(sorted([*own_ids, *(holder.eid for holder in other_holders.values())]))
-
-
-def _require_visible_status(unit: ReadUnit, person: Person) -> VisibleStatus:
-    visible_status = find_visible_status(unit, person)
-    if visible_status is None:
-        raise make_not_found(unit.viewer, UNKNOWN_ID)
-    return visible_status
 
 
 def _members_at(unit: ReadUnit, person: Person, commit_no: int | None) -> list[int]:

@@ -18,6 +18,8 @@ from mpi.domain.errors import EngineError, MpiError, describe_origin
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.service.core.index import Index, IndexSettings, Matcher, open_store
 from mpi.standardize.process_pool import WORKER_NICENESS, lower_priority
+from mpi.storage.encryption.key_ring import KeyRing
+from mpi.storage.encryption.token_keys import TokenKeyRing
 from mpi.storage.unit_of_work.database import Database
 
 Result = TypeVar("Result")
@@ -48,8 +50,10 @@ class _IndexParts(NamedTuple):
 
     matcher: Matcher
     keyed_hash: KeyedHash
+    token_ring: TokenKeyRing | None
     home: Path
     settings: IndexSettings
+    key_ring: KeyRing | None
 
 
 def run_in_child_process(
@@ -106,7 +110,14 @@ def run_with_index_in_child_process(index: Index, work: Callable[..., Result], *
         EngineError: the process cannot be started, failed, or was killed from outside.
     """
     # The store and the caches stay in this process: the child opens the database itself.
-    parts = _IndexParts(index.matcher, index.keyed_hash, index.home, index.settings)
+    parts = _IndexParts(
+        index.matcher,
+        index.keyed_hash,
+        index.token_ring,
+        index.home,
+        index.settings,
+        index.database.key_ring,
+    )
     result: Result = run_in_child_process(_run_with_index, index.database.url, parts, work, arguments)
     return result
 
@@ -156,12 +167,13 @@ def _failure(error: Exception) -> _RemoteError:
 def _run_with_index(
     url: str, parts: _IndexParts, work: Callable[..., Result], arguments: tuple[object, ...]
 ) -> Result:
-    database = Database(url, tuning=parts.settings.tuning.storage)
+    database = Database(url, tuning=parts.settings.tuning.storage, key_ring=parts.key_ring)
     try:
         index = Index(
             store=open_store(database, parts.settings.tuning),
             matcher=parts.matcher,
             keyed_hash=parts.keyed_hash,
+            token_ring=parts.token_ring,
             home=parts.home,
             settings=parts.settings,
         )

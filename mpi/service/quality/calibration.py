@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from mpi.domain import clock
-from mpi.domain.sampling import JudgedStratum
-from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT
+from mpi.domain.statistics.sampling import JudgedStratum
+from mpi.domain.statistics.small_cells import SMALLEST_SHOWN_COUNT
 from mpi.domain.viewer import Viewer
 from mpi.matching.diagnostics.error_rates import (
     AnswerTally,

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from mpi.domain import clock
 from mpi.domain.quality_rules import PublicationRules
-from mpi.domain.rater_agreement import measure_agreement
-from mpi.domain.sampling import Estimate, estimate_share
+from mpi.domain.statistics.rater_agreement import measure_agreement
+from mpi.domain.statistics.sampling import Estimate, estimate_share
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.quality.exact_counts import THROUGHPUT_DAYS, count_decisions, count_in_care

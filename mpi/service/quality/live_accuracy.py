@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mpi.domain.sampling import Estimate, JudgedStratum, estimate_precision, estimate_recall
-from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT
+from mpi.domain.statistics.sampling import Estimate, JudgedStratum, estimate_precision, estimate_recall
+from mpi.domain.statistics.small_cells import SMALLEST_SHOWN_COUNT
 from mpi.service.sampling.blind_review import DIFFERENT, SAME, UNSURE, find_unchanged_pairs
 from mpi.service.sampling.blind_sample import LINKED, NOT_LINKED, Stratum
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair

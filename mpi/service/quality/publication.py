@@ -16,7 +16,7 @@ from typing import Any
 from mpi.domain import clock
 from mpi.domain.errors import MpiError
 from mpi.domain.quality_rules import PublicationRules
-from mpi.domain.sampling import Estimate
+from mpi.domain.statistics.sampling import Estimate
 from mpi.domain.viewer import Action, Viewer, make_operator, require_permission
 from mpi.service.core.index import Index
 from mpi.service.quality import exact_counts

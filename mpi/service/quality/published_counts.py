@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.quality_rules import PublicationRules
-from mpi.domain.sampling import NORMAL_DEVIATE_95, Estimate, estimate_share
+from mpi.domain.statistics.sampling import NORMAL_DEVIATE_95, Estimate, estimate_share
 
 _NOISE_DOMAIN = "figure-noise"
 _DROPPED_BITS = 11

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
-from mpi.domain.small_cells import suppress_cells
+from mpi.domain.statistics.small_cells import suppress_cells
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.quality import exact_counts

@@ -74,7 +74,12 @@ def score_index(
         EngineError: the engine is not installed, or failed.
     """
     active = unit.configs.active_config()
-    if shared_values is not None and active is not None and active.digest == matcher.digest(shared_values):
+    token_keys = index.keyed_hash.token_keys
+    if (
+        shared_values is not None
+        and active is not None
+        and active.digest == matcher.digest(shared_values, token_keys)
+    ):
         stored = _StoredData(unit, active.id)
         if stored.is_complete:
             with open_shared_value_table(index.home) as watch:

@@ -151,7 +151,7 @@ def propose(
             id=number,
             status=ProposalStatus.OPEN,
             model=matcher.model.ref,
-            config_digest=matcher.digest(scores.shared_values),
+            config_digest=matcher.digest(scores.shared_values, index.keyed_hash.token_keys),
             model_before=index.matcher.model.ref,
             on_date=on_date,
             commit_no=unit.commit_no,
@@ -235,17 +235,7 @@ def apply_proposal(
         ConflictError: the proposal is not open, or was made with another model.
         AccessDenied: the viewer may not re-cluster, or may not see every source.
     """
-    require_whole_index(viewer)
-    with index.database.read(viewer) as unit:
-        proposal = _require_proposal(unit, number)
-        interrupted_run = _find_interrupted_run(unit, number, RunKind.PROPOSAL)
-        if interrupted_run is None:
-            _require_open(proposal)
-        if matcher.model.ref != proposal.model:
-            raise ConflictError(f"proposal {number} was made with model {proposal.model}")
-        item_numbers = {item.no for item in unit.proposals.items(number)}
-    if approved is not None and set(approved) - item_numbers:
-        raise InputError(f"items: proposal {number} has {len(item_numbers):,} items, numbered from 1")
+    proposal, interrupted_run = require_applicable(index, viewer, matcher, number, approved)
     if interrupted_run is not None:
         return _summarize_run(
             index, viewer, resume(index, viewer, matcher, interrupted_run.id, progress).run, matcher
@@ -265,6 +255,41 @@ def apply_proposal(
     )
     result = execute_run(index, viewer, matcher, request, progress, on_begin=mark_applying)
     return _summarize_run(index, viewer, result.run, matcher)
+
+
+def require_applicable(
+    index: Index, viewer: Viewer, matcher: Matcher, number: int, approved: Collection[int] | None
+) -> tuple[Proposal, ReclusterRun | None]:
+    """Return a proposal that can be applied, and its interrupted application.
+
+    Args:
+        index: the open index.
+        viewer: who approves.
+        matcher: the model that the proposal was made with.
+        number: the proposal's number.
+        approved: numbers of the approved items; None for all.
+
+    Returns:
+        The proposal, and the run that was applying it; None for the run if none was interrupted.
+
+    Raises:
+        InputError: there is no such item.
+        NotFoundError: there is no such proposal.
+        ConflictError: the proposal is not open, or was made with another model.
+        AccessDenied: the viewer may not re-cluster, or may not see every source.
+    """
+    require_whole_index(viewer)
+    with index.database.read(viewer) as unit:
+        proposal = _require_proposal(unit, number)
+        interrupted_run = _find_interrupted_run(unit, number, RunKind.PROPOSAL)
+        if interrupted_run is None:
+            _require_open(proposal)
+        if matcher.model.ref != proposal.model:
+            raise ConflictError(f"proposal {number} was made with model {proposal.model}")
+        item_numbers = {item.no for item in unit.proposals.items(number)}
+    if approved is not None and set(approved) - item_numbers:
+        raise InputError(f"items: proposal {number} has {len(item_numbers):,} items, numbered from 1")
+    return proposal, interrupted_run
 
 
 def resume_run(

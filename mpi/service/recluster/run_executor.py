@@ -46,6 +46,7 @@ from mpi.service.recluster.run_state import (
     begin_run,
     detach_worker,
     is_alive,
+    make_run_index,
     require_run,
     take_over_run,
     view_run,
@@ -114,7 +115,7 @@ def execute_run(
         run = begin_run(unit, viewer, matcher, replace(request, detail=detail))
     index.database.is_commit_begun = False  # an interrupt may still stop the run
     context = RunContext(
-        index=replace(index, matcher=matcher),
+        index=make_run_index(index, matcher, run),
         viewer=viewer,
         run=run,
         worker=run.worker,
@@ -156,7 +157,7 @@ def resume(
             raise ConflictError(f"run {number} puts model {stored_run.model} in force")
         run = take_over_run(unit, stored_run, engine)
     context = RunContext(
-        index=replace(index, matcher=matcher),
+        index=make_run_index(index, matcher, run),
         viewer=viewer,
         run=run,
         worker=run.worker,
@@ -300,7 +301,8 @@ def _derive_for_run(unit: ReadUnit, context: RunContext) -> DerivedData:
     shared_values = _read_active_lists(unit, index) if keeps_lists else None
     digest = context.run.detail.get("digest")
     config_id = None if digest is None else unit.configs.find_by_digest(digest)
-    if config_id is not None:
+    # Lists that other token keys made hold none of this configuration's hashes.
+    if config_id is not None and unit.configs.token_keys(config_id) == index.keyed_hash.token_keys:
         shared_values = index.shared_values_of(unit, config_id)
     lists_text = context.run.detail.get("lists")
     if lists_text is not None:
@@ -312,7 +314,9 @@ def _derive_for_run(unit: ReadUnit, context: RunContext) -> DerivedData:
 def _write_and_activate(context: RunContext, derived: DerivedData) -> None:
     """Store a re-cluster run's derived data and activate its configuration."""
     with context.pace.transaction() as unit:
-        config_id = find_or_add_config(unit, context.matcher, derived.shared_values)
+        config_id = find_or_add_config(
+            unit, context.matcher, derived.shared_values, context.index.keyed_hash.token_keys
+        )
         active = unit.configs.active_config()
         is_other_configuration = active is None or active.id != config_id
         unit.runs.update(context.run.id, config_id=config_id)

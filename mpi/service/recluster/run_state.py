@@ -20,6 +20,8 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 COMMIT_KIND = "recluster"
 ENGINE_KEY = "engine"
 """Key in a run's detail for the name of its engine."""
+TOKEN_KEYS_KEY = "token_keys"  # noqa: S105 - a name
+"""Key in a run's detail for the token keys that it puts in force."""
 
 Result = TypeVar("Result")
 
@@ -128,6 +130,22 @@ class RunContext:
         return run_at_low_priority(
             compute_in_snapshot, self.keep_alive, self.index.tuning.request.heartbeat_s
         )
+
+
+def make_run_index(index: Index, matcher: Matcher, run: ReclusterRun) -> Index:
+    """Return the index with the model and keys of a run.
+
+    Args:
+        index: the open index.
+        matcher: the model.
+        run: a stored run, or a request for one.
+
+    Raises:
+        StoreError: a token key cannot be read.
+    """
+    numbers = run.detail.get(TOKEN_KEYS_KEY)
+    run_index = replace(index, matcher=matcher)
+    return run_index if numbers is None else run_index.with_token_keys(tuple(numbers))
 
 
 def is_alive(run: ReclusterRun) -> bool:

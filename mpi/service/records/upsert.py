@@ -46,6 +46,12 @@ from mpi.service.records.candidates import keys_from_bytes
 from mpi.service.records.optimistic_candidates import OptimisticPairs, find_optimistic_pairs
 from mpi.service.records.pipelined_candidates import PipelinedSearch, start_pipelined_search
 from mpi.service.records.seal_allowance import require_seal_allowance
+from mpi.service.records.upsert_disclosure import (
+    ANSWER_FIELDS,
+    UndisclosedAnswer,
+    add_line_to_transaction,
+    disclose_answer,
+)
 from mpi.service.records.version_tag import CHANGED, make_version_tag
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
 from mpi.service.resolution.review_tasks import CLAIM, OVERLAY_TASK, PAIR, may_be_asked
@@ -168,6 +174,7 @@ def upsert(
         AccessDenied: the viewer may not write this source, or may not seal or expunge its records.
         ConflictError: the viewer has sealed as many records today as a client may seal one by one.
         AgreementLapsed: no agreement that covers the source is in force; nothing was stored.
+        StoreError: the store cannot be used, or the ledger could not be written after the record was stored.
     """
     require_permission(viewer, Action.RECORD_WRITE, source_code)
     sent, assertions = extract_assertions(sent)
@@ -188,11 +195,12 @@ def upsert(
         expected_tag=expected_tag,
     )
     try:
-        return index.store.group_commit.write(index.database, viewer, "upsert", prepared_upsert.execute)
+        told = index.store.group_commit.write(index.database, viewer, "upsert", prepared_upsert.execute)
     except BlockTooLargeError as error:
         # Nothing was stored. Try again, with the search deferred.
         deferred_upsert = replace(prepared_upsert, large_blocks=error)
-        return index.store.group_commit.write(index.database, viewer, "upsert", deferred_upsert.execute)
+        told = index.store.group_commit.write(index.database, viewer, "upsert", deferred_upsert.execute)
+    return disclose_answer(index, viewer, told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +231,13 @@ class _PreparedUpsert:
     large_blocks: BlockTooLargeError | None = None
     expected_tag: str | None = None
 
-    def execute(self, unit: WriteUnit) -> UpsertResult | DeferredAnswer[UpsertResult]:
+    def execute(
+        self, unit: WriteUnit
+    ) -> UndisclosedAnswer[UpsertResult] | DeferredAnswer[UndisclosedAnswer[UpsertResult]]:
         """Store the prepared record in a transaction, which other records may share."""
         index, large, local_id = self.index, self.large_blocks, self.received.record.local_id
-        if (stored_answer := find_stored_answer(unit, index)) is not None:
-            return _result_from(stored_answer)
+        if (stored_answer := find_stored_answer(unit, index, ANSWER_FIELDS, Action.RECORD_WRITE)) is not None:
+            return UndisclosedAnswer(_result_from(stored_answer), is_written=True)
         source, existing, pipelined_search = self._read_stored(unit)
         require_open_feed(unit, index, source.code, Action.RECORD_WRITE)
         refreshed_pairs = (
@@ -235,7 +245,7 @@ class _PreparedUpsert:
         )
         self._require_unchanged(unit, existing.get(local_id))
         if self._is_dropped(unit, source, existing):
-            return self._answer_dropped()
+            return UndisclosedAnswer(self._answer_dropped())
         dated = self._date_statement(existing.get(local_id))
         if judge_statement(existing.get(local_id), dated) is StatementOutcome.SEALED:
             require_seal_allowance(unit, index.settings.seals_per_day)
@@ -272,8 +282,10 @@ class _PreparedUpsert:
         resolve(unit, index, changed, intake.removed & _record_ids(existing), "upsert", further_inputs=inputs)
         if verdict in _COMPARED:
             self._note_due_check(unit, record_id, changed)
+        is_written = add_line_to_transaction(unit, index, [record_id])
+        requests = _AnswerRequests(unit, record_id)
         result = DeferredAnswer(
-            partial(self._read_result, _AnswerRequests(unit, record_id), verdict, previous_person)
+            partial(self._read_result, requests, verdict, previous_person, is_written=is_written)
         )
         # SQLite answers at once, and a stored answer must be written in this transaction.
         return (
@@ -324,9 +336,14 @@ class _PreparedUpsert:
         )
 
     def _read_result(
-        self, requests: "_AnswerRequests", verdict: StatementOutcome, previous_person: int | None
-    ) -> UpsertResult:
-        """Return the answer about the record as of its own write."""
+        self,
+        requests: "_AnswerRequests",
+        verdict: StatementOutcome,
+        previous_person: int | None,
+        *,
+        is_written: bool,
+    ) -> UndisclosedAnswer[UpsertResult]:
+        """Return the answer about the record, and whom it tells of."""
         unit, record_id = requests.unit, requests.record_id
         address = (self.source_code, self.received.record.local_id)
         answer = _build_result(requests, address, verdict, previous_person, self.received.issues)
@@ -334,8 +351,9 @@ class _PreparedUpsert:
         if work is not None and verdict in _COMPARED and may_learn_block_sizes(unit):
             outcome = Outcome.REVIEW if work is PendingWork.SEARCH else answer.outcome
             answer = replace(answer, outcome=outcome, pending=True, provisional=True)
-        store_answer(unit, self.index, answer.as_dict(), [record_id])
-        return answer
+        shown_records = {record_id, *requests.shown_records}
+        store_answer(unit, self.index, answer.as_dict(), shown_records)
+        return UndisclosedAnswer(answer, frozenset(shown_records), is_written and len(shown_records) == 1)
 
     def _read_stored(self, unit: WriteUnit) -> tuple[Source, dict[str, StoredRecord], PipelinedSearch | None]:
         """Return the source, the stored record and a requested candidate search.
@@ -422,7 +440,7 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
     require_permission(viewer, Action.RECORD_WRITE, source_code)
     received = DisclosureRecipients()
     with index.database.write(viewer, "withdraw") as unit:
-        if (stored_answer := find_stored_answer(unit, index)) is not None:
+        if (stored_answer := find_stored_answer(unit, index, ("outcome",), Action.RECORD_WRITE)) is not None:
             disclosed = stored_answer.get("disclosed") if viewer.sources is None else None
             return WithdrawalResult(
                 source=source_code,
@@ -460,9 +478,8 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
             disclosed=received.answer_count,
         )
         store_answer(unit, index, result.as_dict(), [record.id])
-    if received.latest:
-        fields = ("source", "local_id", "disclosures")
-        disclose(index, viewer, Action.RECORD_WRITE, received.record_ids, fields)
+    fields = ("outcome", *(("source", "local_id", "disclosures") if received.latest else ()))
+    disclose(index, viewer, Action.RECORD_WRITE, {record.id, *received.record_ids}, fields)
     return replace(result, disclosures=received.latest)
 
 
@@ -516,7 +533,8 @@ def read_all(
                 answers.append(error)
                 continue
             answers.append(answer)
-            disclosed.setdefault(("enterprise_id", *answer["record"]), []).append(record.id)
+            fields = ("enterprise_id", *answer["record"], *(["statements"] if "statements" in answer else []))
+            disclosed.setdefault(fields, []).append(record.id)
     for fields, record_ids in disclosed.items():
         disclose(index, viewer, Action.RECORD_READ, record_ids, fields)
     return answers
@@ -540,6 +558,7 @@ class _RecordReader:
         self._versions = unit.records.versions_of_records(record_ids)
         self._consents = read_consents(unit, record_ids)
         self._persons = _PersonReader(unit, record_ids)
+        self._statements = unit.rights_cases.statements(record_ids)
 
     def read(self, label: RecordRef) -> tuple[StoredRecord, dict[str, Any]]:
         """Return a record and the answer about it.
@@ -556,7 +575,20 @@ class _RecordReader:
         person = self._persons.read_person_of(record, label.source)
         version = _choose_version(record, self._versions.get(record.id, []))
         consents = self._consents.get(record.id, frozenset())
-        return record, _build_answer(self._unit, label, record, person, version, consents)
+        answer = _build_answer(self._unit, label, record, person, version, consents)
+        return record, self._add_statements(record, answer)
+
+    def _add_statements(self, record: StoredRecord, answer: dict[str, Any]) -> dict[str, Any]:
+        """Add statements that persons attached to the answer's values.
+
+        34 CFR 99.21(c)(2): a statement goes along with the contested part of the record [K].
+        """
+        statements = [
+            statement.text
+            for statement in self._statements.get(record.id, ())
+            if statement.field in answer["record"] or is_own_source(self._unit.viewer, answer["source"])
+        ]
+        return {**answer, "statements": statements} if statements else answer
 
     def _find_records(self) -> dict[RecordRef, StoredRecord]:
         """Return the records that the viewer may see.
@@ -742,10 +774,14 @@ class _AnswerRequests:
     Args:
         unit: the upsert's transaction.
         record_id: the stored record.
+
+    Attributes:
+        shown_records: the records that the keys of the answer's tasks name.
     """
 
     def __init__(self, unit: WriteUnit, record_id: int) -> None:
         self.unit, self.record_id = unit, record_id
+        self.shown_records: set[int] = set()
         self.read_tasks = unit.tasks.request_about_record(record_id, clock.today())
         self.read_holder = unit.persons.request_holder(record_id)
         self.read_pending = unit.large_blocks.request_pending(record_id)
@@ -817,12 +853,14 @@ def _visible_task_keys(requests: _AnswerRequests) -> tuple[str, ...]:
     visible_records = visible_labels(unit, {end for task in tasks for end in (task.lo, task.hi)}).keys()
     claims = unit.decisions.by_ids({task.decision_id for task in tasks if task.decision_id is not None})
     visible_claims = {number for number, claim in claims.items() if visible_groups(unit, claim) is not None}
-    return tuple(
-        task.key
+    shown_tasks = [
+        task
         for task in tasks
         if {task.lo, task.hi} <= visible_records
         and (task.decision_id is None or task.decision_id in visible_claims)
-    )
+    ]
+    requests.shown_records.update(end for task in shown_tasks for end in (task.lo, task.hi))
+    return tuple(task.key for task in shown_tasks)
 
 
 def _choose_outcome(

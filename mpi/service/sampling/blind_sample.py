@@ -15,7 +15,7 @@ from mpi.clustering.union_find import UnionFind
 from mpi.domain import clock
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
-from mpi.domain.sampling import MONTHLY_PAIRS, allocate_sample, draw_numbers
+from mpi.domain.statistics.sampling import MONTHLY_PAIRS, allocate_sample, draw_numbers
 from mpi.domain.viewer import Viewer
 from mpi.domain.weight import Thresholds, round_weight
 from mpi.matching.model.blocking_keys import compute_keys

@@ -10,9 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
-from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
-from mpi.service.indexing.finer_keys import find_finer_keys
+from mpi.service.indexing.finer_keys import find_finer_keys_of_holders
 from mpi.service.indexing.pair_scorer import PairScorer
 from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPairs
 from mpi.service.indexing.selected_pairs import score_selected_pairs
@@ -70,30 +69,14 @@ def find_known_pairs(
     # The scope has not paired by these keys. The worker of the shared index decides whether it does.
     config_id = index.config_id(unit)
     unit.keys.purged_blocks.add(config_id, derived.purged_keys, unit.commit_no)
+    own_keys = np.frombuffer(b"".join(record.keys for record in copied.values()), STORED_DTYPE)
+    purged_keys = frozenset(unit.keys.purged_blocks.intersect(config_id, own_keys).tolist())
     if edges:
         # A block that is small in the scope may be too large here.
-        own_keys = np.frombuffer(b"".join(record.keys for record in copied.values()), STORED_DTYPE)
-        purged_keys = unit.keys.purged_blocks.intersect(config_id, own_keys).tolist()
-        finer_keys = _find_finer_keys(unit, index, config_id, copied, purged_keys)
-        unit.keys.purged_blocks.request_check(config_id, {*purged_keys, *finer_keys})
-    return KnownPairs(frozenset(copied), edges)
-
-
-def _find_finer_keys(
-    unit: WriteUnit,
-    index: Index,
-    config_id: int,
-    copied: Mapping[int, PackedRecord],
-    purged_keys: Collection[int],
-) -> set[int]:
-    """Return the finer keys of those copied records that hold purged keys."""
-    if not purged_keys:
-        return set()
-    own_keys = {
-        number: np.frombuffer(record.keys, STORED_DTYPE).tolist() for number, record in copied.items()
-    }
-    finer_keys = find_finer_keys(unit, index, config_id, copied, own_keys, purged_keys)
-    return {key for keys in finer_keys.values() for key in keys}
+        packed_keys = {number: record.keys for number, record in copied.items()}
+        finer_keys = find_finer_keys_of_holders(unit, index, config_id, copied, packed_keys, purged_keys)
+        unit.keys.purged_blocks.request_check(config_id, purged_keys.union(*finer_keys.values()))
+    return KnownPairs(frozenset(copied), edges, purged_keys=purged_keys)
 
 
 def _list_ends(derived: DerivedCopies) -> set[int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mpi.domain.decision import CORRECTION, Authority, DecisionKind
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
@@ -15,8 +16,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 _COPIED_AUTHORITIES = frozenset({Authority.MIGRATION, Authority.SOURCE, Authority.STEWARD})
 
 
-@dataclass(frozen=True, slots=True)
-class RecordCopy:
+class RecordCopy(NamedTuple):
     """A record of a scope, as it is now.
 
     Args:
@@ -31,6 +31,7 @@ class RecordCopy:
         is_buried: whether a tombstone stands for its local ID, which is a surrogate then.
         reference: reference of the latest order about it, if it has one.
         content_hash: hash of the content; None where it must be computed.
+        is_dropped: whether retention or minimum holdings destroyed it, so that nothing of it is left.
     """
 
     number: int
@@ -44,6 +45,7 @@ class RecordCopy:
     content_hash: str | None = None
     is_buried: bool = False
     reference: str | None = None
+    is_dropped: bool = False
 
     @property
     def is_nameless(self) -> bool:
@@ -151,6 +153,7 @@ def _copy_records(
                 is_destroyed=record.content_hash == "" or record.id in expunged,
                 is_buried=is_buried(record),
                 reference=references.get(record.id),
+                is_dropped=record.is_dropped,
                 # The hash leaves restrictions of earlier versions out.
                 content_hash=record.content_hash if record.carried_restrictions is None else None,
             )

@@ -44,7 +44,7 @@ class DerivedCopies:
 def read_config_digest(unit: ReadUnit, index: Index) -> str | None:
     """Return the digest of the configuration; None if another is loaded."""
     active = unit.configs.active_config()
-    return active.digest if active is not None and index.matcher.runs(active) else None
+    return active.digest if active is not None and index.runs(active) else None
 
 
 def read_derived(

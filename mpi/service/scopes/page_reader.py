@@ -63,7 +63,8 @@ class PageReader:
         Raises:
             NotFoundError: the shared index knows no such scope.
             ConflictError: the scope was restored from a backup that is older than what was taken over, or
-                gets records of the shared index now.
+                gets records of the shared index now, or its SSNs have no token that the shared index
+                compares.
         """
         with (
             self._shared_index.database.read(self._viewer) as shared_unit,
@@ -71,6 +72,7 @@ class PageReader:
         ):
             scope = shared_unit.scopes.get(self._scope)
             _require_same_history(unit, scope)
+            _require_comparable_tokens(self._scope_index, self._shared_index, self._scope)
             if shared_unit.splits.is_copying_into(self._scope):
                 raise ConflictError(
                     f"sources are being moved into the scope {self._scope}, and its changes wait until that "
@@ -113,6 +115,20 @@ class PageReader:
         if digest is None:
             return None
         return read_derived(unit, self._scope_index, copies, digest, waiting.outdated)
+
+
+def _require_comparable_tokens(scope_index: Index, shared_index: Index, scope: str) -> None:
+    """Raise if the scope lacks tokens that the shared index compares.
+
+    A record stores tokens of the oldest and the newest token key in force.
+    """
+    stored, compared = scope_index.keyed_hash.token_keys, shared_index.keyed_hash.token_keys[0]
+    if compared not in (stored[0], stored[-1]):
+        raise ConflictError(
+            f"the token keys of the scope {scope} are {', '.join(map(str, stored))}, and the shared index "
+            f"compares by key {compared}: run mpi keys rotate token in each index, and then mpi keys drop "
+            "token, first in the shared index"
+        )
 
 
 def _require_same_history(unit: ReadUnit, scope: Scope) -> None:

@@ -16,7 +16,7 @@ from mpi.service.scopes.copies import RecordCopy
 from mpi.service.statements.boundary_orders import record_orders
 from mpi.service.statements.correction_records import list_corrections_ever_made, seal_corrections
 from mpi.service.statements.current_version import recompute_current_versions
-from mpi.service.statements.expunction import destroy_records
+from mpi.service.statements.expunction import destroy_records, erase_contents
 from mpi.service.statements.placeholders import add_placeholders
 from mpi.service.statements.statement import Statement, build_statement
 from mpi.service.statements.statement_intake import IntakeResult, StatementOutcome, write_statements
@@ -365,3 +365,15 @@ def _seal(unit: WriteUnit, index: Index, copies: Mapping[int, RecordCopy], effec
     effect.removed |= copies.keys()
     destroyed = {record_id: copy.reference for record_id, copy in copies.items() if copy.is_destroyed}
     destroy_records(unit, index, list(destroyed), destroyed)
+    _drop(unit, {record_id: copy.local_id for record_id, copy in copies.items() if copy.is_dropped})
+
+
+def _drop(unit: WriteUnit, names: Mapping[int, str]) -> None:
+    """Destroy records of which their scope has nothing left.
+
+    They get the random local IDs that they have there.
+    """
+    if names:
+        erase_contents(unit, names.keys())
+        unit.records.anonymize(names.keys())
+        unit.records.forget_local_ids(names)

@@ -15,6 +15,7 @@ from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
+from mpi.service.scopes.login_safeguards import add_safeguards, read_safeguards
 from mpi.service.scopes.split_blockers import has_changed_rule
 from mpi.service.scopes.split_copy import (
     SCOPE_TERMS,
@@ -98,6 +99,8 @@ def run_split(
     split = require_unfinished(shared_index, viewer, code)
     if split.state is SplitState.UNDOING:
         return undo_split(shared_index, scope_index, viewer, code)
+    if split.state in (SplitState.APPROVED, SplitState.COPYING):
+        _require_same_tokens(shared_index, scope_index, code)
     if split.is_addition:
         # From here on no sync runs: it would meet records of which no copies are recorded yet.
         _advance(shared_index, viewer, split, SplitState.APPROVED, SplitState.COPYING)
@@ -110,6 +113,19 @@ def run_split(
     _open_scope(shared_index, scope_index, viewer, split)
     _end_split(shared_index, scope_index, viewer, split)
     return _view(split, SplitState.DONE)
+
+
+def _require_same_tokens(shared_index: Index, scope_index: Index, code: str) -> None:
+    """Raise if the scope compares no SSN of the records that it would get.
+
+    Each record of the shared index has a token of the oldest token key in force there.
+    """
+    stored, compared = shared_index.keyed_hash.token_keys[0], scope_index.keyed_hash.token_keys[0]
+    if stored != compared:
+        raise ConflictError(
+            f"the scope {code} compares SSNs by token key {compared}, and the shared index by key {stored}: "
+            "run mpi keys rotate token in each index, and then mpi keys drop token, first in the shared index"
+        )
 
 
 def undo_split(shared_index: Index, scope_index: Index | None, viewer: Viewer, code: str) -> SplitView:
@@ -247,6 +263,7 @@ def _open_scope(shared_index: Index, scope_index: Index, viewer: Viewer, split: 
             raise ConflictError(_describe_changed_rule(split))
         clients = unit.splits.client_rows([name for kind, name in moved if kind == CLIENT])
         accounts = unit.splits.account_rows([name for kind, name in moved if kind == ACCOUNT])
+        safeguards = read_safeguards(unit, [row["name"] for row in accounts])
     with scope_index.database.write(viewer, SPLIT) as unit:
         own_split = find_own_split(unit, split)
         if own_split is None or own_split.state is not SplitState.OPENING:
@@ -258,6 +275,7 @@ def _open_scope(shared_index: Index, scope_index: Index, viewer: Viewer, split: 
             unit.splits.restore_accounts([row["name"] for row in accounts])
         else:
             _add_logins(unit, clients, accounts)
+        add_safeguards(unit, safeguards)
         unit.sources.set_scope(_source_ids(unit, split.plan["sources"]), None)
         unit.sources.set_paused(_source_ids(unit, split.plan["paused"]), paused=True)
         unit.splits.set_state(own_split.id, SplitState.DONE, unit.commit_no)

@@ -122,6 +122,21 @@ def find_legal_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterator
             yield f"consents to disclose records of {source.code} are in force: revoke them first"
         if source.id in with_cases:
             yield f"subpoena cases about records of {source.code} are open: refuse or release them first"
+    yield from _find_rights_blockers(unit, sources)
+
+
+def _find_rights_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterator[str]:
+    """Name sources with open requests, legal holds or destruction runs."""
+    with_cases = {case.source_id for case, steps in unit.rights_cases.all() if not steps}
+    with_holds = {hold.source_id for hold in unit.legal_holds.all_in_force()}
+    with_runs = {run.source_id for run in unit.destruction_runs.all() if run.finished_commit is None}
+    for source in sources:
+        if source.id in with_cases:
+            yield f"requests about records of {source.code} are open: decide them first (mpi rights list)"
+        if source.id in with_holds:
+            yield f"legal holds on records of {source.code} stand: lift them first (mpi legal-hold list)"
+        if source.id in with_runs:
+            yield f"a destruction run of {source.code} is not done: finish it first (mpi destruction list)"
 
 
 def find_order_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterator[str]:

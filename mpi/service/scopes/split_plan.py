@@ -14,6 +14,7 @@ from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
+from mpi.service.core.second_person import find_obstacle
 from mpi.service.holdings.settings import find_limited_sources
 from mpi.service.scopes.split_blockers import (
     Login,
@@ -183,8 +184,8 @@ def approve_split(index: Index, viewer: Viewer, scope: str, token: str) -> Split
 
     Raises:
         InputError: there is no such plan.
-        ConflictError: the viewer made the plan, what it would move has changed since, or something has to be
-            done first.
+        ConflictError: the viewer is no second person for the plan, what it would move has changed
+            since, or something has to be done first.
         AccessDenied: the viewer may not administer sources.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
@@ -193,9 +194,8 @@ def approve_split(index: Index, viewer: Viewer, scope: str, token: str) -> Split
         is_named = split is not None and secrets.compare_digest(split.token_hash, hash_token(token))
         if split is None or not is_named or split.state is not SplitState.PLANNED:
             raise InputError(f"there is no plan of a split into {scope} with this token: make one first")
-        planner = unit.commit_info({split.planned_commit})[split.planned_commit][1]
-        if planner == viewer.client:
-            raise ConflictError(f"{planner} made this plan: somebody else has to approve it")
+        if obstacle := find_obstacle(unit, split.planned_commit):
+            raise ConflictError(f"this plan is {obstacle}: somebody else has to approve it")
         inputs = _read_inputs(unit, scope, split.plan["sources"])
         blockers = list(inputs.blockers)
         if split.is_addition and inputs.scope_name is None:

@@ -5,7 +5,6 @@ follow in transactions of the shared index. Each stores how far it has come, so 
 loses nothing and repeats nothing.
 """
 
-import gc
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -18,6 +17,7 @@ from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, PairScorer
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import (
     AdaptiveBatchSize,
+    collect_recent_garbage,
     disable_garbage_collection,
     freeze_existing_objects,
 )
@@ -89,7 +89,8 @@ def transfer_changes(
         while (scope_page := reader.read(writer.max_records)) is not None:
             is_written = writer.write(scope_page, reader.change_count, progress)
             reader.end_page(scope_page, is_written=is_written)
-            gc.collect()
+            del scope_page
+            collect_recent_garbage()
         writer.finish()
     return writer.result
 

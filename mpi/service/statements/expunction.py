@@ -70,6 +70,7 @@ def erase_contents(unit: WriteUnit, record_ids: Collection[int]) -> None:
         unit.task_work.erase_notes(record)
         unit.owner_questions.erase_notes(record)
         unit.disclosure_consents.erase(record)
+        unit.rights_cases.erase_texts(record)
 
 
 def _find_reference(unit: WriteUnit, record_id: int) -> str | None:

@@ -189,9 +189,7 @@ def make_comparable(
         Standardized records by local ID.
     """
     shared = index.shared_values(unit)
-    config_digest = (
-        index.matcher.digest(shared) if any(statement.comparable for statement in statements) else None
-    )
+    config_digest = index.digest(shared) if any(statement.comparable for statement in statements) else None
     return {
         statement.local_id: statement.comparable
         if statement.comparable is not None and statement.comparable.config_digest == config_digest
@@ -214,7 +212,7 @@ def prepare_comparable(index: Index, record: CanonicalRecord, source_code: str) 
         return None
     features = index.features_of(record, source_code, shared)
     blocking_keys = array("q", compute_keys(features, blocking, index.keyed_hash))
-    return PackedRecord(features_to_bytes(features), blocking_keys.tobytes(), index.matcher.digest(shared))
+    return PackedRecord(features_to_bytes(features), blocking_keys.tobytes(), index.digest(shared))
 
 
 def write_statements(

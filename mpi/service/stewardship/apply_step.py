@@ -125,7 +125,7 @@ def apply_step(
         approval=needs_second,
         consent_of=list_visible_codes(unit, owners_to_ask),
     )
-    effect = add_recipients(unit, effect, settlement.persons_before)
+    effect = add_recipients(unit, index, effect, settlement.persons_before)
     store_answer(unit, index, effect.as_dict(), shown_records)
     return effect, shown_records
 

@@ -227,7 +227,7 @@ def apply_if_approved(
             moved=moved,
             told=clients,
         )
-        effect = add_recipients(unit, effect, settlement.persons_before)
+        effect = add_recipients(unit, index, effect, settlement.persons_before)
     codes = list_visible_codes(unit, unanswered_sources)
     return replace(effect, awaiting=is_waiting, approval=needs_second, consent_of=codes), shown_records
 

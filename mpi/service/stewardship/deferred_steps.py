@@ -12,6 +12,7 @@ from mpi.service.core.index import Index
 from mpi.service.decisions.decision_log import find_affected_records, supersede_predecessors
 from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_first_free_day
 from mpi.service.gates.holds import HELD_UNTIL, end_hold
+from mpi.service.persons.incident_opening import open_incident
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.settlement import IdChoice
 from mpi.service.stewardship.apply_step import choice_from_detail
@@ -37,7 +38,10 @@ def apply_due_decisions(index: Index, viewer: Viewer) -> int:
 
 
 def release_due(unit: WriteUnit, index: Index) -> int:
-    """Apply decisions and held changes whose day has come; return their number."""
+    """Apply decisions and held changes whose day has come; return their number.
+
+    Decisions that part records open an incident, as they would have at once.
+    """
     today = clock.today()
     due_decisions = _select_not_frozen(unit, unit.decisions.pending_until(today), today)
     decision_ids = [hold.id for hold in due_decisions]
@@ -53,9 +57,12 @@ def release_due(unit: WriteUnit, index: Index) -> int:
     for hold in due_holds:
         affected_records |= end_hold(unit, hold, "released")
     if affected_records:
-        resettle(
-            unit, index, affected_records, "decision", _combine_choices(_load_steps(unit, due_decisions))
-        )
+        steps = _load_steps(unit, due_decisions)
+        settlement = resettle(unit, index, affected_records, "decision", _combine_choices(steps))
+        if steps:
+            kinds = {step.kind for step in steps}
+            kind = kinds.pop() if len(kinds) == 1 else "decision"
+            open_incident(unit, index, kind, settlement.persons_before)
     return len(due_decisions) + len(due_holds)
 
 

@@ -5,15 +5,19 @@ when a second person approves. If a second person refuses instead, the record is
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.errors import ConflictError, InputError, NotFoundError, StoreError
 from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
+from mpi.service.core.legal_holds import require_not_kept
+from mpi.service.core.second_person import find_first_obstacle, find_obstacle
 from mpi.service.core.undoable_steps import add_step, check_reason
 from mpi.service.statements.expunction import destroy_records
+from mpi.service.statements.ledger_redaction import redact_destroyed_records
 from mpi.service.statements.overlay_detection import REFUSED
 from mpi.service.statements.sources import require_own_source
 from mpi.service.statements.statement import SEALED, find_seal_kind
@@ -39,12 +43,14 @@ class ExpungeRequest:
         local_id: its local ID.
         requested_by: the client that sent the expunge.
         requested_at: when it was received.
+        may_answer: whether the viewer is a second person, who may answer it.
     """
 
     source: str
     local_id: str
     requested_by: str
     requested_at: str
+    may_answer: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ def list_expunge_requests(index: Index, viewer: Viewer) -> list[ExpungeRequest]:
             if is_allowed_on(viewer, Action.RECORD_EXPUNGE, row.source_code)
         ]
         commits = unit.commit_info({row.commit_no for row in pending})
+        answerable = {number for number in commits if find_obstacle(unit, number) is None}
     if pending:
         fields = ("source", "local_id", "requested_by", "requested_at")
         disclose(index, viewer, Action.RECORD_EXPUNGE, [row.record_id for row in pending], fields)
@@ -85,6 +92,7 @@ def list_expunge_requests(index: Index, viewer: Viewer) -> list[ExpungeRequest]:
             local_id=row.local_id,
             requested_by=commits[row.commit_no][1],
             requested_at=commits[row.commit_no][0],
+            may_answer=row.commit_no in answerable,
         )
         for row in pending
     ]
@@ -107,7 +115,8 @@ def approve_expunges(
     Raises:
         InputError: no record is named, too many are, or the reason is too long.
         NotFoundError: one of the records does not wait to be expunged; nothing was destroyed.
-        ConflictError: the viewer asked to expunge one of them; nothing was destroyed.
+        ConflictError: the viewer is no second person for one of them, or a legal hold or an open request
+            keeps one; nothing was destroyed.
         AccessDenied: the viewer may not expunge records of this source.
     """
     return _answer(index, viewer, source_code, local_ids, APPROVED, reason)
@@ -144,6 +153,7 @@ def _answer(
         record_ids = [row.record_id for row in pending]
         add_step(unit, EXPUNGE, answer, {"records": record_ids, **stated})
         if answer == APPROVED:
+            require_not_kept(unit, record_ids)
             rows = {record_id: unit.records.count_rows(record_id) for record_id in record_ids}
             destroy_records(unit, index, record_ids)
             issue_certificates(unit, index, rows, {row.record_id: row for row in pending})
@@ -151,6 +161,10 @@ def _answer(
             _restore_records(unit, index, record_ids)
         result = ExpungeAnswer(source_code, answer, len(pending))
         store_answer(unit, index, asdict(result), ())
+    if answer == APPROVED:
+        # The records are destroyed by now: what fails here is done before the next root is signed.
+        with suppress(StoreError):
+            redact_destroyed_records(index, viewer)
     return result
 
 
@@ -159,7 +173,7 @@ def _require_pending(unit: ReadUnit, source_code: str, named: frozenset[str]) ->
 
     Raises:
         NotFoundError: one of them does not wait.
-        ConflictError: the viewer asked for one of them.
+        ConflictError: the viewer is no second person for one of them.
     """
     pending = [
         row
@@ -168,9 +182,10 @@ def _require_pending(unit: ReadUnit, source_code: str, named: frozenset[str]) ->
     ]
     if len(pending) < len(named):
         raise NotFoundError(f"{len(named) - len(pending)} of these records do not wait to be expunged")
-    commits = unit.commit_info({row.commit_no for row in pending})
-    if any(client == unit.viewer.client for _, client, _ in commits.values()):
-        raise ConflictError("you asked to expunge one of these records: somebody else has to answer")
+    if obstacle := find_first_obstacle(unit, {row.commit_no for row in pending}):
+        raise ConflictError(
+            f"a request to expunge one of these records is {obstacle}: somebody else has to answer"
+        )
     return pending
 
 

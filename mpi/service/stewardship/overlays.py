@@ -101,7 +101,7 @@ def answer_overlay(
     settlement = resettle(
         unit, index, affected_records, f"overlay {verdict}", id_choice, LoadedRecords(restated.changed)
     )
-    return _build_effect(unit, OVERLAY, step_id, settlement, record_id, preview=preview)
+    return _build_effect(unit, index, OVERLAY, step_id, settlement, record_id, preview=preview)
 
 
 def undo_overlay_answer(
@@ -148,7 +148,7 @@ def undo_overlay_answer(
     settlement = resettle(
         unit, index, affected_records, "undo overlay", id_choice, LoadedRecords(restated.changed)
     )
-    return _build_effect(unit, "undo", step_id, settlement, record_id, preview=preview)
+    return _build_effect(unit, index, "undo", step_id, settlement, record_id, preview=preview)
 
 
 def _reindex_record(unit: WriteUnit, index: Index, record_id: int) -> tuple[RestatedRecords, set[int]]:
@@ -233,7 +233,14 @@ def _find_versions_since(unit: ReadUnit, record_id: int, released_versions: Coll
 
 
 def _build_effect(
-    unit: WriteUnit, kind: str, step_id: int, settlement: Settlement, record_id: int, *, preview: bool
+    unit: WriteUnit,
+    index: Index,
+    kind: str,
+    step_id: int,
+    settlement: Settlement,
+    record_id: int,
+    *,
+    preview: bool,
 ) -> tuple[StepEffect, frozenset[int]]:
     """Build the effect of accepting or refusing a version, with shown records."""
     persons, moved, clients, shown_records = describe_changes(
@@ -248,4 +255,4 @@ def _build_effect(
         moved=moved,
         told=clients,
     )
-    return add_recipients(unit, effect, settlement.persons_before), shown_records | {record_id}
+    return add_recipients(unit, index, effect, settlement.persons_before), shown_records | {record_id}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.core.undoable_steps import add_step, check_reason
@@ -19,7 +20,8 @@ from mpi.service.decisions.decision_log import DecisionDraft, add_decision, revo
 from mpi.service.resolution.resolve import resettle
 from mpi.service.statements.sources import require_own_source
 from mpi.service.statements.tombstones import find_buried_records
-from mpi.standardize.fields.scalars import parse_local_id
+from mpi.standardize.fields.scalars import parse_local_id, require_visible
+from mpi.standardize.record_validation import refuse_ssn
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.renames import Rename
 from mpi.storage.repositories.sources.sources import Source
@@ -28,6 +30,8 @@ from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.units import WriteUnit
 
 REKEY = "rekey"
+_ANSWER_FIELDS = ("local_id", "outcome")
+"""Fields of the ledger's line: which local IDs the source's records have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def rekey(
         reason: reason code.
 
     Raises:
-        RecordError: a text is not a local ID.
+        RecordError: a text is not a local ID, or a new one is written as an SSN.
         InputError: two records would get one ID, or the reason is invalid.
         NotFoundError: there is no such source, or no record holds the only old ID.
         AccessDenied: the viewer may not write to this source.
@@ -70,10 +74,14 @@ def rekey(
     require_permission(viewer, Action.RECORD_WRITE, source_code)
     reason_code = check_reason(reason)
     renames = {parse_local_id(old): parse_local_id(new) for old, new in new_ids.items()}
+    for new_id in renames.values():
+        require_visible(new_id)
+        refuse_ssn("local_id", new_id)
     if len(set(renames.values())) != len(renames):
         raise InputError("two records would get one local ID")
     with index.database.write(viewer, REKEY) as unit:
-        if (stored_answer := find_stored_answer(unit, index)) is not None:
+        stored_answer = find_stored_answer(unit, index, _ANSWER_FIELDS, Action.RECORD_WRITE)
+        if stored_answer is not None:
             return RekeyResult(**stored_answer)
         source = unit.sources.get_by_code(source_code)
         require_own_source(source)
@@ -100,7 +108,8 @@ def rekey(
             unknown=unknown_ids,
         )
         store_answer(unit, index, result, affected_records)
-        return result
+    disclose(index, viewer, Action.RECORD_WRITE, affected_records, _ANSWER_FIELDS)
+    return result
 
 
 def undo_rekey(unit: WriteUnit, index: Index, step: Step) -> set[int]:

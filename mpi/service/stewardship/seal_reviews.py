@@ -57,7 +57,7 @@ class SealRequest:
         reference: the court order's reference; None for an expunge.
         requested_by: name of the client or account that asked.
         requested_at: when (ISO, UTC).
-        is_own: whether the viewer asked, and somebody else has to answer.
+        is_own: whether the viewer is no second person, and somebody else has to answer.
     """
 
     kind: RequestKind
@@ -103,8 +103,8 @@ def list_seal_requests(index: Index, viewer: Viewer) -> list[SealRequest]:
     unseals = list_unseal_requests(index, viewer) if is_allowed(viewer, Action.RECORD_SEAL) else []
     expunges = list_expunge_requests(index, viewer) if is_allowed(viewer, Action.RECORD_EXPUNGE) else []
     requests = [
-        *(_to_request(request, RequestKind.UNSEAL, names, viewer, request.reference) for request in unseals),
-        *(_to_request(request, RequestKind.EXPUNGE, names, viewer) for request in expunges),
+        *(_to_request(request, RequestKind.UNSEAL, names, request.reference) for request in unseals),
+        *(_to_request(request, RequestKind.EXPUNGE, names) for request in expunges),
     ]
     return sorted(requests, key=lambda request: request.requested_at)
 
@@ -133,7 +133,7 @@ def answer_seal_request(
     Raises:
         InputError: the reason is empty or too long.
         NotFoundError: the record does not wait for this.
-        ConflictError: the viewer asked for it.
+        ConflictError: the viewer is no second person for it.
         AccessDenied: the viewer may not seal, or not expunge, records of this source.
     """
     answer = (_APPROVALS if is_approved else _REFUSALS)[kind]
@@ -178,7 +178,6 @@ def _to_request(
     request: UnsealRequest | ExpungeRequest,
     kind: RequestKind,
     names: Mapping[str, str],
-    viewer: Viewer,
     reference: str | None = None,
 ) -> SealRequest:
     return SealRequest(
@@ -189,7 +188,7 @@ def _to_request(
         reference=reference,
         requested_by=request.requested_by,
         requested_at=request.requested_at,
-        is_own=request.requested_by == viewer.client,
+        is_own=not request.may_answer,
     )
 
 

@@ -191,7 +191,7 @@ def _undo_rekey(
         moved=moved,
         told=clients,
     )
-    effect = add_recipients(unit, effect, settlement.persons_before)
+    effect = add_recipients(unit, index, effect, settlement.persons_before)
     store_answer(unit, index, effect.as_dict(), shown_records)
     return effect, shown_records
 
@@ -401,7 +401,7 @@ def _revoke_and_resettle(
         told=clients,
         stays=tuple(_list_unchanged(unit, decisions, step)),
     )
-    effect = add_recipients(unit, effect, settlement.persons_before)
+    effect = add_recipients(unit, index, effect, settlement.persons_before)
     return effect, shown_records | visible_labels(unit, affected_records).keys()
 
 

@@ -14,6 +14,7 @@ from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
+from mpi.service.core.second_person import find_first_obstacle, find_obstacle
 from mpi.service.core.undoable_steps import add_step, check_reason
 from mpi.service.legal.references import check_reference
 from mpi.service.statements.sources import require_own_source
@@ -41,6 +42,7 @@ class UnsealRequest:
         reference: the court order's reference.
         requested_by: who asked.
         requested_at: when.
+        may_answer: whether the viewer is a second person, who may answer it.
     """
 
     source: str
@@ -48,6 +50,7 @@ class UnsealRequest:
     reference: str
     requested_by: str
     requested_at: str
+    may_answer: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ def list_unseal_requests(index: Index, viewer: Viewer) -> list[UnsealRequest]:
             if is_allowed_on(viewer, Action.RECORD_SEAL, row.source_code)
         ]
         commits = unit.commit_info({row.asked_commit for row in waiting})
+        answerable = {number for number in commits if find_obstacle(unit, number) is None}
     if waiting:
         fields = ("source", "local_id", "reference", "requested_by", "requested_at")
         disclose(index, viewer, Action.RECORD_SEAL, [row.record_id for row in waiting], fields)
@@ -128,6 +132,7 @@ def list_unseal_requests(index: Index, viewer: Viewer) -> list[UnsealRequest]:
             reference=row.reference,
             requested_by=commits[row.asked_commit][1],
             requested_at=commits[row.asked_commit][0],
+            may_answer=row.asked_commit in answerable,
         )
         for row in waiting
     ]
@@ -148,7 +153,7 @@ def approve_unseals(
     Raises:
         InputError: no record is named, too many are, or the reason is too long.
         NotFoundError: nobody has asked to unseal one of the records; nothing was unsealed.
-        ConflictError: the viewer asked to unseal one of them; nothing was unsealed.
+        ConflictError: the viewer is no second person for one of them; nothing was unsealed.
         AccessDenied: the viewer may not seal records of this source.
     """
     return _answer(index, viewer, source_code, local_ids, APPROVED, reason)
@@ -245,13 +250,14 @@ def _require_waiting(
 
     Raises:
         NotFoundError: one of them does not wait.
-        ConflictError: the viewer asked for one of them.
+        ConflictError: the viewer is no second person for one of them.
     """
     record_ids = {record.id for record in _find_records(unit, index, source, named).values()}
     waiting = [row for row in unit.boundary_orders.open_unseal_requests() if row.record_id in record_ids]
     if len(waiting) < len(named):
         raise NotFoundError(f"{len(named) - len(waiting)} of these records do not wait to be unsealed")
-    commits = unit.commit_info({row.asked_commit for row in waiting})
-    if any(client == unit.viewer.client for _, client, _ in commits.values()):
-        raise ConflictError("you asked to unseal one of these records: somebody else has to answer")
+    if obstacle := find_first_obstacle(unit, {row.asked_commit for row in waiting}):
+        raise ConflictError(
+            f"a request to unseal one of these records is {obstacle}: somebody else has to answer"
+        )
     return waiting

@@ -1,0 +1,1 @@
+"""The first administrator's account of an index that has none."""
