@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from mpi import __version__
 from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher
@@ -12,7 +14,7 @@ from mpi.api.middleware.metrics import Metrics
 from mpi.api.middleware.request_middleware import RequestMiddleware
 from mpi.api.openapi import DocumentedAPI
 from mpi.api.pages import page_route
-from mpi.api.pages.desk import sign_in, view_as
+from mpi.api.pages.desk import first_account, second_factor, sessions, sign_in, single_sign_on, view_as
 from mpi.api.pages.routes import router as pages
 from mpi.api.pages.session import authentication
 from mpi.api.request import problems
@@ -26,7 +28,6 @@ from mpi.api.routes import (
     freezes,
     golden,
     health,
-    legal,
     loads,
     persons,
     proposals,
@@ -37,10 +38,14 @@ from mpi.api.routes import (
     sources,
     tasks,
 )
-from mpi.api.routes.desk import links
+from mpi.api.routes.desk import jobs, links
+from mpi.api.routes.oversight import incidents, ledger
+from mpi.api.routes.rights import cases as rights_cases
+from mpi.api.routes.rights import legal, retention
+from mpi.api.routes.sign_in import token_endpoint
 from mpi.domain.errors import InputError
 from mpi.service.agreements.notices import NoticeWorker
-from mpi.service.core.index import Index
+from mpi.service.core.index import Index, IndexSettings
 from mpi.service.quality.publication import FigurePublisher
 from mpi.service.records.deferred_search import DeferredSearchWorker
 
@@ -53,21 +58,31 @@ Fewer than the store's 15 connections, so that no thread waits for one.
 _DESCRIPTION = """\
 Tells that two records are the same child. Send a record with `PUT` and get one stable enterprise ID.
 
-Every call needs the key of a client, as `Authorization: Bearer <key>` or `X-API-Key: <key>`, and may name a
-purpose of use. Each answer about a person is on the ledger of disclosures before it leaves. Errors are
-`application/problem+json` (RFC 9457). See docs/api.md.
+Every call needs the key of a client, as `Authorization: Bearer <key>` or `X-API-Key: <key>`, or a token in
+its place, and may name a purpose of use. Each answer about a person is on the ledger of disclosures before
+it leaves. Errors are `application/problem+json` (RFC 9457). See docs/api.md.
 """
 _TAGS = [
     {"name": "records", "description": "What the sources say."},
     {"name": "persons", "description": "Who that is."},
     {"name": "decisions", "description": "What people decide, and take back."},
     {"name": "recluster", "description": "What would change, before it does."},
+    {"name": "jobs", "description": "How far long work is."},
     {"name": "crosswalk", "description": "Local IDs to enterprise IDs, and their changes."},
     {"name": "review", "description": "What waits for a steward."},
     {"name": "agreements", "description": "What may be disclosed to whom, why and until when."},
     {"name": "legal", "description": "What courts ask for, and what counsel lets out."},
+    {"name": "rights", "description": "What persons may inspect and amend, and what is kept how long."},
     {"name": "quality", "description": "How good the index and its stewards are."},
 ]
+
+_API_MODULES = (
+    records, loads, sources, persons, golden, explanations, decisions, proposals, jobs, crosswalk, tasks,
+    quality, questions, freezes, consents, expunge_requests, saved_views, agreements, legal, rights_cases,
+    retention, ledger, incidents, links, health, token_endpoint,
+)  # fmt: skip
+_SIGN_IN_MODULES = (sign_in, single_sign_on, sessions, second_factor, first_account)
+_FAST_PATH_ROUTERS = (crosswalk.look_up_router, persons.look_up_router, records.upsert_router)
 
 
 def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
@@ -86,30 +101,52 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     app = DocumentedAPI(
         title="Master Person Index", version=__version__, description=_DESCRIPTION, openapi_tags=_TAGS,
         docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan,
+        routes=_list_routes(open_pages=open_pages),
     )  # fmt: skip
     app.state.index = index
     app.state.matchers = {}
     app.state.metrics = metrics = Metrics()
     problems.install_error_handlers(app)
     page_route.install(app)
-    # Routes are matched in order, so the most frequent ones come first.
-    fast_path_routers = (crosswalk.look_up_router, persons.look_up_router, records.upsert_router)
-    for router in fast_path_routers:
-        app.include_router(router)
-    for module in (
-        records, loads, sources, persons, golden, explanations, decisions, proposals, crosswalk, tasks,
-        quality, questions, freezes, consents, expunge_requests, saved_views, agreements, legal, links,
-        health,
-    ):  # fmt: skip
-        app.include_router(module.router)
     authentication.install(app, open_pages=open_pages)
-    app.include_router(pages)
-    if open_pages:
-        app.include_router(view_as.router)
-    else:
+    if not open_pages:
         sign_in.install(app)
-    app.add_middleware(RequestMiddleware, metrics=metrics, dispatcher=FastPathDispatcher(fast_path_routers))
+        single_sign_on.install(app)
+    # The document of the API is made without an index.
+    settings: IndexSettings | None = getattr(index, "settings", None)
+    app.add_middleware(
+        RequestMiddleware,
+        metrics=metrics,
+        dispatcher=FastPathDispatcher(_FAST_PATH_ROUTERS),
+        host_names=frozenset() if settings is None else settings.host_names,
+        guess_limits=None if settings is None else settings.guess_limits,
+    )
     return app
+
+
+@cache
+def _list_routes(*, open_pages: bool) -> list[BaseRoute]:
+    """Return the routes of an application, which hold nothing of an index.
+
+    All applications of a process share them: at its first request, FastAPI takes half a second to learn the
+    parameters of each.
+    """
+    if open_pages:
+        return [*_list_common_routes(), *_include(view_as.router)]
+    return [*_list_common_routes(), *_include(*(module.router for module in _SIGN_IN_MODULES))]
+
+
+@cache
+def _list_common_routes() -> list[BaseRoute]:
+    """Return the routes of every application, in the order of matching."""
+    return _include(*_FAST_PATH_ROUTERS, *(module.router for module in _API_MODULES), pages)
+
+
+def _include(*routers: APIRouter) -> list[BaseRoute]:
+    parent = APIRouter()
+    for router in routers:
+        parent.include_router(router)
+    return parent.routes
 
 
 @asynccontextmanager

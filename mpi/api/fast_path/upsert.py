@@ -16,7 +16,7 @@ from mpi.api.request.record_address import address_from_path
 from mpi.api.request.record_body import parse_json_object, read_raw_body
 from mpi.domain.errors import ModelMovedError, RecordError
 from mpi.domain.viewer import Action, require_permission
-from mpi.service.access.clients import authenticate
+from mpi.service.access.client_authentication import authenticate
 from mpi.service.core.index import Index
 from mpi.service.records import upsert
 from mpi.service.records.upsert import UpsertResult

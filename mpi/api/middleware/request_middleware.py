@@ -16,6 +16,7 @@ from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher
 from mpi.api.middleware.metrics import Metrics
 from mpi.api.request.call_limiter import CallLimiter, TooManyCallsError
 from mpi.api.request.client_address import get_client_network
+from mpi.api.request.guess_limiter import GuessLimiter, TooManyGuessesError
 from mpi.api.request.problems import (
     REQUEST_ID,
     WrongHostError,
@@ -25,10 +26,12 @@ from mpi.api.request.problems import (
 )
 from mpi.api.request.redisclosure import read_statement
 from mpi.domain.errors import MpiError
+from mpi.service.core.index import GuessLimits
 
 _log = logging.getLogger("mpi.access")
 
 _LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+_PORT = re.compile(r":\d{1,5}$")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -39,6 +42,8 @@ _HEADERS = {
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
 }
+_STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+"""Browsers open this host by TLS only, for a year (RFC 6797)."""
 _REQUEST_ID_HEADER, _CACHE_HEADER = b"x-request-id", b"cache-control"
 _ENCODED_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
 _OVERRIDDEN_HEADERS = {_REQUEST_ID_HEADER, *(name for name, _ in _ENCODED_HEADERS)}
@@ -52,13 +57,24 @@ class RequestMiddleware:
         app: the wrapped application.
         metrics: counts every request.
         dispatcher: fast paths, tried before the application.
+        host_names: names in lower case, besides those of this machine's loopback, that the server answers to.
+        guess_limits: most misses of a caller within a minute.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, dispatcher: FastPathDispatcher) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        dispatcher: FastPathDispatcher,
+        host_names: frozenset[str] = frozenset(),
+        guess_limits: GuessLimits | None = None,
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._dispatcher = dispatcher
         self._limiter = CallLimiter()
+        self._guesses = GuessLimiter(guess_limits or GuessLimits())
+        self._host_names = host_names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer and record one HTTP request."""
@@ -79,16 +95,25 @@ class RequestMiddleware:
         """Check the host and the client's request limit, then answer the request."""
         # Against DNS rebinding: a web page can point its own host name at this machine.
         headers = Headers(scope=scope)
-        if _LOOPBACK.fullmatch(headers.get("host", "")):
+        if self._is_own_host(headers.get("host", "")):
             try:
                 address = get_client_network(scope)
+                self._guesses.check(scope["path"], headers, address)
                 async with self._limiter.acquire_slot(scope["path"], headers, address):
                     await self._dispatch(call, scope, receive)
-            except TooManyCallsError as too_many:
+                self._guesses.note(call.status, headers, address)
+            except (TooManyCallsError, TooManyGuessesError) as too_many:
                 await response_from_error(too_many, call.id)(scope, receive, call.send)
         else:
-            error = WrongHostError("this server answers to localhost and 127.0.0.1 only")
+            error = WrongHostError(
+                "this server answers to localhost, 127.0.0.1 and the names of MPI_HOST_NAMES only"
+            )
             await response_from_error(error, call.id)(scope, receive, call.send)
+
+    def _is_own_host(self, host: str) -> bool:
+        """Return whether a host header names this server."""
+        name = _PORT.sub("", host).lower()
+        return name in self._host_names or _LOOPBACK.fullmatch(host) is not None
 
     async def _dispatch(self, call: "_CallState", scope: Scope, receive: Receive) -> None:
         """Answer a request, bypassing FastAPI where a route can do so."""
@@ -138,4 +163,6 @@ class _CallState:
                 (_REQUEST_ID_HEADER, self.id.encode()),
                 *read_statement(self._scope),
             ]
+            if self._scope.get("scheme") == "https":
+                message["headers"].append(_STRICT_TRANSPORT)
         await self._send(message)

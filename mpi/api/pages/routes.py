@@ -18,7 +18,22 @@ from mpi.api.pages.desk import (
     queue,
     search,
 )
-from mpi.api.pages.oversight import consents, emergency, emergency_review, ledger, seals, subpoenas
+from mpi.api.pages.oversight import (
+    consents,
+    corrections,
+    emergency,
+    emergency_review,
+    incidents,
+    ledger,
+    link_disclosures,
+    papers,
+    research,
+    retention,
+    rights,
+    seals,
+    source_rules,
+    subpoenas,
+)
 from mpi.api.pages.rendering import assets
 
 router = APIRouter(include_in_schema=False)
@@ -53,8 +68,16 @@ for module in (
     emergency,
     emergency_review,
     ledger,
+    link_disclosures,
+    incidents,
+    corrections,
+    papers,
     seals,
     subpoenas,
+    rights,
+    retention,
+    research,
+    source_rules,
     consents,
     activity_list,
     workload,

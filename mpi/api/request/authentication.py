@@ -1,5 +1,6 @@
 """FastAPI dependencies: the open index, and an authenticated, permitted caller."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -10,12 +11,23 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from mpi.api.request.record_body import RawBodyDep
 from mpi.api.request.redisclosure import state_terms
 from mpi.domain.errors import NotFoundError
-from mpi.domain.viewer import PURPOSES, Action, IdempotentCall, Viewer, require_permission
-from mpi.service.access.clients import authenticate
+from mpi.domain.viewer import (
+    PURPOSES,
+    Action,
+    IdempotentCall,
+    Viewer,
+    require_any_permission,
+    require_permission,
+)
+from mpi.service.access.client_authentication import authenticate
 from mpi.service.core.index import Index
 from mpi.service.gates.holds import require_whole_index
 
-_bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", description="The API key of a client.")
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="Bearer",
+    description="The API key of a client, an access token of `/oauth/token`, or a trusted issuer's token.",
+)
 _api_key = APIKeyHeader(
     name="X-API-Key", auto_error=False, scheme_name="ApiKey", description="The API key of a client."
 )
@@ -36,7 +48,7 @@ class Credentials:
     """Credentials of a request before they are checked.
 
     Args:
-        key: the API key, from ``Authorization`` or ``X-API-Key``.
+        key: the API key or token, from ``Authorization`` or ``X-API-Key``.
         purpose: the purpose of use.
         break_glass_reason: reason of an emergency access.
     """
@@ -46,11 +58,12 @@ class Credentials:
     break_glass_reason: str | None = None
 
     def authenticate(self, index: Index) -> Viewer:
-        """Return the viewer that the request's API key belongs to now.
+        """Return the viewer that the request's credential belongs to now.
 
         Raises:
-            NotAuthenticated: there is no key, or the key is unknown or revoked.
-            StoreError: a use of emergency access cannot be written to the ledger.
+            NotAuthenticated: there is no credential, or it is unknown, expired or revoked.
+            StoreError: the token issuer's keys cannot be read, or a use of emergency access cannot be written
+                to the ledger.
         """
         return authenticate(index, self.key, self.purpose, self.break_glass_reason)
 
@@ -106,6 +119,15 @@ def permit(action: Action) -> Dependency:
         require_permission(viewer, action, request.path_params.get("source"))
 
     return Dependency(require_action)
+
+
+def permit_any(actions: Sequence[Action]) -> Dependency:
+    """Return a dependency that lets a route's caller perform one of several actions."""
+
+    async def require_one_action(viewer: CallerDep) -> None:
+        require_any_permission(viewer, actions)
+
+    return Dependency(require_one_action)
 
 
 async def _require_whole_index(viewer: CallerDep) -> None:

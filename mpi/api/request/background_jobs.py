@@ -58,9 +58,11 @@ def start_job(
         ModelMovedError: this process missed a change of model.
         AccessDenied: the viewer may not do this work.
     """
-    is_small = _is_small(index)  # before the job begins: it refuses a process that missed a change of model
+    is_done_at_once = is_small(
+        index
+    )  # before the job begins: it refuses a process that missed a change of model
     job = begin_job(index, viewer, kind, target, **detail)
-    if is_small:
+    if is_done_at_once:
         return job.id, _work(app, index, viewer, job, load_matcher, run_job)
     thread = threading.Thread(
         target=_work_and_log, args=(app, index, viewer, job, load_matcher), name="job", daemon=True
@@ -69,7 +71,7 @@ def start_job(
     return job.id, None
 
 
-def _is_small(index: Index) -> bool:
+def is_small(index: Index) -> bool:
     """Return whether whole-index work is quicker than a process start."""
     with index.database.read(make_operator()) as unit:
         record_count = unit.keys.max_record_id(index.config_id(unit))

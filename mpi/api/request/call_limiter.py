@@ -6,6 +6,7 @@ made-up credential only queues behind itself. Clients without a credential are t
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import blake2b
@@ -13,6 +14,7 @@ from hashlib import blake2b
 from starlette.datastructures import Headers
 
 from mpi.domain.errors import InputError
+from mpi.service.access.credentials import ACCESS_TOKEN_PREFIX
 
 MAX_RUNNING_CALLS = 6
 """Requests of one client that run at a time.
@@ -26,6 +28,12 @@ A waiting request holds a connection and no thread.
 """
 EXEMPT_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths of monitoring, which are never limited."""
+
+
+_BEARER = "bearer"
+_SESSION = re.compile(r"(?:^|;)\s*(?:__Host-)?mpi-sign-in=([^;]*)")
+"""Cookie of a person's session (see ``mpi.api.pages.session.cookies``)."""
+_ACCESS_TOKEN_TAG = re.compile(ACCESS_TOKEN_PREFIX + "[0-9a-f]{32}_")
 
 
 class TooManyCallsError(InputError):
@@ -61,7 +69,7 @@ class CallLimiter:
         if path in EXEMPT_PATHS:
             yield
             return
-        name = _hash_client(headers, address)
+        name = hash_client(headers, address)
         client = self._clients.setdefault(name, _ClientCalls(self._max_running))
         if client.calls >= self._max_calls:
             raise TooManyCallsError(
@@ -85,11 +93,38 @@ class _ClientCalls:
         self.slots = asyncio.Semaphore(max_running)
 
 
-def _hash_client(headers: Headers, address: str) -> bytes:
+def hash_client(headers: Headers, address: str) -> bytes:
     """Return a hash of a request's credential, or else of its address.
 
-    Only the hash is kept in memory, not the key.
+    Only the hash is kept in memory, not the key. Of an access token, the part counts that all tokens of its
+    client share.
     """
-    credential = headers.get("authorization") or headers.get("x-api-key") or headers.get("cookie")
-    name, kind = (credential, b"credential") if credential else (address, b"address")
+    return next(iter(hash_callers(headers, address)))
+
+
+def hash_callers(headers: Headers, address: str) -> dict[bytes, bool]:
+    """Return a hash of each credential of a request, or of its address.
+
+    The value tells whether it is a program's. A credential is read as the authentication reads it,
+    whatever the header around it: the key of a program,
+    then the session of a person. So a header that opens nothing, added to one that does, makes no new caller.
+    """
+    authorization = headers.get("authorization", "")
+    scheme, _, bearer = authorization.partition(" ")
+    session = _SESSION.search(headers.get("cookie", ""))
+    key = bearer.strip() if scheme.lower() == _BEARER and bearer.strip() else headers.get("x-api-key")
+    if not key and not session:
+        key = authorization  # name and key of a client that asks for a token
+    callers = {_hash(_name_client(key), b"credential"): True} if key else {}
+    if session and session[1]:
+        callers[_hash(session[1], b"session")] = False
+    return callers or {_hash(address, b"address"): False}
+
+
+def _name_client(credential: str) -> str:
+    tag = _ACCESS_TOKEN_TAG.match(credential)
+    return tag[0] if tag else credential
+
+
+def _hash(name: str, kind: bytes) -> bytes:
     return blake2b(name.encode(), digest_size=16, person=kind).digest()

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from mpi.api.request.problems import TooLargeError
 from mpi.domain.errors import InputError
+from mpi.standardize.fields.invisible_characters import remove_invisible_characters
 
 MAX_FORM_BYTES = 100_000
 """Largest form body, in bytes."""
@@ -19,6 +20,10 @@ _MAX_DIGITS = 18
 _FORM = "mpi.form"
 """Key of a request's parsed form in its scope."""
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
+
+
+BUTTON = "do"
+"""Name of the buttons of a form with several."""
 
 
 class Form:
@@ -43,8 +48,22 @@ class Form:
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """Return a form value without surrounding spaces; None if empty."""
-        return self.raw_text(name).strip() or None
+        """Return a form value without surrounding spaces and characters that cannot be seen.
+
+        None if it is empty.
+        """
+        return remove_invisible_characters(self.raw_text(name)).strip() or None
+
+    def button(self) -> str:
+        """Return the value of the button that sent the form.
+
+        Raises:
+            InputError: no button of the page sent it.
+        """
+        pressed = self.optional_text(BUTTON)
+        if pressed is None:
+            raise make_button_error()
+        return pressed
 
     def day(self, name: str) -> date:
         """Return a required day of a form.
@@ -142,3 +161,8 @@ def parse_number(text: str, field: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         raise InputError(f"{field}: is no number")
     return int(text)
+
+
+def make_button_error() -> InputError:
+    """Return the error of a form that no button of its page sent."""
+    return InputError("nothing was done: press one of the buttons on this page")

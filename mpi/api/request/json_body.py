@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from mpi.api.request.record_body import RawBodyDep, parse_json_object
 from mpi.domain.errors import InputError
+from mpi.standardize.fields.invisible_characters import holds_invisible_characters
 
 Member = TypeVar("Member")
 
@@ -21,6 +22,7 @@ _EXPECTED_BY_ERROR = {
     "model_type": "give an object",
 }
 """What a member should be, by pydantic's type of error."""
+_INVISIBLE = "holds a zero-width character, or one that turns the direction of text: remove it"
 _UNKNOWN_MEMBER_ERRORS = {"extra_forbidden", "unexpected_keyword_argument"}
 
 
@@ -50,9 +52,13 @@ class JsonBody(BaseModel):
 
         Raises:
             TooLargeError: the body is too large.
-            InputError: the body is not a JSON object of this model.
+            InputError: the body is not a JSON object of this model, or a text in it holds characters that
+                cannot be seen.
         """
         members = parse_json_object(data) if data.strip() else {}
+        for name, value in members.items():
+            if isinstance(value, str) and holds_invisible_characters(value):
+                raise InputError(_INVISIBLE if name not in cls.model_fields else f"{name}: {_INVISIBLE}")
         try:
             return cls.model_validate(members)
         except ValidationError as error:

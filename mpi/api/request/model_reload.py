@@ -1,6 +1,6 @@
-"""Reload of the matching model after another was put in force.
+"""Reload of the matching model or token keys after others were put in force.
 
-A running server process goes on answering with the new model.
+A running server process goes on answering with the new ones.
 """
 
 import threading
@@ -43,26 +43,27 @@ class ModelReloadRoute(APIRoute):
 
 
 def reload_model(app: FastAPI) -> Index:
-    """Load the matching model in force and serve with it henceforth.
+    """Load the model and token keys in force, and serve with them henceforth.
 
     Raises:
         ModelError: the model cannot be found or compiled here.
+        StoreError: a token key cannot be read here.
         ModelMovedError: the model of that name in this home folder is a different one.
     """
     with _reload_lock:
         index: Index = app.state.index
         with index.database.read(make_operator()) as unit:
             active_config = unit.configs.active_config()
-        if active_config is None or index.matcher.runs(active_config):
+        if active_config is None or index.runs(active_config):
             return index
         ref = active_config.model
         matchers: dict[str, Matcher] = app.state.matchers
         if ref not in matchers or not matchers[ref].runs(active_config):
             settings = Settings(home=index.home, model=None, database_url=None, secret_file=None)
-            matchers[ref] = load_matcher(settings, ref)
+            matchers[ref] = load_matcher(settings, ref, keyed_hash=index.keyed_hash)
         if not matchers[ref].runs(active_config):
             raise ModelMovedError(f"the folder of model {ref} differs from the model in force: restore it")
-        reloaded = replace(index, matcher=matchers[ref])
+        reloaded = replace(index, matcher=matchers[ref]).with_token_keys(active_config.token_keys)
         app.state.index = reloaded
         return reloaded
 

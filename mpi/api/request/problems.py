@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from mpi.api.request.call_limiter import TooManyCallsError
+from mpi.api.request.guess_limiter import TooManyGuessesError
 from mpi.api.request.refusals import REFUSALS, record_denied_call
 from mpi.api.request.sign_in_limiter import TooManySignInsError
 from mpi.domain.errors import (
@@ -92,6 +93,7 @@ STATUS_BY_ERROR: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     ModelError: (HTTPStatus.INTERNAL_SERVER_ERROR, "The model cannot be used"),
     TooManyCallsError: (HTTPStatus.TOO_MANY_REQUESTS, "Too many calls at once"),
     TooManySignInsError: (HTTPStatus.TOO_MANY_REQUESTS, "Too many sign-ins at once"),
+    TooManyGuessesError: (HTTPStatus.TOO_MANY_REQUESTS, "Too much that does not exist"),
     StoreError: (HTTPStatus.SERVICE_UNAVAILABLE, "The store cannot be used now"),
 }
 """HTTP status and title by error class.
@@ -145,7 +147,9 @@ def response_from_error(error: Exception, request_id: str) -> Response:
 
 def headers_of_error(error: Exception) -> Mapping[str, str]:
     """Return the response headers that depend on the error itself."""
-    return {"Retry-After": str(error.retry_after_s)} if isinstance(error, SearchLimitError) else {}
+    if isinstance(error, SearchLimitError | TooManyGuessesError):
+        return {"Retry-After": str(error.retry_after_s)}
+    return {}
 
 
 def respond_to_error(error: MpiError, request_id: str) -> Response:

@@ -3,9 +3,13 @@
 A password check takes 64 MiB and a core for a tenth of a second, so few run at once and the others wait. Each
 address has one check at a time in the common queue, and its own limit of waiting ones. So a client waits for
 at most one check of each other address, however many that address has sent.
+
+A flood from very many addresses fills all places. Addresses from which somebody signed in lately have places
+of their own, and one more check that runs at a time, so that people go on signing in.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -21,6 +25,10 @@ MAX_ADDRESS_CHECKS = 20
 """Password checks of one address that run or wait; an office behind one address signs in together."""
 MAX_CHECKS = 200
 """Password checks that run or wait, of all addresses."""
+MAX_RESERVED_CHECKS = 50
+"""Further password checks that run or wait, of addresses where somebody signed in lately."""
+MAX_GOOD_ADDRESSES = 1_000
+"""Such addresses that are remembered."""
 RETRY_AFTER_S = 5
 """Seconds after which a refused client may try again: by then its checks have run."""
 
@@ -50,6 +58,9 @@ class SignInLimiter:
         self._max_of_address, self._max_checks = max_of_address, max_checks
         self._addresses: dict[str, _AddressChecks] = {}
         self._count = 0
+        self._reserved = CapacityLimiter(1)
+        self._reserved_count = 0
+        self._good_addresses: OrderedDict[str, None] = OrderedDict()
 
     async def run(self, address: str, check: Callable[[], Result]) -> Result:
         """Run a password check in a thread at the address's turn.
@@ -68,19 +79,36 @@ class SignInLimiter:
                 f"{self._max_of_address} sign-ins from your network address wait already: "
                 f"try again in {RETRY_AFTER_S} seconds"
             )
-        if self._count >= self._max_checks:
+        is_reserved = address in self._good_addresses and self._reserved_count < MAX_RESERVED_CHECKS
+        if not is_reserved and self._count >= self._max_checks:
             raise StoreError("too many people sign in at this moment: try again in a minute")
         self._addresses[address] = checks
-        checks.count += 1
-        self._count += 1
+        self._add(checks, 1, is_reserved=is_reserved)
         try:
             async with checks.turn:
-                return await to_thread.run_sync(check, limiter=self._running)
+                running = self._reserved if is_reserved else self._running
+                result = await to_thread.run_sync(check, limiter=running)
         finally:
-            checks.count -= 1
-            self._count -= 1
+            self._add(checks, -1, is_reserved=is_reserved)
             if not checks.count:
                 self._addresses.pop(address, None)
+        self._remember(address)
+        return result
+
+    def _add(self, checks: "_AddressChecks", number: int, *, is_reserved: bool) -> None:
+        """Count a check that comes (1) or goes (-1)."""
+        checks.count += number
+        if is_reserved:
+            self._reserved_count += number
+        else:
+            self._count += number
+
+    def _remember(self, address: str) -> None:
+        """Remember that somebody gave a right password from an address."""
+        self._good_addresses[address] = None
+        self._good_addresses.move_to_end(address)
+        if len(self._good_addresses) > MAX_GOOD_ADDRESSES:
+            self._good_addresses.popitem(last=False)
 
 
 class _AddressChecks:

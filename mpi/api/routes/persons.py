@@ -12,10 +12,11 @@ from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.records import CHILD, build_record_body
 from mpi.domain.viewer import Action
 from mpi.service.core.index import Index
-from mpi.service.persons import persons
+from mpi.service.persons import lineage, persons
 from mpi.service.persons.fast_look_up import look_up_person_fast
+from mpi.service.persons.lineage import LineageStep
 from mpi.service.persons.look_up import LookUpQuery
-from mpi.service.persons.persons import LineageStep, PersonView
+from mpi.service.persons.persons import PersonView
 from mpi.service.persons.search import SearchResult, search_persons
 
 router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
@@ -98,4 +99,4 @@ def get_person(
 )
 def get_lineage(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep) -> tuple[LineageStep, ...]:
     """List every record that joined or left an enterprise ID, oldest first."""
-    return persons.look_up_lineage(index, viewer, eid)
+    return lineage.look_up_lineage(index, viewer, eid)

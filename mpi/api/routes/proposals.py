@@ -5,10 +5,13 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
 
 from mpi.api.request import recluster_process
 from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WholeIndex, permit
+from mpi.api.request.job_answer import answer_with_job, answers_with_job
 from mpi.api.request.model_reload import ModelReloadRoute, cache_model
+from mpi.api.schemas.desk.jobs import JOB_RESPONSE
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.proposals import (
@@ -29,6 +32,7 @@ from mpi.domain.viewer import Action
 from mpi.service.core.index import Index, Matcher
 from mpi.service.gates import holds
 from mpi.service.gates.holds import HoldView
+from mpi.service.jobs.job_state import JobKind
 from mpi.service.recluster import proposals
 from mpi.service.recluster.proposals import ProposalResult, ProposalView
 from mpi.service.recluster.threshold_simulation import Simulation, TrialThresholds
@@ -43,24 +47,37 @@ _MODEL_REF = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
     "/v1/recluster-runs",
     response_model=ProposalOut,
     summary="Compute a re-cluster of the whole index as a proposal",
-    responses=describe_problems(404, 409, 413),
+    responses=JOB_RESPONSE | describe_problems(404, 409, 413),
     dependencies=[WholeIndex],
     openapi_extra=describe_body(ProposalBody),
 )
 def post_proposal(
+    request: Request,
     index: IndexDep,
     viewer: CallerDep,
     _: NoQueryDep,
     body: Annotated[ProposalBody, Depends(ProposalBody.read)],
-) -> ProposalView:
+) -> ProposalView | Response:
     """Compute a re-cluster of the whole index as a proposal.
 
-    A proposal lists merges, splits, moves, IDs and the review work that follows. Nothing changes.
+    A proposal lists merges, splits, moves, IDs and the review work that follows. Nothing changes. On a large
+    index this is a job, unless the caller prefers to wait.
     """
     matcher = load_matcher_of_ref(index, body.model, keep=True)
-    return recluster_process.propose(
-        index, viewer, matcher, refresh_lists=body.refresh_lists, reason=body.reason or "recluster"
-    )
+    reason = body.reason or "recluster"
+    if answers_with_job(request, index):
+        return answer_with_job(
+            request,
+            index,
+            viewer,
+            JobKind.PROPOSE,
+            None,
+            lambda: matcher,
+            model=body.model,
+            refresh_lists=body.refresh_lists,
+            reason=reason,
+        )
+    return recluster_process.propose(index, viewer, matcher, refresh_lists=body.refresh_lists, reason=reason)
 
 
 @router.get(
@@ -89,7 +106,7 @@ def get_proposal(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
     "/v1/recluster-runs/{number}:apply",
     response_model=AppliedOut,
     summary="Apply a proposal, whole or in part",
-    responses=describe_problems(404, 409, 413),
+    responses=JOB_RESPONSE | describe_problems(404, 409, 413),
     dependencies=[ActionPath, WholeIndex],
     openapi_extra=describe_body(ApplyBody),
 )
@@ -100,12 +117,19 @@ def post_apply(
     number: NumberDep,
     _: NoQueryDep,
     body: Annotated[ApplyBody, Depends(ApplyBody.read)],
-) -> ProposalResult:
+) -> ProposalResult | Response:
     """Apply a proposal, whole or in part.
 
-    Items that are not approved are held, and so is an item that has changed since it was computed.
+    Items that are not approved are held, and so is an item that has changed since it was computed. On a large
+    index this is a job, unless the caller prefers to wait.
     """
     matcher = load_matcher_of_ref(index, proposals.get_proposal(index, viewer, number).model)
+    if answers_with_job(request, index):
+        proposals.require_applicable(index, viewer, matcher, number, body.items)
+        approved = None if body.items is None else list(body.items)
+        return answer_with_job(
+            request, index, viewer, JobKind.APPLY, number, lambda: matcher, approved=approved
+        )
     cache_model(request.app, matcher)
     result = recluster_process.apply_proposal(index, viewer, matcher, number, body.items)
     request.app.state.index = replace(index, matcher=matcher)
@@ -129,7 +153,7 @@ def post_reject(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQuer
     "/v1/recluster-runs/{number}:rollback",
     response_model=AppliedOut,
     summary="Roll back an applied proposal",
-    responses=describe_problems(404, 409, 413),
+    responses=JOB_RESPONSE | describe_problems(404, 409, 413),
     dependencies=[ActionPath, WholeIndex, _OptionalReason],
     openapi_extra=describe_body(ReasonBody),
 )
@@ -139,12 +163,15 @@ def post_rollback(
     viewer: CallerDep,
     number: NumberDep,
     _: NoQueryDep,
-) -> ProposalResult:
+) -> ProposalResult | Response:
     """Roll back an applied proposal to the earlier configuration.
 
-    What came since stays, and the proposal's holds end.
+    What came since stays, and the proposal's holds end. On a large index this is a job, unless the caller
+    prefers to wait.
     """
     matcher = load_matcher_of_ref(index, proposals.get_proposal(index, viewer, number).model_before)
+    if answers_with_job(request, index):
+        return answer_with_job(request, index, viewer, JobKind.ROLL_BACK, number, lambda: matcher)
     cache_model(request.app, matcher)
     result = recluster_process.roll_back_proposal(index, viewer, matcher, number)
     request.app.state.index = replace(index, matcher=matcher)
@@ -230,9 +257,9 @@ def load_matcher_of_ref(index: Index, ref: str | None, *, keep: bool = False) ->
         raise InputError("model: give it as name/version")
     settings = Settings(home=index.home, model=None, database_url=None, secret_file=None)
     if not keep:
-        return load_matcher(settings, ref)
+        return load_matcher(settings, ref, keyed_hash=index.keyed_hash)
     try:
         keep_model(settings, ref)
-        return load_matcher(settings, ref)
+        return load_matcher(settings, ref, keyed_hash=index.keyed_hash)
     except ModelError:
         raise NotFoundError(f"model {ref} is not here, or cannot be used by this version") from None

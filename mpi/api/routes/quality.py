@@ -21,7 +21,7 @@ from mpi.api.schemas.quality import (
     QualityOut,
 )
 from mpi.api.schemas.request_bodies import describe_body
-from mpi.domain.sampling import MONTHLY_PAIRS
+from mpi.domain.statistics.sampling import MONTHLY_PAIRS
 from mpi.domain.viewer import Action
 from mpi.service.quality.dashboard import QualityFigures, read_quality
 from mpi.service.quality.forecast import Forecast, forecast_workload

@@ -59,6 +59,7 @@ def put_record(
 @router.get(
     _PATH,
     response_model=RecordOut,
+    response_model_exclude_unset=True,
     summary="Read a record as its source last stated it",
     responses=describe_problems(404, 422),
 )

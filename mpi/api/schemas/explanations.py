@@ -149,7 +149,7 @@ class BuiltOut(BaseModel):
         json_schema_extra={
             "example": {
                 "at": EXAMPLE_TIME,
-                "sentence": "A record was sent: record 12345 of D01-SIS began this person.",
+                "sentence": "A record was sent: record 12345 of D01-SIS became a new child.",
                 "client": "district-01",
                 "step": None,
                 "cause": "upsert",

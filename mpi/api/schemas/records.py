@@ -193,6 +193,10 @@ class RecordOut(BaseModel):
         "confidential address or a protective order and the client is not named for this record's source."
     )
     issues: list[IssueOut] = Field(description="Quality issues of the record's values.")
+    statements: list[str] | None = Field(
+        default=None,
+        description="What a parent or student attached to a value of the record; left out where nothing is.",
+    )
 
 
 class BulkAnswerOut(BaseModel):

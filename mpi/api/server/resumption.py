@@ -95,7 +95,7 @@ def resume_interrupted(app: FastAPI) -> bool:
     matcher = index.matcher
     if matcher.model.ref != run.model:
         settings = Settings(home=index.home, model=None, database_url=None, secret_file=None)
-        matcher = load_matcher(settings, run.model)
+        matcher = load_matcher(settings, run.model, keyed_hash=index.keyed_hash)
         cache_model(app, matcher)
     _log.info("carrying on re-cluster run %d (%s)", run.id, run.stage)
     resume_run(index, make_operator(run.client), matcher, run.id)

@@ -1,15 +1,17 @@
-"""Serving the HTTP application with uvicorn on a loopback address."""
+"""Serving the HTTP application with uvicorn, on loopback or with TLS."""
 
 import ipaddress
 import logging
 import socket
 import sys
+from collections.abc import Collection
 
 import uvicorn
 
 from mpi.api.app import create_app
 from mpi.api.server.resumption import start_resumption
 from mpi.api.server.server_config import ServerConfig
+from mpi.api.server.tls_files import TlsFiles
 from mpi.domain.errors import InputError
 from mpi.service.core.index import Index
 
@@ -17,40 +19,55 @@ GRACE_S = 10
 """Seconds that running calls get to finish when the server stops."""
 
 
-def serve(index: Index, host: str, port: int, *, open_pages: bool = False) -> None:
+def serve(
+    index: Index, host: str, port: int, *, open_pages: bool = False, tls: TlsFiles | None = None
+) -> None:
     """Serve the index from this process until it is interrupted.
 
     Running calls are finished first.
 
     Args:
         index: the open index.
-        host: a loopback address or ``localhost``.
+        host: a loopback address or ``localhost``; any address with TLS and named hosts.
         port: 0 for any free one.
         open_pages: whether pages need no sign-in; allowed for a test index only.
+        tls: certificate and key; None to speak without TLS.
 
     Raises:
-        InputError: the host is not a loopback address, the port is taken, or a real index is asked for open
-            pages.
+        InputError: the host is not permitted, the port is taken, or a real index is asked for open pages.
     """
     app = create_app(index, open_pages=open_pages)
-    listener = listen(host, port)
+    listener = listen(host, port, is_public=may_be_public(tls, index.settings.host_names))
     log_to_stderr()
     start_resumption(app)
-    config = ServerConfig(app, request_timeout_s=index.settings.request_timeout_s, grace_s=GRACE_S)
+    config = ServerConfig(app, request_timeout_s=index.settings.request_timeout_s, grace_s=GRACE_S, tls=tls)
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to a loopback address.
+def may_be_public(tls: TlsFiles | None, host_names: Collection[str]) -> bool:
+    """Return whether the server may listen on other addresses than loopback.
+
+    Without TLS, others could read along. Without named hosts, a page could point its own name at the server.
+    """
+    return tls is not None and bool(host_names)
+
+
+def listen(host: str, port: int, *, is_public: bool = False) -> socket.socket:
+    """Return a socket that is bound to an address.
+
+    Args:
+        host: an address or ``localhost``.
+        port: 0 for any free one.
+        is_public: whether it may be another address than a loopback one.
 
     Raises:
-        InputError: the host is not a loopback address, or the port is taken.
+        InputError: the host is not permitted, or the port is taken.
     """
     address = "127.0.0.1" if host == "localhost" else host
-    if not _is_loopback(address):
+    if not (_is_loopback(address) or (is_public and _is_address(address))):
         raise InputError(
-            "the API has no TLS of its own and listens on 127.0.0.1, ::1 or localhost only: "
-            "put a proxy with TLS before it"
+            "without TLS the server listens on 127.0.0.1, ::1 or localhost only: put a proxy with TLS before "
+            "it, or give --tls-cert, --tls-key, an IP address and MPI_HOST_NAMES"
         )
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     # asyncio turns Nagle's delay (40 ms a call) off only where the protocol is named.
@@ -65,10 +82,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _is_loopback(address: str) -> bool:
+    return _is_address(address) and ipaddress.ip_address(address).is_loopback
+
+
+def _is_address(text: str) -> bool:
     try:
-        return ipaddress.ip_address(address).is_loopback
+        ipaddress.ip_address(text)
     except ValueError:
         return False
+    return True
 
 
 def log_to_stderr() -> None:

@@ -5,6 +5,8 @@ from importlib.util import find_spec
 import uvicorn
 from fastapi import FastAPI
 
+from mpi.api.server.tls_files import TlsFiles
+
 MAX_HEADER_BYTES = 65_536
 """Most bytes of a request line with its headers, and of anything else that is not body."""
 
@@ -15,6 +17,7 @@ class ServerConfig(uvicorn.Config):
     Args:
         app: the application, or the import path of a function that creates it in each process.
         request_timeout_s: seconds for the headers of a request, and for each next part of its body.
+        tls: certificate and key; None to speak without TLS.
         grace_s: seconds that running calls get to finish when the server stops.
         workers: number of processes.
         worker_silence_s: seconds without a reply after which a worker is replaced.
@@ -26,6 +29,7 @@ class ServerConfig(uvicorn.Config):
         *,
         request_timeout_s: float,
         grace_s: int,
+        tls: TlsFiles | None = None,
         workers: int = 1,
         worker_silence_s: int = 30,
     ) -> None:
@@ -43,6 +47,8 @@ class ServerConfig(uvicorn.Config):
             h11_max_incomplete_event_size=2 * MAX_HEADER_BYTES,
             timeout_graceful_shutdown=grace_s,
             timeout_worker_healthcheck=worker_silence_s,
+            ssl_certfile=None if tls is None else str(tls.cert),
+            ssl_keyfile=None if tls is None else str(tls.key),
         )
         self.request_timeout_s = request_timeout_s
 

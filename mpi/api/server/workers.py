@@ -11,9 +11,10 @@ from uvicorn.supervisors import Multiprocess
 from mpi.api.app import create_app
 from mpi.api.middleware.metrics import SHARED_FOLDER_VARIABLE
 from mpi.api.server.resumption import start_resumption
-from mpi.api.server.serve import GRACE_S, listen, log_to_stderr
+from mpi.api.server.serve import GRACE_S, listen, log_to_stderr, may_be_public
 from mpi.api.server.server_config import ServerConfig
 from mpi.api.server.shared_port import open_shared_port
+from mpi.api.server.tls_files import TlsFiles
 from mpi.bootstrap import open_index
 from mpi.config import Settings
 
@@ -21,28 +22,31 @@ _SILENT_S = 30
 """Seconds without a reply to its supervisor after which a worker is replaced."""
 
 
-def serve_with(host: str, port: int, workers: int) -> None:
+def serve_with(host: str, port: int, workers: int, tls: TlsFiles | None = None) -> None:
     """Serve the index that the environment names from several processes until interrupted.
 
     Each worker opens the index anew, since a database connection does not survive a fork. The kernel spreads
     new connections over the workers. A worker that dies is replaced. Calls under way at the end are finished.
 
     Args:
-        host: a loopback address or ``localhost``.
+        host: a loopback address or ``localhost``; any address with TLS and named hosts.
         port: 0 for any free one.
         workers: number of processes.
+        tls: certificate and key; None to speak without TLS.
 
     Raises:
-        InputError: the host is not a loopback address, or the port is taken.
+        InputError: the host is not permitted, or the port is taken.
     """
     # A plain socket is refused where another server has the port; a shared one would join it.
-    with listen(host, port) as free:
+    settings = Settings()
+    with listen(host, port, is_public=may_be_public(tls, settings.allowed_hosts)) as free:
         address, number = free.getsockname()[:2]
     shared = open_shared_port(address, number)
     config = ServerConfig(
         "mpi.api.server.workers:application",
-        request_timeout_s=Settings().request_timeout_s,
+        request_timeout_s=settings.request_timeout_s,
         grace_s=GRACE_S,
+        tls=tls,
         workers=workers,
         worker_silence_s=_SILENT_S,
     )

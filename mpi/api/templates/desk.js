@@ -100,22 +100,23 @@ function press(selector) {
   return true;
 }
 
-// Rows of a list of questions: one of them is current, and its link has the focus.
-const rows = all("tr[data-row]");
+// Rows of a list: one of them is current, and its link, button or box has the focus. A digit leads to a row.
+const rows = all("[data-row]");
+const boxOf = (row) => find("input[type=checkbox]", row);
 let currentRow = -1;
 
 function showRow(place) {
   if (!rows.length) return false;
   currentRow = Math.min(Math.max(place, 0), rows.length - 1);
   rows.forEach((row, n) => row.toggleAttribute("data-current", n === currentRow));
-  const link = find("a[data-open]", rows[currentRow]);
-  link.focus({ preventScroll: true });
+  const target = find("[data-open]", rows[currentRow]) ?? boxOf(rows[currentRow]);
+  target.focus({ preventScroll: true });
   rows[currentRow].scrollIntoView({ block: "nearest" });
   return true;
 }
 
 function pickRow() {
-  const box = currentRow >= 0 ? find("input[name=key]", rows[currentRow]) : null;
+  const box = currentRow >= 0 ? boxOf(rows[currentRow]) : null;
   if (!box) return false;
   box.checked = !box.checked;
   tellChange(box);
@@ -129,7 +130,7 @@ function showPicked() {
 }
 
 function pickAll() {
-  const boxes = all("input[name=key]");
+  const boxes = rows.map(boxOf).filter((box) => box);
   const every = boxes.every((box) => box.checked);
   boxes.forEach((box) => { box.checked = !every; });
   showPicked();
@@ -157,19 +158,50 @@ function submitAnswers(target) {
   return true;
 }
 
-// As Enter does in a text field: the first button of the form is pressed.
+// As Enter does in a text field: the first button of the form is pressed. Where a form has several parts, it is
+// the first button of the part that the cursor is in.
+const BUTTON = "button:not([type=button])";
+
 function send(target) {
-  const form = target.form ?? target.closest("form") ?? find("form[data-answers]");
-  const button = form && find("button:not([type=button])", form);
+  const form = target.form ?? target.closest("form") ?? find("form[data-answers], form[data-step]");
+  if (!form) return false;
+  const part = target.closest("section, fieldset, .panel");
+  const within = part && form.contains(part) ? find(BUTTON, part) : null;
+  const button = within ?? find("button[data-default]", form) ?? find(BUTTON, form);
   if (!button) return false;
   form.requestSubmit(button);
   return true;
 }
 
-function search() {
-  const field = find("[data-search]");
-  if (field) field.focus();
-  else location.assign("/find#search");
+// Opens a page of the menu, if the reader's menu has it.
+function open(path, place = "") {
+  if (!find(`nav a[href="${path}"]`)) return false;
+  location.assign(path + place);
+  return true;
+}
+
+// Puts the cursor into a field of this page, or else of the page that finds a child.
+function write(selector, place) {
+  const field = find(selector);
+  if (!field) return open("/find", place);
+  field.focus();
+  return true;
+}
+
+// A letter that stands on a button or beside a choice of this page: presses, chooses or unfolds it.
+function follow(letter) {
+  const target = find(`[data-key="${letter}"]`);
+  if (!target) return false;
+  if (target.matches("input")) {
+    target.checked = true;
+    target.focus();
+    tellChange(target);
+  } else if (target.matches("textarea")) {
+    target.closest("details").open = true;
+    target.focus();
+  } else {
+    target.click();
+  }
   return true;
 }
 
@@ -180,12 +212,12 @@ function nameKey(event) {
 }
 
 function act(key, target) {
-  if (key in ANSWERS) return answer(ANSWERS[key]);
-  if (/^[1-9]$/.test(key)) return chooseReason(key);
+  if (key in ANSWERS && pairs.length) return answer(ANSWERS[key]);
+  if (/^[1-9]$/.test(key)) return chooseReason(key) || (Number(key) <= rows.length && showRow(Number(key) - 1));
   switch (key) {
     case "Shift+s": return answerAll("same");
     case "Shift+d": return answerAll("different");
-    case "p": return press("button[name=preview]");
+    case "p": return press("button[name=preview], button[data-preview]");
     case "j": return pairs.length > 0 ? (show(current + 1, { focus: true }), true) : showRow(currentRow + 1);
     case "k": return pairs.length > 0 ? (show(current - 1, { focus: true }), true) : showRow(currentRow - 1);
     case "x": return pickRow();
@@ -193,10 +225,12 @@ function act(key, target) {
     case "c": return press("[data-claim]");
     case "z": return press("[data-undo]");
     case "?": find("#keys").showModal(); return true;
-    case "/": return search();
-    case "g": location.assign("/queue"); return true;
+    case "/": return write("[data-search]", "#search");
+    case "i": return write("#eid", "#eid");
+    case "g": return open("/queue");
+    case "r": return open("/activity");
     case "Enter": return submitAnswers(target);
-    default: return false;
+    default: return /^[a-z]$/.test(key) && follow(key);
   }
 }
 
@@ -243,9 +277,10 @@ for (const time of all("time[data-local]")) {
   }
 }
 
-// Where to begin: what the page points at, the search that "/" asked for, or the first answer.
+// Where to begin: what the page points at, the field that "/" or "i" asked for, or the first answer.
 function begin() {
-  const place = find("[data-focus]") ?? (location.hash === "#search" ? find("[data-search]") : null);
+  const asked = { "#search": "[data-search]", "#eid": "#eid" }[location.hash];
+  const place = find("[data-focus]") ?? (asked ? find(asked) : null);
   const pair = pairs[current];
   if (pairs.length) show(current, { focus: false });
   showReasons();

@@ -1,8 +1,7 @@
 """Page of the activity list and of the answers for the reader."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -10,20 +9,20 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.child_labels import ChildLabel, label_children
+from mpi.api.pages.rendering.child_labels import ChildLabel, make_child_labeler, name_systems
 from mpi.api.pages.rendering.paths import question_path
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form
+from mpi.api.request.forms import Form, make_button_error
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
-from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed, require_permission
 from mpi.service.core.index import Index
 from mpi.service.gates.sent_back import parse_step_key
 from mpi.service.notices.activity import ActivityPage, ActivityScope, list_activity
+from mpi.service.notices.colleagues import look_up_full_names
 from mpi.service.notices.digest import find_address, turn_off, turn_on
 from mpi.service.notices.returned_answers import (
     ReturnedAnswer,
@@ -34,8 +33,6 @@ from mpi.service.notices.returned_answers import (
     list_returned_answers,
     parse_key,
 )
-from mpi.service.persons.child_names import ChildNames, look_up_child_names
-from mpi.service.statements.sources import list_readable_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 _EMPTY = ActivityPage((), None)
@@ -78,7 +75,7 @@ def _answer(index: Index, visit: Visit, form: Form) -> Response:
     Raises:
         InputError: the form names no such item or act.
     """
-    match form.text("do"):
+    match form.button():
         case "dismiss_all":
             dismiss_all(index, visit.viewer)
         case "dismiss":
@@ -95,7 +92,7 @@ def _answer(index: Index, visit: Visit, form: Form) -> Response:
             turn_off(index, visit.viewer)
             return RedirectResponse("/activity?done=mail_off", HTTPStatus.SEE_OTHER)
         case _:
-            raise InputError("do: open or dismiss")
+            raise make_button_error()
     return RedirectResponse("/activity?done=read", HTTPStatus.SEE_OTHER)
 
 
@@ -121,7 +118,7 @@ def _render(index: Index, visit: Visit, query: Mapping[str, str], error: MpiErro
     except (InputError, NotFoundError) as failure:
         error = error or failure
     entries = [(entry, _is_open_page(entry.question)) for entry in page.entries]
-    names = _name_children(index, visit, (record for entry in page.entries for record in entry.records))
+    records = [record for entry in page.entries for record in entry.records]
     returned = _list_items(index, visit, list_returned_answers(index, visit.viewer))
     chosen = {"tab": scope.value, **({"eid": query["eid"]} if query.get("eid") else {})}
     return render_page(
@@ -129,14 +126,15 @@ def _render(index: Index, visit: Visit, query: Mapping[str, str], error: MpiErro
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         returned=returned,
+        full_names=look_up_full_names(index, visit.viewer, [item.answer.actor for item in returned]),
         tabs=_list_tabs(visit),
         tab=scope.value,
         eid=query.get("eid", ""),
         entries=entries,
         older=None if page.before is None else f"/activity?{urlencode({**chosen, 'before': page.before})}",
         newest=f"/activity?{urlencode(chosen)}" if query.get("before") else None,
-        children_of=partial(label_children, names),
-        systems={source.code: source.name for source in list_readable_sources(index, visit.viewer)},
+        children_of=make_child_labeler(index, visit.viewer, Action.TASK_READ, records),
+        systems=name_systems(index, visit.viewer),
         question_path=question_path,
         sends_mail=index.settings.sends_mail,
         mail_address=find_address(index, visit.viewer) if index.settings.sends_mail else None,
@@ -171,11 +169,12 @@ def _list_tabs(visit: Visit) -> tuple[str, ...]:
 
 def _list_items(index: Index, visit: Visit, answers: Sequence[ReturnedAnswer]) -> list[ReturnedItem]:
     """Return answers that came back, with their children and words."""
-    names = _name_children(index, visit, (record for answer in answers for record in answer.records))
+    records = [record for answer in answers for record in answer.records]
+    children_of = make_child_labeler(index, visit.viewer, Action.TASK_READ, records)
     can_see_child = is_allowed(visit.viewer, Action.PERSON_READ)
     items = []
     for answer in answers:
-        children = label_children(names, answer.records)
+        children = children_of(answer.records)
         has_page = can_see_child and any(child.enterprise_id for child in children)
         items.append(
             ReturnedItem(
@@ -187,11 +186,6 @@ def _list_items(index: Index, visit: Visit, answers: Sequence[ReturnedAnswer]) -
             )
         )
     return items
-
-
-def _name_children(index: Index, visit: Visit, records: Iterable[RecordRef]) -> ChildNames:
-    """Return the children's names by record, as the reader may see them."""
-    return look_up_child_names(index, visit.viewer, Action.TASK_READ, dict.fromkeys(records))
 
 
 def _is_open_page(question: str | None) -> bool:

@@ -11,6 +11,7 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
+from mpi.api.request.forms import make_button_error
 from mpi.api.request.problems import find_status
 from mpi.api.schemas.parameters import NumberDep
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, MpiError, NotFoundError
@@ -34,7 +35,7 @@ def answer(index: IndexDep, visit: VisitDep, number: NumberDep, form: FormDep) -
     if not is_allowed(visit.viewer, Action.ACCOUNT_ADMIN):
         require_permission(visit.viewer, Action.APPROVE)
     try:
-        done = _answer(index, visit, number, form.text("do"))
+        done = _answer(index, visit, number, form.button())
     except (InputError, ConflictError, NotFoundError, AccessDenied) as error:
         return _render(index, visit, error)
     return done
@@ -52,7 +53,7 @@ def _answer(index: Index, visit: Visit, number: int, action: str) -> Response:
             return show_password(visit, confirmed.name, confirmed.password, _PLACE)
         return RedirectResponse(f"{_PLACE}?done=account_confirmed", HTTPStatus.SEE_OTHER)
     if action != "refuse":
-        raise InputError("do: confirm or refuse")
+        raise make_button_error()
     refuse_request(index, visit.viewer, number)
     is_admin = is_allowed(visit.viewer, Action.ACCOUNT_ADMIN)
     place = "/accounts?done=account_withdrawn" if is_admin else f"{_PLACE}?done=account_refused"

@@ -15,7 +15,7 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form
+from mpi.api.request.forms import Form, make_button_error
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.roles import Role
@@ -25,11 +25,12 @@ from mpi.service.access.account_requests import (
     list_account_requests,
     request_account,
     request_change,
+    request_factor_reset,
     request_password,
 )
+from mpi.service.access.account_rules import MAX_NAME_LENGTH
 from mpi.service.access.accounts import (
     MAX_FULL_NAME_LENGTH,
-    MAX_NAME_LENGTH,
     NewAccount,
     add_account,
     change_account,
@@ -37,6 +38,7 @@ from mpi.service.access.accounts import (
     find_account,
     list_accounts,
     list_grantable_roles,
+    reset_second_factor,
     set_password,
     unlock_account,
 )
@@ -99,7 +101,7 @@ def change(index: IndexDep, visit: VisitDep, name: str, form: FormDep) -> Respon
         NotFoundError: there is no such account.
     """
     require_permission(visit.viewer, Action.ACCOUNT_ADMIN)
-    action = form.text("do")
+    action = form.button()
     if action == "end" and not form.is_checked("confirm"):
         return _render_end(index, visit, name)
     try:
@@ -120,6 +122,10 @@ def _change(index: Index, viewer: Viewer, name: str, action: str, form: Form, *,
         case "password":
             request_password(index, viewer, name, form.text("version"))
             return "account_asked"
+        case "factor":
+            reset = reset_second_factor if is_within else request_factor_reset
+            reset(index, viewer, name, form.text("version"))
+            return "account_changed" if is_within else "account_asked"
         case "unlock":
             unlock_account(index, viewer, name)
             return "unlocked"
@@ -134,7 +140,7 @@ def _change(index: Index, viewer: Viewer, name: str, action: str, form: Form, *,
             end_account(index, viewer, name, form.text("version"))
             return "ended"
         case _:
-            raise InputError("do: change, password, unlock or end")
+            raise make_button_error()
 
 
 def _read_role(form: Form) -> Role:

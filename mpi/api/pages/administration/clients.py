@@ -11,7 +11,7 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form
+from mpi.api.request.forms import Form, make_button_error
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, MpiError
 from mpi.domain.viewer import Action, Viewer, require_permission
@@ -72,7 +72,7 @@ def change(index: IndexDep, visit: VisitDep, name: str, form: FormDep) -> Respon
         NotFoundError: there is no such client.
     """
     require_permission(visit.viewer, Action.CLIENT_ADMIN)
-    action = form.text("do")
+    action = form.button()
     if action == "end" and not form.is_checked("confirm"):
         return _render_end(index, visit, name)
     try:
@@ -97,7 +97,7 @@ def _change(index: Index, viewer: Viewer, name: str, action: str, form: Form) ->
             revoke_client(index, viewer, name)
             return "ended"
         case _:
-            raise InputError("do: rotate, expiry or end")
+            raise make_button_error()
 
 
 def _read_overlap(form: Form) -> int:

@@ -14,7 +14,7 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form, parse_number
+from mpi.api.request.forms import Form, make_button_error, parse_number
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
@@ -49,7 +49,7 @@ def _change(index: Index, viewer: Viewer, form: Form) -> str:
     Raises:
         InputError: the form names another action.
     """
-    match form.text("do"):
+    match form.button():
         case "freeze":
             days = form.text("begins_on"), form.text("ends_on")
             add_freeze_window(index, viewer, form.text("source"), *days, form.text("reason"))
@@ -66,7 +66,7 @@ def _change(index: Index, viewer: Viewer, form: Form) -> str:
             resume(index, viewer, form.text("source"), form.text("reason"))
             return "source_resumed"
         case _:
-            raise InputError("do: freeze, lift, pause or resume")
+            raise make_button_error()
 
 
 def _render(index: Index, visit: Visit, error: MpiError | None = None, form: Form | None = None) -> Response:

@@ -12,7 +12,7 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form
+from mpi.api.request.forms import Form, make_button_error
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.source import EDUCATION_KINDS, Holdings, SourceKind
@@ -87,14 +87,14 @@ def _change(index: Index, viewer: Viewer, source: str, form: Form) -> None:
     Raises:
         InputError: the form names another setting.
     """
-    match form.text("do"):
+    match form.button():
         case "holdings":
             set_holdings(index, viewer, source, Holdings(_choose(form, "holdings", Holdings)))
         case "consent":
             asks = _choose(form, "asks", ("yes", "no")) == "yes"
             set_consent_required(index, viewer, source, asks=asks, reason=form.text("reason"))
         case _:
-            raise InputError("do: holdings or consent")
+            raise make_button_error()
 
 
 def _choose(form: Form, name: str, choices: Iterable[str]) -> str:

@@ -19,6 +19,7 @@ from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index, Matcher
 from mpi.service.jobs.job_runner import CARRIED_ON
 from mpi.service.jobs.job_state import JobKind, get_job, get_options, list_jobs
+from mpi.service.notices.colleagues import look_up_full_names
 from mpi.service.recluster import proposals
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -34,13 +35,17 @@ _RESULT_PATHS = {
 @router.get("/jobs")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
     """Show the latest long work, newest first."""
-    return render_page("job_list.html", visit=visit, jobs=list_jobs(index, visit.viewer))
+    jobs = list_jobs(index, visit.viewer)
+    full_names = look_up_full_names(index, visit.viewer, [job.by for job in jobs])
+    return render_page("job_list.html", visit=visit, jobs=jobs, full_names=full_names)
 
 
 @router.get("/jobs/{number}")
 def show(index: IndexDep, visit: VisitDep, number: int) -> Response:
     """Show how far one piece of long work is."""
-    return render_page("job.html", visit=visit, job=get_job(index, visit.viewer, number))
+    job = get_job(index, visit.viewer, number)
+    full_names = look_up_full_names(index, visit.viewer, [job.by])
+    return render_page("job.html", visit=visit, job=job, full_names=full_names)
 
 
 @router.post("/jobs/{number}")
@@ -57,6 +62,9 @@ def start_work(
     """Begin long work on behalf of a page; see ``start_job``."""
 
     def load_matcher() -> Matcher:
+        if kind is JobKind.PROPOSE:
+            model = detail.get("model")
+            return load_matcher_of_ref(index, model if isinstance(model, str) else None)
         if kind not in {JobKind.APPLY, JobKind.ROLL_BACK} or target is None:
             return index.matcher
         proposal = proposals.get_proposal(index, viewer, target)

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.child_labels import ChildLabel, label_child
+from mpi.api.pages.rendering.child_labels import ChildLabel, label_child, name_systems
 from mpi.api.pages.rendering.record_values import format_record
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
@@ -43,7 +43,13 @@ def list_page(index: IndexDep, visit: VisitDep, answered: str = "") -> Response:
         )
         for question in questions
     ]
-    return render_page("asked.html", visit=visit, cards=cards, answered=bool(answered))
+    return render_page(
+        "asked.html",
+        visit=visit,
+        cards=cards,
+        answered=bool(answered),
+        systems=name_systems(index, visit.viewer),
+    )
 
 
 def _label_record(question: OwnerQuestion) -> ChildLabel:

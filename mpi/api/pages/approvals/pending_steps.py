@@ -3,9 +3,8 @@
 The page of a step shows its question.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -13,46 +12,41 @@ from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.desk.question_view import build_question_page
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.child_labels import ChildLabel, label_children
+from mpi.api.pages.rendering.child_labels import ChildrenOf, make_child_labeler, name_systems
+from mpi.api.pages.rendering.effect_labels import label_effect
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form
+from mpi.api.request.forms import Form, make_button_error
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError, StaleError
-from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.approvals.own_answers import has_answered
 from mpi.service.approvals.step_question import load_step_question
 from mpi.service.core.index import Index
-from mpi.service.persons.child_names import look_up_child_names
+from mpi.service.gates.sent_back import SEND_BACK_REASONS
+from mpi.service.notices.colleagues import look_up_full_names
 from mpi.service.persons.step_effects import StepEffect
-from mpi.service.statements.sources import list_readable_sources
 from mpi.service.stewardship.approvals import approve, send_back
 from mpi.service.stewardship.owner_consent import give_consent, refuse_consent
 from mpi.service.stewardship.pending_steps import PendingStep, list_pending_steps
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
-REASONS = ("not-one-child", "not-two-children", "not-enough", "wrong-record", "other")
-"""Reason codes of a step that is sent back."""
-
-_ChildrenOf = Callable[[Sequence[RecordRef]], tuple[ChildLabel, ...]]
-
 
 @router.get("/waiting")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
     """Show the steps that await approval or consent."""
     steps = list_pending_steps(index, visit.viewer)
-    children_of, systems = _name_children(index, visit, steps)
     return render_page(
         "waiting.html",
         visit=visit,
         steps=steps,
-        children_of=children_of,
-        systems=systems,
+        full_names=look_up_full_names(index, visit.viewer, [step.by for step in steps]),
+        children_of=_label_children(index, visit, steps),
+        systems=name_systems(index, visit.viewer),
     )
 
 
@@ -105,7 +99,7 @@ def _answer_step(index: Index, visit: Visit, number: int, form: Form) -> str:
             send_back(index, visit.viewer, number, reason, note)
             return "sent_back"
         case _:
-            raise InputError("word: one of approve, consent, refuse, send-back")
+            raise make_button_error()
     return "awaiting" if effect.awaiting else "approved"
 
 
@@ -154,7 +148,7 @@ def _render_step(
     view = load_step_question(index, visit.viewer, step)
     page = build_question_page(index, visit.viewer, view, {})
     effect, obstacle = _preview(index, visit, step)
-    children_of, systems = _name_children(index, visit, [step])
+    systems = name_systems(index, visit.viewer)
     shown_error = error or obstacle
     return render_page(
         "waiting_step.html",
@@ -165,14 +159,16 @@ def _render_step(
         view=view,
         page=page,
         effect=effect,
+        effect_labels=label_effect(index, visit.viewer, effect),
+        full_names=look_up_full_names(index, visit.viewer, [step.by]),
         shown="" if effect is None else _tag(index, effect),
         note=note,
         problems=[] if shown_error is None else [("", str(shown_error))],
         problem_title=load_words().waiting.obstacle,
         changes=(),
-        reasons=REASONS,
+        reasons=SEND_BACK_REASONS,
         systems=systems,
-        children_of=children_of,
+        children_of=_label_children(index, visit, [step]),
         may_see_person=is_allowed(visit.viewer, Action.PERSON_READ),
         name_systems=lambda codes: ", ".join(systems.get(code, code) for code in codes),
     )
@@ -190,13 +186,8 @@ def _preview(index: Index, visit: Visit, step: PendingStep) -> tuple[StepEffect 
     return None, None
 
 
-def _name_children(
-    index: Index, visit: Visit, steps: Sequence[PendingStep]
-) -> tuple[_ChildrenOf, dict[str, str]]:
-    """Return a labeler of records' children, and the systems' names."""
+def _label_children(index: Index, visit: Visit, steps: Sequence[PendingStep]) -> ChildrenOf:
+    """Return a labeler of the children of steps' records."""
     viewer = visit.viewer
     action = Action.DECISION_READ if is_allowed(viewer, Action.DECISION_READ) else Action.CONSENT
-    records = {record for step in steps for record in step.records}
-    names = look_up_child_names(index, viewer, action, records)
-    sources = list_readable_sources(index, viewer)
-    return partial(label_children, names), {source.code: source.name for source in sources}
+    return make_child_labeler(index, viewer, action, (record for step in steps for record in step.records))

@@ -9,13 +9,13 @@ from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.approvals.jobs import redirect_to_work, start_work
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.child_labels import ChildLabel, label_child, label_children
+from mpi.api.pages.rendering.child_labels import ChildLabel, label_child, make_child_labeler, name_systems
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form
+from mpi.api.request.forms import Form, make_button_error
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import ConflictError, InputError, ModelMovedError, MpiError
 from mpi.domain.viewer import Action
@@ -23,10 +23,9 @@ from mpi.service.core.index import Index
 from mpi.service.gates.proposal_items import PersonGroup
 from mpi.service.jobs.job_state import JobKind, list_jobs
 from mpi.service.maintenance.large_blocks import list_large_blocks
-from mpi.service.persons.child_names import look_up_child_names
+from mpi.service.notices.colleagues import look_up_full_names
 from mpi.service.recluster import proposals
 from mpi.service.recluster.proposal_outcome import load_outcomes
-from mpi.service.statements.sources import list_readable_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 _ITEMS_PER_PAGE = 100
@@ -52,6 +51,7 @@ def list_page(index: IndexDep, visit: VisitDep) -> Response:
         blocks=blocks,
         found=block_report,
         jobs=jobs,
+        full_names=look_up_full_names(index, visit.viewer, [job.by for job in jobs]),
     )
 
 
@@ -81,7 +81,7 @@ def act(request: Request, index: IndexDep, visit: VisitDep, number: int, form: F
 
 def _apply_action(request: Request, index: Index, visit: Visit, number: int, form: Form) -> Response:
     """Apply, reject or roll back a proposal; redirect to the result."""
-    match form.text("do"):
+    match form.button():
         case "apply" | "apply-all" as how:
             approved = None if how == "apply-all" else _read_items(form)
             job, result = start_work(request, index, visit.viewer, JobKind.APPLY, number, approved=approved)
@@ -93,7 +93,7 @@ def _apply_action(request: Request, index: Index, visit: Visit, number: int, for
             job, result = start_work(request, index, visit.viewer, JobKind.ROLL_BACK, number)
             return redirect_to_work(JobKind.ROLL_BACK, job, result)
         case _:
-            raise InputError("do: not known here")
+            raise make_button_error()
 
 
 def _read_items(form: Form) -> list[int]:
@@ -119,29 +119,28 @@ def _render_run(
         run=run,
         items=items,
         outcome=load_outcomes(index, visit.viewer).get(number),
-        **_name_children(index, visit, items),
+        **_label_groups(index, visit, items),
         pages=pages,
         number=part,
         problems=[] if error is None else [("items", str(error))],
     )
 
 
-def _name_children(index: Index, visit: Visit, items: Sequence[proposals.ItemView]) -> dict[str, object]:
+def _label_groups(index: Index, visit: Visit, items: Sequence[proposals.ItemView]) -> dict[str, object]:
     """Return what the template needs to name the children of changes.
 
     A group of records may hold several children of today; the one of most records gives it its name.
     """
     groups = [group for item in items for group in (*item.before, *item.after)]
     records = {record for group in groups for record in group.records}
-    names = look_up_child_names(index, visit.viewer, Action.RECLUSTER, records)
-    sources = list_readable_sources(index, visit.viewer)
+    children_of = make_child_labeler(index, visit.viewer, Action.RECLUSTER, records)
 
     def label(group: PersonGroup) -> ChildLabel:
-        labels = label_children(names, group.records)
+        labels = children_of(group.records)
         largest = max(labels, key=lambda each: len(each.records), default=label_child(None))
         return replace(largest, records=tuple(group.records))
 
-    systems = {source.code: source.name for source in sources}
+    systems = name_systems(index, visit.viewer)
     return {
         "child_of": label,
         "systems": systems,

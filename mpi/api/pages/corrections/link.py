@@ -22,8 +22,8 @@ from mpi.api.pages.corrections.step_form import (
     make_repeatable,
     read_options,
 )
-from mpi.api.pages.desk.person_view import name_systems
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.child_labels import name_systems
 from mpi.api.pages.rendering.effect_labels import label_effect
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page

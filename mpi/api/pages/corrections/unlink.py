@@ -5,6 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from mpi.api.pages.corrections.child_choice import Child, load_child
 from mpi.api.pages.corrections.step_form import (
     is_shown_on_form,
     make_form_key,
@@ -12,9 +13,10 @@ from mpi.api.pages.corrections.step_form import (
     parse_records,
     read_options,
 )
-from mpi.api.pages.desk.person_view import name_systems, read_record_cards
+from mpi.api.pages.desk.person_view import read_record_cards
 from mpi.api.pages.desk.question_view import format_record_key
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.child_labels import name_systems
 from mpi.api.pages.rendering.effect_labels import label_effect
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page
@@ -27,7 +29,7 @@ from mpi.domain import eid as eids
 from mpi.domain.errors import DecisionConflict, InputError, MpiError, StaleError
 from mpi.domain.viewer import Action, require_permission
 from mpi.service.core.index import Index
-from mpi.service.persons.persons import PersonView, look_up_person
+from mpi.service.persons.persons import PersonView
 from mpi.service.persons.step_effects import StepEffect
 from mpi.service.stewardship.merge_split_move import split
 
@@ -45,7 +47,7 @@ UNLINK_REASONS = (
 def show_unlink_form(index: IndexDep, visit: VisitDep, eid: str) -> Response:
     """Show the form on which a person's wrongly linked records are marked."""
     require_permission(visit.viewer, Action.DECIDE)
-    return _render_unlink_page(index, visit, look_up_person(index, visit.viewer, eid), Form({}))
+    return _render_unlink_page(index, visit, load_child(index, visit.viewer, eid), Form({}))
 
 
 @router.post("/people/{eid}/unlink")
@@ -63,12 +65,12 @@ def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Respons
     except MpiError as error:
         if not is_shown_on_form(error):
             raise
-        view = look_up_person(index, visit.viewer, eid)
-        return _render_unlink_page(index, visit, view, form, _explain(error, view, form))
+        child = load_child(index, visit.viewer, eid)
+        return _render_unlink_page(index, visit, child, form, _explain(error, child.person, form))
     if not effect.preview:
         query = format_flash_query(effect, "unlinked")
         return RedirectResponse(f"/people/{eids.parse_eid(eid)}?{query}", HTTPStatus.SEE_OTHER)
-    return _render_unlink_page(index, visit, look_up_person(index, visit.viewer, eid), form, effect=effect)
+    return _render_unlink_page(index, visit, load_child(index, visit.viewer, eid), form, effect=effect)
 
 
 def _explain(error: MpiError, view: PersonView, form: Form) -> MpiError:
@@ -83,12 +85,13 @@ def _explain(error: MpiError, view: PersonView, form: Form) -> MpiError:
 def _render_unlink_page(
     index: Index,
     visit: Visit,
-    view: PersonView,
+    child: Child,
     form: Form,
     error: MpiError | None = None,
     effect: StepEffect | None = None,
 ) -> Response:
     """Render the form that unlinks a person's records, with error or preview."""
+    view = child.person
     cards = [
         {"key": format_record_key(card.label), "card": card}
         for card in read_record_cards(index, visit.viewer, view.records)
@@ -97,6 +100,7 @@ def _render_unlink_page(
         "unlink.html",
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
+        child=child,
         eid=view.enterprise_id,
         etag=view.etag,
         cards=cards,

@@ -5,8 +5,9 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from mpi.api.pages.desk.person_view import name_systems
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.child_history import build_heading
+from mpi.api.pages.rendering.child_labels import name_systems
 from mpi.api.pages.rendering.record_values import format_value
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
@@ -14,6 +15,7 @@ from mpi.api.pages.session.page_context import Visit, VisitDep, format_flash_que
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
+from mpi.domain import clock
 from mpi.domain.errors import InputError, MpiError, RecordError, StaleError
 from mpi.domain.survivorship import SINGLE_VALUE_ATTRIBUTES
 from mpi.domain.viewer import Action, require_permission
@@ -62,6 +64,7 @@ def _render_form(index: Index, visit: Visit, eid: str, form: Form, error: MpiErr
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         eid=golden_record.enterprise_id,
+        name=build_heading(golden_record.values, (), clock.today()).name,
         etag=golden_record.etag,
         attributes=ATTRIBUTES,
         attribute=form.raw_text("attribute"),

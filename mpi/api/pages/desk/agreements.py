@@ -12,7 +12,7 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form
+from mpi.api.request.forms import Form, make_button_error
 from mpi.api.request.problems import find_status
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, MpiError
@@ -68,7 +68,7 @@ def act(index: IndexDep, visit: VisitDep, code: str, form: FormDep) -> Response:
 
 def _apply_action(index: Index, visit: Visit, code: str, form: Form) -> str:
     """Take the step that the form names; return a message code."""
-    action = form.text("do")
+    action = form.button()
     if action == "approve":
         version = form.text("version")
         approve_version(
@@ -76,7 +76,7 @@ def _apply_action(index: Index, visit: Visit, code: str, form: Form) -> str:
         )
         return "agreement_approved"
     if action not in _STEPS:
-        raise InputError("do: approve, suspend, resume or end")
+        raise make_button_error()
     _STEPS[action](index, visit.viewer, code, form.text("reason"))
     return f"agreement_{_DONE[action]}"
 

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from mpi.api.pages.desk.person_view import name_systems
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.child_labels import name_systems
 from mpi.api.pages.rendering.record_comparison import list_side_by_side
 from mpi.api.pages.rendering.record_values import format_record
 from mpi.api.pages.rendering.render import render_page

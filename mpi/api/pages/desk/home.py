@@ -3,14 +3,13 @@
 People who may not read questions are redirected to their first page.
 """
 
-from functools import partial
 from http import HTTPStatus
 
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.child_labels import label_children
+from mpi.api.pages.rendering.child_labels import make_child_labeler, name_systems
 from mpi.api.pages.rendering.paths import question_path
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.page_context import Visit, VisitDep
@@ -19,9 +18,7 @@ from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
-from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.review.queue import LandingPage, load_landing
-from mpi.service.statements.sources import list_readable_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -39,14 +36,12 @@ def show_home(index: IndexDep, visit: VisitDep) -> Response:
 
 def _render_home(index: Index, visit: Visit, landing: LandingPage) -> Response:
     """Render the lists of questions, each with its children."""
-    sources = list_readable_sources(index, visit.viewer)
-    names = look_up_child_names(index, visit.viewer, Action.TASK_READ, _list_records(landing))
     return render_page(
         "home.html",
         visit=visit,
         landing=landing,
-        children_of=partial(label_children, names),
-        systems={source.code: source.name for source in sources},
+        children_of=make_child_labeler(index, visit.viewer, Action.TASK_READ, _list_records(landing)),
+        systems=name_systems(index, visit.viewer),
         question_path=question_path,
         today=clock.today(),
         others=(("/practice", "practice"), ("/blind", "blind")),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mpi.api.pages.rendering.charts import ArcDiagram, Node, draw_arcs
 from mpi.api.pages.rendering.child_history import ChildHeading, Stay, build_heading, list_stays
+from mpi.api.pages.rendering.child_labels import name_systems
 from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record, format_value, is_confidential
 from mpi.api.pages.rendering.school_directory import load_school_directory
@@ -22,9 +23,10 @@ from mpi.service.persons.golden_record import (
     has_withheld_whereabouts,
     look_up_golden_record,
 )
-from mpi.service.persons.persons import LineageStep, PersonView, look_up_lineage, look_up_person
+from mpi.service.persons.lineage import LineageStep, look_up_lineage
+from mpi.service.persons.persons import PersonView, look_up_person
 from mpi.service.records.upsert import read_all
-from mpi.service.statements.sources import list_readable_sources, list_visible_sources
+from mpi.service.statements.sources import list_visible_sources
 from mpi.standardize.name.title_case import format_given_name, format_last_name, format_suffix
 from mpi.storage.repositories.sources.sources import Source
 
@@ -178,11 +180,6 @@ def _read_golden_values(index: Index, viewer: Viewer, text: str) -> tuple[Golden
     """Read a golden record, empty if the viewer may not read it."""
     may_read = is_allowed(viewer, Action.RECORD_READ)
     return look_up_golden_record(index, viewer, text).values if may_read else ()
-
-
-def name_systems(index: Index, viewer: Viewer) -> dict[str, str]:
-    """Return the names of systems the viewer may read, by source code."""
-    return {source.code: source.name for source in list_readable_sources(index, viewer)}
 
 
 def _format_golden_rows(values: Sequence[GoldenValue]) -> tuple[GoldenRow, ...]:

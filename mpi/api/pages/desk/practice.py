@@ -1,5 +1,6 @@
 """Page of practice pairs with known truth."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -7,6 +8,8 @@ from starlette.responses import Response
 
 from mpi.api.pages.desk.blind_review import OPTIONS
 from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.evidence_texts import describe_part
+from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.record_comparison import ComparisonRow, list_side_by_side
 from mpi.api.pages.rendering.record_values import format_record
 from mpi.api.pages.rendering.render import render_page
@@ -15,8 +18,6 @@ from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.domain.record_ref import RecordRef
-from mpi.matching.compiler.online_scorer import WeightContribution
-from mpi.service.explanations import wording
 from mpi.service.sampling.practice import (
     PracticeRecord,
     answer_practice_pair,
@@ -48,7 +49,7 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
         options=OPTIONS,
         rows=_compare_practice_records(view.records),
         columns=_list_columns(view.records),
-        systems={},
+        systems=_name_systems(view.records),
     )
 
 
@@ -58,7 +59,7 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
     verdict = form.text("verdict")
     outcome = answer_practice_pair(index, visit.viewer, number, verdict)
     chart = draw_waterfall(
-        [(part.comparison, _describe_part(part), part.bits) for part in outcome.parts],
+        [(part.comparison, describe_part(part), part.bits) for part in outcome.parts],
         index.matcher.model.thresholds,
     )
     return render_page(
@@ -72,15 +73,14 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
         options=OPTIONS,
         rows=_compare_practice_records(load_practice_pairs()[number].records),
         columns=_list_columns(load_practice_pairs()[number].records),
-        systems={},
+        systems=_name_systems(load_practice_pairs()[number].records),
     )
 
 
-def _describe_part(part: WeightContribution) -> str:
-    """Return what the model found, in words."""
-    if part.comparison == wording.CAUTION:
-        return wording.describe_caution(part.level)
-    return wording.describe_level(part.comparison, part.level)
+def _name_systems(records: Sequence[PracticeRecord]) -> dict[str, str]:
+    """Return the names of the simulated systems by source code."""
+    names = load_words().practice.systems
+    return {record.source: names.of(record.source) for record in records}
 
 
 def _compare_practice_records(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[ComparisonRow, ...]:

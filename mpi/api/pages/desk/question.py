@@ -13,6 +13,7 @@ from mpi.api.pages.desk.question_view import build_question_page, describe_chang
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.answer_groups import AnswerLevel, read_group_verdict
 from mpi.api.pages.rendering.child_labels import ChildLabel, label_children
+from mpi.api.pages.rendering.effect_labels import label_effect
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.paths import question_path
 from mpi.api.pages.rendering.render import render_page
@@ -243,6 +244,7 @@ def render_question(
         reason=form.raw_text("reason"),
         note=form.raw_text("note"),
         effect=effect,
+        effect_labels=label_effect(index, visit.viewer, effect),
         problems=[] if error is None else [(_find_error_field(error), str(error))],
         problem_title=_find_error_title(error),
         said=form.raw_text("response"),

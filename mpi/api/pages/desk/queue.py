@@ -22,7 +22,7 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form
+from mpi.api.request.forms import Form, make_button_error
 from mpi.domain import clock
 from mpi.domain.errors import InputError, MpiError
 from mpi.domain.viewer import Action, is_allowed
@@ -230,13 +230,13 @@ def _describe_refusals(refused: Mapping[str, MpiError]) -> list[str]:
 
 def _apply_in_bulk(index: Index, visit: Visit, form: Form, keys: Sequence[str]) -> BulkResult:
     """Apply the chosen action to review questions."""
-    match form.text("do"):
+    match form.button():
         case "defer":
             return snooze_questions(index, visit.viewer, keys, form.raw_text("until"))
         case "assign":
             return assign_questions(index, visit.viewer, keys, form.raw_text("to"))
         case _:
-            raise InputError("do: defer or assign")
+            raise make_button_error()
 
 
 _FORM_FIELDS = frozenset({"csrf", "name", "query", "shared"})

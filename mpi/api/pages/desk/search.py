@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.child_labels import label_child
+from mpi.api.pages.rendering.evidence_texts import describe_part
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
@@ -126,6 +127,7 @@ def _render_form(
         children={eid: label_child(names.get(eid)) for eid in found},
         sources=sources,
         fields=FIELDS,
+        describe_part=describe_part,
     )
 
 

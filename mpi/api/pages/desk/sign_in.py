@@ -62,26 +62,25 @@ _PURPOSES = tuple(dict.fromkeys(purpose for purposes in PURPOSES_BY_ROLE.values(
 
 
 def install(app: FastAPI) -> None:
-    """Add the sign-in pages and their limit of concurrent password hashes."""
+    """Limit concurrent password hashes."""
     app.state.sign_in_limiter = SignInLimiter()
-    app.include_router(router)
 
 
 @router.get(SIGN_IN)
 def show_sign_in_form(request: Request, index: IndexDep, why: str = "", next_path: NextPath = "") -> Response:
     """Show the sign-in form, or redirect a person already signed in."""
-    sign_in_form = _SignInForm(to_local_path(next_path), why, notice=load_words().sign_in.why.maybe(why))
+    sign_in_form = SignInForm(to_local_path(next_path), why, notice=load_words().sign_in.why.maybe(why))
     try:
         authenticate_session(index, read_sign_in_token(request))
     except NotAuthenticated:
-        return _render_sign_in(request, index, sign_in_form)
+        return render_sign_in(request, index, sign_in_form)
     return RedirectResponse(sign_in_form.next, HTTPStatus.SEE_OTHER)
 
 
 @router.post(SIGN_IN)
 async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> Response:
     """Check name and password, begin a sign-in, and open the requested page."""
-    sign_in_form = _SignInForm(to_local_path(form.raw_text("next")), name=form.raw_text("name"))
+    sign_in_form = SignInForm(to_local_path(form.raw_text("next")), name=form.raw_text("name"))
     attempt = partial(
         sign_in,
         index,
@@ -89,16 +88,18 @@ async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> 
         form.raw_text("password"),
         form.optional_text("purpose"),
         replaced_token=read_sign_in_token(request),
+        address=get_client_network(request.scope),
+        code=form.raw_text("code"),
     )
     try:
         _check_sign_in_form(request, index, form)
-        token = await _run_limited(request, attempt)
+        token = await run_limited(request, attempt)
     except (NotAuthenticated, InputError, StoreError) as error:
         status = find_status(error)[0]
         # A 401 response has to name an HTTP authentication scheme, and a sign-in form is none.
         status = HTTPStatus.FORBIDDEN if status == HTTPStatus.UNAUTHORIZED else status
-        answer = _render_sign_in(request, index, replace(sign_in_form, error=str(error)), status)
-        return _add_retry_time(answer, error)
+        answer = render_sign_in(request, index, replace(sign_in_form, error=str(error)), status)
+        return add_retry_time(answer, error)
     redirect = RedirectResponse(sign_in_form.next, HTTPStatus.SEE_OTHER)
     set_sign_in_token(request, redirect, token)
     return redirect
@@ -136,19 +137,20 @@ async def post_change_password(
 ) -> Response:
     """Set a person's new password, which ends all their other sign-ins."""
     old, new = form.raw_text("old"), form.raw_text("new")
-    change = partial(change_password, index, read_sign_in_token(request) or "", old, new)
+    token, place = read_sign_in_token(request) or "", get_client_network(request.scope)
+    change = partial(change_password, index, token, old, new, place)
     if new != form.raw_text("again"):
         return _render_change_password(request, index, signed, InputError(load_words().password.not_the_same))
     try:
-        token = await _run_limited(request, change)
+        token = await run_limited(request, change)
     except (NotAuthenticated, InputError, StoreError) as error:
-        return _add_retry_time(_render_change_password(request, index, signed, error), error)
+        return add_retry_time(_render_change_password(request, index, signed, error), error)
     answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
     set_sign_in_token(request, answer, token)
     return answer
 
 
-async def _run_limited(request: Request, attempt: Callable[[], Result]) -> Result:
+async def run_limited(request: Request, attempt: Callable[[], Result]) -> Result:
     """Run a slow password check in a thread, few at a time.
 
     Raises:
@@ -159,7 +161,7 @@ async def _run_limited(request: Request, attempt: Callable[[], Result]) -> Resul
     return await limiter.run(get_client_network(request.scope), attempt)
 
 
-def _add_retry_time(answer: Response, error: MpiError) -> Response:
+def add_retry_time(answer: Response, error: MpiError) -> Response:
     """Say when an address with too many sign-ins may try again."""
     if isinstance(error, TooManySignInsError):
         answer.headers["Retry-After"] = str(RETRY_AFTER_S)
@@ -167,15 +169,37 @@ def _add_retry_time(answer: Response, error: MpiError) -> Response:
 
 
 def _check_sign_in_form(request: Request, index: Index, form: Form) -> None:
-    """Raise unless this browser got the sign-in form from the index."""
+    """Raise unless this browser got the sign-in form, and passwords are in use."""
+    if not index.settings.has_local_sign_in:
+        raise NotAuthenticated(load_words().sign_in.no_password)
+    check_visit_form(request, index, form)
+
+
+def check_visit_form(request: Request, index: Index, form: Form) -> None:
+    """Check that this browser got the form of a page without sign-in.
+
+    Raises:
+        ForeignFormError: it did not, or sends no cookies.
+    """
     visit = read_visit_token(request)
     if visit is None:
         raise ForeignFormError(load_words().sign_in.no_cookie)
     check_form(request, form, csrf_token(index, visit))
 
 
+def render_visit_page(
+    request: Request, index: Index, template: str, status: HTTPStatus, **values: object
+) -> Response:
+    """Render a page without sign-in, and set the anti-forgery cookie of its form."""
+    token = read_visit_token(request) or token_urlsafe(VISIT_BYTES)
+    visit = replace(create_visit(request, index, None), csrf=csrf_token(index, token))
+    answer = render_page(template, status, visit=visit, **values)
+    set_visit_token(request, answer, token)
+    return answer
+
+
 @dataclass(frozen=True, slots=True)
-class _SignInForm:
+class SignInForm:
     """Values and messages of the sign-in form.
 
     ``why`` is the code of the reason for which the form is shown.
@@ -188,20 +212,17 @@ class _SignInForm:
     notice: str | None = None
 
 
-def _render_sign_in(
-    request: Request, index: Index, sign_in_form: _SignInForm, status: HTTPStatus = HTTPStatus.OK
+def render_sign_in(
+    request: Request, index: Index, sign_in_form: SignInForm, status: HTTPStatus = HTTPStatus.OK
 ) -> Response:
     """Render the sign-in form and set its anti-forgery cookie."""
-    token = read_visit_token(request) or token_urlsafe(VISIT_BYTES)
-    visit = replace(create_visit(request, index, None), csrf=csrf_token(index, token))
     # A request by a link on another site comes without the cookie, which is SameSite=Strict.
     from_elsewhere = request.headers.get("sec-fetch-site") == "cross-site"
-    answer = render_page(
-        "sign_in.html", status, visit=visit, here="sign-in", purposes=_PURPOSES,
-        from_elsewhere=from_elsewhere, **asdict(sign_in_form),
+    return render_visit_page(
+        request, index, "sign_in.html", status, here="sign-in", purposes=_PURPOSES,
+        from_elsewhere=from_elsewhere, has_password=index.settings.has_local_sign_in,
+        has_provider=index.settings.oidc_provider is not None, **asdict(sign_in_form),
     )  # fmt: skip
-    set_visit_token(request, answer, token)
-    return answer
 
 
 def _render_change_password(

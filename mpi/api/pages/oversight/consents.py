@@ -7,6 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from mpi.api.pages.oversight.case_texts import locate_error
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.child_labels import label_child
 from mpi.api.pages.rendering.page_texts import load_words, title_field, title_fields
@@ -14,13 +15,13 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form
+from mpi.api.request.forms import Form, make_button_error
 from mpi.api.request.problems import find_status
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, require_permission
-from mpi.policy.consent import Consent, Signer
+from mpi.policy.cases.consent import Consent, Signer
 from mpi.service.core.index import Index
 from mpi.service.legal.disclosure_consents import (
     ConsentView,
@@ -76,7 +77,7 @@ def act(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     record = None
     try:
         record = RecordRef(form.text("source"), form.text("local_id"))
-        if form.text("do") == "find":
+        if form.button() == "find":
             return _render_consents(index, visit, record)
         code, done = _apply(index, visit, form, record)
     except (InputError, ConflictError, NotFoundError) as error:
@@ -90,7 +91,7 @@ def _apply(index: Index, visit: Visit, form: Form, record: RecordRef) -> tuple[s
     Raises:
         InputError: the form names no action, or what it states is wrong.
     """
-    match form.text("do"):
+    match form.button():
         case "record":
             signed = _read_consent(form)
             code = record_consent(index, visit.viewer, record.source, record.local_id, signed)
@@ -100,7 +101,7 @@ def _apply(index: Index, visit: Visit, form: Form, record: RecordRef) -> tuple[s
             revoke_consent(index, visit.viewer, code, form.text("reference"))
             return code, "consent_revoked"
         case _:
-            raise InputError("do: find, record or revoke")
+            raise make_button_error()
 
 
 def _read_consent(form: Form) -> Consent:
@@ -169,7 +170,7 @@ def _render(
         longest_reference=MAX_REFERENCE_LENGTH,
         typed=typed,
         chosen=() if form is None else (*form.texts("purpose"), *form.texts("field")),
-        problems=[] if error is None else [_locate(error)],
+        problems=[] if error is None else [locate_error(error, ("source", "local_id"))],
     )
 
 
@@ -182,9 +183,3 @@ def _find_child_name(index: Index, visit: Visit, shown: _ShownRecord) -> str:
         return ""
     names = look_up_child_names(index, visit.viewer, Action.RECORD_READ, [shown.ref])
     return label_child(names.by_record.get(shown.ref)).name
-
-
-def _locate(error: MpiError) -> tuple[str, str]:
-    """Return the form's field that an error names, and the error."""
-    name = str(error).partition(":")[0]
-    return (name if name in ("source", "local_id") else "", str(error))

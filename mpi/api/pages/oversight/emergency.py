@@ -11,6 +11,7 @@ from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.cookies import read_sign_in_token
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
+from mpi.api.request.forms import make_button_error
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import ConflictError, InputError, MpiError
 from mpi.domain.viewer import Action, require_permission
@@ -36,7 +37,7 @@ def act(request: Request, index: IndexDep, visit: VisitDep, form: FormDep) -> Re
     """
     require_permission(visit.viewer, Action.BREAK_GLASS)
     token = read_sign_in_token(request) or ""
-    match form.text("do"):
+    match form.button():
         case "begin":
             try:
                 begin_emergency(index, token, form.raw_text("reason"))
@@ -47,7 +48,7 @@ def act(request: Request, index: IndexDep, visit: VisitDep, form: FormDep) -> Re
             end_emergency(index, token)
             return RedirectResponse("/emergency?done=emergency_ended", HTTPStatus.SEE_OTHER)
         case _:
-            raise InputError("do: begin or end")
+            raise make_button_error()
 
 
 def _render(index: Index, visit: Visit, error: MpiError | None = None, reason: str = "") -> Response:

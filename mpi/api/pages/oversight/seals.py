@@ -10,7 +10,7 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form
+from mpi.api.request.forms import Form, make_button_error
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
 from mpi.service.core.index import Index
@@ -53,9 +53,9 @@ def _answer(index: Index, visit: Visit, form: Form) -> str:
     Raises:
         InputError: the form names no request or no answer, or lacks the reason or the confirmation.
     """
-    kind, answer = form.text("kind"), form.text("do")
+    kind, answer = form.text("kind"), form.button()
     if kind not in set(RequestKind) or answer not in _ANSWERS:
-        raise InputError("do: approve or refuse")
+        raise make_button_error()
     is_approved = _ANSWERS[answer]
     if is_approved and kind == RequestKind.EXPUNGE and not form.is_checked("confirm"):
         raise InputError("confirm that the record is destroyed for good")

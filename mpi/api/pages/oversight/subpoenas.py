@@ -7,21 +7,26 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from mpi.api.pages.oversight.case_texts import (
+    find_system_name,
+    format_fields,
+    list_titled_fields,
+    locate_error,
+)
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.child_labels import label_child
 from mpi.api.pages.rendering.page_texts import title_fields
-from mpi.api.pages.rendering.record_values import format_value
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
-from mpi.api.request.forms import Form
+from mpi.api.request.forms import Form, make_button_error
 from mpi.api.request.problems import find_status
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed_on, require_permission
-from mpi.policy.subpoena import (
+from mpi.policy.cases.subpoena import (
     MAX_RECORDS,
     MAX_TEXT_LENGTH,
     RELEASABLE_FIELDS,
@@ -118,7 +123,7 @@ def _apply(index: Index, visit: Visit, code: str, form: Form) -> str | SubpoenaR
     Raises:
         InputError: the form names no action, or what it states is wrong.
     """
-    match form.text("do"):
+    match form.button():
         case "notify":
             record_notice(index, visit.viewer, code, form.day("day"))
             return "subpoena_notified"
@@ -128,7 +133,7 @@ def _apply(index: Index, visit: Visit, code: str, form: Form) -> str | SubpoenaR
         case "release":
             return release_case(index, visit.viewer, code, form.text("reference"))
         case _:
-            raise InputError("do: notify, decide or release")
+            raise make_button_error()
 
 
 def _decide(index: Index, visit: Visit, code: str, form: Form) -> None:
@@ -166,14 +171,14 @@ def _render_list(
         systems={source.code: source.name for source in sources},
         sources=[source for source in sources if is_allowed_on(viewer, Action.SUBPOENA_MANAGE, source.code)],
         today=clock.today(),
-        fields=_list_fields(RELEASABLE_FIELDS),
+        fields=list_titled_fields(RELEASABLE_FIELDS),
         most=MAX_RECORDS,
         longest=MAX_TEXT_LENGTH,
         longest_reference=MAX_REFERENCE_LENGTH,
         typed={name: "" if form is None else form.raw_text(name) for name in _TYPED},
         chosen=() if form is None else form.texts("field"),
         is_forbidden=form is not None and form.is_checked("notice_forbidden"),
-        problems=[] if error is None else [_locate(error)],
+        problems=[] if error is None else [locate_error(error, (*_TYPED, "day"))],
     )
 
 
@@ -192,22 +197,22 @@ def _render_case(
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         view=view,
-        system=_find_name(index, visit, source),
+        system=find_system_name(index, visit, source, _ACTIONS),
         names=names,
         choices=[(local_id, f"{names[local_id]} {local_id}".strip()) for local_id in view.local_ids],
         kept=() if form is None else (*form.texts("local_id"), *form.texts("field")),
-        asked=_list_fields(view.case.asked.fields),
+        asked=list_titled_fields(view.case.asked.fields),
         released=_list_released_fields(view),
         may_notify=may_manage and view.case.notified is None and not view.case.subpoena.notice_forbidden,
         may_release=may_manage and view.obstacle is None,
         may_decide=is_open and is_allowed_on(viewer, Action.SUBPOENA_DECIDE, source),
-        is_own=view.case.opened_by == viewer.client,
+        is_own=view.is_own,
         verdicts=tuple(CounselVerdict),
         today=clock.today(),
         longest=MAX_TEXT_LENGTH,
         longest_reference=MAX_REFERENCE_LENGTH,
         typed={name: "" if form is None else form.raw_text(name) for name in (*_TYPED, "verdict")},
-        problems=[] if error is None else [_locate(error)],
+        problems=[] if error is None else [locate_error(error, (*_TYPED, "day"))],
     )
 
 
@@ -218,15 +223,9 @@ def _render_release(index: Index, visit: Visit, release: SubpoenaRelease) -> Res
         "subpoena_release.html",
         visit=visit,
         view=view,
-        system=_find_name(index, visit, view.case.subpoena.source),
+        system=find_system_name(index, visit, view.case.subpoena.source, _ACTIONS),
         records=[_to_card(record) for record in release.records],
     )
-
-
-def _find_name(index: Index, visit: Visit, source: str) -> str:
-    """Return the name of a source for people."""
-    names = {each.code: each.name for each in list_own_sources(index, visit.viewer, *_ACTIONS)}
-    return names.get(source, source)
 
 
 def _find_child_names(index: Index, visit: Visit, view: SubpoenaView) -> dict[str, str]:
@@ -241,30 +240,12 @@ def _find_child_names(index: Index, visit: Visit, view: SubpoenaView) -> dict[st
 
 def _list_released_fields(view: SubpoenaView) -> list[tuple[str, str]]:
     decision = view.case.decision
-    return [] if decision is None or decision.scope is None else _list_fields(decision.scope.fields)
-
-
-def _list_fields(fields: frozenset[str]) -> list[tuple[str, str]]:
-    """Return fields with their titles, by title."""
-    return sorted(zip(fields, title_fields(fields), strict=True), key=lambda each: (each[1], each[0]))
+    return [] if decision is None or decision.scope is None else list_titled_fields(decision.scope.fields)
 
 
 def _to_card(record: ReleasedRecord) -> _ReleasedCard:
     return _ReleasedCard(
         record.local_id,
-        tuple(
-            (title, tuple(format_value(field, item) for item in _to_list(record.values[field])))
-            for field, title in _list_fields(frozenset(record.values))
-        ),
+        format_fields(record.values),
         title_fields(record.withheld),
     )
-
-
-def _to_list(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
-
-
-def _locate(error: MpiError) -> tuple[str, str]:
-    """Return the form's field that an error names, and the error."""
-    name = str(error).partition(":")[0]
-    return (name if name in (*_TYPED, "day") else "", str(error))

@@ -10,7 +10,7 @@ from typing import Any
 
 from mpi.api.pages.rendering.dates import format_age
 from mpi.api.pages.rendering.page_texts import load_words
-from mpi.api.pages.rendering.record_values import format_day
+from mpi.api.pages.rendering.record_values import format_day, name_grade
 from mpi.api.pages.rendering.school_directory import NO_SCHOOLS, SchoolDirectory
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import NAME_PARTS
@@ -133,8 +133,9 @@ def _read_stay(value: GoldenValue, today: str, schools: SchoolDirectory) -> tupl
 
 
 def _describe_school(enrollment: Mapping[str, Any]) -> str:
-    texts = load_words().value
-    return _join_parts(texts, enrollment, school_id="school", district_id="district", grade="grade")
+    place = _join_parts(load_words().value, enrollment, school_id="school", district_id="district")
+    grade = name_grade(str(enrollment["grade"])) if enrollment.get("grade") else ""
+    return ", ".join(part for part in (place, grade) if part)
 
 
 def _describe_placement(placement: Mapping[str, Any]) -> str:

@@ -1,14 +1,21 @@
 """Labels of children in lists: name and age before any ID."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mpi.api.pages.rendering.dates import format_age
 from mpi.api.pages.rendering.record_values import format_day
 from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
-from mpi.service.persons.child_names import ChildName, ChildNames
+from mpi.domain.viewer import Action, Viewer
+from mpi.service.core.index import Index
+from mpi.service.persons.child_names import ChildName, ChildNames, look_up_child_names
+from mpi.service.statements.sources import list_readable_sources
 from mpi.standardize.name.title_case import format_name
+
+ChildrenOf = Callable[[Iterable[RecordRef]], tuple["ChildLabel", ...]]
+"""Function that labels the children of some records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +66,22 @@ def label_children(names: ChildNames, records: Iterable[RecordRef]) -> tuple[Chi
         key = record if child is None or child.enterprise_id is None else child.enterprise_id
         records_by_child.setdefault(key, []).append(record)
     return tuple(label_child(names.by_record.get(group[0]), group) for group in records_by_child.values())
+
+
+def make_child_labeler(
+    index: Index, viewer: Viewer, action: Action, records: Iterable[RecordRef]
+) -> ChildrenOf:
+    """Return a function that labels the children of a page's records.
+
+    Args:
+        index: the open index.
+        viewer: who is shown the page.
+        action: the action by which the names are shown.
+        records: all records that the page names.
+    """
+    return partial(label_children, look_up_child_names(index, viewer, action, dict.fromkeys(records)))
+
+
+def name_systems(index: Index, viewer: Viewer) -> dict[str, str]:
+    """Return the names of systems that the viewer may read, by source code."""
+    return {source.code: source.name for source in list_readable_sources(index, viewer)}

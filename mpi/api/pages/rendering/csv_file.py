@@ -6,11 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from starlette.responses import Response
 
-_FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""First characters by which a spreadsheet may take a text for a formula.
+from mpi.standardize.formula_text import escape_formula
 
-Source: OWASP, CSV Injection; the last four are full-width forms.
-"""
 _MEDIA_TYPE = "text/csv; charset=utf-8"
 
 
@@ -25,14 +22,6 @@ def render_csv(name: str, header: Sequence[str], rows: Iterable[Sequence[str]]) 
     file = io.StringIO(newline="")
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     writer.writerow(header)
-    writer.writerows([make_text(cell) for cell in row] for row in rows)
+    writer.writerows([escape_formula(cell) for cell in row] for row in rows)
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(file.getvalue(), media_type=_MEDIA_TYPE, headers=headers)
-
-
-def make_text(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula.
-
-    An apostrophe is put before a text that begins like one, spaces aside.
-    """
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA_BEGINNINGS) else cell

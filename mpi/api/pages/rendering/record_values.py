@@ -22,6 +22,8 @@ ROWS = (
 """Field codes in display order; the fields that tell children apart come first."""
 _CODE_FIELDS = frozenset({"race", "ethnicity"})
 _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_SMALL_WORDS = re.compile(r"(?<= )(?:Or|And|Of)(?= )")
+_US_PHONE = re.compile(r"(?:\+?1)?(\d{3})(\d{3})(\d{4})")
 _MAX_ID_LENGTH = 14
 _MONTHS = {
     1: "Jan", 2: "Feb", 3: "Mar", 4: "Apr", 5: "May", 6: "Jun",
@@ -57,7 +59,7 @@ def format_value(attribute: str, value: object) -> str:
     if not isinstance(value, Mapping):
         if attribute in _DATE_FIELDS:
             return format_day(str(value))
-        return _split_words(value) if attribute in _CODE_FIELDS else str(value)
+        return _format_scalar(attribute, str(value))
     texts = load_words().value
     kinds: dict[str, Callable[[Record], str]] = {
         "addresses": _format_address,
@@ -71,6 +73,13 @@ def format_value(attribute: str, value: object) -> str:
     }
     formatter = kinds.get(attribute)
     return formatter(value) if formatter else ", ".join(str(part) for part in value.values())
+
+
+def _format_scalar(attribute: str, value: str) -> str:
+    """Format a text, code or phone number."""
+    if attribute in _CODE_FIELDS:
+        return _split_words(value)
+    return _format_phone(value) if attribute == "phone" else value
 
 
 def is_confidential(records: Sequence[Record]) -> bool:
@@ -164,7 +173,7 @@ def _format_contacts(record: Record, *, confidential: bool) -> Iterator[tuple[st
     withheld_text = load_words().value.withheld
     values = {
         "addresses": "; ".join(_format_address(address) for address in _read_dated_list(record, "addresses")),
-        "phone": _join_values(record, "phone"),
+        "phone": _format_phone(_join_values(record, "phone")),
         "email": _join_values(record, "email"),
     }
     for name, value in values.items():
@@ -196,8 +205,22 @@ _FLAT_FIELDS = {
 
 
 def _split_words(code: object) -> str:
-    """Split a code such as FosterParent into words."""
-    return _WORD_ENDS.sub(" ", str(code))
+    """Split a code such as BlackOrAfricanAmerican into words."""
+    spaced = _WORD_ENDS.sub(" ", str(code))
+    return _SMALL_WORDS.sub(lambda word: word[0].lower(), spaced)
+
+
+def _format_phone(number: str) -> str:
+    """Format a US phone number of ten digits; keep any other."""
+    parts = _US_PHONE.fullmatch(number)
+    return "({}) {}-{}".format(*parts.groups()) if parts else number
+
+
+def name_grade(code: str) -> str:
+    """Return the name of a grade, such as grade 3 for 03."""
+    texts = load_words().value
+    number = code.lstrip("0") if code.isdecimal() else ""
+    return str(texts.grades.maybe(code) or texts.grade.format(number or code))
 
 
 def _join_values(values: Record, *names: str) -> str:
@@ -220,7 +243,7 @@ def _format_guardian(guardian: Record) -> str:
 
 def _format_identifier(identifier: Record) -> str:
     """Format an identifying number with the system that issued it."""
-    return f"{str(identifier['system']).replace('_', ' ')} {identifier['value']}"
+    return f"{load_words().value.systems.of(identifier['system'])} {identifier['value']}"
 
 
 def _format_flag(flag: Record) -> str:
@@ -237,7 +260,7 @@ def _format_enrollment(texts: Words, enrollment: Record) -> str:
         enrollment,
         school_id=texts.school,
         district_id=texts.district,
-        grade=texts.grade,
+        grade="{}",
         entry_date=texts["from"],
         exit_date=texts.until,
     )
@@ -261,6 +284,8 @@ def _format_labeled_value(name: str, value: str) -> str:
     """Format one value of an enrollment, placement or flag."""
     if name == "type":
         return value.replace("_", " ")
+    if name == "grade":
+        return name_grade(value)
     return format_day(value) if name in _DAYS_OF_ENTRIES else value
 
 

@@ -23,7 +23,8 @@ from mpi.service.access.sign_in import SignedInAccount, authenticate_session
 
 TOKEN_FIELD = "csrf"  # noqa: S105 - a field name, no password
 SIGN_IN, SIGN_OUT, CHANGE_PASSWORD = "/sign-in", "/sign-out", "/change-password"
-SESSION = "/session"
+SECOND_FACTOR, FIRST_ACCOUNT = "/second-factor", "/first-account/{token}"
+SESSION, SESSIONS = "/session", "/sessions"
 _MAX_PATH_LENGTH = 2_000
 READ_METHODS = ("GET", "HEAD")
 """Methods of requests that change nothing."""
@@ -53,7 +54,7 @@ def require_signed_in(request: Request, index: IndexDep) -> SignedInAccount:
     """Return the person signed in to the pages, or the demo user.
 
     Raises:
-        PageRedirect: nobody is signed in, or the person must set a password first.
+        PageRedirect: nobody is signed in, or the person must set a password or one-time codes first.
     """
     if request.app.state.open_pages:
         return create_demo_person(index, read_demo_role(request))
@@ -65,6 +66,8 @@ def require_signed_in(request: Request, index: IndexDep) -> SignedInAccount:
         raise PageRedirect(_build_sign_in_url(request, was_signed_in=token is not None)) from None
     if signed.must_change and request.url.path not in (CHANGE_PASSWORD, SIGN_OUT):
         raise PageRedirect(CHANGE_PASSWORD)
+    if signed.must_enroll and request.url.path not in (CHANGE_PASSWORD, SECOND_FACTOR, SIGN_OUT):
+        raise PageRedirect(SECOND_FACTOR)
     return signed
 
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 VISIT_BYTES = 32
 _VISIT_PATTERN = re.compile(r"[A-Za-z0-9_-]{43}")
 _SIGN_IN_COOKIE, _VISIT_COOKIE = "mpi-sign-in", "mpi-visit"
+_FLOW_COOKIE = "mpi-sign-in-flow"
 _DEMO_ROLE_COOKIE = "mpi-acting-as"
 _HOST_PREFIX = "__Host-"
 """Cookie name prefix that browsers accept only with ``Secure``, for one host (RFC 6265bis)."""
@@ -53,6 +54,30 @@ def delete_sign_in_token(request: Request, answer: Response) -> None:
     )
 
 
+def read_flow_token(request: Request) -> str | None:
+    """Return the token of the browser's sign-in with a provider, valid or not."""
+    return request.cookies.get(_cookie_name(request, _FLOW_COOKIE))
+
+
+def set_flow_token(request: Request, answer: Response, token: str) -> None:
+    """Set the cookie that ties a provider's answer to the browser.
+
+    The answer comes by a link from the provider's site, so the cookie is sent along with links.
+    """
+    _set_cookie(request, answer, _FLOW_COOKIE, token, is_sent_with_links=True)
+
+
+def delete_flow_token(request: Request, answer: Response) -> None:
+    """Delete the cookie of a sign-in with a provider, which has ended."""
+    answer.delete_cookie(
+        _cookie_name(request, _FLOW_COOKIE),
+        path="/",
+        secure=_is_secure(request),
+        httponly=True,
+        samesite="lax",
+    )
+
+
 def read_demo_role(request: Request) -> str | None:
     """Return the role that a demonstration's user chose, from its cookie."""
     return request.cookies.get(_cookie_name(request, _DEMO_ROLE_COOKIE))
@@ -63,7 +88,9 @@ def set_demo_role(request: Request, answer: Response, role: str) -> None:
     _set_cookie(request, answer, _DEMO_ROLE_COOKIE, role)
 
 
-def _set_cookie(request: Request, answer: Response, name: str, value: str) -> None:
+def _set_cookie(
+    request: Request, answer: Response, name: str, value: str, *, is_sent_with_links: bool = False
+) -> None:
     """Set a cookie that scripts and other sites cannot read."""
     answer.set_cookie(
         _cookie_name(request, name),
@@ -71,7 +98,7 @@ def _set_cookie(request: Request, answer: Response, name: str, value: str) -> No
         path="/",
         secure=_is_secure(request),
         httponly=True,
-        samesite="strict",
+        samesite="lax" if is_sent_with_links else "strict",
     )
 
 

@@ -21,6 +21,7 @@ from mpi.service.access.break_glass import UseState
 from mpi.service.access.sign_in import SessionEnd, SignedInAccount
 from mpi.service.core.index import Index
 from mpi.service.notices.menu_counts import MAX_COUNTED, MenuCounts, count_for_menu
+from mpi.service.notices.sent_corrections import RECIPIENT_ACTIONS
 from mpi.service.persons.step_effects import StepEffect
 
 _MENU = (
@@ -31,9 +32,11 @@ _MENU = (
     ("waiting", "/waiting", (Action.DECISION_READ, Action.CONSENT)),
     ("activity", "/activity", (Action.TASK_READ,)),
     ("asked", "/asked", (Action.QUESTION_ANSWER,)),
+    ("corrections", "/corrections", RECIPIENT_ACTIONS),
     ("runs", "/runs", (Action.RECLUSTER,)),
     ("quality", "/quality", (Action.QUALITY_READ,)),
     ("agreements", "/agreements", (Action.AGREEMENT_READ,)),
+    ("papers", "/papers", (Action.AGREEMENT_READ,)),
     ("accounts", "/accounts", (Action.ACCOUNT_ADMIN,)),
     ("account_requests", "/account-requests", (Action.APPROVE,)),
     ("clients", "/clients", (Action.CLIENT_ADMIN,)),
@@ -43,7 +46,11 @@ _MENU = (
     ("health", "/health", (Action.SOURCE_ADMIN,)),
     ("seals", "/seals", (Action.RECORD_SEAL, Action.RECORD_EXPUNGE)),
     ("ledger", "/ledger", (Action.LEDGER_READ,)),
+    ("incidents", "/incidents", (Action.LEDGER_READ,)),
     ("subpoenas", "/subpoenas", (Action.SUBPOENA_MANAGE, Action.SUBPOENA_DECIDE)),
+    ("rights", "/rights", (Action.RIGHTS_MANAGE, Action.RIGHTS_DECIDE)),
+    ("retention", "/retention", (Action.RIGHTS_MANAGE, Action.RIGHTS_DECIDE)),
+    ("research", "/research", (Action.AGREEMENT_ADMIN,)),
     ("consents", "/consents", (Action.CONSENT_RECORD,)),
     ("emergency", "/emergency", (Action.BREAK_GLASS,)),
     ("emergency_uses", "/emergency/uses", (Action.AGREEMENT_ADMIN,)),
@@ -51,8 +58,27 @@ _MENU = (
 """Name, path, and actions of which the viewer needs one, by menu item."""
 
 _MENU_GROUPS = (
-    ("work", ("home", "queue", "find", "register", "waiting", "activity", "asked", "emergency")),
-    ("oversight", ("quality", "runs", "ledger", "seals", "subpoenas", "consents", "emergency_uses")),
+    (
+        "work",
+        ("home", "queue", "find", "register", "waiting", "activity", "asked", "corrections", "emergency"),
+    ),
+    (
+        "oversight",
+        (
+            "quality",
+            "runs",
+            "ledger",
+            "incidents",
+            "seals",
+            "subpoenas",
+            "rights",
+            "retention",
+            "research",
+            "consents",
+            "emergency_uses",
+            "papers",
+        ),
+    ),
     (
         "administration",
         ("agreements", "accounts", "account_requests", "clients", "loads", "freezes", "sources", "health"),
@@ -66,8 +92,12 @@ _MAX_FLAT_ITEMS = 6
 """Most items of a menu without folded groups."""
 
 
-_COUNTS_BY_ITEM = {"home": "questions", "waiting": "approvals", "activity": "answers"}
+_COUNTS_BY_ITEM = {
+    "home": "questions", "waiting": "approvals", "activity": "answers", "corrections": "corrections",
+}  # fmt: skip
 """Field of ``MenuCounts`` that a menu item shows."""
+_SHOWN_WITH_COUNT = frozenset({"corrections"})
+"""Menu items that are shown only while something waits there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +228,12 @@ class Visit:
     def menu(self) -> tuple[MenuItem, ...]:
         """Items of the navigation menu that the viewer may open."""
         counts = self.count()
-        return tuple(
+        items = (
             MenuItem(name, href, getattr(counts, _COUNTS_BY_ITEM[name]) if name in _COUNTS_BY_ITEM else 0)
             for name, href, actions in _MENU
             if any(is_allowed(self.viewer, action) for action in actions)
         )
+        return tuple(item for item in items if item.count or item.name not in _SHOWN_WITH_COUNT)
 
     @property
     def menu_groups(self) -> tuple[MenuGroup, ...]:

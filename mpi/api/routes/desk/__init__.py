@@ -1,4 +1,5 @@
-"""JSON API routes that lead into the pages of the desk.
+"""JSON API routes of links into the desk, and of its long work.
 
-Requests of a source's client enter. Addresses of pages leave, without a name or an ID of a child.
+Requests of clients enter. Addresses of pages leave, without a name or an ID of a child, and jobs with their
+progress.
 """

@@ -1,1 +1,1 @@
-"""API schemas of links into the pages of the desk."""
+"""API schemas of links into the desk, and of its long work."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.parameters import NoQuery
-from mpi.policy.consent import Signer
+from mpi.policy.cases.consent import Signer
 from mpi.service.agreements.documents import Day
 from mpi.service.statements.boundary_orders import MAX_REFERENCE_LENGTH
 

@@ -7,7 +7,7 @@ from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from mpi.api.request.json_body import JsonBody
-from mpi.policy.subpoena import MAX_RECORDS, MAX_TEXT_LENGTH, CaseState, CounselVerdict
+from mpi.policy.cases.subpoena import MAX_RECORDS, MAX_TEXT_LENGTH, CaseState, CounselVerdict
 from mpi.service.agreements.documents import Day
 from mpi.service.statements.boundary_orders import MAX_REFERENCE_LENGTH
 

@@ -29,8 +29,8 @@ from mpi.api.schemas.policy.subpoenas import (
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action, Viewer
-from mpi.policy.consent import Consent
-from mpi.policy.subpoena import CounselDecision, Subpoena
+from mpi.policy.cases.consent import Consent
+from mpi.policy.cases.subpoena import CounselDecision, Subpoena
 from mpi.service.core.index import Index
 from mpi.service.legal import disclosure_consents
 from mpi.service.legal.subpoena_cases import (

@@ -1,0 +1,152 @@
+"""API schemas of incidents and corrections."""
+
+from typing import Annotated, Any
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from mpi.api.request.json_body import JsonBody
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID
+from mpi.api.schemas.parameters import NoQuery
+from mpi.policy.cases.subject_rights import MAX_TEXT_LENGTH
+from mpi.service.audit.incidents import IncidentState
+
+_CODE = "5be1c0a9d274"
+_AT = "2026-11-24T15:04:05.000000Z"
+_TEXT: dict[str, Any] = {"minLength": 1, "maxLength": MAX_TEXT_LENGTH}
+
+IncidentCodeDep = Annotated[str, Path(description="Code of the incident.", examples=[_CODE])]
+
+
+class IncidentsQuery(NoQuery):
+    """Which incidents are wanted."""
+
+    with_closed: bool = Field(False, description="List closed ones too.")
+
+
+class SendBody(JsonBody, json_schema_extra={"example": {}}):
+    """That the corrections are to be sent."""
+
+
+class AcknowledgementBody(
+    JsonBody, json_schema_extra={"example": {"client": "district-1", "by": "R. Registrar"}}
+):
+    """An acknowledgement that was given on paper."""
+
+    client: str = Field(description="The recipient, a client or account.", json_schema_extra=_TEXT)
+    by: str = Field(description="Name of the person who acknowledged it.", json_schema_extra=_TEXT)
+
+
+class ClosingBody(
+    JsonBody, json_schema_extra={"example": {"by": "P. Officer", "note": "Both districts corrected it."}}
+):
+    """The closing of an incident."""
+
+    by: str = Field(description="Name of the person who closes it.", json_schema_extra=_TEXT)
+    note: str = Field(description="What was done, without any personal data.", json_schema_extra=_TEXT)
+
+
+class OwnAcknowledgementBody(JsonBody, json_schema_extra={"example": {}}):
+    """That the caller acknowledges a correction."""
+
+
+class IncidentRecordOut(BaseModel):
+    """A record of an incident."""
+
+    source: str = Field(description="Code of its source.", examples=["D01-SIS"])
+    local_id: str = Field(description="Its local ID.", examples=["12345"])
+
+
+class RecipientOut(BaseModel):
+    """Who received answers because of a wrong link."""
+
+    client: str = Field(description="Name of the client or account.", examples=["district-1"])
+    agreement: str | None = Field(description="Agreement that it acted under.")
+    since: str = Field(description="When it was told first (UTC).", examples=[_AT])
+    until: str = Field(description="When it was told last (UTC).", examples=[_AT])
+    answers: int = Field(description="Number of answers.")
+    records: list[IncidentRecordOut] = Field(description="Records that it was told of.")
+    fields: list[str] = Field(description="Fields that it received; empty once corrections are sent.")
+    acknowledged_at: str | None = Field(description="When it acknowledged the correction (UTC).")
+    acknowledged_by: str | None = Field(description="Who acknowledged it.")
+
+
+class IncidentOut(BaseModel):
+    """A wrong link that was found, and what became of it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "code": _CODE,
+                "state": "open",
+                "kind": "split",
+                "opened_at": _AT,
+                "opened_by": "steward",
+                "parts": [
+                    [{"source": "D01-SIS", "local_id": "12345"}],
+                    [{"source": "ccwis", "local_id": "C-17"}],
+                ],
+                "recipients": [
+                    {
+                        "client": "district-1",
+                        "agreement": "dsa-2026-01",
+                        "since": _AT,
+                        "until": _AT,
+                        "answers": 1,
+                        "records": [{"source": "D01-SIS", "local_id": "12345"}],
+                        "fields": ["enterprise_id"],
+                        "acknowledged_at": None,
+                        "acknowledged_by": None,
+                    }
+                ],
+                "due": None,
+                "closed_by": None,
+                "closed_at": None,
+                "note": None,
+            }
+        }
+    )
+
+    code: str = Field(description="Code of the incident.", examples=[_CODE])
+    state: IncidentState = Field(description="`open`, `sent`, `acknowledged` or `closed`.")
+    kind: str = Field(description="Kind of the step that parted the records.", examples=["split"])
+    opened_at: str = Field(description="When they were parted (UTC).", examples=[_AT])
+    opened_by: str = Field(description="Who parted them.")
+    parts: list[list[IncidentRecordOut]] = Field(description="Records of each part.")
+    recipients: list[RecipientOut] = Field(description="Who was told because of the link.")
+    due: str | None = Field(description="Last day of the clock `breach_notice`; null where none runs.")
+    closed_by: str | None = Field(description="Name of the person who closed it.")
+    closed_at: str | None = Field(description="When it was closed (UTC).")
+    note: str | None = Field(description="Why it is closed.")
+
+
+class CorrectedRecordOut(BaseModel):
+    """A record whose link was wrong."""
+
+    source: str = Field(description="Code of its source.", examples=["D01-SIS"])
+    local_id: str = Field(description="Its local ID.", examples=["12345"])
+    enterprise_id: str | None = Field(description="The enterprise ID that holds it today.")
+
+
+class CorrectionOut(BaseModel):
+    """A correction sent to the caller."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "code": _CODE,
+                "since": _AT,
+                "until": _AT,
+                "records": [{"source": "D01-SIS", "local_id": "12345", "enterprise_id": EXAMPLE_EID}],
+                "sent_at": _AT,
+                "acknowledged_at": None,
+            }
+        }
+    )
+
+    code: str = Field(description="Code of the correction.", examples=[_CODE])
+    since: str = Field(description="When the caller was told first (UTC).", examples=[_AT])
+    until: str = Field(description="When the caller was told last (UTC).", examples=[_AT])
+    records: list[CorrectedRecordOut] = Field(description="Records whose earlier answers were wrong.")
+    sent_at: str = Field(description="When it was sent (UTC).", examples=[_AT])
+    acknowledged_at: str | None = Field(description="When it was acknowledged (UTC).")
