@@ -1,8 +1,6 @@
 """Creation and opening of an index from the settings (composition root)."""
 
-import os
 import re
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,19 +10,29 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mpi.composition.databases import connect_database, dispose_on_failure, open_database
+from mpi.composition.identity import (
+    open_breached_passwords,
+    parse_second_factor_roles,
+    read_oidc_provider,
+    read_roles_of_groups,
+    read_token_issuer,
+)
+from mpi.composition.rule_files import load_legal_bases, load_survivorship
 from mpi.config import Settings
-from mpi.domain.errors import ConflictError, InputError, ModelError, StoreError, SurvivorshipError
-from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
+from mpi.domain.errors import ConflictError, InputError, ModelError, StoreError
+from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.quality_rules import PublicationRules, QualityRules
 from mpi.domain.source import SHARED_SCOPE, check_scope_code
-from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
-from mpi.domain.viewer import make_operator
+from mpi.domain.viewer import SecondApprover, make_operator
+from mpi.key_material import make_keys, make_token_key_ring, read_exchanges, read_keyed_hash
 from mpi.matching.model.match_model import MODEL_FILES, MatchModel, find_model_folder, load_model
-from mpi.policy.legal_bases import LegalBasis, parse_legal_bases
-from mpi.service.access.setup import create_index, require_secret
+from mpi.matching.model.token_comparison import compare_tokens
+from mpi.service.access.setup import create_index, require_keys, require_payload_keys
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.index import (
+    GuessLimits,
     Index,
     IndexSettings,
     Matcher,
@@ -35,17 +43,16 @@ from mpi.service.core.index import (
 )
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.service.maintenance.orders import apply_missing_orders, write_orders_file
-from mpi.standardize.version import MODEL_VERSIONS
+from mpi.standardize.version import MODEL_VERSIONS, name_version, split_version
 from mpi.storage import migrate
 from mpi.storage.backends.scope_location import locate_scope
+from mpi.storage.repositories.derived.configs import IndexInfo
 from mpi.storage.unit_of_work.database import Database, sqlite_path
+from mpi.storage.unit_of_work.units import ReadUnit
 
 if TYPE_CHECKING:
     from mpi.matching.scoring.engines import BatchEngine
-    from mpi.service.notices.digest import DigestSender
 
-_SURVIVORSHIP = Path(__file__).with_name("survivorship.toml")
-_LEGAL_BASES = Path(__file__).parent / "policy" / "legal_bases.toml"
 _MEMORY = re.compile(r"[1-9]\d{0,5}(MB|GB)")
 _IN_DATABASE = "in the database of MPI_DATABASE_URL: name another"
 """Part of an error message that names the place of an existing index."""
@@ -75,8 +82,8 @@ def open_index(
         SurvivorshipError: the file of survivorship rules cannot be used.
         InputError: the table of legal bases cannot be used.
     """
-    database = _open_database(settings, tuning)
-    with _dispose_on_failure(database):
+    database = open_database(settings, tuning)
+    with dispose_on_failure(database):
         index = _open_checked(settings, database, tuning, for_model_change=for_model_change)
         apply_missing_orders(index, make_operator())
         if not for_look_up:
@@ -87,9 +94,9 @@ def open_index(
 def _open_checked(settings: Settings, database: Database, tuning: Tuning, *, for_model_change: bool) -> Index:
     """Open a master person index after checking schema version, secret and model."""
     migrate.require_current(database)
-    keyed_hash = _read_secret(settings.secret_path)
     with database.read(make_operator()) as unit:
-        info = require_secret(unit, keyed_hash)
+        info, keyed_hash = require_keys(unit, make_token_key_ring(settings))
+        require_payload_keys(unit)
         active = unit.configs.active_config()
     if info.scope != settings.scope:
         raise StoreError(f"this is the index of the scope {info.scope}, not of {settings.scope}")
@@ -97,20 +104,37 @@ def _open_checked(settings: Settings, database: Database, tuning: Tuning, *, for
         raise StoreError("the index has no configuration: restore a backup, or run mpi init elsewhere")
     name = active.model
     model = _load_index_model(settings, name, any_standardizer=for_model_change)
-    if active.standardizer in MODEL_VERSIONS and active.standardizer != model.standardizer:
+    reason = _find_standardizer_change(active.standardizer, model.standardizer)
+    if reason is not None:
         if not for_model_change:
             raise ModelError(
-                f"the records of this index were standardized by version {active.standardizer}, this is "
-                f"{model.standardizer}: `mpi recluster --model {_find_index_model(settings, name)} --apply` "
+                f"{reason}: `mpi recluster --model {_find_index_model(settings, name)} --apply` "
                 "standardizes them anew"
             )
-        model = replace(model, standardizer=active.standardizer)
+        model = _load_earlier_model(settings, name, active.standardizer)
     matcher = Matcher(model)
     if not matcher.runs(active):
         raise StoreError(
             f"model {name} is not the one that the index runs on: restore its folder, or set MPI_MODEL to it"
         )
-    return _create_index(settings, database, matcher, keyed_hash, tuning, is_test=info.is_test)
+    return _create_index(settings, database, matcher, keyed_hash, tuning, info)
+
+
+def _find_standardizer_change(stored: str, present: str) -> str | None:
+    """Return why records are to be standardized anew; None if they are not."""
+    (version, exchange_tag), (present_version, present_tag) = split_version(stored), split_version(present)
+    if version in MODEL_VERSIONS and version != present_version:
+        return f"the records of this index were standardized by version {version}, this is {present_version}"
+    if exchange_tag != present_tag:
+        return "the records of this index have the linkage tokens of other exchanges or secrets"
+    return None
+
+
+def _load_earlier_model(settings: Settings, name: str, standardizer: str) -> MatchModel:
+    """Load the model of an index as its stored configuration runs it."""
+    model = load_model(_find_index_model(settings, name), of_any_standardizer=True)
+    _, exchange_tag = split_version(standardizer)
+    return replace(compare_tokens(model) if exchange_tag else model, standardizer=standardizer)
 
 
 def _create_index(
@@ -119,20 +143,21 @@ def _create_index(
     matcher: Matcher,
     keyed_hash: KeyedHash,
     tuning: Tuning,
-    *,
-    is_test: bool,
+    info: IndexInfo,
 ) -> Index:
     """Create the index object from its opened parts."""
     return Index(
         store=open_store(database, tuning),
         matcher=matcher,
         keyed_hash=keyed_hash,
+        token_ring=make_token_key_ring(settings),
         home=settings.home,
         settings=IndexSettings(
-            is_test=is_test,
+            is_test=info.is_test,
             survivorship=load_survivorship(settings),
             legal_bases=load_legal_bases(settings),
-            second_approver=settings.second_approver,
+            second_approver=settings.second_approver
+            or SecondApprover(info.second_approver or SecondApprover.NEVER),
             quality_rules=QualityRules(
                 settings.second_review_share,
                 settings.practice_required,
@@ -143,8 +168,22 @@ def _create_index(
                 idle=timedelta(minutes=settings.sign_in_idle_minutes),
                 longest=timedelta(hours=settings.sign_in_hours),
             ),
+            access_token_lifetime=timedelta(minutes=settings.access_token_minutes),
+            token_issuer=read_token_issuer(settings),
+            oidc_provider=read_oidc_provider(settings),
+            group_roles=read_roles_of_groups(settings),
+            second_factor_roles=parse_second_factor_roles(settings.second_factor_roles),
+            has_local_sign_in=settings.local_sign_in,
+            breached_passwords=open_breached_passwords(settings),
             block_limits=BlockLimits(settings.block_alarm, settings.block_hard),
             search_limits=SearchLimits(settings.searches_per_minute, settings.searches_per_child),
+            guess_limits=GuessLimits(
+                settings.misses_per_minute,
+                settings.person_misses_per_minute,
+                settings.refused_keys_per_minute,
+            ),
+            host_names=settings.allowed_hosts,
+            min_free_bytes=settings.min_free_mb * 1_000_000,
             publication_rules=PublicationRules(settings.figures_base, settings.figures_lag_days),
             request_timeout_s=settings.request_timeout_s,
             seals_per_day=settings.seals_per_day,
@@ -158,60 +197,20 @@ def _create_index(
     )
 
 
-def read_digest_sender(settings: Settings) -> "DigestSender":
-    """Return how the daily mail is sent.
-
-    Raises:
-        InputError: no mail server is configured, or a setting of it is missing or cannot be read.
-    """
-    from mpi.service.notices import digest, mail  # noqa: PLC0415 - other commands send no mail
-
-    missing = [
-        name
-        for name, value in (
-            ("MPI_SMTP_HOST", settings.smtp_host),
-            ("MPI_SMTP_SENDER", settings.smtp_sender),
-            ("MPI_PAGES_URL", settings.pages_url),
-        )
-        if not value
-    ]
-    if missing or not settings.smtp_host or not settings.smtp_sender or not settings.pages_url:
-        raise InputError(f"{', '.join(missing)}: set this to send mail; nothing was sent")
-    server = mail.MailServer(
-        host=settings.smtp_host,
-        port=settings.smtp_port,
-        sender=settings.smtp_sender,
-        security=mail.MailSecurity(settings.smtp_security),
-        user=settings.smtp_user,
-        password=_read_mail_password(settings),
-        ca_file=settings.smtp_ca_file,
-    )
-    return digest.DigestSender(server, settings.pages_url)
-
-
-def _read_mail_password(settings: Settings) -> str | None:
-    """Return the password of the mail server's user; None without a user.
-
-    Raises:
-        InputError: its file is missing or cannot be read.
-    """
-    if settings.smtp_user is None:
-        return None
-    if settings.smtp_password_file is None:
-        raise InputError("MPI_SMTP_PASSWORD_FILE: set this to sign in at the mail server; nothing was sent")
-    try:
-        return settings.smtp_password_file.read_text("utf-8").partition("\n")[0].rstrip("\r")
-    except (OSError, UnicodeError):
-        raise InputError("MPI_SMTP_PASSWORD_FILE: the file cannot be read; nothing was sent") from None
-
-
-def init_index(settings: Settings, *, is_test: bool, tuning: Tuning = DEFAULT_TUNING) -> tuple[Index, str]:
+def init_index(
+    settings: Settings,
+    *,
+    is_test: bool,
+    tuning: Tuning = DEFAULT_TUNING,
+    token_keys: tuple[int, ...] | None = None,
+) -> tuple[Index, str]:
     """Create a new master person index on disk.
 
     Args:
         settings: home folder, database and model of the index.
         is_test: whether enterprise IDs are marked as test IDs.
         tuning: sizes, intervals and limits.
+        token_keys: numbers of the token keys that it begins with; None for all that are there.
 
     Returns:
         The open index and the API key of its first client.
@@ -230,8 +229,8 @@ def init_index(settings: Settings, *, is_test: bool, tuning: Tuning = DEFAULT_TU
         home.chmod(0o700)
     except OSError as error:
         raise StoreError(f"cannot write {home}: {error.strerror}") from error
-    database = _connect(settings, tuning)
-    with _dispose_on_failure(database):
+    database = connect_database(settings, tuning)
+    with dispose_on_failure(database):
         if migrate.schema_state(database) is not migrate.SchemaState.MISSING:
             # Only mpi db upgrade changes an existing schema, after the operator made a backup.
             migrate.require_current(database)
@@ -244,25 +243,29 @@ def init_index(settings: Settings, *, is_test: bool, tuning: Tuning = DEFAULT_TU
                 raise ConflictError(f"there is an index already {location} to make another")
         # The home folder keeps a copy of the model: an upgrade of the program may remove its own.
         keep_model(settings, settings.model)
+        keyed_hash = make_keys(settings, token_keys)
         matcher = load_matcher(settings, None)
-        keyed_hash = _make_secret(settings.secret_path)
         key = create_index(
-            database, make_operator(), matcher, keyed_hash, is_test=is_test, scope=settings.scope
+            database,
+            make_operator(),
+            matcher,
+            keyed_hash,
+            is_test=is_test,
+            scope=settings.scope,
+            second_approver=settings.second_approver or SecondApprover.CROSS_AGENCY,
         )
-        return _create_index(settings, database, matcher, keyed_hash, tuning, is_test=is_test), key
+        with database.read(make_operator()) as unit:
+            info, keyed_hash = require_keys(unit, make_token_key_ring(settings))
+        return _create_index(settings, database, matcher, keyed_hash, tuning, info), key
 
 
-@contextmanager
-def _dispose_on_failure(database: Database) -> Iterator[None]:
-    """Close the database's connections if the block raises."""
-    try:
-        yield
-    except BaseException:  # also on Ctrl-C: no connection may be left open
-        database.dispose()
-        raise
-
-
-def load_matcher(settings: Settings, ref: str | None, *, any_standardizer: bool = False) -> Matcher:
+def load_matcher(
+    settings: Settings,
+    ref: str | None,
+    *,
+    any_standardizer: bool = False,
+    keyed_hash: KeyedHash | None = None,
+) -> Matcher:
     """Load and compile a matching model.
 
     Args:
@@ -271,16 +274,31 @@ def load_matcher(settings: Settings, ref: str | None, *, any_standardizer: bool 
             the index was moved to the model, comes first, then ``MPI_MODEL``, then the model of that name,
             then the default.
         any_standardizer: accept a model of an earlier standardizer too.
+        keyed_hash: the keyed hash of an open index, with its token exchanges; None to read the settings'.
 
     Raises:
         ModelError: the model cannot be found or compiled.
     """
-    return compile_matcher(_load_index_model(settings, ref, any_standardizer=any_standardizer))
+    model = _load_index_model(settings, ref, any_standardizer=any_standardizer, keyed_hash=keyed_hash)
+    return compile_matcher(model)
 
 
-def _load_index_model(settings: Settings, ref: str | None, *, any_standardizer: bool) -> MatchModel:
+def _load_index_model(
+    settings: Settings, ref: str | None, *, any_standardizer: bool, keyed_hash: KeyedHash | None = None
+) -> MatchModel:
     """Load the matching model of an index, as ``load_matcher`` finds it."""
-    return load_model(_find_index_model(settings, ref), of_any_standardizer=any_standardizer)
+    model = load_model(_find_index_model(settings, ref), of_any_standardizer=any_standardizer)
+    return _with_exchanges(model, settings, keyed_hash)
+
+
+def _with_exchanges(model: MatchModel, settings: Settings, keyed_hash: KeyedHash | None = None) -> MatchModel:
+    """Return a model that compares the linkage tokens of the exchanges, if any."""
+    if keyed_hash is None and read_exchanges(settings):
+        keyed_hash = read_keyed_hash(settings)
+    if keyed_hash is None or not keyed_hash.exchanges:
+        return model
+    standardizer = name_version(model.standardizer, keyed_hash.exchange_tag)
+    return replace(compare_tokens(model), standardizer=standardizer)
 
 
 def _find_index_model(settings: Settings, ref: str | None) -> Path:
@@ -289,38 +307,6 @@ def _find_index_model(settings: Settings, ref: str | None) -> Path:
     if stored_folder is not None and stored_folder.is_dir():
         return stored_folder
     return find_model_folder(settings.model or ref)
-
-
-def load_survivorship(settings: Settings) -> SurvivorshipRules:
-    """Read the survivorship rules of the golden record.
-
-    Raises:
-        SurvivorshipError: the file cannot be read, or holds an invalid rule.
-    """
-    path = settings.survivorship or _SURVIVORSHIP
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SurvivorshipError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError:
-        raise SurvivorshipError(f"{path}: not UTF-8") from None
-    return SurvivorshipRules.parse(text, str(path))
-
-
-def load_legal_bases(settings: Settings) -> dict[str, LegalBasis]:
-    """Read the home folder's table of legal bases, or the default.
-
-    Raises:
-        InputError: the file cannot be read, or holds an invalid row.
-    """
-    own_path = settings.home / _LEGAL_BASES.name
-    path = own_path if own_path.exists() else _LEGAL_BASES
-    try:
-        return parse_legal_bases(path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8") from None
 
 
 def keep_model(settings: Settings, ref: str | None) -> None:
@@ -354,13 +340,18 @@ def keep_model(settings: Settings, ref: str | None) -> None:
         copied_folder.rename(stored_folder)
 
 
-def open_matcher(ref: str) -> Matcher:
+def open_matcher(ref: str, settings: Settings | None = None) -> Matcher:
     """Load and compile the matching model that a command names.
+
+    Args:
+        ref: ``name/version`` or a folder.
+        settings: settings whose token exchanges it compares; None for no exchange.
 
     Raises:
         ModelError: the model cannot be found or compiled.
     """
-    return compile_matcher(load_model(find_model_folder(ref)))
+    model = load_model(find_model_folder(ref))
+    return compile_matcher(model if settings is None else _with_exchanges(model, settings))
 
 
 def create_batch_engine(
@@ -390,41 +381,6 @@ def create_batch_engine(
     if master_url is None:
         raise InputError("--engine spark: give the cluster's URL with --master, or set MPI_SPARK_MASTER")
     return SparkEngine(master_url, settings.spark_memory, settings.spark_staging)
-
-
-def upgrade_database(settings: Settings) -> migrate.SchemaState:
-    """Upgrade the index's database to this version's schema.
-
-    Returns:
-        The state of the schema before the upgrade.
-
-    Raises:
-        StoreError: there is no index, or it is from a newer version of the program.
-    """
-    database = _open_database(settings)
-    try:
-        if migrate.schema_state(database) is migrate.SchemaState.MISSING:
-            migrate.require_current(database)
-        return migrate.upgrade(database)
-    finally:
-        database.dispose()
-
-
-def check_database(settings: Settings) -> tuple[migrate.SchemaState, list[str]]:
-    """Compare the database's schema with this version's schema.
-
-    Returns:
-        The state of the schema, and its differences from the declared tables.
-
-    Raises:
-        StoreError: there is no database.
-    """
-    database = _open_database(settings)
-    try:
-        state = migrate.schema_state(database)
-        return state, migrate.schema_drift(database) if state is migrate.SchemaState.CURRENT else []
-    finally:
-        database.dispose()
 
 
 def note_restore(settings: Settings) -> tuple[str, int]:
@@ -477,8 +433,8 @@ def make_orders_file(settings: Settings) -> int:
         StoreError: there is an orders file already, or no index.
         ModelError: the index's model cannot be found.
     """
-    database = _open_database(settings)
-    with _dispose_on_failure(database):
+    database = open_database(settings)
+    with dispose_on_failure(database):
         index = _open_checked(settings, database, DEFAULT_TUNING, for_model_change=False)
         count = write_orders_file(index, make_operator())
     database.dispose()
@@ -491,41 +447,15 @@ def _begin_generation(settings: Settings) -> tuple[str, int]:
     Returns:
         The generation, and the number of the last order.
     """
-    database = _open_database(settings)
+    database = open_database(settings)
     try:
         migrate.require_current(database)
         with database.read(make_operator()) as unit:
-            require_secret(unit, _read_secret(settings.secret_path))
+            require_keys(unit, make_token_key_ring(settings))
             last_order = unit.boundary_orders.last_number()
         return begin_generation_after_restore(database, make_operator()), last_order
     finally:
         database.dispose()
-
-
-def _open_database(settings: Settings, tuning: Tuning = DEFAULT_TUNING) -> Database:
-    """Connect to the database of an existing index.
-
-    Raises:
-        StoreError: the SQLite file of the index is missing.
-        InputError: the scope's code is invalid.
-    """
-    if settings.scope != SHARED_SCOPE:
-        check_scope_code(settings.scope)
-    path = sqlite_path(locate_scope(settings.url, settings.scope))
-    if (
-        (settings.database_url is None or settings.scope != SHARED_SCOPE)
-        and path is not None
-        and not path.exists()
-    ):
-        if settings.scope == SHARED_SCOPE:
-            raise StoreError(f"there is no index in {settings.home}: run mpi init")
-        raise StoreError(f"there is no index of the scope {settings.scope}: run mpi scope add")
-    return _connect(settings, tuning)
-
-
-def _connect(settings: Settings, tuning: Tuning) -> Database:
-    """Connect to the database of an index, new or existing."""
-    return Database(locate_scope(settings.url, settings.scope), tuning=tuning.storage)
 
 
 def open_scope(
@@ -558,7 +488,12 @@ def init_scope(settings: Settings, scope: str, *, is_test: bool) -> tuple[Index,
         StoreError: the folder or database cannot be written.
     """
     check_scope_code(scope)
-    return init_index(settings.model_copy(update={"scope": scope}), is_test=is_test)
+    own_settings = settings.model_copy(update={"scope": scope})
+    # Records that a split moves hold no token of another key.
+    with _open_beside(settings, SHARED_SCOPE) as unit:
+        shared = None if unit is None else unit.configs.active_config()
+    token_keys = None if shared is None else shared.token_keys
+    return init_index(own_settings, is_test=is_test, token_keys=token_keys)
 
 
 def has_scope(settings: Settings, scope: str) -> bool:
@@ -569,13 +504,46 @@ def has_scope(settings: Settings, scope: str) -> bool:
         StoreError: the database server cannot be reached.
     """
     check_scope_code(scope)
+    with _open_beside(settings, scope) as unit:
+        return unit is not None
+
+
+def find_token_keys_of_others(settings: Settings) -> frozenset[int]:
+    """Return the token keys that the other indexes need: the shared one and scopes.
+
+    Raises:
+        StoreError: one of them cannot be read, or is of another version.
+    """
+    from mpi.service.maintenance.token_rotation import (  # noqa: PLC0415 - other commands rotate nothing
+        find_needed_keys,
+    )
+
+    with _open_beside(settings, SHARED_SCOPE) as unit:
+        codes = set() if unit is None else {SHARED_SCOPE, *(scope.code for scope in unit.scopes.all())}
+        codes |= set() if unit is None else {split.scope for split in unit.splits.all()}
+    numbers: set[int] = set()
+    for code in codes - {settings.scope}:
+        with _open_beside(settings, code) as unit:
+            if unit is not None:
+                numbers |= find_needed_keys(unit)
+    return frozenset(numbers)
+
+
+@contextmanager
+def _open_beside(settings: Settings, scope: str) -> Iterator[ReadUnit | None]:
+    """Read the shared index or a scope; None without a database."""
     url = locate_scope(settings.url, scope)
     path = sqlite_path(url)
     if path is not None and not path.exists():
-        return False
+        yield None
+        return
     database = Database(url)
     try:
-        return migrate.schema_state(database) is not migrate.SchemaState.MISSING
+        if migrate.schema_state(database) is migrate.SchemaState.MISSING:
+            yield None
+            return
+        with database.read(make_operator()) as unit:
+            yield unit
     finally:
         database.dispose()
 
@@ -599,26 +567,3 @@ def open_or_init_scope(settings: Settings, scope: str, shared_index: Index) -> t
     except ConflictError:
         # An earlier call was interrupted after it had created the index.
         return open_scope(settings, scope), None
-
-
-def _make_secret(path: Path) -> KeyedHash:
-    """Create the file of the index's hashing secret, or read it."""
-    if path.exists():
-        return _read_secret(path)
-    secret = secrets.token_bytes(SECRET_BYTES)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secret.hex() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return KeyedHash(secret)
-
-
-def _read_secret(path: Path) -> KeyedHash:
-    """Read the index's secret from its file."""
-    try:
-        return KeyedHash(bytes.fromhex(path.read_text().strip()))
-    except OSError as error:
-        raise StoreError(f"cannot read the index's secret {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise StoreError(f"{path} does not hold a secret of {SECRET_BYTES} bytes in hexadecimal") from error

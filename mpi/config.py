@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import SecondApprover
@@ -22,6 +22,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MPI_", frozen=True)
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - as the base class calls it
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from: the caller, then environment variables, and no file."""
+        return init_settings, env_settings
+
     home: Path = Field(default_factory=_default_home)
     """Folder of the secret, the SQLite database, rejected rows and temporary files, private to its owner."""
     database_url: str | None = None
@@ -32,10 +44,43 @@ class Settings(BaseSettings):
     """Model of a new index, ``name/version`` or a folder; None for the default model."""
     orders_file: Path | None = None
     """File of the orders to seal, unseal and expunge; None for ``home/orders.jsonl``."""
+    ledger_roots_file: Path | None = None
+    """File of the ledger's signed roots; None for ``home/ledger-roots.jsonl``."""
+    ledger_key_file: Path | None = None
+    """PEM file of the private key that signs the roots; None for ``home/ledger-signing.pem``."""
+    ledger_mail: str | None = None
+    """Address to which each signed root is mailed; None mails none."""
+    ledger_unsigned_hours: int = Field(default=26, ge=1, le=24 * 31)
+    """Hours after which ``mpi audit verify`` reports a line that no signed root covers."""
     secret_file: Path | None = None
-    """File of the index's 32-byte secret in hexadecimal; None for ``home/secret.key``."""
-    second_approver: SecondApprover = SecondApprover.NEVER
-    """Which steps of a steward wait for a second approver: ``never``, ``cross-agency`` or ``always``."""
+    """File of the index's 32-byte secret (tie key) in hexadecimal; None for ``home/secret.key``."""
+    secret: SecretStr | None = None
+    """The secret itself, instead of a file."""
+    secret_command: SecretStr | None = None
+    """Program with arguments that prints the secret, instead of a file."""
+    token_key_file: Path | None = None
+    """File of the 32-byte token key in hexadecimal; None for ``home/token.key``."""
+    token_key: SecretStr | None = None
+    """The token key itself, instead of a file."""
+    token_key_command: SecretStr | None = None
+    """Program with arguments that prints the token key, instead of a file."""
+    exchange_secrets_file: Path | None = None
+    """File of the secrets of token exchanges, a line ``CODE:HEX`` each; None for ``home/exchange.key``."""
+    exchange_secrets: SecretStr | None = None
+    """The secrets of token exchanges themselves, separated by commas, instead of a file."""
+    exchange_secrets_command: SecretStr | None = None
+    """Program with arguments that prints the secrets of token exchanges, instead of a file."""
+    payload_keys_file: Path | None = None
+    """File of the payload keys, a line ``NUMBER:HEX`` for each; None for ``home/payload.key``."""
+    payload_keys: SecretStr | None = None
+    """The payload keys themselves, separated by commas, instead of a file."""
+    payload_keys_command: SecretStr | None = None
+    """Program with arguments that prints the payload keys, instead of a file."""
+    second_approver: SecondApprover | None = None
+    """Which steps of a steward wait for a second approver: ``never``, ``cross-agency`` or ``always``.
+
+    None for what the index was made with: ``cross-agency``, or ``never`` before schema 0040.
+    """
     second_review_share: float = Field(default=0.05, ge=0, le=1)
     """Share of stewards' answers that a second steward answers too, blind."""
     practice_required: bool = False
@@ -48,6 +93,36 @@ class Settings(BaseSettings):
     """Minutes without a page request after which a person is signed out."""
     sign_in_hours: int = Field(default=12, gt=0, le=24 * 7)
     """Hours after which a person is signed out in any case."""
+    access_token_minutes: int = Field(default=15, ge=1, le=60)
+    """Minutes for which an access token of ``POST /oauth/token`` is valid."""
+    token_issuer: str | None = None
+    """Issuer whose signed tokens (JWT) clients may send; None to accept none."""
+    token_audience: str | None = None
+    """Audience that such a token must name; required with ``token_issuer``."""
+    token_keys: str | None = None
+    """Public keys of the issuer: JWKS file, or ``https://`` URL; required with ``token_issuer``."""
+    token_algorithms: str = "RS256,PS256,ES256"  # noqa: S105 - no password
+    """Permitted signature algorithms of its tokens, of ``RS256``, ``PS256`` and ``ES256``."""
+    token_client_claim: Literal["client_id", "azp", "appid", "sub"] = "client_id"  # noqa: S105 - a claim
+    """Claim of its tokens that names the client."""
+    oidc_issuer: str | None = None
+    """OpenID Connect provider that people sign in with, ``https://…``; None for none."""
+    oidc_client_id: str | None = None
+    """Name of the index at the provider; required with ``oidc_issuer``."""
+    oidc_client_secret_file: Path | None = None
+    """File whose first line is the secret of the index at the provider; None for a public client."""
+    oidc_scopes: str = "openid profile"
+    """Scopes that are asked for."""
+    oidc_algorithms: str = "RS256,PS256,ES256"
+    """Permitted signature algorithms of ID tokens."""
+    oidc_roles: Path | None = None
+    """TOML file of the roles that groups give; None to keep the roles that an operator gave."""
+    local_sign_in: bool = True
+    """Whether people may sign in with a password of this index."""
+    second_factor_roles: str = ""
+    """Roles, separated by commas, that need one-time codes beside a password; ``all`` for every role."""
+    breached_passwords_file: Path | None = None
+    """File of hashes of breached passwords, lines ``SHA-1:count`` sorted by hash; None for none."""
     survivorship: Path | None = None
     """File with the rules of the golden record; None for the shipped rules."""
     spark_master: str | None = None
@@ -64,6 +139,12 @@ class Settings(BaseSettings):
     """Person searches of one client that are answered in any 60 seconds."""
     searches_per_child: int = Field(default=20, ge=1)
     """Person searches of one client that find one child and are answered, in any 24 hours."""
+    misses_per_minute: int = Field(default=600, ge=1)
+    """Answers that there is no such thing, which one API key gets in 60 seconds from one process."""
+    person_misses_per_minute: int = Field(default=120, ge=1)
+    """The same, for one signed-in person."""
+    refused_keys_per_minute: int = Field(default=600, ge=1)
+    """Refused keys from one network address in 60 seconds, from which on unknown keys are not looked up."""
     seals_per_day: int = Field(default=20, ge=0)
     """Records that a client may seal or ask to expunge within 24 hours, outside loads."""
     break_glass_minutes: int = Field(default=60, ge=1, le=1_440)
@@ -89,9 +170,17 @@ class Settings(BaseSettings):
     smtp_sender: str | None = None
     """Address that the mail comes from."""
     pages_url: str | None = None
-    """Address of the pages as people open them, which the mail links to, such as ``https://mpi.example.gov``."""
+    """Address of the pages as people open them, for mail and sign-in, such as ``https://mpi.example.gov``."""
     host: str = "127.0.0.1"
     """Address that ``mpi serve`` listens on."""
+    host_names: str = ""
+    """Names that the server answers to besides localhost, separated by commas."""
+    tls_cert: Path | None = None
+    """File of the certificate, with its chain, by which ``mpi serve`` speaks TLS itself; PEM."""
+    tls_key: Path | None = None
+    """File of the private key of ``tls_cert``, readable by its owner only; PEM, without a password."""
+    min_free_mb: int = Field(default=500, ge=0)
+    """Free megabytes on the disks of the index below which ``/readyz`` reports it as not ready."""
     port: int = 8520
     """Port that ``mpi serve`` listens on."""
     request_timeout_s: float = Field(default=10, gt=0, le=3_600)
@@ -103,12 +192,43 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home / 'mpi.db'}"
 
     @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """The names of ``host_names``, in lower case."""
+        return frozenset(name.strip().lower() for name in self.host_names.split(",") if name.strip())
+
+    @property
     def orders_path(self) -> Path:
         """The path of the orders file of the scope."""
         path = self.orders_file or self.home / "orders.jsonl"
         return path if self.scope == SHARED_SCOPE else path.with_stem(f"{path.stem}-scope-{self.scope}")
 
     @property
+    def ledger_roots_path(self) -> Path:
+        """The path of the file of signed roots of the scope."""
+        path = self.ledger_roots_file or self.home / "ledger-roots.jsonl"
+        return path if self.scope == SHARED_SCOPE else path.with_stem(f"{path.stem}-scope-{self.scope}")
+
+    @property
+    def ledger_key_path(self) -> Path:
+        """The path of the private key that signs the roots."""
+        return self.ledger_key_file or self.home / "ledger-signing.pem"
+
+    @property
     def secret_path(self) -> Path:
         """The path of the file with the index's hashing secret."""
         return self.secret_file or self.home / "secret.key"
+
+    @property
+    def token_key_path(self) -> Path:
+        """The path of the file with the token key."""
+        return self.token_key_file or self.home / "token.key"
+
+    @property
+    def exchange_secrets_path(self) -> Path:
+        """The path of the file with the secrets of token exchanges."""
+        return self.exchange_secrets_file or self.home / "exchange.key"
+
+    @property
+    def payload_keys_path(self) -> Path:
+        """The path of the file with the payload keys."""
+        return self.payload_keys_file or self.home / "payload.key"

@@ -50,6 +50,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Move sources of this index into a scope, new or existing.", "access.scope_split:split"
     ),
     "policy": CatalogEntry("Explain the access policy."),
+    "policy papers": CatalogEntry(
+        "Print who may see what, under which law, from the agreements in force.", "access.policy:papers"
+    ),
     "policy explain": CatalogEntry(
         "Print the policy table, or the reasons of one decision.", "access.policy:explain"
     ),
@@ -108,6 +111,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "client bind": CatalogEntry("Bind a client to another agreement.", "access.client:bind"),
     "client rotate": CatalogEntry("Give a client another key and show it once.", "access.client:rotate"),
     "client expire": CatalogEntry("Set when a client's key expires.", "access.client:expire"),
+    "client subject": CatalogEntry(
+        "Set whose signed tokens stand for a client.", "access.client:set_subject"
+    ),
     "client revoke": CatalogEntry("Revoke a client's API key.", "access.client:revoke"),
     "account": CatalogEntry("Manage accounts of people who sign in."),
     "account add": CatalogEntry("Add an account and show its initial password once.", "access.account:add"),
@@ -116,6 +122,10 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "account bind": CatalogEntry("Bind an account to another agreement.", "access.account:bind"),
     "account grant": CatalogEntry("Grant an account actions by name.", "access.account:grant"),
     "account password": CatalogEntry("Set a new initial password for an account.", "access.account:password"),
+    "account link": CatalogEntry("Let a person sign in with the identity provider.", "access.account:link"),
+    "account reset-second-factor": CatalogEntry(
+        "Remove the one-time codes of a person who lost them.", "access.account:reset_second_factor"
+    ),
     "account unlock": CatalogEntry("Unlock an account.", "access.account:unlock"),
     "account end": CatalogEntry("Close an account and sign its user out.", "access.account:end"),
     "ingest": CatalogEntry("Load a file of one source's records.", "files.ingest:run"),
@@ -218,6 +228,62 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "subpoena release": CatalogEntry(
         "Release what counsel decided, and print it.", "access.subpoena:release"
     ),
+    "rights": CatalogEntry("Handle requests of persons to inspect or to amend a record."),
+    "rights open": CatalogEntry(
+        "Open the case of a person's request about a record.", "rights.cases:open_case"
+    ),
+    "rights list": CatalogEntry(
+        "List the rights cases, the earliest due day first, with warnings.", "rights.cases:show"
+    ),
+    "rights release": CatalogEntry("Release the report about a child, and print it.", "rights.cases:release"),
+    "rights refuse": CatalogEntry(
+        "Refuse what a case asks for, and print the letter.", "rights.cases:refuse"
+    ),
+    "rights grant": CatalogEntry(
+        "Grant a request to amend, so that the source corrects its record.", "rights.cases:grant"
+    ),
+    "rights ask-hearing": CatalogEntry(
+        "Record that a hearing was asked for after a refusal to amend.", "rights.cases:ask_hearing"
+    ),
+    "rights hear": CatalogEntry("Record the decision of a hearing.", "rights.cases:hear"),
+    "rights attach": CatalogEntry(
+        "Attach a statement, read from standard input, to the record.", "rights.cases:attach"
+    ),
+    "rights rule": CatalogEntry("Show or change the rule of a source.", "rights.cases:rule"),
+    "legal-hold": CatalogEntry("Keep records from being expunged or destroyed."),
+    "legal-hold place": CatalogEntry(
+        "Place a legal hold: what it reaches is neither expunged nor destroyed.", "rights.holds:place"
+    ),
+    "legal-hold list": CatalogEntry("List the legal holds, oldest first.", "rights.holds:show"),
+    "legal-hold lift": CatalogEntry(
+        "Lift a legal hold, which another person has placed.", "rights.holds:lift"
+    ),
+    "destruction": CatalogEntry("Destroy records whose retention has ended, with a second person."),
+    "destruction due": CatalogEntry(
+        "Count what is due to be destroyed, by source.", "rights.destruction:due"
+    ),
+    "destruction plan": CatalogEntry(
+        "Plan to destroy the records of a source that are due.", "rights.destruction:plan"
+    ),
+    "destruction approve": CatalogEntry(
+        "Approve a run, which another person has planned.", "rights.destruction:approve"
+    ),
+    "destruction run": CatalogEntry("Destroy the records of an approved run.", "rights.destruction:run"),
+    "destruction list": CatalogEntry("List the destruction runs, newest first.", "rights.destruction:show"),
+    "destruction certificate": CatalogEntry(
+        "Print the certificate of a run that is done.", "rights.destruction:certificate"
+    ),
+    "research": CatalogEntry("Give each research project IDs of its own."),
+    "research add": CatalogEntry(
+        "Open a research project, whose IDs join with no other project's.", "rights.research:add"
+    ),
+    "research list": CatalogEntry("List the research projects, oldest first.", "rights.research:show"),
+    "research end": CatalogEntry(
+        "End a research project, and destroy the key of its IDs.", "rights.research:end"
+    ),
+    "research export": CatalogEntry(
+        "Export which records are of one child, by a project's IDs.", "rights.research:export"
+    ),
     "export": CatalogEntry("Export data to a file."),
     "export crosswalk": CatalogEntry("Export all enterprise IDs as CSV.", "files.export:crosswalk"),
     "export id-map": CatalogEntry(
@@ -243,11 +309,64 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "db orders": CatalogEntry(
         "Check the orders file, or write it anew from the database.", "operation.db:orders"
     ),
+    "db grants": CatalogEntry(
+        "Print or apply the rights of a role that serves the index.", "operation.db:grants"
+    ),
+    "incident": CatalogEntry("Handle wrong links that were found, and correct those who were told."),
+    "incident list": CatalogEntry(
+        "List the incidents of wrong links, the latest first.", "operation.incident:list_all"
+    ),
+    "incident show": CatalogEntry(
+        "Show who was told what because of a wrong link.", "operation.incident:show"
+    ),
+    "incident send": CatalogEntry(
+        "Send every recipient of an incident its correction.", "operation.incident:send"
+    ),
+    "incident acknowledge": CatalogEntry(
+        "Record that a recipient has acknowledged its correction on paper.", "operation.incident:acknowledge"
+    ),
+    "incident close": CatalogEntry(
+        "Close an incident, of which every correction is acknowledged.", "operation.incident:close"
+    ),
+    "audit": CatalogEntry("Prove that the disclosure ledger is whole."),
+    "audit sign": CatalogEntry("Sign the ledger's present root, once a day.", "operation.audit:sign"),
+    "audit verify": CatalogEntry(
+        "Compare every line of the ledger with its hashes and signed roots.", "operation.audit:verify"
+    ),
+    "audit prove": CatalogEntry("Prove a line, or that the ledger only grew.", "operation.audit:prove"),
+    "audit lines": CatalogEntry(
+        "List who was shown what, when, for which purpose and agreement.", "operation.audit:lines"
+    ),
+    "audit link": CatalogEntry(
+        "List every answer that told of two records while they were linked.", "operation.audit:link"
+    ),
+    "audit students": CatalogEntry(
+        "Export the disclosures of a source's records, for the students' files.", "operation.audit:students"
+    ),
+    "audit export": CatalogEntry(
+        "Export the ledger's lines for an independent verifier.", "operation.audit:export"
+    ),
+    "audit key": CatalogEntry("Print the public key of the signed roots.", "operation.audit:key"),
     "blocks": CatalogEntry(
         "List the largest blocks and the records with a pending search.",
         "operation.blocks:run",
     ),
     "verify": CatalogEntry("Check the index against its laws, without changing it.", "operation.verify:run"),
+    "tokens": CatalogEntry("Make linkage tokens."),
+    "tokens make": CatalogEntry(
+        "Make a file of linkage tokens from an agency's own file.", "files.tokens:make"
+    ),
+    "keys": CatalogEntry("Manage the keys of the index."),
+    "keys status": CatalogEntry(
+        "Show which keys the index uses, never a key itself.", "operation.keys:status"
+    ),
+    "keys encrypt": CatalogEntry(
+        "Encrypt the stored content of an index that is not encrypted.", "operation.keys:encrypt"
+    ),
+    "keys rotate": CatalogEntry(
+        "Replace the payload key or the token key by a new one.", "operation.keys:rotate"
+    ),
+    "keys drop": CatalogEntry("Delete the token keys that nothing needs any more.", "operation.keys:drop"),
     "rebuild": CatalogEntry(
         "Rebuild all derived data, keeping every enterprise ID.", "operation.rebuild:run"
     ),

@@ -75,6 +75,14 @@ def show_facts(facts: Mapping[str, object], *, as_json: bool) -> None:
         print_facts(facts)
 
 
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines of text as they are, in UTF-8 whatever the locale."""
+    sys.stdout.flush()
+    for line in lines:
+        sys.stdout.buffer.write(line.encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
 def print_note(text: str) -> None:
     """Print a note for the user to standard error."""
     sys.stderr.write(f"mpi: {text}\n")

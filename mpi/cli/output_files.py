@@ -1,17 +1,21 @@
-"""Atomic writing of private CSV files."""
+"""Atomic writing of private files; in CSV, no cell is a formula."""
 
 import csv
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
+
+from mpi.standardize.formula_text import escape_formula
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """Write a CSV file (UTF-8, LF) atomically, readable by its owner only.
 
-    A reader sees the old file or the whole new one.
+    A reader sees the old file or the whole new one. An apostrophe is put before a text that begins like a
+    formula.
 
     Args:
         path: the file; an existing one is replaced.
@@ -24,25 +28,46 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     Raises:
         OSError: the file cannot be written; an earlier file is unchanged.
     """
+
+    def write(file: TextIO) -> int:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        count = 0
+        for row in rows:
+            writer.writerow([escape_formula(cell) for cell in row])
+            count += 1
+        return count
+
+    return write_private_file(path, write)
+
+
+def write_private_file(path: Path, write: Callable[[TextIO], int]) -> int:
+    """Write a text file (UTF-8) atomically, readable by its owner only.
+
+    Args:
+        path: the file; an existing one is replaced.
+        write: writes the content to an open file, and returns the number of rows.
+
+    Returns:
+        What ``write`` returned.
+
+    Raises:
+        OSError: the file cannot be written; an earlier file is unchanged.
+    """
     try:
-        return _write_csv(path, header, rows)
+        return _write_and_rename(path, write)
     except OSError as error:
         # Name the requested file instead of the temporary one.
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-    """Write a temporary CSV file and rename it to the path."""
+def _write_and_rename(path: Path, write: Callable[[TextIO], int]) -> int:
+    """Write a temporary file and rename it to the path."""
     # mkstemp makes files of mode 0600.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    count = 0
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            for row in rows:
-                writer.writerow(row)
-                count += 1
+            count = write(file)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)

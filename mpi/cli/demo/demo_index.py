@@ -19,7 +19,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.source import SHARED_SCOPE, SourceKind
-from mpi.domain.viewer import make_operator
+from mpi.domain.viewer import SecondApprover, make_operator
 from mpi.intake.reader import open_file
 from mpi.matching.model.match_model import find_model_folder, load_model
 from mpi.service.core.index import Index
@@ -86,7 +86,12 @@ class DemoBuild:
 def create_settings(folder: Path) -> Settings:
     """Create the settings of the demo's own index, whatever the environment says."""
     return Settings(
-        home=folder / "index", database_url=None, model=None, secret_file=None, scope=SHARED_SCOPE
+        home=folder / "index",
+        database_url=None,
+        model=None,
+        secret_file=None,
+        scope=SHARED_SCOPE,
+        second_approver=SecondApprover.NEVER,
     )
 
 

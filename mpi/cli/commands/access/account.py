@@ -80,6 +80,7 @@ def list_all(as_json: JsonFlag = False) -> None:
             "state",
             "since",
             "locked until",
+            "one-time codes",
             "ended",
         ),
         [
@@ -94,6 +95,7 @@ def list_all(as_json: JsonFlag = False) -> None:
                 str(row["state"]),
                 row["since"][:19],
                 (row["locked_until"] or "")[:19],
+                "yes" if row["has_second_factor"] else "",
                 (row["ended"] or "")[:19],
             )
             for row in accounts
@@ -183,6 +185,36 @@ def unlock(name: NameArgument, as_json: JsonFlag = False) -> None:
     with open_session() as session:
         accounts.unlock_account(session.index, session.viewer, name)
     show_facts({"account": name, "unlocked": True}, as_json=as_json)
+
+
+def reset_second_factor(name: NameArgument, as_json: JsonFlag = False) -> None:
+    """Remove the one-time codes of a person who lost them.
+
+    The person is signed out everywhere, and signs in with the password alone.
+    """
+    from mpi.service.access import accounts
+
+    with open_session() as session:
+        accounts.reset_second_factor(session.index, session.viewer, name)
+    show_facts({"account": name, "second factor": "none"}, as_json=as_json)
+
+
+def link(
+    name: NameArgument,
+    subject: Annotated[
+        str | None, typer.Option(metavar="SUBJECT", help="The person's sub at the identity provider.")
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Nobody at the provider.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Let a person sign in with the identity provider."""
+    from mpi.service.access import single_sign_on
+
+    if (subject is None) != none:
+        raise InputError("give the person's sub at the provider with --subject, or --none")
+    with open_session() as session:
+        single_sign_on.link_account(session.index, session.viewer, name, subject)
+    show_facts({"account": name, "subject": subject or "none"}, as_json=as_json)
 
 
 def end(name: NameArgument, as_json: JsonFlag = False) -> None:

@@ -207,14 +207,14 @@ def _read(file: Path, max_bytes: int) -> str:
 
 def _choose_viewer(session: CommandSession, *, as_client: bool) -> Viewer:
     """Return the operator, or the client whose API key the environment holds."""
-    from mpi.service.access import clients
+    from mpi.service.access.client_authentication import authenticate
 
     if not as_client:
         return session.viewer
     key = os.environ.get(KEY_VARIABLE)
     if not key:
         raise InputError(f"put the API key of a client who may approve agreements into {KEY_VARIABLE}")
-    return clients.authenticate(session.index, key, None)
+    return authenticate(session.index, key, None)
 
 
 def _print_terms(view: AgreementView, terms: Agreement) -> None:

@@ -69,7 +69,7 @@ def list_all(as_json: JsonFlag = False) -> None:
         print_json(clients)
         return
     print_table(
-        ("client", "scopes", "sources", "agreement", "party", "since", "expires", "revoked"),
+        ("client", "scopes", "sources", "agreement", "party", "since", "expires", "token name", "revoked"),
         [
             (
                 row["name"],
@@ -79,6 +79,7 @@ def list_all(as_json: JsonFlag = False) -> None:
                 row["party"] or "",
                 row["since"][:19],
                 row["expires_on"] or "never",
+                row["token_subject"] or "",
                 (row["revoked"] or "")[:19],
             )
             for row in clients
@@ -146,6 +147,28 @@ def expire(
         print_json(facts)
     else:
         print_facts({label.replace("_", " "): value or "never" for label, value in facts.items()})
+
+
+def set_subject(
+    name: Annotated[str, typer.Argument(help="The client.")],
+    subject: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="The client's name at the token issuer.")
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Accept no signed token for the client.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Set whose signed tokens stand for a client."""
+    from mpi.service.access import clients
+
+    if (subject is None) != none:
+        raise InputError("give the client's name at the issuer with --name, or --none")
+    with open_session() as session:
+        clients.set_token_subject(session.index, session.viewer, name, subject)
+    facts = {"client": name, "token_subject": subject}
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts({label.replace("_", " "): value or "none" for label, value in facts.items()})
 
 
 def revoke(name: Annotated[str, typer.Argument(help="The client.")], as_json: JsonFlag = False) -> None:

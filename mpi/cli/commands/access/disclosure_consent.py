@@ -32,7 +32,7 @@ def add(
 
     A grant on the basis of consent discloses the record while the consent is in force.
     """
-    from mpi.policy.consent import Consent, Signer
+    from mpi.policy.cases.consent import Consent, Signer
     from mpi.service.legal import disclosure_consents
 
     if signer not in set(Signer):

@@ -1,4 +1,4 @@
-"""Command ``mpi policy explain``: the policy table, and one decision."""
+"""Commands of ``mpi policy``: the policy table, one decision, and papers for counsel."""
 
 from __future__ import annotations
 
@@ -61,6 +61,28 @@ def explain(
         print_json(facts)
     else:
         print_facts(facts)
+
+
+def papers(as_json: JsonFlag = False) -> None:
+    """Print who may see what, under which law, from the agreements in force.
+
+    The rows come from the agreements in force. With --json, the facts of 30 questions of counsel come too.
+    """
+    from mpi.service.agreements.counsel_questions import answer_questions
+    from mpi.service.agreements.papers import describe_row, list_papers
+
+    with open_session(for_look_up=True) as session:
+        rows = [describe_row(row) for row in list_papers(session.index, session.viewer)]
+        if as_json:
+            answers = answer_questions(session.index, session.viewer)
+            print_json({"rows": rows, "answers": {code: dict(facts) for code, facts in answers.items()}})
+            return
+    columns = tuple(rows[0]) if rows else ("agreement",)
+    print_table(columns, [tuple(_join(row[column]) for column in columns) for row in rows])
+
+
+def _join(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 
 def _parse_action(text: str) -> Action:

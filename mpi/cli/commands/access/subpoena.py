@@ -12,7 +12,7 @@ from mpi.cli.commands.stewardship.expunge import AsClient, Source, choose_viewer
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.domain import clock
 from mpi.domain.errors import InputError
-from mpi.policy.subpoena import CounselVerdict
+from mpi.policy.cases.subpoena import CounselVerdict
 
 if TYPE_CHECKING:
     from mpi.domain.viewer import Viewer
@@ -40,7 +40,7 @@ def open_case(
 
     Nothing is released before counsel has decided.
     """
-    from mpi.policy.subpoena import Subpoena
+    from mpi.policy.cases.subpoena import Subpoena
     from mpi.service.legal import subpoena_cases
 
     subpoena = Subpoena(
@@ -105,7 +105,7 @@ def decide(
 
     Who opened the case cannot decide. At this command line everybody is the operator.
     """
-    from mpi.policy.subpoena import CounselDecision
+    from mpi.policy.cases.subpoena import CounselDecision
     from mpi.service.legal import subpoena_cases
 
     decision = CounselDecision(_parse_verdict(verdict), counsel, reason)

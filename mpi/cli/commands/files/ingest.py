@@ -35,6 +35,7 @@ class Format(StrEnum):
     NDJSON = "ndjson"
     EDFI = "edfi"
     AFCARS = "afcars"
+    OPENLINKTOKEN = "openlinktoken"
 
 
 def run(

@@ -45,7 +45,7 @@ def make(
         matcher = session.index.matcher
         if model is not None:
             bootstrap.keep_model(session.settings, model)
-            matcher = bootstrap.open_matcher(model)
+            matcher = bootstrap.open_matcher(model, session.settings)
         new_proposal = proposals.propose(
             session.index, session.viewer, matcher, refresh_lists=refresh_lists, progress=report
         )

@@ -89,7 +89,7 @@ def _make_plan(
         show_progress() as report,
         core_reservation.reserve_core(session.index.database, session.viewer, session.index.tuning.pacing),
     ):
-        matcher = session.index.matcher if model is None else bootstrap.open_matcher(model)
+        matcher = session.index.matcher if model is None else bootstrap.open_matcher(model, session.settings)
         stops = (
             None
             if stop_over is None

@@ -6,7 +6,7 @@ import typer
 
 from mpi.cli.command_session import read_settings
 from mpi.cli.exit_codes import ExitCode
-from mpi.cli.output import JsonFlag, print_facts, print_json, print_note
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_lines, print_note
 
 _ADVICE = {
     "missing": "there is no index here yet: run mpi init",
@@ -18,9 +18,9 @@ _ADVICE = {
 
 def upgrade(as_json: JsonFlag = False) -> None:
     """Upgrade the database schema to this version."""
-    from mpi import bootstrap
+    from mpi.composition import databases
 
-    before = bootstrap.upgrade_database(read_settings())
+    before = databases.upgrade_database(read_settings())
     facts = {"before": before.value, "now": "current"}
     if as_json:
         print_json(facts)
@@ -33,9 +33,9 @@ def check(as_json: JsonFlag = False) -> None:
 
     Exits 1 if the schema is of another version or differs from what the version declares.
     """
-    from mpi import bootstrap
+    from mpi.composition import databases
 
-    state, differences = bootstrap.check_database(read_settings())
+    state, differences = databases.check_database(read_settings())
     facts = {"state": state.value, "differences": differences}
     if as_json:
         print_json(facts)
@@ -83,3 +83,21 @@ def orders(
         print_json(facts)
     else:
         print_facts(facts)
+
+
+def grants(
+    role: Annotated[str, typer.Option(help="The role that serves, such as mpi_serve.")],
+    apply: Annotated[bool, typer.Option("--apply", help="Run the statements, as the owner.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print or apply the rights of a role that serves the index.
+
+    On the disclosure ledger the role may only read and append. PostgreSQL only.
+    """
+    from mpi.composition import databases
+
+    statements = databases.list_ledger_grants(read_settings(), role, is_applied=apply)
+    if as_json:
+        print_json({"applied": apply, "statements": statements})
+    else:
+        print_lines(f"{statement};" for statement in statements)

@@ -16,11 +16,11 @@ def send(as_json: JsonFlag = False) -> None:
 
     A timer runs it. Run again on the same day, it mails those whose mail failed, and nobody twice.
     """
-    from mpi import bootstrap
+    from mpi.composition import mail
     from mpi.service.notices import digest
 
     with open_session(for_look_up=True) as session:
-        sender = bootstrap.read_digest_sender(session.settings)
+        sender = mail.read_digest_sender(session.settings)
         result = digest.send_digests(session.index, sender)
     if as_json:
         print_json(asdict(result))

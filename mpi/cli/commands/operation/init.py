@@ -85,7 +85,9 @@ def run(
     if codes:
         print_table(("scope", "api key"), scope_keys.items())
     print_note("an API key is shown this once: keep it where keys are kept")
-    print_note("back up secret.key with the database: neither is of use without the other")
+    print_note(
+        "back up secret.key, token.key and payload.key apart from the database: it is of no use without them"
+    )
     if not codes:
         print_note("agencies that may not see each other's records need scopes: see mpi scope add --help")
     print_table(("next", ""), _NEXT + (_NEXT_IN_SCOPES if codes else ()))

@@ -1,36 +1,65 @@
 """Command ``mpi serve``: serve the API and pages."""
 
 from contextlib import suppress
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpi.cli.command_session import open_session
 from mpi.cli.output import print_note
 
+if TYPE_CHECKING:
+    from mpi.service.core.index import Index
+
 
 def run(
     host: Annotated[
-        str | None, typer.Option(help="127.0.0.1, ::1 or localhost; MPI_HOST by default.")
+        str | None,
+        typer.Option(help="127.0.0.1, ::1 or localhost, or any IP address with TLS; MPI_HOST by default."),
     ] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; MPI_PORT by default.")] = None,
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="Number of worker processes; use one for each core.")
     ] = 1,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Certificate with its chain (PEM); MPI_TLS_CERT by default.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="Private key, readable by its owner only; MPI_TLS_KEY by default.")
+    ] = None,
 ) -> None:
     """Serve the API and pages on this machine.
 
-    The server listens on this machine only. Ctrl-C stops it after open requests are answered.
+    Without a certificate the server listens on this machine only. Ctrl-C stops it after open requests are
+    answered.
     """
     from mpi.api.server import serve
     from mpi.api.server import workers as worker_processes
+    from mpi.api.server.tls_files import open_tls_files
 
     with open_session() as session, suppress(KeyboardInterrupt):
         address = session.settings.host if host is None else host
         number = session.settings.port if port is None else port
+        tls = open_tls_files(tls_cert or session.settings.tls_cert, tls_key or session.settings.tls_key)
         print_note(f"serving on {address}, port {number}; Ctrl-C stops it")
+        scheme = "http" if tls is None else "https"
+        host_name = f"[{address}]" if ":" in address else address
+        _print_first_link(session.index, session.settings.pages_url or f"{scheme}://{host_name}:{number}")
         if workers == 1:
-            serve.serve(session.index, address, number)
+            serve.serve(session.index, address, number, tls=tls)
         else:
             session.index.database.dispose()
-            worker_processes.serve_with(address, number, workers)
+            worker_processes.serve_with(address, number, workers, tls)
+
+
+def _print_first_link(index: "Index", pages_url: str) -> None:
+    """Print a link for the first account, if there is none."""
+    from mpi.service.access.first_start.first_account import make_first_link
+
+    token = make_first_link(index)
+    if token is not None:
+        print_note(
+            "this index has no account: make the first one, of an operator, within 24 hours at "
+            f"{pages_url.rstrip('/')}/first-account/{token}"
+        )

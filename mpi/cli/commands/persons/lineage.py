@@ -11,7 +11,7 @@ from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_json, print_table
 
 if TYPE_CHECKING:
-    from mpi.service.persons.persons import LineageStep
+    from mpi.service.persons.lineage import LineageStep
 
 
 def run(
@@ -19,10 +19,10 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """List all changes to the records of an enterprise ID."""
-    from mpi.service.persons import persons
+    from mpi.service.persons import lineage
 
     with open_session(for_look_up=True) as session:
-        steps = persons.look_up_lineage(session.index, session.viewer, eid)
+        steps = lineage.look_up_lineage(session.index, session.viewer, eid)
     if as_json:
         print_json([asdict(step) for step in steps])
     else:

@@ -12,7 +12,7 @@ from mpi.cli.commands.review.publication import CurrentFlag, print_publication
 from mpi.cli.model_fit_view import show_verdict
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.cli.progress import show_progress
-from mpi.domain.sampling import MONTHLY_PAIRS, Estimate
+from mpi.domain.statistics.sampling import MONTHLY_PAIRS, Estimate
 
 if TYPE_CHECKING:
     from mpi.service.quality.dashboard import QualityFigures

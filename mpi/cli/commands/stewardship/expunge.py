@@ -89,14 +89,14 @@ def choose_viewer(session: CommandSession, *, as_client: bool) -> Viewer:
     Raises:
         InputError: the environment holds no key.
     """
-    from mpi.service.access import clients
+    from mpi.service.access.client_authentication import authenticate
 
     if not as_client:
         return session.viewer
     key = os.environ.get(KEY_VARIABLE)
     if not key:
         raise InputError(f"put the API key of a client who may do this into {KEY_VARIABLE}")
-    return clients.authenticate(session.index, key, None)
+    return authenticate(session.index, key, None)
 
 
 def certificate(

@@ -81,12 +81,12 @@ def answer(
 
 def _authenticate_owner(index: Index) -> Viewer:
     """Return the source owner whose API key the environment holds."""
-    from mpi.service.access import clients
+    from mpi.service.access.client_authentication import authenticate
 
     key = os.environ.get(KEY_VARIABLE)
     if not key:
         raise InputError(f"put the API key of a client who owns the source into {KEY_VARIABLE}")
-    return clients.authenticate(index, key, None)
+    return authenticate(index, key, None)
 
 
 def _format_waiting_for(step: PendingStep) -> str:

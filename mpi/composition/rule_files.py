@@ -1,0 +1,44 @@
+"""Files of rules, from the settings or the program."""
+
+from pathlib import Path
+
+from mpi.config import Settings
+from mpi.domain.errors import InputError, SurvivorshipError
+from mpi.domain.survivorship import SurvivorshipRules
+from mpi.policy.legal_bases import LegalBasis, parse_legal_bases
+
+_PROGRAM = Path(__file__).parent.parent
+_SURVIVORSHIP = _PROGRAM / "survivorship.toml"
+_LEGAL_BASES = _PROGRAM / "policy" / "legal_bases.toml"
+
+
+def load_survivorship(settings: Settings) -> SurvivorshipRules:
+    """Read the survivorship rules of the golden record.
+
+    Raises:
+        SurvivorshipError: the file cannot be read, or holds an invalid rule.
+    """
+    path = settings.survivorship or _SURVIVORSHIP
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SurvivorshipError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise SurvivorshipError(f"{path}: not UTF-8") from None
+    return SurvivorshipRules.parse(text, str(path))
+
+
+def load_legal_bases(settings: Settings) -> dict[str, LegalBasis]:
+    """Read the home folder's table of legal bases, or the default.
+
+    Raises:
+        InputError: the file cannot be read, or holds an invalid row.
+    """
+    own_path = settings.home / _LEGAL_BASES.name
+    path = own_path if own_path.exists() else _LEGAL_BASES
+    try:
+        return parse_legal_bases(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8") from None
