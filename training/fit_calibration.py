@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mpi.domain.sampling import NORMAL_DEVIATE_95
-from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT
+from mpi.domain.statistics.sampling import NORMAL_DEVIATE_95
+from mpi.domain.statistics.small_cells import SMALLEST_SHOWN_COUNT
 from mpi.matching.diagnostics.error_rates import (
     PER,
     RECALL_WIDTH,

@@ -27,6 +27,7 @@ from training.evaluate.measures.ablation import AblationRow, measure_ablation
 from training.evaluate.measures.nightly_review import measure_feed_review
 from training.evaluate.measures.stress_set import StressResult, build_stress_set, judge_stress_set
 from training.evaluate.model_clusters import partition_records, score_records
+from training.evaluate.token_suite import run_token_suite
 from training.fit.errors import TrainingError
 from training.records import read_rows
 
@@ -43,7 +44,7 @@ _SUITE_SETS = (
     GOLDEN_SET,
     FEED_SET,
 )
-DEV_SUITE, MATRIX_SUITE = "dev", "matrix"
+DEV_SUITE, MATRIX_SUITE, TOKEN_SUITE = "dev", "matrix", "tokens"
 _NAME_TABLES = "names"
 
 
@@ -54,7 +55,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
     truth_column: Annotated[str, typer.Option(help="Column that tells the true person.")] = TRUTH_COLUMN,
     suite: Annotated[
         str | None,
-        typer.Option(help="'dev': the public sets under --data; 'matrix': each cut to few fields."),
+        typer.Option(help="'dev': the public sets under --data; 'matrix': cut to few fields; 'tokens'."),
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Sets of the suite, or cells SET/SUBSET; all by default.")
@@ -74,6 +75,9 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
         run_suite(data[0], only, MatrixOptions(cache, results_file, jobs, cell_files), as_json=as_json)
         return
     loaded = load_model(find_model_folder(model))
+    if suite == TOKEN_SUITE:
+        run_token_suite(loaded, data[0], only, as_json=as_json)
+        return
     results: dict[str, Evaluation] = {}
     stress, golden, weekly_review = None, None, None
     if suite is None:
@@ -127,7 +131,9 @@ def _read_files(data: list[Path], truth_column: str) -> Dataset:
 def _select_sets(suite: str, only: list[str] | None) -> tuple[str, ...]:
     """Return the evaluation sets that the command line asks for."""
     if suite != DEV_SUITE:
-        raise TrainingError(f"there is no suite {suite!r}; use {DEV_SUITE!r} or {MATRIX_SUITE!r}")
+        raise TrainingError(
+            f"there is no suite {suite!r}; use {DEV_SUITE!r}, {MATRIX_SUITE!r} or {TOKEN_SUITE!r}"
+        )
     unknown_sets = [name for name in only or () if name not in _SUITE_SETS]
     if unknown_sets:
         raise TrainingError(f"the suite has no set {unknown_sets[0]!r}; it has {', '.join(_SUITE_SETS)}")

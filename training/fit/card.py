@@ -11,14 +11,14 @@ from mpi.matching.model.link_budget import LINKS, LinkBudget
 from mpi.matching.model.scoring_parameters import ComparisonLevel, read_parameters
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import LOOSER_RULES, TIGHTER_RULES
-from training.fit.caution_odds import CautionOdds
 from training.fit.comparisons import list_fixed_levels
 from training.fit.fit import FittedModel
+from training.fit.limits.caution_odds import CautionOdds
+from training.fit.limits.single_lists import MOST_DUPLICATES
+from training.fit.limits.thresholds import FALSE_LINK_COST, PurposeThresholds
 from training.fit.relatives import RelativeCounts
-from training.fit.thresholds import FALSE_LINK_COST, PurposeThresholds
 from training.fit_calibration import FitCalibration
 from training.plots.figures import FITTED_LINKS
-from training.single_lists import MOST_DUPLICATES
 
 CALIBRATION_COLUMNS = ("evidence", "group", "linked pairs", "false links", "missed links")
 """Columns of the table of expected errors."""

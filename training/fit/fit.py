@@ -1,9 +1,9 @@
 """Fit of a model to a feature table, without reading or writing."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,10 @@ from mpi.standardize.version import STANDARDIZER_VERSION
 from training.blocking import join_candidate_pairs
 from training.blocking_recall import estimate_recall_of_chosen
 from training.fit.birth_date_precision import (
-    are_complete_dates_usual,
     drop_partial_date_guards,
     measure_complete_dates,
 )
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
-from training.fit.caution_odds import NO_ODDS, CautionOdds, WeighedPairs
-from training.fit.cautions import build_cautions, measure_caution_odds
 from training.fit.comparison_sets.choice import choose_comparisons
 from training.fit.comparisons import FREQUENCY_COLUMNS, ComparisonSpec
 from training.fit.errors import DegenerateDataError
@@ -41,46 +38,35 @@ from training.fit.estimate import (
     LearnedParameters,
     estimate_parameters,
     scale_to_index_size,
-    to_log_odds,
 )
 from training.fit.frequencies import count_frequencies
 from training.fit.labels import LabelledPosteriors, add_labels
 from training.fit.level_reader import LevelReader
+from training.fit.limits.caution_odds import NO_ODDS, CautionOdds, WeighedPairs
+from training.fit.limits.choice import JudgedFit, choose_limits
+from training.fit.limits.link_budget import (
+    NO_LINKS,
+    choose_allowed_false_links,
+)
+from training.fit.limits.thresholds import (
+    FALSE_LINK_COST,
+    PurposeThresholds,
+    choose_thresholds,
+)
 from training.fit.relatives import RelativeCounts, count_relatives, relieve_guards
 from training.fit.settings import (
     build_untrained_settings,
     fill_settings,
-    find_near_number_bits,
     select_usable_comparisons,
 )
-from training.fit.thresholds import (
-    FALSE_LINK_COST,
-    LINK_BITS,
-    MARGIN_BITS,
-    PurposeThresholds,
-    choose_research_bits,
-    choose_thresholds,
-    get_caution_bits,
-    limit_review,
-)
 from training.fit_calibration import CalibratedPairs, FitCalibration, calibrate_fit
-from training.link_budget import (
-    NO_LINKS,
-    JudgedPairs,
-    choose_allowed_false_links,
-    choose_link_bits,
-    measure_budget,
-    trace_links,
-)
 from training.record_table import Records
-from training.single_lists import find_single_lists
 from training.source_pairs import classify_pairs
 from training.starter_model import STARTER_RECORDS, StarterModel, load_starter
 
 NO_SOURCES: Mapping[int, str] = {}
 LEAST_RECORDS = 2
 LEAST_COMPARISONS = 2
-_LEAST_PROBABILITY = 1e-15
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,39 +199,27 @@ def fit_table(
             learned.probabilities,
             chosen_rules.rule_bits,
         )
-        is_found = (sample["rules"].to_numpy() & chosen_rules.rule_bits) > 0
         scaled = scale_to_index_size(learned, len(records), index_size)
         settings = fill_settings(untrained, scaled)
-        growth = index_size / len(records)
         weighed = _weigh_pairs(connection, sample, scaled.weights, settings, frequencies)
-        sampled_share = min(1.0, sample.num_rows / pairs.num_rows)
-        caution_odds = measure_caution_odds(weighed, learned.prior, growth, relatives.relief_bits)
-        caution_odds, capped = _cap_with_single_lists(
-            weighed,
-            caution_odds,
-            lambda odds: _cap_weights(weighed, settings, relatives, complete_share, odds),
-            sources,
-            sampled_share,
-        )
         filled = _measure_filled(records)
-        two_people = _compute_two_people(learned, scaled)
-        curve = trace_links(
-            JudgedPairs(sample["lo"].to_numpy(), sample["hi"].to_numpy(), capped, two_people),
-            MARGIN_BITS,
+        limits = choose_limits(
+            JudgedFit(
+                weighed=weighed,
+                learned=learned,
+                scaled=scaled,
+                is_found=(sample["rules"].to_numpy() & chosen_rules.rule_bits) > 0,
+                blocking_recall=blocking_recall,
+                relatives=relatives,
+                complete_date_share=complete_share,
+                sampled_share=min(1.0, sample.num_rows / pairs.num_rows),
+                records=len(records),
+                index_size=index_size,
+            ),
+            settings,
+            choose_allowed_false_links(filled),
             sources,
         )
-        allowed = choose_allowed_false_links(filled)
-        link_bits = choose_link_bits(curve, allowed) if caution_odds.decide else LINK_BITS
-        capped = _raise_caps(capped, scaled.weights, link_bits)
-        purposes = choose_thresholds(
-            scaled.weights,
-            choose_research_bits(
-                _weigh_for_research(learned, capped - scaled.weights)[is_found],
-                float(learned.probabilities[is_found].sum()) / blocking_recall,
-            ),
-            link_bits,
-        )
-        questions = weighed.find_questions(capped, purposes.operational)
     return FittedModel(
         settings=settings,
         frequencies=frequencies,
@@ -261,14 +235,16 @@ def fit_table(
         complete_date_share=complete_share,
         label_counts=_count_labels(labels),
         comparison_notes=chosen.notes,
-        caution_odds=caution_odds,
-        thresholds=limit_review(scaled.weights, questions, len(records) * sampled_share, purposes),
+        caution_odds=limits.caution_odds,
+        thresholds=limits.thresholds,
         filled=filled,
         listed=_measure_listed(records, frequencies),
-        link_budget=measure_budget(curve, purposes.operational.link, allowed),
+        link_budget=limits.link_budget,
         calibration=calibrate_fit(
             records,
-            CalibratedPairs(sample, capped >= purposes.operational.link, 1 - two_people),
+            CalibratedPairs(
+                sample, limits.capped >= limits.thresholds.operational.link, 1 - limits.two_people
+            ),
             blocking_recall,
             labels,
         ),
@@ -355,81 +331,6 @@ def _weigh_pairs(
     query = compile_query(model)
     query.load_frequencies(connection)
     return WeighedPairs(connection, pairs, weights, query, 1.0 / FALSE_LINK_COST)
-
-
-def _cap_weights(
-    weighed: WeighedPairs,
-    settings: dict[str, Any],
-    relatives: RelativeCounts,
-    complete_share: float,
-    caution_odds: CautionOdds,
-) -> npt.NDArray[np.float64]:
-    """Return the weights of the candidate pairs, capped by the model's cautions."""
-    operational = choose_thresholds(weighed.weights).operational
-    cautions = build_cautions(
-        operational,
-        relatives.relief_bits,
-        find_near_number_bits(settings),
-        complete_dates_usual=are_complete_dates_usual(complete_share),
-        odds=caution_odds,
-    )
-    return weighed.cap_weights(cautions, operational.review)
-
-
-def _cap_with_single_lists(
-    weighed: WeighedPairs,
-    odds: CautionOdds,
-    cap_weights: Callable[[CautionOdds], npt.NDArray[np.float64]],
-    sources: Mapping[int, str],
-    sampled_share: float,
-) -> tuple[CautionOdds, npt.NDArray[np.float64]]:
-    """Find the single lists, and cap the weights that cautions hold.
-
-    Args:
-        weighed: the candidate pairs.
-        odds: what is known of cautions, without single lists.
-        cap_weights: function that caps the weights of the pairs under such odds.
-        sources: source of each record.
-        sampled_share: share of the candidate pairs that are weighed.
-
-    Returns:
-        The odds with single lists, and the capped weights in bits.
-    """
-    capped = cap_weights(odds)
-    if not odds.decide:
-        return odds, capped
-    links = weighed.pairs.filter(capped >= LINK_BITS)
-    odds = replace(odds, single_lists=find_single_lists(links, sources, sampled_share))
-    return odds, cap_weights(odds)
-
-
-def _raise_caps(
-    capped: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], link_bits: float
-) -> npt.NDArray[np.float64]:
-    """Return the weights of the candidate pairs, capped below a link threshold.
-
-    Args:
-        capped: weights capped below the link threshold that the cost of errors gives.
-        weights: weights without cautions.
-        link_bits: link threshold of the enterprise IDs.
-    """
-    highest = get_caution_bits(choose_thresholds(weights, link_bits=link_bits).operational)
-    return np.where(capped < weights, np.minimum(weights, highest), weights)
-
-
-def _compute_two_people(learned: LearnedParameters, scaled: LearnedParameters) -> npt.NDArray[np.float64]:
-    """Return each pair's probability to be two people, at index size."""
-    odds_ratio = scaled.prior * (1 - learned.prior) / (learned.prior * (1 - scaled.prior))
-    same, odds_ratios = learned.listed_probabilities, odds_ratio * np.exp2(learned.joint_bits)
-    return np.asarray((1 - same) / (1 - same + same * odds_ratios))
-
-
-def _weigh_for_research(
-    learned: LearnedParameters, capped_bits: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Return each pair's bits beside rivals, less what cautions take."""
-    same = np.clip(learned.probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
-    return np.asarray(to_log_odds(same) + capped_bits)
 
 
 def _count_labels(labels: pa.Table | None) -> tuple[int, int]:

@@ -17,10 +17,10 @@ from mpi.standardize.version import STANDARDIZER_VERSION
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import REFINEMENTS
 from training.fit.card import write_card
-from training.fit.cautions import build_cautions
 from training.fit.fit import FittedModel
+from training.fit.limits.cautions import build_cautions
+from training.fit.limits.thresholds import PurposeThresholds, measure_gaps
 from training.fit.settings import find_near_number_bits
-from training.fit.thresholds import PurposeThresholds, measure_gaps
 
 
 @dataclass(frozen=True, slots=True)

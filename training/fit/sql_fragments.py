@@ -94,9 +94,11 @@ NAMES_SWAPPED = any_of(
         "(list_contains(given_roots_r, surname_l) AND list_contains(surname_tokens_r, given_l))",
     ]
 )
+ALIKE_EXCHANGED = 0.88
+"""Jaro-Winkler similarity from which exchanged names are spelled alike."""
 NAMES_SWAPPED_SIMILAR = (
-    "(jaro_winkler_similarity(given_l, surname_r) >= 0.88"
-    " AND jaro_winkler_similarity(surname_l, given_r) >= 0.88)"
+    f"(jaro_winkler_similarity(given_l, surname_r) >= {ALIKE_EXCHANGED}"
+    f" AND jaro_winkler_similarity(surname_l, given_r) >= {ALIKE_EXCHANGED})"
 )
 GIVEN_IN_OTHER_FIELD = any_of([equal_swapped("given", "middle"), equal_swapped("given", "surname")])
 SAME_GIVEN = any_of(

@@ -10,8 +10,8 @@ from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.match_model import MODEL_FILES, MatchModel, load_model
 from training.fit.errors import TrainingError
 from training.fit.frequencies import LEAST_OCCURRENCES
+from training.fit.limits.thresholds import CLEARANCE
 from training.fit.model_writer import format_checksums_toml
-from training.fit.thresholds import CLEARANCE
 from training.plots.canvas import can_draw
 from training.plots.figures import FOLDER, draw_evaluation, link_evaluation_figures
 from training.publish.card_results import format_results, read_evaluation

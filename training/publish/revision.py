@@ -11,8 +11,8 @@ from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.match_model import MODEL_FILES, MatchModel, load_model
 from mpi.standardize.version import STANDARDIZER_VERSION
 from training.fit.birth_date_precision import are_complete_dates_usual
-from training.fit.cautions import build_cautions
 from training.fit.errors import TrainingError
+from training.fit.limits.cautions import build_cautions
 from training.fit.model_writer import format_cautions, format_checksums_toml
 from training.fit.settings import find_near_number_bits
 from training.plots.figures import FITTED_FIGURES, FOLDER

@@ -13,7 +13,7 @@ stranger of one name and birthday. How many such others there are follows from t
   birth dates of the data, spikes included, and the number from the pairs of one name that do not.
 - *Decoys.* A namesake who is given the birth date of a random record is a stranger for sure. How many
   such decoys reach a weight, among the pairs that reach it, is the share of strangers there (Elias and
-  Gygi 2007 estimate false discoveries of spectra so).
+  Gygi 2007 estimate false discoveries of spectra so). Two people with each other's names are counted alike.
 
 The figures become numbers of the model. Nothing is counted when records are compared.
 """
@@ -34,7 +34,7 @@ from mpi.matching.compiler.pair_query import PairQuery
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA
 from training.fit.estimate import to_probabilities
-from training.fit.sql_fragments import CORROBORATED
+from training.fit.sql_fragments import ALIKE_EXCHANGED, CORROBORATED
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -56,6 +56,10 @@ _MASK_TABLE = "masked_table"
 DECOYS = 200_000
 """Number of decoys; they are drawn with replacement."""
 _DECOY_SEED = 2026
+_LEAST_WHOLE_DATES = 0.5
+"""Share of the known birth years with a whole date, from which exchanged names may be one person's."""
+_EXCHANGE_RECORDS = 100_000
+"""Records among which strangers with each other's names are searched."""
 _BIRTH_COLUMNS = ("birth_date", "birth_date_swapped", "birth_dates", "birth_year")
 
 
@@ -98,7 +102,7 @@ class CautionOdds:
         decide: whether odds decide about cautions; elsewhere each holds at any weight.
         until: weight in bits from which a caution may give way, by label; no entry where it may not.
         strangers: expected record pairs of strangers with one name and birth date, in the index.
-        single_lists: sources that list hardly anyone twice (``training.single_lists``).
+        single_lists: sources that list hardly anyone twice (``training.fit.limits.single_lists``).
     """
 
     corroborated_share: float = 1.0
@@ -183,7 +187,7 @@ class WeighedPairs:
         others = np.maximum(both / share**2, 1.0 - to_probabilities(weights))
         return find_limit(weights, others, self.most_odds, _PSEUDO_COUNT)
 
-    def find_decoy_limit(self, caution: str, strangers_condition: str) -> float | None:
+    def find_namesake_limit(self, caution: str, strangers_condition: str) -> float | None:
         """Find from which weight strangers of one name are rare.
 
         Args:
@@ -192,15 +196,60 @@ class WeighedPairs:
                 dates, hardly ever one person.
         """
         strangers = self.pairs.filter(self._test_pairs(self.pairs, strangers_condition))
+        return self._find_decoy_limit(caution, strangers, strangers.num_rows)
+
+    def find_exchange_limit(self, caution: str, strangers_condition: str) -> float | None:
+        """Find from which weight strangers with each other's names are rare.
+
+        Blocking finds few of these strangers, so all records are searched, or a sample of them. Where most
+        records have a year of birth alone, strangers share it too often, and no weight is enough.
+
+        Args:
+            caution: SQL condition of the caution.
+            strangers_condition: SQL condition of two records that are hardly ever one person.
+        """
+        records, years, dates = (
+            self._count(f"SELECT count({column}) FROM feature_table")
+            for column in ("*", "birth_year", "birth_date")
+        )
+        if dates < _LEAST_WHOLE_DATES * years:
+            return None
+        share = min(1.0, _EXCHANGE_RECORDS / max(records, 1.0))
+        exchanged = self._find_exchanged_pairs(share)
+        strangers = exchanged.filter(self._test_pairs(exchanged, strangers_condition))
+        return self._find_decoy_limit(caution, strangers, strangers.num_rows / share**2, _PSEUDO_COUNT)
+
+    def _find_exchanged_pairs(self, share: float) -> pa.Table:
+        """Find pairs of records with each other's names, one of them spelled alike.
+
+        Args:
+            share: share of the records to search.
+        """
+        sample = f"(FROM feature_table WHERE hash(unique_id) % 1000000 < {round(share * 1_000_000)})"
+        return self.connection.sql(
+            "SELECT DISTINCT least(l.unique_id, r.unique_id) AS lo, greatest(l.unique_id, r.unique_id) AS hi "
+            f"FROM {sample} AS l JOIN {sample} AS r ON l.given = r.surname AND l.unique_id <> r.unique_id "
+            f"WHERE jaro_winkler_similarity(l.surname, r.given) >= {ALIKE_EXCHANGED} ORDER BY lo, hi"
+        ).to_arrow_table()
+
+    def _find_decoy_limit(
+        self, caution: str, strangers: pa.Table, count: float, added: float = 0.0
+    ) -> float | None:
+        """Find from which weight decoys made of strangers are rare.
+
+        Args:
+            caution: SQL condition of the caution.
+            strangers: pairs of strangers to make decoys of.
+            count: number of strangers among all records.
+            added: other people added to each window of weights.
+        """
         drawn, decoys = self._create_decoys(strangers)
-        if not drawn:
-            return self.lowest_bits
         weighed = self.query.weigh(self.connection, decoys, _MASK_TABLE, self.lowest_bits)
         held = self._test_pairs(weighed, caution, _MASK_TABLE)
         decoy_bits = weighed["bits"].to_numpy()[held]
         heavy = self.weights >= self.lowest_bits
         weights = self.weights[heavy][self._test_pairs(self.pairs.filter(heavy), caution)]
-        return find_decoy_limit(weights, decoy_bits, strangers.num_rows / drawn, self.most_odds)
+        return find_decoy_limit(weights, decoy_bits, count / max(drawn, 1), self.most_odds, added)
 
     def _create_decoys(self, strangers: pa.Table) -> tuple[int, pa.Table]:
         """Create decoys: a record of a pair with another's birth date.
@@ -404,7 +453,11 @@ def find_limit(
 
 
 def find_decoy_limit(
-    weights: FloatArray, decoy_bits: FloatArray, strangers_per_decoy: float, most_odds: float
+    weights: FloatArray,
+    decoy_bits: FloatArray,
+    strangers_per_decoy: float,
+    most_odds: float,
+    added: float = 0.0,
 ) -> float | None:
     """Find the lowest weight from which decoys are rare among pairs.
 
@@ -415,6 +468,7 @@ def find_decoy_limit(
         decoy_bits: weights of the decoys, in bits.
         strangers_per_decoy: pairs of strangers for which each decoy stands.
         most_odds: odds of two people to one, up to which a pair may link.
+        added: strangers added to each window, where none seen is not none.
 
     Returns:
         A whole number of bits; None where no weight of a pair is enough.
@@ -427,7 +481,7 @@ def find_decoy_limit(
         last = min(max(int(last), int(first) + LEAST_WINDOW_PAIRS), len(weights))
         end = max(start + WINDOW_BITS, float(weights[last - 1])) if last else start + WINDOW_BITS
         decoys = int(np.diff(np.searchsorted(decoy_bits, (start, end)))[0])
-        pairs, strangers = last - int(first), decoys * strangers_per_decoy
+        pairs, strangers = last - int(first), decoys * strangers_per_decoy + added
         if strangers > most_odds * max(pairs - strangers, 0.0):
             break
         limit = float(start)

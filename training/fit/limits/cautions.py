@@ -7,12 +7,12 @@ about, and the field's golden pairs require the same.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from mpi.domain.weight import Thresholds
 from mpi.matching.model.cautions import Cautions
-from training.fit.caution_odds import (
+from training.fit.limits.caution_odds import (
     LEAST_CORROBORATED_SHARE,
     NO_ODDS,
     CautionOdds,
@@ -20,6 +20,7 @@ from training.fit.caution_odds import (
     Mask,
     WeighedPairs,
 )
+from training.fit.limits.thresholds import get_caution_bits
 from training.fit.sql_fragments import (
     FIRST_OF_JANUARY,
     GIVEN_ONE_EDIT,
@@ -49,7 +50,6 @@ from training.fit.sql_fragments import (
     similar,
     within_days,
 )
-from training.fit.thresholds import get_caution_bits
 
 
 def _is_not_true(condition: str) -> str:
@@ -196,7 +196,8 @@ CAUTIONS: dict[str, str] = {
 NAMESAKE_CAUTION = "birth dates differ, and nothing but names and a middle name in common"
 EXCHANGE_CAUTION = "first and last name are exchanged, more differs, and nothing else is in common"
 STRANGER_CAUTION = "nothing but name and birth date in common, as strangers of this name have"
-OTHER_NUMBER_CAUTION = "numbers of one system differ, and a name is missing or differs"
+OTHER_NUMBER_CAUTION = "numbers of one system differ, and a name is missing"
+OTHER_NUMBER_AND_NAME_CAUTION = "numbers of one system differ, and first names differ"
 OTHER_SSN_CAUTION = "nothing but name and birth date in common, and another SSN"
 OTHER_ID_CAUTION = "nothing but name and birth date in common, and another number of one system"
 OTHER_DETAILS_CAUTION = "nothing but name and birth date in common, and a detail differs"
@@ -214,20 +215,34 @@ _NAMES_EXCHANGED_WITH_DOUBT = any_of(
     ]
 )
 """First and last name exchanged, and a second difference: misspelled, or born on another day."""
+
+
+def _list_other_number_cautions(other_number: str) -> dict[str, str]:
+    """List the cautions against two numbers of one system and another doubt.
+
+    Args:
+        other_number: SQL condition that numbers of one system differ.
+    """
+    is_other = any_of([other_number, _OTHER_SSN])
+    return {
+        OTHER_NUMBER_CAUTION: all_of(
+            is_other, any_of([_missing_in_either("given"), _missing_in_either("surname")])
+        ),
+        OTHER_NUMBER_AND_NAME_CAUTION: all_of(is_other, differ(SIMILAR_GIVEN, "given")),
+    }
+
+
 ODDS_CAUTIONS: dict[str, str] = {
     EXCHANGE_CAUTION: all_of(
         _NAMES_EXCHANGED_WITH_DOUBT, _is_not_true(overlap("given_roots")), UNCORROBORATED
     ),
     NAMESAKE_CAUTION: all_of(_OTHER_BIRTH, SAME_GIVEN, SAME_SURNAME, _is_not_true(SUPPORT_BEYOND_MIDDLE)),
-    OTHER_NUMBER_CAUTION: all_of(
-        any_of([_NUMBERS_DIFFER, _OTHER_SSN]),
-        any_of([_missing_in_either("given"), _missing_in_either("surname"), differ(SIMILAR_GIVEN, "given")]),
-    ),
+    **_list_other_number_cautions(_NUMBERS_DIFFER),
 }
 """Cautions of data in which most matches rest on names and dates alone.
 
-There the other cautions give way where the odds say so (``training.fit.caution_odds``). None gives
-way to different numbers of one system.
+There the other cautions give way where the odds say so (``training.fit.limits.caution_odds``). The one
+against a missing name and different numbers never does.
 """
 _MASKS = {
     "a given name is missing": Mask(
@@ -251,6 +266,9 @@ _CONFIRMATIONS = {
     NAMESAKE_CAUTION: Confirmation("birth_year", _SAME_BIRTH_AS_KNOWN),
     OTHER_SSN_CAUTION: Confirmation("ssn", equal("ssn")),
     OTHER_ID_CAUTION: Confirmation("identifiers", overlap("identifiers")),
+    OTHER_NUMBER_AND_NAME_CAUTION: Confirmation(
+        "coalesce(ssn, identifiers[1])", any_of([equal("ssn"), overlap("identifiers")])
+    ),
 }
 _NAMESAKES = f"({all_of(SAME_GIVEN, SAME_SURNAME)})"
 _STRANGERS = all_of(
@@ -272,8 +290,8 @@ def measure_caution_odds(
 ) -> CautionOdds:
     """Measure from which weights cautions give way in a population.
 
-    Where most matches are corroborated and relatives are usual, no caution gives way: a person can
-    ask about the others.
+    Where most matches are corroborated and relatives are usual, a person can ask about the others, and only
+    the cautions against two numbers of one system give way: the data itself shows mistyped numbers.
 
     Args:
         weighed: candidate pairs with the weights of the fitted model.
@@ -283,21 +301,35 @@ def measure_caution_odds(
     """
     share = weighed.measure_corroboration()
     if share >= LEAST_CORROBORATED_SHARE and relief_bits < weighed.lowest_bits:
-        return CautionOdds(share)
+        return CautionOdds(share, until=_drop_unlimited(_find_confirmed_limits(weighed, _OPPOSED_BY_NUMBERS)))
     strangers = weighed.count_strangers(prior, growth)
     conditions = CAUTIONS | ODDS_CAUTIONS | _OPPOSED_BY_NUMBERS
-    limits = {
-        label: weighed.find_confirmed_limit(conditions[label], confirmation)
-        for label, confirmation in _CONFIRMATIONS.items()
-    }
+    limits = _find_confirmed_limits(weighed, {label: conditions[label] for label in _CONFIRMATIONS})
     for label, mask in _MASKS.items():
         doubts = [f"({conditions[other]})" for other in mask.doubts if limits[other] is None]
         limits[label] = weighed.find_masked_limit(conditions[label], mask, any_of(doubts or ["FALSE"]))
-    limits[STRANGER_CAUTION] = weighed.find_decoy_limit(_STRANGERS, all_of(_NAMESAKES, _OTHER_BIRTH))
+    limits[STRANGER_CAUTION] = weighed.find_namesake_limit(_STRANGERS, all_of(_NAMESAKES, _OTHER_BIRTH))
+    limits[EXCHANGE_CAUTION] = weighed.find_exchange_limit(conditions[EXCHANGE_CAUTION], _OTHER_BIRTH)
     limits[OTHER_DETAILS_CAUTION] = weighed.find_strangers_limit(_OPPOSED_BY_DETAILS, strangers)
-    return CautionOdds(
-        share, True, {label: limit for label, limit in limits.items() if limit is not None}, strangers
-    )
+    return CautionOdds(share, True, _drop_unlimited(limits), strangers)
+
+
+def _find_confirmed_limits(weighed: WeighedPairs, conditions: Mapping[str, str]) -> dict[str, float | None]:
+    """Find from which weights cautions against two values give way.
+
+    Args:
+        weighed: candidate pairs with the weights of the fitted model.
+        conditions: SQL condition of each caution, by label.
+    """
+    return {
+        label: weighed.find_confirmed_limit(condition, _CONFIRMATIONS[label])
+        for label, condition in conditions.items()
+    }
+
+
+def _drop_unlimited(limits: Mapping[str, float | None]) -> dict[str, float]:
+    """Return the limits of the cautions that give way."""
+    return {label: limit for label, limit in limits.items() if limit is not None}
 
 
 TWIN_CAUTIONS = frozenset(label for label in CAUTIONS if label.startswith("twins"))
@@ -357,7 +389,7 @@ def build_cautions(
             itself it is a typo.
         complete_dates_usual: whether an incomplete birth date is an exception
             (``training.fit.birth_date_precision``).
-        odds: from which weights cautions give way (``training.fit.caution_odds``).
+        odds: from which weights cautions give way (``training.fit.limits.caution_odds``).
     """
     omitted = TWIN_CAUTIONS if relief_bits >= thresholds.link else frozenset()
     if not complete_dates_usual:
@@ -367,7 +399,7 @@ def build_cautions(
     conditions = dict(CAUTIONS)
     details: Sequence[str] = _OTHER_DETAILS
     if odds.decide:
-        conditions |= ODDS_CAUTIONS
+        conditions |= ODDS_CAUTIONS | _list_other_number_cautions(other_number)
         if odds.until.get(STRANGER_CAUTION, math.inf) > thresholds.link:
             conditions[STRANGER_CAUTION] = _STRANGERS
     if OTHER_DETAILS_CAUTION in odds.until:

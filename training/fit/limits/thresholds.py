@@ -1,7 +1,7 @@
 """Choice of link and review thresholds from the cost of errors.
 
 Every threshold is placed clear of the weights of all pairs. Where odds decide about cautions, a budget of
-false links chooses the link threshold instead (``training.link_budget``).
+false links chooses the link threshold instead (``training.fit.limits.link_budget``).
 """
 
 import math
