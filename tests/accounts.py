@@ -14,6 +14,8 @@ from mpi.service.access.sign_in import change_password, sign_in, sign_out
 from tests.index import OPERATOR
 
 PASSWORD = "seventeen green kettles"
+REAL_HASHER = passwords.HASHER
+"""How passwords are hashed outside of tests."""
 
 
 @contextmanager

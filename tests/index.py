@@ -7,11 +7,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import select, text
 
 from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
-from mpi.domain.viewer import make_operator
+from mpi.domain.viewer import SecondApprover, make_operator
 from mpi.intake.rows import CanonicalRow
 from mpi.service.core.index import Index, open_store
 from mpi.service.loads.load import LoadOptions, load
@@ -22,6 +23,7 @@ from mpi.service.stewardship.expunge_requests import approve_expunges
 from mpi.storage import migrate
 from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
+from mpi.storage.tables import DecisionRow, RecordRow, table_of
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.units import ReadUnit
 from tests.models import tiny_model
@@ -37,17 +39,33 @@ def open_test_index(
     secret: str | None = None,
     database_url: str | None = None,
     tuning: Tuning = DEFAULT_TUNING,
+    of_earlier_release: bool = False,
     **model: object,
 ):
-    """Open a new test index with the given sources, on SQLite in the folder or on another store."""
+    """Open a new test index with the given sources, on SQLite in the folder or on another store.
+
+    One of an earlier release has one secret and readable content.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    if of_earlier_release:
+        secret = secret or "5" * 64
     if secret is not None:
+        (folder / "secret.key").touch(mode=0o600)
         (folder / "secret.key").write_text(secret)
     model_folder = tiny_model(folder / "tiny", **model)
-    settings = Settings(home=folder, model=str(model_folder), database_url=database_url, secret_file=None)
+    settings = Settings(
+        home=folder,
+        model=str(model_folder),
+        database_url=database_url,
+        secret_file=None,
+        second_approver=SecondApprover.NEVER,
+    )
     if database_url is None and not (folder / "mpi.db").exists():
         write_empty_database(folder / "mpi.db")
     index, _key = init_index(settings, is_test=True, tuning=tuning)
+    if of_earlier_release:
+        with index.database.engine.begin() as connection:
+            connection.execute(text("DELETE FROM payload_key"))
     for code in sources:
         add_source(index, OPERATOR, NewSource(code))
     try:
@@ -82,7 +100,7 @@ def with_tuning(index: Index, **areas: dict[str, float]) -> Index:
 def reopen_database(index: Index, **storage: float):
     """Open the database of an index once more, as another process would, with other numbers."""
     tuning = make_tuning(index.tuning, storage=storage)
-    database = Database(index.database.url, tuning=tuning.storage)
+    database = Database(index.database.url, tuning=tuning.storage, key_ring=index.database.key_ring)
     try:
         yield replace(with_settings(index, tuning=tuning), store=open_store(database, tuning))
     finally:
@@ -171,7 +189,22 @@ def many_children(count: int, start: int = 0) -> list[dict[str, object]]:
 
 
 def all_stored_bytes(index) -> bytes:
-    """Return every byte of the database, with deleted ones on SQLite and every value on PostgreSQL."""
+    """Return every byte of the database, and what its keys still open of it.
+
+    Deleted bytes are among them on SQLite, and every value on PostgreSQL.
+    """
+    with index.database.read(OPERATOR) as unit:
+        records = list(unit.connection.execute(select(table_of(RecordRow).c.id)).scalars())
+        decisions = list(unit.connection.execute(select(table_of(DecisionRow).c.id)).scalars())
+        versions = unit.records.versions_of_records(records).values()
+        texts = [note for notes in unit.steps.notes(decisions).values() for note in notes]
+        texts += [stored.text for stored in unit.rights_cases.texts(records)]
+    contents = [version.payload for group in versions for version in group]
+    return b"\n".join((_read_stored_bytes(index), *contents, *(text.encode() for text in texts)))
+
+
+def _read_stored_bytes(index) -> bytes:
+    """Return every byte of the database as it is stored."""
     with index.database.engine.connect() as connection:
         if index.database.is_postgresql:
             cursor = connection.connection.cursor()

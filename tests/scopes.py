@@ -92,11 +92,23 @@ class SplittableSite:
 
 
 @contextmanager
-def open_splittable_index(folder: Path, *sources: str, secret: str | None = None, database_url=None):
+def open_splittable_index(
+    folder: Path,
+    *sources: str,
+    secret: str | None = None,
+    database_url=None,
+    of_earlier_release: bool = False,
+):
     """Open a new shared index with sources of its own."""
     with ExitStack() as stack:
         shared = stack.enter_context(
-            open_test_index(folder, *sources, secret=secret, database_url=database_url)
+            open_test_index(
+                folder,
+                *sources,
+                secret=secret,
+                database_url=database_url,
+                of_earlier_release=of_earlier_release,
+            )
         )
         settings = Settings(
             home=folder, model=str(folder / "tiny"), database_url=database_url, secret_file=None

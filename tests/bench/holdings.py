@@ -73,6 +73,7 @@ class _Site:
             home=self.folder / self.name, database_url=None, model=None, secret_file=None, scope=SHARED_SCOPE
         )
         (self.folder / self.name).mkdir()
+        (self.folder / self.name / "secret.key").touch(mode=0o600)
         (self.folder / self.name / "secret.key").write_text("11" * 32)
         self.index: Index = init_index(settings, is_test=True)[0]
         add_source(self.index, OPERATOR, NewSource(WELFARE, kind=SourceKind.CCWIS), Holdings.ALL)

@@ -40,6 +40,7 @@ from tests.agreements import permit_emergencies
 from tests.bench import simulated_index
 from tests.bench.desk_client import SAME_ORIGIN, find_form_token, signed_in_client
 from tests.bench.environment import machine, step
+from tests.bench.page_states import CLERK, PageStates, make_page_states
 from tests.postgres import start_postgres
 
 LIMIT_MS = 300
@@ -83,6 +84,7 @@ def measure(bench_index: simulated_index.BenchIndex, files: Path, calls: int) ->
         draw_blind_sample(index, make_operator())
         account_names = _add_accounts(index, bench_index.sources)
         waiting_step = _add_waiting_step(index, bench_index.sources[-1])
+        states = make_page_states(index, bench_index.sources, files)
         keys = [
             question.key for question in load_queue_page(index, make_operator(), Filters(), 200).questions
         ]
@@ -90,11 +92,13 @@ def measure(bench_index: simulated_index.BenchIndex, files: Path, calls: int) ->
     step("asking for pages")
     results: dict[str, dict[str, float]] = {}
     processes_before = _child_processes()
+    account_names.append(CLERK)
     with simulated_index.serving(bench_index, 1) as server:
         processor_ms = _processor_reader(_child_processes() - processes_before)
         clients = {name: signed_in_client(f"http://127.0.0.1:{server.port}", name) for name in account_names}
         requests = _page_requests(clients, keys, files, bench_index.sources)
-        requests |= _list_other_pages(clients, requests, keys, eids, waiting_step)
+        requests |= _redirect_requests(clients["steward"], states, eids)
+        requests |= _list_other_pages(clients, requests, keys, eids, waiting_step, states)
         for name, request in requests.items():
             results[name] = _time_page(request, calls, processor_ms)
             step(f"  {name}: {results[name]}")
@@ -181,15 +185,17 @@ def _page_requests(
     return pages
 
 
+def _redirect_requests(steward: httpx.Client, states: PageStates, eids: list[str]) -> dict[str, Request]:
+    """Return requests for the addresses that lead to a page: a link, and two children of a search."""
+    firsts, seconds = cycle(eids), cycle(eids[1:] + eids[:1])
+    return {
+        "/go/{code}": lambda: steward.get(states.link),
+        "/link": lambda: steward.get("/link", params=[("child", next(firsts)), ("child", next(seconds))]),
+    }
+
+
 NO_PAGES = frozenset({"/people", "/sign-in", "/change-password", "/ledger.csv"})
 """Addresses that redirect, need nobody who is signed in, or return a file."""
-NOT_MADE = frozenset({
-    "/register", "/link", "/runs/{number}", "/jobs/{number}", "/seals", "/subpoenas", "/subpoenas/{code}",
-    "/consents",
-    "/accounts/{name}", "/accounts/{name}/end", "/clients/{name}", "/clients/{name}/end", "/loads/{number}",
-    "/loads/{number}/rejects.csv", "/loads/{number}/undo", "/sources/{source}", "/go/{code}",
-})  # fmt: skip
-"""Pages that are not measured: the benchmark makes neither what they show nor a person who may open them."""
 
 
 def _list_other_pages(
@@ -198,17 +204,19 @@ def _list_other_pages(
     keys: list[str],
     eids: list[str],
     waiting_step: int | None,
+    states: PageStates,
 ) -> dict[str, Request]:
     """Return a request for every page of the route table, by the first person who may open it.
 
-    So a new page is measured without a line here. One whose address needs what the benchmark does not make,
-    such as a number, is left out, and said so.
+    So a new page is measured without a line here. One whose address names what the benchmark does not make is
+    left out, and said so.
     """
     values: dict[str, Iterator[str]] = {
         "/queue/{key}": cycle([question_path(key).rpartition("/")[2] for key in keys] or [""]),
         "{eid}": cycle(eids),
         "/waiting/{number}": cycle(["" if waiting_step is None else str(waiting_step)]),
         "{code}": cycle(["house"]),
+        **{path: cycle([value]) for path, value in states.by_path.items()},
     }
     pages: dict[str, Request] = {}
     for path in (route.removeprefix("GET ") for route in ROUTES if route.startswith("GET /")):

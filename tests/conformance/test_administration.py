@@ -25,9 +25,9 @@ from mpi.service.access.account_requests import (
     request_password,
 )
 from mpi.service.access.accounts import NewAccount, change_account, find_account, grant_actions, list_accounts
+from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import (
     add_client,
-    authenticate,
     find_client,
     list_clients,
     revoke_client,

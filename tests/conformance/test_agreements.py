@@ -12,7 +12,8 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.policy.agreement import AgreementState
 from mpi.policy.purposes import Purpose
 from mpi.service.access.accounts import NewAccount, add_account, bind_account, list_accounts
-from mpi.service.access.clients import add_client, authenticate, bind_client, list_clients
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client, bind_client, list_clients
 from mpi.service.agreements.documents import from_content, to_content
 from mpi.service.agreements.house import build_house_agreement
 from mpi.service.agreements.purposes import add_purpose, list_purposes

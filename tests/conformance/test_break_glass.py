@@ -5,7 +5,8 @@ import pytest
 from mpi.domain.errors import AccessDenied
 from mpi.domain.viewer import Action, make_operator
 from mpi.service.access.break_glass import list_uses, review_use
-from mpi.service.access.clients import add_client, authenticate
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client
 from mpi.service.agreements.register import resume_agreement, suspend_agreement
 from mpi.service.persons.persons import look_up_person
 from mpi.service.records.upsert import upsert

@@ -13,8 +13,9 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, IdempotentCall, Viewer
 from mpi.policy.agreement import ALL, Grant
-from mpi.policy.consent import Consent, Signer
-from mpi.service.access.clients import add_client, authenticate
+from mpi.policy.cases.consent import Consent, Signer
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.agreements.terms import find_terms
@@ -27,7 +28,8 @@ from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.persons.golden_record import look_up_golden_record
-from mpi.service.persons.persons import look_up_crosswalk, look_up_lineage, look_up_person
+from mpi.service.persons.lineage import look_up_lineage
+from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.persons.search import search_persons
 from mpi.service.records.upsert import read, upsert
 from mpi.service.statements.sources import NewSource, add_source

@@ -1,5 +1,6 @@
 """Concurrent upserts share a group commit, and each is answered as if it had been alone."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -43,17 +44,20 @@ def transaction_sizes(monkeypatch):
 
     @contextmanager
     def write_group_noted(self, *rest, **named):
-        kinds_so_far.clear()
+        of_thread.kinds = []
         with write_group(self, *rest, **named) as begin:
             yield begin
-            kinds = list(kinds_so_far)
+            kinds = of_thread.kinds
         if set(kinds) == {"upsert"}:
             sizes.append(len(kinds))
 
-    kinds_so_far, begin_unit = [], WriteUnits.__call__
-    monkeypatch.setattr(
-        WriteUnits, "__call__", lambda self, *asked: kinds_so_far.append(asked[1]) or begin_unit(self, *asked)
-    )
+    def begin_unit_noted(self, *asked):
+        of_thread.kinds.append(asked[1])
+        return begin_unit(self, *asked)
+
+    # Other threads write lines of the ledger at the same time.
+    of_thread, begin_unit = threading.local(), WriteUnits.__call__
+    monkeypatch.setattr(WriteUnits, "__call__", begin_unit_noted)
     monkeypatch.setattr(Database, "write_group", write_group_noted)
     return sizes
 

@@ -14,7 +14,7 @@ from tests.index import OPERATOR
 
 LINES, CLIENTS, ACTIONS, PURPOSES, AGREEMENTS = 3_000, 60, 24, 30, 20
 SINCE, UNTIL = "2026-01-01", "2027-01-01"
-CLIENT, ACTION, PURPOSE = "client-07", "action-03", "purpose-03"
+CLIENT, ACTION, PURPOSE, AGREEMENT = "client-07", "action-03", "purpose-03", "agreement-07"
 
 
 def make_minute(number):
@@ -105,6 +105,11 @@ READINGS = {
         "ix_disclosure_(action|client)",
         lambda lines: lines.times_of_answers("client-03", "action-21", ""),
     ),
+    "recipients under an agreement": ("ix_disclosure_agreement", lambda lines: lines.recipients(AGREEMENT)),
+    "first answer under an agreement": (
+        "ix_disclosure_agreement",
+        lambda lines: lines.first_answer(AGREEMENT, CLIENT, SINCE),
+    ),
     "records of a purpose": (
         "ix_disclosure_(client|purpose)",
         lambda lines: lines.records_answered("client-03", PURPOSE, SINCE),
@@ -118,6 +123,29 @@ def test_a_reading_of_the_ledger_finds_its_lines_by_an_index(ledger):
         # Where few lines of the days are left, PostgreSQL may well find them by their time.
         assert re.search(index, plans[0]), (name, plans[0])
         assert not any(map(is_scan, plans)), (name, plans)
+
+
+ABOUT_RECORDS = {
+    "who saw a child": filtered(record_ids=frozenset({7, 8})),
+    "all because of a link": lambda lines: lines.about_records(SINCE, [7, 8]),
+    "each record of a student's file": lambda lines: list(lines.iterate_by_record([7, 8], SINCE, UNTIL)),
+}
+BY_RECORD = re.compile(r"PRIMARY KEY|disclosed_record_pkey|disclosure_pkey|INTEGER PRIMARY KEY")
+
+
+def test_lines_about_records_are_found_by_the_index_by_record(ledger):
+    for name, read in ABOUT_RECORDS.items():
+        plans = read_plans(ledger, lambda read=read: read(Disclosures(ledger)))
+        assert all(map(BY_RECORD.search, plans)), (name, plans)
+        assert not any(map(is_scan, plans)), (name, plans)
+        assert not any("ix_disclosure_at" in plan for plan in plans), (name, plans)
+
+
+def test_lines_about_records_are_those_that_name_them_the_latest_first(ledger):
+    wanted = DisclosureFilter(SINCE, UNTIL, record_ids=frozenset({7, 8}))
+    found = [line for chunk in Disclosures(ledger).iterate_filtered(wanted) for line in chunk]
+    # Record 0 stands for sets of records, which may concern each.
+    assert [line.record_ids for line in found] == [(8, 9), (7, 8), (6, 7), (0, 1)]
 
 
 def test_a_page_of_the_ledger_reads_on_from_a_line_and_skips_none(ledger):
@@ -144,3 +172,16 @@ def test_the_records_of_a_purpose_are_those_of_its_lines(ledger):
     numbers = [number for number in range(LINES) if number % CLIENTS == 3]
     expected = {record for number in numbers for record in (number, number + 1)}
     assert Disclosures(ledger).records_answered("client-03", PURPOSE, SINCE) == expected
+
+
+def test_recipients_and_first_answers_are_those_of_the_lines(ledger):
+    lines = [make_line(number) for number in range(LINES)]
+    of_agreement = [line for line in lines if line.agreement == AGREEMENT]
+    assert Disclosures(ledger).recipients(AGREEMENT) == sorted({line.client for line in of_agreement})
+    assert Disclosures(ledger).recipients("none") == []
+    times = sorted(line.at for line in of_agreement if line.client == CLIENT)
+    for since in ("", times[1], times[-1]):
+        expected = next(at for at in times if at >= since)
+        assert Disclosures(ledger).first_answer(AGREEMENT, CLIENT, since) == expected
+    assert Disclosures(ledger).first_answer(AGREEMENT, CLIENT, UNTIL) is None
+    assert Disclosures(ledger).first_answer(AGREEMENT, "client-08", "") is None

@@ -5,7 +5,7 @@ import pytest
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.change_feed import read_change_feed
-from mpi.service.persons.persons import look_up_lineage
+from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import Outcome, upsert, withdraw
 from tests.index import OPERATOR, crosswalk, load_rows

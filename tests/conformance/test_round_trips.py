@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from mpi.service.access.clients import add_client, authenticate
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client
 from mpi.service.core.group_commit import MAX_STEPS, GroupCommit
 from mpi.service.records.upsert import upsert
 from mpi.storage.driver.pipeline import Pipeline

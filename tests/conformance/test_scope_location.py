@@ -17,7 +17,9 @@ from tests.scopes import open_scoped_indexes
     [
         ("sqlite:////var/mpi/mpi.db", "sqlite:////var/mpi/mpi-scope-education.db"),
         (
+            # pragma: allowlist nextline secret - a made-up one
             "postgresql+psycopg://u:p%40ss@db/mpi?sslmode=require",
+            # pragma: allowlist nextline secret - a made-up one
             "postgresql+psycopg://u:p%40ss@db/mpi?options=-csearch_path%3Dscope_education&sslmode=require",
         ),
         (

@@ -8,8 +8,9 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.viewer import PURPOSES, Action, IdempotentCall, Viewer
-from mpi.policy.subpoena import CaseState, CounselDecision, CounselVerdict, Subpoena
-from mpi.service.access.clients import add_client, authenticate
+from mpi.policy.cases.subpoena import CaseState, CounselDecision, CounselVerdict, Subpoena
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.legal.subpoena_cases import decide_case, list_cases, open_case, record_notice, show_case
 from mpi.service.legal.subpoena_release import release_case
@@ -160,10 +161,10 @@ def test_a_decision_adds_nothing_to_what_is_asked_for(index, records, verdict, k
 def test_who_opened_a_case_cannot_decide_it(index, records):
     both = replace(OFFICE, actions=OFFICE.actions | COUNSEL.actions)
     code = served(index, viewer=both)
-    with pytest.raises(ConflictError, match="you opened this case"):
+    with pytest.raises(ConflictError, match="this case is your own"):
         decide_case(index, both, code, GO)
     operator_case = served(index, viewer=OPERATOR)
-    with pytest.raises(ConflictError, match="you opened this case"):
+    with pytest.raises(ConflictError, match="this case is your own"):
         decide_case(index, OPERATOR, operator_case, GO)
     decide_case(index, COUNSEL, code, GO)
     with pytest.raises(ConflictError, match="decided about this case already"):
@@ -232,11 +233,12 @@ def test_a_right_of_its_own_is_granted_by_name(index):
     assert not {Action.SUBPOENA_MANAGE, Action.SUBPOENA_DECIDE} & first.actions
 
 
-def test_sealed_destroyed_and_withdrawn_records_are_not_released(index, records):
+def test_sealed_and_withdrawn_records_are_not_released_and_none_is_destroyed(index, records):
     upsert(index, OPERATOR, "sis", make_child("3", first_name="Ines", birth_date="2011-05-05"))
     code = decided(index, "1", "2", "3")
     upsert(index, OPERATOR, "sis", {**CHILD, "restrictions": [{"kind": "sealed"}]})
-    expunge(index, "sis", OTHER)
+    with pytest.raises(ConflictError, match="keeps 1 of these records"):
+        expunge(index, "sis", OTHER)
     withdraw(index, OPERATOR, "sis", "3")
     assert release_case(index, OFFICE, code).records == ()
     assert ledger(index) == []

@@ -10,11 +10,13 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from mpi.domain.errors import StoreError
+from mpi.service.persons.persons import look_up_crosswalk
 from mpi.service.records.upsert import upsert
 from mpi.storage import migrate
 from mpi.storage.backends.postgresql import _MESSAGES_BY_SQLSTATE
+from mpi.storage.ledger_grants import list_grants
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, make_child, open_test_index
+from tests.index import OPERATOR, expunge, make_child, open_test_index
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "postgresql.md").read_text()
 REFUSALS = (
@@ -46,7 +48,7 @@ def test_the_documented_roles_can_create_and_serve_an_index_and_no_more(
         open_test_index(tmp_path, "sis", database_url=postgres.url("mpi", "mpi")) as index,
         ExitStack() as ending,
     ):
-        serving = Database(postgres.url("mpi", "mpi_serve"))
+        serving = Database(postgres.url("mpi", "mpi_serve"), key_ring=index.database.key_ring)
         ending.callback(serving.dispose)
         with pytest.raises(StoreError), serving.read(OPERATOR):
             pass
@@ -58,6 +60,21 @@ def test_the_documented_roles_can_create_and_serve_an_index_and_no_more(
             == "created"
         )
         assert migrate.schema_drift(serving) == []
+        serving_index = replace(index, store=replace(index.store, database=serving))
+        look_up_crosswalk(serving_index, OPERATOR, "sis", "1")
+        for change in (
+            "UPDATE disclosure SET client = 'x'",
+            "DELETE FROM disclosure",
+            "TRUNCATE disclosed_record",
+        ):
+            with pytest.raises(DBAPIError, match="permission denied"), serving.engine.begin() as connection:
+                connection.exec_driver_sql(change)
+        expunge(serving_index, "sis", make_child())
+        with serving.read(OPERATOR) as unit:
+            assert unit.ledger_tree.find_line(1).personal.record_ids == "[]"
+        assert [f"{statement};" for statement in list_grants(index.database, "mpi_serve")] == [
+            *GRANTS.splitlines()[1:]
+        ]
         with pytest.raises(DBAPIError, match="must be owner"), serving.engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE counter")
 

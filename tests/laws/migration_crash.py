@@ -17,7 +17,8 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event, inspect, text
 
-from mpi.bootstrap import check_database, open_index, upgrade_database
+from mpi.bootstrap import open_index
+from mpi.composition.databases import check_database, upgrade_database
 from mpi.domain.errors import StoreError
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert
@@ -42,7 +43,9 @@ def kill_upgrades(place: IndexUnderTest, kills: int, seed: int) -> KillReport:
         kills: number of kills; with a server, every second one kills the server.
         seed: seed of the schemas and statements.
     """
-    with open_test_index(place.home, "sis", "ccwis", database_url=place.database_url) as index:
+    with open_test_index(
+        place.home, "sis", "ccwis", database_url=place.database_url, of_earlier_release=True
+    ) as index:
         load_rows(index, "sis", *many_children(60))
         for number in range(8):
             upsert(

@@ -61,6 +61,7 @@ API_CLIENTS = {
                 Action.RECORD_READ,
                 Action.CONSENT,
                 Action.SUBPOENA_DECIDE,
+                Action.RIGHTS_DECIDE,
             }
         ),
         SCHOOLS,

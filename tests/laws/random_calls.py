@@ -364,6 +364,19 @@ def _decide_subpoena(c: Chooser) -> dict[str, object]:
     return {"json": {"verdict": verdict, "counsel": "R. Alvarado", "reason": "relevant", **kept}}
 
 
+def _rights_request(c: Chooser) -> dict[str, object]:
+    is_amendment = c.is_rare(0.4)
+    more = {"kind": "amend", "field": "grade", "wanted": "06"} if is_amendment else {"kind": "inspect"}
+    who = {"relation": c.one_of("parent", "student", "agency"), "identification": "photo_id"}
+    texts = {"identified_by": "R. Registrar", "owner": "Records office", "reference": "SR-2026-17"}
+    return {"json": {**c.ref(), **more, **who, **texts, "received": c.day()}}
+
+
+def _legal_hold(c: Chooser) -> dict[str, object]:
+    target = c.one_of(c.ref(), {"source": c.source()}, {"agreement": c.agreement_code()})
+    return {"json": {**target, "reference": "LH-2026-3", "reason": "lawsuit", "placed_by": "C. Counsel"}}
+
+
 def _answer_unseal(c: Chooser) -> dict[str, object]:
     return {"json": c.ref_in_list()}
 
@@ -371,6 +384,7 @@ def _answer_unseal(c: Chooser) -> dict[str, object]:
 _ITEM = "/v1/review-tasks/{question_key}"
 _AGREEMENT = "/v1/agreements/{code}"
 _CASE = "/v1/subpoenas/{code}"
+_RIGHTS = "/v1/rights-cases/{code}"
 API_CALLS: Mapping[str, Call] = {
     "GET /openapi.json": _nothing,
     "GET /v1/crosswalk": _crosswalk,
@@ -400,6 +414,8 @@ API_CALLS: Mapping[str, Call] = {
     "POST /v1/persons:merge": _merge,
     "POST /v1/persons/{eid}:split": _split,
     "POST /v1/persons/{eid}:move": _move,
+    "GET /v1/jobs": _nothing,
+    "GET /v1/jobs/{number}": _nothing,
     "POST /v1/recluster-runs": lambda c: {"json": {"refresh_lists": c.is_rare()}},
     "GET /v1/recluster-runs": _nothing,
     "GET /v1/recluster-runs/{number}": _nothing,
@@ -453,6 +469,43 @@ API_CALLS: Mapping[str, Call] = {
     f"POST {_CASE}:notify": lambda c: {"json": {"day": c.day()}},
     f"POST {_CASE}:decide": _decide_subpoena,
     f"POST {_CASE}:release": lambda c: {"json": {"reference": c.one_of("26-JV-0412", "26-JV-7")}},
+    "GET /v1/ledger": lambda c: {"params": {"enterprise_id": c.eid()} if c.is_rare(0.5) else {}},
+    "POST /v1/ledger/link-disclosures": _explanation,
+    "GET /v1/incidents": lambda c: {"params": {"with_closed": c.one_of(True, False)}},
+    "GET /v1/incidents/{code}": _nothing,
+    "POST /v1/incidents/{code}:send": _nothing,
+    "POST /v1/incidents/{code}:acknowledge": lambda c: {"json": {"client": c.one_of("all", "x"), "by": "R"}},
+    "POST /v1/incidents/{code}:close": lambda _: {"json": {"by": "P. Officer", "note": "done"}},
+    "GET /v1/corrections": _nothing,
+    "POST /v1/corrections/{code}:acknowledge": _nothing,
+    "GET /v1/rights-cases": _nothing,
+    "POST /v1/rights-cases": _rights_request,
+    f"POST {_RIGHTS}:release": lambda _: {
+        "json": {"checks": ["identity", "rights", "protection", "age"], "released_by": "P. Officer"}
+    },
+    f"POST {_RIGHTS}:refuse": lambda c: {
+        "json": {"reason": c.one_of("other", "no_record", "none"), "decided_by": "P. Officer"}
+    },
+    f"POST {_RIGHTS}:grant": lambda c: {"json": {"decided_by": c.one_of("P. Officer", "")}},
+    f"POST {_RIGHTS}:ask-hearing": lambda _: {"json": {}},
+    f"POST {_RIGHTS}:decide-hearing": lambda c: {"json": {"officer": "H. Officer", "amends": c.is_rare(0.5)}},
+    f"POST {_RIGHTS}:attach-statement": lambda c: {"json": {"statement": c.one_of("It is wrong.", "")}},
+    "GET /v1/legal-holds": _nothing,
+    "POST /v1/legal-holds": _legal_hold,
+    "POST /v1/legal-holds/{code}:lift": lambda _: {"json": {"lifted_by": "C. Counsel", "reason": "settled"}},
+    "GET /v1/retention": _nothing,
+    "GET /v1/destruction-runs": _nothing,
+    "POST /v1/destruction-runs": lambda c: {"json": {"source": c.source()}},
+    "POST /v1/destruction-runs/{number}:approve": lambda c: {
+        "json": {"approved_by": "P. Officer", "records": c.one_of(1, 2, 3)}
+    },
+    "POST /v1/destruction-runs/{number}:execute": lambda _: {"json": {}},
+    "GET /v1/destruction-runs/{number}/certificate": _nothing,
+    "GET /v1/research-projects": _nothing,
+    "POST /v1/research-projects": lambda c: {
+        "json": {"code": c.one_of("reading", "other", "A B"), "title": "Reading", "opened_by": "D. Director"}
+    },
+    "POST /v1/research-projects/{code}:end": lambda _: {"json": {"ended_by": "D. Director"}},
     "GET /v1/disclosure-consents": lambda c: {"params": c.ref()},
     "POST /v1/disclosure-consents": _disclosure_consent,
     "POST /v1/disclosure-consents/{code}:revoke": lambda c: {
@@ -489,8 +542,12 @@ PAGES = (
     "/clients/{name}/end", "/loads", "/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo",
     "/freezes", "/sources", "/sources/{source}", "/health",
     "/queue", "/queue/{key}", "/waiting", "/waiting/{number}", "/asked", "/sign-in", "/change-password",
+    "/sessions", "/second-factor", "/first-account/{token}", "/sign-in/provider", "/sign-in/answer",
+    "/papers", "/transparency",
     "/agreements", "/agreements/{code}", "/emergency", "/emergency/uses", "/ledger",
-    "/ledger.csv", "/seals", "/subpoenas", "/subpoenas/{code}", "/consents",
+    "/incidents", "/incidents/{code}", "/corrections", "/ledger/link",
+    "/ledger.csv", "/seals", "/subpoenas", "/subpoenas/{code}", "/consents", "/rights", "/rights/{code}",
+    "/retention", "/research", "/sources/{source}/rule",
     "/activity", "/workload", "/go/{code}",
 )  # fmt: skip
 """Routes of the pages."""
@@ -565,6 +622,34 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/seals": ("kind", "source", "local_id", "reason", "confirm", "do"),
     "/subpoenas": ("source", "court", "reference", "received", "due", "local_ids", "field"),
     "/subpoenas/{code}": ("do", "day", "verdict", "counsel", "reason", "reference"),
+    "/rights": (
+        "source",
+        "local_id",
+        "kind",
+        "relation",
+        "identification",
+        "identified_by",
+        "reference",
+        "received",
+        "owner",
+    ),
+    "/rights/{code}": ("do", "name", "check", "reason", "statement"),
+    "/incidents/{code}": ("do", "client", "by", "note"),
+    "/corrections/{code}": (),
+    "/ledger/link": ("source", "local_id", "other_source", "other_local_id"),
+    "/retention": ("do", "source", "local_id", "reference", "reason", "name", "run", "records", "hold"),
+    "/research": ("do", "code", "title", "name", "confirm"),
+    "/sources/{source}/rule": (
+        "inspection",
+        "citation",
+        "inspection_days",
+        "amendment_days",
+        "hearing_days",
+        "appeal_office",
+        "retention_days",
+        "retention_begins",
+        "retention_agreement",
+    ),
     "/consents": ("do", "source", "local_id", "code", "reference", "agreement", "recipient", "signer"),
     "/queue": ("query", "child"),
     "/queue/bulk": ("query", "key", "key", "until", "to", "do"),
@@ -587,8 +672,12 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/asked/{number}": ("answer", "note", "alike"),
     "/sign-in": ("name", "password", "purpose", "next"),
     "/sign-out": (),
+    "/oauth/token": ("grant_type", "client_id", "client_secret", "scope"),
     "/session": (),
     "/change-password": ("old", "new", "again"),
+    "/sessions": ("do", "session"),
+    "/second-factor": ("do", "code", "password"),
+    "/first-account/{token}": ("name", "full_name", "new", "again"),
     "/view-as": ("role", "next"),
 }
 """Fields of the forms, by the route that they are sent to."""
@@ -632,6 +721,15 @@ _FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
         "search",
         "enter",
         "check",
+        "grant",
+        "hearing",
+        "amend",
+        "uphold",
+        "attach",
+        "hold",
+        "plan",
+        "run",
+        "end-others",
     ),
     "whose": ("new", "new", "other"),
     "client": ("contact", "rescue", "sis"),
@@ -712,6 +810,7 @@ def fill_path(c: Chooser, route: str) -> str:
         "question_key": c.key,
         "name": lambda: c.one_of("sis-steward", "nobody"),
         "code": c.agreement_code if "/agreements" in route else c.case_code,
+        "token": lambda: "unknown-link",
     }
     return re.sub(r"\{(\w+)\}", lambda found: c.path_values.get(found[1]) or str(values[found[1]]()), route)
 
@@ -826,6 +925,14 @@ def _open_subpoena(c: Chooser) -> Command:
     return Command((c.local_id(), "--source", c.source(), *texts, *days, *fields, *_as_client(c)))
 
 
+def _open_rights_case(c: Chooser) -> Command:
+    who = ("--relation", c.one_of("parent", "student"), "--identification", "photo_id")
+    texts = ("--identified-by", "R. Registrar", "--owner", "Records", "--reference", "SR-2026-17")
+    kind = ("--kind", "amend", "--field", "grade") if c.is_rare(0.4) else ()
+    options = (*who, *texts, "--received", c.day(), *kind, *_as_client(c))
+    return Command((c.local_id(), "--source", c.source(), *options), text="06")
+
+
 def _decide_case(c: Chooser) -> Command:
     kept = ("--field", "grade") if c.is_rare(0.5) else ()
     verdict = c.one_of("release", "release", "narrow", "refuse", "none")
@@ -872,6 +979,7 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "holdings approve": lambda c: Command((c.source(), *_as_client(c))),
     "holdings ask": lambda _: Command(),
     "holdings list": lambda c: Command(("--source", c.source()) if c.is_rare(0.5) else ()),
+    "policy papers": lambda c: Command(("--json",) if c.is_rare() else ()),
     "policy explain": lambda c: Command() if c.is_rare() else _explain_policy(c),
     "break-glass list": lambda _: Command(),
     "break-glass review": lambda c: Command(
@@ -911,6 +1019,9 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     ),
     "client rotate": lambda c: Command((c.one_of("housing-desk", "nobody"),)),
     "client expire": lambda c: Command((c.one_of("housing-desk", "nobody"), "--on", c.day())),
+    "client subject": lambda c: Command(
+        (c.one_of("housing-desk", "nobody"), *(("--none",) if c.is_rare() else ("--name", "housing")))
+    ),
     "client revoke": lambda c: Command((c.one_of("housing-desk", "nobody"),)),
     "account add": lambda c: Command(
         (c.one_of("eve", "steward"), "--role", "steward", "--full-name", "Eve", "--source", c.source())
@@ -927,6 +1038,10 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     ),
     "account change": lambda c: Command((c.one_of("eve", "nobody"), "--role", "steward", "--source", "sis")),
     "account password": lambda c: Command((c.one_of("eve", "nobody"),)),
+    "account link": lambda c: Command(
+        (c.one_of("eve", "nobody"), *(("--none",) if c.is_rare() else ("--subject", "u-eve")))
+    ),
+    "account reset-second-factor": lambda c: Command((c.one_of("eve", "nobody"),)),
     "account unlock": lambda c: Command((c.one_of("eve", "nobody"),)),
     "account end": lambda c: Command((c.one_of("eve", "nobody"),)),
     "ingest": _ingest,
@@ -972,6 +1087,45 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "disclosure-consent add": _add_consent,
     "disclosure-consent list": lambda c: Command((c.local_id(), "--source", c.source())),
     "disclosure-consent revoke": lambda c: Command((c.case_code(),)),
+    "incident list": lambda c: Command(("--all",) if c.is_rare(0.5) else ()),
+    "incident show": lambda c: Command((c.case_code(),)),
+    "incident send": lambda c: Command((c.case_code(),)),
+    "incident acknowledge": lambda c: Command((c.case_code(), c.one_of("all", "operator"), "--by", "R")),
+    "incident close": lambda c: Command((c.case_code(), "--by", "P. Officer", "--note", "done")),
+    "rights open": _open_rights_case,
+    "rights list": lambda c: Command(_as_client(c)),
+    "rights release": lambda c: Command(
+        (
+            c.case_code(),
+            "--by",
+            "P. Officer",
+            *("--check", "identity", "--check", "rights", "--check", "protection"),
+            *_as_client(c),
+        )
+    ),
+    "rights refuse": lambda c: Command((c.case_code(), "--by", "P. Officer", "--reason", "other")),
+    "rights grant": lambda c: Command((c.case_code(), "--by", "P. Officer", *_as_client(c))),
+    "rights ask-hearing": lambda c: Command((c.case_code(),)),
+    "rights hear": lambda c: Command((c.case_code(), "--officer", "H. Officer", "--uphold")),
+    "rights attach": lambda c: Command((c.case_code(),), text="It is wrong."),
+    "rights rule": lambda c: Command(
+        (c.source(), *(("--retention-days", "0", "--inspection", "none") if c.is_rare(0.3) else ()))
+    ),
+    "legal-hold place": lambda c: Command(
+        ("--source", c.source(), "--reference", "LH-2026-3", "--reason", "lawsuit", "--by", "C. Counsel")
+    ),
+    "legal-hold list": lambda c: Command(_as_client(c)),
+    "legal-hold lift": lambda c: Command((c.case_code(), "--by", "C. Counsel", "--reason", "settled")),
+    "destruction due": lambda c: Command(("--source", c.source()) if c.is_rare(0.5) else ()),
+    "destruction plan": lambda c: Command((c.source(), *(("--dry-run",) if c.is_rare(0.5) else ()))),
+    "destruction approve": lambda c: Command((1, "--by", "P. Officer", "--records", c.one_of(1, 2))),
+    "destruction run": lambda c: Command((1, *_as_client(c))),
+    "destruction list": lambda c: Command(_as_client(c)),
+    "destruction certificate": lambda c: Command((1, *_as_client(c))),
+    "research add": lambda c: Command((c.one_of("reading", "other"), "--title", "Reading", "--by", "D")),
+    "research list": lambda _: Command(),
+    "research export": lambda c: Command((c.one_of("reading", "other"), "--out", "research.csv")),
+    "research end": lambda c: Command((c.one_of("reading", "other"), "--by", "D")),
     "subpoena open": _open_subpoena,
     "subpoena list": lambda c: Command(_as_client(c)),
     "subpoena notify": lambda c: Command((c.case_code(), *_as_client(c))),
@@ -1008,10 +1162,21 @@ REQUESTS = tuple(
 )
 """Routes about what waits for a second person."""
 
+_PROOFS = "prints the ledger with random nonces, or a key, to who holds the database"
 COMMANDS_LEFT_OUT: Mapping[str, str] = {
+    **{
+        f"audit {name}": _PROOFS
+        for name in ("sign", "verify", "prove", "export", "key", "lines", "link", "students")
+    },
+    "db grants": "is about roles of the server, and reads no row",
     "digest send": "sends mail, which no test of a site configures; it says so before it reads the index",
     "demo": "makes an index of its own in another folder",
     "init": "makes an index; it refuses an existing one, whose scope the operator names",
+    "keys encrypt": "writes every row anew under the key file of the site, and prints only how many",
+    "keys rotate": "adds a key to the key file of the site, and prints only how many rows it wrote anew",
+    "keys drop": "deletes keys from the key file of the site, and prints only their numbers",
+    "tokens make": "reads a file of the agency and the secret of an exchange, and opens no index",
+    "keys status": "prints the path of the site's key file and numbers of keys, nothing of a record",
     "serve": "listens until it is stopped; its routes are called in this process",
 }
 """Commands that are not called, and why."""

@@ -351,8 +351,18 @@ RANDOM_COLUMNS = {
     ("client", "key_hash"),
     ("split", "token_hash"),
     ("index_info", "generation"),
+    ("payload_key", "key_check"),
+    ("record", "data_key"),
+    ("record_version", "payload"),
+    ("note", "body"),
+    ("task_action", "note"),
+    ("owner_question", "note"),
+    ("kept_answer", "answer"),
 }
-"""Columns that are random. Which records shared an ID before the split is known to their own client."""
+"""Columns that are random, or encrypted with a random nonce. A version's content has its hash beside it.
+
+Which records shared an ID before the split is known to their own client.
+"""
 
 
 LEDGER_TABLES = {table.name for table in ledger_file.LEDGER_TABLES}

@@ -9,7 +9,8 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, NotAuthenticated
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import make_operator
-from mpi.service.access.clients import add_client, authenticate
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client
 from mpi.service.core.index import open_store
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert, withdraw
@@ -17,6 +18,7 @@ from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.split import run_split, undo_split
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.stewardship.decisions import DecisionRequest, decide
+from mpi.storage.encryption.key_ring import KeyRing
 from mpi.storage.unit_of_work.database import Database, Lock
 from tests.index import OPERATOR, crosswalk, make_child, partition_of
 from tests.scopes import open_splittable_index
@@ -46,8 +48,8 @@ class Interrupter:
 class InterruptedDatabase(Database):
     """A database whose transactions an interrupter counts."""
 
-    def __init__(self, url: str, interrupter: Interrupter) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, interrupter: Interrupter, key_ring: KeyRing | None) -> None:
+        super().__init__(url, key_ring=key_ring)
         self.interrupter = interrupter
 
     @contextmanager
@@ -66,7 +68,7 @@ class InterruptedDatabase(Database):
 @contextmanager
 def interrupted(index, interrupter):
     """Open an index once more, as the program that is interrupted."""
-    database = InterruptedDatabase(index.database.url, interrupter)
+    database = InterruptedDatabase(index.database.url, interrupter, index.database.key_ring)
     try:
         yield replace(index, store=open_store(database, index.tuning))
     finally:

@@ -13,7 +13,8 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import NotAuthenticated
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import make_operator
-from mpi.service.access.clients import add_client, authenticate
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.scopes.copy_check import check_copies

@@ -36,8 +36,9 @@ from mpi.service.indexing import pair_scorer
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.change_feed import read_change_feed
+from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.persons.persons import look_up_crosswalk as look_up
-from mpi.service.persons.persons import look_up_lineage, look_up_person
+from mpi.service.persons.persons import look_up_person
 from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert, withdraw

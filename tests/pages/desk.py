@@ -12,7 +12,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Viewer, make_operator
-from mpi.policy.subpoena import CaseState, CounselDecision, CounselVerdict, Subpoena
+from mpi.policy.cases.subpoena import CaseState, CounselDecision, CounselVerdict, Subpoena
 from mpi.service.access.accounts import NewAccount, add_account, grant_actions
 from mpi.service.access.emergency_sessions import begin_emergency, end_emergency
 from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
@@ -42,6 +42,7 @@ from mpi.storage.repositories.steps.jobs import JobState
 from tests.agreements import change_grant, permit_emergencies
 from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index, with_settings
 from tests.pages.administration import ADMINISTRATION_PAGES, add_administration
+from tests.pages.rights import add_rights, rights_pages
 from tests.unit.api.live import serving
 from tests.unit.service.jobs.test_jobs import begin_as_dead_process
 
@@ -100,6 +101,7 @@ def open_desk(folder, *, full=False):
         if full:
             _add_approvals(index)
             add_administration(index, PASSWORD)
+            add_rights(index, sessions)
         load = list_loads(index, make_operator(), "west")[0].number if full else 0
         mailing = with_settings(index, sends_mail=True)
         with serving(create_app(mailing)) as url, serving(create_app(mailing, open_pages=True)) as open_url:
@@ -234,8 +236,8 @@ def add_legal_cases(index):
     approve_version(index, make_operator("Second Person"), "dsa-1")
     sessions = {}
     for name, full_name, actions in (
-        ("lex", "Lex Registrar", ["subpoena.manage", "consent.record"]),
-        ("kim", "Kim Counsel", ["subpoena.decide"]),
+        ("lex", "Lex Registrar", ["subpoena.manage", "consent.record", "rights.manage"]),
+        ("kim", "Kim Counsel", ["subpoena.decide", "rights.decide"]),
     ):
         add_account(
             index, make_operator(), NewAccount(name, full_name, Role.SOURCE_OWNER, ("sis",)), PASSWORD
@@ -321,6 +323,8 @@ _PAGES = (
     ("run", "approver", "/runs/1"),
     ("not-permitted", "steward", "/accounts"),
     ("account-requests", "approver", "/account-requests"),
+    ("papers", "privacy-officer", "/papers"),
+    ("transparency", None, "/transparency"),
     ("agreements", "operator", "/agreements"),
     ("agreement", "operator", "/agreements/house"),
     ("quality-operator", "operator", "/quality"),
@@ -338,9 +342,16 @@ _PAGES = (
     ("ledger-child", "privacy-officer", "/ledger?eid={wrong}"),
     ("ledger-none", "privacy-officer", "/ledger?client=nobody"),
     ("ledger-wrong", "auditor", "/ledger?eid=nonsense"),
+    ("ledger-link", "auditor", "/ledger/link"),
+    ("incidents", "privacy-officer", "/incidents?closed=1"),
     ("seals", "privacy-officer", "/seals"),
     ("subpoenas", "account:lex", "/subpoenas"),
     ("subpoenas-counsel", "account:kim", "/subpoenas"),
+    ("rights", "account:lex", "/rights"),
+    ("retention", "account:lex", "/retention"),
+    ("retention-officer", "account:kim", "/retention"),
+    ("research", "privacy-officer", "/research"),
+    ("source-rule", "operator", "/sources/sis/rule"),
     ("consents", "account:lex", "/consents"),
     ("activity", "steward", "/activity"),
     ("activity-team", "approver", "/activity?tab=team"),
@@ -370,6 +381,7 @@ def every_page(desk):
     yield "waiting-step-owner", "source-owner", f"/waiting/{step.step}"
     for number, state in ((1, "interrupted"), (3, "running")):
         yield f"job-{state}", "approver", f"/jobs/{number}"
+    yield from rights_pages(desk)
     for view in list_cases(desk.index, authenticate_session(desk.index, desk.sessions["lex"]).viewer):
         yield f"subpoena-{view.state}", "account:lex", f"/subpoenas/{view.case.code}"
         if view.state is CaseState.OPEN:

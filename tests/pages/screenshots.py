@@ -1,7 +1,7 @@
 """Screenshots of every page for the docs: light, dark and at the width of a phone.
 
-The pages show the demo's state. usage: python -m tests.pages.screenshots [FOLDER of the pictures] [FOLDER of
-the demo, kept between runs]
+The pages show the demo's state, and those of an operator or a records office that of the page tests.
+usage: python -m tests.pages.screenshots [FOLDER of the pictures] [FOLDER of the demo, kept between runs]
 """
 
 import io
@@ -28,6 +28,7 @@ from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from tests.pages.chromium import browsing
+from tests.pages.desk import enter_as, every_page, open_desk
 from tests.unit.api.live import serving
 
 RECORDS = 6_000
@@ -37,6 +38,23 @@ _MAX_HEIGHT = 1_400
 """Maximum height of a picture in pixels; the rest is cut off."""
 _PAGES_IN_ALL_LOOKS = {"question", "person", "desk", "link", "move"}
 """Pages that are also taken dark and narrow."""
+_PAGES_BY_PATH = (
+    ("runs", "approver", "/runs", None),
+    ("run", "approver", "/runs/1", None),
+    ("asked", "source-owner", "/asked", None),
+    ("activity", "steward", "/activity", None),
+    ("ledger", "auditor", "/ledger", None),
+    ("seals", "privacy-officer", "/seals", None),
+    ("agreements", "privacy-officer", "/agreements", None),
+    ("papers", "privacy-officer", "/papers", None),
+    ("transparency", "privacy-officer", "/transparency", None),
+)
+"""Name, role and path of pages that need no action."""
+_PAGES_OF_TESTS = {
+    "accounts", "account-end", "clients", "freezes", "health", "load", "loads", "register", "retention",
+    "rights", "sources",
+}  # fmt: skip
+"""Pages whose states only the desk of the page tests has, by the names that it gives them."""
 
 
 def main(folder: Path, demo: Path) -> None:
@@ -65,6 +83,26 @@ def main(folder: Path, demo: Path) -> None:
                     press(page)
                 _save(folder / f"{name}-{look}.png", page.screenshot(full_page=True))
                 context.close()
+    _take_pages_of_tests(folder)
+
+
+def _take_pages_of_tests(folder: Path) -> None:
+    """Take the pictures of the page tests' desk."""
+    width, scheme = LOOKS["light"]
+    with (
+        tempfile.TemporaryDirectory() as kept,
+        open_desk(Path(kept), full=True) as desk,
+        browsing() as browser,
+    ):
+        for name, role, path in every_page(desk):
+            if name not in _PAGES_OF_TESTS:
+                continue
+            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+            page = context.new_page()
+            answer = page.goto(f"{enter_as(context, desk, role)}{path}")
+            assert answer.ok, f"{path}: {answer.status}"
+            _save(folder / f"{name}-light.png", page.screenshot(full_page=True))
+            context.close()
 
 
 def _add_activity(index, demo: Path) -> None:
@@ -159,14 +197,7 @@ def _pages(index, demo: Path) -> Iterator[tuple]:
     yield "practice", "steward", "/practice", practise
     yield "blind", "steward", "/blind", None
     yield "quality", "steward", "/quality", None
-    yield "runs", "approver", "/runs", None
-    yield "run", "approver", "/runs/1", None
-    yield "asked", "source-owner", "/asked", None
-    for name in ("accounts", "clients", "loads", "freezes", "sources", "health"):
-        yield name, "operator", f"/{name}", None
-    yield "ledger", "auditor", "/ledger", None
-    yield "seals", "privacy-officer", "/seals", None
-    yield "agreements", "privacy-officer", "/agreements", None
+    yield from _PAGES_BY_PATH
 
 
 def _choose_other(index, key: str, eid: str) -> str:

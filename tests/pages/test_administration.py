@@ -6,7 +6,7 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
 from mpi.service.access.accounts import NewAccount, add_account, list_accounts
 from tests.pages.desk import PASSWORD
-from tests.pages.test_journey import Person
+from tests.pages.person import Person
 
 SLOW = pytest.mark.slow
 

@@ -5,7 +5,8 @@ import pytest
 from mpi.domain.viewer import make_operator
 from mpi.service.stewardship.owner_consent import set_consent_required
 from tests.index import crosswalk
-from tests.pages.test_journey import Person, answer_all
+from tests.pages.person import Person
+from tests.pages.test_journey import answer_all
 
 PAIR = (("sis", "pair-1"), ("ccwis", "pair-2"))
 

@@ -9,10 +9,15 @@ LOOKS = {
     for width in (1440, 360, 320)
     for scheme in ("light", "dark")
 }
+_FIRST_LOOKS = {"1440-light", "320-dark"}
+"""The widest and the narrowest, one of each colour scheme; the others are long tests."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize(
+    "look",
+    [pytest.param(look, marks=() if look in _FIRST_LOOKS else pytest.mark.long) for look in LOOKS],
+)
 def test_no_page_has_axe_violations_or_exceeds_the_screen_width(chromium, shown_desk, look):
     problems = []
     for name, role, path in every_page(shown_desk):

@@ -6,7 +6,7 @@ from axe_playwright_python.sync_playwright import Axe
 from tests.index import crosswalk
 from tests.pages.axe import RULES
 from tests.pages.desk import PAIR, TWINS
-from tests.pages.test_journey import Person
+from tests.pages.person import Person
 
 SLOW = pytest.mark.slow
 WIDTHS = (1280, 320)
@@ -63,7 +63,7 @@ def test_two_children_are_found_compared_linked_and_unlinked_by_keyboard(desk, o
     assert find_faults(ida) == []
     ida.tab_to(f"a[href$='other={twin}']")
     ida.enter()
-    assert ida.shows("one child?")
+    assert ida.shows("the same child?")
     ida.tab_to("#step button")
     ida.enter()
     assert ida.shows("What would change")
@@ -88,7 +88,7 @@ def test_two_results_of_a_search_are_marked_by_keyboard_and_compared(desk, open_
         ida.tab_to(f"li:nth-child({number + 1}) input[name=child]")
         ida.page.keyboard.press("Space")
     ida.enter()
-    assert ida.shows("one child?")
+    assert ida.shows("the same child?")
 
 
 @SLOW

@@ -3,68 +3,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from mpi.domain import clock
 from mpi.service.review.assignments import LEASE_DURATION
-from tests.pages.axe import RULES
-from tests.pages.desk import PASSWORD
+from tests.pages.person import Person
 
 SLOW = pytest.mark.slow
-NEW_PASSWORD = "forty lanterns on a quiet hill"
-
-
-class Person:
-    """A person at a browser of their own, who uses only the keyboard."""
-
-    def __init__(self, chromium, url, *, javascript=True):
-        self.context = chromium.new_context(
-            base_url=url, viewport={"width": 1280, "height": 900}, java_script_enabled=javascript
-        )
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
-
-    def sign_in(self, name):
-        """Sign in with the initial password, and set a new one."""
-        self.page.goto("/")
-        self.tab_to("input[name=name]")
-        self.page.keyboard.type(name)
-        self.tab_to("input[name=password]")
-        self.page.keyboard.type(PASSWORD)
-        self.enter()
-        for field, value in (("old", PASSWORD), ("new", NEW_PASSWORD), ("again", NEW_PASSWORD)):
-            self.tab_to(f"input[name={field}]")
-            self.page.keyboard.type(value)
-        self.enter()
-
-    def tab_to(self, selector):
-        """Press Tab until the target has the focus; fail when no Tab reaches it."""
-        target = self.page.locator(selector).first
-        target.wait_for()
-        handle = target.element_handle()
-        for _ in range(120):
-            if self.page.evaluate("wanted => document.activeElement === wanted", handle):
-                return
-            self.page.keyboard.press("Tab")
-        pytest.fail(f"no Tab leads to {selector}")
-
-    def enter(self):
-        """Press Enter and wait for the next page."""
-        with self.page.expect_navigation():
-            self.page.keyboard.press("Enter")
-
-    def press(self, key):
-        """Press a key that leads to another page."""
-        with self.page.expect_navigation():
-            self.page.keyboard.press(key)
-
-    def has_no_violations(self):
-        """Return whether axe finds no violation on the current page."""
-        return Axe().run(self.page, options=RULES).response["violations"] == []
-
-    def shows(self, text):
-        """Return whether the page shows a text."""
-        return text in self.page.inner_text("main")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ def enter(chromium, desk, token, *, javascript):
     )
     context.add_cookies([{"name": "mpi-sign-in", "value": token, "url": desk.url}])
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     return page
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.pages.test_journey import Person
+from tests.pages.person import Person
 
 SLOW = pytest.mark.slow
 

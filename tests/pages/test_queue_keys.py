@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pages.test_journey import Person
+from tests.pages.person import Person
 
 SLOW = pytest.mark.slow
 

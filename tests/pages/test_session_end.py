@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from tests.pages.desk import PASSWORD
-from tests.pages.test_journey import NEW_PASSWORD, Person, later
+from tests.pages.person import NEW_PASSWORD, Person
+from tests.pages.test_journey import later
 
 SLOW = pytest.mark.slow
 NOTE = "seen at the school gate"

@@ -1,6 +1,8 @@
 """Live server on loopback, as callers meet it: raw paths, and bodies in chunks."""
 
+import asyncio
 import socket
+import ssl
 import threading
 import time
 from contextlib import contextmanager
@@ -15,7 +17,18 @@ from mpi.policy.agreement import HOUSE
 from mpi.service.access.setup import hash_token
 from mpi.storage.repositories.access.clients import Client
 
-TIMEOUT_S = 10
+TIMEOUT_S = 30
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""TLS context of clients that speak without TLS: httpx would read all certificates for each client."""
+
+
+class PromptServer(uvicorn.Server):
+    """A server that looks often whether to stop; uvicorn does ten times a second."""
+
+    async def main_loop(self) -> None:
+        """Wait until the server is told to stop."""
+        while not await self.on_tick(0):
+            await asyncio.sleep(0.01)
 
 
 def add_key(index, name: str, actions=frozenset(Action), sources=None) -> str:
@@ -28,19 +41,20 @@ def add_key(index, name: str, actions=frozenset(Action), sources=None) -> str:
 
 
 @contextmanager
-def serving(app, request_timeout_s: float = 10, protocol: str | None = None):
+def serving(app, request_timeout_s: float = 10, protocol: str | None = None, tls=None):
     """Serve the application and yield its base URL; ``protocol`` is the import path of another class."""
     listener = listen("127.0.0.1", 0)
-    config = ServerConfig(app, request_timeout_s=request_timeout_s, grace_s=1)
+    config = ServerConfig(app, request_timeout_s=request_timeout_s, grace_s=1, tls=tls)
     config.http = protocol or config.http
-    server = uvicorn.Server(config)
+    server = PromptServer(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     deadline = time.monotonic() + TIMEOUT_S
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.005)
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        scheme = "http" if tls is None else "https"
+        yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(TIMEOUT_S)
@@ -51,7 +65,7 @@ def serving(app, request_timeout_s: float = 10, protocol: str | None = None):
 def calling(app, key: str | None):
     """Serve the application and yield a client that has a key."""
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    with serving(app) as url, httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+    with serving(app) as url, httpx.Client(base_url=url, headers=headers, timeout=30, verify=PLAIN) as client:
         yield client
 
 
@@ -78,3 +92,15 @@ def send_raw(url: str, data: bytes) -> bytes:
         while chunk := connection.recv(65536):
             answer += chunk
     return answer
+
+
+def await_status(url: str) -> int:
+    """Return the status of an address, once a server answers there."""
+    deadline = time.monotonic() + 300
+    while True:
+        try:
+            return httpx.get(url, timeout=60).status_code
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

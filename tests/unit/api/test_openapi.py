@@ -5,6 +5,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain import eid
+from mpi.policy.route_table import ROUTES
 
 METHODS = {"get", "put", "post", "delete"}
 
@@ -22,10 +23,14 @@ def operations(document):
     ]
 
 
+def test_the_document_holds_every_operation_of_the_policy_table(document):
+    in_policy = {route.replace(":path}", "}") for route in ROUTES if " /v1/" in route}
+    assert in_policy
+    assert {name for name, _ in operations(document)} == in_policy
+
+
 def test_every_operation_is_documented_completely(document):
-    documented = operations(document)
-    assert len(documented) == 96
-    for name, operation in documented:
+    for name, operation in operations(document):
         assert operation["summary"], name
         assert operation["description"], name
         assert operation["tags"], name
@@ -39,7 +44,7 @@ def test_every_operation_is_documented_completely(document):
             assert content["application/problem+json"]["example"]["type"].startswith("urn:mpi:problem:")
         if name.startswith(("PUT", "POST")):
             [body] = operation["requestBody"]["content"].values()
-            assert body["example"], name
+            assert body["example"] or _has_no_members(document, body["schema"]), name
 
 
 def test_the_document_promises_no_error_of_another_shape(document):
@@ -63,6 +68,11 @@ def test_the_document_is_served_without_a_key_and_without_scripts(call):
     assert call.get("/openapi.json", headers={"Authorization": ""}).json()["openapi"].startswith("3.")
     assert call.get("/docs").status_code == 404
     assert call.get("/redoc").status_code == 404
+
+
+def _has_no_members(document, schema):
+    name = schema["$ref"].rsplit("/", 1)[-1]
+    return not document["components"]["schemas"][name].get("properties")
 
 
 def _has_example(document, response):

@@ -55,6 +55,7 @@ def empty_home(tmp_path, monkeypatch) -> Path:
     for name in [name for name in os.environ if name.startswith("MPI_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MPI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MPI_SECOND_APPROVER", "never")
     monkeypatch.setenv("MPI_MODEL", str(tiny_model(tmp_path / "model")))
     monkeypatch.chdir(tmp_path)
     return tmp_path / "home"

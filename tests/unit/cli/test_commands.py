@@ -48,6 +48,7 @@ def test_init_beside_an_older_index_is_refused_and_changes_nothing(mpi, home):
     database = Database(f"sqlite:///{home / 'mpi.db'}")
     config = migrate._alembic_config()
     with database.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM payload_key")
         config.attributes["connection"] = connection
         command.downgrade(config, "-1")
     result = mpi("init")
@@ -337,7 +338,7 @@ def test_serve_refuses_an_address_that_others_can_reach(mpi, home):
 def test_serve_reads_its_address_from_the_environment_and_exits_0_on_ctrl_c(mpi, home, monkeypatch):
     addresses = []
 
-    def note_and_interrupt(_index, host, port):
+    def note_and_interrupt(_index, host, port, **_options):
         addresses.append((host, port))
         raise KeyboardInterrupt
 

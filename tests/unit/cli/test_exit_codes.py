@@ -266,10 +266,10 @@ def test_a_load_on_a_full_disk_keeps_nothing_and_gives_one_error_line(mpi, home,
 
 
 def test_an_export_on_a_full_disk_leaves_the_earlier_file(mpi, home, tmp_path, write_csv):
-    rows = [f"{'x' * 190}{number},,Lopez,," for number in range(400)]
+    rows = [f"{'x' * 190}{number},,Lopez,," for number in range(2_000)]
     mpi("ingest", write_csv(*rows), "--source", "sis")
     (tmp_path / "x.csv").write_text("earlier")
-    limit = 2**15 + 1000  # SQLite's own shared memory takes 2**15
+    limit = 2**18  # room for the line of the ledger, and not for the export
     code, _out, err = run_mpi(
         "export",
         "crosswalk",

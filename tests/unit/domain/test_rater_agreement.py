@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mpi.domain.rater_agreement import measure_agreement
+from mpi.domain.statistics.rater_agreement import measure_agreement
 
 COHEN_1968 = {
     ("1", "1"): 88, ("1", "2"): 14, ("1", "3"): 18,

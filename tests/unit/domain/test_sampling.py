@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from mpi.domain.sampling import (
+from mpi.domain.statistics.sampling import (
     JudgedStratum,
     allocate_sample,
     draw_numbers,

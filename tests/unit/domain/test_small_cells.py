@@ -1,6 +1,6 @@
 """Suppression of small counts, and of counts that would reveal them."""
 
-from mpi.domain.small_cells import suppress_cells, suppress_cells_in_parts, suppress_count
+from mpi.domain.statistics.small_cells import suppress_cells, suppress_cells_in_parts, suppress_count
 
 
 def test_a_small_count_suppresses_the_next_smallest_too():

@@ -12,20 +12,21 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, RecordAccess
 from mpi.policy.agreement import ALL, Grant, Party, PartyKind, check_agreement
 from mpi.policy.tiers import POPULATIONS
-from mpi.service.access.clients import add_client, authenticate
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client
 from mpi.service.access.viewers import Caller, build_viewer
+from mpi.service.audit.corrections import acknowledge_correction, list_corrections
+from mpi.service.audit.incidents import list_incidents, send_corrections
 from mpi.service.explanations.person_explanation import explain_person
+from mpi.service.notices.menu_counts import count_for_menu
 from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.persons.golden_record import look_up_golden_record
-from mpi.service.persons.persons import (
-    look_up_crosswalk,
-    look_up_lineage,
-    look_up_person,
-    look_up_records,
-)
+from mpi.service.persons.lineage import look_up_lineage
+from mpi.service.persons.persons import look_up_crosswalk, look_up_person, look_up_records
 from mpi.service.persons.search import search_persons
 from mpi.service.records.upsert import read, upsert
 from mpi.service.statements.sources import NewSource, add_source
+from mpi.service.stewardship.merge_split_move import StepOptions, split
 from tests.agreements import make_care_terms
 from tests.index import OPERATOR, make_child, open_test_index
 
@@ -232,3 +233,25 @@ def test_no_party_owns_all_sources_beside_one_that_names_its_own():
     house = Party("house", "State", PartyKind.OPERATOR, frozenset({ALL}))
     with pytest.raises(InputError, match="one party owns all sources, so agency can name none"):
         check_agreement(replace(terms, parties=(*terms.parties, house)), {}, {})
+
+
+def test_a_correction_names_no_child_whom_its_recipient_may_not_look_up(index):
+    eid = store_child(index, flags=[FOSTER])
+    contact = contact_of()
+    look_up_person(index, contact, eid)
+    split(index, OPERATOR, eid, [[SCHOOL], [CARE]], StepOptions("test"))
+    [incident] = list_incidents(index, OPERATOR)
+    send_corrections(index, OPERATOR, incident.code)
+    assert count_for_menu(index, contact).corrections == 1
+    # The care record is alone now. No school says that its child is enrolled, so the contact may not see it.
+    [correction] = list_corrections(index, contact)
+    assert [record.local_id for record in correction.records] == ["s1"]
+
+    left = {**ENROLLMENT, "exit_date": "2026-09-01"}
+    upsert(index, OPERATOR, "D01", make_child("s1", **CHILD, enrollments=[left]))
+    with pytest.raises(NotFoundError):
+        look_up_crosswalk(index, contact, "D01", "s1")
+    assert list_corrections(index, contact) == []
+    assert count_for_menu(index, contact).corrections == 0
+    with pytest.raises(NotFoundError):
+        acknowledge_correction(index, contact, incident.code)

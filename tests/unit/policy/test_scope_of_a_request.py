@@ -8,7 +8,8 @@ import pytest
 from mpi.domain.viewer import Action
 from mpi.policy.agreement import Agreement, Grant
 from mpi.policy.parties import Party, PartyKind
-from mpi.service.access.clients import add_client, authenticate
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client
 from mpi.service.access.explain_access import SupposedRequest, explain_client_access
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.persons.crosswalk_export import export_crosswalk

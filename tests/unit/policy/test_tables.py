@@ -3,6 +3,7 @@
 from mpi.domain.roles import Role
 from mpi.domain.viewer import NAMED_POPULATIONS, OTHER_POPULATIONS, PURPOSES, Action, Carried
 from mpi.policy.action_classes import ACTION_CLASSES, CLASSES_BY_PURPOSE
+from mpi.policy.agreement import MATCHING_FIELDS, OUTPUT_FIELDS
 from mpi.policy.reasons import SENTENCES, ReasonCode
 from mpi.policy.role_rules import ROLE_RULES
 from mpi.policy.tiers import FIELD_TIERS, OWN_FIELDS, POPULATION_TIERS, PURPOSE_RULES, Tier
@@ -38,3 +39,9 @@ def test_a_population_without_a_row_is_carried_only_with_the_other_ones():
     assert Carried(frozenset(), frozenset({OTHER_POPULATIONS})).has_flag("gifted")
     assert not Carried(frozenset(), frozenset({OTHER_POPULATIONS})).has_flag("foster_care")
     assert not Carried(frozenset(), frozenset({"foster_care"})).has_flag("gifted")
+
+
+def test_linkage_tokens_may_be_compared_and_are_in_no_answer():
+    assert "linkage_tokens" in MATCHING_FIELDS
+    assert "linkage_tokens" not in OUTPUT_FIELDS
+    assert FIELD_TIERS["linkage_tokens"] is Tier.SEALED

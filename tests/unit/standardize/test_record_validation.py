@@ -70,6 +70,29 @@ class TestFields:
             refusal(identifiers=[{"system": "s", "assigner": "a", "value": value}]).reason == "inexact-number"
         )
 
+    @pytest.mark.parametrize(
+        "field",
+        [
+            {"local_id": "412-55-9182"},
+            {"subject": " 412 55 9182 "},
+            {"middle_name": "412-55-9182"},
+            {"household_ids": ["F1", "412-55-9182"]},
+            {"merged_into": "412-55-9182"},
+        ],
+    )
+    def test_record_with_an_ssn_in_another_field_is_refused_without_showing_it(self, field):
+        error = refusal(**field)
+        assert (error.field, error.reason) == (next(iter(field)), "misplaced-ssn")
+        assert "9182" not in str(error)
+
+    @pytest.mark.parametrize(
+        "text", ["412559182", "412-559182", "412-55 9182", "000-55-9182", "666-55-9182", "900-55-9182",
+                 "X412-55-9182", "412-55-91823", "2014-03-09"],
+    )  # fmt: skip
+    def test_text_that_is_not_written_as_an_ssn_is_accepted(self, text):
+        record = record_of(local_id=text, subject=text, household_ids=[text])
+        assert (record.local_id, record.subject, record.household_ids) == (text, text, (text,))
+
     def test_a_postal_code_sent_as_a_number_gets_its_leading_zero_back(self):
         assert record_of(postal_code=2138).addresses == (Address(postal_code="02138"),)
         assert record_of(addresses=[{"postal_code": 2138}]).addresses[0].postal_code == "02138"
@@ -403,3 +426,49 @@ class TestIssues:
 
     def test_a_clean_record_has_no_issues(self):
         assert issues_of(first_name="Ana", birth_date="2012-03-04", sex="F", phone="614-555-0134") == set()
+
+
+class TestInvisibleCharacters:
+    @pytest.mark.parametrize(
+        "character", ["\u200b", "\u202e", "\u2066", "\ufeff", "\u00ad", "\u200e", "\U000e0041"]
+    )
+    def test_they_are_removed_from_a_value_and_reported_once(self, character):
+        names = {"first_name": f"An{character}n{character}e", "last_name": "Ruiz"}
+        validated = validate(**names, guardians=[{"guardian_last_name": f"Ru{character}iz"}])
+        assert validated.record.first_name == "Anne"
+        assert validated.record.guardians[0].guardian_last_name == "Ruiz"
+        issues = [issue.field for issue in validated.issues if issue.code == "invisible-character"]
+        assert issues == ["first_name", "guardians"]
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",
+            "\u0915\u094d\u200d\u0937",
+            "\u0d36\u0d4d\u0d30\u0d40\u200c\u0d28",
+        ],
+    )
+    def test_joiners_stay_between_letters_of_scripts_that_need_them(self, name):
+        validated = validate(first_name=name)
+        assert validated.record.first_name == name
+        assert not any(issue.code == "invisible-character" for issue in validated.issues)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "A\u200dnn",
+            "\u200c\u0639\u0644\u06cc",
+            "\u0639\u0644\u06cc\u200c",
+            "\u0639\u0644\u06cc\u200c\u200c\u0631\u0636\u0627",
+        ],
+    )
+    def test_joiners_are_removed_elsewhere(self, name):
+        assert "\u200c" not in record_of(first_name=name).first_name
+        assert "\u200d" not in record_of(first_name=name).first_name
+
+    @pytest.mark.parametrize("value", ["A\u200b1", "\u202e1A", "1\ufeff2", "1\u200d2"])
+    def test_a_new_local_id_with_one_is_refused(self, value):
+        assert refusal(local_id=value).reason == "invisible-character"
+
+    def test_a_value_of_them_alone_is_missing(self):
+        assert record_of(first_name="\u200b\u2060").first_name is None

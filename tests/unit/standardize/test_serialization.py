@@ -23,7 +23,7 @@ MAYBE = st.none() | TEXT
 
 
 def items(kind: type) -> st.SearchStrategy[object]:
-    required = {"system", "assigner", "value", "population", "definition"} | (
+    required = {"system", "assigner", "value", "population", "definition", "exchange", "rule", "token"} | (
         {"kind"} if kind is ITEM_KINDS["restrictions"] else set()
     )
     return st.builds(kind, **{name: TEXT if name in required else MAYBE for name in kind._fields})

@@ -2,7 +2,9 @@ import logging
 
 import pytest
 
-from tests.unit.api.live import problem, send_raw
+from mpi.api.app import create_app
+from tests.index import with_settings
+from tests.unit.api.live import calling, problem, send_raw
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -79,3 +81,12 @@ def test_readiness_fails_when_the_index_has_another_model(call, monkeypatch, ind
     monkeypatch.setattr(type(index.matcher), "runs", lambda *_: False)
     problem(call.get("/readyz"), 503, "store-unusable")
     assert call.get("/healthz").status_code == 200
+
+
+def test_readiness_fails_when_the_disk_is_nearly_full(fresh_index):
+    with calling(create_app(with_settings(fresh_index, min_free_bytes=1 << 62)), None) as client:
+        detail = problem(client.get("/readyz"), 503, "store-unusable")["detail"]
+        assert "nearly full" in detail
+        assert client.get("/healthz").status_code == 200
+    with calling(create_app(with_settings(fresh_index, min_free_bytes=1)), None) as client:
+        assert client.get("/readyz").status_code == 200

@@ -27,7 +27,7 @@ from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freez
 from mpi.storage.repositories.review.task_work import QuestionWork
 from tests.index import make_child, open_test_index, with_settings
 from tests.models import tiny_model
-from tests.unit.api.live import calling
+from tests.unit.api.live import PLAIN, calling
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
 CHILD = {"first_name": "Deskine", "last_name": "Pageworth", "birth_date": "2011-03-04"}
@@ -39,7 +39,9 @@ def acting(people):
 
     @contextmanager
     def make(role):
-        with httpx.Client(base_url=people.base_url, timeout=30, cookies={"mpi-acting-as": role}) as client:
+        with httpx.Client(
+            base_url=people.base_url, timeout=30, verify=PLAIN, cookies={"mpi-acting-as": role}
+        ) as client:
             yield client
 
     return make
@@ -169,6 +171,7 @@ def test_an_answer_is_previewed_saved_and_undone(index, call, acting):
         preview = send(client, f"/queue/{key}/answer", **form, preview="1")
         assert preview.status_code == 200
         assert "What would change" in preview.text
+        assert "Philippa Answerley" in preview.text.partition("What would change")[2]
         assert "checked" in preview.text
         saved = send(client, f"/queue/{key}/answer", **form)
         assert saved.status_code == 303
@@ -443,7 +446,7 @@ def test_lists_and_the_childs_page_show_the_name_before_the_id(index, call, acti
         assert "<h1>Orla O&#39;Nameley</h1>" in person
         assert "Sep 11, 2010" in person
         found = send(client, "/find", first_name="Orla", last_name="O'Nameley", birth_date="2010-09-11").text
-        assert f'<a href="/people/{eid}">Orla O&#39;Nameley</a>' in found
+        assert f'<a href="/people/{eid}" data-open>Orla O&#39;Nameley</a>' in found
         filtered = send(client, "/queue", query="", child="namel")
         assert key in filtered.text
         assert "NAMELEY" not in str(filtered.url)

@@ -16,7 +16,7 @@ def test_a_short_menu_folds_nothing():
     visit = visit_with(Action.TASK_WORK, Action.TASK_READ, Action.QUALITY_READ, Action.AGREEMENT_READ)
     assert names_of(visit) == [
         ("work", ["home", "queue", "activity"], False),
-        ("oversight", ["quality"], False),
+        ("oversight", ["quality", "papers"], False),
         ("administration", ["agreements"], False),
     ]
 

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from mpi.api.app import create_app
 from mpi.api.request.call_limiter import CallLimiter, TooManyCallsError
 from mpi.domain.viewer import Action
-from mpi.service.persons import persons
+from mpi.service.persons import lineage
 from tests.index import open_test_index
 from tests.unit.api.live import add_key, problem, serving
 
@@ -49,6 +49,20 @@ def test_another_client_and_health_checks_do_not_wait():
             pass
         release.set()
         await asyncio.gather(*calls)
+
+    asyncio.run(run_scene())
+
+
+def test_all_access_tokens_of_a_client_share_its_share():
+    async def run_scene():
+        limiter = CallLimiter(max_running=1, max_waiting=0)
+        tokens = [f"mpiat_{tag * 32}_{random}" for tag, random in (("a", "one"), ("a", "two"), ("b", "one"))]
+        async with limiter.acquire_slot("/v1/events", Headers({"authorization": f"Bearer {tokens[0]}"})):
+            with pytest.raises(TooManyCallsError):
+                async with limiter.acquire_slot("/v1/events", Headers({"x-api-key": tokens[1]})):
+                    pass
+            async with limiter.acquire_slot("/v1/events", Headers({"x-api-key": tokens[2]})):
+                pass
 
     asyncio.run(run_scene())
 
@@ -116,15 +130,15 @@ def test_over_http_a_refused_call_is_a_429_while_another_client_is_answered(tmp_
         threading.Event(),
     )
     monkeypatch.setattr("mpi.api.middleware.request_middleware.CallLimiter", lambda: limiter)
-    look_up = persons.look_up_lineage
+    look_up = lineage.look_up_lineage
 
     def look_up_slowly(index, viewer, *arguments):
         if viewer.client == "busy":
             has_entered.set()
-            may_finish.wait(20)
+            may_finish.wait(60)
         return look_up(index, viewer, *arguments)
 
-    monkeypatch.setattr(persons, "look_up_lineage", look_up_slowly)
+    monkeypatch.setattr(lineage, "look_up_lineage", look_up_slowly)
     with open_test_index(tmp_path, "D01") as index:
         keys = {name: add_key(index, name, frozenset(Action)) for name in ("busy", "calm")}
         with serving(create_app(index)) as url, ThreadPoolExecutor(1) as pool:
@@ -134,7 +148,7 @@ def test_over_http_a_refused_call_is_a_429_while_another_client_is_answered(tmp_
                 return httpx.get(f"{url}/v1/persons/T7K3-92QX-0HTV/lineage", headers=headers, timeout=30)
 
             busy = pool.submit(ask, "busy")
-            assert has_entered.wait(20)
+            assert has_entered.wait(60)
             refused_answer = ask("busy")
             problem(refused_answer, 429, "too-many-calls")
             assert refused_answer.headers["retry-after"] == "1"

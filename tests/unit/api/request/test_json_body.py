@@ -81,3 +81,17 @@ def test_an_invalid_member_is_named_and_not_quoted(members, message):
 def test_a_body_that_is_not_a_json_object_is_refused(data):
     with pytest.raises(InputError):
         read(data)
+
+
+@pytest.mark.parametrize("character", ["\u200b", "\u202e", "\ufeff"])
+def test_a_text_with_a_character_that_cannot_be_seen_is_refused_by_member(character):
+    with pytest.raises(InputError, match="text: holds a zero-width character") as caught:
+        read({"text": f"{SECRET}{character}"})
+    assert SECRET not in str(caught.value)
+    with pytest.raises(InputError, match=r"^holds a zero-width"):
+        read({"text": "x", SECRET: f"x{character}"})
+
+
+def test_a_joiner_between_letters_that_need_it_is_read():
+    name = "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627"
+    assert read({"text": name}).text == name

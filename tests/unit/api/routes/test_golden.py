@@ -77,4 +77,4 @@ def test_a_person_is_explained_with_its_history(call, eid):
     assert explanation["sentence"] == "2 records are one child through 1 automatic link."
     assert len(explanation["lines"]) == 1
     steps = call.get(f"/v1/persons/{eid}/built").json()
-    assert steps[0]["sentence"] == "A record was sent: record g1 of D01 began this person."
+    assert steps[0]["sentence"] == "A record was sent: record g1 of D01 became a new child."

@@ -70,6 +70,7 @@ def test_a_proposal_is_made_read_applied_in_part_released_and_rolled_back(planne
 @pytest.mark.slow
 @pytest.mark.parametrize("process_records", [1])
 def test_a_large_index_computes_proposals_in_another_process_with_the_same_answers(planner):
+    planner.headers["Prefer"] = "wait"
     with patch.object(
         recluster_process,
         "run_with_index_in_child_process",

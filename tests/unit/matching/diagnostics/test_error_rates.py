@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.domain.sampling import Estimate, JudgedStratum
+from mpi.domain.statistics.sampling import Estimate, JudgedStratum
 from mpi.matching.diagnostics.error_rates import (
     AnswerTally,
     Evidence,

@@ -7,7 +7,8 @@ import pytest
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, make_operator
 from mpi.service.access.break_glass import list_uses, review_use
-from mpi.service.access.clients import add_client, authenticate
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client
 from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from tests.agreements import permit_emergencies

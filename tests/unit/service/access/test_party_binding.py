@@ -8,7 +8,8 @@ from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, RecordAccess, Viewer
 from mpi.service.access.accounts import NewAccount, add_account, bind_account, list_accounts
-from mpi.service.access.clients import add_client, authenticate, bind_client, list_clients
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client, bind_client, list_clients
 from mpi.service.access.explain_access import SupposedRequest, explain_client_access
 from mpi.service.agreements.register import approve_version, propose_version
 from tests.agreements import AGENCY, SCHOOL, TO_AGENCY, TO_SCHOOL, make_dsa

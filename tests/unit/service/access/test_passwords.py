@@ -20,8 +20,7 @@ NAMES = ("ana.ruiz", "Ana María Ruiz")
         "ürgehörte Bücherkiste",
         "パスワードではない長い文章です",
         "6 of 7 are odd, Ana",
-        "a" * 10 + "bcdefghijk",
-        "x7" * 20 + "abcd",
+        "seventy tall ladders lean on old barns while small brown owls count every star",
     ],
 )
 def test_uncommon_password_is_accepted_in_any_script(password):
@@ -50,6 +49,13 @@ def test_uncommon_password_is_accepted_in_any_script(password):
         "qwertyuiop asdfghjkl",
         "1qaz2wsx-1qaz2wsx",
         "Steward-of-2025-2026",
+        "x7" * 20 + "abcd",
+        "qwertyuiopasdfgh",
+        "monkeymonkey123456",
+        "Correct-Horse-Battery-Staple!",
+        "  TO BE, OR NOT TO BE ",
+        "p@ssw0rd p@ssw0rd",
+        "01/02/2013 01/02/2013",
         "x" * 201,
         "with\x00a NUL inside it",
         "new\nline in a password",

@@ -53,7 +53,7 @@ def test_the_worker_warns_at_its_start_again_after_the_interval_and_stops(index,
     with clock.fixed_clock(datetime(2026, 12, 30, tzinfo=UTC)):
         worker = NoticeWorker(get_index, timedelta(milliseconds=1))
         worker.start()
-        worker._thread.join(10)
+        worker._thread.join(60)
         worker.stop()
     assert len(looks) == 3
     assert len([record for record in caplog.records if "dsa-1" in record.getMessage()]) == 3

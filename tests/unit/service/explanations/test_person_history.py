@@ -21,8 +21,8 @@ def test_history_starts_with_the_first_record(index):
     upsert_record(index, "ccwis:1")
     withdraw(index, OPERATOR, "ccwis", "1")
     assert history_sentences(index, eid) == [
-        "A record was sent: record 1 of sis began this person.",
-        "A record was sent: record 1 of ccwis joined it.",
+        "A record was sent: record 1 of sis became a new child.",
+        "A record was sent: record 1 of ccwis was added.",
         "A record was withdrawn: record 1 of ccwis left and belongs to nobody.",
     ]
 
@@ -30,7 +30,7 @@ def test_history_starts_with_the_first_record(index):
 def test_load_of_many_records_is_one_step(index):
     load_rows(index, "sis", *(make_child(str(number)) for number in range(5)))
     eid = crosswalk(index)["sis", "1"]
-    assert history_sentences(index, eid) == ["A file was loaded: 5 records of sis began this person."]
+    assert history_sentences(index, eid) == ["A file was loaded: 5 records of sis became a new child."]
 
 
 def test_steward_steps_show_their_effect_and_their_undo(index):
@@ -41,10 +41,10 @@ def test_steward_steps_show_their_effect_and_their_undo(index):
     correct_value(index, OPERATOR, first, "middle_name", "Lou", WHY)
     steps = describe_history(index, OPERATOR, first)
     assert [step.sentence for step in steps] == [
-        "A record was sent: record 1 of sis began this person.",
+        "A record was sent: record 1 of sis became a new child.",
         f"Persons were merged: record 1 of ccwis came from {second}.",
         f"A merge was undone: record 1 of ccwis went to {second}.",
-        "A value was corrected; no record changed person.",
+        "A value was corrected; no record moved.",
     ]
     assert [step.step == merge_effect.step for step in steps] == [False, True, True, False]
     assert {step.client for step in steps} == {OPERATOR.client}
@@ -65,7 +65,7 @@ def test_reader_of_one_source_sees_only_steps_of_its_records(index):
     upsert_record(index, "ccwis:1")
     eid = upsert_record(index, "sis:1")
     assert history_sentences(index, eid, SIS_ONLY) == [
-        "A record was sent: record 1 of sis began this person."
+        "A record was sent: record 1 of sis became a new child."
     ]
 
 
@@ -73,4 +73,4 @@ def test_steps_of_a_sealed_record_are_hidden(index):
     eid = upsert_record(index, "sis:1")
     upsert_record(index, "ccwis:1")
     upsert(index, OPERATOR, "ccwis", make_child("1", restrictions=[{"kind": "sealed"}]))
-    assert history_sentences(index, eid) == ["A record was sent: record 1 of sis began this person."]
+    assert history_sentences(index, eid) == ["A record was sent: record 1 of sis became a new child."]

@@ -137,7 +137,7 @@ def test_tokens_of_a_held_record_are_found(index):
     load_rows(index, "school", PUPIL)
     with index.database.write(OPERATOR, "test") as unit:
         [school] = [source for source in unit.sources.all() if source.code == "school"]
-        unit.pupil_tokens.replace(school.id, {pupil_key(index, school, "localid-98765"): b""})
+        unit.pupil_tokens.replace(school.id, {pupil_key(index, school, "localid-98765"): b""}, "1")
         unit.ensure_commit()
     [finding] = verify(index, OPERATOR)
     assert "1 records of source 'school'" in finding.detail
@@ -170,7 +170,7 @@ def test_tokens_of_a_destroyed_child_are_found_and_deleted(index):
     assert figures(index) == (0, 0)
     with index.database.write(OPERATOR, "test") as unit:
         [school] = [source for source in unit.sources.all() if source.code == "school"]
-        unit.pupil_tokens.replace(school.id, {pupil_key(index, school, "s2"): b""})
+        unit.pupil_tokens.replace(school.id, {pupil_key(index, school, "s2"): b""}, "1")
         unit.ensure_commit()
     [finding] = verify(index, OPERATOR)
     assert finding.detail == "tokens of 1 records of source 'school' are kept although destroyed"

@@ -8,7 +8,8 @@ import pytest
 
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError, StoreError
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.access.clients import add_client, authenticate
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.core.index import Index
 from mpi.service.jobs.job_recorder import JobRecorder, end_job

@@ -9,7 +9,8 @@ from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.persons import look_up_lineage, look_up_person
+from mpi.service.persons.lineage import look_up_lineage
+from mpi.service.persons.persons import look_up_person
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.service.stewardship.undo import undo_step

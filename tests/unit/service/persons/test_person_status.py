@@ -7,7 +7,8 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.service.loads.load import LoadOptions, load
-from mpi.service.persons.persons import look_up_lineage, look_up_person
+from mpi.service.persons.lineage import look_up_lineage
+from mpi.service.persons.persons import look_up_person
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.approvals import approve

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.quality_rules import PublicationRules
-from mpi.domain.sampling import Estimate
+from mpi.domain.statistics.sampling import Estimate
 from mpi.service.quality.exact_counts import match_greedily
 from mpi.service.quality.published_counts import (
     draw_noise,

@@ -10,7 +10,8 @@ from mpi.domain.errors import ConflictError, NotAuthenticated, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, make_operator
 from mpi.policy.parties import ALL
-from mpi.service.access.clients import add_client, authenticate, revoke_client
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client, revoke_client
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_person

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pyotp
 import pytest
 
 from mpi.api.app import create_app
@@ -15,8 +16,15 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
 from mpi.service.access.accounts import NewAccount, add_account, change_account, end_account
-from mpi.service.access.clients import add_client, authenticate
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client
+from mpi.service.access.own_account.second_factor import propose_enrollment
+from mpi.service.access.sign_in import (
+    add_second_factor,
+    authenticate_session,
+    change_password,
+    sign_in,
+)
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_person, look_up_records
@@ -52,6 +60,7 @@ from tests.scopes import open_splittable_index
 from tests.unit.api.live import add_key, calling
 
 SOURCES = ("sis", "sis2", "ccwis")
+OTHER_PASSWORD = "violet harbor lantern 58"
 OTHER = {"first_name": "Ben", "last_name": "Quill", "birth_date": "2011-01-05"}
 
 
@@ -463,7 +472,7 @@ def test_a_moved_account_signs_in_to_the_scope(site):
             authenticate_session(site.shared, token)
         with pytest.raises(NotAuthenticated, match="index of the scope education"):
             sign_in(site.shared, "ana", PASSWORD)
-        with pytest.raises(NotAuthenticated, match="the name or the password is wrong"):
+        with pytest.raises(NotAuthenticated, match="the name, the password or the one-time code is wrong"):
             sign_in(site.shared, "ana", "something else")
         with pytest.raises(ConflictError, match="change it there"):
             end_account(site.shared, OPERATOR, "ana")
@@ -471,6 +480,29 @@ def test_a_moved_account_signs_in_to_the_scope(site):
         pause(scope, OPERATOR, "sis")
         with pytest.raises(ConflictError, match="has changed something"):
             undo_split(site.shared, scope, OPERATOR, "education")
+
+
+def test_a_moved_account_keeps_its_one_time_codes_and_its_past_passwords(site, manual_clock):
+    with cheap_password_hashing():
+        add_person(site.shared, "ana", Role.STEWARD, ["sis"])
+        token = sign_in(site.shared, "ana", PASSWORD)
+        token = change_password(site.shared, token, PASSWORD, OTHER_PASSWORD)
+        app = pyotp.parse_uri(propose_enrollment(site.shared, token, "ana").uri)
+        used, left = add_second_factor(
+            site.shared, token, OTHER_PASSWORD, app.at(int(manual_clock.now.timestamp()))
+        )[:2]
+        scope = site.split("sis")
+        with pytest.raises(NotAuthenticated):
+            sign_in(scope, "ana", OTHER_PASSWORD)
+        token = sign_in(scope, "ana", OTHER_PASSWORD, code=used)
+        with pytest.raises(InputError, match="had this password before"):
+            change_password(scope, token, OTHER_PASSWORD, PASSWORD)
+        with pytest.raises(NotAuthenticated):
+            sign_in(scope, "ana", OTHER_PASSWORD, code=used)
+        manual_clock.advance(seconds=60)
+        code = app.at(int(manual_clock.now.timestamp()))
+        assert sign_in(scope, "ana", OTHER_PASSWORD, code=code)
+        assert sign_in(scope, "ana", OTHER_PASSWORD, code=left)
 
 
 def test_a_former_id_is_that_of_the_approval(site):

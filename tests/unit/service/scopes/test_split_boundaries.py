@@ -14,10 +14,11 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotAuthenticated, NotFoundError
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
-from mpi.policy.consent import Consent, Signer
-from mpi.policy.subpoena import CounselDecision, CounselVerdict, Subpoena
+from mpi.policy.cases.consent import Consent, Signer
+from mpi.policy.cases.subpoena import CounselDecision, CounselVerdict, Subpoena
 from mpi.service.access.accounts import NewAccount, add_account, end_account
-from mpi.service.access.clients import add_client, authenticate, bind_client, revoke_client
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client, bind_client, revoke_client
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version, suspend_agreement
 from mpi.service.core.index import open_store
 from mpi.service.legal.disclosure_consents import record_consent, revoke_consent

@@ -16,6 +16,9 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.records.source_pause import pause
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.task_list import list_review_tasks
+from mpi.service.rights.destruction import approve_run, execute_run, plan_run
+from mpi.service.rights.holds import LegalHoldOrder, place_hold
+from mpi.service.rights.source_rules import set_rule
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.corrections import correct_value
@@ -30,6 +33,7 @@ from mpi.storage.repositories.sources.scopes import FIRST_CHANGE
 from tests.index import (
     OPERATOR,
     SECOND_PERSON,
+    all_stored_bytes,
     crosswalk,
     expunge,
     load_rows,
@@ -63,6 +67,16 @@ def make_decision(index, kind, groups):
     """Decide on groups of (source, local ID) and return the effect."""
     refs = [[RecordRef(*address) for address in group] for group in groups]
     return decide(index, OPERATOR, DecisionRequest(kind, refs, "test"))
+
+
+def test_a_hold_is_refused_where_the_records_are_not_destroyed(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1"))
+    indexes.sync()
+    for local_id in (None, "s1"):
+        order = LegalHoldOrder("LH-1", "lawsuit", "C. Counsel", "sis", local_id)
+        with pytest.raises(ConflictError, match="scope education"):
+            place_hold(indexes.shared, OPERATOR, order)
+        assert place_hold(education, OPERATOR, order)
 
 
 def test_a_child_of_two_scopes_is_one_person_in_the_shared_index_only(indexes, education, child_welfare):
@@ -171,6 +185,27 @@ def test_an_expunged_record_is_destroyed_in_the_shared_index_too(indexes, educat
     with indexes.shared.database.read(OPERATOR) as unit:
         [record] = unit.records.all_of_source(unit.sources.get_by_code("sis").id).values()
         assert [version.payload for version in unit.records.versions(record.id)] == [b"{}"]
+
+
+def test_a_record_that_retention_destroyed_is_destroyed_in_the_shared_index_too(indexes, education):
+    upsert(education, OPERATOR, "sis", make_child("s1-Quarles", first_name="Zephyrine"))
+    upsert(education, OPERATOR, "sis", make_child("s2", first_name="Ben", birth_date="2011-01-05"))
+    indexes.sync()
+    set_rule(education, OPERATOR, "sis", retention_days=0, retention_begins="last_sent")
+    place_hold(education, OPERATOR, LegalHoldOrder("LH-1", "lawsuit", "C. Counsel", "sis", "s2"))
+    number = plan_run(education, OPERATOR, "sis")
+    approve_run(education, SECOND_PERSON, number, "P. Officer", 1)
+    execute_run(education, OPERATOR, number)
+    indexes.sync()
+    stored = all_stored_bytes(indexes.shared)
+    with indexes.shared.database.read(OPERATOR) as unit:
+        records = unit.records.all_of_source(unit.sources.get_by_code("sis").id).values()
+        [dropped] = [record for record in records if record.is_dropped]
+        assert unit.records.versions(dropped.id) == []
+    assert b"s1-Quarles" not in stored
+    assert set(crosswalk(indexes.shared)) == {("sis", "s2")}
+    assert verify(indexes.shared, OPERATOR) == []
+    indexes.sync()
 
 
 def test_a_rekey_follows_with_the_same_shared_id(indexes, education):

@@ -26,8 +26,9 @@ from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.golden_record import look_up_golden_record
+from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.persons.persons import look_up_crosswalk as crosswalk_of
-from mpi.service.persons.persons import look_up_lineage, look_up_person
+from mpi.service.persons.persons import look_up_person
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.statements.sources import NewSource, add_source

@@ -13,7 +13,7 @@ from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.persons.golden_record import look_up_golden_record
-from mpi.service.persons.persons import look_up_lineage
+from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.stewardship.corrections import correct_value

@@ -5,7 +5,8 @@ import pytest
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, DecisionConflict, EidError, InputError, NotFoundError, StaleError
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.persons import look_up_lineage, look_up_person
+from mpi.service.persons.lineage import look_up_lineage
+from mpi.service.persons.persons import look_up_person
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split

@@ -4,7 +4,8 @@ import pytest
 
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.access.clients import add_client, authenticate
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.records.upsert import read, upsert
 from mpi.service.stewardship.seal_reviews import (

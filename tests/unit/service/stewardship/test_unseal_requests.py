@@ -18,14 +18,9 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.persons.fast_look_up import look_up_person_fast
 from mpi.service.persons.golden_record import look_up_golden_record
+from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.persons.look_up import LookUpQuery, look_up
-from mpi.service.persons.persons import (
-    look_up_crosswalk,
-    look_up_lineage,
-    look_up_person,
-    look_up_records,
-    read_person,
-)
+from mpi.service.persons.persons import look_up_crosswalk, look_up_person, look_up_records, read_person
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import read, upsert
 from mpi.service.stewardship.expunge_requests import refuse_expunges

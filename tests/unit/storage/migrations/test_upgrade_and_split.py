@@ -5,9 +5,11 @@ from contextlib import ExitStack
 import pytest
 from alembic import command
 
-from mpi.bootstrap import open_index, upgrade_database
+from mpi.bootstrap import open_index
+from mpi.composition.databases import upgrade_database
 from mpi.config import Settings
-from mpi.service.access.clients import add_client, authenticate
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.scopes.copy_check import check_copies
@@ -29,7 +31,9 @@ def build_old_index(home, database_url):
     """Build an index, and take its schema back to an earlier one; return its links and a client's key."""
 
     def build(revision):
-        with open_test_index(home, "sis", "ccwis", database_url=database_url) as index:
+        with open_test_index(
+            home, "sis", "ccwis", database_url=database_url, of_earlier_release=True
+        ) as index:
             load_rows(index, "sis", *many_children(20))
             upsert(index, OPERATOR, "ccwis", make_child("c1"))
             upsert(index, OPERATOR, "sis", make_child("s1"))

@@ -2,7 +2,8 @@
 
 from alembic import command
 
-from mpi.bootstrap import open_index, upgrade_database
+from mpi.bootstrap import open_index
+from mpi.composition.databases import upgrade_database
 from mpi.config import Settings
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert
@@ -17,7 +18,7 @@ SEALED = {"restrictions": [{"kind": "sealed", "reference": "26-AD-7"}]}
 def test_an_index_with_orders_opens_after_a_downgrade_and_an_upgrade(tmp_path, database_url):
     home = tmp_path / "home"
     first, second = many_children(2)
-    with open_test_index(home, "sis", database_url=database_url) as index:
+    with open_test_index(home, "sis", database_url=database_url, of_earlier_release=True) as index:
         for child in (first, second):
             upsert(index, OPERATOR, "sis", child)
             upsert(index, OPERATOR, "sis", {**child, **SEALED})

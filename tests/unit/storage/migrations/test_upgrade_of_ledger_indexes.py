@@ -1,4 +1,4 @@
-"""Upgrade of a ledger from before it was indexed by client, action and purpose."""
+"""Upgrade of a ledger from before it was indexed by client, action, purpose and agreement."""
 
 from alembic import command
 from sqlalchemy import inspect
@@ -11,6 +11,7 @@ NEW = {
         "ix_disclosure_client",
         "ix_disclosure_action",
         "ix_disclosure_purpose",
+        "ix_disclosure_agreement",
     },
     "refusal": {"ix_refusal_minute"},
 }

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from mpi.service.persons.golden_record import look_up_golden_record
-from mpi.service.persons.persons import look_up_lineage, look_up_person
+from mpi.service.persons.lineage import look_up_lineage
+from mpi.service.persons.persons import look_up_person
 from mpi.service.persons.search import search_persons
 from mpi.service.quality.dashboard import measure_quality
 from mpi.service.quality.forecast import forecast_workload
@@ -19,6 +20,8 @@ from tests.desk import ANN, SIS_STEWARD, similar_child
 from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, open_test_index
 
 SMALL_TABLES = {
+    "payload_key",
+    "token_key",
     "source",
     "agency",
     "client",

@@ -68,7 +68,7 @@ def file_content(database, path):
 @pytest.mark.usefixtures("without_secure_delete")
 def test_an_expunged_name_leaves_the_file_whatever_the_builds_default(tmp_path):
     child = {"local_id": "1", "first_name": "Xanthippe", "birth_date": "2011-02-03"}
-    with open_test_index(tmp_path, "sis") as index:
+    with open_test_index(tmp_path, "sis", of_earlier_release=True) as index:
         load_rows(index, "sis", child, *many_children(3))
         index.database.dispose()
         assert b"Xanthippe" in (tmp_path / "mpi.db").read_bytes()

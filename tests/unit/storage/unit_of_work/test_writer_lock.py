@@ -21,7 +21,7 @@ def test_writers_of_one_process_wait_for_each_other_in_order(tmp_path):
             thread.join(0.05)
             assert thread.is_alive()
             order.append("first")
-        thread.join(5)
+        thread.join(60)
     assert order == ["first", "second"]
 
 
@@ -40,7 +40,7 @@ def test_a_writer_that_waits_too_long_fails_and_the_next_one_succeeds(tmp_path):
         with index.database.write(OPERATOR, "test"):
             thread = threading.Thread(target=write_second)
             thread.start()
-            thread.join(5)
+            thread.join(60)
         assert errors == ["the database is busy with another writer: try again"]
         with index.database.write(OPERATOR, "test") as unit:
             assert unit.commit_no

@@ -12,8 +12,8 @@ from mpi.matching.scoring.splink_engine import make_feature_table
 from tests.unit.training.fit.test_fit import OPTIONS, make_population
 from training.fit.birth_date_precision import measure_complete_dates
 from training.fit.fit import fit
+from training.fit.limits.thresholds import choose_thresholds
 from training.fit.model_writer import ModelIdentity, write_model
-from training.fit.thresholds import choose_thresholds
 
 GUARD = "a birth date not whole, and names alone"
 CAUTION = "a birth date is not whole, and given names are not the same"

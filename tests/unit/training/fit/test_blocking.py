@@ -29,8 +29,8 @@ from training.fit.blocking import (
     select_trial_rules,
 )
 from training.fit.fit import FitOptions, fit
+from training.fit.limits.thresholds import choose_thresholds
 from training.fit.model_writer import ModelIdentity, write_model
-from training.fit.thresholds import choose_thresholds
 
 RULES = {**STANDARD_RULES, **LOOSER_RULES}
 FIRST_RULE = 1  # bit of the first standard rule

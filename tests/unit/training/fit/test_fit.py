@@ -22,8 +22,7 @@ from training.evaluate.measures.scores import count_pairs
 from training.fit.errors import DegenerateDataError, TrainingError
 from training.fit.fit import FitOptions, fit
 from training.fit.frequencies import count_frequencies
-from training.fit.model_writer import ModelIdentity, write_model
-from training.fit.thresholds import (
+from training.fit.limits.thresholds import (
     CLEARANCE,
     FALSE_LINK_COST,
     MOST_QUESTIONS,
@@ -32,6 +31,7 @@ from training.fit.thresholds import (
     limit_review,
     measure_gaps,
 )
+from training.fit.model_writer import ModelIdentity, write_model
 from training.publish.checks import publish_model
 from training.starter_model import load_starter
 

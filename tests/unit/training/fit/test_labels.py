@@ -23,8 +23,8 @@ from training.fit.decision_labels import read_decisions
 from training.fit.errors import TrainingError
 from training.fit.fit import fit_table
 from training.fit.labels import LABEL_SCHEMA, add_labels
+from training.fit.limits.thresholds import choose_thresholds
 from training.fit.model_writer import ModelIdentity, write_model
-from training.fit.thresholds import choose_thresholds
 
 
 def make_labels(pairs):

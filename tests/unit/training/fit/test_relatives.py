@@ -9,10 +9,10 @@ import pytest
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.domain.weight import Thresholds
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA, connect_duckdb, make_feature_table
-from training.fit.cautions import CAUTIONS, TWIN_CAUTIONS, build_cautions
 from training.fit.comparisons import COMPARISONS, FAMILY, FREQUENCY_COLUMNS, MULTIPLE_BIRTH
 from training.fit.frequencies import count_frequencies
 from training.fit.level_reader import LevelReader
+from training.fit.limits.cautions import CAUTIONS, TWIN_CAUTIONS, build_cautions
 from training.fit.relatives import USUAL_RELATIVES, RelativeCounts, count_relatives, relieve_guards
 from training.fit.settings import build_untrained_settings
 

@@ -6,8 +6,8 @@ import pytest
 
 from mpi.matching.model.match_model import find_model_folder, load_model
 from tests.models import tiny_model
-from training.fit.cautions import CAUTIONS
 from training.fit.errors import TrainingError
+from training.fit.limits.cautions import CAUTIONS
 from training.publish.checks import publish_model
 from training.publish.revision import revise_model
 

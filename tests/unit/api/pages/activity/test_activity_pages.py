@@ -91,6 +91,11 @@ def test_an_approval_is_opened_or_dismissed(staffed, site):
     groups = [[RecordRef("D01", "8"), RecordRef("CCWIS", "9")]]
     for kind in ("same-child", "other"):
         step = decide(approving, ANN, DecisionRequest(DecisionKind.SAME, groups, kind)).step
+        if kind == "same-child":
+            with sign_in(site, "ben") as client:
+                for path in ("/waiting", f"/waiting/{step}"):
+                    page = client.get(path).text
+                    assert "<summary>Ann Zeller</summary>Account: ann" in page, path
         approve(approving, APPROVER, step)
     with sign_in(site, "ann") as client:
         page = client.get("/activity").text
@@ -104,7 +109,9 @@ def test_an_approval_is_opened_or_dismissed(staffed, site):
         assert "Nothing unread" in client.get("/activity").text
         assert TOLD not in client.get("/waiting").text
         for fields in ({"do": "dismiss", "item": "x"}, {"do": "gift"}, {}):
-            assert send(client, "/activity", **fields).status_code == 400
+            refused = send(client, "/activity", **fields)
+            assert refused.status_code == 400
+            assert "item" in fields or "press one of the buttons on this page" in refused.text
 
 
 @pytest.mark.parametrize(

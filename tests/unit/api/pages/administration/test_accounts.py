@@ -12,7 +12,7 @@ from mpi.service.access.accounts import end_account, list_accounts
 from mpi.service.access.sign_in import authenticate_session, sign_in
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import OPERATOR, open_test_index
-from tests.unit.api.live import serving
+from tests.unit.api.live import PLAIN, serving
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
@@ -38,7 +38,7 @@ def acting(site):
     @contextmanager
     def make(name, role=Role.OPERATOR):
         token = sign_in(index, add_person(index, name, role), PASSWORD)
-        with httpx.Client(base_url=url, timeout=30, cookies={"mpi-sign-in": token}) as client:
+        with httpx.Client(base_url=url, timeout=30, verify=PLAIN, cookies={"mpi-sign-in": token}) as client:
             client.headers.update(SAME)
             client.csrf = authenticate_session(index, token).csrf
             yield client

@@ -11,13 +11,14 @@ from mpi.api.app import create_app
 from mpi.domain import clock
 from mpi.domain.errors import NotAuthenticated
 from mpi.domain.source import Holdings, SourceKind
-from mpi.service.access.clients import add_client, authenticate, list_clients
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client, list_clients
 from mpi.service.holdings.settings import set_holdings
 from mpi.service.loads.load_log import list_loads
 from mpi.service.statements.sources import NewSource, add_source, list_sources
 from mpi.service.stewardship.freeze_windows import list_freeze_windows
 from tests.index import OPERATOR, load_rows, make_child, open_test_index
-from tests.unit.api.live import serving
+from tests.unit.api.live import PLAIN, serving
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
 PAGES = ("/clients", "/loads", "/freezes", "/sources", "/health")
@@ -56,7 +57,9 @@ def acting(site):
     @contextmanager
     def make(role="operator"):
         cookies = {"mpi-acting-as": role}
-        with httpx.Client(base_url=site[1], timeout=30, cookies=cookies, headers=SAME) as client:
+        with httpx.Client(
+            base_url=site[1], timeout=30, verify=PLAIN, cookies=cookies, headers=SAME
+        ) as client:
             yield client
 
     return make
@@ -227,7 +230,7 @@ def test_a_freeze_window_is_added_and_lifted_with_a_reason(operator, index):
         == "/freezes?done=freeze_added"
     )
     page = operator.get("/freezes").text
-    assert "count-day" in page
+    assert "count day" in page
     assert "demo-operator" in page
     [number] = [each.id for each in list_freeze_windows(index, OPERATOR)]
     assert send(operator, "/freezes", do="lift", window=number).status_code == 400
@@ -241,7 +244,7 @@ def test_a_freeze_window_is_added_and_lifted_with_a_reason(operator, index):
 def test_a_source_is_paused_and_resumed_and_says_by_whom(operator, index):
     assert send(operator, "/freezes", do="pause", source="sis", reason="bad-feed").headers["location"]
     page = operator.get("/freezes").text
-    assert "bad-feed" in page
+    assert "bad feed" in page
     assert next(source for source in list_sources(index, OPERATOR) if source.code == "sis").paused
     assert send(operator, "/freezes", do="resume", source="sis", reason="mended").headers["location"]
     assert "No source is paused" in operator.get("/freezes").text

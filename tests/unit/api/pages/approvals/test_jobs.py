@@ -61,7 +61,7 @@ def send(client, path, page="/find", **fields):
 
 def wait_for_end(index, number: int):
     """Return a job once it has ended."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while (job := get_job(index, OPERATOR, number)).is_running:
         assert time.monotonic() < end, job
         time.sleep(0.1)

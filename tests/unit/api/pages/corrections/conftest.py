@@ -11,7 +11,7 @@ from mpi.api.app import create_app
 from mpi.domain.viewer import SecondApprover
 from mpi.service.records.upsert import upsert
 from tests.index import OPERATOR, crosswalk, make_child, with_settings
-from tests.unit.api.live import serving
+from tests.unit.api.live import PLAIN, serving
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
 LINA = {"first_name": "Lina", "last_name": "Quarterly", "birth_date": "2012-05-17"}
@@ -62,7 +62,7 @@ def work_as_steward(index):
     put(index, "CCWIS", "marlon-1", **MARLON)
     with (
         serving(create_app(index, open_pages=True)) as url,
-        httpx.Client(base_url=url, timeout=30, cookies={"mpi-acting-as": "steward"}) as client,
+        httpx.Client(base_url=url, timeout=30, verify=PLAIN, cookies={"mpi-acting-as": "steward"}) as client,
     ):
         yield Steward(index, client)
 

@@ -45,7 +45,7 @@ def test_a_child_is_found_by_name_compared_previewed_linked_and_unlinked(steward
     assert "Marlon" not in str(found.url)
     [href] = re.findall(rf'href="(/people/{lina}/link\?other=[^"]+)"', found.text)
     pair = steward.get(href)
-    assert "Are Lina Quarterly and Marlon Overbrook one child?" in pair.text
+    assert "Are Lina Quarterly and Marlon Overbrook the same child?" in pair.text
     assert "Nov 2, 2009" in pair.text
     assert "evidence against" in pair.text.lower() or "different" in pair.text.lower()
     shown, confirm = preview(steward)

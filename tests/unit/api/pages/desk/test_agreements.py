@@ -19,7 +19,7 @@ from mpi.service.agreements.register import approve_version, propose_version, su
 from mpi.service.agreements.views import show_agreement
 from tests.agreements import AGENCY, DSA, SCHOOL, make_dsa
 from tests.index import OPERATOR, SECOND_PERSON
-from tests.unit.api.live import serving
+from tests.unit.api.live import PLAIN, serving
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
 PARTIES = (
@@ -38,7 +38,9 @@ def desk(fresh_index):
 
             @contextmanager
             def open_as(role):
-                with httpx.Client(base_url=url, timeout=30, cookies={"mpi-acting-as": role}) as client:
+                with httpx.Client(
+                    base_url=url, timeout=30, verify=PLAIN, cookies={"mpi-acting-as": role}
+                ) as client:
                     yield client
 
             yield open_as

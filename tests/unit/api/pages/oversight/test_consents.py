@@ -19,7 +19,7 @@ from mpi.service.records.upsert import upsert
 from tests.agreements import change_grant
 from tests.index import OPERATOR, SECOND_PERSON, make_child
 from tests.pages.desk import PASSWORD
-from tests.unit.api.live import serving
+from tests.unit.api.live import PLAIN, serving
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
 CHILD = make_child("case-17", first_name="Zebulonia")
@@ -53,7 +53,9 @@ def enter(index):
 
         def enter(name):
             token = change_password(index, sign_in(index, name, PASSWORD), PASSWORD, f"{PASSWORD} {name}")
-            clients.append(httpx.Client(base_url=url, timeout=30, cookies={"mpi-sign-in": token}))
+            clients.append(
+                httpx.Client(base_url=url, timeout=30, verify=PLAIN, cookies={"mpi-sign-in": token})
+            )
             return clients[-1]
 
         yield enter

@@ -10,7 +10,7 @@ from mpi.service.persons.persons import look_up_crosswalk
 from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.unseal_requests import request_unseals
 from tests.index import OPERATOR, make_child
-from tests.unit.api.live import serving
+from tests.unit.api.live import PLAIN, serving
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
 CHILD = make_child("case-17", first_name="Zebulonia")
@@ -30,7 +30,9 @@ def officer(fresh_index):
     )
     with (
         serving(create_app(fresh_index, open_pages=True)) as url,
-        httpx.Client(base_url=url, timeout=30, cookies={"mpi-acting-as": "privacy-officer"}) as client,
+        httpx.Client(
+            base_url=url, timeout=30, verify=PLAIN, cookies={"mpi-acting-as": "privacy-officer"}
+        ) as client,
     ):
         yield client
 

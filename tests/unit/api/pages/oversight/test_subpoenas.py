@@ -14,7 +14,7 @@ from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.records.upsert import upsert
 from tests.index import OPERATOR, make_child, open_test_index
 from tests.pages.desk import PASSWORD
-from tests.unit.api.live import serving
+from tests.unit.api.live import PLAIN, serving
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
 CHILD = make_child("case-17", first_name="Zebulonia", grade="05", school_id="NORTH-E1")
@@ -55,7 +55,7 @@ def people(index):
 
 def enter(index, url, name):
     token = change_password(index, sign_in(index, name, PASSWORD), PASSWORD, f"{PASSWORD} {name}")
-    return httpx.Client(base_url=url, timeout=30, cookies={"mpi-sign-in": token})
+    return httpx.Client(base_url=url, timeout=30, verify=PLAIN, cookies={"mpi-sign-in": token})
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 import pytest
 
 from mpi.api.app import create_app
-from mpi.domain.viewer import Action
+from mpi.domain.viewer import Action, make_operator
+from mpi.service.records.upsert import upsert
 from tests.index import make_child
 from tests.unit.api.live import add_key, calling
 
@@ -17,9 +18,10 @@ SPLIT_PREVIEW = {
 @pytest.fixture
 def eid(fresh_index):
     """Enterprise ID of a child with records in two sources, read by a caseworker's client."""
+    for source in ("D01", "CCWIS"):
+        # Each sender is told of its own record alone.
+        enterprise_id = upsert(fresh_index, make_operator(source), source, make_child("1")).enterprise_id
     with calling(create_app(fresh_index), add_key(fresh_index, "portal")) as client:
-        for path in ("D01/records/1", "CCWIS/records/1"):
-            enterprise_id = client.put(f"/v1/sources/{path}", json=make_child(None)).json()["enterprise_id"]
         client.get(f"/v1/persons/{enterprise_id}", headers={"Purpose-Of-Use": "case_planning"})
     return enterprise_id
 

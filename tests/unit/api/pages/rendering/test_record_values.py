@@ -55,6 +55,26 @@ def test_dates_of_a_record_are_formatted_wherever_they_stand():
 
 
 @pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [
+        ("enrollments", {"grade": "11"}, "grade 11"),
+        ("enrollments", {"grade": "KG"}, "kindergarten"),
+        ("enrollments", {"grade": "other"}, "grade other"),
+        ("enrollments", {"grade": "00"}, "grade 00"),
+        ("race", "BlackOrAfricanAmerican", "Black or African American"),
+        ("phone", "3269581146", "(326) 958-1146"),
+        ("phone", "+13269581146", "(326) 958-1146"),
+        ("phone", "+49 30 1234567", "+49 30 1234567"),
+        ("identifiers", {"system": "state_student_id", "value": "9000013025"}, "State student ID 9000013025"),
+        ("identifiers", {"system": "camp_number", "value": "7"}, "camp number 7"),
+        ("enrollments", {"school_id": "S1", "grade": "03"}, "school S1, grade 3"),
+    ],
+)
+def test_a_code_reads_as_the_words_that_it_stands_for(field, value, shown):
+    assert format_value(field, value) == shown
+
+
+@pytest.mark.parametrize(
     ("values", "name"),
     [
         ({"first_name": "AMARA", "last_name": "OKONKWO"}, "Amara Okonkwo"),

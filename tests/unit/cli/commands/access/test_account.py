@@ -68,6 +68,21 @@ def test_an_account_without_a_role_or_sources_is_refused(mpi, home):
     assert mpi("account", "list", "--json").json == []
 
 
+def test_an_account_is_linked_to_a_person_of_the_provider(mpi, index):
+    token = sign_in(index, "ana", add_account(mpi, "ana", "--all-sources"))
+    assert mpi("account", "link", "ana", "--subject", "u-1", "--json").json == {
+        "account": "ana",
+        "subject": "u-1",
+    }
+    with pytest.raises(NotAuthenticated):
+        authenticate_session(index, token)
+    add_account(mpi, "ben", "--all-sources")
+    assert mpi("account", "link", "ben", "--subject", "u-1").code == 7
+    assert mpi("account", "link", "ana").code == 5
+    assert mpi("account", "link", "ana", "--none").code == 0
+    assert mpi("account", "link", "ben", "--subject", "u-1").code == 0
+
+
 def test_an_account_is_changed_given_a_password_unlocked_and_ended(mpi, index):
     first_password = add_account(mpi, "ana", "--all-sources")
     second_password = mpi("account", "password", "ana", "--json").json["password"]

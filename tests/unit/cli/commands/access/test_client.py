@@ -4,7 +4,8 @@ import pytest
 
 from mpi.domain.errors import AccessDenied, NotAuthenticated
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.access.clients import add_client, authenticate, list_clients, revoke_client
+from mpi.service.access.client_authentication import authenticate
+from mpi.service.access.clients import add_client, list_clients, revoke_client
 from mpi.service.persons.persons import look_up_person
 from mpi.service.records.upsert import upsert
 from tests.unit.cli.conftest import is_one_line
@@ -42,6 +43,20 @@ def test_a_client_is_bound_to_a_party_of_its_agreement(mpi, index):
     bind = ("client", "bind", "district-01", "--agreement", "house")
     assert mpi(*bind, "--party", "court").code == 6
     assert mpi(*bind, "--json").json == {"client": "district-01", "agreement": "house", "party": None}
+
+
+@pytest.mark.usefixtures("index")
+def test_a_client_gets_a_name_at_the_token_issuer_and_loses_it(mpi):
+    add_district_client(mpi, "--scope", "report", "--all-sources")
+    subject = ("client", "subject", "district-01")
+    assert mpi(*subject, "--name", "sis-42", "--json").json == {
+        "client": "district-01", "token_subject": "sis-42",
+    }  # fmt: skip
+    [listed] = [row for row in mpi("client", "list", "--json").json if row["name"] == "district-01"]
+    assert listed["token_subject"] == "sis-42"
+    assert mpi("client", "subject", "init", "--name", "sis-42").code == 7
+    assert mpi(*subject).code == 5
+    assert mpi(*subject, "--none", "--json").json["token_subject"] is None
 
 
 def test_a_revoked_key_is_refused(mpi, index):

@@ -2,7 +2,7 @@
 
 import json
 
-from mpi.service.access.clients import authenticate
+from mpi.service.access.client_authentication import authenticate
 from tests.agreements import permit_emergencies
 
 

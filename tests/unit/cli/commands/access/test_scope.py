@@ -5,7 +5,7 @@ import pytest
 from mpi.bootstrap import init_scope, open_scope
 from mpi.config import Settings
 from mpi.domain.errors import NotAuthenticated
-from mpi.service.access.clients import authenticate
+from mpi.service.access.client_authentication import authenticate
 
 CHILD = {
     "source": "school", "local_id": "1", "first_name": "Ana", "last_name": "Lopez", "birth_date": "2014-05-06"

@@ -55,7 +55,7 @@ def test_two_records_are_explained(mpi, ana):
 def test_a_person_is_explained_with_its_history(mpi, ana):
     output = mpi("explain", ana).out
     assert "2 records are one child through 1 automatic link." in output
-    assert "A record was sent: record a:1 of ccwis began this person." in output
+    assert "A record was sent: record a:1 of ccwis became a new child." in output
     assert len(mpi("explain", ana, "--json").json["built"]) == 2
 
 

@@ -25,9 +25,9 @@ from training.fit.comparison_sets.common_values import (
 )
 from training.fit.comparisons import COMPARISONS
 from training.fit.fit import FitOptions, fit
+from training.fit.limits.thresholds import choose_thresholds
 from training.fit.model_writer import ModelIdentity, write_model
 from training.fit.settings import build_untrained_settings
-from training.fit.thresholds import choose_thresholds
 
 HOME = ("12 OAK ST|43001",)
 

@@ -9,12 +9,12 @@ import pytest
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.scoring.splink_engine import make_feature_table
-from training.fit.caution_odds import CautionOdds
-from training.fit.cautions import EXCHANGE_CAUTION, build_cautions
 from training.fit.comparisons import GIVEN, SURNAME, ComparisonSpec, LevelSpec
 from training.fit.level_reader import LevelReader
+from training.fit.limits.caution_odds import CautionOdds
+from training.fit.limits.cautions import EXCHANGE_CAUTION, build_cautions
+from training.fit.limits.thresholds import choose_thresholds
 from training.fit.settings import build_untrained_settings
-from training.fit.thresholds import choose_thresholds
 
 _FREQUENCIES = Frequencies({"given": {}, "surname": {}}, {"given": 0.01, "surname": 0.01})
 

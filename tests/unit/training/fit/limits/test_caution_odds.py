@@ -13,21 +13,23 @@ from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.cautions import OPPOSED_CAUTION
 from mpi.matching.model.match_model import load_model
-from training.fit.caution_odds import NO_ODDS, CautionOdds, find_decoy_limit, find_limit
-from training.fit.cautions import (
+from training.fit.fit import FitOptions, fit
+from training.fit.limits.caution_odds import NO_ODDS, CautionOdds, find_decoy_limit, find_limit
+from training.fit.limits.cautions import (
     CAUTIONS,
+    EXCHANGE_CAUTION,
     NAMESAKE_CAUTION,
     ODDS_CAUTIONS,
     OTHER_DETAILS_CAUTION,
     OTHER_ID_CAUTION,
+    OTHER_NUMBER_AND_NAME_CAUTION,
     OTHER_NUMBER_CAUTION,
     OTHER_SSN_CAUTION,
     STRANGER_CAUTION,
     build_cautions,
 )
-from training.fit.fit import FitOptions, fit
+from training.fit.limits.thresholds import choose_thresholds
 from training.fit.model_writer import ModelIdentity, write_model
-from training.fit.thresholds import choose_thresholds
 
 _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
 _MISSING_GIVEN, _OTHER_GIVEN = "a given name is missing", "given names differ"
@@ -191,6 +193,48 @@ def test_one_name_and_year_of_birth_is_asked_about_where_families_have_names_of_
     assert measure().until[STRANGER_CAUTION] == 4
 
 
+@cache
+def fit_exchanged(exchanged, *, years_alone=False):
+    """Fit to people of whom some have first and last name exchanged, and another birth date.
+
+    Args:
+        exchanged: number of these people.
+        years_alone: whether only years of birth are known.
+    """
+    rng = random.Random(11)
+    names = ["".join(rng.choices(_LETTERS, k=6)) for _ in range(300)]
+    records = []
+    for number in range(900):
+        given, surname = rng.sample(names, 2)
+        born = date(2004, 1, 1) + timedelta(days=rng.randrange(6000))
+        records.append(make_record(given, surname, born.isoformat(), None))
+        if number < exchanged:
+            given, surname, born = surname, given, born + timedelta(days=1)
+        records.append(make_record(given, surname, born.isoformat(), None))
+    if years_alone:
+        records = [replace(record, birth_date=None, birth_dates=()) for record in records]
+    return fit(list(enumerate(records)), FitOptions(random_pairs=30_000))
+
+
+def test_exchanged_names_are_asked_about_where_years_of_birth_are_all_that_is_known():
+    odds = fit_exchanged(150, years_alone=True).caution_odds
+    assert odds.decide
+    assert EXCHANGE_CAUTION not in odds.until
+
+
+@pytest.mark.parametrize(("exchanged", "limit"), [(150, 4), (5, None)])
+def test_exchanged_names_are_a_reason_to_ask_unless_enough_pairs_show_that_no_stranger_has_them(
+    exchanged, limit
+):
+    assert fit_exchanged(exchanged).caution_odds.until.get(EXCHANGE_CAUTION) == limit
+
+
+def test_strangers_with_each_others_names_are_counted_by_decoys():
+    weights, decoys = np.repeat([5.5, 7.5], 100), np.repeat([5.5, 7.5], [50, 1])
+    assert find_decoy_limit(weights, decoys, 0.5, _ODDS, added=0.5) == 6
+    assert find_decoy_limit(weights[:7], decoys[:0], 0.5, _ODDS, added=0.5) is None
+
+
 @pytest.mark.parametrize(("limit", "is_asked"), [(4.0, False), (7.0, True)])
 def test_the_caution_against_strangers_is_left_out_where_it_never_holds(limit, is_asked):
     odds = CautionOdds(0.1, decide=True, until={STRANGER_CAUTION: limit})
@@ -200,11 +244,12 @@ def test_the_caution_against_strangers_is_left_out_where_it_never_holds(limit, i
 
 
 @cache
-def fit_numbered(namesakes):
+def fit_numbered(namesakes, numbered=0.6):
     """Fit to people of whom a fifth has two numbers of one system.
 
     Args:
         namesakes: share of people of whose name and birth date there is another, with a number of its own.
+        numbered: share of the records that have a number.
     """
     rng = random.Random(5)
     names = ["".join(rng.choices(_LETTERS, k=6)) for _ in range(300)]
@@ -217,7 +262,7 @@ def fit_numbered(namesakes):
             numbers = [f"n{people}", f"m{people}" if rng.random() < 0.2 else f"n{people}"]
             records += [
                 replace(record, identifiers=(number,), identifier_systems=("state",))
-                if rng.random() < 0.6
+                if rng.random() < numbered
                 else record
                 for number in numbers
             ]
@@ -239,6 +284,30 @@ def test_two_numbers_of_one_name_are_a_reason_to_ask_where_others_confirm_both()
     assert odds.decide
     assert OTHER_ID_CAUTION not in odds.until
     assert "identifier_systems_l" in build_cautions(_THRESHOLDS, odds=odds).opposed
+
+
+@pytest.mark.parametrize(("namesakes", "gives_way"), [(0.0, True), (0.12, False)])
+def test_mistyped_numbers_are_known_where_numbers_confirm_most_matches(namesakes, gives_way):
+    odds = fit_numbered(namesakes, numbered=1.0).caution_odds
+    assert odds.corroborated_share > 0.5
+    assert not odds.decide
+    assert set(odds.until) == ({OTHER_ID_CAUTION} if gives_way else set())
+
+
+def test_numbers_a_slip_apart_are_no_other_numbers_where_slips_are_learned():
+    odds = CautionOdds(0.1, decide=True)
+    strict, learned = (build_cautions(_THRESHOLDS, 0.0, bits, odds=odds).when for bits in (0.0, 6.0))
+    for label in (OTHER_NUMBER_CAUTION, OTHER_NUMBER_AND_NAME_CAUTION):
+        assert "identifiers_near" not in strict[label]
+        assert "identifiers_near" in learned[label]
+
+
+def test_a_missing_name_and_another_number_always_ask_a_person():
+    label, odds = OTHER_NUMBER_AND_NAME_CAUTION, fit_numbered(0.0).caution_odds
+    cautions = build_cautions(_THRESHOLDS, odds=replace(odds, until={**odds.until, label: 5.0}))
+    assert cautions.until[label] == 5.0
+    assert OTHER_NUMBER_CAUTION in cautions.when
+    assert OTHER_NUMBER_CAUTION not in cautions.until
 
 
 def test_each_kind_of_number_gives_way_by_itself():

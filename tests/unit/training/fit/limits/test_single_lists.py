@@ -20,12 +20,12 @@ from mpi.matching.scoring.splink_engine import PAIR_SCHEMA
 from mpi.matching.scoring.splink_scorer import score_pairs
 from tests.unit.matching.random_features import random_records
 from training.fit.card import write_card
-from training.fit.caution_odds import CautionOdds
-from training.fit.cautions import build_cautions
 from training.fit.fit import FitOptions, fit
+from training.fit.limits.caution_odds import CautionOdds
+from training.fit.limits.cautions import build_cautions
+from training.fit.limits.single_lists import MAX_SINGLE_LISTS, MOST_DUPLICATES, find_single_lists
+from training.fit.limits.thresholds import choose_thresholds
 from training.fit.model_writer import ModelIdentity, write_model
-from training.fit.thresholds import choose_thresholds
-from training.single_lists import MAX_SINGLE_LISTS, MOST_DUPLICATES, find_single_lists
 
 _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
 _THRESHOLDS = Thresholds(link=4.0, review=-0.5, margin=2.5)

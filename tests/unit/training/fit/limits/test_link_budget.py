@@ -15,15 +15,7 @@ from mpi.matching.model.link_budget import LinkBudget, read_budget
 from mpi.matching.model.match_model import load_model
 from training.fit.card import describe_budget
 from training.fit.fit import FitOptions, fit
-from training.fit.model_writer import ModelIdentity, write_model
-from training.fit.thresholds import (
-    MARGIN_BITS,
-    STATISTICAL_BITS,
-    choose_research_bits,
-    choose_thresholds,
-    get_caution_bits,
-)
-from training.link_budget import (
+from training.fit.limits.link_budget import (
     BUDGET,
     BUDGET_OF_FEW_FIELDS,
     LOWEST_LINK_BITS,
@@ -33,6 +25,14 @@ from training.link_budget import (
     measure_budget,
     trace_links,
 )
+from training.fit.limits.thresholds import (
+    MARGIN_BITS,
+    STATISTICAL_BITS,
+    choose_research_bits,
+    choose_thresholds,
+    get_caution_bits,
+)
+from training.fit.model_writer import ModelIdentity, write_model
 
 _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
 _PAIRS = st.lists(
@@ -227,6 +227,7 @@ def test_research_links_more_where_matches_are_never_compared():
 @pytest.mark.parametrize(
     ("link", "expected"), [(4.0, 2.75), (3.5, 2.75), (3.0, 2.75), (4.1, 2.85), (4.5, 3.65), (14.0, 13.75)]
 )
+# pragma: allowlist nextline secret - a name that looks like a token
 def test_a_cautioned_pair_weighs_less_than_a_link_whatever_the_budget(link, expected):
     operational = choose_thresholds(np.empty(0), link_bits=link).operational
     assert get_caution_bits(operational) == expected

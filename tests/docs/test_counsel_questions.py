@@ -1,0 +1,34 @@
+"""The page of counsel's questions lists those that the program answers, and the maps name real tests."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mpi.api.pages.rendering.page_texts import load_words
+from mpi.service.agreements.counsel_questions import QUESTIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+
+
+def test_the_page_lists_every_question_in_the_order_of_the_desk():
+    page = (DOCS / "reference" / "counsel-questions.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| (.+) \| `(\w+)` \|$", page, re.MULTILINE)
+    words = load_words().papers
+    assert [int(number) for number, *_ in rows] == list(range(1, 31))
+    assert {code: text for _, text, code in rows} == {code: words.ask[code] for code in QUESTIONS}
+    groups = ("who", "law", "long", "known", "undone")
+    assert [code for *_, code in rows] == " ".join(words.order[group] for group in groups).split()
+    assert all(words.answer[code] for code in QUESTIONS)
+
+
+@pytest.mark.parametrize(
+    "name", ["reference/nist-800-53.md", "reference/ccwis.md", "explanation/hosting-profiles.md"]
+)
+def test_every_named_test_exists_and_marks_are_explained(name):
+    page = (DOCS / name).read_text()
+    for path in re.findall(r"`(tests/[\w/.]+)`", page):
+        assert (ROOT / path).exists(), path
+    for mark in set(re.findall(r"\[(V|K|\?|INF)\]", page)):
+        assert f"[{mark}]" in page.split("##")[0].split("| control")[0].split("| paragraph")[0], mark

@@ -1,0 +1,122 @@
+"""Pages of research projects and of sources' rules: who administers them needs no command line."""
+
+import re
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from mpi.api.app import create_app
+from mpi.domain.roles import Role
+from mpi.policy.cases.subject_rights import Inspection
+from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.sign_in import change_password, sign_in
+from mpi.service.rights.research_ids import list_projects
+from mpi.service.rights.source_rules import list_rules
+from tests.index import OPERATOR, open_test_index
+from tests.pages.desk import PASSWORD
+from tests.unit.api.live import serving
+from tests.unit.api.pages.desk.test_sign_in import SAME
+
+ROLES = {"opa": Role.OPERATOR, "pia": Role.PRIVACY_OFFICER, "ana": Role.ANALYST}
+RULE = {
+    "inspection": "linked", "citation": "FERPA, 34 CFR 99.10", "inspection_days": "30",
+    "amendment_days": "40", "hearing_days": "50", "appeal_office": "Office of Records",
+    "retention_days": "1826", "retention_begins": "exit", "retention_agreement": "",
+}  # fmt: skip
+RULE_PAGE = "/sources/D01/rule"
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    with open_test_index(tmp_path_factory.mktemp("index"), "D01") as new_index:
+        for name, role in ROLES.items():
+            add_account(new_index, OPERATOR, NewAccount(name, f"{name.title()} Ruiz", role, None), PASSWORD)
+        yield new_index
+
+
+@pytest.fixture(scope="module")
+def people(index):
+    """A browser of each person, by name."""
+    with serving(create_app(index)) as url, ExitStack() as stack:
+        yield {name: stack.enter_context(enter(index, url, name)) for name in ROLES}
+
+
+def enter(index, url, name):
+    token = change_password(index, sign_in(index, name, PASSWORD), PASSWORD, f"{PASSWORD} {name}")
+    return httpx.Client(base_url=url, timeout=60, cookies={"mpi-sign-in": token})
+
+
+def send(client, path, **form):
+    token = re.search(r'name="csrf" value="(\w+)"', client.get(path).text)[1]
+    return client.post(path, data={"csrf": token, **form}, headers=SAME)
+
+
+def test_a_project_is_opened_and_ended_and_its_end_is_confirmed(people, index):
+    officer = people["pia"]
+    opened = send(officer, "/research", do="open", code="reading", title="Reading <in> care", name="P. Ruiz")
+    assert (opened.status_code, opened.headers["location"]) == (303, "/research?done=research_opened")
+    assert "Reading &lt;in&gt; care" in officer.get("/research").text
+    hasty = send(officer, "/research", do="end", code="reading", name="P. Ruiz")
+    assert (hasty.status_code, 'href="#confirm-reading"' in hasty.text) == (400, True)
+    assert list_projects(index, OPERATOR)[0]["ended_by"] is None
+    assert (
+        send(officer, "/research", do="end", code="reading", name="P. Ruiz", confirm="1").status_code == 303
+    )
+    assert list_projects(index, OPERATOR)[0]["ended_by"] == "P. Ruiz"
+    again = send(officer, "/research", do="open", code="reading", title="Again", name="P. Ruiz")
+    assert (again.status_code, 'value="Again"' in again.text) == (409, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({"code": "Not a code"}, "code"), ({"title": ""}, "title"), ({"name": " "}, "name")],
+)
+def test_a_faulty_project_leads_to_its_field(people, changes, field):
+    form = {"do": "open", "code": "x1", "title": "Study", "name": "P. Ruiz", **changes}
+    answer = send(people["pia"], "/research", **form)
+    assert (answer.status_code, f'href="#{field}"' in answer.text) == (400, True)
+
+
+def test_a_rule_is_changed_and_shown_again(people, index):
+    assert send(people["opa"], RULE_PAGE, **RULE).status_code == 303
+    rule = list_rules(index, OPERATOR)["D01"]
+    assert (rule.inspection, rule.citation, rule.appeal_office) == (
+        Inspection.LINKED,
+        "FERPA, 34 CFR 99.10",
+        "Office of Records",
+    )
+    assert (rule.inspection_days, rule.amendment_days, rule.hearing_days) == (30, 40, 50)
+    assert (rule.retention_days, rule.retention_begins, rule.retention_agreement) == (1826, "exit", None)
+    assert 'value="1826"' in people["opa"].get(RULE_PAGE).text
+    assert send(people["opa"], RULE_PAGE, **{**RULE, "retention_days": ""}).status_code == 303
+    assert list_rules(index, OPERATOR)["D01"].retention_days is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("inspection", "all"),
+        ("inspection_days", "46"),
+        ("amendment_days", "x"),
+        ("hearing_days", ""),
+        ("citation", ""),
+        ("retention_days", "99999"),
+        ("retention_begins", "never"),
+        ("retention_agreement", "dsa-9"),
+    ],
+)
+def test_a_faulty_rule_leads_to_its_field_and_changes_nothing(people, index, field, value):
+    before = list_rules(index, OPERATOR)
+    answer = send(people["opa"], RULE_PAGE, **{**RULE, "appeal_office": "Typed office", field: value})
+    assert (answer.status_code, f'href="#{field}"' in answer.text) == (400, True)
+    assert 'value="Typed office"' in answer.text
+    assert list_rules(index, OPERATOR) == before
+
+
+def test_only_who_administers_them_opens_the_pages(people):
+    statuses = {
+        path: [people[name].get(path).status_code for name in ROLES] for path in ("/research", RULE_PAGE)
+    }
+    assert statuses == {"/research": [200, 200, 403], RULE_PAGE: [200, 403, 403]}
+    assert people["opa"].get("/sources/none/rule").status_code == 404
