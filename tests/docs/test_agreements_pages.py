@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mpi.bootstrap import _LEGAL_BASES
+from mpi.composition.rule_files import _LEGAL_BASES
 from mpi.policy.agreement import AgreementState, check_agreement
 from mpi.policy.legal_bases import parse_legal_bases
 from mpi.policy.parties import PartyKind
