@@ -1,5 +1,6 @@
 """Real test index in a temporary folder, with the tiny model, and helpers to use it."""
 
+import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
@@ -53,12 +54,14 @@ def open_test_index(
         (folder / "secret.key").touch(mode=0o600)
         (folder / "secret.key").write_text(secret)
     model_folder = tiny_model(folder / "tiny", **model)
-    settings = Settings(
-        home=folder,
-        model=str(model_folder),
-        database_url=database_url,
-        secret_file=None,
-        second_approver=SecondApprover.NEVER,
+    settings = _read_settings(*_settings_of_environment()).model_copy(
+        update={
+            "home": folder,
+            "model": str(model_folder),
+            "database_url": database_url,
+            "secret_file": None,
+            "second_approver": SecondApprover.NEVER,
+        }
     )
     if database_url is None and not (folder / "mpi.db").exists():
         write_empty_database(folder / "mpi.db")
@@ -72,6 +75,16 @@ def open_test_index(
         yield index
     finally:
         index.database.dispose()
+
+
+def _settings_of_environment() -> list[tuple[str, str]]:
+    return sorted((name, value) for name, value in os.environ.items() if name.startswith("MPI_"))
+
+
+@cache
+def _read_settings(*_environment: tuple[str, str]) -> Settings:
+    """Read the settings once for each environment: it takes a third of a new index's time."""
+    return Settings()
 
 
 def write_empty_database(path: Path) -> None:

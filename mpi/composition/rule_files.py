@@ -1,5 +1,6 @@
 """Files of rules, from the settings or the program."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from mpi.config import Settings
@@ -25,7 +26,7 @@ def load_survivorship(settings: Settings) -> SurvivorshipRules:
         raise SurvivorshipError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
         raise SurvivorshipError(f"{path}: not UTF-8") from None
-    return SurvivorshipRules.parse(text, str(path))
+    return _parse_survivorship(text, str(path))
 
 
 def load_legal_bases(settings: Settings) -> dict[str, LegalBasis]:
@@ -37,8 +38,19 @@ def load_legal_bases(settings: Settings) -> dict[str, LegalBasis]:
     own_path = settings.home / _LEGAL_BASES.name
     path = own_path if own_path.exists() else _LEGAL_BASES
     try:
-        return parse_legal_bases(path.read_text(encoding="utf-8"), str(path))
+        return dict(_parse_legal_bases(path.read_text(encoding="utf-8"), str(path)))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8") from None
+
+
+# A process may open many indexes, and to parse the files takes longer than the rest of opening one.
+@lru_cache(maxsize=8)
+def _parse_legal_bases(text: str, name: str) -> dict[str, LegalBasis]:
+    return parse_legal_bases(text, name)
+
+
+@lru_cache(maxsize=8)
+def _parse_survivorship(text: str, name: str) -> SurvivorshipRules:
+    return SurvivorshipRules.parse(text, name)

@@ -6,6 +6,7 @@ records that share a key, not on the size of the index.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain
 from types import MappingProxyType, TracebackType
 from typing import NamedTuple, Self
@@ -52,6 +53,7 @@ class PairingLimits(NamedTuple):
     max_cached_records: int = MAX_CACHED_RECORDS
 
 
+@cache
 def limits_for_machine(share: str = _MEMORY_SHARE) -> PairingLimits:
     """Return pair-scoring memory limits for a long job, from machine memory.
 

@@ -21,6 +21,7 @@ from mpi.domain.errors import StoreError
 from mpi.domain.tuning import StorageTuning
 from mpi.storage.backends.scope_location import SCHEMA_PREFIX
 from mpi.storage.backends.sqlite import BUSY
+from mpi.storage.driver.compiled_cache import SHARED_CACHE
 from mpi.storage.driver.pipeline import Pipeline
 
 INDEX_LOCK = 0x6D70695F696E6478
@@ -155,6 +156,7 @@ def open_engine(url: URL, tuning: StorageTuning) -> Engine:
         pool_timeout=busy_timeout_ms / 1000,
         pool_use_lifo=True,
         hide_parameters=True,
+        execution_options={"compiled_cache": SHARED_CACHE},
     )
 
     @event.listens_for(engine, "connect", insert=True)

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 from mpi.domain.errors import StoreError
 from mpi.storage.backends.checkpoint_thread import AUTOCHECKPOINT_PAGES
+from mpi.storage.driver.compiled_cache import SHARED_CACHE
 
 MAX_CONNECTIONS, POOL_SIZE = 15, 15
 """Maximum number of connections, and of idle ones kept open."""
@@ -63,6 +64,7 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
         pool_size=POOL_SIZE,
         max_overflow=MAX_CONNECTIONS - POOL_SIZE,
         hide_parameters=True,
+        execution_options={"compiled_cache": SHARED_CACHE},
     )
     engine.dialect.statement_compiler = _Compiler
 
