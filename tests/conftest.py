@@ -11,14 +11,6 @@ from hypothesis import HealthCheck, settings
 from mpi.domain import clock
 from tests.accounts import ManualClock
 from tests.postgres import NoServerError, start_postgres
-from tests.repetition import (
-    REPEATED_TESTS,
-    STATEMENTS,
-    STORE_DEPENDENT,
-    RepetitionList,
-    ServerLog,
-    is_store_dependent,
-)
 
 # The time to draw examples depends on how busy the machine is, and says nothing of the code.
 settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
@@ -34,6 +26,8 @@ SLOW_TESTS = Path(__file__).parent / "slow_tests.txt"
 """List of the tests that the fast suite leaves out, written by ``scripts/test --list-slow``."""
 LONG_TESTS = Path(__file__).parent / "long_tests.txt"
 """List of the tests that continuous integration leaves out, written by ``scripts/test --list-long``."""
+STORE_FOLDERS = {"conformance", "docs", "laws", "storage"}
+"""Folders of tests about what stores promise, which continuous integration runs on PostgreSQL too."""
 
 
 def pytest_addoption(parser):
@@ -44,32 +38,28 @@ def pytest_addoption(parser):
             type=float,
             help=f"write the tests with a case over these seconds to tests/{path.name}",
         )
-    parser.addoption(
-        "--list-repeated-tests",
-        action="store_true",
-        help=f"write the tests whose statements others run on PostgreSQL to tests/{REPEATED_TESTS.name}",
-    )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Mark as slow and as long the tests of the lists.
 
-    The second store is slow too, except for the conformance tests; where a test repeats there what others do,
-    it is long.
+    On the second store, the tests of what stores promise are slow, except for the conformance tests, and all
+    others are long.
     """
     is_timing = config.getoption("--list-slow-tests") is not None
     slow_tests = set() if is_timing else set(SLOW_TESTS.read_text().split())
     long_tests = set(LONG_TESTS.read_text().split())
-    repeated_tests = set(REPEATED_TESTS.read_text().split())
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
-        is_second_store = params.get("database_url") == "postgresql" and "conformance" not in item.path.parts
+        is_second_store = params.get("database_url") == "postgresql"
+        folders = STORE_FOLDERS.intersection(item.path.relative_to(config.rootpath).parts)
         test = strip_parameters(item.nodeid)
-        if is_second_store or test in slow_tests or test in long_tests:
+        if test in long_tests or (is_second_store and not folders):
             item.add_marker(pytest.mark.slow)
-        if test in long_tests or (is_second_store and test in repeated_tests):
             item.add_marker(pytest.mark.long)
+        elif test in slow_tests or (is_second_store and "conformance" not in folders):
+            item.add_marker(pytest.mark.slow)
 
 
 def strip_parameters(node_id):
@@ -108,16 +98,13 @@ def pytest_configure(config):
         limit_s = config.getoption(f"--list-{name}-tests")
         if limit_s is not None and not hasattr(config, "workerinput"):
             config.pluginmanager.register(SlowTestList(path, limit_s))
-    if config.getoption("--list-repeated-tests") and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(RepetitionList())
 
 
 @pytest.fixture(scope="session")
-def postgres(pytestconfig):
+def postgres():
     """A PostgreSQL server for this test process; the test fails with the reason where none can start."""
-    settings = {"log_statement": "all"} if pytestconfig.getoption("--list-repeated-tests") else {}
     try:
-        with start_postgres(in_memory=True, **settings) as server:
+        with start_postgres(in_memory=True) as server:
             yield server
     except NoServerError as why:
         pytest.fail(str(why), pytrace=False)
@@ -129,16 +116,10 @@ def _shared_database(postgres):
 
 
 @pytest.fixture
-def postgres_url(request, postgres, _shared_database, pytestconfig, record_property):
+def postgres_url(postgres, _shared_database):
     """An empty PostgreSQL database at the current schema, shared by all tests in turn."""
     postgres.empty(_shared_database)
-    if not pytestconfig.getoption("--list-repeated-tests"):
-        yield postgres.url(_shared_database)
-        return
-    log = ServerLog(postgres)
-    yield postgres.url(_shared_database)
-    record_property(STATEMENTS, log.read_statements())
-    record_property(STORE_DEPENDENT, is_store_dependent(request.function))
+    return postgres.url(_shared_database)
 
 
 @pytest.fixture(params=STORES)
