@@ -26,6 +26,8 @@ SLOW_TESTS = Path(__file__).parent / "slow_tests.txt"
 """List of the tests that the fast suite leaves out, written by ``scripts/test --list-slow``."""
 LONG_TESTS = Path(__file__).parent / "long_tests.txt"
 """List of the tests that continuous integration leaves out, written by ``scripts/test --list-long``."""
+CORE_TESTS = Path(__file__).parent / "core_tests.txt"
+"""List of the tests that continuous integration runs however long they take; a line ending in / is a folder."""
 STORE_FOLDERS = {"conformance", "docs", "laws", "storage"}
 """Folders of tests about what stores promise, which continuous integration runs on PostgreSQL too."""
 
@@ -73,11 +75,13 @@ class SlowTestList:
     Args:
         path: file of the list.
         limit_s: most seconds that a case of any other test takes.
+        exceptions: starts of the names of tests that are never listed.
     """
 
-    def __init__(self, path, limit_s):
+    def __init__(self, path, limit_s, exceptions=()):
         self.path = path
         self.limit_s = limit_s
+        self.exceptions = tuple(exceptions)
         self.seconds = Counter()
 
     def pytest_runtest_logreport(self, report):
@@ -87,7 +91,9 @@ class SlowTestList:
     def pytest_sessionfinish(self):
         """Write the tests that have a case over the limit, by name."""
         slow = {
-            strip_parameters(node_id) for node_id, seconds in self.seconds.items() if seconds > self.limit_s
+            strip_parameters(node_id)
+            for node_id, seconds in self.seconds.items()
+            if seconds > self.limit_s and not node_id.startswith(self.exceptions)
         }
         self.path.write_text("".join(f"{test}\n" for test in sorted(slow)))
 
@@ -97,7 +103,8 @@ def pytest_configure(config):
     for name, path in (("slow", SLOW_TESTS), ("long", LONG_TESTS)):
         limit_s = config.getoption(f"--list-{name}-tests")
         if limit_s is not None and not hasattr(config, "workerinput"):
-            config.pluginmanager.register(SlowTestList(path, limit_s))
+            exceptions = CORE_TESTS.read_text().split() if name == "long" else ()
+            config.pluginmanager.register(SlowTestList(path, limit_s, exceptions))
 
 
 @pytest.fixture(scope="session")
