@@ -27,7 +27,7 @@ SLOW_TESTS = Path(__file__).parent / "slow_tests.txt"
 LONG_TESTS = Path(__file__).parent / "long_tests.txt"
 """List of the tests that continuous integration leaves out, written by ``scripts/test --list-long``."""
 CORE_TESTS = Path(__file__).parent / "core_tests.txt"
-"""List of the tests that continuous integration runs however long they take; a line ending in / is a folder."""
+"""List of the tests and folders that continuous integration runs however long they take."""
 STORE_FOLDERS = {"conformance", "docs", "laws", "storage"}
 """Folders of tests about what stores promise, which continuous integration runs on PostgreSQL too."""
 
