@@ -52,6 +52,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 if TYPE_CHECKING:
     from mpi.matching.scoring.engines import BatchEngine
+    from mpi.service.maintenance.other_token_keys import OtherTokenKeys
 
 _MEMORY = re.compile(r"[1-9]\d{0,5}(MB|GB)")
 _IN_DATABASE = "in the database of MPI_DATABASE_URL: name another"
@@ -508,25 +509,43 @@ def has_scope(settings: Settings, scope: str) -> bool:
         return unit is not None
 
 
-def find_token_keys_of_others(settings: Settings) -> frozenset[int]:
-    """Return the token keys that the other indexes need: the shared one and scopes.
+def read_token_keys_of_others(settings: Settings, index: Index) -> "dict[str, OtherTokenKeys]":
+    """Return the token keys of the indexes beside one, by scope: of the shared index and scopes.
+
+    Those of scopes that a shared index follows tell what they wait for too.
+
+    Args:
+        settings: settings of the index.
+        index: the open index.
 
     Raises:
         StoreError: one of them cannot be read, or is of another version.
+        ModelError: the model of a scope cannot be found.
     """
-    from mpi.service.maintenance.token_rotation import (  # noqa: PLC0415 - other commands rotate nothing
-        find_needed_keys,
+    from mpi.service.maintenance.other_token_keys import (  # noqa: PLC0415 - other commands rotate nothing
+        describe_scope_keys,
+        read_other_keys,
     )
 
     with _open_beside(settings, SHARED_SCOPE) as unit:
-        codes = set() if unit is None else {SHARED_SCOPE, *(scope.code for scope in unit.scopes.all())}
-        codes |= set() if unit is None else {split.scope for split in unit.splits.all()}
-    numbers: set[int] = set()
-    for code in codes - {settings.scope}:
+        followed = set() if unit is None else {scope.code for scope in unit.scopes.all()}
+        codes = (
+            set() if unit is None else {SHARED_SCOPE, *followed, *(each.scope for each in unit.splits.all())}
+        )
+    others = {}
+    for code in sorted(codes - {settings.scope}):
         with _open_beside(settings, code) as unit:
-            if unit is not None:
-                numbers |= find_needed_keys(unit)
-    return frozenset(numbers)
+            keys = None if unit is None else read_other_keys(unit)
+        if keys is None:
+            continue
+        if settings.scope == SHARED_SCOPE and code in followed:
+            scope_index = open_scope(settings, code, for_look_up=True)
+            try:
+                keys = describe_scope_keys(keys, scope_index, index, make_operator(), code)
+            finally:
+                scope_index.database.dispose()
+        others[code] = keys
+    return others
 
 
 @contextmanager

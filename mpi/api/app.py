@@ -120,6 +120,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
         dispatcher=FastPathDispatcher(_FAST_PATH_ROUTERS),
         host_names=frozenset() if settings is None else settings.host_names,
         guess_limits=None if settings is None else settings.guess_limits,
+        issuer=None if settings is None else settings.token_issuer,
     )
     return app
 

@@ -3,7 +3,8 @@
 The columns are ``RecordId``, ``RuleId`` and ``Token``, as CSV or Parquet
 (https://github.com/TruvetaPublic/OpenLinkToken, ``pages/specification.md``). Rows of one record follow each
 other, as the scheme writes them; they become one canonical row. Rows that are apart are rows of one local ID,
-of which the last one counts. The tokens are those after decryption.
+of which the last one counts. The tokens are those after decryption: a file that ``olt package`` or ``olt
+encrypt`` wrote is refused, since only the receiver's private key opens it, and the index holds none.
 """
 
 from collections.abc import Iterator
@@ -14,11 +15,15 @@ from mpi.intake.cell_conversion import to_text
 from mpi.intake.csv_file import CsvTable
 from mpi.intake.parquet_file import ParquetTable
 from mpi.intake.rows import CanonicalRow, RawRow, RejectedRow
-from mpi.intake.tabular_file import TabularFile
+from mpi.intake.tabular_file import TabularFile, open_binary
 from mpi.standardize.fields.lists import MAX_LIST_ENTRIES
+from mpi.standardize.tokens.rules import is_encrypted
 
 TOKEN_FILE_COLUMNS = ("RecordId", "RuleId", "Token")
 """Columns of such a file, in the order in which we write them."""
+_ZIP_START = b"PK\x03\x04"
+"""First bytes of a zip archive, which ``olt package`` writes unless told otherwise."""
+_DECRYPT = "run olt decrypt on the token file with the private key of the exchange, and load what it writes"
 
 
 class TokenFile:
@@ -28,10 +33,12 @@ class TokenFile:
         path: a CSV file; one whose name ends in ``.parquet`` is Parquet.
 
     Raises:
-        FileError: the file cannot be read, or has other columns.
+        FileError: the file cannot be read, has other columns, or is an archive.
     """
 
     def __init__(self, path: Path) -> None:
+        _refuse_archive(path)
+        self._path = path
         is_parquet = path.suffix.lower() == ".parquet"
         self._table: TabularFile = ParquetTable(path) if is_parquet else CsvTable(path, ",", "utf-8")
         self.columns = self._table.columns
@@ -48,7 +55,7 @@ class TokenFile:
         """Yield a row for each record, or a reject.
 
         Raises:
-            FileError: the rest of the file cannot be read.
+            FileError: the rest of the file cannot be read, or its tokens are encrypted.
         """
         first: RawRow | None = None
         tokens: list[dict[str, object]] = []
@@ -74,8 +81,29 @@ class TokenFile:
         return CanonicalRow(first.line, first.offset, fields)
 
     def _read_token(self, row: RawRow) -> dict[str, object]:
-        values = {"rule": self._read(row, 1), "token": self._read(row, 2)}
+        token = self._read(row, 2)
+        if token is not None and is_encrypted(token):
+            raise FileError(
+                f"{self._path.name}, row {row.number}: Open Link Token encrypted the tokens of this file for "
+                f"transport: {_DECRYPT}"
+            )
+        values = {"rule": self._read(row, 1), "token": token}
         return {name: value for name, value in values.items() if value is not None}
 
     def _read(self, row: RawRow, column: int) -> str | None:
         return to_text(row.values[self._positions[column]])
+
+
+def _refuse_archive(path: Path) -> None:
+    """Raise if a file is an archive of ``olt package``.
+
+    Raises:
+        FileError: it is, or it cannot be read.
+    """
+    with open_binary(path) as file:
+        start = file.read(len(_ZIP_START))
+    if start == _ZIP_START:
+        raise FileError(
+            f"{path.name} is a zip archive, as olt package writes: its tokens are encrypted for transport. "
+            f"Unpack it; {_DECRYPT}"
+        )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.attempts import ATTACK, ATTEMPTS, CALLER, THROUGH
+from tests.attacks.attempts import ATTACK, CALLER
 
 BY_CALLER = "--by-caller"
 
@@ -28,13 +28,15 @@ class AttackTable:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add the attempts of one test."""
-        properties = dict(report.user_properties)
-        if report.when == "call" and ATTACK in properties:
-            name = properties[ATTACK]
-            if self._by_caller and CALLER in properties:
-                name = f"{name}: {properties[CALLER]}"
-            self.attempts[name] += properties[ATTEMPTS]
-            self.through[name] += properties[THROUGH]
+        if report.when != "call":
+            return
+        caller = dict(report.user_properties).get(CALLER)
+        for key, value in report.user_properties:
+            if key == ATTACK:
+                attack, attempts, through = value
+                name = f"{attack}: {caller}" if self._by_caller and caller is not None else attack
+                self.attempts[name] += attempts
+                self.through[name] += through
 
     def lines(self) -> list[str]:
         """Return the lines of the table."""

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-ATTACK, ATTEMPTS, THROUGH = "attack", "attempts", "through"
-"""Properties of a test report that ``python -m tests.attacks`` reads."""
+ATTACK = "attack"
+"""Property of a test report that ``python -m tests.attacks`` reads, one for each attack of the test.
+
+Its value is the name of the attack, the number of attempts and of those that got through.
+"""
 CALLER = "caller"
 """Property of an attack that is made once with the rights of each role."""
 
@@ -29,7 +32,6 @@ def attempting(record_property, attack: str) -> Iterator[Attempts]:
     """Count the attempts of an attack; fail at the end if one got through, or none was made."""
     attempts = Attempts()
     yield attempts
-    for name, value in ((ATTACK, attack), (ATTEMPTS, attempts.count), (THROUGH, len(attempts.through))):
-        record_property(name, value)
+    record_property(ATTACK, (attack, attempts.count, len(attempts.through)))
     assert attempts.count > 0
     assert not attempts.through, "got through:\n" + "\n".join(attempts.through[:20])

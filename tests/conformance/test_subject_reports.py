@@ -1,12 +1,13 @@
 """Requests to inspect a record on both stores: who may be told what, and what no report tells."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
 from mpi.domain import clock
-from mpi.domain.errors import AccessDenied, ConflictError, InputError, MpiError, NotFoundError
+from mpi.domain.errors import AccessDenied, ConflictError, InputError, MpiError, NotFoundError, StaleError
 from mpi.domain.viewer import Action, Viewer, make_operator
 from mpi.policy.agreement import Clock
 from mpi.policy.cases.subject_rights import (
@@ -25,7 +26,7 @@ from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.records.upsert import read, upsert
 from mpi.service.rights.cases import list_cases, show_case, to_plain_values
 from mpi.service.rights.requests import RightsRequest, open_case, refuse_case
-from mpi.service.rights.source_rules import list_rules, set_rule
+from mpi.service.rights.source_rules import list_rules, make_rule_version, set_rule
 from mpi.service.rights.subject_report import RELEASE, release_report
 from tests.agreements import make_dsa
 from tests.index import OPERATOR, SECOND_PERSON, expunge, make_child
@@ -307,6 +308,24 @@ def test_the_clock_runs_for_45_days_or_fewer_with_warnings_before(index, child):
     with pytest.raises(InputError, match="inspection_days"):
         set_rule(index, OPERATOR, "sis", inspection_days=46)
     assert list_rules(index, OPERATOR)["sis"].inspection_days == 15
+
+
+def test_of_changes_to_a_rule_that_were_read_together_one_is_stored(index):
+    read_version = make_rule_version(list_rules(index, OPERATOR)["sis"])
+
+    def change(days):
+        try:
+            return set_rule(index, OPERATOR, "sis", expected=read_version, hearing_days=days).hearing_days
+        except StaleError:
+            return None
+
+    with ThreadPoolExecutor(3) as pool:
+        outcomes = list(pool.map(change, (11, 12, 13)))
+    [stored] = [days for days in outcomes if days is not None]
+    assert list_rules(index, OPERATOR)["sis"].hearing_days == stored
+    # A rule that goes back to what was read is what was read.
+    set_rule(index, OPERATOR, "sis", hearing_days=list_rules(index, OPERATOR)["ccwis"].hearing_days)
+    assert make_rule_version(list_rules(index, OPERATOR)["sis"]) == read_version
 
 
 def test_an_agreements_clock_shortens_the_time(index, child):

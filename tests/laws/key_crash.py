@@ -28,9 +28,9 @@ from mpi.service.core.index import Index
 from mpi.service.holdings.settings import set_holdings
 from mpi.service.holdings.tokens import count_rows_to_ask
 from mpi.service.maintenance.payload_encryption import describe_keys, encrypt_index, rotate_payload_key
+from mpi.service.maintenance.token_key_drop import drop_token_keys
 from mpi.service.maintenance.token_rotation import (
     DROPPED_ROWS_STEP,
-    drop_token_keys,
     refresh_token_keys,
     rotate_token_key,
 )

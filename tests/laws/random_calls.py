@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mpi.domain.roles import Role
+from mpi.domain.source import SourceKind
+from mpi.policy.cases.subject_rights import default_rule
 from mpi.service.review.owner_questions import FIELDS_BY_REQUEST_KIND, OWNER_ANSWERS
 from mpi.service.review.queue import STATES
 from mpi.service.review.verdicts import ANSWER_REASONS, VerdictKind
+from mpi.service.rights.source_rules import make_rule_version
 
 LOCAL_IDS = ("r0", "r1", "r2", "r3", "c0", "c1", "c2", "c3")
 SOURCES = ("sis", "sis2")
@@ -640,6 +643,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/retention": ("do", "source", "local_id", "reference", "reason", "name", "run", "records", "hold"),
     "/research": ("do", "code", "title", "name", "confirm"),
     "/sources/{source}/rule": (
+        "version",
         "inspection",
         "citation",
         "inspection_days",
@@ -733,7 +737,7 @@ _FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
     ),
     "whose": ("new", "new", "other"),
     "client": ("contact", "rescue", "sis"),
-    "version": ("1", "1", "2", "x"),
+    "version": ("1", "1", "2", "x", make_rule_version(default_rule(SourceKind.SIS))),
     "verdict": ("same", "different", "unsure"),
     "verdict-0": ("same", "different", "unsure"),
     "word": ("consent", "refuse", "approve", "send-back"),

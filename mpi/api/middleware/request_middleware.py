@@ -8,13 +8,14 @@ import re
 import time
 import uuid
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher
 from mpi.api.middleware.metrics import Metrics
-from mpi.api.request.call_limiter import CallLimiter, TooManyCallsError
+from mpi.api.request.call_limiter import EXEMPT_PATHS, CallLimiter, TooManyCallsError
 from mpi.api.request.client_address import get_client_network
 from mpi.api.request.guess_limiter import GuessLimiter, TooManyGuessesError
 from mpi.api.request.problems import (
@@ -25,8 +26,12 @@ from mpi.api.request.problems import (
     response_from_error,
 )
 from mpi.api.request.redisclosure import read_statement
+from mpi.api.request.token_clients import TokenClients
 from mpi.domain.errors import MpiError
 from mpi.service.core.index import GuessLimits
+
+if TYPE_CHECKING:
+    from mpi.service.identity.token_rules import TrustedIssuer
 
 _log = logging.getLogger("mpi.access")
 
@@ -59,6 +64,7 @@ class RequestMiddleware:
         dispatcher: fast paths, tried before the application.
         host_names: names in lower case, besides those of this machine's loopback, that the server answers to.
         guess_limits: most misses of a caller within a minute.
+        issuer: issuer whose signed tokens are accepted, if any.
     """
 
     def __init__(
@@ -68,12 +74,14 @@ class RequestMiddleware:
         dispatcher: FastPathDispatcher,
         host_names: frozenset[str] = frozenset(),
         guess_limits: GuessLimits | None = None,
+        issuer: "TrustedIssuer | None" = None,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._dispatcher = dispatcher
         self._limiter = CallLimiter()
         self._guesses = GuessLimiter(guess_limits or GuessLimits())
+        self._token_clients = TokenClients(issuer)
         self._host_names = host_names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,11 +105,12 @@ class RequestMiddleware:
         headers = Headers(scope=scope)
         if self._is_own_host(headers.get("host", "")):
             try:
-                address = get_client_network(scope)
-                self._guesses.check(scope["path"], headers, address)
-                async with self._limiter.acquire_slot(scope["path"], headers, address):
+                path, address = scope["path"], get_client_network(scope)
+                client = await self._find_token_client(path, headers, address)
+                self._guesses.check(path, headers, address, client)
+                async with self._limiter.acquire_slot(path, headers, address, client):
                     await self._dispatch(call, scope, receive)
-                self._guesses.note(call.status, headers, address)
+                self._guesses.note(path, call.status, headers, address, client)
             except (TooManyCallsError, TooManyGuessesError) as too_many:
                 await response_from_error(too_many, call.id)(scope, receive, call.send)
         else:
@@ -109,6 +118,18 @@ class RequestMiddleware:
                 "this server answers to localhost, 127.0.0.1 and the names of MPI_HOST_NAMES only"
             )
             await response_from_error(error, call.id)(scope, receive, call.send)
+
+    async def _find_token_client(self, path: str, headers: Headers, address: str) -> str | None:
+        """Return the client of a signed token; check the token if it is a new one.
+
+        Raises:
+            TooManyCallsError: too many requests of the address wait already.
+        """
+        if path not in EXEMPT_PATHS and self._token_clients.is_unchecked(headers):
+            # Until it is checked, the token may be anybody's: its address has to wait for itself.
+            async with self._limiter.acquire_slot(path, Headers(), address):
+                await self._token_clients.check(headers)
+        return self._token_clients.find(headers)
 
     def _is_own_host(self, host: str) -> bool:
         """Return whether a host header names this server."""

@@ -2,7 +2,8 @@
 
 A client may have so many requests running at a time. Further ones wait, and beyond a limit they are refused
 with 429. Clients are told apart by the credential they send, before it is looked up: that is cheap, and a
-made-up credential only queues behind itself. Clients without a credential are told apart by their address.
+made-up credential only queues behind itself. All tokens of a client are one credential (``token_clients``
+for those of an issuer). Clients without a credential are told apart by their address.
 """
 
 import asyncio
@@ -55,13 +56,16 @@ class CallLimiter:
         self._clients: dict[bytes, _ClientCalls] = {}
 
     @asynccontextmanager
-    async def acquire_slot(self, path: str, headers: Headers, address: str = "") -> AsyncIterator[None]:
+    async def acquire_slot(
+        self, path: str, headers: Headers, address: str = "", client: str | None = None
+    ) -> AsyncIterator[None]:
         """Wait until the client may run another request.
 
         Args:
             path: path of the request.
             headers: headers of the request.
             address: network address of the client.
+            client: client that the issuer of the request's signed token names, if it was checked.
 
         Raises:
             TooManyCallsError: too many requests of the client wait already.
@@ -69,19 +73,19 @@ class CallLimiter:
         if path in EXEMPT_PATHS:
             yield
             return
-        name = hash_client(headers, address)
-        client = self._clients.setdefault(name, _ClientCalls(self._max_running))
-        if client.calls >= self._max_calls:
+        name = hash_client(headers, address, client)
+        calls = self._clients.setdefault(name, _ClientCalls(self._max_running))
+        if calls.count >= self._max_calls:
             raise TooManyCallsError(
                 f"this client has more than {self._max_calls} requests running or waiting: send fewer at once"
             )
-        client.calls += 1
+        calls.count += 1
         try:
-            async with client.slots:
+            async with calls.slots:
                 yield
         finally:
-            client.calls -= 1
-            if not client.calls:
+            calls.count -= 1
+            if not calls.count:
                 self._clients.pop(name, None)
 
 
@@ -89,36 +93,56 @@ class _ClientCalls:
     """Running and waiting requests of one client."""
 
     def __init__(self, max_running: int) -> None:
-        self.calls = 0
+        self.count = 0
         self.slots = asyncio.Semaphore(max_running)
 
 
-def hash_client(headers: Headers, address: str) -> bytes:
+def hash_client(headers: Headers, address: str, client: str | None = None) -> bytes:
     """Return a hash of a request's credential, or else of its address.
 
-    Only the hash is kept in memory, not the key. Of an access token, the part counts that all tokens of its
-    client share.
+    Only the hash is kept in memory, not the key.
     """
-    return next(iter(hash_callers(headers, address)))
+    return next(iter(hash_callers(headers, address, client)))
 
 
-def hash_callers(headers: Headers, address: str) -> dict[bytes, bool]:
+def hash_callers(headers: Headers, address: str, client: str | None = None) -> dict[bytes, bool]:
     """Return a hash of each credential of a request, or of its address.
 
-    The value tells whether it is a program's. A credential is read as the authentication reads it,
-    whatever the header around it: the key of a program,
+    A credential is read as the authentication reads it, whatever the header around it: the key of a program,
     then the session of a person. So a header that opens nothing, added to one that does, makes no new caller.
+    Of an access token, the part counts that all tokens of its client share.
+
+    Args:
+        headers: headers of the request.
+        address: network address of the caller.
+        client: client that the issuer of the request's signed token names; it counts in the token's place.
+
+    Returns:
+        Whether each is a program's.
     """
-    authorization = headers.get("authorization", "")
-    scheme, _, bearer = authorization.partition(" ")
     session = _SESSION.search(headers.get("cookie", ""))
-    key = bearer.strip() if scheme.lower() == _BEARER and bearer.strip() else headers.get("x-api-key")
+    key = read_key(headers)
     if not key and not session:
-        key = authorization  # name and key of a client that asks for a token
-    callers = {_hash(_name_client(key), b"credential"): True} if key else {}
+        key = headers.get("authorization")  # name and key of a client that asks for a token
+    callers: dict[bytes, bool] = {}
+    if client is not None:
+        callers[_hash(client, b"client")] = True
+    elif key:
+        callers[_hash(_name_client(key), b"credential")] = True
     if session and session[1]:
         callers[_hash(session[1], b"session")] = False
-    return callers or {_hash(address, b"address"): False}
+    return callers or {hash_address(address): False}
+
+
+def hash_address(address: str) -> bytes:
+    """Return a hash of a network address."""
+    return _hash(address, b"address")
+
+
+def read_key(headers: Headers) -> str | None:
+    """Return the key or token that a program sends, as the authentication reads it."""
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    return bearer.strip() if scheme.lower() == _BEARER and bearer.strip() else headers.get("x-api-key")
 
 
 def _name_client(credential: str) -> str:

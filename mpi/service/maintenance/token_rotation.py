@@ -2,15 +2,15 @@
 
 A re-cluster run derives features, blocking keys and pairs anew, under a configuration that names the newer
 token keys, and puts it in force in one transaction (ADR 0133). The kept tokens of SSNs are hashed again under
-the new key. Tokens of dropped rows are hashed again page by page. An earlier key goes once no stored token
-needs it (ADR 0134).
+the new key. Tokens of dropped rows are hashed again page by page. ``token_key_drop``
+ends earlier keys.
 """
 
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from mpi.domain.errors import ConflictError, InputError
+from mpi.domain.errors import InputError
 from mpi.domain.keyed_hash import parse_kept_tokens
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.access.setup import make_token_check, require_token_keys
@@ -91,7 +91,7 @@ def describe_token_keys(index: Index, viewer: Viewer) -> TokenKeyStatus:
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
     with index.database.read(viewer) as unit:
-        in_force = _keys_in_force(unit)
+        in_force = read_keys_in_force(unit)
         codes = {source.id: source.code for source in unit.sources.all()}
         rows: Counter[str] = Counter()
         unfinished = 0
@@ -102,7 +102,7 @@ def describe_token_keys(index: Index, viewer: Viewer) -> TokenKeyStatus:
                 rows[codes[source]] += count
         waiting = _count_waiting(unit, in_force[-1]) if len(in_force) > 1 else {}
         records = {codes[source]: count for source, count in waiting.items()}
-    return TokenKeyStatus(in_force, _require_ring(index).source.place, records, dict(rows), unfinished)
+    return TokenKeyStatus(in_force, require_ring(index).source.place, records, dict(rows), unfinished)
 
 
 def rotate_token_key(index: Index, viewer: Viewer, progress: Progress = ignore_progress) -> TokenKeyResult:
@@ -120,77 +120,16 @@ def rotate_token_key(index: Index, viewer: Viewer, progress: Progress = ignore_p
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
     require_whole_index(viewer)
-    ring = _require_ring(index)
+    ring = require_ring(index)
     with index.database.read(viewer) as unit:
         if not unit.payload_keys.all():
             raise InputError("the content of this index is not encrypted: run mpi keys encrypt first")
-    index, was_resumed = _finish_interrupted(index, viewer, progress)
+    index, was_resumed = finish_interrupted(index, viewer, progress)
     moved = 0
     if not was_resumed and not _count_unfinished(index, viewer):
         index, moved = _begin_rotation(index, viewer, ring, progress)
     rows = _hash_rows_again(index, viewer, progress)
     return TokenKeyResult(index.keyed_hash.token_keys, moved, rows)
-
-
-def drop_token_keys(
-    index: Index,
-    viewer: Viewer,
-    progress: Progress = ignore_progress,
-    needed_elsewhere: Collection[int] = (),
-) -> TokenKeyResult:
-    """Put the newest token key in force alone, and delete the earlier ones.
-
-    Called again, it finishes an interrupted call.
-
-    Args:
-        index: the open index.
-        viewer: who asks.
-        progress: receives the progress.
-        needed_elsewhere: numbers of the token keys that other indexes with the same keys need, such as its
-            scopes; they are not deleted.
-
-    Raises:
-        AccessDenied: the viewer may not administer clients and keys, or may not re-cluster the whole index.
-        ConflictError: a source has not sent all of its records again since the last rotation; or a re-cluster
-            run is under way.
-        StoreError: a key cannot be read or deleted.
-    """
-    require_permission(viewer, Action.CLIENT_ADMIN)
-    require_whole_index(viewer)
-    ring = _require_ring(index)
-    index, _ = _finish_interrupted(index, viewer, progress)
-    status = describe_token_keys(index, viewer)
-    if status.unfinished:
-        raise ConflictError("the last rotation was interrupted: run mpi keys rotate token first")
-    if status.records_to_send:
-        raise ConflictError(f"{_describe(status.records_to_send, 'records')}: the earlier token keys stay")
-    moved = 0
-    if len(status.in_force) > 1:
-        index, moved = _put_in_force(index, viewer, (status.newest,), progress)
-        # A load may have dropped rows meanwhile, under the keys that were in force.
-        status = describe_token_keys(index, viewer)
-    if status.rows_to_send:
-        raise ConflictError(
-            f"{_describe(status.rows_to_send, 'dropped rows')}: keep the earlier token keys until its next "
-            "full file, and then run mpi keys drop token again"
-        )
-    earlier = tuple(number for number in sorted(ring.read()) if number < status.newest)
-    dropped = tuple(number for number in earlier if number not in needed_elsewhere)
-    kept = tuple(number for number in earlier if number in needed_elsewhere)
-    return TokenKeyResult((status.newest,), moved, 0, dropped, kept, are_deleted=ring.drop_keys(dropped))
-
-
-def find_needed_keys(unit: ReadUnit) -> frozenset[int]:
-    """Return the token keys that an index needs; none where there is no index.
-
-    They are those in force, and those that made the tokens of its dropped rows.
-    """
-    active = unit.configs.active_config()
-    numbers = set(() if active is None else active.token_keys)
-    for label, _ in unit.pupil_tokens.count_by_keys():
-        made, again = parse_label(label)
-        numbers.update(made, again)
-    return frozenset(numbers)
 
 
 def refresh_token_keys(index: Index, viewer: Viewer) -> Index:
@@ -200,10 +139,10 @@ def refresh_token_keys(index: Index, viewer: Viewer) -> Index:
         StoreError: a key cannot be read.
     """
     with index.database.read(viewer) as unit:
-        return index.with_token_keys(_keys_in_force(unit))
+        return index.with_token_keys(read_keys_in_force(unit))
 
 
-def _finish_interrupted(index: Index, viewer: Viewer, progress: Progress) -> tuple[Index, bool]:
+def finish_interrupted(index: Index, viewer: Viewer, progress: Progress) -> tuple[Index, bool]:
     """Resume a rotation that was interrupted after its keys were in force.
 
     Returns:
@@ -229,14 +168,14 @@ def _begin_rotation(
     """Put a new token key in force, and return its index."""
     with index.database.write(viewer, "keys") as unit:
         # Under the index lock: two calls must not write two keys of one number.
-        number = ring.find_or_add_key(_keys_in_force(unit)[-1])
+        number = ring.find_or_add_key(read_keys_in_force(unit)[-1])
         require_token_keys(unit, ring, [number])
         if number not in unit.configs.token_checks():
             unit.configs.add_token_check(number, make_token_check(ring.make_keyed_hash((number,))))
-    return _put_in_force(index, viewer, (*index.keyed_hash.token_keys, number), progress)
+    return put_in_force(index, viewer, (*index.keyed_hash.token_keys, number), progress)
 
 
-def _put_in_force(
+def put_in_force(
     index: Index, viewer: Viewer, numbers: tuple[int, ...], progress: Progress
 ) -> tuple[Index, int]:
     """Derive everything under token keys; return the index, and records moved."""
@@ -286,7 +225,12 @@ def _count_unfinished(index: Index, viewer: Viewer) -> int:
     return sum(_list_unfinished(index, viewer).values())
 
 
-def _keys_in_force(unit: ReadUnit) -> tuple[int, ...]:
+def read_keys_in_force(unit: ReadUnit) -> tuple[int, ...]:
+    """Return the numbers of the token keys in force, oldest first.
+
+    Raises:
+        InputError: there is no index yet.
+    """
     active = unit.configs.active_config()
     if active is None:
         raise InputError("there is no index here yet: run mpi init")
@@ -310,12 +254,12 @@ def _has_newest(payload: bytes, newest: int) -> bool:
     return all(newest in parse_kept_tokens(each) for each in kept if each is not None)
 
 
-def _require_ring(index: Index) -> TokenKeyRing:
+def require_ring(index: Index) -> TokenKeyRing:
+    """Return the token keys that the process was given.
+
+    Raises:
+        InputError: it was given none.
+    """
     if index.token_ring is None:
         raise InputError("this process was given no token keys")
     return index.token_ring
-
-
-def _describe(counts: dict[str, int], what: str) -> str:
-    listed = ", ".join(f"{source} {count:,}" for source, count in sorted(counts.items()))
-    return f"{what} that their source must send again: {listed}"

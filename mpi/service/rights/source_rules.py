@@ -1,10 +1,11 @@
 """Rules of sources for inspection and retention."""
 
+import json
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from mpi.domain.errors import InputError
+from mpi.domain.errors import InputError, StaleError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.policy.agreement import AgreementState, choose_terms
 from mpi.policy.cases.retention import check_retention
@@ -17,6 +18,7 @@ from mpi.policy.cases.subject_rights import (
     from_details,
     to_details,
 )
+from mpi.service.access.setup import hash_token
 from mpi.service.agreements.terms import build_versions
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
@@ -25,6 +27,8 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_CLOCK_DAYS = 366
 """Most days that a clock for an amendment or a hearing may have."""
+VERSION_LENGTH = 16
+"""Characters of the version of a rule, in hexadecimal."""
 _CLOCK_FIELDS = {
     "inspection": "inspection_days",
     "amendment": "amendment_days",
@@ -33,13 +37,21 @@ _CLOCK_FIELDS = {
 """Field of a rule by the name of an agreement's clock."""
 
 
-def set_rule(index: Index, viewer: Viewer, source_code: str, **changes: Any) -> SourceRule:  # noqa: ANN401 - fields of a rule
+def set_rule(
+    index: Index,
+    viewer: Viewer,
+    source_code: str,
+    *,
+    expected: str | None = None,
+    **changes: Any,  # noqa: ANN401 - fields of a rule
+) -> SourceRule:
     """Change the rule of a source.
 
     Args:
         index: the open index.
         viewer: who changes it.
         source_code: code of the source.
+        expected: version of the rule that the viewer read (``make_rule_version``); None for any.
         changes: fields of ``SourceRule``; what is not named stays.
 
     Returns:
@@ -47,19 +59,29 @@ def set_rule(index: Index, viewer: Viewer, source_code: str, **changes: Any) -> 
 
     Raises:
         InputError: a field is wrong.
+        StaleError: the rule is no longer of the expected version.
         NotFoundError: there is no such source.
         AccessDenied: the viewer may not administer sources.
     """
     require_permission(viewer, Action.SOURCE_ADMIN, source_code)
     with index.database.write(viewer, "rights-rule") as unit:
         source = unit.sources.get_by_code(source_code)
-        rule = replace(read_rules(unit)[source.id], **changes)
+        present = read_rules(unit)[source.id]
+        rule = replace(present, **changes)
         if find_stored_answer(unit, index) is not None:
             return rule
+        # A form that is sent twice finds its own rule, which is no conflict.
+        if expected not in (None, make_rule_version(present)) and rule != present:
+            raise StaleError("somebody has changed this rule since you opened the page: nothing was saved")
         _check_rule(unit, rule)
         unit.rights_cases.set_rule(source.id, unit.commit_no, to_details(rule))
         store_answer(unit, index, {}, ())
     return rule
+
+
+def make_rule_version(rule: SourceRule) -> str:
+    """Return a text that changes with each field of a rule."""
+    return hash_token(json.dumps(to_details(rule), sort_keys=True))[:VERSION_LENGTH]
 
 
 def list_rules(index: Index, viewer: Viewer) -> dict[str, SourceRule]:

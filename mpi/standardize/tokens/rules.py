@@ -10,6 +10,7 @@ the reasons of ADR 0135; its published values are test vectors.
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
@@ -20,8 +21,10 @@ TOKEN_CHARACTERS = 44
 """Length of a token in base64."""
 BLANK_TOKEN = "0" * 64
 """What the scheme writes where a rule lacks a value."""
-ENCRYPTED_PREFIXES = ("olt.V1.", "ot.V1.")
-"""How a token begins that is encrypted for transport."""
+_ENCRYPTED_PREFIX = re.compile(r"ol?t\.V\d{1,3}\.")
+"""How a token begins that is encrypted for transport, before a JWE (RFC 7516)."""
+_ENCRYPTED_CHARACTERS = (12 + TOKEN_CHARACTERS + 16) // 3 * 4
+"""Length of a token as early releases encrypted it: nonce, token and tag of AES-GCM, in base64."""
 
 
 class TokenRule(StrEnum):
@@ -85,3 +88,19 @@ def make_token(signature: str, secret: bytes) -> str:
 def make_tokens(values: TokenValues, secret: bytes) -> Mapping[TokenRule, str]:
     """Make the tokens of a person under the secret of an exchange."""
     return {rule: make_token(text, secret) for rule, text in write_signatures(values).items()}
+
+
+def is_encrypted(token: str) -> bool:
+    """Return whether a token is encrypted for transport.
+
+    Its text is a prefix and a JWE or, from early releases, base64 of the right length.
+    """
+    if _ENCRYPTED_PREFIX.match(token):
+        return True
+    if len(token) != _ENCRYPTED_CHARACTERS:
+        return False
+    try:
+        base64.b64decode(token, validate=True)
+    except ValueError:  # binascii.Error too; letters that are not ASCII
+        return False
+    return True

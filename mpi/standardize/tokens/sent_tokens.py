@@ -8,7 +8,7 @@ from mpi.domain.errors import RecordError
 from mpi.domain.keyed_hash import TokenExchange
 from mpi.domain.record import LinkageToken, QualityIssue
 from mpi.standardize.fields.lists import parse_entries, parse_entry_columns
-from mpi.standardize.tokens.rules import BLANK_TOKEN, ENCRYPTED_PREFIXES, TOKEN_BYTES, TokenRule
+from mpi.standardize.tokens.rules import BLANK_TOKEN, TOKEN_BYTES, TokenRule, is_encrypted
 
 FIELD = "linkage_tokens"
 _RULES = frozenset(rule.value for rule in TokenRule)
@@ -53,8 +53,12 @@ def _find_exchange(row: Mapping[str, str], exchanges: Collection[TokenExchange])
 
 def _check_token(text: str) -> str:
     """Return the one base64 text of a token of 32 bytes."""
-    if text.startswith(ENCRYPTED_PREFIXES):
-        raise RecordError(FIELD, "encrypted-token", "is encrypted for transport; decrypt the file first")
+    if is_encrypted(text):
+        raise RecordError(
+            FIELD,
+            "encrypted-token",
+            "is encrypted for transport by Open Link Token; decrypt the file with olt decrypt first",
+        )
     try:
         token = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

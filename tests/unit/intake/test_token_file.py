@@ -1,5 +1,8 @@
 """Files of Open Link Token become a row for each record."""
 
+import base64
+import zipfile
+
 import pytest
 
 from mpi.domain.errors import FileError, MappingError
@@ -71,3 +74,34 @@ def test_such_a_file_takes_no_mapping(tmp_path):
     (tmp_path / "t.csv").write_text(HEADER)
     with pytest.raises(MappingError, match="take no mapping"):
         open_file(tmp_path / "t.csv", make_canonical_mapping(), "openlinktoken")
+
+
+OF_AN_EARLY_RELEASE = base64.b64encode(bytes(range(72))).decode()
+"""Text with the length of nonce, token and tag, as releases before the prefix wrote it."""
+
+
+@pytest.mark.parametrize(
+    "token", ["olt.V1.e30.a.b.c.d", "ot.V1.e30.a.b.c.d", "olt.V12.e30..b.c.d", OF_AN_EARLY_RELEASE]
+)
+def test_a_file_of_encrypted_tokens_is_refused_as_a_whole_with_what_to_do(tmp_path, token):
+    file = tmp_path / "tokens.csv"
+    file.write_text(f"{HEADER}A1,T1,aa\nA1,T2,\nA2,T1,{token}\nA3,T1,bb\n")
+    with pytest.raises(
+        FileError, match=r"tokens.csv, row 3: Open Link Token encrypted .* olt decrypt"
+    ) as error:
+        list(open_file(file, None, "openlinktoken"))
+    assert token not in str(error.value)
+    assert "A2" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["children_packaged.zip", "tokens.parquet", "tokens.csv"])
+def test_an_archive_of_open_link_token_is_refused_with_what_to_do(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        archive.writestr("tokens.parquet", b"PAR1")
+    with pytest.raises(FileError, match=r"zip archive, as olt package writes.*Unpack it; run olt decrypt"):
+        open_file(tmp_path / name, None, "openlinktoken")
+
+
+def test_a_token_that_only_resembles_an_encrypted_one_is_left_to_the_check_of_the_record(tmp_path):
+    [row] = read(tmp_path, f"{HEADER}A1,T1,{'a' * 95}!\nA1,T2,{'é' * 96}\n")
+    assert len(row.fields["linkage_tokens"]) == 2

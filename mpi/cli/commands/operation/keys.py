@@ -102,15 +102,16 @@ def drop(
 ) -> None:
     """Delete the token keys that nothing needs any more.
 
-    It is refused while a source has not sent all of its records again since the rotation. A key that the
-    shared index or a scope needs is kept until the command has run there. Run it again if it was interrupted.
+    It is refused while a source has not sent all of its records again since the rotation, and while changes
+    of a scope wait for a sync. It runs in the shared index first. A key that the shared index or a scope
+    needs is kept until the command has run there. Run it again if it was interrupted.
     """
     from mpi import bootstrap
-    from mpi.service.maintenance import token_rotation
+    from mpi.service.maintenance import token_key_drop
 
     with open_session() as session, show_progress() as report:
-        needed = bootstrap.find_token_keys_of_others(session.settings)
-        result = token_rotation.drop_token_keys(session.index, session.viewer, report, needed)
+        others = bootstrap.read_token_keys_of_others(session.settings, session.index)
+        result = token_key_drop.drop_token_keys(session.index, session.viewer, report, others)
     _show_token_result(result, as_json=as_json)
     if result.kept and not as_json:
         print_note(

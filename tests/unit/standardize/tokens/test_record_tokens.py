@@ -112,6 +112,8 @@ def test_no_answer_holds_a_token():
         ({"rule": "T3", "token": "abc"}, "malformed-token"),
         ({"rule": "T3", "token": "0" * 63 + "1"}, "malformed-token"),
         ({"rule": "T3", "token": "olt.V1.a.b.c"}, "encrypted-token"),
+        ({"rule": "T3", "token": "ot.V1.a.b.c"}, "encrypted-token"),
+        ({"rule": "T3", "token": "QUJD" * 24}, "encrypted-token"),
         ({"exchange": "others", "rule": "T3", "token": "A" * 43 + "="}, "unknown-exchange"),
         ({"rule": "T3", "token": "A" * 43 + "=", "name": "Ana"}, "unknown-field"),
     ],

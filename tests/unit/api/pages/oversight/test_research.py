@@ -12,7 +12,7 @@ from mpi.policy.cases.subject_rights import Inspection
 from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.rights.research_ids import list_projects
-from mpi.service.rights.source_rules import list_rules
+from mpi.service.rights.source_rules import list_rules, set_rule
 from tests.index import OPERATOR, open_test_index
 from tests.pages.desk import PASSWORD
 from tests.unit.api.live import serving
@@ -48,8 +48,9 @@ def enter(index, url, name):
 
 
 def send(client, path, **form):
-    token = re.search(r'name="csrf" value="(\w+)"', client.get(path).text)[1]
-    return client.post(path, data={"csrf": token, **form}, headers=SAME)
+    """Open a page and send its form, with the hidden fields that the page states."""
+    hidden = dict(re.findall(r'name="(csrf|version)" value="(\w+)"', client.get(path).text))
+    return client.post(path, data={**hidden, **form}, headers=SAME)
 
 
 def test_a_project_is_opened_and_ended_and_its_end_is_confirmed(people, index):
@@ -112,6 +113,55 @@ def test_a_faulty_rule_leads_to_its_field_and_changes_nothing(people, index, fie
     assert (answer.status_code, f'href="#{field}"' in answer.text) == (400, True)
     assert 'value="Typed office"' in answer.text
     assert list_rules(index, OPERATOR) == before
+
+
+def read_version(page):
+    return re.search(r'name="version" value="(\w+)"', page.text)[1]
+
+
+def test_a_rule_that_somebody_else_changed_is_not_overwritten_and_what_was_typed_is_kept(people, index):
+    opened = read_version(people["opa"].get(RULE_PAGE))
+    others = {**RULE, "inspection_days": "31", "appeal_office": "Office of others <b>", "retention_days": ""}
+    assert send(people["opa"], RULE_PAGE, **others).status_code == 303
+    before = list_rules(index, OPERATOR)
+    mine = {**RULE, "inspection_days": "29", "appeal_office": "Typed office", "retention_begins": "last_sent"}
+    refused = send(people["opa"], RULE_PAGE, **mine, version=opened)
+    assert (refused.status_code, list_rules(index, OPERATOR)) == (412, before)
+    assert "Somebody else has changed this rule. What you typed is kept below." in refused.text
+    assert 'value="29"' in refused.text
+    assert 'value="Typed office"' in refused.text
+    links = dict(re.findall(r'<li><a href="#(\w+)">([^<]+)</a>', refused.text))
+    assert links.keys() == {"inspection_days", "appeal_office", "retention_days", "retention_begins"}
+    assert links["inspection_days"].endswith(": in force now is 31")
+    assert links["appeal_office"].endswith(": in force now is Office of others &lt;b&gt;")
+    assert links["retention_days"].endswith(": in force now is nothing")
+    assert links["retention_begins"].endswith(
+        ": in force now is the last exit from a school, placement or care"
+    )
+    # Who has read what is in force now sends the form again.
+    assert send(people["opa"], RULE_PAGE, **mine, version=read_version(refused)).status_code == 303
+    assert list_rules(index, OPERATOR)["D01"].inspection_days == 29
+
+
+@pytest.mark.parametrize(("field", "value"), [("inspection_days", "46"), ("hearing_days", "x")])
+def test_a_faulty_form_does_not_hide_what_somebody_else_changes_meanwhile(people, index, field, value):
+    send(people["opa"], RULE_PAGE, **RULE)
+    opened = read_version(people["opa"].get(RULE_PAGE))
+    faulty = send(people["opa"], RULE_PAGE, **{**RULE, field: value})
+    assert (faulty.status_code, read_version(faulty)) == (400, opened)
+    set_rule(index, OPERATOR, "D01", amendment_days=41)
+    corrected = send(people["opa"], RULE_PAGE, **{**RULE, field: "21"}, version=read_version(faulty))
+    assert (corrected.status_code, list_rules(index, OPERATOR)["D01"].amendment_days) == (412, 41)
+
+
+def test_a_form_that_is_sent_twice_or_without_a_version_is_no_conflict_and_overwrites_nothing(people, index):
+    opened = read_version(people["opa"].get(RULE_PAGE))
+    changed = {**RULE, "hearing_days": "51"}
+    answers = [send(people["opa"], RULE_PAGE, **changed, version=opened).status_code for _ in range(2)]
+    assert answers == [303, 303]
+    for version in ("", "x" * 16, "\u0660" * 16):
+        assert send(people["opa"], RULE_PAGE, **RULE, version=version).status_code in (400, 412)
+    assert list_rules(index, OPERATOR)["D01"].hearing_days == 51
 
 
 def test_only_who_administers_them_opens_the_pages(people):

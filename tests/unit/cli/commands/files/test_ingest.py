@@ -9,7 +9,7 @@ from mpi.bootstrap import open_index
 from mpi.config import Settings
 from mpi.service.maintenance import model_capacity
 from mpi.service.maintenance.model_capacity import CapacityExcess
-from tests.index import load_rows, many_children
+from tests.index import OPERATOR, load_rows, many_children
 from tests.loads import SMALL_CHUNKS, interrupted_load
 from tests.unit.cli.conftest import HEADER, is_one_line
 
@@ -250,3 +250,17 @@ def test_a_dry_run_does_not_compare_a_record_with_its_own_past(mpi, home, write_
     report = mpi("ingest", moved_file, "--source", "sis", "--dry-run", "--json").json
     assert report["receipt"]["updated"] == 1
     assert report["bands"] == {"LINK": 0, "REVIEW": 0, "NON_LINK": 1}
+
+
+def test_nothing_is_loaded_of_a_file_whose_tokens_are_encrypted(mpi, home, tmp_path):
+    path = tmp_path / "tokens.csv"
+    path.write_text("RecordId,RuleId,Token\nA1,T1,\nA2,T1,olt.V1.e30.a.b.c.d\n")
+    for options in (("--dry-run",), ()):
+        result = mpi("ingest", str(path), "--source", "sis", "--format", "openlinktoken", *options)
+        assert (result.code, is_one_line(result.err)) == (5, True)
+        assert "tokens.csv, row 2: Open Link Token encrypted" in result.err
+        assert "olt decrypt" in result.err
+    index = open_index(Settings())
+    with index.database.read(OPERATOR) as unit:
+        assert not unit.records.has_any(unit.sources.get_by_code("sis").id)
+    index.database.dispose()
