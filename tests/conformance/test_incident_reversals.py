@@ -222,6 +222,9 @@ def test_records_linked_again_by_new_content_are_said_and_taken_back_by_the_clos
 
     incident = show_incident(index, OFFICER, code)
     assert (incident.state, incident.taken_back_by) == ("taken_back", None)
+    load_rows(index, "sis", make_child("4", first_name="Femi", birth_date="2012-01-02"))
+    link_again(index, ONE, RecordRef("sis", "4"))
+    assert show_incident(index, OFFICER, code).taken_back_by is None, "that step joined other records"
     assert count_for_menu(index, OFFICER).incidents == 1
     close_incident(index, OFFICER, code, "P. Officer", "the county corrected its record")
     closed = show_incident(index, OFFICER, code)

@@ -15,11 +15,11 @@ from mpi.service.core.index import open_store
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.records.upsert import upsert
 from mpi.service.scopes.transfer import transfer_changes
-from mpi.service.stewardship.decisions import DecisionRequest, decide
+from mpi.service.stewardship.decisions import DecisionRequest, decide, list_decisions
 from mpi.service.stewardship.deferred_steps import apply_due_decisions
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split
 from mpi.service.stewardship.overlays import release_overlay
-from mpi.service.stewardship.undo import undo_step
+from mpi.service.stewardship.undo import undo_decision, undo_step
 from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR, crosswalk, make_child, partition_of
 from tests.scopes import open_scoped_indexes
@@ -232,6 +232,33 @@ def test_new_content_of_a_record_opens_none(linked, education):
     linked.sync()
     assert len(partition_of(linked.shared)) == 2
     assert list_incidents(linked.shared, OFFICER) == []
+
+
+def state_merge(education, indexes):
+    """Let the school state that two of its records are one child, and tell the registry."""
+    upsert(education, OPERATOR, "sis", make_child("1", **ZOE))
+    eid = look_up_crosswalk(education, STEWARD, "sis", "1").enterprise_id
+    upsert(education, OPERATOR, "sis", make_child("2", **BO, same_as=eid))
+    indexes.sync()
+    assert len(partition_of(indexes.shared)) == 1
+    tell(indexes.shared)
+
+
+def test_what_a_source_takes_back_itself_opens_none(indexes, education):
+    state_merge(education, indexes)
+    upsert(education, OPERATOR, "sis", {**make_child("2", **BO), "same_as": None})
+    indexes.sync()
+    assert len(partition_of(indexes.shared)) == 2
+    assert list_incidents(indexes.shared, OFFICER) == []
+
+
+def test_what_a_steward_takes_back_of_a_source_opens_one(indexes, education):
+    state_merge(education, indexes)
+    [stated] = [each for each in list_decisions(education, STEWARD) if each.authority == "source"]
+    undo_decision(education, STEWARD, stated.id)
+    indexes.sync()
+    assert len(partition_of(indexes.shared)) == 2
+    assert [incident.kind for incident in list_incidents(indexes.shared, OFFICER)] == ["undo"]
 
 
 def test_a_decision_that_binds_later_opens_its_incident_with_the_next_sync(linked, education, manual_clock):
